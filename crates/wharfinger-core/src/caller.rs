@@ -1,0 +1,91 @@
+//! Who is calling, and what for.
+
+use std::collections::HashMap;
+
+use crate::ids::OrganisationId;
+
+/// What a key may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Submit and change orders.
+    OrdersWrite,
+    /// Read orders back.
+    OrdersRead,
+    /// Manage organisations and keys.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::OrdersWrite, Self::OrdersRead, Self::Admin];
+
+    /// The scope's name as users read and write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OrdersWrite => "orders:write",
+            Self::OrdersRead => "orders:read",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organisation {
+    /// The store's number for it.
+    pub id: OrganisationId,
+    /// What clients call it.
+    pub code: String,
+    /// Its name, for people.
+    pub name: String,
+    /// Whether it takes customer orders at present.
+    pub customer_orders_enabled: bool,
+}
+
+/// The organisations by code.
+pub type Organisations = HashMap<String, Organisation>;
+
+/// The organisations a key may act for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every organisation, also those to come.
+    All,
+    /// These.
+    Only(Vec<OrganisationId>),
+}
+
+/// An authenticated caller: what its key may reach.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'c> {
+    /// All organisations there are.
+    pub organisations: &'c Organisations,
+    /// Which of them the key may act for.
+    pub reach: &'c Reach,
+}
+
+impl<'c> Caller<'c> {
+    /// The organisation of this code, if there is one and the key may act for it.
+    #[must_use]
+    pub fn organisation(&self, code: &str) -> Option<&'c Organisation> {
+        let organisation = self.organisations.get(code)?;
+        match self.reach {
+            Reach::All => Some(organisation),
+            Reach::Only(ids) => ids.contains(&organisation.id).then_some(organisation),
+        }
+    }
+
+    /// The organisation that the key may act for, if it is the only one.
+    #[must_use]
+    pub fn only_organisation(&self) -> Option<&'c Organisation> {
+        let mut reached = self
+            .organisations
+            .values()
+            .filter(|organisation| match self.reach {
+                Reach::All => true,
+                Reach::Only(ids) => ids.contains(&organisation.id),
+            });
+        let first = reached.next()?;
+        reached.next().is_none().then_some(first)
+    }
+}

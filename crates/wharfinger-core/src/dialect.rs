@@ -1,0 +1,376 @@
+//! What a dialect is: one vendor's wire format, as data and pure functions.
+//!
+//! A request travels `credentials` → `organisation` → `judge` (once an order) or `ask` → the store → `encode`;
+//! a request that is turned down on the way goes to `refuse`. Nothing here does I/O.
+
+use std::borrow::Cow;
+
+use crate::admit::Intent;
+use crate::caller::{Caller, Organisation, Scope};
+use crate::failure::RequestFailure;
+use crate::ids::{BatchId, OrderId, OrganisationId};
+use crate::json::{Entry, Envelope, NameCase};
+use crate::outcome::{Outcome, State};
+use crate::problem::{Code, Problem};
+
+/// One wire format. What a vendor lacks is absent from [`Self::operations`], never a method that does nothing.
+pub trait Dialect: Sync {
+    /// The dialect's name in addresses, on the command line and in the store.
+    fn id(&self) -> &'static str;
+
+    /// Its routes.
+    fn operations(&self) -> &'static [Operation];
+
+    /// How it compares the names of attributes.
+    fn name_case(&self) -> NameCase;
+
+    /// Where a request carries its key.
+    fn credentials(&self, head: &Head<'_>) -> Credentials;
+
+    /// The organisation that a request is about; none where each order names its own.
+    ///
+    /// # Errors
+    /// The request names none, or one that is unknown, not the caller's, or not enabled.
+    fn organisation<'c>(
+        &self,
+        operation: &Operation,
+        head: &Head<'_>,
+        caller: Caller<'c>,
+    ) -> Result<Option<&'c Organisation>, RequestFailure>;
+
+    /// Decodes and validates one order. Called only for entries without faults.
+    fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a>;
+
+    /// Reads what a request without orders asks for.
+    ///
+    /// # Errors
+    /// [`RequestFailure::BadParameter`], or a limit of the dialect's own.
+    fn ask(&self, operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure>;
+
+    /// Puts an answer into the vendor's words.
+    fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply;
+
+    /// Puts a refusal into the vendor's words; without an operation where the route is unknown.
+    fn refuse(&self, operation: Option<&Operation>, failure: &RequestFailure) -> Reply;
+}
+
+/// One route of a dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name, unique in the dialect; for logs and metrics.
+    pub name: &'static str,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, with `{name}` for a parameter.
+    pub path: &'static str,
+    /// What the key must be allowed to do.
+    pub scope: Scope,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Takes orders in.
+    Submit {
+        /// How the body holds them.
+        envelope: Envelope,
+        /// What to do with a body of another kind.
+        wrong_root: WrongRoot,
+        /// Whether a body of nothing is taken, as one that says nothing.
+        empty_body: EmptyBody,
+    },
+    /// Reads orders back ([`Ask::Orders`], [`Answer::Orders`]), one page.
+    List,
+    /// Reads orders back, all of them, in chunks of which each is encoded by itself.
+    Stream,
+    /// Reads one order back ([`Ask::Order`], [`Answer::Order`]).
+    Show,
+    /// Cancels orders and releases their keys ([`Ask::Withdraw`], [`Answer::Withdrawn`]).
+    Withdraw,
+}
+
+/// What becomes of a body that is JSON, but not of the kind that the envelope wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongRoot {
+    /// The request is turned down with [`RequestFailure::WrongEnvelope`].
+    Refuse,
+    /// A batch is judged as one without orders ([`Submitted::root_fits`] is then false), a single order is judged as it is.
+    Judge,
+}
+
+/// What becomes of a body of nothing but white space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyBody {
+    /// It is malformed JSON.
+    Malformed,
+    /// The request is turned down with [`RequestFailure::EmptyBody`].
+    Refuse,
+    /// It stands for an order `{}`.
+    EmptyObject,
+}
+
+/// The parts of a request that come before its body.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'h> {
+    /// Parameters of the path, decoded.
+    pub path: &'h [(String, String)],
+    /// Parameters of the query, decoded, in order.
+    pub query: &'h [(String, String)],
+    /// Header fields, names in small letters.
+    pub headers: &'h [(&'h str, &'h str)],
+}
+
+impl<'h> Head<'h> {
+    /// A parameter of the path.
+    #[must_use]
+    pub fn path_parameter(&self, name: &str) -> Option<&'h str> {
+        find(self.path, |known| known == name)
+    }
+
+    /// The first parameter of the query of this name, whatever its case.
+    #[must_use]
+    pub fn query_parameter(&self, name: &str) -> Option<&'h str> {
+        find(self.query, |known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// A header field; the name in small letters.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'h str> {
+        let field = self.headers.iter().find(|(known, _)| *known == name);
+        field.map(|(_, value)| *value)
+    }
+}
+
+fn find(pairs: &[(String, String)], is_wanted: impl Fn(&str) -> bool) -> Option<&str> {
+    let pair = pairs.iter().find(|(name, _)| is_wanted(name));
+    pair.map(|(_, value)| value.as_str())
+}
+
+/// What a request says to prove who sends it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nothing, or nothing that can be read.
+    Missing,
+    /// A key's id and its secret.
+    Pair {
+        /// The key's id.
+        id: String,
+        /// The key's secret.
+        secret: String,
+    },
+    /// A key's secret alone.
+    Secret(String),
+}
+
+/// What an order is judged by, besides itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'c> {
+    /// The route it came by.
+    pub operation: &'c Operation,
+    /// The request's head, for parameters of the path.
+    pub head: &'c Head<'c>,
+    /// Who sent it.
+    pub caller: Caller<'c>,
+    /// The organisation that the request is about, where it names one.
+    pub organisation: Option<&'c Organisation>,
+}
+
+/// One order of a batch, judged by itself.
+#[derive(Clone, Debug)]
+pub struct Slot<'a> {
+    /// Its bytes as they came.
+    pub raw: &'a str,
+    /// The sender's name for it, in an object of orders.
+    pub name: Option<Cow<'a, str>>,
+    /// The order key, where one can be read, also of a faulty order.
+    pub key: Option<Cow<'a, str>>,
+    /// The organisation it belongs to, where that is known, also of a faulty order.
+    pub organisation: Option<OrganisationId>,
+    /// Good enough to store, or what is wrong.
+    pub verdict: Verdict,
+}
+
+/// What validation found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is wrong. The slot then has an organisation, and a key unless the server is to give a number.
+    Good(Draft),
+    /// Something is wrong.
+    Faulty(Vec<Problem>),
+    /// It cannot be read: a fault of the JSON inside it, or its size.
+    Unreadable(Vec<Problem>),
+}
+
+/// What the store needs of a good order; its content stays in the slot's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The content hash.
+    pub hash: u128,
+    /// What it asks for.
+    pub intent: Intent,
+    /// What number the order is to have.
+    pub number: Number,
+}
+
+/// How an order gets its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    /// It has none; its key is in the slot.
+    None,
+    /// This one, which is also its key.
+    Given(u64),
+    /// The organisation's next one, which is then its key.
+    Next,
+}
+
+/// What a request without orders asks for.
+pub enum Ask {
+    /// Orders, filtered and in pages.
+    Orders(OrderQuery),
+    /// The order of this key.
+    Order {
+        /// The order key.
+        key: String,
+    },
+    /// That these orders be cancelled and their keys released.
+    Withdraw {
+        /// The order keys, as they are to be answered.
+        keys: Vec<String>,
+    },
+}
+
+/// Which orders to read back, all of one organisation and dialect.
+pub struct OrderQuery {
+    /// Only these order keys; all where none is given.
+    pub keys: Option<Vec<String>>,
+    /// Only orders in one of these states.
+    pub states: Vec<State>,
+    /// Created at this time or later, in milliseconds since 1970.
+    pub created_from_ms: Option<i64>,
+    /// Created at this time or earlier.
+    pub created_to_ms: Option<i64>,
+    /// A further condition on an order's content.
+    pub keep: Option<Keep>,
+    /// Newest first, rather than in the order of creation.
+    pub newest_first: bool,
+    /// How many to pass over.
+    pub offset: u64,
+    /// How many to give.
+    pub limit: u64,
+    /// Count all that match, up to this many; not at all where absent.
+    pub count_max: Option<u64>,
+}
+
+/// A condition on a stored order.
+pub type Keep = Box<dyn Fn(&StoredOrder) -> bool + Send + Sync>;
+
+/// An order read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredOrder {
+    /// Its id.
+    pub id: OrderId,
+    /// Its key.
+    pub key: String,
+    /// Its number, where it has one.
+    pub number: Option<u64>,
+    /// Where it stands.
+    pub state: State,
+    /// Its latest revision.
+    pub revision: u32,
+    /// When it was first accepted, in milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// What was submitted: the latest full text, then what [`Intent::Complete`] added, oldest first.
+    pub texts: Vec<String>,
+}
+
+/// An answer to put into words.
+pub enum Answer<'s> {
+    /// What became of each order of a batch.
+    Submitted(Submitted<'s>),
+    /// Orders read back.
+    Orders(Orders<'s>),
+    /// One order read back.
+    Order(&'s StoredOrder),
+    /// What became of each key that was to be withdrawn.
+    Withdrawn(&'s [(String, Result<(), Code>)]),
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy)]
+pub struct Submitted<'s> {
+    /// The receipt's id.
+    pub batch: BatchId,
+    /// Whether the body was of the kind that the envelope wants.
+    pub root_fits: bool,
+    /// The orders as they were judged.
+    pub slots: &'s [Slot<'s>],
+    /// What became of each, in the same order.
+    pub outcomes: &'s [Outcome],
+}
+
+/// A page of orders, or a chunk of a stream of them.
+pub struct Orders<'s> {
+    /// What was asked.
+    pub query: &'s OrderQuery,
+    /// What was found.
+    pub orders: &'s [StoredOrder],
+    /// How many match in all, counted up to the query's `count_max`.
+    pub total: u64,
+    /// Whether this is the first chunk.
+    pub first: bool,
+    /// Whether this is the last chunk.
+    pub last: bool,
+}
+
+/// A response, but for the header fields that every response has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header fields besides the content type.
+    pub headers: Vec<(&'static str, String)>,
+    /// The media type of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// A JSON body.
+    #[must_use]
+    pub fn json(status: u16, body: &impl serde::Serialize) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            content_type: "application/json",
+            body: serde_json::to_vec(body).expect("wire structs hold only text keys"),
+        }
+    }
+
+    /// The same reply with one more header field.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same reply with the header fields that go with a failure: `Allow`, `Retry-After`, `Accept-Encoding`.
+    #[must_use]
+    pub fn for_failure(mut self, failure: &RequestFailure) -> Self {
+        self.headers.extend(failure.headers());
+        self
+    }
+}
+
+/// Hides secrets from logs.
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => out.write_str("Missing"),
+            Self::Pair { id, .. } => write!(out, "Pair({id})"),
+            Self::Secret(_) => out.write_str("Secret"),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Reading an object attribute by attribute, noting every problem on the way.
+//!
+//! A dialect's decoder reads like the vendor's table: one line an attribute, in the table's order, which is
+//! the order in which problems are told.
+
+use crate::json::{Kind, Value};
+use crate::problem::{Code, Path, Problem, Step};
+use crate::validate::Checked;
+
+/// An object whose attributes are being read.
+#[derive(Debug)]
+pub struct Form<'f, 'd, 'a> {
+    object: Value<'d, 'a>,
+    place: Place<'f>,
+    problems: &'f mut Vec<Problem>,
+}
+
+/// Where the object is; a chain through the decoders' stack, made into a [`Path`] only for a problem.
+#[derive(Clone, Copy, Debug)]
+enum Place<'f> {
+    Root,
+    Member(&'f Place<'f>, &'f str),
+    Element(&'f Place<'f>, usize),
+}
+
+impl Place<'_> {
+    fn path(&self) -> Path {
+        match self {
+            Self::Root => Path::default(),
+            Self::Member(parent, name) => {
+                let mut path = parent.path();
+                path.0.push(Step::Name((*name).to_owned()));
+                path
+            }
+            Self::Element(parent, index) => {
+                let mut path = parent.path();
+                path.0.push(Step::Index(*index));
+                path
+            }
+        }
+    }
+}
+
+/// Whether an attribute must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Its absence is a problem.
+    Mandatory,
+    /// It may be absent, null, blank or empty.
+    Optional,
+}
+
+impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
+    /// Begins to read an order.
+    #[must_use]
+    pub fn of_order(object: Value<'d, 'a>, problems: &'f mut Vec<Problem>) -> Self {
+        Self {
+            object,
+            place: Place::Root,
+            problems,
+        }
+    }
+
+    /// The value of an attribute that is there and not blank.
+    #[must_use]
+    pub fn present(&self, name: &str) -> Option<Value<'d, 'a>> {
+        self.object.get(name).filter(|value| !value.is_blank())
+    }
+
+    /// The object itself.
+    #[must_use]
+    pub fn value(&self) -> Value<'d, 'a> {
+        self.object
+    }
+
+    /// Reads an attribute by a rule. None where it is absent or wrong; a problem is then noted if need be.
+    pub fn read<T>(
+        &mut self,
+        name: &str,
+        need: Need,
+        rule: impl FnOnce(Value<'d, 'a>) -> Checked<T>,
+    ) -> Option<T> {
+        let Some(value) = self.present(name) else {
+            self.require(name, need);
+            return None;
+        };
+        match rule(value) {
+            Ok(meaning) => Some(meaning),
+            Err(code) => {
+                self.problem(name, code);
+                None
+            }
+        }
+    }
+
+    /// Reads an attribute that must be there.
+    pub fn mandatory<T>(
+        &mut self,
+        name: &str,
+        rule: impl FnOnce(Value<'d, 'a>) -> Checked<T>,
+    ) -> Option<T> {
+        self.read(name, Need::Mandatory, rule)
+    }
+
+    /// Reads an attribute that may be there.
+    pub fn optional<T>(
+        &mut self,
+        name: &str,
+        rule: impl FnOnce(Value<'d, 'a>) -> Checked<T>,
+    ) -> Option<T> {
+        self.read(name, Need::Optional, rule)
+    }
+
+    /// Reads the attributes of an object within this one. Empty counts as missing where it is mandatory.
+    pub fn object<T>(
+        &mut self,
+        name: &str,
+        need: Need,
+        read: impl FnOnce(&mut Form<'_, 'd, 'a>) -> T,
+    ) -> Option<T> {
+        let value = self.container(name, need, Kind::Object, Code::NotObject)?;
+        Some(read(&mut Form {
+            object: value,
+            place: Place::Member(&self.place, name),
+            problems: self.problems,
+        }))
+    }
+
+    /// Reads each element of an array of objects; how many there are. Empty counts as missing where it is
+    /// mandatory; an element that is no object is a problem of its own.
+    pub fn objects(
+        &mut self,
+        name: &str,
+        need: Need,
+        mut read: impl FnMut(&mut Form<'_, 'd, 'a>),
+    ) -> usize {
+        let Some(array) = self.container(name, need, Kind::Array, Code::NotArray) else {
+            return 0;
+        };
+        let place = Place::Member(&self.place, name);
+        let mut count = 0;
+        for (index, element) in array.elements().enumerate() {
+            count += 1;
+            let place = Place::Element(&place, index);
+            if element.kind() == Kind::Object {
+                read(&mut Form {
+                    object: element,
+                    place,
+                    problems: self.problems,
+                });
+            } else {
+                self.problems.push(Problem {
+                    path: place.path(),
+                    code: Code::NotObject,
+                });
+            }
+        }
+        count
+    }
+
+    /// Checks each scalar of an array by a rule.
+    pub fn scalars<T>(
+        &mut self,
+        name: &str,
+        need: Need,
+        mut rule: impl FnMut(Value<'d, 'a>) -> Checked<T>,
+    ) {
+        let Some(array) = self.container(name, need, Kind::Array, Code::NotArray) else {
+            return;
+        };
+        let place = Place::Member(&self.place, name);
+        for (index, element) in array.elements().enumerate() {
+            if let Err(code) = rule(element) {
+                let path = Place::Element(&place, index).path();
+                self.problems.push(Problem { path, code });
+            }
+        }
+    }
+
+    /// Notes a problem with an attribute of this object.
+    pub fn problem(&mut self, name: &str, code: Code) {
+        let path = Place::Member(&self.place, name).path();
+        self.problems.push(Problem { path, code });
+    }
+
+    /// Notes a problem with this object itself.
+    pub fn problem_here(&mut self, code: Code) {
+        let path = self.place.path();
+        self.problems.push(Problem { path, code });
+    }
+
+    fn container(
+        &mut self,
+        name: &str,
+        need: Need,
+        kind: Kind,
+        wrong_kind: Code,
+    ) -> Option<Value<'d, 'a>> {
+        let Some(value) = self.present(name) else {
+            self.require(name, need);
+            return None;
+        };
+        // Emptiness comes first: PHP writes an empty object as `[]`.
+        if value.is_empty_container() {
+            self.require(name, need);
+            return None;
+        }
+        if value.kind() != kind {
+            self.problem(name, wrong_kind);
+            return None;
+        }
+        Some(value)
+    }
+
+    fn require(&mut self, name: &str, need: Need) {
+        if need == Need::Mandatory {
+            self.problem(name, Code::Required);
+        }
+    }
+}

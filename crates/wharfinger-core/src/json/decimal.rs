@@ -1,0 +1,186 @@
+//! Decimal numbers by their spelling: never through binary floating point, never expanded.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use bigdecimal::BigDecimal;
+
+/// The most digits a number may need when written out plainly.
+pub const DIGITS_MAX: usize = 38;
+
+/// A decimal number as it was spelled, known to need no more than [`DIGITS_MAX`] digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decimal<'a>(Cow<'a, str>);
+
+/// A spelling taken apart.
+struct Parts<'s> {
+    negative: bool,
+    integer: &'s [u8],
+    fraction: &'s [u8],
+    /// The exponent; spellings beyond a million are all alike.
+    exponent: i64,
+}
+
+impl<'s> Parts<'s> {
+    /// Takes `-12.50e3` apart. Leading zeros are let pass; anything else is not a number.
+    fn of(spelling: &'s [u8]) -> Option<Self> {
+        let negative = spelling.first() == Some(&b'-');
+        let unsigned = &spelling[usize::from(negative)..];
+        let (mantissa, exponent) =
+            match unsigned.iter().position(|byte| matches!(byte, b'e' | b'E')) {
+                Some(at) => (&unsigned[..at], exponent(&unsigned[at + 1..])?),
+                None => (unsigned, 0),
+            };
+        let (integer, fraction) = match mantissa.iter().position(|&byte| byte == b'.') {
+            Some(at) => (&mantissa[..at], digits(&mantissa[at + 1..])?),
+            None => (mantissa, &b""[..]),
+        };
+        Some(Self {
+            negative,
+            integer: digits(integer)?,
+            fraction,
+            exponent,
+        })
+    }
+
+    fn is_zero(&self) -> bool {
+        self.integer
+            .iter()
+            .chain(self.fraction)
+            .all(|&byte| byte == b'0')
+    }
+
+    /// Digits before the point, leading zeros left out, and digits behind it, trailing zeros left out,
+    /// when the number is written out.
+    fn plain_digits(&self) -> (i64, i64) {
+        if self.is_zero() {
+            return (0, 0);
+        }
+        let length = |digits: &[u8]| i64::try_from(digits.len()).unwrap_or(i64::MAX);
+        let all = || self.integer.iter().chain(self.fraction);
+        let leading = all().take_while(|&&byte| byte == b'0').count();
+        let trailing = all().rev().take_while(|&&byte| byte == b'0').count();
+        let point = length(self.integer).saturating_add(self.exponent);
+        let total = length(self.integer) + length(self.fraction);
+        let before = point - i64::try_from(leading).unwrap_or(i64::MAX);
+        let behind = total - i64::try_from(trailing).unwrap_or(i64::MAX) - point;
+        (before.max(0), behind.max(0))
+    }
+}
+
+fn digits(bytes: &[u8]) -> Option<&[u8]> {
+    let all = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
+    all.then_some(bytes)
+}
+
+fn exponent(bytes: &[u8]) -> Option<i64> {
+    const CAP: i64 = 1_000_000;
+    let (sign, unsigned) = match bytes.first() {
+        Some(b'-') => (-1, &bytes[1..]),
+        Some(b'+') => (1, &bytes[1..]),
+        _ => (1, bytes),
+    };
+    let mut exponent = 0_i64;
+    for digit in digits(unsigned)? {
+        exponent = (exponent * 10 + i64::from(digit - b'0')).min(CAP);
+    }
+    Some(sign * exponent)
+}
+
+/// Whether a spelling that the grammar allows needs more than [`DIGITS_MAX`] digits.
+pub(super) fn too_many_digits(spelling: &[u8]) -> bool {
+    if spelling.len() <= DIGITS_MAX && !spelling.iter().any(|byte| matches!(byte, b'e' | b'E')) {
+        return false;
+    }
+    Parts::of(spelling).is_none_or(|parts| {
+        let (before, behind) = parts.plain_digits();
+        usize::try_from(before + behind).map_or(true, |digits| digits > DIGITS_MAX)
+    })
+}
+
+impl<'a> Decimal<'a> {
+    /// Takes a spelling: a JSON number, or text that reads as one.
+    #[must_use]
+    pub fn parse(spelling: Cow<'a, str>) -> Option<Self> {
+        Parts::of(spelling.as_bytes())?;
+        (!too_many_digits(spelling.as_bytes())).then_some(Self(spelling))
+    }
+
+    /// The number as it was spelled.
+    #[must_use]
+    pub fn spelling(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        Parts::of(self.0.as_bytes()).is_some_and(|parts| parts.negative && !parts.is_zero())
+    }
+
+    /// How many decimals it needs, trailing zeros not counted.
+    #[must_use]
+    pub fn decimals(&self) -> u32 {
+        Parts::of(self.0.as_bytes())
+            .and_then(|parts| u32::try_from(parts.plain_digits().1).ok())
+            .unwrap_or_default()
+    }
+
+    /// The value as a whole number, if it is one that fits.
+    #[must_use]
+    pub fn integer(&self) -> Option<i64> {
+        if let Ok(plain) = self.0.parse() {
+            return Some(plain);
+        }
+        if self.decimals() > 0 {
+            return None;
+        }
+        let whole = self.value().with_scale(0).to_string();
+        whole.parse().ok()
+    }
+
+    /// The value, to reckon with.
+    #[must_use]
+    pub fn value(&self) -> BigDecimal {
+        BigDecimal::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(spelling: &str) -> Decimal<'_> {
+        Decimal::parse(spelling.into()).unwrap()
+    }
+
+    #[test]
+    fn digits_are_counted_as_written_out() {
+        assert!(!too_many_digits(b"12345678901234567890123456789012345678"));
+        assert!(too_many_digits(b"123456789012345678901234567890123456789"));
+        assert!(!too_many_digits(
+            b"0.10000000000000000000000000000000000000000"
+        ));
+        assert!(too_many_digits(b"1e999999999"));
+        assert!(too_many_digits(b"1e-39"));
+        assert!(!too_many_digits(b"1e37"));
+        assert!(too_many_digits(b"1e99999999999999999999999999999"));
+        assert!(!too_many_digits(b"0e999999999"));
+        assert!(too_many_digits("9".repeat(400).as_bytes()));
+    }
+
+    #[test]
+    fn values_come_from_the_spelling() {
+        assert_eq!(decimal("55.10").decimals(), 1);
+        assert_eq!(decimal("1e2").integer(), Some(100));
+        assert_eq!(decimal("1.0").integer(), Some(1));
+        assert_eq!(decimal("1.5").integer(), None);
+        assert_eq!(decimal("99999999999999999999").integer(), None);
+        assert_eq!(decimal("0e999999999").integer(), Some(0));
+        assert!(decimal("-0.01").is_negative());
+        assert!(!decimal("-0.00").is_negative());
+        for no_number in ["", "-", "1.", ".5", "1e", "+1", "1 ", "0x1", "NaN", "1,5"] {
+            assert_eq!(Decimal::parse(no_number.into()), None, "{no_number}");
+        }
+    }
+}

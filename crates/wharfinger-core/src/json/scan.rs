@@ -1,0 +1,221 @@
+//! Finding where a scalar ends, and what is wrong with it.
+
+use crate::problem::Code;
+
+use super::decimal;
+
+/// Why the text cannot be read on: a byte offset and a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Syntax {
+    pub offset: usize,
+    pub reason: &'static str,
+}
+
+impl Syntax {
+    pub(super) fn new(offset: usize, reason: &'static str) -> Self {
+        Self { offset, reason }
+    }
+}
+
+/// A scalar that was scanned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scanned {
+    /// The offset behind its last byte.
+    pub end: usize,
+    /// For text: whether it holds escapes.
+    pub escaped: bool,
+    /// A fault that costs the order its place but not the text its sense.
+    pub fault: Option<Code>,
+}
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGH_BITS: u64 = ONES << 7;
+
+/// The offset of the next quote, backslash or control character at or after `from`: eight bytes a step.
+fn next_special(text: &[u8], mut from: usize) -> Option<usize> {
+    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word;
+    while let Some(chunk) = text.get(from..from + 8) {
+        let word = u64::from_le_bytes(chunk.try_into().ok()?);
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let quote = zero_byte(word ^ (ONES * u64::from(b'"')));
+        let backslash = zero_byte(word ^ (ONES * u64::from(b'\\')));
+        let special = (control | quote | backslash) & HIGH_BITS;
+        if special != 0 {
+            // Borrows can only raise false alarms above the first true one.
+            return Some(from + special.trailing_zeros() as usize / 8);
+        }
+        from += 8;
+    }
+    text[from..]
+        .iter()
+        .position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)
+        .map(|at| from + at)
+}
+
+/// Scans text whose opening quote is at `start`.
+pub(super) fn string(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
+    let mut scanned = Scanned {
+        end: start + 1,
+        escaped: false,
+        fault: None,
+    };
+    loop {
+        let Some(at) = next_special(text, scanned.end) else {
+            return Err(Syntax::new(text.len(), "the text ends inside a string"));
+        };
+        scanned.end = at + 1;
+        match text[at] {
+            b'"' => return Ok(scanned),
+            b'\\' => {
+                scanned.escaped = true;
+                let (end, fault) = escape(text, at)?;
+                scanned.end = end;
+                scanned.fault = scanned.fault.or(fault);
+            }
+            _ => {
+                return Err(Syntax::new(
+                    at,
+                    "a control character must be escaped in a string",
+                ));
+            }
+        }
+    }
+}
+
+/// Scans the escape whose backslash is at `at`: the offset behind it, and its fault.
+fn escape(text: &[u8], at: usize) -> Result<(usize, Option<Code>), Syntax> {
+    match text.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok((at + 2, None)),
+        Some(b'u') => {
+            let unit = hex_unit(text, at)?;
+            match unit {
+                0 => Ok((at + 6, Some(Code::NulCharacter))),
+                0xD800..=0xDBFF if text[at + 6..].starts_with(b"\\u") => {
+                    match hex_unit(text, at + 6)? {
+                        0xDC00..=0xDFFF => Ok((at + 12, None)),
+                        _ => Ok((at + 6, Some(Code::LoneSurrogate))),
+                    }
+                }
+                0xD800..=0xDFFF => Ok((at + 6, Some(Code::LoneSurrogate))),
+                _ => Ok((at + 6, None)),
+            }
+        }
+        Some(_) => Err(Syntax::new(at, "no such escape")),
+        None => Err(Syntax::new(text.len(), "the text ends inside a string")),
+    }
+}
+
+/// The UTF-16 unit of the `\uXXXX` at `at`.
+fn hex_unit(text: &[u8], at: usize) -> Result<u16, Syntax> {
+    let mut unit = 0;
+    for offset in at + 2..at + 6 {
+        let digit = text
+            .get(offset)
+            .and_then(|&byte| char::from(byte).to_digit(16))
+            .and_then(|digit| u16::try_from(digit).ok())
+            .ok_or_else(|| Syntax::new(at, "\\u must be followed by four hexadecimal digits"))?;
+        unit = unit << 4 | digit;
+    }
+    Ok(unit)
+}
+
+/// Undoes the escapes of text that [`string`] found without fault; a faulty half of a surrogate pair becomes U+FFFD.
+pub(super) fn unescape(inner: &str) -> String {
+    let mut plain = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = rest.find('\\') {
+        plain.push_str(&rest[..at]);
+        let (replacement, used) = match rest.as_bytes().get(at + 1) {
+            Some(b'b') => ('\u{8}', 2),
+            Some(b'f') => ('\u{c}', 2),
+            Some(b'n') => ('\n', 2),
+            Some(b'r') => ('\r', 2),
+            Some(b't') => ('\t', 2),
+            Some(b'u') => unescape_unit(rest.as_bytes(), at),
+            Some(&other) => (char::from(other), 2),
+            None => break,
+        };
+        plain.push(replacement);
+        rest = &rest[at + used..];
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// The character of the `\uXXXX` at `at`, or of the pair that begins there, and how many bytes it takes.
+fn unescape_unit(text: &[u8], at: usize) -> (char, usize) {
+    let Ok(first) = hex_unit(text, at) else {
+        return (char::REPLACEMENT_CHARACTER, 2);
+    };
+    let second = match first {
+        0xD800..=0xDBFF if text[at + 6..].starts_with(b"\\u") => hex_unit(text, at + 6).ok(),
+        _ => None,
+    };
+    let units = [first, second.unwrap_or_default()];
+    let used = if second.is_some() { 2 } else { 1 };
+    match char::decode_utf16(units[..used].iter().copied()).next() {
+        Some(Ok(character)) => (character, 6 * used),
+        _ => (char::REPLACEMENT_CHARACTER, 6),
+    }
+}
+
+/// Scans the number at `start`.
+pub(super) fn number(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
+    let digits_from = |from: usize| {
+        from + text[from..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
+    let integer = start + usize::from(text[start] == b'-');
+    let mut end = digits_from(integer);
+    if end == integer {
+        return Err(Syntax::new(end, "expected a digit"));
+    }
+    if text[integer] == b'0' && end > integer + 1 {
+        return Err(Syntax::new(integer, "a number must not begin with 0"));
+    }
+    if text.get(end) == Some(&b'.') {
+        let fraction = end + 1;
+        end = digits_from(fraction);
+        if end == fraction {
+            return Err(Syntax::new(end, "expected a digit after the point"));
+        }
+    }
+    if let Some(b'e' | b'E') = text.get(end) {
+        let signed = usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
+        let exponent = end + 1 + signed;
+        end = digits_from(exponent);
+        if end == exponent {
+            return Err(Syntax::new(end, "expected a digit in the exponent"));
+        }
+    }
+    let fault = decimal::too_many_digits(&text[start..end]).then_some(Code::TooManyDigits {
+        digits_max: decimal::DIGITS_MAX,
+    });
+    Ok(Scanned {
+        end,
+        escaped: false,
+        fault,
+    })
+}
+
+/// Scans `true`, `false` or `null` at `start`.
+pub(super) fn literal(text: &[u8], start: usize, word: &'static str) -> Result<Scanned, Syntax> {
+    if !text[start..].starts_with(word.as_bytes()) {
+        return Err(Syntax::new(start, "expected a value"));
+    }
+    Ok(Scanned {
+        end: start + word.len(),
+        escaped: false,
+        fault: None,
+    })
+}
+
+/// The offset of the next byte that is no white space.
+pub(super) fn skip_white_space(text: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = text.get(at) {
+        at += 1;
+    }
+    at
+}

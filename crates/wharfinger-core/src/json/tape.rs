@@ -1,0 +1,168 @@
+//! One parsed value as flat nodes, and the view of it that decoders read.
+
+use std::borrow::Cow;
+
+use super::{Decimal, NameCase, scan};
+
+/// The kind of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`.
+    Null,
+    /// `true`.
+    True,
+    /// `false`.
+    False,
+    /// A number.
+    Number,
+    /// Text.
+    Text,
+    /// An array.
+    Array,
+    /// An object; its nodes are names (text) and values in turn.
+    Object,
+}
+
+/// A value or a name. Children stand behind their container, in order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Node {
+    pub kind: Kind,
+    /// For text: whether it holds escapes.
+    pub escaped: bool,
+    /// Byte span in the body, quotes and brackets included.
+    pub start: u32,
+    pub end: u32,
+    /// The node behind this one and all its children.
+    pub next: u32,
+}
+
+/// The nodes of one order, reused from order to order.
+#[derive(Debug)]
+pub(super) struct Tape<'a> {
+    pub text: &'a str,
+    pub names: NameCase,
+    pub nodes: Vec<Node>,
+}
+
+impl<'a> Tape<'a> {
+    pub(super) fn raw(&self, at: usize) -> &'a str {
+        let node = &self.nodes[at];
+        &self.text[node.start as usize..node.end as usize]
+    }
+
+    /// The text of a text node, without quotes and escapes.
+    pub(super) fn plain(&self, at: usize) -> Cow<'a, str> {
+        let raw = self.raw(at);
+        let inner = &raw[1..raw.len() - 1];
+        if self.nodes[at].escaped {
+            Cow::Owned(scan::unescape(inner))
+        } else {
+            Cow::Borrowed(inner)
+        }
+    }
+}
+
+/// A view of one value: `'a` is the body's lifetime, `'d` that of the parsed order.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'d, 'a> {
+    tape: &'d Tape<'a>,
+    at: usize,
+}
+
+impl<'d, 'a> Value<'d, 'a> {
+    pub(super) fn root(tape: &'d Tape<'a>) -> Self {
+        Self { tape, at: 0 }
+    }
+
+    /// The kind of the value.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.tape.nodes[self.at].kind
+    }
+
+    /// The value as it stands in the body.
+    #[must_use]
+    pub fn raw(&self) -> &'a str {
+        self.tape.raw(self.at)
+    }
+
+    /// The text of a text value.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'a, str>> {
+        (self.kind() == Kind::Text).then(|| self.tape.plain(self.at))
+    }
+
+    /// The value of a number.
+    #[must_use]
+    pub fn number(&self) -> Option<Decimal<'a>> {
+        if self.kind() != Kind::Number {
+            return None;
+        }
+        Decimal::parse(Cow::Borrowed(self.raw()))
+    }
+
+    /// Whether the value counts as absent: null, or text of nothing but white space.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        match self.kind() {
+            Kind::Null => true,
+            Kind::Text => self.tape.plain(self.at).trim().is_empty(),
+            Kind::True | Kind::False | Kind::Number | Kind::Array | Kind::Object => false,
+        }
+    }
+
+    /// Whether the value is an array or object with nothing in it.
+    #[must_use]
+    pub fn is_empty_container(&self) -> bool {
+        let is_container = matches!(self.kind(), Kind::Array | Kind::Object);
+        is_container && self.tape.nodes[self.at].next as usize == self.at + 1
+    }
+
+    /// The elements of an array; of anything else, none.
+    pub fn elements(&self) -> impl Iterator<Item = Value<'d, 'a>> + use<'d, 'a> {
+        let of_array = self.kind() == Kind::Array;
+        let tape = self.tape;
+        let end = self.tape.nodes[self.at].next as usize;
+        let mut at = if of_array { self.at + 1 } else { end };
+        std::iter::from_fn(move || {
+            let element = (at < end).then_some(Value { tape, at })?;
+            at = tape.nodes[at].next as usize;
+            Some(element)
+        })
+    }
+
+    /// The names and values of an object's members; of anything else, none.
+    pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> + use<'d, 'a> {
+        let tape = self.tape;
+        self.member_places()
+            .map(move |at| (tape.plain(at), Value { tape, at: at + 1 }))
+    }
+
+    /// The value of the member of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
+        let tape = self.tape;
+        let is_wanted = |&at: &usize| match (tape.names, tape.nodes[at].escaped) {
+            (NameCase::Exact, false) => {
+                let raw = tape.raw(at).as_bytes();
+                raw.len() == name.len() + 2 && &raw[1..raw.len() - 1] == name.as_bytes()
+            }
+            (case, _) => case.same(&tape.plain(at), name),
+        };
+        let at = self.member_places().find(is_wanted)?;
+        Some(Value { tape, at: at + 1 })
+    }
+
+    /// The nodes that hold the names of an object's members.
+    fn member_places(&self) -> impl Iterator<Item = usize> + use<'d, 'a> {
+        let of_object = self.kind() == Kind::Object;
+        let tape = self.tape;
+        let end = self.tape.nodes[self.at].next as usize;
+        let mut at = if of_object { self.at + 1 } else { end };
+        std::iter::from_fn(move || {
+            let name = (at < end).then_some(at)?;
+            at = tape.nodes[at + 1].next as usize;
+            Some(name)
+        })
+    }
+}

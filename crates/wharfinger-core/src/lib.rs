@@ -1,0 +1,25 @@
+//! The pure half of Wharfinger: no async, no clock, no environment, no files, no sockets.
+//!
+//! One order's way through it:
+//!
+//! 1. [`json`] reads the body order by order, with faults, verbatim bytes and content hash;
+//! 2. [`judge`](mod@judge) hands each to the [`dialect`], which reads it through a [`form`] by the rules of [`validate`]
+//!    and gives a slot: a draft, or [`problem`]s with their paths;
+//! 3. the store calls [`admit::decide`] inside its transaction;
+//! 4. the dialect puts the [`outcome`]s, one a slot and in the same order, into the vendor's words.
+//!
+//! A request that is turned down as a whole is a [`failure`]. Vendor names occur under [`dialects`] only.
+
+pub mod admit;
+pub mod caller;
+pub mod dialect;
+pub mod dialects;
+pub mod failure;
+pub mod form;
+pub mod ids;
+pub mod json;
+pub mod judge;
+pub mod limits;
+pub mod outcome;
+pub mod problem;
+pub mod validate;

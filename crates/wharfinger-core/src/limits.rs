@@ -1,0 +1,28 @@
+//! Every bound on what a request may ask of the server, with its unit in its name.
+
+/// The bounds of reading and judging a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a body, after its content coding is undone.
+    pub body_bytes_max: usize,
+    /// Orders in a batch.
+    pub orders_per_batch_max: usize,
+    /// Bytes of one order's text.
+    pub order_bytes_max: usize,
+    /// Levels of nesting in an order, the order itself being 1.
+    pub order_depth_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 64 << 20,
+            orders_per_batch_max: 50_000,
+            order_bytes_max: 1 << 20,
+            order_depth_max: 64,
+        }
+    }
+}
+
+/// Characters of an order key.
+pub const KEY_CHARS_MAX: usize = 255;

@@ -1,0 +1,126 @@
+//! What became of one order of a batch.
+
+use crate::ids::OrderId;
+use crate::problem::Problem;
+
+/// Where an order stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Prepared, not placed.
+    Draft,
+    /// Placed, waiting to be taken on.
+    Pending,
+    /// Taken on; final.
+    Processed,
+    /// Called off; final.
+    Cancelled,
+}
+
+impl State {
+    /// Every state, in the order of an order's life.
+    pub const ALL: [Self; 4] = [Self::Draft, Self::Pending, Self::Processed, Self::Cancelled];
+
+    /// The state's name as users read and write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Pending => "pending",
+            Self::Processed => "processed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A stored order as an outcome tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The order's id, the same for all its revisions.
+    pub order: OrderId,
+    /// The order number, where the dialect numbers its orders.
+    pub number: Option<u64>,
+    /// 1 when first accepted, plus one for each change.
+    pub revision: u32,
+}
+
+/// What became of one order. Outcome *i* of a batch answers its slot *i*.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// New, and stored.
+    Accepted(Taken),
+    /// Known, and changed by this submission.
+    Updated(Taken),
+    /// Known, and the same content again.
+    Unchanged(Taken),
+    /// Turned down, for all of these reasons.
+    Rejected(Vec<Problem>),
+}
+
+impl Outcome {
+    /// Whether the order was answered with a yes.
+    #[must_use]
+    pub fn taken(&self) -> Option<&Taken> {
+        match self {
+            Self::Accepted(taken) | Self::Updated(taken) | Self::Unchanged(taken) => Some(taken),
+            Self::Rejected(_) => None,
+        }
+    }
+
+    /// The outcome's name as users read it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Updated(_) => "updated",
+            Self::Unchanged(_) => "unchanged",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+}
+
+/// How many orders of a batch had each outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// New orders.
+    pub accepted: u64,
+    /// Changed orders.
+    pub updated: u64,
+    /// Orders sent again as they were.
+    pub unchanged: u64,
+    /// Orders turned down.
+    pub rejected: u64,
+}
+
+impl Counts {
+    /// Counts one more outcome.
+    pub fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Accepted(_) => self.accepted += 1,
+            Outcome::Updated(_) => self.updated += 1,
+            Outcome::Unchanged(_) => self.unchanged += 1,
+            Outcome::Rejected(_) => self.rejected += 1,
+        }
+    }
+
+    /// The counts of all of `outcomes`.
+    #[must_use]
+    pub fn of(outcomes: &[Outcome]) -> Self {
+        let mut counts = Self::default();
+        for outcome in outcomes {
+            counts.add(outcome);
+        }
+        counts
+    }
+
+    /// How many orders were answered with a yes.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.accepted + self.updated + self.unchanged
+    }
+
+    /// How many orders there were.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.taken() + self.rejected
+    }
+}

@@ -1,0 +1,302 @@
+//! What can be wrong with one order, as data: where, and a code from the one table of codes.
+
+use std::fmt;
+
+/// One step from an order's root towards an attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A member of an object.
+    Name(String),
+    /// An element of an array, from 0.
+    Index(usize),
+}
+
+/// Where in an order something is; empty for the order itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path(pub Vec<Step>);
+
+impl Path {
+    /// The path of a top-level attribute.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self(vec![Step::Name(name.to_owned())])
+    }
+
+    /// Whether this is the order itself.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The dotted form, `order_items[1].price`.
+impl fmt::Display for Path {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Name(name) if depth == 0 => out.write_str(name)?,
+                Step::Name(name) => write!(out, ".{name}")?,
+                Step::Index(index) => write!(out, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One thing that is wrong with one order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The attribute at fault.
+    pub path: Path,
+    /// What is wrong with it.
+    pub code: Code,
+}
+
+impl Problem {
+    /// A problem with the order as a whole.
+    #[must_use]
+    pub fn with_order(code: Code) -> Self {
+        Self {
+            path: Path::default(),
+            code,
+        }
+    }
+}
+
+/// `packingslipno is required`; for the order itself `the order is too large: …`.
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_root() {
+            write!(out, "the order {}", self.code)
+        } else {
+            write!(out, "{} {}", self.path, self.code)
+        }
+    }
+}
+
+/// The table of problem codes. [`Code::id`] is stable; the sentence may be reworded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// A mandatory attribute is absent, null, blank or empty.
+    Required,
+    /// Text was wanted.
+    NotText,
+    /// A number was wanted.
+    NotNumber,
+    /// A whole number was wanted.
+    NotInteger,
+    /// A boolean was wanted.
+    NotBoolean,
+    /// An object was wanted.
+    NotObject,
+    /// An array was wanted.
+    NotArray,
+    /// More characters than the attribute may have.
+    TooLong {
+        /// The most it may have.
+        chars_max: usize,
+    },
+    /// A number below the least that is allowed.
+    BelowMinimum {
+        /// The least that is allowed.
+        min: u64,
+    },
+    /// A number above the most that is allowed.
+    AboveMaximum {
+        /// The most that is allowed.
+        max: u64,
+    },
+    /// More decimals than the attribute may have.
+    TooManyDecimals {
+        /// The most it may have.
+        decimals_max: u32,
+    },
+    /// A price that is not digits with at most one comma before the decimals.
+    NotPrice,
+    /// No date of the form wanted, or no day of the calendar.
+    NotDate {
+        /// The form wanted, such as `dd-mm-yyyy`.
+        form: &'static str,
+    },
+    /// Not an e-mail address.
+    NotEmail,
+    /// Not an ISO 3166-1 alpha-2 country code.
+    NotCountry,
+    /// Not an ISO 639-1 language code.
+    NotLanguage,
+    /// Not a language and a country code.
+    NotLocale,
+    /// Not an ISO 4217 currency code.
+    NotCurrency,
+    /// A member's name holds characters that are not allowed there.
+    NotName,
+    /// None of the values allowed.
+    NotOneOf {
+        /// The values allowed, for people.
+        choices: &'static str,
+    },
+    /// A number greater than that of a neighbouring attribute.
+    Exceeds {
+        /// The neighbour's name.
+        other: &'static str,
+    },
+    /// An object has two members of this name.
+    RepeatedName,
+    /// Nested deeper than is allowed.
+    TooDeep {
+        /// The deepest level allowed, the order itself being 1.
+        depth_max: usize,
+    },
+    /// Text with half a surrogate pair, which no Unicode text can hold.
+    LoneSurrogate,
+    /// Text with the character `\u0000`.
+    NulCharacter,
+    /// A number that would need more digits than are kept.
+    TooManyDigits {
+        /// The most that are kept.
+        digits_max: usize,
+    },
+    /// The order's text is over its size limit.
+    OrderTooLarge {
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// No such organisation, or not one of the caller's: told alike.
+    UnknownOrganisation,
+    /// The order has been processed and changes no more.
+    AlreadyProcessed,
+    /// The order has been cancelled and changes no more.
+    AlreadyCancelled,
+    /// An order with this number exists, and this dialect creates only.
+    NumberExists,
+    /// There is no order of this number or key.
+    UnknownOrder,
+    /// The order is a draft, and must be placed before it can be processed.
+    NotPlaced,
+}
+
+impl Code {
+    /// The stable identifier of the code.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::NotText => "not_text",
+            Self::NotNumber => "not_number",
+            Self::NotInteger => "not_integer",
+            Self::NotBoolean => "not_boolean",
+            Self::NotObject => "not_object",
+            Self::NotArray => "not_array",
+            Self::TooLong { .. } => "too_long",
+            Self::BelowMinimum { .. } => "below_minimum",
+            Self::AboveMaximum { .. } => "above_maximum",
+            Self::TooManyDecimals { .. } => "too_many_decimals",
+            Self::NotPrice => "not_price",
+            Self::NotDate { .. } => "not_date",
+            Self::NotEmail => "not_email",
+            Self::NotCountry => "not_country",
+            Self::NotLanguage => "not_language",
+            Self::NotLocale => "not_locale",
+            Self::NotCurrency => "not_currency",
+            Self::NotName => "not_name",
+            Self::NotOneOf { .. } => "not_one_of",
+            Self::Exceeds { .. } => "exceeds",
+            Self::RepeatedName => "repeated_name",
+            Self::TooDeep { .. } => "too_deep",
+            Self::LoneSurrogate => "lone_surrogate",
+            Self::NulCharacter => "nul_character",
+            Self::TooManyDigits { .. } => "too_many_digits",
+            Self::OrderTooLarge { .. } => "order_too_large",
+            Self::UnknownOrganisation => "unknown_organisation",
+            Self::AlreadyProcessed => "already_processed",
+            Self::AlreadyCancelled => "already_cancelled",
+            Self::NumberExists => "number_exists",
+            Self::UnknownOrder => "unknown_order",
+            Self::NotPlaced => "not_placed",
+        }
+    }
+}
+
+/// The predicate of a sentence that begins with the attribute's path.
+impl fmt::Display for Code {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Required => out.write_str("is required"),
+            Self::NotText => out.write_str("must be text"),
+            Self::NotNumber => out.write_str("must be a number"),
+            Self::NotInteger => out.write_str("must be a whole number"),
+            Self::NotBoolean => out.write_str("must be true or false"),
+            Self::NotObject => out.write_str("must be an object"),
+            Self::NotArray => out.write_str("must be an array"),
+            Self::TooLong { chars_max } => {
+                write!(out, "must not be longer than {chars_max} characters")
+            }
+            Self::BelowMinimum { min } => write!(out, "must not be less than {min}"),
+            Self::AboveMaximum { max } => write!(out, "must not be more than {max}"),
+            Self::TooManyDecimals { decimals_max } => {
+                write!(out, "must not have more than {decimals_max} decimals")
+            }
+            Self::NotPrice => {
+                out.write_str("must be digits with at most one comma before the decimals")
+            }
+            Self::NotDate { form } => write!(out, "must be a date of the form {form}"),
+            Self::NotEmail => out.write_str("is not an e-mail address"),
+            Self::NotCountry => out.write_str("is not an ISO 3166-1 alpha-2 code"),
+            Self::NotLanguage => out.write_str("is not an ISO 639-1 code"),
+            Self::NotLocale => out.write_str(
+                "is not an ISO 639-1 language, a hyphen and an ISO 3166-1 alpha-2 country",
+            ),
+            Self::NotCurrency => out.write_str("is not an ISO 4217 code"),
+            Self::NotName => out.write_str("must be named with a-z, 0-9 and _ only"),
+            Self::NotOneOf { choices } => write!(out, "must be one of {choices}"),
+            Self::Exceeds { other } => write!(out, "must not be more than {other}"),
+            Self::RepeatedName => out.write_str("stands twice in the same object"),
+            Self::TooDeep { depth_max } => {
+                write!(out, "is nested deeper than {depth_max} levels")
+            }
+            Self::LoneSurrogate => out.write_str("holds half a surrogate pair"),
+            Self::NulCharacter => out.write_str("holds the character \\u0000"),
+            Self::TooManyDigits { digits_max } => {
+                write!(out, "needs more than {digits_max} digits")
+            }
+            Self::OrderTooLarge { bytes_max } => {
+                write!(out, "is too large: more than {bytes_max} bytes")
+            }
+            Self::UnknownOrganisation => out.write_str("is not an organisation of this key"),
+            Self::AlreadyProcessed => out.write_str("has already been processed"),
+            Self::AlreadyCancelled => out.write_str("has been cancelled"),
+            Self::NumberExists => out.write_str("exists already"),
+            Self::UnknownOrder => out.write_str("is not known"),
+            Self::NotPlaced => out.write_str("has not been placed yet"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_reads_like_the_attribute_it_names() {
+        let path = Path(vec![
+            Step::Name("order_items".into()),
+            Step::Index(1),
+            Step::Name("price".into()),
+        ]);
+        assert_eq!(path.to_string(), "order_items[1].price");
+    }
+
+    #[test]
+    fn a_problem_is_a_sentence() {
+        let problem = Problem {
+            path: Path::of("country"),
+            code: Code::NotCountry,
+        };
+        assert_eq!(
+            problem.to_string(),
+            "country is not an ISO 3166-1 alpha-2 code"
+        );
+        let whole = Problem::with_order(Code::NotObject);
+        assert_eq!(whole.to_string(), "the order must be an object");
+    }
+}

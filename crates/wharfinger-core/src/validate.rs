@@ -1,0 +1,269 @@
+//! Rules for single values. Each takes a value that is present and not blank, and gives what it means or what is wrong.
+//!
+//! Scalars of a neighbouring type are taken where they read without loss, because PHP and C# clients send them:
+//! a number for text (its spelling), numeric text for a number, `0`, `1`, `"True"`… for a boolean. Not for dates.
+
+use std::borrow::Cow;
+
+use email_address::EmailAddress;
+use jiff::civil::{Date, DateTime};
+
+use crate::json::{DIGITS_MAX, Decimal, Kind, Value};
+use crate::problem::Code;
+
+/// What a rule gives.
+pub type Checked<T> = Result<T, Code>;
+
+/// Text of any length.
+///
+/// # Errors
+/// [`Code::NotText`].
+pub fn text<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+    match value.kind() {
+        Kind::Text => value.text().ok_or(Code::NotText),
+        Kind::Number => Ok(Cow::Borrowed(value.raw())),
+        Kind::Null | Kind::True | Kind::False | Kind::Array | Kind::Object => Err(Code::NotText),
+    }
+}
+
+/// Text of at most `chars_max` characters.
+pub fn short_text<'a>(chars_max: usize) -> impl Fn(Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+    move |value| {
+        let text = text(value)?;
+        if text.len() > chars_max && text.chars().count() > chars_max {
+            return Err(Code::TooLong { chars_max });
+        }
+        Ok(text)
+    }
+}
+
+/// An e-mail address.
+///
+/// # Errors
+/// [`Code::NotEmail`].
+pub fn email<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+    let address = value.text().ok_or(Code::NotEmail)?;
+    if EmailAddress::is_valid(&address) {
+        Ok(address)
+    } else {
+        Err(Code::NotEmail)
+    }
+}
+
+/// An ISO 3166-1 alpha-2 country code, in capitals.
+///
+/// # Errors
+/// [`Code::NotCountry`].
+pub fn country<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+    let code = value.text().ok_or(Code::NotCountry)?;
+    if is_country(&code) {
+        Ok(code)
+    } else {
+        Err(Code::NotCountry)
+    }
+}
+
+/// Whether this is an ISO 3166-1 alpha-2 country code, in capitals.
+#[must_use]
+pub fn is_country(code: &str) -> bool {
+    code.len() == 2 && rust_iso3166::from_alpha2(code).is_some()
+}
+
+/// An ISO 639-1 language code, in small letters.
+///
+/// # Errors
+/// [`Code::NotLanguage`].
+pub fn language<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+    let code = value.text().ok_or(Code::NotLanguage)?;
+    if is_language(&code) {
+        Ok(code)
+    } else {
+        Err(Code::NotLanguage)
+    }
+}
+
+fn is_language(code: &str) -> bool {
+    let is_shaped = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_shaped && isolang::Language::from_639_1(code).is_some()
+}
+
+/// A language and a country code with a hyphen between, such as `en-GB`.
+///
+/// # Errors
+/// [`Code::NotLocale`].
+pub fn locale<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+    let locale = value.text().ok_or(Code::NotLocale)?;
+    match locale.split_once('-') {
+        Some((language, country)) if is_language(language) && is_country(country) => Ok(locale),
+        _ => Err(Code::NotLocale),
+    }
+}
+
+/// An ISO 4217 alphabetic currency code, in capitals.
+///
+/// # Errors
+/// [`Code::NotCurrency`].
+pub fn currency<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+    let code = value.text().ok_or(Code::NotCurrency)?;
+    if code.len() == 3 && iso_currency::Currency::from_code(&code).is_some() {
+        Ok(code)
+    } else {
+        Err(Code::NotCurrency)
+    }
+}
+
+/// A number, or text that reads as one.
+///
+/// # Errors
+/// [`Code::NotNumber`], [`Code::TooManyDigits`].
+pub fn decimal<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
+    let too_many_digits = Code::TooManyDigits {
+        digits_max: DIGITS_MAX,
+    };
+    match value.kind() {
+        Kind::Number => value.number().ok_or(too_many_digits),
+        Kind::Text => {
+            let spelling = value.text().ok_or(Code::NotNumber)?;
+            let is_long = spelling.len() > DIGITS_MAX;
+            let is_number = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+            let looks_long = is_long && spelling.bytes().all(is_number);
+            Decimal::parse(spelling).ok_or(if looks_long {
+                too_many_digits
+            } else {
+                Code::NotNumber
+            })
+        }
+        Kind::Null | Kind::True | Kind::False | Kind::Array | Kind::Object => Err(Code::NotNumber),
+    }
+}
+
+/// A number that is not negative.
+///
+/// # Errors
+/// Those of [`decimal`], [`Code::BelowMinimum`].
+pub fn amount<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
+    let amount = decimal(value)?;
+    if amount.is_negative() {
+        return Err(Code::BelowMinimum { min: 0 });
+    }
+    Ok(amount)
+}
+
+/// A number that is not negative, of at most `decimals_max` decimals.
+pub fn price<'a>(decimals_max: u32) -> impl Fn(Value<'_, 'a>) -> Checked<Decimal<'a>> {
+    move |value| {
+        let price = amount(value)?;
+        if price.decimals() > decimals_max {
+            return Err(Code::TooManyDecimals { decimals_max });
+        }
+        Ok(price)
+    }
+}
+
+/// A whole number from `min` to `max`.
+pub fn integer<'a>(min: u64, max: u64) -> impl Fn(Value<'_, 'a>) -> Checked<u64> {
+    move |value| {
+        let decimal = decimal(value).map_err(|code| {
+            if code == Code::NotNumber {
+                Code::NotInteger
+            } else {
+                code
+            }
+        })?;
+        if decimal.decimals() > 0 {
+            return Err(Code::NotInteger);
+        }
+        if decimal.is_negative() {
+            return Err(Code::BelowMinimum { min });
+        }
+        match decimal
+            .integer()
+            .and_then(|whole| u64::try_from(whole).ok())
+        {
+            Some(whole) if whole < min => Err(Code::BelowMinimum { min }),
+            Some(whole) if whole <= max => Ok(whole),
+            _ => Err(Code::AboveMaximum { max }),
+        }
+    }
+}
+
+/// A boolean, or a scalar that reads as one.
+///
+/// # Errors
+/// [`Code::NotBoolean`].
+pub fn boolean(value: Value<'_, '_>) -> Checked<bool> {
+    match value.kind() {
+        Kind::True => Ok(true),
+        Kind::False => Ok(false),
+        Kind::Number => boolean_from(value.raw()).ok_or(Code::NotBoolean),
+        Kind::Text => {
+            let text = value.text().ok_or(Code::NotBoolean)?;
+            boolean_from(&text).ok_or(Code::NotBoolean)
+        }
+        Kind::Null | Kind::Array | Kind::Object => Err(Code::NotBoolean),
+    }
+}
+
+/// Reads `true`, `False`, `0`, `1`…
+#[must_use]
+pub fn boolean_from(text: &str) -> Option<bool> {
+    match text {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ if text.eq_ignore_ascii_case("true") => Some(true),
+        _ if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// A day as `dd-mm-yyyy`.
+///
+/// # Errors
+/// [`Code::NotDate`].
+pub fn day_month_year(value: Value<'_, '_>) -> Checked<Date> {
+    let wrong = Code::NotDate { form: "dd-mm-yyyy" };
+    let text = value.text().ok_or(wrong)?;
+    let [day, month, year] = fields(&text, '-', [2, 2, 4]).ok_or(wrong)?;
+    date(year, month, day).ok_or(wrong)
+}
+
+/// A day, or a day and a time, as `yyyy-mm-dd` or `yyyy-mm-dd HH:MM:SS`.
+///
+/// # Errors
+/// [`Code::NotDate`].
+pub fn date_or_time(value: Value<'_, '_>) -> Checked<DateTime> {
+    let wrong = Code::NotDate {
+        form: "YYYY-mm-dd or YYYY-mm-dd HH:MM:SS",
+    };
+    let text = value.text().ok_or(wrong)?;
+    date_or_time_from(&text).ok_or(wrong)
+}
+
+/// Reads `yyyy-mm-dd` or `yyyy-mm-dd HH:MM:SS`.
+#[must_use]
+pub fn date_or_time_from(text: &str) -> Option<DateTime> {
+    let (day, time) = text.split_once(' ').unwrap_or((text, "00:00:00"));
+    let [year, month, day] = fields(day, '-', [4, 2, 2])?;
+    let [hour, minute, second] = fields(time, ':', [2, 2, 2])?;
+    let day = date(year, month, day)?;
+    let part = |part: u16| i8::try_from(part).ok();
+    let time = jiff::civil::Time::new(part(hour)?, part(minute)?, part(second)?, 0).ok()?;
+    Some(day.to_datetime(time))
+}
+
+fn date(year: u16, month: u16, day: u16) -> Option<Date> {
+    let year = i16::try_from(year).ok()?;
+    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+}
+
+/// Three numbers of exactly these many digits.
+fn fields(text: &str, separator: char, widths: [usize; 3]) -> Option<[u16; 3]> {
+    let mut parts = text.split(separator);
+    let mut numbers = [0; 3];
+    for (number, width) in numbers.iter_mut().zip(widths) {
+        let part = parts.next()?;
+        let is_shaped = part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit());
+        *number = is_shaped.then(|| part.parse().ok())??;
+    }
+    parts.next().is_none().then_some(numbers)
+}
