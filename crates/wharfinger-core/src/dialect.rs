@@ -52,6 +52,42 @@ pub trait Dialect: Sync {
 
     /// Puts a refusal into the vendor's words; without an operation where the route is unknown.
     fn refuse(&self, operation: Option<&Operation>, failure: &RequestFailure) -> Reply;
+
+    /// Requests that show the dialect at work, as this key would send them.
+    fn samples(&self, key: &SampleKey<'_>) -> Samples;
+}
+
+/// Whose sample requests are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct SampleKey<'k> {
+    /// The organisation that the orders are for.
+    pub organisation: &'k str,
+    /// The key's id.
+    pub id: &'k str,
+    /// The key's secret.
+    pub secret: &'k str,
+}
+
+/// Sample requests of a dialect.
+#[derive(Clone, Debug)]
+pub struct Samples {
+    /// A good order, short enough for a command line.
+    pub one: Sample,
+    /// A day's batch: good, faulty and repeated orders.
+    pub batch: Sample,
+}
+
+/// A request that can be sent as it is.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path.
+    pub target: String,
+    /// Header fields: the key and the media type.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
 }
 
 /// One route of a dialect.

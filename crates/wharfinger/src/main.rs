@@ -1,1 +1,19 @@
-fn main() {}
+//! The `wharfinger` program: reads its arguments and does what they say.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use wharfinger::cli::{self, Cli};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match cli::run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wharfinger: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

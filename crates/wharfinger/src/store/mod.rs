@@ -50,10 +50,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Event>, StoreError>;
 
     /// The organisations and keys, if they have changed since `known_version`.
-    async fn directory(
-        &self,
-        known_version: Option<u64>,
-    ) -> Result<Option<Directory>, StoreError>;
+    async fn directory(&self, known_version: Option<u64>) -> Result<Option<Directory>, StoreError>;
 
     /// Changes organisations or keys, and writes the audit log.
     async fn administer(&self, change: Change) -> Result<(), StoreError>;

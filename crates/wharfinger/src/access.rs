@@ -1,0 +1,222 @@
+//! Who may call: keys and organisations as of at most a second ago, and a brake on guessing.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use subtle::ConstantTimeEq;
+use wharfinger_core::caller::{Caller, Organisations, Scope};
+use wharfinger_core::dialect::Credentials;
+use wharfinger_core::failure::RequestFailure;
+
+use crate::store::{Change, Directory, Key, Store, StoreError};
+use crate::{clock, secret};
+
+/// How often the directory is read again, if it has changed. Commands on the same data directory
+/// promise that a running server follows within a second.
+pub const REFRESH_EVERY: Duration = Duration::from_millis(250);
+
+/// How often the times of last use are written.
+const NOTE_USE_EVERY: Duration = Duration::from_secs(60);
+
+/// Failed attempts that one address may make in a window, before further failing ones are 429.
+const FAILURES_MAX: u32 = 20;
+/// The window in which failures are counted.
+const FAILURES_WINDOW: Duration = Duration::from_secs(60);
+/// Addresses remembered; past it, windows that have ended are dropped.
+const ADDRESSES_MAX: usize = 10_000;
+
+/// The keys and organisations that the server goes by.
+pub struct Access {
+    current: RwLock<Arc<Snapshot>>,
+    last_used: Mutex<HashMap<String, i64>>,
+    failures: Mutex<HashMap<IpAddr, Failures>>,
+}
+
+/// The directory as of one moment, to look things up in.
+struct Snapshot {
+    version: u64,
+    organisations: Organisations,
+    keys_by_id: HashMap<String, Arc<Key>>,
+    keys_by_secret: HashMap<[u8; 32], Arc<Key>>,
+}
+
+struct Failures {
+    since: Instant,
+    count: u32,
+}
+
+/// A caller whose key was found good.
+#[derive(Clone)]
+pub struct Authenticated {
+    snapshot: Arc<Snapshot>,
+    key: Arc<Key>,
+}
+
+impl Authenticated {
+    /// The key's public id.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key.id
+    }
+
+    /// Whether the key may do this.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.key.scopes.contains(&scope)
+    }
+
+    /// What the key may reach.
+    #[must_use]
+    pub fn caller(&self) -> Caller<'_> {
+        Caller {
+            organisations: &self.snapshot.organisations,
+            reach: &self.key.reach,
+        }
+    }
+}
+
+impl Access {
+    /// Begins with a directory.
+    #[must_use]
+    pub fn new(directory: Directory) -> Self {
+        Self {
+            current: RwLock::new(Arc::new(Snapshot::of(directory))),
+            last_used: Mutex::default(),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// Finds out who calls.
+    ///
+    /// # Errors
+    /// No key or a wrong one; after too many such attempts from this address, that.
+    pub fn authenticate(
+        &self,
+        credentials: &Credentials,
+        address: IpAddr,
+    ) -> Result<Authenticated, RequestFailure> {
+        let snapshot = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        let now_ms = clock::now_ms();
+        let Some(key) = snapshot.find(credentials, now_ms) else {
+            return Err(self.note_failure(address));
+        };
+        self.note_use(&key.id, now_ms);
+        Ok(Authenticated { snapshot, key })
+    }
+
+    fn note_use(&self, id: &str, now_ms: i64) {
+        let mut last_used = lock(&self.last_used);
+        match last_used.get_mut(id) {
+            Some(at_ms) => *at_ms = now_ms,
+            None => {
+                last_used.insert(id.to_owned(), now_ms);
+            }
+        }
+    }
+
+    fn note_failure(&self, address: IpAddr) -> RequestFailure {
+        let mut failures = lock(&self.failures);
+        if failures.len() >= ADDRESSES_MAX {
+            failures.retain(|_, failures| failures.since.elapsed() < FAILURES_WINDOW);
+        }
+        if failures.len() >= ADDRESSES_MAX && !failures.contains_key(&address) {
+            return RequestFailure::Unauthorized;
+        }
+        let entry = failures.entry(address).or_insert_with(Failures::begin);
+        if entry.since.elapsed() >= FAILURES_WINDOW {
+            *entry = Failures::begin();
+        }
+        entry.count = entry.count.saturating_add(1);
+        if entry.count <= FAILURES_MAX {
+            return RequestFailure::Unauthorized;
+        }
+        let left = FAILURES_WINDOW.saturating_sub(entry.since.elapsed());
+        RequestFailure::TooManyAttempts {
+            retry_after_s: left.as_secs() + 1,
+        }
+    }
+
+    /// Keeps up with the store until the task is dropped.
+    pub async fn follow(&self, store: &dyn Store) {
+        let mut noted = Instant::now();
+        loop {
+            tokio::time::sleep(REFRESH_EVERY).await;
+            if let Err(error) = self.refresh(store).await {
+                tracing::error!(%error, "Could not read organisations and keys.");
+            }
+            if noted.elapsed() >= NOTE_USE_EVERY {
+                noted = Instant::now();
+                self.write_last_used(store).await;
+            }
+        }
+    }
+
+    async fn refresh(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let version = self
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .version;
+        if let Some(directory) = store.directory(Some(version)).await? {
+            let snapshot = Arc::new(Snapshot::of(directory));
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        }
+        Ok(())
+    }
+
+    /// Writes when keys were last used since this was last called.
+    pub async fn write_last_used(&self, store: &dyn Store) {
+        let used: Vec<_> = lock(&self.last_used).drain().collect();
+        if used.is_empty() {
+            return;
+        }
+        if let Err(error) = store.administer(Change::NoteKeyUse(used)).await {
+            tracing::warn!(%error, "Could not note when keys were last used.");
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Failures {
+    fn begin() -> Self {
+        Self {
+            since: Instant::now(),
+            count: 0,
+        }
+    }
+}
+
+impl Snapshot {
+    fn of(directory: Directory) -> Self {
+        let keys: Vec<_> = directory.keys.into_iter().map(Arc::new).collect();
+        let by_id = keys.iter().map(|key| (key.id.clone(), Arc::clone(key)));
+        let by_secret = keys.iter().map(|key| (key.secret_sha256, Arc::clone(key)));
+        Self {
+            version: directory.version,
+            organisations: directory.organisations,
+            keys_by_id: by_id.collect(),
+            keys_by_secret: by_secret.collect(),
+        }
+    }
+
+    fn find(&self, credentials: &Credentials, now_ms: i64) -> Option<Arc<Key>> {
+        let (key, secret) = match credentials {
+            Credentials::Missing => return None,
+            Credentials::Pair { id, secret } => (self.keys_by_id.get(id)?, secret),
+            Credentials::Secret(secret) => {
+                (self.keys_by_secret.get(&secret::hash(secret))?, secret)
+            }
+        };
+        let is_right = bool::from(key.secret_sha256.ct_eq(&secret::hash(secret)));
+        let is_void = key.revoked_at_ms.is_some()
+            || key
+                .expires_at_ms
+                .is_some_and(|expiry_ms| expiry_ms <= now_ms);
+        (is_right && !is_void).then(|| Arc::clone(key))
+    }
+}

@@ -1,0 +1,51 @@
+//! What the server is made of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharfinger_core::limits::Limits;
+
+use crate::access::Access;
+use crate::budget::Budget;
+use crate::store::Store;
+
+/// Everything a request needs, shared by all of them.
+pub struct App {
+    /// Where orders are kept.
+    pub store: Arc<dyn Store>,
+    /// Who may call.
+    pub access: Access,
+    /// Bounds of what is in a body.
+    pub limits: Limits,
+    /// Bounds of how a request arrives.
+    pub transport: Transport,
+    /// Memory for bodies that are being read or judged.
+    pub body_budget: Budget,
+}
+
+/// Bounds of how requests arrive.
+#[derive(Clone, Copy, Debug)]
+pub struct Transport {
+    /// For the head of a request.
+    pub header_timeout: Duration,
+    /// Between two pieces of a body.
+    pub body_idle_timeout: Duration,
+    /// For a whole request.
+    pub request_timeout: Duration,
+    /// Connections served at once; the rest wait to be accepted.
+    pub connections_max: usize,
+    /// For requests in flight when the server is told to stop.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(10),
+            body_idle_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(600),
+            connections_max: 10_000,
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}

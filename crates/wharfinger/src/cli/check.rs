@@ -1,0 +1,57 @@
+//! `wharfinger check`: whether the store holds what it says.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::{DataDirectory, write_json};
+
+/// Verify the store
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Holds every index entry against the journal, every receipt against what became of its orders,\n\
+and every checksum against its bytes. Exit status 1 with a sentence for each fault.\n\n\
+Example: wharfinger check --data ./wharfinger-data"
+)]
+pub(super) struct Check {
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+impl Check {
+    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let store = self.data.open().await?;
+        let report = store.check().await?;
+        if self.json {
+            let line = serde_json::json!({
+                "orders": report.orders,
+                "revisions": report.revisions,
+                "batches": report.batches,
+                "events": report.events,
+                "faults": report.faults,
+            });
+            write_json(out, &line)?;
+        } else {
+            for fault in &report.faults {
+                writeln!(out, "fault: {fault}")?;
+            }
+            writeln!(
+                out,
+                "checked {} orders, {} revisions, {} batches and {} events",
+                report.orders, report.revisions, report.batches, report.events
+            )?;
+        }
+        if !report.faults.is_empty() {
+            bail!(
+                "the store in {} is not whole: {} faults",
+                self.data.data.display(),
+                report.faults.len()
+            );
+        }
+        Ok(())
+    }
+}

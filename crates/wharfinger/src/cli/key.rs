@@ -1,0 +1,290 @@
+//! `wharfinger key`: who may call, and what for.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use wharfinger_core::caller::{Reach, Scope};
+
+use super::{DataDirectory, directory, find_organisation, rfc_3339, write_json};
+use crate::store::{self, Change, Directory, Store};
+use crate::{clock, secret};
+
+#[derive(Args, Debug)]
+pub(super) struct Key {
+    #[command(subcommand)]
+    command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a key; its secret is shown this once
+    #[command(
+        after_help = "Example: wharfinger key create --org TRK001 --scope orders:write --scope orders:read --expires 90d"
+    )]
+    Create(Create),
+    /// List the keys
+    #[command(after_help = "Example: wharfinger key list --json")]
+    List {
+        /// Print them as JSON, one a line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: DataDirectory,
+    },
+    /// Give a key a new secret; the old one is void at once
+    #[command(after_help = "Example: wharfinger key rotate key_0123456789ab")]
+    Rotate(Named),
+    /// Make a key void, for good
+    #[command(after_help = "Example: wharfinger key revoke key_0123456789ab")]
+    Revoke(Named),
+}
+
+#[derive(Args, Debug)]
+struct Create {
+    /// An organisation it may act for; may be given again
+    #[arg(
+        long = "org",
+        value_name = "CODE",
+        required_unless_present = "all_orgs"
+    )]
+    orgs: Vec<String>,
+    /// It may act for every organisation, also those to come
+    #[arg(long, conflicts_with = "orgs")]
+    all_orgs: bool,
+    /// What it may do; may be given again [default: orders:write and orders:read]
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
+    scopes: Vec<Scope>,
+    /// When it ends, from now: 90d, 12h, 30m
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    expires: Option<Duration>,
+    /// Print its id and secret as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+#[derive(Args, Debug)]
+struct Named {
+    /// The key's id
+    id: String,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+/// A key as it is printed once.
+#[derive(Debug, Serialize)]
+pub(super) struct Issued {
+    /// The public id.
+    pub(super) id: String,
+    /// The secret.
+    pub(super) secret: String,
+}
+
+#[derive(Serialize)]
+struct KeyLine<'k> {
+    id: &'k str,
+    organisations: Option<Vec<&'k str>>,
+    all_organisations: bool,
+    scopes: Vec<&'static str>,
+    created_at: String,
+    expires_at: Option<String>,
+    revoked_at: Option<String>,
+    last_used_at: Option<String>,
+}
+
+impl Key {
+    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
+        match self.command {
+            KeyCommand::Create(create) => create.run(out).await,
+            KeyCommand::List { json, data } => {
+                let store = data.open().await?;
+                let directory = directory(store.as_ref()).await?;
+                for key in &directory.keys {
+                    write_key(out, &directory, key, json)?;
+                }
+                Ok(())
+            }
+            KeyCommand::Rotate(named) => {
+                let store = named.open().await?;
+                let issued = Issued {
+                    id: named.id,
+                    secret: secret::key_secret(),
+                };
+                let change = Change::RotateKey {
+                    id: issued.id.clone(),
+                    secret_sha256: secret::hash(&issued.secret),
+                };
+                store.administer(change).await?;
+                write_issued(out, &issued, named.json)
+            }
+            KeyCommand::Revoke(named) => {
+                let store = named.open().await?;
+                let change = Change::RevokeKey {
+                    id: named.id.clone(),
+                    at_ms: clock::now_ms(),
+                };
+                store.administer(change).await?;
+                if named.json {
+                    return write_json(
+                        out,
+                        &serde_json::json!({ "id": named.id, "revoked": true }),
+                    );
+                }
+                writeln!(out, "{} is void", named.id)?;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Named {
+    async fn open(&self) -> Result<std::sync::Arc<dyn Store>> {
+        let store = self.data.open().await?;
+        let directory = directory(store.as_ref()).await?;
+        if !directory.keys.iter().any(|key| key.id == self.id) {
+            bail!(
+                "there is no key {}; `wharfinger key list` names those there are",
+                self.id
+            );
+        }
+        Ok(store)
+    }
+}
+
+impl Create {
+    async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let store = self.data.open().await?;
+        let directory = directory(store.as_ref()).await?;
+        let reach = if self.all_orgs {
+            Reach::All
+        } else {
+            let mut ids = Vec::new();
+            for code in &self.orgs {
+                ids.push(find_organisation(&directory, code)?.id);
+            }
+            Reach::Only(ids)
+        };
+        let scopes = if self.scopes.is_empty() {
+            vec![Scope::OrdersWrite, Scope::OrdersRead]
+        } else {
+            self.scopes
+        };
+        let issued = issue(store.as_ref(), reach, scopes, self.expires).await?;
+        write_issued(out, &issued, self.json)
+    }
+}
+
+/// Makes a key and stores what is to be stored of it.
+pub(super) async fn issue(
+    store: &dyn Store,
+    reach: Reach,
+    mut scopes: Vec<Scope>,
+    expires: Option<Duration>,
+) -> Result<Issued> {
+    scopes.sort();
+    scopes.dedup();
+    let issued = Issued {
+        id: secret::key_id(),
+        secret: secret::key_secret(),
+    };
+    let created_at_ms = clock::now_ms();
+    let in_ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    let key = store::Key {
+        id: issued.id.clone(),
+        secret_sha256: secret::hash(&issued.secret),
+        reach,
+        scopes,
+        created_at_ms,
+        expires_at_ms: expires.map(|time| created_at_ms.saturating_add(in_ms(time))),
+        revoked_at_ms: None,
+        last_used_at_ms: None,
+    };
+    store.administer(Change::CreateKey(key)).await?;
+    Ok(issued)
+}
+
+fn write_issued(out: &mut dyn Write, issued: &Issued, json: bool) -> Result<()> {
+    if json {
+        return write_json(out, issued);
+    }
+    writeln!(out, "id      {}", issued.id)?;
+    writeln!(out, "secret  {}", issued.secret)?;
+    writeln!(out, "The secret is not shown again.")?;
+    Ok(())
+}
+
+fn write_key(
+    out: &mut dyn Write,
+    directory: &Directory,
+    key: &store::Key,
+    json: bool,
+) -> Result<()> {
+    let codes = match &key.reach {
+        Reach::All => None,
+        Reach::Only(ids) => {
+            let reached = |id| {
+                let mut all = directory.organisations.values();
+                all.find(|organisation| organisation.id == id)
+            };
+            let codes = ids
+                .iter()
+                .filter_map(|id| Some(reached(*id)?.code.as_str()));
+            Some(codes.collect())
+        }
+    };
+    let line = KeyLine {
+        id: &key.id,
+        organisations: codes,
+        all_organisations: key.reach == Reach::All,
+        scopes: key.scopes.iter().map(|scope| scope.name()).collect(),
+        created_at: rfc_3339(key.created_at_ms),
+        expires_at: key.expires_at_ms.map(rfc_3339),
+        revoked_at: key.revoked_at_ms.map(rfc_3339),
+        last_used_at: key.last_used_at_ms.map(rfc_3339),
+    };
+    if json {
+        return write_json(out, &line);
+    }
+    let organisations = line
+        .organisations
+        .map_or_else(|| "all".into(), |codes| codes.join(","));
+    let state = match (&line.revoked_at, &line.expires_at) {
+        (Some(at), _) => format!("revoked {at}"),
+        (None, Some(at)) => format!("expires {at}"),
+        (None, None) => "no expiry".into(),
+    };
+    let scopes = line.scopes.join(",");
+    let used = line.last_used_at.unwrap_or_else(|| "never used".into());
+    writeln!(
+        out,
+        "{:<18} {organisations:<20} {scopes:<28} {state:<30} {used}",
+        line.id
+    )?;
+    Ok(())
+}
+
+fn scope(name: &str) -> Result<Scope, String> {
+    let names: Vec<_> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    let found = Scope::ALL.into_iter().find(|scope| scope.name() == name);
+    found.ok_or_else(|| format!("use one of {}", names.join(", ")))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "use a number and a unit, such as 90d, 12h or 30m".to_owned();
+    let (number, unit_s) = match text.as_bytes().last() {
+        Some(b'd') => (&text[..text.len() - 1], 86_400),
+        Some(b'h') => (&text[..text.len() - 1], 3_600),
+        Some(b'm') => (&text[..text.len() - 1], 60),
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = number.checked_mul(unit_s).filter(|seconds| *seconds > 0);
+    seconds.map(Duration::from_secs).ok_or_else(wrong)
+}

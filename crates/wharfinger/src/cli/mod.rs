@@ -1,0 +1,132 @@
+//! The command line: one file a command.
+
+mod check;
+mod key;
+mod orders;
+mod org;
+pub mod serve;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use wharfinger_core::caller::Organisation;
+
+use crate::config::DATA_DEFAULT;
+use crate::demo;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Directory, Store};
+
+/// Order intake server: takes customer orders in batches over HTTP, judges each by itself, keeps the good ones
+/// durably, and says for each what became of it.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Try `wharfinger demo` first: it shows all of it in a few seconds."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Serve),
+    /// Show what it does: a server, real orders, a crash, and what is left
+    Demo(demo::Demo),
+    /// Manage organisations
+    Org(org::Org),
+    /// Manage API keys
+    Key(key::Key),
+    /// Move orders on
+    Orders(orders::Orders),
+    /// Verify the store
+    Check(check::Check),
+}
+
+/// Where a command finds the orders.
+#[derive(Args, Clone, Debug)]
+struct DataDirectory {
+    /// Directory that holds the orders; a server may be running on it
+    #[arg(long, env = "WHARFINGER_DATA", value_name = "DIRECTORY", default_value = DATA_DEFAULT)]
+    data: PathBuf,
+}
+
+impl DataDirectory {
+    /// Opens the store of an existing data directory.
+    async fn open(&self) -> Result<Arc<dyn Store>> {
+        if !self.data.is_dir() {
+            bail!(
+                "there is no data directory {}; `wharfinger serve` makes one, or name another with --data",
+                self.data.display()
+            );
+        }
+        self.create().await
+    }
+
+    /// Opens the store, making the data directory if need be.
+    async fn create(&self) -> Result<Arc<dyn Store>> {
+        open_store(&self.data).await
+    }
+}
+
+async fn open_store(data: &std::path::Path) -> Result<Arc<dyn Store>> {
+    let store = SqliteStore::open(data, crate::store::sqlite::Options::default())
+        .await
+        .with_context(|| format!("cannot open the store in {}", data.display()))?;
+    Ok(Arc::new(store))
+}
+
+/// Runs the command that the arguments name.
+///
+/// # Errors
+/// What went wrong, in a sentence for the user.
+pub fn run(cli: Cli) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let mut out = std::io::stdout();
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(serve) => serve.run(&mut out).await,
+            Command::Demo(demo) => demo.run(&mut out).await,
+            Command::Org(org) => org.run(&mut out).await,
+            Command::Key(key) => key.run(&mut out).await,
+            Command::Orders(orders) => orders.run(&mut out).await,
+            Command::Check(check) => check.run(&mut out).await,
+        }
+    })
+}
+
+/// Writes a value as JSON on a line of its own.
+fn write_json(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Whether log lines go to somebody's eyes.
+fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+async fn directory(store: &dyn Store) -> Result<Directory> {
+    let directory = store.directory(None).await?;
+    directory.context("the store did not give its directory")
+}
+
+fn find_organisation<'d>(directory: &'d Directory, code: &str) -> Result<&'d Organisation> {
+    directory.organisations.get(code).with_context(|| {
+        format!("there is no organisation {code}; `wharfinger org list` names those there are")
+    })
+}
+
+/// A time for people: RFC 3339 in UTC, to the second.
+fn rfc_3339(at_ms: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

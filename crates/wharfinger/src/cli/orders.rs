@@ -1,0 +1,110 @@
+//! `wharfinger orders`: what the warehouse does with orders, by hand.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use wharfinger_core::admit::Move;
+use wharfinger_core::dialects;
+
+use super::{DataDirectory, directory, find_organisation, write_json};
+use crate::store::MoveOrders;
+
+/// What the receipt of a change names instead of an API key.
+const COMMAND_LINE: &str = "command line";
+
+#[derive(Args, Debug)]
+pub(super) struct Orders {
+    #[command(subcommand)]
+    command: OrdersCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum OrdersCommand {
+    /// Take orders on: they change no more
+    #[command(
+        after_help = "Example: wharfinger orders process --org TRK001 --dialect DIALECT A-1 A-2"
+    )]
+    Process(Named),
+    /// Call orders off: they change no more, and their keys stay taken
+    #[command(after_help = "Example: wharfinger orders cancel --org TRK001 --dialect DIALECT A-1")]
+    Cancel(Named),
+}
+
+#[derive(Args, Debug)]
+struct Named {
+    /// The order keys
+    #[arg(required = true)]
+    keys: Vec<String>,
+    /// The organisation whose they are
+    #[arg(long, value_name = "CODE")]
+    org: String,
+    /// The dialect they came in
+    #[arg(long)]
+    dialect: String,
+    /// Print what became of each as JSON, one a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+impl Orders {
+    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
+        match self.command {
+            OrdersCommand::Process(named) => named.run(out, Move::Process).await,
+            OrdersCommand::Cancel(named) => {
+                let wanted = Move::Cancel { release_key: false };
+                named.run(out, wanted).await
+            }
+        }
+    }
+}
+
+impl Named {
+    async fn run(self, out: &mut dyn Write, wanted: Move) -> Result<()> {
+        let dialect = dialects::find(&self.dialect).with_context(|| {
+            let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
+            format!(
+                "there is no dialect {}; use one of {}",
+                self.dialect,
+                known.join(", ")
+            )
+        })?;
+        let store = self.data.open().await?;
+        let organisation = find_organisation(&directory(store.as_ref()).await?, &self.org)?.id;
+        let request = MoveOrders {
+            organisation,
+            dialect: dialect.id(),
+            keys: self.keys.clone(),
+            wanted,
+            key_id: COMMAND_LINE.into(),
+        };
+        let done = match wanted {
+            Move::Process => "processed",
+            Move::Cancel { .. } => "cancelled",
+        };
+        let results = store.move_orders(request).await?;
+        let mut refused = 0;
+        for (key, result) in self.keys.iter().zip(results) {
+            refused += usize::from(result.is_err());
+            let (moved, what) = match result {
+                Ok(()) => (true, done.to_owned()),
+                Err(code) => (false, code.to_string()),
+            };
+            if self.json {
+                let line = serde_json::json!({ "key": key, "moved": moved, "result": what });
+                write_json(out, &line)?;
+            } else {
+                writeln!(out, "{key}  {what}")?;
+            }
+        }
+        if refused > 0 {
+            bail!(
+                "{refused} of {} orders stayed as they were",
+                self.keys.len()
+            );
+        }
+        Ok(())
+    }
+}

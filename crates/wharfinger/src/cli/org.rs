@@ -1,0 +1,163 @@
+//! `wharfinger org`: the tenants.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use wharfinger_core::caller::Organisation;
+use wharfinger_core::ids::OrganisationId;
+
+use super::{DataDirectory, directory, find_organisation, write_json};
+use crate::store::Change;
+
+/// The longest code that an organisation may have.
+const CODE_CHARS_MAX: usize = 64;
+
+#[derive(Args, Debug)]
+pub(super) struct Org {
+    #[command(subcommand)]
+    command: OrgCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum OrgCommand {
+    /// Make an organisation
+    #[command(after_help = "Example: wharfinger org create TRK001 --name 'Harbour Books'")]
+    Create {
+        /// What clients call it: letters, digits, `-`, `_` and `.`
+        code: String,
+        /// Its name, for people
+        #[arg(long, default_value = "")]
+        name: String,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: DataDirectory,
+    },
+    /// List the organisations
+    #[command(after_help = "Example: wharfinger org list --json")]
+    List {
+        /// Print them as JSON, one a line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: DataDirectory,
+    },
+    /// Change an organisation
+    #[command(after_help = "Example: wharfinger org set TRK001 --customer-orders off")]
+    Set {
+        /// Its code
+        code: String,
+        /// Whether it takes customer orders
+        #[arg(long)]
+        customer_orders: Switch,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: DataDirectory,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Serialize)]
+struct OrganisationLine<'o> {
+    code: &'o str,
+    name: &'o str,
+    customer_orders_enabled: bool,
+}
+
+impl Org {
+    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
+        match self.command {
+            OrgCommand::Create {
+                code,
+                name,
+                json,
+                data,
+            } => {
+                check_code(&code)?;
+                let store = data.create().await?;
+                let organisation = Organisation {
+                    id: OrganisationId(0),
+                    code,
+                    name,
+                    customer_orders_enabled: true,
+                };
+                let change = Change::CreateOrganisation(organisation.clone());
+                store.administer(change).await?;
+                write_organisation(out, &organisation, json)
+            }
+            OrgCommand::List { json, data } => {
+                let store = data.open().await?;
+                let directory = directory(store.as_ref()).await?;
+                let mut organisations: Vec<_> = directory.organisations.values().collect();
+                organisations.sort_by_key(|organisation| organisation.id);
+                for organisation in organisations {
+                    write_organisation(out, organisation, json)?;
+                }
+                Ok(())
+            }
+            OrgCommand::Set {
+                code,
+                customer_orders,
+                json,
+                data,
+            } => {
+                let store = data.open().await?;
+                let enabled = customer_orders == Switch::On;
+                find_organisation(&directory(store.as_ref()).await?, &code)?;
+                let change = Change::EnableCustomerOrders {
+                    code: code.clone(),
+                    enabled,
+                };
+                store.administer(change).await?;
+                let directory = directory(store.as_ref()).await?;
+                write_organisation(out, find_organisation(&directory, &code)?, json)
+            }
+        }
+    }
+}
+
+/// A code stands in addresses and header fields, so it is held to what needs no escaping there.
+fn check_code(code: &str) -> Result<()> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if code.is_empty() || code.len() > CODE_CHARS_MAX || !code.bytes().all(is_plain) {
+        bail!(
+            "'{code}' cannot be an organisation's code: use 1 to {CODE_CHARS_MAX} letters, digits, '-', '_' and '.'"
+        );
+    }
+    if code.bytes().all(|byte| byte == b'.') {
+        bail!("'{code}' cannot be an organisation's code: it needs a letter or a digit");
+    }
+    Ok(())
+}
+
+fn write_organisation(out: &mut dyn Write, organisation: &Organisation, json: bool) -> Result<()> {
+    let line = OrganisationLine {
+        code: &organisation.code,
+        name: &organisation.name,
+        customer_orders_enabled: organisation.customer_orders_enabled,
+    };
+    if json {
+        return write_json(out, &line);
+    }
+    let orders = if line.customer_orders_enabled {
+        "on"
+    } else {
+        "off"
+    };
+    writeln!(
+        out,
+        "{:<16} customer orders {orders:<4} {}",
+        line.code, line.name
+    )?;
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! `wharfinger serve`: the server, from its first line to its last.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use wharfinger_core::caller::{Organisation, Reach, Scope};
+use wharfinger_core::dialect::{Sample, SampleKey};
+use wharfinger_core::dialects;
+use wharfinger_core::ids::OrganisationId;
+
+use super::key::{self, Issued};
+use crate::access::Access;
+use crate::app::App;
+use crate::budget::Budget;
+use crate::config::{Config, LogFormat, ServeOptions};
+use crate::http;
+use crate::store::sqlite::{self, SqliteStore};
+use crate::store::{Change, Store};
+
+/// The organisation of a fresh data directory.
+const FIRST_ORGANISATION: &str = "DEMO";
+
+/// The file that a running server holds locked.
+const LOCK_FILE: &str = "server.lock";
+
+/// Run the server
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Settings come from flags, then environment variables, then the file, then the defaults.\n\n\
+Examples:\n  wharfinger serve\n  wharfinger serve --listen 127.0.0.1:0 --data /var/lib/wharfinger\n  \
+WHARFINGER_QUEUE_MAX=256 wharfinger serve --config wharfinger.toml"
+)]
+pub struct Serve {
+    #[command(flatten)]
+    options: ServeOptions,
+}
+
+impl Serve {
+    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let config = self.options.resolve()?;
+        begin_logging(&config)?;
+        std::fs::create_dir_all(&config.data)
+            .with_context(|| format!("cannot make the directory {}", config.data.display()))?;
+        let _lock = lock(&config.data)?;
+        let store = open(&config).await?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let address = listener.local_addr()?;
+        let first_key = first_steps(store.as_ref(), address).await?;
+        let app = Arc::new(App {
+            access: Access::new(super::directory(store.as_ref()).await?),
+            store: Arc::clone(&store),
+            limits: config.limits,
+            transport: config.transport,
+            body_budget: Budget::new(config.body_bytes_in_flight_max),
+        });
+        write_greeting(out, &config, address, first_key)?;
+        let ended = serve(&app, listener).await;
+        app.access.write_last_used(store.as_ref()).await;
+        store.close().await;
+        ended
+    }
+}
+
+/// Serves until told to stop, or until the store can write no more.
+async fn serve(app: &Arc<App>, listener: TcpListener) -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let follower = Arc::clone(app);
+    let following =
+        tokio::spawn(async move { follower.access.follow(follower.store.as_ref()).await });
+    let told_to_stop = async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        tracing::info!("Told to stop; finishing what is in flight.");
+    };
+    let routes = http::routes(app);
+    let serving = http::connections::serve(listener, routes, app.transport, told_to_stop);
+    let ended = tokio::select! {
+        () = serving => Ok(()),
+        why = app.store.failed() => {
+            Err(anyhow::anyhow!("the store cannot be written any more, nothing was acknowledged since: {why}"))
+        }
+    };
+    following.abort();
+    ended
+}
+
+async fn open(config: &Config) -> Result<Arc<dyn Store>> {
+    let options = sqlite::Options {
+        queue_max: config.queue_max,
+        ..sqlite::Options::default()
+    };
+    let store = SqliteStore::open(&config.data, options)
+        .await
+        .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
+    Ok(Arc::new(store))
+}
+
+/// Holds the data directory for one server, until the file is dropped or the process ends, however it ends.
+fn lock(data: &Path) -> Result<File> {
+    let path = data.join(LOCK_FILE);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => bail!(
+            "another server runs on the data directory {}; stop it first, or name another directory with --data",
+            data.display()
+        ),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
+fn begin_logging(config: &Config) -> Result<()> {
+    let filter = EnvFilter::builder()
+        .parse(format!("{},hyper=error", config.log))
+        .with_context(|| format!("'{}' is no log level", config.log))?;
+    let is_pretty = match config.log_format {
+        Some(format) => format == LogFormat::Pretty,
+        None => super::stderr_is_terminal(),
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if is_pretty {
+        subscriber.init();
+    } else {
+        subscriber
+            .with_ansi(false)
+            .json()
+            .flatten_event(true)
+            .init();
+    }
+    Ok(())
+}
+
+/// On a fresh store that only this machine can reach: an organisation and a key to begin with.
+async fn first_steps(store: &dyn Store, address: SocketAddr) -> Result<FirstSteps> {
+    let directory = super::directory(store).await?;
+    if !directory.organisations.is_empty() {
+        return Ok(FirstSteps::NotFresh);
+    }
+    if !address.ip().is_loopback() {
+        return Ok(FirstSteps::LeftToOperator);
+    }
+    let organisation = Organisation {
+        id: OrganisationId(0),
+        code: FIRST_ORGANISATION.into(),
+        name: "First organisation".into(),
+        customer_orders_enabled: true,
+    };
+    store
+        .administer(Change::CreateOrganisation(organisation))
+        .await?;
+    let directory = super::directory(store).await?;
+    let id = super::find_organisation(&directory, FIRST_ORGANISATION)?.id;
+    let scopes = vec![Scope::OrdersWrite, Scope::OrdersRead];
+    let issued = key::issue(store, Reach::Only(vec![id]), scopes, None).await?;
+    Ok(FirstSteps::Made(issued))
+}
+
+enum FirstSteps {
+    NotFresh,
+    LeftToOperator,
+    Made(Issued),
+}
+
+fn write_greeting(
+    out: &mut dyn Write,
+    config: &Config,
+    address: SocketAddr,
+    first_steps: FirstSteps,
+) -> Result<()> {
+    writeln!(out, "wharfinger is ready on http://{address}")?;
+    match first_steps {
+        FirstSteps::NotFresh => {}
+        FirstSteps::LeftToOperator => {
+            let data = config.data.display();
+            writeln!(
+                out,
+                "\nThere is no organisation yet. Make one, and a key for it:\n"
+            )?;
+            writeln!(out, "  wharfinger org create CODE --data {data}")?;
+            writeln!(out, "  wharfinger key create --org CODE --data {data}")?;
+        }
+        FirstSteps::Made(issued) => {
+            writeln!(out, "\nThe data directory is new; to begin with it has\n")?;
+            writeln!(out, "  organisation  {FIRST_ORGANISATION}")?;
+            writeln!(out, "  key id        {}", issued.id)?;
+            writeln!(out, "  key secret    {}   (not shown again)", issued.secret)?;
+            let key = SampleKey {
+                organisation: FIRST_ORGANISATION,
+                id: &issued.id,
+                secret: &issued.secret,
+            };
+            if let Some(dialect) = dialects::ALL.first() {
+                let curl = curl(address, &dialect.samples(&key).one);
+                writeln!(out, "\nSend it an order:\n\n  {curl}")?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// A request as a line for the shell.
+fn curl(address: SocketAddr, sample: &Sample) -> String {
+    let mut line = format!(
+        "curl -i -X {} http://{address}{}",
+        sample.method, sample.target
+    );
+    for (name, value) in &sample.headers {
+        line.push_str(&format!(" -H '{name}: {value}'"));
+    }
+    let body = sample.body.replace('\'', "'\\''");
+    line.push_str(&format!(" -d '{}'", body.trim()));
+    line
+}

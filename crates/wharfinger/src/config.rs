@@ -1,0 +1,219 @@
+//! The settings of `serve`: flag beats environment variable beats file beats default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use wharfinger_core::limits::Limits;
+
+use crate::app::Transport;
+
+/// The address that is listened on, unless told otherwise.
+const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+/// Memory that bodies in flight may take together, unless told otherwise.
+const BODY_BYTES_IN_FLIGHT_DEFAULT: usize = 1 << 30;
+/// Requests that may wait for the store, unless told otherwise.
+const QUEUE_DEFAULT: usize = 1_024;
+/// Offsets in a body are kept in 32 bits.
+const BODY_BYTES_CEILING: usize = 1 << 30;
+
+/// Each option is also an environment variable and a key of the file, under the same name.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServeOptions {
+    /// TOML file with any of these options, `_` for `-` in their names
+    #[arg(long, env = "WHARFINGER_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 picks a free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "WHARFINGER_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Directory that holds the orders [default: ./wharfinger-data]
+    #[arg(long, env = "WHARFINGER_DATA", value_name = "DIRECTORY")]
+    pub data: Option<PathBuf>,
+    /// Largest body, in bytes after decompression [default: 67108864]
+    #[arg(long, env = "WHARFINGER_BODY_BYTES_MAX", value_name = "BYTES")]
+    pub body_bytes_max: Option<usize>,
+    /// Memory that all bodies in flight may take together [default: 1073741824]
+    #[arg(
+        long,
+        env = "WHARFINGER_BODY_BYTES_IN_FLIGHT_MAX",
+        value_name = "BYTES"
+    )]
+    pub body_bytes_in_flight_max: Option<usize>,
+    /// Most orders in a batch [default: 50000]
+    #[arg(long, env = "WHARFINGER_ORDERS_PER_BATCH_MAX", value_name = "COUNT")]
+    pub orders_per_batch_max: Option<usize>,
+    /// Largest order, in bytes [default: 1048576]
+    #[arg(long, env = "WHARFINGER_ORDER_BYTES_MAX", value_name = "BYTES")]
+    pub order_bytes_max: Option<usize>,
+    /// Deepest nesting of an order [default: 64]
+    #[arg(long, env = "WHARFINGER_ORDER_DEPTH_MAX", value_name = "LEVELS")]
+    pub order_depth_max: Option<usize>,
+    /// Seconds for the head of a request [default: 10]
+    #[arg(long, env = "WHARFINGER_HEADER_TIMEOUT_S", value_name = "SECONDS")]
+    pub header_timeout_s: Option<u64>,
+    /// Seconds between two pieces of a body [default: 30]
+    #[arg(long, env = "WHARFINGER_BODY_IDLE_TIMEOUT_S", value_name = "SECONDS")]
+    pub body_idle_timeout_s: Option<u64>,
+    /// Seconds for a whole request [default: 600]
+    #[arg(long, env = "WHARFINGER_REQUEST_TIMEOUT_S", value_name = "SECONDS")]
+    pub request_timeout_s: Option<u64>,
+    /// Seconds for requests in flight when told to stop [default: 30]
+    #[arg(long, env = "WHARFINGER_SHUTDOWN_TIMEOUT_S", value_name = "SECONDS")]
+    pub shutdown_timeout_s: Option<u64>,
+    /// Connections served at once; further ones wait [default: 10000]
+    #[arg(long, env = "WHARFINGER_CONNECTIONS_MAX", value_name = "COUNT")]
+    pub connections_max: Option<usize>,
+    /// Requests that may wait for the store; further ones are answered 503 [default: 1024]
+    #[arg(long, env = "WHARFINGER_QUEUE_MAX", value_name = "COUNT")]
+    pub queue_max: Option<usize>,
+    /// Form of the log on stderr [default: pretty on a terminal, json otherwise]
+    #[arg(long, env = "WHARFINGER_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What is logged: error, warn, info, debug or trace [default: info]
+    #[arg(long, env = "WHARFINGER_LOG", value_name = "LEVEL")]
+    pub log: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For machines, an object a line.
+    Json,
+}
+
+/// Checked settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where the orders are kept.
+    pub data: PathBuf,
+    /// Bounds of what is in a body.
+    pub limits: Limits,
+    /// Bounds of how requests arrive.
+    pub transport: Transport,
+    /// Memory that bodies in flight may take together.
+    pub body_bytes_in_flight_max: usize,
+    /// Requests that may wait for the store.
+    pub queue_max: usize,
+    /// How log lines look; by the terminal where absent.
+    pub log_format: Option<LogFormat>,
+    /// What is logged.
+    pub log: String,
+}
+
+/// The data directory, unless told otherwise.
+pub const DATA_DEFAULT: &str = "./wharfinger-data";
+
+impl ServeOptions {
+    /// Fills in what the file says, then the defaults, and checks the whole.
+    ///
+    /// # Errors
+    /// The file cannot be read or names an unknown option; a value makes no sense.
+    pub fn resolve(self) -> Result<Config> {
+        let file = match &self.config {
+            Some(path) => read_file(path)?,
+            None => Self::default(),
+        };
+        let options = self.or(file);
+        let config = options.with_defaults()?;
+        check(&config)?;
+        Ok(config)
+    }
+
+    fn or(self, file: Self) -> Self {
+        Self {
+            config: self.config,
+            listen: self.listen.or(file.listen),
+            data: self.data.or(file.data),
+            body_bytes_max: self.body_bytes_max.or(file.body_bytes_max),
+            body_bytes_in_flight_max: self
+                .body_bytes_in_flight_max
+                .or(file.body_bytes_in_flight_max),
+            orders_per_batch_max: self.orders_per_batch_max.or(file.orders_per_batch_max),
+            order_bytes_max: self.order_bytes_max.or(file.order_bytes_max),
+            order_depth_max: self.order_depth_max.or(file.order_depth_max),
+            header_timeout_s: self.header_timeout_s.or(file.header_timeout_s),
+            body_idle_timeout_s: self.body_idle_timeout_s.or(file.body_idle_timeout_s),
+            request_timeout_s: self.request_timeout_s.or(file.request_timeout_s),
+            shutdown_timeout_s: self.shutdown_timeout_s.or(file.shutdown_timeout_s),
+            connections_max: self.connections_max.or(file.connections_max),
+            queue_max: self.queue_max.or(file.queue_max),
+            log_format: self.log_format.or(file.log_format),
+            log: self.log.or(file.log),
+        }
+    }
+
+    fn with_defaults(self) -> Result<Config> {
+        let limits = Limits::default();
+        let transport = Transport::default();
+        let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
+        Ok(Config {
+            listen: match self.listen {
+                Some(listen) => listen,
+                None => LISTEN_DEFAULT.parse()?,
+            },
+            data: self.data.unwrap_or_else(|| DATA_DEFAULT.into()),
+            limits: Limits {
+                body_bytes_max: self.body_bytes_max.unwrap_or(limits.body_bytes_max),
+                orders_per_batch_max: self
+                    .orders_per_batch_max
+                    .unwrap_or(limits.orders_per_batch_max),
+                order_bytes_max: self.order_bytes_max.unwrap_or(limits.order_bytes_max),
+                order_depth_max: self.order_depth_max.unwrap_or(limits.order_depth_max),
+            },
+            transport: Transport {
+                header_timeout: seconds(self.header_timeout_s, transport.header_timeout),
+                body_idle_timeout: seconds(self.body_idle_timeout_s, transport.body_idle_timeout),
+                request_timeout: seconds(self.request_timeout_s, transport.request_timeout),
+                shutdown_timeout: seconds(self.shutdown_timeout_s, transport.shutdown_timeout),
+                connections_max: self.connections_max.unwrap_or(transport.connections_max),
+            },
+            body_bytes_in_flight_max: self
+                .body_bytes_in_flight_max
+                .unwrap_or(BODY_BYTES_IN_FLIGHT_DEFAULT),
+            queue_max: self.queue_max.unwrap_or(QUEUE_DEFAULT),
+            log_format: self.log_format,
+            log: self.log.unwrap_or_else(|| "info".into()),
+        })
+    }
+}
+
+fn read_file(path: &Path) -> Result<ServeOptions> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+    toml::from_str(&text)
+        .with_context(|| format!("the configuration file {} is not right", path.display()))
+}
+
+fn check(config: &Config) -> Result<()> {
+    let limits = &config.limits;
+    let counts = [
+        ("body-bytes-max", limits.body_bytes_max),
+        ("orders-per-batch-max", limits.orders_per_batch_max),
+        ("order-bytes-max", limits.order_bytes_max),
+        ("order-depth-max", limits.order_depth_max),
+        ("connections-max", config.transport.connections_max),
+        ("queue-max", config.queue_max),
+    ];
+    for (name, count) in counts {
+        if count == 0 {
+            bail!("--{name} must be at least 1");
+        }
+    }
+    if limits.body_bytes_max > BODY_BYTES_CEILING {
+        bail!("--body-bytes-max must be at most {BODY_BYTES_CEILING}");
+    }
+    if config.body_bytes_in_flight_max < limits.body_bytes_max {
+        bail!("--body-bytes-in-flight-max must be at least --body-bytes-max");
+    }
+    Ok(())
+}

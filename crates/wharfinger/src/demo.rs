@@ -1,0 +1,239 @@
+//! `wharfinger demo`: the whole promise in a few seconds. A real server, real requests, a real crash.
+
+mod server;
+mod table;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use wharfinger_core::dialect::{Dialect, OrderQuery, SampleKey, StoredOrder};
+use wharfinger_core::dialects;
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::outcome::State;
+
+use self::server::{Answer, Server};
+use crate::store::sqlite::{Options, SqliteStore};
+use crate::store::{ReadOrders, Recorded, RecordedOutcome, Store};
+
+/// Characters of an answer that are shown.
+const SHOWN_CHARS_MAX: usize = 1_200;
+
+/// Show what it does: a server, real orders, a crash, and what is left
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Uses a temporary directory and a free port of this machine, and leaves nothing behind.\n\n\
+Example: wharfinger demo"
+)]
+pub(crate) struct Demo {}
+
+/// The orders of one dialect by id.
+type Orders = BTreeMap<OrderId, StoredOrder>;
+
+impl Demo {
+    pub(crate) async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+        let data = directory.path();
+        writeln!(out, "1. A server on an empty data directory\n")?;
+        let (server, key) = Server::start_fresh(data)?;
+        writeln!(out, "   It listens on {}.", server.url)?;
+        writeln!(
+            out,
+            "   It made organisation {} and a key for it.\n",
+            key.organisation
+        )?;
+
+        writeln!(
+            out,
+            "2. A batch in each vendor's own format, good and bad orders mixed"
+        )?;
+        let mut accepted = Vec::new();
+        for dialect in dialects::ALL {
+            let sample = dialect.samples(&SampleKey::from(&key)).batch;
+            writeln!(
+                out,
+                "\n── {}: {} {}",
+                dialect.id(),
+                sample.method,
+                sample.target
+            )?;
+            let answer = server.send(&sample)?;
+            write_answer(out, &answer)?;
+            accepted.extend(show_outcomes(out, data, *dialect, &answer).await?);
+        }
+
+        writeln!(
+            out,
+            "\n3. The server is killed in the middle of its work (kill -9)\n"
+        )?;
+        server.kill()?;
+        writeln!(
+            out,
+            "   It had no chance to tidy up. A new one starts on the same directory."
+        )?;
+        let server = Server::start(data)?;
+        writeln!(out, "   It listens on {}.\n", server.url)?;
+
+        writeln!(out, "4. What is left\n")?;
+        show_survivors(out, data, &accepted).await?;
+        server.stop()?;
+        writeln!(
+            out,
+            "\nDone. `wharfinger serve` starts a server that stays."
+        )?;
+        Ok(())
+    }
+}
+
+fn write_answer(out: &mut dyn Write, answer: &Answer) -> Result<()> {
+    writeln!(out, "   HTTP {}", answer.status)?;
+    let shown: String = answer.body.chars().take(SHOWN_CHARS_MAX).collect();
+    let more = if shown.len() < answer.body.len() {
+        " …"
+    } else {
+        ""
+    };
+    writeln!(out, "   {shown}{more}\n")?;
+    Ok(())
+}
+
+/// Writes a table of what became of every order, from the receipt; the orders that were newly accepted.
+async fn show_outcomes(
+    out: &mut dyn Write,
+    data: &Path,
+    dialect: &dyn Dialect,
+    answer: &Answer,
+) -> Result<Vec<OrderId>> {
+    let store = open(data).await?;
+    let batch = answer.batch.context("the answer names no batch")?;
+    let receipt = store.receipt(batch).await?;
+    let receipt = receipt.with_context(|| format!("there is no receipt of batch {batch}"))?;
+    let orders = orders(store.as_ref(), dialect.id()).await?;
+    let mut accepted = Vec::new();
+    let mut rows = Vec::new();
+    for recorded in &receipt.outcomes {
+        if let RecordedOutcome::Accepted(order) = &recorded.outcome {
+            accepted.push(*order);
+        }
+        rows.push(row(recorded, &orders));
+    }
+    table::write(out, ["order", "key", "outcome", "why"], &rows)?;
+    store.close().await;
+    Ok(accepted)
+}
+
+fn row(recorded: &Recorded, orders: &Orders) -> [String; 4] {
+    let key = |order: &OrderId| {
+        orders
+            .get(order)
+            .map_or_else(String::new, |order| order.key.clone())
+    };
+    let (key, outcome, why) = match &recorded.outcome {
+        RecordedOutcome::Accepted(order) => (key(order), "accepted", "new".into()),
+        RecordedOutcome::Updated(order, revision) => {
+            (key(order), "updated", format!("now at revision {revision}"))
+        }
+        RecordedOutcome::Unchanged(order, _) => (key(order), "unchanged", "sent before".into()),
+        RecordedOutcome::Rejected(rejection) => {
+            let reasons: Vec<_> = rejection.errors.iter().map(reason).collect();
+            let key = rejection.key.clone().or_else(|| rejection.name.clone());
+            (key.unwrap_or_default(), "rejected", reasons.join("; "))
+        }
+    };
+    [(recorded.index + 1).to_string(), key, outcome.into(), why]
+}
+
+fn reason(error: &crate::store::RecordedProblem) -> String {
+    if error.path.is_empty() {
+        format!("the order {}", error.message)
+    } else {
+        format!("{} {}", error.path, error.message)
+    }
+}
+
+/// Shows that every accepted order is there, once, and that the store is whole.
+async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) -> Result<()> {
+    let store = open(data).await?;
+    let mut rows = Vec::new();
+    let mut found = 0;
+    for dialect in dialects::ALL {
+        let orders = orders(store.as_ref(), dialect.id()).await?;
+        found += orders.len();
+        for (id, order) in &orders {
+            ensure!(
+                accepted.contains(id),
+                "order {id} was never answered as accepted"
+            );
+            let state = order.state.name().to_owned();
+            rows.push([
+                dialect.id().into(),
+                order.key.clone(),
+                state,
+                order.revision.to_string(),
+            ]);
+        }
+    }
+    table::write(out, ["dialect", "key", "state", "revision"], &rows)?;
+    ensure!(
+        found == accepted.len(),
+        "{} orders were accepted, {found} are there",
+        accepted.len()
+    );
+    writeln!(
+        out,
+        "\n   {found} orders were answered as accepted; {found} are there, each once."
+    )?;
+    let report = store.check().await?;
+    ensure!(
+        report.faults.is_empty(),
+        "the store is not whole: {:?}",
+        report.faults
+    );
+    writeln!(out, "   `wharfinger check` finds nothing wrong.")?;
+    store.close().await;
+    Ok(())
+}
+
+async fn open(data: &Path) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(SqliteStore::open(data, Options::default()).await?))
+}
+
+/// Every order of a dialect, whatever its state.
+async fn orders(store: &dyn Store, dialect: &'static str) -> Result<Orders> {
+    let query = OrderQuery {
+        keys: None,
+        states: State::ALL.to_vec(),
+        created_from_ms: None,
+        created_to_ms: None,
+        keep: None,
+        newest_first: false,
+        offset: 0,
+        limit: 1_000,
+        count_max: None,
+    };
+    let request = ReadOrders {
+        organisation: first_organisation(store).await?,
+        dialect,
+        query: Arc::new(query),
+        after: None,
+    };
+    let page = store.orders(request).await?;
+    let by_id = page.orders.into_iter().map(|order| (order.id, order));
+    Ok(by_id.collect())
+}
+
+async fn first_organisation(store: &dyn Store) -> Result<OrganisationId> {
+    let directory = store.directory(None).await?;
+    let directory = directory.context("the store did not give its directory")?;
+    let first = directory.organisations.into_values().next();
+    Ok(first.context("there is no organisation")?.id)
+}
+
+/// The batch that an answer names.
+fn batch_of(text: &str) -> Option<BatchId> {
+    let id = uuid::Uuid::parse_str(text).ok()?;
+    Some(BatchId::from_bytes(id.into_bytes()))
+}

@@ -1,0 +1,212 @@
+//! Reading a request's body: its type, its coding, its size, its pace, each within bounds.
+
+use std::io::Read;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use wharfinger_core::failure::RequestFailure;
+
+use crate::app::App;
+use crate::budget::Lease;
+use crate::store::RETRY_AFTER;
+
+/// The window a zstd body may ask its reader to keep (RFC 9659): 2 to the power of this many bytes.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Bytes that are undone at a time.
+const STEP_BYTES: usize = 64 << 10;
+
+/// A body, and the memory that was leased for it.
+pub(super) struct ReadBody {
+    /// The bytes, content coding undone.
+    pub(super) bytes: Bytes,
+    _lease: Lease,
+}
+
+/// A content coding that can be undone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+/// Whether a request says in two ways where its body ends, which is how requests are smuggled past proxies.
+pub(super) fn is_framed_twice(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING)
+}
+
+/// Reads the whole body.
+///
+/// # Errors
+/// In this order: its media type or coding is not taken, it is too large, too slow or broken off, its coding cannot be undone.
+pub(super) async fn read(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<ReadBody, RequestFailure> {
+    let mut lease = app.body_budget.lease();
+    if body.is_end_stream() {
+        // Nothing was sent, so that it does not matter what it would have been.
+        return Ok(ReadBody {
+            bytes: Bytes::new(),
+            _lease: lease,
+        });
+    }
+    if !is_json(headers) {
+        return Err(RequestFailure::UnsupportedMediaType);
+    }
+    let coding = coding(headers)?;
+    let bytes_max = app.limits.body_bytes_max;
+    let collected = collect(body, bytes_max, app.transport.body_idle_timeout, &mut lease).await?;
+    let bytes = match coding {
+        Coding::Identity => collected,
+        Coding::Gzip | Coding::Zstd => {
+            tokio::task::block_in_place(|| undo(coding, &collected, bytes_max, &mut lease))?
+        }
+    };
+    Ok(ReadBody {
+        bytes,
+        _lease: lease,
+    })
+}
+
+/// A missing media type is taken as JSON; so is any that ends in `+json`.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let Ok(value) = value.to_str() else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let is_json = media_type == "application/json" || media_type.ends_with("+json");
+    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
+            let charset = charset.trim_matches('"');
+            charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+        }
+        _ => true,
+    });
+    is_json && is_utf8
+}
+
+fn coding(headers: &HeaderMap) -> Result<Coding, RequestFailure> {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    let Some(value) = codings.next() else {
+        return Ok(Coding::Identity);
+    };
+    if codings.next().is_some() {
+        return Err(RequestFailure::UnsupportedEncoding);
+    }
+    let name = value.to_str().unwrap_or_default().trim();
+    match name.to_ascii_lowercase().as_str() {
+        "identity" | "" => Ok(Coding::Identity),
+        "gzip" | "x-gzip" => Ok(Coding::Gzip),
+        "zstd" => Ok(Coding::Zstd),
+        _ => Err(RequestFailure::UnsupportedEncoding),
+    }
+}
+
+async fn collect(
+    mut body: Body,
+    bytes_max: usize,
+    idle_timeout: Duration,
+    lease: &mut Lease,
+) -> Result<Bytes, RequestFailure> {
+    let announced = body.size_hint().lower();
+    if announced > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+        return Err(RequestFailure::BodyTooLarge { bytes_max });
+    }
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    loop {
+        let Ok(frame) = tokio::time::timeout(idle_timeout, body.frame()).await else {
+            return Err(RequestFailure::BodyTimeout);
+        };
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|_| {
+            RequestFailure::BrokenBody("The body breaks off before its announced end")
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + all.len() + data.len() > bytes_max {
+            return Err(RequestFailure::BodyTooLarge { bytes_max });
+        }
+        lease_more(lease, data.len())?;
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            let expected = usize::try_from(announced).unwrap_or_default();
+            all.reserve(expected.max(first.len() + data.len()));
+            all.extend_from_slice(&first);
+            first.clear();
+        }
+        all.extend_from_slice(data.chunk());
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
+}
+
+fn lease_more(lease: &mut Lease, bytes: usize) -> Result<(), RequestFailure> {
+    if lease.grow(bytes) {
+        Ok(())
+    } else {
+        Err(RequestFailure::Overloaded {
+            retry_after_s: RETRY_AFTER.as_secs(),
+        })
+    }
+}
+
+fn undo(
+    coding: Coding,
+    coded: &[u8],
+    bytes_max: usize,
+    lease: &mut Lease,
+) -> Result<Bytes, RequestFailure> {
+    match coding {
+        Coding::Identity => Ok(Bytes::copy_from_slice(coded)),
+        Coding::Gzip => read_within(flate2::read::MultiGzDecoder::new(coded), bytes_max, lease),
+        Coding::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(coded)
+                .map_err(|_| RequestFailure::BrokenEncoding)?;
+            decoder
+                .window_log_max(ZSTD_WINDOW_LOG_MAX)
+                .map_err(|_| RequestFailure::BrokenEncoding)?;
+            read_within(decoder, bytes_max, lease)
+        }
+    }
+}
+
+fn read_within(
+    mut decoder: impl Read,
+    bytes_max: usize,
+    lease: &mut Lease,
+) -> Result<Bytes, RequestFailure> {
+    let mut plain = Vec::new();
+    loop {
+        let read_before = plain.len();
+        let step = STEP_BYTES.min(bytes_max + 1 - read_before);
+        let mut piece = decoder
+            .by_ref()
+            .take(u64::try_from(step).unwrap_or_default());
+        piece
+            .read_to_end(&mut plain)
+            .map_err(|_| RequestFailure::BrokenEncoding)?;
+        if plain.len() == read_before {
+            return Ok(plain.into());
+        }
+        if plain.len() > bytes_max {
+            return Err(RequestFailure::BodyTooLarge { bytes_max });
+        }
+        lease_more(lease, plain.len() - read_before)?;
+    }
+}

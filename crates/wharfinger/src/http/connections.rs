@@ -1,0 +1,116 @@
+//! Accepting connections, serving them within bounds, and letting them finish.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt;
+
+use crate::app::Transport;
+
+/// What a client is told whose request head did not come in time.
+const HEAD_TIMEOUT_ANSWER: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// How long to wait before accepting again, when the system has no more file descriptors.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` resolves; then accepts no more and waits for requests in flight.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    transport: Transport,
+    stop: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(transport.connections_max));
+    let (stopping, stopped) = watch::channel(false);
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, address, place)) = accepted else {
+            tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
+            continue;
+        };
+        let (routes, stopped) = (routes.clone(), stopped.clone());
+        tokio::spawn(async move {
+            serve_connection(stream, address, routes, transport, stopped).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    stopping.send_replace(true);
+    let places_max = u32::try_from(transport.connections_max).unwrap_or(u32::MAX);
+    let all_done = places.acquire_many(places_max);
+    if tokio::time::timeout(transport.shutdown_timeout, all_done)
+        .await
+        .is_err()
+    {
+        tracing::warn!("Some requests were still in flight when the time to finish them was over.");
+    }
+}
+
+/// Waits for a free place first, so that connections past the bound stay in the system's queue.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, address)) => Some((stream, address, place)),
+        Err(error) => {
+            tracing::warn!(%error, "Could not accept a connection.");
+            None
+        }
+    }
+}
+
+async fn until_true(stopped: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and with it the server.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    routes: Router,
+    transport: Transport,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // Answers are written whole; waiting to fill packets only delays them.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(address));
+        routes.clone().oneshot(request.map(axum::body::Body::new))
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(transport.header_timeout)
+        .serve_connection(TokioIo::new(stream), service);
+    let served = tokio::select! {
+        served = poll_fn(|context| connection.poll_without_shutdown(context)) => served,
+        () = until_true(&mut stopped) => {
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|context| connection.poll_without_shutdown(context)).await
+        }
+    };
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    let head_was_late = served.is_err_and(|error| error.is_timeout()) && !parts.read_buf.is_empty();
+    if head_was_late {
+        let _ = stream.write_all(HEAD_TIMEOUT_ANSWER).await;
+    }
+    let _ = stream.shutdown().await;
+}

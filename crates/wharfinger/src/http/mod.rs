@@ -1,0 +1,102 @@
+//! HTTP: every route on one page.
+
+mod body;
+pub mod connections;
+mod health;
+mod request;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+use wharfinger_core::dialect::{Dialect, Operation};
+use wharfinger_core::dialects;
+
+use crate::app::App;
+
+/// The dialects' routes, from their own lists, and the server's own.
+pub fn routes(app: &Arc<App>) -> Router {
+    let mut router = Router::new()
+        .route("/healthz", get(health::lives))
+        .route("/readyz", get(health::takes_writes))
+        .with_state(Arc::clone(app));
+    for dialect in dialects::ALL {
+        for (path, operations) in by_path(*dialect) {
+            router = router.route(path, method_router(app, *dialect, &operations));
+        }
+    }
+    let app = Arc::clone(app);
+    router.fallback(move |request: Request| {
+        let app = Arc::clone(&app);
+        async move { request::unknown_route(&app, request).await }
+    })
+}
+
+fn by_path(dialect: &'static dyn Dialect) -> BTreeMap<&'static str, Vec<&'static Operation>> {
+    let mut paths = BTreeMap::<_, Vec<_>>::new();
+    for operation in dialect.operations() {
+        paths.entry(operation.path).or_default().push(operation);
+    }
+    paths
+}
+
+fn method_router(
+    app: &Arc<App>,
+    dialect: &'static dyn Dialect,
+    operations: &[&'static Operation],
+) -> MethodRouter {
+    let mut router = MethodRouter::new();
+    for operation in operations.iter().copied() {
+        let app = Arc::clone(app);
+        let handler = move |request: Request| {
+            let app = Arc::clone(&app);
+            async move { request::handle(&app, dialect, operation, request).await }
+        };
+        router = router.merge(on(method_filter(operation.method), handler));
+    }
+    let methods: Vec<_> = operations
+        .iter()
+        .map(|operation| operation.method)
+        .collect();
+    let allow = allowed(&methods);
+    let app = Arc::clone(app);
+    router.fallback(move |request: Request| {
+        let (app, allow) = (Arc::clone(&app), allow.clone());
+        async move { request::wrong_method(&app, dialect, allow, request).await }
+    })
+}
+
+fn method_filter(method: &str) -> MethodFilter {
+    let method = http::Method::from_bytes(method.as_bytes());
+    method
+        .ok()
+        .and_then(|method| MethodFilter::try_from(method).ok())
+        .expect("a dialect lists methods of HTTP")
+}
+
+/// The value of `Allow`. What answers GET answers HEAD.
+fn allowed(methods: &[&str]) -> String {
+    let mut allowed = Vec::new();
+    for method in methods {
+        allowed.push(*method);
+        if *method == "GET" {
+            allowed.push("HEAD");
+        }
+    }
+    allowed.sort_unstable();
+    allowed.join(", ")
+}
+
+/// Every route that the dialects serve: method, path as a template, dialect. For tests that walk them all.
+#[must_use]
+pub fn dialect_routes() -> Vec<(&'static str, &'static str, &'static str)> {
+    let mut routes = Vec::new();
+    for dialect in dialects::ALL {
+        for operation in dialect.operations() {
+            routes.push((operation.method, operation.path, dialect.id()));
+        }
+    }
+    routes
+}

@@ -1,0 +1,16 @@
+//! The server half of Wharfinger: everything that touches the world.
+//!
+//! `http` brings a request to `intake`, where one order's journey reads as one short function; `store` keeps what was
+//! admitted; `cli` has a file for each command. What an order means is decided in `wharfinger-core`.
+
+pub mod access;
+pub mod app;
+pub mod budget;
+pub mod cli;
+pub mod clock;
+pub mod config;
+mod demo;
+pub mod http;
+pub mod intake;
+pub mod secret;
+pub mod store;

@@ -1,0 +1,52 @@
+//! Ids and secrets made from the operating system's randomness.
+
+use sha2::{Digest, Sha256};
+use wharfinger_core::ids::BatchId;
+
+use crate::clock;
+
+/// What a secret begins with, so that scanners can find leaked ones.
+const SECRET_PREFIX: &str = "whf_";
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A new batch id.
+#[must_use]
+pub fn batch_id() -> BatchId {
+    let unix_ms = u64::try_from(clock::now_ms()).unwrap_or_default();
+    BatchId::new(unix_ms, u64::from_be_bytes(random()))
+}
+
+/// A new request id.
+#[must_use]
+pub fn request_id() -> String {
+    uuid::Builder::from_random_bytes(random())
+        .into_uuid()
+        .to_string()
+}
+
+/// A new public key id: 12 hexadecimal digits behind `key_`.
+#[must_use]
+pub fn key_id() -> String {
+    format!("key_{}", hex(&random::<6>()))
+}
+
+/// A new secret of 256 bits.
+#[must_use]
+pub fn key_secret() -> String {
+    format!("{SECRET_PREFIX}{}", hex(&random::<32>()))
+}
+
+/// What is stored of a secret. It is random and long, so that a plain hash keeps it safe.
+#[must_use]
+pub fn hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
