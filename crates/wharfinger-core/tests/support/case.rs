@@ -1,7 +1,18 @@
 //! Golden cases: exchanges with the server as files, read by every test that plays them.
 //!
-//! A case is a folder of numbered steps: `1.request` with `1.response`, or `1.command`, then `2.…`. What the files hold
-//! is told in CONTRIBUTING.md. This module knows files and text only, so that the pure tests and the server's tests share it.
+//! A case is a folder of numbered steps: `1.request` with `1.response`, or `1.command`, then `2.…`.
+//!
+//! A `.request` file has a first line `METHOD target`, then header lines `name: value`, where `{{full}}` stands for the
+//! Basic token of the key `full`, and `{{full.id}}` and `{{full.secret}}` for its parts; then a blank line, then the body, all the
+//! rest but one newline. Lines among the headers that begin with `@` say how to read or send it: `@server` (only the
+//! server can answer, the pure tests stop there), `@gzip`, `@zstd` (the body is compressed before it is sent), `@hex` (the body
+//! is written in hexadecimal), `@repeat N` (what stands between `{{repeat}}` and `{{end}}` in the body is sent N times, with
+//! `{{n}}` counting from 0).
+//!
+//! A `.response` file has the status, those of [`HEADERS_TOLD`] that the answer has, sorted, a blank line, and the body with one
+//! newline behind it. Every UUID is written `<uuid>`. A `.command` file holds the arguments of a command.
+//!
+//! This module knows files and text only, so that the pure tests and the server's tests share it.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -28,7 +28,7 @@ pub(crate) struct World {
 }
 
 /// An answer, and the batch that it tells of.
-type Told = (Reply, Option<BatchId>);
+pub(crate) type Told = (Reply, Option<BatchId>);
 
 /// The secret of a key.
 pub(crate) fn secret_of(id: &str) -> String {
@@ -63,12 +63,29 @@ impl World {
     /// Sends a request; the answer as a `.response` file has it.
     pub(crate) fn send(&mut self, exchange: &Exchange) -> Result<String, String> {
         let headers = exchange.headers(&secret_of)?;
-        let (path, query) = exchange
-            .target
-            .split_once('?')
-            .unwrap_or((&exchange.target, ""));
+        let (reply, batch) =
+            self.request(&exchange.method, &exchange.target, &headers, &exchange.body)?;
+        let mut headers = vec![("content-type".to_owned(), reply.content_type.to_owned())];
+        for (name, value) in reply.headers {
+            headers.push((name.to_owned(), value));
+        }
+        if let Some(batch) = batch {
+            headers.push(("wharfinger-batch-id".into(), batch.to_string()));
+        }
+        Ok(render_response(reply.status, &headers, &reply.body))
+    }
+
+    /// Sends a request; the error is the dialect's breach of its contract.
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+    ) -> Result<Told, String> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (operation, parameters) = self
-            .route(&exchange.method, path)
+            .route(method, path)
             .ok_or("the dialect has no such route; only the server answers that (@server)")?;
         let fields: Vec<(&str, &str)> = headers
             .iter()
@@ -79,18 +96,10 @@ impl World {
             query: &query_parameters(query),
             headers: &fields,
         };
-        let (reply, batch) = match self.answer(operation, &head, &exchange.body)? {
+        Ok(match self.answer(operation, &head, body)? {
             Ok(told) => told,
             Err(failure) => (self.dialect.refuse(Some(operation), &failure), None),
-        };
-        let mut headers = vec![("content-type".to_owned(), reply.content_type.to_owned())];
-        for (name, value) in reply.headers {
-            headers.push((name.to_owned(), value));
-        }
-        if let Some(batch) = batch {
-            headers.push(("wharfinger-batch-id".into(), batch.to_string()));
-        }
-        Ok(render_response(reply.status, &headers, &reply.body))
+        })
     }
 
     /// The first operation of this method whose path fits, and the path's parameters.
