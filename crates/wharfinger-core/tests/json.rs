@@ -446,4 +446,6 @@ fn a_tree_is_its_own_measure() {
     assert_eq!(json::canonical(&tree), r#"{"a":1.0,"b":null}"#);
     let read: Read = json::read_one(json::write(&tree, 3).as_bytes()).unwrap();
     assert_eq!(read.value["b"], serde_json::Value::Null);
+    let again = json::tree_of(br#"{"a":[1.50,{"b":"\u000a"}]}"#).unwrap();
+    assert_eq!(json::canonical(&again), r#"{"a":[1.50,{"b":"\n"}]}"#);
 }

@@ -327,7 +327,7 @@ fn fill(value: &str, secret_of: &dyn Fn(&str) -> String) -> Result<String, Strin
     for key in &KEYS {
         let id = key.id;
         let secret = secret_of(id);
-        let token = BASE64.encode(format!("{id}:{secret}"));
+        let token = basic_token(id, &secret);
         filled = filled
             .replace(&format!("{{{{{id}}}}}"), &token)
             .replace(&format!("{{{{{id}.id}}}}"), id)
@@ -337,6 +337,11 @@ fn fill(value: &str, secret_of: &dyn Fn(&str) -> String) -> Result<String, Strin
         return Err(format!("{value}: no key of this name"));
     }
     Ok(filled)
+}
+
+/// What stands behind `Basic` in an `Authorization` header.
+pub(crate) fn basic_token(id: &str, secret: &str) -> String {
+    BASE64.encode(format!("{id}:{secret}"))
 }
 
 /// Writes an answer as a `.response` file has it.

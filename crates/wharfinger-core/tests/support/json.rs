@@ -102,6 +102,30 @@ fn converted(value: Value<'_, '_>) -> serde_json::Value {
     }
 }
 
+/// The tree of a text that has no faults.
+pub(crate) fn tree_of(text: &[u8]) -> Option<Json> {
+    let mut reader = Reader::new(text, Envelope::One, rules(NameCase::Exact)).ok()?;
+    let entry = reader.next().ok()??;
+    entry.faults.is_empty().then(|| tree_of_value(entry.value))
+}
+
+fn tree_of_value(value: Value<'_, '_>) -> Json {
+    match value.kind() {
+        Kind::Null => Json::Null,
+        Kind::True => Json::Bool(true),
+        Kind::False => Json::Bool(false),
+        Kind::Number => Json::Number(value.raw().into()),
+        Kind::Text => Json::Text(value.text().expect("text").into_owned()),
+        Kind::Array => Json::Array(value.elements().map(tree_of_value).collect()),
+        Kind::Object => {
+            let members = value
+                .members()
+                .map(|(name, member)| (name.into_owned(), tree_of_value(member)));
+            Json::Object(members.collect())
+        }
+    }
+}
+
 /// Any JSON object that has no faults.
 pub(crate) fn tree() -> impl Strategy<Value = Json> {
     let number = prop_oneof![

@@ -84,8 +84,7 @@ impl World {
         body: &[u8],
     ) -> Result<Told, String> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let (operation, parameters) = self
-            .route(method, path)
+        let (operation, parameters) = route(self.dialect, method, path)
             .ok_or("the dialect has no such route; only the server answers that (@server)")?;
         let fields: Vec<(&str, &str)> = headers
             .iter()
@@ -100,19 +99,6 @@ impl World {
             Ok(told) => told,
             Err(failure) => (self.dialect.refuse(Some(operation), &failure), None),
         })
-    }
-
-    /// The first operation of this method whose path fits, and the path's parameters.
-    fn route(&self, method: &str, path: &str) -> Option<(&'static Operation, Parameters)> {
-        for operation in self.dialect.operations() {
-            if operation.method != method {
-                continue;
-            }
-            if let Some(parameters) = path_parameters(operation.path, path) {
-                return Some((operation, parameters));
-            }
-        }
-        None
     }
 
     /// The outer error is the dialect's breach of its contract, the inner one a refusal.
@@ -271,6 +257,23 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// The first operation of this method whose path fits, and the path's parameters.
+pub(crate) fn route(
+    dialect: &dyn Dialect,
+    method: &str,
+    path: &str,
+) -> Option<(&'static Operation, Parameters)> {
+    for operation in dialect.operations() {
+        if operation.method != method {
+            continue;
+        }
+        if let Some(parameters) = path_parameters(operation.path, path) {
+            return Some((operation, parameters));
+        }
+    }
+    None
 }
 
 fn submit(
