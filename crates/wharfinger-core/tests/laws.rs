@@ -233,6 +233,7 @@ fn each_order_has_its_entry() {
         let Ok(text) = std::str::from_utf8(&exchange.body) else {
             continue;
         };
+        let text = text.trim_start_matches('\u{feff}');
         let Ok(entries) = json::read(&exchange.body, envelope, dialect.name_case()) else {
             continue;
         };
@@ -254,6 +255,36 @@ fn each_order_has_its_entry() {
                     expected.into_iter().map(|(name, _)| Some(name)).collect();
                 assert_eq!(names, expected);
             }
+        }
+    }
+}
+
+/// Where an answer lists the orders one by one, it lists each, in the order of the request.
+#[test]
+fn each_order_has_its_answer() {
+    for Seed { dialect, exchange } in SEEDS.iter() {
+        let Some(envelope) = submit_envelope(*dialect, exchange) else {
+            continue;
+        };
+        let headers = exchange.headers(&secret_of).unwrap();
+        let (method, target) = (&exchange.method, &exchange.target);
+        let told = World::new(*dialect).request(method, target, &headers, &exchange.body);
+        let (reply, batch) = told.unwrap();
+        if batch.is_none() || envelope == Envelope::One {
+            continue;
+        }
+        let entries = json::read(&exchange.body, envelope, dialect.name_case()).unwrap();
+        match serde_json::from_slice(&reply.body).unwrap() {
+            serde_json::Value::Array(answers) => assert_eq!(answers.len(), entries.len()),
+            serde_json::Value::Object(answers) if envelope == Envelope::Object => {
+                let names = entries.iter().filter_map(|entry| entry.name.as_deref());
+                assert!(answers.keys().eq(names), "{target}");
+            }
+            serde_json::Value::Object(_) => {}
+            other @ (serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_)) => panic!("{target}: {other}"),
         }
     }
 }
