@@ -4,6 +4,7 @@
 //! the order in which problems are told.
 
 use crate::json::{Kind, Value};
+use crate::limits::PROBLEMS_PER_ORDER_MAX;
 use crate::problem::{Code, Path, Problem, Step};
 use crate::validate::Checked;
 
@@ -149,10 +150,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
                     problems: self.problems,
                 });
             } else {
-                self.problems.push(Problem {
-                    path: place.path(),
-                    code: Code::NotObject,
-                });
+                note(self.problems, place, Code::NotObject);
             }
         }
         count
@@ -171,22 +169,19 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         let place = Place::Member(&self.place, name);
         for (index, element) in array.elements().enumerate() {
             if let Err(code) = rule(element) {
-                let path = Place::Element(&place, index).path();
-                self.problems.push(Problem { path, code });
+                note(self.problems, Place::Element(&place, index), code);
             }
         }
     }
 
     /// Notes a problem with an attribute of this object.
     pub fn problem(&mut self, name: &str, code: Code) {
-        let path = Place::Member(&self.place, name).path();
-        self.problems.push(Problem { path, code });
+        note(self.problems, Place::Member(&self.place, name), code);
     }
 
     /// Notes a problem with this object itself.
     pub fn problem_here(&mut self, code: Code) {
-        let path = self.place.path();
-        self.problems.push(Problem { path, code });
+        note(self.problems, self.place, code);
     }
 
     fn container(
@@ -216,5 +211,13 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         if need == Need::Mandatory {
             self.problem(name, Code::Required);
         }
+    }
+}
+
+/// Notes a problem, unless the order has very many already.
+fn note(problems: &mut Vec<Problem>, place: Place<'_>, code: Code) {
+    if problems.len() < PROBLEMS_PER_ORDER_MAX {
+        let path = place.path();
+        problems.push(Problem { path, code });
     }
 }

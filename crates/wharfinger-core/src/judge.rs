@@ -3,7 +3,9 @@
 use crate::dialect::{Action, Context, Dialect, EmptyBody, Slot, Verdict, WrongRoot};
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, Reader, Rules};
-use crate::limits::Limits;
+use crate::limits::{
+    Limits, PROBLEMS_PER_BATCH_MAX, PROBLEMS_PER_LATE_ORDER_MAX, PROBLEMS_PER_ORDER_MAX,
+};
 
 /// A body that was judged.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub fn judge<'a>(
     }
     let root_fits = reader.root_fits();
     let mut slots = Vec::new();
+    let mut problems_told = 0;
     while let Some(entry) = reader.next()? {
         if slots.len() == limits.orders_per_batch_max {
             return Err(RequestFailure::TooManyOrders {
@@ -56,7 +59,9 @@ pub fn judge<'a>(
         if is_refused_root(envelope, wrong_root, &entry) {
             return Err(wrong_envelope(envelope));
         }
-        slots.push(judge_entry(dialect, context, &entry));
+        let mut slot = judge_entry(dialect, context, &entry);
+        problems_told += bound_problems(&mut slot, problems_told);
+        slots.push(slot);
     }
     if !root_fits && wrong_root == WrongRoot::Refuse {
         return Err(wrong_envelope(envelope));
@@ -78,6 +83,23 @@ fn judge_entry<'a>(
         key: None,
         organisation: context.organisation.map(|organisation| organisation.id),
         verdict: Verdict::Unreadable(entry.faults.to_vec()),
+    }
+}
+
+/// Cuts the list of an order's problems short where the batch has told very many; how many are left.
+fn bound_problems(slot: &mut Slot<'_>, told_before: usize) -> usize {
+    let most = if told_before < PROBLEMS_PER_BATCH_MAX {
+        PROBLEMS_PER_ORDER_MAX
+    } else {
+        PROBLEMS_PER_LATE_ORDER_MAX
+    };
+    match &mut slot.verdict {
+        Verdict::Good(_) => 0,
+        Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
+            problems.truncate(most);
+            problems.shrink_to_fit();
+            problems.len()
+        }
     }
 }
 

@@ -24,5 +24,14 @@ impl Default for Limits {
     }
 }
 
+/// Problems told of one order. Without a bound, an array of wrong elements would be kept many times over.
+pub const PROBLEMS_PER_ORDER_MAX: usize = 1_000;
+
+/// Problems told of a whole batch, from which on an order tells only [`PROBLEMS_PER_LATE_ORDER_MAX`].
+pub const PROBLEMS_PER_BATCH_MAX: usize = 500_000;
+
+/// Problems told of one order where the batch has told very many already.
+pub const PROBLEMS_PER_LATE_ORDER_MAX: usize = 10;
+
 /// Characters of an order key.
 pub const KEY_CHARS_MAX: usize = 255;

@@ -63,7 +63,7 @@ impl Problem {
     }
 }
 
-/// `packingslipno is required`; for the order itself `the order is too large: …`.
+/// `country is required`; for the order itself `the order is too large: …`.
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.path.is_root() {
@@ -176,6 +176,45 @@ pub enum Code {
 }
 
 impl Code {
+    /// One of each, with typical bounds: what the page of problems is held against.
+    pub const EXAMPLES: [Self; 33] = [
+        Self::Required,
+        Self::NotText,
+        Self::NotNumber,
+        Self::NotInteger,
+        Self::NotBoolean,
+        Self::NotObject,
+        Self::NotArray,
+        Self::TooLong { chars_max: 255 },
+        Self::BelowMinimum { min: 0 },
+        Self::AboveMaximum { max: 1000 },
+        Self::TooManyDecimals { decimals_max: 2 },
+        Self::NotPrice,
+        Self::NotDate { form: "dd-mm-yyyy" },
+        Self::NotEmail,
+        Self::NotCountry,
+        Self::NotLanguage,
+        Self::NotLocale,
+        Self::NotCurrency,
+        Self::NotName,
+        Self::NotOneOf { choices: "0, 1, 2" },
+        Self::Exceeds { other: "units" },
+        Self::RepeatedName,
+        Self::TooDeep { depth_max: 64 },
+        Self::LoneSurrogate,
+        Self::NulCharacter,
+        Self::TooManyDigits { digits_max: 38 },
+        Self::OrderTooLarge {
+            bytes_max: 1_048_576,
+        },
+        Self::UnknownOrganisation,
+        Self::AlreadyProcessed,
+        Self::AlreadyCancelled,
+        Self::NumberExists,
+        Self::UnknownOrder,
+        Self::NotPlaced,
+    ];
+
     /// The stable identifier of the code.
     #[must_use]
     pub fn id(&self) -> &'static str {

@@ -1,0 +1,186 @@
+//! Every refusal and every problem can be told in every dialect.
+
+use wharfinger_core::dialect::{Action, Answer, Dialect, Operation, Slot, Submitted, Verdict};
+use wharfinger_core::dialects;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::json::{Envelope, Malformed};
+use wharfinger_core::outcome::Outcome;
+use wharfinger_core::problem::{Code, Path, Problem, Step};
+
+#[test]
+fn every_failure_can_be_told_in_every_dialect() {
+    for dialect in dialects::ALL {
+        let operations = dialect.operations().iter().map(Some);
+        for operation in std::iter::once(None).chain(operations) {
+            for failure in every_failure() {
+                check_refusal(*dialect, operation, &failure);
+            }
+        }
+    }
+}
+
+fn check_refusal(dialect: &dyn Dialect, operation: Option<&Operation>, failure: &RequestFailure) {
+    let place = format!(
+        "{} {:?} {failure:?}",
+        dialect.id(),
+        operation.map(|known| known.name)
+    );
+    let reply = dialect.refuse(operation, failure);
+    let body: Result<serde_json::Value, _> = serde_json::from_slice(&reply.body);
+    assert!(body.is_ok_and(|body| body.is_object()), "{place}");
+    assert_eq!(reply.content_type, "application/json", "{place}");
+    if is_status_open(failure) {
+        assert!(
+            (400..500).contains(&reply.status),
+            "{place}: {}",
+            reply.status
+        );
+    } else {
+        assert_eq!(reply.status, failure.status(), "{place}");
+    }
+    let has = |name: &str| reply.headers.iter().any(|(known, _)| *known == name);
+    assert_eq!(has("www-authenticate"), reply.status == 401, "{place}");
+    for (name, value) in failure.headers() {
+        assert!(reply.headers.contains(&(name, value)), "{place}: {name}");
+    }
+}
+
+/// Whether a vendor may have a status of its own for it.
+fn is_status_open(failure: &RequestFailure) -> bool {
+    match failure {
+        RequestFailure::OrganisationMissing
+        | RequestFailure::OrganisationUnknown
+        | RequestFailure::OrganisationDisabled
+        | RequestFailure::EmptyBody
+        | RequestFailure::WrongEnvelope { .. }
+        | RequestFailure::BadParameter(_)
+        | RequestFailure::TooMany(_) => true,
+        RequestFailure::NotFound(_)
+        | RequestFailure::MethodNotAllowed { .. }
+        | RequestFailure::Overloaded { .. }
+        | RequestFailure::Unauthorized
+        | RequestFailure::TooManyAttempts { .. }
+        | RequestFailure::Forbidden
+        | RequestFailure::UnsupportedMediaType
+        | RequestFailure::UnsupportedEncoding
+        | RequestFailure::BodyTooLarge { .. }
+        | RequestFailure::TooManyOrders { .. }
+        | RequestFailure::BodyTimeout
+        | RequestFailure::BrokenEncoding
+        | RequestFailure::BrokenBody(_)
+        | RequestFailure::Malformed(_)
+        | RequestFailure::Internal => false,
+    }
+}
+
+/// One of each; a new one must be told above, and belongs here too.
+fn every_failure() -> [RequestFailure; 22] {
+    [
+        RequestFailure::NotFound("Order \"7\"".into()),
+        RequestFailure::MethodNotAllowed {
+            allow: "GET, PUT".into(),
+        },
+        RequestFailure::Overloaded { retry_after_s: 2 },
+        RequestFailure::Unauthorized,
+        RequestFailure::TooManyAttempts { retry_after_s: 60 },
+        RequestFailure::Forbidden,
+        RequestFailure::OrganisationMissing,
+        RequestFailure::OrganisationUnknown,
+        RequestFailure::OrganisationDisabled,
+        RequestFailure::UnsupportedMediaType,
+        RequestFailure::UnsupportedEncoding,
+        RequestFailure::BodyTooLarge { bytes_max: 1 },
+        RequestFailure::TooManyOrders { orders_max: 1 },
+        RequestFailure::BodyTimeout,
+        RequestFailure::BrokenEncoding,
+        RequestFailure::BrokenBody("The body breaks off"),
+        RequestFailure::Malformed(Malformed::at(b"{", 1, "expected a \"name\"")),
+        RequestFailure::EmptyBody,
+        RequestFailure::WrongEnvelope {
+            expected: "an object",
+        },
+        RequestFailure::BadParameter("page must be a number".into()),
+        RequestFailure::TooMany("Only 50 of them".into()),
+        RequestFailure::Internal,
+    ]
+}
+
+#[test]
+fn every_problem_can_be_told_in_every_dialect() {
+    let nested = Path(vec![
+        Step::Name("a".into()),
+        Step::Index(1),
+        Step::Name("é\"".into()),
+    ]);
+    for dialect in dialects::ALL {
+        for operation in dialect.operations() {
+            for code in Code::EXAMPLES {
+                for path in [Path::default(), Path::of("a"), nested.clone()] {
+                    check_rejection(*dialect, operation, &Problem { path, code });
+                }
+            }
+        }
+    }
+}
+
+fn check_rejection(dialect: &dyn Dialect, operation: &Operation, problem: &Problem) {
+    let place = format!("{} {} {problem:?}", dialect.id(), operation.name);
+    let problems = vec![problem.clone(), problem.clone()];
+    let slot = |name: Option<&'static str>, key: Option<&'static str>, verdict: Verdict| Slot {
+        raw: "{\"a\":1}",
+        name: name.map(Into::into),
+        key: key.map(Into::into),
+        organisation: Some(OrganisationId(1)),
+        verdict,
+    };
+    let reply = match operation.action {
+        Action::Submit { .. } => {
+            let slots = [
+                slot(Some("x"), Some("7"), Verdict::Faulty(problems.clone())),
+                slot(Some("y"), None, Verdict::Unreadable(problems.clone())),
+            ];
+            let outcomes = [
+                Outcome::Rejected(problems.clone()),
+                Outcome::Rejected(problems),
+            ];
+            let is_one = submits_one(operation);
+            let count = if is_one { 1 } else { 2 };
+            dialect.encode(
+                operation,
+                &Answer::Submitted(Submitted {
+                    batch: BatchId::new(1, 1),
+                    root_fits: true,
+                    slots: &slots[..count],
+                    outcomes: &outcomes[..count],
+                }),
+            )
+        }
+        Action::Withdraw => dialect.encode(
+            operation,
+            &Answer::Withdrawn(&[("7".into(), Err(problem.code)), ("8".into(), Ok(()))]),
+        ),
+        Action::List | Action::Stream | Action::Show => return,
+    };
+    assert!(
+        (200..500).contains(&reply.status),
+        "{place}: {}",
+        reply.status
+    );
+    let body: Result<serde_json::Value, _> = serde_json::from_slice(&reply.body);
+    assert!(
+        body.is_ok(),
+        "{place}: {}",
+        String::from_utf8_lossy(&reply.body)
+    );
+}
+
+fn submits_one(operation: &Operation) -> bool {
+    matches!(
+        operation.action,
+        Action::Submit {
+            envelope: Envelope::One,
+            ..
+        }
+    )
+}

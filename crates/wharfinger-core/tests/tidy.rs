@@ -1,0 +1,231 @@
+//! Keeps the tree as it is described: vendors at home, files short, pages and lists complete.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wharfinger_core::dialects;
+use wharfinger_core::problem::Code;
+
+/// A file longer than this holds more than one idea.
+const LINES_MAX: usize = 499;
+
+/// Cases that a dialect needs at least; most have far more.
+const CASES_PER_DIALECT_MIN: usize = 50;
+
+/// Words of the vendors', besides the names of the dialects, that have no business outside their folders.
+const VENDOR_WORDS: [&str; 7] = [
+    "trkref",
+    "cutomer_ref",
+    "packingslip",
+    "consignee",
+    "createonly",
+    "access_key",
+    "neworders",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn dialects_folder() -> PathBuf {
+    root().join("crates/wharfinger-core/src/dialects")
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Every Rust file under a folder.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in entries(folder) {
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names of the folders under `dialects/`.
+fn dialect_folders() -> Vec<String> {
+    let folders = entries(&dialects_folder());
+    let folders = folders.iter().filter(|path| path.is_dir());
+    let names = folders.filter_map(|path| path.file_name());
+    names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn vendor_names_stay_at_home() {
+    let registry = dialects_folder().join("mod.rs");
+    let ids: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
+    let mut leaks = Vec::new();
+    for krate in entries(&root().join("crates")) {
+        for file in rust_files(&krate.join("src")) {
+            if file == registry {
+                continue;
+            }
+            let home = ids
+                .iter()
+                .find(|id| file.starts_with(dialects_folder().join(id)));
+            let text = read(&file).to_ascii_lowercase();
+            let others = ids.iter().filter(|id| Some(*id) != home);
+            let words = VENDOR_WORDS.iter().filter(|_| home.is_none());
+            for word in others.chain(words) {
+                if let Some(line) = text.lines().position(|line| line.contains(word)) {
+                    leaks.push(format!("{}:{}: {word}", file.display(), line + 1));
+                }
+            }
+        }
+    }
+    assert!(
+        leaks.is_empty(),
+        "vendors' words outside their folders:\n{}",
+        leaks.join("\n")
+    );
+}
+
+#[test]
+fn every_dialect_is_listed_and_described() {
+    let ids: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
+    let distinct: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(
+        distinct.len(),
+        ids.len(),
+        "two dialects have one name: {ids:?}"
+    );
+    for folder in dialect_folders() {
+        assert!(
+            ids.contains(&folder.as_str()),
+            "dialects/{folder} is not in ALL"
+        );
+    }
+    for id in ids {
+        assert!(
+            dialects_folder().join(id).is_dir(),
+            "dialects/{id} is missing"
+        );
+        for path in [
+            format!("docs/dialects/{id}.md"),
+            format!("examples/{id}.json"),
+        ] {
+            assert!(root().join(&path).is_file(), "{path} is missing");
+        }
+    }
+}
+
+#[test]
+fn every_dialect_is_proved_by_cases() {
+    for dialect in dialects::ALL {
+        let folder = dialects_folder().join(dialect.id()).join("cases");
+        let cases = entries(&folder);
+        let count = cases.iter().filter(|path| path.is_dir()).count();
+        assert!(
+            count >= CASES_PER_DIALECT_MIN,
+            "{} has only {count} cases",
+            dialect.id()
+        );
+    }
+}
+
+#[test]
+fn no_operation_stands_twice() {
+    for dialect in dialects::ALL {
+        let mut names = BTreeSet::new();
+        let mut routes = BTreeSet::new();
+        for operation in dialect.operations() {
+            let (name, path) = (operation.name, operation.path);
+            assert!(names.insert(name), "{}: {name}", dialect.id());
+            assert!(routes.insert((operation.method, path)), "{name}: {path}");
+            assert!(path.starts_with('/'), "{name}: {path}");
+        }
+    }
+}
+
+#[test]
+fn files_are_short() {
+    let mut long = Vec::new();
+    for file in rust_files(&root().join("crates")) {
+        let lines = read(&file).lines().count();
+        if lines > LINES_MAX {
+            long.push(format!("{}: {lines} lines", file.display()));
+        }
+    }
+    assert!(
+        long.is_empty(),
+        "more than {LINES_MAX} lines:\n{}",
+        long.join("\n")
+    );
+}
+
+/// A path is a word in backticks with a slash or a known ending, and no space, brace or colon.
+#[test]
+fn paths_in_the_architecture_page_exist() {
+    let page = root().join("ARCHITECTURE.md");
+    if !page.exists() {
+        return;
+    }
+    let text = read(&page);
+    let mut missing = Vec::new();
+    for word in text.split('`').skip(1).step_by(2) {
+        let is_path = word.contains('/') || word.ends_with(".rs") || word.ends_with(".md");
+        let is_plain = word
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || "/._-".contains(character));
+        if is_path
+            && is_plain
+            && !word.starts_with('/')
+            && !places(word).iter().any(|path| path.exists())
+        {
+            missing.push(word);
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "ARCHITECTURE.md names what is not there: {missing:?}"
+    );
+}
+
+/// Where a path may be meant from.
+fn places(path: &str) -> [PathBuf; 3] {
+    ["", "crates/wharfinger-core/src", "crates/wharfinger/src"]
+        .map(|base| root().join(base).join(path))
+}
+
+#[test]
+fn the_list_of_problem_codes_is_whole() {
+    let source = read(&root().join("crates/wharfinger-core/src/problem.rs"));
+    let (_, behind) = source.split_once("pub fn id(&self)").unwrap();
+    let (table, _) = behind.split_once("\n    }\n").unwrap();
+    let in_source: BTreeSet<&str> = table.split('"').skip(1).step_by(2).collect();
+    let listed: BTreeSet<&str> = Code::EXAMPLES.iter().map(Code::id).collect();
+    assert_eq!(listed, in_source);
+    assert_eq!(listed.len(), Code::EXAMPLES.len(), "one of each");
+}
+
+/// The page has a table row a code, in the order of the list: `| code | sentence | when |`.
+#[test]
+fn the_page_of_problems_matches_the_code() {
+    let page = read(&root().join("docs/problems.md"));
+    let mut rows = Vec::new();
+    for line in page.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        rows.push((cells[1].trim_matches('`').to_owned(), cells[2].to_owned()));
+    }
+    let expected: Vec<(String, String)> = Code::EXAMPLES
+        .iter()
+        .map(|code| (code.id().to_owned(), code.to_string()))
+        .collect();
+    assert_eq!(rows, expected);
+}
