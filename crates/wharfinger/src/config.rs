@@ -217,3 +217,20 @@ fn check(config: &Config) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The manual of the settings cannot drift from the program.
+    #[test]
+    fn the_default_file_says_the_defaults() {
+        let file = include_str!("../../../config.default.toml");
+        let options: ServeOptions = toml::from_str(file).unwrap();
+        let from_file = options.resolve().unwrap();
+        let defaults = ServeOptions::default().resolve().unwrap();
+        assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
+        let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
+        assert_eq!(keys.len(), 15, "every setting stands in the file");
+    }
+}
