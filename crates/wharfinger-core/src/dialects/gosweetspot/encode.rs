@@ -101,7 +101,7 @@ pub(super) fn chunk(orders: &Orders<'_>) -> Reply {
 pub(super) fn order(order: &StoredOrder) -> Reply {
     match order.state {
         State::Draft | State::Pending | State::Processed => Reply::json(200, &stored::shown(order)),
-        State::Cancelled => refusal(&RequestFailure::NotFound("Order".into())),
+        State::Cancelled => refusal(&RequestFailure::NotFound(format!("Order {}", order.key))),
     }
 }
 
