@@ -113,6 +113,7 @@ pub(super) fn withdrawn(results: &[(String, Result<(), Code>)]) -> Reply {
             Ok(()) => "Deleted.",
             Err(Code::AlreadyProcessed) => "Cannot be deleted. Already processed.",
             Err(Code::AlreadyCancelled) => "Cannot be deleted. Already deleted.",
+            // Nothing else can be wrong with a slip number than that no order has it.
             Err(_) => "Invalid packing slip number",
         };
         answer.insert(number.clone(), Value::from(text));

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use jiff::civil::{Date, DateTime, date};
+use jiff::civil::{DateTime, date};
 
 use crate::validate::date_or_time_from;
 
@@ -22,11 +22,8 @@ pub(super) fn parse(text: &str) -> Option<RangeInclusive<i64>> {
         return Some(spanning(since_epoch_ms(named)?, SECOND_MS));
     }
     if !text.contains(':') {
-        let day: Date = date_or_time_from(text)?.date();
-        return Some(spanning(
-            since_epoch_ms(day.to_datetime(midnight()))?,
-            DAY_MS,
-        ));
+        let midnight = date_or_time_from(text)?;
+        return Some(spanning(since_epoch_ms(midnight)?, DAY_MS));
     }
     let (local, zone_ms) = split_zone(text)?;
     let (second, fraction) = match local.split_once('.') {
@@ -38,10 +35,6 @@ pub(super) fn parse(text: &str) -> Option<RangeInclusive<i64>> {
         Some(fraction_ms) => spanning(start + fraction_ms, 1),
         None => spanning(start, SECOND_MS),
     })
-}
-
-fn midnight() -> jiff::civil::Time {
-    jiff::civil::Time::midnight()
 }
 
 fn spanning(start: i64, length_ms: i64) -> RangeInclusive<i64> {
