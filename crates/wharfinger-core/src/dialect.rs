@@ -297,6 +297,8 @@ pub struct OrderQuery {
     pub limit: u64,
     /// Count all that match, up to this many; not at all where absent.
     pub count_max: Option<u64>,
+    /// Whether each order is to be told with its lines; for the dialect's `encode` alone.
+    pub with_lines: bool,
 }
 
 /// A condition on a stored order.

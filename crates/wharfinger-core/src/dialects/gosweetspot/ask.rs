@@ -1,0 +1,148 @@
+//! What requests without orders ask for. Names of parameters count without regard to case, and a blank parameter
+//! counts as absent, as C# clients send it.
+
+use std::collections::HashSet;
+
+use super::moment;
+use crate::dialect::{Ask, Head, OrderQuery};
+use crate::failure::RequestFailure;
+use crate::outcome::State;
+use crate::validate::boolean_from;
+
+const DELETED_PER_CALL_MAX: usize = 50;
+const PAGE_SIZE_DEFAULT: u64 = 100;
+const PAGE_SIZE_MAX: u64 = 1_000;
+/// Far beyond any page there can be, and small enough to reckon with.
+const PAGE_MAX: u64 = 1_000_000_000;
+/// `Pages` is exact up to so many orders.
+const COUNT_MAX: u64 = 1_000_000;
+
+/// `GET /api/customerorders`.
+pub(super) fn list(head: &Head<'_>) -> Result<Ask, RequestFailure> {
+    let keys = slip_numbers(head);
+    let created_from = moment_of(head, "createdfrom")?;
+    let created_to = moment_of(head, "createdto")?;
+    let exclude_completed = boolean_of(head, "excludecompleted")?;
+    let page = whole_number_of(head, "page", 1, PAGE_MAX)?;
+    let page_size = whole_number_of(head, "pagesize", PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
+    let with_products = boolean_of(head, "includeProducts")?;
+    let states = if exclude_completed {
+        vec![State::Pending]
+    } else {
+        vec![State::Pending, State::Processed]
+    };
+    Ok(Ask::Orders(OrderQuery {
+        keys: (!keys.is_empty()).then_some(keys),
+        states,
+        created_from_ms: created_from.map(|moment| *moment.start()),
+        created_to_ms: created_to.map(|moment| *moment.end()),
+        keep: None,
+        newest_first: false,
+        offset: (page - 1) * page_size,
+        limit: page_size,
+        count_max: Some(COUNT_MAX),
+        with_lines: with_products,
+    }))
+}
+
+/// `GET /v2/pendingorders`: all of them; the server reads them in chunks.
+pub(super) fn pending() -> Ask {
+    Ask::Orders(OrderQuery {
+        keys: None,
+        states: vec![State::Pending],
+        created_from_ms: None,
+        created_to_ms: None,
+        keep: None,
+        newest_first: false,
+        offset: 0,
+        limit: u64::MAX,
+        count_max: None,
+        with_lines: true,
+    })
+}
+
+/// `GET /v2/order/{packingslipno}`.
+pub(super) fn show(head: &Head<'_>) -> Result<Ask, RequestFailure> {
+    let key = head
+        .path_parameter("packingslipno")
+        .ok_or(RequestFailure::Internal)?;
+    Ok(Ask::Order { key: key.into() })
+}
+
+/// `DELETE /api/customerorders`.
+pub(super) fn withdraw(head: &Head<'_>) -> Result<Ask, RequestFailure> {
+    let keys = slip_numbers(head);
+    if keys.is_empty() {
+        let message = "packingslipno is required";
+        return Err(RequestFailure::BadParameter(message.into()));
+    }
+    if keys.len() > DELETED_PER_CALL_MAX {
+        let message = format!("Max delete limit is {DELETED_PER_CALL_MAX} packing slip numbers.");
+        return Err(RequestFailure::TooMany(message));
+    }
+    Ok(Ask::Withdraw { keys })
+}
+
+/// The slip numbers of `?packingslipno=a,b`, each once, in order; blank ones are left out, as is white space
+/// around them. The parameter may be repeated, as some clients send lists.
+fn slip_numbers(head: &Head<'_>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let mut numbers = Vec::new();
+    for (name, list) in head.query {
+        if !name.eq_ignore_ascii_case("packingslipno") {
+            continue;
+        }
+        for number in list.split(',').map(str::trim) {
+            if !number.is_empty() && seen.insert(number) {
+                numbers.push(number.to_owned());
+            }
+        }
+    }
+    numbers
+}
+
+/// A parameter that is there and not blank.
+fn present<'h>(head: &Head<'h>, name: &str) -> Option<&'h str> {
+    let value = head.query_parameter(name)?.trim();
+    (!value.is_empty()).then_some(value)
+}
+
+fn moment_of(
+    head: &Head<'_>,
+    name: &str,
+) -> Result<Option<std::ops::RangeInclusive<i64>>, RequestFailure> {
+    let Some(text) = present(head, name) else {
+        return Ok(None);
+    };
+    let form = "a time as RFC 3339, as yyyy-mm-dd, or like Monday, 15 February 2016 7:26:15 AM";
+    match moment::parse(text) {
+        Some(moment) => Ok(Some(moment)),
+        None => Err(bad(name, form)),
+    }
+}
+
+fn boolean_of(head: &Head<'_>, name: &str) -> Result<bool, RequestFailure> {
+    match present(head, name) {
+        Some(text) => boolean_from(text).ok_or_else(|| bad(name, "true or false")),
+        None => Ok(false),
+    }
+}
+
+fn whole_number_of(
+    head: &Head<'_>,
+    name: &str,
+    default: u64,
+    max: u64,
+) -> Result<u64, RequestFailure> {
+    let Some(text) = present(head, name) else {
+        return Ok(default);
+    };
+    match text.parse() {
+        Ok(number) if (1..=max).contains(&number) => Ok(number),
+        _ => Err(bad(name, &format!("a whole number from 1 to {max}"))),
+    }
+}
+
+fn bad(name: &str, form: &str) -> RequestFailure {
+    RequestFailure::BadParameter(format!("{name} must be {form}"))
+}

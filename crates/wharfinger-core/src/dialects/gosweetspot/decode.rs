@@ -1,0 +1,110 @@
+//! One customer order: the vendor's table, line by line.
+
+use std::borrow::Cow;
+
+use crate::admit::Intent;
+use crate::dialect::{Context, Draft, Number, Slot, Verdict};
+use crate::form::{Form, Need};
+use crate::json::{Decimal, Entry, Kind, Value};
+use crate::limits::KEY_CHARS_MAX;
+use crate::problem::Code;
+use crate::validate::{self, Checked};
+
+const PRODUCT_CODE_CHARS_MAX: usize = 20;
+const IMAGE_URL_CHARS_MAX: usize = 500;
+/// The vendor's type is C#'s `int`; a negative number of packages means nothing.
+const QUANTITY_MAX: u64 = 2_147_483_647;
+
+/// Judges one order.
+pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
+    let mut problems = Vec::new();
+    let mut form = Form::of_order(entry.value, &mut problems);
+    let key = if entry.value.kind() == Kind::Object {
+        order(&mut form)
+    } else {
+        form.problem_here(Code::NotObject);
+        None
+    };
+    let verdict = if problems.is_empty() {
+        Verdict::Good(Draft {
+            hash: entry.hash,
+            intent: Intent::Upsert,
+            number: Number::None,
+        })
+    } else {
+        Verdict::Faulty(problems)
+    };
+    Slot {
+        raw: entry.raw,
+        name: None,
+        key,
+        organisation: context.organisation.map(|organisation| organisation.id),
+        verdict,
+    }
+}
+
+/// Reads an order; its key, if it has a usable one.
+fn order<'a>(form: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
+    let key = form.mandatory("packingslipno", validate::short_text(KEY_CHARS_MAX));
+    form.mandatory("consignee", validate::text);
+    form.optional("address1", validate::text);
+    form.optional("address2", validate::text);
+    form.optional("suburb", validate::text);
+    form.optional("city", validate::text);
+    form.optional("postcode", validate::text);
+    form.optional("country", country);
+    form.optional("delvref", validate::text);
+    form.optional("delvinstructions", validate::text);
+    form.optional("contactname", validate::text);
+    form.optional("contactphone", validate::text);
+    form.optional("email", validate::email);
+    form.optional("rawaddress", validate::text);
+    form.optional("costcentre", validate::text);
+    form.optional("iconUrl", validate::text);
+    form.objects("products", Need::Optional, product);
+    form.objects("packages", Need::Optional, package);
+    key
+}
+
+fn product(form: &mut Form<'_, '_, '_>) {
+    form.optional("productcode", validate::short_text(PRODUCT_CODE_CHARS_MAX));
+    form.optional("description", validate::text);
+    let units = form.optional("units", validate::decimal);
+    form.optional("unitvalue", validate::decimal);
+    form.optional("countryofmanufacture", validate::country);
+    form.optional("unitkg", validate::decimal);
+    form.optional("imageurl", validate::short_text(IMAGE_URL_CHARS_MAX));
+    form.optional("currency", validate::currency);
+    let already_sent = form.optional("alreadySent", validate::decimal);
+    if let (Some(units), Some(already_sent)) = (units, already_sent)
+        && exceeds(&already_sent, &units)
+    {
+        form.problem("alreadySent", Code::Exceeds { other: "units" });
+    }
+}
+
+fn package(form: &mut Form<'_, '_, '_>) {
+    form.optional("PackageStockName", validate::text);
+    form.mandatory("Quantity", validate::integer(0, QUANTITY_MAX));
+    form.optional("WeightKg", validate::decimal);
+    form.optional("LengthCm", validate::decimal);
+    form.optional("WidthCm", validate::decimal);
+    form.optional("HeightCm", validate::decimal);
+}
+
+/// A country code. The vendor's page lists `UK` beside real ISO codes; it is taken for `GB`, and given back as `UK`.
+fn country<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+    match value.text() {
+        Some(code) if code == "UK" => Ok(code),
+        _ => validate::country(value),
+    }
+}
+
+/// Whether `left` is more than `right`.
+fn exceeds(left: &Decimal<'_>, right: &Decimal<'_>) -> bool {
+    // Most are small whole numbers, which need no big ones to compare.
+    match (left.integer(), right.integer()) {
+        (Some(left), Some(right)) => left > right,
+        _ => left.value() > right.value(),
+    }
+}

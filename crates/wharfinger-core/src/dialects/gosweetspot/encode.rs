@@ -1,0 +1,160 @@
+//! Answers and refusals.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::stored;
+use super::wire::{Page, Refusal, Saved};
+use crate::dialect::{Orders, Reply, StoredOrder, Submitted};
+use crate::failure::RequestFailure;
+use crate::outcome::{Outcome, State};
+use crate::problem::{Code, Problem};
+
+/// What `WWW-Authenticate` says; there is no registered scheme for a header of the vendor's own.
+const CHALLENGE: &str = "AccessKey realm=\"orders\"";
+
+/// What became of each order of a batch.
+pub(super) fn saved(submitted: &Submitted<'_>, with_messages: bool) -> Reply {
+    assert_eq!(submitted.slots.len(), submitted.outcomes.len());
+    let mut answers = Vec::with_capacity(submitted.slots.len());
+    for (slot, outcome) in submitted.slots.iter().zip(submitted.outcomes) {
+        answers.push(Saved {
+            packingslipno: slot.key.as_deref(),
+            result: outcome.taken().is_some(),
+            msg: with_messages.then(|| message(outcome)),
+        });
+    }
+    Reply::json(200, &answers)
+}
+
+fn message(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) => String::new(),
+        // An order cancelled otherwise than by DELETE keeps its number, and is as final as a processed one.
+        Outcome::Rejected(problems) if problems.iter().any(is_final) => "already processed".into(),
+        Outcome::Rejected(problems) => {
+            let sentences: Vec<String> = problems.iter().map(Problem::to_string).collect();
+            sentences.join("; ")
+        }
+    }
+}
+
+fn is_final(problem: &Problem) -> bool {
+    matches!(
+        problem.code,
+        Code::AlreadyProcessed | Code::AlreadyCancelled
+    )
+}
+
+/// A page of orders.
+pub(super) fn page(orders: &Orders<'_>) -> Reply {
+    let query = orders.query;
+    let page_size = query.limit.max(1);
+    let mut results = Vec::with_capacity(orders.orders.len());
+    for order in orders.orders {
+        results.push(stored::listed(order, query.with_lines));
+    }
+    let seen = match results.len() {
+        0 => 0,
+        given => query.offset + given as u64,
+    };
+    // The count stops at a bound; a page beyond it shows that there are more.
+    let known = orders.total.max(seen);
+    Reply::json(
+        200,
+        &Page {
+            page: query.offset / page_size + 1,
+            page_size,
+            pages: known.div_ceil(page_size),
+            results,
+        },
+    )
+}
+
+/// A part of the array of pending orders. A comma stands before each order but the first of all; only a list of
+/// no orders begins with a chunk of none.
+pub(super) fn chunk(orders: &Orders<'_>) -> Reply {
+    let mut body = Vec::new();
+    if orders.first {
+        body.push(b'[');
+    }
+    for (index, order) in orders.orders.iter().enumerate() {
+        if index > 0 || !orders.first {
+            body.push(b',');
+        }
+        serde_json::to_writer(&mut body, &stored::pending(order))
+            .expect("wire structs hold only text keys, and memory takes every write");
+    }
+    if orders.last {
+        body.push(b']');
+    }
+    Reply {
+        status: 200,
+        headers: Vec::new(),
+        content_type: "application/json",
+        body,
+    }
+}
+
+/// The status of one order. A cancelled one is gone, as far as this route tells.
+pub(super) fn order(order: &StoredOrder) -> Reply {
+    match order.state {
+        State::Draft | State::Pending | State::Processed => Reply::json(200, &stored::shown(order)),
+        State::Cancelled => refusal(&RequestFailure::NotFound(format!("Order {}", order.key))),
+    }
+}
+
+/// What became of each slip number that was to be deleted.
+pub(super) fn withdrawn(results: &[(String, Result<(), Code>)]) -> Reply {
+    let mut answer = Map::new();
+    for (number, result) in results {
+        let text = match result {
+            Ok(()) => "Deleted.",
+            Err(Code::AlreadyProcessed) => "Cannot be deleted. Already processed.",
+            Err(Code::AlreadyCancelled) => "Cannot be deleted. Already deleted.",
+            // Nothing else can be wrong with a slip number than that no order has it.
+            Err(_) => "Invalid packing slip number",
+        };
+        answer.insert(number.clone(), Value::from(text));
+    }
+    Reply::json(200, &answer)
+}
+
+/// A request that was turned down.
+pub(super) fn refusal(failure: &RequestFailure) -> Reply {
+    let (status, message) = words(failure);
+    let reply = Reply::json(status, &Refusal { message }).for_failure(failure);
+    if status == 401 {
+        return reply.with_header("www-authenticate", CHALLENGE);
+    }
+    reply
+}
+
+fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
+    let denied = "Authorization has been denied for this request.";
+    match failure {
+        // A site that is not the key's is told like a wrong key.
+        RequestFailure::Unauthorized | RequestFailure::OrganisationUnknown => (401, denied.into()),
+        RequestFailure::Forbidden => (403, "Access denied".into()),
+        RequestFailure::OrganisationMissing => (400, "site_id header is required".into()),
+        RequestFailure::NotFound(_)
+        | RequestFailure::MethodNotAllowed { .. }
+        | RequestFailure::Overloaded { .. }
+        | RequestFailure::TooManyAttempts { .. }
+        | RequestFailure::OrganisationDisabled
+        | RequestFailure::UnsupportedMediaType
+        | RequestFailure::UnsupportedEncoding
+        | RequestFailure::BodyTooLarge { .. }
+        | RequestFailure::TooManyOrders { .. }
+        | RequestFailure::BodyTimeout
+        | RequestFailure::BrokenEncoding
+        | RequestFailure::BrokenBody(_)
+        | RequestFailure::Malformed(_)
+        | RequestFailure::EmptyBody
+        | RequestFailure::WrongEnvelope { .. }
+        | RequestFailure::BadParameter(_)
+        | RequestFailure::TooMany(_)
+        | RequestFailure::Internal => (failure.status(), failure.message().into()),
+    }
+}

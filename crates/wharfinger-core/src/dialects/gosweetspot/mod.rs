@@ -1,0 +1,157 @@
+//! GoSweetSpot: customer orders by packing slip number, over `api/customerorders` and the older v2 routes.
+//!
+//! Vendor pages: <https://api-docs.gosweetspot.com/docs/customer-orders/put.html>, `get.html`, `delete.html`,
+//! `v2-order.html` and `v2-pending-orders.html` beside it. Where they are silent, docs/dialects/gosweetspot.md says
+//! what is done.
+
+mod ask;
+mod decode;
+mod encode;
+mod moment;
+mod stored;
+mod wire;
+
+use crate::caller::{Caller, Organisation, Scope};
+use crate::dialect::{
+    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply, Slot,
+    WrongRoot,
+};
+use crate::failure::RequestFailure;
+use crate::json::{Entry, Envelope, NameCase};
+
+/// The dialect; it holds nothing.
+pub(super) struct GoSweetSpot;
+
+const TAKE_ORDERS: Action = Action::Submit {
+    envelope: Envelope::Array,
+    wrong_root: WrongRoot::Refuse,
+    empty_body: EmptyBody::Malformed,
+};
+
+/// The name of the older batch route, whose answers have no `msg`.
+const NEW_ORDERS: &str = "new_orders";
+
+static OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "put_orders",
+        method: "PUT",
+        path: "/api/customerorders",
+        scope: Scope::OrdersWrite,
+        action: TAKE_ORDERS,
+    },
+    Operation {
+        name: "list_orders",
+        method: "GET",
+        path: "/api/customerorders",
+        scope: Scope::OrdersRead,
+        action: Action::List,
+    },
+    Operation {
+        name: "delete_orders",
+        method: "DELETE",
+        path: "/api/customerorders",
+        scope: Scope::OrdersWrite,
+        action: Action::Withdraw,
+    },
+    Operation {
+        name: NEW_ORDERS,
+        method: "POST",
+        path: "/v2/neworders",
+        scope: Scope::OrdersWrite,
+        action: TAKE_ORDERS,
+    },
+    Operation {
+        name: "show_order",
+        method: "GET",
+        path: "/v2/order/{packingslipno}",
+        scope: Scope::OrdersRead,
+        action: Action::Show,
+    },
+    Operation {
+        name: "pending_orders",
+        method: "GET",
+        path: "/v2/pendingorders",
+        scope: Scope::OrdersRead,
+        action: Action::Stream,
+    },
+];
+
+impl Dialect for GoSweetSpot {
+    fn id(&self) -> &'static str {
+        "gosweetspot"
+    }
+
+    fn operations(&self) -> &'static [Operation] {
+        OPERATIONS
+    }
+
+    /// The vendor's own C# client sends `PascalCase` (`PostCode`, `DelvInstructions`) where the pages say `postcode`.
+    fn name_case(&self) -> NameCase {
+        NameCase::Ignored
+    }
+
+    fn credentials(&self, head: &Head<'_>) -> Credentials {
+        match underscored(head, "access_key", "access-key") {
+            Some(secret) => Credentials::Secret(secret.to_owned()),
+            None => Credentials::Missing,
+        }
+    }
+
+    fn organisation<'c>(
+        &self,
+        _operation: &Operation,
+        head: &Head<'_>,
+        caller: Caller<'c>,
+    ) -> Result<Option<&'c Organisation>, RequestFailure> {
+        let organisation = match underscored(head, "site_id", "site-id") {
+            Some(code) => caller
+                .organisation(code)
+                .ok_or(RequestFailure::OrganisationUnknown)?,
+            None => caller
+                .only_organisation()
+                .ok_or(RequestFailure::OrganisationMissing)?,
+        };
+        if !organisation.customer_orders_enabled {
+            return Err(RequestFailure::OrganisationDisabled);
+        }
+        Ok(Some(organisation))
+    }
+
+    fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
+        decode::judge(context, entry)
+    }
+
+    fn ask(&self, operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure> {
+        match operation.action {
+            Action::List => ask::list(head),
+            Action::Stream => Ok(ask::pending()),
+            Action::Show => ask::show(head),
+            Action::Withdraw => ask::withdraw(head),
+            // Submissions are judged, not asked.
+            Action::Submit { .. } => Err(RequestFailure::Internal),
+        }
+    }
+
+    fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {
+        match answer {
+            Answer::Submitted(submitted) => encode::saved(submitted, operation.name != NEW_ORDERS),
+            Answer::Orders(orders) if operation.action == Action::Stream => encode::chunk(orders),
+            Answer::Orders(orders) => encode::page(orders),
+            Answer::Order(order) => encode::order(order),
+            Answer::Withdrawn(results) => encode::withdrawn(results),
+        }
+    }
+
+    fn refuse(&self, _operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
+        encode::refusal(failure)
+    }
+}
+
+/// A header field that is there and not blank. The vendor's names have an underscore; stock nginx drops such
+/// fields, so that the name with a hyphen is taken as well.
+fn underscored<'h>(head: &Head<'h>, name: &str, hyphenated: &str) -> Option<&'h str> {
+    let of_vendor = head.header(name).map(str::trim);
+    let of_proxy = head.header(hyphenated).map(str::trim);
+    let is_said = |value: &&str| !value.is_empty();
+    of_vendor.filter(is_said).or(of_proxy.filter(is_said))
+}

@@ -1,0 +1,247 @@
+//! Orders read back: what was submitted, in the words of the answers.
+
+use std::borrow::Cow;
+
+use bigdecimal::Zero;
+use serde_json::value::RawValue;
+
+use super::wire::{Amount, Listed, NotKnown, Package, Pending, Product, Shown, Status};
+use crate::dialect::StoredOrder;
+use crate::json::{Decimal, Envelope, NameCase, Reader, Rules, Value};
+use crate::outcome::State;
+use crate::validate;
+
+/// No bounds: the order was judged by the bounds of its day, and is given back whatever they are now.
+const RULES: Rules = Rules {
+    names: NameCase::Ignored,
+    depth_max: usize::MAX,
+    order_bytes_max: usize::MAX,
+};
+
+/// An order of a page.
+pub(super) fn listed(order: &StoredOrder, with_products: bool) -> Listed<'_> {
+    reread(order, |content| {
+        let products = with_products.then(|| content.each("products", product));
+        listed_from(order, &content, products)
+    })
+}
+
+/// An order of the stream of pending orders.
+pub(super) fn pending(order: &StoredOrder) -> Pending<'_> {
+    reread(order, |content| Pending {
+        listed: listed_from(order, &content, Some(content.each("products", product))),
+        raw_address: content.text("rawaddress"),
+        icon_url: content.text("iconUrl"),
+        packages: content.each("packages", package),
+    })
+}
+
+/// The status of one order.
+pub(super) fn shown(order: &StoredOrder) -> Shown<'_> {
+    let status = match order.state {
+        State::Draft | State::Pending => "PENDING",
+        // A processed order without a report yet counts as picked on this route.
+        State::Processed | State::Cancelled => "PICKED",
+    };
+    Shown {
+        packingslipno: &order.key,
+        consignee: reread(order, |content| content.text("consignee")),
+        status,
+        ticketnumber: NotKnown,
+        trackingurl: NotKnown,
+        picked: NotKnown,
+        delivered: NotKnown,
+        ticketprinteddate: NotKnown,
+        ticketprintedby: NotKnown,
+        ticketdeleteddate: NotKnown,
+        ticketdeletedby: NotKnown,
+    }
+}
+
+fn listed_from<'s>(
+    order: &'s StoredOrder,
+    content: &Content<'_, 's>,
+    products: Option<Vec<Product<'s>>>,
+) -> Listed<'s> {
+    Listed {
+        packingslipno: &order.key,
+        consignee: content.text("consignee"),
+        address1: content.text("address1"),
+        address2: content.text("address2"),
+        suburb: content.text("suburb"),
+        city: content.text("city"),
+        postcode: content.text("postcode"),
+        country: content.text("country"),
+        delvref: content.text("delvref"),
+        delvinstructions: content.text("delvinstructions"),
+        contactname: content.text("contactname"),
+        contactphone: content.text("contactphone"),
+        email: content.text("email"),
+        isrural: NotKnown,
+        notrural: NotKnown,
+        costcentre: content.text("costcentre"),
+        status: status(order.state),
+        products,
+    }
+}
+
+fn status(state: State) -> Status {
+    Status {
+        status: match state {
+            State::Draft | State::Pending => "PENDING",
+            State::Processed => "PROCESSED",
+            State::Cancelled => "CANCELLED",
+        },
+        ticketnumber: NotKnown,
+        trackingurl: NotKnown,
+        picked: NotKnown,
+        delivered: NotKnown,
+        manualticket: false,
+    }
+}
+
+fn product<'s>(content: &Content<'_, 's>) -> Product<'s> {
+    let units = content.number("units");
+    let unit_value = content.number("unitvalue");
+    Product {
+        productcode: content.text("productcode"),
+        description: content.text("description"),
+        units: spelled(units.as_ref()),
+        unitvalue: spelled(unit_value.as_ref()),
+        countryofmanufacture: content.text("countryofmanufacture"),
+        unitkg: content.amount("unitkg"),
+        imageurl: content.text("imageurl"),
+        currency: content.text("currency"),
+        already_sent: content.amount("alreadySent"),
+        fulfilled_qty: 0,
+        linetotal: line_total(units.as_ref(), unit_value.as_ref()),
+    }
+}
+
+fn package<'s>(content: &Content<'_, 's>) -> Package<'s> {
+    Package {
+        package_stock_name: content.text("PackageStockName"),
+        quantity: content.amount("Quantity"),
+        weight_kg: content.amount("WeightKg"),
+        length_cm: content.amount("LengthCm"),
+        width_cm: content.amount("WidthCm"),
+        height_cm: content.amount("HeightCm"),
+    }
+}
+
+/// An object that was submitted. Without one, which cannot be, every attribute is null.
+struct Content<'d, 's>(Option<Value<'d, 's>>);
+
+/// Reads what was submitted, and tells of it.
+fn reread<'s, T>(order: &'s StoredOrder, tell: impl FnOnce(Content<'_, 's>) -> T) -> T {
+    let text = order.texts.first().map_or("", String::as_str);
+    let Ok(mut reader) = Reader::new(text.as_bytes(), Envelope::One, RULES) else {
+        return tell(Content(None));
+    };
+    match reader.next() {
+        Ok(Some(entry)) => tell(Content(Some(entry.value))),
+        Ok(None) | Err(_) => tell(Content(None)),
+    }
+}
+
+impl<'s> Content<'_, 's> {
+    /// Text as it was sent, blank text too.
+    fn text(&self, name: &str) -> Option<Cow<'s, str>> {
+        let value = self.0?.get(name)?;
+        validate::text(value).ok()
+    }
+
+    fn number(&self, name: &str) -> Option<Decimal<'s>> {
+        let value = self.0?.get(name)?;
+        validate::decimal(value).ok()
+    }
+
+    fn amount(&self, name: &str) -> Amount {
+        spelled(self.number(name).as_ref())
+    }
+
+    fn each<T>(&self, name: &str, tell: impl Fn(&Content<'_, 's>) -> T) -> Vec<T> {
+        let mut told = Vec::new();
+        let array = self.0.and_then(|object| object.get(name));
+        for element in array.iter().flat_map(Value::elements) {
+            told.push(tell(&Content(Some(element))));
+        }
+        told
+    }
+}
+
+/// A number as a JSON number in its own spelling. One that was sent as text may have zeros in front, which JSON
+/// does not allow.
+fn spelled(number: Option<&Decimal<'_>>) -> Amount {
+    let spelling = number?.spelling();
+    let (sign, digits) = match spelling.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", spelling),
+    };
+    let trimmed = digits.trim_start_matches('0');
+    let zero = if trimmed.starts_with(|first: char| first.is_ascii_digit()) {
+        ""
+    } else {
+        "0"
+    };
+    RawValue::from_string(format!("{sign}{zero}{trimmed}")).ok()
+}
+
+/// Units times unit value, exact and written out.
+fn line_total(units: Option<&Decimal<'_>>, unit_value: Option<&Decimal<'_>>) -> Amount {
+    let total = units?.value() * unit_value?.value();
+    // Nothing times `0e999999999` is still nothing, and not a billion noughts.
+    let plain = if total.is_zero() {
+        "0".to_owned()
+    } else {
+        total.to_plain_string()
+    };
+    RawValue::from_string(plain).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(spelling: &str) -> Decimal<'_> {
+        Decimal::parse(spelling.into()).unwrap()
+    }
+
+    #[test]
+    fn numbers_sent_as_text_become_json_numbers() {
+        for (sent, given) in [
+            ("007", "7"),
+            ("-007.50", "-7.50"),
+            ("000", "0"),
+            ("00.5", "0.5"),
+            ("0", "0"),
+            ("00e5", "0e5"),
+            ("1.50", "1.50"),
+            ("12e3", "12e3"),
+        ] {
+            let number = decimal(sent);
+            assert_eq!(spelled(Some(&number)).unwrap().get(), given, "{sent}");
+        }
+    }
+
+    #[test]
+    fn line_totals_are_exact() {
+        for (units, unit_value, total) in [
+            ("3", "0.1", "0.3"),
+            ("2", "55.10", "110.20"),
+            ("1.5", "19.99", "29.985"),
+            ("1e3", "2.5", "2500"),
+            ("-1", "5", "-5"),
+            ("0e999999999", "12.50", "0"),
+            (
+                "99999999999999999999999999999999999999",
+                "99999999999999999999999999999999999999",
+                "9999999999999999999999999999999999999800000000000000000000000000000000000001",
+            ),
+        ] {
+            let told = line_total(Some(&decimal(units)), Some(&decimal(unit_value)));
+            assert_eq!(told.unwrap().get(), total, "{units} x {unit_value}");
+        }
+        assert!(line_total(None, Some(&decimal("1"))).is_none());
+    }
+}

@@ -1,0 +1,140 @@
+//! The words that leave: answers as the vendor's pages show them.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// Text that was submitted, or null.
+pub(super) type Text<'s> = Option<Cow<'s, str>>;
+
+/// A number in its own spelling, or null.
+pub(super) type Amount = Option<Box<RawValue>>;
+
+/// Something that nobody has told the server: null.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct NotKnown;
+
+/// Every refusal.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Refusal<'s> {
+    pub message: Cow<'s, str>,
+}
+
+/// What became of one order of a batch.
+#[derive(Serialize)]
+pub(super) struct Saved<'s> {
+    pub packingslipno: Option<&'s str>,
+    pub result: bool,
+    /// The v2 route has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub msg: Option<String>,
+}
+
+/// A page of orders.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Page<'s> {
+    pub page: u64,
+    pub page_size: u64,
+    pub pages: u64,
+    pub results: Vec<Listed<'s>>,
+}
+
+/// An order of a page.
+#[derive(Serialize)]
+pub(super) struct Listed<'s> {
+    pub packingslipno: &'s str,
+    pub consignee: Text<'s>,
+    pub address1: Text<'s>,
+    pub address2: Text<'s>,
+    pub suburb: Text<'s>,
+    pub city: Text<'s>,
+    pub postcode: Text<'s>,
+    pub country: Text<'s>,
+    pub delvref: Text<'s>,
+    pub delvinstructions: Text<'s>,
+    pub contactname: Text<'s>,
+    pub contactphone: Text<'s>,
+    pub email: Text<'s>,
+    pub isrural: NotKnown,
+    pub notrural: NotKnown,
+    pub costcentre: Text<'s>,
+    pub status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub products: Option<Vec<Product<'s>>>,
+}
+
+/// Where an order of a page stands. The mix of cases is the vendor's.
+#[derive(Serialize)]
+pub(super) struct Status {
+    #[serde(rename = "Status")]
+    pub status: &'static str,
+    pub ticketnumber: NotKnown,
+    pub trackingurl: NotKnown,
+    #[serde(rename = "Picked")]
+    pub picked: NotKnown,
+    #[serde(rename = "Delivered")]
+    pub delivered: NotKnown,
+    pub manualticket: bool,
+}
+
+/// A product of an order.
+#[derive(Serialize)]
+pub(super) struct Product<'s> {
+    pub productcode: Text<'s>,
+    pub description: Text<'s>,
+    pub units: Amount,
+    pub unitvalue: Amount,
+    pub countryofmanufacture: Text<'s>,
+    pub unitkg: Amount,
+    pub imageurl: Text<'s>,
+    pub currency: Text<'s>,
+    #[serde(rename = "alreadySent")]
+    pub already_sent: Amount,
+    #[serde(rename = "fulfilledQty")]
+    pub fulfilled_qty: u32,
+    pub linetotal: Amount,
+}
+
+/// A pending order. The vendor's example (`v2-pending-orders.html`) has the attributes of a listed order and these,
+/// with `rawAddress` spelled so.
+#[derive(Serialize)]
+pub(super) struct Pending<'s> {
+    #[serde(flatten)]
+    pub listed: Listed<'s>,
+    #[serde(rename = "rawAddress")]
+    pub raw_address: Text<'s>,
+    #[serde(rename = "iconUrl")]
+    pub icon_url: Text<'s>,
+    pub packages: Vec<Package<'s>>,
+}
+
+/// A package of an order.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Package<'s> {
+    pub package_stock_name: Text<'s>,
+    pub quantity: Amount,
+    pub weight_kg: Amount,
+    pub length_cm: Amount,
+    pub width_cm: Amount,
+    pub height_cm: Amount,
+}
+
+/// The status of one order.
+#[derive(Serialize)]
+pub(super) struct Shown<'s> {
+    pub packingslipno: &'s str,
+    pub consignee: Text<'s>,
+    pub status: &'static str,
+    pub ticketnumber: NotKnown,
+    pub trackingurl: NotKnown,
+    pub picked: NotKnown,
+    pub delivered: NotKnown,
+    pub ticketprinteddate: NotKnown,
+    pub ticketprintedby: NotKnown,
+    pub ticketdeleteddate: NotKnown,
+    pub ticketdeletedby: NotKnown,
+}
