@@ -2,8 +2,10 @@
 
 use crate::dialect::Dialect;
 
+mod centra;
+
 /// Every dialect that is spoken.
-pub static ALL: &[&dyn Dialect] = &[];
+pub static ALL: &[&dyn Dialect] = &[&centra::Centra];
 
 /// The dialect of this id.
 #[must_use]
