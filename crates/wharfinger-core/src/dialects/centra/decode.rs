@@ -62,15 +62,10 @@ pub(super) fn completion<'a>(
     payment(&mut form);
     texts(
         &mut form,
-        &[
-            "buyerName",
-            "internalComment",
-            "comment",
-            "poNumber",
-            "warehouseGroup",
-        ],
+        &["buyerName", "internalComment", "comment", "poNumber"],
     );
     dates(&mut form);
+    form.optional("warehouseGroup", validate::text);
     let good = Draft {
         hash: entry.hash,
         intent: Intent::Complete,
@@ -118,11 +113,11 @@ fn addresses(form: &mut Form<'_, '_, '_>) {
     if with_account || has_email {
         return;
     }
-    // Where neither address can be read, the address is at fault, not the e-mail address in it.
-    let place = if invoice_email.is_some() {
-        "invoiceAddress"
-    } else {
-        "address"
+    let place = match (invoice_email, shared_email) {
+        (Some(_), _) => "invoiceAddress",
+        (None, Some(_)) => "address",
+        // Neither can be read: the address itself is at fault, and that is noted already.
+        (None, None) => return,
     };
     form.object(place, Need::Optional, |address| {
         address.problem("email", Code::Required);

@@ -150,7 +150,7 @@ pub(super) fn refusal(failure: &RequestFailure) -> Reply {
     if is_unauthorized {
         let message = RequestFailure::Unauthorized.message();
         return Reply::json(401, &No::new(WRONG, message))
-            .with_header("www-authenticate", "Bearer realm=\"wharfinger\"");
+            .with_header("www-authenticate", "Bearer realm=\"Wharfinger\"");
     }
     Reply::json(failure.status(), &No::new(WRONG, failure.message())).for_failure(failure)
 }
