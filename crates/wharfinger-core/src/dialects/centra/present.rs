@@ -198,3 +198,36 @@ fn amount(object: Value<'_, '_>, name: &str) -> Option<BigDecimal> {
         amount
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::BatchId;
+
+    fn stored(texts: &[&str]) -> StoredOrder {
+        StoredOrder {
+            id: BatchId::new(0, 0).order(0),
+            key: "7".into(),
+            number: Some(7),
+            state: State::Pending,
+            revision: 1,
+            created_at_ms: 1_740_787_199_999,
+            texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn without_a_date_of_its_own_an_order_shows_when_it_was_created() {
+        let bare = stored(&["{}"]);
+        assert_eq!(order(&bare).order_date, "2025-02-28 23:59:59");
+        let dated = stored(&["{}", r#"{"orderDate":"2025-03-01"}"#, "{}"]);
+        assert_eq!(order(&dated).order_date, "2025-03-01");
+    }
+
+    #[test]
+    fn the_customer_is_that_of_the_order_itself() {
+        let attached = stored(&[r#"{"customerId":"5"}"#, r#"{"customerId":6}"#]);
+        assert_eq!(customer_of(&attached), Some(5));
+        assert_eq!(customer_of(&stored(&["{}"])), None);
+    }
+}

@@ -94,3 +94,25 @@ fn first_millisecond(time: DateTime) -> i64 {
 fn last_millisecond(time: DateTime) -> i64 {
     first_millisecond(time).saturating_add(999)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_bounds_the_whole_second_that_it_names() {
+        let pairs = [
+            ("newer_than", "2025-02-28"),
+            ("older_than", "2025-02-28 00:00:00"),
+        ];
+        let query = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let head = Head {
+            path: &[],
+            query: &query,
+            headers: &[],
+        };
+        let asked = orders(&head).expect("both are times");
+        assert_eq!(asked.created_from_ms, Some(1_740_700_800_000));
+        assert_eq!(asked.created_to_ms, Some(1_740_700_800_999));
+    }
+}
