@@ -1,11 +1,15 @@
 //! The one list of dialects. Everything that names a vendor is in its folder, and in the lines below.
 
+mod centra;
 mod gosweetspot;
 
 use crate::dialect::Dialect;
 
 /// Every dialect that is spoken.
-pub static ALL: &[&dyn Dialect] = &[&gosweetspot::GoSweetSpot];
+pub static ALL: &[&dyn Dialect] = &[
+    &centra::Centra,
+    &gosweetspot::GoSweetSpot,
+];
 
 /// The dialect of this id.
 #[must_use]

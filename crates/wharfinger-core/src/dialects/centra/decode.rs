@@ -1,0 +1,270 @@
+//! From an order as the vendor's clients write it to a slot.
+
+use std::borrow::Cow;
+
+use crate::admit::Intent;
+use crate::dialect::{Context, Draft, Number, Slot, Verdict};
+use crate::form::{Form, Need};
+use crate::json::{Entry, Kind, Value};
+use crate::problem::{Code, Problem};
+use crate::validate::{self, Checked};
+
+/// The largest order number: the largest whole number that every JSON parser keeps exactly, 2^53-1.
+pub(super) const NUMBER_MAX: u64 = (1 << 53) - 1;
+
+/// The largest id; the vendor says no more than "int".
+const ID_MAX: u64 = i64::MAX as u64;
+
+/// Decimals of a price.
+const PRICE_DECIMALS_MAX: u32 = 2;
+
+/// Judges an order that is to be created.
+pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
+    let mut problems = Vec::new();
+    let mut number = None;
+    let mut draft = false;
+    if entry.value.kind() == Kind::Object {
+        let mut form = Form::of_order(entry.value, &mut problems);
+        addresses(&mut form);
+        form.objects("products", Need::Mandatory, product);
+        number = form.optional("orderNumber", order_number);
+        draft = form.optional("createOnly", validate::boolean) == Some(true);
+        other_attributes(&mut form);
+        payment(&mut form);
+    } else {
+        problems.push(Problem::with_order(Code::NotObject));
+    }
+    let (key, number) = match number {
+        Some((key, number)) => (Some(key), Number::Given(number)),
+        None => (None, Number::Next),
+    };
+    let good = Draft {
+        hash: entry.hash,
+        intent: Intent::Create { draft },
+        number,
+    };
+    slot(context, entry, key, good, problems)
+}
+
+/// Judges what is to complete the order of the number in the path.
+pub(super) fn completion<'a>(
+    context: &Context<'_>,
+    entry: &Entry<'_, 'a>,
+    number: &str,
+) -> Slot<'a> {
+    let mut problems = Vec::new();
+    let number = number_in_path(number);
+    if number.is_none() {
+        // No order can have such a number.
+        problems.push(Problem::with_order(Code::UnknownOrder));
+    }
+    let mut form = Form::of_order(entry.value, &mut problems);
+    payment(&mut form);
+    texts(
+        &mut form,
+        &["buyerName", "internalComment", "comment", "poNumber"],
+    );
+    dates(&mut form);
+    form.optional("warehouseGroup", validate::text);
+    let good = Draft {
+        hash: entry.hash,
+        intent: Intent::Complete,
+        number: number.map_or(Number::None, Number::Given),
+    };
+    let key = number.map(|number| Cow::Owned(number.to_string()));
+    slot(context, entry, key, good, problems)
+}
+
+fn slot<'a>(
+    context: &Context<'_>,
+    entry: &Entry<'_, 'a>,
+    key: Option<Cow<'a, str>>,
+    good: Draft,
+    problems: Vec<Problem>,
+) -> Slot<'a> {
+    let verdict = if problems.is_empty() {
+        Verdict::Good(good)
+    } else {
+        Verdict::Faulty(problems)
+    };
+    Slot {
+        raw: entry.raw,
+        name: entry.name.clone(),
+        key,
+        organisation: context.organisation.map(|organisation| organisation.id),
+        verdict,
+    }
+}
+
+/// `invoiceAddress` and `deliveryAddress`, or `address` for both; none is needed with `accountId`, whose own
+/// address is used. An e-mail address is needed once, and not in `deliveryAddress`.
+fn addresses(form: &mut Form<'_, '_, '_>) {
+    let with_account = is_given(form, "accountId");
+    let need = if with_account || is_given(form, "address") {
+        Need::Optional
+    } else {
+        Need::Mandatory
+    };
+    let invoice_email = form.object("invoiceAddress", need, address);
+    form.object("deliveryAddress", need, address);
+    let shared_email = form.object("address", Need::Optional, address);
+
+    let has_email = invoice_email == Some(true) || shared_email == Some(true);
+    if with_account || has_email {
+        return;
+    }
+    let place = match (invoice_email, shared_email) {
+        (Some(_), _) => "invoiceAddress",
+        (None, Some(_)) => "address",
+        // Neither can be read: the address itself is at fault, and that is noted already.
+        (None, None) => return,
+    };
+    form.object(place, Need::Optional, |address| {
+        address.problem("email", Code::Required);
+    });
+}
+
+/// One address; whether it has an e-mail address, be it right or wrong.
+fn address(form: &mut Form<'_, '_, '_>) -> bool {
+    form.optional("email", validate::email);
+    texts(
+        form,
+        &[
+            "firstName",
+            "lastName",
+            "tele",
+            "cell",
+            "attn",
+            "address",
+            "coaddress",
+            "city",
+            "zipcode",
+            "state",
+        ],
+    );
+    form.mandatory("country", validate::country);
+    form.present("email").is_some()
+}
+
+fn product(form: &mut Form<'_, '_, '_>) {
+    form.mandatory("qty", validate::integer(1, ID_MAX));
+    form.optional("id", id);
+    texts(form, &["ean", "sku"]);
+    let has_identifier = ["id", "ean", "sku"]
+        .iter()
+        .any(|name| form.present(name).is_some());
+    if !has_identifier {
+        form.problem("id", Code::Required);
+    }
+    form.optional("unitPrice", validate::price(PRICE_DECIMALS_MAX));
+    form.optional("originalPrice", validate::price(PRICE_DECIMALS_MAX));
+    form.optional("comment", validate::text);
+    form.object("itemText", Need::Optional, |text| {
+        texts(text, &["sku", "brand", "product", "variant", "size"]);
+    });
+    form.optional("localizedProdSize", validate::text);
+}
+
+/// The rows of the vendor's table that stand by themselves.
+fn other_attributes(form: &mut Form<'_, '_, '_>) {
+    form.optional("customerRegister", validate::boolean);
+    form.optional("customerId", id);
+    form.optional("customerSetNewPassword", validate::boolean);
+    form.optional("adjustStock", validate::boolean);
+    form.optional("forceCreate", validate::boolean);
+    form.optional("accountId", id);
+    form.optional("buyerId", id);
+    texts(form, &["buyerName", "poNumber", "deliveryWindow"]);
+    form.optional("pricelistId", id);
+    form.optional("marketId", id);
+    texts(form, &["pricelist", "market", "shippingList"]);
+    form.optional("shippingValue", validate::amount);
+    form.optional("voucherValue", validate::amount);
+    form.scalars("voucherCodes", Need::Optional, validate::text);
+    form.optional("applyVouchers", validate::boolean);
+    dates(form);
+    texts(form, &["comment", "internalComment", "warehouseGroup"]);
+    form.optional("sendEmail", validate::boolean);
+    form.optional("internalOrder", validate::boolean);
+    form.object("extraAttributes", Need::Optional, |_| ());
+    form.object("createdFromOrigin", Need::Optional, |origin| {
+        origin.optional("type", origin_type);
+        origin.optional("id", id);
+    });
+}
+
+fn payment(form: &mut Form<'_, '_, '_>) {
+    form.object("payment", Need::Optional, |payment| {
+        payment.optional("id", id);
+        payment.object("auth", Need::Optional, transaction);
+        payment.object("capture", Need::Optional, transaction);
+    });
+}
+
+fn transaction(form: &mut Form<'_, '_, '_>) {
+    form.mandatory("status", transaction_status);
+    form.mandatory("amount", validate::decimal);
+    texts(form, &["response", "transaction", "method", "external_url"]);
+}
+
+fn texts(form: &mut Form<'_, '_, '_>, names: &[&str]) {
+    for name in names {
+        form.optional(name, validate::text);
+    }
+}
+
+fn dates(form: &mut Form<'_, '_, '_>) {
+    for name in ["orderDate", "deliveryDate", "cancelDate"] {
+        form.optional(name, validate::date_or_time);
+    }
+}
+
+/// Whether an attribute is there with something in it, be it right or wrong.
+fn is_given(form: &Form<'_, '_, '_>, name: &str) -> bool {
+    form.present(name)
+        .is_some_and(|value| !value.is_empty_container())
+}
+
+/// An id of something that is not kept here: any is taken.
+pub(super) fn id(value: Value<'_, '_>) -> Checked<u64> {
+    validate::integer(0, ID_MAX)(value)
+}
+
+/// An order number: its plain spelling, which is the order key, and its value.
+fn order_number<'a>(value: Value<'_, 'a>) -> Checked<(Cow<'a, str>, u64)> {
+    let number = validate::integer(1, NUMBER_MAX)(value)?;
+    let spelling = validate::text(value)?;
+    let is_plain = !spelling.starts_with('0') && spelling.bytes().all(|byte| byte.is_ascii_digit());
+    let key = if is_plain {
+        spelling
+    } else {
+        Cow::Owned(number.to_string())
+    };
+    Ok((key, number))
+}
+
+/// The order number that a path or a query parameter spells, with digits alone.
+pub(super) fn number_in_path(text: &str) -> Option<u64> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_digits)?;
+    (1..=NUMBER_MAX).contains(&number).then_some(number)
+}
+
+fn origin_type(value: Value<'_, '_>) -> Checked<()> {
+    let kind = validate::text(value)?;
+    match kind.as_ref() {
+        "return" | "order" | "plugin" => Ok(()),
+        _ => Err(Code::NotOneOf {
+            choices: "return, order, plugin",
+        }),
+    }
+}
+
+/// 0 pending, 1 success, 2 failed.
+fn transaction_status(value: Value<'_, '_>) -> Checked<()> {
+    match validate::integer(0, 2)(value) {
+        Ok(_) => Ok(()),
+        Err(Code::NotInteger) => Err(Code::NotInteger),
+        Err(_) => Err(Code::NotOneOf { choices: "0, 1, 2" }),
+    }
+}

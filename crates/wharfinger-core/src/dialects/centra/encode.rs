@@ -1,0 +1,156 @@
+//! From outcomes and refusals to the vendor's words.
+
+use super::present;
+use super::wire::{Answer as OrderAnswer, Batch, No, Orders};
+use crate::admit::Intent;
+use crate::dialect::{Action, Answer, Operation, Reply, Slot, Submitted, Verdict};
+use crate::failure::RequestFailure;
+use crate::json::Envelope;
+use crate::outcome::{Outcome, Taken};
+use crate::problem::{Code, Problem, Step};
+
+/// The order has no products.
+const NO_PRODUCTS: i8 = -3;
+/// A mandatory attribute other than `products` is missing.
+const MISSING: i8 = -4;
+/// An order with this order number exists.
+const NUMBER_EXISTS: i8 = -5;
+/// Anything else: a wrong type or value.
+const WRONG: i8 = -7;
+
+/// Where several hold, the first of these is the code. The vendor's order is not that of the numbers.
+const PRECEDENCE: [i8; 4] = [NO_PRODUCTS, MISSING, WRONG, NUMBER_EXISTS];
+
+/// Puts an answer into words.
+pub(super) fn answer(operation: &Operation, answer: &Answer<'_>) -> Reply {
+    match answer {
+        Answer::Submitted(submitted) => submitted_answer(operation, submitted),
+        Answer::Orders(page) => Reply::json(
+            200,
+            &Orders {
+                status: "ok",
+                orders: page.orders.iter().map(present::order).collect(),
+            },
+        ),
+        // No operation of this dialect asks for these.
+        Answer::Order(_) | Answer::Withdrawn(_) => refusal(&RequestFailure::Internal),
+    }
+}
+
+/// The status is 200 whether or not orders were created.
+fn submitted_answer(operation: &Operation, submitted: &Submitted<'_>) -> Reply {
+    let pairs = submitted.slots.iter().zip(submitted.outcomes);
+    let is_batch = matches!(
+        operation.action,
+        Action::Submit {
+            envelope: Envelope::Object,
+            ..
+        }
+    );
+    if is_batch {
+        let answers = pairs.map(|(slot, outcome)| {
+            let name = slot.name.as_deref().unwrap_or_default();
+            (name, order_answer(slot, outcome))
+        });
+        return Reply::json(200, &Batch(answers.collect()));
+    }
+    let mut answers = pairs.map(|(slot, outcome)| order_answer(slot, outcome));
+    Reply::json(200, &answers.next())
+}
+
+fn order_answer(slot: &Slot<'_>, outcome: &Outcome) -> OrderAnswer {
+    match outcome {
+        Outcome::Accepted(taken) | Outcome::Updated(taken) | Outcome::Unchanged(taken) => {
+            yes(slot, taken)
+        }
+        Outcome::Rejected(problems) => OrderAnswer::No(no(slot, problems)),
+    }
+}
+
+/// A quirk of the vendor's: a completed order's number is text, a prepared order's stands alone.
+fn yes(slot: &Slot<'_>, taken: &Taken) -> OrderAnswer {
+    let number = taken.number.unwrap_or_default();
+    let status = "ok";
+    let intent = match &slot.verdict {
+        Verdict::Good(draft) => draft.intent,
+        Verdict::Faulty(_) | Verdict::Unreadable(_) => Intent::Create { draft: false },
+    };
+    match intent {
+        Intent::Create { draft: true } => OrderAnswer::Prepared {
+            status,
+            order: number,
+        },
+        Intent::Create { draft: false } | Intent::Upsert => OrderAnswer::Created {
+            status,
+            orders: [number],
+        },
+        Intent::Complete => OrderAnswer::Completed {
+            status,
+            orders: [number.to_string()],
+        },
+    }
+}
+
+/// The first code that holds, and every problem of that code.
+fn no(slot: &Slot<'_>, problems: &[Problem]) -> No {
+    let holds = |code: &i8| problems.iter().any(|problem| code_of(problem) == *code);
+    let code = PRECEDENCE.into_iter().find(holds).unwrap_or(WRONG);
+    let mut msg = String::new();
+    for problem in problems {
+        if code_of(problem) != code {
+            continue;
+        }
+        if !msg.is_empty() {
+            msg.push_str("; ");
+        }
+        msg.push_str(&sentence(slot, problem));
+    }
+    No::new(code, msg)
+}
+
+fn code_of(problem: &Problem) -> i8 {
+    let is_of_products =
+        matches!(problem.path.0.as_slice(), [Step::Name(name)] if name == "products");
+    if problem.code == Code::Required {
+        return if is_of_products { NO_PRODUCTS } else { MISSING };
+    }
+    if problem.code == Code::NumberExists {
+        return NUMBER_EXISTS;
+    }
+    WRONG
+}
+
+/// What is wrong, with the order's number where the whole order is meant, and the attributes that would do as well
+/// where one is missing that others can stand for.
+fn sentence(slot: &Slot<'_>, problem: &Problem) -> String {
+    if let (true, Some(number)) = (problem.path.is_root(), &slot.key) {
+        return format!("order {number} {}", problem.code);
+    }
+    if problem.code != Code::Required {
+        return problem.to_string();
+    }
+    match problem.path.0.last() {
+        Some(Step::Name(name)) if name == "invoiceAddress" || name == "deliveryAddress" => {
+            format!("{problem} (or address)")
+        }
+        Some(Step::Name(name)) if name == "id" => format!("{problem} (or ean, or sku)"),
+        Some(Step::Name(_) | Step::Index(_)) | None => problem.to_string(),
+    }
+}
+
+/// Puts a refusal into words.
+pub(super) fn refusal(failure: &RequestFailure) -> Reply {
+    // The vendor's stores are known by their key alone, so an organisation out of its reach is a wrong key.
+    let is_unauthorized = matches!(
+        failure,
+        RequestFailure::Unauthorized
+            | RequestFailure::OrganisationMissing
+            | RequestFailure::OrganisationUnknown
+    );
+    if is_unauthorized {
+        let message = RequestFailure::Unauthorized.message();
+        return Reply::json(401, &No::new(WRONG, message))
+            .with_header("www-authenticate", "Bearer realm=\"Wharfinger\"");
+    }
+    Reply::json(failure.status(), &No::new(WRONG, failure.message())).for_failure(failure)
+}

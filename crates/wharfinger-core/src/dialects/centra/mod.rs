@@ -1,0 +1,133 @@
+//! Centra's Order API: create an order, create a batch of them, complete a prepared order, read orders back.
+//!
+//! The vendor answers 200 whether or not orders were created; each order answers for itself, with a code.
+
+mod decode;
+mod encode;
+mod present;
+mod query;
+mod wire;
+
+use crate::caller::{Caller, Organisation, Scope};
+use crate::dialect::{
+    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply, Slot,
+    WrongRoot,
+};
+use crate::failure::RequestFailure;
+use crate::json::{Entry, Envelope, NameCase};
+
+/// The dialect `centra`.
+pub(super) struct Centra;
+
+const OPERATIONS: [Operation; 4] = [
+    Operation {
+        name: "create",
+        method: "POST",
+        path: "/centra/{organisation}/order",
+        scope: Scope::OrdersWrite,
+        action: Action::Submit {
+            envelope: Envelope::One,
+            wrong_root: WrongRoot::Refuse,
+            empty_body: EmptyBody::Malformed,
+        },
+    },
+    Operation {
+        name: "batch",
+        method: "POST",
+        path: "/centra/{organisation}/orders",
+        scope: Scope::OrdersWrite,
+        action: Action::Submit {
+            envelope: Envelope::Object,
+            wrong_root: WrongRoot::Refuse,
+            empty_body: EmptyBody::Malformed,
+        },
+    },
+    Operation {
+        name: "complete",
+        method: "POST",
+        path: "/centra/{organisation}/order/{number}",
+        scope: Scope::OrdersWrite,
+        action: Action::Submit {
+            envelope: Envelope::One,
+            wrong_root: WrongRoot::Refuse,
+            // An order may be completed without anything being added to it.
+            empty_body: EmptyBody::EmptyObject,
+        },
+    },
+    Operation {
+        name: "list",
+        method: "GET",
+        path: "/centra/{organisation}/orders",
+        scope: Scope::OrdersRead,
+        action: Action::List,
+    },
+];
+
+impl Dialect for Centra {
+    fn id(&self) -> &'static str {
+        "centra"
+    }
+
+    fn operations(&self) -> &'static [Operation] {
+        &OPERATIONS
+    }
+
+    fn name_case(&self) -> NameCase {
+        NameCase::Exact
+    }
+
+    /// The vendor's own field is `API-Authorization`; `Authorization: Bearer` is taken where that is absent.
+    fn credentials(&self, head: &Head<'_>) -> Credentials {
+        let own = head.header("api-authorization").map(str::trim);
+        let bearer = head.header("authorization").and_then(bearer_token);
+        match own.filter(|secret| !secret.is_empty()).or(bearer) {
+            Some(secret) => Credentials::Secret(secret.to_owned()),
+            None => Credentials::Missing,
+        }
+    }
+
+    fn organisation<'c>(
+        &self,
+        operation: &Operation,
+        head: &Head<'_>,
+        caller: Caller<'c>,
+    ) -> Result<Option<&'c Organisation>, RequestFailure> {
+        let code = head
+            .path_parameter("organisation")
+            .ok_or(RequestFailure::OrganisationMissing)?;
+        let organisation = caller
+            .organisation(code)
+            .ok_or(RequestFailure::OrganisationUnknown)?;
+        // What was taken in before customer orders were switched off can still be read.
+        let takes_in = operation.scope == Scope::OrdersWrite;
+        if takes_in && !organisation.customer_orders_enabled {
+            return Err(RequestFailure::OrganisationDisabled);
+        }
+        Ok(Some(organisation))
+    }
+
+    fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
+        match context.head.path_parameter("number") {
+            Some(number) => decode::completion(context, entry, number),
+            None => decode::order(context, entry),
+        }
+    }
+
+    fn ask(&self, _operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure> {
+        query::orders(head).map(Ask::Orders)
+    }
+
+    fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {
+        encode::answer(operation, answer)
+    }
+
+    fn refuse(&self, _operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
+        encode::refusal(failure)
+    }
+}
+
+fn bearer_token(field: &str) -> Option<&str> {
+    let (scheme, token) = field.trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

@@ -1,0 +1,233 @@
+//! An order read back, made from the texts that were submitted.
+
+use std::borrow::Cow;
+
+use bigdecimal::{BigDecimal, Zero};
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use super::wire::{Address, BILLING, DELIVERY, Money, Order, Product, Text};
+use super::{Centra, decode};
+use crate::dialect::{Dialect, StoredOrder};
+use crate::json::{Entry, Envelope, Reader, Rules, Value};
+use crate::outcome::State;
+use crate::validate;
+
+/// Shows an order in the vendor's words.
+pub(super) fn order(stored: &StoredOrder) -> Order<'_> {
+    with_texts(stored, |texts| order_of(stored, texts))
+}
+
+/// The customer that an order is attached to.
+pub(super) fn customer_of(stored: &StoredOrder) -> Option<u64> {
+    with_texts(stored, |texts| integer(texts.submitted?, "customerId"))
+}
+
+/// The texts of one order.
+struct Texts<'d, 'a> {
+    /// What was submitted when the order was created.
+    submitted: Option<Value<'d, 'a>>,
+    /// What completions added, oldest first.
+    completions: &'d [Value<'d, 'a>],
+}
+
+impl<'d, 'a> Texts<'d, 'a> {
+    /// What no completion replaces.
+    fn own(&self, name: &str) -> Option<Value<'d, 'a>> {
+        given(self.submitted?, name)
+    }
+
+    /// Text that a completion may replace: the latest that was said.
+    fn latest(&self, name: &str) -> Text<'a> {
+        let later = self.completions.iter().rev();
+        let mut all = later.chain(&self.submitted);
+        all.find_map(|saying| text(*saying, name))
+    }
+
+    /// An amount; zero where none was sent.
+    fn amount(&self, name: &str) -> BigDecimal {
+        let amount = self.submitted.and_then(|order| amount(order, name));
+        amount.unwrap_or_default()
+    }
+}
+
+/// Reads the texts again. They were checked before they were stored, so that no limit applies here.
+fn with_texts<'a, T>(stored: &'a StoredOrder, read: impl FnOnce(&Texts<'_, 'a>) -> T) -> T {
+    let rules = Rules {
+        names: Centra.name_case(),
+        depth_max: usize::MAX,
+        order_bytes_max: usize::MAX,
+    };
+    let mut readers: Vec<Reader<'a>> = Vec::new();
+    for text in &stored.texts {
+        readers.extend(Reader::new(text.as_bytes(), Envelope::One, rules));
+    }
+    let mut entries: Vec<Entry<'_, 'a>> = Vec::new();
+    for reader in &mut readers {
+        entries.extend(reader.next().ok().flatten());
+    }
+    let values: Vec<Value<'_, 'a>> = entries.iter().map(|entry| entry.value).collect();
+    let (submitted, completions) = match values.split_first() {
+        Some((submitted, completions)) => (Some(*submitted), completions),
+        None => (None, &[][..]),
+    };
+    read(&Texts {
+        submitted,
+        completions,
+    })
+}
+
+fn order_of<'a>(stored: &'a StoredOrder, texts: &Texts<'_, 'a>) -> Order<'a> {
+    let lines = texts.own("products");
+    let lines = lines.iter().flat_map(Value::elements);
+    let products: Vec<Product<'a>> = lines.zip(1..).map(product).collect();
+    let shipping = texts.amount("shippingValue");
+    let voucher = texts.amount("voucherValue");
+    let mut grand_total = &shipping - &voucher;
+    for product in &products {
+        grand_total += &product.total_price.0;
+    }
+    let delivery = texts
+        .own("deliveryAddress")
+        .or_else(|| texts.own("address"));
+    let billing = texts.own("invoiceAddress").or_else(|| texts.own("address"));
+    Order {
+        order_id: stored.key.clone(),
+        order_status: status(stored.state),
+        order_date: texts
+            .latest("orderDate")
+            .unwrap_or_else(|| Cow::Owned(time_of(stored.created_at_ms))),
+        customer_id: texts
+            .submitted
+            .and_then(|order| integer(order, "customerId")),
+        delivery: address(&DELIVERY, delivery),
+        billing: address(&BILLING, billing),
+        po_number: texts.latest("poNumber"),
+        shipping_value: Money(shipping),
+        voucher_value: Money(voucher),
+        grand_total_value: Money(grand_total),
+        internal_comment: texts.latest("internalComment"),
+        other_comment: texts.latest("comment"),
+        products,
+    }
+}
+
+fn status(state: State) -> &'static str {
+    match state {
+        State::Draft => "incomplete",
+        State::Pending => "pending",
+        State::Processed => "processing",
+        State::Cancelled => "cancelled",
+    }
+}
+
+/// `YYYY-mm-dd HH:MM:SS` in UTC.
+fn time_of(unix_ms: i64) -> String {
+    let moment = Timestamp::from_millisecond(unix_ms).unwrap_or_default();
+    let time = Offset::UTC.to_datetime(moment);
+    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn address<'a>(names: &'static [&'static str; 10], from: Option<Value<'_, 'a>>) -> Address<'a> {
+    let part = |name| text(from?, name);
+    let name = match (part("firstName"), part("lastName")) {
+        (Some(first), Some(last)) => Some(Cow::Owned(format!("{first} {last}"))),
+        (first, last) => first.or(last),
+    };
+    Address {
+        names,
+        parts: [
+            name,
+            part("email"),
+            part("tele"),
+            part("cell"),
+            part("address"),
+            part("coaddress"),
+            part("zipcode"),
+            part("city"),
+            part("state"),
+            part("country"),
+        ],
+    }
+}
+
+/// A line. Without a price it costs nothing here; without an original price, that is its price.
+fn product<'a>((line, line_id): (Value<'_, 'a>, usize)) -> Product<'a> {
+    let item_text = given(line, "itemText");
+    let described = |name| text(item_text?, name);
+    let qty = integer(line, "qty").unwrap_or_default();
+    let price = amount(line, "unitPrice").unwrap_or_default();
+    let original_price = amount(line, "originalPrice").unwrap_or_else(|| price.clone());
+    let total_price = &price * BigDecimal::from(qty);
+    Product {
+        line_id,
+        sku: text(line, "sku").or_else(|| described("sku")),
+        ean: text(line, "ean"),
+        name: described("product"),
+        variant: described("variant"),
+        brand: described("brand"),
+        size: described("size").or_else(|| text(line, "localizedProdSize")),
+        qty,
+        original_price: Money(original_price),
+        price: Money(price),
+        comment: text(line, "comment"),
+        total_price: Money(total_price),
+        warehouses: [],
+    }
+}
+
+fn given<'d, 'a>(object: Value<'d, 'a>, name: &str) -> Option<Value<'d, 'a>> {
+    let value = object.get(name)?;
+    (!value.is_blank() && !value.is_empty_container()).then_some(value)
+}
+
+fn text<'a>(object: Value<'_, 'a>, name: &str) -> Text<'a> {
+    validate::text(given(object, name)?).ok()
+}
+
+fn integer(object: Value<'_, '_>, name: &str) -> Option<u64> {
+    decode::id(given(object, name)?).ok()
+}
+
+fn amount(object: Value<'_, '_>, name: &str) -> Option<BigDecimal> {
+    let amount = validate::amount(given(object, name)?).ok()?.value();
+    // `0e999999` is a zero of a million places, which nothing is to write out.
+    Some(if amount.is_zero() {
+        BigDecimal::zero()
+    } else {
+        amount
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::BatchId;
+
+    fn stored(texts: &[&str]) -> StoredOrder {
+        StoredOrder {
+            id: BatchId::new(0, 0).order(0),
+            key: "7".into(),
+            number: Some(7),
+            state: State::Pending,
+            revision: 1,
+            created_at_ms: 1_740_787_199_999,
+            texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn without_a_date_of_its_own_an_order_shows_when_it_was_created() {
+        let bare = stored(&["{}"]);
+        assert_eq!(order(&bare).order_date, "2025-02-28 23:59:59");
+        let dated = stored(&["{}", r#"{"orderDate":"2025-03-01"}"#, "{}"]);
+        assert_eq!(order(&dated).order_date, "2025-03-01");
+    }
+
+    #[test]
+    fn the_customer_is_that_of_the_order_itself() {
+        let attached = stored(&[r#"{"customerId":"5"}"#, r#"{"customerId":6}"#]);
+        assert_eq!(customer_of(&attached), Some(5));
+        assert_eq!(customer_of(&stored(&["{}"])), None);
+    }
+}
