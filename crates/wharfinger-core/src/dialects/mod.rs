@@ -1,9 +1,11 @@
 //! The one list of dialects. Everything that names a vendor is in its folder, and in the lines below.
 
+mod reevoo;
+
 use crate::dialect::Dialect;
 
 /// Every dialect that is spoken.
-pub static ALL: &[&dyn Dialect] = &[];
+pub static ALL: &[&dyn Dialect] = &[&reevoo::Reevoo];
 
 /// The dialect of this id.
 #[must_use]
