@@ -6,6 +6,8 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::tape::Tape;
+
 /// Hashes of a container's content, gathered while it is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gathered(u128);
@@ -35,7 +37,7 @@ fn pair(tag: u8, left: u128, right: u128) -> u128 {
 }
 
 /// The hash of canonical text.
-pub(super) fn of_text(canonical: &[u8]) -> u128 {
+fn of_text(canonical: &[u8]) -> u128 {
     xxh3_128(canonical)
 }
 
@@ -49,7 +51,7 @@ pub(super) fn of_nested_member(scratch: &mut Vec<u8>, name: &str, value: u128) -
 }
 
 /// Writes text as a JSON string with no more escapes than are needed.
-pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
+fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     for &byte in text.as_bytes() {
         match byte {
@@ -59,4 +61,34 @@ pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.push(b'"');
+}
+
+/// The hash of an element, or of a root, that is no container.
+pub(super) fn of_scalar(tape: &Tape<'_>, node: usize, scratch: &mut Vec<u8>) -> u128 {
+    scratch.clear();
+    write_scalar(tape, node, scratch);
+    of_text(scratch)
+}
+
+/// The hash of a member whose value is no container.
+pub(super) fn of_member(tape: &Tape<'_>, name: usize, value: usize, scratch: &mut Vec<u8>) -> u128 {
+    let (left, right) = (&tape.nodes[name], &tape.nodes[value]);
+    let is_canonical = !left.escaped && !right.escaped && right.start == left.end + 1;
+    if is_canonical {
+        let span = left.start as usize..right.end as usize;
+        return of_text(&tape.text.as_bytes()[span]);
+    }
+    scratch.clear();
+    write_text(scratch, &tape.plain(name));
+    scratch.push(b':');
+    write_scalar(tape, value, scratch);
+    of_text(scratch)
+}
+
+fn write_scalar(tape: &Tape<'_>, node: usize, out: &mut Vec<u8>) {
+    if tape.nodes[node].escaped {
+        write_text(out, &tape.plain(node));
+    } else {
+        out.extend_from_slice(tape.raw(node).as_bytes());
+    }
 }

@@ -11,12 +11,14 @@
 
 mod decimal;
 mod hash;
+mod parser;
 mod reader;
 mod scan;
 mod tape;
 
 pub use decimal::{DIGITS_MAX, Decimal};
-pub use reader::{Entry, Envelope, Reader, Rules};
+pub use parser::Rules;
+pub use reader::{Entry, Envelope, Reader};
 pub use tape::{Kind, Value};
 
 /// How member names are compared.

@@ -219,3 +219,68 @@ pub(super) fn skip_white_space(text: &[u8], mut at: usize) -> usize {
     }
     at
 }
+
+/// What is wrong where neither a comma nor the closing bracket stands.
+pub(super) fn expected_separator(bytes: &[u8], at: usize, in_object: bool) -> Syntax {
+    let reason = match (at < bytes.len(), in_object) {
+        (false, _) => "the text ends too early",
+        (true, true) => "expected ',' or '}'",
+        (true, false) => "expected ',' or ']'",
+    };
+    Syntax::new(at, reason)
+}
+
+/// Reads past a container that nests too deep, checking its syntax, with one byte a level.
+pub(super) fn skip_nested(bytes: &[u8], start: usize) -> Result<usize, Syntax> {
+    let mut open = Vec::new();
+    let mut at = start;
+    let mut after_value = false;
+    let mut just_opened = false;
+    loop {
+        at = skip_white_space(bytes, at);
+        let Some(&byte) = bytes.get(at) else {
+            return Err(Syntax::new(at, "the text ends too early"));
+        };
+        let in_object = open.last() == Some(&b'{');
+        let closes = byte == if in_object { b'}' } else { b']' };
+        if closes && (after_value || just_opened) {
+            open.pop();
+            at += 1;
+            if open.is_empty() {
+                return Ok(at);
+            }
+            (after_value, just_opened) = (true, false);
+            continue;
+        }
+        if after_value {
+            if byte != b',' {
+                return Err(expected_separator(bytes, at, in_object));
+            }
+            at = skip_white_space(bytes, at + 1);
+        }
+        if in_object {
+            if bytes.get(at) != Some(&b'"') {
+                return Err(Syntax::new(at, "expected a name in quotes"));
+            }
+            at = skip_white_space(bytes, string(bytes, at)?.end);
+            if bytes.get(at) != Some(&b':') {
+                return Err(Syntax::new(at, "expected ':'"));
+            }
+            at = skip_white_space(bytes, at + 1);
+        }
+        (after_value, just_opened) = (true, false);
+        at = match bytes.get(at) {
+            Some(&bracket @ (b'{' | b'[')) => {
+                open.push(bracket);
+                (after_value, just_opened) = (false, true);
+                at + 1
+            }
+            Some(b'"') => string(bytes, at)?.end,
+            Some(b'-' | b'0'..=b'9') => number(bytes, at)?.end,
+            Some(b't') => literal(bytes, at, "true")?.end,
+            Some(b'f') => literal(bytes, at, "false")?.end,
+            Some(b'n') => literal(bytes, at, "null")?.end,
+            _ => return Err(Syntax::new(at, "expected a value")),
+        };
+    }
+}

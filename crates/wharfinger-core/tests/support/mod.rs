@@ -1,0 +1,5 @@
+//! What the tests of the core share.
+
+pub(crate) mod case;
+pub(crate) mod model;
+pub(crate) mod play;

@@ -1,0 +1,349 @@
+//! Plays a request against a dialect and the model, doing what the server does, in the same order.
+
+use std::collections::HashMap;
+
+use wharfinger_core::admit::Move;
+use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach, Scope};
+use wharfinger_core::dialect::{
+    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders, Reply,
+    Submitted,
+};
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::judge::judge;
+use wharfinger_core::limits::Limits;
+
+use super::case::{Exchange, KEYS, ORGANISATIONS, render_response};
+use super::model::Model;
+
+/// Orders in a chunk of a stream: few, so that small cases have chunks.
+const CHUNK: usize = 2;
+
+/// One dialect, the organisations and keys of every case, and an empty store.
+pub(crate) struct World {
+    dialect: &'static dyn Dialect,
+    organisations: Organisations,
+    reaches: HashMap<&'static str, Reach>,
+    model: Model,
+}
+
+/// An answer, and the batch that it tells of.
+type Told = (Reply, Option<BatchId>);
+
+/// The secret of a key.
+pub(crate) fn secret_of(id: &str) -> String {
+    format!("{id}-secret")
+}
+
+impl World {
+    pub(crate) fn new(dialect: &'static dyn Dialect) -> Self {
+        let mut organisations = Organisations::new();
+        for ((code, customer_orders_enabled), id) in ORGANISATIONS.into_iter().zip(1..) {
+            let organisation = Organisation {
+                id: OrganisationId(id),
+                code: code.into(),
+                name: code.into(),
+                customer_orders_enabled,
+            };
+            organisations.insert(code.into(), organisation);
+        }
+        let reach_of = |codes: &[&str]| {
+            let ids = codes.iter().map(|code| organisations[*code].id);
+            Reach::Only(ids.collect())
+        };
+        let reaches = KEYS.iter().map(|key| (key.id, reach_of(key.organisations)));
+        Self {
+            dialect,
+            reaches: reaches.collect(),
+            organisations,
+            model: Model::default(),
+        }
+    }
+
+    /// Sends a request; the answer as a `.response` file has it.
+    pub(crate) fn send(&mut self, exchange: &Exchange) -> Result<String, String> {
+        let headers = exchange.headers(&secret_of)?;
+        let (path, query) = exchange
+            .target
+            .split_once('?')
+            .unwrap_or((&exchange.target, ""));
+        let (operation, parameters) = self
+            .route(&exchange.method, path)
+            .ok_or("the dialect has no such route; only the server answers that (@server)")?;
+        let fields: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let head = Head {
+            path: &parameters,
+            query: &query_parameters(query),
+            headers: &fields,
+        };
+        let (reply, batch) = match self.answer(operation, &head, &exchange.body)? {
+            Ok(told) => told,
+            Err(failure) => (self.dialect.refuse(Some(operation), &failure), None),
+        };
+        let mut headers = vec![("content-type".to_owned(), reply.content_type.to_owned())];
+        for (name, value) in reply.headers {
+            headers.push((name.to_owned(), value));
+        }
+        if let Some(batch) = batch {
+            headers.push(("wharfinger-batch-id".into(), batch.to_string()));
+        }
+        Ok(render_response(reply.status, &headers, &reply.body))
+    }
+
+    /// The first operation of this method whose path fits, and the path's parameters.
+    fn route(&self, method: &str, path: &str) -> Option<(&'static Operation, Parameters)> {
+        for operation in self.dialect.operations() {
+            if operation.method != method {
+                continue;
+            }
+            if let Some(parameters) = path_parameters(operation.path, path) {
+                return Some((operation, parameters));
+            }
+        }
+        None
+    }
+
+    /// The outer error is the dialect's breach of its contract, the inner one a refusal.
+    fn answer(
+        &mut self,
+        operation: &Operation,
+        head: &Head<'_>,
+        body: &[u8],
+    ) -> Result<Result<Told, RequestFailure>, String> {
+        let Some(key) = find_key(&self.dialect.credentials(head)) else {
+            return Ok(Err(RequestFailure::Unauthorized));
+        };
+        if !key.scopes.contains(&operation.scope.name()) {
+            return Ok(Err(RequestFailure::Forbidden));
+        }
+        debug_assert_ne!(
+            operation.scope,
+            Scope::Admin,
+            "no dialect manages the server"
+        );
+        let caller = Caller {
+            organisations: &self.organisations,
+            reach: &self.reaches[key.id],
+        };
+        let organisation = match self.dialect.organisation(operation, head, caller) {
+            Ok(organisation) => organisation,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if let Action::Submit { .. } = operation.action {
+            let context = Context {
+                operation,
+                head,
+                caller,
+                organisation,
+            };
+            return submit(self.dialect, &mut self.model, &context, body);
+        }
+        let organisation = organisation
+            .ok_or("a read that is about no organisation")?
+            .id;
+        match self.dialect.ask(operation, head) {
+            Ok(ask) => self.read(operation, organisation, ask),
+            Err(failure) => Ok(Err(failure)),
+        }
+    }
+
+    fn read(
+        &mut self,
+        operation: &Operation,
+        organisation: OrganisationId,
+        ask: Ask,
+    ) -> Result<Result<Told, RequestFailure>, String> {
+        let dialect = self.dialect;
+        let told = |answer: &Answer<'_>| Ok(Ok((dialect.encode(operation, answer), None)));
+        match (operation.action, ask) {
+            (Action::List, Ask::Orders(query)) => {
+                let (orders, total) = self.model.orders(organisation, dialect.id(), &query);
+                told(&Answer::Orders(Orders {
+                    query: &query,
+                    orders: &orders,
+                    total,
+                    first: true,
+                    last: true,
+                }))
+            }
+            (Action::Stream, Ask::Orders(query)) => {
+                Ok(Ok((self.stream(operation, organisation, &query), None)))
+            }
+            (Action::Show, Ask::Order { key }) => {
+                match self.model.order(organisation, dialect.id(), &key) {
+                    Some(order) => told(&Answer::Order(&order)),
+                    None => Ok(Err(RequestFailure::NotFound(format!("Order {key}")))),
+                }
+            }
+            (Action::Withdraw, Ask::Withdraw { keys }) => {
+                let wanted = Move::Cancel { release_key: true };
+                let mut results = Vec::new();
+                for key in keys {
+                    let result = self
+                        .model
+                        .move_order(organisation, dialect.id(), &key, wanted);
+                    results.push((key, result));
+                }
+                told(&Answer::Withdrawn(&results))
+            }
+            (
+                Action::Submit { .. }
+                | Action::List
+                | Action::Stream
+                | Action::Show
+                | Action::Withdraw,
+                _,
+            ) => Err(format!("{} asks for what it does not do", operation.name)),
+        }
+    }
+
+    /// A stream's chunks, one behind the other.
+    fn stream(
+        &self,
+        operation: &Operation,
+        organisation: OrganisationId,
+        query: &OrderQuery,
+    ) -> Reply {
+        let (orders, total) = self.model.orders(organisation, self.dialect.id(), query);
+        let mut chunks: Vec<_> = orders.chunks(CHUNK).collect();
+        if chunks.is_empty() {
+            chunks.push(&[]);
+        }
+        let encode = |index: usize| {
+            let answer = Answer::Orders(Orders {
+                query,
+                orders: chunks[index],
+                total,
+                first: index == 0,
+                last: index + 1 == chunks.len(),
+            });
+            self.dialect.encode(operation, &answer)
+        };
+        let mut reply = encode(0);
+        for index in 1..chunks.len() {
+            reply.body.extend(encode(index).body);
+        }
+        reply
+    }
+
+    /// Runs `orders process` or `orders cancel`.
+    pub(crate) fn run(&mut self, arguments: &[String]) -> Result<(), String> {
+        let mut words = arguments.iter().map(String::as_str);
+        let wanted = match (words.next(), words.next()) {
+            (Some("orders"), Some("process")) => Move::Process,
+            (Some("orders"), Some("cancel")) => Move::Cancel { release_key: false },
+            _ => return Err("only `orders process` and `orders cancel` are known".into()),
+        };
+        let mut organisation = None;
+        let mut keys = Vec::new();
+        while let Some(word) = words.next() {
+            match word {
+                "--org" => {
+                    let code = words.next().unwrap_or_default();
+                    organisation = self.organisations.get(code);
+                }
+                "--dialect" => {
+                    if words.next() != Some(self.dialect.id()) {
+                        return Err("a case is about its own dialect".into());
+                    }
+                }
+                key => keys.push(key),
+            }
+        }
+        let organisation = organisation.ok_or("--org is missing or unknown")?.id;
+        for key in keys {
+            let moved = self
+                .model
+                .move_order(organisation, self.dialect.id(), key, wanted);
+            moved.map_err(|code| format!("order {key} {code}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn submit(
+    dialect: &'static dyn Dialect,
+    model: &mut Model,
+    context: &Context<'_>,
+    body: &[u8],
+) -> Result<Result<Told, RequestFailure>, String> {
+    let judged = match judge(dialect, context, body, &Limits::default()) {
+        Ok(judged) => judged,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let batch = model.next_batch();
+    let outcomes = model.admit(dialect.id(), batch, &judged.slots)?;
+    let answer = Answer::Submitted(Submitted {
+        batch,
+        root_fits: judged.root_fits,
+        slots: &judged.slots,
+        outcomes: &outcomes,
+    });
+    Ok(Ok((
+        dialect.encode(context.operation, &answer),
+        Some(batch),
+    )))
+}
+
+fn find_key(credentials: &Credentials) -> Option<&'static super::case::Key> {
+    KEYS.iter().find(|key| match credentials {
+        Credentials::Missing => false,
+        Credentials::Pair { id, secret } => id == key.id && *secret == secret_of(key.id),
+        Credentials::Secret(secret) => *secret == secret_of(key.id),
+    })
+}
+
+/// Parameters of a path or a query, decoded.
+pub(crate) type Parameters = Vec<(String, String)>;
+
+fn path_parameters(template: &str, path: &str) -> Option<Parameters> {
+    let mut parameters = Vec::new();
+    let mut parts = path.split('/');
+    for wanted in template.split('/') {
+        let part = parts.next()?;
+        let name = wanted
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        match name {
+            Some(name) if !part.is_empty() => parameters.push((name.into(), percent_decoded(part))),
+            None if part == wanted => {}
+            _ => return None,
+        }
+    }
+    parts.next().is_none().then_some(parameters)
+}
+
+fn query_parameters(query: &str) -> Parameters {
+    let mut parameters = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decoded = |text: &str| percent_decoded(&text.replace('+', " "));
+        parameters.push((decoded(name), decoded(value)));
+    }
+    parameters
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        let digits = behind
+            .get(..2)
+            .and_then(|two| std::str::from_utf8(two).ok());
+        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        match byte {
+            Some(byte) if first == b'%' => {
+                bytes.push(byte);
+                rest = &behind[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
