@@ -43,11 +43,19 @@ pub fn short_text<'a>(chars_max: usize) -> impl Fn(Value<'_, 'a>) -> Checked<Cow
 /// [`Code::NotEmail`].
 pub fn email<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     let address = value.text().ok_or(Code::NotEmail)?;
-    if EmailAddress::is_valid(&address) {
+    if is_email(&address) {
         Ok(address)
     } else {
         Err(Code::NotEmail)
     }
+}
+
+/// By its parts: the crate's check of a whole would let `Ann <ann@example.com>` pass, and allocate.
+fn is_email(address: &str) -> bool {
+    let parts = address.rsplit_once('@');
+    parts.is_some_and(|(local_part, domain)| {
+        EmailAddress::is_valid_local_part(local_part) && EmailAddress::is_valid_domain(domain)
+    })
 }
 
 /// An ISO 3166-1 alpha-2 country code, in capitals.
@@ -266,4 +274,33 @@ fn fields(text: &str, separator: char, widths: [usize; 3]) -> Option<[u16; 3]> {
         *number = is_shaped.then(|| part.parse().ok())??;
     }
     parts.next().is_none().then_some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_address_is_a_bare_one() {
+        for good in [
+            "ann@example.com",
+            "a.b+c@sub.example.co.uk",
+            "ann@localhost",
+            r#""a b"@example.com"#,
+        ] {
+            assert!(is_email(good), "{good}");
+        }
+        let bad = [
+            "ann",
+            "@example.com",
+            "ann@",
+            "ann@ex ample.com",
+            "a@b@c",
+            "Ann <ann@example.com>",
+            "ann@example.com>",
+        ];
+        for bad in bad {
+            assert!(!is_email(bad), "{bad}");
+        }
+    }
 }

@@ -2,14 +2,12 @@
 
 mod centra;
 mod gosweetspot;
+mod reevoo;
 
 use crate::dialect::Dialect;
 
 /// Every dialect that is spoken.
-pub static ALL: &[&dyn Dialect] = &[
-    &centra::Centra,
-    &gosweetspot::GoSweetSpot,
-];
+pub static ALL: &[&dyn Dialect] = &[&reevoo::Reevoo, &centra::Centra, &gosweetspot::GoSweetSpot];
 
 /// The dialect of this id.
 #[must_use]

@@ -6,12 +6,13 @@ mod decode;
 mod encode;
 mod present;
 mod query;
+mod samples;
 mod wire;
 
 use crate::caller::{Caller, Organisation, Scope};
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply, Slot,
-    WrongRoot,
+    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
+    SampleKey, Samples, Slot, WrongRoot,
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
@@ -123,6 +124,10 @@ impl Dialect for Centra {
 
     fn refuse(&self, _operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
         encode::refusal(failure)
+    }
+
+    fn samples(&self, key: &SampleKey<'_>) -> Samples {
+        samples::samples(key)
     }
 }
 

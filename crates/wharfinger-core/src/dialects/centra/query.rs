@@ -33,6 +33,7 @@ pub(super) fn orders(head: &Head<'_>) -> Result<OrderQuery, RequestFailure> {
 
     let of_customer = |id: u64| -> Keep { Box::new(move |order| customer_of(order) == Some(id)) };
     Ok(OrderQuery {
+        with_lines: true,
         keys: order.map(|number| vec![number.to_string()]),
         states: State::ALL.to_vec(),
         created_from_ms: newer_than.map(first_millisecond),

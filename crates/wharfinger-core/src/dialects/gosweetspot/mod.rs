@@ -8,13 +8,14 @@ mod ask;
 mod decode;
 mod encode;
 mod moment;
+mod samples;
 mod stored;
 mod wire;
 
 use crate::caller::{Caller, Organisation, Scope};
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply, Slot,
-    WrongRoot,
+    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
+    SampleKey, Samples, Slot, WrongRoot,
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
@@ -144,6 +145,10 @@ impl Dialect for GoSweetSpot {
 
     fn refuse(&self, _operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
         encode::refusal(failure)
+    }
+
+    fn samples(&self, key: &SampleKey<'_>) -> Samples {
+        samples::samples(key)
     }
 }
 

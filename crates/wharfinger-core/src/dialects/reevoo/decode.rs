@@ -1,0 +1,142 @@
+//! Judging one customer order. The functions read like the vendor's table of attributes, line by line and in
+//! its order, which is the order in which errors are told.
+
+use crate::admit::Intent;
+use crate::caller::Organisation;
+use crate::dialect::{Context, Draft, Number, Slot, Verdict};
+use crate::form::{Form, Need};
+use crate::ids::OrganisationId;
+use crate::json::{DIGITS_MAX, Decimal, Entry, Kind, Value};
+use crate::limits::KEY_CHARS_MAX;
+use crate::problem::{Code, Problem};
+use crate::validate::{
+    Checked, amount, country, currency, day_month_year, email, language, locale, short_text, text,
+};
+
+/// Judges one order by itself.
+pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
+    let mut problems = Vec::new();
+    let mut slot = Slot {
+        raw: entry.raw,
+        name: None,
+        key: None,
+        organisation: context.organisation.map(|of_path| of_path.id),
+        verdict: Verdict::Good(Draft {
+            hash: entry.hash,
+            intent: Intent::Upsert,
+            number: Number::None,
+        }),
+    };
+    if entry.value.kind() == Kind::Object {
+        let mut order = Form::of_order(entry.value, &mut problems);
+        slot.organisation = trkref(&mut order, context);
+        slot.key = order.mandatory("order_ref", short_text(KEY_CHARS_MAX));
+        attributes(&mut order);
+    } else {
+        problems.push(Problem::with_order(Code::NotObject));
+    }
+    if !problems.is_empty() {
+        slot.verdict = Verdict::Faulty(problems);
+    }
+    slot
+}
+
+/// Reads whose the order is: the organisation that the request's path names, where it names one, else any
+/// that the key may act for and that takes customer orders.
+fn trkref(order: &mut Form<'_, '_, '_>, context: &Context<'_>) -> Option<OrganisationId> {
+    let code = order.mandatory("trkref", text);
+    let reached = match context.organisation {
+        Some(of_path) => Some(of_path),
+        None => code
+            .as_deref()
+            .and_then(|code| context.caller.organisation(code)),
+    };
+    let takes_it = |organisation: &Organisation| {
+        organisation.customer_orders_enabled && code.as_deref() == Some(&organisation.code)
+    };
+    if code.is_some() && !reached.is_some_and(takes_it) {
+        order.problem("trkref", Code::UnknownOrganisation);
+    }
+    reached.map(|organisation| organisation.id)
+}
+
+/// Reads what follows `trkref` and `order_ref`.
+fn attributes(order: &mut Form<'_, '_, '_>) {
+    // One of the two dates must be there; where none is, it is `order_date` that is missing.
+    let order_date = match order.present("fulfilment_date") {
+        Some(_) => Need::Optional,
+        None => Need::Mandatory,
+    };
+    order.read("order_date", order_date, day_month_year);
+    order.optional("fulfilment_date", day_month_year);
+    order.optional("language", language);
+    locale_or_blank(order);
+    order.object("customer", Need::Mandatory, customer);
+    order.objects("order_items", Need::Mandatory, order_item);
+}
+
+/// Reads `locale`.
+///
+/// Vendor quirk: it is optional, and yet the published example of a 422 complains twice of a blank one: it
+/// "cannot be blank", and it is invalid. An absent or null one is fine.
+fn locale_or_blank(order: &mut Form<'_, '_, '_>) {
+    let is_blank_text = |value: Value<'_, '_>| value.kind() == Kind::Text && value.is_blank();
+    if order.value().get("locale").is_some_and(is_blank_text) {
+        order.problem("locale", Code::Required);
+        order.problem("locale", Code::NotLocale);
+    } else {
+        order.optional("locale", locale);
+    }
+}
+
+fn customer(customer: &mut Form<'_, '_, '_>) {
+    customer.mandatory("email", email);
+    customer.optional("customer_ref", text);
+    // Vendor quirk: the published examples spell it so, and clients copied them.
+    customer.optional("cutomer_ref", text);
+    customer.optional("title", text);
+    customer.optional("first_name", text);
+    customer.optional("surname", text);
+    customer.optional("postcode", text);
+    customer.optional("country", country);
+}
+
+/// Vendor quirk: an item has no quantity, each is one unit.
+fn order_item(item: &mut Form<'_, '_, '_>) {
+    item.mandatory("sku", text);
+    item.optional("price", price);
+    item.optional("currency", currency);
+    item.object("metadata", Need::Optional, metadata);
+}
+
+/// Any values, but only names of `a-z`, `0-9` and `_`.
+fn metadata(metadata: &mut Form<'_, '_, '_>) {
+    for (name, _) in metadata.value().members() {
+        let is_allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        if name.is_empty() || !name.bytes().all(is_allowed) {
+            metadata.problem(&name, Code::NotName);
+        }
+    }
+}
+
+/// A number that is not negative; or, a vendor quirk, text of digits with at most one comma before the decimals.
+fn price(value: Value<'_, '_>) -> Checked<()> {
+    let Some(spelling) = value.text() else {
+        return amount(value).map(|_| ()).map_err(|_| Code::NotPrice);
+    };
+    let (whole, decimals) = spelling.split_once(',').unwrap_or((&spelling, "0"));
+    if !is_digits(whole) || !is_digits(decimals) {
+        return Err(Code::NotPrice);
+    }
+    let is_long = spelling.len() > DIGITS_MAX;
+    if is_long && Decimal::parse(spelling.replace(',', ".").into()).is_none() {
+        return Err(Code::TooManyDigits {
+            digits_max: DIGITS_MAX,
+        });
+    }
+    Ok(())
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}

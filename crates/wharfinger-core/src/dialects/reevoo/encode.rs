@@ -1,0 +1,209 @@
+//! Answers and refusals in the vendor's words.
+
+use serde_json::value::RawValue;
+
+use super::wire::{
+    BatchErrors, BatchResult, BatchUnauthorized, Denied, OrderAccepted, OrderInvalid, Refusal,
+    RejectedOrder, Summary,
+};
+use super::{BATCH, ONE};
+use crate::dialect::{Answer, Operation, Reply, Slot, Submitted, Verdict};
+use crate::failure::RequestFailure;
+use crate::outcome::{Counts, Outcome};
+use crate::problem::{Code, Problem};
+
+/// Rejected orders that an answer lists; its summary counts all.
+const LISTED_MAX: usize = 1_000;
+
+/// Puts an answer into the vendor's words.
+pub(super) fn encode(operation: &Operation, answer: &Answer<'_>) -> Reply {
+    match answer {
+        Answer::Submitted(submitted) if *operation == ONE => encode_one(submitted),
+        Answer::Submitted(submitted) => encode_batch(submitted),
+        // No operation of this dialect asks for these.
+        Answer::Orders(_) | Answer::Order(_) | Answer::Withdrawn(_) => {
+            refuse(Some(operation), &RequestFailure::Internal)
+        }
+    }
+}
+
+fn encode_one(submitted: &Submitted<'_>) -> Reply {
+    match submitted.outcomes {
+        [Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_)] => Reply::json(
+            202,
+            &OrderAccepted {
+                status: 202,
+                id: submitted.batch.to_string(),
+                message: "Customer order accepted",
+            },
+        ),
+        [Outcome::Rejected(problems)] => invalid_order(texts(problems)),
+        [] | [_, _, ..] => refuse(Some(&ONE), &RequestFailure::Internal),
+    }
+}
+
+/// Vendor quirk: the message is the same whether there was no body or an order with errors.
+fn invalid_order(errors: Vec<String>) -> Reply {
+    let body = OrderInvalid {
+        status: 422,
+        message: "No data provided",
+        errors,
+    };
+    Reply::json(422, &body)
+}
+
+fn encode_batch(submitted: &Submitted<'_>) -> Reply {
+    assert_eq!(submitted.slots.len(), submitted.outcomes.len());
+    let counts = Counts::of(submitted.outcomes);
+    // Vendor quirk: 206 says that a part of the batch was taken; it has nothing to do with ranges.
+    let (status, message) = match (counts.taken(), counts.rejected) {
+        (0, _) => (422, "Batch is invalid"),
+        (_, 0) => (202, "Batch Accepted"),
+        (_, _) => (206, "Batch partially accepted"),
+    };
+    let errors = match status {
+        202 => None,
+        _ if !submitted.root_fits => Some(BatchErrors::OfBatch([
+            "batch must be an array of customer orders",
+        ])),
+        _ => Some(BatchErrors::OfOrders(rejected_orders(submitted))),
+    };
+    let body = BatchResult {
+        status,
+        id: submitted.batch.to_string(),
+        message,
+        summary: Summary {
+            accepted: counts.taken(),
+            rejected: counts.rejected,
+        },
+        errors,
+    };
+    Reply::json(status, &body)
+}
+
+fn rejected_orders<'s>(submitted: &Submitted<'s>) -> Vec<RejectedOrder<'s>> {
+    let mut rejected = Vec::new();
+    for (slot, outcome) in submitted.slots.iter().zip(submitted.outcomes) {
+        if rejected.len() == LISTED_MAX {
+            break;
+        }
+        match outcome {
+            Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) => {}
+            Outcome::Rejected(problems) => rejected.push(RejectedOrder {
+                customer_order: as_sent(slot),
+                errors: texts(problems),
+            }),
+        }
+    }
+    rejected
+}
+
+/// The order byte for byte; none where it could not be read, since its bytes are then no JSON to build on.
+fn as_sent<'s>(slot: &Slot<'s>) -> Option<&'s RawValue> {
+    match slot.verdict {
+        Verdict::Good(_) | Verdict::Faulty(_) => serde_json::from_str(slot.raw).ok(),
+        Verdict::Unreadable(_) => None,
+    }
+}
+
+fn texts(problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(text).collect()
+}
+
+/// The vendor knows two sentences about an attribute, and a few about the order as a whole.
+fn text(problem: &Problem) -> String {
+    let path = &problem.path;
+    match problem.code {
+        Code::Required => format!("{path} cannot be blank"),
+        Code::AlreadyProcessed => "order_ref has already been processed".into(),
+        Code::AlreadyCancelled => "order_ref has been cancelled".into(),
+        Code::OrderTooLarge { .. } => "customer order is too large".into(),
+        Code::NotObject if path.is_root() => "customer order must be an object".into(),
+        Code::NotText
+        | Code::NotNumber
+        | Code::NotInteger
+        | Code::NotBoolean
+        | Code::NotObject
+        | Code::NotArray
+        | Code::TooLong { .. }
+        | Code::BelowMinimum { .. }
+        | Code::AboveMaximum { .. }
+        | Code::TooManyDecimals { .. }
+        | Code::NotPrice
+        | Code::NotDate { .. }
+        | Code::NotEmail
+        | Code::NotCountry
+        | Code::NotLanguage
+        | Code::NotLocale
+        | Code::NotCurrency
+        | Code::NotName
+        | Code::NotOneOf { .. }
+        | Code::Exceeds { .. }
+        | Code::RepeatedName
+        | Code::TooDeep { .. }
+        | Code::LoneSurrogate
+        | Code::NulCharacter
+        | Code::TooManyDigits { .. }
+        | Code::UnknownOrganisation
+        | Code::NumberExists
+        | Code::UnknownOrder
+        | Code::NotPlaced => {
+            if path.is_root() {
+                "invalid customer order".into()
+            } else {
+                format!("invalid {path}")
+            }
+        }
+    }
+}
+
+/// Puts a refusal into the vendor's words.
+pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
+    let status = failure.status();
+    let reply = match failure {
+        RequestFailure::Unauthorized => unauthorized(status, operation),
+        RequestFailure::Forbidden | RequestFailure::OrganisationDisabled => Reply::json(
+            status,
+            &Denied {
+                status,
+                error: "Access denied",
+            },
+        ),
+        RequestFailure::OrganisationUnknown | RequestFailure::OrganisationMissing => {
+            refusal(status, "Invalid TRKREF supplied".into())
+        }
+        RequestFailure::EmptyBody => invalid_order(Vec::new()),
+        RequestFailure::NotFound(_)
+        | RequestFailure::MethodNotAllowed { .. }
+        | RequestFailure::Overloaded { .. }
+        | RequestFailure::TooManyAttempts { .. }
+        | RequestFailure::UnsupportedMediaType
+        | RequestFailure::UnsupportedEncoding
+        | RequestFailure::BodyTooLarge { .. }
+        | RequestFailure::TooManyOrders { .. }
+        | RequestFailure::BodyTimeout
+        | RequestFailure::BrokenEncoding
+        | RequestFailure::BrokenBody(_)
+        | RequestFailure::Malformed(_)
+        | RequestFailure::WrongEnvelope { .. }
+        | RequestFailure::BadParameter(_)
+        | RequestFailure::TooMany(_)
+        | RequestFailure::Internal => refusal(status, failure.message()),
+    };
+    reply.for_failure(failure)
+}
+
+fn refusal(status: u16, message: String) -> Reply {
+    Reply::json(status, &Refusal { status, message })
+}
+
+/// Vendor quirk: the batch route says it in `errors`, everything else in `message`.
+fn unauthorized(status: u16, operation: Option<&Operation>) -> Reply {
+    let reply = if operation == Some(&BATCH) {
+        let errors = "Unauthorized";
+        Reply::json(status, &BatchUnauthorized { status, errors })
+    } else {
+        refusal(status, "Unauthorized".into())
+    };
+    reply.with_header("www-authenticate", r#"Basic realm="Wharfinger""#)
+}

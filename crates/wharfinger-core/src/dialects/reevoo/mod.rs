@@ -1,0 +1,162 @@
+//! Reevoo's Platform API v4: customer orders, one by one and in batches.
+//!
+//! Sources, read on 21 November 2026: <https://developer.reevoo.com/reference/single-submission>,
+//! <https://developer.reevoo.com/reference/batch-submission>, and the older
+//! <http://reevoo.github.io/docs/reevooapi/customer-order/customer-order-single-submission/>.
+
+mod decode;
+mod encode;
+mod samples;
+mod wire;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
+
+use crate::caller::{Caller, Organisation, Scope};
+use crate::dialect::{
+    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
+    SampleKey, Samples, Slot, WrongRoot,
+};
+use crate::failure::RequestFailure;
+use crate::json::{Entry, Envelope, NameCase};
+
+/// Customer orders of Platform API v4.
+pub(super) struct Reevoo;
+
+/// One order, for the organisation in the path.
+const ONE: Operation = Operation {
+    name: "customer_order",
+    method: "POST",
+    path: "/v4/organisations/{trkref}/customer_order",
+    scope: Scope::OrdersWrite,
+    action: Action::Submit {
+        envelope: Envelope::One,
+        wrong_root: WrongRoot::Judge,
+        empty_body: EmptyBody::Refuse,
+    },
+};
+
+/// A batch, each of whose orders says whose it is.
+const BATCH: Operation = Operation {
+    name: "customer_orders",
+    method: "POST",
+    path: "/v4/customer_orders",
+    scope: Scope::OrdersWrite,
+    action: Action::Submit {
+        envelope: Envelope::Array,
+        wrong_root: WrongRoot::Judge,
+        empty_body: EmptyBody::Malformed,
+    },
+};
+
+impl Dialect for Reevoo {
+    fn id(&self) -> &'static str {
+        "reevoo"
+    }
+
+    fn operations(&self) -> &'static [Operation] {
+        &[ONE, BATCH]
+    }
+
+    fn name_case(&self) -> NameCase {
+        NameCase::Exact
+    }
+
+    fn credentials(&self, head: &Head<'_>) -> Credentials {
+        let pair = head.header("authorization").and_then(basic);
+        pair.unwrap_or(Credentials::Missing)
+    }
+
+    fn organisation<'c>(
+        &self,
+        operation: &Operation,
+        head: &Head<'_>,
+        caller: Caller<'c>,
+    ) -> Result<Option<&'c Organisation>, RequestFailure> {
+        if *operation == BATCH {
+            return Ok(None);
+        }
+        let organisation = head
+            .path_parameter("trkref")
+            .and_then(|code| caller.organisation(code))
+            .ok_or(RequestFailure::OrganisationUnknown)?;
+        if !organisation.customer_orders_enabled {
+            return Err(RequestFailure::OrganisationDisabled);
+        }
+        Ok(Some(organisation))
+    }
+
+    fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
+        decode::judge(context, entry)
+    }
+
+    /// Every route takes orders in; there is nothing to ask for.
+    fn ask(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Ask, RequestFailure> {
+        Err(RequestFailure::Internal)
+    }
+
+    fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {
+        encode::encode(operation, answer)
+    }
+
+    fn refuse(&self, operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
+        encode::refuse(operation, failure)
+    }
+
+    fn samples(&self, key: &SampleKey<'_>) -> Samples {
+        samples::samples(key)
+    }
+}
+
+/// Reads HTTP Basic: the user name is the key's id, the password its secret, and a secret may hold colons.
+fn basic(field: &str) -> Option<Credentials> {
+    let (scheme, token) = field.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = STANDARD_PAD_INDIFFERENT.decode(token.trim()).ok()?;
+    let pair = String::from_utf8(pair).ok()?;
+    let (id, secret) = pair.split_once(':')?;
+    Some(Credentials::Pair {
+        id: id.to_owned(),
+        secret: secret.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials(field: &str) -> Credentials {
+        Reevoo.credentials(&Head {
+            path: &[],
+            query: &[],
+            headers: &[("authorization", field)],
+        })
+    }
+
+    #[test]
+    fn basic_gives_a_pair_and_all_else_nothing() {
+        let pair = Credentials::Pair {
+            id: "key".into(),
+            secret: "a:b".into(),
+        };
+        for field in [
+            "Basic a2V5OmE6Yg==",
+            "basic  a2V5OmE6Yg",
+            "BASIC a2V5OmE6Yg== ",
+        ] {
+            assert!(credentials(field) == pair, "{field}");
+        }
+        for field in [
+            "",
+            "Basic",
+            "Basic !",
+            "Basic a2V5",
+            "Bearer a2V5OmE6Yg==",
+            "Basic /w==",
+        ] {
+            assert!(credentials(field) == Credentials::Missing, "{field}");
+        }
+    }
+}
