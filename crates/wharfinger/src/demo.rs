@@ -213,6 +213,7 @@ async fn orders(store: &dyn Store, dialect: &'static str) -> Result<Orders> {
         offset: 0,
         limit: 1_000,
         count_max: None,
+        with_lines: true,
     };
     let request = ReadOrders {
         organisation: first_organisation(store).await?,

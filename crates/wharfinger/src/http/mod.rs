@@ -76,19 +76,6 @@ fn method_filter(method: &str) -> MethodFilter {
         .expect("a dialect lists methods of HTTP")
 }
 
-/// The value of `Allow`. What answers GET answers HEAD.
-fn allowed(methods: &[&str]) -> String {
-    let mut allowed = Vec::new();
-    for method in methods {
-        allowed.push(*method);
-        if *method == "GET" {
-            allowed.push("HEAD");
-        }
-    }
-    allowed.sort_unstable();
-    allowed.join(", ")
-}
-
 /// Every route that the dialects serve: method, path as a template, dialect. For tests that walk them all.
 #[must_use]
 pub fn dialect_routes() -> Vec<(&'static str, &'static str, &'static str)> {
