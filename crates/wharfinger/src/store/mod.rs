@@ -1,6 +1,11 @@
 //! What a store does, in coarse steps: the embedded one is in `sqlite`; a second one can be held against the same suite.
 
+mod block;
+mod bytes;
+mod place;
 pub mod prepare;
+mod rejected;
+mod slots;
 pub mod sqlite;
 
 use std::time::Duration;
@@ -50,10 +55,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Event>, StoreError>;
 
     /// The organisations and keys, if they have changed since `known_version`.
-    async fn directory(
-        &self,
-        known_version: Option<u64>,
-    ) -> Result<Option<Directory>, StoreError>;
+    async fn directory(&self, known_version: Option<u64>) -> Result<Option<Directory>, StoreError>;
 
     /// Changes organisations or keys, and writes the audit log.
     async fn administer(&self, change: Change) -> Result<(), StoreError>;

@@ -1,0 +1,4 @@
+//! The server: everything that touches the world.
+
+pub mod clock;
+pub mod store;
