@@ -56,11 +56,12 @@ fn method_router(
         };
         router = router.merge(on(method_filter(operation.method), handler));
     }
-    let methods: Vec<_> = operations
+    let mut methods: Vec<_> = operations
         .iter()
         .map(|operation| operation.method)
         .collect();
-    let allow = allowed(&methods);
+    methods.sort_unstable();
+    let allow = methods.join(", ");
     let app = Arc::clone(app);
     router.fallback(move |request: Request| {
         let (app, allow) = (Arc::clone(&app), allow.clone());

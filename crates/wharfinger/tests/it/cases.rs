@@ -81,7 +81,8 @@ fn run(data: &Path, arguments: &[String]) -> Result<(), String> {
 fn coded(body: &[u8], coding: Option<&str>) -> Vec<u8> {
     match coding {
         Some("gzip") => {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
             encoder.write_all(body).unwrap();
             encoder.finish().unwrap()
         }

@@ -27,7 +27,9 @@ fn refused(data: &Path, arguments: &[&str]) -> String {
 
 fn lines(text: &str) -> Vec<Value> {
     let lines = text.lines();
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn order(organisation: &str) -> String {
@@ -40,7 +42,9 @@ fn order(organisation: &str) -> String {
 fn send_until(server: &Server, authorization: &str, organisation: &str, status: u16) {
     loop {
         let request = Request::new("POST", "/v4/customer_orders");
-        let request = request.header("authorization", authorization).body(order(organisation));
+        let request = request
+            .header("authorization", authorization)
+            .body(order(organisation));
         if server.send(&request).status == status {
             return;
         }
@@ -49,23 +53,39 @@ fn send_until(server: &Server, authorization: &str, organisation: &str, status: 
 
 fn basic_of(issued: &Value) -> String {
     use base64::Engine as _;
-    let pair = format!("{}:{}", issued["id"].as_str().unwrap(), issued["secret"].as_str().unwrap());
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+    let pair = format!(
+        "{}:{}",
+        issued["id"].as_str().unwrap(),
+        issued["secret"].as_str().unwrap()
+    );
+    format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(pair)
+    )
 }
 
 #[test]
 fn a_running_server_follows_what_is_made_changed_and_revoked() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    done(data.path(), &["org", "create", "NEW-1", "--name", "A new one"]);
+    done(
+        data.path(),
+        &["org", "create", "NEW-1", "--name", "A new one"],
+    );
     let issued = done(data.path(), &["key", "create", "--org", "NEW-1", "--json"]);
     let issued = lines(&issued).remove(0);
     let first = basic_of(&issued);
     send_until(&server, &first, "NEW-1", 202);
 
-    done(data.path(), &["org", "set", "NEW-1", "--customer-orders", "off"]);
+    done(
+        data.path(),
+        &["org", "set", "NEW-1", "--customer-orders", "off"],
+    );
     send_until(&server, &first, "NEW-1", 422);
-    done(data.path(), &["org", "set", "NEW-1", "--customer-orders", "on"]);
+    done(
+        data.path(),
+        &["org", "set", "NEW-1", "--customer-orders", "on"],
+    );
     send_until(&server, &first, "NEW-1", 202);
 
     let id = issued["id"].as_str().unwrap();
@@ -86,7 +106,17 @@ fn a_running_server_follows_what_is_made_changed_and_revoked() {
 #[test]
 fn a_key_for_all_organisations_reaches_those_to_come() {
     let data = fixture::data_directory();
-    let issued = done(data.path(), &["key", "create", "--all-orgs", "--scope", "orders:write", "--json"]);
+    let issued = done(
+        data.path(),
+        &[
+            "key",
+            "create",
+            "--all-orgs",
+            "--scope",
+            "orders:write",
+            "--json",
+        ],
+    );
     let server = Server::start(data.path());
     done(data.path(), &["org", "create", "LATER"]);
     send_until(&server, &basic_of(&lines(&issued)[0]), "LATER", 202);
@@ -95,13 +125,27 @@ fn a_key_for_all_organisations_reaches_those_to_come() {
 #[test]
 fn an_expired_key_is_void() {
     let data = fixture::data_directory();
-    let issued = done(data.path(), &["key", "create", "--org", "TRK001", "--expires", "90d", "--json"]);
+    let issued = done(
+        data.path(),
+        &[
+            "key",
+            "create",
+            "--org",
+            "TRK001",
+            "--expires",
+            "90d",
+            "--json",
+        ],
+    );
     let issued = lines(&issued).remove(0);
     let listed = lines(&done(data.path(), &["key", "list", "--json"]));
     let key = listed.iter().find(|key| key["id"] == issued["id"]).unwrap();
     assert!(key["expires_at"].is_string());
     for wrong in ["90", "d", "0d", "-1d", "99999999999999999999d"] {
-        let output = run(data.path(), &["key", "create", "--org", "TRK001", "--expires", wrong]);
+        let output = run(
+            data.path(),
+            &["key", "create", "--org", "TRK001", "--expires", wrong],
+        );
         assert_eq!(output.status.code(), Some(2), "{wrong}");
     }
 }
@@ -112,7 +156,10 @@ fn what_cannot_be_done_is_said_in_one_sentence() {
     let path = data.path();
     assert!(refused(path, &["org", "create", "TRK001"]).contains("TRK001"));
     assert!(refused(path, &["org", "create", "with space"]).contains("letters, digits"));
-    assert!(refused(path, &["org", "set", "NOBODY", "--customer-orders", "off"]).contains("wharfinger org list"));
+    assert!(
+        refused(path, &["org", "set", "NOBODY", "--customer-orders", "off"])
+            .contains("wharfinger org list")
+    );
     assert!(refused(path, &["key", "create", "--org", "NOBODY"]).contains("wharfinger org list"));
     assert!(refused(path, &["key", "rotate", "key_0"]).contains("wharfinger key list"));
     assert!(refused(path, &["key", "revoke", "key_0"]).contains("wharfinger key list"));
@@ -128,15 +175,31 @@ fn orders_are_processed_and_cancelled_beside_a_running_server() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     send_until(&server, &basic("full"), "TRK001", 202);
-    let moved = ["orders", "process", "--org", "TRK001", "--dialect", "reevoo", "A-1", "--json"];
+    let moved = [
+        "orders",
+        "process",
+        "--org",
+        "TRK001",
+        "--dialect",
+        "reevoo",
+        "A-1",
+        "--json",
+    ];
     let printed = lines(&done(data.path(), &moved));
     assert_eq!(printed[0]["moved"], true);
     let again = run(data.path(), &moved);
     assert_eq!(again.status.code(), Some(1));
-    let request = Request::new("POST", "/v4/customer_orders").header("authorization", basic("full"));
+    let request =
+        Request::new("POST", "/v4/customer_orders").header("authorization", basic("full"));
     let answer = server.send(&request.body(order("TRK001")));
     assert_eq!(answer.status, 422);
-    assert!(answer.text().contains("order_ref has already been processed"), "{}", answer.text());
+    assert!(
+        answer
+            .text()
+            .contains("order_ref has already been processed"),
+        "{}",
+        answer.text()
+    );
 }
 
 #[test]
@@ -164,7 +227,14 @@ fn the_demonstration_runs_and_says_what_it_shows() {
     let text = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");
-    for promised in ["kill -9", "each once", "accepted", "rejected", "unchanged", "finds nothing wrong"] {
+    for promised in [
+        "kill -9",
+        "each once",
+        "accepted",
+        "rejected",
+        "unchanged",
+        "finds nothing wrong",
+    ] {
         assert!(text.contains(promised), "{promised}\n{text}");
     }
 }
@@ -191,9 +261,18 @@ fn help_texts_are_as_written_down() {
         &["check"],
     ];
     for command in commands {
-        let output = program().args(command).arg("--help").env("COLUMNS", "100").output().unwrap();
+        let output = program()
+            .args(command)
+            .arg("--help")
+            .env("COLUMNS", "100")
+            .output()
+            .unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
-        let name = if command.is_empty() { "wharfinger".into() } else { command.join("-") };
+        let name = if command.is_empty() {
+            "wharfinger".into()
+        } else {
+            command.join("-")
+        };
         assert_snapshot(&folder.join(format!("{name}.txt")), &help);
     }
 }

@@ -20,6 +20,8 @@ struct Kind {
     dialect: &'static str,
     /// Whether a known order can be sent again.
     resends: bool,
+    /// Orders that it sends at once, at most.
+    orders_max: usize,
     request: fn(&[(String, u32)]) -> Request,
 }
 
@@ -27,6 +29,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         dialect: "reevoo",
         resends: true,
+        orders_max: 40,
         request: |orders| {
             let orders = join(orders, |key, version| {
                 format!(
@@ -41,6 +44,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         dialect: "gosweetspot",
         resends: true,
+        orders_max: 40,
         request: |orders| {
             let orders = join(orders, |key, version| {
                 format!(r#"{{"packingslipno":"{key}","consignee":"v{version}."}}"#)
@@ -53,6 +57,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         dialect: "centra",
         resends: false,
+        orders_max: 40,
         request: |orders| {
             let orders = join(orders, |key, version| {
                 format!(
@@ -67,6 +72,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         dialect: "reevoo",
         resends: true,
+        orders_max: 1,
         request: |orders| {
             let (key, version) = &orders[0];
             let body = format!(
@@ -79,7 +85,10 @@ const KINDS: [Kind; 4] = [
 ];
 
 fn join(orders: &[(String, u32)], one: impl Fn(&str, u32) -> String) -> String {
-    let texts: Vec<_> = orders.iter().map(|(key, version)| one(key, *version)).collect();
+    let texts: Vec<_> = orders
+        .iter()
+        .map(|(key, version)| one(key, *version))
+        .collect();
     texts.join(",")
 }
 
@@ -102,8 +111,7 @@ struct Versions {
 
 impl Client {
     fn next_orders(&mut self) -> Vec<(String, u32)> {
-        let is_single = std::ptr::eq(self.kind, &raw const KINDS[3]);
-        let count = if is_single { 1 } else { 1 + self.random.below(40) };
+        let count = 1 + self.random.below(self.kind.orders_max);
         let mut orders = Vec::<(String, u32)>::new();
         for _ in 0..count {
             let is_resent = self.kind.resends && self.random.chance(30);
@@ -117,7 +125,11 @@ impl Client {
                 continue;
             }
             let versions = self.known.entry(key.clone()).or_default();
-            let last = versions.unanswered.last().copied().or(versions.acknowledged);
+            let last = versions
+                .unanswered
+                .last()
+                .copied()
+                .or(versions.acknowledged);
             let version = match last {
                 Some(last) if self.random.chance(50) => last,
                 Some(last) => last + 1,
@@ -187,7 +199,9 @@ fn run_and_kill(data: &Path, clients: &mut [Client], answers: usize) {
         }
         drop(answered);
         for _ in 0..answers {
-            answers_seen.recv().expect("the clients go on until the server is gone");
+            answers_seen
+                .recv()
+                .expect("the clients go on until the server is gone");
         }
         server.kill();
     });
@@ -199,15 +213,25 @@ fn assert_nothing_lost(data: &Path, clients: &mut [Client]) {
         let mut found = HashMap::new();
         for order in stored::all_orders(data, "TRK001", dialect) {
             let earlier = found.insert(order.key.clone(), order.texts[0].clone());
-            assert_eq!(earlier, None, "{dialect} order {} is there twice", order.key);
+            assert_eq!(
+                earlier, None,
+                "{dialect} order {} is there twice",
+                order.key
+            );
         }
-        for client in clients.iter_mut().filter(|client| client.kind.dialect == dialect) {
+        for client in clients
+            .iter_mut()
+            .filter(|client| client.kind.dialect == dialect)
+        {
             for (key, versions) in &mut client.known {
                 settle(dialect, key, versions, found.remove(key).as_deref());
             }
         }
         let strangers: Vec<_> = found.keys().collect();
-        assert!(strangers.is_empty(), "{dialect} orders that nobody sent: {strangers:?}");
+        assert!(
+            strangers.is_empty(),
+            "{dialect} orders that nobody sent: {strangers:?}"
+        );
     }
 }
 
@@ -217,11 +241,17 @@ fn settle(dialect: &str, key: &str, versions: &mut Versions, text: Option<&str>)
     possible.append(&mut versions.unanswered);
     let Some(text) = text else {
         let lost = versions.acknowledged;
-        assert_eq!(lost, None, "{dialect} order {key} was acknowledged and is gone");
+        assert_eq!(
+            lost, None,
+            "{dialect} order {key} was acknowledged and is gone"
+        );
         return;
     };
     let mut possible = possible.into_iter();
     let stored = possible.find(|version| text.contains(&format!("\"v{version}.\"")));
-    assert!(stored.is_some(), "{dialect} order {key} holds what was never sent last: {text}");
+    assert!(
+        stored.is_some(),
+        "{dialect} order {key} holds what was never sent last: {text}"
+    );
     versions.acknowledged = stored;
 }

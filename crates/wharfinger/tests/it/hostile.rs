@@ -58,7 +58,9 @@ fn a_body_cut_short_stores_nothing() {
 
 /// How many orders of an answer's batch were new, from its receipt.
 fn accepted_as_new(data: &std::path::Path, answer: &Response) -> u64 {
-    crate::support::stored::receipt_of(data, answer).counts.accepted
+    crate::support::stored::receipt_of(data, answer)
+        .counts
+        .accepted
 }
 
 #[test]
@@ -102,7 +104,12 @@ fn a_body_framed_twice_is_refused_and_the_connection_closed() {
 fn contradicting_or_absurd_lengths_are_refused() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    for lengths in [vec!["5", "6"], vec!["-1"], vec!["1e3"], vec!["99999999999999999999"]] {
+    for lengths in [
+        vec!["5", "6"],
+        vec!["-1"],
+        vec!["1e3"],
+        vec!["99999999999999999999"],
+    ] {
         let mut request = Request::new("POST", BATCH).header("authorization", basic("full"));
         for length in &lengths {
             request = request.header("content-length", *length);
@@ -111,7 +118,10 @@ fn contradicting_or_absurd_lengths_are_refused() {
         connection.write(&request.bytes());
         connection.finish_writing();
         let status = connection.read().map(|answer| answer.status);
-        assert!(status.is_none_or(|status| (400..500).contains(&status)), "{lengths:?}: {status:?}");
+        assert!(
+            status.is_none_or(|status| (400..500).contains(&status)),
+            "{lengths:?}: {status:?}"
+        );
     }
     assert_still_serving(server.address, "LENGTHS");
 }
@@ -129,13 +139,19 @@ fn bombs_are_refused_at_the_limit_in_bounded_memory() {
         gzip.write_all(&zeros).unwrap();
         zstd.write_all(&zeros).unwrap();
     }
-    let bombs = [("gzip", gzip.finish().unwrap()), ("zstd", zstd.finish().unwrap())];
+    let bombs = [
+        ("gzip", gzip.finish().unwrap()),
+        ("zstd", zstd.finish().unwrap()),
+    ];
     for (coding, bomb) in bombs {
         let answer = server.send(&post(bomb).header("content-encoding", coding));
         assert_eq!(answer.status, 413, "{coding}");
     }
     let grown_kib = server.memory_peak_kib() - before_kib;
-    assert!(grown_kib < 64 << 10, "512 MiB were undone into {grown_kib} KiB");
+    assert!(
+        grown_kib < 64 << 10,
+        "512 MiB were undone into {grown_kib} KiB"
+    );
     assert_still_serving(server.address, "AFTER");
 }
 
@@ -164,7 +180,12 @@ fn nesting_of_a_hundred_thousand_costs_one_order_its_place() {
         "]".repeat(100_000)
     );
     let answer = server.send(&post(format!("[{},{deep},{}]", order("A"), order("B"))));
-    assert_eq!((answer.status, summary(&answer)), (206, (2, 1)), "{}", answer.text());
+    assert_eq!(
+        (answer.status, summary(&answer)),
+        (206, (2, 1)),
+        "{}",
+        answer.text()
+    );
     let unclosed = server.send(&post("[".repeat(1_000_000)));
     assert_eq!(unclosed.status, 400);
     assert_still_serving(server.address, "AFTER");
@@ -177,7 +198,12 @@ fn a_number_of_400_digits_costs_one_order_its_place() {
     for number in ["9".repeat(400), "1e999999999".into(), "1e-999999999".into()] {
         let long = order("LONG").replace(r#""sku":"S""#, &format!(r#""sku":"S","price":{number}"#));
         let answer = server.send(&post(format!("[{long},{}]", order("FINE"))));
-        assert_eq!((answer.status, summary(&answer)), (206, (1, 1)), "{}", answer.text());
+        assert_eq!(
+            (answer.status, summary(&answer)),
+            (206, (1, 1)),
+            "{}",
+            answer.text()
+        );
     }
 }
 
@@ -216,7 +242,9 @@ fn a_slow_head_and_a_slow_body_are_timed_out() {
 fn two_thousand_idle_connections_keep_nobody_out() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let idle: Vec<_> = (0..2_000).map(|_| Connection::open(server.address)).collect();
+    let idle: Vec<_> = (0..2_000)
+        .map(|_| Connection::open(server.address))
+        .collect();
     assert_still_serving(server.address, "AMONG-THE-IDLE");
     drop(idle);
     assert_still_serving(server.address, "AFTER-THE-IDLE");
@@ -239,7 +267,12 @@ fn connections_past_the_bound_wait_their_turn() {
 #[test]
 fn memory_for_bodies_is_shared_and_bounded() {
     let data = fixture::data_directory();
-    let options = ["--body-bytes-max", "1000000", "--body-bytes-in-flight-max", "1000000"];
+    let options = [
+        "--body-bytes-max",
+        "1000000",
+        "--body-bytes-in-flight-max",
+        "1000000",
+    ];
     let server = Server::start_with(data.path(), &options);
     let large = format!("[{}{}]", " ".repeat(900_000), order("LARGE"));
     let bytes = post(large).bytes();
@@ -262,7 +295,14 @@ fn memory_for_bodies_is_shared_and_bounded() {
 #[test]
 fn limits_of_a_batch_are_told() {
     let data = fixture::data_directory();
-    let options = ["--orders-per-batch-max", "3", "--order-bytes-max", "400", "--body-bytes-max", "5000"];
+    let options = [
+        "--orders-per-batch-max",
+        "3",
+        "--order-bytes-max",
+        "400",
+        "--body-bytes-max",
+        "5000",
+    ];
     let server = Server::start_with(data.path(), &options);
     let orders = |count: usize| {
         let orders: Vec<_> = (0..count).map(|n| order(&format!("N{n}"))).collect();
@@ -273,8 +313,17 @@ fn limits_of_a_batch_are_told() {
     assert_eq!(server.send(&post(" ".repeat(5_001))).status, 413);
     let wide = order("WIDE").replace("\"S\"", &format!("\"{}\"", "S".repeat(400)));
     let answer = server.send(&post(format!("[{wide},{}]", order("SLIM"))));
-    assert_eq!((answer.status, summary(&answer)), (206, (1, 1)), "{}", answer.text());
-    assert!(answer.text().contains("customer order is too large"), "{}", answer.text());
+    assert_eq!(
+        (answer.status, summary(&answer)),
+        (206, (1, 1)),
+        "{}",
+        answer.text()
+    );
+    assert!(
+        answer.text().contains("customer order is too large"),
+        "{}",
+        answer.text()
+    );
 }
 
 #[test]
@@ -285,7 +334,13 @@ fn a_body_in_chunks_after_expect_continue_is_taken() {
     let chunked: String = body
         .as_bytes()
         .chunks(7)
-        .map(|piece| format!("{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)))
+        .map(|piece| {
+            format!(
+                "{:x}\r\n{}\r\n",
+                piece.len(),
+                String::from_utf8_lossy(piece)
+            )
+        })
         .collect();
     let request = Request::new("POST", BATCH)
         .header("authorization", basic("full"))

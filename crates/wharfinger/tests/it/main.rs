@@ -2,7 +2,6 @@
 
 mod cases;
 mod cli;
-mod conformance;
 mod crash;
 mod hostile;
 mod model;

@@ -81,7 +81,9 @@ impl Model {
         let mut listed: Vec<_> = self.orders.iter().collect();
         listed.retain(|(_, order)| order.state != "cancelled");
         listed.sort_by_key(|(_, order)| order.created);
-        let listed = listed.into_iter().map(|(key, order)| (key.clone(), order.content));
+        let listed = listed
+            .into_iter()
+            .map(|(key, order)| (key.clone(), order.content));
         listed.collect()
     }
 }
@@ -106,16 +108,19 @@ fn put(orders: &[(String, usize)]) -> Request {
 
 fn outcomes(data: &Path, response: &Response) -> Vec<String> {
     let receipt = stored::receipt_of(data, response);
-    let outcomes = receipt.outcomes.iter().map(|recorded| match &recorded.outcome {
-        RecordedOutcome::Accepted(_) => "accepted".into(),
-        RecordedOutcome::Updated(_, revision) => format!("updated {revision}"),
-        RecordedOutcome::Unchanged(_, revision) => format!("unchanged {revision}"),
-        RecordedOutcome::Rejected(rejection) => match rejection.errors[0].code.as_str() {
-            "already_processed" => "rejected processed".into(),
-            "already_cancelled" => "rejected cancelled".into(),
-            other => format!("rejected {other}"),
-        },
-    });
+    let outcomes = receipt
+        .outcomes
+        .iter()
+        .map(|recorded| match &recorded.outcome {
+            RecordedOutcome::Accepted(_) => "accepted".into(),
+            RecordedOutcome::Updated(_, revision) => format!("updated {revision}"),
+            RecordedOutcome::Unchanged(_, revision) => format!("unchanged {revision}"),
+            RecordedOutcome::Rejected(rejection) => match rejection.errors[0].code.as_str() {
+                "already_processed" => "rejected processed".into(),
+                "already_cancelled" => "rejected cancelled".into(),
+                other => format!("rejected {other}"),
+            },
+        });
     outcomes.collect()
 }
 
@@ -149,12 +154,18 @@ fn submit(server: &Server, data: &Path, model: &mut Model, random: &mut Random) 
         .collect();
     let response = server.send(&put(&orders));
     assert_eq!(response.status, 200, "{}", response.text());
-    let expected: Vec<_> = orders.iter().map(|(key, content)| model.submit(key, *content)).collect();
+    let expected: Vec<_> = orders
+        .iter()
+        .map(|(key, content)| model.submit(key, *content))
+        .collect();
     assert_eq!(outcomes(data, &response), expected, "{orders:?}");
 }
 
 fn withdraw(server: &Server, model: &mut Model, key: &str) {
-    let request = Request::new("DELETE", &format!("/api/customerorders?packingslipno={key}"));
+    let request = Request::new(
+        "DELETE",
+        &format!("/api/customerorders?packingslipno={key}"),
+    );
     let response = server.send(&request.header("access_key", secret_of("one")));
     let answer = response.json()[key].as_str().unwrap().to_owned();
     let expected = match model.move_to(key, "cancelled", true) {
@@ -185,7 +196,11 @@ fn move_by_hand(data: &Path, model: &mut Model, random: &mut Random) {
         };
         store.move_orders(request).await.unwrap()
     });
-    assert_eq!(results, [model.move_to(&key, state, false)], "{key} to {state}");
+    assert_eq!(
+        results,
+        [model.move_to(&key, state, false)],
+        "{key} to {state}"
+    );
 }
 
 fn assert_listing(server: &Server, model: &Model) {
@@ -214,7 +229,10 @@ fn storm_of_rivals_is_as_if_they_had_come_one_after_the_other() {
                     scope.spawn(move || rival(address, seed * 8 + client))
                 })
                 .collect();
-            clients.into_iter().map(|client| client.join().unwrap()).collect()
+            clients
+                .into_iter()
+                .map(|client| client.join().unwrap())
+                .collect()
         });
         // Per key: revision → content, from the answers; each revision was made by one submission alone.
         let mut revisions = BTreeMap::<(String, u32), String>::new();
@@ -225,17 +243,33 @@ fn storm_of_rivals_is_as_if_they_had_come_one_after_the_other() {
             let place = (key, revision.parse().unwrap());
             match what {
                 "unchanged" => repeats.push((place, content)),
-                _ => assert_eq!(revisions.insert(place.clone(), content), None, "{place:?} twice"),
+                _ => assert_eq!(
+                    revisions.insert(place.clone(), content),
+                    None,
+                    "{place:?} twice"
+                ),
             }
         }
         for (place, content) in repeats {
-            assert_eq!(revisions.get(&place), Some(&content), "{place:?} was said to be unchanged");
+            assert_eq!(
+                revisions.get(&place),
+                Some(&content),
+                "{place:?} was said to be unchanged"
+            );
         }
         for order in stored::all_orders(data.path(), "TRK001", "reevoo") {
             let last = revisions.range((order.key.clone(), 0)..=(order.key.clone(), u32::MAX));
-            assert_eq!(last.clone().count(), order.revision as usize, "no revision is missing");
+            assert_eq!(
+                last.clone().count(),
+                order.revision as usize,
+                "no revision is missing"
+            );
             let (_, content) = last.last().unwrap();
-            assert!(order.texts[0].contains(content), "{} ends as {content}", order.key);
+            assert!(
+                order.texts[0].contains(content),
+                "{} ends as {content}",
+                order.key
+            );
         }
         assert_eq!(stored::check(data.path()).faults, Vec::<String>::new());
     });

@@ -53,14 +53,26 @@ fn every_command_that_is_named_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for document in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
-        for (_, behind) in text.match_indices("`wharfinger ").map(|(at, mark)| text[at..].split_at(mark.len())) {
+        for (_, behind) in text
+            .match_indices("`wharfinger ")
+            .map(|(at, mark)| text[at..].split_at(mark.len()))
+        {
             let command: Vec<_> = behind
                 .split(['`', ' ', '\n'])
-                .take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()) && !word.is_empty())
+                .take_while(|word| {
+                    word.bytes().all(|byte| byte.is_ascii_lowercase()) && !word.is_empty()
+                })
                 .take(2)
                 .collect();
-            let output = crate::support::server::program().args(&command).arg("--help").output().unwrap();
-            assert!(output.status.success(), "{document}: wharfinger {command:?}");
+            let output = crate::support::server::program()
+                .args(&command)
+                .arg("--help")
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{document}: wharfinger {command:?}"
+            );
         }
     }
 }

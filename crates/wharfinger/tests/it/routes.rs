@@ -24,7 +24,11 @@ fn filled(template: &str) -> String {
     let mut path = String::new();
     for segment in template.split('/').skip(1) {
         path.push('/');
-        path.push_str(if segment.starts_with('{') { "TRK001" } else { segment });
+        path.push_str(if segment.starts_with('{') {
+            "TRK001"
+        } else {
+            segment
+        });
     }
     path
 }
@@ -33,7 +37,7 @@ fn filled(template: &str) -> String {
 fn assert_nothing_stored(data: &Path) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqliteStore::open(data, Options::default()).await.unwrap();
+        let store = SqliteStore::open(data, &Options::default()).unwrap();
         let report = store.check().await.unwrap();
         assert_eq!(report.faults, Vec::<String>::new());
         assert_eq!((report.orders, report.batches, report.events), (0, 0, 0));
@@ -129,6 +133,9 @@ fn other_paths_and_methods_are_told_so() {
         let response = server.send(&Request::new("PATCH", &filled(template)));
         let allow = response.header("allow").unwrap_or_default();
         assert_eq!(response.status, 405, "{dialect}: {template}");
-        assert!(allow.split(", ").any(|allowed| allowed == method), "{allow}");
+        assert!(
+            allow.split(", ").any(|allowed| allowed == method),
+            "{allow}"
+        );
     }
 }

@@ -14,12 +14,20 @@ fn a_fresh_directory_gets_an_organisation_and_a_key_that_works() {
     server.terminate();
     let (status, greeting) = server.wait();
     assert!(status.success());
-    let curl = greeting.lines().find(|line| line.trim().starts_with("curl"));
-    let curl = curl.expect("the greeting has a curl line").trim().to_owned();
+    let curl = greeting
+        .lines()
+        .find(|line| line.trim().starts_with("curl"));
+    let curl = curl
+        .expect("the greeting has a curl line")
+        .trim()
+        .to_owned();
 
     let server = Server::start(&data.path().join("new"));
     let line = curl.replace(&address.to_string(), &server.address.to_string());
-    let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+    let output = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .output()
+        .unwrap();
     let answer = String::from_utf8_lossy(&output.stdout);
     assert!(answer.starts_with("HTTP/1.1 20"), "{line}\n{answer}");
     server.terminate();
@@ -32,7 +40,11 @@ fn it_lives_and_takes_writes() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(server.send(&Request::new("GET", path)).status, 200, "{path}");
+        assert_eq!(
+            server.send(&Request::new("GET", path)).status,
+            200,
+            "{path}"
+        );
     }
 }
 
@@ -90,7 +102,12 @@ fn settings_come_from_flag_then_variable_then_file() {
         let mut command = program();
         command.arg("serve").arg("--config").arg(&file);
         command.arg("--data").arg(data.path());
-        command.args(listen.map(|listen| ["--listen", listen]).into_iter().flatten());
+        command.args(
+            listen
+                .map(|listen| ["--listen", listen])
+                .into_iter()
+                .flatten(),
+        );
         if let Some(variable) = variable {
             command.env("WHARFINGER_QUEUE_MAX", variable);
         }
@@ -102,7 +119,10 @@ fn settings_come_from_flag_then_variable_then_file() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = held.local_addr().unwrap().to_string();
     let message = serve(Some(&taken), Some("5"));
-    assert!(message.contains(&format!("cannot listen on {taken}")), "{message}");
+    assert!(
+        message.contains(&format!("cannot listen on {taken}")),
+        "{message}"
+    );
 
     std::fs::write(&file, "lisen = \"127.0.0.1:1\"\n").unwrap();
     let message = serve(None, None);

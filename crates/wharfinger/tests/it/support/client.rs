@@ -183,7 +183,10 @@ impl Connection {
     /// The offset behind the first occurrence of `end`.
     fn read_until(&mut self, end: &[u8]) -> Option<usize> {
         loop {
-            let found = self.unread.windows(end.len()).position(|bytes| bytes == end);
+            let found = self
+                .unread
+                .windows(end.len())
+                .position(|bytes| bytes == end);
             if let Some(at) = found {
                 return Some(at + end.len());
             }
@@ -214,10 +217,16 @@ fn parse_head(head: &[u8]) -> (u16, Vec<(String, String)>) {
     let text = std::str::from_utf8(head).expect("a head is text");
     let mut lines = text.trim_end().split("\r\n");
     let status_line = lines.next().expect("a head has a status line");
-    let status = status_line.split(' ').nth(1).expect("a status line has a status");
+    let status = status_line
+        .split(' ')
+        .nth(1)
+        .expect("a status line has a status");
     let headers = lines.map(|line| {
         let (name, value) = line.split_once(':').expect("a header has a colon");
         (name.to_owned(), value.trim().to_owned())
     });
-    (status.parse().expect("a status is a number"), headers.collect())
+    (
+        status.parse().expect("a status is a number"),
+        headers.collect(),
+    )
 }

@@ -48,7 +48,7 @@ pub(crate) fn data_directory() -> TempDir {
 fn fill(path: &Path) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqliteStore::open(path, Options::default()).await.unwrap();
+        let store = SqliteStore::open(path, &Options::default()).unwrap();
         for (code, enabled) in case::ORGANISATIONS {
             let organisation = Organisation {
                 id: OrganisationId(0),

@@ -42,7 +42,14 @@ impl Server {
 
     pub(crate) fn start_with(data: &Path, options: &[&str]) -> Self {
         let mut process = program()
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--data"])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--log",
+                "error",
+                "--data",
+            ])
             .arg(data)
             .args(options)
             .stdout(Stdio::piped())

@@ -15,7 +15,7 @@ use super::client::Response;
 pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&dyn Store) -> T) -> T {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqliteStore::open(data, Options::default()).await.unwrap();
+        let store = SqliteStore::open(data, &Options::default()).unwrap();
         let seen = look(&store).await;
         store.close().await;
         seen
@@ -62,7 +62,12 @@ pub(crate) fn all_orders(data: &Path, code: &str, dialect: &'static str) -> Vec<
         let mut after = None;
         loop {
             let query = Arc::clone(&query);
-            let request = ReadOrders { organisation, dialect, query, after };
+            let request = ReadOrders {
+                organisation,
+                dialect,
+                query,
+                after,
+            };
             let page = store.orders(request).await.unwrap();
             orders.extend(page.orders);
             match page.next {
