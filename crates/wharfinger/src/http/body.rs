@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use wharfinger_core::failure::RequestFailure;
@@ -34,11 +34,6 @@ enum Coding {
     Identity,
     Gzip,
     Zstd,
-}
-
-/// Whether a request says in two ways where its body ends, which is how requests are smuggled past proxies.
-pub(super) fn is_framed_twice(headers: &HeaderMap) -> bool {
-    headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// Reads the whole body.

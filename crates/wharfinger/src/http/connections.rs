@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +17,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
+use super::framing::{FramedTwice, Watched};
 use crate::app::Transport;
+
+/// Marks a request that says in two ways where its body ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IsFramedTwice;
 
 /// What a client is told whose request head did not come in time.
 const HEAD_TIMEOUT_ANSWER: &[u8] =
@@ -91,8 +97,14 @@ async fn serve_connection(
 ) {
     // Answers are written whole; waiting to fill packets only delays them.
     let _ = stream.set_nodelay(true);
+    let framed_twice = FramedTwice::default();
+    let stream = Watched::new(stream, framed_twice.clone());
+    let requests = AtomicU64::new(0);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
+        if framed_twice.is(requests.fetch_add(1, Ordering::Relaxed) + 1) {
+            request.extensions_mut().insert(IsFramedTwice);
+        }
         routes.clone().oneshot(request.map(axum::body::Body::new))
     });
     let mut connection = http1::Builder::new()

@@ -2,6 +2,7 @@
 
 mod body;
 pub mod connections;
+mod framing;
 mod health;
 mod request;
 

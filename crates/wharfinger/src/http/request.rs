@@ -20,6 +20,7 @@ use wharfinger_core::ids::BatchId;
 use wharfinger_core::outcome::Counts;
 
 use super::body;
+use super::connections::IsFramedTwice;
 use crate::access::Authenticated;
 use crate::app::App;
 use crate::intake::{self, Call};
@@ -100,7 +101,7 @@ async fn serve(
     body: &mut Option<Body>,
     noted: &mut Noted,
 ) -> Result<Response, RequestFailure> {
-    if body::is_framed_twice(&parts.headers) {
+    if parts.extensions.get::<IsFramedTwice>().is_some() {
         return Err(RequestFailure::BrokenBody(
             "Send either Content-Length or Transfer-Encoding, not both",
         ));

@@ -1,5 +1,6 @@
 //! What the tests use: a real server on a data directory of its own, and plain HTTP to it.
 
+#[expect(dead_code, reason = "the pure runner uses more of it")]
 #[path = "../../../../wharfinger-core/tests/support/case.rs"]
 pub(crate) mod case;
 pub(crate) mod client;

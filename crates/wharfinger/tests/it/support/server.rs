@@ -73,10 +73,6 @@ impl Server {
         request.send(self.address)
     }
 
-    pub(crate) fn process_id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Ends it as a power cut would: SIGKILL.
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();

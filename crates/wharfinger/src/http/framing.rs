@@ -1,0 +1,255 @@
+//! Watching how requests are framed, as their bytes come in.
+//!
+//! A request with both `Content-Length` and `Transfer-Encoding` is how requests are smuggled past proxies: it must be refused, and the
+//! connection closed. hyper goes by the latter and drops the former without a word, so that behind it nobody can tell. This
+//! stands before it: it follows heads and bodies just far enough to know where each head begins.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes of a head or of a chunk's size that are watched; hyper refuses longer ones itself.
+const LINES_BYTES_MAX: usize = 512 << 10;
+
+/// Which request of a connection, from 1, was framed twice.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FramedTwice(Arc<AtomicU64>);
+
+impl FramedTwice {
+    /// Whether it is this request, or an earlier one.
+    pub(super) fn is(&self, request: u64) -> bool {
+        let first = self.0.load(Ordering::Acquire);
+        first != 0 && first <= request
+    }
+}
+
+/// A stream that is watched.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    stream: S,
+    watch: Watch,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(stream: S, framed_twice: FramedTwice) -> Self {
+        Self {
+            stream,
+            watch: Watch {
+                place: Place::Head,
+                lines: Vec::new(),
+                requests: 0,
+                framed_twice,
+            },
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Watch {
+    place: Place,
+    /// The head, or the line in front of a chunk, as far as it has come.
+    lines: Vec<u8>,
+    requests: u64,
+    framed_twice: FramedTwice,
+}
+
+/// What the next byte belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Head,
+    /// A body of so many more bytes.
+    Body(u64),
+    /// The size of a chunk.
+    ChunkSize,
+    /// A chunk of so many more bytes, its line end included.
+    Chunk(u64),
+    /// Behind the last chunk.
+    Trailers,
+    /// Nothing that can be followed; hyper will say so.
+    Lost,
+}
+
+impl Watch {
+    fn see(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            bytes = match self.place {
+                Place::Lost => return,
+                Place::Body(left) => {
+                    let (left, rest) = pass(left, bytes);
+                    self.place = if left == 0 {
+                        Place::Head
+                    } else {
+                        Place::Body(left)
+                    };
+                    rest
+                }
+                Place::Chunk(left) => {
+                    let (left, rest) = pass(left, bytes);
+                    let done = left == 0;
+                    self.place = if done {
+                        Place::ChunkSize
+                    } else {
+                        Place::Chunk(left)
+                    };
+                    rest
+                }
+                Place::Head | Place::ChunkSize | Place::Trailers => self.see_line(bytes),
+            };
+        }
+    }
+
+    /// Takes bytes up to the end of a line; what is behind it.
+    fn see_line<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let Some(at) = bytes.iter().position(|&byte| byte == b'\n') else {
+            self.lines.extend_from_slice(bytes);
+            if self.lines.len() > LINES_BYTES_MAX {
+                self.place = Place::Lost;
+            }
+            return &[];
+        };
+        let (line, rest) = bytes.split_at(at + 1);
+        self.lines.extend_from_slice(line);
+        let is_blank = ends_blank(&self.lines);
+        match self.place {
+            Place::ChunkSize => self.place = behind_chunk_size(&self.lines),
+            Place::Trailers if is_blank => self.place = Place::Head,
+            Place::Head if is_blank && self.lines.len() > 2 => self.place = self.behind_head(),
+            // Blank lines in front of a head are passed over; other lines are not all there is.
+            Place::Head if is_blank => {}
+            Place::Head | Place::Trailers | Place::Body(_) | Place::Chunk(_) | Place::Lost => {
+                return rest;
+            }
+        }
+        self.lines.clear();
+        rest
+    }
+
+    fn behind_head(&mut self) -> Place {
+        self.requests += 1;
+        let mut length = None;
+        let mut is_chunked = false;
+        for line in self.lines.split(|&byte| byte == b'\n').skip(1) {
+            let Some(colon) = line.iter().position(|&byte| byte == b':') else {
+                continue;
+            };
+            let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+            if name.eq_ignore_ascii_case(b"content-length") {
+                length = Some(value);
+            } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+                is_chunked = true;
+            }
+        }
+        if is_chunked && length.is_some() {
+            self.framed_twice.0.store(self.requests, Ordering::Release);
+            return Place::Lost;
+        }
+        match length.map(|length| std::str::from_utf8(length).ok()?.parse().ok()) {
+            _ if is_chunked => Place::ChunkSize,
+            None | Some(Some(0)) => Place::Head,
+            Some(Some(length)) => Place::Body(length),
+            Some(None) => Place::Lost,
+        }
+    }
+}
+
+/// How much is left of a stretch behind `bytes`, and the bytes behind the stretch.
+fn pass(left: u64, bytes: &[u8]) -> (u64, &[u8]) {
+    let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+    (left - here as u64, &bytes[here..])
+}
+
+/// Whether the last line is empty.
+fn ends_blank(lines: &[u8]) -> bool {
+    lines.ends_with(b"\n\n") || lines.ends_with(b"\n\r\n") || matches!(lines, b"\n" | b"\r\n")
+}
+
+fn behind_chunk_size(line: &[u8]) -> Place {
+    const LINE_END: u64 = 2;
+    let digits = line.split(|&byte| byte == b';').next().unwrap_or_default();
+    let digits = std::str::from_utf8(digits.trim_ascii()).unwrap_or_default();
+    match u64::from_str_radix(digits, 16) {
+        Ok(0) => Place::Trailers,
+        Ok(size) => Place::Chunk(size.saturating_add(LINE_END)),
+        Err(_) => Place::Lost,
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if let Poll::Ready(Ok(())) = read {
+            this.watch.see(&buffer.filled()[before..]);
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The request found to be framed twice, with the bytes coming in pieces of this size.
+    fn found(bytes: &str, piece: usize) -> u64 {
+        let framed_twice = FramedTwice::default();
+        let mut watched = Watched::new((), framed_twice.clone());
+        for piece in bytes.as_bytes().chunks(piece) {
+            watched.watch.see(piece);
+        }
+        framed_twice.0.load(Ordering::Acquire)
+    }
+
+    #[test]
+    fn it_is_found_however_the_bytes_come() {
+        let twice = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n";
+        let sized = "POST / HTTP/1.1\r\ncontent-length: 30\r\n\r\ncontent-length:transfer-encodi";
+        let chunked = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n\
+                       5;x=y\r\n\r\n\r\n\r\r\n0\r\ncontent-length: 3\r\n\r\n";
+        let bare = "GET / HTTP/1.1\nhost: x\n\n";
+        for piece in [1, 2, 3, 7, 1_000] {
+            assert_eq!(found(twice, piece), 1);
+            let behind = format!("{sized}{chunked}\r\n{bare}{twice}");
+            assert_eq!(found(&behind, piece), 4, "in pieces of {piece}");
+            assert_eq!(found(&format!("{sized}{chunked}{bare}"), piece), 0);
+        }
+    }
+}
