@@ -1,0 +1,3 @@
+//! The tests that go through the doors of the program.
+
+mod conformance;
