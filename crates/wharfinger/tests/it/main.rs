@@ -2,6 +2,7 @@
 
 mod cases;
 mod cli;
+mod conformance;
 mod crash;
 mod hostile;
 mod model;

@@ -1,20 +1,278 @@
-//! Holds the index, the journal, the counters and the receipts against each other.
+//! Holds the index, the journal, the counters and the receipts against each other, in one walk each.
+
+mod entries;
+mod receipts;
+
+use std::collections::HashMap;
 
 use rusqlite::Connection;
+use wharfinger_core::dialects;
+use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::json::NameCase;
 
+use self::entries::Entries;
 use super::fault::Fault;
-use crate::store::CheckReport;
+use super::journal::Journal;
+use super::receipt::read_parts;
+use super::work::{checksum, read_counters};
+use crate::store::place::BlockId;
+use crate::store::slots::{Mark, Moved};
+use crate::store::{CheckReport, block, slots};
+
+/// Faults that are told.
+const FAULTS_MAX: usize = 100;
 
 /// Checks the whole store.
 pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
-    let mut report = CheckReport::default();
-    let mut integrity = connection.prepare("pragma integrity_check")?;
-    let mut rows = integrity.query([])?;
+    let mut check = Check {
+        connection,
+        journal: Journal::new(connection),
+        names: dialect_names(connection)?,
+        report: CheckReport::default(),
+    };
+    check.database_file()?;
+    check.blocks()?;
+    receipts::check(&mut check)?;
+    Ok(check.report)
+}
+
+/// A check at work.
+struct Check<'c> {
+    connection: &'c Connection,
+    journal: Journal<'c>,
+    /// How each dialect compares names.
+    names: HashMap<i64, NameCase>,
+    report: CheckReport,
+}
+
+fn dialect_names(connection: &Connection) -> Result<HashMap<i64, NameCase>, Fault> {
+    let mut names = HashMap::new();
+    let mut select = connection.prepare("select id, name from dialects")?;
+    let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let line: String = row.get(0)?;
-        if line != "ok" {
-            report.faults.push(format!("the database file: {line}"));
+        let name: String = row.get(1)?;
+        let case = dialects::find(&name).map_or(NameCase::Exact, |dialect| dialect.name_case());
+        names.insert(row.get(0)?, case);
+    }
+    Ok(names)
+}
+
+/// How far the walk over an organisation's blocks has come.
+struct Walk {
+    organisation: OrganisationId,
+    block: u32,
+    position: u64,
+    last_ms: i64,
+    /// Moves to a final state.
+    settled: u64,
+}
+
+/// A block as it is stored.
+struct StoredBlock {
+    id: BlockId,
+    first_position: u64,
+    events: u64,
+    at_ms: i64,
+    batch: Option<[u8; 16]>,
+    dialect: i64,
+    checksum: i64,
+    slots: Vec<u8>,
+    indexes: Vec<u8>,
+    keys: Option<Vec<u8>>,
+    texts: Option<Vec<u8>>,
+}
+
+impl Check<'_> {
+    fn fault(&mut self, what: String) {
+        if self.report.faults.len() < FAULTS_MAX {
+            self.report.faults.push(what);
         }
     }
-    Ok(report)
+
+    /// Notes a fault unless something holds.
+    fn expect(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.fault(what());
+        }
+    }
+
+    /// Goes on with the check where one of its parts came upon damage.
+    fn survive(&mut self, part: Result<(), Fault>, of: &str) -> Result<(), Fault> {
+        match part {
+            Err(Fault::Damaged(why)) => {
+                self.fault(format!("{of}: {why}"));
+                Ok(())
+            }
+            Ok(()) | Err(Fault::Sql(_) | Fault::Commit(_) | Fault::Refused(_)) => part,
+        }
+    }
+
+    fn database_file(&mut self) -> Result<(), Fault> {
+        let mut integrity = self.connection.prepare("pragma integrity_check")?;
+        let mut rows = integrity.query([])?;
+        while let Some(row) = rows.next()? {
+            let line: String = row.get(0)?;
+            self.expect(line == "ok", || format!("the database file: {line}"));
+        }
+        Ok(())
+    }
+
+    /// Walks the journal, and with it the orders: both are in the order of places.
+    fn blocks(&mut self) -> Result<(), Fault> {
+        let mut select = self.connection.prepare(
+            "select id, first_position, events, at_ms, batch, dialect, checksum, slots, indexes, keys, texts \
+             from blocks order by id",
+        )?;
+        let mut rows = select.query([])?;
+        let mut walk: Option<Walk> = None;
+        while let Some(row) = rows.next()? {
+            let block = StoredBlock {
+                id: BlockId(row.get(0)?),
+                first_position: row.get::<_, i64>(1)?.cast_unsigned(),
+                events: row.get::<_, i64>(2)?.cast_unsigned(),
+                at_ms: row.get(3)?,
+                batch: row.get(4)?,
+                dialect: row.get(5)?,
+                checksum: row.get(6)?,
+                slots: row.get(7)?,
+                indexes: row.get(8)?,
+                keys: row.get(9)?,
+                texts: row.get(10)?,
+            };
+            let organisation = block.id.organisation();
+            let mut current = match walk.take() {
+                Some(current) if current.organisation == organisation => current,
+                before => {
+                    self.end_organisation(before.as_ref())?;
+                    Walk {
+                        organisation,
+                        block: 1,
+                        position: 1,
+                        last_ms: 0,
+                        settled: 0,
+                    }
+                }
+            };
+            self.sequence(&mut current, &block);
+            let part = self.block(&mut current, &block);
+            self.survive(part, &format!("block {}", block.id.0))?;
+            walk = Some(current);
+        }
+        self.end_organisation(walk.as_ref())?;
+        let stored: i64 = self
+            .connection
+            .query_row("select count(*) from orders", [], |row| row.get(0))?;
+        let seen = self.report.orders;
+        self.expect(stored.cast_unsigned() == seen, || {
+            format!("{stored} orders are in the index, {seen} of them in the journal")
+        });
+        Ok(())
+    }
+
+    /// Numbers, positions and times of blocks, with no gap and no step back.
+    fn sequence(&mut self, walk: &mut Walk, block: &StoredBlock) {
+        let id = block.id.0;
+        let number = block.id.number();
+        self.expect(number == walk.block, || {
+            format!("block {id} has number {number}, not {}", walk.block)
+        });
+        self.expect(block.first_position == walk.position, || {
+            let found = block.first_position;
+            format!(
+                "block {id} begins at position {found}, not {}",
+                walk.position
+            )
+        });
+        self.expect(block.at_ms >= walk.last_ms, || {
+            format!("block {id} is older than the one before")
+        });
+        walk.block = number.saturating_add(1);
+        walk.position = block.first_position + block.events;
+        walk.last_ms = block.at_ms;
+        self.report.events += block.events;
+    }
+
+    fn end_organisation(&mut self, walk: Option<&Walk>) -> Result<(), Fault> {
+        let Some(walk) = walk else {
+            return Ok(());
+        };
+        let whose = walk.organisation.0;
+        let counters = read_counters(self.connection, walk.organisation)?;
+        let is_equal = (counters.block, counters.position) == (walk.block, walk.position);
+        self.expect(is_equal, || {
+            format!("the counters of organisation {whose} are not those of its journal")
+        });
+        let (from, to) = (
+            BlockId::new(walk.organisation, 0).entry(0).0,
+            BlockId::new(walk.organisation, walk.block).entry(0).0,
+        );
+        let select = "select count(*) from orders where id >= ?1 and id < ?2 and state >= 2";
+        let settled: i64 = self
+            .connection
+            .prepare_cached(select)?
+            .query_row([from, to], |row| row.get(0))?;
+        self.expect(settled.cast_unsigned() == walk.settled, || {
+            let moved = walk.settled;
+            format!("organisation {whose} has {settled} final orders, and {moved} moves to that")
+        });
+        Ok(())
+    }
+
+    fn block(&mut self, walk: &mut Walk, block: &StoredBlock) -> Result<(), Fault> {
+        let id = block.id.0;
+        let (keys, texts) = (block.keys.as_deref(), block.texts.as_deref());
+        let found = checksum(&block.slots, &block.indexes, keys, texts);
+        self.expect(found == block.checksum, || {
+            format!("the checksum of block {id} does not hold")
+        });
+        let marks = slots::decode(&block.slots)?;
+        let indexes = block::decode_indexes(&block.indexes)?;
+        let is_move = |mark: &Mark| matches!(mark, Mark::Moved { .. });
+        let is_of_one_kind = match block.batch {
+            Some(_) => indexes.len() == marks.len() && !marks.iter().any(is_move),
+            None => indexes.is_empty() && marks.iter().all(is_move),
+        };
+        self.expect(is_of_one_kind, || {
+            format!("block {id} has slots that are none of its own")
+        });
+        let is_first = match block.batch {
+            Some(batch) => self.is_first_of_batch(block.id, &batch)?,
+            None => false,
+        };
+        let of_orders = marks.iter().filter(|mark| mark.is_event()).count() as u64;
+        self.expect(block.events == of_orders + u64::from(is_first), || {
+            format!("block {id} has another number of events than it says")
+        });
+        walk.settled += marks.iter().filter(|mark| is_move(mark)).count() as u64;
+        Entries::of(self, block, &marks)?.check()
+    }
+
+    /// Whether a batch says that this is its first block in the organisation; a fault if it does not know the block.
+    fn is_first_of_batch(&mut self, id: BlockId, batch: &[u8; 16]) -> Result<bool, Fault> {
+        let mut select = self
+            .connection
+            .prepare_cached("select parts from batches where id = ?1")?;
+        let mut rows = select.query([batch])?;
+        let number = id.number();
+        if let Some(row) = rows.next()? {
+            let parts: String = row.get(0)?;
+            for (organisation, first, count) in read_parts(&parts)? {
+                let is_within = number >= first && number - first < count;
+                if organisation == id.organisation().0 && is_within {
+                    return Ok(number == first);
+                }
+            }
+        }
+        Err(Fault::Damaged("no receipt knows of it".into()))
+    }
+}
+
+/// Whether a move left an order whose state and key are these.
+fn fits_move(to: Moved, state: wharfinger_core::outcome::State, has_key: bool) -> bool {
+    use wharfinger_core::outcome::State;
+    match to {
+        Moved::Processed => state == State::Processed && has_key,
+        Moved::Cancelled => state == State::Cancelled && has_key,
+        Moved::Released => state == State::Cancelled && !has_key,
+    }
 }

@@ -31,6 +31,9 @@ pub(super) fn orders(connection: &Connection, request: &ReadOrders) -> Result<Or
         is_cut: false,
     };
     let (from, to) = creation_range(connection, request.organisation, query)?;
+    if query.states.is_empty() {
+        return Ok(OrderPage::default());
+    }
     if let Some(keys) = &query.keys {
         let mut found = by_keys(connection, request.organisation, dialect, keys)?;
         found
@@ -226,7 +229,11 @@ fn load(
                 amendment: true,
                 ..
             } if previous < place => place = previous,
-            _ => break,
+            Mark::Accepted
+            | Mark::Updated { .. }
+            | Mark::Unchanged { .. }
+            | Mark::Refused
+            | Mark::Moved { .. } => break,
         }
     }
     texts.reverse();
@@ -270,7 +277,9 @@ pub(super) fn history(
             Mark::Updated {
                 revision, previous, ..
             } if previous < place => (revision, Some(previous)),
-            _ => return Err(misplaced(place)),
+            Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
+                return Err(misplaced(place));
+            }
         };
         let head = journal.head(place.block())?;
         let at_ms = head.at_ms;

@@ -1,0 +1,100 @@
+//! What every store must do. A store is held against all of it by naming a way to make an empty one.
+
+mod administration;
+mod admission;
+mod feed;
+mod numbers;
+mod reading;
+mod receipts;
+mod support;
+mod together;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use wharfinger::store::Store;
+use wharfinger::store::sqlite::{Options, SqliteStore};
+
+/// One thing that a store must do, shown on an empty one.
+type Law = (&'static str, fn(Arc<dyn Store>) -> BoxFuture<'static, ()>);
+
+/// Names an async function, so that a failure tells which law was broken.
+macro_rules! law {
+    ($module:ident::$name:ident) => {
+        (stringify!($name), |store| Box::pin($module::$name(store)))
+    };
+}
+
+const LAWS: &[Law] = &[
+    law!(admission::new_orders_are_accepted_and_read_back),
+    law!(admission::the_same_content_again_is_unchanged),
+    law!(admission::other_content_is_a_new_revision),
+    law!(admission::repeats_inside_a_batch_act_one_after_the_other),
+    law!(admission::organisations_and_dialects_are_apart),
+    law!(admission::outcomes_follow_the_order_of_the_batch),
+    law!(admission::a_batch_may_need_many_blocks),
+    law!(admission::final_orders_change_no_more),
+    law!(admission::a_released_key_begins_anew),
+    law!(admission::a_key_that_is_moved_twice_moves_once),
+    law!(numbers::the_next_number_passes_over_those_taken),
+    law!(numbers::a_number_is_taken_once_in_an_organisation),
+    law!(numbers::a_draft_is_completed_by_what_is_added),
+    law!(numbers::what_is_not_there_cannot_be_completed),
+    law!(receipts::a_receipt_tells_of_each_order),
+    law!(receipts::orders_turned_down_by_the_store_are_kept_too),
+    law!(receipts::orders_of_nobody_are_kept),
+    law!(receipts::an_unknown_batch_has_no_receipt),
+    law!(receipts::an_empty_batch_has_a_receipt),
+    law!(receipts::a_batch_is_admitted_once),
+    law!(feed::events_stand_in_the_order_of_commits),
+    law!(feed::a_batch_without_a_good_order_is_told_of),
+    law!(feed::a_feed_is_read_in_pages),
+    law!(reading::orders_are_filtered),
+    law!(reading::orders_come_in_pages),
+    law!(reading::orders_are_counted_up_to_a_bound),
+    law!(reading::orders_are_found_by_time),
+    law!(reading::a_condition_on_content_is_kept),
+    law!(reading::history_is_told_oldest_first),
+    law!(administration::every_change_makes_a_new_directory),
+    law!(administration::impossible_changes_are_refused),
+    law!(administration::the_use_of_keys_is_noted_without_a_new_directory),
+    law!(together::many_clients_share_commits_and_lose_nothing),
+    law!(together::one_key_sent_by_many_is_one_order),
+    law!(together::numbers_given_to_many_are_all_different),
+    law!(together::a_job_that_fails_harms_no_other),
+    law!(together::a_closed_store_takes_nothing),
+];
+
+/// Holds a store against every law; after each, its own check must find nothing wrong.
+async fn hold_against_all(make: impl Fn() -> Arc<dyn Store>) {
+    let mut broken = Vec::new();
+    for (name, law) in LAWS {
+        let store = make();
+        let outcome = tokio::spawn(law(Arc::clone(&store))).await;
+        if let Err(error) = outcome {
+            broken.push(format!("{name}: {error}"));
+            continue;
+        }
+        match store.check().await {
+            Ok(report) if report.faults.is_empty() => {}
+            Ok(report) => broken.push(format!("{name}: check found {:#?}", report.faults)),
+            // The law of closing has closed it.
+            Err(_) if name.contains("closed") => {}
+            Err(error) => broken.push(format!("{name}: {error}")),
+        }
+        store.close().await;
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_store_keeps_every_law() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    hold_against_all(|| {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = directory.path().join(number.to_string());
+        Arc::new(SqliteStore::open(&path, &Options::default()).expect("the store opens"))
+    })
+    .await;
+}

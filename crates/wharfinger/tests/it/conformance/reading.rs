@@ -1,0 +1,177 @@
+//! Reading orders back.
+
+use std::sync::Arc;
+
+use wharfinger::store::{ReadOrders, Store};
+use wharfinger_core::admit::{Intent, Move};
+use wharfinger_core::dialect::OrderQuery;
+use wharfinger_core::outcome::State;
+
+use super::support::*;
+
+/// Orders a to f: a draft, b cancelled, c processed, d to f pending; e and f in a batch of their own.
+async fn fill(store: &Arc<dyn Store>) {
+    let draft = order("a", "x").with(Intent::Create { draft: true });
+    submit(
+        store,
+        &[draft, order("b", "x"), order("c", "x"), order("d", "x")],
+    )
+    .await;
+    let_time_pass().await;
+    submit(store, &[order("f", "x"), order("e", "y")]).await;
+    move_keys(store, Move::Process, &["c"]).await;
+    move_keys(store, Move::Cancel { release_key: false }, &["b"]).await;
+    submit(&Arc::clone(store), &[order("z", "x").of(THERE)]).await;
+}
+
+pub(super) async fn orders_are_filtered(store: Arc<dyn Store>) {
+    fill(&store).await;
+    let all = ["a", "b", "c", "d", "f", "e"];
+    assert_eq!(keys(&store, everything()).await, all);
+    let newest_first = OrderQuery {
+        newest_first: true,
+        ..everything()
+    };
+    assert_eq!(
+        keys(&store, newest_first).await,
+        ["e", "f", "d", "c", "b", "a"]
+    );
+    let in_states = |states: &[State]| OrderQuery {
+        states: states.to_vec(),
+        ..everything()
+    };
+    let found = keys(&store, in_states(&[State::Pending])).await;
+    assert_eq!(found, ["d", "f", "e"]);
+    assert_eq!(keys(&store, in_states(&[State::Draft])).await, ["a"]);
+    let found = keys(&store, in_states(&[State::Cancelled, State::Draft])).await;
+    assert_eq!(found, ["a", "b"]);
+    assert!(keys(&store, in_states(&[])).await.is_empty());
+    let wanted = OrderQuery {
+        keys: Some(["e", "never", "a", "c", "e", "z"].map(String::from).into()),
+        states: vec![State::Pending, State::Processed],
+        ..everything()
+    };
+    assert_eq!(keys(&store, wanted).await, ["c", "e"]);
+}
+
+pub(super) async fn orders_come_in_pages(store: Arc<dyn Store>) {
+    fill(&store).await;
+    for newest_first in [false, true] {
+        let query = |offset, limit| OrderQuery {
+            newest_first,
+            offset,
+            limit,
+            ..everything()
+        };
+        let whole = keys(&store, query(0, 100)).await;
+        assert_eq!(keys(&store, query(2, 3)).await, whole[2..5]);
+        assert!(keys(&store, query(6, 3)).await.is_empty());
+        let shared = Arc::new(query(0, 4));
+        let mut after = None;
+        let mut found = Vec::new();
+        for expected in [4, 2] {
+            let request = ReadOrders {
+                organisation: HERE,
+                dialect: DIALECT,
+                query: Arc::clone(&shared),
+                after,
+            };
+            let page = store.orders(request).await.expect("orders are read");
+            assert_eq!(page.orders.len(), expected);
+            after = page.next;
+            found.extend(page.orders.into_iter().map(|order| order.key));
+        }
+        assert_eq!(after, None, "that was the last page");
+        assert_eq!(found, whole);
+    }
+}
+
+pub(super) async fn orders_are_counted_up_to_a_bound(store: Arc<dyn Store>) {
+    fill(&store).await;
+    let counted = |count_max, with_condition: bool| OrderQuery {
+        states: vec![State::Pending, State::Processed],
+        limit: 1,
+        count_max: Some(count_max),
+        keep: with_condition.then(|| -> wharfinger_core::dialect::Keep { Box::new(|_| true) }),
+        ..everything()
+    };
+    for with_condition in [false, true] {
+        let page = read(&store, counted(100, with_condition)).await;
+        assert_eq!((page.total, page.orders.len()), (4, 1));
+        assert_eq!(read(&store, counted(3, with_condition)).await.total, 3);
+    }
+    let by_keys = OrderQuery {
+        keys: Some(["c", "d", "b"].map(String::from).into()),
+        ..counted(100, false)
+    };
+    assert_eq!(read(&store, by_keys).await.total, 2);
+    assert_eq!(read(&store, everything()).await.total, 0, "nobody asked");
+}
+
+pub(super) async fn orders_are_found_by_time(store: Arc<dyn Store>) {
+    fill(&store).await;
+    let orders = read(&store, everything()).await.orders;
+    let (first, second) = (orders[0].created_at_ms, orders[5].created_at_ms);
+    assert!(first < second);
+    let within = |from, to| OrderQuery {
+        created_from_ms: from,
+        created_to_ms: to,
+        ..everything()
+    };
+    let all = ["a", "b", "c", "d", "f", "e"];
+    assert_eq!(keys(&store, within(Some(first), Some(second))).await, all);
+    assert_eq!(keys(&store, within(Some(first + 1), None)).await, all[4..]);
+    assert_eq!(keys(&store, within(None, Some(second - 1))).await, all[..4]);
+    assert_eq!(keys(&store, within(Some(second), None)).await, all[4..]);
+    assert!(
+        keys(&store, within(Some(second + 1), None))
+            .await
+            .is_empty()
+    );
+    assert!(keys(&store, within(None, Some(first - 1))).await.is_empty());
+    assert!(
+        keys(&store, within(Some(second), Some(first)))
+            .await
+            .is_empty()
+    );
+    let one = OrderQuery {
+        keys: Some(vec!["a".into(), "e".into()]),
+        ..within(Some(second), None)
+    };
+    assert_eq!(keys(&store, one).await, ["e"]);
+}
+
+pub(super) async fn a_condition_on_content_is_kept(store: Arc<dyn Store>) {
+    fill(&store).await;
+    let keeping = |offset, limit| OrderQuery {
+        keep: Some(Box::new(|order| order.texts[0].contains("\"x\""))),
+        offset,
+        limit,
+        ..everything()
+    };
+    assert_eq!(
+        keys(&store, keeping(0, 100)).await,
+        ["a", "b", "c", "d", "f"]
+    );
+    assert_eq!(keys(&store, keeping(3, 2)).await, ["d", "f"]);
+}
+
+pub(super) async fn history_is_told_oldest_first(store: Arc<dyn Store>) {
+    let (first, _) = submit(&store, &[order("a", "1")]).await;
+    let (second, _) = submit(&store, &[order("b", "1"), order("a", "2")]).await;
+    submit(&store, &[order("a", "2")]).await;
+    let history = store.history(HERE, DIALECT, "a").await.expect("history");
+    let told: Vec<_> = history
+        .iter()
+        .map(|revision| (revision.revision, revision.batch, revision.text.clone()))
+        .collect();
+    let expected = [
+        (1, first, order("a", "1").text),
+        (2, second, order("a", "2").text),
+    ];
+    assert_eq!(told, expected);
+    assert!(history[0].at_ms <= history[1].at_ms);
+    let none = store.history(HERE, DIALECT, "never").await;
+    assert_eq!(none, Ok(Vec::new()));
+    assert_eq!(store.history(HERE, "unheard-of", "a").await, Ok(Vec::new()));
+}

@@ -1,0 +1,200 @@
+//! Orders and batches by hand, and short ways to ask a store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use wharfinger::store::prepare::prepare;
+use wharfinger::store::{MoveOrders, OrderPage, ReadOrders, Store, StoreError, Submission};
+use wharfinger_core::admit::{Intent, Move};
+use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, Verdict};
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
+use wharfinger_core::outcome::{Outcome, State};
+use wharfinger_core::problem::{Code, Path, Problem};
+
+/// The dialect of the orders here.
+pub(super) const DIALECT: &str = "test";
+/// The organisation of the orders here, unless they say otherwise.
+pub(super) const HERE: OrganisationId = OrganisationId(1);
+/// Another organisation.
+pub(super) const THERE: OrganisationId = OrganisationId(2);
+
+/// An order to be submitted.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub organisation: Option<OrganisationId>,
+    pub key: String,
+    pub name: Option<String>,
+    pub text: String,
+    pub intent: Intent,
+    pub number: Number,
+    pub problems: Vec<Problem>,
+}
+
+/// A good order.
+pub(super) fn order(key: &str, content: &str) -> Order {
+    Order {
+        organisation: Some(HERE),
+        key: key.to_owned(),
+        name: None,
+        text: format!("{{\"key\": \"{key}\", \"content\": \"{content}\"}}"),
+        intent: Intent::Upsert,
+        number: Number::None,
+        problems: Vec::new(),
+    }
+}
+
+/// An order of a dialect that numbers its orders.
+pub(super) fn numbered(number: Number, content: &str) -> Order {
+    Order {
+        number,
+        intent: Intent::Create { draft: false },
+        ..order("", content)
+    }
+}
+
+/// An order with something wrong.
+pub(super) fn faulty(key: &str) -> Order {
+    Order {
+        problems: vec![Problem {
+            path: Path::of("content"),
+            code: Code::Required,
+        }],
+        ..order(key, "")
+    }
+}
+
+impl Order {
+    pub(super) fn of(self, organisation: OrganisationId) -> Self {
+        Self {
+            organisation: Some(organisation),
+            ..self
+        }
+    }
+
+    pub(super) fn with(self, intent: Intent) -> Self {
+        Self { intent, ..self }
+    }
+
+    fn slot(&self) -> Slot<'_> {
+        let rules = Rules {
+            names: NameCase::Exact,
+            depth_max: 64,
+            order_bytes_max: 1 << 20,
+        };
+        let mut reader = Reader::new(self.text.as_bytes(), Envelope::One, rules).expect("UTF-8");
+        let hash = reader.next().expect("JSON").expect("an order").hash;
+        let verdict = if self.problems.is_empty() {
+            Verdict::Good(Draft {
+                hash,
+                intent: self.intent,
+                number: self.number,
+            })
+        } else {
+            Verdict::Faulty(self.problems.clone())
+        };
+        Slot {
+            raw: &self.text,
+            name: self.name.as_deref().map(Into::into),
+            key: (!self.key.is_empty()).then(|| self.key.as_str().into()),
+            organisation: self.organisation,
+            verdict,
+        }
+    }
+}
+
+/// A batch id that no other test has.
+pub(super) fn batch_id() -> BatchId {
+    static COUNT: AtomicU64 = AtomicU64::new(1_700_000_000_000);
+    BatchId::new(COUNT.fetch_add(1, Ordering::Relaxed), 0)
+}
+
+/// A batch made ready.
+pub(super) fn submission(batch: BatchId, dialect: &'static str, orders: &[Order]) -> Submission {
+    let slots: Vec<Slot<'_>> = orders.iter().map(Order::slot).collect();
+    prepare(batch, dialect, "submit", "key-1", 1_234, &slots)
+}
+
+/// Submits a batch: its id, and what became of its good orders.
+pub(super) async fn submit(store: &Arc<dyn Store>, orders: &[Order]) -> (BatchId, Vec<Outcome>) {
+    let batch = batch_id();
+    let outcomes = store.admit_batch(submission(batch, DIALECT, orders)).await;
+    (batch, outcomes.expect("the batch is admitted"))
+}
+
+/// Submits one order.
+pub(super) async fn submit_one(store: &Arc<dyn Store>, order: Order) -> Outcome {
+    submit(store, &[order]).await.1.remove(0)
+}
+
+/// The names of outcomes.
+pub(super) fn names(outcomes: &[Outcome]) -> Vec<&'static str> {
+    outcomes.iter().map(Outcome::name).collect()
+}
+
+/// The code that an outcome was rejected with.
+pub(super) fn rejected_with(outcome: &Outcome) -> Option<Code> {
+    match outcome {
+        Outcome::Rejected(problems) => problems.first().map(|problem| problem.code),
+        Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) => None,
+    }
+}
+
+/// Moves orders.
+pub(super) async fn move_keys(
+    store: &Arc<dyn Store>,
+    wanted: Move,
+    keys: &[&str],
+) -> Vec<Result<(), Code>> {
+    let request = MoveOrders {
+        organisation: HERE,
+        dialect: DIALECT,
+        keys: keys.iter().map(|&key| key.to_owned()).collect(),
+        wanted,
+        key_id: "key-1".into(),
+    };
+    store.move_orders(request).await.expect("orders are moved")
+}
+
+/// A query for everything.
+pub(super) fn everything() -> OrderQuery {
+    OrderQuery {
+        keys: None,
+        states: State::ALL.to_vec(),
+        created_from_ms: None,
+        created_to_ms: None,
+        keep: None,
+        newest_first: false,
+        offset: 0,
+        limit: 10_000,
+        count_max: None,
+    }
+}
+
+/// Reads a page of orders.
+pub(super) async fn read(store: &Arc<dyn Store>, query: OrderQuery) -> OrderPage {
+    let request = ReadOrders {
+        organisation: HERE,
+        dialect: DIALECT,
+        query: Arc::new(query),
+        after: None,
+    };
+    store.orders(request).await.expect("orders are read")
+}
+
+/// The keys that a query finds.
+pub(super) async fn keys(store: &Arc<dyn Store>, query: OrderQuery) -> Vec<String> {
+    let page = read(store, query).await;
+    page.orders.into_iter().map(|order| order.key).collect()
+}
+
+/// Makes sure that what follows happens at a later millisecond.
+pub(super) async fn let_time_pass() {
+    tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+}
+
+/// That a submission is turned down as a whole.
+pub(super) async fn refusal(store: &Arc<dyn Store>, submission: Submission) -> StoreError {
+    let outcome = store.admit_batch(submission).await;
+    outcome.expect_err("the batch is turned down")
+}
