@@ -301,6 +301,25 @@ pub struct OrderQuery {
     pub with_lines: bool,
 }
 
+impl OrderQuery {
+    /// The first orders, whatever their state, in the order of creation.
+    #[must_use]
+    pub fn first(limit: u64) -> Self {
+        Self {
+            keys: None,
+            states: State::ALL.to_vec(),
+            created_from_ms: None,
+            created_to_ms: None,
+            keep: None,
+            newest_first: false,
+            offset: 0,
+            limit,
+            count_max: None,
+            with_lines: true,
+        }
+    }
+}
+
 /// A condition on a stored order.
 pub type Keep = Box<dyn Fn(&StoredOrder) -> bool + Send + Sync>;
 

@@ -13,7 +13,6 @@ use clap::Args;
 use wharfinger_core::dialect::{Dialect, OrderQuery, SampleKey, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::outcome::State;
 
 use self::server::{Answer, Server};
 use crate::store::sqlite::{Options, SqliteStore};
@@ -196,18 +195,7 @@ fn open(data: &Path) -> Result<Arc<dyn Store>> {
 
 /// Every order of a dialect, whatever its state.
 async fn orders(store: &dyn Store, dialect: &'static str) -> Result<Orders> {
-    let query = OrderQuery {
-        keys: None,
-        states: State::ALL.to_vec(),
-        created_from_ms: None,
-        created_to_ms: None,
-        keep: None,
-        newest_first: false,
-        offset: 0,
-        limit: 1_000,
-        count_max: None,
-        with_lines: true,
-    };
+    let query = OrderQuery::first(1_000);
     let request = ReadOrders {
         organisation: first_organisation(store).await?,
         dialect,

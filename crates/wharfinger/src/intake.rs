@@ -188,14 +188,7 @@ pub async fn show(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
     let query = Arc::new(OrderQuery {
         keys: Some(vec![key.clone()]),
         states: vec![State::Draft, State::Pending, State::Processed],
-        created_from_ms: None,
-        created_to_ms: None,
-        keep: None,
-        newest_first: false,
-        offset: 0,
-        limit: 1,
-        count_max: None,
-        with_lines: true,
+        ..OrderQuery::first(1)
     });
     let page = read_page(app, call, &query, None).await?;
     match page.orders.first() {

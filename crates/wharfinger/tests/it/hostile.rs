@@ -281,19 +281,32 @@ fn memory_for_bodies_is_shared_and_bounded() {
     let server = Server::start_with(data.path(), &options);
     let large = format!("[{}{}]", " ".repeat(900_000), order("LARGE"));
     let bytes = post(large).bytes();
-    let mut held = Connection::open(server.address);
-    held.write(&bytes[..bytes.len() - 1]);
-    // The half-sent body holds nearly all of the memory. How much of it has arrived is seen in that another one is refused.
-    loop {
-        let answer = server.send(&post(format!("[{}]", " ".repeat(200_000))));
-        if answer.status == 503 {
-            assert!(answer.header("retry-after").is_some());
-            break;
-        }
-        assert_eq!(answer.status, 422);
+    let (all_but_one, last) = bytes.split_at(bytes.len() - 1);
+    let (sender, answers) = std::sync::mpsc::channel();
+    let mut writers = Vec::new();
+    for number in 0..2 {
+        let mut connection = Connection::open(server.address);
+        let mut writer = connection.writer();
+        let (all_but_one, sender) = (all_but_one.to_owned(), sender.clone());
+        writers.push(std::thread::spawn(move || {
+            // The one that is refused may not be taken whole.
+            let _ = writer.write_all(&all_but_one);
+            writer
+        }));
+        std::thread::spawn(move || {
+            let _ = sender.send((number, connection.read()));
+        });
     }
-    held.write(&bytes[bytes.len() - 1..]);
-    assert_eq!(held.read().unwrap().status, 202);
+    // There is room for one of them only; neither is complete, so that the first answer is a refusal.
+    let (refused, answer) = answers.recv().unwrap();
+    let answer = answer.expect("the refused one is told why");
+    assert_eq!(answer.status, 503);
+    assert!(answer.header("retry-after").is_some());
+    let other: usize = 1 - refused;
+    let mut writer = writers.remove(other).join().unwrap();
+    writer.write_all(last).unwrap();
+    let (_, answer) = answers.recv().unwrap();
+    assert_eq!(answer.expect("the other one is answered").status, 202);
     assert_still_serving(server.address, "AFTER");
 }
 

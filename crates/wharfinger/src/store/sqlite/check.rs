@@ -6,6 +6,7 @@ mod receipts;
 use std::collections::HashMap;
 
 use rusqlite::Connection;
+use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::json::NameCase;
@@ -51,7 +52,7 @@ fn dialect_names(connection: &Connection) -> Result<HashMap<i64, NameCase>, Faul
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let name: String = row.get(1)?;
-        let case = dialects::find(&name).map_or(NameCase::Exact, |dialect| dialect.name_case());
+        let case = dialects::find(&name).map_or(NameCase::Exact, Dialect::name_case);
         names.insert(row.get(0)?, case);
     }
     Ok(names)

@@ -21,7 +21,7 @@ pub(super) async fn new_orders_are_accepted_and_read_back(store: Arc<dyn Store>)
     for (index, (stored, sent)) in (0..).zip(page.orders.iter().zip(&sent)) {
         assert_eq!(stored.id, batch.order(index), "in the order of the batch");
         assert_eq!(stored.key, sent.key);
-        assert_eq!(stored.texts, [sent.text.clone()], "verbatim");
+        assert_eq!(stored.texts, std::slice::from_ref(&sent.text), "verbatim");
         assert_eq!(stored.state, State::Pending);
         assert_eq!((stored.revision, stored.number), (1, None));
         let taken = outcomes[index as usize].taken().expect("accepted");

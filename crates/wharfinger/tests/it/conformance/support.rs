@@ -9,7 +9,7 @@ use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, Verdict};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
-use wharfinger_core::outcome::{Outcome, State};
+use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::{Code, Path, Problem};
 
 /// The dialect of the orders here.
@@ -158,17 +158,7 @@ pub(super) async fn move_keys(
 
 /// A query for everything.
 pub(super) fn everything() -> OrderQuery {
-    OrderQuery {
-        keys: None,
-        states: State::ALL.to_vec(),
-        created_from_ms: None,
-        created_to_ms: None,
-        keep: None,
-        newest_first: false,
-        offset: 0,
-        limit: 10_000,
-        count_max: None,
-    }
+    OrderQuery::first(10_000)
 }
 
 /// Reads a page of orders.

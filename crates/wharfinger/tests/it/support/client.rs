@@ -111,6 +111,11 @@ impl Connection {
         self.stream.write_all(bytes).is_ok()
     }
 
+    /// Another hand to write with.
+    pub(crate) fn writer(&self) -> TcpStream {
+        self.stream.try_clone().expect("a connection can be shared")
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish_writing(&mut self) {
         let _ = self.stream.shutdown(std::net::Shutdown::Write);

@@ -7,7 +7,6 @@ use wharfinger::store::sqlite::{Options, SqliteStore};
 use wharfinger::store::{CheckReport, ReadOrders, Receipt, Store};
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::BatchId;
-use wharfinger_core::outcome::State;
 
 use super::client::Response;
 
@@ -46,18 +45,7 @@ pub(crate) fn all_orders(data: &Path, code: &str, dialect: &'static str) -> Vec<
     look(data, async |store| {
         let directory = store.directory(None).await.unwrap().unwrap();
         let organisation = directory.organisations[code].id;
-        let query = Arc::new(OrderQuery {
-            keys: None,
-            states: State::ALL.to_vec(),
-            created_from_ms: None,
-            created_to_ms: None,
-            keep: None,
-            newest_first: false,
-            offset: 0,
-            limit: 1_000,
-            count_max: None,
-            with_lines: true,
-        });
+        let query = Arc::new(OrderQuery::first(1_000));
         let mut orders = Vec::new();
         let mut after = None;
         loop {
