@@ -107,7 +107,7 @@ async fn show_outcomes(
     dialect: &dyn Dialect,
     answer: &Answer,
 ) -> Result<Vec<OrderId>> {
-    let store = open(data).await?;
+    let store = open(data)?;
     let batch = answer.batch.context("the answer names no batch")?;
     let receipt = store.receipt(batch).await?;
     let receipt = receipt.with_context(|| format!("there is no receipt of batch {batch}"))?;
@@ -138,7 +138,8 @@ fn row(recorded: &Recorded, orders: &Orders) -> [String; 4] {
         }
         RecordedOutcome::Unchanged(order, _) => (key(order), "unchanged", "sent before".into()),
         RecordedOutcome::Rejected(rejection) => {
-            let reasons: Vec<_> = rejection.errors.iter().map(reason).collect();
+            let reasons = rejection.errors.iter();
+            let reasons: Vec<_> = reasons.map(|error| error.message.as_str()).collect();
             let key = rejection.key.clone().or_else(|| rejection.name.clone());
             (key.unwrap_or_default(), "rejected", reasons.join("; "))
         }
@@ -146,17 +147,9 @@ fn row(recorded: &Recorded, orders: &Orders) -> [String; 4] {
     [(recorded.index + 1).to_string(), key, outcome.into(), why]
 }
 
-fn reason(error: &crate::store::RecordedProblem) -> String {
-    if error.path.is_empty() {
-        format!("the order {}", error.message)
-    } else {
-        format!("{} {}", error.path, error.message)
-    }
-}
-
 /// Shows that every accepted order is there, once, and that the store is whole.
 async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) -> Result<()> {
-    let store = open(data).await?;
+    let store = open(data)?;
     let mut rows = Vec::new();
     let mut found = 0;
     for dialect in dialects::ALL {
@@ -197,8 +190,8 @@ async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) 
     Ok(())
 }
 
-async fn open(data: &Path) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(SqliteStore::open(data, Options::default()).await?))
+fn open(data: &Path) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(SqliteStore::open(data, &Options::default())?))
 }
 
 /// Every order of a dialect, whatever its state.
@@ -213,6 +206,7 @@ async fn orders(store: &dyn Store, dialect: &'static str) -> Result<Orders> {
         offset: 0,
         limit: 1_000,
         count_max: None,
+        with_lines: true,
     };
     let request = ReadOrders {
         organisation: first_organisation(store).await?,

@@ -23,6 +23,9 @@ use crate::store::{
 /// A body from which on judging it is worth a word to the runtime, so that other requests are not kept waiting.
 const LARGE_BODY_BYTES: usize = 32 << 10;
 
+/// Orders that a stream reads at a time.
+const CHUNK_ORDERS: u64 = 500;
+
 /// A request that was let in.
 pub struct Call<'c> {
     /// The wire format it is in.
@@ -113,7 +116,7 @@ fn one_outcome_a_slot(slots: &[Slot<'_>], decided: Vec<Outcome>) -> Vec<Outcome>
 /// # Errors
 /// A parameter is wrong, or the store cannot be read.
 pub async fn list(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
-    let query = asked_for_orders(call)?;
+    let query = Arc::new(asked_for_orders(call)?);
     let page = read_page(app, call, &query, None).await?;
     Ok(encode_chunk(call, &query, &page, true, true))
 }
@@ -127,7 +130,9 @@ pub async fn next_chunk(
     call: &Call<'_>,
     after: Option<OrderCursor>,
 ) -> Result<(Reply, Option<OrderCursor>), RequestFailure> {
-    let query = asked_for_orders(call)?;
+    let mut query = asked_for_orders(call)?;
+    query.limit = query.limit.min(CHUNK_ORDERS);
+    let query = Arc::new(query);
     let page = read_page(app, call, &query, after).await?;
     let reply = encode_chunk(call, &query, &page, after.is_none(), page.next.is_none());
     Ok((reply, page.next))
@@ -150,9 +155,9 @@ fn encode_chunk(
     call.dialect.encode(call.operation, &answer)
 }
 
-fn asked_for_orders(call: &Call<'_>) -> Result<Arc<OrderQuery>, RequestFailure> {
+fn asked_for_orders(call: &Call<'_>) -> Result<OrderQuery, RequestFailure> {
     match call.dialect.ask(call.operation, &call.head)? {
-        Ask::Orders(query) => Ok(Arc::new(query)),
+        Ask::Orders(query) => Ok(query),
         Ask::Order { .. } | Ask::Withdraw { .. } => Err(RequestFailure::Internal),
     }
 }
@@ -181,7 +186,7 @@ pub async fn show(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
         return Err(RequestFailure::Internal);
     };
     let query = Arc::new(OrderQuery {
-        keys: Some(vec![key]),
+        keys: Some(vec![key.clone()]),
         states: vec![State::Draft, State::Pending, State::Processed],
         created_from_ms: None,
         created_to_ms: None,
@@ -190,11 +195,12 @@ pub async fn show(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
         offset: 0,
         limit: 1,
         count_max: None,
+        with_lines: true,
     });
     let page = read_page(app, call, &query, None).await?;
     match page.orders.first() {
         Some(order) => Ok(call.dialect.encode(call.operation, &Answer::Order(order))),
-        None => Err(RequestFailure::NotFound("Order".into())),
+        None => Err(RequestFailure::NotFound(format!("Order {key}"))),
     }
 }
 

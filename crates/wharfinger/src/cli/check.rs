@@ -24,7 +24,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
-        let store = self.data.open().await?;
+        let store = self.data.open()?;
         let report = store.check().await?;
         if self.json {
             let line = serde_json::json!({

@@ -104,7 +104,7 @@ impl Key {
         match self.command {
             KeyCommand::Create(create) => create.run(out).await,
             KeyCommand::List { json, data } => {
-                let store = data.open().await?;
+                let store = data.open()?;
                 let directory = directory(store.as_ref()).await?;
                 for key in &directory.keys {
                     write_key(out, &directory, key, json)?;
@@ -146,7 +146,7 @@ impl Key {
 
 impl Named {
     async fn open(&self) -> Result<std::sync::Arc<dyn Store>> {
-        let store = self.data.open().await?;
+        let store = self.data.open()?;
         let directory = directory(store.as_ref()).await?;
         if !directory.keys.iter().any(|key| key.id == self.id) {
             bail!(
@@ -160,7 +160,7 @@ impl Named {
 
 impl Create {
     async fn run(self, out: &mut dyn Write) -> Result<()> {
-        let store = self.data.open().await?;
+        let store = self.data.open()?;
         let directory = directory(store.as_ref()).await?;
         let reach = if self.all_orgs {
             Reach::All

@@ -57,25 +57,24 @@ struct DataDirectory {
 
 impl DataDirectory {
     /// Opens the store of an existing data directory.
-    async fn open(&self) -> Result<Arc<dyn Store>> {
+    fn open(&self) -> Result<Arc<dyn Store>> {
         if !self.data.is_dir() {
             bail!(
                 "there is no data directory {}; `wharfinger serve` makes one, or name another with --data",
                 self.data.display()
             );
         }
-        self.create().await
+        self.create()
     }
 
     /// Opens the store, making the data directory if need be.
-    async fn create(&self) -> Result<Arc<dyn Store>> {
-        open_store(&self.data).await
+    fn create(&self) -> Result<Arc<dyn Store>> {
+        open_store(&self.data)
     }
 }
 
-async fn open_store(data: &std::path::Path) -> Result<Arc<dyn Store>> {
-    let store = SqliteStore::open(data, crate::store::sqlite::Options::default())
-        .await
+fn open_store(data: &std::path::Path) -> Result<Arc<dyn Store>> {
+    let store = SqliteStore::open(data, &crate::store::sqlite::Options::default())
         .with_context(|| format!("cannot open the store in {}", data.display()))?;
     Ok(Arc::new(store))
 }

@@ -71,7 +71,7 @@ impl Named {
                 known.join(", ")
             )
         })?;
-        let store = self.data.open().await?;
+        let store = self.data.open()?;
         let organisation = find_organisation(&directory(store.as_ref()).await?, &self.org)?.id;
         let request = MoveOrders {
             organisation,

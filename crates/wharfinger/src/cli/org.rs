@@ -84,7 +84,7 @@ impl Org {
                 data,
             } => {
                 check_code(&code)?;
-                let store = data.create().await?;
+                let store = data.create()?;
                 let organisation = Organisation {
                     id: OrganisationId(0),
                     code,
@@ -96,7 +96,7 @@ impl Org {
                 write_organisation(out, &organisation, json)
             }
             OrgCommand::List { json, data } => {
-                let store = data.open().await?;
+                let store = data.open()?;
                 let directory = directory(store.as_ref()).await?;
                 let mut organisations: Vec<_> = directory.organisations.values().collect();
                 organisations.sort_by_key(|organisation| organisation.id);
@@ -111,7 +111,7 @@ impl Org {
                 json,
                 data,
             } => {
-                let store = data.open().await?;
+                let store = data.open()?;
                 let enabled = customer_orders == Switch::On;
                 find_organisation(&directory(store.as_ref()).await?, &code)?;
                 let change = Change::EnableCustomerOrders {

@@ -50,7 +50,7 @@ impl Serve {
         std::fs::create_dir_all(&config.data)
             .with_context(|| format!("cannot make the directory {}", config.data.display()))?;
         let _lock = lock(&config.data)?;
-        let store = open(&config).await?;
+        let store = open(&config)?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -63,7 +63,10 @@ impl Serve {
             transport: config.transport,
             body_budget: Budget::new(config.body_bytes_in_flight_max),
         });
-        write_greeting(out, &config, address, first_key)?;
+        if let Err(error) = write_greeting(out, &config, address, first_key) {
+            // Nobody reads it; orders can be taken all the same.
+            tracing::warn!(%error, "Could not write to standard output.");
+        }
         let ended = serve(&app, listener).await;
         app.access.write_last_used(store.as_ref()).await;
         store.close().await;
@@ -97,13 +100,12 @@ async fn serve(app: &Arc<App>, listener: TcpListener) -> Result<()> {
     ended
 }
 
-async fn open(config: &Config) -> Result<Arc<dyn Store>> {
+fn open(config: &Config) -> Result<Arc<dyn Store>> {
     let options = sqlite::Options {
         queue_max: config.queue_max,
         ..sqlite::Options::default()
     };
-    let store = SqliteStore::open(&config.data, options)
-        .await
+    let store = SqliteStore::open(&config.data, &options)
         .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
     Ok(Arc::new(store))
 }

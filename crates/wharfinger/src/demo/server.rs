@@ -12,6 +12,7 @@ use wharfinger_core::ids::BatchId;
 pub(super) struct Server {
     process: Child,
     pub(super) url: String,
+    greeting: Greeting,
 }
 
 /// The organisation and key that a server makes on a fresh directory.
@@ -43,21 +44,18 @@ type Greeting = Lines<BufReader<ChildStdout>>;
 impl Server {
     /// Starts a server on an empty data directory, and reads what it made there.
     pub(super) fn start_fresh(data: &Path) -> Result<(Self, FirstKey)> {
-        let (server, mut greeting) = Self::spawn(data)?;
+        let mut server = Self::start(data)?;
+        let greeting = &mut server.greeting;
         let key = FirstKey {
-            organisation: word_behind(&mut greeting, "organisation")?,
-            id: word_behind(&mut greeting, "key id")?,
-            secret: word_behind(&mut greeting, "key secret")?,
+            organisation: word_behind(greeting, "organisation")?,
+            id: word_behind(greeting, "key id")?,
+            secret: word_behind(greeting, "key secret")?,
         };
         Ok((server, key))
     }
 
-    /// Starts a server on a data directory that has been used.
+    /// Starts a server.
     pub(super) fn start(data: &Path) -> Result<Self> {
-        Ok(Self::spawn(data)?.0)
-    }
-
-    fn spawn(data: &Path) -> Result<(Self, Greeting)> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut process = Command::new(program)
             .args([
@@ -76,7 +74,11 @@ impl Server {
         let stdout = process.stdout.take().context("the server has no output")?;
         let mut greeting = BufReader::new(stdout).lines();
         let url = word_behind(&mut greeting, "wharfinger is ready on")?;
-        Ok((Self { process, url }, greeting))
+        Ok(Self {
+            process,
+            url,
+            greeting,
+        })
     }
 
     /// Sends a request over HTTP.

@@ -56,11 +56,12 @@ fn method_router(
         };
         router = router.merge(on(method_filter(operation.method), handler));
     }
-    let methods: Vec<_> = operations
+    let mut methods: Vec<_> = operations
         .iter()
         .map(|operation| operation.method)
         .collect();
-    let allow = allowed(&methods);
+    methods.sort_unstable();
+    let allow = methods.join(", ");
     let app = Arc::clone(app);
     router.fallback(move |request: Request| {
         let (app, allow) = (Arc::clone(&app), allow.clone());
@@ -74,19 +75,6 @@ fn method_filter(method: &str) -> MethodFilter {
         .ok()
         .and_then(|method| MethodFilter::try_from(method).ok())
         .expect("a dialect lists methods of HTTP")
-}
-
-/// The value of `Allow`. What answers GET answers HEAD.
-fn allowed(methods: &[&str]) -> String {
-    let mut allowed = Vec::new();
-    for method in methods {
-        allowed.push(*method);
-        if *method == "GET" {
-            allowed.push("HEAD");
-        }
-    }
-    allowed.sort_unstable();
-    allowed.join(", ")
 }
 
 /// Every route that the dialects serve: method, path as a template, dialect. For tests that walk them all.

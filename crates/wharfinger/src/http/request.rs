@@ -337,7 +337,7 @@ impl OwnedCall {
 
 /// Answers a request for a path that nobody serves, in the form of the dialect whose paths begin like it.
 pub(super) async fn unknown_route(_app: &App, request: Request) -> Response {
-    let failure = RequestFailure::NotFound("Route".into());
+    let failure = RequestFailure::NotFound(request.uri().path().to_owned());
     let first = first_segment(request.uri().path()).to_owned();
     let owner = dialects::ALL.iter().copied().find(|dialect| {
         let mut paths = dialect.operations().iter().map(|operation| operation.path);

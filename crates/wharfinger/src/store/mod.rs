@@ -1,6 +1,11 @@
 //! What a store does, in coarse steps: the embedded one is in `sqlite`; a second one can be held against the same suite.
 
+mod block;
+mod bytes;
+mod place;
 pub mod prepare;
+mod rejected;
+mod slots;
 pub mod sqlite;
 
 use std::time::Duration;

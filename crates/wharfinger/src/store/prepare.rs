@@ -1,1 +1,296 @@
 //! From judged slots to what the store needs: compressed blocks, sorted keys. All of it before the writer is taken.
+
+use std::collections::HashMap;
+
+use wharfinger_core::admit::Intent;
+use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::problem::Problem;
+
+use super::block::{self, Block};
+use super::place::{ENTRIES_MAX, Place};
+use super::rejected::{self, Part, Told};
+
+/// A batch, made ready for a store: owned, packed, grouped by organisation.
+#[derive(Debug)]
+pub struct Submission {
+    pub(crate) batch: BatchId,
+    pub(crate) dialect: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) key_id: String,
+    pub(crate) received_at_ms: i64,
+    /// The organisations that are known to have an order in the batch, good or not.
+    pub(crate) groups: Vec<Group>,
+    /// How many orders are good.
+    pub(crate) good: usize,
+    /// The orders that are not good.
+    pub(crate) rejected: Vec<Part>,
+    /// Order keys and senders' names, one behind the other.
+    arena: String,
+}
+
+/// The orders of one organisation in a batch.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Whose they are.
+    pub organisation: OrganisationId,
+    /// The good orders, in the order of the batch.
+    pub rows: Vec<Row>,
+    /// The rows in the order in which they are to be decided: by key, so that the index is written from left to right;
+    /// two of the same key stay in the order of the batch.
+    pub steps: Vec<u32>,
+    /// The texts of the rows.
+    pub blocks: Vec<Block>,
+}
+
+/// A good order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    /// Its key; empty where the server is to give a number.
+    pub key: Span,
+    /// The sender's name for it.
+    pub name: Option<Span>,
+    /// Its content hash.
+    pub hash: u128,
+    /// What it asks for.
+    pub intent: Intent,
+    /// What number it is to have.
+    pub number: Number,
+    /// Its place in the batch.
+    pub index: u32,
+    /// Its place among the good orders of the batch.
+    pub answer: u32,
+    /// Its block, counted from the group's first.
+    pub block: u32,
+    /// Its place in its block.
+    pub ordinal: u32,
+}
+
+/// A text of the arena.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Submission {
+    /// The text of a span.
+    pub(crate) fn text(&self, span: Span) -> &str {
+        &self.arena[span.start..span.end]
+    }
+
+    /// Orders that were turned down before the store.
+    pub(crate) fn rejected_count(&self) -> u64 {
+        self.rejected.iter().map(|part| part.orders as u64).sum()
+    }
+}
+
+impl Row {
+    /// Where the order lies, if its group begins with this block.
+    pub(crate) fn place(&self, first: super::place::BlockId) -> Place {
+        first.plus(self.block as usize).entry(self.ordinal as usize)
+    }
+}
+
+/// Makes a judged batch ready for a store. Pure work, and most of what a batch costs: to be done by the request's own thread.
+///
+/// # Panics
+/// A good slot has no organisation, which its dialect promises.
+#[must_use]
+pub fn prepare(
+    batch: BatchId,
+    dialect: &'static str,
+    operation: &'static str,
+    key_id: &str,
+    received_at_ms: i64,
+    slots: &[Slot<'_>],
+) -> Submission {
+    let mut arena = Arena::default();
+    let mut groups = Groups::default();
+    let mut rejections = Rejections::default();
+    let mut good = 0;
+    for (index, slot) in (0_u32..).zip(slots) {
+        match &slot.verdict {
+            Verdict::Good(draft) => {
+                let organisation = slot.organisation.expect("a good order has an organisation");
+                let key = arena.key(slot, draft.number);
+                let name = slot.name.as_deref().map(|name| arena.add(name));
+                let group = groups.of(organisation);
+                group.push(slot.raw, row(key, name, draft, index, good), &arena.text);
+                good += 1;
+            }
+            Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
+                if let Some(organisation) = slot.organisation {
+                    groups.of(organisation);
+                }
+                rejections.push(slot, index, problems);
+            }
+        }
+    }
+    let groups = groups.finish(&arena.text);
+    Submission {
+        batch,
+        dialect,
+        operation,
+        key_id: key_id.to_owned(),
+        received_at_ms,
+        groups,
+        good: good as usize,
+        rejected: rejections.finish(),
+        arena: arena.text,
+    }
+}
+
+fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, answer: u32) -> Row {
+    Row {
+        key,
+        name,
+        hash: draft.hash,
+        intent: draft.intent,
+        number: draft.number,
+        index,
+        answer,
+        block: 0,
+        ordinal: 0,
+    }
+}
+
+#[derive(Default)]
+struct Arena {
+    text: String,
+}
+
+impl Arena {
+    fn add(&mut self, text: &str) -> Span {
+        let start = self.text.len();
+        self.text.push_str(text);
+        Span {
+            start,
+            end: self.text.len(),
+        }
+    }
+
+    fn key(&mut self, slot: &Slot<'_>, number: Number) -> Span {
+        match number {
+            Number::None => self.add(slot.key.as_deref().unwrap_or_default()),
+            Number::Given(number) => self.add(&number.to_string()),
+            Number::Next => self.add(""),
+        }
+    }
+}
+
+/// A group that is being filled.
+struct Filling {
+    group: Group,
+    open: block::Builder,
+    entries: usize,
+    has_numbers: bool,
+}
+
+impl Filling {
+    fn push(&mut self, text: &str, mut row: Row, arena: &str) {
+        if self.open.is_full() {
+            self.end_block();
+        }
+        row.block = u32::try_from(self.group.blocks.len()).expect("a batch is far smaller");
+        row.ordinal = u32::try_from(self.entries).expect("a block is far smaller");
+        let key = &arena[row.key.start..row.key.end];
+        self.open.push(row.index, key, text);
+        self.entries += 1;
+        self.has_numbers |= row.number != Number::None;
+        self.group.rows.push(row);
+    }
+
+    fn end_block(&mut self) {
+        if self.entries > 0 {
+            debug_assert!(self.entries <= ENTRIES_MAX);
+            self.group.blocks.push(self.open.finish());
+            self.entries = 0;
+        }
+    }
+}
+
+/// The groups, in the order in which their organisations first appear.
+#[derive(Default)]
+struct Groups {
+    filling: Vec<Filling>,
+    by_organisation: HashMap<OrganisationId, usize>,
+    latest: usize,
+}
+
+impl Groups {
+    fn of(&mut self, organisation: OrganisationId) -> &mut Filling {
+        let is_latest = |filling: &Filling| filling.group.organisation == organisation;
+        if !self.filling.get(self.latest).is_some_and(is_latest) {
+            let new = self.filling.len();
+            self.latest = *self.by_organisation.entry(organisation).or_insert(new);
+            if self.latest == new {
+                self.filling.push(Filling {
+                    group: Group {
+                        organisation,
+                        rows: Vec::new(),
+                        steps: Vec::new(),
+                        blocks: Vec::new(),
+                    },
+                    open: block::Builder::default(),
+                    entries: 0,
+                    has_numbers: false,
+                });
+            }
+        }
+        &mut self.filling[self.latest]
+    }
+
+    fn finish(self, arena: &str) -> Vec<Group> {
+        // Where numbers are given, the order of the batch decides who gets which.
+        let has_numbers = self.filling.iter().any(|filling| filling.has_numbers);
+        let mut groups = Vec::with_capacity(self.filling.len());
+        for mut filling in self.filling {
+            filling.end_block();
+            let mut group = filling.group;
+            group.steps = (0_u32..).take(group.rows.len()).collect();
+            if !has_numbers {
+                let key = |step: &u32| {
+                    let key = group.rows[*step as usize].key;
+                    &arena[key.start..key.end]
+                };
+                group.steps.sort_by(|left, right| key(left).cmp(key(right)));
+            }
+            groups.push(group);
+        }
+        groups
+    }
+}
+
+/// The orders that are not good, by organisation.
+#[derive(Default)]
+struct Rejections {
+    builders: Vec<rejected::Builder>,
+    by_organisation: HashMap<Option<OrganisationId>, usize>,
+}
+
+impl Rejections {
+    fn push(&mut self, slot: &Slot<'_>, index: u32, problems: &[Problem]) {
+        let new = self.builders.len();
+        let at = *self.by_organisation.entry(slot.organisation).or_insert(new);
+        if at == new {
+            self.builders
+                .push(rejected::Builder::new(slot.organisation));
+        }
+        self.builders[at].push(Told {
+            index,
+            name: slot.name.as_deref(),
+            key: slot.key.as_deref(),
+            text: slot.raw,
+            problems,
+        });
+    }
+
+    fn finish(self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for builder in self.builders {
+            parts.extend(builder.finish());
+        }
+        parts
+    }
+}

@@ -1,0 +1,119 @@
+-- Organisations, keys, and who changed them.
+
+create table settings (
+    name text primary key,
+    value integer not null
+) strict, without rowid;
+
+insert into settings (name, value) values ('directory_version', 1);
+
+create table organisations (
+    id integer primary key,
+    code text not null unique,
+    name text not null,
+    customer_orders_enabled integer not null
+) strict;
+
+-- In the order of creation. `organisations` and `scopes` are JSON arrays; no organisations means all of them.
+create table keys (
+    number integer primary key,
+    id text not null unique,
+    secret_sha256 blob not null,
+    organisations text,
+    scopes text not null,
+    created_at_ms integer not null,
+    expires_at_ms integer,
+    revoked_at_ms integer,
+    last_used_at_ms integer
+) strict;
+
+create table audit (
+    id integer primary key,
+    at_ms integer not null,
+    action text not null,
+    subject text not null,
+    details text
+) strict;
+
+create table dialects (
+    id integer primary key,
+    name text not null unique
+) strict;
+
+-- What is next in each organisation. Read once and written once in a transaction.
+create table counters (
+    organisation integer primary key,
+    next_block integer not null,
+    next_position integer not null,
+    next_number integer not null,
+    last_ms integer not null
+) strict;
+
+-- The journal: history and feed at once. id = organisation << 32 | number from 1, without gaps.
+-- A batch's block holds its orders' texts; a block without a batch is of moves. The small columns stand in front,
+-- so that they can be read without the large ones.
+create table blocks (
+    id integer primary key,
+    first_position integer not null,
+    events integer not null,
+    at_ms integer not null,
+    batch blob,
+    dialect integer not null,
+    key_id text,
+    checksum integer not null,
+    slots blob not null,
+    indexes blob not null,
+    keys blob,
+    texts blob
+) strict;
+
+-- The index. id = the place of the first revision (block id << 10 | ordinal), so that the table is in the order of
+-- creation; place = that of the latest revision, null for the first. key is null once it is released.
+-- state: 0 draft, 1 pending, 2 processed, 3 cancelled.
+create table orders (
+    id integer primary key,
+    organisation integer not null,
+    dialect integer not null,
+    key text,
+    state integer not null,
+    revision integer not null,
+    hash blob not null,
+    place integer,
+    number integer
+) strict;
+
+create unique index orders_by_key on orders (organisation, dialect, key);
+create unique index orders_by_number on orders (organisation, number) where number is not null;
+create index orders_open on orders (dialect) where state < 2;
+
+-- Keys that were set free, and the order that last held each: so that it can be told from one never seen.
+create table released (
+    organisation integer not null,
+    dialect integer not null,
+    key text not null,
+    id integer not null,
+    primary key (organisation, dialect, key)
+) strict, without rowid;
+
+-- Receipts. parts: JSON, [organisation, number of the first block, how many blocks] each.
+create table batches (
+    id blob primary key,
+    key_id text not null,
+    dialect integer not null,
+    operation text not null,
+    received_at_ms integer not null,
+    accepted integer not null,
+    updated integer not null,
+    unchanged integer not null,
+    rejected integer not null,
+    parts text not null
+) strict, without rowid;
+
+-- The rejected orders of a batch; organisation 0 where it is not known.
+create table rejections (
+    batch blob not null,
+    organisation integer not null,
+    part integer not null,
+    orders blob not null,
+    primary key (batch, organisation, part)
+) strict;

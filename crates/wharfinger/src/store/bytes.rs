@@ -1,0 +1,134 @@
+//! Small numbers in few bytes, and blobs compressed whole.
+
+use std::cell::RefCell;
+
+use zstd::bulk::{Compressor, Decompressor};
+
+/// What is stored cannot be read as what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Damage(pub &'static str);
+
+/// The most that a blob may say it unpacks to; a batch's body is far below.
+const UNPACKED_BYTES_MAX: u64 = 1 << 30;
+
+/// Level 1: the higher ones cost more time than the disk space is worth.
+const LEVEL: i32 = 1;
+
+/// Appends a number, seven bits a byte, the lowest first.
+pub(crate) fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
+}
+
+/// Appends a number that may be below zero.
+pub(crate) fn write_signed(out: &mut Vec<u8>, number: i64) {
+    write_number(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+}
+
+/// Takes a number off the front of `bytes`.
+pub(crate) fn read_number(bytes: &mut &[u8]) -> Result<u64, Damage> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let Some((&byte, rest)) = bytes.split_first() else {
+            break;
+        };
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(Damage("a number ends too early"))
+}
+
+/// Takes a number that counts something off the front of `bytes`.
+pub(crate) fn read_count(bytes: &mut &[u8]) -> Result<usize, Damage> {
+    usize::try_from(read_number(bytes)?).map_err(|_| Damage("a count is too large"))
+}
+
+/// Takes a number that may be below zero off the front of `bytes`.
+pub(crate) fn read_signed(bytes: &mut &[u8]) -> Result<i64, Damage> {
+    let number = read_number(bytes)?;
+    Ok((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))
+}
+
+/// Takes `count` bytes off the front of `bytes`.
+pub(crate) fn read_bytes<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [u8], Damage> {
+    let Some((taken, rest)) = bytes.split_at_checked(count) else {
+        return Err(Damage("a part ends too early"));
+    };
+    *bytes = rest;
+    Ok(taken)
+}
+
+thread_local! {
+    /// A compressor's tables are large: one a thread, and the buffer it writes to.
+    static COMPRESSOR: RefCell<(Compressor<'static>, Vec<u8>)> = RefCell::new((
+        Compressor::new(LEVEL).expect("the level is a valid one"),
+        Vec::new(),
+    ));
+    static DECOMPRESSOR: RefCell<Decompressor<'static>> =
+        RefCell::new(Decompressor::new().expect("there is no dictionary to be wrong"));
+}
+
+/// Appends `plain` in compressed form, and gives its length there.
+pub(crate) fn pack(out: &mut Vec<u8>, plain: &[u8]) -> usize {
+    COMPRESSOR.with_borrow_mut(|(compressor, packed)| {
+        packed.clear();
+        packed.reserve(zstd::zstd_safe::compress_bound(plain.len()));
+        let length = compressor
+            .compress_to_buffer(plain, packed)
+            .expect("the buffer has room for the worst case");
+        out.extend_from_slice(&packed[..length]);
+        length
+    })
+}
+
+/// Undoes [`pack`].
+pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damage> {
+    const BROKEN: Damage = Damage("a compressed part cannot be unpacked");
+    let length = match zstd::zstd_safe::get_frame_content_size(packed) {
+        Ok(Some(length)) if length <= UNPACKED_BYTES_MAX => length,
+        Ok(_) | Err(_) => return Err(BROKEN),
+    };
+    let length = usize::try_from(length).map_err(|_| BROKEN)?;
+    DECOMPRESSOR
+        .with_borrow_mut(|decompressor| decompressor.decompress(packed, length))
+        .map_err(|_| BROKEN)
+}
+
+/// The texts of a list in which each ends with a zero byte, which neither JSON nor an order key can hold.
+pub(crate) fn split_texts(list: &[u8]) -> Result<Vec<&str>, Damage> {
+    const BROKEN: Damage = Damage("a list of texts is no text");
+    let text = std::str::from_utf8(list).map_err(|_| BROKEN)?;
+    Ok(text.split_terminator('\0').collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(number: u64, signed: i64) {
+            let mut bytes = Vec::new();
+            write_number(&mut bytes, number);
+            write_signed(&mut bytes, signed);
+            let mut rest = bytes.as_slice();
+            prop_assert_eq!(read_number(&mut rest), Ok(number));
+            prop_assert_eq!(read_signed(&mut rest), Ok(signed));
+            prop_assert!(rest.is_empty());
+        }
+
+        #[test]
+        fn damaged_bytes_do_no_harm(bytes: Vec<u8>) {
+            let _ = unpack(&bytes);
+            let _ = read_number(&mut bytes.as_slice());
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What became of each entry of a block: written after the decisions, next to the entries that were packed before.
+
+use super::bytes::{Damage, read_count, read_number, read_signed, write_number, write_signed};
+use super::place::{ENTRIES_MAX, Place};
+
+/// What became of one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// A new order; its id is this very place.
+    Accepted,
+    /// A new revision of an order.
+    Updated {
+        /// The order: the place of its first revision.
+        order: Place,
+        /// The place of the revision before.
+        previous: Place,
+        /// The revision that this one is.
+        revision: u32,
+        /// Whether it adds to what stood before, rather than replacing it.
+        amendment: bool,
+    },
+    /// The same content as the order's latest revision.
+    Unchanged {
+        /// The order.
+        order: Place,
+        /// Its revision at that time.
+        revision: u32,
+    },
+    /// Turned down; why is told among the rejections of the batch.
+    Refused,
+    /// No entry of a batch, but a move of an order.
+    Moved {
+        /// The order.
+        order: Place,
+        /// Where to.
+        to: Moved,
+    },
+}
+
+/// Where an order was moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// Taken on.
+    Processed,
+    /// Called off.
+    Cancelled,
+    /// Called off, and its key set free.
+    Released,
+}
+
+impl Mark {
+    /// Whether the entry's text is a revision of an order.
+    pub(crate) fn is_alive(self) -> bool {
+        match self {
+            Self::Accepted | Self::Updated { .. } => true,
+            Self::Unchanged { .. } | Self::Refused | Self::Moved { .. } => false,
+        }
+    }
+
+    /// Whether the feed tells of it.
+    pub(crate) fn is_event(self) -> bool {
+        match self {
+            Self::Accepted | Self::Updated { .. } | Self::Moved { .. } => true,
+            Self::Unchanged { .. } | Self::Refused => false,
+        }
+    }
+}
+
+const ACCEPTED: u64 = 0;
+const UPDATED: u64 = 1;
+const AMENDED: u64 = 2;
+const UNCHANGED: u64 = 3;
+const REFUSED: u64 = 4;
+const PROCESSED: u64 = 5;
+const CANCELLED: u64 = 6;
+const RELEASED: u64 = 7;
+
+/// Writes marks in runs of the same kind: kind, length, then for each what it holds. Orders are told as the distance
+/// from the one before, since those that were sent together come back together.
+pub(crate) fn encode(marks: &[Mark]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut last = 0;
+    for run in marks.chunk_by(|left, right| kind(*left) == kind(*right)) {
+        write_number(&mut out, kind(run[0]));
+        write_number(&mut out, run.len() as u64);
+        for &mark in run {
+            match mark {
+                Mark::Accepted | Mark::Refused => {}
+                Mark::Updated {
+                    order,
+                    previous,
+                    revision,
+                    amendment: _,
+                } => {
+                    write_order(&mut out, order, &mut last);
+                    write_signed(&mut out, previous.0 - order.0);
+                    write_number(&mut out, u64::from(revision));
+                }
+                Mark::Unchanged { order, revision } => {
+                    write_order(&mut out, order, &mut last);
+                    write_number(&mut out, u64::from(revision));
+                }
+                Mark::Moved { order, to: _ } => write_order(&mut out, order, &mut last),
+            }
+        }
+    }
+    out
+}
+
+fn write_order(out: &mut Vec<u8>, order: Place, last: &mut i64) {
+    write_signed(out, order.0 - *last);
+    *last = order.0;
+}
+
+fn kind(mark: Mark) -> u64 {
+    match mark {
+        Mark::Accepted => ACCEPTED,
+        Mark::Updated {
+            amendment: false, ..
+        } => UPDATED,
+        Mark::Updated {
+            amendment: true, ..
+        } => AMENDED,
+        Mark::Unchanged { .. } => UNCHANGED,
+        Mark::Refused => REFUSED,
+        Mark::Moved { to, .. } => match to {
+            Moved::Processed => PROCESSED,
+            Moved::Cancelled => CANCELLED,
+            Moved::Released => RELEASED,
+        },
+    }
+}
+
+/// Undoes [`encode`].
+pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<Mark>, Damage> {
+    let mut marks = Vec::new();
+    let mut last = 0;
+    while !bytes.is_empty() {
+        let kind = read_number(&mut bytes)?;
+        let length = read_count(&mut bytes)?;
+        if length > ENTRIES_MAX - marks.len() {
+            return Err(Damage("a block has too many slots"));
+        }
+        for _ in 0..length {
+            marks.push(read_mark(kind, &mut bytes, &mut last)?);
+        }
+    }
+    Ok(marks)
+}
+
+fn read_mark(kind: u64, bytes: &mut &[u8], last: &mut i64) -> Result<Mark, Damage> {
+    let moved = |order, to| Ok(Mark::Moved { order, to });
+    match kind {
+        ACCEPTED => Ok(Mark::Accepted),
+        REFUSED => Ok(Mark::Refused),
+        UPDATED | AMENDED => {
+            let order = read_order(bytes, last)?;
+            let previous = Place(order.0.wrapping_add(read_signed(bytes)?));
+            Ok(Mark::Updated {
+                order,
+                previous,
+                revision: read_revision(bytes)?,
+                amendment: kind == AMENDED,
+            })
+        }
+        UNCHANGED => Ok(Mark::Unchanged {
+            order: read_order(bytes, last)?,
+            revision: read_revision(bytes)?,
+        }),
+        PROCESSED => moved(read_order(bytes, last)?, Moved::Processed),
+        CANCELLED => moved(read_order(bytes, last)?, Moved::Cancelled),
+        RELEASED => moved(read_order(bytes, last)?, Moved::Released),
+        _ => Err(Damage("a slot is of no known kind")),
+    }
+}
+
+fn read_order(bytes: &mut &[u8], last: &mut i64) -> Result<Place, Damage> {
+    *last = last.wrapping_add(read_signed(bytes)?);
+    Ok(Place(*last))
+}
+
+fn read_revision(bytes: &mut &[u8]) -> Result<u32, Damage> {
+    u32::try_from(read_number(bytes)?).map_err(|_| Damage("a revision is too large"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_mark() -> impl Strategy<Value = Mark> {
+        let place = || (0..i64::MAX).prop_map(Place);
+        prop_oneof![
+            Just(Mark::Accepted),
+            Just(Mark::Refused),
+            (place(), place(), any::<u32>(), any::<bool>()).prop_map(
+                |(order, previous, revision, amendment)| Mark::Updated {
+                    order,
+                    previous,
+                    revision,
+                    amendment,
+                }
+            ),
+            (place(), any::<u32>())
+                .prop_map(|(order, revision)| Mark::Unchanged { order, revision }),
+            (
+                place(),
+                prop_oneof![
+                    Just(Moved::Processed),
+                    Just(Moved::Cancelled),
+                    Just(Moved::Released)
+                ]
+            )
+                .prop_map(|(order, to)| Mark::Moved { order, to }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn marks_come_back(marks in prop::collection::vec(any_mark(), 0..100)) {
+            prop_assert_eq!(decode(&encode(&marks)), Ok(marks));
+        }
+
+        #[test]
+        fn damaged_slots_do_no_harm(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_thousand_new_orders_cost_three_bytes() {
+        assert_eq!(encode(&[Mark::Accepted; 1000]).len(), 3);
+    }
+}

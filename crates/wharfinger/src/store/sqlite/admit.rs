@@ -1,0 +1,323 @@
+//! A batch's transaction: decide on each good order, write the index, then the journal and the receipt.
+
+use rusqlite::params;
+use wharfinger_core::admit::{Decision, Existing, Intent, decide};
+use wharfinger_core::dialect::Number;
+use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::outcome::{Counts, Outcome, Taken};
+use wharfinger_core::problem::{Code, Problem};
+
+use super::fault::Fault;
+use super::rows::{NewOrder, OrderRow, OrderRows};
+use super::work::{NewBlock, Origin, Work};
+use crate::store::block::{Block, Frame};
+use crate::store::place::{BlockId, Place};
+use crate::store::prepare::{Group, Row, Submission};
+use crate::store::rejected::{self, Part, Told};
+use crate::store::slots::Mark;
+
+/// Admits a batch: what became of its good orders, in the order of the batch.
+pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<Outcome>, Fault> {
+    let dialect = work.dialect(submission.dialect)?;
+    let mut admission = Admission {
+        submission,
+        dialect,
+        outcomes: vec![Outcome::Rejected(Vec::new()); submission.good],
+        rejected: Vec::new(),
+        parts: Vec::new(),
+    };
+    for group in &submission.groups {
+        admission.admit_group(work, group)?;
+    }
+    admission.write_receipt(work)?;
+    Ok(admission.outcomes)
+}
+
+/// A batch being admitted.
+struct Admission<'s> {
+    submission: &'s Submission,
+    dialect: i64,
+    outcomes: Vec<Outcome>,
+    /// Orders that were turned down here.
+    rejected: Vec<Part>,
+    /// For the receipt: organisation, its first block, how many blocks.
+    parts: Vec<(u32, u32, u32)>,
+}
+
+impl Admission<'_> {
+    fn admit_group(&mut self, work: &mut Work<'_>, group: &Group) -> Result<(), Fault> {
+        let first = BlockId::new(group.organisation, work.counters(group.organisation)?.block);
+        let mut rows = OrderRows::new(work.connection, group.organisation, self.dialect)?;
+        let mut marks = vec![Mark::Refused; group.rows.len()];
+        for &step in &group.steps {
+            let row = &group.rows[step as usize];
+            let mut deciding = Deciding {
+                work,
+                rows: &mut rows,
+                submission: self.submission,
+                group,
+                first,
+            };
+            let (mark, outcome) = deciding.decide(row)?;
+            marks[step as usize] = mark;
+            self.outcomes[row.answer as usize] = outcome;
+        }
+        self.keep_refused(group, &marks)?;
+        self.write_blocks(work, group, &marks)
+    }
+
+    fn write_blocks(
+        &mut self,
+        work: &mut Work<'_>,
+        group: &Group,
+        mut marks: &[Mark],
+    ) -> Result<(), Fault> {
+        // Where all orders are faulty, a block without entries still tells that the batch was received.
+        let nothing = [Block::default()];
+        let blocks = if group.blocks.is_empty() {
+            &nothing[..]
+        } else {
+            &group.blocks
+        };
+        let first = work.counters(group.organisation)?.block;
+        for (at, block) in blocks.iter().enumerate() {
+            let (of_block, rest) = marks.split_at(block.entries);
+            marks = rest;
+            let has_alive = of_block.iter().any(|mark| mark.is_alive());
+            let origin = Origin::Batch {
+                id: self.submission.batch,
+                is_first: at == 0,
+            };
+            let new = NewBlock {
+                origin,
+                dialect: self.dialect,
+                marks: of_block,
+                indexes: &block.indexes,
+                packed: has_alive.then_some((&block.keys, &block.texts)),
+            };
+            work.append(group.organisation, &new)?;
+        }
+        let count = u32::try_from(blocks.len()).unwrap_or(u32::MAX);
+        self.parts.push((group.organisation.0, first, count));
+        Ok(())
+    }
+
+    /// Keeps the text of the orders that were turned down here, for the receipt.
+    fn keep_refused(&mut self, group: &Group, marks: &[Mark]) -> Result<(), Fault> {
+        let refused = group.rows.iter().zip(marks);
+        let refused = refused.filter(|(_, mark)| **mark == Mark::Refused);
+        let mut builder = rejected::Builder::new(Some(group.organisation));
+        let mut frame = Frame::default();
+        let mut frame_block = None;
+        for (row, _) in refused {
+            let ordinal = row.ordinal as usize;
+            if frame_block != Some(row.block) || frame.text(ordinal).is_none() {
+                frame = Frame::read(&group.blocks[row.block as usize].texts, ordinal)?;
+                frame_block = Some(row.block);
+            }
+            let Outcome::Rejected(problems) = &self.outcomes[row.answer as usize] else {
+                continue;
+            };
+            builder.push(Told {
+                index: row.index,
+                name: row.name.map(|name| self.submission.text(name)),
+                key: Some(self.submission.text(row.key)).filter(|key| !key.is_empty()),
+                text: frame.text(ordinal).unwrap_or_default(),
+                problems,
+            });
+        }
+        self.rejected.extend(builder.finish());
+        Ok(())
+    }
+
+    fn write_receipt(&self, work: &Work<'_>) -> Result<(), Fault> {
+        let batch = self.submission.batch.to_bytes();
+        let insert =
+            "insert into rejections (batch, organisation, part, orders) values (?1, ?2, ?3, ?4)";
+        let parts = self.submission.rejected.iter().chain(&self.rejected);
+        for (at, part) in (0_i64..).zip(parts) {
+            let organisation = part.organisation.map_or(0, |organisation| organisation.0);
+            work.connection.prepare_cached(insert)?.execute(params![
+                batch,
+                organisation,
+                at,
+                part.packed
+            ])?;
+        }
+        let mut counts = Counts::of(&self.outcomes);
+        counts.rejected += self.submission.rejected_count();
+        let insert = "insert into batches (id, key_id, dialect, operation, received_at_ms, accepted, updated, unchanged, \
+                      rejected, parts) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        let parts = serde_json::to_string(&self.parts).expect("numbers are always JSON");
+        work.connection.prepare_cached(insert)?.execute(params![
+            batch,
+            self.submission.key_id,
+            self.dialect,
+            self.submission.operation,
+            self.submission.received_at_ms,
+            counts.accepted.cast_signed(),
+            counts.updated.cast_signed(),
+            counts.unchanged.cast_signed(),
+            counts.rejected.cast_signed(),
+            parts,
+        ])?;
+        Ok(())
+    }
+}
+
+/// One organisation's orders being decided on.
+struct Deciding<'d, 'c, 'w> {
+    work: &'d mut Work<'w>,
+    rows: &'d mut OrderRows<'c>,
+    submission: &'d Submission,
+    group: &'d Group,
+    first: BlockId,
+}
+
+impl Deciding<'_, '_, '_> {
+    /// Decides on an order, and writes its row.
+    fn decide(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        if row.number == Number::Next {
+            return self.create_with_next_number(row);
+        }
+        let key = self.submission.text(row.key);
+        // Most orders are new: that is tried first, and the index itself says whether it is so.
+        let found = match decide(None, row.intent, row.hash) {
+            Decision::Create(state) => {
+                let number = match row.number {
+                    Number::Given(number) => Some(number),
+                    Number::None | Number::Next => None,
+                };
+                let order = NewOrder {
+                    id: row.place(self.first),
+                    key,
+                    state,
+                    hash: row.hash,
+                    number,
+                };
+                if self.rows.insert(&order)? {
+                    return Ok(self.accepted(row, number));
+                }
+                match (self.rows.by_key(key)?, number) {
+                    (None, Some(number)) => self.rows.by_number(number)?,
+                    (found, _) => found,
+                }
+            }
+            Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => {
+                self.rows.by_key(key)?
+            }
+        };
+        let existing = found.map(|order| Existing {
+            state: order.state,
+            hash: order.hash,
+        });
+        match (decide(existing, row.intent, row.hash), found) {
+            (Decision::Update(state), Some(order)) => {
+                self.update(row, &OrderRow { state, ..order })
+            }
+            (Decision::Unchanged, Some(order)) => self.unchanged(&order),
+            (Decision::Refuse(code), _) => Ok(refused(code)),
+            (Decision::Create(_) | Decision::Update(_) | Decision::Unchanged, _) => {
+                Err(Fault::Damaged(format!(
+                    "order {key} is in the index and cannot be found there"
+                )))
+            }
+        }
+    }
+
+    /// Stores a new order under the next number that is not taken yet.
+    fn create_with_next_number(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        let state = match decide(None, row.intent, row.hash) {
+            Decision::Create(state) => state,
+            Decision::Refuse(code) => return Ok(refused(code)),
+            Decision::Update(_) | Decision::Unchanged => {
+                return Err(Fault::Damaged("there is nothing yet to change".into()));
+            }
+        };
+        let mut number = self.work.counters(self.group.organisation)?.number;
+        loop {
+            let order = NewOrder {
+                id: row.place(self.first),
+                key: &number.to_string(),
+                state,
+                hash: row.hash,
+                number: Some(number),
+            };
+            if self.rows.insert(&order)? {
+                break;
+            }
+            number += 1;
+        }
+        self.work.counters(self.group.organisation)?.number = number + 1;
+        Ok(self.accepted(row, Some(number)))
+    }
+
+    fn accepted(&self, row: &Row, number: Option<u64>) -> (Mark, Outcome) {
+        let taken = Taken {
+            order: self.submission.batch.order(row.index),
+            number,
+            revision: 1,
+        };
+        (Mark::Accepted, Outcome::Accepted(taken))
+    }
+
+    fn update(&mut self, row: &Row, order: &OrderRow) -> Result<(Mark, Outcome), Fault> {
+        let revised = OrderRow {
+            latest: row.place(self.first),
+            revision: order.revision + 1,
+            hash: row.hash,
+            ..*order
+        };
+        self.rows.revise(&revised)?;
+        let mark = Mark::Updated {
+            order: order.id,
+            previous: order.latest,
+            revision: revised.revision,
+            amendment: row.intent == Intent::Complete,
+        };
+        Ok((mark, Outcome::Updated(self.taken(&revised)?)))
+    }
+
+    fn unchanged(&mut self, order: &OrderRow) -> Result<(Mark, Outcome), Fault> {
+        let mark = Mark::Unchanged {
+            order: order.id,
+            revision: order.revision,
+        };
+        Ok((mark, Outcome::Unchanged(self.taken(order)?)))
+    }
+
+    fn taken(&mut self, order: &OrderRow) -> Result<Taken, Fault> {
+        Ok(Taken {
+            order: self.order_id(order.id)?,
+            number: order.number,
+            revision: order.revision,
+        })
+    }
+
+    /// The id of an order, which may be of this very batch: its block is then not written yet.
+    fn order_id(&mut self, order: Place) -> Result<wharfinger_core::ids::OrderId, Fault> {
+        if order.block() < self.first || order.block().organisation() != self.organisation() {
+            return self.work.order_id(order);
+        }
+        let is_order = |row: &&Row| row.place(self.first) == order;
+        let at = self
+            .group
+            .rows
+            .partition_point(|row| row.place(self.first) < order);
+        match self.group.rows.get(at).filter(is_order) {
+            Some(row) => Ok(self.submission.batch.order(row.index)),
+            None => Err(Fault::Damaged(
+                "an order lies where nothing is written yet".into(),
+            )),
+        }
+    }
+
+    fn organisation(&self) -> OrganisationId {
+        self.group.organisation
+    }
+}
+
+fn refused(code: Code) -> (Mark, Outcome) {
+    let problems = vec![Problem::with_order(code)];
+    (Mark::Refused, Outcome::Rejected(problems))
+}

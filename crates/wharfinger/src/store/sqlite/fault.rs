@@ -1,0 +1,95 @@
+//! What can go wrong in the database, and how far it reaches.
+
+use rusqlite::ErrorCode;
+
+use crate::store::StoreError;
+use crate::store::bytes::Damage;
+
+/// Why a piece of work was not done.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The database says so.
+    Sql(rusqlite::Error),
+    /// The commit failed, so that nobody knows what is on disk.
+    Commit(rusqlite::Error),
+    /// The caller asks for what cannot be.
+    Refused(String),
+    /// What is stored is not as it should be.
+    Damaged(String),
+}
+
+/// How far a fault reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// This piece of work alone.
+    Own,
+    /// Every write, for a while.
+    Passing,
+    /// Every write from now on.
+    Fatal,
+}
+
+impl Fault {
+    /// How far it reaches.
+    pub(super) fn extent(&self) -> Extent {
+        match self {
+            Self::Refused(_) | Self::Damaged(_) => Extent::Own,
+            Self::Sql(error) => match error.sqlite_error_code() {
+                Some(
+                    ErrorCode::SystemIoFailure
+                    | ErrorCode::DatabaseCorrupt
+                    | ErrorCode::NotADatabase,
+                ) => Extent::Fatal,
+                Some(
+                    ErrorCode::DiskFull
+                    | ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::OutOfMemory
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::CannotOpen,
+                ) => Extent::Passing,
+                Some(_) | None => Extent::Own,
+            },
+            Self::Commit(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => Extent::Passing,
+                Some(_) | None => Extent::Fatal,
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sql(error) => write!(out, "{error}"),
+            Self::Commit(error) => write!(out, "the commit failed: {error}"),
+            Self::Refused(why) | Self::Damaged(why) => out.write_str(why),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<Damage> for Fault {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage.0.to_owned())
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault.extent() {
+            Extent::Passing | Extent::Fatal => Self::Unavailable(fault.to_string()),
+            Extent::Own => match fault {
+                Fault::Refused(why) => Self::Refused(why),
+                Fault::Damaged(_) | Fault::Sql(_) | Fault::Commit(_) => {
+                    Self::Internal(fault.to_string())
+                }
+            },
+        }
+    }
+}

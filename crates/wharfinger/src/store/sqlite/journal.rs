@@ -1,0 +1,221 @@
+//! Reading the journal: blocks by id, by position and by time.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension};
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+
+use super::fault::Fault;
+use super::work::checksum;
+use crate::store::block::{self, Frame};
+use crate::store::place::{BlockId, Place};
+use crate::store::slots::{self, Mark};
+
+/// Heads and packed parts that a reader keeps in mind.
+const HEADS_MAX: usize = 64;
+const PACKED_MAX: usize = 16;
+
+/// The small columns of a block.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub first_position: u64,
+    pub events: u64,
+    pub at_ms: i64,
+    /// The batch; none for moves.
+    pub batch: Option<BatchId>,
+    pub marks: Vec<Mark>,
+    /// The entries' places in the batch.
+    pub indexes: Vec<u32>,
+}
+
+impl Head {
+    /// The id of the order whose first revision is this entry.
+    pub(super) fn order_id(&self, ordinal: usize) -> Option<OrderId> {
+        Some(self.batch?.order(*self.indexes.get(ordinal)?))
+    }
+}
+
+/// The large columns of a block, checked against its checksum.
+struct Packed {
+    keys: Vec<u8>,
+    texts: Vec<u8>,
+    /// The frame that was read last.
+    frame: Frame,
+}
+
+/// A reader of the journal.
+pub(super) struct Journal<'c> {
+    connection: &'c Connection,
+    heads: HashMap<BlockId, Head>,
+    packed: HashMap<BlockId, Packed>,
+}
+
+impl<'c> Journal<'c> {
+    /// Begins to read.
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self {
+            connection,
+            heads: HashMap::new(),
+            packed: HashMap::new(),
+        }
+    }
+
+    /// The head of a block.
+    pub(super) fn head(&mut self, id: BlockId) -> Result<&Head, Fault> {
+        if !self.heads.contains_key(&id) {
+            if self.heads.len() == HEADS_MAX {
+                self.heads.clear();
+            }
+            self.heads.insert(id, read_head(self.connection, id)?);
+        }
+        Ok(&self.heads[&id])
+    }
+
+    /// What became of an entry.
+    pub(super) fn mark(&mut self, place: Place) -> Result<Mark, Fault> {
+        let mark = self
+            .head(place.block())?
+            .marks
+            .get(place.ordinal())
+            .copied();
+        mark.ok_or_else(|| missing(place))
+    }
+
+    /// The id of the order whose first revision lies at a place.
+    pub(super) fn order_id(&mut self, order: Place) -> Result<OrderId, Fault> {
+        let head = self.head(order.block())?;
+        head.order_id(order.ordinal()).ok_or_else(|| missing(order))
+    }
+
+    /// The text of an entry.
+    pub(super) fn text(&mut self, place: Place) -> Result<&str, Fault> {
+        let ordinal = place.ordinal();
+        let packed = self.packed(place.block())?;
+        if packed.frame.text(ordinal).is_none() {
+            packed.frame = Frame::read(&packed.texts, ordinal)?;
+        }
+        packed.frame.text(ordinal).ok_or_else(|| missing(place))
+    }
+
+    /// The key that an entry was submitted with.
+    pub(super) fn key(&mut self, place: Place) -> Result<String, Fault> {
+        let keys = block::decode_keys(&self.packed(place.block())?.keys)?;
+        let key = keys.into_iter().nth(place.ordinal());
+        key.ok_or_else(|| missing(place))
+    }
+
+    fn packed(&mut self, id: BlockId) -> Result<&mut Packed, Fault> {
+        if !self.packed.contains_key(&id) {
+            if self.packed.len() == PACKED_MAX {
+                self.packed.clear();
+            }
+            self.packed.insert(id, read_packed(self.connection, id)?);
+        }
+        match self.packed.get_mut(&id) {
+            Some(packed) => Ok(packed),
+            None => Err(Fault::Damaged("a block was forgotten at once".into())),
+        }
+    }
+}
+
+fn missing(place: Place) -> Fault {
+    Fault::Damaged(format!("there is no order at place {}", place.0))
+}
+
+fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
+    let select =
+        "select first_position, events, at_ms, batch, slots, indexes from blocks where id = ?1";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query([id.0])?;
+    let Some(row) = rows.next()? else {
+        return Err(Fault::Damaged(format!("there is no block {}", id.0)));
+    };
+    let batch: Option<[u8; 16]> = row.get(3)?;
+    let slots = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
+    let indexes = row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?;
+    Ok(Head {
+        first_position: row.get::<_, i64>(0)?.cast_unsigned(),
+        events: row.get::<_, i64>(1)?.cast_unsigned(),
+        at_ms: row.get(2)?,
+        batch: batch.map(BatchId::from_bytes),
+        marks: slots::decode(slots)?,
+        indexes: block::decode_indexes(indexes)?,
+    })
+}
+
+fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
+    let select = "select checksum, slots, indexes, keys, texts from blocks where id = ?1";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select
+        .query_row([id.0], |row| {
+            let expected: i64 = row.get(0)?;
+            let slots = row.get_ref(1)?.as_blob()?;
+            let indexes = row.get_ref(2)?.as_blob()?;
+            let keys: Option<Vec<u8>> = row.get(3)?;
+            let texts: Option<Vec<u8>> = row.get(4)?;
+            let found = checksum(slots, indexes, keys.as_deref(), texts.as_deref());
+            Ok((found == expected, keys, texts))
+        })
+        .optional()?;
+    match found {
+        Some((true, Some(keys), Some(texts))) => Ok(Packed {
+            keys,
+            texts,
+            frame: Frame::default(),
+        }),
+        Some((false, ..)) => Err(Fault::Damaged(format!(
+            "the checksum of block {} does not hold",
+            id.0
+        ))),
+        Some((true, ..)) | None => Err(Fault::Damaged(format!("block {} has no texts", id.0))),
+    }
+}
+
+/// The number of an organisation's latest block; 0 where it has none.
+pub(super) fn last_block(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<u32, Fault> {
+    let select = "select max(id) from blocks where id between ?1 and ?2";
+    let bounds = (
+        BlockId::new(organisation, 0).0,
+        BlockId::new(organisation, u32::MAX).0,
+    );
+    let mut select = connection.prepare_cached(select)?;
+    let last: Option<i64> = select.query_row(bounds, |row| row.get(0))?;
+    Ok(last.map_or(0, |id| BlockId(id).number()))
+}
+
+/// What blocks are in order of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Position,
+    Time,
+}
+
+/// How many of an organisation's blocks begin at `bound` or earlier; since their numbers have no gaps, that is the
+/// number of the last such block too.
+pub(super) fn blocks_up_to(
+    connection: &Connection,
+    organisation: OrganisationId,
+    order: Order,
+    bound: i64,
+) -> Result<u32, Fault> {
+    let mut select = connection.prepare_cached(match order {
+        Order::Position => "select first_position from blocks where id = ?1",
+        Order::Time => "select at_ms from blocks where id = ?1",
+    })?;
+    let mut low = 0;
+    let mut high = last_block(connection, organisation)?;
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        let id = BlockId::new(organisation, middle);
+        let begins: i64 = select.query_row([id.0], |row| row.get(0))?;
+        if begins <= bound {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    Ok(low)
+}

@@ -1,0 +1,213 @@
+//! The embedded store: SQLite in the data directory, as a journal of compressed blocks and a slim index.
+//!
+//! The journal (`blocks`) holds what was submitted, in commit order, and is at once the history and the feed; the index
+//! (`orders`) has one row an order: where its latest revision lies, its state and its content hash. One thread
+//! writes, and commits for all the requests that wait; reads have connections of their own.
+//!
+//! Several processes may use a directory at a time. So nothing is kept between transactions that another process may change.
+
+mod admin;
+mod admit;
+mod check;
+mod fault;
+mod ids;
+mod journal;
+mod moves;
+mod read;
+mod readers;
+mod receipt;
+mod rows;
+mod schema;
+mod work;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OpenFlags};
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::outcome::Outcome;
+use wharfinger_core::problem::Code;
+
+use self::fault::Fault;
+use self::readers::Readers;
+use self::writer::Writer;
+use super::{
+    Change, CheckReport, Directory, Event, MoveOrders, OrderPage, ReadOrders, Receipt, Revision,
+    Store, StoreError, Submission,
+};
+
+/// The name of the database in the data directory.
+const FILE: &str = "orders.db";
+/// SQLite up to 3.51.2 can corrupt a database in WAL mode; 3.53 is the first that is trusted here.
+const SQLITE_VERSION_MIN: i32 = 3_053_000;
+/// How long a write waits for another process's.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pages of the write-ahead log from which on it is written back to the database: 32 MiB, so that a page that is
+/// changed by one commit after the other is written back once.
+const WAL_PAGES: i64 = 8192;
+/// Prepared statements that a connection keeps.
+const STATEMENTS_MAX: usize = 64;
+
+/// How the store is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Requests that may wait for the writer.
+    pub queue_max: usize,
+    /// Reads at the same time.
+    pub readers: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            queue_max: 1024,
+            readers: 4,
+        }
+    }
+}
+
+/// The embedded store.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens the store of a data directory, and makes it where there is none.
+    ///
+    /// # Errors
+    /// The directory or its database cannot be opened, or is of a newer program.
+    pub fn open(directory: &Path, options: &Options) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            let found = rusqlite::version();
+            return Err(StoreError::Refused(format!(
+                "this program was built with SQLite {found}, which can lose data; 3.53 or newer is needed"
+            )));
+        }
+        let in_directory = |error: &dyn std::fmt::Display| {
+            StoreError::Unavailable(format!("{}: {error}", directory.display()))
+        };
+        std::fs::create_dir_all(directory).map_err(|error| in_directory(&error))?;
+        let file: PathBuf = directory.join(FILE);
+        let mut connection = connect(&file, Use::Write)?;
+        schema::migrate(&mut connection)?;
+        let writer =
+            Writer::start(connection, options.queue_max).map_err(|error| in_directory(&error))?;
+        Ok(Self {
+            writer,
+            readers: Readers::new(file, options.readers),
+        })
+    }
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Read,
+    Write,
+}
+
+fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
+    let access = match wanted {
+        Use::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Use::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+    };
+    let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    if wanted == Use::Write {
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+        // Negative: in KiB.
+        connection.pragma_update(None, "cache_size", -65_536)?;
+    }
+    Ok(connection)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn admit_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError> {
+        let weight = submission.good;
+        let admit = move |work: &mut work::Work<'_>| admit::admit(work, &submission);
+        self.writer.ask(weight, admit).await
+    }
+
+    async fn move_orders(&self, request: MoveOrders) -> Result<Vec<Result<(), Code>>, StoreError> {
+        let weight = request.keys.len();
+        let move_orders = move |work: &mut work::Work<'_>| moves::move_orders(work, &request);
+        self.writer.ask(weight, move_orders).await
+    }
+
+    async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError> {
+        let read = move |connection: &Connection| read::orders(connection, &request);
+        self.readers.read(read).await
+    }
+
+    async fn history(
+        &self,
+        organisation: OrganisationId,
+        dialect: &'static str,
+        key: &str,
+    ) -> Result<Vec<Revision>, StoreError> {
+        let key = key.to_owned();
+        let read =
+            move |connection: &Connection| read::history(connection, organisation, dialect, &key);
+        self.readers.read(read).await
+    }
+
+    async fn receipt(&self, batch: BatchId) -> Result<Option<Receipt>, StoreError> {
+        let read = move |connection: &Connection| receipt::receipt(connection, batch);
+        self.readers.read(read).await
+    }
+
+    async fn events(
+        &self,
+        organisation: OrganisationId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let read =
+            move |connection: &Connection| receipt::events(connection, organisation, after, limit);
+        self.readers.read(read).await
+    }
+
+    async fn directory(&self, known_version: Option<u64>) -> Result<Option<Directory>, StoreError> {
+        let read = move |connection: &Connection| admin::directory(connection, known_version);
+        self.readers.read(read).await
+    }
+
+    async fn administer(&self, change: Change) -> Result<(), StoreError> {
+        let administer = move |work: &mut work::Work<'_>| admin::administer(work, &change);
+        self.writer.ask(1, administer).await
+    }
+
+    fn is_overloaded(&self) -> bool {
+        self.writer.is_full()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let touch = |work: &mut work::Work<'_>| {
+            let touch = "update settings set value = value where name = 'directory_version'";
+            work.connection.prepare_cached(touch)?.execute([])?;
+            Ok(())
+        };
+        self.writer.ask(1, touch).await
+    }
+
+    async fn check(&self) -> Result<CheckReport, StoreError> {
+        self.readers.read(check::check).await
+    }
+
+    async fn failed(&self) -> String {
+        self.writer.failed().await
+    }
+
+    async fn close(&self) {
+        self.readers.close();
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,229 @@
+//! A write transaction at work: the counters and look-ups that its jobs share.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+
+use super::fault::Fault;
+use super::ids::OrderIds;
+use crate::clock;
+use crate::store::place::{BlockId, ORGANISATIONS_MAX, Place};
+use crate::store::slots::{self, Mark};
+
+/// A write transaction.
+pub(super) struct Work<'c> {
+    /// The connection that is in it.
+    pub connection: &'c Connection,
+    /// When it is: not before any commit of this process.
+    now_ms: i64,
+    counters: HashMap<OrganisationId, Counters>,
+    order_ids: OrderIds,
+}
+
+/// What is next in an organisation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counters {
+    /// The number of its next block.
+    pub block: u32,
+    /// The position of its next event.
+    pub position: u64,
+    /// The next order number to be given.
+    pub number: u64,
+    /// When its latest block was written.
+    pub last_ms: i64,
+}
+
+/// A block to be written.
+pub(super) struct NewBlock<'b> {
+    /// Where it comes from.
+    pub origin: Origin<'b>,
+    /// The dialect, as a number.
+    pub dialect: i64,
+    /// What became of its entries.
+    pub marks: &'b [Mark],
+    /// The entries' places in the batch.
+    pub indexes: &'b [u8],
+    /// The entries' keys and texts.
+    pub packed: Option<(&'b [u8], &'b [u8])>,
+}
+
+/// Where a block comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Origin<'b> {
+    /// A batch. Its first block in an organisation also stands for its being received.
+    Batch {
+        /// The batch.
+        id: BatchId,
+        /// Whether it is the first block.
+        is_first: bool,
+    },
+    /// Moves that an API key asked for.
+    Moves {
+        /// The key.
+        key_id: &'b str,
+    },
+}
+
+impl<'c> Work<'c> {
+    /// Begins, in a transaction that holds the write lock.
+    pub(super) fn new(connection: &'c Connection, last_ms: i64) -> Self {
+        Self {
+            connection,
+            now_ms: clock::now_ms().max(last_ms),
+            counters: HashMap::new(),
+            order_ids: OrderIds::default(),
+        }
+    }
+
+    /// When the transaction is.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// The counters of an organisation, read when they are first asked for.
+    pub(super) fn counters(
+        &mut self,
+        organisation: OrganisationId,
+    ) -> Result<&mut Counters, Fault> {
+        match self.counters.entry(organisation) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                if organisation.0 >= ORGANISATIONS_MAX {
+                    return Err(Fault::Damaged(
+                        "an organisation's id is out of range".into(),
+                    ));
+                }
+                let counters = read_counters(self.connection, organisation)?;
+                // Time runs forward in every feed, also if another process has a clock that is ahead.
+                self.now_ms = self.now_ms.max(counters.last_ms);
+                Ok(unknown.insert(counters))
+            }
+        }
+    }
+
+    /// The number that stands for a dialect.
+    pub(super) fn dialect(&self, name: &str) -> Result<i64, Fault> {
+        if let Some(id) = find_dialect(self.connection, name)? {
+            return Ok(id);
+        }
+        let insert = "insert into dialects (name) values (?1)";
+        self.connection.execute(insert, [name])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// The id of the order at a place.
+    pub(super) fn order_id(&mut self, order: Place) -> Result<OrderId, Fault> {
+        self.order_ids.get(self.connection, order)
+    }
+
+    /// Writes the organisation's next block.
+    pub(super) fn append(
+        &mut self,
+        organisation: OrganisationId,
+        block: &NewBlock<'_>,
+    ) -> Result<BlockId, Fault> {
+        let counters = *self.counters(organisation)?;
+        let id = BlockId::new(organisation, counters.block);
+        let slots = slots::encode(block.marks);
+        let mut events = block.marks.iter().filter(|mark| mark.is_event()).count() as u64;
+        let (batch, key_id) = match block.origin {
+            Origin::Batch { id, is_first } => {
+                events += u64::from(is_first);
+                (Some(id.to_bytes()), None)
+            }
+            Origin::Moves { key_id } => (None, Some(key_id)),
+        };
+        let (keys, texts) = block.packed.unzip();
+        let insert = "insert into blocks (id, first_position, events, at_ms, batch, dialect, key_id, checksum, slots, \
+                      indexes, keys, texts) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        self.connection.prepare_cached(insert)?.execute(params![
+            id.0,
+            counters.position.cast_signed(),
+            events.cast_signed(),
+            self.now_ms,
+            batch,
+            block.dialect,
+            key_id,
+            checksum(&slots, block.indexes, keys, texts),
+            slots,
+            block.indexes,
+            keys,
+            texts,
+        ])?;
+        let now_ms = self.now_ms;
+        let counters = self.counters(organisation)?;
+        counters.block += 1;
+        counters.position += events;
+        counters.last_ms = now_ms;
+        Ok(id)
+    }
+
+    /// Writes the counters back: the last thing before the commit. Gives the time of the transaction.
+    pub(super) fn finish(self) -> Result<i64, Fault> {
+        let replace = "insert or replace into counters (organisation, next_block, next_position, next_number, last_ms) \
+                       values (?1, ?2, ?3, ?4, ?5)";
+        for (organisation, counters) in &self.counters {
+            self.connection.prepare_cached(replace)?.execute(params![
+                organisation.0,
+                counters.block,
+                counters.position.cast_signed(),
+                counters.number.cast_signed(),
+                counters.last_ms,
+            ])?;
+        }
+        Ok(self.now_ms)
+    }
+}
+
+/// The counters of an organisation as they are stored.
+pub(super) fn read_counters(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<Counters, Fault> {
+    let select = "select next_block, next_position, next_number, last_ms from counters where organisation = ?1";
+    let found = connection
+        .prepare_cached(select)?
+        .query_row([organisation.0], |row| {
+            Ok(Counters {
+                block: row.get(0)?,
+                position: row.get::<_, i64>(1)?.cast_unsigned(),
+                number: row.get::<_, i64>(2)?.cast_unsigned(),
+                last_ms: row.get(3)?,
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or(Counters {
+        block: 1,
+        position: 1,
+        number: 1,
+        last_ms: 0,
+    }))
+}
+
+/// The number that stands for a dialect, if it has been used.
+pub(super) fn find_dialect(connection: &Connection, name: &str) -> Result<Option<i64>, Fault> {
+    let select = "select id from dialects where name = ?1";
+    let mut select = connection.prepare_cached(select)?;
+    Ok(select.query_row([name], |row| row.get(0)).optional()?)
+}
+
+/// The checksum of a block, over all that it holds, as SQLite's kind of number.
+pub(super) fn checksum(
+    slots: &[u8],
+    indexes: &[u8],
+    keys: Option<&[u8]>,
+    texts: Option<&[u8]>,
+) -> i64 {
+    let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
+    for part in [
+        slots,
+        indexes,
+        keys.unwrap_or_default(),
+        texts.unwrap_or_default(),
+    ] {
+        hash.update(part);
+    }
+    hash.digest().cast_signed()
+}

@@ -1,0 +1,238 @@
+//! The one thread that writes: it takes all the work that waits, does it in one transaction, and answers when that is on disk.
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::fault::{Extent, Fault};
+use super::work::Work;
+use crate::store::StoreError;
+
+/// Requests that share a commit.
+const GROUP_JOBS_MAX: usize = 256;
+/// Orders that share a commit: a bound on how long the first one waits.
+const GROUP_ORDERS_MAX: usize = 100_000;
+
+/// A piece of work for the writer. It may be run twice: together with others, then by itself.
+pub(super) trait Job: Send {
+    /// Roughly how many orders it writes.
+    fn weight(&self) -> usize;
+    /// Does it, inside a transaction that may yet fail.
+    fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault>;
+    /// Answers it: with what [`Self::run`] found, if that is on disk.
+    fn answer(self: Box<Self>, done: Result<(), StoreError>);
+}
+
+/// A job made of a closure.
+struct Asked<T, F> {
+    weight: usize,
+    run: F,
+    found: Option<T>,
+    sender: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Asked<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send,
+{
+    fn weight(&self) -> usize {
+        self.weight
+    }
+
+    fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
+        self.found = Some((self.run)(work)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, done: Result<(), StoreError>) {
+        let Self { found, sender, .. } = *self;
+        let unanswered = || StoreError::Internal("the work was not run".into());
+        let answer = done.and_then(|()| found.ok_or_else(unanswered));
+        // A caller that has gone needs no answer.
+        drop(sender.send(answer));
+    }
+}
+
+/// What is sent to the writer.
+enum Message {
+    Work(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the writer.
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+    failure: watch::Receiver<Option<String>>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection of its own. `last_ms` is the time of the latest commit.
+    pub(super) fn start(connection: Connection, queue_max: usize) -> std::io::Result<Self> {
+        let (queue, waiting) = mpsc::channel(queue_max.max(1));
+        let (failed, failure) = watch::channel(None);
+        let thread = Thread {
+            connection,
+            waiting,
+            failed,
+            last_ms: 0,
+            closing: Vec::new(),
+        };
+        std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(|| thread.run())?;
+        Ok(Self { queue, failure })
+    }
+
+    /// Has work done; at once an error if too much waits already.
+    pub(super) async fn ask<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        let job = Asked {
+            weight,
+            run,
+            found: None,
+            sender,
+        };
+        self.queue
+            .try_send(Message::Work(Box::new(job)))
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => closed(),
+            })?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Whether the queue is full.
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.capacity() == 0
+    }
+
+    /// Waits until nothing can be written any more, and says why.
+    pub(super) async fn failed(&self) -> String {
+        let mut failure = self.failure.clone();
+        if let Ok(failure) = failure.wait_for(Option::is_some).await {
+            return failure.clone().unwrap_or_default();
+        }
+        // Closed in good order: that is no failure, however long one waits.
+        std::future::pending().await
+    }
+
+    /// Waits until all that was asked is done, and the connection is closed.
+    pub(super) async fn close(&self) {
+        let (sender, done) = oneshot::channel();
+        if self.queue.send(Message::Close(sender)).await.is_ok() {
+            // An error means that another caller's close came first.
+            drop(done.await);
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".into())
+}
+
+/// What the writer's thread owns.
+struct Thread {
+    connection: Connection,
+    waiting: mpsc::Receiver<Message>,
+    failed: watch::Sender<Option<String>>,
+    last_ms: i64,
+    closing: Vec<oneshot::Sender<()>>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        while let Some(first) = self.waiting.blocking_recv() {
+            let jobs = self.take_group(first);
+            self.serve(jobs);
+        }
+        let has_failed = self.failed.borrow().is_some();
+        if !has_failed
+            && let Err(error) = self
+                .connection
+                .execute_batch("pragma wal_checkpoint(truncate)")
+        {
+            tracing::warn!(%error, "the write-ahead log was left as it is");
+        }
+        drop(self.connection);
+        for sender in self.closing {
+            // Whoever asked for it may have gone.
+            let _ = sender.send(());
+        }
+    }
+
+    /// The job that came first and all those that wait behind it, within bounds.
+    fn take_group(&mut self, first: Message) -> Vec<Box<dyn Job>> {
+        let mut jobs = Vec::new();
+        let mut orders = 0;
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Work(job) => {
+                    orders += job.weight();
+                    jobs.push(job);
+                }
+                Message::Close(sender) => {
+                    self.waiting.close();
+                    self.closing.push(sender);
+                }
+            }
+            let is_enough = jobs.len() >= GROUP_JOBS_MAX || orders >= GROUP_ORDERS_MAX;
+            next = if is_enough {
+                None
+            } else {
+                self.waiting.try_recv().ok()
+            };
+        }
+        jobs
+    }
+
+    /// Runs the jobs together; by themselves if one of them fails for a reason of its own.
+    fn serve(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let failure = self.failed.borrow().clone();
+        if let Some(reason) = failure {
+            return answer_all(jobs, &Err(StoreError::Unavailable(reason)));
+        }
+        let Err(fault) = self.commit(&mut jobs) else {
+            return answer_all(jobs, &Ok(()));
+        };
+        if fault.extent() == Extent::Own && jobs.len() > 1 {
+            for job in jobs {
+                self.serve(vec![job]);
+            }
+            return;
+        }
+        if fault.extent() == Extent::Fatal {
+            tracing::error!(%fault, "the store writes no more");
+            self.failed.send_replace(Some(fault.to_string()));
+        }
+        answer_all(jobs, &Err(StoreError::from(fault)));
+    }
+
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut work = Work::new(&transaction, self.last_ms);
+        for job in jobs {
+            job.run(&mut work)?;
+        }
+        let last_ms = work.finish()?;
+        transaction.commit().map_err(Fault::Commit)?;
+        self.last_ms = last_ms;
+        Ok(())
+    }
+}
+
+fn answer_all(jobs: Vec<Box<dyn Job>>, done: &Result<(), StoreError>) {
+    for job in jobs {
+        job.answer(done.clone());
+    }
+}

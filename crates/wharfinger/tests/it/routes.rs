@@ -1,0 +1,141 @@
+//! Every route of every dialect, walked from the route table: none escapes authentication, and refusals leave nothing.
+
+use std::path::Path;
+
+use wharfinger::http::dialect_routes;
+use wharfinger::store::Store;
+use wharfinger::store::sqlite::{Options, SqliteStore};
+
+use crate::support::client::Request;
+use crate::support::fixture::{self, basic, secret_of};
+use crate::support::server::Server;
+
+/// The ways in which a key of the fixture can be sent; each dialect takes one of them.
+fn authenticated(request: Request, key: &str) -> Request {
+    request
+        .header("authorization", basic(key))
+        .header("api-authorization", secret_of(key))
+        .header("access_key", secret_of(key))
+        .header("site_id", "TRK001")
+}
+
+/// A path that the template matches.
+fn filled(template: &str) -> String {
+    let mut path = String::new();
+    for segment in template.split('/').skip(1) {
+        path.push('/');
+        path.push_str(if segment.starts_with('{') {
+            "TRK001"
+        } else {
+            segment
+        });
+    }
+    path
+}
+
+/// Nothing was stored: no order, no receipt, no event.
+fn assert_nothing_stored(data: &Path) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(data, &Options::default()).unwrap();
+        let report = store.check().await.unwrap();
+        assert_eq!(report.faults, Vec::<String>::new());
+        assert_eq!((report.orders, report.batches, report.events), (0, 0, 0));
+        let directory = store.directory(None).await.unwrap().unwrap();
+        for organisation in directory.organisations.values() {
+            let events = store.events(organisation.id, 0, 10).await.unwrap();
+            assert_eq!(events, Vec::new());
+        }
+        store.close().await;
+    });
+}
+
+#[test]
+fn no_route_answers_without_a_key() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let routes = dialect_routes();
+    assert!(routes.len() >= 10, "the route table is empty");
+    for (method, template, dialect) in routes {
+        let request = Request::new(method, &filled(template)).body("[]");
+        let response = server.send(&request);
+        assert_eq!(response.status, 401, "{dialect}: {method} {template}");
+        let challenge = response.header("www-authenticate");
+        assert!(challenge.is_some(), "{dialect}: {method} {template}");
+        assert!(response.header("x-request-id").is_some());
+    }
+    drop(server);
+    assert_nothing_stored(data.path());
+}
+
+#[test]
+fn no_route_answers_a_wrong_key_differently_from_none() {
+    let data = fixture::data_directory();
+    for (method, template, dialect) in dialect_routes() {
+        // A server each: after twenty wrong keys a minute the answer is another one.
+        let server = Server::start(data.path());
+        let request = Request::new(method, &filled(template));
+        let without = server.send(&request.clone().body("[]"));
+        let wrong = request
+            .header("authorization", "Basic ZnVsbDp3cm9uZw==")
+            .header("api-authorization", "wrong")
+            .header("access_key", "wrong")
+            .body("[]");
+        let wrong = server.send(&wrong);
+        let place = format!("{dialect}: {method} {template}");
+        assert_eq!(wrong.status, without.status, "{place}");
+        assert_eq!(wrong.text(), without.text(), "{place}");
+    }
+}
+
+#[test]
+fn no_route_answers_a_key_without_its_scope() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    for (method, template, dialect) in dialect_routes() {
+        let wrong_key = if method == "GET" { "writer" } else { "reader" };
+        let request = Request::new(method, &filled(template)).body("[]");
+        let response = server.send(&authenticated(request, wrong_key));
+        assert_eq!(response.status, 403, "{dialect}: {method} {template}");
+    }
+    drop(server);
+    assert_nothing_stored(data.path());
+}
+
+#[test]
+fn further_wrong_keys_are_429_and_a_right_one_still_passes() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let (method, template, _) = dialect_routes()[0];
+    let wrong = Request::new(method, &filled(template)).body("[]");
+    for _ in 0..20 {
+        assert_eq!(server.send(&wrong).status, 401);
+    }
+    let refused = server.send(&wrong);
+    assert_eq!(refused.status, 429);
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=61).contains(&wait));
+    let right = authenticated(wrong.clone(), "full");
+    assert!(![401, 429].contains(&server.send(&right).status));
+}
+
+#[test]
+fn other_paths_and_methods_are_told_so() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let unknown = server.send(&Request::new("GET", "/nowhere"));
+    assert_eq!(unknown.status, 404);
+    assert_eq!(
+        unknown.header("content-type"),
+        Some("application/problem+json")
+    );
+    for (method, template, dialect) in dialect_routes() {
+        let response = server.send(&Request::new("PATCH", &filled(template)));
+        let allow = response.header("allow").unwrap_or_default();
+        assert_eq!(response.status, 405, "{dialect}: {template}");
+        assert!(
+            allow.split(", ").any(|allowed| allowed == method),
+            "{allow}"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! How the server begins, behaves and ends.
+
+use std::process::Stdio;
+
+use crate::support::client::{Connection, Request};
+use crate::support::fixture;
+use crate::support::server::{Server, program, run};
+
+#[test]
+fn a_fresh_directory_gets_an_organisation_and_a_key_that_works() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(&data.path().join("new"));
+    let address = server.address;
+    server.terminate();
+    let (status, greeting) = server.wait();
+    assert!(status.success());
+    let curl = greeting
+        .lines()
+        .find(|line| line.trim().starts_with("curl"));
+    let curl = curl
+        .expect("the greeting has a curl line")
+        .trim()
+        .to_owned();
+
+    let server = Server::start(&data.path().join("new"));
+    let line = curl.replace(&address.to_string(), &server.address.to_string());
+    let output = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .output()
+        .unwrap();
+    let answer = String::from_utf8_lossy(&output.stdout);
+    assert!(answer.starts_with("HTTP/1.1 20"), "{line}\n{answer}");
+    server.terminate();
+    let (_, greeting) = server.wait();
+    assert_eq!(greeting, "", "only a fresh directory is given a key");
+}
+
+#[test]
+fn it_lives_and_takes_writes() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(
+            server.send(&Request::new("GET", path)).status,
+            200,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_second_server_on_the_same_directory_says_so_and_ends() {
+    let data = fixture::data_directory();
+    let _first = Server::start(data.path());
+    let output = run(data.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("another server runs on"), "{message}");
+}
+
+#[test]
+fn told_to_stop_it_finishes_what_is_in_flight() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let request = Request::new("GET", "/healthz").bytes();
+    let (first, second) = request.split_at(10);
+    let mut halfway = Connection::open(server.address);
+    assert!(halfway.write(first));
+    // A whole exchange on another connection: by then the first one was accepted too.
+    assert_eq!(server.send(&Request::new("GET", "/healthz")).status, 200);
+    server.terminate();
+    assert!(halfway.write(second));
+    let answer = halfway.read();
+    let (status, _) = server.wait();
+    assert!(status.success());
+    // Either answered, or closed before anything of it was read; never cut in half.
+    assert!(answer.is_none_or(|answer| answer.status == 200));
+}
+
+#[test]
+fn every_answer_has_a_request_id_and_a_sane_one_of_the_clients_is_kept() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let get = |id: &str| {
+        let request = Request::new("GET", "/nowhere").header("x-request-id", id);
+        let response = server.send(&request);
+        response.header("x-request-id").unwrap().to_owned()
+    };
+    assert_eq!(get("order-run/2026:7"), "order-run/2026:7");
+    assert_ne!(get("has a space"), "has a space");
+    assert_ne!(get(&"x".repeat(129)), "x".repeat(129));
+    let made = get("");
+    assert_eq!(made.len(), 36, "{made}");
+}
+
+#[test]
+fn settings_come_from_flag_then_variable_then_file() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("settings.toml");
+    std::fs::write(&file, "listen = \"127.0.0.1:1\"\nqueue_max = 0\n").unwrap();
+    let serve = |listen: Option<&str>, variable: Option<&str>| {
+        let mut command = program();
+        command.arg("serve").arg("--config").arg(&file);
+        command.arg("--data").arg(data.path());
+        command.args(
+            listen
+                .map(|listen| ["--listen", listen])
+                .into_iter()
+                .flatten(),
+        );
+        if let Some(variable) = variable {
+            command.env("WHARFINGER_QUEUE_MAX", variable);
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(serve(None, None).contains("--queue-max must be at least 1"));
+    // The variable beats the file, or else the queue would be too short; the flag beats the file's address.
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = held.local_addr().unwrap().to_string();
+    let message = serve(Some(&taken), Some("5"));
+    assert!(
+        message.contains(&format!("cannot listen on {taken}")),
+        "{message}"
+    );
+
+    std::fs::write(&file, "lisen = \"127.0.0.1:1\"\n").unwrap();
+    let message = serve(None, None);
+    assert!(message.contains("unknown field `lisen`"), "{message}");
+}

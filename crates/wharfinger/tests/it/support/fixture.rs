@@ -1,0 +1,87 @@
+//! A data directory with the organisations and keys that every golden case begins with.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use tempfile::TempDir;
+use wharfinger::secret;
+use wharfinger::store::sqlite::{Options, SqliteStore};
+use wharfinger::store::{Change, Key, Store};
+use wharfinger_core::caller::{Organisation, Reach, Scope};
+use wharfinger_core::ids::OrganisationId;
+
+use super::case;
+
+/// The secret of a key of the fixture.
+pub(crate) fn secret_of(key_id: &str) -> String {
+    format!("{key_id}-secret")
+}
+
+/// The Basic token of a key of the fixture.
+pub(crate) fn basic(key_id: &str) -> String {
+    let pair = format!("{key_id}:{}", secret_of(key_id));
+    let token = base64::engine::general_purpose::STANDARD.encode(pair);
+    format!("Basic {token}")
+}
+
+/// A fresh data directory of the fixture.
+pub(crate) fn data_directory() -> TempDir {
+    static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
+    let template = TEMPLATE.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_owned();
+        // The tests that ask for it may themselves run on a runtime.
+        let made = std::thread::spawn(move || fill(&path));
+        made.join().expect("the fixture can be made");
+        directory
+    });
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(template.path()).unwrap() {
+        let file: PathBuf = entry.unwrap().path();
+        let name = file.file_name().unwrap();
+        std::fs::copy(&file, copy.path().join(name)).unwrap();
+    }
+    copy
+}
+
+fn fill(path: &Path) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(path, &Options::default()).unwrap();
+        for (code, enabled) in case::ORGANISATIONS {
+            let organisation = Organisation {
+                id: OrganisationId(0),
+                code: code.into(),
+                name: String::new(),
+                customer_orders_enabled: enabled,
+            };
+            let change = Change::CreateOrganisation(organisation);
+            store.administer(change).await.unwrap();
+            if !enabled {
+                let code = code.into();
+                let change = Change::EnableCustomerOrders { code, enabled };
+                store.administer(change).await.unwrap();
+            }
+        }
+        let directory = store.directory(None).await.unwrap().unwrap();
+        for key in &case::KEYS {
+            let ids = key.organisations.iter();
+            let ids = ids.map(|code| directory.organisations[*code].id).collect();
+            let scopes = Scope::ALL.into_iter();
+            let scopes = scopes.filter(|scope| key.scopes.contains(&scope.name()));
+            let key = Key {
+                id: key.id.into(),
+                secret_sha256: secret::hash(&secret_of(key.id)),
+                reach: Reach::Only(ids),
+                scopes: scopes.collect(),
+                created_at_ms: 0,
+                expires_at_ms: None,
+                revoked_at_ms: None,
+                last_used_at_ms: None,
+            };
+            store.administer(Change::CreateKey(key)).await.unwrap();
+        }
+        store.close().await;
+    });
+}

@@ -1,0 +1,9 @@
+//! What the tests use: a real server on a data directory of its own, and plain HTTP to it.
+
+#[path = "../../../../wharfinger-core/tests/support/case.rs"]
+pub(crate) mod case;
+pub(crate) mod client;
+pub(crate) mod fixture;
+pub(crate) mod seed;
+pub(crate) mod server;
+pub(crate) mod stored;

@@ -1,0 +1,50 @@
+//! Randomness that can be played again.
+
+use std::time::{Duration, Instant};
+
+/// A small generator (SplitMix64): the same seed, the same numbers.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
+    }
+
+    /// True in `percent` of all cases.
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// Runs a storm: so many rounds with fixed seeds, or, where `./test --long` says how long, with fresh seeds until then.
+/// A failing round has told its seed.
+pub(crate) fn storm(rounds: u64, mut round: impl FnMut(u64)) {
+    let seconds = std::env::var("WHARFINGER_STORM_SECONDS");
+    let Ok(seconds) = seconds.map(|seconds| seconds.parse().expect("a number of seconds")) else {
+        for seed in 0..rounds {
+            eprintln!("seed {seed}");
+            round(seed);
+        }
+        return;
+    };
+    let began = Instant::now();
+    let mut seed = u64::try_from(wharfinger::clock::now_ms()).unwrap();
+    while began.elapsed() < Duration::from_secs(seconds) {
+        eprintln!("seed {seed}");
+        round(seed);
+        seed += 1;
+    }
+}

@@ -1,0 +1,115 @@
+//! The real program, started on a data directory.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+
+use super::client::{Request, Response};
+
+/// A running server. Killed when dropped.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: SocketAddr,
+    stdout: BufReader<ChildStdout>,
+}
+
+/// The program, with no settings from the environment of the tests.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WHARFINGER_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command to its end on a data directory.
+pub(crate) fn run(data: &Path, arguments: &[&str]) -> Output {
+    program()
+        .args(arguments)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .expect("the program starts")
+}
+
+impl Server {
+    pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    pub(crate) fn start_with(data: &Path, options: &[&str]) -> Self {
+        let mut process = program()
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--log",
+                "error",
+                "--data",
+            ])
+            .arg(data)
+            .args(options)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let address = line.trim().rsplit("http://").next().unwrap_or_default();
+        let address = address
+            .parse()
+            .unwrap_or_else(|_| panic!("the server said {line:?} and no address"));
+        Self {
+            process,
+            address,
+            stdout,
+        }
+    }
+
+    pub(crate) fn send(&self, request: &Request) -> Response {
+        request.send(self.address)
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends it as a power cut would: SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Tells it to stop: SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let id = self.process.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(told.unwrap().success());
+    }
+
+    /// Waits for its end: its status, and what it wrote to stdout behind its first line.
+    pub(crate) fn wait(mut self) -> (ExitStatus, String) {
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (self.process.wait().unwrap(), rest)
+    }
+
+    /// Its peak resident memory, in KiB, as the system tells it.
+    pub(crate) fn memory_peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("the process lives");
+        let line = status.lines().find(|line| line.starts_with("VmHWM"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        number.expect("the system tells it").parse().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,79 @@
+//! A look into a data directory, beside the server that may run on it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wharfinger::store::sqlite::{Options, SqliteStore};
+use wharfinger::store::{CheckReport, ReadOrders, Receipt, Store};
+use wharfinger_core::dialect::{OrderQuery, StoredOrder};
+use wharfinger_core::ids::BatchId;
+use wharfinger_core::outcome::State;
+
+use super::client::Response;
+
+/// Opens the store for as long as `look` takes.
+pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&dyn Store) -> T) -> T {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(data, &Options::default()).unwrap();
+        let seen = look(&store).await;
+        store.close().await;
+        seen
+    })
+}
+
+/// The batch that an answer names.
+pub(crate) fn batch_of(response: &Response) -> BatchId {
+    let id = response.header("wharfinger-batch-id");
+    let id = id.expect("a submission's answer names its batch");
+    BatchId::from_bytes(uuid::Uuid::parse_str(id).unwrap().into_bytes())
+}
+
+/// The receipt of the batch that an answer names.
+pub(crate) fn receipt_of(data: &Path, response: &Response) -> Receipt {
+    let batch = batch_of(response);
+    let receipt = look(data, async |store| store.receipt(batch).await.unwrap());
+    receipt.expect("every batch has a receipt")
+}
+
+/// What `check` finds.
+pub(crate) fn check(data: &Path) -> CheckReport {
+    look(data, async |store| store.check().await.unwrap())
+}
+
+/// Every order of an organisation and dialect, whatever its state, in the order of creation.
+pub(crate) fn all_orders(data: &Path, code: &str, dialect: &'static str) -> Vec<StoredOrder> {
+    look(data, async |store| {
+        let directory = store.directory(None).await.unwrap().unwrap();
+        let organisation = directory.organisations[code].id;
+        let query = Arc::new(OrderQuery {
+            keys: None,
+            states: State::ALL.to_vec(),
+            created_from_ms: None,
+            created_to_ms: None,
+            keep: None,
+            newest_first: false,
+            offset: 0,
+            limit: 1_000,
+            count_max: None,
+            with_lines: true,
+        });
+        let mut orders = Vec::new();
+        let mut after = None;
+        loop {
+            let query = Arc::clone(&query);
+            let request = ReadOrders {
+                organisation,
+                dialect,
+                query,
+                after,
+            };
+            let page = store.orders(request).await.unwrap();
+            orders.extend(page.orders);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return orders,
+            }
+        }
+    })
+}
