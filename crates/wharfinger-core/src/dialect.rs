@@ -10,6 +10,7 @@ use crate::caller::{Caller, Organisation, Scope};
 use crate::failure::RequestFailure;
 use crate::ids::{BatchId, OrderId, OrganisationId};
 use crate::json::{Entry, Envelope, NameCase};
+use crate::load::Load;
 use crate::outcome::{Outcome, State};
 use crate::problem::{Code, Problem};
 
@@ -55,6 +56,9 @@ pub trait Dialect: Sync {
 
     /// Requests that show the dialect at work, as this key would send them.
     fn samples(&self, key: &SampleKey<'_>) -> Samples;
+
+    /// What is sent to measure it.
+    fn load(&self) -> &'static Load;
 }
 
 /// Whose sample requests are wanted.

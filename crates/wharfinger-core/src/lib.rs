@@ -20,6 +20,7 @@ pub mod ids;
 pub mod json;
 pub mod judge;
 pub mod limits;
+pub mod load;
 pub mod outcome;
 pub mod problem;
 pub mod validate;

@@ -14,7 +14,8 @@ use wharfinger_core::dialect::{Dialect, OrderQuery, SampleKey, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
-use self::server::{Answer, Server};
+use self::server::Answer;
+use crate::child::Server;
 use crate::store::sqlite::{Options, SqliteStore};
 use crate::store::{ReadOrders, Recorded, RecordedOutcome, Store};
 
@@ -59,7 +60,7 @@ impl Demo {
                 sample.method,
                 sample.target
             )?;
-            let answer = server.send(&sample)?;
+            let answer = server::send(&server, &sample)?;
             write_answer(out, &answer)?;
             accepted.extend(show_outcomes(out, data, *dialect, &answer).await?);
         }

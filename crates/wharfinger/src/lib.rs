@@ -5,7 +5,9 @@
 
 pub mod access;
 pub mod app;
+mod bench;
 pub mod budget;
+mod child;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bench;
 mod check;
 mod key;
 mod orders;
@@ -45,6 +46,11 @@ enum Command {
     Orders(orders::Orders),
     /// Verify the store
     Check(check::Check),
+    /// Measure it on this machine, beside a program that does the least
+    Bench(bench::Bench),
+    /// What the measurements compare with
+    #[command(hide = true)]
+    BenchPart(bench::BenchPart),
 }
 
 /// Where a command finds the orders.
@@ -97,6 +103,8 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Key(key) => key.run(&mut out).await,
             Command::Orders(orders) => orders.run(&mut out).await,
             Command::Check(check) => check.run(&mut out).await,
+            Command::Bench(bench) => bench.run(&mut out),
+            Command::BenchPart(part) => part.run(&mut out).await,
         }
     })
 }

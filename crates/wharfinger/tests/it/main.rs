@@ -1,5 +1,6 @@
 //! One test binary: real HTTP to the real program, real files.
 
+mod bench;
 mod cases;
 mod cli;
 mod conformance;

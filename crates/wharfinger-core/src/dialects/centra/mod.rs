@@ -4,6 +4,7 @@
 
 mod decode;
 mod encode;
+mod load;
 mod present;
 mod query;
 mod samples;
@@ -16,6 +17,7 @@ use crate::dialect::{
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
+use crate::load::Load;
 
 /// The dialect `centra`.
 pub(super) struct Centra;
@@ -128,6 +130,10 @@ impl Dialect for Centra {
 
     fn samples(&self, key: &SampleKey<'_>) -> Samples {
         samples::samples(key)
+    }
+
+    fn load(&self) -> &'static Load {
+        &load::LOAD
     }
 }
 

@@ -7,6 +7,7 @@
 mod ask;
 mod decode;
 mod encode;
+mod load;
 mod moment;
 mod samples;
 mod stored;
@@ -19,6 +20,7 @@ use crate::dialect::{
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
+use crate::load::Load;
 
 /// The dialect; it holds nothing.
 pub(super) struct GoSweetSpot;
@@ -149,6 +151,10 @@ impl Dialect for GoSweetSpot {
 
     fn samples(&self, key: &SampleKey<'_>) -> Samples {
         samples::samples(key)
+    }
+
+    fn load(&self) -> &'static Load {
+        &load::LOAD
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod decode;
 mod encode;
+mod load;
 mod samples;
 mod wire;
 
@@ -19,6 +20,7 @@ use crate::dialect::{
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
+use crate::load::Load;
 
 /// Customer orders of Platform API v4.
 pub(super) struct Reevoo;
@@ -105,6 +107,10 @@ impl Dialect for Reevoo {
 
     fn samples(&self, key: &SampleKey<'_>) -> Samples {
         samples::samples(key)
+    }
+
+    fn load(&self) -> &'static Load {
+        &load::LOAD
     }
 }
 

@@ -1,0 +1,59 @@
+//! What `wharfinger bench` sends in a dialect, and what a program that does the least with it would do.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+/// The load of a dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// One good order. Line breaks and what white space follows them are left out. Filled in when a batch is made, and then
+    /// the same in every request: `{{organisation}}`, `{{pick POOL}}`, `{{digits COUNT}}`. Filled in for every request:
+    /// `{{stamp}}`, digits that no other order has. `{{change}}` is one digit, another one in a changed resubmission.
+    pub order: &'static str,
+    /// Reads a batch into typed structs.
+    pub parse: Parse,
+    /// How many orders an answer says yes to; looks only as far as it must.
+    pub taken: fn(answer: &str) -> usize,
+}
+
+/// Reads a batch into typed structs; what a plain program would index of each order.
+pub type Parse = for<'a> fn(body: &'a str) -> serde_json::Result<Vec<Indexed<'a>>>;
+
+/// What a plain program would index of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indexed<'a> {
+    /// The organisation, where the order names it.
+    pub organisation: Option<&'a str>,
+    /// The order key, as it is spelled.
+    pub key: &'a str,
+}
+
+/// The members of an object in their order, for batches in which each order has a name.
+pub(crate) struct Named<'a, T>(pub(crate) Vec<(&'a str, T)>);
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Named<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(NamedVisitor(PhantomData))
+    }
+}
+
+struct NamedVisitor<'a, T>(PhantomData<(&'a str, T)>);
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<'a, T> {
+    type Value = Named<'a, T>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object of orders")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Named(members))
+    }
+}

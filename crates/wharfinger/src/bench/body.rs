@@ -1,0 +1,344 @@
+//! Request bodies that are made once and re-stamped in place: fresh order keys at the price of a few digits.
+
+use std::ops::Range;
+
+use wharfinger_core::dialect::Sample;
+use wharfinger_core::load::Load;
+
+use super::pools;
+use super::template::{Part, Template};
+
+/// Digits of a stamp.
+const STAMP_DIGITS: usize = 14;
+/// Orders that one run can make before its stamps reach into those of a run a second later.
+const ORDERS_PER_RUN: u64 = 1_000_000_000;
+/// Seconds after which stamps begin from the start again.
+const RUN_SECONDS: u64 = 100_000;
+
+/// How a body holds its orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Envelope {
+    /// The body is the order.
+    One,
+    /// An array.
+    Array,
+    /// An object, in which each order has a name.
+    Named,
+}
+
+impl Envelope {
+    /// The envelope of a sample batch.
+    pub(super) fn of_batch(sample: &Sample) -> Self {
+        if sample.body.trim_start().starts_with('[') {
+            Self::Array
+        } else {
+            Self::Named
+        }
+    }
+
+    /// The envelope of a single sample order; some routes take only batches.
+    pub(super) fn of_one(sample: &Sample) -> Self {
+        if sample.body.trim_start().starts_with('[') {
+            Self::Array
+        } else {
+            Self::One
+        }
+    }
+}
+
+/// Which orders are new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mix {
+    /// All of them.
+    Fresh,
+    /// Every second one was in the request before; of those, every second one is changed.
+    HalfAgain,
+}
+
+/// What bodies are to look like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) orders: usize,
+    pub(super) envelope: Envelope,
+    pub(super) mix: Mix,
+}
+
+/// Which of the senders of a run this is: no two of them give an order the same stamp.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lane {
+    pub(super) number: u64,
+    pub(super) of: u64,
+}
+
+/// A body, or a whole request, that is sent again and again with other orders.
+pub(super) struct Body {
+    bytes: Vec<u8>,
+    orders: Vec<Placed>,
+    first_stamp: u64,
+    lane: Lane,
+    requests: u64,
+}
+
+/// An order in the bytes.
+struct Placed {
+    text: Range<usize>,
+    stamps: Vec<usize>,
+    is_again: bool,
+}
+
+/// Where the stamps of a run begin, by the second it was started in.
+pub(super) fn first_stamp(now_ms: i64) -> u64 {
+    let seconds = u64::try_from(now_ms / 1_000).unwrap_or_default();
+    (seconds % RUN_SECONDS) * ORDERS_PER_RUN
+}
+
+impl Body {
+    /// Makes a body. It must be stamped before it is sent.
+    pub(super) fn new(
+        load: &Load,
+        organisation: &str,
+        shape: Shape,
+        lane: Lane,
+        first_stamp: u64,
+    ) -> Self {
+        let template = Template::parse(load.order);
+        let mut body = Self {
+            bytes: Vec::new(),
+            orders: Vec::with_capacity(shape.orders),
+            first_stamp,
+            lane,
+            requests: 0,
+        };
+        let (begin, end) = match shape.envelope {
+            Envelope::One => ("", ""),
+            Envelope::Array => ("[", "]"),
+            Envelope::Named => ("{", "}"),
+        };
+        body.bytes.extend_from_slice(begin.as_bytes());
+        for slot in 0..shape.orders {
+            if slot > 0 {
+                body.bytes.push(b',');
+            }
+            if shape.envelope == Envelope::Named {
+                body.bytes
+                    .extend_from_slice(format!("\"order-{slot}\":").as_bytes());
+            }
+            body.append_order(&template, organisation, shape.mix, slot);
+        }
+        body.bytes.extend_from_slice(end.as_bytes());
+        body
+    }
+
+    fn append_order(&mut self, template: &Template, organisation: &str, mix: Mix, slot: usize) {
+        let is_again = mix == Mix::HalfAgain && slot % 2 == 1;
+        let is_changed = is_again && slot % 4 == 3;
+        // An order that comes again has the content of its left neighbour, one request before.
+        let content = if is_again { slot - 1 } else { slot };
+        let seed = self.lane.number * 1_000_003 + content as u64;
+        let mut random = pools::Random::new(seed);
+        let begin = self.bytes.len();
+        let mut stamps = Vec::new();
+        for part in template.parts() {
+            match part {
+                Part::Text(text) => self.bytes.extend_from_slice(text.as_bytes()),
+                Part::Organisation => self.bytes.extend_from_slice(organisation.as_bytes()),
+                Part::Pick(pool) => self
+                    .bytes
+                    .extend_from_slice(random.pick(pool.words).as_bytes()),
+                Part::Digits(count) => {
+                    for _ in 0..*count {
+                        self.bytes.push(random.digit());
+                    }
+                }
+                Part::Change => self.bytes.push(if is_changed { b'2' } else { b'1' }),
+                Part::Stamp => {
+                    stamps.push(self.bytes.len());
+                    self.bytes.extend_from_slice(&[b'0'; STAMP_DIGITS]);
+                }
+            }
+        }
+        self.orders.push(Placed {
+            text: begin..self.bytes.len(),
+            stamps,
+            is_again,
+        });
+    }
+
+    /// Puts bytes before the body: the head of its request.
+    pub(super) fn prepend(&mut self, head: &[u8]) {
+        self.bytes.splice(0..0, head.iter().copied());
+        for order in &mut self.orders {
+            order.text.start += head.len();
+            order.text.end += head.len();
+            for at in &mut order.stamps {
+                *at += head.len();
+            }
+        }
+    }
+
+    /// Turns the orders into those of the next request.
+    pub(super) fn restamp(&mut self) {
+        for (slot, order) in self.orders.iter().enumerate() {
+            // The first request has none before it; its orders are all new.
+            let stamp = if order.is_again && self.requests > 0 {
+                self.stamp(self.requests - 1, slot - 1)
+            } else {
+                self.stamp(self.requests, slot)
+            };
+            let digits = digits(stamp);
+            for at in &order.stamps {
+                self.bytes[*at..*at + STAMP_DIGITS].copy_from_slice(&digits);
+            }
+        }
+        self.requests += 1;
+    }
+
+    fn stamp(&self, request: u64, slot: usize) -> u64 {
+        let place = request * self.lane.of + self.lane.number;
+        self.first_stamp + place * self.orders.len() as u64 + slot as u64
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn orders(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// The bytes of each order.
+    pub(super) fn order_texts(&self) -> impl Iterator<Item = &[u8]> {
+        let orders = self.orders.iter();
+        orders.map(|order| &self.bytes[order.text.clone()])
+    }
+}
+
+fn digits(mut number: u64) -> [u8; STAMP_DIGITS] {
+    let mut digits = [b'0'; STAMP_DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use wharfinger_core::dialects;
+
+    use super::*;
+
+    const LANES: u64 = 3;
+
+    fn load() -> Load {
+        Load {
+            order: "{\"key\":\"{{stamp}}\",\n  \"change\":{{change}},\"name\":\"{{pick first}}\",\"again\":\"{{stamp}}\"}",
+            parse: |_| Ok(Vec::new()),
+            taken: |_| 0,
+        }
+    }
+
+    fn body(envelope: Envelope, mix: Mix, orders: usize, lane: u64) -> Body {
+        let shape = Shape {
+            orders,
+            envelope,
+            mix,
+        };
+        let lane = Lane {
+            number: lane,
+            of: LANES,
+        };
+        Body::new(&load(), "ORG", shape, lane, 0)
+    }
+
+    fn orders(body: &Body) -> Vec<serde_json::Value> {
+        let texts = body.order_texts();
+        let orders = texts.map(|text| serde_json::from_slice(text).expect("an order is JSON"));
+        orders.collect()
+    }
+
+    #[test]
+    fn no_two_orders_of_a_run_have_the_same_key() {
+        let mut keys = BTreeSet::new();
+        for lane in 0..LANES {
+            let mut body = body(Envelope::Array, Mix::Fresh, 4, lane);
+            for _ in 0..5 {
+                body.restamp();
+                for order in orders(&body) {
+                    assert_eq!(order["key"], order["again"], "one stamp an order");
+                    keys.insert(order["key"].to_string());
+                }
+            }
+        }
+        assert_eq!(keys.len(), 3 * 5 * 4);
+    }
+
+    #[test]
+    fn every_envelope_is_json_and_stays_as_long_as_it_was() {
+        for envelope in [Envelope::One, Envelope::Array, Envelope::Named] {
+            let count = if envelope == Envelope::One { 1 } else { 3 };
+            let mut body = body(envelope, Mix::Fresh, count, 0);
+            let length = body.bytes().len();
+            body.restamp();
+            assert_eq!(body.bytes().len(), length);
+            serde_json::from_slice::<serde_json::Value>(body.bytes()).expect("a body is JSON");
+        }
+    }
+
+    #[test]
+    fn a_head_moves_the_stamps_along() {
+        let mut plain = body(Envelope::Array, Mix::Fresh, 2, 1);
+        let mut with_head = body(Envelope::Array, Mix::Fresh, 2, 1);
+        with_head.prepend(b"POST / HTTP/1.1\r\n\r\n");
+        plain.restamp();
+        with_head.restamp();
+        assert!(with_head.bytes().ends_with(plain.bytes()));
+        assert_eq!(orders(&with_head), orders(&plain));
+    }
+
+    #[test]
+    fn orders_come_again_unchanged_or_changed() {
+        let mut body = body(Envelope::Array, Mix::HalfAgain, 4, 0);
+        body.restamp();
+        let before = orders(&body);
+        body.restamp();
+        let after = orders(&body);
+        assert_eq!(after[1], before[0]);
+        assert_eq!(after[3]["key"], before[2]["key"]);
+        assert_ne!(after[3], before[2]);
+        assert_ne!(after[0]["key"], before[0]["key"]);
+        assert_ne!(after[2]["key"], before[2]["key"]);
+    }
+
+    #[test]
+    fn every_load_can_be_parsed_and_gives_its_keys() {
+        for dialect in dialects::ALL {
+            let load = dialect.load();
+            let envelopes = [Envelope::Array, Envelope::Named];
+            let shape = |envelope| Shape {
+                orders: 3,
+                envelope,
+                mix: Mix::Fresh,
+            };
+            let lane = Lane { number: 0, of: 1 };
+            let made = envelopes.map(|envelope| {
+                let mut body = Body::new(load, "ORG", shape(envelope), lane, 0);
+                body.restamp();
+                body
+            });
+            let texts = made.iter().map(|body| std::str::from_utf8(body.bytes()));
+            let parsed = texts.filter_map(|text| (load.parse)(text.unwrap()).ok());
+            let parsed: Vec<_> = parsed.collect();
+            assert_eq!(
+                parsed.len(),
+                1,
+                "{}: one of the envelopes fits",
+                dialect.id()
+            );
+            let keys: BTreeSet<_> = parsed[0].iter().map(|order| order.key).collect();
+            assert_eq!(keys.len(), 3, "{}", dialect.id());
+        }
+    }
+}

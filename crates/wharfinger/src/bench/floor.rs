@@ -1,0 +1,91 @@
+//! The floor under single orders: a bare HTTP server on the same stack, and the disk.
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::child::READY;
+
+/// The status that the bare HTTP server answers.
+pub(super) const STATUS: u16 = 202;
+
+/// Bytes that are written before each flush: a page.
+const PAGE: usize = 4 << 10;
+/// Pages of the file, written in turn, as in a write-ahead log that is used again from its start.
+const PAGES: u64 = 1_024;
+
+/// Serves until it is killed: reads each body to its end and answers 202.
+pub(super) async fn serve(out: &mut dyn Write) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    writeln!(out, "{READY} http://{}", listener.local_addr()?)?;
+    out.flush()?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(async move {
+            let connection = http1::Builder::new();
+            // The sender hangs up at the end of a round; nobody wants to hear of it.
+            let _ = connection
+                .serve_connection(TokioIo::new(stream), service_fn(answer))
+                .await;
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let was_read = request.into_body().collect().await.is_ok();
+    let body = Bytes::from_static(b"{\"status\":202}");
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = if was_read {
+        http::StatusCode::ACCEPTED
+    } else {
+        http::StatusCode::BAD_REQUEST
+    };
+    Ok(response)
+}
+
+/// A file whose flushes are timed.
+pub(super) struct Disk {
+    file: File,
+    page: u64,
+}
+
+impl Disk {
+    pub(super) fn open(directory: &Path) -> Result<Self> {
+        let path = directory.join("flushed");
+        let file = File::create(path).context("cannot make the file that is flushed")?;
+        for page in 0..PAGES {
+            file.write_all_at(&[1; PAGE], page * PAGE as u64)?;
+        }
+        file.sync_all()?;
+        Ok(Self { file, page: 0 })
+    }
+
+    /// Writes a page and flushes it, again and again for so long; each flush's time.
+    pub(super) fn flush_for(&mut self, length: Duration) -> Result<Vec<f64>> {
+        let begin = Instant::now();
+        let mut seconds = Vec::new();
+        while begin.elapsed() < length {
+            self.page += 1;
+            let at = self.page % PAGES * PAGE as u64;
+            self.file.write_all_at(&[2; PAGE], at)?;
+            let flushed_at = Instant::now();
+            self.file.sync_data()?;
+            seconds.push(flushed_at.elapsed().as_secs_f64());
+        }
+        Ok(seconds)
+    }
+}

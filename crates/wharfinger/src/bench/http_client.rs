@@ -1,0 +1,127 @@
+//! The least HTTP that a sender can do with: one request after the other on a connection, bytes in and bytes out.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// No answer may take longer.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// More than any head of an answer has.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// A connection that is kept open.
+pub(super) struct Connection {
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+/// The parts of an answer's head that a sender needs.
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    status: u16,
+    body_bytes: usize,
+}
+
+impl Connection {
+    pub(super) fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)
+            .with_context(|| format!("cannot connect to the server at {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        Ok(Self {
+            stream,
+            answer: Vec::new(),
+        })
+    }
+
+    /// Sends a whole request and reads the answer: its status and its body.
+    pub(super) fn exchange(&mut self, request: &[u8]) -> Result<(u16, &str)> {
+        let written = self.stream.write_all(request);
+        // A request may be refused before all of it was sent; the answer says why.
+        let read = self.read();
+        let (status, body_begin) = match (written, read) {
+            (_, Ok(read)) => read,
+            (Err(error), Err(_)) => return Err(error).context("cannot send to the server"),
+            (Ok(()), Err(error)) => return Err(error),
+        };
+        let body = std::str::from_utf8(&self.answer[body_begin..]);
+        Ok((status, body.context("the answer is not UTF-8")?))
+    }
+
+    fn read(&mut self) -> Result<(u16, usize)> {
+        self.answer.clear();
+        let head_end = loop {
+            if let Some(at) = find(&self.answer, b"\r\n\r\n") {
+                break at + 4;
+            }
+            ensure!(
+                self.answer.len() < HEAD_BYTES_MAX,
+                "the answer's head has no end"
+            );
+            self.read_some()?;
+        };
+        let head = parse_head(&self.answer[..head_end])?;
+        while self.answer.len() < head_end + head.body_bytes {
+            self.read_some()?;
+        }
+        ensure!(
+            self.answer.len() == head_end + head.body_bytes,
+            "the server sent more than its answer"
+        );
+        Ok((head.status, head_end))
+    }
+
+    fn read_some(&mut self) -> Result<()> {
+        let mut piece = [0; 8 << 10];
+        let length = self
+            .stream
+            .read(&mut piece)
+            .context("cannot read the server's answer")?;
+        ensure!(length > 0, "the server closed the connection");
+        self.answer.extend_from_slice(&piece[..length]);
+        Ok(())
+    }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes
+        .windows(wanted.len())
+        .position(|bytes| bytes == wanted)
+}
+
+fn parse_head(head: &[u8]) -> Result<Head> {
+    let head = std::str::from_utf8(head).context("the answer's head is not text")?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1));
+    let status = status.and_then(|status| status.parse().ok());
+    let status = status.context("what answered is no HTTP server")?;
+    for line in lines {
+        let (name, value) = line.split_once(':').unwrap_or_default();
+        if name.eq_ignore_ascii_case("content-length") {
+            let body_bytes = value.trim().parse();
+            let body_bytes = body_bytes.context("the answer's length is no number")?;
+            return Ok(Head { status, body_bytes });
+        }
+    }
+    bail!("the answer, of status {status}, does not say how long it is")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_gives_status_and_length() {
+        let head = parse_head(b"HTTP/1.1 202 Accepted\r\nX: 1\r\nContent-Length: 17\r\n\r\n");
+        let expected = Head {
+            status: 202,
+            body_bytes: 17,
+        };
+        assert_eq!(head.unwrap(), expected);
+        assert!(parse_head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        assert!(parse_head(b"hello\r\n\r\n").is_err());
+    }
+}

@@ -1,0 +1,208 @@
+//! Sends requests on some connections for some time, and checks every answer.
+
+use std::net::SocketAddr;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use wharfinger_core::dialect::Sample;
+use wharfinger_core::load::Load;
+
+use super::body::{self, Body, Lane, Shape};
+use super::figures::Round;
+use super::http_client::Connection;
+use crate::clock;
+
+/// Characters of an unexpected answer that are shown.
+const SHOWN_CHARS_MAX: usize = 300;
+
+/// Where requests go, and as whose.
+pub(super) struct Target<'t> {
+    pub(super) address: SocketAddr,
+    pub(super) organisation: &'t str,
+    /// Gives method, path and header fields.
+    pub(super) sample: &'t Sample,
+}
+
+/// How an answer is looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Check {
+    /// It says yes to all the orders.
+    Taken(fn(&str) -> usize),
+    /// It is of this status: the server knows nothing of orders.
+    Status(u16),
+}
+
+/// Requests that are ready to be sent, those of each connection apart.
+pub(super) struct Sender {
+    address: SocketAddr,
+    check: Check,
+    requests: Vec<Body>,
+}
+
+impl Sender {
+    pub(super) fn new(
+        target: &Target<'_>,
+        load: &Load,
+        shape: Shape,
+        connections: usize,
+        check: Check,
+    ) -> Self {
+        let first_stamp = body::first_stamp(clock::now_ms());
+        let mut requests = Vec::with_capacity(connections);
+        for number in 0..connections as u64 {
+            let of = connections as u64;
+            let lane = Lane { number, of };
+            let mut body = Body::new(load, target.organisation, shape, lane, first_stamp);
+            let head = head(target, body.bytes().len());
+            body.prepend(head.as_bytes());
+            requests.push(body);
+        }
+        Self {
+            address: target.address,
+            check,
+            requests,
+        }
+    }
+
+    /// Sends for so long, one request after the other on each connection.
+    pub(super) fn send_for(&mut self, length: Duration) -> Result<Round> {
+        let (address, check) = (self.address, self.check);
+        let ready = Barrier::new(self.requests.len());
+        let failed = AtomicBool::new(false);
+        let sent: Vec<Result<Sent>> = std::thread::scope(|scope| {
+            let mut senders = Vec::new();
+            for request in &mut self.requests {
+                senders.push(scope.spawn(|| {
+                    let sent = send_on_one(address, check, request, length, &ready, &failed);
+                    failed.fetch_or(sent.is_err(), Ordering::Relaxed);
+                    sent
+                }));
+            }
+            let ended = senders.into_iter().map(|sender| {
+                let ended = sender.join();
+                ended.unwrap_or_else(|_| bail!("a sender panicked"))
+            });
+            ended.collect()
+        });
+        let mut round = Round::default();
+        for sent in sent {
+            let sent = sent?;
+            round.orders += sent.orders;
+            round.duration = round.duration.max(sent.duration);
+            round.latencies.extend(sent.latencies);
+        }
+        Ok(round)
+    }
+}
+
+/// What went over one connection.
+struct Sent {
+    orders: u64,
+    duration: Duration,
+    latencies: Vec<Duration>,
+}
+
+fn send_on_one(
+    address: SocketAddr,
+    check: Check,
+    request: &mut Body,
+    length: Duration,
+    ready: &Barrier,
+    failed: &AtomicBool,
+) -> Result<Sent> {
+    // Opened anew for every round: a server closes connections that wait through another's round.
+    let connection = Connection::open(address);
+    ready.wait();
+    let mut connection = connection?;
+    let begin = Instant::now();
+    let mut sent = Sent {
+        orders: 0,
+        duration: Duration::ZERO,
+        latencies: Vec::new(),
+    };
+    while begin.elapsed() < length && !failed.load(Ordering::Relaxed) {
+        request.restamp();
+        let written_at = Instant::now();
+        let (status, answer) = connection.exchange(request.bytes())?;
+        sent.latencies.push(written_at.elapsed());
+        check.look(status, answer, request.orders())?;
+        sent.orders += request.orders() as u64;
+    }
+    sent.duration = begin.elapsed();
+    Ok(sent)
+}
+
+impl Check {
+    fn look(self, status: u16, answer: &str, orders: usize) -> Result<()> {
+        let is_good = match self {
+            Self::Taken(taken) => (200..300).contains(&status) && taken(answer) == orders,
+            Self::Status(expected) => status == expected,
+        };
+        if is_good {
+            return Ok(());
+        }
+        let shown: String = answer.chars().take(SHOWN_CHARS_MAX).collect();
+        bail!("{orders} good orders were answered with status {status} and {shown}");
+    }
+}
+
+fn head(target: &Target<'_>, body_bytes: usize) -> String {
+    let sample = target.sample;
+    let mut head = format!(
+        "{} {} HTTP/1.1\r\nhost: {}\r\ncontent-length: {body_bytes}\r\n",
+        sample.method, sample.target, target.address
+    );
+    for (name, value) in &sample.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    head
+}
+
+/// The address behind `http://host:port`.
+pub(super) fn address_of(url: &str) -> Result<SocketAddr> {
+    use std::net::ToSocketAddrs;
+    let authority = url.strip_prefix("http://");
+    let authority = authority.with_context(|| {
+        format!("'{url}' is not of the form http://host:port; TLS is not spoken")
+    })?;
+    let authority = authority.trim_end_matches('/');
+    ensure!(
+        !authority.contains('/'),
+        "'{url}' has a path; give only http://host:port"
+    );
+    let with_port = if authority.contains(':') {
+        authority.to_owned()
+    } else {
+        format!("{authority}:80")
+    };
+    let addresses = with_port.to_socket_addrs();
+    let mut addresses = addresses.with_context(|| format!("cannot find the host of '{url}'"))?;
+    addresses
+        .next()
+        .with_context(|| format!("the host of '{url}' has no address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_http_addresses_are_taken() {
+        let address = address_of("http://127.0.0.1:8080/").unwrap();
+        assert_eq!(address.to_string(), "127.0.0.1:8080");
+        assert_eq!(address_of("http://127.0.0.1").unwrap().port(), 80);
+        assert!(address_of("https://127.0.0.1:8080").is_err());
+        assert!(address_of("http://127.0.0.1:8080/path").is_err());
+    }
+
+    #[test]
+    fn an_answer_that_leaves_an_order_out_is_not_good() {
+        let check = Check::Taken(|answer| answer.len());
+        assert!(check.look(200, "aaa", 3).is_ok());
+        assert!(check.look(200, "aa", 3).is_err());
+        assert!(check.look(500, "aaa", 3).is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! Server processes that this program starts: for `demo`, and to be measured.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use wharfinger_core::dialect::SampleKey;
+
+/// What a server says when it is ready, before its address.
+pub(crate) const READY: &str = "wharfinger is ready on";
+
+/// A running server. Killed when dropped.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) url: String,
+    /// Held open for as long as the process lives: it may still be writing.
+    greeting: Greeting,
+}
+
+/// The organisation and key that a server makes on a fresh directory.
+pub(crate) struct FirstKey {
+    pub(crate) organisation: String,
+    id: String,
+    secret: String,
+}
+
+impl<'k> From<&'k FirstKey> for SampleKey<'k> {
+    fn from(key: &'k FirstKey) -> Self {
+        Self {
+            organisation: &key.organisation,
+            id: &key.id,
+            secret: &key.secret,
+        }
+    }
+}
+
+type Greeting = Lines<BufReader<ChildStdout>>;
+
+/// This program, to be run again.
+pub(crate) fn program() -> Result<Command> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    Ok(Command::new(program))
+}
+
+impl Server {
+    /// Starts a server on an empty data directory, and reads what it made there.
+    pub(crate) fn start_fresh(data: &Path) -> Result<(Self, FirstKey)> {
+        let mut server = Self::start(data)?;
+        let greeting = &mut server.greeting;
+        let key = FirstKey {
+            organisation: word_behind(greeting, "organisation")?,
+            id: word_behind(greeting, "key id")?,
+            secret: word_behind(greeting, "key secret")?,
+        };
+        Ok((server, key))
+    }
+
+    /// Starts a server on a data directory that has been used.
+    pub(crate) fn start(data: &Path) -> Result<Self> {
+        Self::start_command(serve(data)?)
+    }
+
+    /// Starts any command that greets as a server does.
+    pub(crate) fn start_command(mut command: Command) -> Result<Self> {
+        let mut process = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the server")?;
+        let stdout = process.stdout.take().context("the server has no output")?;
+        let mut server = Self {
+            process,
+            url: String::new(),
+            greeting: BufReader::new(stdout).lines(),
+        };
+        server.url = word_behind(&mut server.greeting, READY)?;
+        Ok(server)
+    }
+
+    /// The process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends the server as a power cut would: SIGKILL.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.process.kill().context("cannot kill the server")?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Ends the server as an operator would: SIGTERM.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        let id = self.process.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status()?;
+        ensure!(told.success(), "cannot stop the server");
+        let status = self.process.wait()?;
+        ensure!(
+            status.success(),
+            "the server did not stop cleanly: {status}"
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already ended, unless what it was started for failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn serve(data: &Path) -> Result<Command> {
+    let mut command = program()?;
+    command
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--log",
+            "error",
+            "--data",
+        ])
+        .arg(data)
+        .env_remove("WHARFINGER_CONFIG");
+    Ok(command)
+}
+
+/// The word behind a label, in the next line that has the label.
+fn word_behind(greeting: &mut Greeting, label: &str) -> Result<String> {
+    for line in greeting {
+        let line = line?;
+        if let Some(rest) = line.trim().strip_prefix(label) {
+            let word = rest.split_whitespace().next();
+            return Ok(word
+                .context("the server's greeting is cut short")?
+                .to_owned());
+        }
+    }
+    anyhow::bail!("the server ended before it was ready; its reason stands above")
+}

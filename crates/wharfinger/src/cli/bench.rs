@@ -1,0 +1,172 @@
+//! `wharfinger bench`: how fast it is on this machine.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+
+use super::write_json;
+use crate::bench::{self, OwnWork, Part, Remote, Work};
+
+/// What is measured when nothing is named: enough to know where one stands, in less than a minute.
+const WORKS_DEFAULT: [Work; 3] = [Work::P1, Work::P2, Work::P6];
+/// Orders a batch and connections of work that the user puts together, unless told otherwise.
+const BATCH_DEFAULT: usize = 500;
+const CONNECTIONS_DEFAULT: usize = 16;
+
+/// Measure it on this machine, beside a program that does the least
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Starts a server on a temporary directory (TMPDIR says where), sends it orders over HTTP, checks every\n\
+answer, and measures the bare program beside it, in turns: each body parsed, each order a row of SQLite, each\n\
+batch a commit. Build with --release; leave the machine alone while it runs.\n\n\
+Examples:\n  wharfinger bench\n  wharfinger bench p1 p3 p9 --seconds 20 --json\n  \
+wharfinger bench --batch 500 --connections 16\n  \
+wharfinger bench --url http://10.0.0.7:8080 --org TRK001 --key-id ID --key-file FILE"
+)]
+pub(super) struct Bench {
+    /// Works to measure [default: p1 p2 p6]
+    #[arg(value_name = "WORK")]
+    works: Vec<Work>,
+    /// Seconds for which the server is sent orders, for each work; what stands beside it takes as long again
+    #[arg(long, env = "WHARFINGER_SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+    /// Send batches in this dialect, rather than one of the works above
+    #[arg(long, env = "WHARFINGER_DIALECT", conflicts_with = "works")]
+    dialect: Option<String>,
+    /// Orders of each batch [default: 500]
+    #[arg(long, env = "WHARFINGER_BATCH", value_name = "COUNT", conflicts_with = "works", value_parser = count)]
+    batch: Option<usize>,
+    /// Connections that send them [default: 16]
+    #[arg(long, env = "WHARFINGER_CONNECTIONS", value_name = "COUNT", conflicts_with = "works", value_parser = count)]
+    connections: Option<usize>,
+    /// Send them to this server. The orders stay in its store!
+    #[arg(long, env = "WHARFINGER_URL", conflicts_with = "works", requires_all = ["org", "key_id", "key_file"])]
+    url: Option<String>,
+    /// Organisation that they are for
+    #[arg(long, env = "WHARFINGER_ORG", value_name = "CODE", requires = "url")]
+    org: Option<String>,
+    /// Key's id
+    #[arg(long, env = "WHARFINGER_KEY_ID", value_name = "ID", requires = "url")]
+    key_id: Option<String>,
+    /// File that holds the key's secret
+    #[arg(
+        long,
+        env = "WHARFINGER_KEY_FILE",
+        value_name = "FILE",
+        requires = "url"
+    )]
+    key_file: Option<PathBuf>,
+}
+
+impl Bench {
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
+        let length = Duration::from_secs(self.seconds.into());
+        let report = match self.own_work()? {
+            Some(work) => bench::measure_own(&work, length)?,
+            None if self.works.is_empty() => bench::measure(&WORKS_DEFAULT, length)?,
+            None => bench::measure(&self.works, length)?,
+        };
+        if self.json {
+            return write_json(out, &report);
+        }
+        report.write(out)?;
+        Ok(())
+    }
+
+    fn own_work(&self) -> Result<Option<OwnWork>> {
+        let is_own = self.dialect.is_some()
+            || self.batch.is_some()
+            || self.connections.is_some()
+            || self.url.is_some();
+        if !is_own {
+            return Ok(None);
+        }
+        let dialect = match &self.dialect {
+            Some(dialect) => bench::find_dialect(dialect)?,
+            None => bench::first_dialect(),
+        };
+        Ok(Some(OwnWork {
+            dialect,
+            batch: self.batch.unwrap_or(BATCH_DEFAULT),
+            connections: self.connections.unwrap_or(CONNECTIONS_DEFAULT),
+            remote: self.remote()?,
+        }))
+    }
+
+    fn remote(&self) -> Result<Option<Remote>> {
+        let (Some(url), Some(organisation), Some(key_id), Some(key_file)) =
+            (&self.url, &self.org, &self.key_id, &self.key_file)
+        else {
+            return Ok(None);
+        };
+        let secret = std::fs::read_to_string(key_file)
+            .with_context(|| format!("cannot read the key file {}", key_file.display()))?;
+        Ok(Some(Remote {
+            url: url.clone(),
+            organisation: organisation.clone(),
+            key_id: key_id.clone(),
+            secret: secret.trim().to_owned(),
+        }))
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("must be a number from 1".into()),
+        Ok(count) => Ok(count),
+    }
+}
+
+/// What the measurements compare with
+#[derive(Args, Debug)]
+pub(super) struct BenchPart {
+    #[command(subcommand)]
+    part: PartCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PartCommand {
+    /// Takes as many orders as each line on stdin says
+    Bare {
+        /// Dialect whose load it takes
+        #[arg(long)]
+        dialect: String,
+        /// Orders of each batch
+        #[arg(long, value_parser = count)]
+        batch: usize,
+        /// Batches are objects of orders by name
+        #[arg(long)]
+        named: bool,
+        /// Directory of its database
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Answers 202 to everything, until it is killed
+    Http,
+}
+
+impl BenchPart {
+    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let part = match self.part {
+            PartCommand::Bare {
+                dialect,
+                batch,
+                named,
+                data,
+            } => Part::Bare {
+                dialect: bench::find_dialect(&dialect)?,
+                batch,
+                is_named: named,
+                data,
+            },
+            PartCommand::Http => Part::Http,
+        };
+        part.run(out).await
+    }
+}

@@ -1,0 +1,67 @@
+//! The measurements run, and say what they should. How fast it is, is not asserted.
+
+use serde_json::Value;
+
+use crate::support::server::program;
+
+fn bench(arguments: &[&str]) -> Value {
+    let output = program()
+        .arg("bench")
+        .args(arguments)
+        .args(["--seconds", "1", "--json"])
+        .output()
+        .expect("the program starts");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {message}");
+    serde_json::from_slice(&output.stdout).expect("the figures are JSON")
+}
+
+fn assert_is_positive(value: &Value, what: &str) {
+    assert!(
+        value.as_f64().is_some_and(|figure| figure > 0.0),
+        "{what}: {value}"
+    );
+}
+
+#[test]
+fn a_short_run_gives_every_figure_of_both_sides() {
+    let report = bench(&["p1"]);
+    for name in ["cores", "cpu", "kernel", "program"] {
+        assert!(!report["machine"][name].is_null(), "{name}: {report}");
+    }
+    let findings = report["findings"].as_array().expect("a list");
+    assert_eq!(findings.len(), 1);
+    let finding = &findings[0];
+    assert_eq!(finding["work"], "p1");
+    for side in [&finding["wharfinger"], &finding["beside"]["figures"]] {
+        for figure in [
+            "orders",
+            "orders_per_s",
+            "cpu_us_per_order",
+            "disk_bytes_per_order",
+            "memory_peak_bytes",
+        ] {
+            assert_is_positive(&side[figure], figure);
+        }
+    }
+    for figure in ["p50", "p99", "p99_9"] {
+        assert_is_positive(&finding["wharfinger"]["latency_ms"][figure], figure);
+    }
+    assert_eq!(finding["verdicts"][0]["work"], "p1");
+    assert_is_positive(&finding["verdicts"][0]["ratio"], "ratio");
+}
+
+#[test]
+fn works_and_a_work_of_ones_own_do_not_go_together() {
+    let output = program()
+        .args(["bench", "p1", "--batch", "7"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let output = program()
+        .args(["bench", "--url", "http://127.0.0.1:1"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--key-file"));
+}
