@@ -231,7 +231,7 @@ pub fn boolean_from(text: &str) -> Option<bool> {
 pub fn day_month_year(value: Value<'_, '_>) -> Checked<Date> {
     let wrong = Code::NotDate { form: "dd-mm-yyyy" };
     let text = value.text().ok_or(wrong)?;
-    let [day, month, year] = fields(&text, '-', [2, 2, 4]).ok_or(wrong)?;
+    let [day, month, year] = fields(&text, b'-', [2, 2, 4]).ok_or(wrong)?;
     date(year, month, day).ok_or(wrong)
 }
 
@@ -251,8 +251,8 @@ pub fn date_or_time(value: Value<'_, '_>) -> Checked<DateTime> {
 #[must_use]
 pub fn date_or_time_from(text: &str) -> Option<DateTime> {
     let (day, time) = text.split_once(' ').unwrap_or((text, "00:00:00"));
-    let [year, month, day] = fields(day, '-', [4, 2, 2])?;
-    let [hour, minute, second] = fields(time, ':', [2, 2, 2])?;
+    let [year, month, day] = fields(day, b'-', [4, 2, 2])?;
+    let [hour, minute, second] = fields(time, b':', [2, 2, 2])?;
     let day = date(year, month, day)?;
     let part = |part: u16| i8::try_from(part).ok();
     let time = jiff::civil::Time::new(part(hour)?, part(minute)?, part(second)?, 0).ok()?;
@@ -265,15 +265,21 @@ fn date(year: u16, month: u16, day: u16) -> Option<Date> {
 }
 
 /// Three numbers of exactly these many digits.
-fn fields(text: &str, separator: char, widths: [usize; 3]) -> Option<[u16; 3]> {
-    let mut parts = text.split(separator);
+fn fields(text: &str, separator: u8, widths: [usize; 3]) -> Option<[u16; 3]> {
+    let mut rest = text.as_bytes();
     let mut numbers = [0; 3];
-    for (number, width) in numbers.iter_mut().zip(widths) {
-        let part = parts.next()?;
-        let is_shaped = part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit());
-        *number = is_shaped.then(|| part.parse().ok())??;
+    for (at, (number, width)) in numbers.iter_mut().zip(widths).enumerate() {
+        if at > 0 {
+            rest = rest.strip_prefix(&[separator])?;
+        }
+        let (digits, behind) = rest.split_at_checked(width)?;
+        for digit in digits {
+            let value = digit.is_ascii_digit().then(|| digit - b'0')?;
+            *number = *number * 10 + u16::from(value);
+        }
+        rest = behind;
     }
-    parts.next().is_none().then_some(numbers)
+    rest.is_empty().then_some(numbers)
 }
 
 #[cfg(test)]

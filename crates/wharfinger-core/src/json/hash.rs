@@ -53,6 +53,12 @@ pub(super) fn of_nested_member(scratch: &mut Vec<u8>, name: &str, value: u128) -
 /// Writes text as a JSON string with no more escapes than are needed.
 fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    let needs_escape = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    if !text.as_bytes().iter().any(needs_escape) {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     for &byte in text.as_bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),

@@ -1,6 +1,5 @@
 //! One order: its nodes, its faults and its content hash, in one pass.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::NameCase;
@@ -56,7 +55,8 @@ struct Frame {
     gathered: Gathered,
     /// A bit for each name seen, so that most names need no comparing.
     seen: u64,
-    names: HashSet<String>,
+    /// The names, once there are many.
+    names: Option<HashSet<String>>,
 }
 
 impl<'a> Parser<'a> {
@@ -167,7 +167,7 @@ impl<'a> Parser<'a> {
             count: 0,
             gathered: Gathered::default(),
             seen: 0,
-            names: HashSet::new(),
+            names: None,
         });
         let inside = skip_white_space(bytes, at + 1);
         let closing = if is_object { b'}' } else { b']' };
@@ -249,15 +249,15 @@ impl<'a> Parser<'a> {
             NameCase::Ignored => name.to_ascii_lowercase(),
         };
         let repeated = if frame.count > NAMES_COMPARED_MAX {
-            if frame.names.is_empty() {
-                let earlier = names_between(tape, frame.node + 1, node);
-                frame.names = earlier.map(|name| folded(&name)).collect();
-            }
-            !frame.names.insert(folded(&name))
+            let first = frame.node + 1;
+            let names = frame.names.get_or_insert_with(|| {
+                let earlier = names_between(tape, first, node);
+                earlier.map(|at| folded(&tape.plain(at))).collect()
+            });
+            !names.insert(folded(&name))
         } else {
             !is_new_bit
-                && names_between(tape, frame.node + 1, node)
-                    .any(|earlier| tape.names.same(&earlier, &name))
+                && names_between(tape, frame.node + 1, node).any(|at| tape.is_named(at, &name))
         };
         if repeated {
             self.fault(Code::RepeatedName);
@@ -375,16 +375,12 @@ fn name_bit(name: &str) -> u64 {
     1 << ((length * 7 + lower(bytes.first()) + lower(bytes.last()) * 3 + middle * 5) & 63)
 }
 
-/// The names from node `first` up to, not with, node `last`.
-fn names_between<'t, 'a>(
-    tape: &'t Tape<'a>,
-    first: usize,
-    last: usize,
-) -> impl Iterator<Item = Cow<'a, str>> + use<'t, 'a> {
+/// The nodes of the names from node `first` up to, not with, node `last`.
+fn names_between(tape: &Tape<'_>, first: usize, last: usize) -> impl Iterator<Item = usize> {
     let mut at = first;
     std::iter::from_fn(move || {
         let name = (at < last).then_some(at)?;
         at = tape.nodes[at + 1].next as usize;
-        Some(tape.plain(name))
+        Some(name)
     })
 }

@@ -50,6 +50,20 @@ impl<'a> Tape<'a> {
         &self.text[node.start as usize..node.end as usize]
     }
 
+    /// Whether the name in a node is this one.
+    pub(super) fn is_named(&self, at: usize, name: &str) -> bool {
+        let node = &self.nodes[at];
+        if node.escaped {
+            return self.names.same(&self.plain(at), name);
+        }
+        // Most names differ in length, and quotes are the same everywhere.
+        (node.end - node.start) as usize == name.len() + 2
+            && self.names.same(
+                &self.text[node.start as usize + 1..node.end as usize - 1],
+                name,
+            )
+    }
+
     /// The text of a text node, without quotes and escapes.
     pub(super) fn plain(&self, at: usize) -> Cow<'a, str> {
         let raw = self.raw(at);
@@ -106,7 +120,11 @@ impl<'d, 'a> Value<'d, 'a> {
     pub fn is_blank(&self) -> bool {
         match self.kind() {
             Kind::Null => true,
-            Kind::Text => self.tape.plain(self.at).trim().is_empty(),
+            Kind::Text => {
+                // Nearly all text begins with a letter or a digit, which settles it.
+                let first = self.raw().as_bytes()[1];
+                !first.is_ascii_alphanumeric() && self.tape.plain(self.at).trim().is_empty()
+            }
             Kind::True | Kind::False | Kind::Number | Kind::Array | Kind::Object => false,
         }
     }
@@ -142,14 +160,7 @@ impl<'d, 'a> Value<'d, 'a> {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
         let tape = self.tape;
-        let is_wanted = |&at: &usize| match (tape.names, tape.nodes[at].escaped) {
-            (NameCase::Exact, false) => {
-                let raw = tape.raw(at).as_bytes();
-                raw.len() == name.len() + 2 && &raw[1..raw.len() - 1] == name.as_bytes()
-            }
-            (case, _) => case.same(&tape.plain(at), name),
-        };
-        let at = self.member_places().find(is_wanted)?;
+        let at = self.member_places().find(|&at| tape.is_named(at, name))?;
         Some(Value { tape, at: at + 1 })
     }
 
