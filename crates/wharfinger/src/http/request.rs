@@ -133,6 +133,7 @@ async fn serve(
     };
     match operation.action {
         Action::Submit { .. } => {
+            refuse_dry_run(&call.head)?;
             let body = body.take().unwrap_or_default();
             let body = body::read(app, &parts.headers, body).await?;
             let batch = secret::batch_id();
@@ -148,6 +149,17 @@ async fn serve(
             let (reply, next) = intake::next_chunk(app, &call, None).await?;
             Ok(respond_in_chunks(app, &call, reply, next))
         }
+    }
+}
+
+/// A dry run must store nothing. This version has none, and must not take one for an order.
+fn refuse_dry_run(head: &Head<'_>) -> Result<(), RequestFailure> {
+    let asked = head.query_parameter("dry_run");
+    match asked.or_else(|| head.header("wharfinger-dry-run")) {
+        None | Some("false") => Ok(()),
+        Some(_) => Err(RequestFailure::BadParameter(
+            "This version has no dry runs; nothing was stored".into(),
+        )),
     }
 }
 

@@ -367,3 +367,17 @@ fn a_body_in_chunks_after_expect_continue_is_taken() {
         .body(format!("{chunked}0\r\n\r\n"));
     assert_eq!(server.send(&request).status, 202);
 }
+
+#[test]
+fn a_dry_run_is_not_taken_for_an_order() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let body = format!("[{}]", order("DRY"));
+    let asked = post(body.clone()).header("wharfinger-dry-run", "true");
+    assert_eq!(server.send(&asked).status, 400);
+    let asked = Request::new("POST", &format!("{BATCH}?dry_run=true"));
+    let asked = asked.header("authorization", basic("full"));
+    assert_eq!(server.send(&asked.body(body.clone())).status, 400);
+    let answer = server.send(&post(body));
+    assert_eq!(accepted_as_new(data.path(), &answer), 1);
+}
