@@ -4,11 +4,11 @@ use rusqlite::params;
 use wharfinger_core::admit::{Decision, Existing, Intent, decide};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::outcome::{Counts, Outcome, Taken};
+use wharfinger_core::outcome::{Counts, Outcome, State, Taken};
 use wharfinger_core::problem::{Code, Problem};
 
 use super::fault::Fault;
-use super::rows::{NewOrder, OrderRow, OrderRows};
+use super::rows::{NewOrder, OrderRow, OrderRows, ROWS_TOGETHER};
 use super::work::{NewBlock, Origin, Work};
 use crate::store::block::{Block, Frame};
 use crate::store::place::{BlockId, Place};
@@ -49,18 +49,25 @@ impl Admission<'_> {
         let first = BlockId::new(group.organisation, work.counters(group.organisation)?.block);
         let mut rows = OrderRows::new(work.connection, group.organisation, self.dialect)?;
         let mut marks = vec![Mark::Refused; group.rows.len()];
-        for &step in &group.steps {
-            let row = &group.rows[step as usize];
-            let mut deciding = Deciding {
-                work,
-                rows: &mut rows,
-                submission: self.submission,
-                group,
-                first,
-            };
-            let (mark, outcome) = deciding.decide(row)?;
-            marks[step as usize] = mark;
-            self.outcomes[row.answer as usize] = outcome;
+        let mut deciding = Deciding {
+            work,
+            rows: &mut rows,
+            submission: self.submission,
+            group,
+            first,
+        };
+        for steps in group.steps.chunks(ROWS_TOGETHER) {
+            let tried = deciding.insert_together(steps)?;
+            for &step in steps {
+                let row = &group.rows[step as usize];
+                let (mark, outcome) = match tried {
+                    Tried::AllNew => deciding.accepted(row, None),
+                    Tried::SomeKnown => deciding.decide_after_trial(row)?,
+                    Tried::Not => deciding.decide(row)?,
+                };
+                marks[step as usize] = mark;
+                self.outcomes[row.answer as usize] = outcome;
+            }
         }
         self.keep_refused(group, &marks)?;
         self.write_blocks(work, group, &marks)
@@ -174,7 +181,62 @@ struct Deciding<'d, 'c, 'w> {
     first: BlockId,
 }
 
+/// What came of storing some orders together, as if all were new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tried {
+    /// They were.
+    AllNew,
+    /// Those that were new are stored; the keys of the others are taken.
+    SomeKnown,
+    /// It was not tried: they are too few, or are to have numbers.
+    Not,
+}
+
 impl Deciding<'_, '_, '_> {
+    /// Tries to store orders with one statement. Most orders are new, and a statement of their own costs each as much again.
+    fn insert_together(&mut self, steps: &[u32]) -> Result<Tried, Fault> {
+        let mut orders = Vec::with_capacity(ROWS_TOGETHER);
+        for &step in steps {
+            let row = &self.group.rows[step as usize];
+            let decision = decide(None, row.intent, row.hash);
+            let (Decision::Create(state), Number::None) = (decision, row.number) else {
+                return Ok(Tried::Not);
+            };
+            orders.push(self.new_order(row, state, None));
+        }
+        if orders.len() < ROWS_TOGETHER {
+            return Ok(Tried::Not);
+        }
+        let stored = self.rows.insert_together(&orders)?;
+        Ok(if stored == orders.len() {
+            Tried::AllNew
+        } else {
+            Tried::SomeKnown
+        })
+    }
+
+    fn new_order<'k>(&self, row: &Row, state: State, number: Option<u64>) -> NewOrder<'k>
+    where
+        Self: 'k,
+    {
+        NewOrder {
+            id: row.place(self.first),
+            key: self.submission.text(row.key),
+            state,
+            hash: row.hash,
+            number,
+        }
+    }
+
+    /// Decides on an order whose key is taken, if only by the order itself a moment ago.
+    fn decide_after_trial(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        let found = self.rows.by_key(self.submission.text(row.key))?;
+        if found.is_some_and(|order| order.id == row.place(self.first)) {
+            return Ok(self.accepted(row, None));
+        }
+        self.settle(row, found)
+    }
+
     /// Decides on an order, and writes its row.
     fn decide(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
         if row.number == Number::Next {
@@ -188,13 +250,7 @@ impl Deciding<'_, '_, '_> {
                     Number::Given(number) => Some(number),
                     Number::None | Number::Next => None,
                 };
-                let order = NewOrder {
-                    id: row.place(self.first),
-                    key,
-                    state,
-                    hash: row.hash,
-                    number,
-                };
+                let order = self.new_order(row, state, number);
                 if self.rows.insert(&order)? {
                     return Ok(self.accepted(row, number));
                 }
@@ -207,6 +263,11 @@ impl Deciding<'_, '_, '_> {
                 self.rows.by_key(key)?
             }
         };
+        self.settle(row, found)
+    }
+
+    /// Decides on an order, knowing what holds its key, and writes its row.
+    fn settle(&mut self, row: &Row, found: Option<OrderRow>) -> Result<(Mark, Outcome), Fault> {
         let existing = found.map(|order| Existing {
             state: order.state,
             hash: order.hash,
@@ -219,7 +280,8 @@ impl Deciding<'_, '_, '_> {
             (Decision::Refuse(code), _) => Ok(refused(code)),
             (Decision::Create(_) | Decision::Update(_) | Decision::Unchanged, _) => {
                 Err(Fault::Damaged(format!(
-                    "order {key} is in the index and cannot be found there"
+                    "order {} is in the index and cannot be found there",
+                    self.submission.text(row.key)
                 )))
             }
         }

@@ -1,5 +1,7 @@
 //! The statements on the table of orders that every write uses, prepared once for all the orders of a job.
 
+use std::sync::OnceLock;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::State;
@@ -62,11 +64,15 @@ fn state(number: i64) -> rusqlite::Result<State> {
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, number))
 }
 
+/// Orders that one statement stores.
+pub(super) const ROWS_TOGETHER: usize = 16;
+
 /// The orders of one organisation and dialect, to be written.
 pub(super) struct OrderRows<'c> {
     organisation: OrganisationId,
     dialect: i64,
     insert: CachedStatement<'c>,
+    insert_together: CachedStatement<'c>,
     by_key: CachedStatement<'c>,
     by_number: CachedStatement<'c>,
     revise: CachedStatement<'c>,
@@ -104,10 +110,14 @@ impl<'c> OrderRows<'c> {
         // What is the same for all the orders is bound once.
         insert.raw_bind_parameter(2, organisation.0)?;
         insert.raw_bind_parameter(3, dialect)?;
+        let mut insert_together = prepare(insert_together_sql())?;
+        insert_together.raw_bind_parameter(1, organisation.0)?;
+        insert_together.raw_bind_parameter(2, dialect)?;
         Ok(Self {
             organisation,
             dialect,
             insert,
+            insert_together,
             by_key: by("organisation = ?1 and dialect = ?2 and key = ?3")?,
             by_number: by("organisation = ?1 and number = ?2")?,
             revise: prepare(
@@ -128,6 +138,19 @@ impl<'c> OrderRows<'c> {
         insert.raw_bind_parameter(6, &order.hash.to_be_bytes()[..])?;
         insert.raw_bind_parameter(7, order.number.map(u64::cast_signed))?;
         Ok(insert.raw_execute()? == 1)
+    }
+
+    /// Stores [`ROWS_TOGETHER`] new orders, but for those whose key is taken; how many it stored.
+    pub(super) fn insert_together(&mut self, orders: &[NewOrder<'_>]) -> Result<usize, Fault> {
+        let insert = &mut self.insert_together;
+        for (at, order) in orders.iter().enumerate() {
+            let first = 3 + 4 * at;
+            insert.raw_bind_parameter(first, order.id.0)?;
+            insert.raw_bind_parameter(first + 1, order.key)?;
+            insert.raw_bind_parameter(first + 2, state_number(order.state))?;
+            insert.raw_bind_parameter(first + 3, &order.hash.to_be_bytes()[..])?;
+        }
+        Ok(insert.raw_execute()?)
     }
 
     /// The order that holds a key.
@@ -165,4 +188,22 @@ impl<'c> OrderRows<'c> {
             .execute((id.0, state_number(state), release_key))?;
         Ok(())
     }
+}
+
+/// The statement of [`OrderRows::insert_together`], with four parameters an order.
+fn insert_together_sql() -> &'static str {
+    static SQL: OnceLock<String> = OnceLock::new();
+    SQL.get_or_init(|| {
+        let rows: Vec<_> = (0..ROWS_TOGETHER)
+            .map(|at| {
+                let first = 3 + 4 * at;
+                format!("(?{first}, ?1, ?2, ?{}, ?{}, 1, ?{})", first + 1, first + 2, first + 3)
+            })
+            .collect();
+        let rows = rows.join(", ");
+        format!(
+            "insert into orders (id, organisation, dialect, key, state, revision, hash) values {rows} \
+             on conflict do nothing"
+        )
+    })
 }
