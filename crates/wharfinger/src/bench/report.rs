@@ -176,10 +176,10 @@ impl Finding {
         let ours = cells(&self.ours);
         let beside = beside.map(|beside| cells(&beside.figures));
         for (row, (name, cell)) in ours.iter().enumerate() {
-            let beside = beside.as_ref().map_or("", |beside| &beside[row].1);
+            let beside = beside.as_ref().map(|beside| beside[row].1.as_str());
             // A row in which nobody has a figure is left out.
-            if !(cell.is_empty() && beside.is_empty()) {
-                write_row(out, name, or_dash(cell), or_dash(beside))?;
+            if !(cell.is_empty() && beside.unwrap_or_default().is_empty()) {
+                write_row(out, name, or_dash(cell), beside.map_or("", or_dash))?;
             }
         }
         if let Some(microseconds) = self.fdatasync_us {
@@ -296,5 +296,14 @@ p1  work
     CPU µs per order                  2.00               –
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+
+        finding.beside = None;
+        let mut out = Vec::new();
+        finding.write(&mut out).unwrap();
+        let table = String::from_utf8(out).unwrap();
+        assert!(
+            !table.contains('–'),
+            "no column where nothing stands: {table}"
+        );
     }
 }

@@ -19,9 +19,9 @@ const CONNECTIONS_DEFAULT: usize = 16;
 /// Measure it on this machine, beside a program that does the least
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Starts a server on a temporary directory (TMPDIR says where), sends it orders over HTTP, checks every\n\
-answer, and measures the bare program beside it, in turns: each body parsed, each order a row of SQLite, each\n\
-batch a commit. Build with --release; leave the machine alone while it runs.\n\n\
+    after_help = "Starts a server on a temporary directory (TMPDIR says where), sends it orders over HTTP,\n\
+checks every answer, and measures the bare program beside it, in turns: each body parsed, each\n\
+order a row of SQLite, each batch a commit. Build with --release; leave the machine alone.\n\n\
 Examples:\n  wharfinger bench\n  wharfinger bench p1 p3 p9 --seconds 20 --json\n  \
 wharfinger bench --batch 500 --connections 16\n  \
 wharfinger bench --url http://10.0.0.7:8080 --org TRK001 --key-id ID --key-file FILE"

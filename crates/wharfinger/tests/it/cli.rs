@@ -246,7 +246,7 @@ fn the_demonstration_runs_and_says_what_it_shows() {
 #[test]
 fn help_texts_are_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 16] = [
         &[],
         &["serve"],
         &["demo"],
@@ -262,6 +262,7 @@ fn help_texts_are_as_written_down() {
         &["orders"],
         &["orders", "process"],
         &["check"],
+        &["bench"],
     ];
     for command in commands {
         let output = program()
