@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::NameCase;
 use super::hash::{self, Gathered};
 use super::scan::{self, Scanned, Syntax, expected_separator, skip_nested, skip_white_space};
-use super::tape::{Kind, Node, Tape};
+use super::tape::{Kind, Node, Tape, name_bit};
 use crate::problem::{Code, Path, Problem, Step};
 
 /// Faults kept of one order; the first is what matters, the rest is courtesy.
@@ -273,6 +273,7 @@ impl<'a> Parser<'a> {
                 start: offset(start),
                 end: offset(end),
                 next: offset(index + 1),
+                names: 0,
             });
         }
         index
@@ -305,6 +306,7 @@ impl<'a> Parser<'a> {
         if let Some(node) = self.tape.nodes.get_mut(frame.node) {
             node.end = offset(end);
             node.next = next;
+            node.names = frame.seen;
         }
         if !self.recording {
             return;
@@ -364,15 +366,6 @@ enum After {
 
 fn offset(offset: usize) -> u32 {
     u32::try_from(offset).expect("the body's size limit is far below 4 GiB")
-}
-
-/// One of 64 bits for a name, the same whatever its case.
-fn name_bit(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    let lower = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or_default() | 0x20);
-    let middle = lower(bytes.get(bytes.len() / 2));
-    let length = u32::try_from(bytes.len() & 0xff).unwrap_or_default();
-    1 << ((length * 7 + lower(bytes.first()) + lower(bytes.last()) * 3 + middle * 5) & 63)
 }
 
 /// The nodes of the names from node `first` up to, not with, node `last`.

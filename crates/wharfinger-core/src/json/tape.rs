@@ -34,6 +34,8 @@ pub(super) struct Node {
     pub end: u32,
     /// The node behind this one and all its children.
     pub next: u32,
+    /// For an object: the [`name_bit`]s of its members, so that most absent names need no search.
+    pub names: u64,
 }
 
 /// The nodes of one order, reused from order to order.
@@ -160,6 +162,9 @@ impl<'d, 'a> Value<'d, 'a> {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
         let tape = self.tape;
+        if tape.nodes[self.at].names & name_bit(name) == 0 {
+            return None;
+        }
         let at = self.member_places().find(|&at| tape.is_named(at, name))?;
         Some(Value { tape, at: at + 1 })
     }
@@ -176,4 +181,13 @@ impl<'d, 'a> Value<'d, 'a> {
             Some(name)
         })
     }
+}
+
+/// One of 64 bits for a name, the same whatever its case.
+pub(super) fn name_bit(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let lower = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or_default() | 0x20);
+    let middle = lower(bytes.get(bytes.len() / 2));
+    let length = u32::try_from(bytes.len() & 0xff).unwrap_or_default();
+    1 << ((length * 7 + lower(bytes.first()) + lower(bytes.last()) * 3 + middle * 5) & 63)
 }
