@@ -2,6 +2,7 @@
 
 mod administration;
 mod admission;
+mod embedded;
 mod feed;
 mod numbers;
 mod reading;

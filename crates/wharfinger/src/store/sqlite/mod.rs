@@ -122,6 +122,8 @@ fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+        // A statement of many rows notes how to undo itself; a file for that would cost more than the rows.
+        connection.pragma_update(None, "temp_store", "memory")?;
         // Negative: in KiB.
         connection.pragma_update(None, "cache_size", -65_536)?;
     }

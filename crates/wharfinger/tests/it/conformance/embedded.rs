@@ -1,0 +1,174 @@
+//! What the embedded store must do besides: see damage, share its directory, refuse what it does not understand.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wharfinger::store::sqlite::{Options, SqliteStore};
+use wharfinger::store::{Change, Store, StoreError};
+use wharfinger_core::admit::Move;
+use wharfinger_core::caller::Organisation;
+use wharfinger_core::dialect::Number;
+use wharfinger_core::ids::OrganisationId;
+
+use super::support::*;
+
+fn open(directory: &Path) -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open(directory, &Options::default()).expect("the store opens"))
+}
+
+fn run_sql(directory: &Path, sql: &str) {
+    let database = rusqlite::Connection::open(directory.join("orders.db")).expect("it opens");
+    let changed = database.execute(sql, []).expect("it is valid SQL");
+    assert!(changed > 0, "{sql} changes nothing");
+}
+
+async fn fill(store: &Arc<dyn Store>) {
+    let organisation = Organisation {
+        id: OrganisationId(0),
+        code: "SHOP".into(),
+        name: String::new(),
+        customer_orders_enabled: true,
+    };
+    let change = Change::CreateOrganisation(organisation);
+    store.administer(change).await.expect("made");
+    submit(store, &[order("a", "x"), order("b", "x"), faulty("c")]).await;
+    submit(store, &[order("a", "y"), order("b", "x"), order("d", "x")]).await;
+    move_keys(store, Move::Process, &["b"]).await;
+    submit(store, &[order("b", "z"), numbered(Number::Next, "n")]).await;
+}
+
+#[tokio::test]
+async fn a_check_sees_every_kind_of_damage() {
+    let damages = [
+        "delete from orders where key = 'd'",
+        "update orders set key = 'e' where key = 'd'",
+        "update orders set dialect = dialect + 1 where key = 'd'",
+        "update orders set hash = zeroblob(16) where key = 'd'",
+        "update orders set revision = 3 where key = 'a'",
+        "update orders set place = null where key = 'a'",
+        "update orders set place = id where key = 'a'",
+        "update orders set state = 1 where key = 'b'",
+        "update orders set state = 3 where key = 'd'",
+        "update orders set number = 9 where number = 1",
+        "update blocks set texts = substr(texts, 1, length(texts) - 1) where id & 0xffffffff = 1",
+        "update blocks set texts = x'00' where id & 0xffffffff = 2",
+        "update blocks set slots = x'0002' where id & 0xffffffff = 2",
+        "update blocks set events = events + 1 where id & 0xffffffff = 2",
+        "update blocks set first_position = 1 where id & 0xffffffff = 2",
+        "update blocks set batch = zeroblob(16) where id & 0xffffffff = 2",
+        "update blocks set at_ms = 0 where id & 0xffffffff = 2",
+        "delete from blocks where id & 0xffffffff = 3",
+        "delete from blocks where id & 0xffffffff = 4",
+        "update counters set next_block = next_block + 1",
+        "update counters set next_position = next_position - 1",
+        "update batches set accepted = accepted + 1",
+        "delete from batches where rejected = 1 and accepted = 2",
+        "delete from rejections",
+        "update rejections set orders = x'00'",
+        "update rejections set batch = zeroblob(16) where rowid = 1",
+    ];
+    for damage in damages {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = open(directory.path());
+        fill(&store).await;
+        let report = store.check().await.expect("checked");
+        assert_eq!(report.faults, Vec::<String>::new());
+        let counted = (
+            report.orders,
+            report.revisions,
+            report.batches,
+            report.events,
+        );
+        assert_eq!(counted, (4, 5, 3, 9));
+        store.close().await;
+        run_sql(directory.path(), damage);
+        let store = open(directory.path());
+        let report = store.check().await.expect("checked");
+        assert!(!report.faults.is_empty(), "not seen: {damage}");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_when_the_store_is_opened_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    fill(&store).await;
+    let events = store.events(HERE, 0, 100).await.expect("events");
+    let orders = read(&store, everything()).await.orders;
+    store.close().await;
+    let store = open(directory.path());
+    assert_eq!(store.events(HERE, 0, 100).await, Ok(events));
+    assert_eq!(read(&store, everything()).await.orders, orders);
+    let outcome = submit_one(&store, numbered(Number::Next, "n")).await;
+    assert_eq!(outcome.taken().and_then(|taken| taken.number), Some(2));
+}
+
+#[tokio::test]
+async fn two_processes_may_write_in_turn() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let stores = [open(directory.path()), open(directory.path())];
+    for round in 0..20 {
+        for (at, store) in stores.iter().enumerate() {
+            let fresh = order(&format!("{round}-{at}"), "x");
+            let (_, outcomes) = submit(store, &[fresh, order("same", "x")]).await;
+            let expected = if (round, at) == (0, 0) {
+                "accepted"
+            } else {
+                "unchanged"
+            };
+            assert_eq!(names(&outcomes), ["accepted", expected]);
+        }
+    }
+    let report = stores[0].check().await.expect("checked");
+    assert_eq!((report.faults, report.orders), (Vec::new(), 41));
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    open(directory.path()).close().await;
+    let database =
+        rusqlite::Connection::open(directory.path().join("orders.db")).expect("it opens");
+    database
+        .pragma_update(None, "user_version", 99)
+        .expect("set");
+    drop(database);
+    let refused = SqliteStore::open(directory.path(), &Options::default());
+    let Err(StoreError::Refused(why)) = refused else {
+        panic!("a newer schema is refused");
+    };
+    assert!(why.contains("schema 99"), "{why}");
+}
+
+#[tokio::test]
+async fn after_an_unreadable_file_nothing_is_acknowledged() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    fill(&store).await;
+    let file = directory.path().join("orders.db");
+    let database = rusqlite::Connection::open(&file).expect("it opens");
+    let checkpoint = "pragma wal_checkpoint(truncate)";
+    database
+        .execute_batch(checkpoint)
+        .expect("it is written back");
+    // Another process changes the file, so that the store reads it anew; then the file is no database any more.
+    let touch = "update settings set value = value + 1";
+    database.execute_batch(touch).expect("it is changed");
+    database
+        .execute_batch(checkpoint)
+        .expect("it is written back");
+    let length = std::fs::metadata(&file).expect("it is there").len();
+    let rubbish = vec![0x55; usize::try_from(length).expect("it is small")];
+    std::fs::write(&file, rubbish).expect("it is overwritten");
+    let submission = submission(batch_id(), DIALECT, &[order("new", "x")]);
+    let error = refusal(&store, submission).await;
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    let reason = tokio::time::timeout(std::time::Duration::from_secs(5), store.failed());
+    assert_ne!(reason.await.expect("it says so at once"), "");
+    assert!(matches!(
+        store.ready().await,
+        Err(StoreError::Unavailable(_))
+    ));
+    store.close().await;
+}
