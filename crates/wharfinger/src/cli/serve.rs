@@ -63,6 +63,12 @@ impl Serve {
             transport: config.transport,
             body_budget: Budget::new(config.body_bytes_in_flight_max),
         });
+        if !address.ip().is_loopback() {
+            tracing::warn!(
+                "Others can reach {address}, and keys and orders cross the network unencrypted. Listen on a loopback \
+                 address, and let a proxy with TLS stand in front."
+            );
+        }
         if let Err(error) = write_greeting(out, &config, address, first_key) {
             // Nobody reads it; orders can be taken all the same.
             tracing::warn!(%error, "Could not write to standard output.");
