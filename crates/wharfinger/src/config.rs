@@ -17,6 +17,8 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const BODY_BYTES_IN_FLIGHT_DEFAULT: usize = 1 << 30;
 /// Requests that may wait for the store, unless told otherwise.
 const QUEUE_DEFAULT: usize = 1_024;
+/// Far more connections or waiting requests than a machine can have, and few enough to be counted.
+const COUNT_CEILING: usize = 1 << 24;
 /// Offsets in a body are kept in 32 bits.
 const BODY_BYTES_CEILING: usize = 1 << 30;
 
@@ -209,6 +211,25 @@ fn check(config: &Config) -> Result<()> {
             bail!("--{name} must be at least 1");
         }
     }
+    let transport = &config.transport;
+    let times = [
+        ("header-timeout-s", transport.header_timeout),
+        ("body-idle-timeout-s", transport.body_idle_timeout),
+        ("request-timeout-s", transport.request_timeout),
+    ];
+    for (name, time) in times {
+        if time.is_zero() {
+            bail!("--{name} must be at least 1");
+        }
+    }
+    for (name, count) in [
+        ("connections-max", transport.connections_max),
+        ("queue-max", config.queue_max),
+    ] {
+        if count > COUNT_CEILING {
+            bail!("--{name} must be at most {COUNT_CEILING}");
+        }
+    }
     if limits.body_bytes_max > BODY_BYTES_CEILING {
         bail!("--body-bytes-max must be at most {BODY_BYTES_CEILING}");
     }
@@ -221,6 +242,23 @@ fn check(config: &Config) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        for wrong in [
+            "queue_max = 0",
+            "queue_max = 9007199254740991",
+            "connections_max = 9007199254740991",
+            "header_timeout_s = 0",
+            "body_idle_timeout_s = 0",
+            "request_timeout_s = 0",
+            "body_bytes_max = 2147483648",
+            "body_bytes_in_flight_max = 1000",
+        ] {
+            let options: ServeOptions = toml::from_str(wrong).unwrap();
+            assert!(options.resolve().is_err(), "{wrong}");
+        }
+    }
 
     /// The manual of the settings cannot drift from the program.
     #[test]

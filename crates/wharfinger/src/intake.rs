@@ -28,6 +28,8 @@ const CHUNK_ORDERS: u64 = 500;
 
 /// A request that was let in.
 pub struct Call<'c> {
+    /// Its id, by which the log names it.
+    pub request_id: &'c str,
     /// The wire format it is in.
     pub dialect: &'static dyn Dialect,
     /// The route it came by.
@@ -62,7 +64,8 @@ pub async fn submit(
         );
         Ok::<_, RequestFailure>((judged, submission))
     })?;
-    let decided = app.store.admit_batch(submission).await.map_err(failure)?;
+    let decided = app.store.admit_batch(submission).await;
+    let decided = decided.map_err(|error| call.failure(error))?;
     let outcomes = one_outcome_a_slot(&judged.slots, decided);
     let answer = Answer::Submitted(Submitted {
         batch,
@@ -82,6 +85,20 @@ impl<'c> Call<'c> {
             head: &self.head,
             caller: self.authenticated.caller(),
             organisation: self.organisation,
+        }
+    }
+
+    /// What the caller is told where the store fails; the reason is for the log alone.
+    fn failure(&self, error: StoreError) -> RequestFailure {
+        match error {
+            StoreError::Overloaded | StoreError::Unavailable(_) => RequestFailure::Overloaded {
+                retry_after_s: RETRY_AFTER.as_secs(),
+            },
+            StoreError::Refused(why) | StoreError::Internal(why) => {
+                let request_id = self.request_id;
+                tracing::error!(request_id, error = why, "The store failed.");
+                RequestFailure::Internal
+            }
         }
     }
 }
@@ -174,7 +191,8 @@ async fn read_page(
         query: Arc::clone(query),
         after,
     };
-    app.store.orders(request).await.map_err(failure)
+    let page = app.store.orders(request).await;
+    page.map_err(|error| call.failure(error))
 }
 
 /// Reads one order back; a cancelled one is not shown.
@@ -212,7 +230,8 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailur
         wanted: Move::Cancel { release_key: true },
         key_id: call.authenticated.key_id().to_owned(),
     };
-    let results = app.store.move_orders(request).await.map_err(failure)?;
+    let results = app.store.move_orders(request).await;
+    let results = results.map_err(|error| call.failure(error))?;
     let withdrawn: Vec<_> = keys.into_iter().zip(results).collect();
     Ok(call
         .dialect
@@ -221,16 +240,4 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailur
 
 fn organisation<'c>(call: &Call<'c>) -> Result<&'c Organisation, RequestFailure> {
     call.organisation.ok_or(RequestFailure::OrganisationMissing)
-}
-
-fn failure(error: StoreError) -> RequestFailure {
-    match error {
-        StoreError::Overloaded | StoreError::Unavailable(_) => RequestFailure::Overloaded {
-            retry_after_s: RETRY_AFTER.as_secs(),
-        },
-        StoreError::Refused(why) | StoreError::Internal(why) => {
-            tracing::error!(error = why, "The store failed.");
-            RequestFailure::Internal
-        }
-    }
 }

@@ -10,7 +10,7 @@ use wharfinger_core::dialects;
 use super::{DataDirectory, directory, find_organisation, write_json};
 use crate::store::MoveOrders;
 
-/// What the receipt of a change names instead of an API key.
+/// What the journal names, instead of an API key, as the one who asked for a move.
 const COMMAND_LINE: &str = "command line";
 
 #[derive(Args, Debug)]

@@ -36,14 +36,14 @@ enum Coding {
     Zstd,
 }
 
-/// Reads the whole body.
+/// Reads the whole body. Where it is refused, what was not read of it is left to the caller.
 ///
 /// # Errors
 /// In this order: its media type or coding is not taken, it is too large, too slow or broken off, its coding cannot be undone.
 pub(super) async fn read(
     app: &App,
     headers: &HeaderMap,
-    body: Body,
+    body: &mut Body,
 ) -> Result<ReadBody, RequestFailure> {
     let mut lease = app.body_budget.lease();
     if body.is_end_stream() {
@@ -110,7 +110,7 @@ fn coding(headers: &HeaderMap) -> Result<Coding, RequestFailure> {
 }
 
 async fn collect(
-    mut body: Body,
+    body: &mut Body,
     bytes_max: usize,
     idle_timeout: Duration,
     lease: &mut Lease,

@@ -19,14 +19,19 @@ use tower::ServiceExt;
 
 use super::framing::{FramedTwice, Watched};
 use crate::app::Transport;
+use crate::secret;
 
 /// Marks a request that says in two ways where its body ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IsFramedTwice;
 
 /// What a client is told whose request head did not come in time.
-const HEAD_TIMEOUT_ANSWER: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+fn head_timeout_answer() -> String {
+    let request_id = secret::request_id();
+    format!(
+        "HTTP/1.1 408 Request Timeout\r\nx-request-id: {request_id}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    )
+}
 
 /// How long to wait before accepting again, when the system has no more file descriptors.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -114,7 +119,7 @@ async fn serve_connection(
     let served = tokio::select! {
         served = poll_fn(|context| connection.poll_without_shutdown(context)) => served,
         () = until_true(&mut stopped) => {
-            Pin::new(&mut connection).graceful_shutdown();
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
             poll_fn(|context| connection.poll_without_shutdown(context)).await
         }
     };
@@ -122,7 +127,7 @@ async fn serve_connection(
     let mut stream = parts.io.into_inner();
     let head_was_late = served.is_err_and(|error| error.is_timeout()) && !parts.read_buf.is_empty();
     if head_was_late {
-        let _ = stream.write_all(HEAD_TIMEOUT_ANSWER).await;
+        let _ = stream.write_all(head_timeout_answer().as_bytes()).await;
     }
     let _ = stream.shutdown().await;
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::middleware::from_fn;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use wharfinger_core::dialect::{Dialect, Operation};
 use wharfinger_core::dialects;
@@ -22,17 +23,14 @@ pub fn routes(app: &Arc<App>) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::takes_writes))
+        .layer(from_fn(request::with_request_id))
         .with_state(Arc::clone(app));
     for dialect in dialects::ALL {
         for (path, operations) in by_path(*dialect) {
             router = router.route(path, method_router(app, *dialect, &operations));
         }
     }
-    let app = Arc::clone(app);
-    router.fallback(move |request: Request| {
-        let app = Arc::clone(&app);
-        async move { request::unknown_route(&app, request).await }
-    })
+    router.fallback(request::unknown_route)
 }
 
 fn by_path(dialect: &'static dyn Dialect) -> BTreeMap<&'static str, Vec<&'static Operation>> {
@@ -63,10 +61,9 @@ fn method_router(
         .collect();
     methods.sort_unstable();
     let allow = methods.join(", ");
-    let app = Arc::clone(app);
     router.fallback(move |request: Request| {
-        let (app, allow) = (Arc::clone(&app), allow.clone());
-        async move { request::wrong_method(&app, dialect, allow, request).await }
+        let allow = allow.clone();
+        async move { request::wrong_method(dialect, allow, request).await }
     })
 }
 

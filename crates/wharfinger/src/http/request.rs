@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request};
+use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use wharfinger_core::dialect::{Action, Credentials, Dialect, Head, Operation, Reply};
 use wharfinger_core::dialects;
 use wharfinger_core::failure::RequestFailure;
@@ -55,12 +57,17 @@ pub(super) async fn handle(
     request: Request,
 ) -> Response {
     let began = Instant::now();
-    let (mut parts, body) = request.into_parts();
-    let request_id = request_id(&parts);
+    let (mut parts, mut body) = request.into_parts();
+    let request_id = request_id(&parts.headers);
     let mut noted = Noted::default();
-    let mut body = Some(body);
     let path = path_parameters(&mut parts).await;
-    let work = serve(app, dialect, operation, &parts, path, &mut body, &mut noted);
+    let received = Received {
+        id: request_id.to_str().unwrap_or_default(),
+        parts: &parts,
+        path,
+        body: &mut body,
+    };
+    let work = serve(app, dialect, operation, received, &mut noted);
     let deadline = tokio::time::timeout(
         app.transport.request_timeout,
         AssertUnwindSafe(work).catch_unwind(),
@@ -74,7 +81,7 @@ pub(super) async fn handle(
         Ok(response) => response,
         Err(failure) => {
             noted.failure = Some(failure.message());
-            let is_whole = discard(body).await;
+            let is_whole = discard(&parts, body).await;
             refusal(dialect, Some(operation), &failure, is_whole)
         }
     };
@@ -91,16 +98,24 @@ pub(super) async fn handle(
     response
 }
 
+/// A request on its way to its answer.
+struct Received<'r> {
+    id: &'r str,
+    parts: &'r Parts,
+    /// The parameters of its path, decoded.
+    path: Vec<(String, String)>,
+    body: &'r mut Body,
+}
+
 /// Serves the request up to its answer: the order of the steps is the order in which errors are told.
 async fn serve(
     app: &Arc<App>,
     dialect: &'static dyn Dialect,
     operation: &'static Operation,
-    parts: &Parts,
-    path: Vec<(String, String)>,
-    body: &mut Option<Body>,
+    received: Received<'_>,
     noted: &mut Noted,
 ) -> Result<Response, RequestFailure> {
+    let parts = received.parts;
     if parts.extensions.get::<IsFramedTwice>().is_some() {
         return Err(RequestFailure::BrokenBody(
             "Send either Content-Length or Transfer-Encoding, not both",
@@ -113,7 +128,7 @@ async fn serve(
     let headers = header_fields(parts);
     let query = query_parameters(parts);
     let head = Head {
-        path: &path,
+        path: &received.path,
         query: &query,
         headers: &headers,
     };
@@ -125,6 +140,7 @@ async fn serve(
     let organisation = dialect.organisation(operation, &head, authenticated.caller())?;
     noted.organisation = organisation.map(|organisation| organisation.code.clone());
     let call = Call {
+        request_id: received.id,
         dialect,
         operation,
         head,
@@ -134,8 +150,7 @@ async fn serve(
     match operation.action {
         Action::Submit { .. } => {
             refuse_dry_run(&call.head)?;
-            let body = body.take().unwrap_or_default();
-            let body = body::read(app, &parts.headers, body).await?;
+            let body = body::read(app, &parts.headers, received.body).await?;
             let batch = secret::batch_id();
             let (reply, counts) = intake::submit(app, &call, batch, &body.bytes).await?;
             noted.batch = Some(batch);
@@ -214,23 +229,32 @@ fn header_fields(parts: &Parts) -> Vec<(&str, &str)> {
         .collect()
 }
 
+/// Gives the answers of the server's own routes their request id.
+pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
+    let request_id = request_id(request.headers());
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(REQUEST_ID, request_id);
+    response
+}
+
 /// The client's own request id if it is short and plain, or else a new one.
-fn request_id(parts: &Parts) -> HeaderValue {
+fn request_id(headers: &HeaderMap) -> HeaderValue {
     let is_sane = |value: &HeaderValue| {
         let is_plain = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte);
         (1..=REQUEST_ID_CHARS_MAX).contains(&value.len()) && value.as_bytes().iter().all(is_plain)
     };
-    match parts.headers.get(REQUEST_ID) {
+    match headers.get(REQUEST_ID) {
         Some(value) if is_sane(value) => value.clone(),
         _ => HeaderValue::from_str(&secret::request_id()).expect("a UUID is plain"),
     }
 }
 
 /// Reads what is left of a refused request's body; whether it was read to its end.
-async fn discard(body: Option<Body>) -> bool {
-    let Some(mut body) = body else {
-        return false;
-    };
+async fn discard(parts: &Parts, mut body: Body) -> bool {
+    if parts.headers.contains_key(http::header::EXPECT) {
+        // The client waits for a word before it sends the body; the refusal is that word.
+        return body.is_end_stream();
+    }
     let read_on = async {
         let mut discarded = 0;
         while let Some(Ok(frame)) = body.frame().await {
@@ -308,6 +332,7 @@ fn respond_in_chunks(
 
 /// A call that outlives its request's head, for as long as its answer is read.
 struct OwnedCall {
+    request_id: String,
     dialect: &'static dyn Dialect,
     operation: &'static Operation,
     path: Vec<(String, String)>,
@@ -319,6 +344,7 @@ struct OwnedCall {
 impl OwnedCall {
     fn of(call: &Call<'_>) -> Self {
         Self {
+            request_id: call.request_id.to_owned(),
             dialect: call.dialect,
             operation: call.operation,
             path: call.head.path.to_vec(),
@@ -334,6 +360,7 @@ impl OwnedCall {
         after: OrderCursor,
     ) -> Result<(Reply, Option<OrderCursor>), RequestFailure> {
         let call = Call {
+            request_id: &self.request_id,
             dialect: self.dialect,
             operation: self.operation,
             head: Head {
@@ -349,7 +376,7 @@ impl OwnedCall {
 }
 
 /// Answers a request for a path that nobody serves, in the form of the dialect whose paths begin like it.
-pub(super) async fn unknown_route(_app: &App, request: Request) -> Response {
+pub(super) async fn unknown_route(request: Request) -> Response {
     let failure = RequestFailure::NotFound(request.uri().path().to_owned());
     let first = first_segment(request.uri().path()).to_owned();
     let owner = dialects::ALL.iter().copied().find(|dialect| {
@@ -361,7 +388,6 @@ pub(super) async fn unknown_route(_app: &App, request: Request) -> Response {
 
 /// Answers a request with a method that its path does not take.
 pub(super) async fn wrong_method(
-    _app: &App,
     dialect: &'static dyn Dialect,
     allow: String,
     request: Request,
@@ -378,8 +404,8 @@ async fn turn_down(
 ) -> Response {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
-    let request_id = request_id(&parts);
-    let is_whole = discard(Some(body)).await;
+    let request_id = request_id(&parts.headers);
+    let is_whole = discard(&parts, body).await;
     let mut response = match dialect {
         Some(dialect) => refusal(dialect, None, failure, is_whole),
         None => respond(problem_details(failure)),

@@ -1,9 +1,10 @@
 //! How the server begins, behaves and ends.
 
+use std::io::Read;
 use std::process::Stdio;
 
 use crate::support::client::{Connection, Request};
-use crate::support::fixture;
+use crate::support::fixture::{self, basic};
 use crate::support::server::{Server, program, run};
 
 #[test]
@@ -91,6 +92,50 @@ fn every_answer_has_a_request_id_and_a_sane_one_of_the_clients_is_kept() {
     assert_ne!(get(&"x".repeat(129)), "x".repeat(129));
     let made = get("");
     assert_eq!(made.len(), 36, "{made}");
+    for (method, path) in [
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("POST", "/healthz"),
+    ] {
+        let response = server.send(&Request::new(method, path));
+        assert!(response.header("x-request-id").is_some(), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_refusal_can_be_read_and_leaves_the_connection_to_the_next_request() {
+    let data = fixture::data_directory();
+    let server = Server::start_with(data.path(), &["--body-bytes-max", "100000"]);
+    let mut connection = Connection::open(server.address);
+    let post = |content_type: &str, body: String| {
+        let request = Request::new("POST", "/v4/customer_orders");
+        let request = request.header("authorization", basic("full"));
+        request.header("content-type", content_type).body(body)
+    };
+    for (request, status) in [
+        (post("application/json", "[".into()), 400),
+        (post("text/plain", "[]".into()), 415),
+        (post("application/json", " ".repeat(500_000)), 413),
+        (post("application/json", "[]".into()), 422),
+    ] {
+        let answer = connection.exchange(&request);
+        let answer = answer.expect("the connection is still open");
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert_eq!(answer.header("connection"), None, "{status}");
+    }
+}
+
+#[test]
+fn a_body_that_waits_for_leave_is_refused_without_being_asked_for() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let request = Request::new("POST", "/v4/customer_orders").header("expect", "100-continue");
+    let mut connection = Connection::open(server.address);
+    connection.write(&request.header("content-length", "10").bytes());
+    // Were it asked for, an answer of 100 would come first.
+    let mut start = [0; 12];
+    connection.writer().read_exact(&mut start).unwrap();
+    assert_eq!(String::from_utf8_lossy(&start), "HTTP/1.1 401");
 }
 
 #[test]

@@ -63,10 +63,11 @@ pub(super) fn pending() -> Ask {
 
 /// `GET /v2/order/{packingslipno}`.
 pub(super) fn show(head: &Head<'_>) -> Result<Ask, RequestFailure> {
-    let key = head
-        .path_parameter("packingslipno")
-        .ok_or(RequestFailure::Internal)?;
-    Ok(Ask::Order { key: key.into() })
+    match head.path_parameter("packingslipno") {
+        Some(key) => Ok(Ask::Order { key: key.into() }),
+        // What is no UTF-8 once it is decoded can be no order's number.
+        None => Err(RequestFailure::NotFound("Order".into())),
+    }
 }
 
 /// `DELETE /api/customerorders`.

@@ -1,5 +1,6 @@
 //! The one thread that writes: it takes all the work that waits, does it in one transaction, and answers when that is on disk.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -67,7 +68,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on a connection of its own. `last_ms` is the time of the latest commit.
+    /// Starts the thread on a connection of its own.
     pub(super) fn start(connection: Connection, queue_max: usize) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(queue_max.max(1));
         let (failed, failure) = watch::channel(None);
@@ -114,11 +115,12 @@ impl Writer {
     /// Waits until nothing can be written any more, and says why.
     pub(super) async fn failed(&self) -> String {
         let mut failure = self.failure.clone();
-        if let Ok(failure) = failure.wait_for(Option::is_some).await {
-            return failure.clone().unwrap_or_default();
+        let found = failure.wait_for(Option::is_some).await;
+        match found.ok().and_then(|failure| failure.clone()) {
+            Some(failure) => failure,
+            // Whether it was closed or a job of it panicked: without its thread nothing can be written.
+            None => "the writer has ended".into(),
         }
-        // Closed in good order: that is no failure, however long one waits.
-        std::future::pending().await
     }
 
     /// Waits until all that was asked is done, and the connection is closed.
@@ -150,13 +152,15 @@ impl Thread {
             let jobs = self.take_group(first);
             self.serve(jobs);
         }
+        // The last connection of all processes writes the log back as it closes. None is told to do so before: while
+        // another process writes, that would hold it up. After a failure the log stays, for the next start to recover.
         let has_failed = self.failed.borrow().is_some();
-        if !has_failed
+        if has_failed
             && let Err(error) = self
                 .connection
-                .execute_batch("pragma wal_checkpoint(truncate)")
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         {
-            tracing::warn!(%error, "the write-ahead log was left as it is");
+            tracing::warn!(%error, "the write-ahead log may be written back after a failure");
         }
         drop(self.connection);
         for sender in self.closing {
@@ -234,5 +238,19 @@ impl Thread {
 fn answer_all(jobs: Vec<Box<dyn Job>>, done: &Result<(), StoreError>) {
     for job in jobs {
         job.answer(done.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_panics_ends_the_writer_and_that_is_told() {
+        let connection = Connection::open_in_memory().expect("memory can be opened");
+        let writer = Writer::start(connection, 1).expect("a thread can be started");
+        let asked = writer.ask(1, |_| -> Result<(), Fault> { panic!("a fault of our own") });
+        assert_eq!(asked.await, Err(closed()));
+        assert_eq!(writer.failed().await, "the writer has ended");
     }
 }
