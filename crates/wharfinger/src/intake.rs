@@ -225,12 +225,21 @@ fn organisation<'c>(call: &Call<'c>) -> Result<&'c Organisation, RequestFailure>
 
 fn failure(error: StoreError) -> RequestFailure {
     match error {
-        StoreError::Overloaded | StoreError::Unavailable(_) => RequestFailure::Overloaded {
-            retry_after_s: RETRY_AFTER.as_secs(),
-        },
+        StoreError::Overloaded => overloaded(),
+        StoreError::Unavailable(why) => {
+            // The client is told to come again; why, such as a full disk, is for the operator.
+            tracing::error!(error = why, "The store cannot be used at the moment.");
+            overloaded()
+        }
         StoreError::Refused(why) | StoreError::Internal(why) => {
             tracing::error!(error = why, "The store failed.");
             RequestFailure::Internal
         }
+    }
+}
+
+fn overloaded() -> RequestFailure {
+    RequestFailure::Overloaded {
+        retry_after_s: RETRY_AFTER.as_secs(),
     }
 }
