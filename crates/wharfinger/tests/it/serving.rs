@@ -1,6 +1,7 @@
 //! How the server begins, behaves and ends.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::support::client::{Connection, Request};
 use crate::support::fixture;
@@ -75,6 +76,27 @@ fn told_to_stop_it_finishes_what_is_in_flight() {
     assert!(status.success());
     // Either answered, or closed before anything of it was read; never cut in half.
     assert!(answer.is_none_or(|answer| answer.status == 200));
+}
+
+#[test]
+fn told_to_stop_it_answers_requests_on_open_connections_and_closes_them() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let request = Request::new("GET", "/healthz");
+    let mut connections: Vec<_> = (0..8).map(|_| Connection::open(server.address)).collect();
+    for connection in &mut connections {
+        assert_eq!(connection.exchange(&request).unwrap().status, 200);
+    }
+    server.terminate();
+    // The signal arrives, but the clients cannot know.
+    std::thread::sleep(Duration::from_millis(50));
+    for connection in &mut connections {
+        let answer = connection.exchange(&request).expect("an answer");
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(connection.is_closed());
+    }
+    let (status, _) = server.wait();
+    assert!(status.success());
 }
 
 #[test]
