@@ -100,6 +100,15 @@ fn told_to_stop_it_answers_requests_on_open_connections_and_closes_them() {
 }
 
 #[test]
+fn with_nobody_to_read_its_log_it_serves_all_the_same() {
+    let data = fixture::data_directory();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let server = Server::start_logging_to(data.path(), writer.into());
+    assert_eq!(server.send(&Request::new("GET", "/nowhere")).status, 404);
+}
+
+#[test]
 fn every_answer_has_a_request_id_and_a_sane_one_of_the_clients_is_kept() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
