@@ -73,7 +73,7 @@ pub(super) async fn handle(
     let mut response = match served {
         Ok(response) => response,
         Err(failure) => {
-            noted.failure = Some(failure.message());
+            noted.failure = Some(told_in_log(&failure));
             let is_whole = discard(body).await;
             refusal(dialect, Some(operation), &failure, is_whole)
         }
@@ -97,10 +97,12 @@ async fn serve(
     dialect: &'static dyn Dialect,
     operation: &'static Operation,
     parts: &Parts,
-    path: Vec<(String, String)>,
+    path: Option<Vec<(String, String)>>,
     body: &mut Option<Body>,
     noted: &mut Noted,
 ) -> Result<Response, RequestFailure> {
+    // A path that is not UTF-8 once decoded names nothing that there could be.
+    let path = path.ok_or_else(|| RequestFailure::NotFound(parts.uri.path().to_owned()))?;
     if parts.extensions.get::<IsFramedTwice>().is_some() {
         return Err(RequestFailure::BrokenBody(
             "Send either Content-Length or Transfer-Encoding, not both",
@@ -174,16 +176,13 @@ fn address(parts: &Parts) -> IpAddr {
     connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
 }
 
-/// The parameters of the path, undone from percent-encoding.
-async fn path_parameters(parts: &mut Parts) -> Vec<(String, String)> {
-    let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else {
-        // Not UTF-8 once decoded: no organisation and no order is called that.
-        return Vec::new();
-    };
-    parameters
+/// The parameters of the path, undone from percent-encoding; none where one of them is not UTF-8.
+async fn path_parameters(parts: &mut Parts) -> Option<Vec<(String, String)>> {
+    let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let owned = parameters
         .iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Some(owned.collect())
 }
 
 fn query_parameters(parts: &Parts) -> Vec<(String, String)> {
@@ -373,7 +372,7 @@ async fn turn_down(
         None => respond(problem_details(failure)),
     };
     let noted = Noted {
-        failure: Some(failure.message()),
+        failure: Some(told_in_log(failure)),
         ..Noted::default()
     };
     let dialect_id = dialect.map_or("none", |dialect| dialect.id());
@@ -407,6 +406,14 @@ fn first_segment(path: &str) -> &str {
         .split('/')
         .next()
         .unwrap_or_default()
+}
+
+/// A failure in words for the log: without what the client asked for, as that may be anybody's name or address.
+fn told_in_log(failure: &RequestFailure) -> String {
+    if let RequestFailure::NotFound(_) = failure {
+        return "Not found".into();
+    }
+    failure.message()
 }
 
 /// One line a request: never a body, a name, an address or a secret.

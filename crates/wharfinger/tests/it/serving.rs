@@ -159,3 +159,19 @@ fn settings_come_from_flag_then_variable_then_file() {
     let message = serve(None, None);
     assert!(message.contains("unknown field `lisen`"), "{message}");
 }
+
+#[test]
+fn what_a_client_asks_for_in_vain_is_not_logged() {
+    let data = fixture::data_directory();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let server = Server::start_logging_to(data.path(), log.reopen().unwrap().into());
+    for path in ["/v2/order/ann@example.com", "/nowhere/ann@example.com"] {
+        let request = Request::new("GET", path).header("access_key", fixture::secret_of("one"));
+        assert_eq!(server.send(&request).status, 404);
+    }
+    server.terminate();
+    server.wait();
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert!(log.contains("Not found"), "{log}");
+    assert!(!log.contains("ann@"), "{log}");
+}
