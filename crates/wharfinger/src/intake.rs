@@ -90,12 +90,22 @@ impl<'c> Call<'c> {
 
     /// What the caller is told where the store fails; the reason is for the log alone.
     fn failure(&self, error: StoreError) -> RequestFailure {
+        let request_id = self.request_id;
+        let overloaded = RequestFailure::Overloaded {
+            retry_after_s: RETRY_AFTER.as_secs(),
+        };
         match error {
-            StoreError::Overloaded | StoreError::Unavailable(_) => RequestFailure::Overloaded {
-                retry_after_s: RETRY_AFTER.as_secs(),
-            },
+            StoreError::Overloaded => overloaded,
+            StoreError::Unavailable(why) => {
+                // The client is told to come again; why, such as a full disk, is for the operator.
+                tracing::error!(
+                    request_id,
+                    error = why,
+                    "The store cannot be used at the moment."
+                );
+                overloaded
+            }
             StoreError::Refused(why) | StoreError::Internal(why) => {
-                let request_id = self.request_id;
                 tracing::error!(request_id, error = why, "The store failed.");
                 RequestFailure::Internal
             }

@@ -147,6 +147,8 @@ fn begin_logging(config: &Config) -> Result<()> {
     };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Told on stderr as well, which panics where it is stderr that cannot be written: requests must go on.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     if is_pretty {
         subscriber.init();

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use futures_util::TryFutureExt;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -35,6 +38,10 @@ fn head_timeout_answer() -> String {
 
 /// How long to wait before accepting again, when the system has no more file descriptors.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// How long a connection without a request is kept open when the server is told to stop: what its client has sent
+/// by then, or sends before it can know, is still answered.
+const LAST_REQUESTS_WITHIN: Duration = Duration::from_millis(250);
 
 /// Serves until `stop` resolves; then accepts no more and waits for requests in flight.
 pub async fn serve(
@@ -88,9 +95,10 @@ async fn accept(
     }
 }
 
-async fn until_true(stopped: &mut watch::Receiver<bool>) {
+async fn time_to_close(stopped: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone, and with it the server.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+    tokio::time::sleep(LAST_REQUESTS_WITHIN).await;
 }
 
 async fn serve_connection(
@@ -105,12 +113,21 @@ async fn serve_connection(
     let framed_twice = FramedTwice::default();
     let stream = Watched::new(stream, framed_twice.clone());
     let requests = AtomicU64::new(0);
+    let stopped_yet = stopped.clone();
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
         if framed_twice.is(requests.fetch_add(1, Ordering::Relaxed) + 1) {
             request.extensions_mut().insert(IsFramedTwice);
         }
-        routes.clone().oneshot(request.map(axum::body::Body::new))
+        let answer = routes.clone().oneshot(request.map(axum::body::Body::new));
+        let stopped_yet = stopped_yet.clone();
+        answer.map_ok(move |mut response| {
+            if *stopped_yet.borrow() {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            response
+        })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -118,8 +135,8 @@ async fn serve_connection(
         .serve_connection(TokioIo::new(stream), service);
     let served = tokio::select! {
         served = poll_fn(|context| connection.poll_without_shutdown(context)) => served,
-        () = until_true(&mut stopped) => {
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
+        () = time_to_close(&mut stopped) => {
+            Pin::new(&mut connection).graceful_shutdown();
             poll_fn(|context| connection.poll_without_shutdown(context)).await
         }
     };

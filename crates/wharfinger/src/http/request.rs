@@ -80,7 +80,7 @@ pub(super) async fn handle(
     let mut response = match served {
         Ok(response) => response,
         Err(failure) => {
-            noted.failure = Some(failure.message());
+            noted.failure = Some(told_in_log(&failure));
             let is_whole = discard(&parts, body).await;
             refusal(dialect, Some(operation), &failure, is_whole)
         }
@@ -102,8 +102,8 @@ pub(super) async fn handle(
 struct Received<'r> {
     id: &'r str,
     parts: &'r Parts,
-    /// The parameters of its path, decoded.
-    path: Vec<(String, String)>,
+    /// The parameters of its path, decoded; none where they are no text.
+    path: Option<Vec<(String, String)>>,
     body: &'r mut Body,
 }
 
@@ -116,6 +116,9 @@ async fn serve(
     noted: &mut Noted,
 ) -> Result<Response, RequestFailure> {
     let parts = received.parts;
+    // A path that is not UTF-8 once decoded names nothing that there could be.
+    let not_found = || RequestFailure::NotFound(parts.uri.path().to_owned());
+    let path = received.path.ok_or_else(not_found)?;
     if parts.extensions.get::<IsFramedTwice>().is_some() {
         return Err(RequestFailure::BrokenBody(
             "Send either Content-Length or Transfer-Encoding, not both",
@@ -128,7 +131,7 @@ async fn serve(
     let headers = header_fields(parts);
     let query = query_parameters(parts);
     let head = Head {
-        path: &received.path,
+        path: &path,
         query: &query,
         headers: &headers,
     };
@@ -201,16 +204,13 @@ fn address(parts: &Parts) -> IpAddr {
     connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
 }
 
-/// The parameters of the path, undone from percent-encoding.
-async fn path_parameters(parts: &mut Parts) -> Vec<(String, String)> {
-    let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else {
-        // Not UTF-8 once decoded: no organisation and no order is called that.
-        return Vec::new();
-    };
-    parameters
+/// The parameters of the path, undone from percent-encoding; none where one of them is not UTF-8.
+async fn path_parameters(parts: &mut Parts) -> Option<Vec<(String, String)>> {
+    let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let owned = parameters
         .iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Some(owned.collect())
 }
 
 fn query_parameters(parts: &Parts) -> Vec<(String, String)> {
@@ -411,7 +411,7 @@ async fn turn_down(
         None => respond(problem_details(failure)),
     };
     let noted = Noted {
-        failure: Some(failure.message()),
+        failure: Some(told_in_log(failure)),
         ..Noted::default()
     };
     let dialect_id = dialect.map_or("none", |dialect| dialect.id());
@@ -445,6 +445,17 @@ fn first_segment(path: &str) -> &str {
         .split('/')
         .next()
         .unwrap_or_default()
+}
+
+/// A failure in words for the log: without what the client asked for, as that may be anybody's name or address.
+fn told_in_log(failure: &RequestFailure) -> String {
+    if let RequestFailure::NotFound(_) = failure {
+        return "Not found".into();
+    }
+    if let RequestFailure::BadParameter(_) = failure {
+        return "A parameter is wrong".into();
+    }
+    failure.message()
 }
 
 /// One line a request: never a body, a name, an address or a secret.

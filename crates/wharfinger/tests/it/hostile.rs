@@ -381,3 +381,20 @@ fn a_dry_run_is_not_taken_for_an_order() {
     let answer = server.send(&post(body));
     assert_eq!(accepted_as_new(data.path(), &answer), 1);
 }
+
+#[test]
+fn a_path_that_is_no_text_names_nothing() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    for (method, path) in [
+        ("GET", "/v2/order/%FF"),
+        ("POST", "/centra/TRK001/order/%E2%82"),
+        ("POST", "/v4/organisations/%FF/customer_order"),
+    ] {
+        let request = Request::new(method, path)
+            .header("authorization", basic("full"))
+            .header("access_key", fixture::secret_of("full"))
+            .header("site_id", "TRK001");
+        assert_eq!(server.send(&request).status, 404, "{path}");
+    }
+}

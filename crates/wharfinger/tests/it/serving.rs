@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::support::client::{Connection, Request};
 use crate::support::fixture::{self, basic};
@@ -76,6 +77,36 @@ fn told_to_stop_it_finishes_what_is_in_flight() {
     assert!(status.success());
     // Either answered, or closed before anything of it was read; never cut in half.
     assert!(answer.is_none_or(|answer| answer.status == 200));
+}
+
+#[test]
+fn told_to_stop_it_answers_requests_on_open_connections_and_closes_them() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let request = Request::new("GET", "/healthz");
+    let mut connections: Vec<_> = (0..8).map(|_| Connection::open(server.address)).collect();
+    for connection in &mut connections {
+        assert_eq!(connection.exchange(&request).unwrap().status, 200);
+    }
+    server.terminate();
+    // The signal arrives, but the clients cannot know.
+    std::thread::sleep(Duration::from_millis(50));
+    for connection in &mut connections {
+        let answer = connection.exchange(&request).expect("an answer");
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(connection.is_closed());
+    }
+    let (status, _) = server.wait();
+    assert!(status.success());
+}
+
+#[test]
+fn with_nobody_to_read_its_log_it_serves_all_the_same() {
+    let data = fixture::data_directory();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let server = Server::start_logging_to(data.path(), writer.into());
+    assert_eq!(server.send(&Request::new("GET", "/nowhere")).status, 404);
 }
 
 #[test]
@@ -172,4 +203,20 @@ fn settings_come_from_flag_then_variable_then_file() {
     std::fs::write(&file, "lisen = \"127.0.0.1:1\"\n").unwrap();
     let message = serve(None, None);
     assert!(message.contains("unknown field `lisen`"), "{message}");
+}
+
+#[test]
+fn what_a_client_asks_for_in_vain_is_not_logged() {
+    let data = fixture::data_directory();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let server = Server::start_logging_to(data.path(), log.reopen().unwrap().into());
+    for path in ["/v2/order/ann@example.com", "/nowhere/ann@example.com"] {
+        let request = Request::new("GET", path).header("access_key", fixture::secret_of("one"));
+        assert_eq!(server.send(&request).status, 404);
+    }
+    server.terminate();
+    server.wait();
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert!(log.contains("Not found"), "{log}");
+    assert!(!log.contains("ann@"), "{log}");
 }

@@ -63,11 +63,10 @@ pub(super) fn pending() -> Ask {
 
 /// `GET /v2/order/{packingslipno}`.
 pub(super) fn show(head: &Head<'_>) -> Result<Ask, RequestFailure> {
-    match head.path_parameter("packingslipno") {
-        Some(key) => Ok(Ask::Order { key: key.into() }),
-        // What is no UTF-8 once it is decoded can be no order's number.
-        None => Err(RequestFailure::NotFound("Order".into())),
-    }
+    let key = head
+        .path_parameter("packingslipno")
+        .ok_or(RequestFailure::Internal)?;
+    Ok(Ask::Order { key: key.into() })
 }
 
 /// `DELETE /api/customerorders`.

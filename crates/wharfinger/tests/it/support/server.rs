@@ -41,20 +41,23 @@ impl Server {
     }
 
     pub(crate) fn start_with(data: &Path, options: &[&str]) -> Self {
-        let mut process = program()
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--log",
-                "error",
-                "--data",
-            ])
-            .arg(data)
-            .args(options)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut command = program();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
+        command.arg("--data").arg(data).args(options);
+        Self::spawn(command)
+    }
+
+    /// A server that logs every request, to where it is told.
+    pub(crate) fn start_logging_to(data: &Path, log: Stdio) -> Self {
+        let mut command = program();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "info"]);
+        command.arg("--data").arg(data).stderr(log);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let process = command.stdout(Stdio::piped()).spawn();
+        let mut process = process.expect("the program starts");
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
