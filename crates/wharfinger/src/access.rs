@@ -97,6 +97,10 @@ impl Access {
         credentials: &Credentials,
         address: IpAddr,
     ) -> Result<Authenticated, RequestFailure> {
+        if *credentials == Credentials::Missing {
+            // No guess: many clients send their key only when they are asked for it.
+            return Err(RequestFailure::Unauthorized);
+        }
         let snapshot = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
         let now_ms = clock::now_ms();
         let Some(key) = snapshot.find(credentials, now_ms) else {

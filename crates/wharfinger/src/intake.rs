@@ -16,9 +16,8 @@ use wharfinger_core::outcome::{Counts, Outcome, State};
 use crate::access::Authenticated;
 use crate::app::App;
 use crate::clock;
-use crate::store::{
-    MoveOrders, OrderCursor, OrderPage, RETRY_AFTER, ReadOrders, StoreError, prepare,
-};
+use crate::store::prepare::{Heading, prepare};
+use crate::store::{MoveOrders, OrderCursor, OrderPage, RETRY_AFTER, ReadOrders, StoreError};
 
 /// A body from which on judging it is worth a word to the runtime, so that other requests are not kept waiting.
 const LARGE_BODY_BYTES: usize = 32 << 10;
@@ -54,14 +53,15 @@ pub async fn submit(
 ) -> Result<(Reply, Counts), RequestFailure> {
     let (judged, submission) = without_blocking_others(body.len(), || {
         let judged = judge(call.dialect, &call.context(), body, &app.limits)?;
-        let submission = prepare::prepare(
+        let heading = Heading {
             batch,
-            call.dialect.id(),
-            call.operation.name,
-            call.authenticated.key_id(),
-            clock::now_ms(),
-            &judged.slots,
-        );
+            dialect: call.dialect.id(),
+            operation: call.operation.name,
+            key_id: call.authenticated.key_id(),
+            received_at_ms: clock::now_ms(),
+            organisation: call.organisation.map(|organisation| organisation.id),
+        };
+        let submission = prepare(&heading, &judged.slots);
         Ok::<_, RequestFailure>((judged, submission))
     })?;
     let decided = app.store.admit_batch(submission).await;

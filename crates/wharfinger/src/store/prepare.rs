@@ -92,21 +92,35 @@ impl Row {
     }
 }
 
+/// What the receipt of a batch says, besides what became of its orders.
+#[derive(Clone, Copy, Debug)]
+pub struct Heading<'h> {
+    /// The batch.
+    pub batch: BatchId,
+    /// The dialect it came in.
+    pub dialect: &'static str,
+    /// The route's name.
+    pub operation: &'static str,
+    /// The API key that sent it.
+    pub key_id: &'h str,
+    /// When it was received, in milliseconds since 1970.
+    pub received_at_ms: i64,
+    /// The organisation that the request was about, where it named one.
+    pub organisation: Option<OrganisationId>,
+}
+
 /// Makes a judged batch ready for a store. Pure work, and most of what a batch costs: to be done by the request's own thread.
 ///
 /// # Panics
 /// A good slot has no organisation, which its dialect promises.
 #[must_use]
-pub fn prepare(
-    batch: BatchId,
-    dialect: &'static str,
-    operation: &'static str,
-    key_id: &str,
-    received_at_ms: i64,
-    slots: &[Slot<'_>],
-) -> Submission {
+pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     let mut arena = Arena::default();
     let mut groups = Groups::default();
+    if let Some(organisation) = heading.organisation {
+        // A batch for an organisation is told of there, even if there is no order in it.
+        groups.of(organisation);
+    }
     let mut rejections = Rejections::default();
     let mut good = 0;
     for (index, slot) in (0_u32..).zip(slots) {
@@ -129,11 +143,11 @@ pub fn prepare(
     }
     let groups = groups.finish(&arena.text);
     Submission {
-        batch,
-        dialect,
-        operation,
-        key_id: key_id.to_owned(),
-        received_at_ms,
+        batch: heading.batch,
+        dialect: heading.dialect,
+        operation: heading.operation,
+        key_id: heading.key_id.to_owned(),
+        received_at_ms: heading.received_at_ms,
         groups,
         good: good as usize,
         rejected: rejections.finish(),

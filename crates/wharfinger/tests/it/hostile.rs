@@ -398,3 +398,15 @@ fn a_path_that_is_no_text_names_nothing() {
         assert_eq!(server.send(&request).status, 404, "{path}");
     }
 }
+
+#[test]
+fn a_batch_without_orders_leaves_a_receipt_and_an_event() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let request = Request::new("PUT", "/api/customerorders").body("[]");
+    let answer = server.send(&request.header("access_key", fixture::secret_of("one")));
+    assert_eq!((answer.status, answer.text()), (200, "[]"));
+    let report = crate::support::stored::check(data.path());
+    assert_eq!((report.orders, report.batches, report.events), (0, 1, 1));
+    assert_eq!(report.faults, Vec::<String>::new());
+}

@@ -107,15 +107,19 @@ fn further_wrong_keys_are_429_and_a_right_one_still_passes() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let (method, template, _) = dialect_routes()[0];
-    let wrong = Request::new(method, &filled(template)).body("[]");
+    let without = Request::new(method, &filled(template)).body("[]");
+    let wrong = without
+        .clone()
+        .header("authorization", "Basic ZnVsbDp3cm9uZw==");
     for _ in 0..20 {
         assert_eq!(server.send(&wrong).status, 401);
     }
     let refused = server.send(&wrong);
     assert_eq!(refused.status, 429);
+    assert_eq!(server.send(&without).status, 401, "no key is no guess");
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=61).contains(&wait));
-    let right = authenticated(wrong.clone(), "full");
+    let right = authenticated(without, "full");
     assert!(![401, 429].contains(&server.send(&right).status));
 }
 

@@ -308,6 +308,11 @@ impl Deciding<'_, '_, '_> {
             if self.rows.insert(&order)? {
                 break;
             }
+            if self.rows.by_number(number)?.is_none() && self.rows.by_key(order.key)?.is_none() {
+                return Err(Fault::Damaged(format!(
+                    "there is no room for order {number}"
+                )));
+            }
             number += 1;
         }
         self.work.counters(self.group.organisation)?.number = number + 1;

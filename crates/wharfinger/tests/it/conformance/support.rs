@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use wharfinger::store::prepare::prepare;
+use wharfinger::store::prepare::{Heading, prepare};
 use wharfinger::store::{MoveOrders, OrderPage, ReadOrders, Store, StoreError, Submission};
 use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, Verdict};
@@ -112,7 +112,15 @@ pub(super) fn batch_id() -> BatchId {
 /// A batch made ready.
 pub(super) fn submission(batch: BatchId, dialect: &'static str, orders: &[Order]) -> Submission {
     let slots: Vec<Slot<'_>> = orders.iter().map(Order::slot).collect();
-    prepare(batch, dialect, "submit", "key-1", 1_234, &slots)
+    let heading = Heading {
+        batch,
+        dialect,
+        operation: "submit",
+        key_id: "key-1",
+        received_at_ms: 1_234,
+        organisation: None,
+    };
+    prepare(&heading, &slots)
 }
 
 /// Submits a batch: its id, and what became of its good orders.
