@@ -5,6 +5,7 @@ pub mod connections;
 mod framing;
 mod health;
 mod request;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

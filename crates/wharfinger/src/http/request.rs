@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
@@ -23,11 +23,12 @@ use wharfinger_core::outcome::Counts;
 
 use super::body;
 use super::connections::IsFramedTwice;
+use super::stream::respond_in_chunks;
 use crate::access::Authenticated;
 use crate::app::App;
 use crate::intake::{self, Call};
 use crate::secret;
-use crate::store::{OrderCursor, RETRY_AFTER};
+use crate::store::RETRY_AFTER;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -289,7 +290,7 @@ fn refusal(
     response
 }
 
-fn respond(reply: Reply) -> Response {
+pub(super) fn respond(reply: Reply) -> Response {
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -302,77 +303,6 @@ fn respond(reply: Reply) -> Response {
         }
     }
     response
-}
-
-/// Answers with one chunk after another, each read only when the client has taken the one before.
-fn respond_in_chunks(
-    app: &Arc<App>,
-    call: &Call<'_>,
-    first: Reply,
-    next: Option<OrderCursor>,
-) -> Response {
-    let owned = OwnedCall::of(call);
-    let app = Arc::clone(app);
-    let first_body = Bytes::from(first.body.clone());
-    let rest = futures_util::stream::unfold((app, owned, next), |(app, owned, next)| async move {
-        let cursor = next?;
-        let chunk = owned.next_chunk(&app, cursor).await;
-        let (bytes, next) = match chunk {
-            Ok((reply, next)) => (Ok(Bytes::from(reply.body)), next),
-            // The status is sent; breaking the connection off is the only way to say so.
-            Err(failure) => (Err(std::io::Error::other(failure.message())), None),
-        };
-        Some((bytes, (app, owned, next)))
-    });
-    let head = futures_util::stream::iter([Ok(first_body)]);
-    let mut response = respond(first);
-    *response.body_mut() = Body::from_stream(head.chain(rest));
-    response
-}
-
-/// A call that outlives its request's head, for as long as its answer is read.
-struct OwnedCall {
-    request_id: String,
-    dialect: &'static dyn Dialect,
-    operation: &'static Operation,
-    path: Vec<(String, String)>,
-    query: Vec<(String, String)>,
-    authenticated: Authenticated,
-    organisation: Option<wharfinger_core::caller::Organisation>,
-}
-
-impl OwnedCall {
-    fn of(call: &Call<'_>) -> Self {
-        Self {
-            request_id: call.request_id.to_owned(),
-            dialect: call.dialect,
-            operation: call.operation,
-            path: call.head.path.to_vec(),
-            query: call.head.query.to_vec(),
-            authenticated: call.authenticated.clone(),
-            organisation: call.organisation.cloned(),
-        }
-    }
-
-    async fn next_chunk(
-        &self,
-        app: &App,
-        after: OrderCursor,
-    ) -> Result<(Reply, Option<OrderCursor>), RequestFailure> {
-        let call = Call {
-            request_id: &self.request_id,
-            dialect: self.dialect,
-            operation: self.operation,
-            head: Head {
-                path: &self.path,
-                query: &self.query,
-                headers: &[],
-            },
-            authenticated: &self.authenticated,
-            organisation: self.organisation.as_ref(),
-        };
-        intake::next_chunk(app, &call, Some(after)).await
-    }
 }
 
 /// Answers a request for a path that nobody serves, in the form of the dialect whose paths begin like it.

@@ -76,3 +76,17 @@ fn every_command_that_is_named_exists() {
         }
     }
 }
+
+/// Every file that the documents link to is there.
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        for (at, mark) in text.match_indices("](") {
+            let target = text[at + mark.len()..].split(')').next().unwrap();
+            let is_there = target.starts_with("http") || root.join(target).exists();
+            assert!(is_there, "{document} links to {target}");
+        }
+    }
+}
