@@ -1,8 +1,9 @@
 //! `wharfinger serve`: the server, from its first line to its last.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,7 +48,11 @@ impl Serve {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let config = self.options.resolve()?;
         begin_logging(&config)?;
-        std::fs::create_dir_all(&config.data)
+        DirBuilder::new()
+            .recursive(true)
+            // Orders name people: what is made here is for its owner alone.
+            .mode(0o700)
+            .create(&config.data)
             .with_context(|| format!("cannot make the directory {}", config.data.display()))?;
         let _lock = lock(&config.data)?;
         let store = open(&config)?;

@@ -132,6 +132,8 @@ async fn serve_connection(
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(transport.header_timeout)
+        // A client that has said all it has to say still waits for its answer.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let served = tokio::select! {
         served = poll_fn(|context| connection.poll_without_shutdown(context)) => served,

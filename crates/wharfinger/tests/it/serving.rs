@@ -220,3 +220,37 @@ fn what_a_client_asks_for_in_vain_is_not_logged() {
     assert!(log.contains("Not found"), "{log}");
     assert!(!log.contains("ann@"), "{log}");
 }
+
+#[test]
+fn a_client_that_has_finished_writing_gets_its_answer() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let mut connection = Connection::open(server.address);
+    connection.write(&Request::new("GET", "/healthz").bytes());
+    connection.finish_writing();
+    assert_eq!(connection.read().map(|answer| answer.status), Some(200));
+}
+
+#[test]
+fn a_data_directory_that_is_gone_ends_the_server_before_anything_is_acknowledged() {
+    let data = tempfile::tempdir().unwrap();
+    let directory = data.path().join("orders");
+    let server = Server::start(&directory);
+    let address = server.address;
+    std::fs::rename(&directory, data.path().join("elsewhere")).unwrap();
+    let mut connection = Connection::open(address);
+    let ready = connection.exchange(&Request::new("GET", "/readyz"));
+    assert!(ready.is_none_or(|answer| answer.status == 503));
+    let (status, _) = server.wait();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn a_new_data_directory_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let data = tempfile::tempdir().unwrap();
+    let directory = data.path().join("orders");
+    let _server = Server::start(&directory);
+    let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}

@@ -104,7 +104,9 @@ impl Check<'_> {
                 self.fault(format!("{of}: {why}"));
                 Ok(())
             }
-            Ok(()) | Err(Fault::Sql(_) | Fault::Commit(_) | Fault::Refused(_)) => part,
+            Ok(()) | Err(Fault::Sql(_) | Fault::Commit(_) | Fault::Refused(_) | Fault::Gone) => {
+                part
+            }
         }
     }
 

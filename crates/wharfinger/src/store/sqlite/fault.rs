@@ -16,6 +16,8 @@ pub(super) enum Fault {
     Refused(String),
     /// What is stored is not as it should be.
     Damaged(String),
+    /// The database's file is no longer where it was opened: what is written is lost to everybody else.
+    Gone,
 }
 
 /// How far a fault reaches.
@@ -34,6 +36,7 @@ impl Fault {
     pub(super) fn extent(&self) -> Extent {
         match self {
             Self::Refused(_) | Self::Damaged(_) => Extent::Own,
+            Self::Gone => Extent::Fatal,
             Self::Sql(error) => match error.sqlite_error_code() {
                 Some(
                     ErrorCode::SystemIoFailure
@@ -64,6 +67,7 @@ impl std::fmt::Display for Fault {
             Self::Sql(error) => write!(out, "{error}"),
             Self::Commit(error) => write!(out, "the commit failed: {error}"),
             Self::Refused(why) | Self::Damaged(why) => out.write_str(why),
+            Self::Gone => out.write_str("the database file was removed or replaced"),
         }
     }
 }
@@ -86,7 +90,7 @@ impl From<Fault> for StoreError {
             Extent::Passing | Extent::Fatal => Self::Unavailable(fault.to_string()),
             Extent::Own => match fault {
                 Fault::Refused(why) => Self::Refused(why),
-                Fault::Damaged(_) | Fault::Sql(_) | Fault::Commit(_) => {
+                Fault::Damaged(_) | Fault::Sql(_) | Fault::Commit(_) | Fault::Gone => {
                     Self::Internal(fault.to_string())
                 }
             },

@@ -1,5 +1,7 @@
 //! The one thread that writes: it takes all the work that waits, does it in one transaction, and answers when that is on disk.
 
+use std::os::unix::fs::MetadataExt;
+
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -73,6 +75,7 @@ impl Writer {
         let (queue, waiting) = mpsc::channel(queue_max.max(1));
         let (failed, failure) = watch::channel(None);
         let thread = Thread {
+            file: file_identity(&connection),
             connection,
             waiting,
             failed,
@@ -139,6 +142,8 @@ fn closed() -> StoreError {
 
 /// What the writer's thread owns.
 struct Thread {
+    /// The identity of the database's file when it was opened.
+    file: Option<(u64, u64)>,
     connection: Connection,
     waiting: mpsc::Receiver<Message>,
     failed: watch::Sender<Option<String>>,
@@ -230,9 +235,19 @@ impl Thread {
         }
         let last_ms = work.finish()?;
         transaction.commit().map_err(Fault::Commit)?;
+        // What went into a file that nobody can find again must not be acknowledged.
+        if file_identity(&self.connection) != self.file {
+            return Err(Fault::Gone);
+        }
         self.last_ms = last_ms;
         Ok(())
     }
+}
+
+/// The device and inode of the file at the connection's path, if there is one.
+fn file_identity(connection: &Connection) -> Option<(u64, u64)> {
+    let file = std::fs::metadata(connection.path()?).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 fn answer_all(jobs: Vec<Box<dyn Job>>, done: &Result<(), StoreError>) {
