@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::Malformed;
 use super::parser::{Parser, Rules};
 use super::scan::{self, Syntax, expected_separator, skip_white_space};
 use super::tape::Value;
+use super::{Malformed, NameCase};
 use crate::problem::{Code, Problem};
 
 /// What a body is.
@@ -73,6 +73,19 @@ impl<'a> Reader<'a> {
             names: HashSet::new(),
             parser: Parser::new(text, rules),
         })
+    }
+
+    /// Begins to read an order again that was stored: it was judged by the bounds of its day, and none applies now.
+    ///
+    /// # Errors
+    /// None for what was stored; its signature is that of [`Self::new`].
+    pub fn of_stored(text: &'a str, names: NameCase) -> Result<Self, Malformed> {
+        let rules = Rules {
+            names,
+            depth_max: usize::MAX,
+            order_bytes_max: usize::MAX,
+        };
+        Self::new(text.as_bytes(), Envelope::One, rules)
     }
 
     /// Whether there is nothing but white space.

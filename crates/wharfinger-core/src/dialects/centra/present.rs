@@ -9,7 +9,7 @@ use jiff::tz::Offset;
 use super::wire::{Address, BILLING, DELIVERY, Money, Order, Product, Text};
 use super::{Centra, decode};
 use crate::dialect::{Dialect, StoredOrder};
-use crate::json::{Entry, Envelope, Reader, Rules, Value};
+use crate::json::{Entry, Reader, Value};
 use crate::outcome::State;
 use crate::validate;
 
@@ -53,14 +53,9 @@ impl<'d, 'a> Texts<'d, 'a> {
 
 /// Reads the texts again. They were checked before they were stored, so that no limit applies here.
 fn with_texts<'a, T>(stored: &'a StoredOrder, read: impl FnOnce(&Texts<'_, 'a>) -> T) -> T {
-    let rules = Rules {
-        names: Centra.name_case(),
-        depth_max: usize::MAX,
-        order_bytes_max: usize::MAX,
-    };
     let mut readers: Vec<Reader<'a>> = Vec::new();
     for text in &stored.texts {
-        readers.extend(Reader::new(text.as_bytes(), Envelope::One, rules));
+        readers.extend(Reader::of_stored(text, Centra.name_case()));
     }
     let mut entries: Vec<Entry<'_, 'a>> = Vec::new();
     for reader in &mut readers {

@@ -7,16 +7,9 @@ use serde_json::value::RawValue;
 
 use super::wire::{Amount, Listed, NotKnown, Package, Pending, Product, Shown, Status};
 use crate::dialect::StoredOrder;
-use crate::json::{Decimal, Envelope, NameCase, Reader, Rules, Value};
+use crate::json::{Decimal, NameCase, Reader, Value};
 use crate::outcome::State;
 use crate::validate;
-
-/// No bounds: the order was judged by the bounds of its day, and is given back whatever they are now.
-const RULES: Rules = Rules {
-    names: NameCase::Ignored,
-    depth_max: usize::MAX,
-    order_bytes_max: usize::MAX,
-};
 
 /// An order of a page.
 pub(super) fn listed(order: &StoredOrder, with_products: bool) -> Listed<'_> {
@@ -135,7 +128,7 @@ struct Content<'d, 's>(Option<Value<'d, 's>>);
 /// Reads what was submitted, and tells of it.
 fn reread<'s, T>(order: &'s StoredOrder, tell: impl FnOnce(Content<'_, 's>) -> T) -> T {
     let text = order.texts.first().map_or("", String::as_str);
-    let Ok(mut reader) = Reader::new(text.as_bytes(), Envelope::One, RULES) else {
+    let Ok(mut reader) = Reader::of_stored(text, NameCase::Ignored) else {
         return tell(Content(None));
     };
     match reader.next() {

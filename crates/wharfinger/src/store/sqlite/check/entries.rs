@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::OptionalExtension;
-use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
+use wharfinger_core::json::{NameCase, Reader};
 
 use super::super::fault::Fault;
 use super::super::rows::{self, COLUMNS, OrderRow};
@@ -212,12 +212,7 @@ fn is_revision(mark: Mark, place: Place, wanted: Place, number: u32) -> bool {
 /// The content hash of an order's text; none where it cannot be read. Limits may have been changed since it was
 /// admitted, and are not asked again.
 fn content_hash(text: &str, names: NameCase) -> Option<u128> {
-    let rules = Rules {
-        names,
-        depth_max: usize::MAX,
-        order_bytes_max: usize::MAX,
-    };
-    let mut reader = Reader::new(text.as_bytes(), Envelope::One, rules).ok()?;
+    let mut reader = Reader::of_stored(text, names).ok()?;
     let entry = reader.next().ok()??;
     entry.faults.is_empty().then_some(entry.hash)
 }
