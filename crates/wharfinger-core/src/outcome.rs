@@ -117,10 +117,4 @@ impl Counts {
     pub fn taken(&self) -> u64 {
         self.accepted + self.updated + self.unchanged
     }
-
-    /// How many orders there were.
-    #[must_use]
-    pub fn received(&self) -> u64 {
-        self.taken() + self.rejected
-    }
 }

@@ -16,7 +16,8 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use self::server::Answer;
 use crate::child::Server;
-use crate::store::sqlite::{Options, SqliteStore};
+use crate::cli::open_store;
+use crate::store::sqlite::Options;
 use crate::store::{ReadOrders, Recorded, RecordedOutcome, Store};
 
 /// Characters of an answer that are shown.
@@ -107,7 +108,7 @@ async fn show_outcomes(
     dialect: &dyn Dialect,
     answer: &Answer,
 ) -> Result<Vec<OrderId>> {
-    let store = open(data)?;
+    let store = open_store(data, &Options::default())?;
     let batch = answer.batch.context("the answer names no batch")?;
     let receipt = store.receipt(batch).await?;
     let receipt = receipt.with_context(|| format!("there is no receipt of batch {batch}"))?;
@@ -149,7 +150,7 @@ fn row(recorded: &Recorded, orders: &Orders) -> [String; 4] {
 
 /// Shows that every accepted order is there, once, and that the store is whole.
 async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) -> Result<()> {
-    let store = open(data)?;
+    let store = open_store(data, &Options::default())?;
     let mut rows = Vec::new();
     let mut found = 0;
     for dialect in dialects::ALL {
@@ -188,10 +189,6 @@ async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) 
     writeln!(out, "   `wharfinger check` finds nothing wrong.")?;
     store.close().await;
     Ok(())
-}
-
-fn open(data: &Path) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(SqliteStore::open(data, &Options::default())?))
 }
 
 /// Every order of a dialect, whatever its state.

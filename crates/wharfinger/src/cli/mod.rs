@@ -8,7 +8,7 @@ mod org;
 pub mod serve;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -17,7 +17,7 @@ use wharfinger_core::caller::Organisation;
 
 use crate::config::DATA_DEFAULT;
 use crate::demo;
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{Options, SqliteStore};
 use crate::store::{Directory, Store};
 
 /// Order intake server: takes customer orders in batches over HTTP, judges each by itself, keeps the good ones
@@ -75,12 +75,13 @@ impl DataDirectory {
 
     /// Opens the store, making the data directory if need be.
     fn create(&self) -> Result<Arc<dyn Store>> {
-        open_store(&self.data)
+        open_store(&self.data, &Options::default())
     }
 }
 
-fn open_store(data: &std::path::Path) -> Result<Arc<dyn Store>> {
-    let store = SqliteStore::open(data, &crate::store::sqlite::Options::default())
+/// Opens the store in a data directory.
+pub(crate) fn open_store(data: &Path, options: &Options) -> Result<Arc<dyn Store>> {
+    let store = SqliteStore::open(data, options)
         .with_context(|| format!("cannot open the store in {}", data.display()))?;
     Ok(Arc::new(store))
 }

@@ -1,16 +1,15 @@
 //! `wharfinger serve`: the server, from its first line to its last.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use wharfinger_core::caller::{Organisation, Reach, Scope};
 use wharfinger_core::dialect::{Sample, SampleKey};
@@ -23,7 +22,7 @@ use crate::app::App;
 use crate::budget::Budget;
 use crate::config::{Config, LogFormat, ServeOptions};
 use crate::http;
-use crate::store::sqlite::{self, SqliteStore};
+use crate::store::sqlite;
 use crate::store::{Change, Store};
 
 /// The organisation of a fresh data directory.
@@ -48,11 +47,7 @@ impl Serve {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let config = self.options.resolve()?;
         begin_logging(&config)?;
-        DirBuilder::new()
-            .recursive(true)
-            // Orders name people: what is made here is for its owner alone.
-            .mode(0o700)
-            .create(&config.data)
+        sqlite::make_directory(&config.data)
             .with_context(|| format!("cannot make the directory {}", config.data.display()))?;
         let _lock = lock(&config.data)?;
         let store = open(&config)?;
@@ -68,6 +63,8 @@ impl Serve {
             transport: config.transport,
             body_budget: Budget::new(config.body_bytes_in_flight_max),
         });
+        // Before anybody is told that it is ready: a signal that comes at once must find its handler.
+        let stop = Stop::listen()?;
         if !address.ip().is_loopback() {
             tracing::warn!(
                 "Others can reach {address}, and keys and orders cross the network unencrypted. Listen on a loopback \
@@ -78,17 +75,34 @@ impl Serve {
             // Nobody reads it; orders can be taken all the same.
             tracing::warn!(%error, "Could not write to standard output.");
         }
-        let ended = serve(&app, listener).await;
+        let ended = serve(&app, listener, stop).await;
         app.access.write_last_used(store.as_ref()).await;
         store.close().await;
         ended
     }
 }
 
+/// The signals that tell the server to stop.
+struct Stop {
+    terminated: Signal,
+    interrupted: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminated: signal(SignalKind::terminate())?,
+            interrupted: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// Serves until told to stop, or until the store can write no more.
-async fn serve(app: &Arc<App>, listener: TcpListener) -> Result<()> {
-    let mut terminated = signal(SignalKind::terminate())?;
-    let mut interrupted = signal(SignalKind::interrupt())?;
+async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> {
+    let Stop {
+        mut terminated,
+        mut interrupted,
+    } = stop;
     let follower = Arc::clone(app);
     let following =
         tokio::spawn(async move { follower.access.follow(follower.store.as_ref()).await });
@@ -116,9 +130,7 @@ fn open(config: &Config) -> Result<Arc<dyn Store>> {
         queue_max: config.queue_max,
         ..sqlite::Options::default()
     };
-    let store = SqliteStore::open(&config.data, &options)
-        .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
-    Ok(Arc::new(store))
+    super::open_store(&config.data, &options)
 }
 
 /// Holds the data directory for one server, until the file is dropped or the process ends, however it ends.

@@ -250,7 +250,22 @@ fn a_new_data_directory_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let data = tempfile::tempdir().unwrap();
     let directory = data.path().join("orders");
+    let by_command = data.path().join("by-command");
     let _server = Server::start(&directory);
-    let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    run(&by_command, &["org", "create", "FIRST"]);
+    for directory in [directory, by_command] {
+        let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}", directory.display());
+    }
+}
+
+#[test]
+fn told_to_stop_as_soon_as_it_is_ready_it_ends_in_good_order() {
+    let data = fixture::data_directory();
+    for _ in 0..20 {
+        let server = Server::start(data.path());
+        server.terminate();
+        let (status, _) = server.wait();
+        assert!(status.success(), "{status}");
+    }
 }

@@ -21,6 +21,8 @@ mod schema;
 mod work;
 mod writer;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,7 +91,7 @@ impl SqliteStore {
         let in_directory = |error: &dyn std::fmt::Display| {
             StoreError::Unavailable(format!("{}: {error}", directory.display()))
         };
-        std::fs::create_dir_all(directory).map_err(|error| in_directory(&error))?;
+        make_directory(directory).map_err(|error| in_directory(&error))?;
         let file: PathBuf = directory.join(FILE);
         let mut connection = connect(&file, Use::Write)?;
         schema::migrate(&mut connection)?;
@@ -100,6 +102,17 @@ impl SqliteStore {
             readers: Readers::new(file, options.readers),
         })
     }
+}
+
+/// Makes a data directory, if there is none. Orders name people: it is for its owner alone.
+///
+/// # Errors
+/// The system's.
+pub fn make_directory(directory: &Path) -> std::io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
 }
 
 /// What a connection is for.
