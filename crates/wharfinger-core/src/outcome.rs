@@ -20,6 +20,15 @@ impl State {
     /// Every state, in the order of an order's life.
     pub const ALL: [Self; 4] = [Self::Draft, Self::Pending, Self::Processed, Self::Cancelled];
 
+    /// Whether the order is still to be taken on: its state is not final.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Draft | Self::Pending => true,
+            Self::Processed | Self::Cancelled => false,
+        }
+    }
+
     /// The state's name as users read and write it.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -67,32 +67,34 @@ create table blocks (
     texts blob
 ) strict;
 
--- The index. id = the place of the first revision (block id << 10 | ordinal), so that the table is in the order of
--- creation; place = that of the latest revision, null for the first. key is null once it is released.
+-- The index: one row an order. key = organisation "." dialect "." order key, as one text that one comparison finds;
+-- once the order key is released, a zero byte and the id stand behind it, and another order may have the key.
+-- id = the place of the first revision (block id << 10 | ordinal); place = that of the latest, null for the first.
 -- state: 0 draft, 1 pending, 2 processed, 3 cancelled.
 create table orders (
-    id integer primary key,
-    organisation integer not null,
-    dialect integer not null,
-    key text,
+    key text primary key,
+    id integer not null,
     state integer not null,
     revision integer not null,
     hash blob not null,
     place integer,
     number integer
+) strict, without rowid;
+
+-- The orders that are not final, by the block of their first revision: a bit for each ordinal, the lowest first.
+create table open_orders (
+    block integer primary key,
+    dialect integer not null,
+    ordinals blob not null
 ) strict;
 
-create unique index orders_by_key on orders (organisation, dialect, key);
-create unique index orders_by_number on orders (organisation, number) where number is not null;
-create index orders_open on orders (dialect) where state < 2;
-
--- Keys that were set free, and the order that last held each: so that it can be told from one never seen.
-create table released (
+-- How many orders are in each state.
+create table tallies (
     organisation integer not null,
     dialect integer not null,
-    key text not null,
-    id integer not null,
-    primary key (organisation, dialect, key)
+    state integer not null,
+    orders integer not null,
+    primary key (organisation, dialect, state)
 ) strict, without rowid;
 
 -- Receipts. parts: JSON, [organisation, number of the first block, how many blocks] each.

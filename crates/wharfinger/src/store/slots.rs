@@ -7,7 +7,10 @@ use super::place::{ENTRIES_MAX, Place};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// A new order; its id is this very place.
-    Accepted,
+    Accepted {
+        /// The number it has, if any; it is then its key too.
+        number: Option<u64>,
+    },
     /// A new revision of an order.
     Updated {
         /// The order: the place of its first revision.
@@ -52,7 +55,7 @@ impl Mark {
     /// Whether the entry's text is a revision of an order.
     pub(crate) fn is_alive(self) -> bool {
         match self {
-            Self::Accepted | Self::Updated { .. } => true,
+            Self::Accepted { .. } | Self::Updated { .. } => true,
             Self::Unchanged { .. } | Self::Refused | Self::Moved { .. } => false,
         }
     }
@@ -60,7 +63,7 @@ impl Mark {
     /// Whether the feed tells of it.
     pub(crate) fn is_event(self) -> bool {
         match self {
-            Self::Accepted | Self::Updated { .. } | Self::Moved { .. } => true,
+            Self::Accepted { .. } | Self::Updated { .. } | Self::Moved { .. } => true,
             Self::Unchanged { .. } | Self::Refused => false,
         }
     }
@@ -74,18 +77,25 @@ const REFUSED: u64 = 4;
 const PROCESSED: u64 = 5;
 const CANCELLED: u64 = 6;
 const RELEASED: u64 = 7;
+const NUMBERED: u64 = 8;
 
 /// Writes marks in runs of the same kind: kind, length, then for each what it holds. Orders are told as the distance
-/// from the one before, since those that were sent together come back together.
+/// from the one before, since those that were sent together come back together; so are numbers, which count up.
 pub(crate) fn encode(marks: &[Mark]) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut last = 0;
+    let (mut last, mut last_number) = (0, 0);
     for run in marks.chunk_by(|left, right| kind(*left) == kind(*right)) {
         write_number(&mut out, kind(run[0]));
         write_number(&mut out, run.len() as u64);
         for &mark in run {
             match mark {
-                Mark::Accepted | Mark::Refused => {}
+                Mark::Accepted { number: None } | Mark::Refused => {}
+                Mark::Accepted {
+                    number: Some(number),
+                } => {
+                    write_signed(&mut out, number.wrapping_sub(last_number).cast_signed());
+                    last_number = number;
+                }
                 Mark::Updated {
                     order,
                     previous,
@@ -114,7 +124,8 @@ fn write_order(out: &mut Vec<u8>, order: Place, last: &mut i64) {
 
 fn kind(mark: Mark) -> u64 {
     match mark {
-        Mark::Accepted => ACCEPTED,
+        Mark::Accepted { number: None } => ACCEPTED,
+        Mark::Accepted { number: Some(_) } => NUMBERED,
         Mark::Updated {
             amendment: false, ..
         } => UPDATED,
@@ -134,7 +145,7 @@ fn kind(mark: Mark) -> u64 {
 /// Undoes [`encode`].
 pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<Mark>, Damage> {
     let mut marks = Vec::new();
-    let mut last = 0;
+    let mut before = Before::default();
     while !bytes.is_empty() {
         let kind = read_number(&mut bytes)?;
         let length = read_count(&mut bytes)?;
@@ -142,19 +153,33 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<Mark>, Damage> {
             return Err(Damage("a block has too many slots"));
         }
         for _ in 0..length {
-            marks.push(read_mark(kind, &mut bytes, &mut last)?);
+            marks.push(read_mark(kind, &mut bytes, &mut before)?);
         }
     }
     Ok(marks)
 }
 
-fn read_mark(kind: u64, bytes: &mut &[u8], last: &mut i64) -> Result<Mark, Damage> {
+/// What distances are counted from.
+#[derive(Default)]
+struct Before {
+    order: i64,
+    number: u64,
+}
+
+fn read_mark(kind: u64, bytes: &mut &[u8], before: &mut Before) -> Result<Mark, Damage> {
     let moved = |order, to| Ok(Mark::Moved { order, to });
     match kind {
-        ACCEPTED => Ok(Mark::Accepted),
+        ACCEPTED => Ok(Mark::Accepted { number: None }),
+        NUMBERED => {
+            let distance = read_signed(bytes)?.cast_unsigned();
+            before.number = before.number.wrapping_add(distance);
+            Ok(Mark::Accepted {
+                number: Some(before.number),
+            })
+        }
         REFUSED => Ok(Mark::Refused),
         UPDATED | AMENDED => {
-            let order = read_order(bytes, last)?;
+            let order = read_order(bytes, before)?;
             let previous = Place(order.0.wrapping_add(read_signed(bytes)?));
             Ok(Mark::Updated {
                 order,
@@ -164,19 +189,19 @@ fn read_mark(kind: u64, bytes: &mut &[u8], last: &mut i64) -> Result<Mark, Damag
             })
         }
         UNCHANGED => Ok(Mark::Unchanged {
-            order: read_order(bytes, last)?,
+            order: read_order(bytes, before)?,
             revision: read_revision(bytes)?,
         }),
-        PROCESSED => moved(read_order(bytes, last)?, Moved::Processed),
-        CANCELLED => moved(read_order(bytes, last)?, Moved::Cancelled),
-        RELEASED => moved(read_order(bytes, last)?, Moved::Released),
+        PROCESSED => moved(read_order(bytes, before)?, Moved::Processed),
+        CANCELLED => moved(read_order(bytes, before)?, Moved::Cancelled),
+        RELEASED => moved(read_order(bytes, before)?, Moved::Released),
         _ => Err(Damage("a slot is of no known kind")),
     }
 }
 
-fn read_order(bytes: &mut &[u8], last: &mut i64) -> Result<Place, Damage> {
-    *last = last.wrapping_add(read_signed(bytes)?);
-    Ok(Place(*last))
+fn read_order(bytes: &mut &[u8], before: &mut Before) -> Result<Place, Damage> {
+    before.order = before.order.wrapping_add(read_signed(bytes)?);
+    Ok(Place(before.order))
 }
 
 fn read_revision(bytes: &mut &[u8]) -> Result<u32, Damage> {
@@ -192,7 +217,7 @@ mod tests {
     fn any_mark() -> impl Strategy<Value = Mark> {
         let place = || (0..i64::MAX).prop_map(Place);
         prop_oneof![
-            Just(Mark::Accepted),
+            any::<Option<u64>>().prop_map(|number| Mark::Accepted { number }),
             Just(Mark::Refused),
             (place(), place(), any::<u32>(), any::<bool>()).prop_map(
                 |(order, previous, revision, amendment)| Mark::Updated {
@@ -230,6 +255,6 @@ mod tests {
 
     #[test]
     fn a_thousand_new_orders_cost_three_bytes() {
-        assert_eq!(encode(&[Mark::Accepted; 1000]).len(), 3);
+        assert_eq!(encode(&[Mark::Accepted { number: None }; 1000]).len(), 3);
     }
 }

@@ -38,7 +38,7 @@ const LAWS: &[Law] = &[
     law!(admission::a_released_key_begins_anew),
     law!(admission::a_key_that_is_moved_twice_moves_once),
     law!(numbers::the_next_number_passes_over_those_taken),
-    law!(numbers::a_number_is_taken_once_in_an_organisation),
+    law!(numbers::a_number_is_taken_once_in_an_organisation_and_dialect),
     law!(numbers::a_draft_is_completed_by_what_is_added),
     law!(numbers::what_is_not_there_cannot_be_completed),
     law!(receipts::a_receipt_tells_of_each_order),

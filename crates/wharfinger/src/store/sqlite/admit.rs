@@ -3,12 +3,12 @@
 use rusqlite::params;
 use wharfinger_core::admit::{Decision, Existing, Intent, decide};
 use wharfinger_core::dialect::Number;
-use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::{Counts, Outcome, State, Taken};
 use wharfinger_core::problem::{Code, Problem};
 
 use super::fault::Fault;
-use super::rows::{NewOrder, OrderRow, OrderRows, ROWS_TOGETHER};
+use super::rows::{NewOrder, OrderRow, ROWS_TOGETHER, Scope};
+use super::standing::Tally;
 use super::work::{NewBlock, Origin, Work};
 use crate::store::block::{Block, Frame};
 use crate::store::place::{BlockId, Place};
@@ -47,21 +47,22 @@ struct Admission<'s> {
 impl Admission<'_> {
     fn admit_group(&mut self, work: &mut Work<'_>, group: &Group) -> Result<(), Fault> {
         let first = BlockId::new(group.organisation, work.counters(group.organisation)?.block);
-        let mut rows = OrderRows::new(work.connection, group.organisation, self.dialect)?;
+        let scope = Scope::new(group.organisation, self.dialect);
         let mut marks = vec![Mark::Refused; group.rows.len()];
         let mut deciding = Deciding {
             work,
-            rows: &mut rows,
+            scope: &scope,
             submission: self.submission,
             group,
             first,
+            created: Tally::default(),
         };
         for steps in group.steps.chunks(ROWS_TOGETHER) {
             let tried = deciding.insert_together(steps)?;
             for &step in steps {
                 let row = &group.rows[step as usize];
                 let (mark, outcome) = match tried {
-                    Tried::AllNew => deciding.accepted(row, None),
+                    Tried::AllNew => deciding.stored(row)?,
                     Tried::SomeKnown => deciding.decide_after_trial(row)?,
                     Tried::Not => deciding.decide(row)?,
                 };
@@ -69,6 +70,8 @@ impl Admission<'_> {
                 self.outcomes[row.answer as usize] = outcome;
             }
         }
+        let created = deciding.created;
+        work.standing.created(&scope, &created);
         self.keep_refused(group, &marks)?;
         self.write_blocks(work, group, &marks)
     }
@@ -173,12 +176,14 @@ impl Admission<'_> {
 }
 
 /// One organisation's orders being decided on.
-struct Deciding<'d, 'c, 'w> {
+struct Deciding<'d, 'w> {
     work: &'d mut Work<'w>,
-    rows: &'d mut OrderRows<'c>,
+    scope: &'d Scope,
     submission: &'d Submission,
     group: &'d Group,
     first: BlockId,
+    /// New orders by state.
+    created: Tally,
 }
 
 /// What came of storing some orders together, as if all were new.
@@ -188,26 +193,24 @@ enum Tried {
     AllNew,
     /// Those that were new are stored; the keys of the others are taken.
     SomeKnown,
-    /// It was not tried: they are too few, or are to have numbers.
+    /// It was not tried: they are too few, or are to be given numbers.
     Not,
 }
 
-impl Deciding<'_, '_, '_> {
+impl<'d> Deciding<'d, '_> {
     /// Tries to store orders with one statement. Most orders are new, and a statement of their own costs each as much again.
     fn insert_together(&mut self, steps: &[u32]) -> Result<Tried, Fault> {
-        let mut orders = Vec::with_capacity(ROWS_TOGETHER);
-        for &step in steps {
-            let row = &self.group.rows[step as usize];
-            let decision = decide(None, row.intent, row.hash);
-            let (Decision::Create(state), Number::None) = (decision, row.number) else {
-                return Ok(Tried::Not);
-            };
-            orders.push(self.new_order(row, state, None));
-        }
-        if orders.len() < ROWS_TOGETHER {
+        if steps.len() < ROWS_TOGETHER {
             return Ok(Tried::Not);
         }
-        let stored = self.rows.insert_together(&orders)?;
+        let mut orders = Vec::with_capacity(ROWS_TOGETHER);
+        for &step in steps {
+            match self.as_new(&self.group.rows[step as usize]) {
+                Some(order) => orders.push(order),
+                None => return Ok(Tried::Not),
+            }
+        }
+        let stored = self.work.rows.insert_together(self.scope, &orders)?;
         Ok(if stored == orders.len() {
             Tried::AllNew
         } else {
@@ -215,24 +218,31 @@ impl Deciding<'_, '_, '_> {
         })
     }
 
-    fn new_order<'k>(&self, row: &Row, state: State, number: Option<u64>) -> NewOrder<'k>
-    where
-        Self: 'k,
-    {
-        NewOrder {
-            id: row.place(self.first),
-            key: self.submission.text(row.key),
-            state,
-            hash: row.hash,
-            number,
+    /// What is to be stored of an order if it is new; none where it cannot be, or its number is yet to be found.
+    fn as_new(&self, row: &Row) -> Option<NewOrder<'d>> {
+        let number = match row.number {
+            Number::None => None,
+            Number::Given(number) => Some(number),
+            Number::Next => return None,
+        };
+        match decide(None, row.intent, row.hash) {
+            Decision::Create(state) => Some(NewOrder {
+                id: row.place(self.first),
+                key: self.submission.text(row.key),
+                state,
+                hash: row.hash,
+                number,
+            }),
+            Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => None,
         }
     }
 
-    /// Decides on an order whose key is taken, if only by the order itself a moment ago.
+    /// Decides on an order that was tried with others, whose key is taken, if only by the order itself.
     fn decide_after_trial(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
-        let found = self.rows.by_key(self.submission.text(row.key))?;
+        let key = self.submission.text(row.key);
+        let found = self.work.rows.by_key(self.scope, key)?;
         if found.is_some_and(|order| order.id == row.place(self.first)) {
-            return Ok(self.accepted(row, None));
+            return self.stored(row);
         }
         self.settle(row, found)
     }
@@ -242,27 +252,14 @@ impl Deciding<'_, '_, '_> {
         if row.number == Number::Next {
             return self.create_with_next_number(row);
         }
-        let key = self.submission.text(row.key);
         // Most orders are new: that is tried first, and the index itself says whether it is so.
-        let found = match decide(None, row.intent, row.hash) {
-            Decision::Create(state) => {
-                let number = match row.number {
-                    Number::Given(number) => Some(number),
-                    Number::None | Number::Next => None,
-                };
-                let order = self.new_order(row, state, number);
-                if self.rows.insert(&order)? {
-                    return Ok(self.accepted(row, number));
-                }
-                match (self.rows.by_key(key)?, number) {
-                    (None, Some(number)) => self.rows.by_number(number)?,
-                    (found, _) => found,
-                }
-            }
-            Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => {
-                self.rows.by_key(key)?
-            }
-        };
+        if let Some(order) = self.as_new(row)
+            && self.work.rows.insert(self.scope, &order)?
+        {
+            return self.stored(row);
+        }
+        let key = self.submission.text(row.key);
+        let found = self.work.rows.by_key(self.scope, key)?;
         self.settle(row, found)
     }
 
@@ -273,9 +270,7 @@ impl Deciding<'_, '_, '_> {
             hash: order.hash,
         });
         match (decide(existing, row.intent, row.hash), found) {
-            (Decision::Update(state), Some(order)) => {
-                self.update(row, &OrderRow { state, ..order })
-            }
+            (Decision::Update(state), Some(order)) => self.update(row, &order, state),
             (Decision::Unchanged, Some(order)) => self.unchanged(&order),
             (Decision::Refuse(code), _) => Ok(refused(code)),
             (Decision::Create(_) | Decision::Update(_) | Decision::Unchanged, _) => {
@@ -296,7 +291,7 @@ impl Deciding<'_, '_, '_> {
                 return Err(Fault::Damaged("there is nothing yet to change".into()));
             }
         };
-        let mut number = self.work.counters(self.group.organisation)?.number;
+        let mut number = self.work.counters(self.scope.organisation)?.number;
         loop {
             let order = NewOrder {
                 id: row.place(self.first),
@@ -305,37 +300,52 @@ impl Deciding<'_, '_, '_> {
                 hash: row.hash,
                 number: Some(number),
             };
-            if self.rows.insert(&order)? {
+            if self.work.rows.insert(self.scope, &order)? {
                 break;
-            }
-            if self.rows.by_number(number)?.is_none() && self.rows.by_key(order.key)?.is_none() {
-                return Err(Fault::Damaged(format!(
-                    "there is no room for order {number}"
-                )));
             }
             number += 1;
         }
-        self.work.counters(self.group.organisation)?.number = number + 1;
-        Ok(self.accepted(row, Some(number)))
+        self.work.counters(self.scope.organisation)?.number = number + 1;
+        Ok(self.accepted(row, state, Some(number)))
     }
 
-    fn accepted(&self, row: &Row, number: Option<u64>) -> (Mark, Outcome) {
+    /// What became of an order that was stored as [`Self::as_new`] has it.
+    fn stored(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        match self.as_new(row) {
+            Some(order) => Ok(self.accepted(row, order.state, order.number)),
+            None => Err(Fault::Damaged("an order was stored that is not new".into())),
+        }
+    }
+
+    fn accepted(&mut self, row: &Row, state: State, number: Option<u64>) -> (Mark, Outcome) {
+        *self.created.of(state) += 1;
         let taken = Taken {
             order: self.submission.batch.order(row.index),
             number,
             revision: 1,
         };
-        (Mark::Accepted, Outcome::Accepted(taken))
+        (Mark::Accepted { number }, Outcome::Accepted(taken))
     }
 
-    fn update(&mut self, row: &Row, order: &OrderRow) -> Result<(Mark, Outcome), Fault> {
+    fn update(
+        &mut self,
+        row: &Row,
+        order: &OrderRow,
+        state: State,
+    ) -> Result<(Mark, Outcome), Fault> {
         let revised = OrderRow {
+            state,
             latest: row.place(self.first),
             revision: order.revision + 1,
             hash: row.hash,
             ..*order
         };
-        self.rows.revise(&revised)?;
+        let key = self.submission.text(row.key);
+        self.work.rows.revise(self.scope, key, &revised)?;
+        if state != order.state {
+            let standing = &mut self.work.standing;
+            standing.moved(self.scope, order.id, order.state, state);
+        }
         let mark = Mark::Updated {
             order: order.id,
             previous: order.latest,
@@ -363,7 +373,7 @@ impl Deciding<'_, '_, '_> {
 
     /// The id of an order, which may be of this very batch: its block is then not written yet.
     fn order_id(&mut self, order: Place) -> Result<wharfinger_core::ids::OrderId, Fault> {
-        if order.block() < self.first || order.block().organisation() != self.organisation() {
+        if order.block() < self.first || order.block().organisation() != self.scope.organisation {
             return self.work.order_id(order);
         }
         let is_order = |row: &&Row| row.place(self.first) == order;
@@ -377,10 +387,6 @@ impl Deciding<'_, '_, '_> {
                 "an order lies where nothing is written yet".into(),
             )),
         }
-    }
-
-    fn organisation(&self) -> OrganisationId {
-        self.group.organisation
     }
 }
 

@@ -10,11 +10,14 @@ use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::json::NameCase;
+use wharfinger_core::outcome::State;
 
 use self::entries::Entries;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::receipt::read_parts;
+use super::rows::{Holds, Scope};
+use super::standing::{Tally, read_tally};
 use super::work::{checksum, read_counters};
 use crate::store::place::BlockId;
 use crate::store::slots::{Mark, Moved};
@@ -29,10 +32,12 @@ pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
         connection,
         journal: Journal::new(connection),
         names: dialect_names(connection)?,
+        tallies: HashMap::new(),
         report: CheckReport::default(),
     };
     check.database_file()?;
     check.blocks()?;
+    check.standing()?;
     receipts::check(&mut check)?;
     Ok(check.report)
 }
@@ -43,6 +48,8 @@ struct Check<'c> {
     journal: Journal<'c>,
     /// How each dialect compares names.
     names: HashMap<i64, NameCase>,
+    /// Orders by organisation, dialect and state.
+    tallies: HashMap<(OrganisationId, i64), Tally>,
     report: CheckReport,
 }
 
@@ -172,6 +179,36 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Counts an order of the journal.
+    fn tally(&mut self, scope: &Scope, state: State) {
+        let of = (scope.organisation, scope.dialect);
+        *self.tallies.entry(of).or_default().of(state) += 1;
+    }
+
+    /// The tallies against the orders, and that nothing else is said to be open.
+    fn standing(&mut self) -> Result<(), Fault> {
+        let mut known = 0;
+        for ((organisation, dialect), counted) in std::mem::take(&mut self.tallies) {
+            let told = read_tally(self.connection, &Scope::new(organisation, dialect))?;
+            known += told.counted().count();
+            self.expect(told == counted, || {
+                let whose = organisation.0;
+                format!("organisation {whose} has {counted:?} orders by state, and is said to have {told:?}")
+            });
+        }
+        let select = "select count(*) from tallies where orders != 0";
+        let told: i64 = self.connection.query_row(select, [], |row| row.get(0))?;
+        self.expect(usize::try_from(told) == Ok(known), || {
+            "there are tallies of no orders".into()
+        });
+        let select = "select count(*) from open_orders where block not in (select id from blocks)";
+        let lost: i64 = self.connection.query_row(select, [], |row| row.get(0))?;
+        self.expect(lost == 0, || {
+            format!("{lost} lists of open orders are of no block")
+        });
+        Ok(())
+    }
+
     /// Numbers, positions and times of blocks, with no gap and no step back.
     fn sequence(&mut self, walk: &mut Walk, block: &StoredBlock) {
         let id = block.id.0;
@@ -205,15 +242,10 @@ impl Check<'_> {
         self.expect(is_equal, || {
             format!("the counters of organisation {whose} are not those of its journal")
         });
-        let (from, to) = (
-            BlockId::new(walk.organisation, 0).entry(0).0,
-            BlockId::new(walk.organisation, walk.block).entry(0).0,
-        );
-        let select = "select count(*) from orders where id >= ?1 and id < ?2 and state >= 2";
-        let settled: i64 = self
-            .connection
-            .prepare_cached(select)?
-            .query_row([from, to], |row| row.get(0))?;
+        let select =
+            "select coalesce(sum(orders), 0) from tallies where organisation = ?1 and state >= 2";
+        let mut select = self.connection.prepare_cached(select)?;
+        let settled: i64 = select.query_row([whose], |row| row.get(0))?;
         self.expect(settled.cast_unsigned() == walk.settled, || {
             let moved = walk.settled;
             format!("organisation {whose} has {settled} final orders, and {moved} moves to that")
@@ -271,11 +303,10 @@ impl Check<'_> {
 }
 
 /// Whether a move left an order whose state and key are these.
-fn fits_move(to: Moved, state: wharfinger_core::outcome::State, has_key: bool) -> bool {
-    use wharfinger_core::outcome::State;
+fn fits_move(to: Moved, state: State, holds: Holds) -> bool {
     match to {
-        Moved::Processed => state == State::Processed && has_key,
-        Moved::Cancelled => state == State::Cancelled && has_key,
-        Moved::Released => state == State::Cancelled && !has_key,
+        Moved::Processed => state == State::Processed && holds == Holds::Key,
+        Moved::Cancelled => state == State::Cancelled && holds == Holds::Key,
+        Moved::Released => state == State::Cancelled && holds == Holds::Nothing,
     }
 }

@@ -38,6 +38,8 @@ impl Head {
 /// The large columns of a block, checked against its checksum.
 struct Packed {
     keys: Vec<u8>,
+    /// The keys taken apart, once one was asked for.
+    key_list: Vec<String>,
     texts: Vec<u8>,
     /// The frame that was read last.
     frame: Frame,
@@ -97,11 +99,21 @@ impl<'c> Journal<'c> {
         packed.frame.text(ordinal).ok_or_else(|| missing(place))
     }
 
-    /// The key that an entry was submitted with.
-    pub(super) fn key(&mut self, place: Place) -> Result<String, Fault> {
-        let keys = block::decode_keys(&self.packed(place.block())?.keys)?;
-        let key = keys.into_iter().nth(place.ordinal());
-        key.ok_or_else(|| missing(place))
+    /// The key of the order whose first revision lies at a place.
+    pub(super) fn key(&mut self, order: Place) -> Result<String, Fault> {
+        // A number that the server gave was not submitted.
+        if let Mark::Accepted {
+            number: Some(number),
+        } = self.mark(order)?
+        {
+            return Ok(number.to_string());
+        }
+        let packed = self.packed(order.block())?;
+        if packed.key_list.is_empty() {
+            packed.key_list = block::decode_keys(&packed.keys)?;
+        }
+        let key = packed.key_list.get(order.ordinal());
+        key.cloned().ok_or_else(|| missing(order))
     }
 
     fn packed(&mut self, id: BlockId) -> Result<&mut Packed, Fault> {
@@ -160,6 +172,7 @@ fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
     match found {
         Some((true, Some(keys), Some(texts))) => Ok(Packed {
             keys,
+            key_list: Vec::new(),
             texts,
             frame: Frame::default(),
         }),

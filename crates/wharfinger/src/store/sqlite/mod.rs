@@ -18,6 +18,8 @@ mod readers;
 mod receipt;
 mod rows;
 mod schema;
+mod standing;
+mod walk;
 mod work;
 mod writer;
 
@@ -137,8 +139,8 @@ fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
         connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
         // A statement of many rows notes how to undo itself; a file for that would cost more than the rows.
         connection.pragma_update(None, "temp_store", "memory")?;
-        // Negative: in KiB.
-        connection.pragma_update(None, "cache_size", -65_536)?;
+        // Negative: in KiB. Enough for the inner pages of a large index; and each commit looks at all of it, if briefly.
+        connection.pragma_update(None, "cache_size", -16_384)?;
     }
     Ok(connection)
 }

@@ -1,15 +1,14 @@
 //! Moves of orders by key: taken on, or called off.
 
-use rusqlite::params;
 use wharfinger_core::admit::{Move, decide_move};
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
 
 use super::fault::Fault;
-use super::rows::OrderRows;
+use super::rows::Scope;
 use super::work::{NewBlock, Origin, Work};
 use crate::store::MoveOrders;
-use crate::store::place::{ENTRIES_MAX, Place};
+use crate::store::place::ENTRIES_MAX;
 use crate::store::slots::{Mark, Moved};
 
 /// Moves each order by itself; the moves are a block of the journal, with no texts.
@@ -18,12 +17,12 @@ pub(super) fn move_orders(
     request: &MoveOrders,
 ) -> Result<Vec<Result<(), Code>>, Fault> {
     let dialect = work.dialect(request.dialect)?;
-    let mut rows = OrderRows::new(work.connection, request.organisation, dialect)?;
+    let scope = Scope::new(request.organisation, dialect);
     let mut marks = Vec::new();
     let mut results = Vec::with_capacity(request.keys.len());
     for key in &request.keys {
-        let Some(order) = rows.by_key(key)? else {
-            let was_held = was_released(work, request, dialect, key)?;
+        let Some(order) = work.rows.by_key(&scope, key)? else {
+            let was_held = was_released(work, &scope, key)?;
             results.push(Err(if was_held {
                 Code::AlreadyCancelled
             } else {
@@ -35,10 +34,9 @@ pub(super) fn move_orders(
             Err(code) => Err(code),
             Ok(state) => {
                 let to = moved(state, request.wanted);
-                rows.settle(order.id, state, to == Moved::Released)?;
-                if to == Moved::Released {
-                    note_release(work, request, dialect, key, order.id)?;
-                }
+                let settled = (state, to == Moved::Released);
+                work.rows.settle(&scope, key, order.id, settled)?;
+                work.standing.moved(&scope, order.id, order.state, state);
                 marks.push(Mark::Moved {
                     order: order.id,
                     to,
@@ -71,29 +69,9 @@ fn moved(state: State, wanted: Move) -> Moved {
     }
 }
 
-fn was_released(
-    work: &Work<'_>,
-    request: &MoveOrders,
-    dialect: i64,
-    key: &str,
-) -> Result<bool, Fault> {
-    let select = "select 1 from released where organisation = ?1 and dialect = ?2 and key = ?3";
+/// Whether an order has held a key that is free now.
+fn was_released(work: &Work<'_>, scope: &Scope, key: &str) -> Result<bool, Fault> {
+    let select = "select 1 from orders where key > ?1 and key < ?2";
     let mut select = work.connection.prepare_cached(select)?;
-    Ok(select.exists((request.organisation.0, dialect, key))?)
-}
-
-fn note_release(
-    work: &Work<'_>,
-    request: &MoveOrders,
-    dialect: i64,
-    key: &str,
-    order: Place,
-) -> Result<(), Fault> {
-    let replace =
-        "insert or replace into released (organisation, dialect, key, id) values (?1, ?2, ?3, ?4)";
-    let parameters = params![request.organisation.0, dialect, key, order.0];
-    work.connection
-        .prepare_cached(replace)?
-        .execute(parameters)?;
-    Ok(())
+    Ok(select.exists(scope.released_bounds(key))?)
 }

@@ -1,20 +1,17 @@
-//! Reading orders back: by key, or walking the index in the order of creation.
+//! Reading orders back: a page of them, or the history of one.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::Connection;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::outcome::State;
 
 use super::fault::Fault;
-use super::journal::{Journal, Order, blocks_up_to};
-use super::rows::{self, COLUMNS, OrderRow};
+use super::journal::{Journal, Order, blocks_up_to, last_block};
+use super::rows::{Lookup, OrderRow, Scope};
+use super::walk::{Blocks, walk};
 use super::work::find_dialect;
-use crate::store::place::{BlockId, Place};
+use crate::store::place::Place;
 use crate::store::slots::Mark;
 use crate::store::{OrderCursor, OrderPage, ReadOrders, Revision};
-
-/// An order's row, and its key unless that was released.
-type Found = (OrderRow, Option<String>);
 
 /// Reads a page of orders.
 pub(super) fn orders(connection: &Connection, request: &ReadOrders) -> Result<OrderPage, Fault> {
@@ -22,44 +19,34 @@ pub(super) fn orders(connection: &Connection, request: &ReadOrders) -> Result<Or
         return Ok(OrderPage::default());
     };
     let query = &*request.query;
+    let scope = Scope::new(request.organisation, dialect);
+    let blocks = created_in(connection, request.organisation, query)?;
+    if query.states.is_empty() || blocks.is_empty() {
+        return Ok(OrderPage::default());
+    }
     let mut page = PageInMaking {
         query,
-        after: request.after,
+        after: request.after.map(|OrderCursor(place)| Place(place)),
+        scope: &scope,
+        lookup: Lookup::new(connection)?,
         journal: Journal::new(connection),
         matched: 0,
         page: OrderPage::default(),
         is_cut: false,
     };
-    let (from, to) = creation_range(connection, request.organisation, query)?;
-    if query.states.is_empty() {
-        return Ok(OrderPage::default());
-    }
-    if let Some(keys) = &query.keys {
-        let mut found = by_keys(connection, request.organisation, dialect, keys)?;
-        found
-            .retain(|(row, _)| (from..to).contains(&row.id.0) && query.states.contains(&row.state));
-        found.sort_by_key(|(row, _)| row.id);
-        found.dedup_by_key(|(row, _)| row.id);
-        if query.newest_first {
-            found.reverse();
-        }
-        for found in found {
-            if !page.take(found)? {
-                break;
-            }
-        }
-    } else {
-        walk(connection, dialect, (from, to), &mut page)?;
+    match &query.keys {
+        Some(keys) => page.take_keys(keys, &blocks)?,
+        None => walk(connection, blocks, &mut page)?,
     }
     Ok(page.finish())
 }
 
-/// The places, from the first up to but not with the second, of what was created in the time that is asked for.
-fn creation_range(
+/// The blocks that were written in the time that is asked for.
+fn created_in(
     connection: &Connection,
     organisation: OrganisationId,
     query: &OrderQuery,
-) -> Result<(i64, i64), Fault> {
+) -> Result<Blocks, Fault> {
     let up_to = |bound| blocks_up_to(connection, organisation, Order::Time, bound);
     let before_first = match query.created_from_ms {
         Some(from) => up_to(from.saturating_sub(1))?,
@@ -67,111 +54,86 @@ fn creation_range(
     };
     let last = match query.created_to_ms {
         Some(to) => up_to(to)?,
-        None => u32::MAX - 1,
+        None => last_block(connection, organisation)?,
     };
-    let start = |number| BlockId::new(organisation, number).entry(0).0;
-    Ok((start(before_first + 1), start(last + 1)))
+    Ok(before_first + 1..last.saturating_add(1))
 }
 
-fn by_keys(
-    connection: &Connection,
-    organisation: OrganisationId,
-    dialect: i64,
-    keys: &[String],
-) -> Result<Vec<Found>, Fault> {
-    let condition = "organisation = ?1 and dialect = ?2 and key = ?3";
-    let select = format!("select {COLUMNS}, key from orders where {condition}");
-    let mut select = connection.prepare_cached(&select)?;
-    let mut found = Vec::new();
-    for key in keys {
-        let mut rows = select.query(params![organisation.0, dialect, key])?;
-        if let Some(row) = rows.next()? {
-            found.push(read_found(row)?);
-        }
-    }
-    Ok(found)
-}
-
-fn read_found(row: &Row<'_>) -> rusqlite::Result<Found> {
-    Ok((rows::read(row)?, row.get(6)?))
-}
-
-/// Walks the orders of a range of places.
-fn walk(
-    connection: &Connection,
-    dialect: i64,
-    (mut from, mut to): (i64, i64),
-    page: &mut PageInMaking<'_>,
-) -> Result<(), Fault> {
-    let query = page.query;
-    let source = source(&query.states);
-    // Without a condition on content the index can count by itself, and the walk ends with the page.
-    if let (None, Some(count_max)) = (&query.keep, query.count_max) {
-        let count = format!("select count(*) from (select 1 {source} limit ?4)");
-        let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
-        let mut count = connection.prepare_cached(&count)?;
-        let total: i64 = count.query_row((dialect, from, to, count_max), |row| row.get(0))?;
-        page.page.total = total.cast_unsigned();
-    }
-    if let (Some(OrderCursor(after)), false) = (page.after, page.counts_by_walking()) {
-        if query.newest_first {
-            to = to.min(after);
-        } else {
-            from = from.max(after.saturating_add(1));
-        }
-    }
-    let direction = if query.newest_first { "desc" } else { "asc" };
-    let select = format!("select {COLUMNS}, key {source} order by id {direction}");
-    let mut select = connection.prepare_cached(&select)?;
-    let mut rows = select.query((dialect, from, to))?;
-    while let Some(row) = rows.next()? {
-        if !page.take(read_found(row)?)? {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// The part of a statement that says which orders: of dialect ?1, from place ?2 up to place ?3, in these states.
-fn source(states: &[State]) -> String {
-    let is_open = |state: &State| matches!(state, State::Draft | State::Pending);
-    // Open orders have an index of their own, since they are few among many.
-    let (index, condition) = if states.iter().all(is_open) {
-        ("indexed by orders_open", "and state < 2")
-    } else {
-        ("not indexed", "")
-    };
-    let numbers: Vec<String> = states
-        .iter()
-        .map(|state| rows::state_number(*state).to_string())
-        .collect();
-    let numbers = numbers.join(", ");
-    format!(
-        "from orders {index} where dialect = ?1 and id >= ?2 and id < ?3 {condition} and state in ({numbers})"
-    )
-}
+/// An order's row, and its key.
+type Found = (OrderRow, String);
 
 /// A page being filled.
-struct PageInMaking<'q> {
-    query: &'q OrderQuery,
-    after: Option<OrderCursor>,
-    journal: Journal<'q>,
+pub(super) struct PageInMaking<'q> {
+    pub query: &'q OrderQuery,
+    pub scope: &'q Scope,
+    pub journal: Journal<'q>,
+    pub page: OrderPage,
+    /// The page begins behind this order.
+    pub after: Option<Place>,
+    lookup: Lookup<'q>,
     /// Orders that matched so far.
     matched: u64,
-    page: OrderPage,
     /// Whether there is more behind the page.
     is_cut: bool,
 }
 
 impl PageInMaking<'_> {
     /// Whether the total is known only by looking at each order.
-    fn counts_by_walking(&self) -> bool {
+    pub(super) fn counts_by_walking(&self) -> bool {
         let needs_look = self.query.keep.is_some() || self.query.keys.is_some();
         needs_look && self.query.count_max.is_some()
     }
 
+    /// Passes over so many orders that are known to match, if all of them are in front of the page.
+    pub(super) fn pass_over(&mut self, orders: usize) -> bool {
+        let matched = self.matched + orders as u64;
+        let is_in_front = self.after.is_none() && matched <= self.query.offset;
+        if is_in_front && self.query.keep.is_none() {
+            self.matched = matched;
+            return true;
+        }
+        false
+    }
+
+    /// Takes the orders that hold these keys, in the order of their creation.
+    fn take_keys(&mut self, keys: &[String], blocks: &Blocks) -> Result<(), Fault> {
+        let mut found = Vec::new();
+        for key in keys {
+            if let Some(row) = self.lookup.by_key(self.scope, key)?
+                && blocks.contains(&row.id.block().number())
+                && self.query.states.contains(&row.state)
+            {
+                found.push((row, key.clone()));
+            }
+        }
+        found.sort_by_key(|(row, _)| row.id);
+        found.dedup_by_key(|(row, _)| row.id);
+        if self.query.newest_first {
+            found.reverse();
+        }
+        for found in found {
+            if !self.take(found)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The order whose first revision lies at a place, if it is in one of the states that are asked for.
+    pub(super) fn find(&mut self, order: Place) -> Result<Option<Found>, Fault> {
+        let key = self.journal.key(order)?;
+        let Some((row, _)) = self.lookup.at(self.scope, &key, order)? else {
+            return Err(Fault::Damaged(format!(
+                "the order at place {} is not in the index",
+                order.0
+            )));
+        };
+        let is_wanted = self.query.states.contains(&row.state);
+        Ok(is_wanted.then_some((row, key)))
+    }
+
     /// Takes the next order; whether more are wanted.
-    fn take(&mut self, (row, key): Found) -> Result<bool, Fault> {
+    pub(super) fn take(&mut self, (row, key): Found) -> Result<bool, Fault> {
         let mut order = None;
         if let Some(keep) = &self.query.keep {
             let loaded = load(&mut self.journal, &row, key.clone())?;
@@ -182,8 +144,8 @@ impl PageInMaking<'_> {
         }
         self.matched += 1;
         let is_passed_over = match self.after {
-            Some(OrderCursor(after)) if self.query.newest_first => row.id.0 >= after,
-            Some(OrderCursor(after)) => row.id.0 <= after,
+            Some(after) if self.query.newest_first => row.id >= after,
+            Some(after) => row.id <= after,
             None => self.matched <= self.query.offset,
         };
         if !is_passed_over {
@@ -214,11 +176,7 @@ impl PageInMaking<'_> {
 }
 
 /// Reads an order's content.
-fn load(
-    journal: &mut Journal<'_>,
-    row: &OrderRow,
-    key: Option<String>,
-) -> Result<StoredOrder, Fault> {
+fn load(journal: &mut Journal<'_>, row: &OrderRow, key: String) -> Result<StoredOrder, Fault> {
     let mut texts = Vec::new();
     let mut place = row.latest;
     loop {
@@ -229,7 +187,7 @@ fn load(
                 amendment: true,
                 ..
             } if previous < place => place = previous,
-            Mark::Accepted
+            Mark::Accepted { .. }
             | Mark::Updated { .. }
             | Mark::Unchanged { .. }
             | Mark::Refused
@@ -237,11 +195,6 @@ fn load(
         }
     }
     texts.reverse();
-    let key = match (key, row.number) {
-        (Some(key), _) => key,
-        (None, Some(number)) => number.to_string(),
-        (None, None) => journal.key(row.id)?,
-    };
     let head = journal.head(row.id.block())?;
     Ok(StoredOrder {
         created_at_ms: head.at_ms,
@@ -264,8 +217,8 @@ pub(super) fn history(
     let Some(dialect) = find_dialect(connection, dialect)? else {
         return Ok(Vec::new());
     };
-    let found = by_keys(connection, organisation, dialect, &[key.to_owned()])?;
-    let Some((row, _)) = found.first() else {
+    let scope = Scope::new(organisation, dialect);
+    let Some(row) = Lookup::new(connection)?.by_key(&scope, key)? else {
         return Ok(Vec::new());
     };
     let mut journal = Journal::new(connection);
@@ -273,7 +226,7 @@ pub(super) fn history(
     let mut next = Some(row.latest);
     while let Some(place) = next {
         let (revision, previous) = match journal.mark(place)? {
-            Mark::Accepted => (1, None),
+            Mark::Accepted { .. } => (1, None),
             Mark::Updated {
                 revision, previous, ..
             } if previous < place => (revision, Some(previous)),

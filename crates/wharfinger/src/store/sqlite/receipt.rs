@@ -70,7 +70,7 @@ fn read_taken(
     let head = journal.head(id)?.clone();
     for (&index, mark) in head.indexes.iter().zip(&head.marks) {
         let outcome = match *mark {
-            Mark::Accepted => RecordedOutcome::Accepted(head_batch(&head)?.order(index)),
+            Mark::Accepted { .. } => RecordedOutcome::Accepted(head_batch(&head)?.order(index)),
             Mark::Updated {
                 order, revision, ..
             } => RecordedOutcome::Updated(journal.order_id(order)?, revision),
@@ -156,7 +156,7 @@ fn events_of(journal: &mut Journal<'_>, id: BlockId) -> Result<Vec<Event>, Fault
     }
     for (ordinal, mark) in head.marks.iter().enumerate() {
         let (kind, order) = match *mark {
-            Mark::Accepted => (EventKind::OrderAccepted, id.entry(ordinal)),
+            Mark::Accepted { .. } => (EventKind::OrderAccepted, id.entry(ordinal)),
             Mark::Updated { order, .. } => (EventKind::OrderUpdated, order),
             Mark::Moved { order, to } => match to {
                 Moved::Processed => (EventKind::OrderProcessed, order),

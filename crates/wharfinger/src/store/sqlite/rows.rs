@@ -1,5 +1,6 @@
-//! The statements on the table of orders that every write uses, prepared once for all the orders of a job.
+//! The table of orders: its keys, and the statements that every write uses, prepared once a transaction.
 
+use std::fmt::Write;
 use std::sync::OnceLock;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
@@ -9,7 +10,7 @@ use wharfinger_core::outcome::State;
 use super::fault::Fault;
 use crate::store::place::Place;
 
-/// An order's row.
+/// An order's row, but for its key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OrderRow {
     /// Where its first revision lies; its identity.
@@ -27,10 +28,9 @@ pub(super) struct OrderRow {
 }
 
 /// The columns of an [`OrderRow`], in its order.
-pub(super) const COLUMNS: &str = "id, place, state, revision, hash, number";
+const COLUMNS: &str = "id, place, state, revision, hash, number";
 
-/// Reads the [`COLUMNS`] of a row.
-pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
+fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
     let id = Place(row.get(0)?);
     let latest: Option<i64> = row.get(1)?;
     let hash: [u8; 16] = row.get(4)?;
@@ -46,7 +46,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
 }
 
 /// A state as it is stored: its place in [`State::ALL`].
-pub(super) fn state_number(state: State) -> i64 {
+pub(super) fn state_number(state: State) -> u8 {
     match state {
         State::Draft => 0,
         State::Pending => 1,
@@ -64,19 +64,109 @@ fn state(number: i64) -> rusqlite::Result<State> {
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, number))
 }
 
+/// Whose orders, and of which dialect: order keys are unique within that.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    /// Whose.
+    pub organisation: OrganisationId,
+    /// The number that stands for the dialect.
+    pub dialect: i64,
+    /// What keys of the table begin with.
+    prefix: String,
+}
+
+impl Scope {
+    /// The orders of an organisation and a dialect.
+    pub(super) fn new(organisation: OrganisationId, dialect: i64) -> Self {
+        Self {
+            organisation,
+            dialect,
+            prefix: format!("{}.{dialect}.", organisation.0),
+        }
+    }
+
+    /// Writes the key of the table for an order key.
+    fn write_key(&self, key: &str, out: &mut String) {
+        out.clear();
+        out.push_str(&self.prefix);
+        out.push_str(key);
+    }
+
+    /// The key of the table for an order that has released its order key. No order key holds a zero byte.
+    pub(super) fn released_key(&self, key: &str, order: Place) -> String {
+        format!("{}{key}\0{}", self.prefix, order.0)
+    }
+
+    /// The bounds between which the table has those that released an order key.
+    pub(super) fn released_bounds(&self, key: &str) -> [String; 2] {
+        ['\0', '\u{1}'].map(|end| format!("{}{key}{end}", self.prefix))
+    }
+}
+
+/// Finds orders by their keys.
+pub(super) struct Lookup<'c> {
+    by_key: CachedStatement<'c>,
+    /// The key of the table that is looked for.
+    key: String,
+}
+
+/// Whether an order still holds its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// It does.
+    Key,
+    /// It has released it.
+    Nothing,
+}
+
+impl<'c> Lookup<'c> {
+    /// Prepares the statement.
+    pub(super) fn new(connection: &'c Connection) -> Result<Self, Fault> {
+        let select = format!("select {COLUMNS} from orders where key = ?1");
+        Ok(Self {
+            by_key: connection.prepare_cached(&select)?,
+            key: String::new(),
+        })
+    }
+
+    /// The order that holds a key.
+    pub(super) fn by_key(&mut self, scope: &Scope, key: &str) -> Result<Option<OrderRow>, Fault> {
+        scope.write_key(key, &mut self.key);
+        Ok(self.by_key.query_row([&self.key], read).optional()?)
+    }
+
+    /// The order of this key whose first revision lies at a place, also if it has released the key since.
+    pub(super) fn at(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        id: Place,
+    ) -> Result<Option<(OrderRow, Holds)>, Fault> {
+        if let Some(row) = self.by_key(scope, key)?
+            && row.id == id
+        {
+            return Ok(Some((row, Holds::Key)));
+        }
+        let released = scope.released_key(key, id);
+        let found = self.by_key.query_row([released], read).optional()?;
+        Ok(found.map(|row| (row, Holds::Nothing)))
+    }
+}
+
 /// Orders that one statement stores.
 pub(super) const ROWS_TOGETHER: usize = 16;
+/// Parameters of each in it.
+const PARAMETERS: usize = 5;
 
-/// The orders of one organisation and dialect, to be written.
+/// The statements on the table of orders.
 pub(super) struct OrderRows<'c> {
-    organisation: OrganisationId,
-    dialect: i64,
     insert: CachedStatement<'c>,
     insert_together: CachedStatement<'c>,
-    by_key: CachedStatement<'c>,
-    by_number: CachedStatement<'c>,
+    lookup: Lookup<'c>,
     revise: CachedStatement<'c>,
     settle: CachedStatement<'c>,
+    /// The key of the table that is bound next.
+    key: String,
 }
 
 /// A new order.
@@ -95,80 +185,60 @@ pub(super) struct NewOrder<'k> {
 
 impl<'c> OrderRows<'c> {
     /// Prepares the statements.
-    pub(super) fn new(
-        connection: &'c Connection,
-        organisation: OrganisationId,
-        dialect: i64,
-    ) -> Result<Self, Fault> {
+    pub(super) fn new(connection: &'c Connection) -> Result<Self, Fault> {
         let prepare = |sql: &str| connection.prepare_cached(sql);
-        let by =
-            |condition: &str| prepare(&format!("select {COLUMNS} from orders where {condition}"));
-        let mut insert = prepare(
-            "insert into orders (id, organisation, dialect, key, state, revision, hash, number) \
-             values (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7) on conflict do nothing",
-        )?;
-        // What is the same for all the orders is bound once.
-        insert.raw_bind_parameter(2, organisation.0)?;
-        insert.raw_bind_parameter(3, dialect)?;
-        let mut insert_together = prepare(insert_together_sql())?;
-        insert_together.raw_bind_parameter(1, organisation.0)?;
-        insert_together.raw_bind_parameter(2, dialect)?;
         Ok(Self {
-            organisation,
-            dialect,
-            insert,
-            insert_together,
-            by_key: by("organisation = ?1 and dialect = ?2 and key = ?3")?,
-            by_number: by("organisation = ?1 and number = ?2")?,
+            insert: prepare(insert_sql(1))?,
+            insert_together: prepare(insert_sql(ROWS_TOGETHER))?,
+            lookup: Lookup::new(connection)?,
             revise: prepare(
-                "update orders set state = ?2, revision = ?3, hash = ?4, place = ?5 where id = ?1",
+                "update orders set state = ?2, revision = ?3, hash = ?4, place = ?5 where key = ?1",
             )?,
-            settle: prepare(
-                "update orders set state = ?2, key = iif(?3, null, key) where id = ?1",
-            )?,
+            settle: prepare("update orders set state = ?2, key = ?3 where key = ?1")?,
+            key: String::new(),
         })
     }
 
-    /// Stores a new order, unless one holds its key or its number; whether it did.
-    pub(super) fn insert(&mut self, order: &NewOrder<'_>) -> Result<bool, Fault> {
-        let insert = &mut self.insert;
-        insert.raw_bind_parameter(1, order.id.0)?;
-        insert.raw_bind_parameter(4, order.key)?;
-        insert.raw_bind_parameter(5, state_number(order.state))?;
-        insert.raw_bind_parameter(6, &order.hash.to_be_bytes()[..])?;
-        insert.raw_bind_parameter(7, order.number.map(u64::cast_signed))?;
-        Ok(insert.raw_execute()? == 1)
+    /// Stores a new order, unless one holds its key; whether it did.
+    pub(super) fn insert(&mut self, scope: &Scope, order: &NewOrder<'_>) -> Result<bool, Fault> {
+        bind(&mut self.insert, 1, scope, &mut self.key, order)?;
+        Ok(self.insert.raw_execute()? == 1)
     }
 
     /// Stores [`ROWS_TOGETHER`] new orders, but for those whose key is taken; how many it stored.
-    pub(super) fn insert_together(&mut self, orders: &[NewOrder<'_>]) -> Result<usize, Fault> {
-        let insert = &mut self.insert_together;
+    pub(super) fn insert_together(
+        &mut self,
+        scope: &Scope,
+        orders: &[NewOrder<'_>],
+    ) -> Result<usize, Fault> {
         for (at, order) in orders.iter().enumerate() {
-            let first = 3 + 4 * at;
-            insert.raw_bind_parameter(first, order.id.0)?;
-            insert.raw_bind_parameter(first + 1, order.key)?;
-            insert.raw_bind_parameter(first + 2, state_number(order.state))?;
-            insert.raw_bind_parameter(first + 3, &order.hash.to_be_bytes()[..])?;
+            let first = 1 + PARAMETERS * at;
+            bind(
+                &mut self.insert_together,
+                first,
+                scope,
+                &mut self.key,
+                order,
+            )?;
         }
-        Ok(insert.raw_execute()?)
+        Ok(self.insert_together.raw_execute()?)
     }
 
     /// The order that holds a key.
-    pub(super) fn by_key(&mut self, key: &str) -> Result<Option<OrderRow>, Fault> {
-        let parameters = (self.organisation.0, self.dialect, key);
-        Ok(self.by_key.query_row(parameters, read).optional()?)
+    pub(super) fn by_key(&mut self, scope: &Scope, key: &str) -> Result<Option<OrderRow>, Fault> {
+        self.lookup.by_key(scope, key)
     }
 
-    /// The order that has a number, of whichever dialect.
-    pub(super) fn by_number(&mut self, number: u64) -> Result<Option<OrderRow>, Fault> {
-        let parameters = (self.organisation.0, number.cast_signed());
-        Ok(self.by_number.query_row(parameters, read).optional()?)
-    }
-
-    /// Gives an order its next revision.
-    pub(super) fn revise(&mut self, order: &OrderRow) -> Result<(), Fault> {
+    /// Gives the order that holds a key its next revision.
+    pub(super) fn revise(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        order: &OrderRow,
+    ) -> Result<(), Fault> {
+        scope.write_key(key, &mut self.key);
         self.revise.execute((
-            order.id.0,
+            &self.key,
             state_number(order.state),
             order.revision,
             &order.hash.to_be_bytes()[..],
@@ -177,33 +247,58 @@ impl<'c> OrderRows<'c> {
         Ok(())
     }
 
-    /// Moves an order to a state, and sets its key free if that is wanted.
+    /// Moves the order that holds a key to a state, and sets the key free if that is wanted.
     pub(super) fn settle(
         &mut self,
+        scope: &Scope,
+        key: &str,
         id: Place,
-        state: State,
-        release_key: bool,
+        (state, release_key): (State, bool),
     ) -> Result<(), Fault> {
+        scope.write_key(key, &mut self.key);
+        let released = release_key.then(|| scope.released_key(key, id));
+        let then = released.as_ref().unwrap_or(&self.key);
         self.settle
-            .execute((id.0, state_number(state), release_key))?;
+            .execute((&self.key, state_number(state), then))?;
         Ok(())
     }
 }
 
-/// The statement of [`OrderRows::insert_together`], with four parameters an order.
-fn insert_together_sql() -> &'static str {
-    static SQL: OnceLock<String> = OnceLock::new();
-    SQL.get_or_init(|| {
-        let rows: Vec<_> = (0..ROWS_TOGETHER)
-            .map(|at| {
-                let first = 3 + 4 * at;
-                format!("(?{first}, ?1, ?2, ?{}, ?{}, 1, ?{})", first + 1, first + 2, first + 3)
-            })
-            .collect();
-        let rows = rows.join(", ");
-        format!(
-            "insert into orders (id, organisation, dialect, key, state, revision, hash) values {rows} \
-             on conflict do nothing"
-        )
+/// Binds a new order to the parameters from `first` on.
+fn bind(
+    statement: &mut CachedStatement<'_>,
+    first: usize,
+    scope: &Scope,
+    key: &mut String,
+    order: &NewOrder<'_>,
+) -> Result<(), Fault> {
+    scope.write_key(order.key, key);
+    statement.raw_bind_parameter(first, key.as_str())?;
+    statement.raw_bind_parameter(first + 1, order.id.0)?;
+    statement.raw_bind_parameter(first + 2, state_number(order.state))?;
+    statement.raw_bind_parameter(first + 3, &order.hash.to_be_bytes()[..])?;
+    statement.raw_bind_parameter(first + 4, order.number.map(u64::cast_signed))?;
+    Ok(())
+}
+
+/// The statement that stores so many new orders: one, or [`ROWS_TOGETHER`].
+fn insert_sql(orders: usize) -> &'static str {
+    static ONE: OnceLock<String> = OnceLock::new();
+    static TOGETHER: OnceLock<String> = OnceLock::new();
+    let sql = if orders == 1 { &ONE } else { &TOGETHER };
+    sql.get_or_init(|| {
+        let mut sql =
+            "insert into orders (key, id, state, revision, hash, number) values ".to_owned();
+        for at in 0..orders {
+            let first = 1 + PARAMETERS * at;
+            let comma = if at == 0 { "" } else { ", " };
+            let [id, state, hash, number] = [1, 2, 3, 4].map(|offset| first + offset);
+            write!(
+                sql,
+                "{comma}(?{first}, ?{id}, ?{state}, 1, ?{hash}, ?{number})"
+            )
+            .expect("text can always be written");
+        }
+        sql + " on conflict do nothing"
     })
 }

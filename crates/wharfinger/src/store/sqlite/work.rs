@@ -8,6 +8,8 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::fault::Fault;
 use super::ids::OrderIds;
+use super::rows::OrderRows;
+use super::standing::{self, Standing};
 use crate::clock;
 use crate::store::place::{BlockId, ORGANISATIONS_MAX, Place};
 use crate::store::slots::{self, Mark};
@@ -16,6 +18,10 @@ use crate::store::slots::{self, Mark};
 pub(super) struct Work<'c> {
     /// The connection that is in it.
     pub connection: &'c Connection,
+    /// The table of orders.
+    pub rows: OrderRows<'c>,
+    /// Where orders stand.
+    pub standing: Standing,
     /// When it is: not before any commit of this process.
     now_ms: i64,
     counters: HashMap<OrganisationId, Counters>,
@@ -68,13 +74,15 @@ pub(super) enum Origin<'b> {
 
 impl<'c> Work<'c> {
     /// Begins, in a transaction that holds the write lock.
-    pub(super) fn new(connection: &'c Connection, last_ms: i64) -> Self {
-        Self {
+    pub(super) fn new(connection: &'c Connection, last_ms: i64) -> Result<Self, Fault> {
+        Ok(Self {
             connection,
+            rows: OrderRows::new(connection)?,
+            standing: Standing::default(),
             now_ms: clock::now_ms().max(last_ms),
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
-        }
+        })
     }
 
     /// When the transaction is.
@@ -152,6 +160,7 @@ impl<'c> Work<'c> {
             keys,
             texts,
         ])?;
+        standing::open(self.connection, id, block.dialect, block.marks)?;
         let now_ms = self.now_ms;
         let counters = self.counters(organisation)?;
         counters.block += 1;
@@ -160,8 +169,9 @@ impl<'c> Work<'c> {
         Ok(id)
     }
 
-    /// Writes the counters back: the last thing before the commit. Gives the time of the transaction.
+    /// Writes what was noted, the counters last: the last thing before the commit. Gives the time of the transaction.
     pub(super) fn finish(self) -> Result<i64, Fault> {
+        self.standing.write(self.connection)?;
         let replace = "insert or replace into counters (organisation, next_block, next_position, next_number, last_ms) \
                        values (?1, ?2, ?3, ?4, ?5)";
         for (organisation, counters) in &self.counters {

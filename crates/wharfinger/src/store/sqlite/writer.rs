@@ -229,7 +229,7 @@ impl Thread {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut work = Work::new(&transaction, self.last_ms);
+        let mut work = Work::new(&transaction, self.last_ms)?;
         for job in jobs {
             job.run(&mut work)?;
         }
@@ -258,11 +258,13 @@ fn answer_all(jobs: Vec<Box<dyn Job>>, done: &Result<(), StoreError>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema;
     use super::*;
 
     #[tokio::test]
     async fn a_job_that_panics_ends_the_writer_and_that_is_told() {
-        let connection = Connection::open_in_memory().expect("memory can be opened");
+        let mut connection = Connection::open_in_memory().expect("memory can be opened");
+        schema::migrate(&mut connection).expect("tables can be made");
         let writer = Writer::start(connection, 1).expect("a thread can be started");
         let asked = writer.ask(1, |_| -> Result<(), Fault> { panic!("a fault of our own") });
         assert_eq!(asked.await, Err(closed()));

@@ -1,23 +1,17 @@
 //! The entries of one block against the rows of the orders they belong to.
 
-use std::collections::HashMap;
-
-use rusqlite::OptionalExtension;
 use wharfinger_core::json::{NameCase, Reader};
 
 use super::super::fault::Fault;
-use super::super::rows::{self, COLUMNS, OrderRow};
+use super::super::rows::{Holds, Lookup, OrderRow, Scope};
+use super::super::standing::{Ordinals, read_open};
 use super::{Check, StoredBlock, fits_move};
 use crate::store::block::{Frame, decode_keys};
 use crate::store::place::Place;
 use crate::store::slots::Mark;
 
-/// An order's row, its dialect, and its key unless that was released.
-struct Found {
-    row: OrderRow,
-    dialect: i64,
-    key: Option<String>,
-}
+/// An order's row, and whether it still holds its key.
+type Found = (OrderRow, Holds);
 
 /// The entries of a block.
 pub(super) struct Entries<'k, 'c, 'b> {
@@ -26,8 +20,10 @@ pub(super) struct Entries<'k, 'c, 'b> {
     marks: &'b [Mark],
     keys: Vec<String>,
     frame: Frame,
-    /// The orders that begin in this block.
-    orders: HashMap<Place, Found>,
+    scope: Scope,
+    lookup: Lookup<'c>,
+    /// The orders that begin in this block and are open.
+    open: Ordinals,
 }
 
 impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
@@ -37,27 +33,20 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         block: &'b StoredBlock,
         marks: &'b [Mark],
     ) -> Result<Self, Fault> {
+        let connection = check.connection;
         let keys = match &block.keys {
             Some(keys) => decode_keys(keys)?,
             None => Vec::new(),
         };
-        let select =
-            format!("select {COLUMNS}, dialect, key from orders where id >= ?1 and id < ?2");
-        let mut select = check.connection.prepare_cached(&select)?;
-        let bounds = [block.id.entry(0).0, block.id.plus(1).entry(0).0];
-        let mut orders = HashMap::new();
-        let mut found = select.query(bounds)?;
-        while let Some(found) = found.next()? {
-            let found = read_found(found)?;
-            orders.insert(found.row.id, found);
-        }
         Ok(Self {
             check,
             block,
             marks,
             keys,
             frame: Frame::default(),
-            orders,
+            scope: Scope::new(block.id.organisation(), block.dialect),
+            lookup: Lookup::new(connection)?,
+            open: read_open(connection, block.id)?,
         })
     }
 
@@ -67,10 +56,10 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         if is_alive && self.keys.len() != self.marks.len() {
             return Err(Fault::Damaged("it has not as many keys as slots".into()));
         }
-        self.check.report.orders += self.orders.len() as u64;
-        let accepted = self.marks.iter().filter(|mark| **mark == Mark::Accepted);
-        if accepted.count() != self.orders.len() {
-            self.fault("it brings another number of orders than the index has");
+        let is_new = |mark: &Mark| matches!(mark, Mark::Accepted { .. });
+        let new = Ordinals::of(self.marks, is_new);
+        if !self.open.is_within(&new) {
+            self.fault("orders that do not begin in it are said to be open");
         }
         for (ordinal, &mark) in self.marks.iter().enumerate() {
             let place = self.block.id.entry(ordinal);
@@ -91,16 +80,20 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     fn entry(&mut self, place: Place, mark: Mark) -> Result<(), Fault> {
         match mark {
             Mark::Refused => {}
-            Mark::Accepted => {
-                let Some(found) = self.orders.remove(&place) else {
-                    self.fault_at(place, "the new order is not in the index");
+            Mark::Accepted { number } => {
+                let Some((row, _)) = self.order(place, place)? else {
                     return Ok(());
                 };
-                self.latest(&found)?;
-                if !self.is_called(&found) {
-                    self.fault_at(place, "the index has another key or dialect");
+                self.check.report.orders += 1;
+                self.check.tally(&self.scope, row.state);
+                self.latest(&row)?;
+                if row.number != number {
+                    self.fault_at(place, "the index has another number");
                 }
-                self.text(place, 1, &found.row)?;
+                if row.state.is_open() != self.open.contains(place.ordinal()) {
+                    self.fault_at(place, "the list of open orders has it wrong");
+                }
+                self.text(place, 1, &row)?;
             }
             Mark::Updated {
                 order,
@@ -112,20 +105,20 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 if !is_revision(before, previous, order, revision.wrapping_sub(1)) {
                     self.fault_at(place, "the revision before is not where it should be");
                 }
-                if let Some(found) = self.order(place, order)? {
-                    self.text(place, revision, &found.row)?;
+                if let Some((row, _)) = self.order(place, order)? {
+                    self.text(place, revision, &row)?;
                 }
             }
             Mark::Unchanged { order, revision } => {
-                if let Some(found) = self.order(place, order)?
-                    && found.row.revision < revision
+                if let Some((row, _)) = self.order(place, order)?
+                    && row.revision < revision
                 {
                     self.fault_at(place, "the order has lost a revision");
                 }
             }
             Mark::Moved { order, to } => {
-                if let Some(found) = self.order(place, order)?
-                    && !fits_move(to, found.row.state, found.key.is_some())
+                if let Some((row, holds)) = self.order(place, order)?
+                    && !fits_move(to, row.state, holds)
                 {
                     self.fault_at(place, "the order is not in the state it was moved to");
                 }
@@ -136,18 +129,23 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
 
     /// The order whose first revision lies at `order`; a fault at `place` if there is none.
     fn order(&mut self, place: Place, order: Place) -> Result<Option<Found>, Fault> {
-        let select = format!("select {COLUMNS}, dialect, key from orders where id = ?1");
-        let mut select = self.check.connection.prepare_cached(&select)?;
-        let found = select.query_row([order.0], read_found).optional()?;
+        let key = if order.block() == self.block.id {
+            self.own_key(order)
+        } else {
+            self.check.journal.key(order).ok()
+        };
+        let found = match key {
+            Some(key) => self.lookup.at(&self.scope, &key, order)?,
+            None => None,
+        };
         if found.is_none() {
-            self.fault_at(place, "it speaks of an order that is not in the index");
+            self.fault_at(place, "the index does not have its order");
         }
         Ok(found)
     }
 
     /// Whether the latest revision lies where the index says.
-    fn latest(&mut self, found: &Found) -> Result<(), Fault> {
-        let row = &found.row;
+    fn latest(&mut self, row: &OrderRow) -> Result<(), Fault> {
         let mark = self.check.journal.mark(row.latest)?;
         if !is_revision(mark, row.latest, row.id, row.revision) {
             self.fault_at(row.id, "its latest revision is not where the index says");
@@ -155,15 +153,17 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         Ok(())
     }
 
-    fn is_called(&self, found: &Found) -> bool {
-        let submitted = self.keys.get(found.row.id.ordinal());
-        let is_key = match (&found.key, found.row.number) {
-            // A number that the server gave was not submitted.
-            (Some(key), Some(number)) => *key == number.to_string(),
-            (Some(key), None) => Some(key) == submitted,
-            (None, _) => true,
-        };
-        is_key && found.dialect == self.block.dialect
+    /// The key of an order that begins in this block.
+    fn own_key(&self, order: Place) -> Option<String> {
+        match self.marks.get(order.ordinal())? {
+            Mark::Accepted {
+                number: Some(number),
+            } => Some(number.to_string()),
+            Mark::Accepted { number: None } => self.keys.get(order.ordinal()).cloned(),
+            Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
+                None
+            }
+        }
     }
 
     /// Whether a text can be read, and has the content hash of the index if it is the latest.
@@ -190,18 +190,10 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     }
 }
 
-fn read_found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
-    Ok(Found {
-        row: rows::read(row)?,
-        dialect: row.get(6)?,
-        key: row.get(7)?,
-    })
-}
-
 /// Whether what lies at a place is this revision of an order.
 fn is_revision(mark: Mark, place: Place, wanted: Place, number: u32) -> bool {
     match mark {
-        Mark::Accepted => place == wanted && number == 1,
+        Mark::Accepted { .. } => place == wanted && number == 1,
         Mark::Updated {
             order, revision, ..
         } => order == wanted && revision == number,

@@ -51,7 +51,7 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, row: &Row<'_>) -> Result<(),
             }
             for (&index, mark) in head.indexes.iter().zip(&head.marks) {
                 match mark {
-                    Mark::Accepted => found.accepted += 1,
+                    Mark::Accepted { .. } => found.accepted += 1,
                     Mark::Updated { .. } => found.updated += 1,
                     Mark::Unchanged { .. } => found.unchanged += 1,
                     Mark::Refused | Mark::Moved { .. } => continue,
