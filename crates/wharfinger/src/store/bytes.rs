@@ -11,6 +11,12 @@ pub(crate) struct Damage(pub &'static str);
 /// The most that a blob may say it unpacks to; a batch's body is far below.
 const UNPACKED_BYTES_MAX: u64 = 1 << 30;
 
+/// Bytes from which on compression is worth its time: a single order is not.
+const COMPRESSED_BYTES_MIN: usize = 1 << 10;
+
+/// What stands in front of bytes that are not compressed; compressed ones begin with another byte.
+const PLAIN: u8 = 0;
+
 /// Level 1: the higher ones cost more time than the disk space is worth.
 const LEVEL: i32 = 1;
 
@@ -74,8 +80,13 @@ thread_local! {
         RefCell::new(Decompressor::new().expect("there is no dictionary to be wrong"));
 }
 
-/// Appends `plain` in compressed form, and gives its length there.
+/// Appends `plain`, in compressed form unless it is short, and gives its length there.
 pub(crate) fn pack(out: &mut Vec<u8>, plain: &[u8]) -> usize {
+    if plain.len() < COMPRESSED_BYTES_MIN {
+        out.push(PLAIN);
+        out.extend_from_slice(plain);
+        return 1 + plain.len();
+    }
     COMPRESSOR.with_borrow_mut(|(compressor, packed)| {
         packed.clear();
         packed.reserve(zstd::zstd_safe::compress_bound(plain.len()));
@@ -90,6 +101,9 @@ pub(crate) fn pack(out: &mut Vec<u8>, plain: &[u8]) -> usize {
 /// Undoes [`pack`].
 pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damage> {
     const BROKEN: Damage = Damage("a compressed part cannot be unpacked");
+    if let Some((&PLAIN, plain)) = packed.split_first() {
+        return Ok(plain.to_vec());
+    }
     let length = match zstd::zstd_safe::get_frame_content_size(packed) {
         Ok(Some(length)) if length <= UNPACKED_BYTES_MAX => length,
         Ok(_) | Err(_) => return Err(BROKEN),
@@ -123,6 +137,15 @@ mod tests {
             prop_assert_eq!(read_number(&mut rest), Ok(number));
             prop_assert_eq!(read_signed(&mut rest), Ok(signed));
             prop_assert!(rest.is_empty());
+        }
+
+        #[test]
+        fn what_is_packed_comes_back(plain: Vec<u8>, times in 1..40_usize) {
+            let plain = plain.repeat(times);
+            let mut packed = vec![1];
+            let length = pack(&mut packed, &plain);
+            prop_assert_eq!(packed.len(), 1 + length);
+            prop_assert_eq!(unpack(&packed[1..]), Ok(plain));
         }
 
         #[test]

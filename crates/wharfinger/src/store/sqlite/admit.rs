@@ -9,7 +9,7 @@ use wharfinger_core::problem::{Code, Problem};
 use super::fault::Fault;
 use super::rows::{NewOrder, OrderRow, ROWS_TOGETHER, Scope};
 use super::standing::Tally;
-use super::work::{NewBlock, Origin, Work};
+use super::work::{NewBlock, NewReceipt, Origin, Work};
 use crate::store::block::{Block, Frame};
 use crate::store::place::{BlockId, Place};
 use crate::store::prepare::{Group, Row, Submission};
@@ -140,7 +140,7 @@ impl Admission<'_> {
         Ok(())
     }
 
-    fn write_receipt(&self, work: &Work<'_>) -> Result<(), Fault> {
+    fn write_receipt(&self, work: &mut Work<'_>) -> Result<(), Fault> {
         let batch = self.submission.batch.to_bytes();
         let insert =
             "insert into rejections (batch, organisation, part, orders) values (?1, ?2, ?3, ?4)";
@@ -156,22 +156,16 @@ impl Admission<'_> {
         }
         let mut counts = Counts::of(&self.outcomes);
         counts.rejected += self.submission.rejected_count();
-        let insert = "insert into batches (id, key_id, dialect, operation, received_at_ms, accepted, updated, unchanged, \
-                      rejected, parts) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let parts = serde_json::to_string(&self.parts).expect("numbers are always JSON");
-        work.connection.prepare_cached(insert)?.execute(params![
-            batch,
-            self.submission.key_id,
-            self.dialect,
-            self.submission.operation,
-            self.submission.received_at_ms,
-            counts.accepted.cast_signed(),
-            counts.updated.cast_signed(),
-            counts.unchanged.cast_signed(),
-            counts.rejected.cast_signed(),
-            parts,
-        ])?;
-        Ok(())
+        work.write_receipt(&NewReceipt {
+            batch: self.submission.batch,
+            key_id: &self.submission.key_id,
+            dialect: self.dialect,
+            operation: self.submission.operation,
+            received_at_ms: self.submission.received_at_ms,
+            counts,
+            parts: &parts,
+        })
     }
 }
 

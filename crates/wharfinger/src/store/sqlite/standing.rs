@@ -82,24 +82,6 @@ impl Standing {
     }
 }
 
-/// Notes the new orders of a block as open, as all are to begin with.
-pub(super) fn open(
-    connection: &Connection,
-    block: BlockId,
-    dialect: i64,
-    marks: &[Mark],
-) -> Result<(), Fault> {
-    let ordinals = Ordinals::of(marks, |mark| matches!(mark, Mark::Accepted { .. }));
-    if ordinals.0.is_empty() {
-        return Ok(());
-    }
-    let insert = "insert into open_orders (block, dialect, ordinals) values (?1, ?2, ?3)";
-    connection
-        .prepare_cached(insert)?
-        .execute(params![block.0, dialect, ordinals.0])?;
-    Ok(())
-}
-
 fn close(connection: &Connection, block: BlockId, closed: &[usize]) -> Result<(), Fault> {
     let mut ordinals = read_open(connection, block)?;
     for &ordinal in closed {

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::outcome::Counts;
 
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::rows::OrderRows;
-use super::standing::{self, Standing};
+use super::standing::{Ordinals, Standing};
 use crate::clock;
 use crate::store::place::{BlockId, ORGANISATIONS_MAX, Place};
 use crate::store::slots::{self, Mark};
@@ -22,6 +23,10 @@ pub(super) struct Work<'c> {
     pub rows: OrderRows<'c>,
     /// Where orders stand.
     pub standing: Standing,
+    insert_block: CachedStatement<'c>,
+    insert_open: CachedStatement<'c>,
+    insert_receipt: CachedStatement<'c>,
+    dialects: HashMap<&'static str, i64>,
     /// When it is: not before any commit of this process.
     now_ms: i64,
     counters: HashMap<OrganisationId, Counters>,
@@ -55,6 +60,32 @@ pub(super) struct NewBlock<'b> {
     pub packed: Option<(&'b [u8], &'b [u8])>,
 }
 
+/// The receipt of a batch.
+pub(super) struct NewReceipt<'r> {
+    /// The batch.
+    pub batch: BatchId,
+    /// The API key that sent it.
+    pub key_id: &'r str,
+    /// The dialect, as a number.
+    pub dialect: i64,
+    /// The route's name.
+    pub operation: &'r str,
+    /// When it was received, in milliseconds since 1970.
+    pub received_at_ms: i64,
+    /// How many orders had each outcome.
+    pub counts: Counts,
+    /// The blocks it wrote, as [`super::receipt::read_parts`] reads them.
+    pub parts: &'r str,
+}
+
+const INSERT_BLOCK: &str = "insert into blocks \
+    (id, first_position, events, at_ms, batch, dialect, key_id, checksum, slots, indexes, keys, texts) \
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+const INSERT_OPEN: &str = "insert into open_orders (block, dialect, ordinals) values (?1, ?2, ?3)";
+const INSERT_RECEIPT: &str = "insert into batches \
+    (id, key_id, dialect, operation, received_at_ms, accepted, updated, unchanged, rejected, parts) \
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
 /// Where a block comes from.
 #[derive(Clone, Copy)]
 pub(super) enum Origin<'b> {
@@ -75,10 +106,15 @@ pub(super) enum Origin<'b> {
 impl<'c> Work<'c> {
     /// Begins, in a transaction that holds the write lock.
     pub(super) fn new(connection: &'c Connection, last_ms: i64) -> Result<Self, Fault> {
+        let prepare = |sql| connection.prepare_cached(sql);
         Ok(Self {
             connection,
             rows: OrderRows::new(connection)?,
             standing: Standing::default(),
+            insert_block: prepare(INSERT_BLOCK)?,
+            insert_open: prepare(INSERT_OPEN)?,
+            insert_receipt: prepare(INSERT_RECEIPT)?,
+            dialects: HashMap::new(),
             now_ms: clock::now_ms().max(last_ms),
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
@@ -112,13 +148,20 @@ impl<'c> Work<'c> {
     }
 
     /// The number that stands for a dialect.
-    pub(super) fn dialect(&self, name: &str) -> Result<i64, Fault> {
-        if let Some(id) = find_dialect(self.connection, name)? {
-            return Ok(id);
+    pub(super) fn dialect(&mut self, name: &'static str) -> Result<i64, Fault> {
+        if let Some(&known) = self.dialects.get(name) {
+            return Ok(known);
         }
-        let insert = "insert into dialects (name) values (?1)";
-        self.connection.execute(insert, [name])?;
-        Ok(self.connection.last_insert_rowid())
+        let id = match find_dialect(self.connection, name)? {
+            Some(id) => id,
+            None => {
+                let insert = "insert into dialects (name) values (?1)";
+                self.connection.execute(insert, [name])?;
+                self.connection.last_insert_rowid()
+            }
+        };
+        self.dialects.insert(name, id);
+        Ok(id)
     }
 
     /// The id of the order at a place.
@@ -144,9 +187,7 @@ impl<'c> Work<'c> {
             Origin::Moves { key_id } => (None, Some(key_id)),
         };
         let (keys, texts) = block.packed.unzip();
-        let insert = "insert into blocks (id, first_position, events, at_ms, batch, dialect, key_id, checksum, slots, \
-                      indexes, keys, texts) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-        self.connection.prepare_cached(insert)?.execute(params![
+        self.insert_block.execute(params![
             id.0,
             counters.position.cast_signed(),
             events.cast_signed(),
@@ -160,13 +201,35 @@ impl<'c> Work<'c> {
             keys,
             texts,
         ])?;
-        standing::open(self.connection, id, block.dialect, block.marks)?;
+        let new = Ordinals::of(block.marks, |mark| matches!(mark, Mark::Accepted { .. }));
+        if !new.0.is_empty() {
+            // All are open to begin with.
+            self.insert_open.execute((id.0, block.dialect, new.0))?;
+        }
         let now_ms = self.now_ms;
         let counters = self.counters(organisation)?;
         counters.block += 1;
         counters.position += events;
         counters.last_ms = now_ms;
         Ok(id)
+    }
+
+    /// Writes the receipt of a batch.
+    pub(super) fn write_receipt(&mut self, receipt: &NewReceipt<'_>) -> Result<(), Fault> {
+        let counts = receipt.counts;
+        self.insert_receipt.execute(params![
+            receipt.batch.to_bytes(),
+            receipt.key_id,
+            receipt.dialect,
+            receipt.operation,
+            receipt.received_at_ms,
+            counts.accepted.cast_signed(),
+            counts.updated.cast_signed(),
+            counts.unchanged.cast_signed(),
+            counts.rejected.cast_signed(),
+            receipt.parts,
+        ])?;
+        Ok(())
     }
 
     /// Writes what was noted, the counters last: the last thing before the commit. Gives the time of the transaction.
