@@ -33,10 +33,11 @@ pub enum NameCase {
 impl NameCase {
     /// Whether two names are the same.
     #[must_use]
-    pub fn same(self, left: &str, right: &str) -> bool {
+    pub fn same(self, left: &[u8], right: &[u8]) -> bool {
         match self {
             Self::Exact => left == right,
-            Self::Ignored => left.eq_ignore_ascii_case(right),
+            // Most senders write them as the vendor does, which compares faster.
+            Self::Ignored => left == right || left.eq_ignore_ascii_case(right),
         }
     }
 }

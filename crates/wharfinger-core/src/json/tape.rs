@@ -52,18 +52,27 @@ impl<'a> Tape<'a> {
         &self.text[node.start as usize..node.end as usize]
     }
 
+    /// What stands between the quotes of text.
+    fn inner(&self, at: usize) -> &'a [u8] {
+        let node = &self.nodes[at];
+        &self.text.as_bytes()[node.start as usize + 1..node.end as usize - 1]
+    }
+
+    /// The [`name_bit`] of the name in a node.
+    pub(super) fn name_bit(&self, at: usize) -> u64 {
+        if self.nodes[at].escaped {
+            name_bit(self.plain(at).as_bytes())
+        } else {
+            name_bit(self.inner(at))
+        }
+    }
+
     /// Whether the name in a node is this one.
     pub(super) fn is_named(&self, at: usize, name: &str) -> bool {
-        let node = &self.nodes[at];
-        if node.escaped {
-            return self.names.same(&self.plain(at), name);
+        if self.nodes[at].escaped {
+            return self.names.same(self.plain(at).as_bytes(), name.as_bytes());
         }
-        // Most names differ in length, and quotes are the same everywhere.
-        (node.end - node.start) as usize == name.len() + 2
-            && self.names.same(
-                &self.text[node.start as usize + 1..node.end as usize - 1],
-                name,
-            )
+        self.names.same(self.inner(at), name.as_bytes())
     }
 
     /// The text of a text node, without quotes and escapes.
@@ -162,7 +171,7 @@ impl<'d, 'a> Value<'d, 'a> {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
         let tape = self.tape;
-        if tape.nodes[self.at].names & name_bit(name) == 0 {
+        if tape.nodes[self.at].names & name_bit(name.as_bytes()) == 0 {
             return None;
         }
         let at = self.member_places().find(|&at| tape.is_named(at, name))?;
@@ -184,10 +193,9 @@ impl<'d, 'a> Value<'d, 'a> {
 }
 
 /// One of 64 bits for a name, the same whatever its case.
-pub(super) fn name_bit(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    let lower = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or_default() | 0x20);
-    let middle = lower(bytes.get(bytes.len() / 2));
-    let length = u32::try_from(bytes.len() & 0xff).unwrap_or_default();
-    1 << ((length * 7 + lower(bytes.first()) + lower(bytes.last()) * 3 + middle * 5) & 63)
+#[inline]
+fn name_bit(name: &[u8]) -> u64 {
+    let lower = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default() | 0x20);
+    let middle = lower(name.get(name.len() / 2));
+    1 << ((name.len() * 7 + lower(name.first()) + lower(name.last()) * 3 + middle * 5) & 63)
 }
