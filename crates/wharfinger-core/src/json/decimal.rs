@@ -10,7 +10,11 @@ pub const DIGITS_MAX: usize = 38;
 
 /// A decimal number as it was spelled, known to need no more than [`DIGITS_MAX`] digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decimal<'a>(Cow<'a, str>);
+pub struct Decimal<'a> {
+    spelling: Cow<'a, str>,
+    is_negative: bool,
+    decimals: u32,
+}
 
 /// A spelling taken apart.
 struct Parts<'s> {
@@ -118,37 +122,42 @@ impl<'a> Decimal<'a> {
     /// Takes a spelling: a JSON number, or text that reads as one.
     #[must_use]
     pub fn parse(spelling: Cow<'a, str>) -> Option<Self> {
-        Parts::of(spelling.as_bytes())?;
-        (!too_many_digits(spelling.as_bytes())).then_some(Self(spelling))
+        let parts = Parts::of(spelling.as_bytes())?;
+        let (before, behind) = parts.plain_digits();
+        let digits = usize::try_from(before + behind).ok()?;
+        let is_negative = parts.negative && !parts.is_zero();
+        (digits <= DIGITS_MAX).then_some(Self {
+            spelling,
+            is_negative,
+            decimals: u32::try_from(behind).ok()?,
+        })
     }
 
     /// The number as it was spelled.
     #[must_use]
     pub fn spelling(&self) -> &str {
-        &self.0
+        &self.spelling
     }
 
     /// Whether it is below zero.
     #[must_use]
     pub fn is_negative(&self) -> bool {
-        Parts::of(self.0.as_bytes()).is_some_and(|parts| parts.negative && !parts.is_zero())
+        self.is_negative
     }
 
     /// How many decimals it needs, trailing zeros not counted.
     #[must_use]
     pub fn decimals(&self) -> u32 {
-        Parts::of(self.0.as_bytes())
-            .and_then(|parts| u32::try_from(parts.plain_digits().1).ok())
-            .unwrap_or_default()
+        self.decimals
     }
 
     /// The value as a whole number, if it is one that fits.
     #[must_use]
     pub fn integer(&self) -> Option<i64> {
-        if let Ok(plain) = self.0.parse() {
+        if let Ok(plain) = self.spelling.parse() {
             return Some(plain);
         }
-        if self.decimals() > 0 {
+        if self.decimals > 0 {
             return None;
         }
         let whole = self.value().with_scale(0).to_string();
@@ -159,12 +168,12 @@ impl<'a> Decimal<'a> {
     #[must_use]
     pub fn value(&self) -> BigDecimal {
         // Half a million noughts behind the point need no digits, but would take half a second to read.
-        let short = if self.0.len() > 2 * DIGITS_MAX {
-            Parts::of(self.0.as_bytes()).map(|parts| parts.without_outer_zeros())
+        let short = if self.spelling.len() > 2 * DIGITS_MAX {
+            Parts::of(self.spelling.as_bytes()).map(|parts| parts.without_outer_zeros())
         } else {
             None
         };
-        let spelling = short.as_deref().unwrap_or(&self.0);
+        let spelling = short.as_deref().unwrap_or(&self.spelling);
         BigDecimal::from_str(spelling).unwrap_or_default()
     }
 }
