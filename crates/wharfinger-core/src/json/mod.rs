@@ -19,7 +19,7 @@ mod tape;
 pub use decimal::{DIGITS_MAX, Decimal};
 pub use parser::Rules;
 pub use reader::{Entry, Envelope, Reader};
-pub use tape::{Kind, Value};
+pub use tape::{Kind, Object, Value};
 
 /// How member names are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub enum NameCase {
 impl NameCase {
     /// Whether two names are the same.
     #[must_use]
+    #[inline]
     pub fn same(self, left: &[u8], right: &[u8]) -> bool {
         match self {
             Self::Exact => left == right,

@@ -226,6 +226,7 @@ impl<'a> Parser<'a> {
         };
         frame.name = node;
         let bit = self.tape.name_bit(node);
+        self.tape.nodes[node].names = bit;
         let may_be_repeated = frame.seen & bit != 0 || frame.count > NAMES_COMPARED_MAX;
         frame.seen |= bit;
         if let Some(fault) = fault {

@@ -1,6 +1,7 @@
 //! One parsed value as flat nodes, and the view of it that decoders read.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::{Decimal, NameCase, scan};
 
@@ -34,7 +35,7 @@ pub(super) struct Node {
     pub end: u32,
     /// The node behind this one and all its children.
     pub next: u32,
-    /// For an object: the [`name_bit`]s of its members, so that most absent names need no search.
+    /// For a name: its [`name_bit`]. For an object: those of its members, so that most absent names need no search.
     pub names: u64,
 }
 
@@ -53,12 +54,14 @@ impl<'a> Tape<'a> {
     }
 
     /// What stands between the quotes of text.
+    #[inline]
     fn inner(&self, at: usize) -> &'a [u8] {
         let node = &self.nodes[at];
         &self.text.as_bytes()[node.start as usize + 1..node.end as usize - 1]
     }
 
     /// The [`name_bit`] of the name in a node.
+    #[inline]
     pub(super) fn name_bit(&self, at: usize) -> u64 {
         if self.nodes[at].escaped {
             name_bit(self.plain(at).as_bytes())
@@ -68,18 +71,22 @@ impl<'a> Tape<'a> {
     }
 
     /// Whether the name in a node is this one.
+    #[inline]
     pub(super) fn is_named(&self, at: usize, name: &str) -> bool {
-        if self.nodes[at].escaped {
+        let node = &self.nodes[at];
+        if node.escaped {
             return self.names.same(self.plain(at).as_bytes(), name.as_bytes());
         }
-        self.names.same(self.inner(at), name.as_bytes())
+        // Most names differ in length, and quotes are the same everywhere.
+        (node.end - node.start) as usize == name.len() + 2
+            && self.names.same(self.inner(at), name.as_bytes())
     }
 
     /// The text of a text node, without quotes and escapes.
     pub(super) fn plain(&self, at: usize) -> Cow<'a, str> {
-        let raw = self.raw(at);
-        let inner = &raw[1..raw.len() - 1];
-        if self.nodes[at].escaped {
+        let node = &self.nodes[at];
+        let inner = &self.text[node.start as usize + 1..node.end as usize - 1];
+        if node.escaped {
             Cow::Owned(scan::unescape(inner))
         } else {
             Cow::Borrowed(inner)
@@ -101,6 +108,7 @@ impl<'d, 'a> Value<'d, 'a> {
 
     /// The kind of the value.
     #[must_use]
+    #[inline]
     pub fn kind(&self) -> Kind {
         self.tape.nodes[self.at].kind
     }
@@ -128,13 +136,15 @@ impl<'d, 'a> Value<'d, 'a> {
 
     /// Whether the value counts as absent: null, or text of nothing but white space.
     #[must_use]
+    #[inline]
     pub fn is_blank(&self) -> bool {
         match self.kind() {
             Kind::Null => true,
             Kind::Text => {
                 // Nearly all text begins with a letter or a digit, which settles it.
-                let first = self.raw().as_bytes()[1];
-                !first.is_ascii_alphanumeric() && self.tape.plain(self.at).trim().is_empty()
+                let first = self.tape.inner(self.at).first();
+                !first.is_some_and(u8::is_ascii_alphanumeric)
+                    && self.tape.plain(self.at).trim().is_empty()
             }
             Kind::True | Kind::False | Kind::Number | Kind::Array | Kind::Object => false,
         }
@@ -170,12 +180,7 @@ impl<'d, 'a> Value<'d, 'a> {
     /// The value of the member of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
-        let tape = self.tape;
-        if tape.nodes[self.at].names & name_bit(name.as_bytes()) == 0 {
-            return None;
-        }
-        let at = self.member_places().find(|&at| tape.is_named(at, name))?;
-        Some(Value { tape, at: at + 1 })
+        Object::new(*self).get(name)
     }
 
     /// The nodes that hold the names of an object's members.
@@ -189,6 +194,56 @@ impl<'d, 'a> Value<'d, 'a> {
             at = tape.nodes[at + 1].next as usize;
             Some(name)
         })
+    }
+}
+
+/// An object whose members are looked up one after another.
+///
+/// Senders write them nearly in the order of the vendor's table, in which they are also read: the member behind the
+/// one found last is tried first.
+#[derive(Clone, Debug)]
+pub struct Object<'d, 'a> {
+    value: Value<'d, 'a>,
+    /// The node of the name that is tried first.
+    expected: Cell<usize>,
+}
+
+impl<'d, 'a> Object<'d, 'a> {
+    /// Begins to look up members of an object; anything else has none.
+    #[must_use]
+    pub fn new(value: Value<'d, 'a>) -> Self {
+        Self {
+            value,
+            expected: Cell::new(value.at + 1),
+        }
+    }
+
+    /// The object itself.
+    #[must_use]
+    pub fn value(&self) -> Value<'d, 'a> {
+        self.value
+    }
+
+    /// The value of the member of this name.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
+        let tape = self.value.tape;
+        let object = &tape.nodes[self.value.at];
+        let bit = name_bit(name.as_bytes());
+        if object.names & bit == 0 {
+            return None;
+        }
+        let expected = self.expected.get();
+        let at = if expected < object.next as usize && tape.is_named(expected, name) {
+            expected
+        } else {
+            let mut places = self.value.member_places();
+            places.find(|&at| tape.nodes[at].names == bit && tape.is_named(at, name))?
+        };
+        let value = at + 1;
+        self.expected.set(tape.nodes[value].next as usize);
+        Some(Value { tape, at: value })
     }
 }
 
