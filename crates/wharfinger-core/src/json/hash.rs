@@ -13,12 +13,17 @@ use super::tape::Tape;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gathered(u128);
 
-/// All of a container's content: its bracket, how many children it has, and what was gathered of them.
+/// All of a container's content.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Content([u8; 21]);
+pub(super) struct Content {
+    /// Its bracket, and how many children it has.
+    head: u64,
+    gathered: u128,
+}
 
-/// What an element is hashed with begins so; a member begins with a quote, a root with what it is.
-const ELEMENT: u8 = b'+';
+/// What a container or a scalar is hashed as, besides a root.
+const MEMBER: u64 = b':' as u64;
+const ELEMENT: u64 = b'+' as u64;
 
 impl Gathered {
     /// Takes in a member of an object whose value is no container.
@@ -52,48 +57,52 @@ impl Gathered {
         value: Content,
         scratch: &mut Vec<u8>,
     ) {
-        scratch.clear();
-        write_scalar(tape, name, scratch);
-        scratch.push(b':');
-        scratch.extend_from_slice(&value.0);
-        self.0 = self.0.wrapping_add(xxh3_128(scratch));
+        let name = of_scalar(tape, name, scratch);
+        let hash = together(value.head | MEMBER, value.gathered, name);
+        self.0 = self.0.wrapping_add(hash);
     }
 
     /// Takes in an element of an array that is no container.
     pub(super) fn add_element(&mut self, tape: &Tape<'_>, element: usize, scratch: &mut Vec<u8>) {
-        scratch.clear();
-        scratch.push(ELEMENT);
-        write_scalar(tape, element, scratch);
-        scratch.extend_from_slice(&self.0.to_le_bytes());
-        self.0 = xxh3_128(scratch);
+        self.0 = together(ELEMENT, of_scalar(tape, element, scratch), self.0);
     }
 
     /// Takes in an element of an array that is a container.
     pub(super) fn add_nested_element(&mut self, element: Content) {
-        let mut bytes = [ELEMENT; 38];
-        bytes[1..22].copy_from_slice(&element.0);
-        bytes[22..].copy_from_slice(&self.0.to_le_bytes());
-        self.0 = xxh3_128(&bytes);
+        self.0 = together(element.head | ELEMENT, element.gathered, self.0);
     }
 
     /// The content of the container that this was gathered of.
     pub(super) fn finish(self, is_object: bool, count: u32) -> Content {
-        let mut bytes = [if is_object { b'{' } else { b'[' }; 21];
-        bytes[1..5].copy_from_slice(&count.to_le_bytes());
-        bytes[5..].copy_from_slice(&self.0.to_le_bytes());
-        Content(bytes)
+        let bracket = if is_object { b'{' } else { b'[' };
+        Content {
+            head: u64::from(count) << 32 | u64::from(bracket) << 8,
+            gathered: self.0,
+        }
     }
 }
 
 impl Content {
     /// The hash of a container that is the root.
     pub(super) fn hash(self) -> u128 {
-        xxh3_128(&self.0)
+        together(self.head, self.gathered, 0)
     }
 }
 
-/// The hash of a root that is no container.
+/// One hash of two. Whole words, since bytes that were just written in other pieces are slow to read.
+fn together(head: u64, left: u128, right: u128) -> u128 {
+    let mut bytes = [0; 40];
+    bytes[..8].copy_from_slice(&head.to_le_bytes());
+    bytes[8..24].copy_from_slice(&left.to_le_bytes());
+    bytes[24..].copy_from_slice(&right.to_le_bytes());
+    xxh3_128(&bytes)
+}
+
+/// The hash of a scalar or a name: of its canonical text.
 pub(super) fn of_scalar(tape: &Tape<'_>, node: usize, scratch: &mut Vec<u8>) -> u128 {
+    if !tape.nodes[node].escaped {
+        return xxh3_128(tape.raw(node).as_bytes());
+    }
     scratch.clear();
     write_scalar(tape, node, scratch);
     xxh3_128(scratch)

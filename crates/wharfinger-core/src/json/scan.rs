@@ -61,6 +61,7 @@ const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH_BITS: u64 = ONES << 7;
 
 /// The offset of the next quote, backslash or control character at or after `from`: eight bytes a step.
+#[inline(always)]
 fn next_special(text: &[u8], mut from: usize) -> Option<usize> {
     let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word;
     while let Some(chunk) = text.get(from..from + 8) {
