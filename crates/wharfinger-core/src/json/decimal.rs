@@ -19,7 +19,9 @@ pub struct Decimal<'a> {
 /// A spelling taken apart.
 struct Parts<'s> {
     negative: bool,
+    /// The digits before the point, without leading zeros.
     integer: &'s [u8],
+    /// The digits behind the point, without trailing zeros.
     fraction: &'s [u8],
     /// The exponent; spellings beyond a million are all alike.
     exponent: i64,
@@ -29,29 +31,26 @@ impl<'s> Parts<'s> {
     /// Takes `-12.50e3` apart. Leading zeros are let pass; anything else is not a number.
     fn of(spelling: &'s [u8]) -> Option<Self> {
         let negative = spelling.first() == Some(&b'-');
-        let unsigned = &spelling[usize::from(negative)..];
-        let (mantissa, exponent) =
-            match unsigned.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-                Some(at) => (&unsigned[..at], exponent(&unsigned[at + 1..])?),
-                None => (unsigned, 0),
-            };
-        let (integer, fraction) = match mantissa.iter().position(|&byte| byte == b'.') {
-            Some(at) => (&mantissa[..at], digits(&mantissa[at + 1..])?),
-            None => (mantissa, &b""[..]),
+        let (integer, mut rest) = digits(&spelling[usize::from(negative)..])?;
+        let mut fraction = &b""[..];
+        if let [b'.', behind @ ..] = rest {
+            (fraction, rest) = digits(behind)?;
+        }
+        let exponent = match rest {
+            [] => 0,
+            [b'e' | b'E', exponent @ ..] => self::exponent(exponent)?,
+            _ => return None,
         };
         Some(Self {
             negative,
-            integer: digits(integer)?,
-            fraction,
+            integer: &integer[leading_zeros(integer)..],
+            fraction: without_trailing_zeros(fraction),
             exponent,
         })
     }
 
     fn is_zero(&self) -> bool {
-        self.integer
-            .iter()
-            .chain(self.fraction)
-            .all(|&byte| byte == b'0')
+        self.integer.is_empty() && self.fraction.is_empty()
     }
 
     /// The same number, spelled with the digits it needs and an exponent.
@@ -73,35 +72,53 @@ impl<'s> Parts<'s> {
     /// Digits before the point, leading zeros left out, and digits behind it, trailing zeros left out,
     /// when the number is written out.
     fn plain_digits(&self) -> (i64, i64) {
+        let length = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
+        let leading = match self.integer {
+            [] => leading_zeros(self.fraction),
+            _ => 0,
+        };
+        let trailing = match self.fraction {
+            [] => self.integer.len() - without_trailing_zeros(self.integer).len(),
+            _ => 0,
+        };
         if self.is_zero() {
             return (0, 0);
         }
-        let length = |digits: &[u8]| i64::try_from(digits.len()).unwrap_or(i64::MAX);
-        let all = || self.integer.iter().chain(self.fraction);
-        let leading = all().take_while(|&&byte| byte == b'0').count();
-        let trailing = all().rev().take_while(|&&byte| byte == b'0').count();
-        let point = length(self.integer).saturating_add(self.exponent);
-        let total = length(self.integer) + length(self.fraction);
-        let before = point - i64::try_from(leading).unwrap_or(i64::MAX);
-        let behind = total - i64::try_from(trailing).unwrap_or(i64::MAX) - point;
+        let before = length(self.integer.len()) - length(leading) + self.exponent;
+        let behind = length(self.fraction.len()) - length(trailing) - self.exponent;
         (before.max(0), behind.max(0))
     }
 }
 
-fn digits(bytes: &[u8]) -> Option<&[u8]> {
-    let all = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
-    all.then_some(bytes)
+/// The digits that a text begins with, of which there must be one, and what is behind them.
+fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit());
+    let (digits, behind) = text.split_at(end.unwrap_or(text.len()));
+    (!digits.is_empty()).then_some((digits, behind))
+}
+
+fn leading_zeros(digits: &[u8]) -> usize {
+    let first = digits.iter().position(|&digit| digit != b'0');
+    first.unwrap_or(digits.len())
+}
+
+fn without_trailing_zeros(digits: &[u8]) -> &[u8] {
+    let last = digits.iter().rposition(|&digit| digit != b'0');
+    &digits[..last.map_or(0, |last| last + 1)]
 }
 
 fn exponent(bytes: &[u8]) -> Option<i64> {
     const CAP: i64 = 1_000_000;
-    let (sign, unsigned) = match bytes.first() {
-        Some(b'-') => (-1, &bytes[1..]),
-        Some(b'+') => (1, &bytes[1..]),
+    let (sign, unsigned) = match bytes {
+        [b'-', unsigned @ ..] => (-1, unsigned),
+        [b'+', unsigned @ ..] => (1, unsigned),
         _ => (1, bytes),
     };
+    let (digits, []) = digits(unsigned)? else {
+        return None;
+    };
     let mut exponent = 0_i64;
-    for digit in digits(unsigned)? {
+    for digit in digits {
         exponent = (exponent * 10 + i64::from(digit - b'0')).min(CAP);
     }
     Some(sign * exponent)

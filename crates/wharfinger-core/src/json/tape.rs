@@ -106,11 +106,15 @@ impl<'d, 'a> Value<'d, 'a> {
         Self { tape, at: 0 }
     }
 
+    fn node(&self) -> &'d Node {
+        &self.tape.nodes[self.at]
+    }
+
     /// The kind of the value.
     #[must_use]
     #[inline]
     pub fn kind(&self) -> Kind {
-        self.tape.nodes[self.at].kind
+        self.node().kind
     }
 
     /// The value as it stands in the body.
@@ -154,14 +158,14 @@ impl<'d, 'a> Value<'d, 'a> {
     #[must_use]
     pub fn is_empty_container(&self) -> bool {
         let is_container = matches!(self.kind(), Kind::Array | Kind::Object);
-        is_container && self.tape.nodes[self.at].next as usize == self.at + 1
+        is_container && self.node().next as usize == self.at + 1
     }
 
     /// The elements of an array; of anything else, none.
     pub fn elements(&self) -> impl Iterator<Item = Value<'d, 'a>> + use<'d, 'a> {
         let of_array = self.kind() == Kind::Array;
         let tape = self.tape;
-        let end = self.tape.nodes[self.at].next as usize;
+        let end = self.node().next as usize;
         let mut at = if of_array { self.at + 1 } else { end };
         std::iter::from_fn(move || {
             let element = (at < end).then_some(Value { tape, at })?;
@@ -187,7 +191,7 @@ impl<'d, 'a> Value<'d, 'a> {
     fn member_places(&self) -> impl Iterator<Item = usize> + use<'d, 'a> {
         let of_object = self.kind() == Kind::Object;
         let tape = self.tape;
-        let end = self.tape.nodes[self.at].next as usize;
+        let end = self.node().next as usize;
         let mut at = if of_object { self.at + 1 } else { end };
         std::iter::from_fn(move || {
             let name = (at < end).then_some(at)?;
@@ -228,18 +232,22 @@ impl<'d, 'a> Object<'d, 'a> {
     #[must_use]
     #[inline]
     pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
-        let tape = self.value.tape;
-        let object = &tape.nodes[self.value.at];
         let bit = name_bit(name.as_bytes());
-        if object.names & bit == 0 {
+        if self.value.node().names & bit == 0 {
             return None;
         }
+        self.find(name, bit)
+    }
+
+    #[inline(never)]
+    fn find(&self, name: &str, bit: u64) -> Option<Value<'d, 'a>> {
+        let tape = self.value.tape;
+        let is_it = |at: usize| tape.nodes[at].names == bit && tape.is_named(at, name);
         let expected = self.expected.get();
-        let at = if expected < object.next as usize && tape.is_named(expected, name) {
+        let at = if expected < self.value.node().next as usize && is_it(expected) {
             expected
         } else {
-            let mut places = self.value.member_places();
-            places.find(|&at| tape.nodes[at].names == bit && tape.is_named(at, name))?
+            self.value.member_places().find(|&at| is_it(at))?
         };
         let value = at + 1;
         self.expected.set(tape.nodes[value].next as usize);
