@@ -3,7 +3,7 @@
 //! A dialect's decoder reads like the vendor's table: one line an attribute, in the table's order, which is
 //! the order in which problems are told.
 
-use crate::json::{Kind, Value};
+use crate::json::{Kind, Object, Value};
 use crate::limits::PROBLEMS_PER_ORDER_MAX;
 use crate::problem::{Code, Path, Problem, Step};
 use crate::validate::Checked;
@@ -11,7 +11,7 @@ use crate::validate::Checked;
 /// An object whose attributes are being read.
 #[derive(Debug)]
 pub struct Form<'f, 'd, 'a> {
-    object: Value<'d, 'a>,
+    object: Object<'d, 'a>,
     place: Place<'f>,
     problems: &'f mut Vec<Problem>,
 }
@@ -56,7 +56,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     #[must_use]
     pub fn of_order(object: Value<'d, 'a>, problems: &'f mut Vec<Problem>) -> Self {
         Self {
-            object,
+            object: Object::new(object),
             place: Place::Root,
             problems,
         }
@@ -71,7 +71,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     /// The object itself.
     #[must_use]
     pub fn value(&self) -> Value<'d, 'a> {
-        self.object
+        self.object.value()
     }
 
     /// Reads an attribute by a rule. None where it is absent or wrong; a problem is then noted if need be.
@@ -121,7 +121,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     ) -> Option<T> {
         let value = self.container(name, need, Kind::Object, Code::NotObject)?;
         Some(read(&mut Form {
-            object: value,
+            object: Object::new(value),
             place: Place::Member(&self.place, name),
             problems: self.problems,
         }))
@@ -145,7 +145,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
             let place = Place::Element(&place, index);
             if element.kind() == Kind::Object {
                 read(&mut Form {
-                    object: element,
+                    object: Object::new(element),
                     place,
                     problems: self.problems,
                 });
@@ -214,7 +214,8 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     }
 }
 
-/// Notes a problem, unless the order has very many already.
+/// Notes a problem, unless the order has very many already. Most orders have none.
+#[cold]
 fn note(problems: &mut Vec<Problem>, place: Place<'_>, code: Code) {
     if problems.len() < PROBLEMS_PER_ORDER_MAX {
         let path = place.path();

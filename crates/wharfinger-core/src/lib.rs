@@ -12,6 +12,7 @@
 
 pub mod admit;
 pub mod caller;
+mod codes;
 pub mod dialect;
 pub mod dialects;
 pub mod failure;

@@ -10,12 +10,18 @@ pub const DIGITS_MAX: usize = 38;
 
 /// A decimal number as it was spelled, known to need no more than [`DIGITS_MAX`] digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decimal<'a>(Cow<'a, str>);
+pub struct Decimal<'a> {
+    spelling: Cow<'a, str>,
+    is_negative: bool,
+    decimals: u32,
+}
 
 /// A spelling taken apart.
 struct Parts<'s> {
     negative: bool,
+    /// The digits before the point, without leading zeros.
     integer: &'s [u8],
+    /// The digits behind the point, without trailing zeros.
     fraction: &'s [u8],
     /// The exponent; spellings beyond a million are all alike.
     exponent: i64,
@@ -25,29 +31,26 @@ impl<'s> Parts<'s> {
     /// Takes `-12.50e3` apart. Leading zeros are let pass; anything else is not a number.
     fn of(spelling: &'s [u8]) -> Option<Self> {
         let negative = spelling.first() == Some(&b'-');
-        let unsigned = &spelling[usize::from(negative)..];
-        let (mantissa, exponent) =
-            match unsigned.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-                Some(at) => (&unsigned[..at], exponent(&unsigned[at + 1..])?),
-                None => (unsigned, 0),
-            };
-        let (integer, fraction) = match mantissa.iter().position(|&byte| byte == b'.') {
-            Some(at) => (&mantissa[..at], digits(&mantissa[at + 1..])?),
-            None => (mantissa, &b""[..]),
+        let (integer, mut rest) = digits(&spelling[usize::from(negative)..])?;
+        let mut fraction = &b""[..];
+        if let [b'.', behind @ ..] = rest {
+            (fraction, rest) = digits(behind)?;
+        }
+        let exponent = match rest {
+            [] => 0,
+            [b'e' | b'E', exponent @ ..] => self::exponent(exponent)?,
+            _ => return None,
         };
         Some(Self {
             negative,
-            integer: digits(integer)?,
-            fraction,
+            integer: &integer[leading_zeros(integer)..],
+            fraction: without_trailing_zeros(fraction),
             exponent,
         })
     }
 
     fn is_zero(&self) -> bool {
-        self.integer
-            .iter()
-            .chain(self.fraction)
-            .all(|&byte| byte == b'0')
+        self.integer.is_empty() && self.fraction.is_empty()
     }
 
     /// The same number, spelled with the digits it needs and an exponent.
@@ -69,35 +72,53 @@ impl<'s> Parts<'s> {
     /// Digits before the point, leading zeros left out, and digits behind it, trailing zeros left out,
     /// when the number is written out.
     fn plain_digits(&self) -> (i64, i64) {
+        let length = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
+        let leading = match self.integer {
+            [] => leading_zeros(self.fraction),
+            _ => 0,
+        };
+        let trailing = match self.fraction {
+            [] => self.integer.len() - without_trailing_zeros(self.integer).len(),
+            _ => 0,
+        };
         if self.is_zero() {
             return (0, 0);
         }
-        let length = |digits: &[u8]| i64::try_from(digits.len()).unwrap_or(i64::MAX);
-        let all = || self.integer.iter().chain(self.fraction);
-        let leading = all().take_while(|&&byte| byte == b'0').count();
-        let trailing = all().rev().take_while(|&&byte| byte == b'0').count();
-        let point = length(self.integer).saturating_add(self.exponent);
-        let total = length(self.integer) + length(self.fraction);
-        let before = point - i64::try_from(leading).unwrap_or(i64::MAX);
-        let behind = total - i64::try_from(trailing).unwrap_or(i64::MAX) - point;
+        let before = length(self.integer.len()) - length(leading) + self.exponent;
+        let behind = length(self.fraction.len()) - length(trailing) - self.exponent;
         (before.max(0), behind.max(0))
     }
 }
 
-fn digits(bytes: &[u8]) -> Option<&[u8]> {
-    let all = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
-    all.then_some(bytes)
+/// The digits that a text begins with, of which there must be one, and what is behind them.
+fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit());
+    let (digits, behind) = text.split_at(end.unwrap_or(text.len()));
+    (!digits.is_empty()).then_some((digits, behind))
+}
+
+fn leading_zeros(digits: &[u8]) -> usize {
+    let first = digits.iter().position(|&digit| digit != b'0');
+    first.unwrap_or(digits.len())
+}
+
+fn without_trailing_zeros(digits: &[u8]) -> &[u8] {
+    let last = digits.iter().rposition(|&digit| digit != b'0');
+    &digits[..last.map_or(0, |last| last + 1)]
 }
 
 fn exponent(bytes: &[u8]) -> Option<i64> {
     const CAP: i64 = 1_000_000;
-    let (sign, unsigned) = match bytes.first() {
-        Some(b'-') => (-1, &bytes[1..]),
-        Some(b'+') => (1, &bytes[1..]),
+    let (sign, unsigned) = match bytes {
+        [b'-', unsigned @ ..] => (-1, unsigned),
+        [b'+', unsigned @ ..] => (1, unsigned),
         _ => (1, bytes),
     };
+    let (digits, []) = digits(unsigned)? else {
+        return None;
+    };
     let mut exponent = 0_i64;
-    for digit in digits(unsigned)? {
+    for digit in digits {
         exponent = (exponent * 10 + i64::from(digit - b'0')).min(CAP);
     }
     Some(sign * exponent)
@@ -118,37 +139,42 @@ impl<'a> Decimal<'a> {
     /// Takes a spelling: a JSON number, or text that reads as one.
     #[must_use]
     pub fn parse(spelling: Cow<'a, str>) -> Option<Self> {
-        Parts::of(spelling.as_bytes())?;
-        (!too_many_digits(spelling.as_bytes())).then_some(Self(spelling))
+        let parts = Parts::of(spelling.as_bytes())?;
+        let (before, behind) = parts.plain_digits();
+        let digits = usize::try_from(before + behind).ok()?;
+        let is_negative = parts.negative && !parts.is_zero();
+        (digits <= DIGITS_MAX).then_some(Self {
+            spelling,
+            is_negative,
+            decimals: u32::try_from(behind).ok()?,
+        })
     }
 
     /// The number as it was spelled.
     #[must_use]
     pub fn spelling(&self) -> &str {
-        &self.0
+        &self.spelling
     }
 
     /// Whether it is below zero.
     #[must_use]
     pub fn is_negative(&self) -> bool {
-        Parts::of(self.0.as_bytes()).is_some_and(|parts| parts.negative && !parts.is_zero())
+        self.is_negative
     }
 
     /// How many decimals it needs, trailing zeros not counted.
     #[must_use]
     pub fn decimals(&self) -> u32 {
-        Parts::of(self.0.as_bytes())
-            .and_then(|parts| u32::try_from(parts.plain_digits().1).ok())
-            .unwrap_or_default()
+        self.decimals
     }
 
     /// The value as a whole number, if it is one that fits.
     #[must_use]
     pub fn integer(&self) -> Option<i64> {
-        if let Ok(plain) = self.0.parse() {
+        if let Ok(plain) = self.spelling.parse() {
             return Some(plain);
         }
-        if self.decimals() > 0 {
+        if self.decimals > 0 {
             return None;
         }
         let whole = self.value().with_scale(0).to_string();
@@ -159,12 +185,12 @@ impl<'a> Decimal<'a> {
     #[must_use]
     pub fn value(&self) -> BigDecimal {
         // Half a million noughts behind the point need no digits, but would take half a second to read.
-        let short = if self.0.len() > 2 * DIGITS_MAX {
-            Parts::of(self.0.as_bytes()).map(|parts| parts.without_outer_zeros())
+        let short = if self.spelling.len() > 2 * DIGITS_MAX {
+            Parts::of(self.spelling.as_bytes()).map(|parts| parts.without_outer_zeros())
         } else {
             None
         };
-        let spelling = short.as_deref().unwrap_or(&self.0);
+        let spelling = short.as_deref().unwrap_or(&self.spelling);
         BigDecimal::from_str(spelling).unwrap_or_default()
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! White space, the order of members and the way text is escaped make no difference; a number counts as it is spelled.
 //! A member is hashed as its canonical text `"name":value`, which most senders write anyway, so that those bytes are
-//! hashed where they stand; an object is the sum of its members, an array the chain of its elements.
+//! hashed where they stand; an object is the sum of its members, an array the chain of its elements. Hashing is what
+//! costs, so that a container in another one is hashed once, together with what it is added to.
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -12,54 +13,109 @@ use super::tape::Tape;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gathered(u128);
 
+/// All of a container's content.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Content {
+    /// Its bracket, and how many children it has.
+    head: u64,
+    gathered: u128,
+}
+
+/// What a container or a scalar is hashed as, besides a root.
+const MEMBER: u64 = b':' as u64;
+const ELEMENT: u64 = b'+' as u64;
+
 impl Gathered {
-    /// Takes in a member of an object.
-    pub(super) fn add_member(&mut self, hash: u128) {
+    /// Takes in a member of an object whose value is no container.
+    #[inline]
+    pub(super) fn add_member(
+        &mut self,
+        tape: &Tape<'_>,
+        name: usize,
+        value: usize,
+        scratch: &mut Vec<u8>,
+    ) {
+        let (left, right) = (&tape.nodes[name], &tape.nodes[value]);
+        let is_canonical = !left.escaped && !right.escaped && right.start == left.end + 1;
+        let hash = if is_canonical {
+            xxh3_128(&tape.text.as_bytes()[left.start as usize..right.end as usize])
+        } else {
+            scratch.clear();
+            write_scalar(tape, name, scratch);
+            scratch.push(b':');
+            write_scalar(tape, value, scratch);
+            xxh3_128(scratch)
+        };
         self.0 = self.0.wrapping_add(hash);
     }
 
-    /// Takes in an element of an array.
-    pub(super) fn add_element(&mut self, hash: u128) {
-        self.0 = pair(b'+', self.0, hash);
+    /// Takes in a member of an object whose value is a container.
+    pub(super) fn add_nested_member(
+        &mut self,
+        tape: &Tape<'_>,
+        name: usize,
+        value: Content,
+        scratch: &mut Vec<u8>,
+    ) {
+        let name = of_scalar(tape, name, scratch);
+        let hash = together(value.head | MEMBER, value.gathered, name);
+        self.0 = self.0.wrapping_add(hash);
     }
 
-    /// The hash of the container, which begins with `bracket`.
-    pub(super) fn finish(self, bracket: u8, count: u32) -> u128 {
-        pair(bracket, self.0, u128::from(count))
+    /// Takes in an element of an array that is no container.
+    pub(super) fn add_element(&mut self, tape: &Tape<'_>, element: usize, scratch: &mut Vec<u8>) {
+        self.0 = together(ELEMENT, of_scalar(tape, element, scratch), self.0);
+    }
+
+    /// Takes in an element of an array that is a container.
+    pub(super) fn add_nested_element(&mut self, element: Content) {
+        self.0 = together(element.head | ELEMENT, element.gathered, self.0);
+    }
+
+    /// The content of the container that this was gathered of.
+    pub(super) fn finish(self, is_object: bool, count: u32) -> Content {
+        let bracket = if is_object { b'{' } else { b'[' };
+        Content {
+            head: u64::from(count) << 32 | u64::from(bracket) << 8,
+            gathered: self.0,
+        }
     }
 }
 
-fn pair(tag: u8, left: u128, right: u128) -> u128 {
-    let mut bytes = [tag; 33];
-    bytes[1..17].copy_from_slice(&left.to_le_bytes());
-    bytes[17..].copy_from_slice(&right.to_le_bytes());
+impl Content {
+    /// The hash of a container that is the root.
+    pub(super) fn hash(self) -> u128 {
+        together(self.head, self.gathered, 0)
+    }
+}
+
+/// One hash of two. Whole words, since bytes that were just written in other pieces are slow to read.
+fn together(head: u64, left: u128, right: u128) -> u128 {
+    let mut bytes = [0; 40];
+    bytes[..8].copy_from_slice(&head.to_le_bytes());
+    bytes[8..24].copy_from_slice(&left.to_le_bytes());
+    bytes[24..].copy_from_slice(&right.to_le_bytes());
     xxh3_128(&bytes)
 }
 
-/// The hash of canonical text.
-fn of_text(canonical: &[u8]) -> u128 {
-    xxh3_128(canonical)
-}
-
-/// The hash of a member whose value is a container.
-pub(super) fn of_nested_member(scratch: &mut Vec<u8>, name: &str, value: u128) -> u128 {
+/// The hash of a scalar or a name: of its canonical text.
+pub(super) fn of_scalar(tape: &Tape<'_>, node: usize, scratch: &mut Vec<u8>) -> u128 {
+    if !tape.nodes[node].escaped {
+        return xxh3_128(tape.raw(node).as_bytes());
+    }
     scratch.clear();
-    write_text(scratch, name);
-    scratch.extend_from_slice(b":#");
-    scratch.extend_from_slice(&value.to_le_bytes());
+    write_scalar(tape, node, scratch);
     xxh3_128(scratch)
 }
 
-/// Writes text as a JSON string with no more escapes than are needed.
-fn write_text(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    let needs_escape = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    if !text.as_bytes().iter().any(needs_escape) {
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
+/// Writes the canonical text of a scalar or a name: text has no more escapes than it needs.
+fn write_scalar(tape: &Tape<'_>, node: usize, out: &mut Vec<u8>) {
+    if !tape.nodes[node].escaped {
+        out.extend_from_slice(tape.raw(node).as_bytes());
         return;
     }
-    for &byte in text.as_bytes() {
+    out.push(b'"');
+    for &byte in tape.plain(node).as_bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
             0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
@@ -67,34 +123,4 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.push(b'"');
-}
-
-/// The hash of an element, or of a root, that is no container.
-pub(super) fn of_scalar(tape: &Tape<'_>, node: usize, scratch: &mut Vec<u8>) -> u128 {
-    scratch.clear();
-    write_scalar(tape, node, scratch);
-    of_text(scratch)
-}
-
-/// The hash of a member whose value is no container.
-pub(super) fn of_member(tape: &Tape<'_>, name: usize, value: usize, scratch: &mut Vec<u8>) -> u128 {
-    let (left, right) = (&tape.nodes[name], &tape.nodes[value]);
-    let is_canonical = !left.escaped && !right.escaped && right.start == left.end + 1;
-    if is_canonical {
-        let span = left.start as usize..right.end as usize;
-        return of_text(&tape.text.as_bytes()[span]);
-    }
-    scratch.clear();
-    write_text(scratch, &tape.plain(name));
-    scratch.push(b':');
-    write_scalar(tape, value, scratch);
-    of_text(scratch)
-}
-
-fn write_scalar(tape: &Tape<'_>, node: usize, out: &mut Vec<u8>) {
-    if tape.nodes[node].escaped {
-        write_text(out, &tape.plain(node));
-    } else {
-        out.extend_from_slice(tape.raw(node).as_bytes());
-    }
 }

@@ -19,7 +19,7 @@ mod tape;
 pub use decimal::{DIGITS_MAX, Decimal};
 pub use parser::Rules;
 pub use reader::{Entry, Envelope, Reader};
-pub use tape::{Kind, Value};
+pub use tape::{Kind, Object, Value};
 
 /// How member names are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +33,12 @@ pub enum NameCase {
 impl NameCase {
     /// Whether two names are the same.
     #[must_use]
-    pub fn same(self, left: &str, right: &str) -> bool {
+    #[inline]
+    pub fn same(self, left: &[u8], right: &[u8]) -> bool {
         match self {
             Self::Exact => left == right,
-            Self::Ignored => left.eq_ignore_ascii_case(right),
+            // Most senders write them as the vendor does, which compares faster.
+            Self::Ignored => left == right || left.eq_ignore_ascii_case(right),
         }
     }
 }

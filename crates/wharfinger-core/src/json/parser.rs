@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use super::NameCase;
 use super::hash::{self, Gathered};
-use super::scan::{self, Scanned, Syntax, expected_separator, skip_nested, skip_white_space};
-use super::tape::{Kind, Node, Tape, name_bit};
+use super::scan::{
+    self, Fault, Scanned, Syntax, expected_separator, skip_nested, skip_white_space,
+};
+use super::tape::{Kind, Node, Tape};
 use crate::problem::{Code, Path, Problem, Step};
 
 /// Faults kept of one order; the first is what matters, the rest is courtesy.
@@ -36,8 +38,10 @@ pub(super) struct Parser<'a> {
     pub hash: u128,
     rules: Rules,
     frames: Vec<Frame>,
-    /// Where the order begins.
-    start: usize,
+    /// Names of the open objects that have very many, each with its object's node, innermost last.
+    crowds: Vec<(usize, HashSet<String>)>,
+    /// How far the order may reach.
+    end_max: usize,
     /// Off once an order is past its size: its syntax is still checked, its content no longer kept.
     recording: bool,
     scratch: Vec<u8>,
@@ -55,12 +59,12 @@ struct Frame {
     gathered: Gathered,
     /// A bit for each name seen, so that most names need no comparing.
     seen: u64,
-    /// The names, once there are many.
-    names: Option<HashSet<String>>,
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str, rules: Rules) -> Self {
+        let has_offsets = u32::try_from(text.len()).is_ok();
+        assert!(has_offsets, "the body's size limit is far below 4 GiB");
         Self {
             tape: Tape {
                 text,
@@ -71,7 +75,8 @@ impl<'a> Parser<'a> {
             frames: Vec::new(),
             faults: Vec::new(),
             hash: 0,
-            start: 0,
+            crowds: Vec::new(),
+            end_max: 0,
             recording: true,
             scratch: Vec::new(),
         }
@@ -86,29 +91,19 @@ impl<'a> Parser<'a> {
         self.tape.nodes.clear();
         self.frames.clear();
         self.faults.clear();
-        self.start = start;
+        self.crowds.clear();
+        self.end_max = start.saturating_add(self.rules.order_bytes_max);
         self.recording = true;
         let mut at = start;
         loop {
-            self.record_up_to(at);
-            at = match self.begin_value(at)? {
-                Begun::Whole(end) => end,
-                Begun::Opened(inside) => {
-                    at = inside;
-                    continue;
-                }
+            let child = match self.begin_value(at)? {
+                Begun::Opened(inside) => inside,
+                Begun::Whole(end) => match self.after_value(end)? {
+                    After::Comma(behind) => behind,
+                    After::Root(end) => break self.check_size(start, end),
+                },
             };
-            match self.after_value(at)? {
-                After::Child(next) => at = next,
-                After::Root(end) => break self.check_size(start, end),
-            }
-        }
-    }
-
-    /// Stops recording where the order's text up to `end` is too much of it already.
-    fn record_up_to(&mut self, end: usize) {
-        if end - self.start > self.rules.order_bytes_max {
-            self.recording = false;
+            at = self.begin_child(child)?;
         }
     }
 
@@ -117,6 +112,7 @@ impl<'a> Parser<'a> {
         let bytes_max = self.rules.order_bytes_max;
         if end - start > bytes_max {
             self.tape.nodes.clear();
+            self.end_max = end;
             self.recording = true;
             self.push(Kind::Null, start, end, false);
             self.faults.clear();
@@ -140,10 +136,6 @@ impl<'a> Parser<'a> {
             Some(_) => return Err(Syntax::new(at, "expected a value")),
             None => return Err(Syntax::new(at, "the text ends too early")),
         };
-        self.record_up_to(scanned.end);
-        if let Some(code) = scanned.fault {
-            self.fault(code);
-        }
         self.scalar(kind, at, scanned);
         Ok(Begun::Whole(scanned.end))
     }
@@ -167,7 +159,6 @@ impl<'a> Parser<'a> {
             count: 0,
             gathered: Gathered::default(),
             seen: 0,
-            names: None,
         });
         let inside = skip_white_space(bytes, at + 1);
         let closing = if is_object { b'}' } else { b']' };
@@ -175,17 +166,17 @@ impl<'a> Parser<'a> {
             self.close(inside + 1);
             return Ok(Begun::Whole(inside + 1));
         }
-        self.next_child(inside).map(Begun::Opened)
+        Ok(Begun::Opened(inside))
     }
 
-    /// Goes on behind a value: to the next child's value, or closes containers up to the root.
+    /// Goes on behind a value: to the next comma, or closes containers up to the root.
     fn after_value(&mut self, mut at: usize) -> Result<After, Syntax> {
         let bytes = self.bytes();
         while let Some(frame) = self.frames.last() {
             let is_object = frame.is_object;
             at = skip_white_space(bytes, at);
             match bytes.get(at) {
-                Some(b',') => return self.next_child(at + 1).map(After::Child),
+                Some(b',') => return Ok(After::Comma(at + 1)),
                 Some(b'}') if is_object => self.close(at + 1),
                 Some(b']') if !is_object => self.close(at + 1),
                 _ => return Err(expected_separator(bytes, at, is_object)),
@@ -195,8 +186,8 @@ impl<'a> Parser<'a> {
         Ok(After::Root(at))
     }
 
-    /// Begins the next child of the innermost container; in an object, reads its name.
-    fn next_child(&mut self, at: usize) -> Result<usize, Syntax> {
+    /// Begins a child of the innermost container: where its value begins. In an object, reads its name.
+    fn begin_child(&mut self, at: usize) -> Result<usize, Syntax> {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(at);
         };
@@ -206,21 +197,15 @@ impl<'a> Parser<'a> {
         }
         let start = skip_white_space(self.bytes(), at);
         let (name, end) = self.name_at(start)?;
-        self.record_up_to(end);
         let node = self.push(Kind::Text, start, name.end, name.escaped);
         if self.recording {
-            if let Some(frame) = self.frames.last_mut() {
-                frame.name = node;
-            }
-            if let Some(code) = name.fault {
-                self.fault(code);
-            }
-            self.check_repeated(node);
+            self.name_child(node, name.fault);
         }
         Ok(end)
     }
 
     /// The name at `start`, and the offset behind its colon.
+    #[inline(always)]
     pub(super) fn name_at(&self, start: usize) -> Result<(Scanned, usize), Syntax> {
         let bytes = self.bytes();
         if bytes.get(start) != Some(&b'"') {
@@ -234,38 +219,58 @@ impl<'a> Parser<'a> {
         Ok((name, colon + 1))
     }
 
-    /// Notes a fault if the innermost object has had the name in `node` before.
-    fn check_repeated(&mut self, node: usize) {
-        let tape = &self.tape;
+    /// Takes in the name of the innermost object's next member.
+    fn name_child(&mut self, node: usize, fault: Option<Fault>) {
         let Some(frame) = self.frames.last_mut() else {
             return;
         };
-        let name = tape.plain(node);
-        let bit = name_bit(&name);
-        let is_new_bit = frame.seen & bit == 0;
+        frame.name = node;
+        let bit = self.tape.name_bit(node);
+        self.tape.nodes[node].names = bit;
+        let may_be_repeated = frame.seen & bit != 0 || frame.count > NAMES_COMPARED_MAX;
         frame.seen |= bit;
-        let folded = |name: &str| match tape.names {
-            NameCase::Exact => name.to_owned(),
-            NameCase::Ignored => name.to_ascii_lowercase(),
-        };
-        let repeated = if frame.count > NAMES_COMPARED_MAX {
-            let first = frame.node + 1;
-            let names = frame.names.get_or_insert_with(|| {
-                let earlier = names_between(tape, first, node);
-                earlier.map(|at| folded(&tape.plain(at))).collect()
-            });
-            !names.insert(folded(&name))
-        } else {
-            !is_new_bit
-                && names_between(tape, frame.node + 1, node).any(|at| tape.is_named(at, &name))
-        };
-        if repeated {
+        if let Some(fault) = fault {
+            self.fault(fault.code());
+        }
+        if may_be_repeated && self.is_repeated(node) {
             self.fault(Code::RepeatedName);
         }
     }
 
+    /// Whether the innermost object has had the name in `node` before.
+    fn is_repeated(&mut self, node: usize) -> bool {
+        let tape = &self.tape;
+        let Some(frame) = self.frames.last() else {
+            return false;
+        };
+        let first = frame.node + 1;
+        if frame.count <= NAMES_COMPARED_MAX {
+            let name = tape.plain(node);
+            return names_between(tape, first, node).any(|at| tape.is_named(at, &name));
+        }
+        let folded = |at| match tape.names {
+            NameCase::Exact => tape.plain(at).into_owned(),
+            NameCase::Ignored => tape.plain(at).to_ascii_lowercase(),
+        };
+        match self.crowds.last_mut() {
+            Some((object, names)) if *object == frame.node => !names.insert(folded(node)),
+            _ => {
+                let mut names: HashSet<String> =
+                    names_between(tape, first, node).map(folded).collect();
+                let is_repeated = !names.insert(folded(node));
+                self.crowds.push((frame.node, names));
+                is_repeated
+            }
+        }
+    }
+
+    /// Keeps a value or name, unless the order's text up to its end is too much of it already; its node.
+    #[inline(always)]
     fn push(&mut self, kind: Kind, start: usize, end: usize, escaped: bool) -> usize {
         let index = self.tape.nodes.len();
+        if end > self.end_max {
+            self.recording = false;
+        }
         if self.recording {
             self.tape.nodes.push(Node {
                 kind,
@@ -280,20 +285,22 @@ impl<'a> Parser<'a> {
     }
 
     fn scalar(&mut self, kind: Kind, start: usize, scanned: Scanned) {
+        let node = self.push(kind, start, scanned.end, scanned.escaped);
         if !self.recording {
             return;
         }
-        let node = self.push(kind, start, scanned.end, scanned.escaped);
-        let Some(frame) = self.frames.last_mut() else {
-            self.hash = hash::of_scalar(&self.tape, node, &mut self.scratch);
-            return;
-        };
-        if frame.is_object {
-            let member = hash::of_member(&self.tape, frame.name, node, &mut self.scratch);
-            frame.gathered.add_member(member);
-        } else {
-            let element = hash::of_scalar(&self.tape, node, &mut self.scratch);
-            frame.gathered.add_element(element);
+        if let Some(fault) = scanned.fault {
+            self.fault(fault.code());
+        }
+        let scratch = &mut self.scratch;
+        match self.frames.last_mut() {
+            None => self.hash = hash::of_scalar(&self.tape, node, scratch),
+            Some(frame) if frame.is_object => {
+                frame
+                    .gathered
+                    .add_member(&self.tape, frame.name, node, scratch);
+            }
+            Some(frame) => frame.gathered.add_element(&self.tape, node, scratch),
         }
     }
 
@@ -302,6 +309,7 @@ impl<'a> Parser<'a> {
         let Some(frame) = self.frames.pop() else {
             return;
         };
+        self.crowds.pop_if(|(object, _)| *object == frame.node);
         let next = offset(self.tape.nodes.len());
         if let Some(node) = self.tape.nodes.get_mut(frame.node) {
             node.end = offset(end);
@@ -311,16 +319,16 @@ impl<'a> Parser<'a> {
         if !self.recording {
             return;
         }
-        let bracket = if frame.is_object { b'{' } else { b'[' };
-        let hash = frame.gathered.finish(bracket, frame.count);
+        let content = frame.gathered.finish(frame.is_object, frame.count);
         match self.frames.last_mut() {
-            None => self.hash = hash,
+            None => self.hash = content.hash(),
             Some(parent) if parent.is_object => {
-                let name = self.tape.plain(parent.name);
-                let member = hash::of_nested_member(&mut self.scratch, &name, hash);
-                parent.gathered.add_member(member);
+                let scratch = &mut self.scratch;
+                parent
+                    .gathered
+                    .add_nested_member(&self.tape, parent.name, content, scratch);
             }
-            Some(parent) => parent.gathered.add_element(hash),
+            Some(parent) => parent.gathered.add_nested_element(content),
         }
     }
 
@@ -353,19 +361,20 @@ fn shortened(name: &str) -> String {
 enum Begun {
     /// A value that ends at this offset.
     Whole(usize),
-    /// A container; its first child's value begins at this offset.
+    /// A container; its first child begins at this offset.
     Opened(usize),
 }
 
 enum After {
-    /// The offset of the next child's value.
-    Child(usize),
+    /// The offset behind a comma, where the next child begins.
+    Comma(usize),
     /// The root ended at this offset.
     Root(usize),
 }
 
+/// An offset into the text, or a number of nodes, of which there are no more; [`Parser::new`] checks that they fit.
 fn offset(offset: usize) -> u32 {
-    u32::try_from(offset).expect("the body's size limit is far below 4 GiB")
+    offset as u32
 }
 
 /// The nodes of the names from node `first` up to, not with, node `last`.

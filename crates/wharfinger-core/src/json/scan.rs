@@ -17,6 +17,26 @@ impl Syntax {
     }
 }
 
+/// A fault that costs the order its place but not the text its sense.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    NulCharacter,
+    LoneSurrogate,
+    TooManyDigits,
+}
+
+impl Fault {
+    pub(super) fn code(self) -> Code {
+        match self {
+            Self::NulCharacter => Code::NulCharacter,
+            Self::LoneSurrogate => Code::LoneSurrogate,
+            Self::TooManyDigits => Code::TooManyDigits {
+                digits_max: decimal::DIGITS_MAX,
+            },
+        }
+    }
+}
+
 /// A scalar that was scanned.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scanned {
@@ -24,14 +44,24 @@ pub(super) struct Scanned {
     pub end: usize,
     /// For text: whether it holds escapes.
     pub escaped: bool,
-    /// A fault that costs the order its place but not the text its sense.
-    pub fault: Option<Code>,
+    pub fault: Option<Fault>,
+}
+
+impl Scanned {
+    fn up_to(end: usize) -> Self {
+        Self {
+            end,
+            escaped: false,
+            fault: None,
+        }
+    }
 }
 
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH_BITS: u64 = ONES << 7;
 
 /// The offset of the next quote, backslash or control character at or after `from`: eight bytes a step.
+#[inline(always)]
 fn next_special(text: &[u8], mut from: usize) -> Option<usize> {
     let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word;
     while let Some(chunk) = text.get(from..from + 8) {
@@ -53,12 +83,29 @@ fn next_special(text: &[u8], mut from: usize) -> Option<usize> {
 }
 
 /// Scans text whose opening quote is at `start`.
+#[inline(always)]
 pub(super) fn string(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
-    let mut scanned = Scanned {
-        end: start + 1,
-        escaped: false,
-        fault: None,
-    };
+    match next_special(text, start + 1) {
+        Some(at) if text[at] == b'"' => Ok(Scanned::up_to(at + 1)),
+        _ => {
+            let Scanned {
+                end,
+                escaped,
+                fault,
+            } = string_with_escapes(text, start)?;
+            Ok(Scanned {
+                end,
+                escaped,
+                fault,
+            })
+        }
+    }
+}
+
+/// Scans text that has more to it than characters and a closing quote.
+#[inline(never)]
+fn string_with_escapes(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
+    let mut scanned = Scanned::up_to(start + 1);
     loop {
         let Some(at) = next_special(text, scanned.end) else {
             return Err(Syntax::new(text.len(), "the text ends inside a string"));
@@ -83,20 +130,20 @@ pub(super) fn string(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
 }
 
 /// Scans the escape whose backslash is at `at`: the offset behind it, and its fault.
-fn escape(text: &[u8], at: usize) -> Result<(usize, Option<Code>), Syntax> {
+fn escape(text: &[u8], at: usize) -> Result<(usize, Option<Fault>), Syntax> {
     match text.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok((at + 2, None)),
         Some(b'u') => {
             let unit = hex_unit(text, at)?;
             match unit {
-                0 => Ok((at + 6, Some(Code::NulCharacter))),
+                0 => Ok((at + 6, Some(Fault::NulCharacter))),
                 0xD800..=0xDBFF if text[at + 6..].starts_with(b"\\u") => {
                     match hex_unit(text, at + 6)? {
                         0xDC00..=0xDFFF => Ok((at + 12, None)),
-                        _ => Ok((at + 6, Some(Code::LoneSurrogate))),
+                        _ => Ok((at + 6, Some(Fault::LoneSurrogate))),
                     }
                 }
-                0xD800..=0xDFFF => Ok((at + 6, Some(Code::LoneSurrogate))),
+                0xD800..=0xDFFF => Ok((at + 6, Some(Fault::LoneSurrogate))),
                 _ => Ok((at + 6, None)),
             }
         }
@@ -190,13 +237,10 @@ pub(super) fn number(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
             return Err(Syntax::new(end, "expected a digit in the exponent"));
         }
     }
-    let fault = decimal::too_many_digits(&text[start..end]).then_some(Code::TooManyDigits {
-        digits_max: decimal::DIGITS_MAX,
-    });
+    let too_many_digits = decimal::too_many_digits(&text[start..end]);
     Ok(Scanned {
-        end,
-        escaped: false,
-        fault,
+        fault: too_many_digits.then_some(Fault::TooManyDigits),
+        ..Scanned::up_to(end)
     })
 }
 
@@ -205,11 +249,7 @@ pub(super) fn literal(text: &[u8], start: usize, word: &'static str) -> Result<S
     if !text[start..].starts_with(word.as_bytes()) {
         return Err(Syntax::new(start, "expected a value"));
     }
-    Ok(Scanned {
-        end: start + word.len(),
-        escaped: false,
-        fault: None,
-    })
+    Ok(Scanned::up_to(start + word.len()))
 }
 
 /// The offset of the next byte that is no white space.

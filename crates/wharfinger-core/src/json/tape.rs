@@ -1,6 +1,7 @@
 //! One parsed value as flat nodes, and the view of it that decoders read.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::{Decimal, NameCase, scan};
 
@@ -34,7 +35,7 @@ pub(super) struct Node {
     pub end: u32,
     /// The node behind this one and all its children.
     pub next: u32,
-    /// For an object: the [`name_bit`]s of its members, so that most absent names need no search.
+    /// For a name: its [`name_bit`]. For an object: those of its members, so that most absent names need no search.
     pub names: u64,
 }
 
@@ -52,25 +53,40 @@ impl<'a> Tape<'a> {
         &self.text[node.start as usize..node.end as usize]
     }
 
+    /// What stands between the quotes of text.
+    #[inline]
+    fn inner(&self, at: usize) -> &'a [u8] {
+        let node = &self.nodes[at];
+        &self.text.as_bytes()[node.start as usize + 1..node.end as usize - 1]
+    }
+
+    /// The [`name_bit`] of the name in a node.
+    #[inline]
+    pub(super) fn name_bit(&self, at: usize) -> u64 {
+        if self.nodes[at].escaped {
+            name_bit(self.plain(at).as_bytes())
+        } else {
+            name_bit(self.inner(at))
+        }
+    }
+
     /// Whether the name in a node is this one.
+    #[inline]
     pub(super) fn is_named(&self, at: usize, name: &str) -> bool {
         let node = &self.nodes[at];
         if node.escaped {
-            return self.names.same(&self.plain(at), name);
+            return self.names.same(self.plain(at).as_bytes(), name.as_bytes());
         }
         // Most names differ in length, and quotes are the same everywhere.
         (node.end - node.start) as usize == name.len() + 2
-            && self.names.same(
-                &self.text[node.start as usize + 1..node.end as usize - 1],
-                name,
-            )
+            && self.names.same(self.inner(at), name.as_bytes())
     }
 
     /// The text of a text node, without quotes and escapes.
     pub(super) fn plain(&self, at: usize) -> Cow<'a, str> {
-        let raw = self.raw(at);
-        let inner = &raw[1..raw.len() - 1];
-        if self.nodes[at].escaped {
+        let node = &self.nodes[at];
+        let inner = &self.text[node.start as usize + 1..node.end as usize - 1];
+        if node.escaped {
             Cow::Owned(scan::unescape(inner))
         } else {
             Cow::Borrowed(inner)
@@ -90,10 +106,15 @@ impl<'d, 'a> Value<'d, 'a> {
         Self { tape, at: 0 }
     }
 
+    fn node(&self) -> &'d Node {
+        &self.tape.nodes[self.at]
+    }
+
     /// The kind of the value.
     #[must_use]
+    #[inline]
     pub fn kind(&self) -> Kind {
-        self.tape.nodes[self.at].kind
+        self.node().kind
     }
 
     /// The value as it stands in the body.
@@ -119,13 +140,15 @@ impl<'d, 'a> Value<'d, 'a> {
 
     /// Whether the value counts as absent: null, or text of nothing but white space.
     #[must_use]
+    #[inline]
     pub fn is_blank(&self) -> bool {
         match self.kind() {
             Kind::Null => true,
             Kind::Text => {
                 // Nearly all text begins with a letter or a digit, which settles it.
-                let first = self.raw().as_bytes()[1];
-                !first.is_ascii_alphanumeric() && self.tape.plain(self.at).trim().is_empty()
+                let first = self.tape.inner(self.at).first();
+                !first.is_some_and(u8::is_ascii_alphanumeric)
+                    && self.tape.plain(self.at).trim().is_empty()
             }
             Kind::True | Kind::False | Kind::Number | Kind::Array | Kind::Object => false,
         }
@@ -135,14 +158,14 @@ impl<'d, 'a> Value<'d, 'a> {
     #[must_use]
     pub fn is_empty_container(&self) -> bool {
         let is_container = matches!(self.kind(), Kind::Array | Kind::Object);
-        is_container && self.tape.nodes[self.at].next as usize == self.at + 1
+        is_container && self.node().next as usize == self.at + 1
     }
 
     /// The elements of an array; of anything else, none.
     pub fn elements(&self) -> impl Iterator<Item = Value<'d, 'a>> + use<'d, 'a> {
         let of_array = self.kind() == Kind::Array;
         let tape = self.tape;
-        let end = self.tape.nodes[self.at].next as usize;
+        let end = self.node().next as usize;
         let mut at = if of_array { self.at + 1 } else { end };
         std::iter::from_fn(move || {
             let element = (at < end).then_some(Value { tape, at })?;
@@ -161,19 +184,14 @@ impl<'d, 'a> Value<'d, 'a> {
     /// The value of the member of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
-        let tape = self.tape;
-        if tape.nodes[self.at].names & name_bit(name) == 0 {
-            return None;
-        }
-        let at = self.member_places().find(|&at| tape.is_named(at, name))?;
-        Some(Value { tape, at: at + 1 })
+        Object::new(*self).get(name)
     }
 
     /// The nodes that hold the names of an object's members.
     fn member_places(&self) -> impl Iterator<Item = usize> + use<'d, 'a> {
         let of_object = self.kind() == Kind::Object;
         let tape = self.tape;
-        let end = self.tape.nodes[self.at].next as usize;
+        let end = self.node().next as usize;
         let mut at = if of_object { self.at + 1 } else { end };
         std::iter::from_fn(move || {
             let name = (at < end).then_some(at)?;
@@ -183,11 +201,64 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 }
 
+/// An object whose members are looked up one after another.
+///
+/// Senders write them nearly in the order of the vendor's table, in which they are also read: the member behind the
+/// one found last is tried first.
+#[derive(Clone, Debug)]
+pub struct Object<'d, 'a> {
+    value: Value<'d, 'a>,
+    /// The node of the name that is tried first.
+    expected: Cell<usize>,
+}
+
+impl<'d, 'a> Object<'d, 'a> {
+    /// Begins to look up members of an object; anything else has none.
+    #[must_use]
+    pub fn new(value: Value<'d, 'a>) -> Self {
+        Self {
+            value,
+            expected: Cell::new(value.at + 1),
+        }
+    }
+
+    /// The object itself.
+    #[must_use]
+    pub fn value(&self) -> Value<'d, 'a> {
+        self.value
+    }
+
+    /// The value of the member of this name.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
+        let bit = name_bit(name.as_bytes());
+        if self.value.node().names & bit == 0 {
+            return None;
+        }
+        self.find(name, bit)
+    }
+
+    #[inline(never)]
+    fn find(&self, name: &str, bit: u64) -> Option<Value<'d, 'a>> {
+        let tape = self.value.tape;
+        let is_it = |at: usize| tape.nodes[at].names == bit && tape.is_named(at, name);
+        let expected = self.expected.get();
+        let at = if expected < self.value.node().next as usize && is_it(expected) {
+            expected
+        } else {
+            self.value.member_places().find(|&at| is_it(at))?
+        };
+        let value = at + 1;
+        self.expected.set(tape.nodes[value].next as usize);
+        Some(Value { tape, at: value })
+    }
+}
+
 /// One of 64 bits for a name, the same whatever its case.
-pub(super) fn name_bit(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    let lower = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or_default() | 0x20);
-    let middle = lower(bytes.get(bytes.len() / 2));
-    let length = u32::try_from(bytes.len() & 0xff).unwrap_or_default();
-    1 << ((length * 7 + lower(bytes.first()) + lower(bytes.last()) * 3 + middle * 5) & 63)
+#[inline]
+fn name_bit(name: &[u8]) -> u64 {
+    let lower = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default() | 0x20);
+    let middle = lower(name.get(name.len() / 2));
+    1 << ((name.len() * 7 + lower(name.first()) + lower(name.last()) * 3 + middle * 5) & 63)
 }
