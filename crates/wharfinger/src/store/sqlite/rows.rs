@@ -281,14 +281,16 @@ fn bind(
     Ok(())
 }
 
-/// The statement that stores so many new orders: one, or [`ROWS_TOGETHER`].
+/// The statement that stores so many new orders: one, or [`ROWS_TOGETHER`]. With `or ignore` it cannot fail halfway, so
+/// that it need not keep what it changes to undo that.
 fn insert_sql(orders: usize) -> &'static str {
     static ONE: OnceLock<String> = OnceLock::new();
     static TOGETHER: OnceLock<String> = OnceLock::new();
     let sql = if orders == 1 { &ONE } else { &TOGETHER };
     sql.get_or_init(|| {
         let mut sql =
-            "insert into orders (key, id, state, revision, hash, number) values ".to_owned();
+            "insert or ignore into orders (key, id, state, revision, hash, number) values "
+                .to_owned();
         for at in 0..orders {
             let first = 1 + PARAMETERS * at;
             let comma = if at == 0 { "" } else { ", " };
@@ -299,6 +301,6 @@ fn insert_sql(orders: usize) -> &'static str {
             )
             .expect("text can always be written");
         }
-        sql + " on conflict do nothing"
+        sql
     })
 }
