@@ -191,6 +191,13 @@ pub fn price<'a>(decimals_max: u32) -> impl Fn(Value<'_, 'a>) -> Checked<Decimal
 /// A whole number from `min` to `max`.
 pub fn integer<'a>(min: u64, max: u64) -> impl Fn(Value<'_, 'a>) -> Checked<u64> {
     move |value| {
+        // Most are written with digits alone.
+        if value.kind() == Kind::Number
+            && let Ok(whole) = value.raw().parse()
+            && (min..=max).contains(&whole)
+        {
+            return Ok(whole);
+        }
         let decimal = decimal(value).map_err(|code| {
             if code == Code::NotNumber {
                 Code::NotInteger

@@ -138,6 +138,7 @@ pub(super) fn too_many_digits(spelling: &[u8]) -> bool {
 impl<'a> Decimal<'a> {
     /// Takes a spelling: a JSON number, or text that reads as one.
     #[must_use]
+    #[inline(always)]
     pub fn parse(spelling: Cow<'a, str>) -> Option<Self> {
         let parts = Parts::of(spelling.as_bytes())?;
         let (before, behind) = parts.plain_digits();

@@ -71,7 +71,7 @@ impl<'a> Tape<'a> {
     }
 
     /// Whether the name in a node is this one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_named(&self, at: usize, name: &str) -> bool {
         let node = &self.nodes[at];
         if node.escaped {
@@ -131,6 +131,7 @@ impl<'d, 'a> Value<'d, 'a> {
 
     /// The value of a number.
     #[must_use]
+    #[inline(always)]
     pub fn number(&self) -> Option<Decimal<'a>> {
         if self.kind() != Kind::Number {
             return None;
@@ -239,19 +240,24 @@ impl<'d, 'a> Object<'d, 'a> {
         self.find(name, bit)
     }
 
+    /// Searches from the expected member to the last, and then from the first.
     #[inline(never)]
     fn find(&self, name: &str, bit: u64) -> Option<Value<'d, 'a>> {
         let tape = self.value.tape;
-        let is_it = |at: usize| tape.nodes[at].names == bit && tape.is_named(at, name);
+        let end = self.value.node().next as usize;
         let expected = self.expected.get();
-        let at = if expected < self.value.node().next as usize && is_it(expected) {
-            expected
-        } else {
-            self.value.member_places().find(|&at| is_it(at))?
-        };
-        let value = at + 1;
-        self.expected.set(tape.nodes[value].next as usize);
-        Some(Value { tape, at: value })
+        for (from, to) in [(expected, end), (self.value.at + 1, expected)] {
+            let mut at = from;
+            while at < to {
+                let next = tape.nodes[at + 1].next as usize;
+                if tape.nodes[at].names == bit && tape.is_named(at, name) {
+                    self.expected.set(next);
+                    return Some(Value { tape, at: at + 1 });
+                }
+                at = next;
+            }
+        }
+        None
     }
 }
 
