@@ -7,6 +7,9 @@ use crate::limits::{
     Limits, PROBLEMS_PER_BATCH_MAX, PROBLEMS_PER_LATE_ORDER_MAX, PROBLEMS_PER_ORDER_MAX,
 };
 
+/// The least bytes that an order is taken to have when room is made for those to come.
+const ORDER_BYTES_MIN: usize = 128;
+
 /// A body that was judged.
 #[derive(Debug)]
 pub struct Judged<'a> {
@@ -58,6 +61,11 @@ pub fn judge<'a>(
         }
         if is_refused_root(envelope, wrong_root, &entry) {
             return Err(wrong_envelope(envelope));
+        }
+        if slots.is_empty() {
+            // Orders of a batch are much alike: the first one tells how many there will be.
+            let alike = body.len() / entry.raw.len().max(ORDER_BYTES_MIN);
+            slots.reserve(alike.min(limits.orders_per_batch_max));
         }
         let mut slot = judge_entry(dialect, context, &entry);
         problems_told += bound_problems(&mut slot, problems_told);

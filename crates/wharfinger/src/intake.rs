@@ -19,8 +19,9 @@ use crate::clock;
 use crate::store::prepare::{Heading, prepare};
 use crate::store::{MoveOrders, OrderCursor, OrderPage, RETRY_AFTER, ReadOrders, StoreError};
 
-/// A body from which on judging it is worth a word to the runtime, so that other requests are not kept waiting.
-const LARGE_BODY_BYTES: usize = 32 << 10;
+/// A body from which on judging it is worth a word to the runtime, so that other requests are not kept waiting: some
+/// five milliseconds of work. The word itself costs, since the work then goes on in another thread, with a heap of its own.
+const LARGE_BODY_BYTES: usize = 1 << 20;
 
 /// Orders that a stream reads at a time.
 const CHUNK_ORDERS: u64 = 500;

@@ -116,7 +116,10 @@ pub struct Heading<'h> {
 #[must_use]
 pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     let mut arena = Arena::default();
-    let mut groups = Groups::default();
+    let mut groups = Groups {
+        expected: slots.len(),
+        ..Groups::default()
+    };
     if let Some(organisation) = heading.organisation {
         // A batch for an organisation is told of there, even if there is no order in it.
         groups.of(organisation);
@@ -230,6 +233,8 @@ struct Groups {
     filling: Vec<Filling>,
     by_organisation: HashMap<OrganisationId, usize>,
     latest: usize,
+    /// Orders for which the first group makes room: mostly it is the only one.
+    expected: usize,
 }
 
 impl Groups {
@@ -242,7 +247,7 @@ impl Groups {
                 self.filling.push(Filling {
                     group: Group {
                         organisation,
-                        rows: Vec::new(),
+                        rows: Vec::with_capacity(std::mem::take(&mut self.expected)),
                         steps: Vec::new(),
                         blocks: Vec::new(),
                     },
