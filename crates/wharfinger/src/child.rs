@@ -21,8 +21,8 @@ pub(crate) struct Server {
 /// The organisation and key that a server makes on a fresh directory.
 pub(crate) struct FirstKey {
     pub(crate) organisation: String,
-    id: String,
-    secret: String,
+    pub(crate) id: String,
+    pub(crate) secret: String,
 }
 
 impl<'k> From<&'k FirstKey> for SampleKey<'k> {

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use wharfinger_core::dialect::Sample;
-use wharfinger_core::load::Load;
 
 use super::pools;
 use super::template::{Part, Template};
@@ -95,13 +94,13 @@ pub(super) fn first_stamp(now_ms: i64) -> u64 {
 impl Body {
     /// Makes a body. It must be stamped before it is sent.
     pub(super) fn new(
-        load: &Load,
+        template: &str,
         organisation: &str,
         shape: Shape,
         lane: Lane,
         first_stamp: u64,
     ) -> Self {
-        let template = Template::parse(load.order);
+        let template = Template::parse(template);
         let mut body = Self {
             bytes: Vec::new(),
             orders: Vec::with_capacity(shape.orders),
@@ -231,14 +230,7 @@ mod tests {
     use super::*;
 
     const LANES: u64 = 3;
-
-    fn load() -> Load {
-        Load {
-            order: "{\"key\":\"{{stamp}}\",\n  \"change\":{{change}},\"name\":\"{{pick first}}\",\"again\":\"{{stamp}}\"}",
-            parse: |_| Ok(Vec::new()),
-            taken: |_| 0,
-        }
-    }
+    const ORDER: &str = "{\"key\":\"{{stamp}}\",\n  \"change\":{{change}},\"name\":\"{{pick first}}\",\"again\":\"{{stamp}}\"}";
 
     fn body(envelope: Envelope, mix: Mix, orders: usize, lane: u64) -> Body {
         let shape = Shape {
@@ -250,7 +242,7 @@ mod tests {
             number: lane,
             of: LANES,
         };
-        Body::new(&load(), "ORG", shape, lane, 0)
+        Body::new(ORDER, "ORG", shape, lane, 0)
     }
 
     fn orders(body: &Body) -> Vec<serde_json::Value> {
@@ -324,7 +316,7 @@ mod tests {
             };
             let lane = Lane { number: 0, of: 1 };
             let made = envelopes.map(|envelope| {
-                let mut body = Body::new(load, "ORG", shape(envelope), lane, 0);
+                let mut body = Body::new(load.order, "ORG", shape(envelope), lane, 0);
                 body.restamp();
                 body
             });

@@ -6,24 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use wharfinger_core::dialect::Sample;
-use wharfinger_core::load::Load;
 
-use super::body::{self, Body, Lane, Shape};
+use super::body::Body;
 use super::figures::Round;
 use super::http_client::Connection;
-use crate::clock;
 
 /// Characters of an unexpected answer that are shown.
 const SHOWN_CHARS_MAX: usize = 300;
-
-/// Where requests go, and as whose.
-pub(super) struct Target<'t> {
-    pub(super) address: SocketAddr,
-    pub(super) organisation: &'t str,
-    /// Gives method, path and header fields.
-    pub(super) sample: &'t Sample,
-}
 
 /// How an answer is looked at.
 #[derive(Clone, Copy)]
@@ -42,25 +31,10 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn new(
-        target: &Target<'_>,
-        load: &Load,
-        shape: Shape,
-        connections: usize,
-        check: Check,
-    ) -> Self {
-        let first_stamp = body::first_stamp(clock::now_ms());
-        let mut requests = Vec::with_capacity(connections);
-        for number in 0..connections as u64 {
-            let of = connections as u64;
-            let lane = Lane { number, of };
-            let mut body = Body::new(load, target.organisation, shape, lane, first_stamp);
-            let head = head(target, body.bytes().len());
-            body.prepend(head.as_bytes());
-            requests.push(body);
-        }
+    /// Requests for this address, those of each connection apart.
+    pub(super) fn new(address: SocketAddr, check: Check, requests: Vec<Body>) -> Self {
         Self {
-            address: target.address,
+            address,
             check,
             requests,
         }
@@ -146,19 +120,6 @@ impl Check {
         let shown: String = answer.chars().take(SHOWN_CHARS_MAX).collect();
         bail!("{orders} good orders were answered with status {status} and {shown}");
     }
-}
-
-fn head(target: &Target<'_>, body_bytes: usize) -> String {
-    let sample = target.sample;
-    let mut head = format!(
-        "{} {} HTTP/1.1\r\nhost: {}\r\ncontent-length: {body_bytes}\r\n",
-        sample.method, sample.target, target.address
-    );
-    for (name, value) in &sample.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str("\r\n");
-    head
 }
 
 /// The address behind `http://host:port`.

@@ -1,0 +1,5 @@
+//! The works, a file each: what is started, who takes turns, how it is judged.
+
+pub(super) mod batches;
+pub(super) mod resubmissions;
+pub(super) mod singles;
