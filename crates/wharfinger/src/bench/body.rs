@@ -52,6 +52,11 @@ pub(super) enum Mix {
     Fresh,
     /// Every second one was in the request before; of those, every second one is changed.
     HalfAgain,
+    /// None: each is any of so many that were sent before.
+    Drawn {
+        /// How many there are.
+        among: u64,
+    },
 }
 
 /// What bodies are to look like.
@@ -76,6 +81,14 @@ pub(super) struct Body {
     first_stamp: u64,
     lane: Lane,
     requests: u64,
+    /// Draws orders that were sent before.
+    drawn: Option<Draw>,
+}
+
+/// Draws from orders that were sent before.
+struct Draw {
+    random: pools::Random,
+    among: u64,
 }
 
 /// An order in the bytes.
@@ -101,12 +114,20 @@ impl Body {
         first_stamp: u64,
     ) -> Self {
         let template = Template::parse(template);
+        let drawn = match shape.mix {
+            Mix::Fresh | Mix::HalfAgain => None,
+            Mix::Drawn { among } => Some(Draw {
+                random: pools::Random::new(lane.number),
+                among,
+            }),
+        };
         let mut body = Self {
             bytes: Vec::new(),
             orders: Vec::with_capacity(shape.orders),
             first_stamp,
             lane,
             requests: 0,
+            drawn,
         };
         let (begin, end) = match shape.envelope {
             Envelope::One => ("", ""),
@@ -175,14 +196,23 @@ impl Body {
         }
     }
 
+    /// Puts bytes behind the body.
+    pub(super) fn append(&mut self, tail: &[u8]) {
+        self.bytes.extend_from_slice(tail);
+    }
+
     /// Turns the orders into those of the next request.
     pub(super) fn restamp(&mut self) {
+        let drawn = self.drawn.as_mut();
+        let drawn = drawn.map(|draw| self.first_stamp + draw.random.below(draw.among));
         for (slot, order) in self.orders.iter().enumerate() {
             // The first request has none before it; its orders are all new.
-            let stamp = if order.is_again && self.requests > 0 {
-                self.stamp(self.requests - 1, slot - 1)
-            } else {
-                self.stamp(self.requests, slot)
+            let stamp = match drawn {
+                Some(stamp) => stamp,
+                None if order.is_again && self.requests > 0 => {
+                    self.stamp(self.requests - 1, slot - 1)
+                }
+                None => self.stamp(self.requests, slot),
             };
             let digits = digits(stamp);
             for at in &order.stamps {
@@ -302,6 +332,19 @@ mod tests {
         assert_ne!(after[3], before[2]);
         assert_ne!(after[0]["key"], before[0]["key"]);
         assert_ne!(after[2]["key"], before[2]["key"]);
+    }
+
+    #[test]
+    fn what_is_drawn_is_any_of_what_was_sent_and_nothing_else() {
+        let mut body = body(Envelope::One, Mix::Drawn { among: 5 }, 1, 0);
+        body.first_stamp = 70;
+        let mut drawn = BTreeSet::new();
+        for _ in 0..200 {
+            body.restamp();
+            drawn.insert(orders(&body)[0]["key"].as_str().unwrap().to_owned());
+        }
+        let all = (70..75).map(|stamp| format!("{stamp:014}"));
+        assert_eq!(drawn, all.collect());
     }
 
     #[test]

@@ -57,8 +57,14 @@ impl Measuring {
     }
 }
 
+/// Counts orders on their way into a store.
+pub(super) fn filling_bar(orders: u64) -> ProgressBar {
+    let template = "{bar:30} {human_pos}/{human_len} orders filled in  {eta} left";
+    progress_bar(template, orders)
+}
+
 /// A bar that is drawn on a terminal only.
-pub(super) fn progress_bar(template: &str, length: u64) -> ProgressBar {
+fn progress_bar(template: &str, length: u64) -> ProgressBar {
     let progress = ProgressBar::new(length);
     if let Ok(style) = ProgressStyle::with_template(template) {
         progress.set_style(style);

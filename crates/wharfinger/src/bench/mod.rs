@@ -6,6 +6,7 @@
 mod bare;
 mod body;
 mod figures;
+mod fill;
 mod floor;
 mod http_client;
 mod measuring;
@@ -30,9 +31,11 @@ use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 
 use self::body::Envelope;
+use self::figures::as_f64;
+use self::fill::Filled;
 use self::measuring::Measuring;
 use self::target::Target;
-use self::works::{batches, resubmissions, singles};
+use self::works::{batches, filled, reads, resubmissions, singles};
 use crate::clock;
 
 pub(crate) use self::report::Report;
@@ -54,8 +57,12 @@ pub(crate) enum Work {
     P2,
     /// Rate of single orders on 64 connections
     P3,
+    /// Rate of p1 into a store that is full already, see --fill
+    P4,
     /// Disk bytes per order, from the same work as p1
     P6,
+    /// Reading one order and a page from a full store, alone and while p1 runs
+    P7,
     /// Rate when every second order comes again
     P9,
 }
@@ -79,9 +86,18 @@ pub(crate) struct Remote {
     pub(crate) secret: String,
 }
 
-/// Measures these works, each for so long on the side of the server.
-pub(crate) fn measure(works: &[Work], length: Duration) -> Result<Report> {
-    let measuring = Measuring::new(length);
+/// How works are measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// For each work on the side of the server.
+    pub(crate) length: Duration,
+    /// Orders that a full store holds.
+    pub(crate) fill_orders: u64,
+}
+
+/// Measures these works.
+pub(crate) fn measure(works: &[Work], settings: Settings) -> Result<Report> {
+    let measuring = Measuring::new(settings.length);
     let has = |work| works.contains(&work);
     let mut findings = Vec::new();
     if has(Work::P1) || has(Work::P6) {
@@ -94,6 +110,16 @@ pub(crate) fn measure(works: &[Work], length: Duration) -> Result<Report> {
     }
     if has(Work::P3) {
         findings.push(singles::singles(&measuring)?);
+    }
+    if has(Work::P4) || has(Work::P7) {
+        let mut full = Filled::start(readable_dialect(), settings.fill_orders)?;
+        full.fill_to(settings.fill_orders)?;
+        if has(Work::P4) {
+            findings.push(filled::filled(&measuring, &mut full)?);
+        }
+        if has(Work::P7) {
+            findings.extend(reads::reads(&measuring, &full)?);
+        }
     }
     if has(Work::P9) {
         findings.push(resubmissions::resubmissions(&measuring)?);
@@ -169,4 +195,11 @@ pub(crate) fn find_dialect(id: &str) -> Result<Spoken> {
 /// The dialect that the large batches are sent in.
 pub(crate) fn first_dialect() -> Spoken {
     dialects::ALL[0]
+}
+
+/// The dialect that full stores are filled in: one whose routes read orders back, so that one store does for all works.
+fn readable_dialect() -> Spoken {
+    let mut dialects = dialects::ALL.iter().copied();
+    let readable = dialects.find(|dialect| !dialect.load().reads.is_empty());
+    readable.unwrap_or_else(first_dialect)
 }

@@ -1,8 +1,8 @@
-//! Sends requests on some connections for some time, and checks every answer.
+//! Sends requests on some connections until it is enough, and checks every answer.
 
 use std::net::SocketAddr;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -19,8 +19,22 @@ const SHOWN_CHARS_MAX: usize = 300;
 pub(super) enum Check {
     /// It says yes to all the orders.
     Taken(fn(&str) -> usize),
+    /// It shows so many orders.
+    Shown(fn(&str) -> usize, usize),
     /// It is of this status: the server knows nothing of orders.
     Status(u16),
+}
+
+/// When a connection has sent enough.
+#[derive(Clone, Copy)]
+enum Until<'u> {
+    Elapsed(Duration),
+    Requests(u64),
+    /// Another thread says so. It is told of each connection's first answer.
+    Told {
+        stop: &'u AtomicBool,
+        answered: &'u mpsc::Sender<()>,
+    },
 }
 
 /// Requests that are ready to be sent, those of each connection apart.
@@ -42,6 +56,38 @@ impl Sender {
 
     /// Sends for so long, one request after the other on each connection.
     pub(super) fn send_for(&mut self, length: Duration) -> Result<Round> {
+        self.send(Until::Elapsed(length))
+    }
+
+    /// Sends so many requests on each connection.
+    pub(super) fn send_requests(&mut self, count: u64) -> Result<Round> {
+        self.send(Until::Requests(count))
+    }
+
+    /// Sends while something else is done, which begins when the first request of these was answered. What each came to.
+    pub(super) fn send_during<T: Send>(
+        &mut self,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<(T, Round)> {
+        let stop = AtomicBool::new(false);
+        let (answered, first_answer) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let stop = &stop;
+            let sending = scope.spawn(move || {
+                let answered = &answered;
+                self.send(Until::Told { stop, answered })
+            });
+            // Where there is no answer, the sender says why.
+            let _ = first_answer.recv();
+            let done = work();
+            stop.store(true, Ordering::Relaxed);
+            let sent = sending.join();
+            let sent = sent.unwrap_or_else(|_| bail!("a sender panicked"))?;
+            Ok((done?, sent))
+        })
+    }
+
+    fn send(&mut self, until: Until<'_>) -> Result<Round> {
         let (address, check) = (self.address, self.check);
         let ready = Barrier::new(self.requests.len());
         let failed = AtomicBool::new(false);
@@ -49,7 +95,7 @@ impl Sender {
             let mut senders = Vec::new();
             for request in &mut self.requests {
                 senders.push(scope.spawn(|| {
-                    let sent = send_on_one(address, check, request, length, &ready, &failed);
+                    let sent = send_on_one(address, check, request, until, &ready, &failed);
                     failed.fetch_or(sent.is_err(), Ordering::Relaxed);
                     sent
                 }));
@@ -82,7 +128,7 @@ fn send_on_one(
     address: SocketAddr,
     check: Check,
     request: &mut Body,
-    length: Duration,
+    until: Until<'_>,
     ready: &Barrier,
     failed: &AtomicBool,
 ) -> Result<Sent> {
@@ -96,29 +142,62 @@ fn send_on_one(
         duration: Duration::ZERO,
         latencies: Vec::new(),
     };
-    while begin.elapsed() < length && !failed.load(Ordering::Relaxed) {
+    while !until.is_reached(begin, &sent) && !failed.load(Ordering::Relaxed) {
         request.restamp();
         let written_at = Instant::now();
         let (status, answer) = connection.exchange(request.bytes())?;
         sent.latencies.push(written_at.elapsed());
-        check.look(status, answer, request.orders())?;
-        sent.orders += request.orders() as u64;
+        let orders = check.orders(request);
+        check.look(status, answer, orders)?;
+        sent.orders += orders as u64;
+        until.tell(&sent);
     }
     sent.duration = begin.elapsed();
     Ok(sent)
 }
 
+impl Until<'_> {
+    fn is_reached(self, begin: Instant, sent: &Sent) -> bool {
+        match self {
+            Self::Elapsed(length) => begin.elapsed() >= length,
+            Self::Requests(count) => sent.latencies.len() as u64 >= count,
+            Self::Told { stop, .. } => stop.load(Ordering::Relaxed),
+        }
+    }
+
+    fn tell(self, sent: &Sent) {
+        match self {
+            Self::Elapsed(_) | Self::Requests(_) => (),
+            Self::Told { answered, .. } if sent.latencies.len() == 1 => {
+                // Only the first to answer is waited for.
+                let _ = answered.send(());
+            }
+            Self::Told { .. } => (),
+        }
+    }
+}
+
 impl Check {
+    /// The orders that a request is about.
+    fn orders(self, request: &Body) -> usize {
+        match self {
+            Self::Taken(_) | Self::Status(_) => request.orders(),
+            Self::Shown(_, orders) => orders,
+        }
+    }
+
     fn look(self, status: u16, answer: &str, orders: usize) -> Result<()> {
         let is_good = match self {
-            Self::Taken(taken) => (200..300).contains(&status) && taken(answer) == orders,
+            Self::Taken(count) | Self::Shown(count, _) => {
+                (200..300).contains(&status) && count(answer) == orders
+            }
             Self::Status(expected) => status == expected,
         };
         if is_good {
             return Ok(());
         }
         let shown: String = answer.chars().take(SHOWN_CHARS_MAX).collect();
-        bail!("{orders} good orders were answered with status {status} and {shown}");
+        bail!("a request about {orders} good orders was answered with status {status} and {shown}");
     }
 }
 

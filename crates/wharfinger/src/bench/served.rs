@@ -18,7 +18,7 @@ pub(super) struct Served {
     server: Server,
     data: TempDir,
     pub(super) target: Target,
-    /// Orders that it has taken, as far as they were measured.
+    /// Orders that went through [`Self::measure`] or [`Self::count`].
     orders: u64,
 }
 
@@ -76,6 +76,11 @@ impl Served {
         self.orders += round.orders;
         round.cpu = Some(process::cpu_when_quiet(process)?.saturating_sub(cpu_before));
         Ok(round)
+    }
+
+    /// Counts orders that it was sent without being measured.
+    pub(super) fn count(&mut self, round: &Round) {
+        self.orders += round.orders;
     }
 
     /// Stops the server, and says what it leaves.

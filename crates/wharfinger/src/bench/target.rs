@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 
 use wharfinger_core::dialect::{Sample, SampleKey};
+use wharfinger_core::load::Read;
 
 use super::Spoken;
 use super::body::{Body, Envelope, Lane, Mix, Shape};
@@ -51,6 +52,38 @@ impl Target {
             mix: Mix::Fresh,
         };
         self.sender(dialect, &sample, shape, connections)
+    }
+
+    /// Reads orders back: those of the first so many stamps from this one on.
+    pub(super) fn reads(
+        &self,
+        dialect: Spoken,
+        read: &Read,
+        first_stamp: u64,
+        among: u64,
+    ) -> Sender {
+        let shape = Shape {
+            orders: 1,
+            envelope: Envelope::One,
+            mix: Mix::Drawn { among },
+        };
+        let lane = Lane { number: 0, of: 1 };
+        let organisation = &self.organisation;
+        let mut request = Body::new(read.target, organisation, shape, lane, first_stamp);
+        request.prepend(b"GET ");
+        request.append(format!(" HTTP/1.1\r\nhost: {}\r\n", self.address).as_bytes());
+        for (name, value) in &dialect.samples(&self.sample_key()).one.headers {
+            request.append(format!("{name}: {value}\r\n").as_bytes());
+        }
+        request.append(b"\r\n");
+        let all = usize::try_from(among).unwrap_or(usize::MAX);
+        let check = Check::Shown(read.shown, read.orders_max.min(all));
+        Sender::new(self.address, check, vec![request])
+    }
+
+    /// Where the stamps of the next sender will begin.
+    pub(super) fn next_stamp(&self) -> u64 {
+        self.next_stamp.get()
     }
 
     fn sender(&self, dialect: Spoken, sample: &Sample, shape: Shape, connections: usize) -> Sender {

@@ -66,6 +66,18 @@ impl Verdict {
         }
     }
 
+    /// How long all but a hundredth of the answers took at most.
+    pub(super) fn p99(
+        work: &'static str,
+        what: impl Into<String>,
+        figures: &Figures,
+        bar_ms: f64,
+        aim_ms: Option<f64>,
+    ) -> Option<Self> {
+        let p99_ms = figures.latency_ms?.p99;
+        Some(Self::at_most(work, what, (p99_ms, "ms"), bar_ms, aim_ms))
+    }
+
     /// Any figure that should be small, with its unit.
     pub(super) fn at_most(
         work: &'static str,

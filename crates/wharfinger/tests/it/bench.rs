@@ -60,12 +60,38 @@ fn a_short_run_gives_every_figure_of_both_sides() {
 }
 
 #[test]
+fn a_full_store_is_written_to_and_read_from() {
+    let report = bench(&["p4", "p7", "--fill", "3000"]);
+    let findings = report["findings"].as_array().expect("a list");
+    let works: Vec<_> = findings.iter().map(|finding| &finding["work"]).collect();
+    assert_eq!(works, ["p4", "p7", "p7"], "a write, a read and a page");
+    for finding in findings {
+        let what = finding["what"].as_str().unwrap();
+        assert!(what.contains("3,000"), "{what}");
+        assert_eq!(finding["sides"].as_array().map(Vec::len), Some(2));
+        for side in [0, 1] {
+            let figures = &finding["sides"][side]["figures"];
+            assert_is_positive(&figures["orders_per_s"], "rate");
+            assert_has_latencies(figures);
+        }
+        for verdict in finding["verdicts"].as_array().unwrap() {
+            assert_is_positive(&verdict["figure"], "figure");
+        }
+    }
+    let verdicts = |at: usize| findings[at]["verdicts"].as_array().map(Vec::len);
+    assert_eq!([0, 1, 2].map(verdicts), [Some(1), Some(2), Some(2)]);
+}
+
+#[test]
 fn works_and_a_work_of_ones_own_do_not_go_together() {
-    let output = program()
-        .args(["bench", "p1", "--batch", "7"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    for wrong in [
+        &["p1", "--batch", "7"][..],
+        &["p4", "--fill", "0"],
+        &["--batch", "7", "--fill", "1000"],
+    ] {
+        let output = program().arg("bench").args(wrong).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
     let output = program()
         .args(["bench", "--url", "http://127.0.0.1:1"])
         .output()

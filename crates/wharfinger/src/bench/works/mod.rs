@@ -1,5 +1,7 @@
 //! The works, a file each: what is started, who takes turns, how it is judged.
 
 pub(super) mod batches;
+pub(super) mod filled;
+pub(super) mod reads;
 pub(super) mod resubmissions;
 pub(super) mod singles;
