@@ -57,7 +57,7 @@ impl Filled {
         })
     }
 
-    /// Fills in orders until there are so many, or a few more to make the last batches whole.
+    /// Fills in orders until the store holds so many, or a few more to make the last batches whole.
     pub(super) fn fill_to(&mut self, orders: u64) -> Result<()> {
         let progress = filling_bar(orders);
         let done = self.fill_showing(orders, &progress);
@@ -66,9 +66,10 @@ impl Filled {
     }
 
     fn fill_showing(&mut self, orders: u64, progress: &ProgressBar) -> Result<()> {
-        while self.orders < orders {
-            progress.set_position(self.orders);
-            let steps = (orders - self.orders).div_ceil(self.orders_per_step);
+        while self.served.orders() < orders {
+            let held = self.served.orders();
+            progress.set_position(held);
+            let steps = (orders - held).div_ceil(self.orders_per_step);
             let round = self.sender.send_requests(steps.min(STEP_BATCHES))?;
             self.served.count(&round);
             self.orders += round.orders;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::figures::Round;
+use super::figures::{Figures, Round};
 use super::process::Machine;
 use super::report::{Finding, Report};
 
@@ -15,7 +15,7 @@ const ROUNDS: u32 = 5;
 /// A run.
 pub(super) struct Measuring {
     /// How long each side works, all rounds together.
-    pub(super) length: Duration,
+    length: Duration,
     progress: ProgressBar,
 }
 
@@ -28,11 +28,30 @@ impl Measuring {
     }
 
     pub(super) fn report(self, findings: Vec<Finding>) -> Report {
-        self.progress.finish_and_clear();
+        self.finish();
         Report {
             machine: Machine::this(),
             findings,
         }
+    }
+
+    /// Ends the run.
+    pub(super) fn finish(&self) {
+        self.progress.finish_and_clear();
+    }
+
+    /// One side alone, for the whole length at once, after a while that is not counted.
+    pub(super) fn point(
+        &self,
+        what: &'static str,
+        mut work: impl FnMut(Duration) -> Result<Round>,
+    ) -> Result<Figures> {
+        self.progress.inc_length(1);
+        self.progress.set_message(what);
+        work(self.length / 4)?;
+        let round = work(self.length)?;
+        self.progress.inc(1);
+        Ok(Figures::of(&[round], None))
     }
 
     /// Lets sides take turns, all of them in one call of `turn`, each for so long as it is told. The first turn is not

@@ -10,11 +10,13 @@ mod fill;
 mod floor;
 mod http_client;
 mod measuring;
+mod plot;
 mod pools;
 mod process;
 mod report;
 mod sender;
 mod served;
+mod sweep;
 mod target;
 mod template;
 mod verdict;
@@ -39,11 +41,13 @@ use self::works::{batches, filled, reads, resubmissions, singles};
 use crate::clock;
 
 pub(crate) use self::report::Report;
+pub(crate) use self::sweep::sweep;
 
 /// Connections that send the large batches.
 const BATCH_CONNECTIONS: usize = 2;
-/// Orders of a large batch.
+/// Orders of a large batch, and of a small one.
 const LARGE_BATCH: usize = 1_000;
+const SMALL_BATCH: usize = 100;
 
 /// A dialect of the list.
 type Spoken = &'static dyn Dialect;

@@ -210,6 +210,11 @@ pub(super) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / 1_048_576.0
 }
 
+/// Milliseconds, or a dash where there are none.
+pub(super) fn ms_or_dash(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "–".into(), |ms| format!("{ms:.2}"))
+}
+
 /// A whole number with a comma between thousands.
 pub(super) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");

@@ -64,6 +64,11 @@ impl Served {
         })
     }
 
+    /// Orders that it has taken.
+    pub(super) fn orders(&self) -> u64 {
+        self.orders
+    }
+
     pub(super) fn directory(&self) -> &Path {
         self.data.path()
     }

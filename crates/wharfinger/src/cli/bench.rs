@@ -28,6 +28,7 @@ checks every answer, and measures the bare program beside it, in turns: each bod
 order a row of SQLite, each batch a commit. Build with --release; leave the machine alone.\n\n\
 Examples:\n  wharfinger bench\n  wharfinger bench p1 p3 p9 --seconds 20 --json\n  \
 wharfinger bench p4 p7 --fill 1000000\n  \
+wharfinger bench --sweep --fill 1000000 --plot sweep.svg\n  \
 wharfinger bench --batch 500 --connections 16\n  \
 wharfinger bench --url http://10.0.0.7:8080 --org TRK001 --key-id ID --key-file FILE"
 )]
@@ -35,9 +36,16 @@ pub(super) struct Bench {
     /// Works to measure [default: p1 p2 p6]
     #[arg(value_name = "WORK")]
     works: Vec<Work>,
-    /// Seconds for which the server is sent orders, for each work; what stands beside it takes as long again
+    /// Seconds for which the server is sent orders, for each work; what stands beside it takes as long again.
+    /// A sweep takes a quarter of it for each point
     #[arg(long, env = "WHARFINGER_SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
+    /// Measure along three axes instead: the size of the store up to --fill, of the batches, the number of connections
+    #[arg(long, conflicts_with_all = ["works", "dialect", "batch", "connections", "url"])]
+    sweep: bool,
+    /// Draw what the sweep found into this SVG file
+    #[arg(long, env = "WHARFINGER_PLOT", value_name = "FILE", requires = "sweep")]
+    plot: Option<PathBuf>,
     /// Orders that the store holds before p4 and p7 begin; about 250 bytes of disk each [default: 20000000]
     #[arg(long, env = "WHARFINGER_FILL", value_name = "COUNT", conflicts_with_all = ["dialect", "batch", "connections", "url"], value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
     fill: Option<u64>,
@@ -78,6 +86,9 @@ impl Bench {
             length: Duration::from_secs(self.seconds.into()),
             fill_orders: self.fill.unwrap_or(FILL_DEFAULT),
         };
+        if self.sweep {
+            return self.run_sweep(settings, out);
+        }
         let report = match self.own_work()? {
             Some(work) => bench::measure_own(&work, settings.length)?,
             None if self.works.is_empty() => bench::measure(&WORKS_DEFAULT, settings)?,
@@ -87,6 +98,23 @@ impl Bench {
             return write_json(out, &report);
         }
         report.write(out)?;
+        Ok(())
+    }
+
+    fn run_sweep(&self, settings: Settings, out: &mut dyn Write) -> Result<()> {
+        if let Some(file) = &self.plot {
+            // Before minutes are spent on what cannot be written down.
+            std::fs::write(file, "")
+                .with_context(|| format!("cannot write the plot {}", file.display()))?;
+        }
+        let sweep = bench::sweep(settings)?;
+        if let Some(file) = &self.plot {
+            sweep.plot(file)?;
+        }
+        if self.json {
+            return write_json(out, &sweep);
+        }
+        sweep.write(out)?;
         Ok(())
     }
 

@@ -82,12 +82,68 @@ fn a_full_store_is_written_to_and_read_from() {
     assert_eq!([0, 1, 2].map(verdicts), [Some(1), Some(2), Some(2)]);
 }
 
+/// Reads an SVG as XML: every element is closed by its own name. Gives the texts.
+fn texts_of_xml(xml: &str) -> Vec<String> {
+    let mut open = Vec::new();
+    let mut texts = Vec::new();
+    for piece in xml.split('<').skip(1) {
+        let (tag, text) = piece.split_once('>').expect("a tag ends");
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name.trim()), "closed in order");
+        } else if !tag.ends_with('/') && !tag.starts_with(['?', '!']) {
+            open.push(tag.split_whitespace().next().expect("a tag has a name"));
+        }
+        assert_eq!(tag.matches('"').count() % 2, 0, "values end: {tag}");
+        texts.push(text.trim().to_owned());
+    }
+    assert!(open.is_empty(), "left open: {open:?}");
+    texts
+}
+
+#[test]
+fn a_sweep_has_three_axes_and_draws_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sweep.svg");
+    let plot = file.to_str().unwrap();
+    let sweep = bench(&["--sweep", "--fill", "3000", "--plot", plot]);
+    let series = sweep["series"].as_array().expect("a list");
+    let lengths = [("store_size", 7), ("batch_size", 6), ("connections", 6)];
+    assert_eq!(series.len(), lengths.len());
+    for (series, (name, length)) in series.iter().zip(lengths) {
+        assert_eq!(series["name"], name);
+        let points = series["points"].as_array().unwrap();
+        assert_eq!(points.len(), length, "{name}");
+        assert!(points.is_sorted_by_key(|point| point["at"].as_u64()));
+        for point in points {
+            assert_is_positive(&point["figures"]["cpu_us_per_order"], name);
+            assert_has_latencies(&point["figures"]);
+        }
+    }
+    assert_eq!(series[0]["points"][0]["at"], 0, "the store begins empty");
+
+    let texts = texts_of_xml(&std::fs::read_to_string(&file).unwrap());
+    for promised in [
+        "By orders in the store: ",
+        "By orders in a batch: ",
+        "By number of connections: ",
+    ] {
+        let titles = texts.iter().filter(|text| text.starts_with(promised));
+        assert_eq!(titles.count(), 1, "{promised}");
+    }
+    for (axis, times) in [("time to the answer, ms", 3), ("CPU, µs an order", 3)] {
+        let found = texts.iter().filter(|text| *text == axis);
+        assert_eq!(found.count(), times, "{axis}");
+    }
+}
+
 #[test]
 fn works_and_a_work_of_ones_own_do_not_go_together() {
     for wrong in [
         &["p1", "--batch", "7"][..],
         &["p4", "--fill", "0"],
         &["--batch", "7", "--fill", "1000"],
+        &["p1", "--sweep"],
+        &["--plot", "sweep.svg"],
     ] {
         let output = program().arg("bench").args(wrong).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");

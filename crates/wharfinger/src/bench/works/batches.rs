@@ -10,10 +10,7 @@ use super::super::report::{self, Finding};
 use super::super::served::Served;
 use super::super::target::Target;
 use super::super::verdict::Verdict;
-use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, OwnWork, Spoken, first_dialect};
-
-/// Orders of a small batch.
-const SMALL_BATCH: usize = 100;
+use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, OwnWork, SMALL_BATCH, Spoken, first_dialect};
 
 /// What two sides came to, and how that is named.
 struct Compared {
