@@ -23,6 +23,8 @@ pub(super) enum Envelope {
     Array,
     /// An object, in which each order has a name.
     Named,
+    /// None: orders with a comma before each, to be put into an array.
+    Listed,
 }
 
 impl Envelope {
@@ -133,6 +135,7 @@ impl Body {
             Envelope::One => ("", ""),
             Envelope::Array => ("[", "]"),
             Envelope::Named => ("{", "}"),
+            Envelope::Listed => (",", ""),
         };
         body.bytes.extend_from_slice(begin.as_bytes());
         for slot in 0..shape.orders {

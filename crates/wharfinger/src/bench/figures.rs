@@ -15,6 +15,15 @@ pub(super) struct Round {
     pub(super) latencies: Vec<Duration>,
 }
 
+impl Round {
+    /// Adds what came at the same time over another connection.
+    pub(super) fn add(&mut self, other: Self) {
+        self.orders += other.orders;
+        self.duration = self.duration.max(other.duration);
+        self.latencies.extend(other.latencies);
+    }
+}
+
 /// What is left when a program has ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left {

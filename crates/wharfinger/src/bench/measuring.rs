@@ -40,17 +40,27 @@ impl Measuring {
         self.progress.finish_and_clear();
     }
 
+    /// One side alone, once, for the whole length.
+    pub(super) fn once(
+        &self,
+        what: &str,
+        work: impl FnOnce(Duration) -> Result<Round>,
+    ) -> Result<Round> {
+        self.progress.inc_length(1);
+        self.progress.set_message(what.to_owned());
+        let round = work(self.length)?;
+        self.progress.inc(1);
+        Ok(round)
+    }
+
     /// One side alone, for the whole length at once, after a while that is not counted.
     pub(super) fn point(
         &self,
-        what: &'static str,
+        what: &str,
         mut work: impl FnMut(Duration) -> Result<Round>,
     ) -> Result<Figures> {
-        self.progress.inc_length(1);
-        self.progress.set_message(what);
         work(self.length / 4)?;
-        let round = work(self.length)?;
-        self.progress.inc(1);
+        let round = self.once(what, work)?;
         Ok(Figures::of(&[round], None))
     }
 

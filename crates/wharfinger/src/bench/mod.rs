@@ -37,7 +37,7 @@ use self::figures::as_f64;
 use self::fill::Filled;
 use self::measuring::Measuring;
 use self::target::Target;
-use self::works::{batches, filled, reads, resubmissions, singles};
+use self::works::{batches, fairness, filled, memory, reads, resubmissions, singles};
 use crate::clock;
 
 pub(crate) use self::report::Report;
@@ -69,6 +69,10 @@ pub(crate) enum Work {
     P7,
     /// Rate when every second order comes again
     P9,
+    /// What single orders wait while others send batches of 5,000 and of 50,000
+    Fair,
+    /// Peak memory under the largest bodies on 64 connections, and whether it grows
+    Memory,
 }
 
 /// Work that the user puts together.
@@ -97,6 +101,8 @@ pub(crate) struct Settings {
     pub(crate) length: Duration,
     /// Orders that a full store holds.
     pub(crate) fill_orders: u64,
+    /// Of each body that `memory` sends.
+    pub(crate) body_bytes: usize,
 }
 
 /// Measures these works.
@@ -127,6 +133,12 @@ pub(crate) fn measure(works: &[Work], settings: Settings) -> Result<Report> {
     }
     if has(Work::P9) {
         findings.push(resubmissions::resubmissions(&measuring)?);
+    }
+    if has(Work::Fair) {
+        findings.push(fairness::fairness(&measuring)?);
+    }
+    if has(Work::Memory) {
+        findings.push(memory::memory(&measuring, settings.body_bytes)?);
     }
     Ok(measuring.report(findings))
 }

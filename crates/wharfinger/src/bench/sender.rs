@@ -91,7 +91,7 @@ impl Sender {
         let (address, check) = (self.address, self.check);
         let ready = Barrier::new(self.requests.len());
         let failed = AtomicBool::new(false);
-        let sent: Vec<Result<Sent>> = std::thread::scope(|scope| {
+        let sent: Vec<Result<Round>> = std::thread::scope(|scope| {
             let mut senders = Vec::new();
             for request in &mut self.requests {
                 senders.push(scope.spawn(|| {
@@ -108,20 +108,10 @@ impl Sender {
         });
         let mut round = Round::default();
         for sent in sent {
-            let sent = sent?;
-            round.orders += sent.orders;
-            round.duration = round.duration.max(sent.duration);
-            round.latencies.extend(sent.latencies);
+            round.add(sent?);
         }
         Ok(round)
     }
-}
-
-/// What went over one connection.
-struct Sent {
-    orders: u64,
-    duration: Duration,
-    latencies: Vec<Duration>,
 }
 
 fn send_on_one(
@@ -131,21 +121,18 @@ fn send_on_one(
     until: Until<'_>,
     ready: &Barrier,
     failed: &AtomicBool,
-) -> Result<Sent> {
+) -> Result<Round> {
     // Opened anew for every round: a server closes connections that wait through another's round.
     let connection = Connection::open(address);
     ready.wait();
     let mut connection = connection?;
     let begin = Instant::now();
-    let mut sent = Sent {
-        orders: 0,
-        duration: Duration::ZERO,
-        latencies: Vec::new(),
-    };
+    let mut sent = Round::default();
     while !until.is_reached(begin, &sent) && !failed.load(Ordering::Relaxed) {
         request.restamp();
         let written_at = Instant::now();
-        let (status, answer) = connection.exchange(request.bytes())?;
+        let answer = connection.exchange(request.bytes())?;
+        let (status, answer) = (answer.status, answer.body);
         sent.latencies.push(written_at.elapsed());
         let orders = check.orders(request);
         check.look(status, answer, orders)?;
@@ -157,7 +144,7 @@ fn send_on_one(
 }
 
 impl Until<'_> {
-    fn is_reached(self, begin: Instant, sent: &Sent) -> bool {
+    fn is_reached(self, begin: Instant, sent: &Round) -> bool {
         match self {
             Self::Elapsed(length) => begin.elapsed() >= length,
             Self::Requests(count) => sent.latencies.len() as u64 >= count,
@@ -165,7 +152,7 @@ impl Until<'_> {
         }
     }
 
-    fn tell(self, sent: &Sent) {
+    fn tell(self, sent: &Round) {
         match self {
             Self::Elapsed(_) | Self::Requests(_) => (),
             Self::Told { answered, .. } if sent.latencies.len() == 1 => {
@@ -186,7 +173,8 @@ impl Check {
         }
     }
 
-    fn look(self, status: u16, answer: &str, orders: usize) -> Result<()> {
+    /// Whether an answer is as it should be.
+    pub(super) fn look(self, status: u16, answer: &str, orders: usize) -> Result<()> {
         let is_good = match self {
             Self::Taken(count) | Self::Shown(count, _) => {
                 (200..300).contains(&status) && count(answer) == orders

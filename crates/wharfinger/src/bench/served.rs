@@ -25,8 +25,13 @@ pub(super) struct Served {
 impl Served {
     /// Starts the server on a fresh data directory.
     pub(super) fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts the server with further options.
+    pub(super) fn start_with(options: &[&str]) -> Result<Self> {
         let data = temporary_directory()?;
-        let (server, key) = Server::start_fresh(data.path())?;
+        let (server, key) = Server::start_fresh(data.path(), options)?;
         let target = Target {
             address: sender::address_of(&server.url)?,
             organisation: key.organisation,
@@ -88,9 +93,14 @@ impl Served {
         self.orders += round.orders;
     }
 
+    /// The most memory that it has held so far, in bytes.
+    pub(super) fn memory_peak(&self) -> Result<u64> {
+        process::memory_peak(self.server.process_id())
+    }
+
     /// Stops the server, and says what it leaves.
     pub(super) fn end(self) -> Result<Left> {
-        let memory_peak_bytes = process::memory_peak(self.server.process_id())?;
+        let memory_peak_bytes = self.memory_peak()?;
         self.server.stop()?;
         Ok(Left {
             memory_peak_bytes,

@@ -105,7 +105,8 @@ impl Target {
         Sender::new(self.address, check, requests)
     }
 
-    fn head(&self, sample: &Sample, body_bytes: usize) -> String {
+    /// The head of a request like the sample, with a body of so many bytes.
+    pub(super) fn head(&self, sample: &Sample, body_bytes: usize) -> String {
         let mut head = format!(
             "{} {} HTTP/1.1\r\nhost: {}\r\ncontent-length: {body_bytes}\r\n",
             sample.method, sample.target, self.address
@@ -125,7 +126,8 @@ impl Target {
         }
     }
 
-    fn take_stamps(&self) -> u64 {
+    /// Stamps for another sender, from this one on.
+    pub(super) fn take_stamps(&self) -> u64 {
         let first = self.next_stamp.get();
         self.next_stamp.set(first + STAMPS_PER_SENDER);
         first

@@ -19,6 +19,10 @@ const CONNECTIONS_DEFAULT: usize = 16;
 /// Orders that a full store holds, unless told otherwise, and the most that can be told apart.
 const FILL_DEFAULT: u64 = 20_000_000;
 const FILL_MAX: u64 = 10_000_000_000;
+/// Bytes of the bodies of `memory`, unless told otherwise: just under what a server takes, and the least and most of them.
+const BODY_BYTES_DEFAULT: u32 = 67_000_000;
+const BODY_BYTES_MIN: i64 = 100_000;
+const BODY_BYTES_MAX: i64 = 64 << 20;
 
 /// Measure it on this machine, beside a program that does the least
 #[derive(Args, Debug)]
@@ -49,6 +53,9 @@ pub(super) struct Bench {
     /// Orders that the store holds before p4 and p7 begin; about 250 bytes of disk each [default: 20000000]
     #[arg(long, env = "WHARFINGER_FILL", value_name = "COUNT", conflicts_with_all = ["dialect", "batch", "connections", "url"], value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
     fill: Option<u64>,
+    /// Bytes of each body that memory sends [default: 67000000]
+    #[arg(long, env = "WHARFINGER_BODY_BYTES", value_name = "BYTES", requires = "works", value_parser = clap::value_parser!(u32).range(BODY_BYTES_MIN..=BODY_BYTES_MAX))]
+    body_bytes: Option<u32>,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -85,6 +92,7 @@ impl Bench {
         let settings = Settings {
             length: Duration::from_secs(self.seconds.into()),
             fill_orders: self.fill.unwrap_or(FILL_DEFAULT),
+            body_bytes: usize::try_from(self.body_bytes.unwrap_or(BODY_BYTES_DEFAULT))?,
         };
         if self.sweep {
             return self.run_sweep(settings, out);

@@ -82,6 +82,42 @@ fn a_full_store_is_written_to_and_read_from() {
     assert_eq!([0, 1, 2].map(verdicts), [Some(1), Some(2), Some(2)]);
 }
 
+#[test]
+fn single_orders_are_timed_beside_large_batches() {
+    let report = bench(&["fair"]);
+    let finding = &report["findings"][0];
+    let sides = finding["sides"].as_array().expect("a list");
+    let names: Vec<_> = sides.iter().map(|side| &side["name"]).collect();
+    assert_eq!(names, ["alone", "beside 5,000", "beside 50,000"]);
+    for side in sides {
+        assert_is_positive(&side["figures"]["orders"], "orders");
+        assert_has_latencies(&side["figures"]);
+    }
+    let bars: Vec<_> = [0, 1]
+        .map(|at| finding["verdicts"][at]["bar"].as_f64())
+        .to_vec();
+    assert_eq!(bars, [Some(20.0), Some(200.0)]);
+}
+
+#[test]
+fn memory_is_read_after_each_half() {
+    let report = bench(&["memory", "--body-bytes", "200000"]);
+    let finding = &report["findings"][0];
+    let sides = finding["sides"].as_array().expect("a list");
+    assert_eq!(sides.len(), 2);
+    for side in sides {
+        for figure in ["orders", "memory_peak_bytes", "cpu_us_per_order"] {
+            assert_is_positive(&side["figures"][figure], figure);
+        }
+    }
+    let what = finding["what"].as_str().unwrap();
+    assert!(what.contains("bodies of 1"), "just under 200,000: {what}");
+    assert_eq!(finding["facts"][0]["name"], "bodies refused with 503");
+    for at in [0, 1] {
+        assert_is_positive(&finding["verdicts"][at]["figure"], "figure");
+    }
+}
+
 /// Reads an SVG as XML: every element is closed by its own name. Gives the texts.
 fn texts_of_xml(xml: &str) -> Vec<String> {
     let mut open = Vec::new();
@@ -143,6 +179,8 @@ fn works_and_a_work_of_ones_own_do_not_go_together() {
         &["p4", "--fill", "0"],
         &["--batch", "7", "--fill", "1000"],
         &["p1", "--sweep"],
+        &["memory", "--body-bytes", "100000000"],
+        &["--body-bytes", "200000"],
         &["--plot", "sweep.svg"],
     ] {
         let output = program().arg("bench").args(wrong).output().unwrap();
