@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::figures::{Figures, Round};
+use super::figures::Round;
 use super::process::Machine;
 use super::report::{Finding, Report};
 
@@ -53,15 +53,10 @@ impl Measuring {
         Ok(round)
     }
 
-    /// One side alone, for the whole length at once, after a while that is not counted.
-    pub(super) fn point(
-        &self,
-        what: &str,
-        mut work: impl FnMut(Duration) -> Result<Round>,
-    ) -> Result<Figures> {
+    /// One side alone, for a while that is not counted: files and caches are still to be filled.
+    pub(super) fn warm_up(&self, work: impl FnOnce(Duration) -> Result<Round>) -> Result<()> {
         work(self.length / 4)?;
-        let round = self.once(what, work)?;
-        Ok(Figures::of(&[round], None))
+        Ok(())
     }
 
     /// Lets sides take turns, all of them in one call of `turn`, each for so long as it is told. The first turn is not

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::body::Mix;
-use super::figures::Figures;
+use super::figures::{Figures, Round};
 use super::fill::Filled;
 use super::measuring::Measuring;
 use super::plot;
@@ -73,10 +73,11 @@ fn store_sizes(measuring: &Measuring, fill_orders: u64) -> Result<Series> {
         full.fill_to(fill_orders * percent / 100)?;
         let at = full.served.orders();
         let served = &mut full.served;
-        let figures = measuring.point("sweep: store size", |length| {
+        measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
+        let round = measuring.once("sweep: store size", |length| {
             served.measure(|| sender.send_for(length))
         })?;
-        points.push(Point { at, figures });
+        points.push(Point::of(at, round));
     }
     let id = dialect.id();
     Ok(Series {
@@ -94,11 +95,13 @@ fn batch_sizes(measuring: &Measuring) -> Result<Series> {
     for batch in BATCHES {
         let target = &served.target;
         let mut sender = target.batches(dialect, batch, BATCH_CONNECTIONS, Mix::Fresh);
-        let figures = measuring.point("sweep: batch size", |length| {
+        if points.is_empty() {
+            measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
+        }
+        let round = measuring.once("sweep: batch size", |length| {
             served.measure(|| sender.send_for(length))
         })?;
-        let at = batch as u64;
-        points.push(Point { at, figures });
+        points.push(Point::of(batch as u64, round));
     }
     Ok(Series {
         name: "batch_size",
@@ -115,11 +118,13 @@ fn connection_counts(measuring: &Measuring) -> Result<Series> {
     for connections in CONNECTIONS {
         let target = &served.target;
         let mut sender = target.batches(dialect, SMALL_BATCH, connections, Mix::Fresh);
-        let figures = measuring.point("sweep: connections", |length| {
+        if points.is_empty() {
+            measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
+        }
+        let round = measuring.once("sweep: connections", |length| {
             served.measure(|| sender.send_for(length))
         })?;
-        let at = connections as u64;
-        points.push(Point { at, figures });
+        points.push(Point::of(connections as u64, round));
     }
     Ok(Series {
         name: "connections",
@@ -143,6 +148,13 @@ impl Sweep {
     /// Draws an SVG of a panel for each axis.
     pub(crate) fn plot(&self, file: &Path) -> Result<()> {
         plot::draw(&self.series, file)
+    }
+}
+
+impl Point {
+    fn of(at: u64, round: Round) -> Self {
+        let figures = Figures::of(&[round], None);
+        Self { at, figures }
     }
 }
 

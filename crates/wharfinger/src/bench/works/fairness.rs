@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::super::body::Mix;
+use super::super::figures::Figures;
 use super::super::measuring::Measuring;
 use super::super::report::{self, Finding};
 use super::super::sender::Sender;
@@ -24,15 +25,17 @@ pub(in super::super) fn fairness(measuring: &Measuring) -> Result<Finding> {
     let singles_in_words = report::singles(dialect.id(), SINGLE_CONNECTIONS);
     let what = format!("{singles_in_words}, beside batches on {BATCH_CONNECTIONS}");
     // Each side at once rather than in turns: a batch of 50,000 takes as long as a round.
-    let alone = measuring.point(&what, |length| singles.send_for(length))?;
+    measuring.warm_up(|length| singles.send_for(length))?;
+    let alone = measuring.once(&what, |length| singles.send_for(length))?;
     let mut beside = |batches: &mut Sender| {
-        measuring.point(&what, |length| {
+        measuring.once(&what, |length| {
             let (beside, _) = batches.send_during(|| singles.send_for(length))?;
             Ok(beside)
         })
     };
-    let beside_large = beside(&mut large)?;
-    let beside_huge = beside(&mut huge)?;
+    let (beside_large, beside_huge) = (beside(&mut large)?, beside(&mut huge)?);
+    let [alone, beside_large, beside_huge] =
+        [alone, beside_large, beside_huge].map(|round| Figures::of(&[round], None));
     let of_large = Verdict::p99("fair", "p99 beside 5,000", &beside_large, 20.0, None);
     let of_huge = Verdict::p99("fair", "p99 beside 50,000", &beside_huge, 200.0, None);
     Ok(Finding::new("fair", what)
