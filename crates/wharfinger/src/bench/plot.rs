@@ -16,6 +16,7 @@ const SIZE_PX: (u32, u32) = (900, 1_230);
 const FONT: &str = "sans-serif";
 const TITLE_PX: u32 = 19;
 const LABEL_PX: u32 = 15;
+const LEGEND_PX: u32 = 13;
 
 /// Colours that are told apart on paper and by the colour-blind: Okabe and Ito, <https://jfly.uni-koeln.de/color/>.
 const BLUE: RGBColor = RGBColor(0, 114, 178);
@@ -123,10 +124,10 @@ where
         .legend(|place| CPU.key(place));
     chart
         .configure_series_labels()
-        .label_font((FONT, LABEL_PX))
+        .label_font((FONT, LEGEND_PX))
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.3))
-        .position(SeriesLabelPosition::LowerMiddle)
+        .position(SeriesLabelPosition::LowerRight)
         .draw()?;
     Ok(())
 }
