@@ -17,6 +17,21 @@ pub struct Load {
     pub parse: Parse,
     /// How many orders an answer says yes to; looks only as far as it must.
     pub taken: fn(answer: &str) -> usize,
+    /// Requests that read such orders back. None where no route gives an order by its key and a page in the order of creation.
+    pub reads: &'static [Read],
+}
+
+/// A request that reads orders back; its header fields are those of a single order.
+#[derive(Clone, Copy, Debug)]
+pub struct Read {
+    /// What it reads, in words.
+    pub what: &'static str,
+    /// Path and query, with places as in [`Load::order`]; the stamp is that of any order that was sent before.
+    pub target: &'static str,
+    /// Orders that it gives where there are enough.
+    pub orders_max: usize,
+    /// How many orders an answer holds.
+    pub shown: fn(answer: &str) -> usize,
 }
 
 /// Reads a batch into typed structs; what a plain program would index of each order.

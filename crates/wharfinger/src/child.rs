@@ -21,8 +21,8 @@ pub(crate) struct Server {
 /// The organisation and key that a server makes on a fresh directory.
 pub(crate) struct FirstKey {
     pub(crate) organisation: String,
-    id: String,
-    secret: String,
+    pub(crate) id: String,
+    pub(crate) secret: String,
 }
 
 impl<'k> From<&'k FirstKey> for SampleKey<'k> {
@@ -44,9 +44,11 @@ pub(crate) fn program() -> Result<Command> {
 }
 
 impl Server {
-    /// Starts a server on an empty data directory, and reads what it made there.
-    pub(crate) fn start_fresh(data: &Path) -> Result<(Self, FirstKey)> {
-        let mut server = Self::start(data)?;
+    /// Starts a server on an empty data directory, with further options, and reads what it made there.
+    pub(crate) fn start_fresh(data: &Path, options: &[&str]) -> Result<(Self, FirstKey)> {
+        let mut command = serve(data)?;
+        command.args(options);
+        let mut server = Self::start_command(command)?;
         let greeting = &mut server.greeting;
         let key = FirstKey {
             organisation: word_behind(greeting, "organisation")?,

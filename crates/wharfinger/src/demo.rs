@@ -39,7 +39,7 @@ impl Demo {
         let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
         let data = directory.path();
         writeln!(out, "1. A server on an empty data directory\n")?;
-        let (server, key) = Server::start_fresh(data)?;
+        let (server, key) = Server::start_fresh(data, &[])?;
         writeln!(out, "   It listens on {}.", server.url)?;
         writeln!(
             out,

@@ -121,7 +121,7 @@ pub(super) fn run(
         mix: Mix::Fresh,
     };
     let lane = Lane { number: 0, of: 1 };
-    let mut body = Body::new(load, ORGANISATION, shape, lane, 0);
+    let mut body = Body::new(load.order, ORGANISATION, shape, lane, 0);
     for line in std::io::stdin().lines() {
         let wanted: u64 = line?.trim().parse().context("a number of orders")?;
         let begin = Instant::now();
@@ -183,7 +183,7 @@ mod tests {
             mix: Mix::Fresh,
         };
         let lane = Lane { number: 0, of: 1 };
-        let mut body = Body::new(load, ORGANISATION, shape, lane, 0);
+        let mut body = Body::new(load.order, ORGANISATION, shape, lane, 0);
         for _ in 0..2 {
             body.restamp();
             take(&mut store, load, &body).unwrap();

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use wharfinger_core::dialect::Sample;
-use wharfinger_core::load::Load;
 
 use super::pools;
 use super::template::{Part, Template};
@@ -24,6 +23,8 @@ pub(super) enum Envelope {
     Array,
     /// An object, in which each order has a name.
     Named,
+    /// None: orders with a comma before each, to be put into an array.
+    Listed,
 }
 
 impl Envelope {
@@ -53,6 +54,11 @@ pub(super) enum Mix {
     Fresh,
     /// Every second one was in the request before; of those, every second one is changed.
     HalfAgain,
+    /// None: each is any of so many that were sent before.
+    Drawn {
+        /// How many there are.
+        among: u64,
+    },
 }
 
 /// What bodies are to look like.
@@ -77,6 +83,14 @@ pub(super) struct Body {
     first_stamp: u64,
     lane: Lane,
     requests: u64,
+    /// Draws orders that were sent before.
+    drawn: Option<Draw>,
+}
+
+/// Draws from orders that were sent before.
+struct Draw {
+    random: pools::Random,
+    among: u64,
 }
 
 /// An order in the bytes.
@@ -95,24 +109,33 @@ pub(super) fn first_stamp(now_ms: i64) -> u64 {
 impl Body {
     /// Makes a body. It must be stamped before it is sent.
     pub(super) fn new(
-        load: &Load,
+        template: &str,
         organisation: &str,
         shape: Shape,
         lane: Lane,
         first_stamp: u64,
     ) -> Self {
-        let template = Template::parse(load.order);
+        let template = Template::parse(template);
+        let drawn = match shape.mix {
+            Mix::Fresh | Mix::HalfAgain => None,
+            Mix::Drawn { among } => Some(Draw {
+                random: pools::Random::new(lane.number),
+                among,
+            }),
+        };
         let mut body = Self {
             bytes: Vec::new(),
             orders: Vec::with_capacity(shape.orders),
             first_stamp,
             lane,
             requests: 0,
+            drawn,
         };
         let (begin, end) = match shape.envelope {
             Envelope::One => ("", ""),
             Envelope::Array => ("[", "]"),
             Envelope::Named => ("{", "}"),
+            Envelope::Listed => (",", ""),
         };
         body.bytes.extend_from_slice(begin.as_bytes());
         for slot in 0..shape.orders {
@@ -176,14 +199,23 @@ impl Body {
         }
     }
 
+    /// Puts bytes behind the body.
+    pub(super) fn append(&mut self, tail: &[u8]) {
+        self.bytes.extend_from_slice(tail);
+    }
+
     /// Turns the orders into those of the next request.
     pub(super) fn restamp(&mut self) {
+        let drawn = self.drawn.as_mut();
+        let drawn = drawn.map(|draw| self.first_stamp + draw.random.below(draw.among));
         for (slot, order) in self.orders.iter().enumerate() {
             // The first request has none before it; its orders are all new.
-            let stamp = if order.is_again && self.requests > 0 {
-                self.stamp(self.requests - 1, slot - 1)
-            } else {
-                self.stamp(self.requests, slot)
+            let stamp = match drawn {
+                Some(stamp) => stamp,
+                None if order.is_again && self.requests > 0 => {
+                    self.stamp(self.requests - 1, slot - 1)
+                }
+                None => self.stamp(self.requests, slot),
             };
             let digits = digits(stamp);
             for at in &order.stamps {
@@ -231,14 +263,7 @@ mod tests {
     use super::*;
 
     const LANES: u64 = 3;
-
-    fn load() -> Load {
-        Load {
-            order: "{\"key\":\"{{stamp}}\",\n  \"change\":{{change}},\"name\":\"{{pick first}}\",\"again\":\"{{stamp}}\"}",
-            parse: |_| Ok(Vec::new()),
-            taken: |_| 0,
-        }
-    }
+    const ORDER: &str = "{\"key\":\"{{stamp}}\",\n  \"change\":{{change}},\"name\":\"{{pick first}}\",\"again\":\"{{stamp}}\"}";
 
     fn body(envelope: Envelope, mix: Mix, orders: usize, lane: u64) -> Body {
         let shape = Shape {
@@ -250,7 +275,7 @@ mod tests {
             number: lane,
             of: LANES,
         };
-        Body::new(&load(), "ORG", shape, lane, 0)
+        Body::new(ORDER, "ORG", shape, lane, 0)
     }
 
     fn orders(body: &Body) -> Vec<serde_json::Value> {
@@ -313,6 +338,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_drawn_is_any_of_what_was_sent_and_nothing_else() {
+        let mut body = body(Envelope::One, Mix::Drawn { among: 5 }, 1, 0);
+        body.first_stamp = 70;
+        let mut drawn = BTreeSet::new();
+        for _ in 0..200 {
+            body.restamp();
+            drawn.insert(orders(&body)[0]["key"].as_str().unwrap().to_owned());
+        }
+        let all = (70..75).map(|stamp| format!("{stamp:014}"));
+        assert_eq!(drawn, all.collect());
+    }
+
+    #[test]
     fn every_load_can_be_parsed_and_gives_its_keys() {
         for dialect in dialects::ALL {
             let load = dialect.load();
@@ -324,7 +362,7 @@ mod tests {
             };
             let lane = Lane { number: 0, of: 1 };
             let made = envelopes.map(|envelope| {
-                let mut body = Body::new(load, "ORG", shape(envelope), lane, 0);
+                let mut body = Body::new(load.order, "ORG", shape(envelope), lane, 0);
                 body.restamp();
                 body
             });

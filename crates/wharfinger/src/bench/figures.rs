@@ -15,6 +15,15 @@ pub(super) struct Round {
     pub(super) latencies: Vec<Duration>,
 }
 
+impl Round {
+    /// Adds what came at the same time over another connection.
+    pub(super) fn add(&mut self, other: Self) {
+        self.orders += other.orders;
+        self.duration = self.duration.max(other.duration);
+        self.latencies.extend(other.latencies);
+    }
+}
+
 /// What is left when a program has ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left {
@@ -41,6 +50,8 @@ pub(super) struct Latency {
     pub(super) p50: f64,
     pub(super) p99: f64,
     pub(super) p99_9: f64,
+    /// The longest single answer: a client waited so long once.
+    pub(super) max: f64,
 }
 
 impl Figures {
@@ -74,6 +85,7 @@ impl Latency {
             p50: ms(500)?,
             p99: ms(990)?,
             p99_9: ms(999)?,
+            max: ms(1_000)?,
         })
     }
 }
@@ -150,6 +162,8 @@ mod tests {
         assert!((figures.orders_per_s - 10_000.0).abs() < 1e-6);
         assert!((figures.cpu_us_per_order.unwrap() - 4.0).abs() < 1e-9);
         assert!((figures.disk_bytes_per_order.unwrap() - 2.0).abs() < 1e-9);
-        assert!((figures.latency_ms.unwrap().p50 - 100.0).abs() < 1e-9);
+        let latency = figures.latency_ms.unwrap();
+        assert!((latency.p50 - 100.0).abs() < 1e-9);
+        assert!((latency.max - 200.0).abs() < 1e-9);
     }
 }

@@ -1,13 +1,13 @@
 //! The least HTTP that a sender can do with: one request after the other on a connection, bytes in and bytes out.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-/// No answer may take longer.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// No answer may take longer: the server's own limit.
+const TIMEOUT: Duration = Duration::from_secs(600);
 /// More than any head of an answer has.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
@@ -22,6 +22,15 @@ pub(super) struct Connection {
 struct Head {
     status: u16,
     body_bytes: usize,
+    closes: bool,
+}
+
+/// An answer.
+pub(super) struct Answer<'a> {
+    pub(super) status: u16,
+    pub(super) body: &'a str,
+    /// Whether the server closes the connection behind it.
+    pub(super) closes: bool,
 }
 
 impl Connection {
@@ -37,21 +46,33 @@ impl Connection {
         })
     }
 
-    /// Sends a whole request and reads the answer: its status and its body.
-    pub(super) fn exchange(&mut self, request: &[u8]) -> Result<(u16, &str)> {
-        let written = self.stream.write_all(request);
+    /// Sends a whole request and reads the answer.
+    pub(super) fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>> {
+        self.exchange_with(|stream| stream.write_all(request))
+    }
+
+    /// Sends a request as it is written, and reads the answer.
+    pub(super) fn exchange_with(
+        &mut self,
+        write: impl FnOnce(&mut TcpStream) -> io::Result<()>,
+    ) -> Result<Answer<'_>> {
+        let written = write(&mut self.stream);
         // A request may be refused before all of it was sent; the answer says why.
         let read = self.read();
-        let (status, body_begin) = match (written, read) {
+        let (head, body_begin) = match (written, read) {
             (_, Ok(read)) => read,
             (Err(error), Err(_)) => return Err(error).context("cannot send to the server"),
             (Ok(()), Err(error)) => return Err(error),
         };
         let body = std::str::from_utf8(&self.answer[body_begin..]);
-        Ok((status, body.context("the answer is not UTF-8")?))
+        Ok(Answer {
+            status: head.status,
+            body: body.context("the answer is not UTF-8")?,
+            closes: head.closes,
+        })
     }
 
-    fn read(&mut self) -> Result<(u16, usize)> {
+    fn read(&mut self) -> Result<(Head, usize)> {
         self.answer.clear();
         let head_end = loop {
             if let Some(at) = find(&self.answer, b"\r\n\r\n") {
@@ -71,7 +92,7 @@ impl Connection {
             self.answer.len() == head_end + head.body_bytes,
             "the server sent more than its answer"
         );
-        Ok((head.status, head_end))
+        Ok((head, head_end))
     }
 
     fn read_some(&mut self) -> Result<()> {
@@ -98,15 +119,23 @@ fn parse_head(head: &[u8]) -> Result<Head> {
     let status = lines.next().and_then(|line| line.split(' ').nth(1));
     let status = status.and_then(|status| status.parse().ok());
     let status = status.context("what answered is no HTTP server")?;
+    let mut body_bytes = None;
+    let mut closes = false;
     for line in lines {
         let (name, value) = line.split_once(':').unwrap_or_default();
         if name.eq_ignore_ascii_case("content-length") {
-            let body_bytes = value.trim().parse();
-            let body_bytes = body_bytes.context("the answer's length is no number")?;
-            return Ok(Head { status, body_bytes });
+            let length = value.trim().parse();
+            body_bytes = Some(length.context("the answer's length is no number")?);
         }
+        closes |=
+            name.eq_ignore_ascii_case("connection") && value.trim().eq_ignore_ascii_case("close");
     }
-    bail!("the answer, of status {status}, does not say how long it is")
+    let no_length = || format!("the answer, of status {status}, does not say how long it is");
+    Ok(Head {
+        status,
+        body_bytes: body_bytes.with_context(no_length)?,
+        closes,
+    })
 }
 
 #[cfg(test)]
@@ -119,8 +148,11 @@ mod tests {
         let expected = Head {
             status: 202,
             body_bytes: 17,
+            closes: false,
         };
         assert_eq!(head.unwrap(), expected);
+        let last = b"HTTP/1.1 503 Busy\r\nconnection: Close\r\ncontent-length: 0\r\n\r\n";
+        assert!(parse_head(last).unwrap().closes);
         assert!(parse_head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
         assert!(parse_head(b"hello\r\n\r\n").is_err());
     }

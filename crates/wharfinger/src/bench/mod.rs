@@ -6,45 +6,48 @@
 mod bare;
 mod body;
 mod figures;
+mod fill;
 mod floor;
 mod http_client;
+mod measuring;
+mod plot;
 mod pools;
 mod process;
 mod report;
 mod sender;
 mod served;
+mod sweep;
+mod target;
 mod template;
+mod verdict;
+mod works;
 
+use std::cell::Cell;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
-use wharfinger_core::dialect::{Dialect, SampleKey};
+use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 
-use self::bare::Bare;
-use self::body::{Envelope, Mix, Shape};
-use self::figures::{Figures, Round, as_f64, median};
-use self::floor::Disk;
-use self::process::Machine;
-use self::report::{Beside, Finding, Verdict};
-use self::sender::{Check, Sender, Target};
-use self::served::{Requests, Served};
+use self::body::Envelope;
+use self::figures::as_f64;
+use self::fill::Filled;
+use self::measuring::Measuring;
+use self::target::Target;
+use self::works::{batches, fairness, filled, memory, reads, resubmissions, singles};
+use crate::clock;
 
 pub(crate) use self::report::Report;
+pub(crate) use self::sweep::sweep;
 
-/// Rounds of each side.
-const ROUNDS: u32 = 5;
 /// Connections that send the large batches.
 const BATCH_CONNECTIONS: usize = 2;
 /// Orders of a large batch, and of a small one.
 const LARGE_BATCH: usize = 1_000;
 const SMALL_BATCH: usize = 100;
-/// Connections that send single orders.
-const SINGLE_CONNECTIONS: usize = 64;
 
 /// A dialect of the list.
 type Spoken = &'static dyn Dialect;
@@ -58,10 +61,18 @@ pub(crate) enum Work {
     P2,
     /// Rate of single orders on 64 connections
     P3,
+    /// Rate of p1 into a store that is full already, see --fill
+    P4,
     /// Disk bytes per order, from the same work as p1
     P6,
+    /// Reading one order and a page from a full store, alone and while p1 runs
+    P7,
     /// Rate when every second order comes again
     P9,
+    /// What single orders wait while others send batches of 5,000 and of 50,000
+    Fair,
+    /// Peak memory under the largest bodies on 64 connections, and whether it grows
+    Memory,
 }
 
 /// Work that the user puts together.
@@ -83,39 +94,51 @@ pub(crate) struct Remote {
     pub(crate) secret: String,
 }
 
-/// Measures these works, each for so long on the side of the server.
-pub(crate) fn measure(works: &[Work], length: Duration) -> Result<Report> {
-    let measuring = Measuring::new(length);
+/// How works are measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// For each work on the side of the server.
+    pub(crate) length: Duration,
+    /// Orders that a full store holds.
+    pub(crate) fill_orders: u64,
+    /// Of each body that `memory` sends.
+    pub(crate) body_bytes: usize,
+}
+
+/// Measures these works.
+pub(crate) fn measure(works: &[Work], settings: Settings) -> Result<Report> {
+    let measuring = Measuring::new(settings.length);
     let has = |work| works.contains(&work);
     let mut findings = Vec::new();
     if has(Work::P1) || has(Work::P6) {
-        let finding = measuring.batches("p1", first_dialect(), LARGE_BATCH, BATCH_CONNECTIONS)?;
-        findings.push(finding.judged(|ours, beside| {
-            let mut verdicts = Vec::new();
-            if has(Work::P1) {
-                verdicts.extend(Verdict::cpu("p1", ours, beside, 1.0, 0.7));
-            }
-            if has(Work::P6) {
-                verdicts.extend(Verdict::disk("p6", ours, beside, 0.5, 0.15));
-            }
-            verdicts
-        }));
+        findings.push(batches::large(&measuring, has(Work::P1), has(Work::P6))?);
     }
     if has(Work::P2) {
         for dialect in dialects::ALL {
-            let finding = measuring.batches("p2", *dialect, SMALL_BATCH, BATCH_CONNECTIONS)?;
-            findings.push(
-                finding.judged(|ours, beside| {
-                    Vec::from_iter(Verdict::cpu("p2", ours, beside, 1.3, 0.9))
-                }),
-            );
+            findings.push(batches::small(&measuring, *dialect)?);
         }
     }
     if has(Work::P3) {
-        findings.push(measuring.singles()?);
+        findings.push(singles::singles(&measuring)?);
+    }
+    if has(Work::P4) || has(Work::P7) {
+        let mut full = Filled::start(readable_dialect(), settings.fill_orders)?;
+        full.fill_to(settings.fill_orders)?;
+        if has(Work::P4) {
+            findings.push(filled::filled(&measuring, &mut full)?);
+        }
+        if has(Work::P7) {
+            findings.extend(reads::reads(&measuring, &full)?);
+        }
     }
     if has(Work::P9) {
-        findings.push(measuring.resubmissions()?);
+        findings.push(resubmissions::resubmissions(&measuring)?);
+    }
+    if has(Work::Fair) {
+        findings.push(fairness::fairness(&measuring)?);
+    }
+    if has(Work::Memory) {
+        findings.push(memory::memory(&measuring, settings.body_bytes)?);
     }
     Ok(measuring.report(findings))
 }
@@ -124,10 +147,24 @@ pub(crate) fn measure(works: &[Work], length: Duration) -> Result<Report> {
 pub(crate) fn measure_own(work: &OwnWork, length: Duration) -> Result<Report> {
     let measuring = Measuring::new(length);
     let finding = match &work.remote {
-        Some(remote) => measuring.remote(work, remote)?,
-        None => measuring.batches("own", work.dialect, work.batch, work.connections)?,
+        Some(remote) => batches::remote(&measuring, work, &remote.target()?)?,
+        None => batches::own(&measuring, work)?,
     };
     Ok(measuring.report(vec![finding]))
+}
+
+impl Remote {
+    fn target(&self) -> Result<Target> {
+        Ok(Target {
+            address: sender::address_of(&self.url)?,
+            organisation: self.organisation.clone(),
+            key_id: self.key_id.clone(),
+            secret: self.secret.clone(),
+            status_alone: None,
+            // Earlier runs left their orders in its store.
+            next_stamp: Cell::new(body::first_stamp(clock::now_ms())),
+        })
+    }
 }
 
 /// A program to compare with, run as a process of its own.
@@ -176,192 +213,9 @@ pub(crate) fn first_dialect() -> Spoken {
     dialects::ALL[0]
 }
 
-fn batch_requests(dialect: Spoken, key: &SampleKey<'_>, orders: usize, mix: Mix) -> Requests {
-    let sample = dialect.samples(key).batch;
-    Requests {
-        load: dialect.load(),
-        shape: Shape {
-            orders,
-            envelope: Envelope::of_batch(&sample),
-            mix,
-        },
-        sample,
-    }
-}
-
-/// A run.
-struct Measuring {
-    round: Duration,
-    progress: ProgressBar,
-}
-
-impl Measuring {
-    fn new(length: Duration) -> Self {
-        // Draws on a terminal only.
-        let progress = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} rounds  {msg}") {
-            progress.set_style(style);
-        }
-        Self {
-            round: length / ROUNDS,
-            progress,
-        }
-    }
-
-    fn report(self, findings: Vec<Finding>) -> Report {
-        self.progress.finish_and_clear();
-        Report {
-            machine: Machine::this(),
-            findings,
-        }
-    }
-
-    /// Lets two sides take turns. The first turn of each is not counted: files and caches are still to be filled.
-    fn take_turns(
-        &self,
-        what: &str,
-        mut ours: impl FnMut(Duration) -> Result<Round>,
-        mut beside: impl FnMut(&Round) -> Result<Round>,
-    ) -> Result<(Vec<Round>, Vec<Round>)> {
-        self.progress.inc_length(u64::from(ROUNDS));
-        self.progress.set_message(what.to_owned());
-        beside(&ours(self.round / 2)?)?;
-        let (mut our_rounds, mut rounds_beside) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            let round = ours(self.round)?;
-            rounds_beside.push(beside(&round)?);
-            our_rounds.push(round);
-            self.progress.inc(1);
-        }
-        Ok((our_rounds, rounds_beside))
-    }
-
-    /// Batches to a server of our own, beside the bare program that takes as many orders.
-    fn batches(
-        &self,
-        work: &'static str,
-        dialect: Spoken,
-        batch: usize,
-        connections: usize,
-    ) -> Result<Finding> {
-        let mut ours = Served::start(connections, |key| {
-            batch_requests(dialect, key, batch, Mix::Fresh)
-        })?;
-        let mut bare = Bare::start(dialect, batch, ours.envelope())?;
-        let what = report::batches(dialect.id(), batch, connections);
-        let (our_rounds, bare_rounds) = self.take_turns(
-            &what,
-            |length| ours.send_for(length),
-            |ours| bare.take(ours.orders),
-        )?;
-        let ours = Figures::of(&our_rounds, Some(ours.end()?));
-        let bare = Figures::of(&bare_rounds, Some(bare.end()?));
-        Ok(Finding::new(work, what, ours).beside("bare program", bare))
-    }
-
-    /// Single orders, beside a bare HTTP server and the disk.
-    fn singles(&self) -> Result<Finding> {
-        let dialect = first_dialect();
-        let mut ours = Served::start(SINGLE_CONNECTIONS, |key| {
-            let sample = dialect.samples(key).one;
-            let shape = Shape {
-                orders: 1,
-                envelope: Envelope::of_one(&sample),
-                mix: Mix::Fresh,
-            };
-            Requests {
-                load: dialect.load(),
-                sample,
-                shape,
-            }
-        })?;
-        let mut http = Served::start_bare_http(&ours, SINGLE_CONNECTIONS)?;
-        let mut disk = Disk::open(http.directory())?;
-        let mut flushes = Vec::new();
-        let what = report::singles(dialect.id(), SINGLE_CONNECTIONS);
-        let (our_rounds, http_rounds) = self.take_turns(
-            &what,
-            |length| ours.send_for(length),
-            |_| {
-                flushes.extend(disk.flush_for(self.round / 4)?);
-                http.send_for(self.round)
-            },
-        )?;
-        let ours = Figures::of(&our_rounds, Some(ours.end()?));
-        let http = Figures::of(&http_rounds, None);
-        let flush_s = median(&mut flushes).context("the disk was never flushed")?;
-        let flushed_per_s = as_f64(SINGLE_CONNECTIONS as u64) / flush_s;
-        let floor = http.orders_per_s.min(flushed_per_s);
-        let verdict = Verdict::at_least("p3", "rate", ours.orders_per_s / floor, 0.4, 0.6);
-        let mut finding = Finding::new("p3", what, ours).beside("bare HTTP", http);
-        finding.fdatasync_us = Some(flush_s * 1e6);
-        finding.verdicts = vec![verdict];
-        Ok(finding)
-    }
-
-    /// Batches in which every second order comes again, beside the same with fresh orders only.
-    fn resubmissions(&self) -> Result<Finding> {
-        let dialect = first_dialect();
-        let start = |mix| {
-            Served::start(BATCH_CONNECTIONS, |key| {
-                batch_requests(dialect, key, LARGE_BATCH, mix)
-            })
-        };
-        let mut again = start(Mix::HalfAgain)?;
-        let mut fresh = start(Mix::Fresh)?;
-        let batches = report::batches(dialect.id(), LARGE_BATCH, BATCH_CONNECTIONS);
-        let what = format!("{batches}, every second order sent again");
-        let (again_rounds, fresh_rounds) = self.take_turns(
-            &what,
-            |length| again.send_for(length),
-            |_| fresh.send_for(self.round),
-        )?;
-        let again = Figures::of(&again_rounds, Some(again.end()?));
-        let fresh = Figures::of(&fresh_rounds, Some(fresh.end()?));
-        let ratio = again.orders_per_s / fresh.orders_per_s;
-        let verdict = Verdict::at_least("p9", "rate", ratio, 0.6, 0.9);
-        let mut finding = Finding::new("p9", what, again).beside("fresh orders", fresh);
-        finding.verdicts = vec![verdict];
-        Ok(finding)
-    }
-
-    /// Batches to a server that somebody else runs: what the sender sees.
-    fn remote(&self, work: &OwnWork, remote: &Remote) -> Result<Finding> {
-        let dialect = work.dialect;
-        let key = SampleKey {
-            organisation: &remote.organisation,
-            id: &remote.key_id,
-            secret: &remote.secret,
-        };
-        let requests = batch_requests(dialect, &key, work.batch, Mix::Fresh);
-        let load = requests.load;
-        let target = Target {
-            address: sender::address_of(&remote.url)?,
-            organisation: &remote.organisation,
-            sample: &requests.sample,
-        };
-        let check = Check::Taken(load.taken);
-        let mut sender = Sender::new(&target, load, requests.shape, work.connections, check);
-        let what = report::batches(dialect.id(), work.batch, work.connections);
-        let (rounds, _) = self.take_turns(
-            &what,
-            |length| sender.send_for(length),
-            |_| Ok(Round::default()),
-        )?;
-        Ok(Finding::new("own", what, Figures::of(&rounds, None)))
-    }
-}
-
-impl Finding {
-    fn beside(mut self, name: &'static str, figures: Figures) -> Self {
-        self.beside = Some(Beside { name, figures });
-        self
-    }
-
-    fn judged(mut self, judge: impl FnOnce(&Figures, &Figures) -> Vec<Verdict>) -> Self {
-        if let Some(beside) = &self.beside {
-            self.verdicts = judge(&self.ours, &beside.figures);
-        }
-        self
-    }
+/// The dialect that full stores are filled in: one whose routes read orders back, so that one store does for all works.
+fn readable_dialect() -> Spoken {
+    let mut dialects = dialects::ALL.iter().copied();
+    let readable = dialects.find(|dialect| !dialect.load().reads.is_empty());
+    readable.unwrap_or_else(first_dialect)
 }

@@ -21,12 +21,16 @@ impl Random {
     }
 
     pub(super) fn pick(&mut self, words: &'static [&'static str]) -> &'static str {
-        let at = self.next() % words.len() as u64;
+        let at = self.below(words.len() as u64);
         words[usize::try_from(at).unwrap_or_default()]
     }
 
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
     pub(super) fn digit(&mut self) -> u8 {
-        b'0' + u8::try_from(self.next() % 10).unwrap_or_default()
+        b'0' + u8::try_from(self.below(10)).unwrap_or_default()
     }
 
     /// SplitMix64, <https://prng.di.unimi.it/splitmix64.c>.

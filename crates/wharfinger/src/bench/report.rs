@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::figures::Figures;
 use super::process::Machine;
+use super::verdict::Verdict;
 
 /// Width of a column of figures.
-const COLUMN: usize = 16;
+const COLUMN: usize = 18;
 /// Width of the names of figures.
-const NAMES: usize = 22;
+const NAMES: usize = 32;
 
 /// All that a run found.
 #[derive(Debug, Serialize)]
@@ -22,33 +23,27 @@ pub(crate) struct Report {
 /// What was found at one piece of work.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
-    pub(super) work: &'static str,
-    pub(super) what: String,
-    #[serde(rename = "wharfinger")]
-    pub(super) ours: Figures,
-    pub(super) beside: Option<Beside>,
-    /// The median time of a flush of the disk.
-    pub(super) fdatasync_us: Option<f64>,
-    pub(super) verdicts: Vec<Verdict>,
+    work: &'static str,
+    what: String,
+    /// What was measured in turns; what is judged comes first.
+    sides: Vec<Side>,
+    facts: Vec<Fact>,
+    verdicts: Vec<Verdict>,
 }
 
-/// What was measured beside it, in turns.
+/// One of those that took turns.
 #[derive(Debug, Serialize)]
-pub(super) struct Beside {
-    pub(super) name: &'static str,
-    pub(super) figures: Figures,
+struct Side {
+    name: String,
+    figures: Figures,
 }
 
-/// A ratio, and what it should be.
+/// A figure that belongs to no side.
 #[derive(Debug, Serialize)]
-pub(super) struct Verdict {
-    pub(super) work: &'static str,
-    pub(super) what: &'static str,
-    pub(super) ratio: f64,
-    pub(super) bar: f64,
-    pub(super) aim: f64,
-    /// Whether the bar and the aim are lower bounds; upper ones otherwise.
-    pub(super) is_at_least: bool,
+struct Fact {
+    /// With its unit.
+    name: &'static str,
+    value: f64,
 }
 
 /// Names a work of batches.
@@ -63,102 +58,39 @@ pub(super) fn singles(dialect: &str, connections: usize) -> String {
 }
 
 impl Finding {
-    pub(super) fn new(work: &'static str, what: String, ours: Figures) -> Self {
+    /// What was found at a piece of work; nothing yet.
+    pub(super) fn new(work: &'static str, what: impl Into<String>) -> Self {
         Self {
             work,
-            what,
-            ours,
-            beside: None,
-            fdatasync_us: None,
+            what: what.into(),
+            sides: Vec::new(),
+            facts: Vec::new(),
             verdicts: Vec::new(),
         }
     }
-}
 
-impl Verdict {
-    /// CPU per order as against another program's; none where it could not be read.
-    pub(super) fn cpu(
-        work: &'static str,
-        ours: &Figures,
-        beside: &Figures,
-        bar: f64,
-        aim: f64,
-    ) -> Option<Self> {
-        let ratio = ours.cpu_us_per_order? / beside.cpu_us_per_order?;
-        Some(Self::at_most(work, "CPU per order", ratio, bar, aim))
+    pub(super) fn side(mut self, name: impl Into<String>, figures: Figures) -> Self {
+        let name = name.into();
+        self.sides.push(Side { name, figures });
+        self
     }
 
-    /// Disk bytes per order as against another program's.
-    pub(super) fn disk(
-        work: &'static str,
-        ours: &Figures,
-        beside: &Figures,
-        bar: f64,
-        aim: f64,
-    ) -> Option<Self> {
-        let ratio = ours.disk_bytes_per_order? / beside.disk_bytes_per_order?;
-        Some(Self::at_most(work, "disk per order", ratio, bar, aim))
+    /// A figure that belongs to no side; the name with its unit.
+    pub(super) fn fact(mut self, name: &'static str, value: f64) -> Self {
+        self.facts.push(Fact { name, value });
+        self
     }
 
-    pub(super) fn at_least(
-        work: &'static str,
-        what: &'static str,
-        ratio: f64,
-        bar: f64,
-        aim: f64,
-    ) -> Self {
-        let is_at_least = true;
-        Self {
-            work,
-            what,
-            ratio,
-            bar,
-            aim,
-            is_at_least,
-        }
-    }
-
-    fn at_most(work: &'static str, what: &'static str, ratio: f64, bar: f64, aim: f64) -> Self {
-        Self {
-            is_at_least: false,
-            ..Self::at_least(work, what, ratio, bar, aim)
-        }
-    }
-
-    fn meets(&self, bound: f64) -> bool {
-        if self.is_at_least {
-            self.ratio >= bound
-        } else {
-            self.ratio <= bound
-        }
-    }
-
-    fn in_words(&self) -> &'static str {
-        if self.meets(self.aim) {
-            "aim met"
-        } else if self.meets(self.bar) {
-            "bar met"
-        } else {
-            "BAR MISSED"
-        }
+    pub(super) fn verdicts(mut self, verdicts: impl IntoIterator<Item = Verdict>) -> Self {
+        self.verdicts.extend(verdicts);
+        self
     }
 }
 
 impl Report {
     /// Writes tables for people.
     pub(crate) fn write(&self, out: &mut dyn Write) -> Result<()> {
-        let machine = &self.machine;
-        writeln!(
-            out,
-            "wharfinger {} on {} cores, {}, Linux {}",
-            machine.program, machine.cores, machine.cpu, machine.kernel
-        )?;
-        if !machine.is_optimised {
-            writeln!(
-                out,
-                "This build is not optimised: its figures say nothing. Build it with --release."
-            )?;
-        }
+        self.machine.write(out)?;
         for finding in &self.findings {
             writeln!(out)?;
             finding.write(out)?;
@@ -167,73 +99,124 @@ impl Report {
     }
 }
 
-impl Finding {
-    fn write(&self, out: &mut dyn Write) -> Result<()> {
-        writeln!(out, "{}  {}", self.work, self.what)?;
-        let beside = self.beside.as_ref();
-        let name = beside.map_or("", |beside| beside.name);
-        write_row(out, "", "wharfinger", name)?;
-        let ours = cells(&self.ours);
-        let beside = beside.map(|beside| cells(&beside.figures));
-        for (row, (name, cell)) in ours.iter().enumerate() {
-            let beside = beside.as_ref().map(|beside| beside[row].1.as_str());
-            // A row in which nobody has a figure is left out.
-            if !(cell.is_empty() && beside.unwrap_or_default().is_empty()) {
-                write_row(out, name, or_dash(cell), beside.map_or("", or_dash))?;
-            }
-        }
-        if let Some(microseconds) = self.fdatasync_us {
-            write_row(out, "fdatasync µs", "", &grouped(microseconds))?;
-        }
-        for verdict in &self.verdicts {
-            let sign = if verdict.is_at_least { "≥" } else { "≤" };
+impl Machine {
+    /// Writes what figures were taken on, which stands above them.
+    pub(super) fn write(&self, out: &mut dyn Write) -> Result<()> {
+        writeln!(
+            out,
+            "wharfinger {} on {} cores, {}, Linux {}",
+            self.program, self.cores, self.cpu, self.kernel
+        )?;
+        if !self.is_optimised {
             writeln!(
                 out,
-                "    {} {:<width$}{:>COLUMN$}   bar {sign} {:.2}   aim {sign} {:.2}   {}",
-                verdict.work,
-                verdict.what,
-                format!("{:.2} ×", verdict.ratio),
-                verdict.bar,
-                verdict.aim,
-                verdict.in_words(),
-                width = NAMES - verdict.work.len() - 1,
+                "This build is not optimised: its figures say nothing. Build it with --release."
             )?;
         }
         Ok(())
     }
 }
 
+impl Finding {
+    fn write(&self, out: &mut dyn Write) -> Result<()> {
+        writeln!(out, "{}  {}", self.work, self.what)?;
+        write_row(out, "", self.sides.iter().map(|side| side.name.as_str()))?;
+        let columns: Vec<_> = self.sides.iter().map(|side| cells(&side.figures)).collect();
+        for (row, name) in ROWS.into_iter().enumerate() {
+            let row: Vec<&str> = columns.iter().map(|cells| cells[row].as_str()).collect();
+            // A row in which nobody has a figure is left out.
+            if row.iter().any(|cell| !cell.is_empty()) {
+                write_row(out, name, row.into_iter().map(or_dash))?;
+            }
+        }
+        for Fact { name, value } in &self.facts {
+            let space_of_other_sides = self.sides.len().saturating_sub(1);
+            let mut cells = vec![""; space_of_other_sides];
+            let value = grouped(*value);
+            cells.push(&value);
+            write_row(out, name, cells)?;
+        }
+        for verdict in &self.verdicts {
+            write_verdict(out, verdict)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_verdict(out: &mut dyn Write, verdict: &Verdict) -> Result<()> {
+    let sign = if verdict.is_at_least { "≥" } else { "≤" };
+    let name = format!("{} {}", verdict.work, verdict.what);
+    let figure = format!("{:.2} {}", verdict.figure, verdict.unit);
+    let aim = verdict.aim.map(|aim| format!("   aim {sign} {aim:.2}"));
+    writeln!(
+        out,
+        "    {name:<NAMES$}{figure:>COLUMN$}   bar {sign} {:.2}{}   {}",
+        verdict.bar,
+        aim.unwrap_or_default(),
+        verdict.in_words(),
+    )
+}
+
 fn or_dash(cell: &str) -> &str {
     if cell.is_empty() { "–" } else { cell }
 }
 
-fn write_row(out: &mut dyn Write, name: &str, ours: &str, beside: &str) -> Result<()> {
-    let line = format!("    {name:<NAMES$}{ours:>COLUMN$}{beside:>COLUMN$}");
+fn write_row<'c>(
+    out: &mut dyn Write,
+    name: &str,
+    cells: impl IntoIterator<Item = &'c str>,
+) -> Result<()> {
+    let mut line = format!("    {name:<NAMES$}");
+    for cell in cells {
+        line.push_str(&format!("{cell:>COLUMN$}"));
+    }
     writeln!(out, "{}", line.trim_end())
 }
 
-/// Figures by name; an empty text where there is none.
-fn cells(figures: &Figures) -> [(&'static str, String); 8] {
+/// The names of figures, each with its unit.
+const ROWS: [&str; 9] = [
+    "orders",
+    "orders/s",
+    "CPU µs per order",
+    "latency p50, ms",
+    "latency p99, ms",
+    "latency p99.9, ms",
+    "longest stall, ms",
+    "disk bytes per order",
+    "peak memory, MiB",
+];
+
+/// Figures in the order of [`ROWS`]; an empty text where there is none.
+fn cells(figures: &Figures) -> [String; ROWS.len()] {
     let two_places = |figure: Option<f64>| figure.map_or_else(String::new, |f| format!("{f:.2}"));
     let whole = |figure: Option<f64>| figure.map_or_else(String::new, grouped);
     let latency = figures.latency_ms;
-    let memory = figures
-        .memory_peak_bytes
-        .map(|bytes| bytes as f64 / 1_048_576.0);
+    let memory = figures.memory_peak_bytes.map(mebibytes);
     [
-        ("orders", grouped(figures.orders as f64)),
-        ("orders/s", grouped(figures.orders_per_s)),
-        ("CPU µs per order", two_places(figures.cpu_us_per_order)),
-        ("latency p50, ms", two_places(latency.map(|l| l.p50))),
-        ("latency p99, ms", two_places(latency.map(|l| l.p99))),
-        ("latency p99.9, ms", two_places(latency.map(|l| l.p99_9))),
-        ("disk bytes per order", whole(figures.disk_bytes_per_order)),
-        ("peak memory, MiB", whole(memory)),
+        grouped(figures.orders as f64),
+        grouped(figures.orders_per_s),
+        two_places(figures.cpu_us_per_order),
+        two_places(latency.map(|l| l.p50)),
+        two_places(latency.map(|l| l.p99)),
+        two_places(latency.map(|l| l.p99_9)),
+        two_places(latency.map(|l| l.max)),
+        whole(figures.disk_bytes_per_order),
+        whole(memory),
     ]
 }
 
+/// Bytes in MiB.
+pub(super) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / 1_048_576.0
+}
+
+/// Milliseconds, or a dash where there are none.
+pub(super) fn ms_or_dash(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "–".into(), |ms| format!("{ms:.2}"))
+}
+
 /// A whole number with a comma between thousands.
-fn grouped(number: f64) -> String {
+pub(super) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -257,53 +240,61 @@ mod tests {
         assert_eq!(grouped(1_234_567.4), "1,234,567");
     }
 
-    #[test]
-    fn bounds_hold_from_the_right_side() {
-        let rate = |ratio| Verdict::at_least("p3", "rate", ratio, 0.4, 0.6).in_words();
-        assert_eq!(
-            [rate(0.3), rate(0.4), rate(0.6)],
-            ["BAR MISSED", "bar met", "aim met"]
-        );
-        let cost = |ratio| Verdict::at_most("p1", "CPU", ratio, 1.0, 0.7).in_words();
-        assert_eq!(
-            [cost(1.1), cost(1.0), cost(0.7)],
-            ["BAR MISSED", "bar met", "aim met"]
-        );
+    fn figures(cpu_us_per_order: Option<f64>) -> Figures {
+        Figures {
+            orders: 12_000,
+            orders_per_s: 4_000.0,
+            cpu_us_per_order,
+            latency_ms: None,
+            disk_bytes_per_order: None,
+            memory_peak_bytes: None,
+        }
+    }
+
+    fn written(finding: &Finding) -> String {
+        let mut out = Vec::new();
+        finding.write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_table_leaves_out_what_nobody_has() {
-        let figures = |cpu| Figures {
-            orders: 12_000,
-            orders_per_s: 4_000.0,
-            cpu_us_per_order: cpu,
-            latency_ms: None,
-            disk_bytes_per_order: None,
-            memory_peak_bytes: None,
-        };
-        let mut finding = Finding::new("p1", "work".into(), figures(Some(2.0)));
-        finding.beside = Some(Beside {
-            name: "bare program",
-            figures: figures(None),
-        });
-        let mut out = Vec::new();
-        finding.write(&mut out).unwrap();
+        let finding = Finding::new("p1", "work")
+            .side("wharfinger", figures(Some(2.0)))
+            .side("bare program", figures(None))
+            .fact("fdatasync, µs", 135.2);
         let expected = "\
 p1  work
-                                wharfinger    bare program
-    orders                          12,000          12,000
-    orders/s                         4,000           4,000
-    CPU µs per order                  2.00               –
+                                            wharfinger      bare program
+    orders                                      12,000            12,000
+    orders/s                                     4,000             4,000
+    CPU µs per order                              2.00                 –
+    fdatasync, µs                                                    135
 ";
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(written(&finding), expected);
+    }
 
-        finding.beside = None;
-        let mut out = Vec::new();
-        finding.write(&mut out).unwrap();
-        let table = String::from_utf8(out).unwrap();
+    #[test]
+    fn a_verdict_without_an_aim_says_none() {
+        let verdict = |aim| Verdict::at_most("fair", "p99", (3.0, "ms"), 20.0, aim);
+        let finding = Finding::new("fair", "work")
+            .side("alone", figures(None))
+            .verdicts([verdict(None), verdict(Some(10.0))]);
+        let table = written(&finding);
         assert!(
             !table.contains('–'),
             "no column where nothing stands: {table}"
+        );
+        let mut lines = table.lines().rev();
+        let with_aim = lines.next().unwrap();
+        assert!(
+            with_aim.ends_with("3.00 ms   bar ≤ 20.00   aim ≤ 10.00   aim met"),
+            "{with_aim}"
+        );
+        let without = lines.next().unwrap();
+        assert!(
+            without.ends_with("3.00 ms   bar ≤ 20.00   bar met"),
+            "{without}"
         );
     }
 }

@@ -1,37 +1,40 @@
-//! Sends requests on some connections for some time, and checks every answer.
+//! Sends requests on some connections until it is enough, and checks every answer.
 
 use std::net::SocketAddr;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use wharfinger_core::dialect::Sample;
-use wharfinger_core::load::Load;
 
-use super::body::{self, Body, Lane, Shape};
+use super::body::Body;
 use super::figures::Round;
 use super::http_client::Connection;
-use crate::clock;
 
 /// Characters of an unexpected answer that are shown.
 const SHOWN_CHARS_MAX: usize = 300;
-
-/// Where requests go, and as whose.
-pub(super) struct Target<'t> {
-    pub(super) address: SocketAddr,
-    pub(super) organisation: &'t str,
-    /// Gives method, path and header fields.
-    pub(super) sample: &'t Sample,
-}
 
 /// How an answer is looked at.
 #[derive(Clone, Copy)]
 pub(super) enum Check {
     /// It says yes to all the orders.
     Taken(fn(&str) -> usize),
+    /// It shows so many orders.
+    Shown(fn(&str) -> usize, usize),
     /// It is of this status: the server knows nothing of orders.
     Status(u16),
+}
+
+/// When a connection has sent enough.
+#[derive(Clone, Copy)]
+enum Until<'u> {
+    Elapsed(Duration),
+    Requests(u64),
+    /// Another thread says so. It is told of each connection's first answer.
+    Told {
+        stop: &'u AtomicBool,
+        answered: &'u mpsc::Sender<()>,
+    },
 }
 
 /// Requests that are ready to be sent, those of each connection apart.
@@ -42,25 +45,10 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn new(
-        target: &Target<'_>,
-        load: &Load,
-        shape: Shape,
-        connections: usize,
-        check: Check,
-    ) -> Self {
-        let first_stamp = body::first_stamp(clock::now_ms());
-        let mut requests = Vec::with_capacity(connections);
-        for number in 0..connections as u64 {
-            let of = connections as u64;
-            let lane = Lane { number, of };
-            let mut body = Body::new(load, target.organisation, shape, lane, first_stamp);
-            let head = head(target, body.bytes().len());
-            body.prepend(head.as_bytes());
-            requests.push(body);
-        }
+    /// Requests for this address, those of each connection apart.
+    pub(super) fn new(address: SocketAddr, check: Check, requests: Vec<Body>) -> Self {
         Self {
-            address: target.address,
+            address,
             check,
             requests,
         }
@@ -68,14 +56,46 @@ impl Sender {
 
     /// Sends for so long, one request after the other on each connection.
     pub(super) fn send_for(&mut self, length: Duration) -> Result<Round> {
+        self.send(Until::Elapsed(length))
+    }
+
+    /// Sends so many requests on each connection.
+    pub(super) fn send_requests(&mut self, count: u64) -> Result<Round> {
+        self.send(Until::Requests(count))
+    }
+
+    /// Sends while something else is done, which begins when the first request of these was answered. What each came to.
+    pub(super) fn send_during<T: Send>(
+        &mut self,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<(T, Round)> {
+        let stop = AtomicBool::new(false);
+        let (answered, first_answer) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let stop = &stop;
+            let sending = scope.spawn(move || {
+                let answered = &answered;
+                self.send(Until::Told { stop, answered })
+            });
+            // Where there is no answer, the sender says why.
+            let _ = first_answer.recv();
+            let done = work();
+            stop.store(true, Ordering::Relaxed);
+            let sent = sending.join();
+            let sent = sent.unwrap_or_else(|_| bail!("a sender panicked"))?;
+            Ok((done?, sent))
+        })
+    }
+
+    fn send(&mut self, until: Until<'_>) -> Result<Round> {
         let (address, check) = (self.address, self.check);
         let ready = Barrier::new(self.requests.len());
         let failed = AtomicBool::new(false);
-        let sent: Vec<Result<Sent>> = std::thread::scope(|scope| {
+        let sent: Vec<Result<Round>> = std::thread::scope(|scope| {
             let mut senders = Vec::new();
             for request in &mut self.requests {
                 senders.push(scope.spawn(|| {
-                    let sent = send_on_one(address, check, request, length, &ready, &failed);
+                    let sent = send_on_one(address, check, request, until, &ready, &failed);
                     failed.fetch_or(sent.is_err(), Ordering::Relaxed);
                     sent
                 }));
@@ -88,77 +108,85 @@ impl Sender {
         });
         let mut round = Round::default();
         for sent in sent {
-            let sent = sent?;
-            round.orders += sent.orders;
-            round.duration = round.duration.max(sent.duration);
-            round.latencies.extend(sent.latencies);
+            round.add(sent?);
         }
         Ok(round)
     }
-}
-
-/// What went over one connection.
-struct Sent {
-    orders: u64,
-    duration: Duration,
-    latencies: Vec<Duration>,
 }
 
 fn send_on_one(
     address: SocketAddr,
     check: Check,
     request: &mut Body,
-    length: Duration,
+    until: Until<'_>,
     ready: &Barrier,
     failed: &AtomicBool,
-) -> Result<Sent> {
+) -> Result<Round> {
     // Opened anew for every round: a server closes connections that wait through another's round.
     let connection = Connection::open(address);
     ready.wait();
     let mut connection = connection?;
     let begin = Instant::now();
-    let mut sent = Sent {
-        orders: 0,
-        duration: Duration::ZERO,
-        latencies: Vec::new(),
-    };
-    while begin.elapsed() < length && !failed.load(Ordering::Relaxed) {
+    let mut sent = Round::default();
+    while !until.is_reached(begin, &sent) && !failed.load(Ordering::Relaxed) {
         request.restamp();
         let written_at = Instant::now();
-        let (status, answer) = connection.exchange(request.bytes())?;
+        let answer = connection.exchange(request.bytes())?;
+        let (status, answer) = (answer.status, answer.body);
         sent.latencies.push(written_at.elapsed());
-        check.look(status, answer, request.orders())?;
-        sent.orders += request.orders() as u64;
+        let orders = check.orders(request);
+        check.look(status, answer, orders)?;
+        sent.orders += orders as u64;
+        until.tell(&sent);
     }
     sent.duration = begin.elapsed();
     Ok(sent)
 }
 
+impl Until<'_> {
+    fn is_reached(self, begin: Instant, sent: &Round) -> bool {
+        match self {
+            Self::Elapsed(length) => begin.elapsed() >= length,
+            Self::Requests(count) => sent.latencies.len() as u64 >= count,
+            Self::Told { stop, .. } => stop.load(Ordering::Relaxed),
+        }
+    }
+
+    fn tell(self, sent: &Round) {
+        match self {
+            Self::Elapsed(_) | Self::Requests(_) => (),
+            Self::Told { answered, .. } if sent.latencies.len() == 1 => {
+                // Only the first to answer is waited for.
+                let _ = answered.send(());
+            }
+            Self::Told { .. } => (),
+        }
+    }
+}
+
 impl Check {
-    fn look(self, status: u16, answer: &str, orders: usize) -> Result<()> {
+    /// The orders that a request is about.
+    fn orders(self, request: &Body) -> usize {
+        match self {
+            Self::Taken(_) | Self::Status(_) => request.orders(),
+            Self::Shown(_, orders) => orders,
+        }
+    }
+
+    /// Whether an answer is as it should be.
+    pub(super) fn look(self, status: u16, answer: &str, orders: usize) -> Result<()> {
         let is_good = match self {
-            Self::Taken(taken) => (200..300).contains(&status) && taken(answer) == orders,
+            Self::Taken(count) | Self::Shown(count, _) => {
+                (200..300).contains(&status) && count(answer) == orders
+            }
             Self::Status(expected) => status == expected,
         };
         if is_good {
             return Ok(());
         }
         let shown: String = answer.chars().take(SHOWN_CHARS_MAX).collect();
-        bail!("{orders} good orders were answered with status {status} and {shown}");
+        bail!("a request about {orders} good orders was answered with status {status} and {shown}");
     }
-}
-
-fn head(target: &Target<'_>, body_bytes: usize) -> String {
-    let sample = target.sample;
-    let mut head = format!(
-        "{} {} HTTP/1.1\r\nhost: {}\r\ncontent-length: {body_bytes}\r\n",
-        sample.method, sample.target, target.address
-    );
-    for (name, value) in &sample.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str("\r\n");
-    head
 }
 
 /// The address behind `http://host:port`.

@@ -1,111 +1,106 @@
-//! A server process that is measured, and what is sent to it.
+//! A server process that is measured.
 
+use std::cell::Cell;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
-use wharfinger_core::dialect::{Sample, SampleKey};
-use wharfinger_core::load::Load;
 
-use super::body::{Envelope, Shape};
 use super::figures::{Left, Round};
 use super::floor;
 use super::process;
-use super::sender::{self, Check, Sender, Target};
+use super::sender;
+use super::target::Target;
 use crate::child::{self, Server};
 
-/// What is sent.
-#[derive(Clone)]
-pub(super) struct Requests {
-    pub(super) load: &'static Load,
-    /// Gives method, path and header fields.
-    pub(super) sample: Sample,
-    pub(super) shape: Shape,
-}
-
-/// A server process on a directory of its own, and its senders.
+/// A server process on a directory of its own.
 pub(super) struct Served {
     server: Server,
     data: TempDir,
-    organisation: String,
-    requests: Requests,
-    sender: Sender,
+    pub(super) target: Target,
+    /// Orders that went through [`Self::measure`] or [`Self::count`].
     orders: u64,
 }
 
 impl Served {
     /// Starts the server on a fresh data directory.
-    pub(super) fn start(
-        connections: usize,
-        requests: impl FnOnce(&SampleKey<'_>) -> Requests,
-    ) -> Result<Self> {
+    pub(super) fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts the server with further options.
+    pub(super) fn start_with(options: &[&str]) -> Result<Self> {
         let data = temporary_directory()?;
-        let (server, key) = Server::start_fresh(data.path())?;
-        let requests = requests(&SampleKey::from(&key));
-        let check = Check::Taken(requests.load.taken);
-        Self::new(server, data, key.organisation, requests, connections, check)
-    }
-
-    /// Starts the bare HTTP server, to be sent the same as another server.
-    pub(super) fn start_bare_http(other: &Self, connections: usize) -> Result<Self> {
-        let mut command = child::program()?;
-        command.args(["bench-part", "http"]);
-        Self::new(
-            Server::start_command(command)?,
-            temporary_directory()?,
-            other.organisation.clone(),
-            other.requests.clone(),
-            connections,
-            Check::Status(floor::STATUS),
-        )
-    }
-
-    fn new(
-        server: Server,
-        data: TempDir,
-        organisation: String,
-        requests: Requests,
-        connections: usize,
-        check: Check,
-    ) -> Result<Self> {
+        let (server, key) = Server::start_fresh(data.path(), options)?;
         let target = Target {
             address: sender::address_of(&server.url)?,
-            organisation: &organisation,
-            sample: &requests.sample,
+            organisation: key.organisation,
+            key_id: key.id,
+            secret: key.secret,
+            status_alone: None,
+            next_stamp: Cell::new(0),
         };
-        let sender = Sender::new(&target, requests.load, requests.shape, connections, check);
         Ok(Self {
             server,
             data,
-            organisation,
-            requests,
-            sender,
+            target,
             orders: 0,
         })
     }
 
-    pub(super) fn envelope(&self) -> Envelope {
-        self.requests.shape.envelope
+    /// Starts the bare HTTP server, to be sent the same as another server.
+    pub(super) fn start_bare_http(other: &Self) -> Result<Self> {
+        let mut command = child::program()?;
+        command.args(["bench-part", "http"]);
+        let server = Server::start_command(command)?;
+        let target = Target {
+            address: sender::address_of(&server.url)?,
+            organisation: other.target.organisation.clone(),
+            key_id: other.target.key_id.clone(),
+            secret: other.target.secret.clone(),
+            status_alone: Some(floor::STATUS),
+            next_stamp: Cell::new(0),
+        };
+        Ok(Self {
+            server,
+            data: temporary_directory()?,
+            target,
+            orders: 0,
+        })
+    }
+
+    /// Orders that it has taken.
+    pub(super) fn orders(&self) -> u64 {
+        self.orders
     }
 
     pub(super) fn directory(&self) -> &Path {
         self.data.path()
     }
 
-    /// Sends for so long. The CPU time is that of all the server did for it, also what it put off.
-    pub(super) fn send_for(&mut self, length: Duration) -> Result<Round> {
+    /// Has it sent something. The CPU time is that of all the server did for it, also what it put off.
+    pub(super) fn measure(&mut self, send: impl FnOnce() -> Result<Round>) -> Result<Round> {
         let process = self.server.process_id();
         let cpu_before = process::cpu(process)?;
-        let mut round = self.sender.send_for(length)?;
+        let mut round = send()?;
         self.orders += round.orders;
         round.cpu = Some(process::cpu_when_quiet(process)?.saturating_sub(cpu_before));
         Ok(round)
     }
 
+    /// Counts orders that it was sent without being measured.
+    pub(super) fn count(&mut self, round: &Round) {
+        self.orders += round.orders;
+    }
+
+    /// The most memory that it has held so far, in bytes.
+    pub(super) fn memory_peak(&self) -> Result<u64> {
+        process::memory_peak(self.server.process_id())
+    }
+
     /// Stops the server, and says what it leaves.
     pub(super) fn end(self) -> Result<Left> {
-        let memory_peak_bytes = process::memory_peak(self.server.process_id())?;
+        let memory_peak_bytes = self.memory_peak()?;
         self.server.stop()?;
         Ok(Left {
             memory_peak_bytes,

@@ -8,13 +8,21 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
 use super::write_json;
-use crate::bench::{self, OwnWork, Part, Remote, Work};
+use crate::bench::{self, OwnWork, Part, Remote, Settings, Work};
 
 /// What is measured when nothing is named: enough to know where one stands, in less than a minute.
 const WORKS_DEFAULT: [Work; 3] = [Work::P1, Work::P2, Work::P6];
 /// Orders a batch and connections of work that the user puts together, unless told otherwise.
 const BATCH_DEFAULT: usize = 500;
 const CONNECTIONS_DEFAULT: usize = 16;
+
+/// Orders that a full store holds, unless told otherwise, and the most that can be told apart.
+const FILL_DEFAULT: u64 = 20_000_000;
+const FILL_MAX: u64 = 10_000_000_000;
+/// Bytes of the bodies of `memory`, unless told otherwise: just under what a server takes, and the least and most of them.
+const BODY_BYTES_DEFAULT: u32 = 67_000_000;
+const BODY_BYTES_MIN: i64 = 100_000;
+const BODY_BYTES_MAX: i64 = 64 << 20;
 
 /// Measure it on this machine, beside a program that does the least
 #[derive(Args, Debug)]
@@ -23,6 +31,8 @@ const CONNECTIONS_DEFAULT: usize = 16;
 checks every answer, and measures the bare program beside it, in turns: each body parsed, each\n\
 order a row of SQLite, each batch a commit. Build with --release; leave the machine alone.\n\n\
 Examples:\n  wharfinger bench\n  wharfinger bench p1 p3 p9 --seconds 20 --json\n  \
+wharfinger bench p4 p7 --fill 1000000\n  \
+wharfinger bench --sweep --fill 1000000 --plot sweep.svg\n  \
 wharfinger bench --batch 500 --connections 16\n  \
 wharfinger bench --url http://10.0.0.7:8080 --org TRK001 --key-id ID --key-file FILE"
 )]
@@ -30,9 +40,22 @@ pub(super) struct Bench {
     /// Works to measure [default: p1 p2 p6]
     #[arg(value_name = "WORK")]
     works: Vec<Work>,
-    /// Seconds for which the server is sent orders, for each work; what stands beside it takes as long again
+    /// Seconds for which the server is sent orders, for each work; what stands beside it takes as long again.
+    /// A sweep takes a quarter of it for each point
     #[arg(long, env = "WHARFINGER_SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
+    /// Measure along three axes instead: the size of the store up to --fill, of the batches, the number of connections
+    #[arg(long, conflicts_with_all = ["works", "dialect", "batch", "connections", "url"])]
+    sweep: bool,
+    /// Draw what the sweep found into this SVG file
+    #[arg(long, env = "WHARFINGER_PLOT", value_name = "FILE", requires = "sweep")]
+    plot: Option<PathBuf>,
+    /// Orders that the store holds before p4 and p7 begin; about 250 bytes of disk each [default: 20000000]
+    #[arg(long, env = "WHARFINGER_FILL", value_name = "COUNT", conflicts_with_all = ["dialect", "batch", "connections", "url"], value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
+    fill: Option<u64>,
+    /// Bytes of each body that memory sends [default: 67000000]
+    #[arg(long, env = "WHARFINGER_BODY_BYTES", value_name = "BYTES", requires = "works", value_parser = clap::value_parser!(u32).range(BODY_BYTES_MIN..=BODY_BYTES_MAX))]
+    body_bytes: Option<u32>,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -66,16 +89,40 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
-        let length = Duration::from_secs(self.seconds.into());
+        let settings = Settings {
+            length: Duration::from_secs(self.seconds.into()),
+            fill_orders: self.fill.unwrap_or(FILL_DEFAULT),
+            body_bytes: usize::try_from(self.body_bytes.unwrap_or(BODY_BYTES_DEFAULT))?,
+        };
+        if self.sweep {
+            return self.run_sweep(settings, out);
+        }
         let report = match self.own_work()? {
-            Some(work) => bench::measure_own(&work, length)?,
-            None if self.works.is_empty() => bench::measure(&WORKS_DEFAULT, length)?,
-            None => bench::measure(&self.works, length)?,
+            Some(work) => bench::measure_own(&work, settings.length)?,
+            None if self.works.is_empty() => bench::measure(&WORKS_DEFAULT, settings)?,
+            None => bench::measure(&self.works, settings)?,
         };
         if self.json {
             return write_json(out, &report);
         }
         report.write(out)?;
+        Ok(())
+    }
+
+    fn run_sweep(&self, settings: Settings, out: &mut dyn Write) -> Result<()> {
+        if let Some(file) = &self.plot {
+            // Before minutes are spent on what cannot be written down.
+            std::fs::write(file, "")
+                .with_context(|| format!("cannot write the plot {}", file.display()))?;
+        }
+        let sweep = bench::sweep(settings)?;
+        if let Some(file) = &self.plot {
+            sweep.plot(file)?;
+        }
+        if self.json {
+            return write_json(out, &sweep);
+        }
+        sweep.write(out)?;
         Ok(())
     }
 

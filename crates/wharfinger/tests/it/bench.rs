@@ -18,9 +18,17 @@ fn bench(arguments: &[&str]) -> Value {
 
 fn assert_is_positive(value: &Value, what: &str) {
     assert!(
-        value.as_f64().is_some_and(|figure| figure > 0.0),
+        value
+            .as_f64()
+            .is_some_and(|figure| figure > 0.0 && figure.is_finite()),
         "{what}: {value}"
     );
+}
+
+fn assert_has_latencies(figures: &Value) {
+    for figure in ["p50", "p99", "p99_9", "max"] {
+        assert_is_positive(&figures["latency_ms"][figure], figure);
+    }
 }
 
 #[test]
@@ -33,7 +41,9 @@ fn a_short_run_gives_every_figure_of_both_sides() {
     assert_eq!(findings.len(), 1);
     let finding = &findings[0];
     assert_eq!(finding["work"], "p1");
-    for side in [&finding["wharfinger"], &finding["beside"]["figures"]] {
+    assert_eq!(finding["sides"].as_array().map(Vec::len), Some(2));
+    for side in [0, 1] {
+        let figures = &finding["sides"][side]["figures"];
         for figure in [
             "orders",
             "orders_per_s",
@@ -41,23 +51,141 @@ fn a_short_run_gives_every_figure_of_both_sides() {
             "disk_bytes_per_order",
             "memory_peak_bytes",
         ] {
-            assert_is_positive(&side[figure], figure);
+            assert_is_positive(&figures[figure], figure);
         }
     }
-    for figure in ["p50", "p99", "p99_9"] {
-        assert_is_positive(&finding["wharfinger"]["latency_ms"][figure], figure);
-    }
+    assert_has_latencies(&finding["sides"][0]["figures"]);
     assert_eq!(finding["verdicts"][0]["work"], "p1");
-    assert_is_positive(&finding["verdicts"][0]["ratio"], "ratio");
+    assert_is_positive(&finding["verdicts"][0]["figure"], "the ratio");
+}
+
+#[test]
+fn a_full_store_is_written_to_and_read_from() {
+    let report = bench(&["p4", "p7", "--fill", "3000"]);
+    let findings = report["findings"].as_array().expect("a list");
+    let works: Vec<_> = findings.iter().map(|finding| &finding["work"]).collect();
+    assert_eq!(works, ["p4", "p7", "p7"], "a write, a read and a page");
+    for finding in findings {
+        let what = finding["what"].as_str().unwrap();
+        assert!(what.contains("3,000"), "{what}");
+        assert_eq!(finding["sides"].as_array().map(Vec::len), Some(2));
+        for side in [0, 1] {
+            let figures = &finding["sides"][side]["figures"];
+            assert_is_positive(&figures["orders_per_s"], "rate");
+            assert_has_latencies(figures);
+        }
+        for verdict in finding["verdicts"].as_array().unwrap() {
+            assert_is_positive(&verdict["figure"], "figure");
+        }
+    }
+    let verdicts = |at: usize| findings[at]["verdicts"].as_array().map(Vec::len);
+    assert_eq!([0, 1, 2].map(verdicts), [Some(1), Some(2), Some(2)]);
+}
+
+#[test]
+fn single_orders_are_timed_beside_large_batches() {
+    let report = bench(&["fair"]);
+    let finding = &report["findings"][0];
+    let sides = finding["sides"].as_array().expect("a list");
+    let names: Vec<_> = sides.iter().map(|side| &side["name"]).collect();
+    assert_eq!(names, ["alone", "beside 5,000", "beside 50,000"]);
+    for side in sides {
+        assert_is_positive(&side["figures"]["orders"], "orders");
+        assert_has_latencies(&side["figures"]);
+    }
+    let bars: Vec<_> = [0, 1]
+        .map(|at| finding["verdicts"][at]["bar"].as_f64())
+        .to_vec();
+    assert_eq!(bars, [Some(20.0), Some(200.0)]);
+}
+
+#[test]
+fn memory_is_read_after_each_half() {
+    let report = bench(&["memory", "--body-bytes", "200000"]);
+    let finding = &report["findings"][0];
+    let sides = finding["sides"].as_array().expect("a list");
+    assert_eq!(sides.len(), 2);
+    for side in sides {
+        for figure in ["orders", "memory_peak_bytes", "cpu_us_per_order"] {
+            assert_is_positive(&side["figures"][figure], figure);
+        }
+    }
+    let what = finding["what"].as_str().unwrap();
+    assert!(what.contains("bodies of 1"), "just under 200,000: {what}");
+    assert_eq!(finding["facts"][0]["name"], "bodies refused with 503");
+    for at in [0, 1] {
+        assert_is_positive(&finding["verdicts"][at]["figure"], "figure");
+    }
+}
+
+/// Reads an SVG as XML: every element is closed by its own name. Gives the texts.
+fn texts_of_xml(xml: &str) -> Vec<String> {
+    let mut open = Vec::new();
+    let mut texts = Vec::new();
+    for piece in xml.split('<').skip(1) {
+        let (tag, text) = piece.split_once('>').expect("a tag ends");
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name.trim()), "closed in order");
+        } else if !tag.ends_with('/') && !tag.starts_with(['?', '!']) {
+            open.push(tag.split_whitespace().next().expect("a tag has a name"));
+        }
+        assert_eq!(tag.matches('"').count() % 2, 0, "values end: {tag}");
+        texts.push(text.trim().to_owned());
+    }
+    assert!(open.is_empty(), "left open: {open:?}");
+    texts
+}
+
+#[test]
+fn a_sweep_has_three_axes_and_draws_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sweep.svg");
+    let plot = file.to_str().unwrap();
+    let sweep = bench(&["--sweep", "--fill", "3000", "--plot", plot]);
+    let series = sweep["series"].as_array().expect("a list");
+    let lengths = [("store_size", 7), ("batch_size", 6), ("connections", 6)];
+    assert_eq!(series.len(), lengths.len());
+    for (series, (name, length)) in series.iter().zip(lengths) {
+        assert_eq!(series["name"], name);
+        let points = series["points"].as_array().unwrap();
+        assert_eq!(points.len(), length, "{name}");
+        assert!(points.is_sorted_by_key(|point| point["at"].as_u64()));
+        for point in points {
+            assert_is_positive(&point["figures"]["cpu_us_per_order"], name);
+            assert_has_latencies(&point["figures"]);
+        }
+    }
+    assert_eq!(series[0]["points"][0]["at"], 0, "the store begins empty");
+
+    let texts = texts_of_xml(&std::fs::read_to_string(&file).unwrap());
+    for promised in [
+        "By orders in the store: ",
+        "By orders in a batch: ",
+        "By number of connections: ",
+    ] {
+        let titles = texts.iter().filter(|text| text.starts_with(promised));
+        assert_eq!(titles.count(), 1, "{promised}");
+    }
+    for (axis, times) in [("time to the answer, ms", 3), ("CPU, µs an order", 3)] {
+        let found = texts.iter().filter(|text| *text == axis);
+        assert_eq!(found.count(), times, "{axis}");
+    }
 }
 
 #[test]
 fn works_and_a_work_of_ones_own_do_not_go_together() {
-    let output = program()
-        .args(["bench", "p1", "--batch", "7"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    for wrong in [
+        &["p1", "--batch", "7"][..],
+        &["p4", "--fill", "0"],
+        &["--batch", "7", "--fill", "1000"],
+        &["p1", "--sweep"],
+        &["memory", "--body-bytes", "100000000"],
+        &["--body-bytes", "200000"],
+        &["--plot", "sweep.svg"],
+    ] {
+        let output = program().arg("bench").args(wrong).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
     let output = program()
         .args(["bench", "--url", "http://127.0.0.1:1"])
         .output()

@@ -10,6 +10,7 @@ pub(super) static LOAD: Load = Load {
     order: include_str!("load.tmpl"),
     parse,
     taken,
+    reads: &[],
 };
 
 /// The order as a plain program would declare it, as far as the load goes.

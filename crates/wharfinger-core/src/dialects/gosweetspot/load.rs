@@ -3,14 +3,30 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::load::{Indexed, Load};
+use crate::load::{Indexed, Load, Read};
 
 /// Orders with an address and two products.
 pub(super) static LOAD: Load = Load {
     order: include_str!("load.tmpl"),
     parse,
     taken,
+    reads: &READS,
 };
+
+const READS: [Read; 2] = [
+    Read {
+        what: "one order by its key",
+        target: "/v2/order/PS-{{stamp}}",
+        orders_max: 1,
+        shown,
+    },
+    Read {
+        what: "the first page of 100 in the order of creation",
+        target: "/api/customerorders?page=1&pagesize=100",
+        orders_max: 100,
+        shown,
+    },
+];
 
 /// The order as a plain program would declare it, as far as the load goes.
 #[derive(Deserialize)]
@@ -59,4 +75,8 @@ fn parse(body: &str) -> serde_json::Result<Vec<Indexed<'_>>> {
 
 fn taken(answer: &str) -> usize {
     answer.matches("\"result\":true").count()
+}
+
+fn shown(answer: &str) -> usize {
+    answer.matches("\"packingslipno\"").count()
 }

@@ -1,0 +1,190 @@
+//! How cost and waiting change with the size of the store, of the batches, and with the number of connections.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::body::Mix;
+use super::figures::{Figures, Round};
+use super::fill::Filled;
+use super::measuring::Measuring;
+use super::plot;
+use super::process::Machine;
+use super::report::{grouped, ms_or_dash};
+use super::served::Served;
+use super::{BATCH_CONNECTIONS, LARGE_BATCH, SMALL_BATCH, Settings, first_dialect};
+
+/// Parts of the fill, in hundredths, at which a store is measured while it grows.
+const FILL_PERCENTS: [u64; 7] = [0, 1, 5, 10, 25, 50, 100];
+const BATCHES: [usize; 6] = [1, 10, 100, 1_000, 10_000, 50_000];
+const CONNECTIONS: [usize; 6] = [1, 2, 4, 16, 64, 256];
+
+/// All that a sweep found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Sweep {
+    machine: Machine,
+    series: [Series; 3],
+}
+
+/// What was found along one axis.
+#[derive(Debug, Serialize)]
+pub(super) struct Series {
+    name: &'static str,
+    /// What was sent, at every point.
+    pub(super) what: String,
+    /// What changes from point to point.
+    pub(super) along: &'static str,
+    pub(super) points: Vec<Point>,
+}
+
+/// What was found at one place on the axis.
+#[derive(Debug, Serialize)]
+pub(super) struct Point {
+    pub(super) at: u64,
+    pub(super) figures: Figures,
+}
+
+/// Measures along each axis, everything else held still.
+pub(crate) fn sweep(settings: Settings) -> Result<Sweep> {
+    // Many points: none of them needs as long as a work.
+    let measuring = Measuring::new(settings.length / 4);
+    let series = [
+        store_sizes(&measuring, settings.fill_orders)?,
+        batch_sizes(&measuring)?,
+        connection_counts(&measuring)?,
+    ];
+    measuring.finish();
+    Ok(Sweep {
+        machine: Machine::this(),
+        series,
+    })
+}
+
+/// One store, measured while it grows. What is sent to measure it counts towards its fill.
+fn store_sizes(measuring: &Measuring, fill_orders: u64) -> Result<Series> {
+    let dialect = first_dialect();
+    let mut full = Filled::start(dialect, fill_orders)?;
+    let target = &full.served.target;
+    let mut sender = target.batches(dialect, LARGE_BATCH, BATCH_CONNECTIONS, Mix::Fresh);
+    let mut points = Vec::new();
+    for percent in FILL_PERCENTS {
+        full.fill_to(fill_orders * percent / 100)?;
+        let at = full.served.orders();
+        let served = &mut full.served;
+        measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
+        let round = measuring.once("sweep: store size", |length| {
+            served.measure(|| sender.send_for(length))
+        })?;
+        points.push(Point::of(at, round));
+    }
+    let id = dialect.id();
+    Ok(Series {
+        name: "store_size",
+        what: format!("{id}, batches of 1,000 on 2 connections"),
+        along: "orders in the store",
+        points,
+    })
+}
+
+fn batch_sizes(measuring: &Measuring) -> Result<Series> {
+    let dialect = first_dialect();
+    let mut served = Served::start()?;
+    let mut points = Vec::new();
+    for batch in BATCHES {
+        let target = &served.target;
+        let mut sender = target.batches(dialect, batch, BATCH_CONNECTIONS, Mix::Fresh);
+        if points.is_empty() {
+            measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
+        }
+        let round = measuring.once("sweep: batch size", |length| {
+            served.measure(|| sender.send_for(length))
+        })?;
+        points.push(Point::of(batch as u64, round));
+    }
+    Ok(Series {
+        name: "batch_size",
+        what: format!("{}, 2 connections", dialect.id()),
+        along: "orders in a batch",
+        points,
+    })
+}
+
+fn connection_counts(measuring: &Measuring) -> Result<Series> {
+    let dialect = first_dialect();
+    let mut served = Served::start()?;
+    let mut points = Vec::new();
+    for connections in CONNECTIONS {
+        let target = &served.target;
+        let mut sender = target.batches(dialect, SMALL_BATCH, connections, Mix::Fresh);
+        if points.is_empty() {
+            measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
+        }
+        let round = measuring.once("sweep: connections", |length| {
+            served.measure(|| sender.send_for(length))
+        })?;
+        points.push(Point::of(connections as u64, round));
+    }
+    Ok(Series {
+        name: "connections",
+        what: format!("{}, batches of 100", dialect.id()),
+        along: "number of connections",
+        points,
+    })
+}
+
+impl Sweep {
+    /// Writes tables for people.
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.machine.write(out)?;
+        for series in &self.series {
+            writeln!(out)?;
+            series.write(out)?;
+        }
+        Ok(())
+    }
+
+    /// Draws an SVG of a panel for each axis.
+    pub(crate) fn plot(&self, file: &Path) -> Result<()> {
+        plot::draw(&self.series, file)
+    }
+}
+
+impl Point {
+    fn of(at: u64, round: Round) -> Self {
+        let figures = Figures::of(&[round], None);
+        Self { at, figures }
+    }
+}
+
+impl Series {
+    /// What stands above its table and its panel.
+    pub(super) fn title(&self) -> String {
+        format!("By {}: {}", self.along, self.what)
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.title())?;
+        let along = self.along;
+        writeln!(
+            out,
+            "    {along:<20}{:>12}{:>18}{:>12}{:>12}{:>20}",
+            "orders/s", "CPU µs per order", "p50, ms", "p99, ms", "longest stall, ms"
+        )?;
+        for Point { at, figures } in &self.points {
+            let at = grouped(*at as f64);
+            let cpu = figures.cpu_us_per_order.unwrap_or_default();
+            let latency = figures.latency_ms;
+            writeln!(
+                out,
+                "    {at:<20}{:>12}{cpu:>18.2}{:>12}{:>12}{:>20}",
+                grouped(figures.orders_per_s),
+                ms_or_dash(latency.map(|latency| latency.p50)),
+                ms_or_dash(latency.map(|latency| latency.p99)),
+                ms_or_dash(latency.map(|latency| latency.max)),
+            )?;
+        }
+        Ok(())
+    }
+}

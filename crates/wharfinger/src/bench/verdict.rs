@@ -1,0 +1,142 @@
+//! A figure held against what is asked of it.
+
+use serde::Serialize;
+
+use super::figures::Figures;
+
+/// A figure, and what it should be.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Verdict {
+    pub(super) work: &'static str,
+    pub(super) what: String,
+    pub(super) figure: f64,
+    pub(super) unit: &'static str,
+    pub(super) bar: f64,
+    /// None where nothing better than the bar is asked.
+    pub(super) aim: Option<f64>,
+    /// Whether the bar and the aim are lower bounds; upper ones otherwise.
+    pub(super) is_at_least: bool,
+}
+
+/// The unit of a ratio.
+const TIMES: &str = "×";
+
+impl Verdict {
+    /// CPU per order as against another program's; none where it could not be read.
+    pub(super) fn cpu(
+        work: &'static str,
+        ours: &Figures,
+        beside: &Figures,
+        bar: f64,
+        aim: f64,
+    ) -> Option<Self> {
+        let ratio = ours.cpu_us_per_order? / beside.cpu_us_per_order?;
+        Some(Self::at_most(
+            work,
+            "CPU per order",
+            (ratio, TIMES),
+            bar,
+            Some(aim),
+        ))
+    }
+
+    /// Disk bytes per order as against another program's.
+    pub(super) fn disk(
+        work: &'static str,
+        ours: &Figures,
+        beside: &Figures,
+        bar: f64,
+        aim: f64,
+    ) -> Option<Self> {
+        let ratio = ours.disk_bytes_per_order? / beside.disk_bytes_per_order?;
+        Some(Self::at_most(
+            work,
+            "disk per order",
+            (ratio, TIMES),
+            bar,
+            Some(aim),
+        ))
+    }
+
+    /// A rate as against another.
+    pub(super) fn rate(work: &'static str, ours: f64, beside: f64, bar: f64, aim: f64) -> Self {
+        Self {
+            is_at_least: true,
+            ..Self::at_most(work, "rate", (ours / beside, TIMES), bar, Some(aim))
+        }
+    }
+
+    /// How long all but a hundredth of the answers took at most.
+    pub(super) fn p99(
+        work: &'static str,
+        what: impl Into<String>,
+        figures: &Figures,
+        bar_ms: f64,
+        aim_ms: Option<f64>,
+    ) -> Option<Self> {
+        let p99_ms = figures.latency_ms?.p99;
+        Some(Self::at_most(work, what, (p99_ms, "ms"), bar_ms, aim_ms))
+    }
+
+    /// Any figure that should be small, with its unit.
+    pub(super) fn at_most(
+        work: &'static str,
+        what: impl Into<String>,
+        (figure, unit): (f64, &'static str),
+        bar: f64,
+        aim: Option<f64>,
+    ) -> Self {
+        Self {
+            work,
+            what: what.into(),
+            figure,
+            unit,
+            bar,
+            aim,
+            is_at_least: false,
+        }
+    }
+
+    fn meets(&self, bound: f64) -> bool {
+        if self.is_at_least {
+            self.figure >= bound
+        } else {
+            self.figure <= bound
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn in_words(&self) -> &'static str {
+        if self.aim.is_some_and(|aim| self.meets(aim)) {
+            "aim met"
+        } else if self.meets(self.bar) {
+            "bar met"
+        } else {
+            "BAR MISSED"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_hold_from_the_right_side() {
+        let rate = |ours| Verdict::rate("p3", ours, 10.0, 0.4, 0.6).in_words();
+        assert_eq!(
+            [rate(3.0), rate(4.0), rate(6.0)],
+            ["BAR MISSED", "bar met", "aim met"]
+        );
+        let wait = |ms, aim| Verdict::at_most("p7", "p99", (ms, "ms"), 5.0, aim).in_words();
+        assert_eq!(
+            [
+                wait(5.1, Some(2.5)),
+                wait(5.0, Some(2.5)),
+                wait(2.5, Some(2.5))
+            ],
+            ["BAR MISSED", "bar met", "aim met"]
+        );
+        assert_eq!(wait(0.1, None), "bar met");
+    }
+}

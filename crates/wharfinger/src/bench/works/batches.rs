@@ -1,0 +1,92 @@
+//! Batches: p1, p2 and p6, and what the user puts together.
+
+use anyhow::Result;
+
+use super::super::bare::Bare;
+use super::super::body::{Envelope, Mix};
+use super::super::figures::Figures;
+use super::super::measuring::Measuring;
+use super::super::report::{self, Finding};
+use super::super::served::Served;
+use super::super::target::Target;
+use super::super::verdict::Verdict;
+use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, OwnWork, SMALL_BATCH, Spoken, first_dialect};
+
+/// What two sides came to, and how that is named.
+struct Compared {
+    what: String,
+    ours: Figures,
+    bare: Figures,
+}
+
+/// p1 and p6 are measured at once.
+pub(in super::super) fn large(
+    measuring: &Measuring,
+    with_cpu: bool,
+    with_disk: bool,
+) -> Result<Finding> {
+    let compared = compare(measuring, first_dialect(), LARGE_BATCH, BATCH_CONNECTIONS)?;
+    let (ours, bare) = (&compared.ours, &compared.bare);
+    let cpu = Verdict::cpu("p1", ours, bare, 1.0, 0.7).filter(|_| with_cpu);
+    let disk = Verdict::disk("p6", ours, bare, 0.5, 0.15).filter(|_| with_disk);
+    let verdicts: Vec<_> = cpu.into_iter().chain(disk).collect();
+    let work = if with_cpu { "p1" } else { "p6" };
+    Ok(compared.finding(work).verdicts(verdicts))
+}
+
+/// p2, in one dialect.
+pub(in super::super) fn small(measuring: &Measuring, dialect: Spoken) -> Result<Finding> {
+    let compared = compare(measuring, dialect, SMALL_BATCH, BATCH_CONNECTIONS)?;
+    let verdict = Verdict::cpu("p2", &compared.ours, &compared.bare, 1.3, 0.9);
+    Ok(compared.finding("p2").verdicts(verdict))
+}
+
+/// Work that the user puts together, on a server of our own.
+pub(in super::super) fn own(measuring: &Measuring, work: &OwnWork) -> Result<Finding> {
+    let compared = compare(measuring, work.dialect, work.batch, work.connections)?;
+    Ok(compared.finding("own"))
+}
+
+/// Batches to a server that somebody else runs: what the sender sees.
+pub(in super::super) fn remote(
+    measuring: &Measuring,
+    work: &OwnWork,
+    target: &Target,
+) -> Result<Finding> {
+    let mut sender = target.batches(work.dialect, work.batch, work.connections, Mix::Fresh);
+    let what = report::batches(work.dialect.id(), work.batch, work.connections);
+    let [rounds] = measuring.take_turns(&what, |length| Ok([sender.send_for(length)?]))?;
+    Ok(Finding::new("own", what).side("server", Figures::of(&rounds, None)))
+}
+
+/// Batches to a server of our own, beside the bare program that takes as many orders.
+fn compare(
+    measuring: &Measuring,
+    dialect: Spoken,
+    batch: usize,
+    connections: usize,
+) -> Result<Compared> {
+    let mut ours = Served::start()?;
+    let mut sender = ours.target.batches(dialect, batch, connections, Mix::Fresh);
+    let sample = dialect.samples(&ours.target.sample_key()).batch;
+    let mut bare = Bare::start(dialect, batch, Envelope::of_batch(&sample))?;
+    let what = report::batches(dialect.id(), batch, connections);
+    let [our_rounds, bare_rounds] = measuring.take_turns(&what, |length| {
+        let round = ours.measure(|| sender.send_for(length))?;
+        let beside = bare.take(round.orders)?;
+        Ok([round, beside])
+    })?;
+    Ok(Compared {
+        what,
+        ours: Figures::of(&our_rounds, Some(ours.end()?)),
+        bare: Figures::of(&bare_rounds, Some(bare.end()?)),
+    })
+}
+
+impl Compared {
+    fn finding(self, work: &'static str) -> Finding {
+        Finding::new(work, self.what)
+            .side("wharfinger", self.ours)
+            .side("bare program", self.bare)
+    }
+}

@@ -1,0 +1,193 @@
+//! memory: the largest bodies there may be, on many connections, for long.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::super::body::{Body, Envelope, Lane, Mix, Shape};
+use super::super::figures::{Figures, Left, Round, as_f64};
+use super::super::first_dialect;
+use super::super::http_client::Connection;
+use super::super::measuring::Measuring;
+use super::super::report::{Finding, grouped, mebibytes};
+use super::super::sender::Check;
+use super::super::served::Served;
+use super::super::target::Target;
+use super::super::verdict::Verdict;
+
+const CONNECTIONS: u64 = 64;
+/// Orders that are stamped at once: 64 whole bodies would take 4 GiB of the sender.
+const PIECE_ORDERS: usize = 100;
+
+/// The server's defaults, said to it so that the bound below is that of its configuration, but for the orders in a batch:
+/// those of p1 are so short that more of them fit into a body than a batch may have. They are kept short, since short
+/// orders take more memory for each byte of a body than long ones.
+const OPTIONS: [&str; 3] = [
+    "--body-bytes-max=67108864",
+    "--body-bytes-in-flight-max=1073741824",
+    "--orders-per-batch-max=200000",
+];
+const BODY_BYTES_IN_FLIGHT_MAX: u64 = 1 << 30;
+/// What the server may hold at most. The bodies in flight are bounded by its configuration. What is made of a body, the
+/// orders as they were judged and the compressed blocks, is not counted there, but is smaller than the body. The rest
+/// is for the program, the store's caches and what the allocator keeps.
+const BOUND_BYTES: u64 = 2 * BODY_BYTES_IN_FLIGHT_MAX + (256 << 20);
+/// A peak that has not grown may still shift a little.
+const GROWTH_MAX: f64 = 1.05;
+
+/// Two halves of the same load: in the second one, the peak of memory must stay where it was.
+pub(in super::super) fn memory(measuring: &Measuring, body_bytes: usize) -> Result<Finding> {
+    let mut served = Served::start_with(&OPTIONS)?;
+    let mut requests = requests(&served.target, body_bytes);
+    let bytes = grouped(as_f64(requests[0].body_bytes() as u64));
+    let dialect = first_dialect().id();
+    let what = format!("{dialect}, bodies of {bytes} bytes on {CONNECTIONS} connections");
+    let mut refused = 0;
+    let mut half = || {
+        let address = served.target.address;
+        let round = measuring.once(&what, |length| {
+            served.measure(|| {
+                let (round, refused_now) = send_for(&mut requests, address, length)?;
+                refused += refused_now;
+                Ok(round)
+            })
+        })?;
+        let left = Left {
+            memory_peak_bytes: served.memory_peak()?,
+            disk_bytes: None,
+            orders: round.orders,
+        };
+        anyhow::Ok((left.memory_peak_bytes, Figures::of(&[round], Some(left))))
+    };
+    let (first_bytes, first) = half()?;
+    let (second_bytes, second) = half()?;
+    let peak_mib = (mebibytes(second_bytes), "MiB");
+    let growth = (as_f64(second_bytes) / as_f64(first_bytes), "×");
+    let bound = Verdict::at_most("memory", "peak", peak_mib, mebibytes(BOUND_BYTES), None);
+    let steady = Verdict::at_most("memory", "growth", growth, GROWTH_MAX, None);
+    Ok(Finding::new("memory", what)
+        .side("first half", first)
+        .side("second half", second)
+        .fact("bodies refused with 503", as_f64(refused))
+        .verdicts([bound, steady]))
+}
+
+/// A request that is too long to be held whole: the same orders again and again, re-stamped as they are written.
+struct LongRequest {
+    /// With what opens the array.
+    head: Vec<u8>,
+    /// Some orders, with a comma in front.
+    piece: Body,
+    pieces: usize,
+}
+
+/// The requests of each connection, of about so many bytes but no more.
+fn requests(target: &Target, body_bytes: usize) -> Vec<LongRequest> {
+    let shape = Shape {
+        orders: PIECE_ORDERS,
+        envelope: Envelope::Listed,
+        mix: Mix::Fresh,
+    };
+    let dialect = first_dialect();
+    let sample = dialect.samples(&target.sample_key()).batch;
+    let first_stamp = target.take_stamps();
+    let of = CONNECTIONS;
+    let requests = (0..of).map(|number| {
+        let organisation = &target.organisation;
+        let lane = Lane { number, of };
+        let piece = Body::new(dialect.load().order, organisation, shape, lane, first_stamp);
+        // The brackets take the place of the first comma, and one byte more.
+        let pieces = ((body_bytes - 1) / piece.bytes().len()).max(1);
+        let mut request = LongRequest {
+            head: Vec::new(),
+            piece,
+            pieces,
+        };
+        request.head = target.head(&sample, request.body_bytes()).into_bytes();
+        request.head.push(b'[');
+        request
+    });
+    requests.collect()
+}
+
+impl LongRequest {
+    fn body_bytes(&self) -> usize {
+        self.pieces * self.piece.bytes().len() + 1
+    }
+
+    fn orders(&self) -> usize {
+        self.pieces * self.piece.orders()
+    }
+
+    fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(&self.head)?;
+        for piece in 0..self.pieces {
+            self.piece.restamp();
+            let commas_left_out = usize::from(piece == 0);
+            out.write_all(&self.piece.bytes()[commas_left_out..])?;
+        }
+        out.write_all(b"]")
+    }
+}
+
+/// What came back, and how many requests were refused for want of memory. Those are sent again at once, which is harder on
+/// the server than what it asks for.
+fn send_for(
+    requests: &mut [LongRequest],
+    address: SocketAddr,
+    length: Duration,
+) -> Result<(Round, u64)> {
+    let sent: Vec<Result<(Round, u64)>> = std::thread::scope(|scope| {
+        let sending = requests
+            .iter_mut()
+            .map(|request| scope.spawn(move || send_on_one(address, request, length)));
+        let sending: Vec<_> = sending.collect();
+        let ended = sending.into_iter().map(|sender| {
+            let ended = sender.join();
+            ended.unwrap_or_else(|_| bail!("a sender panicked"))
+        });
+        ended.collect()
+    });
+    let mut round = Round::default();
+    let mut refused = 0;
+    for sent in sent {
+        let (sent, refused_here) = sent?;
+        refused += refused_here;
+        round.add(sent);
+    }
+    Ok((round, refused))
+}
+
+fn send_on_one(
+    address: SocketAddr,
+    request: &mut LongRequest,
+    length: Duration,
+) -> Result<(Round, u64)> {
+    let check = Check::Taken(first_dialect().load().taken);
+    let mut connection = Connection::open(address)?;
+    let begin = Instant::now();
+    let mut round = Round::default();
+    let mut refused = 0;
+    while begin.elapsed() < length {
+        let written_at = Instant::now();
+        let answer = connection.exchange_with(|stream| request.write(stream))?;
+        let closes = answer.closes;
+        if answer.status == REFUSED {
+            refused += 1;
+        } else {
+            check.look(answer.status, answer.body, request.orders())?;
+            round.latencies.push(written_at.elapsed());
+            round.orders += request.orders() as u64;
+        }
+        if closes {
+            connection = Connection::open(address)?;
+        }
+    }
+    round.duration = begin.elapsed();
+    Ok((round, refused))
+}
+
+/// Service unavailable: the right answer where there is no memory for a body.
+const REFUSED: u16 = 503;

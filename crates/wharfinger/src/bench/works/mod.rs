@@ -1,0 +1,9 @@
+//! The works, a file each: what is started, who takes turns, how it is judged.
+
+pub(super) mod batches;
+pub(super) mod fairness;
+pub(super) mod filled;
+pub(super) mod memory;
+pub(super) mod reads;
+pub(super) mod resubmissions;
+pub(super) mod singles;

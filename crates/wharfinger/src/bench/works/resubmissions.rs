@@ -1,0 +1,39 @@
+//! p9: orders that come again.
+
+use anyhow::Result;
+
+use super::super::body::Mix;
+use super::super::figures::Figures;
+use super::super::measuring::Measuring;
+use super::super::report::{self, Finding};
+use super::super::served::Served;
+use super::super::verdict::Verdict;
+use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, first_dialect};
+
+/// Batches in which every second order comes again, beside the same with fresh orders only.
+pub(in super::super) fn resubmissions(measuring: &Measuring) -> Result<Finding> {
+    let dialect = first_dialect();
+    let mut again = Served::start()?;
+    let mut fresh = Served::start()?;
+    let sender = |served: &Served, mix| {
+        let target = &served.target;
+        target.batches(dialect, LARGE_BATCH, BATCH_CONNECTIONS, mix)
+    };
+    let mut again_sender = sender(&again, Mix::HalfAgain);
+    let mut fresh_sender = sender(&fresh, Mix::Fresh);
+    let batches = report::batches(dialect.id(), LARGE_BATCH, BATCH_CONNECTIONS);
+    let what = format!("{batches}, every second order sent again");
+    let [again_rounds, fresh_rounds] = measuring.take_turns(&what, |length| {
+        Ok([
+            again.measure(|| again_sender.send_for(length))?,
+            fresh.measure(|| fresh_sender.send_for(length))?,
+        ])
+    })?;
+    let again = Figures::of(&again_rounds, Some(again.end()?));
+    let fresh = Figures::of(&fresh_rounds, Some(fresh.end()?));
+    let verdict = Verdict::rate("p9", again.orders_per_s, fresh.orders_per_s, 0.6, 0.9);
+    Ok(Finding::new("p9", what)
+        .side("half again", again)
+        .side("fresh orders", fresh)
+        .verdicts([verdict]))
+}
