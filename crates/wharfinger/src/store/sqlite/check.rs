@@ -111,9 +111,14 @@ impl Check<'_> {
                 self.fault(format!("{of}: {why}"));
                 Ok(())
             }
-            Ok(()) | Err(Fault::Sql(_) | Fault::Commit(_) | Fault::Refused(_) | Fault::Gone) => {
-                part
-            }
+            Ok(())
+            | Err(
+                Fault::Sql(_)
+                | Fault::Commit(_)
+                | Fault::Refused(_)
+                | Fault::Gone
+                | Fault::NoThread(_),
+            ) => part,
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) enum Fault {
     Damaged(String),
     /// The database's file is no longer where it was opened: what is written is lost to everybody else.
     Gone,
+    /// The system has no thread to give.
+    NoThread(std::io::Error),
 }
 
 /// How far a fault reaches.
@@ -36,7 +38,7 @@ impl Fault {
     pub(super) fn extent(&self) -> Extent {
         match self {
             Self::Refused(_) | Self::Damaged(_) => Extent::Own,
-            Self::Gone => Extent::Fatal,
+            Self::Gone | Self::NoThread(_) => Extent::Fatal,
             Self::Sql(error) => match error.sqlite_error_code() {
                 Some(
                     ErrorCode::SystemIoFailure
@@ -68,6 +70,7 @@ impl std::fmt::Display for Fault {
             Self::Commit(error) => write!(out, "the commit failed: {error}"),
             Self::Refused(why) | Self::Damaged(why) => out.write_str(why),
             Self::Gone => out.write_str("the database file was removed or replaced"),
+            Self::NoThread(error) => write!(out, "a thread could not be started: {error}"),
         }
     }
 }
@@ -90,9 +93,11 @@ impl From<Fault> for StoreError {
             Extent::Passing | Extent::Fatal => Self::Unavailable(fault.to_string()),
             Extent::Own => match fault {
                 Fault::Refused(why) => Self::Refused(why),
-                Fault::Damaged(_) | Fault::Sql(_) | Fault::Commit(_) | Fault::Gone => {
-                    Self::Internal(fault.to_string())
-                }
+                Fault::Damaged(_)
+                | Fault::Sql(_)
+                | Fault::Commit(_)
+                | Fault::Gone
+                | Fault::NoThread(_) => Self::Internal(fault.to_string()),
             },
         }
     }

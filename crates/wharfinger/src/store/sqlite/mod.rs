@@ -9,10 +9,12 @@
 mod admin;
 mod admit;
 mod check;
+mod checkpoints;
 mod fault;
 mod ids;
 mod journal;
 mod moves;
+mod queue;
 mod read;
 mod readers;
 mod receipt;
@@ -48,9 +50,6 @@ const FILE: &str = "orders.db";
 const SQLITE_VERSION_MIN: i32 = 3_053_000;
 /// How long a write waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pages of the write-ahead log from which on it is written back to the database: 32 MiB, so that a page that is
-/// changed by one commit after the other is written back once.
-const WAL_PAGES: i64 = 8192;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_MAX: usize = 64;
 
@@ -97,8 +96,8 @@ impl SqliteStore {
         let file: PathBuf = directory.join(FILE);
         let mut connection = connect(&file, Use::Write)?;
         schema::migrate(&mut connection)?;
-        let writer =
-            Writer::start(connection, options.queue_max).map_err(|error| in_directory(&error))?;
+        let beside = connect(&file, Use::Write)?;
+        let writer = Writer::start(connection, Some(beside), options.queue_max)?;
         Ok(Self {
             writer,
             readers: Readers::new(file, options.readers),
@@ -136,7 +135,8 @@ fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
     if wanted == Use::Write {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+        // The log is written back beside the writer.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         // A statement of many rows notes how to undo itself; a file for that would cost more than the rows.
         connection.pragma_update(None, "temp_store", "memory")?;
         // Negative: in KiB. Enough for the inner pages of a large index; and each commit looks at all of it, if briefly.

@@ -1,19 +1,17 @@
 //! The one thread that writes: it takes all the work that waits, does it in one transaction, and answers when that is on disk.
 
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use super::checkpoints::{Checkpoints, checkpoint};
 use super::fault::{Extent, Fault};
+use super::queue::Waiting;
 use super::work::Work;
 use crate::store::StoreError;
-
-/// Requests that share a commit.
-const GROUP_JOBS_MAX: usize = 256;
-/// Orders that share a commit: a bound on how long the first one waits.
-const GROUP_ORDERS_MAX: usize = 100_000;
 
 /// A piece of work for the writer. It may be run twice: together with others, then by itself.
 pub(super) trait Job: Send {
@@ -57,35 +55,55 @@ where
 }
 
 /// What is sent to the writer.
-enum Message {
-    Work(Box<dyn Job>),
+pub(super) enum Message {
+    /// Work, and its place in the queue.
+    Work(Box<dyn Job>, OwnedSemaphorePermit),
+    /// Most of the log was written back, or could not be.
+    LogWritten(Result<(), Fault>),
+    /// Finish, and close the connection.
     Close(oneshot::Sender<()>),
 }
 
 /// The way to the writer.
 #[derive(Clone)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Message>,
+    queue: mpsc::UnboundedSender<Message>,
+    /// Bounds the queue.
+    places: Arc<Semaphore>,
     failure: watch::Receiver<Option<String>>,
 }
 
 impl Writer {
-    /// Starts the thread on a connection of its own.
-    pub(super) fn start(connection: Connection, queue_max: usize) -> std::io::Result<Self> {
-        let (queue, waiting) = mpsc::channel(queue_max.max(1));
+    /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it.
+    pub(super) fn start(
+        mut connection: Connection,
+        beside: Option<Connection>,
+        queue_max: usize,
+    ) -> Result<Self, Fault> {
+        let (queue, messages) = mpsc::unbounded_channel();
         let (failed, failure) = watch::channel(None);
+        let checkpoints = beside
+            .map(|beside| Checkpoints::start(&mut connection, beside, queue.downgrade()))
+            .transpose()?;
         let thread = Thread {
             file: file_identity(&connection),
             connection,
-            waiting,
+            checkpoints,
+            messages,
+            waiting: Waiting::default(),
             failed,
             last_ms: 0,
             closing: Vec::new(),
         };
         std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(|| thread.run())?;
-        Ok(Self { queue, failure })
+            .spawn(|| thread.run())
+            .map_err(Fault::NoThread)?;
+        Ok(Self {
+            queue,
+            places: Arc::new(Semaphore::new(queue_max.max(1))),
+            failure,
+        })
     }
 
     /// Has work done; at once an error if too much waits already.
@@ -101,18 +119,16 @@ impl Writer {
             found: None,
             sender,
         };
-        self.queue
-            .try_send(Message::Work(Box::new(job)))
-            .map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => closed(),
-            })?;
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| StoreError::Overloaded)?;
+        let message = Message::Work(Box::new(job), place);
+        self.queue.send(message).map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
     /// Whether the queue is full.
     pub(super) fn is_full(&self) -> bool {
-        self.queue.capacity() == 0
+        self.places.available_permits() == 0
     }
 
     /// Waits until nothing can be written any more, and says why.
@@ -129,7 +145,7 @@ impl Writer {
     /// Waits until all that was asked is done, and the connection is closed.
     pub(super) async fn close(&self) {
         let (sender, done) = oneshot::channel();
-        if self.queue.send(Message::Close(sender)).await.is_ok() {
+        if self.queue.send(Message::Close(sender)).is_ok() {
             // An error means that another caller's close came first.
             drop(done.await);
         }
@@ -145,7 +161,9 @@ struct Thread {
     /// The identity of the database's file when it was opened.
     file: Option<(u64, u64)>,
     connection: Connection,
-    waiting: mpsc::Receiver<Message>,
+    checkpoints: Option<Checkpoints>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    waiting: Waiting,
     failed: watch::Sender<Option<String>>,
     last_ms: i64,
     closing: Vec<oneshot::Sender<()>>,
@@ -153,9 +171,12 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
-        while let Some(first) = self.waiting.blocking_recv() {
-            let jobs = self.take_group(first);
+        while self.listen() {
+            let jobs = self.waiting.take_group();
             self.serve(jobs);
+        }
+        if let Some(checkpoints) = self.checkpoints.take() {
+            checkpoints.end(&mut self.connection);
         }
         // The last connection of all processes writes the log back as it closes. None is told to do so before: while
         // another process writes, that would hold it up. After a failure the log stays, for the next start to recover.
@@ -174,34 +195,50 @@ impl Thread {
         }
     }
 
-    /// The job that came first and all those that wait behind it, within bounds.
-    fn take_group(&mut self, first: Message) -> Vec<Box<dyn Job>> {
-        let mut jobs = Vec::new();
-        let mut orders = 0;
-        let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                Message::Work(job) => {
-                    orders += job.weight();
-                    jobs.push(job);
-                }
-                Message::Close(sender) => {
-                    self.waiting.close();
-                    self.closing.push(sender);
+    /// Takes in what was sent, and waits for it if there is nothing to do; false at the end.
+    fn listen(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            match self.messages.blocking_recv() {
+                Some(message) => self.take_in(message),
+                None => return false,
+            }
+        }
+        while let Ok(message) = self.messages.try_recv() {
+            self.take_in(message);
+        }
+        true
+    }
+
+    fn take_in(&mut self, message: Message) {
+        match message {
+            Message::Work(job, place) => self.waiting.push(job, place),
+            Message::LogWritten(written) => {
+                // What has come since is little, and is written back here, between two commits.
+                let written = written.and_then(|()| checkpoint(&self.connection));
+                match written {
+                    Ok(_) => {}
+                    Err(fault) if fault.extent() == Extent::Fatal => self.fail(&fault),
+                    Err(fault) => tracing::warn!(%fault, "the log could not be written back"),
                 }
             }
-            let is_enough = jobs.len() >= GROUP_JOBS_MAX || orders >= GROUP_ORDERS_MAX;
-            next = if is_enough {
-                None
-            } else {
-                self.waiting.try_recv().ok()
-            };
+            Message::Close(sender) => {
+                self.messages.close();
+                self.closing.push(sender);
+            }
         }
-        jobs
+    }
+
+    /// From now on nothing is written.
+    fn fail(&mut self, fault: &Fault) {
+        tracing::error!(%fault, "the store writes no more");
+        self.failed.send_replace(Some(fault.to_string()));
     }
 
     /// Runs the jobs together; by themselves if one of them fails for a reason of its own.
     fn serve(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        if jobs.is_empty() {
+            return;
+        }
         let failure = self.failed.borrow().clone();
         if let Some(reason) = failure {
             return answer_all(jobs, &Err(StoreError::Unavailable(reason)));
@@ -216,16 +253,12 @@ impl Thread {
             return;
         }
         if fault.extent() == Extent::Fatal {
-            tracing::error!(%fault, "the store writes no more");
-            self.failed.send_replace(Some(fault.to_string()));
+            self.fail(&fault);
         }
         answer_all(jobs, &Err(StoreError::from(fault)));
     }
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
-        if jobs.is_empty() {
-            return Ok(());
-        }
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -265,7 +298,7 @@ mod tests {
     async fn a_job_that_panics_ends_the_writer_and_that_is_told() {
         let mut connection = Connection::open_in_memory().expect("memory can be opened");
         schema::migrate(&mut connection).expect("tables can be made");
-        let writer = Writer::start(connection, 1).expect("a thread can be started");
+        let writer = Writer::start(connection, None, 1).expect("a thread can be started");
         let asked = writer.ask(1, |_| -> Result<(), Fault> { panic!("a fault of our own") });
         assert_eq!(asked.await, Err(closed()));
         assert_eq!(writer.failed().await, "the writer has ended");
