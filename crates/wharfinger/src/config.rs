@@ -13,7 +13,7 @@ use crate::app::Transport;
 
 /// The address that is listened on, unless told otherwise.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
-/// Memory that bodies in flight may take together, unless told otherwise.
+/// Memory that bodies in flight, and what is made of them, may take together, unless told otherwise.
 const BODY_BYTES_IN_FLIGHT_DEFAULT: usize = 1 << 30;
 /// Requests that may wait for the store, unless told otherwise.
 const QUEUE_DEFAULT: usize = 1_024;
@@ -39,7 +39,7 @@ pub struct ServeOptions {
     /// Largest body, in bytes after decompression [default: 67108864]
     #[arg(long, env = "WHARFINGER_BODY_BYTES_MAX", value_name = "BYTES")]
     pub body_bytes_max: Option<usize>,
-    /// Memory that all bodies in flight may take together [default: 1073741824]
+    /// Memory that all bodies in flight may take together, with what is made of them [default: 1073741824]
     #[arg(
         long,
         env = "WHARFINGER_BODY_BYTES_IN_FLIGHT_MAX",
@@ -233,8 +233,9 @@ fn check(config: &Config) -> Result<()> {
     if limits.body_bytes_max > BODY_BYTES_CEILING {
         bail!("--body-bytes-max must be at most {BODY_BYTES_CEILING}");
     }
-    if config.body_bytes_in_flight_max < limits.body_bytes_max {
-        bail!("--body-bytes-in-flight-max must be at least --body-bytes-max");
+    // A body takes its own bytes, and as many for what is made of it.
+    if config.body_bytes_in_flight_max / 2 < limits.body_bytes_max {
+        bail!("--body-bytes-in-flight-max must be at least twice --body-bytes-max");
     }
     Ok(())
 }

@@ -115,10 +115,13 @@ async fn collect(
     idle_timeout: Duration,
     lease: &mut Lease,
 ) -> Result<Bytes, RequestFailure> {
-    let announced = body.size_hint().lower();
-    if announced > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > bytes_max {
         return Err(RequestFailure::BodyTooLarge { bytes_max });
     }
+    // All of it at once: a body that is refused halfway has cost its memory for nothing.
+    lease_more(lease, announced)?;
+    let mut leased = announced;
     let mut first = Bytes::new();
     let mut all = Vec::new();
     loop {
@@ -135,14 +138,15 @@ async fn collect(
         if first.len() + all.len() + data.len() > bytes_max {
             return Err(RequestFailure::BodyTooLarge { bytes_max });
         }
-        lease_more(lease, data.len())?;
+        let more = (first.len() + all.len() + data.len()).saturating_sub(leased);
+        lease_more(lease, more)?;
+        leased += more;
         if first.is_empty() && all.is_empty() {
             first = data;
             continue;
         }
         if all.is_empty() {
-            let expected = usize::try_from(announced).unwrap_or_default();
-            all.reserve(expected.max(first.len() + data.len()));
+            all.reserve(announced.max(first.len() + data.len()));
             all.extend_from_slice(&first);
             first.clear();
         }
@@ -151,8 +155,9 @@ async fn collect(
     Ok(if all.is_empty() { first } else { all.into() })
 }
 
+/// Leases memory for more of a body, and as much again for what judging makes of it.
 fn lease_more(lease: &mut Lease, bytes: usize) -> Result<(), RequestFailure> {
-    if lease.grow(bytes) {
+    if lease.grow(bytes.saturating_mul(2)) {
         Ok(())
     } else {
         Err(RequestFailure::Overloaded {

@@ -276,7 +276,7 @@ fn memory_for_bodies_is_shared_and_bounded() {
         "--body-bytes-max",
         "1000000",
         "--body-bytes-in-flight-max",
-        "1000000",
+        "2000000",
     ];
     let server = Server::start_with(data.path(), &options);
     let large = format!("[{}{}]", " ".repeat(900_000), order("LARGE"));

@@ -30,9 +30,8 @@ const OPTIONS: [&str; 3] = [
     "--orders-per-batch-max=200000",
 ];
 const BODY_BYTES_IN_FLIGHT_MAX: u64 = 1 << 30;
-/// What the server may hold at most. The bodies in flight are bounded by its configuration. What is made of a body, the
-/// orders as they were judged and the compressed blocks, is not counted there, but is smaller than the body. The rest
-/// is for the program, the store's caches and what the allocator keeps.
+/// What the server may hold at most: the bodies in flight and what is made of them, as its configuration says; as much again
+/// for what the allocator keeps of those that are done; and the program with the store's caches.
 const BOUND_BYTES: u64 = 2 * BODY_BYTES_IN_FLIGHT_MAX + (256 << 20);
 /// A peak that has not grown may still shift a little.
 const GROWTH_MAX: f64 = 1.05;
