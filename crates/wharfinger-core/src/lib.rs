@@ -14,6 +14,7 @@ pub mod admit;
 pub mod caller;
 pub mod dialect;
 pub mod dialects;
+pub mod email;
 pub mod failure;
 pub mod form;
 pub mod ids;

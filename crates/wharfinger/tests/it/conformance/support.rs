@@ -98,6 +98,7 @@ impl Order {
             name: self.name.as_deref().map(Into::into),
             key: (!self.key.is_empty()).then(|| self.key.as_str().into()),
             organisation: self.organisation,
+            email: None,
             verdict,
         }
     }
