@@ -1,12 +1,14 @@
 //! The packed part of a block: orders of one batch and organisation, in frames that can be read alone.
 //!
 //! - `indexes`: the entries' places in the batch, in runs; not compressed, since resubmissions look them up;
+//! - `emails`: a hash of each entry's e-mail address, where any has one; not compressed, since look-ups read them;
 //! - `keys`: the entries' keys, compressed as one;
 //! - `texts`: a directory of frames, then the frames, each the compressed texts of some neighbouring entries.
 
 use super::bytes::{
     Damage, pack, read_bytes, read_count, read_number, split_texts, unpack, write_number,
 };
+use super::email::EmailHash;
 use super::place::ENTRIES_MAX;
 
 /// Bytes of text from which on a block is full.
@@ -23,6 +25,8 @@ pub(crate) struct Block {
     pub entries: usize,
     /// The entries' places in the batch.
     pub indexes: Vec<u8>,
+    /// The hashes of the entries' e-mail addresses, where any has one.
+    pub emails: Option<Vec<u8>>,
     /// The entries' keys.
     pub keys: Vec<u8>,
     /// The entries' texts.
@@ -35,6 +39,8 @@ pub(crate) struct Builder {
     entries: usize,
     bytes: usize,
     runs: Vec<(u32, u32)>,
+    emails: Vec<u8>,
+    has_email: bool,
     keys: String,
     directory: Vec<u8>,
     frames: Vec<u8>,
@@ -44,12 +50,14 @@ pub(crate) struct Builder {
 
 impl Builder {
     /// Adds an entry.
-    pub(crate) fn push(&mut self, index: u32, key: &str, text: &str) {
+    pub(crate) fn push(&mut self, index: u32, key: &str, email: EmailHash, text: &str) {
         debug_assert!(!text.contains('\0') && !key.contains('\0'));
         match self.runs.last_mut() {
             Some((start, count)) if *start + *count == index => *count += 1,
             _ => self.runs.push((index, 1)),
         }
+        self.emails.extend_from_slice(&email.to_bytes());
+        self.has_email |= email != EmailHash::NONE;
         self.keys.push_str(key);
         self.keys.push('\0');
         self.frame.push_str(text);
@@ -89,11 +97,14 @@ impl Builder {
         let block = Block {
             entries: self.entries,
             indexes: encode_runs(&self.runs),
+            emails: self.has_email.then(|| self.emails.clone()),
             keys,
             texts,
         };
         (self.entries, self.bytes) = (0, 0);
         self.runs.clear();
+        self.emails.clear();
+        self.has_email = false;
         self.keys.clear();
         self.directory.clear();
         self.frames.clear();
@@ -131,11 +142,38 @@ pub(crate) fn decode_indexes(mut bytes: &[u8]) -> Result<Vec<u32>, Damage> {
     Ok(indexes)
 }
 
-/// The keys of a block's entries, from `keys`.
-pub(crate) fn decode_keys(bytes: &[u8]) -> Result<Vec<String>, Damage> {
-    let list = unpack(bytes)?;
-    let keys = split_texts(&list)?;
-    Ok(keys.into_iter().map(str::to_owned).collect())
+/// The keys of a block's entries, taken apart but not copied: most readers want one of a thousand.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {
+    list: String,
+    /// Where each key ends; a zero byte stands behind it.
+    ends: Vec<usize>,
+}
+
+impl Keys {
+    /// Reads `keys`.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Damage> {
+        let list = String::from_utf8(unpack(bytes)?).map_err(|_| Damage("keys are no text"))?;
+        let bytes = list.bytes().enumerate();
+        let ends = bytes.filter_map(|(at, byte)| (byte == 0).then_some(at));
+        let ends = ends.collect();
+        Ok(Self { list, ends })
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The key of an entry.
+    pub(crate) fn get(&self, ordinal: usize) -> Option<&str> {
+        let end = *self.ends.get(ordinal)?;
+        let start = match ordinal.checked_sub(1) {
+            Some(before) => self.ends[before] + 1,
+            None => 0,
+        };
+        self.list.get(start..end)
+    }
 }
 
 /// Texts of neighbouring entries.
@@ -200,22 +238,28 @@ mod tests {
     proptest! {
         #[test]
         fn entries_come_back(
-            entries in prop::collection::vec((0_u32..5, no_zero(20), no_zero(100)), 1..200)
+            entries in prop::collection::vec((0_u32..5, no_zero(20), no_zero(100), 0_i64..3), 1..200)
         ) {
             let mut builder = Builder::default();
             let mut index = 0;
             let mut indexes = Vec::new();
-            for (gap, key, text) in &entries {
+            for (gap, key, text, email) in &entries {
                 index += gap;
-                builder.push(index, key, text);
+                builder.push(index, key, EmailHash(*email), text);
                 indexes.push(index);
                 index += 1;
             }
             let block = builder.finish();
             prop_assert_eq!(decode_indexes(&block.indexes), Ok(indexes));
-            let keys: Vec<String> = entries.iter().map(|entry| entry.1.clone()).collect();
-            prop_assert_eq!(decode_keys(&block.keys), Ok(keys));
-            for (ordinal, (_, _, text)) in entries.iter().enumerate() {
+            let keys: Vec<&str> = entries.iter().map(|entry| entry.1.as_str()).collect();
+            let stored = Keys::read(&block.keys).expect("the keys are whole");
+            let stored: Vec<&str> = (0..stored.len()).filter_map(|at| stored.get(at)).collect();
+            prop_assert_eq!(stored, keys);
+            let emails: Vec<EmailHash> = entries.iter().map(|entry| EmailHash(entry.3)).collect();
+            let has_email = emails.iter().any(|email| *email != EmailHash::NONE);
+            let stored = block.emails.map(|emails| EmailHash::each(&emails).collect());
+            prop_assert_eq!(stored, has_email.then_some(emails));
+            for (ordinal, (_, _, text, _)) in entries.iter().enumerate() {
                 let frame = Frame::read(&block.texts, ordinal).expect("the frame is whole");
                 prop_assert_eq!(frame.text(ordinal), Some(text.as_str()));
             }
@@ -226,7 +270,7 @@ mod tests {
         fn damaged_blocks_do_no_harm(bytes: Vec<u8>, ordinal in 0..ENTRIES_MAX) {
             let _ = Frame::read(&bytes, ordinal);
             let _ = decode_indexes(&bytes);
-            let _ = decode_keys(&bytes);
+            let _ = Keys::read(&bytes);
         }
     }
 
@@ -235,11 +279,11 @@ mod tests {
         let mut builder = Builder::default();
         for index in 0..1024 {
             assert!(!builder.is_full());
-            builder.push(index, "k", "{}");
+            builder.push(index, "k", EmailHash::NONE, "{}");
         }
         assert!(builder.is_full());
         assert_eq!(builder.finish().entries, 1024);
-        builder.push(0, "k", &" ".repeat(1 << 20));
+        builder.push(0, "k", EmailHash::NONE, &" ".repeat(1 << 20));
         assert!(builder.is_full());
     }
 }

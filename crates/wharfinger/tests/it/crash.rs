@@ -189,7 +189,8 @@ fn storm_of_kills_loses_nothing_that_was_acknowledged() {
 
 /// Lets the clients send until so many answers have come, then kills the server at once.
 fn run_and_kill(data: &Path, clients: &mut [Client], answers: usize) {
-    let server = Server::start(data);
+    // Every block makes a run, and every sixteen runs another: most kills come upon the index being built.
+    let server = Server::start_with(data, &["--email-run-blocks", "1"]);
     let address = server.address;
     let (answered, answers_seen) = mpsc::channel();
     std::thread::scope(|scope| {

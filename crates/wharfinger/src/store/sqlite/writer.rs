@@ -1,11 +1,13 @@
 //! The one thread that writes: it takes all the work that waits, does it in one transaction, and answers when that is on disk.
 
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::emails::Due;
 use super::fault::{Extent, Fault};
 use super::work::Work;
 use crate::store::StoreError;
@@ -56,6 +58,9 @@ where
     }
 }
 
+/// Where the answer to a job will be.
+type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
+
 /// What is sent to the writer.
 enum Message {
     Work(Box<dyn Job>),
@@ -71,7 +76,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection of its own.
-    pub(super) fn start(connection: Connection, queue_max: usize) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        queue_max: usize,
+        emails: Option<Arc<Due>>,
+    ) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(queue_max.max(1));
         let (failed, failure) = watch::channel(None);
         let thread = Thread {
@@ -80,6 +89,7 @@ impl Writer {
             waiting,
             failed,
             last_ms: 0,
+            emails,
             closing: Vec::new(),
         };
         std::thread::Builder::new()
@@ -90,6 +100,24 @@ impl Writer {
 
     /// Has work done; at once an error if too much waits already.
     pub(super) async fn ask<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.send(weight, run)?.await.map_err(|_| closed())?
+    }
+
+    /// As [`Self::ask`], on a thread that may wait.
+    pub(super) fn ask_and_block<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let answer = self.send(weight, run)?;
+        answer.blocking_recv().map_err(|_| closed())?
+    }
+
+    fn send<T, F>(&self, weight: usize, run: F) -> Result<Answer<T>, StoreError>
     where
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
@@ -107,7 +135,7 @@ impl Writer {
                 mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
                 mpsc::error::TrySendError::Closed(_) => closed(),
             })?;
-        answer.await.map_err(|_| closed())?
+        Ok(answer)
     }
 
     /// Whether the queue is full.
@@ -148,6 +176,8 @@ struct Thread {
     waiting: mpsc::Receiver<Message>,
     failed: watch::Sender<Option<String>>,
     last_ms: i64,
+    /// Is told how far organisations have grown.
+    emails: Option<Arc<Due>>,
     closing: Vec<oneshot::Sender<()>>,
 }
 
@@ -233,13 +263,18 @@ impl Thread {
         for job in jobs {
             job.run(&mut work)?;
         }
-        let last_ms = work.finish()?;
+        let finished = work.finish()?;
         transaction.commit().map_err(Fault::Commit)?;
         // What went into a file that nobody can find again must not be acknowledged.
         if file_identity(&self.connection) != self.file {
             return Err(Fault::Gone);
         }
-        self.last_ms = last_ms;
+        self.last_ms = finished.now_ms;
+        if let Some(emails) = &self.emails {
+            for (organisation, reach) in finished.grown {
+                emails.grown(organisation, reach);
+            }
+        }
         Ok(())
     }
 }
@@ -265,7 +300,7 @@ mod tests {
     async fn a_job_that_panics_ends_the_writer_and_that_is_told() {
         let mut connection = Connection::open_in_memory().expect("memory can be opened");
         schema::migrate(&mut connection).expect("tables can be made");
-        let writer = Writer::start(connection, 1).expect("a thread can be started");
+        let writer = Writer::start(connection, 1, None).expect("a thread can be started");
         let asked = writer.ask(1, |_| -> Result<(), Fault> { panic!("a fault of our own") });
         assert_eq!(asked.await, Err(closed()));
         assert_eq!(writer.failed().await, "the writer has ended");

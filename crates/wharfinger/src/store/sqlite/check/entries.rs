@@ -6,7 +6,7 @@ use super::super::fault::Fault;
 use super::super::rows::{Holds, Lookup, OrderRow, Scope};
 use super::super::standing::{Ordinals, read_open};
 use super::{Check, StoredBlock, fits_move};
-use crate::store::block::{Frame, decode_keys};
+use crate::store::block::{Frame, Keys};
 use crate::store::place::Place;
 use crate::store::slots::Mark;
 
@@ -18,7 +18,7 @@ pub(super) struct Entries<'k, 'c, 'b> {
     check: &'k mut Check<'c>,
     block: &'b StoredBlock,
     marks: &'b [Mark],
-    keys: Vec<String>,
+    keys: Keys,
     frame: Frame,
     scope: Scope,
     lookup: Lookup<'c>,
@@ -35,8 +35,8 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     ) -> Result<Self, Fault> {
         let connection = check.connection;
         let keys = match &block.keys {
-            Some(keys) => decode_keys(keys)?,
-            None => Vec::new(),
+            Some(keys) => Keys::read(keys)?,
+            None => Keys::default(),
         };
         Ok(Self {
             check,
@@ -159,7 +159,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             Mark::Accepted {
                 number: Some(number),
             } => Some(number.to_string()),
-            Mark::Accepted { number: None } => self.keys.get(order.ordinal()).cloned(),
+            Mark::Accepted { number: None } => self.keys.get(order.ordinal()).map(str::to_owned),
             Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
                 None
             }
