@@ -6,7 +6,7 @@
 //! - `texts`: a directory of frames, then the frames, each the compressed texts of some neighbouring entries.
 
 use super::bytes::{
-    Damage, pack, read_bytes, read_count, read_number, split_texts, unpack, write_number,
+    Damage, Texts, pack, read_bytes, read_count, read_number, unpack, write_number,
 };
 use super::email::EmailHash;
 use super::place::ENTRIES_MAX;
@@ -135,6 +135,7 @@ pub(crate) fn decode_indexes(mut bytes: &[u8]) -> Result<Vec<u32>, Damage> {
         if last > u64::from(u32::MAX) || count > (ENTRIES_MAX - indexes.len()) as u64 {
             return Err(BROKEN);
         }
+        indexes.reserve((last - start) as usize);
         for index in start..last {
             indexes.push(u32::try_from(index).map_err(|_| BROKEN)?);
         }
@@ -142,38 +143,9 @@ pub(crate) fn decode_indexes(mut bytes: &[u8]) -> Result<Vec<u32>, Damage> {
     Ok(indexes)
 }
 
-/// The keys of a block's entries, taken apart but not copied: most readers want one of a thousand.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Keys {
-    list: String,
-    /// Where each key ends; a zero byte stands behind it.
-    ends: Vec<usize>,
-}
-
-impl Keys {
-    /// Reads `keys`.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Damage> {
-        let list = String::from_utf8(unpack(bytes)?).map_err(|_| Damage("keys are no text"))?;
-        let bytes = list.bytes().enumerate();
-        let ends = bytes.filter_map(|(at, byte)| (byte == 0).then_some(at));
-        let ends = ends.collect();
-        Ok(Self { list, ends })
-    }
-
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The key of an entry.
-    pub(crate) fn get(&self, ordinal: usize) -> Option<&str> {
-        let end = *self.ends.get(ordinal)?;
-        let start = match ordinal.checked_sub(1) {
-            Some(before) => self.ends[before] + 1,
-            None => 0,
-        };
-        self.list.get(start..end)
-    }
+/// The keys of a block's entries, from `keys`.
+pub(crate) fn decode_keys(bytes: &[u8]) -> Result<Texts, Damage> {
+    Texts::split(unpack(bytes)?)
 }
 
 /// Texts of neighbouring entries.
@@ -181,15 +153,13 @@ impl Keys {
 pub(crate) struct Frame {
     /// The ordinal of the first.
     pub first: usize,
-    /// The texts.
-    pub texts: Vec<String>,
+    texts: Texts,
 }
 
 impl Frame {
     /// The text of an entry, if it is of this frame.
     pub(crate) fn text(&self, ordinal: usize) -> Option<&str> {
-        let text = self.texts.get(ordinal.checked_sub(self.first)?)?;
-        Some(text)
+        self.texts.get(ordinal.checked_sub(self.first)?)
     }
 
     /// Reads the frame that holds an entry, and no other.
@@ -211,12 +181,10 @@ impl Frame {
     }
 
     fn unpack(packed: &[u8], first: usize, entries: usize) -> Result<Self, Damage> {
-        let list = unpack(packed)?;
-        let texts = split_texts(&list)?;
+        let texts = Texts::split(unpack(packed)?)?;
         if texts.len() != entries {
             return Err(Damage("a frame has not as many entries as it should"));
         }
-        let texts = texts.into_iter().map(str::to_owned).collect();
         Ok(Self { first, texts })
     }
 }
@@ -252,7 +220,7 @@ mod tests {
             let block = builder.finish();
             prop_assert_eq!(decode_indexes(&block.indexes), Ok(indexes));
             let keys: Vec<&str> = entries.iter().map(|entry| entry.1.as_str()).collect();
-            let stored = Keys::read(&block.keys).expect("the keys are whole");
+            let stored = decode_keys(&block.keys).expect("the keys are whole");
             let stored: Vec<&str> = (0..stored.len()).filter_map(|at| stored.get(at)).collect();
             prop_assert_eq!(stored, keys);
             let emails: Vec<EmailHash> = entries.iter().map(|entry| EmailHash(entry.3)).collect();
@@ -270,7 +238,7 @@ mod tests {
         fn damaged_blocks_do_no_harm(bytes: Vec<u8>, ordinal in 0..ENTRIES_MAX) {
             let _ = Frame::read(&bytes, ordinal);
             let _ = decode_indexes(&bytes);
-            let _ = Keys::read(&bytes);
+            let _ = decode_keys(&bytes);
         }
     }
 

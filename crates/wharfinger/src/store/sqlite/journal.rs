@@ -7,7 +7,8 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::fault::Fault;
 use super::work::Columns;
-use crate::store::block::{self, Frame, Keys};
+use crate::store::block::{self, Frame};
+use crate::store::bytes::Texts;
 use crate::store::place::{BlockId, Place};
 use crate::store::slots::{self, Mark};
 
@@ -41,7 +42,7 @@ impl Head {
 struct Packed {
     keys: Vec<u8>,
     /// The keys taken apart, once one was asked for.
-    key_list: Keys,
+    key_list: Texts,
     texts: Vec<u8>,
     /// The frame that was read last.
     frame: Frame,
@@ -112,7 +113,7 @@ impl<'c> Journal<'c> {
         }
         let packed = self.packed(order.block())?;
         if packed.key_list.len() == 0 {
-            packed.key_list = Keys::read(&packed.keys)?;
+            packed.key_list = block::decode_keys(&packed.keys)?;
         }
         let key = packed.key_list.get(order.ordinal());
         key.map(str::to_owned).ok_or_else(|| missing(order))
@@ -178,7 +179,7 @@ fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
     match found {
         Some((true, Some(keys), Some(texts))) => Ok(Packed {
             keys,
-            key_list: Keys::default(),
+            key_list: Texts::default(),
             texts,
             frame: Frame::default(),
         }),

@@ -6,7 +6,8 @@ use super::super::fault::Fault;
 use super::super::rows::{Holds, Lookup, OrderRow, Scope};
 use super::super::standing::{Ordinals, read_open};
 use super::{Check, StoredBlock, fits_move};
-use crate::store::block::{Frame, Keys};
+use crate::store::block::{Frame, decode_keys};
+use crate::store::bytes::Texts;
 use crate::store::place::Place;
 use crate::store::slots::Mark;
 
@@ -18,7 +19,7 @@ pub(super) struct Entries<'k, 'c, 'b> {
     check: &'k mut Check<'c>,
     block: &'b StoredBlock,
     marks: &'b [Mark],
-    keys: Keys,
+    keys: Texts,
     frame: Frame,
     scope: Scope,
     lookup: Lookup<'c>,
@@ -35,8 +36,8 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     ) -> Result<Self, Fault> {
         let connection = check.connection;
         let keys = match &block.keys {
-            Some(keys) => Keys::read(keys)?,
-            None => Keys::default(),
+            Some(keys) => decode_keys(keys)?,
+            None => Texts::default(),
         };
         Ok(Self {
             check,
