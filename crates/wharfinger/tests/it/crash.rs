@@ -185,6 +185,11 @@ fn storm_of_kills_loses_nothing_that_was_acknowledged() {
         run_and_kill(data.path(), &mut clients, 1 + random.below(80));
         assert_nothing_lost(data.path(), &mut clients);
     });
+    // The storm has gone over the index of addresses too.
+    let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
+    let select = "select max(tier) from email_runs where is_whole";
+    let tier: i64 = database.query_row(select, [], |row| row.get(0)).unwrap();
+    assert!(tier > 0, "no run was merged");
 }
 
 /// Lets the clients send until so many answers have come, then kills the server at once.

@@ -13,14 +13,14 @@ use super::super::work::{Work, read_counters};
 use super::super::writer::Writer;
 use super::due::{Due, Next, Reach};
 use super::jobs::{self, Left, Slice, Target};
-use super::merge::Merge;
+use super::merge::{Merge, neighbours};
 use super::{EmailRuns, Entry, Part, Run, covered, entries_of, whole_runs};
 use crate::store::StoreError;
 use crate::store::place::BlockId;
 use crate::store::slots;
 
-/// Bytes of entries that one job writes.
-const SLICE_BYTES_MAX: usize = 256 << 10;
+/// Parts that one job writes: 256 KiB.
+const SLICE_PARTS_MAX: usize = 16;
 /// What such a job weighs, in orders: it takes as long as some hundreds.
 const SLICE_WEIGHT: usize = 500;
 /// How long the builder stays away from a store that has too much to do, and from one that fails.
@@ -272,7 +272,14 @@ impl Building<'_> {
         }
         match merge.all() {
             Some(entries) => output.finish(entries),
-            None => Err(Fault::Damaged("a run of addresses lacks entries".into()).into()),
+            None => {
+                let now = whole_runs(self.connection, organisation)?;
+                if runs.iter().all(|run| now.contains(run)) {
+                    return Err(Fault::Damaged("a run of addresses lacks entries".into()).into());
+                }
+                // Another process has merged them, and deleted them as they were read.
+                Ok(())
+            }
         }
     }
 
@@ -285,7 +292,6 @@ impl Building<'_> {
             parts: Vec::new(),
             open: Vec::new(),
             first: None,
-            bytes: 0,
         }
     }
 
@@ -327,14 +333,6 @@ impl Building<'_> {
     }
 }
 
-/// The first runs of a tier that are so many that they are to be merged. Tiers fall from the first run to the last, so
-/// that those of a tier are neighbours.
-fn neighbours(runs: &[Run], fan_in: usize) -> &[Run] {
-    let tiers = runs.chunk_by(|left, right| left.tier == right.tier);
-    let mut many = tiers.filter(|tier| tier.len() >= fan_in.max(2));
-    many.next_back().map_or(&[], |tier| &tier[..fan_in.max(2)])
-}
-
 /// A run being written, part by part, slice by slice.
 struct Output<'b> {
     building: &'b Building<'b>,
@@ -347,7 +345,6 @@ struct Output<'b> {
     /// The part that is being filled, and its first entry.
     open: Vec<u8>,
     first: Option<Entry>,
-    bytes: usize,
 }
 
 impl Output<'_> {
@@ -356,7 +353,7 @@ impl Output<'_> {
         entry.write(&mut self.open);
         if self.open.len() >= self.building.due.options.part_entries * super::ENTRY_BYTES {
             self.end_part();
-            if self.bytes >= SLICE_BYTES_MAX {
+            if self.parts.len() == SLICE_PARTS_MAX {
                 self.write(None)?;
             }
         }
@@ -366,7 +363,6 @@ impl Output<'_> {
     fn end_part(&mut self) {
         if let Some(first) = self.first.take() {
             let entries = std::mem::take(&mut self.open);
-            self.bytes += entries.len();
             self.parts.push(Part { first, entries });
         }
     }
@@ -378,7 +374,6 @@ impl Output<'_> {
     }
 
     fn write(&mut self, ends_with: Option<u64>) -> Result<(), Stopped> {
-        self.bytes = 0;
         if self.is_beaten {
             self.parts.clear();
             return Ok(());

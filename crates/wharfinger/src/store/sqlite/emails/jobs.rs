@@ -118,3 +118,97 @@ pub(super) fn delete(work: &Work<'_>, run: i64) -> Result<Left, Fault> {
     work.connection.prepare_cached(delete)?.execute([run])?;
     Ok(Left::Nothing)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::super::super::schema;
+    use super::super::Entry;
+    use super::*;
+    use crate::store::email::EmailHash;
+    use crate::store::place::Place;
+
+    fn empty() -> Connection {
+        let mut connection = Connection::open_in_memory().expect("memory can be opened");
+        schema::migrate(&mut connection).expect("tables can be made");
+        connection
+    }
+
+    fn slice(target: &Target, run: Option<i64>, place: i64, ends_with: Option<u64>) -> Slice {
+        let first = Entry {
+            hash: EmailHash(1),
+            place: Place(place),
+        };
+        Slice {
+            target: target.clone(),
+            run,
+            parts: vec![Part {
+                first,
+                entries: Vec::new(),
+            }],
+            ends_with,
+        }
+    }
+
+    fn target(first_block: u32, last_block: u32, replaces: &[i64]) -> Target {
+        Target {
+            organisation: OrganisationId(1),
+            first_block,
+            last_block,
+            tier: 0,
+            replaces: replaces.to_vec(),
+        }
+    }
+
+    fn parts(connection: &Connection) -> i64 {
+        let select = "select count(*) from email_parts";
+        let count = connection.query_row(select, [], |row| row.get(0));
+        count.expect("they can be counted")
+    }
+
+    #[test]
+    fn a_run_that_somebody_deleted_is_not_written_on() {
+        let connection = empty();
+        let work = Work::new(&connection, 0).expect("it begins");
+        let first = target(1, 2, &[]);
+        let run = write(&work, &slice(&first, None, 1, None)).expect("it is written");
+        assert!(run.is_some());
+        let left = delete(&work, run.expect("it has an id")).expect("it is deleted");
+        assert_eq!(left, Left::Nothing);
+        let next = write(&work, &slice(&first, run, 2, Some(2))).expect("it runs");
+        assert_eq!((next, parts(&connection)), (None, 0));
+    }
+
+    #[test]
+    fn a_run_that_somebody_made_is_made_once() {
+        let connection = empty();
+        let work = Work::new(&connection, 0).expect("it begins");
+        let first = target(1, 2, &[]);
+        let slow = write(&work, &slice(&first, None, 1, None)).expect("it is written");
+        let fast = write(&work, &slice(&first, None, 1, Some(1))).expect("it is written");
+        assert_ne!(slow, fast);
+        let last = write(&work, &slice(&first, slow, 2, Some(2))).expect("it runs");
+        assert_eq!(last, None);
+        // What is whole is not deleted, nor written on.
+        let fast = fast.expect("it has an id");
+        assert_eq!(delete(&work, fast).expect("it runs"), Left::Nothing);
+        assert_eq!(parts(&connection), 2);
+        let merged = target(1, 2, &[fast]);
+        let on = write(&work, &slice(&merged, Some(fast), 3, Some(3))).expect("it runs");
+        assert_eq!(on, None);
+        // A gap is not left, and what is gone is not merged.
+        for beaten in [target(4, 5, &[]), target(1, 2, &[fast, 99])] {
+            let beaten = write(&work, &slice(&beaten, None, 1, Some(1))).expect("it runs");
+            assert_eq!(beaten, None);
+        }
+        assert!(
+            write(&work, &slice(&merged, None, 1, Some(1)))
+                .expect("it is written")
+                .is_some()
+        );
+        let runs = whole_runs(&connection, OrganisationId(1)).expect("they can be read");
+        assert_eq!(runs.len(), 1);
+        assert_ne!(runs[0].id, fast);
+    }
+}

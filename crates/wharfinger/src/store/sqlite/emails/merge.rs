@@ -104,3 +104,11 @@ impl<'c> Merge<'c> {
         (self.given == self.expected).then_some(self.given)
     }
 }
+
+/// The first runs of a tier that are so many that they are to be merged. Tiers fall from the first run to the last, so
+/// that those of a tier are neighbours.
+pub(super) fn neighbours(runs: &[Run], fan_in: usize) -> &[Run] {
+    let tiers = runs.chunk_by(|left, right| left.tier == right.tier);
+    let mut many = tiers.filter(|tier| tier.len() >= fan_in.max(2));
+    many.next_back().map_or(&[], |tier| &tier[..fan_in.max(2)])
+}

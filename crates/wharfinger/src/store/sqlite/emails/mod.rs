@@ -48,7 +48,8 @@ impl Default for EmailRuns {
     fn default() -> Self {
         Self {
             events_min: 1 << 16,
-            blocks_min: 1 << 10,
+            // What no run covers is looked through, at two microseconds a block.
+            blocks_min: 1 << 8,
             fan_in: 16,
             // 16 KiB.
             part_entries: (16 << 10) / ENTRY_BYTES,
