@@ -48,6 +48,9 @@ pub trait Dialect: Sync {
     /// [`RequestFailure::BadParameter`], or a limit of the dialect's own.
     fn ask(&self, operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure>;
 
+    /// The e-mail address of a stored order's customer, where it has one: what [`Slot::email`] was.
+    fn email(&self, order: &StoredOrder) -> Option<String>;
+
     /// Puts an answer into the vendor's words.
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply;
 
@@ -228,6 +231,8 @@ pub struct Slot<'a> {
     pub key: Option<Cow<'a, str>>,
     /// The organisation it belongs to, where that is known, also of a faulty order.
     pub organisation: Option<OrganisationId>,
+    /// The e-mail address of its customer, where it is good and has one.
+    pub email: Option<Cow<'a, str>>,
     /// Good enough to store, or what is wrong.
     pub verdict: Verdict,
 }
@@ -285,6 +290,9 @@ pub enum Ask {
 pub struct OrderQuery {
     /// Only these order keys; all where none is given.
     pub keys: Option<Vec<String>>,
+    /// Only orders whose customer has this e-mail address, in the order of their latest full texts. Found by a hash: `keep`
+    /// has to be set too, to what [`crate::email::keep`] makes of it.
+    pub email: Option<String>,
     /// Only orders in one of these states.
     pub states: Vec<State>,
     /// Created at this time or later, in milliseconds since 1970.
@@ -311,6 +319,7 @@ impl OrderQuery {
     pub fn first(limit: u64) -> Self {
         Self {
             keys: None,
+            email: None,
             states: State::ALL.to_vec(),
             created_from_ms: None,
             created_to_ms: None,

@@ -90,6 +90,7 @@ fn judge_entry<'a>(
         name: entry.name.clone(),
         key: None,
         organisation: context.organisation.map(|organisation| organisation.id),
+        email: None,
         verdict: Verdict::Unreadable(entry.faults.to_vec()),
     }
 }

@@ -15,6 +15,7 @@ pub mod caller;
 mod codes;
 pub mod dialect;
 pub mod dialects;
+pub mod email;
 pub mod failure;
 pub mod form;
 pub mod ids;

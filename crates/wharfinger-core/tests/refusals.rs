@@ -132,6 +132,7 @@ fn check_rejection(dialect: &dyn Dialect, operation: &Operation, problem: &Probl
         name: name.map(Into::into),
         key: key.map(Into::into),
         organisation: Some(OrganisationId(1)),
+        email: None,
         verdict,
     };
     let reply = match operation.action {

@@ -61,6 +61,7 @@ pub async fn submit(
             key_id: call.authenticated.key_id(),
             received_at_ms: clock::now_ms(),
             organisation: call.organisation.map(|organisation| organisation.id),
+            email_key: app.store.email_key(),
         };
         let submission = prepare(&heading, &judged.slots);
         Ok::<_, RequestFailure>((judged, submission))

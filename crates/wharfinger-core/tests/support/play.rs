@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::admit::Move;
+use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach, Scope};
 use wharfinger_core::dialect::{
     Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders, Reply,
-    Submitted,
+    Slot, StoredOrder, Submitted, Verdict,
 };
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::judge::judge;
 use wharfinger_core::limits::Limits;
+use wharfinger_core::outcome::State;
 
 use super::case::{Exchange, KEYS, ORGANISATIONS, render_response};
 use super::model::Model;
@@ -287,6 +288,7 @@ fn submit(
         Err(failure) => return Ok(Err(failure)),
     };
     let batch = model.next_batch();
+    same_emails(dialect, batch, &judged.slots)?;
     let outcomes = model.admit(dialect.id(), batch, &judged.slots)?;
     let answer = Answer::Submitted(Submitted {
         batch,
@@ -298,6 +300,35 @@ fn submit(
         dialect.encode(context.operation, &answer),
         Some(batch),
     )))
+}
+
+/// An order is found by the address that its judge gave, and kept by the one that is read from its text.
+fn same_emails(dialect: &dyn Dialect, batch: BatchId, slots: &[Slot<'_>]) -> Result<(), String> {
+    for slot in slots {
+        let Verdict::Good(draft) = &slot.verdict else {
+            continue;
+        };
+        if draft.intent == Intent::Complete {
+            continue;
+        }
+        let stored = StoredOrder {
+            id: batch.order(0),
+            key: String::new(),
+            number: None,
+            state: State::Pending,
+            revision: 1,
+            created_at_ms: 0,
+            texts: vec![slot.raw.to_owned()],
+        };
+        let read = dialect.email(&stored);
+        if read.as_deref() != slot.email.as_deref() {
+            let judged = &slot.email;
+            return Err(format!(
+                "the address was judged as {judged:?} and read as {read:?}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn find_key(credentials: &Credentials) -> Option<&'static super::case::Key> {

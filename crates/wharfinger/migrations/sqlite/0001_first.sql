@@ -5,7 +5,11 @@ create table settings (
     value integer not null
 ) strict, without rowid;
 
-insert into settings (name, value) values ('directory_version', 1);
+insert into settings (name, value) values
+    ('directory_version', 1),
+    -- The key that e-mail addresses are hashed with, in two halves.
+    ('email_key_1', random()),
+    ('email_key_2', random());
 
 create table organisations (
     id integer primary key,
@@ -63,6 +67,8 @@ create table blocks (
     checksum integer not null,
     slots blob not null,
     indexes blob not null,
+    -- 8 bytes an entry, the hash of its e-mail address or 0; null where no entry has one.
+    emails blob,
     keys blob,
     texts blob
 ) strict;
@@ -86,6 +92,31 @@ create table open_orders (
     block integer primary key,
     dialect integer not null,
     ordinals blob not null
+) strict;
+
+-- The index by e-mail address: sorted runs, each of some neighbouring blocks of one organisation, made behind the writer.
+-- Whole runs cover blocks from the first one on, each block once; what is not whole is being made, or to be deleted.
+-- Ids are never used again: a run that somebody else has deleted must not be taken for another one.
+create table email_runs (
+    id integer primary key autoincrement,
+    organisation integer not null,
+    first_block integer not null,
+    last_block integer not null,
+    tier integer not null,
+    entries integer not null,
+    is_whole integer not null
+) strict;
+
+create index email_runs_by_block on email_runs (organisation, first_block);
+
+-- The entries of a run, by hash and place: 8 bytes hash, 4 bytes number of the block, 2 bytes ordinal, each. A part begins
+-- with the entry of this hash and place. Parts are long rows, which a table without rowid does not like.
+create table email_parts (
+    run integer not null,
+    first_hash integer not null,
+    first_place integer not null,
+    entries blob not null,
+    primary key (run, first_hash, first_place)
 ) strict;
 
 -- How many orders are in each state.

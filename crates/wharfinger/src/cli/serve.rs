@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::budget::Budget;
 use crate::config::{Config, LogFormat, ServeOptions};
 use crate::http;
-use crate::store::sqlite;
+use crate::store::sqlite::{self, EmailRuns};
 use crate::store::{Change, Store};
 
 /// The organisation of a fresh data directory.
@@ -41,6 +41,9 @@ WHARFINGER_QUEUE_MAX=256 wharfinger serve --config wharfinger.toml"
 pub struct Serve {
     #[command(flatten)]
     options: ServeOptions,
+    /// Blocks from which on the index by e-mail address is built: few, so that tests see it at work
+    #[arg(long, hide = true, value_name = "COUNT")]
+    email_run_blocks: Option<u32>,
 }
 
 impl Serve {
@@ -50,7 +53,7 @@ impl Serve {
         sqlite::make_directory(&config.data)
             .with_context(|| format!("cannot make the directory {}", config.data.display()))?;
         let _lock = lock(&config.data)?;
-        let store = open(&config)?;
+        let store = open(&config, self.email_run_blocks)?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -125,9 +128,15 @@ async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> 
     ended
 }
 
-fn open(config: &Config) -> Result<Arc<dyn Store>> {
+fn open(config: &Config, email_run_blocks: Option<u32>) -> Result<Arc<dyn Store>> {
+    let default = EmailRuns::default();
+    let email_runs = EmailRuns {
+        blocks_min: email_run_blocks.unwrap_or(default.blocks_min),
+        ..default
+    };
     let options = sqlite::Options {
         queue_max: config.queue_max,
+        email_runs: Some(email_runs),
         ..sqlite::Options::default()
     };
     super::open_store(&config.data, &options)

@@ -1,12 +1,14 @@
 //! The packed part of a block: orders of one batch and organisation, in frames that can be read alone.
 //!
 //! - `indexes`: the entries' places in the batch, in runs; not compressed, since resubmissions look them up;
+//! - `emails`: a hash of each entry's e-mail address, where any has one; not compressed, since look-ups read them;
 //! - `keys`: the entries' keys, compressed as one;
 //! - `texts`: a directory of frames, then the frames, each the compressed texts of some neighbouring entries.
 
 use super::bytes::{
-    Damage, pack, read_bytes, read_count, read_number, split_texts, unpack, write_number,
+    Damage, Texts, pack, read_bytes, read_count, read_number, unpack, write_number,
 };
+use super::email::EmailHash;
 use super::place::ENTRIES_MAX;
 
 /// Bytes of text from which on a block is full.
@@ -23,6 +25,8 @@ pub(crate) struct Block {
     pub entries: usize,
     /// The entries' places in the batch.
     pub indexes: Vec<u8>,
+    /// The hashes of the entries' e-mail addresses, where any has one.
+    pub emails: Option<Vec<u8>>,
     /// The entries' keys.
     pub keys: Vec<u8>,
     /// The entries' texts.
@@ -35,6 +39,8 @@ pub(crate) struct Builder {
     entries: usize,
     bytes: usize,
     runs: Vec<(u32, u32)>,
+    emails: Vec<u8>,
+    has_email: bool,
     keys: String,
     directory: Vec<u8>,
     frames: Vec<u8>,
@@ -44,12 +50,14 @@ pub(crate) struct Builder {
 
 impl Builder {
     /// Adds an entry.
-    pub(crate) fn push(&mut self, index: u32, key: &str, text: &str) {
+    pub(crate) fn push(&mut self, index: u32, key: &str, email: EmailHash, text: &str) {
         debug_assert!(!text.contains('\0') && !key.contains('\0'));
         match self.runs.last_mut() {
             Some((start, count)) if *start + *count == index => *count += 1,
             _ => self.runs.push((index, 1)),
         }
+        self.emails.extend_from_slice(&email.to_bytes());
+        self.has_email |= email != EmailHash::NONE;
         self.keys.push_str(key);
         self.keys.push('\0');
         self.frame.push_str(text);
@@ -89,11 +97,14 @@ impl Builder {
         let block = Block {
             entries: self.entries,
             indexes: encode_runs(&self.runs),
+            emails: self.has_email.then(|| self.emails.clone()),
             keys,
             texts,
         };
         (self.entries, self.bytes) = (0, 0);
         self.runs.clear();
+        self.emails.clear();
+        self.has_email = false;
         self.keys.clear();
         self.directory.clear();
         self.frames.clear();
@@ -124,6 +135,7 @@ pub(crate) fn decode_indexes(mut bytes: &[u8]) -> Result<Vec<u32>, Damage> {
         if last > u64::from(u32::MAX) || count > (ENTRIES_MAX - indexes.len()) as u64 {
             return Err(BROKEN);
         }
+        indexes.reserve((last - start) as usize);
         for index in start..last {
             indexes.push(u32::try_from(index).map_err(|_| BROKEN)?);
         }
@@ -132,10 +144,8 @@ pub(crate) fn decode_indexes(mut bytes: &[u8]) -> Result<Vec<u32>, Damage> {
 }
 
 /// The keys of a block's entries, from `keys`.
-pub(crate) fn decode_keys(bytes: &[u8]) -> Result<Vec<String>, Damage> {
-    let list = unpack(bytes)?;
-    let keys = split_texts(&list)?;
-    Ok(keys.into_iter().map(str::to_owned).collect())
+pub(crate) fn decode_keys(bytes: &[u8]) -> Result<Texts, Damage> {
+    Texts::split(unpack(bytes)?)
 }
 
 /// Texts of neighbouring entries.
@@ -143,15 +153,13 @@ pub(crate) fn decode_keys(bytes: &[u8]) -> Result<Vec<String>, Damage> {
 pub(crate) struct Frame {
     /// The ordinal of the first.
     pub first: usize,
-    /// The texts.
-    pub texts: Vec<String>,
+    texts: Texts,
 }
 
 impl Frame {
     /// The text of an entry, if it is of this frame.
     pub(crate) fn text(&self, ordinal: usize) -> Option<&str> {
-        let text = self.texts.get(ordinal.checked_sub(self.first)?)?;
-        Some(text)
+        self.texts.get(ordinal.checked_sub(self.first)?)
     }
 
     /// Reads the frame that holds an entry, and no other.
@@ -173,12 +181,10 @@ impl Frame {
     }
 
     fn unpack(packed: &[u8], first: usize, entries: usize) -> Result<Self, Damage> {
-        let list = unpack(packed)?;
-        let texts = split_texts(&list)?;
+        let texts = Texts::split(unpack(packed)?)?;
         if texts.len() != entries {
             return Err(Damage("a frame has not as many entries as it should"));
         }
-        let texts = texts.into_iter().map(str::to_owned).collect();
         Ok(Self { first, texts })
     }
 }
@@ -200,22 +206,28 @@ mod tests {
     proptest! {
         #[test]
         fn entries_come_back(
-            entries in prop::collection::vec((0_u32..5, no_zero(20), no_zero(100)), 1..200)
+            entries in prop::collection::vec((0_u32..5, no_zero(20), no_zero(100), 0_i64..3), 1..200)
         ) {
             let mut builder = Builder::default();
             let mut index = 0;
             let mut indexes = Vec::new();
-            for (gap, key, text) in &entries {
+            for (gap, key, text, email) in &entries {
                 index += gap;
-                builder.push(index, key, text);
+                builder.push(index, key, EmailHash(*email), text);
                 indexes.push(index);
                 index += 1;
             }
             let block = builder.finish();
             prop_assert_eq!(decode_indexes(&block.indexes), Ok(indexes));
-            let keys: Vec<String> = entries.iter().map(|entry| entry.1.clone()).collect();
-            prop_assert_eq!(decode_keys(&block.keys), Ok(keys));
-            for (ordinal, (_, _, text)) in entries.iter().enumerate() {
+            let keys: Vec<&str> = entries.iter().map(|entry| entry.1.as_str()).collect();
+            let stored = decode_keys(&block.keys).expect("the keys are whole");
+            let stored: Vec<&str> = (0..stored.len()).filter_map(|at| stored.get(at)).collect();
+            prop_assert_eq!(stored, keys);
+            let emails: Vec<EmailHash> = entries.iter().map(|entry| EmailHash(entry.3)).collect();
+            let has_email = emails.iter().any(|email| *email != EmailHash::NONE);
+            let stored = block.emails.map(|emails| EmailHash::each(&emails).collect());
+            prop_assert_eq!(stored, has_email.then_some(emails));
+            for (ordinal, (_, _, text, _)) in entries.iter().enumerate() {
                 let frame = Frame::read(&block.texts, ordinal).expect("the frame is whole");
                 prop_assert_eq!(frame.text(ordinal), Some(text.as_str()));
             }
@@ -235,11 +247,11 @@ mod tests {
         let mut builder = Builder::default();
         for index in 0..1024 {
             assert!(!builder.is_full());
-            builder.push(index, "k", "{}");
+            builder.push(index, "k", EmailHash::NONE, "{}");
         }
         assert!(builder.is_full());
         assert_eq!(builder.finish().entries, 1024);
-        builder.push(0, "k", &" ".repeat(1 << 20));
+        builder.push(0, "k", EmailHash::NONE, &" ".repeat(1 << 20));
         assert!(builder.is_full());
     }
 }

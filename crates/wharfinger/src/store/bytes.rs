@@ -114,11 +114,37 @@ pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damage> {
         .map_err(|_| BROKEN)
 }
 
-/// The texts of a list in which each ends with a zero byte, which neither JSON nor an order key can hold.
-pub(crate) fn split_texts(list: &[u8]) -> Result<Vec<&str>, Damage> {
-    const BROKEN: Damage = Damage("a list of texts is no text");
-    let text = std::str::from_utf8(list).map_err(|_| BROKEN)?;
-    Ok(text.split_terminator('\0').collect())
+/// A list of texts, each of which ends with a zero byte, which neither JSON nor an order key can hold. They are taken apart,
+/// but not copied: most readers want one of very many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Texts {
+    list: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    /// Takes a list apart.
+    pub(crate) fn split(list: Vec<u8>) -> Result<Self, Damage> {
+        let list = String::from_utf8(list).map_err(|_| Damage("a list of texts is no text"))?;
+        let ends = memchr::memchr_iter(0, list.as_bytes()).collect();
+        Ok(Self { list, ends })
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// One of them.
+    pub(crate) fn get(&self, at: usize) -> Option<&str> {
+        let end = *self.ends.get(at)?;
+        let start = match at.checked_sub(1) {
+            Some(before) => self.ends[before] + 1,
+            None => 0,
+        };
+        self.list.get(start..end)
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod block;
 mod bytes;
+mod email;
 mod place;
 pub mod prepare;
 mod rejected;
@@ -18,6 +19,7 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::problem::Code;
 
+pub use email::EmailKey;
 pub use prepare::Submission;
 
 /// Keeps orders, receipts, events, organisations and keys.
@@ -59,6 +61,9 @@ pub trait Store: Send + Sync {
 
     /// Changes organisations or keys, and writes the audit log.
     async fn administer(&self, change: Change) -> Result<(), StoreError>;
+
+    /// The key that addresses are hashed with, before a batch is given to the store.
+    fn email_key(&self) -> EmailKey;
 
     /// Whether so much work waits that more would be refused.
     fn is_overloaded(&self) -> bool;

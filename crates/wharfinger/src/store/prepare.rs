@@ -8,6 +8,7 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::problem::Problem;
 
 use super::block::{self, Block};
+use super::email::{EmailHash, EmailKey};
 use super::place::{ENTRIES_MAX, Place};
 use super::rejected::{self, Part, Told};
 
@@ -107,6 +108,8 @@ pub struct Heading<'h> {
     pub received_at_ms: i64,
     /// The organisation that the request was about, where it named one.
     pub organisation: Option<OrganisationId>,
+    /// The key that addresses are hashed with.
+    pub email_key: EmailKey,
 }
 
 /// Makes a judged batch ready for a store. Pure work, and most of what a batch costs: to be done by the request's own thread.
@@ -132,8 +135,12 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                 let organisation = slot.organisation.expect("a good order has an organisation");
                 let key = arena.key(slot, draft.number);
                 let name = slot.name.as_deref().map(|name| arena.add(name));
-                let group = groups.of(organisation);
-                group.push(slot.raw, row(key, name, draft, index, good), &arena.text);
+                let email = slot.email.as_deref();
+                let email = email.map_or(EmailHash::NONE, |email| heading.email_key.hash(email));
+                let row = row(key, name, draft, index, good);
+                groups
+                    .of(organisation)
+                    .push(slot.raw, row, email, &arena.text);
                 good += 1;
             }
             Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
@@ -205,14 +212,14 @@ struct Filling {
 }
 
 impl Filling {
-    fn push(&mut self, text: &str, mut row: Row, arena: &str) {
+    fn push(&mut self, text: &str, mut row: Row, email: EmailHash, arena: &str) {
         if self.open.is_full() {
             self.end_block();
         }
         row.block = u32::try_from(self.group.blocks.len()).expect("a batch is far smaller");
         row.ordinal = u32::try_from(self.entries).expect("a block is far smaller");
         let key = &arena[row.key.start..row.key.end];
-        self.open.push(row.index, key, text);
+        self.open.push(row.index, key, email, text);
         self.entries += 1;
         self.has_numbers |= row.number != Number::None;
         self.group.rows.push(row);

@@ -152,6 +152,7 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<Mark>, Damage> {
         if length > ENTRIES_MAX - marks.len() {
             return Err(Damage("a block has too many slots"));
         }
+        marks.reserve(length);
         for _ in 0..length {
             marks.push(read_mark(kind, &mut bytes, &mut before)?);
         }

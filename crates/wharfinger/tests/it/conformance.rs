@@ -1,7 +1,9 @@
 //! What every store must do. A store is held against all of it by naming a way to make an empty one.
 
+mod addresses;
 mod administration;
 mod admission;
+mod emails;
 mod embedded;
 mod feed;
 mod numbers;
@@ -56,6 +58,12 @@ const LAWS: &[Law] = &[
     law!(reading::orders_are_found_by_time),
     law!(reading::a_condition_on_content_is_kept),
     law!(reading::history_is_told_oldest_first),
+    law!(emails::orders_are_found_by_address_whatever_its_case),
+    law!(emails::an_address_that_was_changed_finds_the_order_no_more),
+    law!(emails::what_was_added_later_leaves_the_address),
+    law!(emails::addresses_of_others_find_nothing),
+    law!(emails::orders_of_an_address_are_filtered),
+    law!(emails::orders_of_an_address_come_in_pages),
     law!(administration::every_change_makes_a_new_directory),
     law!(administration::impossible_changes_are_refused),
     law!(administration::the_use_of_keys_is_noted_without_a_new_directory),
@@ -90,12 +98,26 @@ async fn hold_against_all(make: impl Fn() -> Arc<dyn Store>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_store_keeps_every_law() {
+    the_embedded_store(&Options::default()).await;
+}
+
+/// The laws hold at any moment of building.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_store_keeps_every_law_while_it_builds_its_index_of_addresses() {
+    the_embedded_store(&Options {
+        email_runs: Some(support::SMALL_RUNS),
+        ..Options::default()
+    })
+    .await;
+}
+
+async fn the_embedded_store(options: &Options) {
     let directory = tempfile::tempdir().expect("a directory");
     let count = std::sync::atomic::AtomicUsize::new(0);
     hold_against_all(|| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path = directory.path().join(number.to_string());
-        Arc::new(SqliteStore::open(&path, &Options::default()).expect("the store opens"))
+        Arc::new(SqliteStore::open(&path, options).expect("the store opens"))
     })
     .await;
 }

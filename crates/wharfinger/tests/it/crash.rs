@@ -185,11 +185,17 @@ fn storm_of_kills_loses_nothing_that_was_acknowledged() {
         run_and_kill(data.path(), &mut clients, 1 + random.below(80));
         assert_nothing_lost(data.path(), &mut clients);
     });
+    // The storm has gone over the index of addresses too.
+    let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
+    let select = "select max(tier) from email_runs where is_whole";
+    let tier: i64 = database.query_row(select, [], |row| row.get(0)).unwrap();
+    assert!(tier > 0, "no run was merged");
 }
 
 /// Lets the clients send until so many answers have come, then kills the server at once.
 fn run_and_kill(data: &Path, clients: &mut [Client], answers: usize) {
-    let server = Server::start(data);
+    // Every block makes a run, and every sixteen runs another: most kills come upon the index being built.
+    let server = Server::start_with(data, &["--email-run-blocks", "1"]);
     let address = server.address;
     let (answered, answers_seen) = mpsc::channel();
     std::thread::scope(|scope| {

@@ -22,10 +22,11 @@ const PRICE_DECIMALS_MAX: u32 = 2;
 pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
     let mut problems = Vec::new();
     let mut number = None;
+    let mut email = None;
     let mut draft = false;
     if entry.value.kind() == Kind::Object {
         let mut form = Form::of_order(entry.value, &mut problems);
-        addresses(&mut form);
+        email = addresses(&mut form);
         form.objects("products", Need::Mandatory, product);
         number = form.optional("orderNumber", order_number);
         draft = form.optional("createOnly", validate::boolean) == Some(true);
@@ -43,7 +44,10 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         intent: Intent::Create { draft },
         number,
     };
-    slot(context, entry, key, good, problems)
+    Slot {
+        email,
+        ..slot(context, entry, key, good, problems)
+    }
 }
 
 /// Judges what is to complete the order of the number in the path.
@@ -92,41 +96,48 @@ fn slot<'a>(
         name: entry.name.clone(),
         key,
         organisation: context.organisation.map(|organisation| organisation.id),
+        email: None,
         verdict,
     }
 }
 
 /// `invoiceAddress` and `deliveryAddress`, or `address` for both; none is needed with `accountId`, whose own
-/// address is used. An e-mail address is needed once, and not in `deliveryAddress`.
-fn addresses(form: &mut Form<'_, '_, '_>) {
+/// address is used. An e-mail address is needed once, and not in `deliveryAddress`; it is the customer's.
+fn addresses<'a>(form: &mut Form<'_, '_, 'a>) -> Email<'a> {
     let with_account = is_given(form, "accountId");
     let need = if with_account || is_given(form, "address") {
         Need::Optional
     } else {
         Need::Mandatory
     };
-    let invoice_email = form.object("invoiceAddress", need, address);
+    let invoice = form.object("invoiceAddress", need, address);
     form.object("deliveryAddress", need, address);
-    let shared_email = form.object("address", Need::Optional, address);
+    let shared = form.object("address", Need::Optional, address);
 
-    let has_email = invoice_email == Some(true) || shared_email == Some(true);
-    if with_account || has_email {
-        return;
-    }
-    let place = match (invoice_email, shared_email) {
-        (Some(_), _) => "invoiceAddress",
-        (None, Some(_)) => "address",
+    let has = |address: &Option<(bool, Email<'_>)>| matches!(address, Some((true, _)));
+    let has_email = has(&invoice) || has(&shared);
+    let place = match (&invoice, &shared) {
+        _ if with_account || has_email => None,
+        (Some(_), _) => Some("invoiceAddress"),
+        (None, Some(_)) => Some("address"),
         // Neither can be read: the address itself is at fault, and that is noted already.
-        (None, None) => return,
+        (None, None) => None,
     };
-    form.object(place, Need::Optional, |address| {
-        address.problem("email", Code::Required);
-    });
+    if let Some(place) = place {
+        form.object(place, Need::Optional, |address| {
+            address.problem("email", Code::Required);
+        });
+    }
+    let emails = [invoice, shared].into_iter().flatten();
+    emails.filter_map(|(_, email)| email).next()
 }
 
-/// One address; whether it has an e-mail address, be it right or wrong.
-fn address(form: &mut Form<'_, '_, '_>) -> bool {
-    form.optional("email", validate::email);
+/// An e-mail address, where there is one that is right.
+type Email<'a> = Option<Cow<'a, str>>;
+
+/// One address; whether it has an e-mail address, be it right or wrong, and the right one.
+fn address<'a>(form: &mut Form<'_, '_, 'a>) -> (bool, Email<'a>) {
+    let email = form.optional("email", validate::email);
     texts(
         form,
         &[
@@ -143,7 +154,7 @@ fn address(form: &mut Form<'_, '_, '_>) -> bool {
         ],
     );
     form.mandatory("country", validate::country);
-    form.present("email").is_some()
+    (form.present("email").is_some(), email)
 }
 
 fn product(form: &mut Form<'_, '_, '_>) {

@@ -13,7 +13,7 @@ mod wire;
 use crate::caller::{Caller, Organisation, Scope};
 use crate::dialect::{
     Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
-    SampleKey, Samples, Slot, WrongRoot,
+    SampleKey, Samples, Slot, StoredOrder, WrongRoot,
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
@@ -118,6 +118,10 @@ impl Dialect for Centra {
 
     fn ask(&self, _operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure> {
         query::orders(head).map(Ask::Orders)
+    }
+
+    fn email(&self, order: &StoredOrder) -> Option<String> {
+        present::email_of(order)
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

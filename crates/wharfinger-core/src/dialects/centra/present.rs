@@ -23,6 +23,15 @@ pub(super) fn customer_of(stored: &StoredOrder) -> Option<u64> {
     with_texts(stored, |texts| integer(texts.submitted?, "customerId"))
 }
 
+/// The e-mail address of an order's customer: not that of a delivery.
+pub(super) fn email_of(stored: &StoredOrder) -> Option<String> {
+    with_texts(stored, |texts| {
+        let addresses = ["invoiceAddress", "address"].into_iter();
+        let mut addresses = addresses.filter_map(|name| text(texts.own(name)?, "email"));
+        addresses.next().map(Cow::into_owned)
+    })
+}
+
 /// The texts of one order.
 struct Texts<'d, 'a> {
     /// What was submitted when the order was created.

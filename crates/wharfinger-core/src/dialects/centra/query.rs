@@ -35,6 +35,7 @@ pub(super) fn orders(head: &Head<'_>) -> Result<OrderQuery, RequestFailure> {
     Ok(OrderQuery {
         with_lines: true,
         keys: order.map(|number| vec![number.to_string()]),
+        email: None,
         states: State::ALL.to_vec(),
         created_from_ms: newer_than.map(first_millisecond),
         created_to_ms: older_than.map(last_millisecond),

@@ -33,6 +33,7 @@ pub(super) fn list(head: &Head<'_>) -> Result<Ask, RequestFailure> {
     };
     Ok(Ask::Orders(OrderQuery {
         keys: (!keys.is_empty()).then_some(keys),
+        email: None,
         states,
         created_from_ms: created_from.map(|moment| *moment.start()),
         created_to_ms: created_to.map(|moment| *moment.end()),
@@ -49,6 +50,7 @@ pub(super) fn list(head: &Head<'_>) -> Result<Ask, RequestFailure> {
 pub(super) fn pending() -> Ask {
     Ask::Orders(OrderQuery {
         keys: None,
+        email: None,
         states: vec![State::Pending],
         created_from_ms: None,
         created_to_ms: None,

@@ -19,11 +19,11 @@ const QUANTITY_MAX: u64 = 2_147_483_647;
 pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
     let mut problems = Vec::new();
     let mut form = Form::of_order(entry.value, &mut problems);
-    let key = if entry.value.kind() == Kind::Object {
+    let (key, email) = if entry.value.kind() == Kind::Object {
         order(&mut form)
     } else {
         form.problem_here(Code::NotObject);
-        None
+        (None, None)
     };
     let verdict = if problems.is_empty() {
         Verdict::Good(Draft {
@@ -39,12 +39,16 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         name: None,
         key,
         organisation: context.organisation.map(|organisation| organisation.id),
+        email,
         verdict,
     }
 }
 
-/// Reads an order; its key, if it has a usable one.
-fn order<'a>(form: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
+/// A text of an order, if it has a usable one.
+type Read<'a> = Option<Cow<'a, str>>;
+
+/// Reads an order; its key and its e-mail address.
+fn order<'a>(form: &mut Form<'_, '_, 'a>) -> (Read<'a>, Read<'a>) {
     let key = form.mandatory("packingslipno", validate::short_text(KEY_CHARS_MAX));
     form.mandatory("consignee", validate::text);
     form.optional("address1", validate::text);
@@ -57,13 +61,13 @@ fn order<'a>(form: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
     form.optional("delvinstructions", validate::text);
     form.optional("contactname", validate::text);
     form.optional("contactphone", validate::text);
-    form.optional("email", validate::email);
+    let email = form.optional("email", validate::email);
     form.optional("rawaddress", validate::text);
     form.optional("costcentre", validate::text);
     form.optional("iconUrl", validate::text);
     form.objects("products", Need::Optional, product);
     form.objects("packages", Need::Optional, package);
-    key
+    (key, email)
 }
 
 fn product(form: &mut Form<'_, '_, '_>) {

@@ -16,7 +16,7 @@ mod wire;
 use crate::caller::{Caller, Organisation, Scope};
 use crate::dialect::{
     Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
-    SampleKey, Samples, Slot, WrongRoot,
+    SampleKey, Samples, Slot, StoredOrder, WrongRoot,
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
@@ -133,6 +133,10 @@ impl Dialect for GoSweetSpot {
             // Submissions are judged, not asked.
             Action::Submit { .. } => Err(RequestFailure::Internal),
         }
+    }
+
+    fn email(&self, order: &StoredOrder) -> Option<String> {
+        stored::email(order)
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

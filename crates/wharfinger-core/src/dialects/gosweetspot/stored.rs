@@ -29,6 +29,14 @@ pub(super) fn pending(order: &StoredOrder) -> Pending<'_> {
     })
 }
 
+/// The customer's e-mail address.
+pub(super) fn email(order: &StoredOrder) -> Option<String> {
+    reread(order, |content| {
+        let address = content.0?.get("email")?;
+        Some(validate::email(address).ok()?.into_owned())
+    })
+}
+
 /// The status of one order.
 pub(super) fn shown(order: &StoredOrder) -> Shown<'_> {
     let status = match order.state {

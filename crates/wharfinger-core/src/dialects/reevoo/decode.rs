@@ -1,12 +1,14 @@
 //! Judging one customer order. The functions read like the vendor's table of attributes, line by line and in
 //! its order, which is the order in which errors are told.
 
+use std::borrow::Cow;
+
 use crate::admit::Intent;
 use crate::caller::Organisation;
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
 use crate::form::{Form, Need};
 use crate::ids::OrganisationId;
-use crate::json::{DIGITS_MAX, Decimal, Entry, Kind, Value};
+use crate::json::{DIGITS_MAX, Decimal, Entry, Kind, NameCase, Reader, Value};
 use crate::limits::KEY_CHARS_MAX;
 use crate::problem::{Code, Problem};
 use crate::validate::{
@@ -21,6 +23,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         name: None,
         key: None,
         organisation: context.organisation.map(|of_path| of_path.id),
+        email: None,
         verdict: Verdict::Good(Draft {
             hash: entry.hash,
             intent: Intent::Upsert,
@@ -31,7 +34,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         let mut order = Form::of_order(entry.value, &mut problems);
         slot.organisation = trkref(&mut order, context);
         slot.key = order.mandatory("order_ref", short_text(KEY_CHARS_MAX));
-        attributes(&mut order);
+        slot.email = attributes(&mut order);
     } else {
         problems.push(Problem::with_order(Code::NotObject));
     }
@@ -60,8 +63,8 @@ fn trkref(order: &mut Form<'_, '_, '_>, context: &Context<'_>) -> Option<Organis
     reached.map(|organisation| organisation.id)
 }
 
-/// Reads what follows `trkref` and `order_ref`.
-fn attributes(order: &mut Form<'_, '_, '_>) {
+/// Reads what follows `trkref` and `order_ref`; the customer's e-mail address.
+fn attributes<'a>(order: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
     // One of the two dates must be there; where none is, it is `order_date` that is missing.
     let order_date = match order.present("fulfilment_date") {
         Some(_) => Need::Optional,
@@ -71,8 +74,9 @@ fn attributes(order: &mut Form<'_, '_, '_>) {
     order.optional("fulfilment_date", day_month_year);
     order.optional("language", language);
     locale_or_blank(order);
-    order.object("customer", Need::Mandatory, customer);
+    let email = order.object("customer", Need::Mandatory, customer);
     order.objects("order_items", Need::Mandatory, order_item);
+    email.flatten()
 }
 
 /// Reads `locale`.
@@ -89,8 +93,8 @@ fn locale_or_blank(order: &mut Form<'_, '_, '_>) {
     }
 }
 
-fn customer(customer: &mut Form<'_, '_, '_>) {
-    customer.mandatory("email", email);
+fn customer<'a>(customer: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
+    let address = customer.mandatory("email", email);
     customer.optional("customer_ref", text);
     // Vendor quirk: the published examples spell it so, and clients copied them.
     customer.optional("cutomer_ref", text);
@@ -99,6 +103,7 @@ fn customer(customer: &mut Form<'_, '_, '_>) {
     customer.optional("surname", text);
     customer.optional("postcode", text);
     customer.optional("country", country);
+    address
 }
 
 /// Vendor quirk: an item has no quantity, each is one unit.
@@ -135,6 +140,14 @@ fn price(value: Value<'_, '_>) -> Checked<()> {
         });
     }
     Ok(())
+}
+
+/// The e-mail address of a stored order's customer.
+pub(super) fn stored_email(text: &str) -> Option<String> {
+    let mut reader = Reader::of_stored(text, NameCase::Exact).ok()?;
+    let entry = reader.next().ok()??;
+    let address = entry.value.get("customer")?.get("email")?;
+    Some(email(address).ok()?.into_owned())
 }
 
 fn is_digits(text: &str) -> bool {

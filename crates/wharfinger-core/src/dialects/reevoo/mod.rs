@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use crate::caller::{Caller, Organisation, Scope};
 use crate::dialect::{
     Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
-    SampleKey, Samples, Slot, WrongRoot,
+    SampleKey, Samples, Slot, StoredOrder, WrongRoot,
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
@@ -95,6 +95,10 @@ impl Dialect for Reevoo {
     /// Every route takes orders in; there is nothing to ask for.
     fn ask(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Ask, RequestFailure> {
         Err(RequestFailure::Internal)
+    }
+
+    fn email(&self, order: &StoredOrder) -> Option<String> {
+        decode::stored_email(order.texts.first()?)
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

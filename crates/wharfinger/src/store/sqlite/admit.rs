@@ -103,7 +103,7 @@ impl Admission<'_> {
                 dialect: self.dialect,
                 marks: of_block,
                 indexes: &block.indexes,
-                packed: has_alive.then_some((&block.keys, &block.texts)),
+                packed: has_alive.then_some(block),
             };
             work.append(group.organisation, &new)?;
         }

@@ -1,5 +1,6 @@
-//! Holds the index, the journal, the counters and the receipts against each other, in one walk each.
+//! Holds the indexes, the journal, the counters and the receipts against each other, in one walk each.
 
+mod emails;
 mod entries;
 mod receipts;
 
@@ -18,7 +19,8 @@ use super::journal::Journal;
 use super::receipt::read_parts;
 use super::rows::{Holds, Scope};
 use super::standing::{Tally, read_tally};
-use super::work::{checksum, read_counters};
+use super::work::{Columns, read_counters};
+use crate::store::email::HASH_BYTES;
 use crate::store::place::BlockId;
 use crate::store::slots::{Mark, Moved};
 use crate::store::{CheckReport, block, slots};
@@ -39,6 +41,7 @@ pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
     check.blocks()?;
     check.standing()?;
     receipts::check(&mut check)?;
+    emails::check(&mut check)?;
     Ok(check.report)
 }
 
@@ -86,6 +89,7 @@ struct StoredBlock {
     checksum: i64,
     slots: Vec<u8>,
     indexes: Vec<u8>,
+    emails: Option<Vec<u8>>,
     keys: Option<Vec<u8>>,
     texts: Option<Vec<u8>>,
 }
@@ -135,7 +139,7 @@ impl Check<'_> {
     /// Walks the journal, and with it the orders: both are in the order of places.
     fn blocks(&mut self) -> Result<(), Fault> {
         let mut select = self.connection.prepare(
-            "select id, first_position, events, at_ms, batch, dialect, checksum, slots, indexes, keys, texts \
+            "select id, first_position, events, at_ms, batch, dialect, checksum, slots, indexes, emails, keys, texts \
              from blocks order by id",
         )?;
         let mut rows = select.query([])?;
@@ -151,8 +155,9 @@ impl Check<'_> {
                 checksum: row.get(6)?,
                 slots: row.get(7)?,
                 indexes: row.get(8)?,
-                keys: row.get(9)?,
-                texts: row.get(10)?,
+                emails: row.get(9)?,
+                keys: row.get(10)?,
+                texts: row.get(11)?,
             };
             let organisation = block.id.organisation();
             let mut current = match walk.take() {
@@ -260,9 +265,14 @@ impl Check<'_> {
 
     fn block(&mut self, walk: &mut Walk, block: &StoredBlock) -> Result<(), Fault> {
         let id = block.id.0;
-        let (keys, texts) = (block.keys.as_deref(), block.texts.as_deref());
-        let found = checksum(&block.slots, &block.indexes, keys, texts);
-        self.expect(found == block.checksum, || {
+        let columns = Columns {
+            slots: &block.slots,
+            indexes: &block.indexes,
+            emails: block.emails.as_deref(),
+            keys: block.keys.as_deref(),
+            texts: block.texts.as_deref(),
+        };
+        self.expect(columns.checksum() == block.checksum, || {
             format!("the checksum of block {id} does not hold")
         });
         let marks = slots::decode(&block.slots)?;
@@ -274,6 +284,11 @@ impl Check<'_> {
         };
         self.expect(is_of_one_kind, || {
             format!("block {id} has slots that are none of its own")
+        });
+        let hashes = block.emails.as_deref().map_or(0, <[u8]>::len);
+        let is_of_all = block.emails.is_none() || hashes == marks.len() * HASH_BYTES;
+        self.expect(is_of_all, || {
+            format!("block {id} has not as many addresses as slots")
         });
         let is_first = match block.batch {
             Some(batch) => self.is_first_of_batch(block.id, &batch)?,

@@ -6,8 +6,9 @@ use rusqlite::{Connection, OptionalExtension};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::fault::Fault;
-use super::work::checksum;
+use super::work::Columns;
 use crate::store::block::{self, Frame};
+use crate::store::bytes::Texts;
 use crate::store::place::{BlockId, Place};
 use crate::store::slots::{self, Mark};
 
@@ -21,6 +22,8 @@ pub(super) struct Head {
     pub first_position: u64,
     pub events: u64,
     pub at_ms: i64,
+    /// The dialect, as a number.
+    pub dialect: i64,
     /// The batch; none for moves.
     pub batch: Option<BatchId>,
     pub marks: Vec<Mark>,
@@ -39,7 +42,7 @@ impl Head {
 struct Packed {
     keys: Vec<u8>,
     /// The keys taken apart, once one was asked for.
-    key_list: Vec<String>,
+    key_list: Texts,
     texts: Vec<u8>,
     /// The frame that was read last.
     frame: Frame,
@@ -109,11 +112,11 @@ impl<'c> Journal<'c> {
             return Ok(number.to_string());
         }
         let packed = self.packed(order.block())?;
-        if packed.key_list.is_empty() {
+        if packed.key_list.len() == 0 {
             packed.key_list = block::decode_keys(&packed.keys)?;
         }
         let key = packed.key_list.get(order.ordinal());
-        key.cloned().ok_or_else(|| missing(order))
+        key.map(str::to_owned).ok_or_else(|| missing(order))
     }
 
     fn packed(&mut self, id: BlockId) -> Result<&mut Packed, Fault> {
@@ -135,8 +138,7 @@ fn missing(place: Place) -> Fault {
 }
 
 fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
-    let select =
-        "select first_position, events, at_ms, batch, slots, indexes from blocks where id = ?1";
+    let select = "select first_position, events, at_ms, batch, slots, indexes, dialect from blocks where id = ?1";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([id.0])?;
     let Some(row) = rows.next()? else {
@@ -149,6 +151,7 @@ fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
         first_position: row.get::<_, i64>(0)?.cast_unsigned(),
         events: row.get::<_, i64>(1)?.cast_unsigned(),
         at_ms: row.get(2)?,
+        dialect: row.get(6)?,
         batch: batch.map(BatchId::from_bytes),
         marks: slots::decode(slots)?,
         indexes: block::decode_indexes(indexes)?,
@@ -156,23 +159,27 @@ fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
 }
 
 fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
-    let select = "select checksum, slots, indexes, keys, texts from blocks where id = ?1";
+    let select = "select checksum, slots, indexes, emails, keys, texts from blocks where id = ?1";
     let mut select = connection.prepare_cached(select)?;
     let found = select
         .query_row([id.0], |row| {
             let expected: i64 = row.get(0)?;
-            let slots = row.get_ref(1)?.as_blob()?;
-            let indexes = row.get_ref(2)?.as_blob()?;
-            let keys: Option<Vec<u8>> = row.get(3)?;
-            let texts: Option<Vec<u8>> = row.get(4)?;
-            let found = checksum(slots, indexes, keys.as_deref(), texts.as_deref());
-            Ok((found == expected, keys, texts))
+            let keys: Option<Vec<u8>> = row.get(4)?;
+            let texts: Option<Vec<u8>> = row.get(5)?;
+            let columns = Columns {
+                slots: row.get_ref(1)?.as_blob()?,
+                indexes: row.get_ref(2)?.as_blob()?,
+                emails: row.get_ref(3)?.as_blob_or_null()?,
+                keys: keys.as_deref(),
+                texts: texts.as_deref(),
+            };
+            Ok((columns.checksum() == expected, keys, texts))
         })
         .optional()?;
     match found {
         Some((true, Some(keys), Some(texts))) => Ok(Packed {
             keys,
-            key_list: Vec::new(),
+            key_list: Texts::default(),
             texts,
             frame: Frame::default(),
         }),

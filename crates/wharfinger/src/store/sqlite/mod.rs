@@ -10,6 +10,7 @@ mod admin;
 mod admit;
 mod check;
 mod checkpoints;
+mod emails;
 mod fault;
 mod ids;
 mod journal;
@@ -36,12 +37,14 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Code;
 
+pub use self::emails::EmailRuns;
+use self::emails::builder::Builder;
 use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Change, CheckReport, Directory, Event, MoveOrders, OrderPage, ReadOrders, Receipt, Revision,
-    Store, StoreError, Submission,
+    Change, CheckReport, Directory, EmailKey, Event, MoveOrders, OrderPage, ReadOrders, Receipt,
+    Revision, Store, StoreError, Submission,
 };
 
 /// The name of the database in the data directory.
@@ -60,6 +63,8 @@ pub struct Options {
     pub queue_max: usize,
     /// Reads at the same time.
     pub readers: usize,
+    /// Builds the index by e-mail address: for the process that serves. Where it is not built, look-ups take longer.
+    pub email_runs: Option<EmailRuns>,
 }
 
 impl Default for Options {
@@ -67,6 +72,7 @@ impl Default for Options {
         Self {
             queue_max: 1024,
             readers: 4,
+            email_runs: None,
         }
     }
 }
@@ -75,6 +81,8 @@ impl Default for Options {
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    emails: Option<Builder>,
+    email_key: EmailKey,
 }
 
 impl SqliteStore {
@@ -96,12 +104,26 @@ impl SqliteStore {
         let file: PathBuf = directory.join(FILE);
         let mut connection = connect(&file, Use::Write)?;
         schema::migrate(&mut connection)?;
+        let email_key = emails::key(&connection)?;
+        let due = options.email_runs.map(Builder::due);
         let beside = connect(&file, Use::Write)?;
-        let writer = Writer::start(connection, Some(beside), options.queue_max)?;
+        let writer = Writer::start(connection, Some(beside), options.queue_max, due.clone())?;
+        let start = |due| Builder::start(file.clone(), writer.clone(), due);
+        let emails = due.map(start).transpose();
         Ok(Self {
+            emails: emails.map_err(|error| in_directory(&error))?,
             writer,
             readers: Readers::new(file, options.readers),
+            email_key,
         })
+    }
+
+    /// Waits until the index by e-mail address has nothing to be built. For tests: nobody else needs to wait for it.
+    #[doc(hidden)]
+    pub async fn settle(&self) {
+        if let Some(emails) = &self.emails {
+            emails.settle().await;
+        }
     }
 }
 
@@ -140,7 +162,7 @@ fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
         // A statement of many rows notes how to undo itself; a file for that would cost more than the rows.
         connection.pragma_update(None, "temp_store", "memory")?;
         // Negative: in KiB. Enough for the inner pages of a large index; and each commit looks at all of it, if briefly.
-        connection.pragma_update(None, "cache_size", -16_384)?;
+        connection.pragma_update(None, "cache_size", -8_192)?;
     }
     Ok(connection)
 }
@@ -160,7 +182,8 @@ impl Store for SqliteStore {
     }
 
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError> {
-        let read = move |connection: &Connection| read::orders(connection, &request);
+        let key = self.email_key;
+        let read = move |connection: &Connection| read::orders(connection, key, &request);
         self.readers.read(read).await
     }
 
@@ -202,6 +225,10 @@ impl Store for SqliteStore {
         self.writer.ask(1, administer).await
     }
 
+    fn email_key(&self) -> EmailKey {
+        self.email_key
+    }
+
     fn is_overloaded(&self) -> bool {
         self.writer.is_full()
     }
@@ -224,6 +251,9 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
+        if let Some(emails) = &self.emails {
+            emails.close().await;
+        }
         self.readers.close();
         self.writer.close().await;
     }

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::OrganisationId;
 
+use super::emails;
 use super::fault::Fault;
 use super::journal::{Journal, Order, blocks_up_to, last_block};
 use super::rows::{Lookup, OrderRow, Scope};
@@ -11,10 +12,14 @@ use super::walk::{Blocks, walk};
 use super::work::find_dialect;
 use crate::store::place::Place;
 use crate::store::slots::Mark;
-use crate::store::{OrderCursor, OrderPage, ReadOrders, Revision};
+use crate::store::{EmailKey, OrderCursor, OrderPage, ReadOrders, Revision};
 
 /// Reads a page of orders.
-pub(super) fn orders(connection: &Connection, request: &ReadOrders) -> Result<OrderPage, Fault> {
+pub(super) fn orders(
+    connection: &Connection,
+    key: EmailKey,
+    request: &ReadOrders,
+) -> Result<OrderPage, Fault> {
     let Some(dialect) = find_dialect(connection, request.dialect)? else {
         return Ok(OrderPage::default());
     };
@@ -34,9 +39,10 @@ pub(super) fn orders(connection: &Connection, request: &ReadOrders) -> Result<Or
         page: OrderPage::default(),
         is_cut: false,
     };
-    match &query.keys {
-        Some(keys) => page.take_keys(keys, &blocks)?,
-        None => walk(connection, blocks, &mut page)?,
+    match (&query.keys, &query.email) {
+        (Some(keys), _) => page.take_keys(keys, &blocks)?,
+        (None, Some(email)) => emails::find(connection, key.hash(email), &blocks, &mut page)?,
+        (None, None) => walk(connection, blocks, &mut page)?,
     }
     Ok(page.finish())
 }
@@ -60,7 +66,7 @@ fn created_in(
 }
 
 /// An order's row, and its key.
-type Found = (OrderRow, String);
+pub(super) type Found = (OrderRow, String);
 
 /// A page being filled.
 pub(super) struct PageInMaking<'q> {
@@ -80,7 +86,8 @@ pub(super) struct PageInMaking<'q> {
 impl PageInMaking<'_> {
     /// Whether the total is known only by looking at each order.
     pub(super) fn counts_by_walking(&self) -> bool {
-        let needs_look = self.query.keep.is_some() || self.query.keys.is_some();
+        let query = self.query;
+        let needs_look = query.keep.is_some() || query.keys.is_some() || query.email.is_some();
         needs_look && self.query.count_max.is_some()
     }
 
@@ -132,8 +139,13 @@ impl PageInMaking<'_> {
         Ok(is_wanted.then_some((row, key)))
     }
 
-    /// Takes the next order; whether more are wanted.
-    pub(super) fn take(&mut self, (row, key): Found) -> Result<bool, Fault> {
+    /// Takes the next order in the order of creation; whether more are wanted.
+    pub(super) fn take(&mut self, found: Found) -> Result<bool, Fault> {
+        self.take_at(found.0.id, found)
+    }
+
+    /// Takes the next order, which stands at this place in the order that is asked for; whether more are wanted.
+    pub(super) fn take_at(&mut self, at: Place, (row, key): Found) -> Result<bool, Fault> {
         let mut order = None;
         if let Some(keep) = &self.query.keep {
             let loaded = load(&mut self.journal, &row, key.clone())?;
@@ -144,8 +156,8 @@ impl PageInMaking<'_> {
         }
         self.matched += 1;
         let is_passed_over = match self.after {
-            Some(after) if self.query.newest_first => row.id >= after,
-            Some(after) => row.id <= after,
+            Some(after) if self.query.newest_first => at >= after,
+            Some(after) => at <= after,
             None => self.matched <= self.query.offset,
         };
         if !is_passed_over {
@@ -155,7 +167,7 @@ impl PageInMaking<'_> {
                     None => load(&mut self.journal, &row, key)?,
                 };
                 self.page.orders.push(order);
-                self.page.next = Some(OrderCursor(row.id.0));
+                self.page.next = Some(OrderCursor(at.0));
             } else {
                 self.is_cut = true;
             }
@@ -178,23 +190,9 @@ impl PageInMaking<'_> {
 /// Reads an order's content.
 fn load(journal: &mut Journal<'_>, row: &OrderRow, key: String) -> Result<StoredOrder, Fault> {
     let mut texts = Vec::new();
-    let mut place = row.latest;
-    loop {
+    for place in shown_texts(journal, row)?.into_iter().rev() {
         texts.push(journal.text(place)?.to_owned());
-        match journal.mark(place)? {
-            Mark::Updated {
-                previous,
-                amendment: true,
-                ..
-            } if previous < place => place = previous,
-            Mark::Accepted { .. }
-            | Mark::Updated { .. }
-            | Mark::Unchanged { .. }
-            | Mark::Refused
-            | Mark::Moved { .. } => break,
-        }
     }
-    texts.reverse();
     let head = journal.head(row.id.block())?;
     Ok(StoredOrder {
         created_at_ms: head.at_ms,
@@ -205,6 +203,23 @@ fn load(journal: &mut Journal<'_>, row: &OrderRow, key: String) -> Result<Stored
         revision: row.revision,
         texts,
     })
+}
+
+/// Where the texts lie that an order is shown by, the latest first: what was added to its latest full text, then that.
+pub(super) fn shown_texts(journal: &mut Journal<'_>, row: &OrderRow) -> Result<Vec<Place>, Fault> {
+    let mut texts = vec![row.latest];
+    let mut place = row.latest;
+    while let Mark::Updated {
+        previous,
+        amendment: true,
+        ..
+    } = journal.mark(place)?
+        && previous < place
+    {
+        texts.push(previous);
+        place = previous;
+    }
+    Ok(texts)
 }
 
 /// Every revision of the order that holds a key, oldest first.

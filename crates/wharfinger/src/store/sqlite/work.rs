@@ -7,11 +7,13 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::Counts;
 
+use super::emails::Reach;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::rows::OrderRows;
 use super::standing::{Ordinals, Standing};
 use crate::clock;
+use crate::store::block::Block;
 use crate::store::place::{BlockId, ORGANISATIONS_MAX, Place};
 use crate::store::slots::{self, Mark};
 
@@ -56,8 +58,8 @@ pub(super) struct NewBlock<'b> {
     pub marks: &'b [Mark],
     /// The entries' places in the batch.
     pub indexes: &'b [u8],
-    /// The entries' keys and texts.
-    pub packed: Option<(&'b [u8], &'b [u8])>,
+    /// What the entries hold; none where nobody will ask for it.
+    pub packed: Option<&'b Block>,
 }
 
 /// The receipt of a batch.
@@ -79,8 +81,8 @@ pub(super) struct NewReceipt<'r> {
 }
 
 const INSERT_BLOCK: &str = "insert into blocks \
-    (id, first_position, events, at_ms, batch, dialect, key_id, checksum, slots, indexes, keys, texts) \
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    (id, first_position, events, at_ms, batch, dialect, key_id, checksum, slots, indexes, emails, keys, texts) \
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const INSERT_OPEN: &str = "insert into open_orders (block, dialect, ordinals) values (?1, ?2, ?3)";
 const INSERT_RECEIPT: &str = "insert into batches \
     (id, key_id, dialect, operation, received_at_ms, accepted, updated, unchanged, rejected, parts) \
@@ -186,7 +188,13 @@ impl<'c> Work<'c> {
             }
             Origin::Moves { key_id } => (None, Some(key_id)),
         };
-        let (keys, texts) = block.packed.unzip();
+        let columns = Columns {
+            slots: &slots,
+            indexes: block.indexes,
+            emails: block.packed.and_then(|packed| packed.emails.as_deref()),
+            keys: block.packed.map(|packed| packed.keys.as_slice()),
+            texts: block.packed.map(|packed| packed.texts.as_slice()),
+        };
         self.insert_block.execute(params![
             id.0,
             counters.position.cast_signed(),
@@ -195,11 +203,12 @@ impl<'c> Work<'c> {
             batch,
             block.dialect,
             key_id,
-            checksum(&slots, block.indexes, keys, texts),
-            slots,
-            block.indexes,
-            keys,
-            texts,
+            columns.checksum(),
+            columns.slots,
+            columns.indexes,
+            columns.emails,
+            columns.keys,
+            columns.texts,
         ])?;
         let new = Ordinals::of(block.marks, |mark| matches!(mark, Mark::Accepted { .. }));
         if !new.0.is_empty() {
@@ -232,8 +241,8 @@ impl<'c> Work<'c> {
         Ok(())
     }
 
-    /// Writes what was noted, the counters last: the last thing before the commit. Gives the time of the transaction.
-    pub(super) fn finish(self) -> Result<i64, Fault> {
+    /// Writes what was noted, the counters last: the last thing before the commit.
+    pub(super) fn finish(self) -> Result<Finished, Fault> {
         self.standing.write(self.connection)?;
         let replace = "insert or replace into counters (organisation, next_block, next_position, next_number, last_ms) \
                        values (?1, ?2, ?3, ?4, ?5)";
@@ -246,8 +255,26 @@ impl<'c> Work<'c> {
                 counters.last_ms,
             ])?;
         }
-        Ok(self.now_ms)
+        let grown = self.counters.iter().map(|(&organisation, counters)| {
+            let reach = Reach {
+                block: counters.block,
+                position: counters.position,
+            };
+            (organisation, reach)
+        });
+        Ok(Finished {
+            now_ms: self.now_ms,
+            grown: grown.collect(),
+        })
     }
+}
+
+/// What the writer has to know of a transaction once it is on disk.
+pub(super) struct Finished {
+    /// When it was.
+    pub now_ms: i64,
+    /// How far the journals reach that it has written to.
+    pub grown: Vec<(OrganisationId, Reach)>,
 }
 
 /// The counters of an organisation as they are stored.
@@ -282,21 +309,29 @@ pub(super) fn find_dialect(connection: &Connection, name: &str) -> Result<Option
     Ok(select.query_row([name], |row| row.get(0)).optional()?)
 }
 
-/// The checksum of a block, over all that it holds, as SQLite's kind of number.
-pub(super) fn checksum(
-    slots: &[u8],
-    indexes: &[u8],
-    keys: Option<&[u8]>,
-    texts: Option<&[u8]>,
-) -> i64 {
-    let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
-    for part in [
-        slots,
-        indexes,
-        keys.unwrap_or_default(),
-        texts.unwrap_or_default(),
-    ] {
-        hash.update(part);
+/// What a block holds.
+#[derive(Clone, Copy)]
+pub(super) struct Columns<'b> {
+    pub slots: &'b [u8],
+    pub indexes: &'b [u8],
+    pub emails: Option<&'b [u8]>,
+    pub keys: Option<&'b [u8]>,
+    pub texts: Option<&'b [u8]>,
+}
+
+impl Columns<'_> {
+    /// The checksum over all of it, as SQLite's kind of number.
+    pub(super) fn checksum(&self) -> i64 {
+        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
+        for part in [
+            self.slots,
+            self.indexes,
+            self.emails.unwrap_or_default(),
+            self.keys.unwrap_or_default(),
+            self.texts.unwrap_or_default(),
+        ] {
+            hash.update(part);
+        }
+        hash.digest().cast_signed()
     }
-    hash.digest().cast_signed()
 }

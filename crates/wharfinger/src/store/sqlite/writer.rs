@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::checkpoints::{Checkpoints, checkpoint};
+use super::emails::Due;
 use super::fault::{Extent, Fault};
 use super::queue::Waiting;
 use super::work::Work;
@@ -54,6 +55,9 @@ where
     }
 }
 
+/// Where the answer to a job will be.
+type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
+
 /// What is sent to the writer.
 pub(super) enum Message {
     /// Work, and its place in the queue.
@@ -74,11 +78,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it.
+    /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it;
+    /// `emails` is told how far organisations grow.
     pub(super) fn start(
         mut connection: Connection,
         beside: Option<Connection>,
         queue_max: usize,
+        emails: Option<Arc<Due>>,
     ) -> Result<Self, Fault> {
         let (queue, messages) = mpsc::unbounded_channel();
         let (failed, failure) = watch::channel(None);
@@ -93,6 +99,7 @@ impl Writer {
             waiting: Waiting::default(),
             failed,
             last_ms: 0,
+            emails,
             closing: Vec::new(),
         };
         std::thread::Builder::new()
@@ -112,6 +119,24 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     {
+        self.send(weight, run)?.await.map_err(|_| closed())?
+    }
+
+    /// As [`Self::ask`], on a thread that may wait.
+    pub(super) fn ask_and_block<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let answer = self.send(weight, run)?;
+        answer.blocking_recv().map_err(|_| closed())?
+    }
+
+    fn send<T, F>(&self, weight: usize, run: F) -> Result<Answer<T>, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
         let (sender, answer) = oneshot::channel();
         let job = Asked {
             weight,
@@ -123,7 +148,7 @@ impl Writer {
         let place = place.map_err(|_| StoreError::Overloaded)?;
         let message = Message::Work(Box::new(job), place);
         self.queue.send(message).map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        Ok(answer)
     }
 
     /// Whether the queue is full.
@@ -166,6 +191,8 @@ struct Thread {
     waiting: Waiting,
     failed: watch::Sender<Option<String>>,
     last_ms: i64,
+    /// Is told how far organisations have grown.
+    emails: Option<Arc<Due>>,
     closing: Vec<oneshot::Sender<()>>,
 }
 
@@ -266,13 +293,18 @@ impl Thread {
         for job in jobs {
             job.run(&mut work)?;
         }
-        let last_ms = work.finish()?;
+        let finished = work.finish()?;
         transaction.commit().map_err(Fault::Commit)?;
         // What went into a file that nobody can find again must not be acknowledged.
         if file_identity(&self.connection) != self.file {
             return Err(Fault::Gone);
         }
-        self.last_ms = last_ms;
+        self.last_ms = finished.now_ms;
+        if let Some(emails) = &self.emails {
+            for (organisation, reach) in finished.grown {
+                emails.grown(organisation, reach);
+            }
+        }
         Ok(())
     }
 }
@@ -298,7 +330,7 @@ mod tests {
     async fn a_job_that_panics_ends_the_writer_and_that_is_told() {
         let mut connection = Connection::open_in_memory().expect("memory can be opened");
         schema::migrate(&mut connection).expect("tables can be made");
-        let writer = Writer::start(connection, None, 1).expect("a thread can be started");
+        let writer = Writer::start(connection, None, 1, None).expect("a thread can be started");
         let asked = writer.ask(1, |_| -> Result<(), Fault> { panic!("a fault of our own") });
         assert_eq!(asked.await, Err(closed()));
         assert_eq!(writer.failed().await, "the writer has ended");

@@ -169,7 +169,7 @@ async fn after_an_unreadable_file_nothing_is_acknowledged() {
     let length = std::fs::metadata(&file).expect("it is there").len();
     let rubbish = vec![0x55; usize::try_from(length).expect("it is small")];
     std::fs::write(&file, rubbish).expect("it is overwritten");
-    let submission = submission(batch_id(), DIALECT, &[order("new", "x")]);
+    let submission = submission(&store, batch_id(), DIALECT, &[order("new", "x")]);
     let error = refusal(&store, submission).await;
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     let reason = tokio::time::timeout(std::time::Duration::from_secs(5), store.failed());

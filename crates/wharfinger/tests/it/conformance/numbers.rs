@@ -60,10 +60,15 @@ pub(super) async fn a_number_is_taken_once_in_an_organisation_and_dialect(store:
         let outcome = submit_one(&store, numbered(Number::Given(7), content)).await;
         assert_eq!(rejected_with(&outcome), Some(Code::NumberExists));
     }
-    let other = submission(batch_id(), "other", &[numbered(Number::Given(7), "a")]);
+    let other = submission(
+        &store,
+        batch_id(),
+        "other",
+        &[numbered(Number::Given(7), "a")],
+    );
     let outcomes = store.admit_batch(other).await.expect("admitted");
     assert_eq!(numbers_of(&outcomes), [Some(7)], "its numbers are its keys");
-    let other = submission(batch_id(), "other", &[numbered(Number::Next, "a")]);
+    let other = submission(&store, batch_id(), "other", &[numbered(Number::Next, "a")]);
     let outcomes = store.admit_batch(other).await.expect("admitted");
     assert_eq!(numbers_of(&outcomes), [Some(1)]);
 }

@@ -131,7 +131,11 @@ pub(super) async fn an_empty_batch_has_a_receipt(store: Arc<dyn Store>) {
 
 pub(super) async fn a_batch_is_admitted_once(store: Arc<dyn Store>) {
     let (batch, _) = submit(&store, &[order("a", "x")]).await;
-    let error = refusal(&store, submission(batch, DIALECT, &[order("b", "x")])).await;
+    let error = refusal(
+        &store,
+        submission(&store, batch, DIALECT, &[order("b", "x")]),
+    )
+    .await;
     assert!(matches!(error, StoreError::Internal(_)), "{error:?}");
     assert_eq!(
         keys(&store, everything()).await,

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wharfinger::store::prepare::{Heading, prepare};
+use wharfinger::store::sqlite::EmailRuns;
 use wharfinger::store::{MoveOrders, OrderPage, ReadOrders, Store, StoreError, Submission};
 use wharfinger_core::admit::{Intent, Move};
-use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, Verdict};
+use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
 use wharfinger_core::outcome::Outcome;
@@ -19,6 +20,14 @@ pub(super) const HERE: OrganisationId = OrganisationId(1);
 /// Another organisation.
 pub(super) const THERE: OrganisationId = OrganisationId(2);
 
+/// Runs of addresses so small that a handful of batches makes and merges some.
+pub(super) const SMALL_RUNS: EmailRuns = EmailRuns {
+    events_min: 40,
+    blocks_min: 2,
+    fan_in: 2,
+    part_entries: 3,
+};
+
 /// An order to be submitted.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
@@ -28,6 +37,7 @@ pub(super) struct Order {
     pub text: String,
     pub intent: Intent,
     pub number: Number,
+    pub email: Option<String>,
     pub problems: Vec<Problem>,
 }
 
@@ -40,6 +50,7 @@ pub(super) fn order(key: &str, content: &str) -> Order {
         text: format!("{{\"key\": \"{key}\", \"content\": \"{content}\"}}"),
         intent: Intent::Upsert,
         number: Number::None,
+        email: None,
         problems: Vec::new(),
     }
 }
@@ -72,6 +83,18 @@ impl Order {
         }
     }
 
+    /// The same order of a customer who has an address.
+    pub(super) fn by(self, email: &str) -> Self {
+        let text = self
+            .text
+            .replacen('{', &format!("{{\"email\": \"{email}\", "), 1);
+        Self {
+            email: Some(email.to_owned()),
+            text,
+            ..self
+        }
+    }
+
     pub(super) fn with(self, intent: Intent) -> Self {
         Self { intent, ..self }
     }
@@ -98,6 +121,7 @@ impl Order {
             name: self.name.as_deref().map(Into::into),
             key: (!self.key.is_empty()).then(|| self.key.as_str().into()),
             organisation: self.organisation,
+            email: self.email.as_deref().map(Into::into),
             verdict,
         }
     }
@@ -110,7 +134,12 @@ pub(super) fn batch_id() -> BatchId {
 }
 
 /// A batch made ready.
-pub(super) fn submission(batch: BatchId, dialect: &'static str, orders: &[Order]) -> Submission {
+pub(super) fn submission(
+    store: &Arc<dyn Store>,
+    batch: BatchId,
+    dialect: &'static str,
+    orders: &[Order],
+) -> Submission {
     let slots: Vec<Slot<'_>> = orders.iter().map(Order::slot).collect();
     let heading = Heading {
         batch,
@@ -119,6 +148,7 @@ pub(super) fn submission(batch: BatchId, dialect: &'static str, orders: &[Order]
         key_id: "key-1",
         received_at_ms: 1_234,
         organisation: None,
+        email_key: store.email_key(),
     };
     prepare(&heading, &slots)
 }
@@ -126,7 +156,9 @@ pub(super) fn submission(batch: BatchId, dialect: &'static str, orders: &[Order]
 /// Submits a batch: its id, and what became of its good orders.
 pub(super) async fn submit(store: &Arc<dyn Store>, orders: &[Order]) -> (BatchId, Vec<Outcome>) {
     let batch = batch_id();
-    let outcomes = store.admit_batch(submission(batch, DIALECT, orders)).await;
+    let outcomes = store
+        .admit_batch(submission(store, batch, DIALECT, orders))
+        .await;
     (batch, outcomes.expect("the batch is admitted"))
 }
 
@@ -184,6 +216,20 @@ pub(super) async fn read(store: &Arc<dyn Store>, query: OrderQuery) -> OrderPage
 pub(super) async fn keys(store: &Arc<dyn Store>, query: OrderQuery) -> Vec<String> {
     let page = read(store, query).await;
     page.orders.into_iter().map(|order| order.key).collect()
+}
+
+/// A query for the orders of an address.
+pub(super) fn by_email(email: &str) -> OrderQuery {
+    let wanted = email.trim().to_ascii_lowercase();
+    let keep = move |order: &StoredOrder| {
+        let text = order.texts[0].to_ascii_lowercase();
+        text.contains(&format!("\"email\": \"{wanted}\""))
+    };
+    OrderQuery {
+        email: Some(email.to_owned()),
+        keep: Some(Box::new(keep)),
+        ..everything()
+    }
 }
 
 /// Makes sure that what follows happens at a later millisecond.

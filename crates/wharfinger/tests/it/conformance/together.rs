@@ -83,7 +83,7 @@ pub(super) async fn a_job_that_fails_harms_no_other(store: Arc<dyn Store>) {
             // Every fourth comes with the id of a batch that is there already, which cannot be.
             let is_bad = client % 4 == 0;
             let batch = if is_bad { taken } else { batch_id() };
-            let sent = submission(batch, DIALECT, &[order(&format!("{client}"), "x")]);
+            let sent = submission(&store, batch, DIALECT, &[order(&format!("{client}"), "x")]);
             (is_bad, store.admit_batch(sent).await)
         }));
     }
@@ -100,7 +100,11 @@ pub(super) async fn a_closed_store_takes_nothing(store: Arc<dyn Store>) {
     assert!(!store.is_overloaded());
     submit(&store, &[order("a", "x")]).await;
     store.close().await;
-    let error = refusal(&store, submission(batch_id(), DIALECT, &[order("b", "x")])).await;
+    let error = refusal(
+        &store,
+        submission(&store, batch_id(), DIALECT, &[order("b", "x")]),
+    )
+    .await;
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(store.ready().await.is_err());
     store.close().await;

@@ -7,6 +7,7 @@ use super::super::rows::{Holds, Lookup, OrderRow, Scope};
 use super::super::standing::{Ordinals, read_open};
 use super::{Check, StoredBlock, fits_move};
 use crate::store::block::{Frame, decode_keys};
+use crate::store::bytes::Texts;
 use crate::store::place::Place;
 use crate::store::slots::Mark;
 
@@ -18,7 +19,7 @@ pub(super) struct Entries<'k, 'c, 'b> {
     check: &'k mut Check<'c>,
     block: &'b StoredBlock,
     marks: &'b [Mark],
-    keys: Vec<String>,
+    keys: Texts,
     frame: Frame,
     scope: Scope,
     lookup: Lookup<'c>,
@@ -36,7 +37,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         let connection = check.connection;
         let keys = match &block.keys {
             Some(keys) => decode_keys(keys)?,
-            None => Vec::new(),
+            None => Texts::default(),
         };
         Ok(Self {
             check,
@@ -159,7 +160,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             Mark::Accepted {
                 number: Some(number),
             } => Some(number.to_string()),
-            Mark::Accepted { number: None } => self.keys.get(order.ordinal()).cloned(),
+            Mark::Accepted { number: None } => self.keys.get(order.ordinal()).map(str::to_owned),
             Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
                 None
             }

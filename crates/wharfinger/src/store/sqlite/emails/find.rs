@@ -1,0 +1,196 @@
+//! Finding orders by e-mail address: in the runs, then in the blocks that no run covers yet.
+
+use std::ops::RangeInclusive;
+
+use rusqlite::Connection;
+
+use super::super::fault::Fault;
+use super::super::read::{Found, PageInMaking, shown_texts};
+use super::super::walk::Blocks;
+use super::{Entry, Run, covered, part_behind, part_up_to, read_entries, whole_runs};
+use crate::store::email::EmailHash;
+use crate::store::place::{BlockId, Place};
+use crate::store::slots::Mark;
+
+/// Whether more is wanted.
+type GoesOn = bool;
+
+/// Takes an entry that has the address.
+type Visit<'v> = dyn FnMut(Place) -> Result<GoesOn, Fault> + 'v;
+
+/// Fills a page with the orders that begin in some blocks and whose latest full text has an address of this hash, in the
+/// order of those texts. The runs cover blocks one behind the other, so that nothing has to be sorted, and a page needs no
+/// more memory for an address of a million orders.
+pub(in super::super) fn find(
+    connection: &Connection,
+    hash: EmailHash,
+    blocks: &Blocks,
+    page: &mut PageInMaking<'_>,
+) -> Result<(), Fault> {
+    let organisation = page.scope.organisation;
+    let runs = whole_runs(connection, organisation)?;
+    let block = |number| BlockId::new(organisation, number);
+    // No text of an order comes before its first one.
+    let (mut low, mut high) = (block(blocks.start).entry(0), Place(block(u32::MAX).0 << 10));
+    let newest_first = page.query.newest_first;
+    if let (Some(after), false) = (page.after, page.counts_by_walking()) {
+        if newest_first {
+            high = high.min(Place(after.0 - 1));
+        } else {
+            low = low.max(Place(after.0 + 1));
+        }
+    }
+    let search = Search {
+        connection,
+        hash,
+        dialect: page.scope.dialect,
+        newest_first,
+        within: low..=high,
+        tail: block(covered(&runs) + 1),
+    };
+    let mut visit = |place| match current(page, place, blocks)? {
+        Some(found) => page.take_at(place, found),
+        None => Ok(true),
+    };
+    if newest_first {
+        let _ = search.tail(&mut visit)? && search.runs(runs.iter().rev(), &mut visit)?;
+    } else {
+        let _ = search.runs(runs.iter(), &mut visit)? && search.tail(&mut visit)?;
+    }
+    Ok(())
+}
+
+/// The order of an entry, if the entry is the latest full text of one that is wanted: then it is given once, and not under
+/// an address that it has no more.
+fn current(
+    page: &mut PageInMaking<'_>,
+    entry: Place,
+    blocks: &Blocks,
+) -> Result<Option<Found>, Fault> {
+    if page.journal.head(entry.block())?.dialect != page.scope.dialect {
+        return Ok(None);
+    }
+    let order = match page.journal.mark(entry)? {
+        Mark::Accepted { .. } => entry,
+        Mark::Updated {
+            order,
+            amendment: false,
+            ..
+        } => order,
+        Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
+            return Ok(None);
+        }
+    };
+    if !blocks.contains(&order.block().number()) {
+        return Ok(None);
+    }
+    let Some((row, key)) = page.find(order)? else {
+        return Ok(None);
+    };
+    let texts = shown_texts(&mut page.journal, &row)?;
+    Ok((texts.last() == Some(&entry)).then_some((row, key)))
+}
+
+/// A search for the entries of one hash.
+struct Search<'c> {
+    connection: &'c Connection,
+    hash: EmailHash,
+    dialect: i64,
+    newest_first: bool,
+    /// Where they may lie.
+    within: RangeInclusive<Place>,
+    /// The first block that no run covers.
+    tail: BlockId,
+}
+
+impl Search<'_> {
+    fn runs<'r>(
+        &self,
+        runs: impl Iterator<Item = &'r Run>,
+        visit: &mut Visit<'_>,
+    ) -> Result<GoesOn, Fault> {
+        let first = self.within.start().block().number();
+        let last = self.within.end().block().number();
+        for run in runs.filter(|run| run.last_block >= first && run.first_block <= last) {
+            let goes_on = if self.newest_first {
+                self.backward(run.id, visit)?
+            } else {
+                self.forward(run.id, visit)?
+            };
+            if !goes_on {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// An entry of this hash.
+    fn at(&self, place: Place) -> Entry {
+        Entry {
+            hash: self.hash,
+            place,
+        }
+    }
+
+    fn forward(&self, run: i64, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
+        let (first, last) = (self.at(*self.within.start()), self.at(*self.within.end()));
+        let mut part = match part_up_to(self.connection, run, first)? {
+            Some(part) => Some(part),
+            None => part_behind(self.connection, run, first)?,
+        };
+        while let Some(current) = part {
+            let entries = read_entries(self.tail.organisation(), &current.entries)?;
+            for entry in entries.skip_while(|entry| *entry < first) {
+                if entry > last || !visit(entry.place)? {
+                    return Ok(entry > last);
+                }
+            }
+            part = part_behind(self.connection, run, current.first)?;
+        }
+        Ok(true)
+    }
+
+    fn backward(&self, run: i64, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
+        let (first, last) = (self.at(*self.within.start()), self.at(*self.within.end()));
+        let mut bound = last;
+        while let Some(part) = part_up_to(self.connection, run, bound)? {
+            let entries = read_entries(self.tail.organisation(), &part.entries)?;
+            for entry in entries.rev().skip_while(|entry| *entry > last) {
+                if entry < first || !visit(entry.place)? {
+                    return Ok(entry < first);
+                }
+            }
+            bound = part.first;
+            bound.place.0 -= 1;
+        }
+        Ok(true)
+    }
+
+    /// The blocks that no run covers.
+    fn tail(&self, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
+        let direction = if self.newest_first { "desc" } else { "asc" };
+        let select = format!(
+            "select id, emails from blocks where id >= ?1 and id <= ?2 and dialect = ?3 and emails is not null \
+             order by id {direction}"
+        );
+        let mut select = self.connection.prepare_cached(&select)?;
+        let first = self.tail.max(self.within.start().block());
+        let mut rows = select.query((first.0, self.within.end().block().0, self.dialect))?;
+        while let Some(row) = rows.next()? {
+            let block = BlockId(row.get(0)?);
+            let emails = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let hashes = EmailHash::each(emails).enumerate();
+            let found = hashes.filter(|(_, hash)| *hash == self.hash);
+            let mut places: Vec<_> = found.map(|(ordinal, _)| block.entry(ordinal)).collect();
+            if self.newest_first {
+                places.reverse();
+            }
+            for place in places {
+                if self.within.contains(&place) && !visit(place)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}

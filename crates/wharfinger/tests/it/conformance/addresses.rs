@@ -1,0 +1,405 @@
+//! The embedded store's index by e-mail address: built behind the writer, seen through by a check, and held against a
+//! plain list.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wharfinger::store::sqlite::{EmailRuns, Options, SqliteStore};
+use wharfinger::store::{OrderCursor, ReadOrders, Store};
+use wharfinger_core::admit::Move;
+use wharfinger_core::dialect::OrderQuery;
+use wharfinger_core::outcome::State;
+
+use super::support::*;
+use crate::support::seed::{Random, storm};
+
+/// A store that builds, and the same one as every store is seen.
+fn open(directory: &Path, runs: EmailRuns) -> (Arc<SqliteStore>, Arc<dyn Store>) {
+    let options = Options {
+        email_runs: Some(runs),
+        ..Options::default()
+    };
+    let store = Arc::new(SqliteStore::open(directory, &options).expect("the store opens"));
+    (Arc::clone(&store), store)
+}
+
+fn database(directory: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(directory.join("orders.db")).expect("it opens")
+}
+
+/// The tiers of the whole runs of an organisation, in the order of their blocks.
+fn tiers(directory: &Path) -> Vec<u32> {
+    let database = database(directory);
+    let select =
+        "select tier from email_runs where organisation = 1 and is_whole order by first_block";
+    let mut select = database.prepare(select).expect("it is valid SQL");
+    let tiers = select.query_map([], |row| row.get(0)).expect("it runs");
+    tiers.map(|tier| tier.expect("a number")).collect()
+}
+
+fn count(directory: &Path, what: &str) -> i64 {
+    let select = format!("select count(*) from {what}");
+    let database = database(directory);
+    database
+        .query_row(&select, [], |row| row.get(0))
+        .expect("it is valid SQL")
+}
+
+async fn assert_sound(store: &Arc<dyn Store>) {
+    let report = store.check().await.expect("checked");
+    assert_eq!(report.faults, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn runs_are_built_and_merged_and_what_they_replace_is_deleted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (built, store) = open(directory.path(), SMALL_RUNS);
+    for at in 0..15 {
+        // The first order comes again with each of the others, unchanged: no run has it twice.
+        let keys = [at.to_string(), "0".into()];
+        let orders = keys.map(|key| order(&key, "x").by("ann@example.com"));
+        submit(&store, &orders).await;
+        built.settle().await;
+    }
+    // Two blocks a run: seven runs of tier 0 are one of tier 2, one of tier 1 and one of tier 0; a block is left.
+    assert_eq!(tiers(directory.path()), [2, 1, 0]);
+    assert_eq!(count(directory.path(), "email_runs"), 3);
+    assert_eq!(
+        count(directory.path(), "email_runs where entries in (8, 4, 2)"),
+        3
+    );
+    // Parts of three entries: of eight, four and two entries.
+    assert_eq!(count(directory.path(), "email_parts"), 3 + 2 + 1);
+    let expected: Vec<_> = (0..15).map(|at| at.to_string()).collect();
+    assert_eq!(keys(&store, by_email("ann@example.com")).await, expected);
+    assert_sound(&store).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn many_events_in_few_blocks_are_enough_for_a_run() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let runs = EmailRuns {
+        blocks_min: 100,
+        ..SMALL_RUNS
+    };
+    let (built, store) = open(directory.path(), runs);
+    let orders: Vec<_> = (0..39).map(|at| order(&at.to_string(), "x")).collect();
+    submit(&store, &orders[..38]).await;
+    built.settle().await;
+    assert_eq!(
+        tiers(directory.path()),
+        Vec::<u32>::new(),
+        "39 events with the batch's own"
+    );
+    submit(&store, &orders[38..]).await;
+    built.settle().await;
+    assert_eq!(tiers(directory.path()), [0]);
+    assert_eq!(
+        count(directory.path(), "email_parts"),
+        0,
+        "nobody has an address"
+    );
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_address_of_thousands_of_orders_is_found_in_runs_and_behind_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let runs = EmailRuns {
+        events_min: 1_000,
+        part_entries: 50,
+        ..EmailRuns::default()
+    };
+    let (built, store) = open(directory.path(), runs);
+    let mut expected = Vec::new();
+    for batch in 0..23 {
+        let orders: Vec<_> = (0..150)
+            .map(|at| order(&format!("{batch:02}-{at:03}"), "x"))
+            .map(|order| {
+                if order.key.ends_with('5') {
+                    order.by("bob@example.com")
+                } else {
+                    order.by("shop@example.com")
+                }
+            })
+            .collect();
+        let ours = orders.iter().filter(|order| !order.key.ends_with('5'));
+        expected.extend(ours.map(|order| order.key.clone()));
+        submit(&store, &orders).await;
+    }
+    built.settle().await;
+    assert_eq!(tiers(directory.path()), [0, 0, 0]);
+    assert_eq!(keys(&store, by_email("shop@example.com")).await, expected);
+    expected.reverse();
+    let newest_first = || OrderQuery {
+        newest_first: true,
+        ..by_email("shop@example.com")
+    };
+    assert_eq!(keys(&store, newest_first()).await, expected);
+    store.close().await;
+    let (_, store) = open(directory.path(), runs);
+    assert_eq!(keys(&store, newest_first()).await, expected);
+    assert_sound(&store).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_is_deleted_and_built_anew() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (built, store) = open(directory.path(), SMALL_RUNS);
+    for key in ["a", "b"] {
+        submit(&store, &[order(key, "x").by("ann@example.com")]).await;
+    }
+    built.settle().await;
+    store.close().await;
+    // As if it had ended before its last job, and one of the same blocks before its second one.
+    let database = database(directory.path());
+    let unfinished = "update email_runs set is_whole = 0; \
+        insert into email_runs (organisation, first_block, last_block, tier, entries, is_whole) values (1, 1, 2, 0, 0, 0)";
+    database.execute_batch(unfinished).expect("it is valid SQL");
+    drop(database);
+    let (built, store) = open(directory.path(), SMALL_RUNS);
+    assert_eq!(keys(&store, by_email("ann@example.com")).await, ["a", "b"]);
+    built.settle().await;
+    assert_eq!(count(directory.path(), "email_runs"), 1);
+    assert_eq!(count(directory.path(), "email_parts"), 1);
+    assert_eq!(keys(&store, by_email("ann@example.com")).await, ["a", "b"]);
+    assert_sound(&store).await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_may_build_at_a_time() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let stores = [
+        open(directory.path(), SMALL_RUNS),
+        open(directory.path(), SMALL_RUNS),
+    ];
+    let mut expected = Vec::new();
+    for round in 0..20 {
+        for (at, (_, store)) in stores.iter().enumerate() {
+            let key = format!("{round}-{at}");
+            submit(store, &[order(&key, "x").by("ann@example.com")]).await;
+            expected.push(key);
+        }
+    }
+    for (built, store) in &stores {
+        built.settle().await;
+        assert_eq!(keys(store, by_email("ann@example.com")).await, expected);
+    }
+    let (built, store) = &stores[0];
+    built.settle().await;
+    assert_eq!(count(directory.path(), "email_runs where not is_whole"), 0);
+    assert_sound(store).await;
+    for (_, store) in &stores {
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_check_sees_every_kind_of_damage_to_the_index_of_addresses() {
+    let damages = [
+        "delete from email_parts where rowid = (select max(rowid) from email_parts)",
+        "update email_parts set entries = substr(entries, 15) where rowid = (select max(rowid) from email_parts)",
+        "update email_parts set entries = substr(entries, 2)",
+        "update email_parts set entries = zeroblob(length(entries))",
+        "update email_parts set first_place = first_place + 1",
+        "update email_parts set run = 99",
+        "update email_runs set entries = entries + 1",
+        "update email_runs set last_block = last_block - 1 where tier = 0",
+        "update email_runs set last_block = last_block + 1 where tier = 1",
+        "update email_runs set last_block = last_block + 9 where tier = 0",
+        "update email_runs set first_block = first_block + 1 where tier = 0",
+        "update email_runs set is_whole = 0 where tier = 1",
+        "delete from email_runs where tier = 0",
+        "insert into email_runs select 99, organisation, first_block, last_block, tier, entries, 1 from email_runs where tier = 0",
+        "update blocks set emails = zeroblob(length(emails)) where id & 0xffffffff = 1",
+        "update blocks set emails = null where id & 0xffffffff = 5",
+        "update blocks set emails = cast(emails || x'0000000000000000' as blob) where id & 0xffffffff = 7",
+    ];
+    for damage in damages {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (built, store) = open(directory.path(), SMALL_RUNS);
+        for at in 0..7 {
+            let orders = [format!("{at}"), format!("{at}x")];
+            let orders = orders.map(|key| order(&key, "x").by(&format!("{key}@example.com")));
+            submit(&store, &orders).await;
+            built.settle().await;
+        }
+        assert_eq!(tiers(directory.path()), [1, 0]);
+        assert_sound(&store).await;
+        store.close().await;
+        let changed = database(directory.path()).execute(damage, []);
+        assert!(
+            changed.expect("it is valid SQL") > 0,
+            "{damage} changes nothing"
+        );
+        let store = SqliteStore::open(directory.path(), &Options::default()).expect("it opens");
+        let report = store.check().await.expect("checked");
+        assert!(!report.faults.is_empty(), "not seen: {damage}");
+        store.close().await;
+    }
+}
+
+/// An order as the plain list has it.
+#[derive(Clone, Debug)]
+struct Listed {
+    key: String,
+    content: usize,
+    email: Option<usize>,
+    state: State,
+    holds_key: bool,
+    /// When its latest text came.
+    at: usize,
+}
+
+#[test]
+fn storm_of_addresses_ends_as_the_plain_list_says() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    storm(6, |seed| runtime.block_on(one_storm(seed)));
+}
+
+async fn one_storm(seed: u64) {
+    let mut random = Random::new(seed);
+    let directory = tempfile::tempdir().expect("a directory");
+    let runs = EmailRuns {
+        events_min: 10 + random.below(50) as u64,
+        blocks_min: u32::try_from(1 + random.below(5)).expect("a small number"),
+        fan_in: 2 + random.below(3),
+        part_entries: [1, 2, 3, 20][random.below(4)],
+    };
+    let (mut built, mut store) = open(directory.path(), runs);
+    let mut list: Vec<Listed> = Vec::new();
+    let mut at = 0;
+    for _ in 0..120 {
+        match random.below(12) {
+            0 => built.settle().await,
+            1 => {
+                store.close().await;
+                (built, store) = open(directory.path(), runs);
+            }
+            2 | 3 => one_move(&store, &mut random, &mut list).await,
+            4..=6 => one_look(&store, &mut random, &list).await,
+            _ => one_batch(&store, &mut random, &mut list, &mut at).await,
+        }
+    }
+    built.settle().await;
+    one_look(&store, &mut random, &list).await;
+    assert_sound(&store).await;
+    store.close().await;
+}
+
+fn email(number: usize) -> String {
+    format!("{number}@example.com")
+}
+
+async fn one_batch(
+    store: &Arc<dyn Store>,
+    random: &mut Random,
+    list: &mut Vec<Listed>,
+    at: &mut usize,
+) {
+    let mut orders = Vec::new();
+    for _ in 0..1 + random.below(20) {
+        let key = random.below(120).to_string();
+        let content = random.below(3);
+        let address = random.chance(80).then(|| random.below(5));
+        let new = order(&key, &content.to_string());
+        orders.push(match address {
+            Some(address) => new.by(&email(address)),
+            None => new,
+        });
+        *at += 1;
+        match list
+            .iter_mut()
+            .find(|known| known.holds_key && known.key == key)
+        {
+            Some(known) if known.state != State::Pending => {}
+            Some(known) if (known.content, known.email) == (content, address) => {}
+            Some(known) => (known.content, known.email, known.at) = (content, address, *at),
+            None => list.push(Listed {
+                key,
+                content,
+                email: address,
+                state: State::Pending,
+                holds_key: true,
+                at: *at,
+            }),
+        }
+    }
+    submit(store, &orders).await;
+}
+
+async fn one_move(store: &Arc<dyn Store>, random: &mut Random, list: &mut [Listed]) {
+    let key = random.below(120).to_string();
+    let releases = random.chance(50);
+    let (wanted, state) = match random.below(2) {
+        0 => (Move::Process, State::Processed),
+        _ => (
+            Move::Cancel {
+                release_key: releases,
+            },
+            State::Cancelled,
+        ),
+    };
+    move_keys(store, wanted, &[&key]).await;
+    let mut known = list.iter_mut();
+    if let Some(known) = known.find(|known| known.holds_key && known.key == key)
+        && known.state == State::Pending
+    {
+        known.state = state;
+        known.holds_key = !(releases && state == State::Cancelled);
+    }
+}
+
+async fn one_look(store: &Arc<dyn Store>, random: &mut Random, list: &[Listed]) {
+    let address = random.below(6);
+    let newest_first = random.chance(50);
+    let states = match random.below(3) {
+        0 => vec![State::Pending],
+        1 => vec![State::Processed, State::Cancelled],
+        _ => State::ALL.to_vec(),
+    };
+    let mut expected: Vec<_> = list
+        .iter()
+        .filter(|order| order.email == Some(address))
+        .collect();
+    expected.retain(|order| states.contains(&order.state));
+    expected.sort_by_key(|order| order.at);
+    if newest_first {
+        expected.reverse();
+    }
+    let expected: Vec<_> = expected
+        .into_iter()
+        .map(|order| order.key.as_str())
+        .collect();
+    let limit = 1 + random.below(30);
+    let query = Arc::new(OrderQuery {
+        newest_first,
+        states,
+        limit: limit as u64,
+        count_max: random.chance(30).then_some(1_000),
+        ..by_email(&email(address).to_ascii_uppercase())
+    });
+    let mut found = Vec::new();
+    let mut after: Option<OrderCursor> = None;
+    loop {
+        let request = ReadOrders {
+            organisation: HERE,
+            dialect: DIALECT,
+            query: Arc::clone(&query),
+            after,
+        };
+        let page = store.orders(request).await.expect("orders are read");
+        if query.count_max.is_some() {
+            assert_eq!(page.total, expected.len() as u64);
+        }
+        found.extend(page.orders.into_iter().map(|order| order.key));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, expected);
+}
