@@ -120,7 +120,7 @@ pub(super) fn run(
         envelope,
         mix: Mix::Fresh,
     };
-    let lane = Lane { number: 0, of: 1 };
+    let lane = Lane::only();
     let mut body = Body::new(load.order, ORGANISATION, shape, lane, 0);
     for line in std::io::stdin().lines() {
         let wanted: u64 = line?.trim().parse().context("a number of orders")?;
@@ -182,7 +182,7 @@ mod tests {
             envelope: Envelope::Array,
             mix: Mix::Fresh,
         };
-        let lane = Lane { number: 0, of: 1 };
+        let lane = Lane::only();
         let mut body = Body::new(load.order, ORGANISATION, shape, lane, 0);
         for _ in 0..2 {
             body.restamp();

@@ -1,6 +1,8 @@
 //! Request bodies that are made once and re-stamped in place: fresh order keys at the price of a few digits.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use wharfinger_core::dialect::Sample;
 
@@ -69,11 +71,31 @@ pub(super) struct Shape {
     pub(super) mix: Mix,
 }
 
-/// Which of the senders of a run this is: no two of them give an order the same stamp.
-#[derive(Clone, Copy, Debug)]
+/// One of the senders of a run, which take their stamps from one counter: no two of them give an order the same stamp,
+/// and order keys count up as those of a shop do, whichever connection they come on.
+#[derive(Clone, Debug)]
 pub(super) struct Lane {
-    pub(super) number: u64,
-    pub(super) of: u64,
+    number: u64,
+    taken: Arc<AtomicU64>,
+}
+
+impl Lane {
+    /// The lane of a sender that has no others beside it.
+    pub(super) fn only() -> Self {
+        Self {
+            number: 0,
+            taken: Arc::default(),
+        }
+    }
+
+    /// The lanes of so many senders.
+    pub(super) fn each(senders: u64) -> impl Iterator<Item = Self> {
+        let taken = Arc::default();
+        (0..senders).map(move |number| Self {
+            number,
+            taken: Arc::clone(&taken),
+        })
+    }
 }
 
 /// A body, or a whole request, that is sent again and again with other orders.
@@ -82,7 +104,8 @@ pub(super) struct Body {
     orders: Vec<Placed>,
     first_stamp: u64,
     lane: Lane,
-    requests: u64,
+    /// The stamps of the request before begin here, if there was one.
+    before: Option<u64>,
     /// Draws orders that were sent before.
     drawn: Option<Draw>,
 }
@@ -128,7 +151,7 @@ impl Body {
             orders: Vec::with_capacity(shape.orders),
             first_stamp,
             lane,
-            requests: 0,
+            before: None,
             drawn,
         };
         let (begin, end) = match shape.envelope {
@@ -206,28 +229,26 @@ impl Body {
 
     /// Turns the orders into those of the next request.
     pub(super) fn restamp(&mut self) {
-        let drawn = self.drawn.as_mut();
-        let drawn = drawn.map(|draw| self.first_stamp + draw.random.below(draw.among));
-        for (slot, order) in self.orders.iter().enumerate() {
+        let from = match &mut self.drawn {
+            Some(draw) => draw.random.below(draw.among),
+            None => {
+                let orders = self.orders.len() as u64;
+                self.lane.taken.fetch_add(orders, Ordering::Relaxed)
+            }
+        };
+        let from = self.first_stamp + from;
+        for (slot, order) in (0..).zip(&self.orders) {
             // The first request has none before it; its orders are all new.
-            let stamp = match drawn {
-                Some(stamp) => stamp,
-                None if order.is_again && self.requests > 0 => {
-                    self.stamp(self.requests - 1, slot - 1)
-                }
-                None => self.stamp(self.requests, slot),
+            let stamp = match self.before {
+                Some(before) if order.is_again => before + slot - 1,
+                Some(_) | None => from + slot,
             };
             let digits = digits(stamp);
             for at in &order.stamps {
                 self.bytes[*at..*at + STAMP_DIGITS].copy_from_slice(&digits);
             }
         }
-        self.requests += 1;
-    }
-
-    fn stamp(&self, request: u64, slot: usize) -> u64 {
-        let place = request * self.lane.of + self.lane.number;
-        self.first_stamp + place * self.orders.len() as u64 + slot as u64
+        self.before = Some(from);
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -265,15 +286,11 @@ mod tests {
     const LANES: u64 = 3;
     const ORDER: &str = "{\"key\":\"{{stamp}}\",\n  \"change\":{{change}},\"name\":\"{{pick first}}\",\"again\":\"{{stamp}}\"}";
 
-    fn body(envelope: Envelope, mix: Mix, orders: usize, lane: u64) -> Body {
+    fn body(envelope: Envelope, mix: Mix, orders: usize, lane: Lane) -> Body {
         let shape = Shape {
             orders,
             envelope,
             mix,
-        };
-        let lane = Lane {
-            number: lane,
-            of: LANES,
         };
         Body::new(ORDER, "ORG", shape, lane, 0)
     }
@@ -287,7 +304,7 @@ mod tests {
     #[test]
     fn no_two_orders_of_a_run_have_the_same_key() {
         let mut keys = BTreeSet::new();
-        for lane in 0..LANES {
+        for lane in Lane::each(LANES) {
             let mut body = body(Envelope::Array, Mix::Fresh, 4, lane);
             for _ in 0..5 {
                 body.restamp();
@@ -304,7 +321,7 @@ mod tests {
     fn every_envelope_is_json_and_stays_as_long_as_it_was() {
         for envelope in [Envelope::One, Envelope::Array, Envelope::Named] {
             let count = if envelope == Envelope::One { 1 } else { 3 };
-            let mut body = body(envelope, Mix::Fresh, count, 0);
+            let mut body = body(envelope, Mix::Fresh, count, Lane::only());
             let length = body.bytes().len();
             body.restamp();
             assert_eq!(body.bytes().len(), length);
@@ -314,8 +331,8 @@ mod tests {
 
     #[test]
     fn a_head_moves_the_stamps_along() {
-        let mut plain = body(Envelope::Array, Mix::Fresh, 2, 1);
-        let mut with_head = body(Envelope::Array, Mix::Fresh, 2, 1);
+        let mut plain = body(Envelope::Array, Mix::Fresh, 2, Lane::only());
+        let mut with_head = body(Envelope::Array, Mix::Fresh, 2, Lane::only());
         with_head.prepend(b"POST / HTTP/1.1\r\n\r\n");
         plain.restamp();
         with_head.restamp();
@@ -325,7 +342,7 @@ mod tests {
 
     #[test]
     fn orders_come_again_unchanged_or_changed() {
-        let mut body = body(Envelope::Array, Mix::HalfAgain, 4, 0);
+        let mut body = body(Envelope::Array, Mix::HalfAgain, 4, Lane::only());
         body.restamp();
         let before = orders(&body);
         body.restamp();
@@ -339,7 +356,7 @@ mod tests {
 
     #[test]
     fn what_is_drawn_is_any_of_what_was_sent_and_nothing_else() {
-        let mut body = body(Envelope::One, Mix::Drawn { among: 5 }, 1, 0);
+        let mut body = body(Envelope::One, Mix::Drawn { among: 5 }, 1, Lane::only());
         body.first_stamp = 70;
         let mut drawn = BTreeSet::new();
         for _ in 0..200 {
@@ -360,9 +377,9 @@ mod tests {
                 envelope,
                 mix: Mix::Fresh,
             };
-            let lane = Lane { number: 0, of: 1 };
+            let lane = Lane::only();
             let made = envelopes.map(|envelope| {
-                let mut body = Body::new(load.order, "ORG", shape(envelope), lane, 0);
+                let mut body = Body::new(load.order, "ORG", shape(envelope), lane.clone(), 0);
                 body.restamp();
                 body
             });

@@ -67,7 +67,7 @@ impl Target {
             envelope: Envelope::One,
             mix: Mix::Drawn { among },
         };
-        let lane = Lane { number: 0, of: 1 };
+        let lane = Lane::only();
         let organisation = &self.organisation;
         let mut request = Body::new(read.target, organisation, shape, lane, first_stamp);
         request.prepend(b"GET ");
@@ -90,9 +90,7 @@ impl Target {
         let load = dialect.load();
         let first_stamp = self.take_stamps();
         let mut requests = Vec::with_capacity(connections);
-        for number in 0..connections as u64 {
-            let of = connections as u64;
-            let lane = Lane { number, of };
+        for lane in Lane::each(connections as u64) {
             let mut body = Body::new(load.order, &self.organisation, shape, lane, first_stamp);
             let head = self.head(sample, body.bytes().len());
             body.prepend(head.as_bytes());

@@ -11,8 +11,8 @@ pub(crate) struct Damage(pub &'static str);
 /// The most that a blob may say it unpacks to; a batch's body is far below.
 const UNPACKED_BYTES_MAX: u64 = 1 << 30;
 
-/// Bytes from which on compression is worth its time: a single order is not.
-const COMPRESSED_BYTES_MIN: usize = 1 << 10;
+/// Bytes from which on compression is worth its time: a few orders are not, nor are the keys of a hundred.
+const COMPRESSED_BYTES_MIN: usize = 2 << 10;
 
 /// What stands in front of bytes that are not compressed; compressed ones begin with another byte.
 const PLAIN: u8 = 0;

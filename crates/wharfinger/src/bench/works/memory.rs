@@ -92,10 +92,8 @@ fn requests(target: &Target, body_bytes: usize) -> Vec<LongRequest> {
     let dialect = first_dialect();
     let sample = dialect.samples(&target.sample_key()).batch;
     let first_stamp = target.take_stamps();
-    let of = CONNECTIONS;
-    let requests = (0..of).map(|number| {
+    let requests = Lane::each(CONNECTIONS).map(|lane| {
         let organisation = &target.organisation;
-        let lane = Lane { number, of };
         let piece = Body::new(dialect.load().order, organisation, shape, lane, first_stamp);
         // The brackets take the place of the first comma, and one byte more.
         let pieces = ((body_bytes - 1) / piece.bytes().len()).max(1);
