@@ -4,65 +4,78 @@
 //! waits. Here another thread copies most of it while the writer goes on, and the writer only the little that has come
 //! since; then all is written back, and the log begins anew.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 use tokio::sync::mpsc::WeakUnboundedSender;
 
 use super::fault::Fault;
 use super::writer::Message;
 
-/// Pages of the log from which on it is written back: 32 MiB, so that a page that is changed by one commit after the other
-/// is written back once.
-const LOG_PAGES: i32 = 8_192;
 /// Pages that are left to the writer.
 const LAST_PAGES: i64 = 256;
 /// How often the thread goes after what the writer has added meanwhile.
 const PASSES_MAX: usize = 4;
+/// How many times as long as it should be the log may get before the writer waits until it is written back.
+const BEHIND_TIMES: i32 = 4;
 
 /// The thread that writes back.
 pub(super) struct Checkpoints {
     thread: JoinHandle<()>,
+    /// Pages of the log, as of the latest commit.
+    pages: Arc<AtomicI32>,
+    pages_max: i32,
 }
 
 impl Checkpoints {
-    /// Starts the thread on a connection of its own. It is woken by the writer's commits, and tells the writer.
+    /// Starts the thread on a connection of its own. It is woken by the commit that leaves the log with `pages_max` pages or
+    /// more, and tells the writer.
     pub(super) fn start(
         writing: &mut Connection,
         connection: Connection,
+        pages_max: i32,
         writer: WeakUnboundedSender<Message>,
     ) -> Result<Self, Fault> {
         let (long_enough, woken) = sync_channel(1);
-        watch(writing, Some(long_enough))?;
-        let thread = std::thread::Builder::new()
-            .name("store-checkpoint".into())
-            .spawn(move || run(&connection, &woken, &writer))
-            .map_err(Fault::NoThread)?;
-        Ok(Self { thread })
-    }
-
-    /// Ends the thread, so that the writer's connection is the last one that closes.
-    pub(super) fn end(self, writing: &mut Connection) {
-        if watch(writing, None).is_ok() {
-            // An error means that the thread panicked; what it had not done is done at the next start.
-            let _ = self.thread.join();
-        }
-    }
-}
-
-/// Has each commit look how long the log is.
-fn watch(writing: &mut Connection, long_enough: Option<SyncSender<()>>) -> Result<(), Fault> {
-    let look = long_enough.map(|long_enough| {
-        move |_: &mut rusqlite::hooks::Wal, pages| {
-            if pages >= LOG_PAGES {
+        let pages = Arc::new(AtomicI32::new(0));
+        let noted = Arc::clone(&pages);
+        writing.wal_hook(Some(move |_: &mut Wal, pages| {
+            noted.store(pages, Ordering::Relaxed);
+            if pages >= pages_max {
                 // Full: the thread is told already.
                 let _ = long_enough.try_send(());
             }
             Ok(())
+        }))?;
+        let thread = std::thread::Builder::new()
+            .name("store-checkpoint".into())
+            .spawn(move || run(&connection, &woken, &writer))
+            .map_err(Fault::NoThread)?;
+        Ok(Self {
+            thread,
+            pages,
+            pages_max,
+        })
+    }
+
+    /// Whether the log grows faster than it is written back.
+    pub(super) fn is_behind(&self) -> bool {
+        let bound = self.pages_max.saturating_mul(BEHIND_TIMES);
+        self.pages.load(Ordering::Relaxed) >= bound
+    }
+
+    /// Ends the thread, so that the writer's connection is the last one that closes.
+    pub(super) fn end(self, writing: &mut Connection) {
+        let none: Option<fn(&mut Wal, i32) -> rusqlite::Result<()>> = None;
+        if writing.wal_hook(none).is_ok() {
+            // An error means that the thread panicked; what it had not done is done at the next start.
+            let _ = self.thread.join();
         }
-    });
-    Ok(writing.wal_hook(look)?)
+    }
 }
 
 fn run(connection: &Connection, woken: &Receiver<()>, writer: &WeakUnboundedSender<Message>) {
@@ -88,7 +101,16 @@ fn write_back(connection: &Connection) -> Result<(), Fault> {
 
 /// Writes back as much as can be without anybody waiting; how many pages are left.
 pub(super) fn checkpoint(connection: &Connection) -> Result<i64, Fault> {
-    let mut checkpoint = connection.prepare_cached("pragma wal_checkpoint(passive)")?;
+    pages_left(connection, "pragma wal_checkpoint(passive)")
+}
+
+/// Writes all of it back, and waits for readers that still need the log.
+pub(super) fn checkpoint_all(connection: &Connection) -> Result<i64, Fault> {
+    pages_left(connection, "pragma wal_checkpoint(restart)")
+}
+
+fn pages_left(connection: &Connection, checkpoint: &str) -> Result<i64, Fault> {
+    let mut checkpoint = connection.prepare_cached(checkpoint)?;
     let left = checkpoint.query_row([], |row| {
         let (log, written): (i64, i64) = (row.get(1)?, row.get(2)?);
         Ok(log - written)

@@ -63,6 +63,8 @@ pub struct Options {
     pub queue_max: usize,
     /// Reads at the same time.
     pub readers: usize,
+    /// Pages of the write-ahead log from which on it is written back to the database file.
+    pub log_pages: i32,
     /// Builds the index by e-mail address: for the process that serves. Where it is not built, look-ups take longer.
     pub email_runs: Option<EmailRuns>,
 }
@@ -72,6 +74,8 @@ impl Default for Options {
         Self {
             queue_max: 1024,
             readers: 4,
+            // 32 MiB, so that a page that is changed by one commit after the other is written back once.
+            log_pages: 8_192,
             email_runs: None,
         }
     }
@@ -107,7 +111,12 @@ impl SqliteStore {
         let email_key = emails::key(&connection)?;
         let due = options.email_runs.map(Builder::due);
         let beside = connect(&file, Use::Write)?;
-        let writer = Writer::start(connection, Some(beside), options.queue_max, due.clone())?;
+        let writer = Writer::start(
+            connection,
+            Some((beside, options.log_pages)),
+            options.queue_max,
+            due.clone(),
+        )?;
         let start = |due| Builder::start(file.clone(), writer.clone(), due);
         let emails = due.map(start).transpose();
         Ok(Self {

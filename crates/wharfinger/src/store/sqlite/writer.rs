@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::checkpoints::{Checkpoints, checkpoint};
+use super::checkpoints::{Checkpoints, checkpoint, checkpoint_all};
 use super::emails::Due;
 use super::fault::{Extent, Fault};
 use super::queue::Waiting;
@@ -78,19 +78,20 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it;
-    /// `emails` is told how far organisations grow.
+    /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it
+    /// when it has that many pages; `emails` is told how far organisations grow.
     pub(super) fn start(
         mut connection: Connection,
-        beside: Option<Connection>,
+        beside: Option<(Connection, i32)>,
         queue_max: usize,
         emails: Option<Arc<Due>>,
     ) -> Result<Self, Fault> {
         let (queue, messages) = mpsc::unbounded_channel();
         let (failed, failure) = watch::channel(None);
-        let checkpoints = beside
-            .map(|beside| Checkpoints::start(&mut connection, beside, queue.downgrade()))
-            .transpose()?;
+        let start = |(beside, log_pages)| {
+            Checkpoints::start(&mut connection, beside, log_pages, queue.downgrade())
+        };
+        let checkpoints = beside.map(start).transpose()?;
         let thread = Thread {
             file: file_identity(&connection),
             connection,
@@ -201,6 +202,14 @@ impl Thread {
         while self.listen() {
             let jobs = self.waiting.take_group();
             self.serve(jobs);
+            if self
+                .checkpoints
+                .as_ref()
+                .is_some_and(Checkpoints::is_behind)
+            {
+                let written = checkpoint_all(&self.connection);
+                self.note_written(written);
+            }
         }
         if let Some(checkpoints) = self.checkpoints.take() {
             checkpoints.end(&mut self.connection);
@@ -242,11 +251,7 @@ impl Thread {
             Message::LogWritten(written) => {
                 // What has come since is little, and is written back here, between two commits.
                 let written = written.and_then(|()| checkpoint(&self.connection));
-                match written {
-                    Ok(_) => {}
-                    Err(fault) if fault.extent() == Extent::Fatal => self.fail(&fault),
-                    Err(fault) => tracing::warn!(%fault, "the log could not be written back"),
-                }
+                self.note_written(written);
             }
             Message::Close(sender) => {
                 self.messages.close();
@@ -255,8 +260,16 @@ impl Thread {
         }
     }
 
+    fn note_written(&self, written: Result<i64, Fault>) {
+        match written {
+            Ok(_) => {}
+            Err(fault) if fault.extent() == Extent::Fatal => self.fail(&fault),
+            Err(fault) => tracing::warn!(%fault, "the log could not be written back"),
+        }
+    }
+
     /// From now on nothing is written.
-    fn fail(&mut self, fault: &Fault) {
+    fn fail(&self, fault: &Fault) {
         tracing::error!(%fault, "the store writes no more");
         self.failed.send_replace(Some(fault.to_string()));
     }

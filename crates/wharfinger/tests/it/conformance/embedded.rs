@@ -113,6 +113,40 @@ async fn what_was_answered_is_there_when_the_store_is_opened_again() {
 }
 
 #[tokio::test]
+async fn the_log_is_written_back_while_orders_come_in() {
+    const PAGE_BYTES: u64 = 4096 + 24;
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = Options {
+        log_pages: 16,
+        ..Options::default()
+    };
+    let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
+    let store: Arc<dyn Store> = Arc::new(store);
+    let mut random = 1_u64;
+    let mut digits = || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        format!("{random:016x}")
+    };
+    for number in 0..40 {
+        // Some 100 KB that cannot be compressed below half of that: a dozen pages and more.
+        let content: String = (0..6_000).map(|_| digits()).collect();
+        let outcome = submit_one(&store, order(&number.to_string(), &content)).await;
+        assert_eq!(outcome.name(), "accepted");
+        let log = std::fs::metadata(directory.path().join("orders.db-wal")).expect("a log");
+        // Four times as long as it should be, and what one commit may add.
+        let pages = log.len() / PAGE_BYTES;
+        assert!(pages < 4 * 16 + 64, "the log has {pages} pages");
+    }
+    let file = std::fs::metadata(directory.path().join("orders.db")).expect("a file");
+    assert!(file.len() > 1_000_000, "{} bytes", file.len());
+    let report = store.check().await.expect("checked");
+    assert_eq!((report.faults, report.orders), (Vec::new(), 40));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn two_processes_may_write_in_turn() {
     let directory = tempfile::tempdir().expect("a directory");
     let stores = [open(directory.path()), open(directory.path())];
