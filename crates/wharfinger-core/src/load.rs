@@ -11,7 +11,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 pub struct Load {
     /// One good order. Line breaks and what white space follows them are left out. Filled in when a batch is made, and then
     /// the same in every request: `{{organisation}}`, `{{pick POOL}}`, `{{digits COUNT}}`. Filled in for every request:
-    /// `{{stamp}}`, digits that no other order has. `{{change}}` is one digit, another one in a changed resubmission.
+    /// `{{stamp}}`, digits that no other order has, and `{{customer}}`, as many digits, those of whose order it is: they
+    /// follow from the stamp, and few customers have more than one order. `{{change}}` is one digit, another one in a
+    /// changed resubmission.
     pub order: &'static str,
     /// Reads a batch into typed structs.
     pub parse: Parse,
@@ -19,6 +21,18 @@ pub struct Load {
     pub taken: fn(answer: &str) -> usize,
     /// Requests that read such orders back. None where no route gives an order by its key and a page in the order of creation.
     pub reads: &'static [Read],
+    /// How such orders are found by e-mail address. None where the address does not follow from the stamp.
+    pub by_email: Option<ByEmail>,
+}
+
+/// What an order can be found by, and told by, when its stamp is known; with places as in [`Load::order`], but only
+/// `{{stamp}}` and `{{customer}}`.
+#[derive(Clone, Copy, Debug)]
+pub struct ByEmail {
+    /// Its customer's e-mail address.
+    pub address: &'static str,
+    /// Its key, as it is stored.
+    pub key: &'static str,
 }
 
 /// A request that reads orders back; its header fields are those of a single order.

@@ -7,14 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wharfinger_core::dialect::Sample;
 
 use super::pools;
+use super::stamps::{self, DIGITS};
 use super::template::{Part, Template};
-
-/// Digits of a stamp.
-const STAMP_DIGITS: usize = 14;
-/// Orders that one run can make before its stamps reach into those of a run a second later.
-const ORDERS_PER_RUN: u64 = 1_000_000_000;
-/// Seconds after which stamps begin from the start again.
-const RUN_SECONDS: u64 = 100_000;
 
 /// How a body holds its orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,13 +114,8 @@ struct Draw {
 struct Placed {
     text: Range<usize>,
     stamps: Vec<usize>,
+    customers: Vec<usize>,
     is_again: bool,
-}
-
-/// Where the stamps of a run begin, by the second it was started in.
-pub(super) fn first_stamp(now_ms: i64) -> u64 {
-    let seconds = u64::try_from(now_ms / 1_000).unwrap_or_default();
-    (seconds % RUN_SECONDS) * ORDERS_PER_RUN
 }
 
 impl Body {
@@ -183,7 +172,7 @@ impl Body {
         let seed = self.lane.number * 1_000_003 + content as u64;
         let mut random = pools::Random::new(seed);
         let begin = self.bytes.len();
-        let mut stamps = Vec::new();
+        let (mut stamps, mut customers) = (Vec::new(), Vec::new());
         for part in template.parts() {
             match part {
                 Part::Text(text) => self.bytes.extend_from_slice(text.as_bytes()),
@@ -199,13 +188,18 @@ impl Body {
                 Part::Change => self.bytes.push(if is_changed { b'2' } else { b'1' }),
                 Part::Stamp => {
                     stamps.push(self.bytes.len());
-                    self.bytes.extend_from_slice(&[b'0'; STAMP_DIGITS]);
+                    self.bytes.extend_from_slice(&[b'0'; DIGITS]);
+                }
+                Part::Customer => {
+                    customers.push(self.bytes.len());
+                    self.bytes.extend_from_slice(&[b'0'; DIGITS]);
                 }
             }
         }
         self.orders.push(Placed {
             text: begin..self.bytes.len(),
             stamps,
+            customers,
             is_again,
         });
     }
@@ -216,7 +210,7 @@ impl Body {
         for order in &mut self.orders {
             order.text.start += head.len();
             order.text.end += head.len();
-            for at in &mut order.stamps {
+            for at in order.stamps.iter_mut().chain(&mut order.customers) {
                 *at += head.len();
             }
         }
@@ -243,9 +237,12 @@ impl Body {
                 Some(before) if order.is_again => before + slot - 1,
                 Some(_) | None => from + slot,
             };
-            let digits = digits(stamp);
-            for at in &order.stamps {
-                self.bytes[*at..*at + STAMP_DIGITS].copy_from_slice(&digits);
+            let customer = stamps::customer(stamp);
+            for (number, places) in [(stamp, &order.stamps), (customer, &order.customers)] {
+                let digits = stamps::digits(number);
+                for at in places {
+                    self.bytes[*at..*at + DIGITS].copy_from_slice(&digits);
+                }
             }
         }
         self.before = Some(from);
@@ -264,15 +261,6 @@ impl Body {
         let orders = self.orders.iter();
         orders.map(|order| &self.bytes[order.text.clone()])
     }
-}
-
-fn digits(mut number: u64) -> [u8; STAMP_DIGITS] {
-    let mut digits = [b'0'; STAMP_DIGITS];
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
-    }
-    digits
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod process;
 mod report;
 mod sender;
 mod served;
+mod stamps;
 mod sweep;
 mod target;
 mod template;
@@ -162,7 +163,7 @@ impl Remote {
             secret: self.secret.clone(),
             status_alone: None,
             // Earlier runs left their orders in its store.
-            next_stamp: Cell::new(body::first_stamp(clock::now_ms())),
+            next_stamp: Cell::new(stamps::first_of_run(clock::now_ms())),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The text of an order with places to be filled in; see [`wharfinger_core::load::Load::order`].
 
 use super::pools::{self, Pool};
+use super::stamps;
 
 /// A template, taken apart.
 pub(super) struct Template {
@@ -13,6 +14,7 @@ pub(super) enum Part {
     Text(String),
     Organisation,
     Stamp,
+    Customer,
     Change,
     Pick(&'static Pool),
     Digits(usize),
@@ -37,6 +39,24 @@ impl Template {
     pub(super) fn parts(&self) -> &[Part] {
         &self.parts
     }
+
+    /// The text for a stamp, of a template in which all places follow from it.
+    pub(super) fn stamped(&self, stamp: u64) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Stamp => text.extend(stamps::digits(stamp).map(char::from)),
+                Part::Customer => {
+                    text.extend(stamps::digits(stamps::customer(stamp)).map(char::from));
+                }
+                Part::Organisation | Part::Change | Part::Pick(_) | Part::Digits(_) => {
+                    panic!("{part:?} does not follow from a stamp")
+                }
+            }
+        }
+        text
+    }
 }
 
 fn parse_place(place: &str) -> Part {
@@ -44,6 +64,7 @@ fn parse_place(place: &str) -> Part {
     match name {
         "organisation" => Part::Organisation,
         "stamp" => Part::Stamp,
+        "customer" => Part::Customer,
         "change" => Part::Change,
         "pick" => Part::Pick(pools::find(argument).expect("a pool has this name")),
         "digits" => Part::Digits(argument.parse().expect("a count of digits")),
@@ -67,5 +88,15 @@ mod tests {
             text("}"),
         ];
         assert_eq!(template.parts(), expected);
+    }
+
+    #[test]
+    fn a_stamp_gives_its_text() {
+        let template = Template::parse("{{stamp}} of {{customer}}");
+        assert_eq!(
+            template.stamped(300_100),
+            "00000000300100 of 00000000000100"
+        );
+        assert_eq!(template.stamped(7), "00000000000007 of 00000000000007");
     }
 }

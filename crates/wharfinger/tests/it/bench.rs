@@ -64,7 +64,11 @@ fn a_full_store_is_written_to_and_read_from() {
     let report = bench(&["p4", "p7", "--fill", "3000"]);
     let findings = report["findings"].as_array().expect("a list");
     let works: Vec<_> = findings.iter().map(|finding| &finding["work"]).collect();
-    assert_eq!(works, ["p4", "p7", "p7"], "a write, a read and a page");
+    assert_eq!(
+        works,
+        ["p4", "p7", "p7", "p7", "p7"],
+        "a write; a read, a page, and two kinds of addresses"
+    );
     for finding in findings {
         let what = finding["what"].as_str().unwrap();
         assert!(what.contains("3,000"), "{what}");
@@ -79,7 +83,12 @@ fn a_full_store_is_written_to_and_read_from() {
         }
     }
     let verdicts = |at: usize| findings[at]["verdicts"].as_array().map(Vec::len);
-    assert_eq!([0, 1, 2].map(verdicts), [Some(1), Some(2), Some(2)]);
+    assert_eq!([0, 1, 2, 3, 4].map(verdicts), [1, 2, 2, 2, 2].map(Some));
+    let by_address = findings[3]["what"].as_str().unwrap();
+    assert!(
+        by_address.starts_with("the first page by e-mail address, read from the store itself"),
+        "{by_address}"
+    );
 }
 
 #[test]

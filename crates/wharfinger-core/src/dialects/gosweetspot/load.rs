@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::load::{Indexed, Load, Read};
+use crate::load::{ByEmail, Indexed, Load, Read};
 
 /// Orders with an address and two products.
 pub(super) static LOAD: Load = Load {
@@ -11,6 +11,10 @@ pub(super) static LOAD: Load = Load {
     parse,
     taken,
     reads: &READS,
+    by_email: Some(ByEmail {
+        address: "customer.{{customer}}@inbox.example.com",
+        key: "PS-{{stamp}}",
+    }),
 };
 
 const READS: [Read; 2] = [

@@ -11,6 +11,7 @@ pub(super) static LOAD: Load = Load {
     parse,
     taken,
     reads: &[],
+    by_email: None,
 };
 
 /// The order as a plain program would declare it.

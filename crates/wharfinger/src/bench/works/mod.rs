@@ -1,5 +1,6 @@
 //! The works, a file each: what is started, who takes turns, how it is judged.
 
+mod addresses;
 pub(super) mod batches;
 pub(super) mod fairness;
 pub(super) mod filled;

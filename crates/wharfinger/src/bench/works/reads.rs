@@ -1,39 +1,72 @@
 //! p7: reading orders back from a large store, while nothing else happens and while batches come in.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::super::body::Mix;
-use super::super::figures::Figures;
+use super::super::figures::{Figures, Round};
 use super::super::fill::Filled;
 use super::super::measuring::Measuring;
 use super::super::report::Finding;
+use super::super::sender::Sender;
 use super::super::verdict::Verdict;
 use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, first_dialect};
+use super::addresses::{Addresses, Whose};
 
-/// Each read of the dialect that the store was filled in. A further read, as by e-mail address, is a line in that
-/// dialect's load.
+/// Each read of the dialect that the store was filled in, and those by e-mail address.
 pub(in super::super) fn reads(measuring: &Measuring, full: &Filled) -> Result<Vec<Finding>> {
     let target = &full.served.target;
     let mut batches = target.batches(first_dialect(), LARGE_BATCH, BATCH_CONNECTIONS, Mix::Fresh);
     let mut findings = Vec::new();
-    for read in full.dialect.load().reads {
+    let load = full.dialect.load();
+    for read in load.reads {
         let mut reader = target.reads(full.dialect, read, full.first_stamp, full.orders);
-        let what = format!("{}, from {}", read.what, full.in_words());
-        let [alone, beside] = measuring.take_turns(&what, |length| {
-            let alone = reader.send_for(length)?;
-            let (beside, _) = batches.send_during(|| reader.send_for(length))?;
-            Ok([alone, beside])
-        })?;
-        let alone = Figures::of(&alone, None);
-        let beside = Figures::of(&beside, None);
-        let alone_p99 = Verdict::p99("p7", "p99 alone", &alone, 5.0, Some(2.5));
-        let beside_p99 = Verdict::p99("p7", "p99 beside p1", &beside, 20.0, Some(10.0));
-        findings.push(
-            Finding::new("p7", what)
-                .side("alone", alone)
-                .side("beside p1", beside)
-                .verdicts(alone_p99.into_iter().chain(beside_p99)),
-        );
+        findings.push(alone_and_beside(
+            measuring,
+            format!("{}, from {}", read.what, full.in_words()),
+            &mut batches,
+            || Ok(()),
+            |length| reader.send_for(length),
+        )?);
+    }
+    if let Some(by_email) = load.by_email {
+        let addresses = Addresses::open(full, by_email)?;
+        for whose in [Whose::OneOrder, Whose::ManyOrders] {
+            let mut reader = addresses.reader(whose);
+            findings.push(alone_and_beside(
+                measuring,
+                format!("{}, from {}", whose.in_words(), full.in_words()),
+                &mut batches,
+                || addresses.wait_for_index(),
+                |length| reader.read_for(length),
+            )?);
+        }
+        addresses.close();
     }
     Ok(findings)
+}
+
+/// One kind of read, alone, as soon as the store is ready for it, and beside P1.
+fn alone_and_beside(
+    measuring: &Measuring,
+    what: String,
+    batches: &mut Sender,
+    ready: impl Fn() -> Result<()>,
+    mut read: impl FnMut(Duration) -> Result<Round>,
+) -> Result<Finding> {
+    let [alone, beside] = measuring.take_turns(&what, |length| {
+        ready()?;
+        let alone = read(length)?;
+        let (beside, _) = batches.send_during(|| read(length))?;
+        Ok([alone, beside])
+    })?;
+    let alone = Figures::of(&alone, None);
+    let beside = Figures::of(&beside, None);
+    let alone_p99 = Verdict::p99("p7", "p99 alone", &alone, 5.0, Some(2.5));
+    let beside_p99 = Verdict::p99("p7", "p99 beside p1", &beside, 20.0, Some(10.0));
+    Ok(Finding::new("p7", what)
+        .side("alone", alone)
+        .side("beside p1", beside)
+        .verdicts(alone_p99.into_iter().chain(beside_p99)))
 }

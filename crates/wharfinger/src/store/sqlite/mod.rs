@@ -134,6 +134,22 @@ impl SqliteStore {
             emails.settle().await;
         }
     }
+
+    /// Whether the index by e-mail address is built as far as a process with these options builds it. For measurements:
+    /// nobody else needs to know.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    #[doc(hidden)]
+    pub async fn has_email_runs(
+        &self,
+        organisation: OrganisationId,
+        options: EmailRuns,
+    ) -> Result<bool, StoreError> {
+        let look =
+            move |connection: &Connection| emails::is_built(connection, organisation, &options);
+        self.readers.read(look).await
+    }
 }
 
 /// Makes a data directory, if there is none. Orders name people: it is for its owner alone.

@@ -9,11 +9,12 @@ use tokio::sync::watch;
 use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;
-use super::super::work::{Work, read_counters};
+use super::super::work::Work;
 use super::super::writer::Writer;
 use super::due::{Due, Next, Reach};
 use super::jobs::{self, Left, Slice, Target};
 use super::merge::{Merge, neighbours};
+use super::reach::{reach, reach_to};
 use super::{EmailRuns, Entry, Part, Run, covered, entries_of, whole_runs};
 use crate::store::StoreError;
 use crate::store::place::BlockId;
@@ -171,35 +172,13 @@ impl Building<'_> {
             self.delete_unfinished()?;
             return Ok(true);
         }
-        let covered = self.reach(organisation, covered(&runs) + 1)?;
+        let covered = reach_to(self.connection, organisation, covered(&runs) + 1)?;
         self.due.covered(organisation, covered);
-        let counters = read_counters(self.connection, organisation)?;
-        let reach = Reach {
-            block: counters.block,
-            position: counters.position,
-        };
-        if !reach.is_due(covered, &self.due.options) {
+        if !reach(self.connection, organisation)?.is_due(covered, &self.due.options) {
             return Ok(false);
         }
         self.build(organisation, covered.block)?;
         Ok(true)
-    }
-
-    /// What comes before a block, if there is one yet.
-    fn reach(&self, organisation: OrganisationId, block: u32) -> Result<Reach, Fault> {
-        let select = "select first_position from blocks where id = ?1";
-        let mut select = self.connection.prepare_cached(select)?;
-        let mut rows = select.query([BlockId::new(organisation, block).0])?;
-        let position: Option<i64> = match rows.next()? {
-            Some(row) => Some(row.get(0)?),
-            None => None,
-        };
-        let position = match position {
-            Some(position) => position.cast_unsigned(),
-            // Every block is covered.
-            None => read_counters(self.connection, organisation)?.position,
-        };
-        Ok(Reach { block, position })
     }
 
     /// Makes a run of the blocks from this one on, of as many as one is due for.

@@ -8,12 +8,14 @@ mod due;
 mod find;
 mod jobs;
 mod merge;
+mod reach;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use wharfinger_core::ids::OrganisationId;
 
 pub(super) use self::due::{Due, Reach};
 pub(super) use self::find::find;
+pub(super) use self::reach::is_built;
 use super::fault::Fault;
 use crate::store::EmailKey;
 use crate::store::bytes::Damage;
