@@ -51,7 +51,7 @@ impl Default for EmailRuns {
         Self {
             events_min: 1 << 16,
             // What no run covers is looked through, at two microseconds a block.
-            blocks_min: 1 << 8,
+            blocks_min: 1 << 10,
             fan_in: 16,
             // 16 KiB.
             part_entries: (16 << 10) / ENTRY_BYTES,
