@@ -207,8 +207,7 @@ impl Thread {
                 .as_ref()
                 .is_some_and(Checkpoints::is_behind)
             {
-                let written = checkpoint_all(&self.connection);
-                self.note_written(written);
+                self.write_back(checkpoint_all);
             }
         }
         if let Some(checkpoints) = self.checkpoints.take() {
@@ -248,11 +247,9 @@ impl Thread {
     fn take_in(&mut self, message: Message) {
         match message {
             Message::Work(job, place) => self.waiting.push(job, place),
-            Message::LogWritten(written) => {
-                // What has come since is little, and is written back here, between two commits.
-                let written = written.and_then(|()| checkpoint(&self.connection));
-                self.note_written(written);
-            }
+            // What has come since is little, and is written back here, between two commits.
+            Message::LogWritten(Ok(())) => self.write_back(checkpoint),
+            Message::LogWritten(Err(fault)) => self.not_written_back(&fault),
             Message::Close(sender) => {
                 self.messages.close();
                 self.closing.push(sender);
@@ -260,11 +257,21 @@ impl Thread {
         }
     }
 
-    fn note_written(&self, written: Result<i64, Fault>) {
-        match written {
-            Ok(_) => {}
-            Err(fault) if fault.extent() == Extent::Fatal => self.fail(&fault),
-            Err(fault) => tracing::warn!(%fault, "the log could not be written back"),
+    /// Writes the log back. After a failure it stays, for the next start to recover.
+    fn write_back(&self, checkpoint: fn(&Connection) -> Result<i64, Fault>) {
+        if self.failed.borrow().is_some() {
+            return;
+        }
+        if let Err(fault) = checkpoint(&self.connection) {
+            self.not_written_back(&fault);
+        }
+    }
+
+    fn not_written_back(&self, fault: &Fault) {
+        if fault.extent() == Extent::Fatal {
+            self.fail(fault);
+        } else {
+            tracing::warn!(%fault, "the log could not be written back");
         }
     }
 
