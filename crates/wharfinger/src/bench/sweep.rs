@@ -13,7 +13,9 @@ use super::measuring::Measuring;
 use super::plot;
 use super::process::Machine;
 use super::report::{grouped, ms_or_dash};
+use super::sender::Sender;
 use super::served::Served;
+use super::target::Target;
 use super::{BATCH_CONNECTIONS, LARGE_BATCH, SMALL_BATCH, Settings, first_dialect};
 
 /// Parts of the fill, in hundredths, at which a store is measured while it grows.
@@ -90,19 +92,9 @@ fn store_sizes(measuring: &Measuring, fill_orders: u64) -> Result<Series> {
 
 fn batch_sizes(measuring: &Measuring) -> Result<Series> {
     let dialect = first_dialect();
-    let mut served = Served::start()?;
-    let mut points = Vec::new();
-    for batch in BATCHES {
-        let target = &served.target;
-        let mut sender = target.batches(dialect, batch, BATCH_CONNECTIONS, Mix::Fresh);
-        if points.is_empty() {
-            measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
-        }
-        let round = measuring.once("sweep: batch size", |length| {
-            served.measure(|| sender.send_for(length))
-        })?;
-        points.push(Point::of(batch as u64, round));
-    }
+    let points = along(measuring, "sweep: batch size", &BATCHES, |target, batch| {
+        target.batches(dialect, batch, BATCH_CONNECTIONS, Mix::Fresh)
+    })?;
     Ok(Series {
         name: "batch_size",
         what: format!("{}, 2 connections", dialect.id()),
@@ -113,25 +105,38 @@ fn batch_sizes(measuring: &Measuring) -> Result<Series> {
 
 fn connection_counts(measuring: &Measuring) -> Result<Series> {
     let dialect = first_dialect();
-    let mut served = Served::start()?;
-    let mut points = Vec::new();
-    for connections in CONNECTIONS {
-        let target = &served.target;
-        let mut sender = target.batches(dialect, SMALL_BATCH, connections, Mix::Fresh);
-        if points.is_empty() {
-            measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
-        }
-        let round = measuring.once("sweep: connections", |length| {
-            served.measure(|| sender.send_for(length))
-        })?;
-        points.push(Point::of(connections as u64, round));
-    }
+    let points = along(
+        measuring,
+        "sweep: connections",
+        &CONNECTIONS,
+        |target, connections| target.batches(dialect, SMALL_BATCH, connections, Mix::Fresh),
+    )?;
     Ok(Series {
         name: "connections",
         what: format!("{}, batches of 100", dialect.id()),
         along: "number of connections",
         points,
     })
+}
+
+/// Measures one server at each of these places, with a sender for each.
+fn along(
+    measuring: &Measuring,
+    what: &str,
+    places: &[usize],
+    sender: impl Fn(&Target, usize) -> Sender,
+) -> Result<Vec<Point>> {
+    let mut served = Served::start()?;
+    let mut points = Vec::new();
+    for &at in places {
+        let mut sender = sender(&served.target, at);
+        if points.is_empty() {
+            measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
+        }
+        let round = measuring.once(what, |length| served.measure(|| sender.send_for(length)))?;
+        points.push(Point::of(at as u64, round));
+    }
+    Ok(points)
 }
 
 impl Sweep {

@@ -30,14 +30,8 @@ impl Verdict {
         bar: f64,
         aim: f64,
     ) -> Option<Self> {
-        let ratio = ours.cpu_us_per_order? / beside.cpu_us_per_order?;
-        Some(Self::at_most(
-            work,
-            "CPU per order",
-            (ratio, TIMES),
-            bar,
-            Some(aim),
-        ))
+        let costs = (ours.cpu_us_per_order?, beside.cpu_us_per_order?);
+        Some(Self::cost(work, "CPU per order", costs, bar, aim))
     }
 
     /// Disk bytes per order as against another program's.
@@ -48,14 +42,18 @@ impl Verdict {
         bar: f64,
         aim: f64,
     ) -> Option<Self> {
-        let ratio = ours.disk_bytes_per_order? / beside.disk_bytes_per_order?;
-        Some(Self::at_most(
-            work,
-            "disk per order",
-            (ratio, TIMES),
-            bar,
-            Some(aim),
-        ))
+        let costs = (ours.disk_bytes_per_order?, beside.disk_bytes_per_order?);
+        Some(Self::cost(work, "disk per order", costs, bar, aim))
+    }
+
+    fn cost(
+        work: &'static str,
+        what: &str,
+        (ours, beside): (f64, f64),
+        bar: f64,
+        aim: f64,
+    ) -> Self {
+        Self::at_most(work, what, (ours / beside, TIMES), bar, Some(aim))
     }
 
     /// A rate as against another.

@@ -48,6 +48,16 @@ pub(super) struct Counters {
     pub last_ms: i64,
 }
 
+impl Counters {
+    /// How far the journal reaches.
+    pub(super) fn reach(&self) -> Reach {
+        Reach {
+            block: self.block,
+            position: self.position,
+        }
+    }
+}
+
 /// A block to be written.
 pub(super) struct NewBlock<'b> {
     /// Where it comes from.
@@ -255,13 +265,8 @@ impl<'c> Work<'c> {
                 counters.last_ms,
             ])?;
         }
-        let grown = self.counters.iter().map(|(&organisation, counters)| {
-            let reach = Reach {
-                block: counters.block,
-                position: counters.position,
-            };
-            (organisation, reach)
-        });
+        let grown = self.counters.iter();
+        let grown = grown.map(|(&organisation, counters)| (organisation, counters.reach()));
         Ok(Finished {
             now_ms: self.now_ms,
             grown: grown.collect(),

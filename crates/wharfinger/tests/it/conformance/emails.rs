@@ -156,22 +156,8 @@ pub(super) async fn orders_of_an_address_come_in_pages(store: Arc<dyn Store>) {
                 ..by_email(ANN)
             };
             assert_eq!(keys(&store, query(4)).await, expected[4..7]);
-            let shared = Arc::new(query(0));
-            let (mut after, mut found) = (None, Vec::new());
-            for length in [3, 3, 3, 1] {
-                let request = ReadOrders {
-                    organisation: HERE,
-                    dialect: DIALECT,
-                    query: Arc::clone(&shared),
-                    after,
-                };
-                let page = store.orders(request).await.expect("orders are read");
-                assert_eq!(page.orders.len(), length);
-                assert_eq!(page.total, count_max.unwrap_or(0));
-                found.extend(page.orders.into_iter().map(|order| order.key));
-                after = page.next;
-            }
-            assert_eq!(after, None, "that was the last page");
+            let total = count_max.unwrap_or(0);
+            let found = keys_by_pages(&store, query(0), &[3, 3, 3, 1], total).await;
             assert_eq!(found, expected);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharfinger::store::{ReadOrders, Store};
+use wharfinger::store::Store;
 use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::dialect::OrderQuery;
 use wharfinger_core::outcome::State;
@@ -66,22 +66,7 @@ pub(super) async fn orders_come_in_pages(store: Arc<dyn Store>) {
         let whole = keys(&store, query(0, 100)).await;
         assert_eq!(keys(&store, query(2, 3)).await, whole[2..5]);
         assert!(keys(&store, query(6, 3)).await.is_empty());
-        let shared = Arc::new(query(0, 4));
-        let mut after = None;
-        let mut found = Vec::new();
-        for expected in [4, 2] {
-            let request = ReadOrders {
-                organisation: HERE,
-                dialect: DIALECT,
-                query: Arc::clone(&shared),
-                after,
-            };
-            let page = store.orders(request).await.expect("orders are read");
-            assert_eq!(page.orders.len(), expected);
-            after = page.next;
-            found.extend(page.orders.into_iter().map(|order| order.key));
-        }
-        assert_eq!(after, None, "that was the last page");
+        let found = keys_by_pages(&store, query(0, 4), &[4, 2], 0).await;
         assert_eq!(found, whole);
     }
 }

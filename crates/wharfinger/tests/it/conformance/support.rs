@@ -242,3 +242,29 @@ pub(super) async fn refusal(store: &Arc<dyn Store>, submission: Submission) -> S
     let outcome = store.admit_batch(submission).await;
     outcome.expect_err("the batch is turned down")
 }
+
+/// Reads page after page, each behind the one before; they have these lengths and all say this total.
+pub(crate) async fn keys_by_pages(
+    store: &Arc<dyn Store>,
+    query: OrderQuery,
+    lengths: &[usize],
+    total: u64,
+) -> Vec<String> {
+    let query = Arc::new(query);
+    let (mut after, mut found) = (None, Vec::new());
+    for &length in lengths {
+        let request = ReadOrders {
+            organisation: HERE,
+            dialect: DIALECT,
+            query: Arc::clone(&query),
+            after,
+        };
+        let page = store.orders(request).await.expect("orders are read");
+        assert_eq!(page.orders.len(), length);
+        assert_eq!(page.total, total);
+        found.extend(page.orders.into_iter().map(|order| order.key));
+        after = page.next;
+    }
+    assert_eq!(after, None, "that was the last page");
+    found
+}

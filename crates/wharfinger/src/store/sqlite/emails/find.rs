@@ -31,7 +31,7 @@ pub(in super::super) fn find(
     let runs = whole_runs(connection, organisation)?;
     let block = |number| BlockId::new(organisation, number);
     // No text of an order comes before its first one.
-    let (mut low, mut high) = (block(blocks.start).entry(0), Place(block(u32::MAX).0 << 10));
+    let (mut low, mut high) = (block(blocks.start).entry(0), block(u32::MAX).entry(0));
     let newest_first = page.query.newest_first;
     if let (Some(after), false) = (page.after, page.counts_by_walking()) {
         if newest_first {

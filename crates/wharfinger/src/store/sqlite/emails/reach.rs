@@ -11,11 +11,7 @@ use crate::store::place::BlockId;
 
 /// How far an organisation's journal reaches.
 pub(super) fn reach(connection: &Connection, organisation: OrganisationId) -> Result<Reach, Fault> {
-    let counters = read_counters(connection, organisation)?;
-    Ok(Reach {
-        block: counters.block,
-        position: counters.position,
-    })
+    Ok(read_counters(connection, organisation)?.reach())
 }
 
 /// What comes before a block, if there is one yet.
