@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 
 use crate::admit::Intent;
-use crate::caller::{Caller, Organisation, Scope};
+use crate::caller::{Caller, Organisation};
 use crate::failure::RequestFailure;
 use crate::ids::{BatchId, OrderId, OrganisationId};
-use crate::json::{Entry, Envelope, NameCase};
+use crate::json::{Entry, NameCase};
 use crate::load::Load;
+pub use crate::operation::{Action, EmptyBody, Operation, Resource, WrongRoot};
 use crate::outcome::{Outcome, State};
 use crate::problem::{Code, Problem};
 
@@ -54,8 +55,8 @@ pub trait Dialect: Sync {
     /// Puts an answer into the vendor's words.
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply;
 
-    /// Puts a refusal into the vendor's words; without an operation where the route is unknown.
-    fn refuse(&self, operation: Option<&Operation>, failure: &RequestFailure) -> Reply;
+    /// Puts a refusal of a request for `path` into the vendor's words; without an operation where the route is unknown.
+    fn refuse(&self, operation: Option<&Operation>, failure: &RequestFailure, path: &str) -> Reply;
 
     /// Requests that show the dialect at work, as this key would send them.
     fn samples(&self, key: &SampleKey<'_>) -> Samples;
@@ -95,63 +96,6 @@ pub struct Sample {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: String,
-}
-
-/// One route of a dialect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// Its name, unique in the dialect; for logs and metrics.
-    pub name: &'static str,
-    /// The HTTP method.
-    pub method: &'static str,
-    /// The path, with `{name}` for a parameter.
-    pub path: &'static str,
-    /// What the key must be allowed to do.
-    pub scope: Scope,
-    /// What it does.
-    pub action: Action,
-}
-
-/// What an operation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Takes orders in.
-    Submit {
-        /// How the body holds them.
-        envelope: Envelope,
-        /// What to do with a body of another kind.
-        wrong_root: WrongRoot,
-        /// Whether a body of nothing is taken, as one that says nothing.
-        empty_body: EmptyBody,
-    },
-    /// Reads orders back ([`Ask::Orders`], [`Answer::Orders`]), one page.
-    List,
-    /// Reads orders back, all of them, in chunks of which each is encoded by itself.
-    Stream,
-    /// Reads one order back ([`Ask::Order`], [`Answer::Order`]).
-    Show,
-    /// Cancels orders and releases their keys ([`Ask::Withdraw`], [`Answer::Withdrawn`]).
-    Withdraw,
-}
-
-/// What becomes of a body that is JSON, but not of the kind that the envelope wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WrongRoot {
-    /// The request is turned down with [`RequestFailure::WrongEnvelope`].
-    Refuse,
-    /// A batch is judged as one without orders ([`Submitted::root_fits`] is then false), a single order is judged as it is.
-    Judge,
-}
-
-/// What becomes of a body of nothing but white space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmptyBody {
-    /// It is malformed JSON.
-    Malformed,
-    /// The request is turned down with [`RequestFailure::EmptyBody`].
-    Refuse,
-    /// It stands for an order `{}`.
-    EmptyObject,
 }
 
 /// The parts of a request that come before its body.
@@ -225,6 +169,8 @@ pub struct Context<'c> {
 pub struct Slot<'a> {
     /// Its bytes as they came.
     pub raw: &'a str,
+    /// The line it stands on, from 1, in a body of lines.
+    pub line: Option<usize>,
     /// The sender's name for it, in an object of orders.
     pub name: Option<Cow<'a, str>>,
     /// The order key, where one can be read, also of a faulty order.
@@ -233,6 +179,8 @@ pub struct Slot<'a> {
     pub organisation: Option<OrganisationId>,
     /// The e-mail address of its customer, where it is good and has one.
     pub email: Option<Cow<'a, str>>,
+    /// What is odd about it, a sentence each, good or not.
+    pub warnings: Vec<String>,
     /// Good enough to store, or what is wrong.
     pub verdict: Verdict,
 }
@@ -378,6 +326,29 @@ pub struct Submitted<'s> {
     pub slots: &'s [Slot<'s>],
     /// What became of each, in the same order.
     pub outcomes: &'s [Outcome],
+    /// What is wanted of the answer; only dialects with such a parameter look at it.
+    pub told: Told,
+}
+
+/// What the answer to a batch is to tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Which orders it tells of.
+    pub results: Results,
+    /// Whether nothing was stored.
+    pub dry_run: bool,
+}
+
+/// Which orders the answer to a batch tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Results {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that were not taken.
+    Rejected,
+    /// None; the counts say enough.
+    None,
 }
 
 /// A page of orders, or a chunk of a stream of them.

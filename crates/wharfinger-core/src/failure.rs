@@ -65,6 +65,22 @@ pub enum RequestFailure {
     BadParameter(String),
     /// A request asks for more of something than one call may.
     TooMany(String),
+    /// The idempotency key was used before, for another request.
+    IdempotencyKeyReused,
+    /// A request with this idempotency key is still at work.
+    IdempotencyKeyBusy {
+        /// When to try again.
+        retry_after_s: u64,
+    },
+    /// What is asked for does not go with where things stand; a sentence that says where.
+    Conflict(String),
+    /// What is asked for was there once; a sentence with the way out.
+    Gone(String),
+    /// The key has asked for more in a second than it may.
+    RateLimited {
+        /// When to try again.
+        retry_after_s: u64,
+    },
     /// A fault of the server's own; the log has it under the request's id.
     Internal,
 }
@@ -78,7 +94,7 @@ impl RequestFailure {
             Self::MethodNotAllowed { .. } => 405,
             Self::Overloaded { .. } => 503,
             Self::Unauthorized => 401,
-            Self::TooManyAttempts { .. } => 429,
+            Self::TooManyAttempts { .. } | Self::RateLimited { .. } => 429,
             Self::Forbidden | Self::OrganisationDisabled => 403,
             Self::OrganisationMissing
             | Self::OrganisationUnknown
@@ -91,8 +107,78 @@ impl RequestFailure {
             Self::UnsupportedMediaType | Self::UnsupportedEncoding => 415,
             Self::BodyTooLarge { .. } | Self::TooManyOrders { .. } => 413,
             Self::BodyTimeout => 408,
-            Self::TooMany(_) => 409,
+            Self::TooMany(_) | Self::Conflict(_) | Self::IdempotencyKeyBusy { .. } => 409,
+            Self::Gone(_) => 410,
+            Self::IdempotencyKeyReused => 422,
             Self::Internal => 500,
+        }
+    }
+
+    /// The stable identifier of the failure.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::Overloaded { .. } => "overloaded",
+            Self::Unauthorized => "unauthorized",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
+            Self::Forbidden => "forbidden",
+            Self::OrganisationMissing => "organisation_missing",
+            Self::OrganisationUnknown => "organisation_unknown",
+            Self::OrganisationDisabled => "organisation_disabled",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::UnsupportedEncoding => "unsupported_encoding",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::TooManyOrders { .. } => "too_many_orders",
+            Self::BodyTimeout => "body_timeout",
+            Self::BrokenEncoding => "broken_encoding",
+            Self::BrokenBody(_) => "broken_body",
+            Self::Malformed(_) => "malformed",
+            Self::EmptyBody => "empty_body",
+            Self::WrongEnvelope { .. } => "wrong_envelope",
+            Self::BadParameter(_) => "bad_parameter",
+            Self::TooMany(_) => "too_many",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::IdempotencyKeyBusy { .. } => "idempotency_key_busy",
+            Self::Conflict(_) => "conflict",
+            Self::Gone(_) => "gone",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The kind of failure in a few words.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "Not found",
+            Self::MethodNotAllowed { .. } => "Method not allowed",
+            Self::Overloaded { .. } => "Overloaded",
+            Self::Unauthorized => "Unauthorized",
+            Self::TooManyAttempts { .. } => "Too many failed attempts",
+            Self::Forbidden => "Access denied",
+            Self::OrganisationMissing => "No organisation named",
+            Self::OrganisationUnknown => "Unknown organisation",
+            Self::OrganisationDisabled => "Customer orders not enabled",
+            Self::UnsupportedMediaType => "Unsupported media type",
+            Self::UnsupportedEncoding => "Unsupported content coding",
+            Self::BodyTooLarge { .. } => "Body too large",
+            Self::TooManyOrders { .. } => "Too many orders",
+            Self::BodyTimeout => "Time-out",
+            Self::BrokenEncoding => "Broken content coding",
+            Self::BrokenBody(_) => "Broken body",
+            Self::Malformed(_) => "Malformed JSON",
+            Self::EmptyBody => "Empty body",
+            Self::WrongEnvelope { .. } => "Wrong kind of body",
+            Self::BadParameter(_) => "Bad parameter",
+            Self::TooMany(_) => "Too many at once",
+            Self::IdempotencyKeyReused => "Idempotency key reused",
+            Self::IdempotencyKeyBusy { .. } => "Idempotency key busy",
+            Self::Conflict(_) => "Conflict",
+            Self::Gone(_) => "Gone",
+            Self::RateLimited { .. } => "Too many requests",
+            Self::Internal => "Internal error",
         }
     }
 
@@ -129,7 +215,17 @@ impl RequestFailure {
             Self::Malformed(fault) => format!("Malformed JSON: {fault}"),
             Self::EmptyBody => "The body is empty".into(),
             Self::WrongEnvelope { expected } => format!("The body must be {expected}"),
-            Self::BadParameter(what) | Self::TooMany(what) => what.clone(),
+            Self::BadParameter(what)
+            | Self::TooMany(what)
+            | Self::Conflict(what)
+            | Self::Gone(what) => what.clone(),
+            Self::IdempotencyKeyReused => {
+                "This Idempotency-Key was used for another request; use a new one".into()
+            }
+            Self::IdempotencyKeyBusy { .. } => {
+                "A request with this Idempotency-Key is still at work; try again later".into()
+            }
+            Self::RateLimited { .. } => "Too many requests for this key; try again later".into(),
             Self::Internal => "Internal error; the request id names it in the log".into(),
         }
     }
@@ -139,7 +235,10 @@ impl RequestFailure {
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::MethodNotAllowed { allow } => vec![("allow", allow.clone())],
-            Self::Overloaded { retry_after_s } | Self::TooManyAttempts { retry_after_s } => {
+            Self::Overloaded { retry_after_s }
+            | Self::TooManyAttempts { retry_after_s }
+            | Self::RateLimited { retry_after_s }
+            | Self::IdempotencyKeyBusy { retry_after_s } => {
                 vec![("retry-after", retry_after_s.to_string())]
             }
             Self::UnsupportedEncoding => vec![("accept-encoding", "gzip, zstd".into())],
@@ -160,6 +259,9 @@ impl RequestFailure {
             | Self::WrongEnvelope { .. }
             | Self::BadParameter(_)
             | Self::TooMany(_)
+            | Self::IdempotencyKeyReused
+            | Self::Conflict(_)
+            | Self::Gone(_)
             | Self::Internal => Vec::new(),
         }
     }

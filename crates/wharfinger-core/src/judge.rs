@@ -1,11 +1,14 @@
 //! Decoding a whole body before anything is done: bytes to slots, one an order, in order.
 
+use std::borrow::Cow;
+
 use crate::dialect::{Action, Context, Dialect, EmptyBody, Slot, Verdict, WrongRoot};
 use crate::failure::RequestFailure;
-use crate::json::{Entry, Envelope, Reader, Rules};
+use crate::json::{Content, Entry, Envelope, Lines, Reader, Rules};
 use crate::limits::{
     Limits, PROBLEMS_PER_BATCH_MAX, PROBLEMS_PER_LATE_ORDER_MAX, PROBLEMS_PER_ORDER_MAX,
 };
+use crate::problem::Problem;
 
 /// The least bytes that an order is taken to have when room is made for those to come.
 const ORDER_BYTES_MIN: usize = 128;
@@ -19,6 +22,15 @@ pub struct Judged<'a> {
     pub slots: Vec<Slot<'a>>,
 }
 
+/// What is to be judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
+    /// Its bytes, decompressed.
+    pub bytes: &'a [u8],
+    /// Whether it is orders one a line, rather than one JSON text.
+    pub is_lines: bool,
+}
+
 /// Reads a body and judges each of its orders by itself.
 ///
 /// # Errors
@@ -26,55 +38,113 @@ pub struct Judged<'a> {
 pub fn judge<'a>(
     dialect: &dyn Dialect,
     context: &Context<'_>,
-    body: &'a [u8],
+    body: Body<'a>,
     limits: &Limits,
 ) -> Result<Judged<'a>, RequestFailure> {
-    let Action::Submit {
-        envelope,
-        wrong_root,
-        empty_body,
-    } = context.operation.action
-    else {
-        return Err(RequestFailure::Internal);
+    let mut gathering = Gathering {
+        dialect,
+        context,
+        body_bytes: body.bytes.len(),
+        orders_max: limits.orders_per_batch_max,
+        slots: Vec::new(),
+        problems_told: 0,
     };
     let rules = Rules {
         names: dialect.name_case(),
         depth_max: limits.order_depth_max,
         order_bytes_max: limits.order_bytes_max,
     };
-    let mut reader = Reader::new(body, envelope, rules)?;
-    if reader.is_empty() {
-        match empty_body {
-            EmptyBody::Malformed => {}
-            EmptyBody::Refuse => return Err(RequestFailure::EmptyBody),
-            EmptyBody::EmptyObject => reader = Reader::new(b"{}", envelope, rules)?,
+    let root_fits = if body.is_lines {
+        gathering.read_lines(Lines::new(body.bytes, rules))?;
+        true
+    } else {
+        gathering.read_json(body.bytes, rules)?
+    };
+    Ok(Judged {
+        root_fits,
+        slots: gathering.slots,
+    })
+}
+
+/// The slots of a body, as it is read.
+struct Gathering<'g, 'a> {
+    dialect: &'g dyn Dialect,
+    context: &'g Context<'g>,
+    body_bytes: usize,
+    orders_max: usize,
+    slots: Vec<Slot<'a>>,
+    problems_told: usize,
+}
+
+impl<'a> Gathering<'_, 'a> {
+    /// Reads one JSON text; whether it was of the kind that the operation wants.
+    fn read_json(&mut self, body: &'a [u8], rules: Rules) -> Result<bool, RequestFailure> {
+        let Action::Submit {
+            envelope,
+            wrong_root,
+            empty_body,
+        } = self.context.operation.action
+        else {
+            return Err(RequestFailure::Internal);
+        };
+        let mut reader = Reader::new(body, envelope, rules)?;
+        if reader.is_empty() {
+            match empty_body {
+                EmptyBody::Malformed => {}
+                EmptyBody::Refuse => return Err(RequestFailure::EmptyBody),
+                EmptyBody::EmptyObject => reader = Reader::new(b"{}", envelope, rules)?,
+            }
         }
-    }
-    let root_fits = reader.root_fits();
-    let mut slots = Vec::new();
-    let mut problems_told = 0;
-    while let Some(entry) = reader.next()? {
-        if slots.len() == limits.orders_per_batch_max {
-            return Err(RequestFailure::TooManyOrders {
-                orders_max: limits.orders_per_batch_max,
-            });
+        let root_fits = reader.root_fits();
+        let is_one = reader.envelope() == Envelope::One;
+        while let Some(entry) = reader.next()? {
+            // Where one order is the body, the reader takes any value; whether it is an object is told here.
+            if is_one && wrong_root == WrongRoot::Refuse && !entry.raw.starts_with('{') {
+                return Err(wrong_envelope(envelope));
+            }
+            self.take(&entry)?;
         }
-        if is_refused_root(envelope, wrong_root, &entry) {
+        if !root_fits && wrong_root == WrongRoot::Refuse {
             return Err(wrong_envelope(envelope));
         }
-        if slots.is_empty() {
-            // Orders of a batch are much alike: the first one tells how many there will be.
-            let alike = body.len() / entry.raw.len().max(ORDER_BYTES_MIN);
-            slots.reserve(alike.min(limits.orders_per_batch_max));
+        Ok(root_fits)
+    }
+
+    fn read_lines(&mut self, mut lines: Lines<'a>) -> Result<(), RequestFailure> {
+        while let Some(line) = lines.next() {
+            match line.content {
+                Content::Order(entry) => self.take(&entry)?,
+                Content::NotJson(raw, code) => {
+                    let problems = vec![Problem::with_order(code)];
+                    self.push(unreadable(self.context, raw, None, problems))?;
+                }
+            }
+            if let Some(slot) = self.slots.last_mut() {
+                slot.line = Some(line.number);
+            }
         }
-        let mut slot = judge_entry(dialect, context, &entry);
-        problems_told += bound_problems(&mut slot, problems_told);
-        slots.push(slot);
+        Ok(())
     }
-    if !root_fits && wrong_root == WrongRoot::Refuse {
-        return Err(wrong_envelope(envelope));
+
+    fn take(&mut self, entry: &Entry<'_, 'a>) -> Result<(), RequestFailure> {
+        if self.slots.is_empty() {
+            // Orders of a batch are much alike: the first one tells how many there will be.
+            let alike = self.body_bytes / entry.raw.len().max(ORDER_BYTES_MIN);
+            self.slots.reserve(alike.min(self.orders_max));
+        }
+        self.push(judge_entry(self.dialect, self.context, entry))
     }
-    Ok(Judged { root_fits, slots })
+
+    fn push(&mut self, mut slot: Slot<'a>) -> Result<(), RequestFailure> {
+        if self.slots.len() == self.orders_max {
+            return Err(RequestFailure::TooManyOrders {
+                orders_max: self.orders_max,
+            });
+        }
+        self.problems_told += bound_problems(&mut slot, self.problems_told);
+        self.slots.push(slot);
+        Ok(())
+    }
 }
 
 fn judge_entry<'a>(
@@ -85,13 +155,25 @@ fn judge_entry<'a>(
     if entry.faults.is_empty() {
         return dialect.judge(context, entry);
     }
+    let problems = entry.faults.to_vec();
+    unreadable(context, entry.raw, entry.name.clone(), problems)
+}
+
+fn unreadable<'a>(
+    context: &Context<'_>,
+    raw: &'a str,
+    name: Option<Cow<'a, str>>,
+    problems: Vec<Problem>,
+) -> Slot<'a> {
     Slot {
-        raw: entry.raw,
-        name: entry.name.clone(),
+        raw,
+        line: None,
+        name,
         key: None,
         organisation: context.organisation.map(|organisation| organisation.id),
         email: None,
-        verdict: Verdict::Unreadable(entry.faults.to_vec()),
+        warnings: Vec::new(),
+        verdict: Verdict::Unreadable(problems),
     }
 }
 
@@ -112,16 +194,12 @@ fn bound_problems(slot: &mut Slot<'_>, told_before: usize) -> usize {
     }
 }
 
-/// Where one order is the body, the reader takes any value; whether it is an object is told here.
-fn is_refused_root(envelope: Envelope, wrong_root: WrongRoot, entry: &Entry<'_, '_>) -> bool {
-    envelope == Envelope::One && wrong_root == WrongRoot::Refuse && !entry.raw.starts_with('{')
-}
-
 fn wrong_envelope(envelope: Envelope) -> RequestFailure {
     RequestFailure::WrongEnvelope {
         expected: match envelope {
             Envelope::One => "a JSON object: an order",
             Envelope::Array => "a JSON array of orders",
+            Envelope::OneOrMany => "a JSON array of orders, or an order as a JSON object",
             Envelope::Object => "a JSON object of orders, each under a name of its own",
         },
     }

@@ -23,6 +23,7 @@ pub mod json;
 pub mod judge;
 pub mod limits;
 pub mod load;
+pub mod operation;
 pub mod outcome;
 pub mod problem;
 pub mod validate;

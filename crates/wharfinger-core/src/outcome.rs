@@ -41,6 +41,10 @@ impl State {
     }
 }
 
+/// Why an order was withheld, for people.
+pub const WITHHELD: &str =
+    "another order of the batch was rejected, and the batch was to be taken whole";
+
 /// A stored order as an outcome tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -63,6 +67,8 @@ pub enum Outcome {
     Unchanged(Taken),
     /// Turned down, for all of these reasons.
     Rejected(Vec<Problem>),
+    /// Good, and not stored, since its batch was to be taken whole or not at all and another order of it was turned down.
+    Withheld,
 }
 
 impl Outcome {
@@ -71,7 +77,7 @@ impl Outcome {
     pub fn taken(&self) -> Option<&Taken> {
         match self {
             Self::Accepted(taken) | Self::Updated(taken) | Self::Unchanged(taken) => Some(taken),
-            Self::Rejected(_) => None,
+            Self::Rejected(_) | Self::Withheld => None,
         }
     }
 
@@ -83,6 +89,7 @@ impl Outcome {
             Self::Updated(_) => "updated",
             Self::Unchanged(_) => "unchanged",
             Self::Rejected(_) => "rejected",
+            Self::Withheld => "withheld",
         }
     }
 }
@@ -98,6 +105,8 @@ pub struct Counts {
     pub unchanged: u64,
     /// Orders turned down.
     pub rejected: u64,
+    /// Good orders of a batch that was to be taken whole or not at all, and was not taken.
+    pub withheld: u64,
 }
 
 impl Counts {
@@ -108,6 +117,7 @@ impl Counts {
             Outcome::Updated(_) => self.updated += 1,
             Outcome::Unchanged(_) => self.unchanged += 1,
             Outcome::Rejected(_) => self.rejected += 1,
+            Outcome::Withheld => self.withheld += 1,
         }
     }
 
@@ -121,9 +131,51 @@ impl Counts {
         counts
     }
 
+    /// How many orders there were.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.taken() + self.rejected + self.withheld
+    }
+
+    /// What became of the batch.
+    #[must_use]
+    pub fn status(&self) -> BatchStatus {
+        match (self.taken(), self.rejected + self.withheld) {
+            (0, _) => BatchStatus::Rejected,
+            (_, 0) => BatchStatus::Complete,
+            (_, _) => BatchStatus::Partial,
+        }
+    }
+
     /// How many orders were answered with a yes.
     #[must_use]
     pub fn taken(&self) -> u64 {
         self.accepted + self.updated + self.unchanged
+    }
+}
+
+/// What became of a batch as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchStatus {
+    /// Every order was taken.
+    Complete,
+    /// Some were.
+    Partial,
+    /// None was.
+    Rejected,
+}
+
+impl BatchStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Complete, Self::Partial, Self::Rejected];
+
+    /// The status as users read and write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Rejected => "rejected",
+        }
     }
 }

@@ -22,6 +22,20 @@ impl Path {
         Self(vec![Step::Name(name.to_owned())])
     }
 
+    /// The RFC 6901 form, `/order_items/1/price`.
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        for step in &self.0 {
+            pointer.push('/');
+            match step {
+                Step::Name(name) => pointer.push_str(&name.replace('~', "~0").replace('/', "~1")),
+                Step::Index(index) => pointer.push_str(&index.to_string()),
+            }
+        }
+        pointer
+    }
+
     /// Whether this is the order itself.
     #[must_use]
     pub fn is_root(&self) -> bool {
@@ -161,6 +175,15 @@ pub enum Code {
         /// The limit.
         bytes_max: usize,
     },
+    /// A line that is no JSON, in a body of lines.
+    NotJson {
+        /// The line, from 1.
+        line: usize,
+        /// The byte of it, from 1.
+        column: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
     /// No such organisation, or not one of the caller's: told alike.
     UnknownOrganisation,
     /// The order has been processed and changes no more.
@@ -177,7 +200,7 @@ pub enum Code {
 
 impl Code {
     /// One of each, with typical bounds: what the page of problems is held against.
-    pub const EXAMPLES: [Self; 33] = [
+    pub const EXAMPLES: [Self; 34] = [
         Self::Required,
         Self::NotText,
         Self::NotNumber,
@@ -206,6 +229,11 @@ impl Code {
         Self::TooManyDigits { digits_max: 38 },
         Self::OrderTooLarge {
             bytes_max: 1_048_576,
+        },
+        Self::NotJson {
+            line: 7,
+            column: 12,
+            reason: "a value was expected",
         },
         Self::UnknownOrganisation,
         Self::AlreadyProcessed,
@@ -246,6 +274,7 @@ impl Code {
             Self::NulCharacter => "nul_character",
             Self::TooManyDigits { .. } => "too_many_digits",
             Self::OrderTooLarge { .. } => "order_too_large",
+            Self::NotJson { .. } => "not_json",
             Self::UnknownOrganisation => "unknown_organisation",
             Self::AlreadyProcessed => "already_processed",
             Self::AlreadyCancelled => "already_cancelled",
@@ -301,6 +330,11 @@ impl fmt::Display for Code {
             Self::OrderTooLarge { bytes_max } => {
                 write!(out, "is too large: more than {bytes_max} bytes")
             }
+            Self::NotJson {
+                line,
+                column,
+                reason,
+            } => write!(out, "cannot be read: line {line} column {column}: {reason}"),
             Self::UnknownOrganisation => out.write_str("is not an organisation of this key"),
             Self::AlreadyProcessed => out.write_str("has already been processed"),
             Self::AlreadyCancelled => out.write_str("has been cancelled"),

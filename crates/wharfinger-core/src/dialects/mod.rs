@@ -2,15 +2,28 @@
 
 mod centra;
 mod gosweetspot;
+mod native;
 mod reevoo;
 
 use crate::dialect::Dialect;
 
 /// Every dialect that is spoken.
-pub static ALL: &[&dyn Dialect] = &[&reevoo::Reevoo, &centra::Centra, &gosweetspot::GoSweetSpot];
+pub static ALL: &[&dyn Dialect] = &[
+    &reevoo::Reevoo,
+    &centra::Centra,
+    &gosweetspot::GoSweetSpot,
+    &native::Native,
+];
 
 /// The dialect of this id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.id() == id)
+}
+
+/// The token of `Authorization: Bearer`.
+fn bearer_token(field: &str) -> Option<&str> {
+    let (scheme, token) = field.trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

@@ -11,12 +11,14 @@
 
 mod decimal;
 mod hash;
+mod lines;
 mod parser;
 mod reader;
 mod scan;
 mod tape;
 
 pub use decimal::{DIGITS_MAX, Decimal};
+pub use lines::{Content, Line, Lines};
 pub use parser::Rules;
 pub use reader::{Entry, Envelope, Reader};
 pub use tape::{Kind, Object, Value};

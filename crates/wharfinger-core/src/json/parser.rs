@@ -63,11 +63,9 @@ struct Frame {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str, rules: Rules) -> Self {
-        let has_offsets = u32::try_from(text.len()).is_ok();
-        assert!(has_offsets, "the body's size limit is far below 4 GiB");
-        Self {
+        let mut parser = Self {
             tape: Tape {
-                text,
+                text: "",
                 names: rules.names,
                 nodes: Vec::new(),
             },
@@ -79,7 +77,16 @@ impl<'a> Parser<'a> {
             end_max: 0,
             recording: true,
             scratch: Vec::new(),
-        }
+        };
+        parser.begin(text);
+        parser
+    }
+
+    /// Goes on with another text.
+    pub(super) fn begin(&mut self, text: &'a str) {
+        let has_offsets = u32::try_from(text.len()).is_ok();
+        assert!(has_offsets, "the body's size limit is far below 4 GiB");
+        self.tape.text = text;
     }
 
     fn bytes(&self) -> &'a [u8] {

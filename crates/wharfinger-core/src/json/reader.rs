@@ -18,6 +18,8 @@ pub enum Envelope {
     Array,
     /// An object whose members are orders, under names of the sender's.
     Object,
+    /// An array of orders, or else one order.
+    OneOrMany,
 }
 
 /// One order of a body, as read.
@@ -64,15 +66,54 @@ impl<'a> Reader<'a> {
     pub fn new(body: &'a [u8], envelope: Envelope, rules: Rules) -> Result<Self, Malformed> {
         let text = simdutf8::compat::from_utf8(body)
             .map_err(|error| Malformed::at(body, error.valid_up_to(), "invalid UTF-8"))?;
-        let byte_order_mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
-        Ok(Self {
-            text,
-            at: skip_white_space(body, byte_order_mark),
+        Ok(Self::of_text(text, envelope, rules))
+    }
+
+    pub(super) fn of_text(text: &'a str, envelope: Envelope, rules: Rules) -> Self {
+        let mut reader = Self {
+            text: "",
+            at: 0,
             envelope,
             stage: Stage::Start,
             names: HashSet::new(),
-            parser: Parser::new(text, rules),
-        })
+            parser: Parser::new("", rules),
+        };
+        reader.begin(text);
+        if envelope == Envelope::OneOrMany {
+            let is_array = text.as_bytes().get(reader.at) == Some(&b'[');
+            reader.envelope = if is_array {
+                Envelope::Array
+            } else {
+                Envelope::One
+            };
+        }
+        reader
+    }
+
+    /// Begins anew with another text, by the same rules.
+    pub(super) fn begin(&mut self, text: &'a str) {
+        let byte_order_mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
+        self.text = text;
+        self.at = skip_white_space(text.as_bytes(), byte_order_mark);
+        self.stage = Stage::Start;
+        self.parser.begin(text);
+    }
+
+    /// The order that is all of the body.
+    pub(super) fn only(&mut self) -> Result<Entry<'_, 'a>, Syntax> {
+        let raw = self.value()?;
+        self.finish()?;
+        Ok(self.entry(None, raw))
+    }
+
+    fn entry(&self, name: Option<Cow<'a, str>>, raw: &'a str) -> Entry<'_, 'a> {
+        Entry {
+            name,
+            raw,
+            hash: self.parser.hash,
+            faults: &self.parser.faults,
+            value: Value::root(&self.parser.tape),
+        }
     }
 
     /// Begins to read an order again that was stored: it was judged by the bounds of its day, and none applies now.
@@ -80,18 +121,19 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// None for what was stored; its signature is that of [`Self::new`].
     pub fn of_stored(text: &'a str, names: NameCase) -> Result<Self, Malformed> {
-        let rules = Rules {
-            names,
-            depth_max: usize::MAX,
-            order_bytes_max: usize::MAX,
-        };
-        Self::new(text.as_bytes(), Envelope::One, rules)
+        Ok(Self::of_text(text, Envelope::One, names.without_bounds()))
     }
 
     /// Whether there is nothing but white space.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.stage == Stage::Start && self.at == self.text.len()
+    }
+
+    /// What the body is; [`Envelope::OneOrMany`] is resolved.
+    #[must_use]
+    pub fn envelope(&self) -> Envelope {
+        self.envelope
     }
 
     /// Whether the body is of the kind that the envelope wants. Where it is not, [`Self::next`] gives no
@@ -101,7 +143,7 @@ impl<'a> Reader<'a> {
         let first = self.text.as_bytes().get(self.at);
         self.stage != Stage::Start
             || match self.envelope {
-                Envelope::One => true,
+                Envelope::One | Envelope::OneOrMany => true,
                 Envelope::Array => first == Some(&b'['),
                 Envelope::Object => first == Some(&b'{'),
             }
@@ -117,13 +159,7 @@ impl<'a> Reader<'a> {
     )]
     pub fn next(&mut self) -> Result<Option<Entry<'_, 'a>>, Malformed> {
         match self.advance() {
-            Ok(Some((name, raw))) => Ok(Some(Entry {
-                name,
-                raw,
-                hash: self.parser.hash,
-                faults: &self.parser.faults,
-                value: Value::root(&self.parser.tape),
-            })),
+            Ok(Some((name, raw))) => Ok(Some(self.entry(name, raw))),
             Ok(None) => Ok(None),
             Err(fault) => Err(Malformed::at(
                 self.text.as_bytes(),
@@ -167,7 +203,7 @@ impl<'a> Reader<'a> {
         }
         let name = match self.envelope {
             Envelope::Object => Some(self.order_name()?),
-            Envelope::One | Envelope::Array => None,
+            Envelope::One | Envelope::Array | Envelope::OneOrMany => None,
         };
         let raw = self.value()?;
         Ok(Some((name, raw)))
@@ -176,7 +212,7 @@ impl<'a> Reader<'a> {
     fn closing(&self) -> u8 {
         match self.envelope {
             Envelope::Object => b'}',
-            Envelope::One | Envelope::Array => b']',
+            Envelope::One | Envelope::Array | Envelope::OneOrMany => b']',
         }
     }
 

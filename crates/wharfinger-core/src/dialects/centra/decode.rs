@@ -93,10 +93,12 @@ fn slot<'a>(
     };
     Slot {
         raw: entry.raw,
+        line: None,
         name: entry.name.clone(),
         key,
         organisation: context.organisation.map(|organisation| organisation.id),
         email: None,
+        warnings: Vec::new(),
         verdict,
     }
 }

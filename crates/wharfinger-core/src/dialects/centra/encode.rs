@@ -6,7 +6,7 @@ use crate::admit::Intent;
 use crate::dialect::{Action, Answer, Operation, Reply, Slot, Submitted, Verdict};
 use crate::failure::RequestFailure;
 use crate::json::Envelope;
-use crate::outcome::{Outcome, Taken};
+use crate::outcome::{Outcome, Taken, WITHHELD};
 use crate::problem::{Code, Problem, Step};
 
 /// The order has no products.
@@ -64,6 +64,7 @@ fn order_answer(slot: &Slot<'_>, outcome: &Outcome) -> OrderAnswer {
             yes(slot, taken)
         }
         Outcome::Rejected(problems) => OrderAnswer::No(no(slot, problems)),
+        Outcome::Withheld => OrderAnswer::No(No::new(WRONG, WITHHELD.into())),
     }
 }
 

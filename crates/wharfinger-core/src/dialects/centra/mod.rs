@@ -82,7 +82,7 @@ impl Dialect for Centra {
     /// The vendor's own field is `API-Authorization`; `Authorization: Bearer` is taken where that is absent.
     fn credentials(&self, head: &Head<'_>) -> Credentials {
         let own = head.header("api-authorization").map(str::trim);
-        let bearer = head.header("authorization").and_then(bearer_token);
+        let bearer = head.header("authorization").and_then(super::bearer_token);
         match own.filter(|secret| !secret.is_empty()).or(bearer) {
             Some(secret) => Credentials::Secret(secret.to_owned()),
             None => Credentials::Missing,
@@ -128,7 +128,12 @@ impl Dialect for Centra {
         encode::answer(operation, answer)
     }
 
-    fn refuse(&self, _operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
+    fn refuse(
+        &self,
+        _operation: Option<&Operation>,
+        failure: &RequestFailure,
+        _path: &str,
+    ) -> Reply {
         encode::refusal(failure)
     }
 
@@ -139,10 +144,4 @@ impl Dialect for Centra {
     fn load(&self) -> &'static Load {
         &load::LOAD
     }
-}
-
-fn bearer_token(field: &str) -> Option<&str> {
-    let (scheme, token) = field.trim().split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

@@ -36,10 +36,12 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
     };
     Slot {
         raw: entry.raw,
+        line: None,
         name: None,
         key,
         organisation: context.organisation.map(|organisation| organisation.id),
         email,
+        warnings: Vec::new(),
         verdict,
     }
 }

@@ -8,7 +8,7 @@ use super::stored;
 use super::wire::{Page, Refusal, Saved};
 use crate::dialect::{Orders, Reply, StoredOrder, Submitted};
 use crate::failure::RequestFailure;
-use crate::outcome::{Outcome, State};
+use crate::outcome::{Outcome, State, WITHHELD};
 use crate::problem::{Code, Problem};
 
 /// What `WWW-Authenticate` says; there is no registered scheme for a header of the vendor's own.
@@ -37,6 +37,7 @@ fn message(outcome: &Outcome) -> String {
             let sentences: Vec<String> = problems.iter().map(Problem::to_string).collect();
             sentences.join("; ")
         }
+        Outcome::Withheld => WITHHELD.into(),
     }
 }
 
@@ -155,6 +156,11 @@ fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
         | RequestFailure::WrongEnvelope { .. }
         | RequestFailure::BadParameter(_)
         | RequestFailure::TooMany(_)
+        | RequestFailure::IdempotencyKeyReused
+        | RequestFailure::IdempotencyKeyBusy { .. }
+        | RequestFailure::Conflict(_)
+        | RequestFailure::Gone(_)
+        | RequestFailure::RateLimited { .. }
         | RequestFailure::Internal => (failure.status(), failure.message().into()),
     }
 }

@@ -130,8 +130,8 @@ impl Dialect for GoSweetSpot {
             Action::Stream => Ok(ask::pending()),
             Action::Show => ask::show(head),
             Action::Withdraw => ask::withdraw(head),
-            // Submissions are judged, not asked.
-            Action::Submit { .. } => Err(RequestFailure::Internal),
+            // Submissions are judged, not asked; no route is about anything else.
+            Action::Submit { .. } | Action::Resource(_) => Err(RequestFailure::Internal),
         }
     }
 
@@ -149,7 +149,12 @@ impl Dialect for GoSweetSpot {
         }
     }
 
-    fn refuse(&self, _operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
+    fn refuse(
+        &self,
+        _operation: Option<&Operation>,
+        failure: &RequestFailure,
+        _path: &str,
+    ) -> Reply {
         encode::refusal(failure)
     }
 

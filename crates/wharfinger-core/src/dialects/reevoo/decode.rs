@@ -20,10 +20,12 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
     let mut problems = Vec::new();
     let mut slot = Slot {
         raw: entry.raw,
+        line: None,
         name: None,
         key: None,
         organisation: context.organisation.map(|of_path| of_path.id),
         email: None,
+        warnings: Vec::new(),
         verdict: Verdict::Good(Draft {
             hash: entry.hash,
             intent: Intent::Upsert,

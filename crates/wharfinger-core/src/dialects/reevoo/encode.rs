@@ -9,7 +9,7 @@ use super::wire::{
 use super::{BATCH, ONE};
 use crate::dialect::{Answer, Operation, Reply, Slot, Submitted, Verdict};
 use crate::failure::RequestFailure;
-use crate::outcome::{Counts, Outcome};
+use crate::outcome::{Counts, Outcome, WITHHELD};
 use crate::problem::{Code, Problem};
 
 /// Rejected orders that an answer lists; its summary counts all.
@@ -38,6 +38,7 @@ fn encode_one(submitted: &Submitted<'_>) -> Reply {
             },
         ),
         [Outcome::Rejected(problems)] => invalid_order(texts(problems)),
+        [Outcome::Withheld] => invalid_order(vec![WITHHELD.into()]),
         [] | [_, _, ..] => refuse(Some(&ONE), &RequestFailure::Internal),
     }
 }
@@ -93,6 +94,10 @@ fn rejected_orders<'s>(submitted: &Submitted<'s>) -> Vec<RejectedOrder<'s>> {
                 customer_order: as_sent(slot),
                 errors: texts(problems),
             }),
+            Outcome::Withheld => rejected.push(RejectedOrder {
+                customer_order: as_sent(slot),
+                errors: vec![WITHHELD.into()],
+            }),
         }
     }
     rejected
@@ -144,6 +149,7 @@ fn text(problem: &Problem) -> String {
         | Code::LoneSurrogate
         | Code::NulCharacter
         | Code::TooManyDigits { .. }
+        | Code::NotJson { .. }
         | Code::UnknownOrganisation
         | Code::NumberExists
         | Code::UnknownOrder
@@ -188,6 +194,11 @@ pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) ->
         | RequestFailure::WrongEnvelope { .. }
         | RequestFailure::BadParameter(_)
         | RequestFailure::TooMany(_)
+        | RequestFailure::IdempotencyKeyReused
+        | RequestFailure::IdempotencyKeyBusy { .. }
+        | RequestFailure::Conflict(_)
+        | RequestFailure::Gone(_)
+        | RequestFailure::RateLimited { .. }
         | RequestFailure::Internal => refusal(status, failure.message()),
     };
     reply.for_failure(failure)

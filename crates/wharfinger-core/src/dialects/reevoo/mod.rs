@@ -105,7 +105,12 @@ impl Dialect for Reevoo {
         encode::encode(operation, answer)
     }
 
-    fn refuse(&self, operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
+    fn refuse(
+        &self,
+        operation: Option<&Operation>,
+        failure: &RequestFailure,
+        _path: &str,
+    ) -> Reply {
         encode::refuse(operation, failure)
     }
 

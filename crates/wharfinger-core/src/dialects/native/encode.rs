@@ -1,0 +1,113 @@
+//! Outcomes and refusals, told in full.
+
+use std::borrow::Cow;
+
+use super::wire::{Batch, BatchError, OrderError, OrderResult, Refusal};
+use crate::dialect::{Reply, Results, Slot, Submitted};
+use crate::failure::RequestFailure;
+use crate::outcome::{BatchStatus, Counts, Outcome};
+use crate::problem::Problem;
+
+/// What became of a batch: 200 where every order was taken, 207 where some were, 422 where none was.
+pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {
+    assert_eq!(submitted.slots.len(), submitted.outcomes.len());
+    let counts = Counts::of(submitted.outcomes);
+    let status = counts.status();
+    let is_empty = submitted.slots.is_empty();
+    let body = Batch {
+        id: submitted.batch.to_string(),
+        status: status.name(),
+        dry_run: submitted.told.dry_run,
+        received: counts.received(),
+        accepted: counts.accepted,
+        updated: counts.updated,
+        unchanged: counts.unchanged,
+        rejected: counts.rejected,
+        withheld: counts.withheld,
+        errors: is_empty.then_some([BatchError {
+            code: "empty_batch",
+            message: "the batch holds no order",
+        }]),
+        results: results(submitted),
+    };
+    let http_status = match status {
+        BatchStatus::Complete => 200,
+        BatchStatus::Partial => 207,
+        BatchStatus::Rejected => 422,
+    };
+    Reply::json(http_status, &body)
+}
+
+fn results<'s>(submitted: &Submitted<'s>) -> Option<Vec<OrderResult<'s>>> {
+    let is_wanted = |outcome: &Outcome| match submitted.told.results {
+        Results::All => true,
+        Results::Rejected => outcome.taken().is_none(),
+        Results::None => false,
+    };
+    if submitted.told.results == Results::None {
+        return None;
+    }
+    let mut results = Vec::new();
+    let pairs = submitted.slots.iter().zip(submitted.outcomes);
+    for (index, (slot, outcome)) in pairs.enumerate() {
+        if is_wanted(outcome) {
+            results.push(result(index, slot, outcome));
+        }
+    }
+    Some(results)
+}
+
+fn result<'s>(index: usize, slot: &'s Slot<'s>, outcome: &'s Outcome) -> OrderResult<'s> {
+    let taken = outcome.taken();
+    let number = taken.and_then(|taken| taken.number);
+    let problems: &[Problem] = match outcome {
+        Outcome::Rejected(problems) => problems,
+        Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) | Outcome::Withheld => {
+            &[]
+        }
+    };
+    OrderResult {
+        index,
+        line: slot.line,
+        name: slot.name.as_deref(),
+        // Where the server gave the number, that is the key from then on.
+        key: match (&slot.key, number) {
+            (Some(key), _) => Some(Cow::Borrowed(key.as_ref())),
+            (None, Some(number)) => Some(Cow::Owned(number.to_string())),
+            (None, None) => None,
+        },
+        outcome: outcome.name(),
+        order_id: taken.map(|taken| taken.order.to_string()),
+        number,
+        revision: taken.map(|taken| taken.revision),
+        errors: problems.iter().map(error).collect(),
+        warnings: &slot.warnings,
+    }
+}
+
+fn error(problem: &Problem) -> OrderError {
+    OrderError {
+        pointer: problem.path.pointer(),
+        code: problem.code.id(),
+        message: problem.to_string(),
+    }
+}
+
+/// A refusal, as problem details.
+pub(super) fn problem(failure: &RequestFailure, path: &str) -> Reply {
+    let status = failure.status();
+    let body = Refusal {
+        r#type: format!("/docs#{}", failure.id()),
+        code: failure.id(),
+        title: failure.title(),
+        status,
+        detail: failure.message(),
+        instance: path,
+    };
+    let mut reply = Reply::json(status, &body).for_failure(failure);
+    reply.content_type = "application/problem+json";
+    if *failure == RequestFailure::Unauthorized {
+        return reply.with_header("www-authenticate", "Bearer realm=\"Wharfinger\"");
+    }
+    reply
+}

@@ -1,0 +1,106 @@
+//! The native API: the canonical order, outcomes that tell all, and the routes under `/v1`.
+
+mod decode;
+mod encode;
+mod routes;
+mod wire;
+
+use crate::caller::{Caller, Organisation};
+use crate::dialect::{
+    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, Reply, SampleKey, Samples,
+    Slot, StoredOrder,
+};
+use crate::failure::RequestFailure;
+use crate::json::{Entry, NameCase};
+use crate::load::Load;
+
+/// The dialect; it holds nothing.
+pub(super) struct Native;
+
+impl Dialect for Native {
+    fn id(&self) -> &'static str {
+        "native"
+    }
+
+    fn operations(&self) -> &'static [Operation] {
+        routes::OPERATIONS
+    }
+
+    fn name_case(&self) -> NameCase {
+        NameCase::Exact
+    }
+
+    fn credentials(&self, head: &Head<'_>) -> Credentials {
+        match head.header("authorization").and_then(super::bearer_token) {
+            Some(secret) => Credentials::Secret(secret.to_owned()),
+            None => Credentials::Missing,
+        }
+    }
+
+    /// A batch may name the organisation of the orders that name none; other routes look at it for themselves.
+    fn organisation<'c>(
+        &self,
+        operation: &Operation,
+        head: &Head<'_>,
+        caller: Caller<'c>,
+    ) -> Result<Option<&'c Organisation>, RequestFailure> {
+        let code = match operation.action {
+            Action::Submit { .. } => head.query_parameter("organisation"),
+            Action::Resource(_)
+            | Action::List
+            | Action::Stream
+            | Action::Show
+            | Action::Withdraw => None,
+        };
+        let Some(code) = code else {
+            return Ok(None);
+        };
+        let organisation = caller
+            .organisation(code)
+            .ok_or(RequestFailure::OrganisationUnknown)?;
+        if !organisation.customer_orders_enabled {
+            return Err(RequestFailure::OrganisationDisabled);
+        }
+        Ok(Some(organisation))
+    }
+
+    fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
+        decode::judge(context, entry)
+    }
+
+    /// No route reads orders back in this way; they are resources.
+    fn ask(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Ask, RequestFailure> {
+        Err(RequestFailure::Internal)
+    }
+
+    fn email(&self, order: &StoredOrder) -> Option<String> {
+        decode::stored_email(order.texts.first()?)
+    }
+
+    fn encode(&self, _operation: &Operation, answer: &Answer<'_>) -> Reply {
+        match answer {
+            Answer::Submitted(submitted) => encode::batch(submitted),
+            // No operation of this dialect asks for these.
+            Answer::Orders(_) | Answer::Order(_) | Answer::Withdrawn(_) => {
+                encode::problem(&RequestFailure::Internal, "")
+            }
+        }
+    }
+
+    fn refuse(
+        &self,
+        _operation: Option<&Operation>,
+        failure: &RequestFailure,
+        path: &str,
+    ) -> Reply {
+        encode::problem(failure, path)
+    }
+
+    fn samples(&self, key: &SampleKey<'_>) -> Samples {
+        todo!()
+    }
+
+    fn load(&self) -> &'static Load {
+        todo!()
+    }
+}

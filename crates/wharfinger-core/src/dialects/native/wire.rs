@@ -1,0 +1,88 @@
+//! The words that leave.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+/// A refusal of a request: RFC 9457 problem details.
+#[derive(Serialize)]
+pub(super) struct Refusal<'s> {
+    /// A reference to the description of this kind of refusal.
+    pub r#type: String,
+    /// The kind of refusal, stable.
+    pub code: &'static str,
+    pub title: &'static str,
+    pub status: u16,
+    pub detail: String,
+    /// The path that was asked for.
+    pub instance: &'s str,
+}
+
+/// What became of a batch.
+#[derive(Serialize)]
+pub(super) struct Batch<'s> {
+    pub id: String,
+    pub status: &'static str,
+    #[serde(skip_serializing_if = "is_false")]
+    pub dry_run: bool,
+    pub received: u64,
+    pub accepted: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub rejected: u64,
+    pub withheld: u64,
+    /// Why a batch is rejected that has no order at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<[BatchError; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results: Option<Vec<OrderResult<'s>>>,
+}
+
+/// What is wrong with a batch as a whole.
+#[derive(Serialize)]
+pub(super) struct BatchError {
+    pub code: &'static str,
+    pub message: &'static str,
+}
+
+/// What became of one order.
+#[derive(Serialize)]
+pub(super) struct OrderResult<'s> {
+    pub index: usize,
+    /// The line it stands on, in a body of lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The sender's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Cow<'s, str>>,
+    pub outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<OrderError>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub warnings: &'s [String],
+}
+
+/// One thing that is wrong with an order.
+#[derive(Serialize)]
+pub(super) struct OrderError {
+    /// RFC 6901, relative to the order.
+    pub pointer: String,
+    pub code: &'static str,
+    pub message: String,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}

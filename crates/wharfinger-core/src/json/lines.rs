@@ -1,0 +1,166 @@
+//! Orders one a line (NDJSON): each line is a text of its own, and a line that cannot be read costs itself alone.
+
+use super::NameCase;
+use super::parser::Rules;
+use super::reader::{Entry, Envelope, Reader};
+use crate::problem::Code;
+
+/// Reads a body line by line.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    rest: &'a [u8],
+    /// Lines read so far, blank ones too.
+    count: usize,
+    reader: Reader<'a>,
+}
+
+/// One order of a body of lines.
+#[derive(Debug)]
+pub struct Line<'d, 'a> {
+    /// The line, from 1.
+    pub number: usize,
+    /// What it holds.
+    pub content: Content<'d, 'a>,
+}
+
+/// What a line holds.
+#[derive(Debug)]
+pub enum Content<'d, 'a> {
+    /// One order.
+    Order(Entry<'d, 'a>),
+    /// No JSON: what of it is UTF-8, and what is wrong.
+    NotJson(&'a str, Code),
+}
+
+impl<'a> Lines<'a> {
+    /// Begins to read a body.
+    #[must_use]
+    pub fn new(body: &'a [u8], rules: Rules) -> Self {
+        const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+        Self {
+            rest: body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body),
+            count: 0,
+            reader: Reader::of_text("", Envelope::One, rules),
+        }
+    }
+
+    /// How many lines were read so far, blank ones too.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The next line that is not blank, or none at the end of the body.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a line borrows from the reader, which no iterator can express"
+    )]
+    pub fn next(&mut self) -> Option<Line<'_, 'a>> {
+        let bytes = self.next_filled()?;
+        let number = self.count;
+        let not_json = |text, offset: usize, reason| Line {
+            number,
+            content: Content::NotJson(
+                text,
+                Code::NotJson {
+                    line: number,
+                    column: offset + 1,
+                    reason,
+                },
+            ),
+        };
+        let text = match simdutf8::compat::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let (valid, _) = bytes.split_at(error.valid_up_to());
+                let valid = str::from_utf8(valid).unwrap_or_default();
+                return Some(not_json(valid, error.valid_up_to(), "invalid UTF-8"));
+            }
+        };
+        self.reader.begin(text);
+        match self.reader.only() {
+            Ok(entry) => Some(Line {
+                number,
+                content: Content::Order(entry),
+            }),
+            Err(fault) => Some(not_json(text, fault.offset, fault.reason)),
+        }
+    }
+
+    fn next_filled(&mut self) -> Option<&'a [u8]> {
+        while !self.rest.is_empty() {
+            let end = memchr::memchr(b'\n', self.rest);
+            let (line, rest) = match end {
+                Some(end) => (&self.rest[..end], &self.rest[end + 1..]),
+                None => (self.rest, &[][..]),
+            };
+            self.rest = rest;
+            self.count += 1;
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
+            if !line.iter().all(is_blank) {
+                return Some(line);
+            }
+        }
+        None
+    }
+}
+
+impl NameCase {
+    /// Rules for texts that were judged before: no bound applies.
+    pub(super) fn without_bounds(self) -> Rules {
+        Rules {
+            names: self,
+            depth_max: usize::MAX,
+            order_bytes_max: usize::MAX,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each line that is not blank: its number, and its text or what is wrong with it.
+    fn read(body: &[u8]) -> Vec<(usize, Result<String, String>)> {
+        let mut lines = Lines::new(body, NameCase::Exact.without_bounds());
+        let mut read = Vec::new();
+        while let Some(line) = lines.next() {
+            read.push((
+                line.number,
+                match line.content {
+                    Content::Order(entry) => Ok(entry.raw.to_owned()),
+                    Content::NotJson(_, code) => Err(code.to_string()),
+                },
+            ));
+        }
+        read
+    }
+
+    #[test]
+    fn each_line_stands_for_itself() {
+        let body = b"\xef\xbb\xbf{\"a\":1}\r\n\n  \t\n{\"b\":}\n[1,2]\n\xff\n {\"c\":2} \n{\"d\":3} {}\n{\"e\":4}";
+        let bad = |text: &str| Err(text.to_owned());
+        let good = |text: &str| Ok(text.to_owned());
+        assert_eq!(
+            read(body),
+            [
+                (1, good("{\"a\":1}")),
+                (
+                    4,
+                    bad("cannot be read: line 4 column 6: a value was expected")
+                ),
+                (5, good("[1,2]")),
+                (6, bad("cannot be read: line 6 column 1: invalid UTF-8")),
+                (7, good("{\"c\":2}")),
+                (
+                    8,
+                    bad("cannot be read: line 8 column 9: the text goes on behind its end")
+                ),
+                (9, good("{\"e\":4}")),
+            ]
+        );
+        assert_eq!(read(b""), []);
+        assert_eq!(read(b"\n\n"), []);
+    }
+}

@@ -1,0 +1,120 @@
+//! The routes of a dialect, as data.
+
+use crate::caller::Scope;
+#[cfg(doc)]
+use crate::failure::RequestFailure;
+use crate::json::Envelope;
+
+/// One route of a dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name, unique in the dialect; for logs and metrics.
+    pub name: &'static str,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, with `{name}` for a parameter.
+    pub path: &'static str,
+    /// What the key must be allowed to do.
+    pub scope: Scope,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Takes orders in.
+    Submit {
+        /// How the body holds them.
+        envelope: Envelope,
+        /// What to do with a body of another kind.
+        wrong_root: WrongRoot,
+        /// Whether a body of nothing is taken, as one that says nothing.
+        empty_body: EmptyBody,
+    },
+    /// Reads orders back ([`Ask::Orders`](crate::dialect::Ask::Orders)), one page.
+    List,
+    /// Reads orders back, all of them, in chunks of which each is encoded by itself.
+    Stream,
+    /// Reads one order back ([`Ask::Order`](crate::dialect::Ask::Order)).
+    Show,
+    /// Cancels orders and releases their keys ([`Ask::Withdraw`](crate::dialect::Ask::Withdraw)).
+    Withdraw,
+    /// Is about something that the server itself keeps, whatever dialect orders came in.
+    Resource(Resource),
+}
+
+/// What the server keeps besides orders in their dialects' forms, and what is done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Lists receipts.
+    ListBatches,
+    /// Shows a receipt.
+    ShowBatch,
+    /// Lists what became of each order of a batch.
+    ListResults,
+    /// Lists the rejected orders of a batch.
+    ListRejected,
+    /// Takes in a part of an import, or all of it.
+    ReceiveImport,
+    /// Shows how far an import is.
+    ShowImport,
+    /// Ends an import where it is.
+    CancelImport,
+    /// Lists orders of every dialect.
+    ListOrders,
+    /// Shows an order of any dialect.
+    ShowOrder,
+    /// Lists an order's revisions.
+    ShowHistory,
+    /// Takes an order on.
+    ProcessOrder,
+    /// Calls an order off.
+    CancelOrder,
+    /// Takes many orders on.
+    ProcessOrders,
+    /// Calls many orders off.
+    CancelOrders,
+    /// Says how far an order is fulfilled.
+    FulfilOrder,
+    /// Lists events, or waits for them.
+    ListEvents,
+    /// Lists organisations.
+    ListOrganisations,
+    /// Makes an organisation.
+    CreateOrganisation,
+    /// Shows an organisation.
+    ShowOrganisation,
+    /// Changes an organisation.
+    ChangeOrganisation,
+    /// Lists API keys.
+    ListKeys,
+    /// Makes an API key.
+    CreateKey,
+    /// Gives an API key a new secret.
+    RotateKey,
+    /// Makes an API key void.
+    RevokeKey,
+    /// Lists administrative changes.
+    ListAudit,
+}
+
+/// What becomes of a body that is JSON, but not of the kind that the envelope wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongRoot {
+    /// The request is turned down with [`RequestFailure::WrongEnvelope`].
+    Refuse,
+    /// A batch is judged as one without orders ([`Submitted::root_fits`](crate::dialect::Submitted::root_fits) is then false), a single order is judged as it is.
+    Judge,
+}
+
+/// What becomes of a body of nothing but white space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyBody {
+    /// It is malformed JSON.
+    Malformed,
+    /// The request is turned down with [`RequestFailure::EmptyBody`].
+    Refuse,
+    /// It stands for an order `{}`.
+    EmptyObject,
+}
