@@ -28,6 +28,16 @@ impl Intent {
     }
 }
 
+/// What becomes of the good orders of a batch where others are not good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// They are kept: each order is judged alone.
+    #[default]
+    Partial,
+    /// They are withheld: the batch is taken whole or not at all.
+    AllOrNothing,
+}
+
 /// What the store knows of the order that holds the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Existing {

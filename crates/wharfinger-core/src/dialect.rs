@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::admit::Intent;
+use crate::admit::{Intent, Policy};
 use crate::caller::{Caller, Organisation};
 use crate::failure::RequestFailure;
 use crate::ids::{BatchId, OrderId, OrganisationId};
@@ -39,6 +39,12 @@ pub trait Dialect: Sync {
         head: &Head<'_>,
         caller: Caller<'c>,
     ) -> Result<Option<&'c Organisation>, RequestFailure>;
+
+    /// What a request that takes orders in asks for besides.
+    ///
+    /// # Errors
+    /// [`RequestFailure::BadParameter`].
+    fn asked(&self, head: &Head<'_>) -> Result<Asked, RequestFailure>;
 
     /// Decodes and validates one order. Called only for entries without faults.
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a>;
@@ -162,6 +168,17 @@ pub struct Context<'c> {
     pub caller: Caller<'c>,
     /// The organisation that the request is about, where it names one.
     pub organisation: Option<&'c Organisation>,
+}
+
+/// What a request that takes orders in asks for, besides that.
+#[derive(Clone, Copy, Default)]
+pub struct Asked {
+    /// The dialect that the orders are written in, and belong to; the request's own where absent.
+    pub written_in: Option<&'static dyn Dialect>,
+    /// What is to become of good orders where others are not good.
+    pub policy: Policy,
+    /// Which orders the answer tells of.
+    pub results: Results,
 }
 
 /// One order of a batch, judged by itself.

@@ -7,6 +7,7 @@ use wharfinger_core::limits::Limits;
 
 use crate::access::Access;
 use crate::budget::Budget;
+use crate::idempotency::Idempotency;
 use crate::store::Store;
 
 /// Everything a request needs, shared by all of them.
@@ -21,6 +22,8 @@ pub struct App {
     pub transport: Transport,
     /// Memory for bodies that are being read or judged.
     pub body_budget: Budget,
+    /// Requests that are done once, however often they are sent.
+    pub idempotency: Idempotency,
 }
 
 /// Bounds of how requests arrive.

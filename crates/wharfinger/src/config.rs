@@ -17,6 +17,8 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const BODY_BYTES_IN_FLIGHT_DEFAULT: usize = 1 << 30;
 /// Requests that may wait for the store, unless told otherwise.
 const QUEUE_DEFAULT: usize = 1_024;
+/// Hours that an answer is kept for its idempotency key, unless told otherwise.
+const IDEMPOTENCY_HOURS_DEFAULT: u64 = 24;
 /// Far more connections or waiting requests than a machine can have, and few enough to be counted.
 const COUNT_CEILING: usize = 1 << 24;
 /// Offsets in a body are kept in 32 bits.
@@ -73,6 +75,9 @@ pub struct ServeOptions {
     /// Requests that may wait for the store; further ones are answered 503 [default: 1024]
     #[arg(long, env = "WHARFINGER_QUEUE_MAX", value_name = "COUNT")]
     pub queue_max: Option<usize>,
+    /// Hours that an answer is kept for its Idempotency-Key [default: 24]
+    #[arg(long, env = "WHARFINGER_IDEMPOTENCY_HOURS", value_name = "HOURS")]
+    pub idempotency_hours: Option<u64>,
     /// Form of the log on stderr [default: pretty on a terminal, json otherwise]
     #[arg(long, env = "WHARFINGER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -106,6 +111,8 @@ pub struct Config {
     pub body_bytes_in_flight_max: usize,
     /// Requests that may wait for the store.
     pub queue_max: usize,
+    /// How long an answer is kept for its idempotency key.
+    pub answers_kept_for: Duration,
     /// How log lines look; by the terminal where absent.
     pub log_format: Option<LogFormat>,
     /// What is logged.
@@ -149,6 +156,7 @@ impl ServeOptions {
             shutdown_timeout_s: self.shutdown_timeout_s.or(file.shutdown_timeout_s),
             connections_max: self.connections_max.or(file.connections_max),
             queue_max: self.queue_max.or(file.queue_max),
+            idempotency_hours: self.idempotency_hours.or(file.idempotency_hours),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
         }
@@ -183,6 +191,11 @@ impl ServeOptions {
                 .body_bytes_in_flight_max
                 .unwrap_or(BODY_BYTES_IN_FLIGHT_DEFAULT),
             queue_max: self.queue_max.unwrap_or(QUEUE_DEFAULT),
+            answers_kept_for: Duration::from_secs(
+                self.idempotency_hours
+                    .unwrap_or(IDEMPOTENCY_HOURS_DEFAULT)
+                    .saturating_mul(3_600),
+            ),
             log_format: self.log_format,
             log: self.log.unwrap_or_else(|| "info".into()),
         })
@@ -216,6 +229,7 @@ fn check(config: &Config) -> Result<()> {
         ("header-timeout-s", transport.header_timeout),
         ("body-idle-timeout-s", transport.body_idle_timeout),
         ("request-timeout-s", transport.request_timeout),
+        ("idempotency-hours", config.answers_kept_for),
     ];
     for (name, time) in times {
         if time.is_zero() {
@@ -270,6 +284,6 @@ mod tests {
         let defaults = ServeOptions::default().resolve().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 15, "every setting stands in the file");
+        assert_eq!(keys.len(), 16, "every setting stands in the file");
     }
 }

@@ -13,6 +13,8 @@ pub mod clock;
 pub mod config;
 mod demo;
 pub mod http;
+pub mod idempotency;
 pub mod intake;
+pub mod readback;
 pub mod secret;
 pub mod store;

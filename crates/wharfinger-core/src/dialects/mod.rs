@@ -15,6 +15,9 @@ pub static ALL: &[&dyn Dialect] = &[
     &native::Native,
 ];
 
+/// The one that speaks where no vendor is asked for.
+pub static OWN: &dyn Dialect = &native::Native;
+
 /// The dialect of this id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static dyn Dialect> {

@@ -84,7 +84,7 @@ impl Named {
             Move::Process => "processed",
             Move::Cancel { .. } => "cancelled",
         };
-        let results = store.move_orders(request).await?;
+        let results = store.move_orders(request, None).await?.found;
         let mut refused = 0;
         for (key, result) in self.keys.iter().zip(results) {
             refused += usize::from(result.is_err());

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::budget::Budget;
 use crate::config::{Config, LogFormat, ServeOptions};
 use crate::http;
+use crate::idempotency::Idempotency;
 use crate::store::sqlite::{self, EmailRuns};
 use crate::store::{Change, Store};
 
@@ -65,6 +66,7 @@ impl Serve {
             limits: config.limits,
             transport: config.transport,
             body_budget: Budget::new(config.body_bytes_in_flight_max),
+            idempotency: Idempotency::new(config.answers_kept_for),
         });
         // Before anybody is told that it is ready: a signal that comes at once must find its handler.
         let stop = Stop::listen()?;

@@ -13,6 +13,7 @@ use wharfinger_core::failure::RequestFailure;
 
 use crate::app::App;
 use crate::budget::Lease;
+use crate::intake;
 use crate::store::RETRY_AFTER;
 
 /// The window a zstd body may ask its reader to keep (RFC 9659): 2 to the power of this many bytes.
@@ -23,9 +24,17 @@ const STEP_BYTES: usize = 64 << 10;
 
 /// A body, and the memory that was leased for it.
 pub(super) struct ReadBody {
-    /// The bytes, content coding undone.
-    pub(super) bytes: Bytes,
+    pub(super) body: intake::Body,
     _lease: Lease,
+}
+
+/// What a body may be, by its media type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepts {
+    /// JSON.
+    Json,
+    /// JSON, or JSON texts one a line.
+    JsonOrLines,
 }
 
 /// A content coding that can be undone.
@@ -44,18 +53,25 @@ pub(super) async fn read(
     app: &App,
     headers: &HeaderMap,
     body: &mut Body,
+    accepts: Accepts,
 ) -> Result<ReadBody, RequestFailure> {
     let mut lease = app.body_budget.lease();
     if body.is_end_stream() {
         // Nothing was sent, so that it does not matter what it would have been.
-        return Ok(ReadBody {
+        let body = intake::Body {
             bytes: Bytes::new(),
+            is_lines: false,
+        };
+        return Ok(ReadBody {
+            body,
             _lease: lease,
         });
     }
-    if !is_json(headers) {
-        return Err(RequestFailure::UnsupportedMediaType);
-    }
+    let is_lines = match media(headers) {
+        Some(Media::Json) => false,
+        Some(Media::Lines) if accepts == Accepts::JsonOrLines => true,
+        Some(Media::Lines) | None => return Err(RequestFailure::UnsupportedMediaType),
+    };
     let coding = coding(headers)?;
     let bytes_max = app.limits.body_bytes_max;
     let collected = collect(body, bytes_max, app.transport.body_idle_timeout, &mut lease).await?;
@@ -66,22 +82,33 @@ pub(super) async fn read(
         }
     };
     Ok(ReadBody {
-        bytes,
+        body: intake::Body { bytes, is_lines },
         _lease: lease,
     })
 }
 
-/// A missing media type is taken as JSON; so is any that ends in `+json`.
-fn is_json(headers: &HeaderMap) -> bool {
+/// A media type that can be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Media {
+    /// One JSON text.
+    Json,
+    /// JSON texts, one a line.
+    Lines,
+}
+
+/// What a body is, by its media type, in UTF-8. A missing one is taken as JSON; so is any that ends in `+json`.
+pub(super) fn media(headers: &HeaderMap) -> Option<Media> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
-        return true;
+        return Some(Media::Json);
     };
-    let Ok(value) = value.to_str() else {
-        return false;
-    };
-    let mut parts = value.split(';').map(str::trim);
+    let mut parts = value.to_str().ok()?.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let is_json = media_type == "application/json" || media_type.ends_with("+json");
+    let media = match media_type.as_str() {
+        "application/x-ndjson" | "application/jsonl" | "application/ndjson" => Media::Lines,
+        "application/json" => Media::Json,
+        other if other.ends_with("+json") => Media::Json,
+        _ => return None,
+    };
     let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
         Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
             let charset = charset.trim_matches('"');
@@ -89,7 +116,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         }
         _ => true,
     });
-    is_json && is_utf8
+    is_utf8.then_some(media)
 }
 
 fn coding(headers: &HeaderMap) -> Result<Coding, RequestFailure> {

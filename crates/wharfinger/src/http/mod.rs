@@ -1,11 +1,14 @@
 //! HTTP: every route on one page.
 
+mod answer;
 mod body;
 pub mod connections;
 mod framing;
 mod health;
 mod request;
+mod request_id;
 mod stream;
+mod v1;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +27,7 @@ pub fn routes(app: &Arc<App>) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::takes_writes))
-        .layer(from_fn(request::with_request_id))
+        .layer(from_fn(request_id::with_request_id))
         .with_state(Arc::clone(app));
     for dialect in dialects::ALL {
         for (path, operations) in by_path(*dialect) {

@@ -3,42 +3,32 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request};
-use axum::middleware::Next;
 use axum::response::Response;
-use bytes::Bytes;
 use futures_util::FutureExt;
+use http::HeaderValue;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::Body as _;
-use wharfinger_core::dialect::{Action, Credentials, Dialect, Head, Operation, Reply};
+use wharfinger_core::dialect::{Action, Credentials, Dialect, Head, Operation, Resource};
 use wharfinger_core::dialects;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::BatchId;
+use wharfinger_core::json::Envelope;
 use wharfinger_core::outcome::Counts;
 
-use super::body;
+use super::answer::{discard, refusal, respond, respond_with};
+use super::body::{self, Accepts};
 use super::connections::IsFramedTwice;
+use super::request_id::{REQUEST_ID, request_id};
 use super::stream::respond_in_chunks;
+use super::v1;
 use crate::access::Authenticated;
 use crate::app::App;
 use crate::intake::{self, Call};
-use crate::secret;
 use crate::store::RETRY_AFTER;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The longest request id of a client's that is taken over.
-const REQUEST_ID_CHARS_MAX: usize = 128;
-
-/// Bytes of an unread body that are read and thrown away, so that the client can read why it was refused
-/// before the connection goes.
-const DISCARDED_BYTES_MAX: usize = 1 << 20;
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::{idempotency, readback, secret};
 
 /// What the log line says of a request, besides its route and status.
 #[derive(Default)]
@@ -69,11 +59,13 @@ pub(super) async fn handle(
         body: &mut body,
     };
     let work = serve(app, dialect, operation, received, &mut noted);
-    let deadline = tokio::time::timeout(
-        app.transport.request_timeout,
-        AssertUnwindSafe(work).catch_unwind(),
-    );
-    let served = match deadline.await {
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let ended = if takes_its_time(operation) {
+        Ok(work.await)
+    } else {
+        tokio::time::timeout(app.transport.request_timeout, work).await
+    };
+    let served = match ended {
         Ok(Ok(served)) => served,
         Ok(Err(_panic)) => Err(RequestFailure::Internal),
         Err(_elapsed) => Err(RequestFailure::BodyTimeout),
@@ -83,7 +75,13 @@ pub(super) async fn handle(
         Err(failure) => {
             noted.failure = Some(told_in_log(&failure));
             let is_whole = discard(&parts, body).await;
-            refusal(dialect, Some(operation), &failure, is_whole)
+            refusal(
+                dialect,
+                Some(operation),
+                &failure,
+                parts.uri.path(),
+                is_whole,
+            )
         }
     };
     log(
@@ -97,6 +95,18 @@ pub(super) async fn handle(
     );
     response.headers_mut().insert(REQUEST_ID, request_id);
     response
+}
+
+/// Whether the whole of a request may take as long as it will: it reads, or waits, piece by piece.
+fn takes_its_time(operation: &Operation) -> bool {
+    match operation.action {
+        Action::Resource(resource) => {
+            matches!(resource, Resource::ReceiveImport | Resource::ListEvents)
+        }
+        Action::Submit { .. } | Action::List | Action::Stream | Action::Show | Action::Withdraw => {
+            false
+        }
+    }
 }
 
 /// A request on its way to its answer.
@@ -147,38 +157,63 @@ async fn serve(
         request_id: received.id,
         dialect,
         operation,
+        target: parts
+            .uri
+            .path_and_query()
+            .map_or("", |target| target.as_str()),
         head,
         authenticated: &authenticated,
         organisation,
+        idempotency_key: idempotency_key(operation, parts)?,
+        dry_run: is_dry_run(operation, &head)?,
     };
     match operation.action {
-        Action::Submit { .. } => {
-            refuse_dry_run(&call.head)?;
-            let body = body::read(app, &parts.headers, received.body).await?;
-            let batch = secret::batch_id();
-            let (reply, counts) = intake::submit(app, &call, batch, &body.bytes).await?;
-            noted.batch = Some(batch);
-            noted.counts = Some(counts);
-            Ok(respond(reply))
+        Action::Submit { envelope, .. } => {
+            let accepts = match envelope {
+                Envelope::OneOrMany => Accepts::JsonOrLines,
+                Envelope::One | Envelope::Array | Envelope::Object => Accepts::Json,
+            };
+            let read = body::read(app, &parts.headers, received.body, accepts).await?;
+            let taken = intake::submit(app, &call, secret::batch_id(), &read.body).await?;
+            noted.batch = taken.batch.map(|(batch, _)| batch);
+            noted.counts = taken.batch.map(|(_, counts)| counts);
+            Ok(respond_with(taken.answered))
         }
-        Action::List => intake::list(app, &call).await.map(respond),
-        Action::Show => intake::show(app, &call).await.map(respond),
-        Action::Withdraw => intake::withdraw(app, &call).await.map(respond),
+        Action::List => readback::list(app, &call).await.map(respond),
+        Action::Show => readback::show(app, &call).await.map(respond),
+        Action::Withdraw => intake::withdraw(app, &call).await.map(respond_with),
         Action::Stream => {
-            let (reply, next) = intake::next_chunk(app, &call, None).await?;
+            let (reply, next) = readback::next_chunk(app, &call, None).await?;
             Ok(respond_in_chunks(app, &call, reply, next))
+        }
+        Action::Resource(resource) => {
+            v1::serve(app, &call, resource, &parts.headers, received.body).await
         }
     }
 }
 
-/// A dry run must store nothing. This version has none, and must not take one for an order.
-fn refuse_dry_run(head: &Head<'_>) -> Result<(), RequestFailure> {
+/// The key that the request's answer is to be kept under; only of requests that change something.
+fn idempotency_key(operation: &Operation, parts: &Parts) -> Result<Option<String>, RequestFailure> {
+    if operation.method == "GET" {
+        return Ok(None);
+    }
+    idempotency::key_in(&parts.headers)
+}
+
+/// Whether the request is only to be tried. One that cannot be tried must not be taken for earnest.
+fn is_dry_run(operation: &Operation, head: &Head<'_>) -> Result<bool, RequestFailure> {
     let asked = head.query_parameter("dry_run");
-    match asked.or_else(|| head.header("wharfinger-dry-run")) {
-        None | Some("false") => Ok(()),
-        Some(_) => Err(RequestFailure::BadParameter(
-            "This version has no dry runs; nothing was stored".into(),
-        )),
+    let asked = asked.or_else(|| head.header("wharfinger-dry-run"));
+    let takes_orders = matches!(operation.action, Action::Submit { .. });
+    let refused = |why: &str| Err(RequestFailure::BadParameter(why.to_owned()));
+    match asked {
+        None | Some("false") => Ok(false),
+        Some("true") if takes_orders => Ok(true),
+        Some("true") if operation.method == "GET" => Ok(false),
+        Some("true") => refused("This request cannot be tried, only done; nothing was changed"),
+        Some(_) => {
+            refused("A dry run is asked for with true, or not with false; nothing was stored")
+        }
     }
 }
 
@@ -230,81 +265,6 @@ fn header_fields(parts: &Parts) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Gives the answers of the server's own routes their request id.
-pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
-    let request_id = request_id(request.headers());
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(REQUEST_ID, request_id);
-    response
-}
-
-/// The client's own request id if it is short and plain, or else a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let is_sane = |value: &HeaderValue| {
-        let is_plain = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte);
-        (1..=REQUEST_ID_CHARS_MAX).contains(&value.len()) && value.as_bytes().iter().all(is_plain)
-    };
-    match headers.get(REQUEST_ID) {
-        Some(value) if is_sane(value) => value.clone(),
-        _ => HeaderValue::from_str(&secret::request_id()).expect("a UUID is plain"),
-    }
-}
-
-/// Reads what is left of a refused request's body; whether it was read to its end.
-async fn discard(parts: &Parts, mut body: Body) -> bool {
-    if parts.headers.contains_key(http::header::EXPECT) {
-        // The client waits for a word before it sends the body; the refusal is that word.
-        return body.is_end_stream();
-    }
-    let read_on = async {
-        let mut discarded = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            discarded += frame.data_ref().map_or(0, Bytes::len);
-            if discarded > DISCARDED_BYTES_MAX {
-                return false;
-            }
-        }
-        true
-    };
-    let read = tokio::time::timeout(DISCARD_TIMEOUT, read_on).await;
-    read.unwrap_or(false)
-}
-
-fn refusal(
-    dialect: &dyn Dialect,
-    operation: Option<&Operation>,
-    failure: &RequestFailure,
-    is_whole: bool,
-) -> Response {
-    let mut response = respond(dialect.refuse(operation, failure));
-    let is_broken = matches!(
-        failure,
-        RequestFailure::BodyTimeout | RequestFailure::BrokenBody(_)
-    );
-    if !is_whole || is_broken {
-        let close = HeaderValue::from_static("close");
-        response
-            .headers_mut()
-            .insert(http::header::CONNECTION, close);
-    }
-    response
-}
-
-pub(super) fn respond(reply: Reply) -> Response {
-    let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() =
-        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    let content_type = HeaderValue::from_static(reply.content_type);
-    headers.insert(http::header::CONTENT_TYPE, content_type);
-    for (name, value) in reply.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    response
-}
-
 /// Answers a request for a path that nobody serves, in the form of the dialect whose paths begin like it.
 pub(super) async fn unknown_route(request: Request) -> Response {
     let failure = RequestFailure::NotFound(request.uri().path().to_owned());
@@ -313,7 +273,7 @@ pub(super) async fn unknown_route(request: Request) -> Response {
         let mut paths = dialect.operations().iter().map(|operation| operation.path);
         paths.any(|path| first_segment(path) == first)
     });
-    turn_down(owner, "unknown", &failure, request).await
+    turn_down(owner.unwrap_or(dialects::OWN), &failure, request).await
 }
 
 /// Answers a request with a method that its path does not take.
@@ -323,12 +283,11 @@ pub(super) async fn wrong_method(
     request: Request,
 ) -> Response {
     let failure = RequestFailure::MethodNotAllowed { allow };
-    turn_down(Some(dialect), "unknown", &failure, request).await
+    turn_down(dialect, &failure, request).await
 }
 
 async fn turn_down(
-    dialect: Option<&'static dyn Dialect>,
-    operation: &str,
+    dialect: &'static dyn Dialect,
     failure: &RequestFailure,
     request: Request,
 ) -> Response {
@@ -336,19 +295,15 @@ async fn turn_down(
     let (parts, body) = request.into_parts();
     let request_id = request_id(&parts.headers);
     let is_whole = discard(&parts, body).await;
-    let mut response = match dialect {
-        Some(dialect) => refusal(dialect, None, failure, is_whole),
-        None => respond(problem_details(failure)),
-    };
+    let mut response = refusal(dialect, None, failure, parts.uri.path(), is_whole);
     let noted = Noted {
         failure: Some(told_in_log(failure)),
         ..Noted::default()
     };
-    let dialect_id = dialect.map_or("none", |dialect| dialect.id());
     log(
         &parts,
-        operation,
-        dialect_id,
+        "unknown",
+        dialect.id(),
         &response,
         &request_id,
         &noted,
@@ -356,18 +311,6 @@ async fn turn_down(
     );
     response.headers_mut().insert(REQUEST_ID, request_id);
     response
-}
-
-/// RFC 9457, for paths that belong to no dialect.
-fn problem_details(failure: &RequestFailure) -> Reply {
-    let body = serde_json::json!({
-        "type": "about:blank",
-        "title": failure.message(),
-        "status": failure.status(),
-    });
-    let mut reply = Reply::json(failure.status(), &body).for_failure(failure);
-    reply.content_type = "application/problem+json";
-    reply
 }
 
 fn first_segment(path: &str) -> &str {
@@ -412,6 +355,7 @@ fn log(
         updated = counts.updated,
         unchanged = counts.unchanged,
         rejected = counts.rejected,
+        withheld = counts.withheld,
         failure = noted.failure.as_deref(),
         duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         "Request served."

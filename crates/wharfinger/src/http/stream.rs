@@ -9,10 +9,11 @@ use futures_util::StreamExt;
 use wharfinger_core::dialect::{Dialect, Head, Operation, Reply};
 use wharfinger_core::failure::RequestFailure;
 
-use super::request::respond;
+use super::answer::respond;
 use crate::access::Authenticated;
 use crate::app::App;
-use crate::intake::{self, Call};
+use crate::intake::Call;
+use crate::readback;
 use crate::store::OrderCursor;
 
 /// Answers with one chunk after another, each read only when the client has taken the one before.
@@ -50,6 +51,7 @@ struct OwnedCall {
     query: Vec<(String, String)>,
     authenticated: Authenticated,
     organisation: Option<wharfinger_core::caller::Organisation>,
+    target: String,
 }
 
 impl OwnedCall {
@@ -62,6 +64,7 @@ impl OwnedCall {
             query: call.head.query.to_vec(),
             authenticated: call.authenticated.clone(),
             organisation: call.organisation.cloned(),
+            target: call.target.to_owned(),
         }
     }
 
@@ -81,7 +84,10 @@ impl OwnedCall {
             },
             authenticated: &self.authenticated,
             organisation: self.organisation.as_ref(),
+            target: &self.target,
+            idempotency_key: None,
+            dry_run: false,
         };
-        intake::next_chunk(app, &call, Some(after)).await
+        readback::next_chunk(app, &call, Some(after)).await
     }
 }

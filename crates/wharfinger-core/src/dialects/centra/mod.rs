@@ -12,7 +12,7 @@ mod wire;
 
 use crate::caller::{Caller, Organisation, Scope};
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
+    Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
     SampleKey, Samples, Slot, StoredOrder, WrongRoot,
 };
 use crate::failure::RequestFailure;
@@ -107,6 +107,10 @@ impl Dialect for Centra {
             return Err(RequestFailure::OrganisationDisabled);
         }
         Ok(Some(organisation))
+    }
+
+    fn asked(&self, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
+        Ok(Asked::default())
     }
 
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {

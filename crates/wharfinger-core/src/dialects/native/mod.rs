@@ -2,13 +2,14 @@
 
 mod decode;
 mod encode;
+mod query;
 mod routes;
 mod wire;
 
 use crate::caller::{Caller, Organisation};
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, Reply, SampleKey, Samples,
-    Slot, StoredOrder,
+    Action, Answer, Ask, Asked, Context, Credentials, Dialect, Head, Operation, Reply, SampleKey,
+    Samples, Slot, StoredOrder,
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, NameCase};
@@ -62,6 +63,10 @@ impl Dialect for Native {
             return Err(RequestFailure::OrganisationDisabled);
         }
         Ok(Some(organisation))
+    }
+
+    fn asked(&self, head: &Head<'_>) -> Result<Asked, RequestFailure> {
+        query::asked(head)
     }
 
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {

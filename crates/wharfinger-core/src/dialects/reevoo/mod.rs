@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 
 use crate::caller::{Caller, Organisation, Scope};
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
+    Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
     SampleKey, Samples, Slot, StoredOrder, WrongRoot,
 };
 use crate::failure::RequestFailure;
@@ -86,6 +86,10 @@ impl Dialect for Reevoo {
             return Err(RequestFailure::OrganisationDisabled);
         }
         Ok(Some(organisation))
+    }
+
+    fn asked(&self, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
+        Ok(Asked::default())
     }
 
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {

@@ -1,0 +1,39 @@
+//! Parameters of a submission.
+
+use crate::admit::Policy;
+use crate::dialect::{Asked, Dialect, Head, Results};
+use crate::failure::RequestFailure;
+use crate::query::Query;
+
+/// Those that `POST /v1/batches` takes.
+const KNOWN: [&str; 5] = ["organisation", "policy", "dry_run", "results", "dialect"];
+
+/// What a submission asks for besides taking orders in.
+pub(super) fn asked(head: &Head<'_>) -> Result<Asked, RequestFailure> {
+    let query = Query::new(head, &KNOWN)?;
+    let policy = query.read("policy", "partial or all_or_nothing", |value| match value {
+        "partial" => Some(Policy::Partial),
+        "all_or_nothing" => Some(Policy::AllOrNothing),
+        _ => None,
+    })?;
+    let results = query.read("results", "all, rejected or none", |value| match value {
+        "all" => Some(Results::All),
+        "rejected" => Some(Results::Rejected),
+        "none" => Some(Results::None),
+        _ => None,
+    })?;
+    let written_in = query.read("dialect", &known_dialects(), super::super::find)?;
+    Ok(Asked {
+        written_in,
+        policy: policy.unwrap_or_default(),
+        results: results.unwrap_or_default(),
+    })
+}
+
+fn known_dialects() -> String {
+    let ids: Vec<_> = super::super::ALL
+        .iter()
+        .map(|known| Dialect::id(*known))
+        .collect();
+    ids.join(", ")
+}

@@ -1,0 +1,95 @@
+//! Parameters of a query that is read strictly: an unknown, repeated or wrong one is told, and none is passed over.
+
+use crate::dialect::Head;
+use crate::failure::RequestFailure;
+
+/// The parameters of a query, all of them known.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'h> {
+    pairs: &'h [(String, String)],
+}
+
+impl<'h> Query<'h> {
+    /// Reads a query that may have these parameters, each once.
+    ///
+    /// # Errors
+    /// [`RequestFailure::BadParameter`]: one is unknown, or stands twice.
+    pub fn new(head: &Head<'h>, known: &[&str]) -> Result<Self, RequestFailure> {
+        for (at, (name, _)) in head.query.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                return Err(RequestFailure::BadParameter(format!(
+                    "There is no parameter {name:?} here; there are: {known}"
+                )));
+            }
+            if head.query[..at].iter().any(|(earlier, _)| earlier == name) {
+                return Err(RequestFailure::BadParameter(format!(
+                    "Parameter {name} stands twice"
+                )));
+            }
+        }
+        Ok(Self { pairs: head.query })
+    }
+
+    /// A parameter, as it is written.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'h str> {
+        let pair = self.pairs.iter().find(|(known, _)| known == name);
+        pair.map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter by a rule; none where it is absent.
+    ///
+    /// # Errors
+    /// [`RequestFailure::BadParameter`]: the rule does not take it; `wanted` says what it takes.
+    pub fn read<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        rule: impl FnOnce(&'h str) -> Option<T>,
+    ) -> Result<Option<T>, RequestFailure> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        let read = rule(value).ok_or_else(|| {
+            RequestFailure::BadParameter(format!("Parameter {name} must be {wanted}"))
+        })?;
+        Ok(Some(read))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_repeated_and_wrong_parameters_are_told() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let told = |query: &[(String, String)]| {
+            let head = Head {
+                path: &[],
+                query,
+                headers: &[],
+            };
+            let limit = Query::new(&head, &["limit"]).and_then(|query| {
+                query.read("limit", "a number", |value| value.parse::<u8>().ok())
+            });
+            limit.map_err(|failure| failure.message())
+        };
+        assert_eq!(told(&[]), Ok(None));
+        assert_eq!(told(&[pair("limit", "7")]), Ok(Some(7)));
+        let wrong = told(&[pair("limit", "-7")]);
+        assert_eq!(wrong, Err("Parameter limit must be a number".to_owned()));
+        let twice = told(&[pair("limit", "7"), pair("limit", "7")]);
+        assert_eq!(twice, Err("Parameter limit stands twice".to_owned()));
+        let unknown = told(&[pair("Limit", "7")]);
+        assert_eq!(
+            unknown,
+            Err("There is no parameter \"Limit\" here; there are: limit".to_owned())
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! `Idempotency-Key`: a request that is sent again is answered again, and done once.
+//!
+//! The answer is kept in the transaction that does the work, so that neither is there without the other. Two requests with
+//! one key at the same time are told apart here; where another process is faster, the store's transaction tells.
+
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::failure::RequestFailure;
+
+use crate::app::App;
+use crate::clock;
+use crate::intake::{Answered, Call};
+use crate::store::{Done, KeptAnswer, Remember, StoreError};
+
+/// The header field.
+const FIELD: &str = "idempotency-key";
+
+/// The longest key, in characters.
+const KEY_CHARS_MAX: usize = 255;
+
+/// When a request whose key is busy may come again.
+const RETRY_AFTER_S: u64 = 1;
+
+/// The idempotency keys of requests that are at work, and how long answers are kept.
+pub struct Idempotency {
+    kept_for: Duration,
+    at_work: Arc<Mutex<HashSet<Whose>>>,
+}
+
+/// An API key's id, and an idempotency key of that caller's.
+type Whose = (String, String);
+
+/// What to do with a request.
+pub enum Begun {
+    /// It carries no key: do it.
+    Unkept,
+    /// It is new: do it, and keep the answer.
+    New(Once),
+    /// It was done: give the answer again.
+    Done(KeptAnswer),
+}
+
+/// A request that is being done once. No other one with its key is begun while this lives.
+pub struct Once {
+    whose: Whose,
+    fingerprint: [u8; 32],
+    kept_until_ms: i64,
+    at_work: Arc<Mutex<HashSet<Whose>>>,
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        lock(&self.at_work).remove(&self.whose);
+    }
+}
+
+impl Once {
+    /// What the store is to keep: the answer that `encode` makes of what was done.
+    pub fn remember<T: ?Sized>(
+        &self,
+        encode: impl Fn(&T) -> Reply + Send + 'static,
+    ) -> Remember<T> {
+        Remember {
+            key_id: self.whose.0.clone(),
+            idempotency_key: self.whose.1.clone(),
+            fingerprint: self.fingerprint,
+            kept_until_ms: self.kept_until_ms,
+            encode: Box::new(encode),
+        }
+    }
+
+    /// The answer that another process has kept in the meantime.
+    ///
+    /// # Errors
+    /// It is that of another request, or cannot be read.
+    pub async fn kept(&self, app: &App, call: &Call<'_>) -> Result<KeptAnswer, RequestFailure> {
+        let kept = self.find(app, call).await?;
+        kept.ok_or(RequestFailure::IdempotencyKeyBusy {
+            retry_after_s: RETRY_AFTER_S,
+        })
+    }
+
+    async fn find(&self, app: &App, call: &Call<'_>) -> Result<Option<KeptAnswer>, RequestFailure> {
+        let (key_id, key) = &self.whose;
+        let kept = app.store.kept_answer(key_id, key).await;
+        match kept.map_err(|error| call.failure(error))? {
+            Some(kept) if kept.fingerprint != self.fingerprint => {
+                Err(RequestFailure::IdempotencyKeyReused)
+            }
+            kept => Ok(kept),
+        }
+    }
+}
+
+impl Idempotency {
+    /// Keeps answers for so long.
+    #[must_use]
+    pub fn new(kept_for: Duration) -> Self {
+        Self {
+            kept_for,
+            at_work: Arc::default(),
+        }
+    }
+
+    /// Begins a request that changes something. Its body comes with its content coding undone.
+    ///
+    /// # Errors
+    /// A request with its key is at work, or its key was used for another request.
+    pub async fn begin(
+        &self,
+        app: &App,
+        call: &Call<'_>,
+        body: &[u8],
+    ) -> Result<Begun, RequestFailure> {
+        let Some(key) = &call.idempotency_key else {
+            return Ok(Begun::Unkept);
+        };
+        let once = self.claim(call, key, body)?;
+        match once.find(app, call).await? {
+            Some(kept) => Ok(Begun::Done(kept)),
+            None => Ok(Begun::New(once)),
+        }
+    }
+
+    fn claim(&self, call: &Call<'_>, key: &str, body: &[u8]) -> Result<Once, RequestFailure> {
+        let whose = (call.authenticated.key_id().to_owned(), key.to_owned());
+        if !lock(&self.at_work).insert(whose.clone()) {
+            return Err(RequestFailure::IdempotencyKeyBusy {
+                retry_after_s: RETRY_AFTER_S,
+            });
+        }
+        let kept_for_ms = i64::try_from(self.kept_for.as_millis()).unwrap_or(i64::MAX);
+        Ok(Once {
+            whose,
+            fingerprint: fingerprint(call.operation.method, call.target, body),
+            kept_until_ms: clock::now_ms().saturating_add(kept_for_ms),
+            at_work: Arc::clone(&self.at_work),
+        })
+    }
+}
+
+/// Changes something once, and answers with what `encode` makes of what was found. `change` is given what the store is to keep.
+///
+/// # Errors
+/// A request with the same key is at work or was another one, or the store cannot be written.
+pub async fn change<T, R, C>(
+    app: &App,
+    call: &Call<'_>,
+    body: &[u8],
+    encode: impl Fn(&T) -> Reply + Clone + Send + 'static,
+    change: impl FnOnce(Option<Remember<T>>) -> C,
+) -> Result<Answered, RequestFailure>
+where
+    T: ?Sized,
+    R: Borrow<T>,
+    C: Future<Output = Result<Done<R>, StoreError>>,
+{
+    match app.idempotency.begin(app, call, body).await? {
+        Begun::Done(kept) => Ok(Answered::Again(kept)),
+        Begun::Unkept => match change(None).await {
+            Ok(done) => Ok(Answered::Now(encode(done.found.borrow()))),
+            Err(error) => Err(call.failure(error)),
+        },
+        Begun::New(once) => match change(Some(once.remember(encode))).await {
+            Ok(done) => done
+                .reply
+                .map(Answered::Now)
+                .ok_or(RequestFailure::Internal),
+            Err(StoreError::AnswerKept) => once.kept(app, call).await.map(Answered::Again),
+            Err(error) => Err(call.failure(error)),
+        },
+    }
+}
+
+/// A set is never half changed.
+fn lock(set: &Mutex<HashSet<Whose>>) -> std::sync::MutexGuard<'_, HashSet<Whose>> {
+    set.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What makes two requests the same: method, path with query, and body.
+fn fingerprint(method: &str, target: &str, body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [method.as_bytes(), b" ", target.as_bytes(), b"\n", body] {
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// Reads the key that a request carries. A quoted one and a bare one are the same.
+///
+/// # Errors
+/// [`RequestFailure::BadParameter`]: there are two, or it is none.
+pub fn key_in(headers: &HeaderMap) -> Result<Option<String>, RequestFailure> {
+    let mut fields = headers.get_all(FIELD).iter();
+    let Some(field) = fields.next() else {
+        return Ok(None);
+    };
+    let key = field.to_str().ok().and_then(unquoted);
+    let is_one = fields.next().is_none();
+    let key = key.filter(|key| is_one && (1..=KEY_CHARS_MAX).contains(&key.chars().count()));
+    key.map(Some).ok_or_else(|| {
+        RequestFailure::BadParameter(format!(
+            "Idempotency-Key must be one text of 1 to {KEY_CHARS_MAX} printable ASCII characters"
+        ))
+    })
+}
+
+/// The text of a structured field's string (RFC 8941), or a bare one as it is.
+fn unquoted(field: &str) -> Option<String> {
+    let field = field.trim();
+    let Some(inner) = field.strip_prefix('"') else {
+        return Some(field.to_owned());
+    };
+    let inner = inner.strip_suffix('"')?;
+    let mut text = String::new();
+    let mut letters = inner.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => return None,
+            '\\' => text.push(letters.next().filter(|next| matches!(next, '"' | '\\'))?),
+            _ => text.push(letter),
+        }
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(fields: &[&str]) -> Result<Option<String>, ()> {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append(FIELD, field.parse().expect("a header field"));
+        }
+        key_in(&headers).map_err(|_| ())
+    }
+
+    #[test]
+    fn quoted_and_bare_keys_are_the_same() {
+        assert_eq!(read(&[]), Ok(None));
+        for same in ["abc-1", "\"abc-1\"", " \"abc-1\" "] {
+            assert_eq!(read(&[same]), Ok(Some("abc-1".into())), "{same}");
+        }
+        assert_eq!(read(&[r#""a\"b\\c""#]), Ok(Some(r#"a"b\c"#.into())));
+        let longest = "k".repeat(255);
+        assert_eq!(read(&[&longest]), Ok(Some(longest)));
+        let too_long = "k".repeat(256);
+        for wrong in ["", "\"\"", "\"a", "\"a\"b\"", r#""a\b""#, too_long.as_str()] {
+            assert_eq!(read(&[wrong]), Err(()), "{wrong}");
+        }
+        assert_eq!(read(&["a", "b"]), Err(()));
+    }
+}
