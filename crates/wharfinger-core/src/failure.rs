@@ -1,6 +1,7 @@
 //! Why a whole request is turned down, before any of its orders was judged.
 
 use crate::json::Malformed;
+use crate::problem::Problem;
 
 /// The closed list of refusals. Every dialect says each of them in its own form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub enum RequestFailure {
     BadParameter(String),
     /// A request asks for more of something than one call may.
     TooMany(String),
+    /// The body says what it should, but for these attributes.
+    Invalid(Vec<Problem>),
     /// The idempotency key was used before, for another request.
     IdempotencyKeyReused,
     /// A request with this idempotency key is still at work.
@@ -109,7 +112,7 @@ impl RequestFailure {
             Self::BodyTimeout => 408,
             Self::TooMany(_) | Self::Conflict(_) | Self::IdempotencyKeyBusy { .. } => 409,
             Self::Gone(_) => 410,
-            Self::IdempotencyKeyReused => 422,
+            Self::IdempotencyKeyReused | Self::Invalid(_) => 422,
             Self::Internal => 500,
         }
     }
@@ -139,6 +142,7 @@ impl RequestFailure {
             Self::WrongEnvelope { .. } => "wrong_envelope",
             Self::BadParameter(_) => "bad_parameter",
             Self::TooMany(_) => "too_many",
+            Self::Invalid(_) => "invalid",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::IdempotencyKeyBusy { .. } => "idempotency_key_busy",
             Self::Conflict(_) => "conflict",
@@ -173,6 +177,7 @@ impl RequestFailure {
             Self::WrongEnvelope { .. } => "Wrong kind of body",
             Self::BadParameter(_) => "Bad parameter",
             Self::TooMany(_) => "Too many at once",
+            Self::Invalid(_) => "Invalid attributes",
             Self::IdempotencyKeyReused => "Idempotency key reused",
             Self::IdempotencyKeyBusy { .. } => "Idempotency key busy",
             Self::Conflict(_) => "Conflict",
@@ -219,6 +224,10 @@ impl RequestFailure {
             | Self::TooMany(what)
             | Self::Conflict(what)
             | Self::Gone(what) => what.clone(),
+            Self::Invalid(problems) => {
+                let sentences: Vec<_> = problems.iter().map(Problem::to_string).collect();
+                sentences.join("; ")
+            }
             Self::IdempotencyKeyReused => {
                 "This Idempotency-Key was used for another request; use a new one".into()
             }
@@ -259,6 +268,7 @@ impl RequestFailure {
             | Self::WrongEnvelope { .. }
             | Self::BadParameter(_)
             | Self::TooMany(_)
+            | Self::Invalid(_)
             | Self::IdempotencyKeyReused
             | Self::Conflict(_)
             | Self::Gone(_)

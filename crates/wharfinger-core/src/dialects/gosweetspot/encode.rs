@@ -156,6 +156,7 @@ fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
         | RequestFailure::WrongEnvelope { .. }
         | RequestFailure::BadParameter(_)
         | RequestFailure::TooMany(_)
+        | RequestFailure::Invalid(_)
         | RequestFailure::IdempotencyKeyReused
         | RequestFailure::IdempotencyKeyBusy { .. }
         | RequestFailure::Conflict(_)

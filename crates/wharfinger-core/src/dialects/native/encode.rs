@@ -96,6 +96,10 @@ fn error(problem: &Problem) -> OrderError {
 /// A refusal, as problem details.
 pub(super) fn problem(failure: &RequestFailure, path: &str) -> Reply {
     let status = failure.status();
+    let mut errors = Vec::new();
+    if let RequestFailure::Invalid(problems) = failure {
+        errors.extend(problems.iter().map(error));
+    }
     let body = Refusal {
         r#type: format!("/docs#{}", failure.id()),
         code: failure.id(),
@@ -103,6 +107,7 @@ pub(super) fn problem(failure: &RequestFailure, path: &str) -> Reply {
         status,
         detail: failure.message(),
         instance: path,
+        errors,
     };
     let mut reply = Reply::json(status, &body).for_failure(failure);
     reply.content_type = "application/problem+json";

@@ -16,6 +16,9 @@ pub(super) struct Refusal<'s> {
     pub detail: String,
     /// The path that was asked for.
     pub instance: &'s str,
+    /// What is wrong with the attributes of the body.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<OrderError>,
 }
 
 /// What became of a batch.

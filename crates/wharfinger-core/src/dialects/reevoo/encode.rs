@@ -194,6 +194,7 @@ pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) ->
         | RequestFailure::WrongEnvelope { .. }
         | RequestFailure::BadParameter(_)
         | RequestFailure::TooMany(_)
+        | RequestFailure::Invalid(_)
         | RequestFailure::IdempotencyKeyReused
         | RequestFailure::IdempotencyKeyBusy { .. }
         | RequestFailure::Conflict(_)

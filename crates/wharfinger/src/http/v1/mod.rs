@@ -1,5 +1,9 @@
 //! What the server keeps besides orders in their dialects' forms: receipts, imports, events, keys.
 
+mod answer;
+mod cursor;
+mod input;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -21,6 +25,30 @@ pub(super) async fn serve(
 ) -> Result<Response, RequestFailure> {
     let _ = (app, call, headers, body);
     match resource {
-        _ => Err(RequestFailure::NotFound("Nothing here yet".into())),
+        Resource::ListBatches
+        | Resource::ShowBatch
+        | Resource::ListResults
+        | Resource::ListRejected => todo!("batches.rs: the lead"),
+        Resource::ReceiveImport | Resource::ShowImport | Resource::CancelImport => {
+            todo!("imports.rs")
+        }
+        Resource::ListOrders | Resource::ShowOrder | Resource::ShowHistory => {
+            todo!("orders.rs")
+        }
+        Resource::ProcessOrder
+        | Resource::CancelOrder
+        | Resource::ProcessOrders
+        | Resource::CancelOrders
+        | Resource::FulfilOrder => todo!("moves.rs"),
+        Resource::ListEvents => todo!("events.rs"),
+        Resource::ListOrganisations
+        | Resource::CreateOrganisation
+        | Resource::ShowOrganisation
+        | Resource::ChangeOrganisation
+        | Resource::ListKeys
+        | Resource::CreateKey
+        | Resource::RotateKey
+        | Resource::RevokeKey
+        | Resource::ListAudit => todo!("admin.rs"),
     }
 }

@@ -1,0 +1,129 @@
+//! What clients say to a resource: bodies, ids and parameters.
+
+use std::fmt::Display;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::HeaderMap;
+use jiff::Timestamp;
+use uuid::Uuid;
+use wharfinger_core::dialect::Head;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::form::Form;
+use wharfinger_core::json::{Envelope, Kind, NameCase, Reader, Rules};
+use wharfinger_core::problem::{Code, Problem};
+use wharfinger_core::query::Query;
+
+use super::super::body::{self, Accepts};
+use crate::app::App;
+use crate::intake::Call;
+
+/// Entries of a page, unless told otherwise.
+const LIMIT_DEFAULT: usize = 100;
+/// The most entries of a page.
+const LIMIT_MAX: usize = 1_000;
+
+/// Reads the whole body as JSON. Its bytes are what an idempotency key stands for.
+pub(super) async fn body(
+    app: &App,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Bytes, RequestFailure> {
+    let read = body::read(app, headers, body, Accepts::Json).await?;
+    Ok(read.body.bytes)
+}
+
+/// Reads an object attribute by attribute.
+///
+/// # Errors
+/// It is no JSON, no object, or [`RequestFailure::Invalid`]: attributes are wrong.
+pub(super) fn object<T>(
+    app: &App,
+    body: &[u8],
+    read: impl FnOnce(&mut Form<'_, '_, '_>) -> T,
+) -> Result<T, RequestFailure> {
+    let rules = Rules {
+        names: NameCase::Exact,
+        depth_max: app.limits.order_depth_max,
+        order_bytes_max: app.limits.order_bytes_max,
+    };
+    let mut reader = Reader::new(body, Envelope::One, rules)?;
+    let expected = "a JSON object";
+    let entry = reader.next()?;
+    let entry = entry.ok_or(RequestFailure::WrongEnvelope { expected })?;
+    if !entry.faults.is_empty() {
+        return Err(RequestFailure::Invalid(entry.faults.to_vec()));
+    }
+    if entry.value.kind() != Kind::Object {
+        return Err(RequestFailure::WrongEnvelope { expected });
+    }
+    let mut problems = Vec::new();
+    let read = read(&mut Form::of_order(entry.value, &mut problems));
+    if problems.is_empty() {
+        Ok(read)
+    } else {
+        Err(RequestFailure::Invalid(problems))
+    }
+}
+
+/// A failure that names one attribute of the body.
+pub(super) fn invalid(name: &str, code: Code) -> RequestFailure {
+    RequestFailure::Invalid(vec![Problem {
+        path: wharfinger_core::problem::Path::of(name),
+        code,
+    }])
+}
+
+/// The id in the path; what is no UUID names nothing that there could be.
+pub(super) fn id(call: &Call<'_>, what: &str) -> Result<Uuid, RequestFailure> {
+    let id = call.head.path_parameter("id").unwrap_or_default();
+    let parsed = Uuid::try_parse(id).ok().filter(|_| id.len() == 36);
+    parsed.ok_or_else(|| not_found(what, &id))
+}
+
+/// The failure of asking for something that is not there, or not the caller's to see: told alike.
+pub(super) fn not_found(what: &str, id: &impl Display) -> RequestFailure {
+    RequestFailure::NotFound(format!("{what} {id}"))
+}
+
+/// The parameters of a list: those of its own, `limit` and `after`.
+pub(super) struct Listing<'h> {
+    pub(super) query: Query<'h>,
+    pub(super) limit: usize,
+    /// The cursor to go on from.
+    pub(super) after: Option<&'h str>,
+}
+
+impl<'h> Listing<'h> {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`RequestFailure::BadParameter`].
+    pub(super) fn new(head: &Head<'h>, own: &[&str]) -> Result<Self, RequestFailure> {
+        let known: Vec<_> = own.iter().copied().chain(["limit", "after"]).collect();
+        let query = Query::new(head, &known)?;
+        let limit = query.read("limit", "a number from 1 to 1000", |value| {
+            let limit = value.parse().ok()?;
+            (1..=LIMIT_MAX).contains(&limit).then_some(limit)
+        })?;
+        Ok(Self {
+            query,
+            limit: limit.unwrap_or(LIMIT_DEFAULT),
+            after: query.get("after"),
+        })
+    }
+
+    /// A time parameter (RFC 3339), in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`RequestFailure::BadParameter`].
+    pub(super) fn time(&self, name: &str) -> Result<Option<i64>, RequestFailure> {
+        self.query
+            .read(name, "a time such as 2026-11-21T09:30:00Z", |value| {
+                value
+                    .parse::<Timestamp>()
+                    .ok()
+                    .map(Timestamp::as_millisecond)
+            })
+    }
+}
