@@ -27,8 +27,8 @@ pub struct Judged<'a> {
 pub struct Body<'a> {
     /// Its bytes, decompressed.
     pub bytes: &'a [u8],
-    /// Whether it is orders one a line, rather than one JSON text.
-    pub is_lines: bool,
+    /// Where it is orders one a line, rather than one JSON text: how many lines there are before it.
+    pub lines_before: Option<usize>,
 }
 
 /// Reads a body and judges each of its orders by itself.
@@ -54,11 +54,12 @@ pub fn judge<'a>(
         depth_max: limits.order_depth_max,
         order_bytes_max: limits.order_bytes_max,
     };
-    let root_fits = if body.is_lines {
-        gathering.read_lines(Lines::new(body.bytes, rules))?;
-        true
-    } else {
-        gathering.read_json(body.bytes, rules)?
+    let root_fits = match body.lines_before {
+        Some(lines_before) => {
+            gathering.read_lines(Lines::new(body.bytes, lines_before, rules))?;
+            true
+        }
+        None => gathering.read_json(body.bytes, rules)?,
     };
     Ok(Judged {
         root_fits,
@@ -114,7 +115,7 @@ impl<'a> Gathering<'_, 'a> {
         while let Some(line) = lines.next() {
             match line.content {
                 Content::Order(entry) => self.take(&entry)?,
-                Content::NotJson(raw, code) => {
+                Content::Unreadable(raw, code) => {
                     let problems = vec![Problem::with_order(code)];
                     self.push(unreadable(self.context, raw, None, problems))?;
                 }

@@ -233,7 +233,7 @@ impl Code {
         Self::NotJson {
             line: 7,
             column: 12,
-            reason: "a value was expected",
+            reason: "expected a value",
         },
         Self::UnknownOrganisation,
         Self::AlreadyProcessed,

@@ -8,8 +8,8 @@ mod wire;
 
 use crate::caller::{Caller, Organisation};
 use crate::dialect::{
-    Action, Answer, Ask, Asked, Context, Credentials, Dialect, Head, Operation, Reply, SampleKey,
-    Samples, Slot, StoredOrder,
+    Action, Answer, Ask, Asked, Context, Credentials, Dialect, Head, Operation, Reply, Resource,
+    SampleKey, Samples, Slot, StoredOrder,
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, NameCase};
@@ -46,7 +46,9 @@ impl Dialect for Native {
         caller: Caller<'c>,
     ) -> Result<Option<&'c Organisation>, RequestFailure> {
         let code = match operation.action {
-            Action::Submit { .. } => head.query_parameter("organisation"),
+            Action::Submit { .. } | Action::Resource(Resource::ReceiveImport) => {
+                head.query_parameter("organisation")
+            }
             Action::Resource(_)
             | Action::List
             | Action::Stream
