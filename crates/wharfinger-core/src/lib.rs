@@ -12,6 +12,7 @@
 
 pub mod admit;
 pub mod caller;
+pub mod canonical;
 mod codes;
 pub mod dialect;
 pub mod dialects;
@@ -23,6 +24,7 @@ pub mod json;
 pub mod judge;
 pub mod limits;
 pub mod load;
+pub mod moment;
 pub mod operation;
 pub mod outcome;
 pub mod problem;

@@ -146,10 +146,7 @@ mod tests {
             read(body),
             [
                 (1, good("{\"a\":1}")),
-                (
-                    4,
-                    bad("cannot be read: line 4 column 6: a value was expected")
-                ),
+                (4, bad("cannot be read: line 4 column 6: expected a value")),
                 (5, good("[1,2]")),
                 (6, bad("cannot be read: line 6 column 1: invalid UTF-8")),
                 (7, good("{\"c\":2}")),

@@ -2,7 +2,10 @@
 
 mod decode;
 mod encode;
+mod load;
 mod routes;
+mod samples;
+mod unknown;
 mod wire;
 
 use crate::caller::{Caller, Organisation};
@@ -97,10 +100,10 @@ impl Dialect for Native {
     }
 
     fn samples(&self, key: &SampleKey<'_>) -> Samples {
-        todo!()
+        samples::samples(key)
     }
 
     fn load(&self) -> &'static Load {
-        todo!()
+        &load::LOAD
     }
 }
