@@ -7,6 +7,7 @@ use crate::failure::RequestFailure;
 use crate::json::{Content, Entry, Envelope, Lines, Reader, Rules};
 use crate::limits::{
     Limits, PROBLEMS_PER_BATCH_MAX, PROBLEMS_PER_LATE_ORDER_MAX, PROBLEMS_PER_ORDER_MAX,
+    WARNINGS_PER_BATCH_MAX, WARNINGS_PER_LATE_ORDER_MAX,
 };
 use crate::problem::Problem;
 
@@ -48,6 +49,7 @@ pub fn judge<'a>(
         orders_max: limits.orders_per_batch_max,
         slots: Vec::new(),
         problems_told: 0,
+        warnings_told: 0,
     };
     let rules = Rules {
         names: dialect.name_case(),
@@ -75,6 +77,7 @@ struct Gathering<'g, 'a> {
     orders_max: usize,
     slots: Vec<Slot<'a>>,
     problems_told: usize,
+    warnings_told: usize,
 }
 
 impl<'a> Gathering<'_, 'a> {
@@ -143,6 +146,10 @@ impl<'a> Gathering<'_, 'a> {
             });
         }
         self.problems_told += bound_problems(&mut slot, self.problems_told);
+        if self.warnings_told >= WARNINGS_PER_BATCH_MAX {
+            slot.warnings.truncate(WARNINGS_PER_LATE_ORDER_MAX);
+        }
+        self.warnings_told += slot.warnings.len();
         self.slots.push(slot);
         Ok(())
     }

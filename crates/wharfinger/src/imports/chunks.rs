@@ -179,8 +179,7 @@ mod tests {
 
     #[test]
     fn pieces_are_of_bounded_size() {
-        let line = vec![b"12345678\n".repeat(7_000)];
-        let pieces = line.repeat(100).into_iter();
+        let pieces = vec![b"12345678\n".repeat(7_000); 100].into_iter();
         let mut chunks = Chunks::new(
             Pieces {
                 pieces,

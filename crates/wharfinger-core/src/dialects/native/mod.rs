@@ -2,8 +2,11 @@
 
 mod decode;
 mod encode;
+mod load;
 mod query;
 mod routes;
+mod samples;
+mod unknown;
 mod wire;
 
 use crate::caller::{Caller, Organisation};
@@ -104,10 +107,10 @@ impl Dialect for Native {
     }
 
     fn samples(&self, key: &SampleKey<'_>) -> Samples {
-        todo!()
+        samples::samples(key)
     }
 
     fn load(&self) -> &'static Load {
-        todo!()
+        &load::LOAD
     }
 }
