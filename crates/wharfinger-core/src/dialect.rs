@@ -306,6 +306,8 @@ pub type Keep = Box<dyn Fn(&StoredOrder) -> bool + Send + Sync>;
 pub struct StoredOrder {
     /// Its id.
     pub id: OrderId,
+    /// The code of the organisation that it belongs to.
+    pub organisation: String,
     /// Its key.
     pub key: String,
     /// Its number, where it has one.
@@ -316,6 +318,8 @@ pub struct StoredOrder {
     pub revision: u32,
     /// When it was first accepted, in milliseconds since 1970.
     pub created_at_ms: i64,
+    /// When it last changed, in content or in state, in milliseconds since 1970.
+    pub updated_at_ms: i64,
     /// What was submitted: the latest full text, then what [`Intent::Complete`] added, oldest first.
     pub texts: Vec<String>,
 }

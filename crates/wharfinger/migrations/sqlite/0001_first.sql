@@ -142,6 +142,24 @@ create table batches (
     parts text not null
 ) strict, without rowid;
 
+-- How far imports are. state: 0 open, 1 complete, 2 cancelled.
+create table imports (
+    key_id text not null,
+    id blob not null,
+    organisation integer,
+    dialect integer not null,
+    state integer not null,
+    lines integer not null,
+    accepted integer not null,
+    updated integer not null,
+    unchanged integer not null,
+    rejected integer not null,
+    began_at_ms integer not null,
+    changed_at_ms integer not null,
+    active_ms integer not null,
+    primary key (key_id, id)
+) strict, without rowid;
+
 -- The rejected orders of a batch; organisation 0 where it is not known.
 create table rejections (
     batch blob not null,

@@ -16,7 +16,7 @@ use wharfinger_core::query::Query;
 
 use super::super::body::{self, Accepts};
 use crate::app::App;
-use crate::intake::Call;
+use crate::call::Call;
 
 /// Entries of a page, unless told otherwise.
 const LIMIT_DEFAULT: usize = 100;

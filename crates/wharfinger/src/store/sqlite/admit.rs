@@ -7,6 +7,7 @@ use wharfinger_core::outcome::{Counts, Outcome, State, Taken};
 use wharfinger_core::problem::{Code, Problem};
 
 use super::fault::Fault;
+use super::imports;
 use super::rows::{NewOrder, OrderRow, ROWS_TOGETHER, Scope};
 use super::standing::Tally;
 use super::work::{NewBlock, NewReceipt, Origin, Work};
@@ -157,6 +158,9 @@ impl Admission<'_> {
         let mut counts = Counts::of(&self.outcomes);
         counts.rejected += self.submission.rejected_count();
         let parts = serde_json::to_string(&self.parts).expect("numbers are always JSON");
+        if let Some(step) = &self.submission.import {
+            imports::advance(work, &self.submission.key_id, step, counts)?;
+        }
         work.write_receipt(&NewReceipt {
             batch: self.submission.batch,
             key_id: &self.submission.key_id,

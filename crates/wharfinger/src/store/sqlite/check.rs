@@ -120,6 +120,7 @@ impl Check<'_> {
                 Fault::Sql(_)
                 | Fault::Commit(_)
                 | Fault::Refused(_)
+                | Fault::Told(_)
                 | Fault::Gone
                 | Fault::NoThread(_),
             ) => part,
