@@ -6,18 +6,20 @@ use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::{
     Answer, Ask, Context, Dialect, Head, Operation, OrderQuery, Orders, Reply, Slot, Submitted,
-    Verdict,
+    Told, Verdict,
 };
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::BatchId;
-use wharfinger_core::judge::judge;
+use wharfinger_core::judge::{Body, judge};
 use wharfinger_core::outcome::{Counts, Outcome, State};
 
 use crate::access::Authenticated;
 use crate::app::App;
 use crate::clock;
 use crate::store::prepare::{Heading, prepare};
-use crate::store::{MoveOrders, OrderCursor, OrderPage, RETRY_AFTER, ReadOrders, StoreError};
+use crate::store::{
+    MoveOrders, OrderCursor, OrderPage, Policy, RETRY_AFTER, ReadOrders, StoreError,
+};
 
 /// A body from which on judging it is worth a word to the runtime, so that other requests are not kept waiting: some
 /// five milliseconds of work. The word itself costs, since the work then goes on in another thread, with a heap of its own.
@@ -53,6 +55,10 @@ pub async fn submit(
     body: &[u8],
 ) -> Result<(Reply, Counts), RequestFailure> {
     let (judged, submission) = without_blocking_others(body.len(), || {
+        let body = Body {
+            bytes: body,
+            is_lines: false,
+        };
         let judged = judge(call.dialect, &call.context(), body, &app.limits)?;
         let heading = Heading {
             batch,
@@ -61,6 +67,7 @@ pub async fn submit(
             key_id: call.authenticated.key_id(),
             received_at_ms: clock::now_ms(),
             organisation: call.organisation.map(|organisation| organisation.id),
+            policy: Policy::Partial,
             email_key: app.store.email_key(),
         };
         let submission = prepare(&heading, &judged.slots);
@@ -74,6 +81,7 @@ pub async fn submit(
         root_fits: judged.root_fits,
         slots: &judged.slots,
         outcomes: &outcomes,
+        told: Told::default(),
     });
     let reply = call.dialect.encode(call.operation, &answer);
     let reply = reply.with_header("wharfinger-batch-id", batch.to_string());

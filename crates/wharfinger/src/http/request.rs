@@ -83,7 +83,13 @@ pub(super) async fn handle(
         Err(failure) => {
             noted.failure = Some(told_in_log(&failure));
             let is_whole = discard(&parts, body).await;
-            refusal(dialect, Some(operation), &failure, is_whole)
+            refusal(
+                dialect,
+                Some(operation),
+                &failure,
+                parts.uri.path(),
+                is_whole,
+            )
         }
     };
     log(
@@ -168,6 +174,7 @@ async fn serve(
             let (reply, next) = intake::next_chunk(app, &call, None).await?;
             Ok(respond_in_chunks(app, &call, reply, next))
         }
+        Action::Resource(_) => Err(RequestFailure::Internal),
     }
 }
 
@@ -274,9 +281,10 @@ fn refusal(
     dialect: &dyn Dialect,
     operation: Option<&Operation>,
     failure: &RequestFailure,
+    path: &str,
     is_whole: bool,
 ) -> Response {
-    let mut response = respond(dialect.refuse(operation, failure));
+    let mut response = respond(dialect.refuse(operation, failure, path));
     let is_broken = matches!(
         failure,
         RequestFailure::BodyTimeout | RequestFailure::BrokenBody(_)
@@ -337,7 +345,7 @@ async fn turn_down(
     let request_id = request_id(&parts.headers);
     let is_whole = discard(&parts, body).await;
     let mut response = match dialect {
-        Some(dialect) => refusal(dialect, None, failure, is_whole),
+        Some(dialect) => refusal(dialect, None, failure, parts.uri.path(), is_whole),
         None => respond(problem_details(failure)),
     };
     let noted = Noted {
