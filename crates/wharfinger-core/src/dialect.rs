@@ -11,7 +11,9 @@ use crate::failure::RequestFailure;
 use crate::ids::{BatchId, OrderId, OrganisationId};
 use crate::json::{Entry, NameCase};
 use crate::load::Load;
-pub use crate::operation::{Action, EmptyBody, Operation, Resource, WrongRoot};
+pub use crate::operation::{
+    Action, EmptyBody, Operation, Parameter, ParameterKind, Place, Resource, WrongRoot,
+};
 use crate::outcome::{Outcome, State};
 use crate::problem::{Code, Problem};
 
@@ -44,7 +46,7 @@ pub trait Dialect: Sync {
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`].
-    fn asked(&self, head: &Head<'_>) -> Result<Asked, RequestFailure>;
+    fn asked(&self, operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure>;
 
     /// Decodes and validates one order. Called only for entries without faults.
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a>;

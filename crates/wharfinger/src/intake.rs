@@ -58,7 +58,7 @@ pub async fn submit(
     batch: BatchId,
     body: &Body,
 ) -> Result<Taken, RequestFailure> {
-    let asked = call.dialect.asked(&call.head)?;
+    let asked = call.dialect.asked(call.operation, &call.head)?;
     let (judged, submission) = without_blocking_others(body.bytes.len(), || {
         judge_and_prepare(app, call, &asked, batch, body)
     })?;

@@ -254,8 +254,14 @@ pub struct Receipt {
 pub struct Recorded {
     /// The order's place in the batch, from 0.
     pub index: u32,
+    /// The line it stood on, from 1, in a body of lines; not told of orders that were taken.
+    pub line: Option<u32>,
     /// The organisation it belongs to, where that is known.
     pub organisation: Option<OrganisationId>,
+    /// The sender's name for it, in an object of orders; not told of orders that were taken.
+    pub name: Option<String>,
+    /// Its key, where one could be read; not told of orders that were taken.
+    pub key: Option<String>,
     /// What became of it.
     pub outcome: RecordedOutcome,
 }
@@ -271,15 +277,13 @@ pub enum RecordedOutcome {
     Unchanged(OrderId, u32),
     /// Turned down.
     Rejected(Rejection),
+    /// Good, and not stored, since its batch was to be taken whole.
+    Withheld,
 }
 
 /// A rejected order, as kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// The sender's name for it, in an object of orders.
-    pub name: Option<String>,
-    /// Its key, where one could be read.
-    pub key: Option<String>,
     /// Its bytes as they came.
     pub text: String,
     /// What is wrong with it.

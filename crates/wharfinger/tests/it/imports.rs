@@ -39,7 +39,13 @@ fn told(answer: &Response) -> (String, [u64; 5]) {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let json = answer.json();
     let count = |name: &str| json[name].as_u64().expect("an import counts");
-    let names = ["lines_committed", "received", "accepted", "unchanged", "rejected"];
+    let names = [
+        "lines_committed",
+        "received",
+        "accepted",
+        "unchanged",
+        "rejected",
+    ];
     (json["state"].as_str().unwrap().to_owned(), names.map(count))
 }
 
@@ -168,13 +174,22 @@ fn what_an_import_does_not_take_is_said_and_leaves_nothing() {
         (put(line("A")).header("import-complete", "yes"), 400),
         (put(line("A")).header("import-offset", "7"), 409),
         (put(line("A")).header("content-encoding", "br"), 415),
-        (at("?organisation=TRK001").header("content-type", "application/json"), 415),
-        (bearer(Request::new("PUT", "/v1/imports/7"), "full").body(line("A")), 400),
+        (
+            at("?organisation=TRK001").header("content-type", "application/json"),
+            415,
+        ),
+        (
+            bearer(Request::new("PUT", "/v1/imports/7"), "full").body(line("A")),
+            400,
+        ),
     ];
     for (request, status) in cases {
         let answer = server.send(&request);
         assert_eq!(answer.status, status, "{request:?}: {}", answer.text());
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
     }
     assert_eq!(keys(data.path()), [""; 0]);
 }
@@ -218,7 +233,10 @@ fn progress_is_told_as_a_stream_to_its_end() {
     assert_eq!(server.send(&put(line("A"))).status, 200);
     let answer = server.send(&get().header("accept", "text/event-stream"));
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
-    let data_line = answer.text().lines().find_map(|line| line.strip_prefix("data: "));
+    let data_line = answer
+        .text()
+        .lines()
+        .find_map(|line| line.strip_prefix("data: "));
     let progress: Value = serde_json::from_str(data_line.expect("an event has data")).unwrap();
     assert_eq!(progress["state"], "complete");
     assert_eq!(progress["lines_committed"], 1);
@@ -268,7 +286,10 @@ fn lose_and_kill(seed: u64) {
     };
     let (state, [committed, received, accepted, unchanged, rejected]) = told(&answer);
     assert_eq!((state.as_str(), committed), ("complete", 30_000));
-    assert_eq!((received, accepted, unchanged, rejected), (30_000, 30_000, 0, 0));
+    assert_eq!(
+        (received, accepted, unchanged, rejected),
+        (30_000, 30_000, 0, 0)
+    );
     let stored = keys(data.path());
     let expected: Vec<String> = (0..30_000).map(|key| key.to_string()).collect();
     assert_eq!(stored, expected);

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod load;
+mod parameters;
 mod query;
 mod routes;
 mod samples;
@@ -70,8 +71,8 @@ impl Dialect for Native {
         Ok(Some(organisation))
     }
 
-    fn asked(&self, head: &Head<'_>) -> Result<Asked, RequestFailure> {
-        query::asked(head)
+    fn asked(&self, operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure> {
+        query::asked(operation, head)
     }
 
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {

@@ -64,7 +64,7 @@ pub(super) async fn receive(
             "An import takes no Idempotency-Key: its id and Import-Offset do that work".into(),
         ));
     }
-    let query = Query::new(&call.head, &["organisation", "dialect"])?;
+    let query = Query::new(&call.head, call.operation)?;
     let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
     let written_in = query.read("dialect", &known.join(", "), dialects::find)?;
     let id = client_id(call)?;
@@ -269,7 +269,7 @@ pub(super) async fn show(
     call: &Call<'_>,
     headers: &HeaderMap,
 ) -> Result<Response, RequestFailure> {
-    Query::new(&call.head, &[])?;
+    Query::new(&call.head, call.operation)?;
     let id = input::id(call, "Import")?;
     let import = find(app, call, id).await?;
     let accept = headers.get("accept").and_then(|value| value.to_str().ok());
@@ -311,7 +311,7 @@ fn news(
 
 /// Ends an import where it is.
 pub(super) async fn cancel(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
-    Query::new(&call.head, &[])?;
+    Query::new(&call.head, call.operation)?;
     let id = input::id(call, "Import")?;
     find(app, call, id).await?;
     let key_id = call.authenticated.key_id();
