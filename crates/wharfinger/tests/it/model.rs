@@ -195,7 +195,7 @@ fn move_by_hand(data: &Path, model: &mut Model, random: &mut Random) {
             wanted,
             key_id: "test".into(),
         };
-        store.move_orders(request).await.unwrap()
+        store.move_orders(request, None).await.unwrap().found
     });
     assert_eq!(
         results,

@@ -12,10 +12,13 @@ mod check;
 mod checkpoints;
 mod deciding;
 mod emails;
+mod events;
 mod fault;
+mod history;
 mod ids;
 mod imports;
 mod journal;
+mod locate;
 mod moves;
 mod plan;
 mod queue;
@@ -39,7 +42,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
-use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Code;
 
@@ -49,8 +52,9 @@ use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Change, CheckReport, Directory, EmailKey, Event, Import, ImportEnd, MoveOrders, NewImport,
-    OrderPage, ReadOrders, Receipt, Revision, Store, StoreError, Submission,
+    Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History, HistoryCursor, Import,
+    ImportEnd, MoveById, MoveOrders, MovedOrder, NewImport, OrderPage, ReadOrders, Receipt, Store,
+    StoreError, Submission,
 };
 
 /// The name of the database in the data directory.
@@ -241,15 +245,35 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
+    async fn move_by_id(
+        &self,
+        request: MoveById,
+        _r: Option<super::Remember<[MovedOrder]>>,
+    ) -> Result<super::Done<Vec<MovedOrder>>, StoreError> {
+        let weight = request.ids.len();
+        let asked = request.clone();
+        let locate = move |connection: &Connection| moves::locate(connection, &asked);
+        let located = self.readers.read(locate).await?;
+        let move_located =
+            move |work: &mut work::Work<'_>| moves::move_located(work, &request, &located);
+        self.writer
+            .ask(weight, move_located)
+            .await
+            .map(|found| super::Done { found, reply: None })
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError> {
+        let read = move |connection: &Connection| read::order(connection, id);
+        self.readers.read(read).await
+    }
+
     async fn history(
         &self,
-        organisation: OrganisationId,
-        dialect: &'static str,
-        key: &str,
-    ) -> Result<Vec<Revision>, StoreError> {
-        let key = key.to_owned();
-        let read =
-            move |connection: &Connection| read::history(connection, organisation, dialect, &key);
+        id: OrderId,
+        after: Option<HistoryCursor>,
+        limit: usize,
+    ) -> Result<Option<History>, StoreError> {
+        let read = move |connection: &Connection| history::history(connection, id, after, limit);
         self.readers.read(read).await
     }
 
@@ -265,7 +289,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
         let read =
-            move |connection: &Connection| receipt::events(connection, organisation, after, limit);
+            move |connection: &Connection| events::events(connection, organisation, after, limit);
         self.readers.read(read).await
     }
 

@@ -306,6 +306,7 @@ impl Building<'_> {
                     error @ (StoreError::Unavailable(_)
                     | StoreError::Refused(_)
                     | StoreError::Internal(_)
+                    | StoreError::BadCursor
                     | StoreError::AnswerKept
                     | StoreError::ImportMoved(_)),
                 ) => return Err(Stopped::Store(error)),
