@@ -75,7 +75,7 @@ pub async fn submit(
     })?;
     let decided = app.store.admit_batch(submission).await;
     let decided = decided.map_err(|error| call.failure(error))?;
-    let outcomes = one_outcome_a_slot(&judged.slots, decided);
+    let outcomes = one_outcome_a_slot(&judged.slots, decided.outcomes);
     let answer = Answer::Submitted(Submitted {
         batch,
         root_fits: judged.root_fits,
@@ -115,8 +115,8 @@ impl<'c> Call<'c> {
                 );
                 overloaded
             }
-            StoreError::Refused(why) | StoreError::Internal(why) => {
-                tracing::error!(request_id, error = why, "The store failed.");
+            StoreError::Refused(_) | StoreError::AnswerKept | StoreError::Internal(_) => {
+                tracing::error!(request_id, %error, "The store failed.");
                 RequestFailure::Internal
             }
         }
@@ -249,10 +249,11 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailur
         keys: keys.clone(),
         wanted: Move::Cancel { release_key: true },
         key_id: call.authenticated.key_id().to_owned(),
+        remember: None,
     };
-    let results = app.store.move_orders(request).await;
-    let results = results.map_err(|error| call.failure(error))?;
-    let withdrawn: Vec<_> = keys.into_iter().zip(results).collect();
+    let moved = app.store.move_orders(request).await;
+    let moved = moved.map_err(|error| call.failure(error))?;
+    let withdrawn: Vec<_> = keys.into_iter().zip(moved.results).collect();
     Ok(call
         .dialect
         .encode(call.operation, &Answer::Withdrawn(&withdrawn)))
