@@ -2,12 +2,12 @@
 
 use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Reach;
-use wharfinger_core::dialect::StoredOrder;
+use wharfinger_core::dialect::{Reply, StoredOrder};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
 
-use super::EventKind;
+use super::{EventKind, Remember};
 
 /// An order of any organisation and dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct Revision {
 }
 
 /// Orders to be moved, by their ids.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct MoveById {
     /// Their ids; one that stands twice is moved twice.
     pub ids: Vec<OrderId>,
@@ -85,6 +85,17 @@ pub struct MoveById {
     pub wanted: Move,
     /// The API key that asks, or what stands for one.
     pub key_id: String,
+    /// That the answer is to be kept.
+    pub remember: Option<Remember<[MovedOrder]>>,
+}
+
+/// Orders that were moved by id, or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedById {
+    /// One result an id, in order.
+    pub results: Vec<MovedOrder>,
+    /// The answer, if it was to be kept.
+    pub reply: Option<Reply>,
 }
 
 /// Where an order stands after a move, or why it was not moved.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 use wharfinger_core::admit::{Move, decide_move};
+use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::{OrderId, OrganisationId};
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
@@ -48,15 +49,16 @@ pub(super) fn move_orders(
 /// is done before the writer is taken.
 pub(super) fn locate(
     connection: &Connection,
-    request: &MoveById,
+    ids: &[OrderId],
+    reach: &Reach,
 ) -> Result<Vec<Option<Located>>, Fault> {
     let mut journal = Journal::new(connection);
     let mut locator = Locator::new(connection);
     let find = |&id: &OrderId| {
         let located = locator.find(&mut journal, id)?;
-        Ok(located.filter(|located| request.reach.has(located.organisation())))
+        Ok(located.filter(|located| reach.has(located.organisation())))
     };
-    request.ids.iter().map(find).collect()
+    ids.iter().map(find).collect()
 }
 
 /// Moves orders that were found by their ids, each by itself.

@@ -36,9 +36,10 @@ async fn move_ids(
         reach,
         wanted,
         key_id: "key-2".into(),
+        remember: None,
     };
-    let moved = store.move_by_id(request, None).await;
-    moved.expect("orders are moved").found
+    let moved = store.move_by_id(request).await;
+    moved.expect("orders are moved").results
 }
 
 async fn state_of(store: &Arc<dyn Store>, id: OrderId) -> State {

@@ -176,13 +176,17 @@ fn prepared(
     prepare(&heading, &slots)
 }
 
+/// Admits a batch: what became of its good orders.
+pub(super) async fn admit(store: &Arc<dyn Store>, submission: Submission) -> Vec<Outcome> {
+    let admitted = store.admit_batch(submission).await;
+    admitted.expect("the batch is admitted").outcomes
+}
+
 /// Submits a batch: its id, and what became of its good orders.
 pub(super) async fn submit(store: &Arc<dyn Store>, orders: &[Order]) -> (BatchId, Vec<Outcome>) {
     let batch = batch_id();
-    let outcomes = store
-        .admit_batch(submission(store, batch, DIALECT, orders))
-        .await;
-    (batch, outcomes.expect("the batch is admitted").found)
+    let ready = submission(store, batch, DIALECT, orders);
+    (batch, admit(store, ready).await)
 }
 
 /// Submits a batch that is taken whole or not at all.
@@ -191,8 +195,8 @@ pub(super) async fn submit_whole(
     orders: &[Order],
 ) -> (BatchId, Vec<Outcome>) {
     let batch = batch_id();
-    let outcomes = store.admit_batch(whole(store, batch, orders)).await;
-    (batch, outcomes.expect("the batch is admitted").found)
+    let ready = whole(store, batch, orders);
+    (batch, admit(store, ready).await)
 }
 
 /// The receipt of a batch.
@@ -245,9 +249,10 @@ pub(super) async fn move_keys(
         keys: keys.iter().map(|&key| key.to_owned()).collect(),
         wanted,
         key_id: "key-1".into(),
+        remember: None,
     };
-    let moved = store.move_orders(request, None).await;
-    moved.expect("orders are moved").found
+    let moved = store.move_orders(request).await;
+    moved.expect("orders are moved").results
 }
 
 /// A query for everything.

@@ -305,9 +305,9 @@ impl Building<'_> {
                 Err(
                     error @ (StoreError::Unavailable(_)
                     | StoreError::Refused(_)
-                    | StoreError::Internal(_)
                     | StoreError::BadCursor
                     | StoreError::AnswerKept
+                    | StoreError::Internal(_)
                     | StoreError::ImportMoved(_)),
                 ) => return Err(Stopped::Store(error)),
             }
