@@ -8,6 +8,7 @@ mod crash;
 mod hostile;
 mod imports;
 mod model;
+mod orders;
 mod readme;
 mod routes;
 mod serving;
