@@ -7,6 +7,7 @@ mod conformance;
 mod crash;
 mod hostile;
 mod imports;
+mod lists;
 mod model;
 mod orders;
 mod readme;

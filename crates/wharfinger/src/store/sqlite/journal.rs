@@ -53,6 +53,8 @@ pub(super) struct Journal<'c> {
     connection: &'c Connection,
     heads: HashMap<BlockId, Head>,
     packed: HashMap<BlockId, Packed>,
+    /// Keys that were read alone.
+    keys: HashMap<BlockId, Option<Texts>>,
     /// The codes of organisations that were asked for.
     codes: HashMap<OrganisationId, String>,
 }
@@ -64,6 +66,7 @@ impl<'c> Journal<'c> {
             connection,
             heads: HashMap::new(),
             packed: HashMap::new(),
+            keys: HashMap::new(),
             codes: HashMap::new(),
         }
     }
@@ -133,6 +136,45 @@ impl<'c> Journal<'c> {
         }
         let key = packed.key_list.get(order.ordinal());
         key.map(str::to_owned).ok_or_else(|| missing(order))
+    }
+
+    /// The key of an order that an entry is about. It reads the keys of a block alone: where few of its orders are looked at,
+    /// reading the texts as well, as [`Self::key`] does, would cost much more. What comes of it has to be held against the index.
+    pub(super) fn key_at(&mut self, entry: Place, order: Place) -> Result<String, Fault> {
+        if let Mark::Accepted {
+            number: Some(number),
+        } = self.mark(order)?
+        {
+            return Ok(number.to_string());
+        }
+        // A new revision came with the key.
+        for place in [entry, order] {
+            if let Some(keys) = self.keys(place.block())?
+                && let Some(key) = keys.get(place.ordinal())
+                && !key.is_empty()
+            {
+                return Ok(key.to_owned());
+            }
+        }
+        Err(missing(order))
+    }
+
+    /// The keys of a block's entries, if it has any.
+    fn keys(&mut self, id: BlockId) -> Result<Option<&Texts>, Fault> {
+        if !self.keys.contains_key(&id) {
+            if self.keys.len() == HEADS_MAX {
+                self.keys.clear();
+            }
+            let mut select = self
+                .connection
+                .prepare_cached("select keys from blocks where id = ?1")?;
+            let packed: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0))?;
+            let keys = packed
+                .map(|packed| block::decode_keys(&packed))
+                .transpose()?;
+            self.keys.insert(id, keys);
+        }
+        Ok(self.keys[&id].as_ref())
     }
 
     fn packed(&mut self, id: BlockId) -> Result<&mut Packed, Fault> {

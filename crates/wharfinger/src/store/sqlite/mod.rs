@@ -19,6 +19,7 @@ mod history;
 mod ids;
 mod imports;
 mod journal;
+mod list;
 mod locate;
 mod moves;
 mod plan;
@@ -55,8 +56,9 @@ use self::readers::Readers;
 use self::writer::Writer;
 use super::{
     Admitted, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History, HistoryCursor,
-    Import, ImportEnd, KeptAnswer, MoveById, MoveOrders, MovedById, MovedOrders, NewImport,
-    OrderPage, ReadOrders, Receipt, Remember, Store, StoreError, Submission,
+    Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById, MoveOrders, MovedById,
+    MovedOrders, NewImport, OrderPage, ReadOrders, Receipt, Remember, Store, StoreError,
+    Submission,
 };
 use crate::clock;
 
@@ -325,6 +327,12 @@ impl Store for SqliteStore {
 
     async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError> {
         let read = move |connection: &Connection| read::order(connection, id);
+        self.readers.read(read).await
+    }
+
+    async fn list(&self, request: ListOrders) -> Result<ListPage, StoreError> {
+        let key = self.email_key;
+        let read = move |connection: &Connection| list::list(connection, key, &request);
         self.readers.read(read).await
     }
 
