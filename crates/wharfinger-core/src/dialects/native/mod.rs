@@ -3,12 +3,14 @@
 mod decode;
 mod encode;
 mod load;
+mod mapping;
 mod routes;
 mod samples;
 mod unknown;
 mod wire;
 
 use crate::caller::{Caller, Organisation};
+use crate::canonical;
 use crate::dialect::{
     Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, Reply, SampleKey, Samples,
     Slot, StoredOrder,
@@ -77,7 +79,19 @@ impl Dialect for Native {
     }
 
     fn email(&self, order: &StoredOrder) -> Option<String> {
-        decode::stored_email(order.texts.first()?)
+        mapping::email(order)
+    }
+
+    fn canonical(&self, order: &StoredOrder) -> canonical::Order {
+        mapping::canonical(order)
+    }
+
+    fn render(&self, order: &canonical::Order) -> canonical::Rendered {
+        mapping::render(order)
+    }
+
+    fn own_form(&self, order: &StoredOrder) -> String {
+        order.texts.first().cloned().unwrap_or_default()
     }
 
     fn encode(&self, _operation: &Operation, answer: &Answer<'_>) -> Reply {
