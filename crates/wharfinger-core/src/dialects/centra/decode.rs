@@ -13,10 +13,10 @@ use crate::validate::{self, Checked};
 pub(super) const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// The largest id; the vendor says no more than "int".
-const ID_MAX: u64 = i64::MAX as u64;
+pub(super) const ID_MAX: u64 = i64::MAX as u64;
 
 /// Decimals of a price.
-const PRICE_DECIMALS_MAX: u32 = 2;
+pub(super) const PRICE_DECIMALS_MAX: u32 = 2;
 
 /// Judges an order that is to be created.
 pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
@@ -160,7 +160,7 @@ fn address<'a>(form: &mut Form<'_, '_, 'a>) -> (bool, Email<'a>) {
 }
 
 fn product(form: &mut Form<'_, '_, '_>) {
-    form.mandatory("qty", validate::integer(1, ID_MAX));
+    form.mandatory("qty", quantity);
     form.optional("id", id);
     texts(form, &["ean", "sku"]);
     let has_identifier = ["id", "ean", "sku"]
@@ -241,6 +241,11 @@ fn is_given(form: &Form<'_, '_, '_>, name: &str) -> bool {
 /// An id of something that is not kept here: any is taken.
 pub(super) fn id(value: Value<'_, '_>) -> Checked<u64> {
     validate::integer(0, ID_MAX)(value)
+}
+
+/// How many of a product.
+pub(super) fn quantity(value: Value<'_, '_>) -> Checked<u64> {
+    validate::integer(1, ID_MAX)(value)
 }
 
 /// An order number: its plain spelling, which is the order key, and its value.

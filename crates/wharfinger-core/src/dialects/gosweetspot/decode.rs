@@ -10,7 +10,7 @@ use crate::limits::KEY_CHARS_MAX;
 use crate::problem::Code;
 use crate::validate::{self, Checked};
 
-const PRODUCT_CODE_CHARS_MAX: usize = 20;
+pub(super) const PRODUCT_CODE_CHARS_MAX: usize = 20;
 const IMAGE_URL_CHARS_MAX: usize = 500;
 /// The vendor's type is C#'s `int`; a negative number of packages means nothing.
 const QUANTITY_MAX: u64 = 2_147_483_647;
@@ -99,7 +99,7 @@ fn package(form: &mut Form<'_, '_, '_>) {
 }
 
 /// A country code. The vendor's page lists `UK` beside real ISO codes; it is taken for `GB`, and given back as `UK`.
-fn country<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+pub(super) fn country<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     match value.text() {
         Some(code) if code == "UK" => Ok(code),
         _ => validate::country(value),

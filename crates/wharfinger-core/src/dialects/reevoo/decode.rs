@@ -119,15 +119,19 @@ fn order_item(item: &mut Form<'_, '_, '_>) {
 /// Any values, but only names of `a-z`, `0-9` and `_`.
 fn metadata(metadata: &mut Form<'_, '_, '_>) {
     for (name, _) in metadata.value().members() {
-        let is_allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        if name.is_empty() || !name.bytes().all(is_allowed) {
+        if !is_metadata_name(&name) {
             metadata.problem(&name, Code::NotName);
         }
     }
 }
 
+pub(super) fn is_metadata_name(name: &str) -> bool {
+    let is_allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    !name.is_empty() && name.bytes().all(is_allowed)
+}
+
 /// A number that is not negative; or, a vendor quirk, text of digits with at most one comma before the decimals.
-fn price(value: Value<'_, '_>) -> Checked<()> {
+pub(super) fn price(value: Value<'_, '_>) -> Checked<()> {
     let Some(spelling) = value.text() else {
         return amount(value).map(|_| ()).map_err(|_| Code::NotPrice);
     };
