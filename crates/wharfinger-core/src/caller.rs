@@ -55,6 +55,17 @@ pub enum Reach {
     Only(Vec<OrganisationId>),
 }
 
+impl Reach {
+    /// Whether an organisation is one of them.
+    #[must_use]
+    pub fn has(&self, organisation: OrganisationId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ids) => ids.contains(&organisation),
+        }
+    }
+}
+
 /// An authenticated caller: what its key may reach.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'c> {
@@ -69,22 +80,27 @@ impl<'c> Caller<'c> {
     #[must_use]
     pub fn organisation(&self, code: &str) -> Option<&'c Organisation> {
         let organisation = self.organisations.get(code)?;
-        match self.reach {
-            Reach::All => Some(organisation),
-            Reach::Only(ids) => ids.contains(&organisation.id).then_some(organisation),
-        }
+        self.reach.has(organisation.id).then_some(organisation)
+    }
+
+    /// The organisations that the key may act for, in the order of their ids.
+    #[must_use]
+    pub fn reached(&self) -> Vec<&'c Organisation> {
+        let mut reached: Vec<_> = self.reached_in_any_order().collect();
+        reached.sort_unstable_by_key(|organisation| organisation.id);
+        reached
+    }
+
+    fn reached_in_any_order(&self) -> impl Iterator<Item = &'c Organisation> {
+        let reach = self.reach;
+        let all = self.organisations.values();
+        all.filter(move |organisation| reach.has(organisation.id))
     }
 
     /// The organisation that the key may act for, if it is the only one.
     #[must_use]
     pub fn only_organisation(&self) -> Option<&'c Organisation> {
-        let mut reached = self
-            .organisations
-            .values()
-            .filter(|organisation| match self.reach {
-                Reach::All => true,
-                Reach::Only(ids) => ids.contains(&organisation.id),
-            });
+        let mut reached = self.reached_in_any_order();
         let first = reached.next()?;
         reached.next().is_none().then_some(first)
     }
