@@ -54,9 +54,9 @@ use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Admitted, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History, HistoryCursor, Import, ImportEnd, KeptAnswer, MoveById, MovedById,
-    MoveOrders, MovedOrders, NewImport, OrderPage, ReadOrders, Receipt, Remember, Store,
-    StoreError, Submission,
+    Admitted, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History, HistoryCursor,
+    Import, ImportEnd, KeptAnswer, MoveById, MoveOrders, MovedById, MovedOrders, NewImport,
+    OrderPage, ReadOrders, Receipt, Remember, Store, StoreError, Submission,
 };
 use crate::clock;
 
@@ -295,10 +295,7 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
-    async fn move_by_id(
-        &self,
-        mut request: MoveById,
-    ) -> Result<MovedById, StoreError> {
+    async fn move_by_id(&self, mut request: MoveById) -> Result<MovedById, StoreError> {
         let weight = request.ids.len();
         let remember = request.remember.take();
         let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
