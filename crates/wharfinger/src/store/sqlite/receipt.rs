@@ -39,6 +39,7 @@ pub(super) fn receipt(connection: &Connection, batch: BatchId) -> Result<Option<
                     updated: count(5)?,
                     unchanged: count(6)?,
                     rejected: count(7)?,
+                    withheld: 0,
                 },
                 outcomes: Vec::new(),
             };

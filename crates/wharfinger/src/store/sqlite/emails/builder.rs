@@ -305,7 +305,8 @@ impl Building<'_> {
                 Err(
                     error @ (StoreError::Unavailable(_)
                     | StoreError::Refused(_)
-                    | StoreError::Internal(_)),
+                    | StoreError::Internal(_)
+                    | StoreError::AnswerKept),
                 ) => return Err(Stopped::Store(error)),
             }
         }
