@@ -55,6 +55,27 @@ pub enum Reach {
     Only(Vec<OrganisationId>),
 }
 
+impl Reach {
+    /// Whether one organisation is within it.
+    #[must_use]
+    pub fn includes(&self, organisation: OrganisationId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ids) => ids.contains(&organisation),
+        }
+    }
+
+    /// Whether all that another reach includes is within it, also of organisations to come.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, Self::All | Self::Only(_)) => true,
+            (Self::Only(_), Self::All) => false,
+            (Self::Only(_), Self::Only(ids)) => ids.iter().all(|id| self.includes(*id)),
+        }
+    }
+}
+
 /// An authenticated caller: what its key may reach.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'c> {
@@ -69,10 +90,9 @@ impl<'c> Caller<'c> {
     #[must_use]
     pub fn organisation(&self, code: &str) -> Option<&'c Organisation> {
         let organisation = self.organisations.get(code)?;
-        match self.reach {
-            Reach::All => Some(organisation),
-            Reach::Only(ids) => ids.contains(&organisation.id).then_some(organisation),
-        }
+        self.reach
+            .includes(organisation.id)
+            .then_some(organisation)
     }
 
     /// The organisation that the key may act for, if it is the only one.
@@ -81,11 +101,22 @@ impl<'c> Caller<'c> {
         let mut reached = self
             .organisations
             .values()
-            .filter(|organisation| match self.reach {
-                Reach::All => true,
-                Reach::Only(ids) => ids.contains(&organisation.id),
-            });
+            .filter(|organisation| self.reach.includes(organisation.id));
         let first = reached.next()?;
         reached.next().is_none().then_some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reach_covers_what_it_includes_and_no_more() {
+        let only = |ids: &[u32]| Reach::Only(ids.iter().copied().map(OrganisationId).collect());
+        assert!(Reach::All.covers(&Reach::All) && Reach::All.covers(&only(&[1, 2])));
+        assert!(only(&[1, 2]).covers(&only(&[2])) && only(&[1]).covers(&only(&[1, 1])));
+        assert!(!only(&[1, 2]).covers(&Reach::All));
+        assert!(!only(&[1]).covers(&only(&[1, 2])));
     }
 }

@@ -268,9 +268,29 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
-    async fn administer(&self, change: Change) -> Result<(), StoreError> {
-        let administer = move |work: &mut work::Work<'_>| admin::administer(work, &change);
-        self.writer.ask(1, administer).await
+    async fn administer(
+        &self,
+        who: &str,
+        change: Change,
+        remember: Option<Remember<()>>,
+    ) -> Result<Done<()>, StoreError> {
+        let who = who.to_owned();
+        let administer = move |work: &mut work::Work<'_>| admin::administer(work, &who, &change);
+        self.writer.ask(1, administer).await?;
+        Ok(Done {
+            found: (),
+            reply: remember.map(|remember| (remember.encode)(&())),
+        })
+    }
+
+    async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError> {
+        let note = move |work: &mut work::Work<'_>| admin::note_key_use(work, &uses);
+        self.writer.ask(1, note).await
+    }
+
+    async fn audit(&self, request: ReadAudit) -> Result<AuditPage, StoreError> {
+        let read = move |connection: &Connection| admin::audit(connection, &request);
+        self.readers.read(read).await
     }
 
     fn email_key(&self) -> EmailKey {
