@@ -32,22 +32,10 @@ pub use prepare::Submission;
 pub trait Store: Send + Sync {
     /// Admits a batch in one transaction: orders, revisions, receipt, outcomes and events. The outcomes are those
     /// of the submission's good orders, in the order of the batch.
-    async fn admit_batch(&self, submission: Submission) -> Result<Done<Vec<Outcome>>, StoreError>;
-
-    async fn try_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError>;
-
-    async fn kept_answer(
-        &self,
-        key_id: &str,
-        idempotency_key: &str,
-    ) -> Result<Option<KeptAnswer>, StoreError>;
+    async fn admit_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError>;
 
     /// Moves orders by key, each by itself, in one transaction; one result a key, in order.
-    async fn move_orders(
-        &self,
-        request: MoveOrders,
-        remember: Option<Remember<[Result<(), Code>]>>,
-    ) -> Result<Done<Vec<Result<(), Code>>>, StoreError>;
+    async fn move_orders(&self, request: MoveOrders) -> Result<Vec<Result<(), Code>>, StoreError>;
 
     /// Reads orders back.
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError>;
@@ -118,41 +106,6 @@ pub enum StoreError {
     Refused(String),
     /// Something that should not happen; the text is for the log.
     Internal(String),
-    /// kept
-    AnswerKept,
-}
-/// x
-pub struct Done<T> {
-    /// x
-    pub found: T,
-    /// x
-    pub reply: Option<wharfinger_core::dialect::Reply>,
-}
-/// x
-pub struct Remember<T: ?Sized> {
-    /// x
-    pub key_id: String,
-    /// x
-    pub idempotency_key: String,
-    /// x
-    pub fingerprint: [u8; 32],
-    /// x
-    pub kept_until_ms: i64,
-    /// x
-    pub encode: Box<dyn Fn(&T) -> wharfinger_core::dialect::Reply + Send>,
-}
-/// x
-pub struct KeptAnswer {
-    /// x
-    pub fingerprint: [u8; 32],
-    /// x
-    pub status: u16,
-    /// x
-    pub content_type: String,
-    /// x
-    pub headers: Vec<(String, String)>,
-    /// x
-    pub body: Vec<u8>,
 }
 
 impl std::fmt::Display for StoreError {
@@ -161,7 +114,6 @@ impl std::fmt::Display for StoreError {
             Self::Overloaded => out.write_str("too much work waits for the store"),
             Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
             Self::Refused(why) => out.write_str(why),
-            Self::AnswerKept => out.write_str("kept"),
             Self::Internal(why) => write!(out, "store fault: {why}"),
         }
     }

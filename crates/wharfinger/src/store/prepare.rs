@@ -13,6 +13,7 @@ use super::place::{ENTRIES_MAX, Place};
 use super::rejected::{self, Part, Told};
 
 /// A batch, made ready for a store: owned, packed, grouped by organisation.
+#[derive(Debug)]
 pub struct Submission {
     pub(crate) batch: BatchId,
     pub(crate) dialect: &'static str,
@@ -25,8 +26,6 @@ pub struct Submission {
     pub(crate) good: usize,
     /// The orders that are not good.
     pub(crate) rejected: Vec<Part>,
-    /// x
-    pub(crate) remember: Option<super::Remember<[wharfinger_core::outcome::Outcome]>>,
     /// Order keys and senders' names, one behind the other.
     arena: String,
 }
@@ -111,8 +110,6 @@ pub struct Heading<'h> {
     pub organisation: Option<OrganisationId>,
     /// The key that addresses are hashed with.
     pub email_key: EmailKey,
-    /// x
-    pub policy: wharfinger_core::admit::Policy,
 }
 
 /// Makes a judged batch ready for a store. Pure work, and most of what a batch costs: to be done by the request's own thread.
@@ -165,7 +162,6 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         good: good as usize,
         rejected: rejections.finish(),
         arena: arena.text,
-        remember: None,
     }
 }
 

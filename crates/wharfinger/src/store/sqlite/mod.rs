@@ -194,39 +194,16 @@ fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn try_batch(&self, _submission: Submission) -> Result<Vec<Outcome>, StoreError> {
-        Err(StoreError::AnswerKept)
-    }
-    async fn kept_answer(
-        &self,
-        _key_id: &str,
-        _idempotency_key: &str,
-    ) -> Result<Option<super::KeptAnswer>, StoreError> {
-        Ok(None)
-    }
-    async fn admit_batch(
-        &self,
-        submission: Submission,
-    ) -> Result<super::Done<Vec<Outcome>>, StoreError> {
+    async fn admit_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError> {
         let weight = submission.good;
         let admit = move |work: &mut work::Work<'_>| admit::admit(work, &submission);
-        self.writer
-            .ask(weight, admit)
-            .await
-            .map(|found| super::Done { found, reply: None })
+        self.writer.ask(weight, admit).await
     }
 
-    async fn move_orders(
-        &self,
-        request: MoveOrders,
-        _r: Option<super::Remember<[Result<(), Code>]>>,
-    ) -> Result<super::Done<Vec<Result<(), Code>>>, StoreError> {
+    async fn move_orders(&self, request: MoveOrders) -> Result<Vec<Result<(), Code>>, StoreError> {
         let weight = request.keys.len();
         let move_orders = move |work: &mut work::Work<'_>| moves::move_orders(work, &request);
-        self.writer
-            .ask(weight, move_orders)
-            .await
-            .map(|found| super::Done { found, reply: None })
+        self.writer.ask(weight, move_orders).await
     }
 
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError> {

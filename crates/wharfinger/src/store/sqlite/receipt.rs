@@ -39,7 +39,6 @@ pub(super) fn receipt(connection: &Connection, batch: BatchId) -> Result<Option<
                     updated: count(5)?,
                     unchanged: count(6)?,
                     rejected: count(7)?,
-                    withheld: 0,
                 },
                 outcomes: Vec::new(),
             };

@@ -38,7 +38,6 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, row: &Row<'_>) -> Result<(),
         updated: count(2)?,
         unchanged: count(3)?,
         rejected: count(4)?,
-        withheld: 0,
     };
     let parts: String = row.get(5)?;
     let mut found = Counts::default();

@@ -305,8 +305,7 @@ impl Building<'_> {
                 Err(
                     error @ (StoreError::Unavailable(_)
                     | StoreError::Refused(_)
-                    | StoreError::Internal(_)
-                    | StoreError::AnswerKept),
+                    | StoreError::Internal(_)),
                 ) => return Err(Stopped::Store(error)),
             }
         }
