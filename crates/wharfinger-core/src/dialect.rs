@@ -11,7 +11,9 @@ use crate::failure::RequestFailure;
 use crate::ids::{BatchId, OrderId, OrganisationId};
 use crate::json::{Entry, NameCase};
 use crate::load::Load;
-pub use crate::operation::{Action, EmptyBody, Operation, Resource, WrongRoot};
+pub use crate::operation::{
+    Action, EmptyBody, Operation, Parameter, ParameterKind, Place, Resource, WrongRoot,
+};
 use crate::outcome::{Outcome, State};
 use crate::problem::{Code, Problem};
 
@@ -44,7 +46,7 @@ pub trait Dialect: Sync {
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`].
-    fn asked(&self, head: &Head<'_>) -> Result<Asked, RequestFailure>;
+    fn asked(&self, operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure>;
 
     /// Decodes and validates one order. Called only for entries without faults.
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a>;
@@ -306,6 +308,8 @@ pub type Keep = Box<dyn Fn(&StoredOrder) -> bool + Send + Sync>;
 pub struct StoredOrder {
     /// Its id.
     pub id: OrderId,
+    /// The code of the organisation that it belongs to.
+    pub organisation: String,
     /// Its key.
     pub key: String,
     /// Its number, where it has one.
@@ -316,6 +320,8 @@ pub struct StoredOrder {
     pub revision: u32,
     /// When it was first accepted, in milliseconds since 1970.
     pub created_at_ms: i64,
+    /// When it last changed, in content or in state, in milliseconds since 1970.
+    pub updated_at_ms: i64,
     /// What was submitted: the latest full text, then what [`Intent::Complete`] added, oldest first.
     pub texts: Vec<String>,
 }

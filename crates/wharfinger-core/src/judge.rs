@@ -7,6 +7,7 @@ use crate::failure::RequestFailure;
 use crate::json::{Content, Entry, Envelope, Lines, Reader, Rules};
 use crate::limits::{
     Limits, PROBLEMS_PER_BATCH_MAX, PROBLEMS_PER_LATE_ORDER_MAX, PROBLEMS_PER_ORDER_MAX,
+    WARNINGS_PER_BATCH_MAX, WARNINGS_PER_LATE_ORDER_MAX,
 };
 use crate::problem::Problem;
 
@@ -27,8 +28,8 @@ pub struct Judged<'a> {
 pub struct Body<'a> {
     /// Its bytes, decompressed.
     pub bytes: &'a [u8],
-    /// Whether it is orders one a line, rather than one JSON text.
-    pub is_lines: bool,
+    /// Where it is orders one a line, rather than one JSON text: how many lines there are before it.
+    pub lines_before: Option<usize>,
 }
 
 /// Reads a body and judges each of its orders by itself.
@@ -48,17 +49,19 @@ pub fn judge<'a>(
         orders_max: limits.orders_per_batch_max,
         slots: Vec::new(),
         problems_told: 0,
+        warnings_told: 0,
     };
     let rules = Rules {
         names: dialect.name_case(),
         depth_max: limits.order_depth_max,
         order_bytes_max: limits.order_bytes_max,
     };
-    let root_fits = if body.is_lines {
-        gathering.read_lines(Lines::new(body.bytes, rules))?;
-        true
-    } else {
-        gathering.read_json(body.bytes, rules)?
+    let root_fits = match body.lines_before {
+        Some(lines_before) => {
+            gathering.read_lines(Lines::new(body.bytes, lines_before, rules))?;
+            true
+        }
+        None => gathering.read_json(body.bytes, rules)?,
     };
     Ok(Judged {
         root_fits,
@@ -74,6 +77,7 @@ struct Gathering<'g, 'a> {
     orders_max: usize,
     slots: Vec<Slot<'a>>,
     problems_told: usize,
+    warnings_told: usize,
 }
 
 impl<'a> Gathering<'_, 'a> {
@@ -114,7 +118,7 @@ impl<'a> Gathering<'_, 'a> {
         while let Some(line) = lines.next() {
             match line.content {
                 Content::Order(entry) => self.take(&entry)?,
-                Content::NotJson(raw, code) => {
+                Content::Unreadable(raw, code) => {
                     let problems = vec![Problem::with_order(code)];
                     self.push(unreadable(self.context, raw, None, problems))?;
                 }
@@ -142,6 +146,10 @@ impl<'a> Gathering<'_, 'a> {
             });
         }
         self.problems_told += bound_problems(&mut slot, self.problems_told);
+        if self.warnings_told >= WARNINGS_PER_BATCH_MAX {
+            slot.warnings.truncate(WARNINGS_PER_LATE_ORDER_MAX);
+        }
+        self.warnings_told += slot.warnings.len();
         self.slots.push(slot);
         Ok(())
     }

@@ -12,6 +12,7 @@
 
 pub mod admit;
 pub mod caller;
+pub mod canonical;
 mod codes;
 pub mod dialect;
 pub mod dialects;
@@ -24,6 +25,7 @@ pub mod judge;
 pub mod kept;
 pub mod limits;
 pub mod load;
+pub mod moment;
 pub mod operation;
 pub mod outcome;
 pub mod problem;

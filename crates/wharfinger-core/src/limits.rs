@@ -33,5 +33,14 @@ pub const PROBLEMS_PER_BATCH_MAX: usize = 500_000;
 /// Problems told of one order where the batch has told very many already.
 pub const PROBLEMS_PER_LATE_ORDER_MAX: usize = 10;
 
+/// Warnings told of one order.
+pub const WARNINGS_PER_ORDER_MAX: usize = 20;
+
+/// Warnings told of a whole batch, from which on an order tells only [`WARNINGS_PER_LATE_ORDER_MAX`].
+pub const WARNINGS_PER_BATCH_MAX: usize = 100_000;
+
+/// Warnings told of one order where the batch has told very many already.
+pub const WARNINGS_PER_LATE_ORDER_MAX: usize = 1;
+
 /// Characters of an order key.
 pub const KEY_CHARS_MAX: usize = 255;

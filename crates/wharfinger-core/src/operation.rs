@@ -18,6 +18,77 @@ pub struct Operation {
     pub scope: Scope,
     /// What it does.
     pub action: Action,
+    /// What it is for, in a few words.
+    pub summary: &'static str,
+    /// What it takes besides its path and body, but for what every route takes.
+    pub parameters: &'static [Parameter],
+}
+
+/// A parameter of the query or the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it stands.
+    pub place: Place,
+    /// What it may be.
+    pub kind: ParameterKind,
+    /// What it says.
+    pub about: &'static str,
+}
+
+/// Where a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the query.
+    Query,
+    /// In a header field.
+    Header,
+}
+
+/// What a parameter may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// Any text.
+    Text,
+    /// A whole number within these bounds.
+    Number(u64, u64),
+    /// `true` or `false`.
+    Boolean,
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
+    /// A time (RFC 3339).
+    Time,
+    /// A UUID.
+    Uuid,
+    /// Seconds, such as `30s`, at most so many.
+    Seconds(u64),
+}
+
+impl Parameter {
+    /// A parameter of the query.
+    #[must_use]
+    pub const fn query(name: &'static str, kind: ParameterKind, about: &'static str) -> Self {
+        let place = Place::Query;
+        Self {
+            name,
+            place,
+            kind,
+            about,
+        }
+    }
+
+    /// A header field; its name in small letters.
+    #[must_use]
+    pub const fn header(name: &'static str, kind: ParameterKind, about: &'static str) -> Self {
+        let place = Place::Header;
+        Self {
+            name,
+            place,
+            kind,
+            about,
+        }
+    }
 }
 
 /// What an operation does.

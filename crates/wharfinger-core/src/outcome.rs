@@ -154,6 +154,16 @@ impl Counts {
     }
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.accepted += more.accepted;
+        self.updated += more.updated;
+        self.unchanged += more.unchanged;
+        self.rejected += more.rejected;
+        self.withheld += more.withheld;
+    }
+}
+
 /// What became of a batch as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchStatus {
@@ -177,5 +187,17 @@ impl BatchStatus {
             Self::Partial => "partial",
             Self::Rejected => "rejected",
         }
+    }
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, more| Self {
+            accepted: sum.accepted + more.accepted,
+            updated: sum.updated + more.updated,
+            unchanged: sum.unchanged + more.unchanged,
+            rejected: sum.rejected + more.rejected,
+            withheld: sum.withheld + more.withheld,
+        })
     }
 }

@@ -115,6 +115,8 @@ pub enum Code {
         /// The least that is allowed.
         min: u64,
     },
+    /// Zero or less where more is wanted.
+    NotPositive,
     /// A number above the most that is allowed.
     AboveMaximum {
         /// The most that is allowed.
@@ -191,6 +193,8 @@ pub enum Code {
     },
     /// No such organisation, or not one of the caller's: told alike.
     UnknownOrganisation,
+    /// The order names another organisation than the request does.
+    OtherOrganisation,
     /// The order has been processed and changes no more.
     AlreadyProcessed,
     /// The order has been cancelled and changes no more.
@@ -205,7 +209,7 @@ pub enum Code {
 
 impl Code {
     /// One of each, with typical bounds: what the page of problems is held against.
-    pub const EXAMPLES: [Self; 35] = [
+    pub const EXAMPLES: [Self; 37] = [
         Self::Required,
         Self::NotText,
         Self::NotNumber,
@@ -215,6 +219,7 @@ impl Code {
         Self::NotArray,
         Self::TooLong { chars_max: 255 },
         Self::BelowMinimum { min: 0 },
+        Self::NotPositive,
         Self::AboveMaximum { max: 1000 },
         Self::TooManyDecimals { decimals_max: 2 },
         Self::NotPrice,
@@ -241,9 +246,10 @@ impl Code {
         Self::NotJson {
             line: 7,
             column: 12,
-            reason: "a value was expected",
+            reason: "expected a value",
         },
         Self::UnknownOrganisation,
+        Self::OtherOrganisation,
         Self::AlreadyProcessed,
         Self::AlreadyCancelled,
         Self::NumberExists,
@@ -264,6 +270,7 @@ impl Code {
             Self::NotArray => "not_array",
             Self::TooLong { .. } => "too_long",
             Self::BelowMinimum { .. } => "below_minimum",
+            Self::NotPositive => "not_positive",
             Self::AboveMaximum { .. } => "above_maximum",
             Self::TooManyDecimals { .. } => "too_many_decimals",
             Self::NotPrice => "not_price",
@@ -285,6 +292,7 @@ impl Code {
             Self::OrderTooLarge { .. } => "order_too_large",
             Self::NotJson { .. } => "not_json",
             Self::UnknownOrganisation => "unknown_organisation",
+            Self::OtherOrganisation => "other_organisation",
             Self::AlreadyProcessed => "already_processed",
             Self::AlreadyCancelled => "already_cancelled",
             Self::NumberExists => "number_exists",
@@ -309,6 +317,7 @@ impl fmt::Display for Code {
                 write!(out, "must not be longer than {chars_max} characters")
             }
             Self::BelowMinimum { min } => write!(out, "must not be less than {min}"),
+            Self::NotPositive => out.write_str("must be more than 0"),
             Self::AboveMaximum { max } => write!(out, "must not be more than {max}"),
             Self::TooManyDecimals { decimals_max } => {
                 write!(out, "must not have more than {decimals_max} decimals")
@@ -346,6 +355,7 @@ impl fmt::Display for Code {
                 reason,
             } => write!(out, "cannot be read: line {line} column {column}: {reason}"),
             Self::UnknownOrganisation => out.write_str("is not an organisation of this key"),
+            Self::OtherOrganisation => out.write_str("is not the organisation of the request"),
             Self::AlreadyProcessed => out.write_str("has already been processed"),
             Self::AlreadyCancelled => out.write_str("has been cancelled"),
             Self::NumberExists => out.write_str("exists already"),

@@ -1,6 +1,6 @@
 //! Parameters of a query that is read strictly: an unknown, repeated or wrong one is told, and none is passed over.
 
-use crate::dialect::Head;
+use crate::dialect::{Head, Operation, Place};
 use crate::failure::RequestFailure;
 
 /// The parameters of a query, all of them known.
@@ -10,11 +10,14 @@ pub struct Query<'h> {
 }
 
 impl<'h> Query<'h> {
-    /// Reads a query that may have these parameters, each once.
+    /// Reads a query that may have an operation's parameters, each once.
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`]: one is unknown, or stands twice.
-    pub fn new(head: &Head<'h>, known: &[&str]) -> Result<Self, RequestFailure> {
+    pub fn new(head: &Head<'h>, operation: &Operation) -> Result<Self, RequestFailure> {
+        let known = operation.parameters.iter();
+        let known = known.filter(|parameter| parameter.place == Place::Query);
+        let known: Vec<_> = known.map(|parameter| parameter.name).collect();
         for (at, (name, _)) in head.query.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let known = if known.is_empty() {
@@ -65,6 +68,8 @@ impl<'h> Query<'h> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caller::Scope;
+    use crate::dialect::{Action, Parameter, ParameterKind};
 
     #[test]
     fn unknown_repeated_and_wrong_parameters_are_told() {
@@ -75,7 +80,16 @@ mod tests {
                 query,
                 headers: &[],
             };
-            let limit = Query::new(&head, &["limit"]).and_then(|query| {
+            let operation = Operation {
+                name: "list",
+                method: "GET",
+                path: "/list",
+                scope: Scope::OrdersRead,
+                action: Action::List,
+                summary: "Lists",
+                parameters: &[Parameter::query("limit", ParameterKind::Text, "How many")],
+            };
+            let limit = Query::new(&head, &operation).and_then(|query| {
                 query.read("limit", "a number", |value| value.parse::<u8>().ok())
             });
             limit.map_err(|failure| failure.message())

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use bigdecimal::Zero;
 use email_address::EmailAddress;
 use jiff::civil::{Date, DateTime};
 
@@ -175,6 +176,23 @@ pub fn amount<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
         return Err(Code::BelowMinimum { min: 0 });
     }
     Ok(amount)
+}
+
+/// A number above zero.
+///
+/// # Errors
+/// Those of [`decimal`], [`Code::NotPositive`].
+pub fn positive<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
+    let number = decimal(value)?;
+    // Most are small whole numbers, which need no big ones to compare.
+    let is_zero = match number.integer() {
+        Some(whole) => whole == 0,
+        None => number.value().is_zero(),
+    };
+    if is_zero || number.is_negative() {
+        return Err(Code::NotPositive);
+    }
+    Ok(number)
 }
 
 /// A number that is not negative, of at most `decimals_max` decimals.

@@ -1,6 +1,8 @@
 //! Every refusal and every problem can be told in every dialect.
 
-use wharfinger_core::dialect::{Action, Answer, Dialect, Operation, Slot, Submitted, Verdict};
+use wharfinger_core::dialect::{
+    Action, Answer, Dialect, Operation, Slot, Submitted, Told, Verdict,
+};
 use wharfinger_core::dialects;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::{BatchId, OrganisationId};
@@ -26,10 +28,11 @@ fn check_refusal(dialect: &dyn Dialect, operation: Option<&Operation>, failure: 
         dialect.id(),
         operation.map(|known| known.name)
     );
-    let reply = dialect.refuse(operation, failure);
+    let reply = dialect.refuse(operation, failure, "/some/path");
     let body: Result<serde_json::Value, _> = serde_json::from_slice(&reply.body);
     assert!(body.is_ok_and(|body| body.is_object()), "{place}");
-    assert_eq!(reply.content_type, "application/json", "{place}");
+    let is_json = ["application/json", "application/problem+json"].contains(&reply.content_type);
+    assert!(is_json, "{place}: {}", reply.content_type);
     if is_status_open(failure) {
         assert!(
             (400..500).contains(&reply.status),
@@ -70,12 +73,18 @@ fn is_status_open(failure: &RequestFailure) -> bool {
         | RequestFailure::BrokenEncoding
         | RequestFailure::BrokenBody(_)
         | RequestFailure::Malformed(_)
+        | RequestFailure::Invalid(_)
+        | RequestFailure::IdempotencyKeyReused
+        | RequestFailure::IdempotencyKeyBusy { .. }
+        | RequestFailure::Conflict(_)
+        | RequestFailure::Gone(_)
+        | RequestFailure::RateLimited { .. }
         | RequestFailure::Internal => false,
     }
 }
 
 /// One of each; a new one must be told above, and belongs here too.
-fn every_failure() -> [RequestFailure; 22] {
+fn every_failure() -> [RequestFailure; 28] {
     [
         RequestFailure::NotFound("Order \"7\"".into()),
         RequestFailure::MethodNotAllowed {
@@ -102,6 +111,12 @@ fn every_failure() -> [RequestFailure; 22] {
         },
         RequestFailure::BadParameter("page must be a number".into()),
         RequestFailure::TooMany("Only 50 of them".into()),
+        RequestFailure::Invalid(vec![Problem::with_order(Code::NotObject)]),
+        RequestFailure::IdempotencyKeyReused,
+        RequestFailure::IdempotencyKeyBusy { retry_after_s: 1 },
+        RequestFailure::Conflict("The order is processed".into()),
+        RequestFailure::Gone("Begin again at 7".into()),
+        RequestFailure::RateLimited { retry_after_s: 1 },
         RequestFailure::Internal,
     ]
 }
@@ -129,10 +144,12 @@ fn check_rejection(dialect: &dyn Dialect, operation: &Operation, problem: &Probl
     let problems = vec![problem.clone(), problem.clone()];
     let slot = |name: Option<&'static str>, key: Option<&'static str>, verdict: Verdict| Slot {
         raw: "{\"a\":1}",
+        line: None,
         name: name.map(Into::into),
         key: key.map(Into::into),
         organisation: Some(OrganisationId(1)),
         email: None,
+        warnings: Vec::new(),
         verdict,
     };
     let reply = match operation.action {
@@ -154,6 +171,7 @@ fn check_rejection(dialect: &dyn Dialect, operation: &Operation, problem: &Probl
                     root_fits: true,
                     slots: &slots[..count],
                     outcomes: &outcomes[..count],
+                    told: Told::default(),
                 }),
             )
         }
@@ -161,7 +179,7 @@ fn check_rejection(dialect: &dyn Dialect, operation: &Operation, problem: &Probl
             operation,
             &Answer::Withdrawn(&[("7".into(), Err(problem.code)), ("8".into(), Ok(()))]),
         ),
-        Action::List | Action::Stream | Action::Show => return,
+        Action::List | Action::Stream | Action::Show | Action::Resource(_) => return,
     };
     assert!(
         (200..500).contains(&reply.status),

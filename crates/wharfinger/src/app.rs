@@ -8,6 +8,7 @@ use wharfinger_core::limits::Limits;
 use crate::access::Access;
 use crate::budget::Budget;
 use crate::idempotency::Idempotency;
+use crate::imports::Imports;
 use crate::store::Store;
 
 /// Everything a request needs, shared by all of them.
@@ -24,6 +25,8 @@ pub struct App {
     pub body_budget: Budget,
     /// Requests that are done once, however often they are sent.
     pub idempotency: Idempotency,
+    /// Imports that are receiving.
+    pub imports: Imports,
 }
 
 /// Bounds of how requests arrive.

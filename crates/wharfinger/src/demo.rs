@@ -13,6 +13,7 @@ use clap::Args;
 use wharfinger_core::dialect::{Dialect, OrderQuery, SampleKey, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::outcome::WITHHELD;
 
 use self::server::Answer;
 use crate::child::Server;
@@ -132,6 +133,7 @@ fn row(recorded: &Recorded, orders: &Orders) -> [String; 4] {
             .get(order)
             .map_or_else(String::new, |order| order.key.clone())
     };
+    let told = || recorded.key.clone().or_else(|| recorded.name.clone());
     let (key, outcome, why) = match &recorded.outcome {
         RecordedOutcome::Accepted(order) => (key(order), "accepted", "new".into()),
         RecordedOutcome::Updated(order, revision) => {
@@ -141,9 +143,9 @@ fn row(recorded: &Recorded, orders: &Orders) -> [String; 4] {
         RecordedOutcome::Rejected(rejection) => {
             let reasons = rejection.errors.iter();
             let reasons: Vec<_> = reasons.map(|error| error.message.as_str()).collect();
-            let key = rejection.key.clone().or_else(|| rejection.name.clone());
-            (key.unwrap_or_default(), "rejected", reasons.join("; "))
+            (told().unwrap_or_default(), "rejected", reasons.join("; "))
         }
+        RecordedOutcome::Withheld => (told().unwrap_or_default(), "withheld", WITHHELD.into()),
     };
     [(recorded.index + 1).to_string(), key, outcome.into(), why]
 }

@@ -14,8 +14,9 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::failure::RequestFailure;
 
 use crate::app::App;
+use crate::call::Call;
 use crate::clock;
-use crate::intake::{Answered, Call};
+use crate::intake::Answered;
 use crate::store::{Done, KeptAnswer, Remember, StoreError};
 
 /// The header field.

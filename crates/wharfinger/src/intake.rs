@@ -2,49 +2,26 @@
 
 use bytes::Bytes;
 use wharfinger_core::admit::Move;
-use wharfinger_core::caller::Organisation;
-use wharfinger_core::dialect::{
-    Answer, Ask, Asked, Context, Dialect, Head, Operation, Reply, Slot, Submitted, Told, Verdict,
-};
+use wharfinger_core::dialect::{Answer, Ask, Asked, Reply, Slot, Verdict};
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::BatchId;
 use wharfinger_core::judge::{self, Judged, judge};
 use wharfinger_core::kept::KeptSlots;
+use wharfinger_core::limits::Limits;
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::problem::Code;
 
-use crate::access::Authenticated;
 use crate::app::App;
+use crate::call::Call;
 use crate::clock;
 use crate::idempotency::{Begun, change};
 use crate::store::prepare::{Heading, Submission, prepare};
-use crate::store::{Done, KeptAnswer, MoveOrders, RETRY_AFTER, StoreError};
+use crate::store::{KeptAnswer, MoveOrders, StoreError};
+use crate::telling::Telling;
 
 /// A body from which on judging it is worth a word to the runtime, so that other requests are not kept waiting: some
 /// five milliseconds of work. The word itself costs, since the work then goes on in another thread, with a heap of its own.
 const LARGE_BODY_BYTES: usize = 1 << 20;
-
-/// A request that was let in.
-pub struct Call<'c> {
-    /// Its id, by which the log names it.
-    pub request_id: &'c str,
-    /// The wire format it is in.
-    pub dialect: &'static dyn Dialect,
-    /// The route it came by.
-    pub operation: &'static Operation,
-    /// Its path and query, as they were sent.
-    pub target: &'c str,
-    /// Its head.
-    pub head: Head<'c>,
-    /// Who sent it.
-    pub authenticated: &'c Authenticated,
-    /// The organisation it is about, where it names one.
-    pub organisation: Option<&'c Organisation>,
-    /// The key under which its answer is kept, where it is to be.
-    pub idempotency_key: Option<String>,
-    /// Whether it is only to be tried.
-    pub dry_run: bool,
-}
 
 /// The body of a request.
 #[derive(Clone)]
@@ -81,7 +58,7 @@ pub async fn submit(
     batch: BatchId,
     body: &Body,
 ) -> Result<Taken, RequestFailure> {
-    let asked = call.dialect.asked(&call.head)?;
+    let asked = call.dialect.asked(call.operation, &call.head)?;
     let (judged, submission) = without_blocking_others(body.bytes.len(), || {
         judge_and_prepare(app, call, &asked, batch, body)
     })?;
@@ -119,95 +96,48 @@ fn judge_and_prepare<'b>(
     batch: BatchId,
     body: &'b Body,
 ) -> Result<(Judged<'b>, Submission), RequestFailure> {
-    let written_in = asked.written_in.unwrap_or(call.dialect);
-    let text = judge::Body {
+    let body = judge::Body {
         bytes: &body.bytes,
-        is_lines: body.is_lines,
+        lines_before: body.is_lines.then_some(0),
     };
-    let judged = judge(written_in, &call.context(), text, &app.limits)?;
+    let judged = judge_for(call, asked, body, &app.limits)?;
+    let submission = prepare(&heading(app, call, asked, batch), &judged.slots);
+    Ok((judged, submission))
+}
+
+/// Judges every order of a body, in the dialect that they are written in.
+///
+/// # Errors
+/// Those of [`judge()`]; or orders of this dialect do not say whose they are, and neither does the request.
+pub fn judge_for<'b>(
+    call: &Call<'_>,
+    asked: &Asked,
+    body: judge::Body<'b>,
+    limits: &Limits,
+) -> Result<Judged<'b>, RequestFailure> {
+    let written_in = asked.written_in.unwrap_or(call.dialect);
+    let judged = judge(written_in, &call.context(), body, limits)?;
     let is_lost = |slot: &Slot<'_>| match slot.verdict {
         Verdict::Good(_) => slot.organisation.is_none(),
         Verdict::Faulty(_) | Verdict::Unreadable(_) => false,
     };
     if judged.slots.iter().any(is_lost) {
-        // Orders of this dialect do not say whose they are, and neither does the request.
         return Err(RequestFailure::OrganisationMissing);
     }
-    let heading = Heading {
+    Ok(judged)
+}
+
+/// What the receipt of a batch is to say of where it comes from.
+pub fn heading<'c>(app: &App, call: &'c Call<'_>, asked: &Asked, batch: BatchId) -> Heading<'c> {
+    Heading {
         batch,
-        dialect: written_in.id(),
+        dialect: asked.written_in.unwrap_or(call.dialect).id(),
         operation: call.operation.name,
         key_id: call.authenticated.key_id(),
         received_at_ms: clock::now_ms(),
         organisation: call.organisation.map(|organisation| organisation.id),
         email_key: app.store.email_key(),
         policy: asked.policy,
-    };
-    let submission = prepare(&heading, &judged.slots);
-    Ok((judged, submission))
-}
-
-/// What is needed to tell what became of a batch.
-#[derive(Clone, Copy)]
-struct Telling {
-    dialect: &'static dyn Dialect,
-    operation: &'static Operation,
-    batch: BatchId,
-    root_fits: bool,
-    told: Told,
-}
-
-impl Telling {
-    fn new(call: &Call<'_>, asked: &Asked, batch: BatchId, root_fits: bool) -> Self {
-        Self {
-            dialect: call.dialect,
-            operation: call.operation,
-            batch,
-            root_fits,
-            told: Told {
-                results: asked.results,
-                dry_run: call.dry_run,
-            },
-        }
-    }
-
-    /// Tells what became of each order; of the good ones the store has decided.
-    fn reply(&self, slots: &[Slot<'_>], decided: Vec<Outcome>) -> (Reply, Counts) {
-        let outcomes = one_outcome_a_slot(slots, decided);
-        let answer = Answer::Submitted(Submitted {
-            batch: self.batch,
-            root_fits: self.root_fits,
-            slots,
-            outcomes: &outcomes,
-            told: self.told,
-        });
-        let reply = self.dialect.encode(self.operation, &answer);
-        let mut reply = reply.with_header("wharfinger-batch-id", self.batch.to_string());
-        if self.told.dry_run {
-            reply = reply.with_header("wharfinger-dry-run", "true");
-        }
-        (reply, Counts::of(&outcomes))
-    }
-
-    fn tell(&self, slots: &[Slot<'_>], decided: Vec<Outcome>) -> Taken {
-        let (reply, counts) = self.reply(slots, decided);
-        Taken {
-            answered: Answered::Now(reply),
-            batch: Some((self.batch, counts)),
-        }
-    }
-
-    /// As [`Self::tell`], where the store has kept the answer.
-    fn tell_kept(
-        &self,
-        slots: &[Slot<'_>],
-        admitted: Done<Vec<Outcome>>,
-    ) -> Result<Taken, RequestFailure> {
-        let outcomes = one_outcome_a_slot(slots, admitted.found);
-        Ok(Taken {
-            answered: Answered::Now(admitted.reply.ok_or(RequestFailure::Internal)?),
-            batch: Some((self.batch, Counts::of(&outcomes))),
-        })
     }
 }
 
@@ -220,52 +150,6 @@ impl Taken {
     }
 }
 
-impl<'c> Call<'c> {
-    fn context(&'c self) -> Context<'c> {
-        Context {
-            operation: self.operation,
-            head: &self.head,
-            caller: self.authenticated.caller(),
-            organisation: self.organisation,
-        }
-    }
-
-    /// The organisation that the request is about.
-    ///
-    /// # Errors
-    /// [`RequestFailure::OrganisationMissing`]: it names none.
-    pub fn organisation(&self) -> Result<&'c Organisation, RequestFailure> {
-        self.organisation.ok_or(RequestFailure::OrganisationMissing)
-    }
-
-    /// What the caller is told where the store fails; the reason is for the log alone.
-    #[must_use]
-    pub fn failure(&self, error: StoreError) -> RequestFailure {
-        let request_id = self.request_id;
-        let overloaded = RequestFailure::Overloaded {
-            retry_after_s: RETRY_AFTER.as_secs(),
-        };
-        match error {
-            StoreError::Overloaded => overloaded,
-            StoreError::Unavailable(why) => {
-                // The client is told to come again; why, such as a full disk, is for the operator.
-                tracing::error!(
-                    request_id,
-                    error = why,
-                    "The store cannot be used at the moment."
-                );
-                overloaded
-            }
-            StoreError::Refused(why) | StoreError::Internal(why) => {
-                tracing::error!(request_id, error = why, "The store failed.");
-                RequestFailure::Internal
-            }
-            // Whoever keeps an answer looks at this before.
-            StoreError::AnswerKept => RequestFailure::Internal,
-        }
-    }
-}
-
 /// Runs work that takes long on a large body, letting the runtime move other requests to another thread.
 fn without_blocking_others<T>(body_bytes: usize, work: impl FnOnce() -> T) -> T {
     if body_bytes >= LARGE_BODY_BYTES {
@@ -273,22 +157,6 @@ fn without_blocking_others<T>(body_bytes: usize, work: impl FnOnce() -> T) -> T 
     } else {
         work()
     }
-}
-
-/// Puts the store's outcomes of the good orders between those that were turned down before.
-fn one_outcome_a_slot(slots: &[Slot<'_>], decided: Vec<Outcome>) -> Vec<Outcome> {
-    let mut decided = decided.into_iter();
-    let outcomes: Vec<_> = slots
-        .iter()
-        .map(|slot| match &slot.verdict {
-            Verdict::Good(_) => decided.next().expect("the store answers every good order"),
-            Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
-                Outcome::Rejected(problems.clone())
-            }
-        })
-        .collect();
-    assert!(decided.next().is_none(), "outcome i answers slot i");
-    outcomes
 }
 
 /// Cancels orders and releases their keys.

@@ -7,7 +7,7 @@ use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::outcome::State;
 
 use crate::app::App;
-use crate::intake::Call;
+use crate::call::Call;
 use crate::store::{OrderCursor, OrderPage, ReadOrders};
 
 /// Orders that a stream reads at a time.

@@ -11,6 +11,8 @@ pub struct Lines<'a> {
     rest: &'a [u8],
     /// Lines read so far, blank ones too.
     count: usize,
+    /// The most bytes of a line.
+    bytes_max: usize,
     reader: Reader<'a>,
 }
 
@@ -28,26 +30,21 @@ pub struct Line<'d, 'a> {
 pub enum Content<'d, 'a> {
     /// One order.
     Order(Entry<'d, 'a>),
-    /// No JSON: what of it is UTF-8, and what is wrong.
-    NotJson(&'a str, Code),
+    /// No JSON, or too much of it: what of it is UTF-8, and what is wrong.
+    Unreadable(&'a str, Code),
 }
 
 impl<'a> Lines<'a> {
-    /// Begins to read a body.
+    /// Begins to read a body, or a piece of one that has so many lines before it.
     #[must_use]
-    pub fn new(body: &'a [u8], rules: Rules) -> Self {
+    pub fn new(body: &'a [u8], lines_before: usize, rules: Rules) -> Self {
         const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
         Self {
             rest: body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body),
-            count: 0,
+            count: lines_before,
+            bytes_max: rules.order_bytes_max,
             reader: Reader::of_text("", Envelope::One, rules),
         }
-    }
-
-    /// How many lines were read so far, blank ones too.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.count
     }
 
     /// The next line that is not blank, or none at the end of the body.
@@ -58,32 +55,37 @@ impl<'a> Lines<'a> {
     pub fn next(&mut self) -> Option<Line<'_, 'a>> {
         let bytes = self.next_filled()?;
         let number = self.count;
-        let not_json = |text, offset: usize, reason| Line {
+        let unreadable = |text, code| Line {
             number,
-            content: Content::NotJson(
-                text,
-                Code::NotJson {
-                    line: number,
-                    column: offset + 1,
-                    reason,
-                },
-            ),
+            content: Content::Unreadable(text, code),
         };
-        let text = match simdutf8::compat::from_utf8(bytes) {
-            Ok(text) => text,
+        let not_json = |offset: usize, reason| Code::NotJson {
+            line: number,
+            column: offset + 1,
+            reason,
+        };
+        let (text, valid_bytes) = match simdutf8::compat::from_utf8(bytes) {
+            Ok(text) => (text, bytes.len()),
             Err(error) => {
-                let (valid, _) = bytes.split_at(error.valid_up_to());
-                let valid = str::from_utf8(valid).unwrap_or_default();
-                return Some(not_json(valid, error.valid_up_to(), "invalid UTF-8"));
+                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                (str::from_utf8(valid).unwrap_or_default(), valid.len())
             }
         };
+        // What is over the limit may have been cut off anywhere, so that this comes first.
+        if bytes.len() > self.bytes_max {
+            let bytes_max = self.bytes_max;
+            return Some(unreadable(text, Code::OrderTooLarge { bytes_max }));
+        }
+        if valid_bytes < bytes.len() {
+            return Some(unreadable(text, not_json(valid_bytes, "invalid UTF-8")));
+        }
         self.reader.begin(text);
         match self.reader.only() {
             Ok(entry) => Some(Line {
                 number,
                 content: Content::Order(entry),
             }),
-            Err(fault) => Some(not_json(text, fault.offset, fault.reason)),
+            Err(fault) => Some(unreadable(text, not_json(fault.offset, fault.reason))),
         }
     }
 
@@ -123,14 +125,16 @@ mod tests {
 
     /// Each line that is not blank: its number, and its text or what is wrong with it.
     fn read(body: &[u8]) -> Vec<(usize, Result<String, String>)> {
-        let mut lines = Lines::new(body, NameCase::Exact.without_bounds());
+        let mut rules = NameCase::Exact.without_bounds();
+        rules.order_bytes_max = 20;
+        let mut lines = Lines::new(body, 0, rules);
         let mut read = Vec::new();
         while let Some(line) = lines.next() {
             read.push((
                 line.number,
                 match line.content {
                     Content::Order(entry) => Ok(entry.raw.to_owned()),
-                    Content::NotJson(_, code) => Err(code.to_string()),
+                    Content::Unreadable(_, code) => Err(code.to_string()),
                 },
             ));
         }
@@ -139,17 +143,14 @@ mod tests {
 
     #[test]
     fn each_line_stands_for_itself() {
-        let body = b"\xef\xbb\xbf{\"a\":1}\r\n\n  \t\n{\"b\":}\n[1,2]\n\xff\n {\"c\":2} \n{\"d\":3} {}\n{\"e\":4}";
+        let body = b"\xef\xbb\xbf{\"a\":1}\r\n\n  \t\n{\"b\":}\n[1,2]\n\xff\n {\"c\":2} \n{\"d\":3} {}\n{\"e\":4}\n{\"f\":\"0123456789abcdef";
         let bad = |text: &str| Err(text.to_owned());
         let good = |text: &str| Ok(text.to_owned());
         assert_eq!(
             read(body),
             [
                 (1, good("{\"a\":1}")),
-                (
-                    4,
-                    bad("cannot be read: line 4 column 6: a value was expected")
-                ),
+                (4, bad("cannot be read: line 4 column 6: expected a value")),
                 (5, good("[1,2]")),
                 (6, bad("cannot be read: line 6 column 1: invalid UTF-8")),
                 (7, good("{\"c\":2}")),
@@ -158,6 +159,7 @@ mod tests {
                     bad("cannot be read: line 8 column 9: the text goes on behind its end")
                 ),
                 (9, good("{\"e\":4}")),
+                (10, bad("is too large: more than 20 bytes")),
             ]
         );
         assert_eq!(read(b""), []);

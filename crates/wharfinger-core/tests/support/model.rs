@@ -15,13 +15,14 @@ const NOW_MS: i64 = 1_767_225_600_000;
 type Shelf = (OrganisationId, &'static str);
 
 /// Every order, in the order of creation.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Model {
     orders: Vec<Kept>,
     last_numbers: HashMap<Shelf, u64>,
     batches: u64,
 }
 
+#[derive(Clone)]
 struct Kept {
     shelf: Shelf,
     order: StoredOrder,
@@ -90,11 +91,14 @@ impl Model {
             (Decision::Create(state), _) => {
                 let order = StoredOrder {
                     id: batch.order(index),
+                    // The number will do: nothing here asks for the code.
+                    organisation: shelf.0.0.to_string(),
                     key,
                     number,
                     state,
                     revision: 1,
                     created_at_ms: NOW_MS,
+                    updated_at_ms: NOW_MS,
                     texts: vec![slot.raw.to_owned()],
                 };
                 let taken = taken(&order);

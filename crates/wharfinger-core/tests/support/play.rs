@@ -6,13 +6,13 @@ use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach, Scope};
 use wharfinger_core::dialect::{
     Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders, Reply,
-    Slot, StoredOrder, Submitted, Verdict,
+    Results, Slot, StoredOrder, Submitted, Told, Verdict,
 };
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::{BatchId, OrganisationId};
-use wharfinger_core::judge::judge;
+use wharfinger_core::judge::{Body, judge};
 use wharfinger_core::limits::Limits;
-use wharfinger_core::outcome::State;
+use wharfinger_core::outcome::{Outcome, State};
 
 use super::case::{Exchange, KEYS, ORGANISATIONS, render_response};
 use super::model::Model;
@@ -29,7 +29,7 @@ pub(crate) struct World {
 }
 
 /// An answer, and the batch that it tells of.
-pub(crate) type Told = (Reply, Option<BatchId>);
+pub(crate) type Answered = (Reply, Option<BatchId>);
 
 /// The secret of a key.
 pub(crate) fn secret_of(id: &str) -> String {
@@ -83,7 +83,7 @@ impl World {
         target: &str,
         headers: &[(String, String)],
         body: &[u8],
-    ) -> Result<Told, String> {
+    ) -> Result<Answered, String> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (operation, parameters) = route(self.dialect, method, path)
             .ok_or("the dialect has no such route; only the server answers that (@server)")?;
@@ -98,7 +98,7 @@ impl World {
         };
         Ok(match self.answer(operation, &head, body)? {
             Ok(told) => told,
-            Err(failure) => (self.dialect.refuse(Some(operation), &failure), None),
+            Err(failure) => (self.dialect.refuse(Some(operation), &failure, path), None),
         })
     }
 
@@ -108,7 +108,7 @@ impl World {
         operation: &Operation,
         head: &Head<'_>,
         body: &[u8],
-    ) -> Result<Result<Told, RequestFailure>, String> {
+    ) -> Result<Result<Answered, RequestFailure>, String> {
         let Some(key) = find_key(&self.dialect.credentials(head)) else {
             return Ok(Err(RequestFailure::Unauthorized));
         };
@@ -128,6 +128,9 @@ impl World {
             Ok(organisation) => organisation,
             Err(failure) => return Ok(Err(failure)),
         };
+        if let Action::Resource(_) = operation.action {
+            return Err("the route is about what only the server keeps (@server)".into());
+        }
         if let Action::Submit { .. } = operation.action {
             let context = Context {
                 operation,
@@ -151,7 +154,7 @@ impl World {
         operation: &Operation,
         organisation: OrganisationId,
         ask: Ask,
-    ) -> Result<Result<Told, RequestFailure>, String> {
+    ) -> Result<Result<Answered, RequestFailure>, String> {
         let dialect = self.dialect;
         let told = |answer: &Answer<'_>| Ok(Ok((dialect.encode(operation, answer), None)));
         match (operation.action, ask) {
@@ -190,7 +193,8 @@ impl World {
                 | Action::List
                 | Action::Stream
                 | Action::Show
-                | Action::Withdraw,
+                | Action::Withdraw
+                | Action::Resource(_),
                 _,
             ) => Err(format!("{} asks for what it does not do", operation.name)),
         }
@@ -282,24 +286,54 @@ fn submit(
     model: &mut Model,
     context: &Context<'_>,
     body: &[u8],
-) -> Result<Result<Told, RequestFailure>, String> {
+) -> Result<Result<Answered, RequestFailure>, String> {
+    let body = Body {
+        bytes: body,
+        is_lines: is_lines(context.head.header("content-type")),
+    };
     let judged = match judge(dialect, context, body, &Limits::default()) {
         Ok(judged) => judged,
         Err(failure) => return Ok(Err(failure)),
     };
     let batch = model.next_batch();
     same_emails(dialect, batch, &judged.slots)?;
-    let outcomes = model.admit(dialect.id(), batch, &judged.slots)?;
+    let before = model.clone();
+    let mut outcomes = model.admit(dialect.id(), batch, &judged.slots)?;
+    let is_whole = context.head.query_parameter("policy") == Some("all_or_nothing");
+    if is_whole && outcomes.iter().any(|outcome| outcome.taken().is_none()) {
+        *model = before;
+        for outcome in &mut outcomes {
+            if outcome.taken().is_some() {
+                *outcome = Outcome::Withheld;
+            }
+        }
+    }
     let answer = Answer::Submitted(Submitted {
         batch,
         root_fits: judged.root_fits,
         slots: &judged.slots,
         outcomes: &outcomes,
+        told: Told {
+            results: match context.head.query_parameter("results") {
+                Some("rejected") => Results::Rejected,
+                Some("none") => Results::None,
+                _ => Results::All,
+            },
+            dry_run: false,
+        },
     });
     Ok(Ok((
         dialect.encode(context.operation, &answer),
         Some(batch),
     )))
+}
+
+/// Whether a body of this media type is orders one a line.
+pub(crate) fn is_lines(media_type: Option<&str>) -> bool {
+    matches!(
+        media_type,
+        Some("application/x-ndjson" | "application/jsonl")
+    )
 }
 
 /// An order is found by the address that its judge gave, and kept by the one that is read from its text.
@@ -313,11 +347,13 @@ fn same_emails(dialect: &dyn Dialect, batch: BatchId, slots: &[Slot<'_>]) -> Res
         }
         let stored = StoredOrder {
             id: batch.order(0),
+            organisation: String::new(),
             key: String::new(),
             number: None,
             state: State::Pending,
             revision: 1,
             created_at_ms: 0,
+            updated_at_ms: 0,
             texts: vec![slot.raw.to_owned()],
         };
         let read = dialect.email(&stored);

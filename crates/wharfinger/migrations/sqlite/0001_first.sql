@@ -132,25 +132,44 @@ create table tallies (
     primary key (organisation, dialect, state)
 ) strict, without rowid;
 
--- Receipts. parts: JSON, [organisation, number of the first block, how many blocks] each.
+-- Receipts. shares: JSON, [organisation, number of the first block, how many blocks, [accepted, updated, unchanged,
+-- rejected, withheld]] each; organisation 0 for orders of which it is not known.
 create table batches (
     id blob primary key,
     key_id text not null,
     dialect integer not null,
     operation text not null,
     received_at_ms integer not null,
+    shares text not null
+) strict, without rowid;
+
+-- How far imports are. state: 0 open, 1 complete, 2 cancelled.
+create table imports (
+    key_id text not null,
+    id blob not null,
+    organisation integer,
+    dialect integer not null,
+    state integer not null,
+    lines integer not null,
     accepted integer not null,
     updated integer not null,
     unchanged integer not null,
     rejected integer not null,
-    parts text not null
+    began_at_ms integer not null,
+    changed_at_ms integer not null,
+    active_ms integer not null,
+    primary key (key_id, id)
 ) strict, without rowid;
 
--- The rejected orders of a batch; organisation 0 where it is not known.
+-- The orders of a batch that were not taken; organisation 0 where it is not known. Those of a part are all rejected, with
+-- what is wrong, or all withheld, without their texts. The indexes are those of its first and last order.
 create table rejections (
     batch blob not null,
     organisation integer not null,
     part integer not null,
+    is_withheld integer not null,
+    first_index integer not null,
+    last_index integer not null,
     orders blob not null,
     primary key (batch, organisation, part)
 ) strict;

@@ -21,6 +21,8 @@ pub(super) enum Envelope {
     Named,
     /// None: orders with a comma before each, to be put into an array.
     Listed,
+    /// None: an order a line.
+    Lines,
 }
 
 impl Envelope {
@@ -148,11 +150,16 @@ impl Body {
             Envelope::Array => ("[", "]"),
             Envelope::Named => ("{", "}"),
             Envelope::Listed => (",", ""),
+            Envelope::Lines => ("", "\n"),
+        };
+        let separator = match shape.envelope {
+            Envelope::One | Envelope::Array | Envelope::Named | Envelope::Listed => b',',
+            Envelope::Lines => b'\n',
         };
         body.bytes.extend_from_slice(begin.as_bytes());
         for slot in 0..shape.orders {
             if slot > 0 {
-                body.bytes.push(b',');
+                body.bytes.push(separator);
             }
             if shape.envelope == Envelope::Named {
                 body.bytes

@@ -38,7 +38,7 @@ use self::figures::as_f64;
 use self::fill::Filled;
 use self::measuring::Measuring;
 use self::target::Target;
-use self::works::{batches, fairness, filled, memory, reads, resubmissions, singles};
+use self::works::{batches, fairness, filled, import, memory, reads, resubmissions, singles};
 use crate::clock;
 
 pub(crate) use self::report::Report;
@@ -64,6 +64,8 @@ pub(crate) enum Work {
     P3,
     /// Rate of p1 into a store that is full already, see --fill
     P4,
+    /// Memory for one import, see --import-orders, and its rate
+    P5,
     /// Disk bytes per order, from the same work as p1
     P6,
     /// Reading one order and a page from a full store, alone and while p1 runs
@@ -102,6 +104,8 @@ pub(crate) struct Settings {
     pub(crate) length: Duration,
     /// Orders that a full store holds.
     pub(crate) fill_orders: u64,
+    /// Orders of the import of p5.
+    pub(crate) import_orders: u64,
     /// Of each body that `memory` sends.
     pub(crate) body_bytes: usize,
 }
@@ -131,6 +135,9 @@ pub(crate) fn measure(works: &[Work], settings: Settings) -> Result<Report> {
         if has(Work::P7) {
             findings.extend(reads::reads(&measuring, &full)?);
         }
+    }
+    if has(Work::P5) {
+        findings.push(import::import(&measuring, settings.import_orders)?);
     }
     if has(Work::P9) {
         findings.push(resubmissions::resubmissions(&measuring)?);

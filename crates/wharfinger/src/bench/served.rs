@@ -69,6 +69,11 @@ impl Served {
         })
     }
 
+    /// The server's process.
+    pub(super) fn process_id(&self) -> u32 {
+        self.server.process_id()
+    }
+
     /// Orders that it has taken.
     pub(super) fn orders(&self) -> u64 {
         self.orders

@@ -19,6 +19,8 @@ const CONNECTIONS_DEFAULT: usize = 16;
 /// Orders that a full store holds, unless told otherwise, and the most that can be told apart.
 const FILL_DEFAULT: u64 = 20_000_000;
 const FILL_MAX: u64 = 10_000_000_000;
+/// Orders of the import of p5, unless told otherwise.
+const IMPORT_DEFAULT: u64 = 10_000_000;
 /// Bytes of the bodies of `memory`, unless told otherwise: just under what a server takes, and the least and most of them.
 const BODY_BYTES_DEFAULT: u32 = 67_000_000;
 const BODY_BYTES_MIN: i64 = 100_000;
@@ -53,6 +55,9 @@ pub(super) struct Bench {
     /// Orders that the store holds before p4 and p7 begin; about 250 bytes of disk each [default: 20000000]
     #[arg(long, env = "WHARFINGER_FILL", value_name = "COUNT", conflicts_with_all = ["dialect", "batch", "connections", "url"], value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
     fill: Option<u64>,
+    /// Orders of the import of p5 [default: 10000000]
+    #[arg(long, env = "WHARFINGER_IMPORT_ORDERS", value_name = "COUNT", requires = "works", value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
+    import_orders: Option<u64>,
     /// Bytes of each body that memory sends [default: 67000000]
     #[arg(long, env = "WHARFINGER_BODY_BYTES", value_name = "BYTES", requires = "works", value_parser = clap::value_parser!(u32).range(BODY_BYTES_MIN..=BODY_BYTES_MAX))]
     body_bytes: Option<u32>,
@@ -92,6 +97,7 @@ impl Bench {
         let settings = Settings {
             length: Duration::from_secs(self.seconds.into()),
             fill_orders: self.fill.unwrap_or(FILL_DEFAULT),
+            import_orders: self.import_orders.unwrap_or(IMPORT_DEFAULT),
             body_bytes: usize::try_from(self.body_bytes.unwrap_or(BODY_BYTES_DEFAULT))?,
         };
         if self.sweep {

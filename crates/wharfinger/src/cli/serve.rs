@@ -23,6 +23,7 @@ use crate::budget::Budget;
 use crate::config::{Config, LogFormat, ServeOptions};
 use crate::http;
 use crate::idempotency::Idempotency;
+use crate::imports::Imports;
 use crate::store::sqlite::{self, EmailRuns};
 use crate::store::{Change, Store};
 
@@ -67,6 +68,7 @@ impl Serve {
             transport: config.transport,
             body_budget: Budget::new(config.body_bytes_in_flight_max),
             idempotency: Idempotency::new(config.answers_kept_for),
+            imports: Imports::default(),
         });
         // Before anybody is told that it is ready: a signal that comes at once must find its handler.
         let stop = Stop::listen()?;

@@ -1,6 +1,6 @@
 //! Reading a request's body: its type, its coding, its size, its pace, each within bounds.
 
-use std::io::Read;
+use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -39,7 +39,7 @@ pub(super) enum Accepts {
 
 /// A content coding that can be undone.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Coding {
+pub(super) enum Coding {
     Identity,
     Gzip,
     Zstd,
@@ -119,7 +119,11 @@ pub(super) fn media(headers: &HeaderMap) -> Option<Media> {
     is_utf8.then_some(media)
 }
 
-fn coding(headers: &HeaderMap) -> Result<Coding, RequestFailure> {
+/// How a body is coded.
+///
+/// # Errors
+/// [`RequestFailure::UnsupportedEncoding`].
+pub(super) fn coding(headers: &HeaderMap) -> Result<Coding, RequestFailure> {
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
     let Some(value) = codings.next() else {
         return Ok(Coding::Identity);
@@ -199,18 +203,27 @@ fn undo(
     bytes_max: usize,
     lease: &mut Lease,
 ) -> Result<Bytes, RequestFailure> {
-    match coding {
-        Coding::Identity => Ok(Bytes::copy_from_slice(coded)),
-        Coding::Gzip => read_within(flate2::read::MultiGzDecoder::new(coded), bytes_max, lease),
+    let decoder = decoder(coding, coded).map_err(|_| RequestFailure::BrokenEncoding)?;
+    read_within(decoder, bytes_max, lease)
+}
+
+/// Reads what was coded, a little at a time.
+///
+/// # Errors
+/// The decoder cannot be made.
+pub(super) fn decoder<'r>(
+    coding: Coding,
+    coded: impl BufRead + Send + 'r,
+) -> io::Result<Box<dyn Read + Send + 'r>> {
+    Ok(match coding {
+        Coding::Identity => Box::new(coded),
+        Coding::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(coded)),
         Coding::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(coded)
-                .map_err(|_| RequestFailure::BrokenEncoding)?;
-            decoder
-                .window_log_max(ZSTD_WINDOW_LOG_MAX)
-                .map_err(|_| RequestFailure::BrokenEncoding)?;
-            read_within(decoder, bytes_max, lease)
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(coded)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+            Box::new(decoder)
         }
-    }
+    })
 }
 
 fn read_within(

@@ -26,7 +26,8 @@ use super::stream::respond_in_chunks;
 use super::v1;
 use crate::access::Authenticated;
 use crate::app::App;
-use crate::intake::{self, Call};
+use crate::call::Call;
+use crate::intake;
 use crate::store::RETRY_AFTER;
 use crate::{idempotency, readback, secret};
 

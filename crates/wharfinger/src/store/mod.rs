@@ -4,6 +4,7 @@ mod block;
 mod bytes;
 mod directory;
 mod email;
+mod imports;
 mod place;
 pub mod prepare;
 mod rejected;
@@ -13,6 +14,7 @@ pub mod sqlite;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
@@ -23,6 +25,7 @@ pub use directory::{
     AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit,
 };
 pub use email::EmailKey;
+pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use prepare::Submission;
 
 /// Keeps orders, receipts, events, organisations and keys.
@@ -32,10 +35,22 @@ pub use prepare::Submission;
 pub trait Store: Send + Sync {
     /// Admits a batch in one transaction: orders, revisions, receipt, outcomes and events. The outcomes are those
     /// of the submission's good orders, in the order of the batch.
-    async fn admit_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError>;
+    async fn admit_batch(&self, submission: Submission) -> Result<Done<Vec<Outcome>>, StoreError>;
+
+    async fn try_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError>;
+
+    async fn kept_answer(
+        &self,
+        key_id: &str,
+        idempotency_key: &str,
+    ) -> Result<Option<KeptAnswer>, StoreError>;
 
     /// Moves orders by key, each by itself, in one transaction; one result a key, in order.
-    async fn move_orders(&self, request: MoveOrders) -> Result<Vec<Result<(), Code>>, StoreError>;
+    async fn move_orders(
+        &self,
+        request: MoveOrders,
+        remember: Option<Remember<[Result<(), Code>]>>,
+    ) -> Result<Done<Vec<Result<(), Code>>>, StoreError>;
 
     /// Reads orders back.
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError>;
@@ -58,6 +73,20 @@ pub trait Store: Send + Sync {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError>;
+
+    /// An import of an API key.
+    async fn import(&self, key_id: &str, id: Uuid) -> Result<Option<Import>, StoreError>;
+
+    /// Begins an import, unless there is one of this id; how it stands.
+    async fn begin_import(&self, new: NewImport) -> Result<Import, StoreError>;
+
+    /// Ends an import that is open; how it then stands.
+    async fn end_import(
+        &self,
+        key_id: &str,
+        id: Uuid,
+        end: ImportEnd,
+    ) -> Result<Import, StoreError>;
 
     /// The organisations and keys, if they have changed since `known_version`.
     async fn directory(&self, known_version: Option<u64>) -> Result<Option<Directory>, StoreError>;
@@ -106,6 +135,43 @@ pub enum StoreError {
     Refused(String),
     /// Something that should not happen; the text is for the log.
     Internal(String),
+    /// kept
+    AnswerKept,
+    /// The import that a batch is of is not where the batch begins; nothing was done. How it stands.
+    ImportMoved(Box<Import>),
+}
+/// x
+pub struct Done<T> {
+    /// x
+    pub found: T,
+    /// x
+    pub reply: Option<wharfinger_core::dialect::Reply>,
+}
+/// x
+pub struct Remember<T: ?Sized> {
+    /// x
+    pub key_id: String,
+    /// x
+    pub idempotency_key: String,
+    /// x
+    pub fingerprint: [u8; 32],
+    /// x
+    pub kept_until_ms: i64,
+    /// x
+    pub encode: Box<dyn Fn(&T) -> wharfinger_core::dialect::Reply + Send>,
+}
+/// x
+pub struct KeptAnswer {
+    /// x
+    pub fingerprint: [u8; 32],
+    /// x
+    pub status: u16,
+    /// x
+    pub content_type: String,
+    /// x
+    pub headers: Vec<(String, String)>,
+    /// x
+    pub body: Vec<u8>,
 }
 
 impl std::fmt::Display for StoreError {
@@ -114,6 +180,8 @@ impl std::fmt::Display for StoreError {
             Self::Overloaded => out.write_str("too much work waits for the store"),
             Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
             Self::Refused(why) => out.write_str(why),
+            Self::AnswerKept => out.write_str("kept"),
+            Self::ImportMoved(import) => write!(out, "import {} is elsewhere", import.id),
             Self::Internal(why) => write!(out, "store fault: {why}"),
         }
     }
@@ -200,8 +268,14 @@ pub struct Receipt {
 pub struct Recorded {
     /// The order's place in the batch, from 0.
     pub index: u32,
+    /// The line it stood on, from 1, in a body of lines; not told of orders that were taken.
+    pub line: Option<u32>,
     /// The organisation it belongs to, where that is known.
     pub organisation: Option<OrganisationId>,
+    /// The sender's name for it, in an object of orders; not told of orders that were taken.
+    pub name: Option<String>,
+    /// Its key, where one could be read; not told of orders that were taken.
+    pub key: Option<String>,
     /// What became of it.
     pub outcome: RecordedOutcome,
 }
@@ -217,15 +291,13 @@ pub enum RecordedOutcome {
     Unchanged(OrderId, u32),
     /// Turned down.
     Rejected(Rejection),
+    /// Good, and not stored, since its batch was to be taken whole.
+    Withheld,
 }
 
 /// A rejected order, as kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// The sender's name for it, in an object of orders.
-    pub name: Option<String>,
-    /// Its key, where one could be read.
-    pub key: Option<String>,
     /// Its bytes as they came.
     pub text: String,
     /// What is wrong with it.

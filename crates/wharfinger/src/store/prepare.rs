@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::admit::Intent;
+use wharfinger_core::admit::{Intent, Policy};
 use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::problem::Problem;
@@ -10,10 +10,9 @@ use wharfinger_core::problem::Problem;
 use super::block::{self, Block};
 use super::email::{EmailHash, EmailKey};
 use super::place::{ENTRIES_MAX, Place};
-use super::rejected::{self, Part, Told};
+use super::rejected::{self, Kind, Part, Told};
 
 /// A batch, made ready for a store: owned, packed, grouped by organisation.
-#[derive(Debug)]
 pub struct Submission {
     pub(crate) batch: BatchId,
     pub(crate) dialect: &'static str,
@@ -22,10 +21,20 @@ pub struct Submission {
     pub(crate) received_at_ms: i64,
     /// The organisations that are known to have an order in the batch, good or not.
     pub(crate) groups: Vec<Group>,
+    /// What is to become of the good orders where others are not.
+    pub(crate) policy: Policy,
     /// How many orders are good.
     pub(crate) good: usize,
     /// The orders that are not good.
     pub(crate) rejected: Vec<Part>,
+    /// How many of them are of no known organisation.
+    pub(crate) rejected_of_nobody: u64,
+    /// The lines that the good orders stand on, where the body is of lines.
+    pub(crate) lines: Vec<u32>,
+    /// x
+    pub(crate) remember: Option<super::Remember<[wharfinger_core::outcome::Outcome]>>,
+    /// What it is of an import, if it is.
+    pub(crate) import: Option<super::ImportStep>,
     /// Order keys and senders' names, one behind the other.
     arena: String,
 }
@@ -42,6 +51,8 @@ pub(crate) struct Group {
     pub steps: Vec<u32>,
     /// The texts of the rows.
     pub blocks: Vec<Block>,
+    /// How many more orders there are that are not good.
+    pub rejected: u64,
 }
 
 /// A good order.
@@ -80,9 +91,9 @@ impl Submission {
         &self.arena[span.start..span.end]
     }
 
-    /// Orders that were turned down before the store.
-    pub(crate) fn rejected_count(&self) -> u64 {
-        self.rejected.iter().map(|part| part.orders as u64).sum()
+    /// The line that a good order stands on.
+    pub(crate) fn line(&self, row: &Row) -> Option<u32> {
+        self.lines.get(row.answer as usize).copied()
     }
 }
 
@@ -108,6 +119,8 @@ pub struct Heading<'h> {
     pub received_at_ms: i64,
     /// The organisation that the request was about, where it named one.
     pub organisation: Option<OrganisationId>,
+    /// What is to become of the good orders where others are not.
+    pub policy: Policy,
     /// The key that addresses are hashed with.
     pub email_key: EmailKey,
 }
@@ -129,6 +142,8 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     }
     let mut rejections = Rejections::default();
     let mut good = 0;
+    let mut lines = Vec::new();
+    let mut rejected_of_nobody = 0;
     for (index, slot) in (0_u32..).zip(slots) {
         match &slot.verdict {
             Verdict::Good(draft) => {
@@ -141,11 +156,13 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                 groups
                     .of(organisation)
                     .push(slot.raw, row, email, &arena.text);
+                lines.extend(slot.line.map(line_number));
                 good += 1;
             }
             Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
-                if let Some(organisation) = slot.organisation {
-                    groups.of(organisation);
+                match slot.organisation {
+                    Some(organisation) => groups.of(organisation).group.rejected += 1,
+                    None => rejected_of_nobody += 1,
                 }
                 rejections.push(slot, index, problems);
             }
@@ -159,10 +176,20 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         key_id: heading.key_id.to_owned(),
         received_at_ms: heading.received_at_ms,
         groups,
+        policy: heading.policy,
         good: good as usize,
         rejected: rejections.finish(),
+        rejected_of_nobody,
+        lines,
         arena: arena.text,
+        remember: None,
+        import: None,
     }
+}
+
+/// The number of a line, as it is kept.
+fn line_number(line: usize) -> u32 {
+    u32::try_from(line).unwrap_or(u32::MAX)
 }
 
 fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, answer: u32) -> Row {
@@ -257,6 +284,7 @@ impl Groups {
                         rows: Vec::with_capacity(std::mem::take(&mut self.expected)),
                         steps: Vec::new(),
                         blocks: Vec::new(),
+                        rejected: 0,
                     },
                     open: block::Builder::default(),
                     entries: 0,
@@ -301,10 +329,11 @@ impl Rejections {
         let at = *self.by_organisation.entry(slot.organisation).or_insert(new);
         if at == new {
             self.builders
-                .push(rejected::Builder::new(slot.organisation));
+                .push(rejected::Builder::new(slot.organisation, Kind::Rejected));
         }
         self.builders[at].push(Told {
             index,
+            line: slot.line.map(line_number),
             name: slot.name.as_deref(),
             key: slot.key.as_deref(),
             text: slot.raw,

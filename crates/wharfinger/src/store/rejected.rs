@@ -1,4 +1,4 @@
-//! Rejected orders, as receipts keep them: compressed lists of JSON, since they are read seldom and by people.
+//! Orders that were not taken, as receipts keep them: compressed lists of JSON, since they are read seldom and by people.
 
 use serde::{Deserialize, Serialize};
 use wharfinger_core::ids::OrganisationId;
@@ -12,26 +12,43 @@ const PART_BYTES_MAX: usize = 1 << 20;
 /// Orders of a part.
 const PART_ORDERS_MAX: usize = 1024;
 
-/// Some rejected orders of a batch, all of one organisation.
+/// Why the orders of a part were not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Something is wrong with each.
+    Rejected,
+    /// Something is wrong with another order of the batch. Their texts are not kept: nothing in them is to be mended.
+    Withheld,
+}
+
+/// Some orders of a batch that were not taken, all of one organisation and for one kind of reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// Whose they are; none where that is not known.
     pub organisation: Option<OrganisationId>,
-    /// How many.
-    pub orders: usize,
+    /// Why they were not taken.
+    pub kind: Kind,
+    /// The first one's place in the batch.
+    pub first_index: u32,
+    /// The last one's place in the batch.
+    pub last_index: u32,
     /// The orders.
     pub packed: Vec<u8>,
 }
 
-/// A rejected order.
+/// An order that was not taken.
 #[derive(Debug, Serialize, Deserialize)]
 struct Item<'a> {
     index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
     text: Text<'a>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ItemProblem>,
 }
 
@@ -45,41 +62,49 @@ struct ItemProblem {
     message: String,
 }
 
-/// What is told of one rejected order.
+/// What is told of one order that was not taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told<'a> {
     /// Its place in the batch.
     pub index: u32,
+    /// The line it stands on, in a body of lines.
+    pub line: Option<u32>,
     /// The sender's name for it.
     pub name: Option<&'a str>,
     /// Its key.
     pub key: Option<&'a str>,
-    /// Its bytes.
+    /// Its bytes; empty for one that is withheld.
     pub text: &'a str,
     /// What is wrong with it.
     pub problems: &'a [Problem],
 }
 
-/// Gathers the rejected orders of one organisation.
+/// Gathers orders that were not taken, of one organisation and kind.
 pub(crate) struct Builder {
     organisation: Option<OrganisationId>,
+    kind: Kind,
     orders: usize,
+    first_index: u32,
+    last_index: u32,
     json: Vec<u8>,
     parts: Vec<Part>,
 }
 
 impl Builder {
     /// Begins.
-    pub(crate) fn new(organisation: Option<OrganisationId>) -> Self {
+    pub(crate) fn new(organisation: Option<OrganisationId>, kind: Kind) -> Self {
         Self {
             organisation,
+            kind,
             orders: 0,
+            first_index: 0,
+            last_index: 0,
             json: Vec::new(),
             parts: Vec::new(),
         }
     }
 
-    /// Adds an order.
+    /// Adds an order; they come in the order of the batch.
     pub(crate) fn push(&mut self, told: Told<'_>) {
         let errors = told.problems.iter().map(|problem| ItemProblem {
             path: problem.path.to_string(),
@@ -88,6 +113,7 @@ impl Builder {
         });
         let item = Item {
             index: told.index,
+            line: told.line,
             name: told.name.map(Text::Borrowed),
             key: told.key.map(Text::Borrowed),
             text: Text::Borrowed(told.text),
@@ -95,6 +121,10 @@ impl Builder {
         };
         serde_json::to_writer(&mut self.json, &item).expect("text and numbers are always JSON");
         self.json.push(b'\n');
+        if self.orders == 0 {
+            self.first_index = told.index;
+        }
+        self.last_index = told.index;
         self.orders += 1;
         if self.orders == PART_ORDERS_MAX || self.json.len() >= PART_BYTES_MAX {
             self.end_part();
@@ -106,7 +136,9 @@ impl Builder {
         pack(&mut packed, &self.json);
         self.parts.push(Part {
             organisation: self.organisation,
-            orders: self.orders,
+            kind: self.kind,
+            first_index: self.first_index,
+            last_index: self.last_index,
             packed,
         });
         self.json.clear();
@@ -125,28 +157,37 @@ impl Builder {
 /// Reads the orders of a part back.
 pub(crate) fn read(
     organisation: Option<OrganisationId>,
+    kind: Kind,
     packed: &[u8],
 ) -> Result<Vec<Recorded>, Damage> {
     let lines = unpack(packed)?;
     let items = serde_json::Deserializer::from_slice(&lines).into_iter::<Item<'_>>();
     let mut orders = Vec::new();
     for item in items {
-        let item = item.map_err(|_| Damage("a rejected order cannot be read"))?;
-        let errors = item.errors.into_iter().map(|problem| RecordedProblem {
-            path: problem.path,
-            code: problem.code,
-            message: problem.message,
-        });
+        let item = item.map_err(|_| Damage("an order that was not taken cannot be read"))?;
+        let outcome = match kind {
+            Kind::Withheld => RecordedOutcome::Withheld,
+            Kind::Rejected => RecordedOutcome::Rejected(Rejection {
+                text: item.text.into_owned(),
+                errors: item.errors.into_iter().map(recorded_problem).collect(),
+            }),
+        };
         orders.push(Recorded {
             index: item.index,
+            line: item.line,
             organisation,
-            outcome: RecordedOutcome::Rejected(Rejection {
-                name: item.name.map(Text::into_owned),
-                key: item.key.map(Text::into_owned),
-                text: item.text.into_owned(),
-                errors: errors.collect(),
-            }),
+            name: item.name.map(Text::into_owned),
+            key: item.key.map(Text::into_owned),
+            outcome,
         });
     }
     Ok(orders)
+}
+
+fn recorded_problem(problem: ItemProblem) -> RecordedProblem {
+    RecordedProblem {
+        path: problem.path,
+        code: problem.code,
+        message: problem.message,
+    }
 }

@@ -11,6 +11,7 @@ mod reading;
 mod receipts;
 mod support;
 mod together;
+mod whole;
 
 use std::sync::Arc;
 
@@ -49,6 +50,11 @@ const LAWS: &[Law] = &[
     law!(receipts::an_unknown_batch_has_no_receipt),
     law!(receipts::an_empty_batch_has_a_receipt),
     law!(receipts::a_batch_is_admitted_once),
+    law!(whole::a_batch_without_a_fault_is_taken_whole),
+    law!(whole::one_faulty_order_withholds_all_others),
+    law!(whole::an_order_turned_down_by_the_store_withholds_all_others),
+    law!(whole::a_batch_is_held_against_itself),
+    law!(whole::numbers_withheld_are_not_used_up),
     law!(feed::events_stand_in_the_order_of_commits),
     law!(feed::a_batch_without_a_good_order_is_told_of),
     law!(feed::a_feed_is_read_in_pages),

@@ -6,6 +6,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod hostile;
+mod imports;
 mod model;
 mod readme;
 mod routes;

@@ -120,6 +120,7 @@ fn outcomes(data: &Path, response: &Response) -> Vec<String> {
                 "already_cancelled" => "rejected cancelled".into(),
                 other => format!("rejected {other}"),
             },
+            RecordedOutcome::Withheld => "withheld".into(),
         });
     outcomes.collect()
 }

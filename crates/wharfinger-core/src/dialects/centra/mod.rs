@@ -33,6 +33,8 @@ const OPERATIONS: [Operation; 4] = [
             wrong_root: WrongRoot::Refuse,
             empty_body: EmptyBody::Malformed,
         },
+        summary: "Create an order",
+        parameters: &[],
     },
     Operation {
         name: "batch",
@@ -44,6 +46,8 @@ const OPERATIONS: [Operation; 4] = [
             wrong_root: WrongRoot::Refuse,
             empty_body: EmptyBody::Malformed,
         },
+        summary: "Create a batch of orders, each under a name of the sender's",
+        parameters: &[],
     },
     Operation {
         name: "complete",
@@ -56,6 +60,8 @@ const OPERATIONS: [Operation; 4] = [
             // An order may be completed without anything being added to it.
             empty_body: EmptyBody::EmptyObject,
         },
+        summary: "Complete a prepared order",
+        parameters: &[],
     },
     Operation {
         name: "list",
@@ -63,6 +69,8 @@ const OPERATIONS: [Operation; 4] = [
         path: "/centra/{organisation}/orders",
         scope: Scope::OrdersRead,
         action: Action::List,
+        summary: "Read orders back, newest first",
+        parameters: query::PARAMETERS,
     },
 ];
 
@@ -109,7 +117,7 @@ impl Dialect for Centra {
         Ok(Some(organisation))
     }
 
-    fn asked(&self, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
+    fn asked(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
         Ok(Asked::default())
     }
 

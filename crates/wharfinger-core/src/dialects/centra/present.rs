@@ -211,11 +211,13 @@ mod tests {
     fn stored(texts: &[&str]) -> StoredOrder {
         StoredOrder {
             id: BatchId::new(0, 0).order(0),
+            organisation: "DEMO".into(),
             key: "7".into(),
             number: Some(7),
             state: State::Pending,
             revision: 1,
             created_at_ms: 1_740_787_199_999,
+            updated_at_ms: 1_740_787_199_999,
             texts: texts.iter().map(|text| (*text).to_owned()).collect(),
         }
     }

@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 
 use super::decode::{NUMBER_MAX, number_in_path};
 use super::present::customer_of;
-use crate::dialect::{Head, Keep, OrderQuery};
+use crate::dialect::{Head, Keep, OrderQuery, Parameter, ParameterKind};
 use crate::failure::RequestFailure;
 use crate::outcome::State;
 use crate::validate::date_or_time_from;
@@ -16,6 +16,40 @@ const PAGE_ORDERS_DEFAULT: u64 = 20;
 
 /// The most orders on a page.
 const PAGE_ORDERS_MAX: u64 = 1000;
+
+/// The parameters, for the description of the routes.
+pub(super) const PARAMETERS: &[Parameter] = &[
+    Parameter::query(
+        "limit",
+        ParameterKind::Number(1, PAGE_ORDERS_MAX),
+        "How many orders at most; 20 unless told otherwise",
+    ),
+    Parameter::query(
+        "offset",
+        ParameterKind::Number(0, NUMBER_MAX),
+        "How many orders to pass over",
+    ),
+    Parameter::query(
+        "order",
+        ParameterKind::Number(1, NUMBER_MAX),
+        "Only the order of this number",
+    ),
+    Parameter::query(
+        "customer_id",
+        ParameterKind::Number(0, i64::MAX as u64),
+        "Only orders of this customer",
+    ),
+    Parameter::query(
+        "newer_than",
+        ParameterKind::Text,
+        "Only orders created at this time or later, YYYY-mm-dd or YYYY-mm-dd HH:MM:SS",
+    ),
+    Parameter::query(
+        "older_than",
+        ParameterKind::Text,
+        "Only orders created at this time or earlier, in the same form",
+    ),
+];
 
 /// Reads the parameters, one a line of the vendor's table.
 ///

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::moment;
-use crate::dialect::{Ask, Head, OrderQuery};
+use crate::dialect::{Ask, Head, OrderQuery, Parameter, ParameterKind};
 use crate::failure::RequestFailure;
 use crate::outcome::State;
 use crate::validate::boolean_from;
@@ -16,6 +16,46 @@ const PAGE_SIZE_MAX: u64 = 1_000;
 const PAGE_MAX: u64 = 1_000_000_000;
 /// `Pages` is exact up to so many orders.
 const COUNT_MAX: u64 = 1_000_000;
+
+const SLIP_NUMBERS: Parameter = Parameter::query(
+    "packingslipno",
+    ParameterKind::Text,
+    "Packing slip numbers, with commas between them",
+);
+
+/// The parameters of the list, for the description of the routes.
+pub(super) const LIST: &[Parameter] = &[
+    SLIP_NUMBERS,
+    Parameter::query(
+        "createdfrom",
+        ParameterKind::Text,
+        "Only orders created at this time or later",
+    ),
+    Parameter::query(
+        "createdto",
+        ParameterKind::Text,
+        "Only orders created at this time or earlier",
+    ),
+    Parameter::query(
+        "excludecompleted",
+        ParameterKind::Boolean,
+        "Leave out orders that are processed",
+    ),
+    Parameter::query("page", ParameterKind::Number(1, PAGE_MAX), "Which page"),
+    Parameter::query(
+        "pagesize",
+        ParameterKind::Number(1, PAGE_SIZE_MAX),
+        "How many orders on a page; 100 unless told otherwise",
+    ),
+    Parameter::query(
+        "includeProducts",
+        ParameterKind::Boolean,
+        "Tell the products of each order too",
+    ),
+];
+
+/// The parameters of a cancellation.
+pub(super) const WITHDRAW: &[Parameter] = &[SLIP_NUMBERS];
 
 /// `GET /api/customerorders`.
 pub(super) fn list(head: &Head<'_>) -> Result<Ask, RequestFailure> {

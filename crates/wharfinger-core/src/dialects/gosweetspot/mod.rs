@@ -41,6 +41,8 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/customerorders",
         scope: Scope::OrdersWrite,
         action: TAKE_ORDERS,
+        summary: "Create or update a batch of orders",
+        parameters: &[],
     },
     Operation {
         name: "list_orders",
@@ -48,6 +50,8 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/customerorders",
         scope: Scope::OrdersRead,
         action: Action::List,
+        summary: "Read orders back in pages",
+        parameters: ask::LIST,
     },
     Operation {
         name: "delete_orders",
@@ -55,6 +59,8 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/customerorders",
         scope: Scope::OrdersWrite,
         action: Action::Withdraw,
+        summary: "Cancel orders and set their numbers free",
+        parameters: ask::WITHDRAW,
     },
     Operation {
         name: NEW_ORDERS,
@@ -62,6 +68,8 @@ static OPERATIONS: &[Operation] = &[
         path: "/v2/neworders",
         scope: Scope::OrdersWrite,
         action: TAKE_ORDERS,
+        summary: "Create or update a batch of orders (older route)",
+        parameters: &[],
     },
     Operation {
         name: "show_order",
@@ -69,6 +77,8 @@ static OPERATIONS: &[Operation] = &[
         path: "/v2/order/{packingslipno}",
         scope: Scope::OrdersRead,
         action: Action::Show,
+        summary: "Show where one order stands",
+        parameters: &[],
     },
     Operation {
         name: "pending_orders",
@@ -76,6 +86,8 @@ static OPERATIONS: &[Operation] = &[
         path: "/v2/pendingorders",
         scope: Scope::OrdersRead,
         action: Action::Stream,
+        summary: "Read all orders that wait",
+        parameters: &[],
     },
 ];
 
@@ -120,7 +132,7 @@ impl Dialect for GoSweetSpot {
         Ok(Some(organisation))
     }
 
-    fn asked(&self, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
+    fn asked(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
         Ok(Asked::default())
     }
 

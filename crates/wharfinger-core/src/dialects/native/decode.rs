@@ -1,44 +1,145 @@
-//! Judging one canonical order.
+//! Judging one canonical order. The functions read like the table of attributes, line by line and in its order,
+//! which is the order in which problems are told.
 
+use std::borrow::Cow;
+
+use super::unknown;
 use crate::admit::Intent;
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
-use crate::form::Form;
-use crate::json::{Entry, Kind};
+use crate::form::{Form, Need};
+use crate::ids::OrganisationId;
+use crate::json::{Entry, Kind, NameCase, Reader};
 use crate::limits::KEY_CHARS_MAX;
+use crate::moment::moment;
 use crate::problem::{Code, Problem};
-use crate::validate::short_text;
+use crate::validate::{
+    amount, country, currency, email, language, locale, positive, short_text, text,
+};
 
 /// Judges one order by itself.
 pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
     let mut problems = Vec::new();
-    let mut key = None;
-    if entry.value.kind() == Kind::Object {
-        let mut order = Form::of_order(entry.value, &mut problems);
-        key = order.mandatory("key", short_text(KEY_CHARS_MAX));
-    } else {
-        problems.push(Problem::with_order(Code::NotObject));
-    }
-    Slot {
+    let mut slot = Slot {
         raw: entry.raw,
         line: None,
         name: None,
-        key,
-        organisation: context.organisation.map(|organisation| organisation.id),
+        key: None,
+        organisation: context.organisation.map(|of_request| of_request.id),
         email: None,
         warnings: Vec::new(),
-        verdict: if problems.is_empty() {
-            Verdict::Good(Draft {
-                hash: entry.hash,
-                intent: Intent::Upsert,
-                number: Number::None,
-            })
-        } else {
-            Verdict::Faulty(problems)
-        },
+        verdict: Verdict::Good(Draft {
+            hash: entry.hash,
+            intent: Intent::Upsert,
+            number: Number::None,
+        }),
+    };
+    if entry.value.kind() == Kind::Object {
+        let mut order = Form::of_order(entry.value, &mut problems);
+        slot.organisation = organisation(&mut order, context);
+        slot.key = order.mandatory("key", short_text(KEY_CHARS_MAX));
+        slot.email = attributes(&mut order);
+        slot.warnings = unknown::warnings(entry.value);
+    } else {
+        problems.push(Problem::with_order(Code::NotObject));
     }
+    if !problems.is_empty() {
+        slot.verdict = Verdict::Faulty(problems);
+    }
+    slot
+}
+
+/// Reads whose the order is: the organisation that the request names, where it names one, else any that the key may
+/// act for and that takes customer orders.
+fn organisation(order: &mut Form<'_, '_, '_>, context: &Context<'_>) -> Option<OrganisationId> {
+    let Some(of_request) = context.organisation else {
+        let code = order.mandatory("organisation", text)?;
+        let reached = context.caller.organisation(&code);
+        if !reached.is_some_and(|organisation| organisation.customer_orders_enabled) {
+            order.problem("organisation", Code::UnknownOrganisation);
+        }
+        return reached.map(|organisation| organisation.id);
+    };
+    let code = order.optional("organisation", text);
+    if code.is_some_and(|code| code != of_request.code) {
+        order.problem("organisation", Code::OtherOrganisation);
+    }
+    Some(of_request.id)
+}
+
+/// Reads what follows `organisation` and `key`; the customer's e-mail address.
+fn attributes<'a>(order: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
+    // One of the two dates must be there; where none is, it is `placed_at` that is missing.
+    let placed_at = match order.present("fulfilled_at") {
+        Some(_) => Need::Optional,
+        None => Need::Mandatory,
+    };
+    order.read("placed_at", placed_at, moment);
+    order.optional("fulfilled_at", moment);
+    order.optional("language", language);
+    order.optional("locale", locale);
+    let email = order.object("customer", Need::Optional, customer);
+    order.object("billing_address", Need::Optional, address);
+    order.object("shipping_address", Need::Optional, address);
+    order.objects("lines", Need::Mandatory, line);
+    order.optional("shipping_price", amount);
+    order.optional("discount", amount);
+    order.optional("currency", currency);
+    order.object("references", Need::Optional, references);
+    order.optional("instructions", text);
+    order.object("metadata", Need::Optional, |_| ());
+    email.flatten()
+}
+
+fn customer<'a>(customer: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
+    customer.optional("ref", text);
+    let address = customer.optional("email", email);
+    customer.optional("title", text);
+    customer.optional("first_name", text);
+    customer.optional("last_name", text);
+    customer.optional("phone", text);
+    address
+}
+
+fn address(address: &mut Form<'_, '_, '_>) {
+    address.optional("name", text);
+    address.optional("company", text);
+    // A blank one counts as absent, as blank text does everywhere.
+    address.scalars("lines", Need::Optional, |line| match line.is_blank() {
+        true => Ok(Cow::Borrowed("")),
+        false => text(line),
+    });
+    address.optional("suburb", text);
+    address.optional("city", text);
+    address.optional("state", text);
+    address.optional("postcode", text);
+    address.optional("country", country);
+}
+
+fn line(line: &mut Form<'_, '_, '_>) {
+    line.optional("quantity", positive);
+    let identifiers = ["sku", "ean", "product_id"];
+    if identifiers.iter().all(|name| line.present(name).is_none()) {
+        line.problem("sku", Code::Required);
+    }
+    for name in identifiers {
+        line.optional(name, text);
+    }
+    line.optional("description", text);
+    line.optional("unit_price", amount);
+    line.optional("currency", currency);
+    line.optional("weight_kg", amount);
+    line.object("metadata", Need::Optional, |_| ());
+}
+
+fn references(references: &mut Form<'_, '_, '_>) {
+    references.optional("delivery_reference", text);
+    references.optional("purchase_order", text);
 }
 
 /// The e-mail address of a stored order's customer.
-pub(super) fn stored_email(_text: &str) -> Option<String> {
-    None
+pub(super) fn stored_email(text: &str) -> Option<String> {
+    let mut reader = Reader::of_stored(text, NameCase::Exact).ok()?;
+    let entry = reader.next().ok()??;
+    let address = entry.value.get("customer")?.get("email")?;
+    Some(email(address).ok()?.into_owned())
 }

@@ -6,7 +6,7 @@ use super::wire::{Batch, BatchError, OrderError, OrderResult, Refusal};
 use crate::dialect::{Reply, Results, Slot, Submitted};
 use crate::failure::RequestFailure;
 use crate::outcome::{BatchStatus, Counts, Outcome};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, Step};
 
 /// What became of a batch: 200 where every order was taken, 207 where some were, 422 where none was.
 pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {
@@ -89,7 +89,19 @@ fn error(problem: &Problem) -> OrderError {
     OrderError {
         pointer: problem.path.pointer(),
         code: problem.code.id(),
-        message: problem.to_string(),
+        message: sentence(problem),
+    }
+}
+
+/// What is wrong, with the attributes that would do as well where one is missing that others can stand for.
+fn sentence(problem: &Problem) -> String {
+    if problem.code != Code::Required {
+        return problem.to_string();
+    }
+    match problem.path.0.last() {
+        Some(Step::Name(name)) if name == "placed_at" => format!("{problem} (or fulfilled_at)"),
+        Some(Step::Name(name)) if name == "sku" => format!("{problem} (or ean, or product_id)"),
+        Some(Step::Name(_) | Step::Index(_)) | None => problem.to_string(),
     }
 }
 

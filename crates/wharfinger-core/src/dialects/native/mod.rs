@@ -2,14 +2,18 @@
 
 mod decode;
 mod encode;
+mod load;
+mod parameters;
 mod query;
 mod routes;
+mod samples;
+mod unknown;
 mod wire;
 
 use crate::caller::{Caller, Organisation};
 use crate::dialect::{
-    Action, Answer, Ask, Asked, Context, Credentials, Dialect, Head, Operation, Reply, SampleKey,
-    Samples, Slot, StoredOrder,
+    Action, Answer, Ask, Asked, Context, Credentials, Dialect, Head, Operation, Reply, Resource,
+    SampleKey, Samples, Slot, StoredOrder,
 };
 use crate::failure::RequestFailure;
 use crate::json::{Entry, NameCase};
@@ -46,7 +50,9 @@ impl Dialect for Native {
         caller: Caller<'c>,
     ) -> Result<Option<&'c Organisation>, RequestFailure> {
         let code = match operation.action {
-            Action::Submit { .. } => head.query_parameter("organisation"),
+            Action::Submit { .. } | Action::Resource(Resource::ReceiveImport) => {
+                head.query_parameter("organisation")
+            }
             Action::Resource(_)
             | Action::List
             | Action::Stream
@@ -65,8 +71,8 @@ impl Dialect for Native {
         Ok(Some(organisation))
     }
 
-    fn asked(&self, head: &Head<'_>) -> Result<Asked, RequestFailure> {
-        query::asked(head)
+    fn asked(&self, operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure> {
+        query::asked(operation, head)
     }
 
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
@@ -102,10 +108,10 @@ impl Dialect for Native {
     }
 
     fn samples(&self, key: &SampleKey<'_>) -> Samples {
-        todo!()
+        samples::samples(key)
     }
 
     fn load(&self) -> &'static Load {
-        todo!()
+        &load::LOAD
     }
 }

@@ -1,16 +1,13 @@
 //! Parameters of a submission.
 
 use crate::admit::Policy;
-use crate::dialect::{Asked, Dialect, Head, Results};
+use crate::dialect::{Asked, Dialect, Head, Operation, Results};
 use crate::failure::RequestFailure;
 use crate::query::Query;
 
-/// Those that `POST /v1/batches` takes.
-const KNOWN: [&str; 5] = ["organisation", "policy", "dry_run", "results", "dialect"];
-
 /// What a submission asks for besides taking orders in.
-pub(super) fn asked(head: &Head<'_>) -> Result<Asked, RequestFailure> {
-    let query = Query::new(head, &KNOWN)?;
+pub(super) fn asked(operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure> {
+    let query = Query::new(head, operation)?;
     let policy = query.read("policy", "partial or all_or_nothing", |value| match value {
         "partial" => Some(Policy::Partial),
         "all_or_nothing" => Some(Policy::AllOrNothing),

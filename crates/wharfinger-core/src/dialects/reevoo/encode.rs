@@ -132,6 +132,7 @@ fn text(problem: &Problem) -> String {
         | Code::NotArray
         | Code::TooLong { .. }
         | Code::BelowMinimum { .. }
+        | Code::NotPositive
         | Code::AboveMaximum { .. }
         | Code::TooManyDecimals { .. }
         | Code::NotPrice
@@ -152,6 +153,7 @@ fn text(problem: &Problem) -> String {
         | Code::TooManyDigits { .. }
         | Code::NotJson { .. }
         | Code::UnknownOrganisation
+        | Code::OtherOrganisation
         | Code::NumberExists
         | Code::UnknownOrder
         | Code::NotPlaced => {

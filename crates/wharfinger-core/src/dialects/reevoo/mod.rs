@@ -36,6 +36,8 @@ const ONE: Operation = Operation {
         wrong_root: WrongRoot::Judge,
         empty_body: EmptyBody::Refuse,
     },
+    summary: "Take one customer order in",
+    parameters: &[],
 };
 
 /// A batch, each of whose orders says whose it is.
@@ -49,6 +51,8 @@ const BATCH: Operation = Operation {
         wrong_root: WrongRoot::Judge,
         empty_body: EmptyBody::Malformed,
     },
+    summary: "Take a batch of customer orders in",
+    parameters: &[],
 };
 
 impl Dialect for Reevoo {
@@ -88,7 +92,7 @@ impl Dialect for Reevoo {
         Ok(Some(organisation))
     }
 
-    fn asked(&self, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
+    fn asked(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
         Ok(Asked::default())
     }
 

@@ -4,6 +4,7 @@ mod addresses;
 pub(super) mod batches;
 pub(super) mod fairness;
 pub(super) mod filled;
+pub(super) mod import;
 pub(super) mod memory;
 pub(super) mod reads;
 pub(super) mod resubmissions;

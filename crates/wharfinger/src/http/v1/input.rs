@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 use uuid::Uuid;
-use wharfinger_core::dialect::Head;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::form::Form;
 use wharfinger_core::json::{Envelope, Kind, NameCase, Reader, Rules};
@@ -16,7 +15,7 @@ use wharfinger_core::query::Query;
 
 use super::super::body::{self, Accepts};
 use crate::app::App;
-use crate::intake::Call;
+use crate::call::Call;
 
 /// Entries of a page, unless told otherwise.
 const LIMIT_DEFAULT: usize = 100;
@@ -99,9 +98,8 @@ impl<'h> Listing<'h> {
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`].
-    pub(super) fn new(head: &Head<'h>, own: &[&str]) -> Result<Self, RequestFailure> {
-        let known: Vec<_> = own.iter().copied().chain(["limit", "after"]).collect();
-        let query = Query::new(head, &known)?;
+    pub(super) fn new(call: &Call<'h>) -> Result<Self, RequestFailure> {
+        let query = Query::new(&call.head, call.operation)?;
         let limit = query.read("limit", "a number from 1 to 1000", |value| {
             let limit = value.parse().ok()?;
             (1..=LIMIT_MAX).contains(&limit).then_some(limit)

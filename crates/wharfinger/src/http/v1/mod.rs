@@ -2,6 +2,7 @@
 
 mod answer;
 mod cursor;
+mod imports;
 mod input;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use wharfinger_core::dialect::Resource;
 use wharfinger_core::failure::RequestFailure;
 
 use crate::app::App;
-use crate::intake::Call;
+use crate::call::Call;
 
 /// Serves a request for a resource.
 pub(super) async fn serve(
@@ -23,15 +24,14 @@ pub(super) async fn serve(
     headers: &HeaderMap,
     body: &mut Body,
 ) -> Result<Response, RequestFailure> {
-    let _ = (app, call, headers, body);
     match resource {
         Resource::ListBatches
         | Resource::ShowBatch
         | Resource::ListResults
         | Resource::ListRejected => todo!("batches.rs: the lead"),
-        Resource::ReceiveImport | Resource::ShowImport | Resource::CancelImport => {
-            todo!("imports.rs")
-        }
+        Resource::ReceiveImport => imports::receive(app, call, headers, body).await,
+        Resource::ShowImport => imports::show(app, call, headers).await,
+        Resource::CancelImport => imports::cancel(app, call).await,
         Resource::ListOrders | Resource::ShowOrder | Resource::ShowHistory => {
             todo!("orders.rs")
         }

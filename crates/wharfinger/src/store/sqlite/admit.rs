@@ -1,19 +1,21 @@
 //! A batch's transaction: decide on each good order, write the index, then the journal and the receipt.
 
-use rusqlite::params;
-use wharfinger_core::admit::{Decision, Existing, Intent, decide};
-use wharfinger_core::dialect::Number;
-use wharfinger_core::outcome::{Counts, Outcome, State, Taken};
-use wharfinger_core::problem::{Code, Problem};
+use wharfinger_core::admit::Policy;
+use wharfinger_core::outcome::{Counts, Outcome};
 
+use super::deciding::{Deciding, Tried};
 use super::fault::Fault;
-use super::rows::{NewOrder, OrderRow, ROWS_TOGETHER, Scope};
+use super::imports;
+use super::plan::{is_refused, plan};
+use super::rejections;
+use super::rows::{ROWS_TOGETHER, Scope};
+use super::shares::{self, Share};
 use super::standing::Tally;
 use super::work::{NewBlock, NewReceipt, Origin, Work};
 use crate::store::block::{Block, Frame};
-use crate::store::place::{BlockId, Place};
+use crate::store::place::BlockId;
 use crate::store::prepare::{Group, Row, Submission};
-use crate::store::rejected::{self, Part, Told};
+use crate::store::rejected::{Builder, Kind, Part, Told};
 use crate::store::slots::Mark;
 
 /// Admits a batch: what became of its good orders, in the order of the batch.
@@ -23,9 +25,18 @@ pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<
         submission,
         dialect,
         outcomes: vec![Outcome::Rejected(Vec::new()); submission.good],
-        rejected: Vec::new(),
-        parts: Vec::new(),
+        not_taken: Vec::new(),
+        shares: Vec::new(),
     };
+    if submission.policy == Policy::AllOrNothing {
+        let connection = work.connection;
+        let next_number = |organisation| Ok(work.counters(organisation)?.number);
+        admission.outcomes = plan(connection, submission, next_number)?;
+        if is_refused(submission, &admission.outcomes) {
+            admission.refuse(work)?;
+            return Ok(admission.outcomes);
+        }
+    }
     for group in &submission.groups {
         admission.admit_group(work, group)?;
     }
@@ -38,10 +49,10 @@ struct Admission<'s> {
     submission: &'s Submission,
     dialect: i64,
     outcomes: Vec<Outcome>,
-    /// Orders that were turned down here.
-    rejected: Vec<Part>,
-    /// For the receipt: organisation, its first block, how many blocks.
-    parts: Vec<(u32, u32, u32)>,
+    /// Orders that were turned down or withheld here.
+    not_taken: Vec<Part>,
+    /// For the receipt.
+    shares: Vec<Share>,
 }
 
 impl Admission<'_> {
@@ -72,23 +83,41 @@ impl Admission<'_> {
         }
         let created = deciding.created;
         work.standing.created(&scope, &created);
-        self.keep_refused(group, &marks)?;
-        self.write_blocks(work, group, &marks)
+        let rows = group.rows.iter().zip(&marks);
+        let refused = rows.filter(|(_, mark)| **mark == Mark::Refused);
+        self.keep_not_taken(group, Kind::Rejected, refused.map(|(row, _)| row))?;
+        self.write_blocks(work, group, &group.blocks, &marks)
+    }
+
+    /// Writes nothing but the receipt: the batch is taken whole or not at all, and is not.
+    fn refuse(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
+        for group in &self.submission.groups {
+            let is_withheld = |row: &&Row| self.outcomes[row.answer as usize] == Outcome::Withheld;
+            let (withheld, refused): (Vec<&Row>, Vec<&Row>) =
+                group.rows.iter().partition(is_withheld);
+            self.keep_not_taken(group, Kind::Rejected, refused.iter().copied())?;
+            self.keep_not_taken(group, Kind::Withheld, withheld.iter().copied())?;
+            self.write_blocks(work, group, &[], &[])?;
+            if let Some(share) = self.shares.last_mut() {
+                share.counts.rejected += refused.len() as u64;
+                share.counts.withheld += withheld.len() as u64;
+            }
+        }
+        self.write_receipt(work)
     }
 
     fn write_blocks(
         &mut self,
         work: &mut Work<'_>,
         group: &Group,
+        blocks: &[Block],
         mut marks: &[Mark],
     ) -> Result<(), Fault> {
-        // Where all orders are faulty, a block without entries still tells that the batch was received.
+        // Where no order is taken, a block without entries still tells that the batch was received.
         let nothing = [Block::default()];
-        let blocks = if group.blocks.is_empty() {
-            &nothing[..]
-        } else {
-            &group.blocks
-        };
+        let blocks = if blocks.is_empty() { &nothing } else { blocks };
+        let mut counts = count(marks);
+        counts.rejected += group.rejected;
         let first = work.counters(group.organisation)?.block;
         for (at, block) in blocks.iter().enumerate() {
             let (of_block, rest) = marks.split_at(block.entries);
@@ -107,284 +136,90 @@ impl Admission<'_> {
             };
             work.append(group.organisation, &new)?;
         }
-        let count = u32::try_from(blocks.len()).unwrap_or(u32::MAX);
-        self.parts.push((group.organisation.0, first, count));
+        self.shares.push(Share {
+            organisation: Some(group.organisation),
+            first,
+            blocks: u32::try_from(blocks.len()).unwrap_or(u32::MAX),
+            counts,
+        });
         Ok(())
     }
 
-    /// Keeps the text of the orders that were turned down here, for the receipt.
-    fn keep_refused(&mut self, group: &Group, marks: &[Mark]) -> Result<(), Fault> {
-        let refused = group.rows.iter().zip(marks);
-        let refused = refused.filter(|(_, mark)| **mark == Mark::Refused);
-        let mut builder = rejected::Builder::new(Some(group.organisation));
+    /// Keeps orders that were not taken, for the receipt: those turned down with their texts.
+    fn keep_not_taken<'r>(
+        &mut self,
+        group: &Group,
+        kind: Kind,
+        rows: impl Iterator<Item = &'r Row>,
+    ) -> Result<(), Fault> {
+        let mut builder = Builder::new(Some(group.organisation), kind);
         let mut frame = Frame::default();
         let mut frame_block = None;
-        for (row, _) in refused {
+        for row in rows {
             let ordinal = row.ordinal as usize;
-            if frame_block != Some(row.block) || frame.text(ordinal).is_none() {
-                frame = Frame::read(&group.blocks[row.block as usize].texts, ordinal)?;
-                frame_block = Some(row.block);
-            }
-            let Outcome::Rejected(problems) = &self.outcomes[row.answer as usize] else {
-                continue;
-            };
-            builder.push(Told {
+            let mut told = Told {
                 index: row.index,
+                line: self.submission.line(row),
                 name: row.name.map(|name| self.submission.text(name)),
                 key: Some(self.submission.text(row.key)).filter(|key| !key.is_empty()),
-                text: frame.text(ordinal).unwrap_or_default(),
-                problems,
-            });
+                text: "",
+                problems: &[],
+            };
+            if let Outcome::Rejected(problems) = &self.outcomes[row.answer as usize] {
+                if frame_block != Some(row.block) || frame.text(ordinal).is_none() {
+                    frame = Frame::read(&group.blocks[row.block as usize].texts, ordinal)?;
+                    frame_block = Some(row.block);
+                }
+                told.text = frame.text(ordinal).unwrap_or_default();
+                told.problems = problems;
+            }
+            builder.push(told);
         }
-        self.rejected.extend(builder.finish());
+        self.not_taken.extend(builder.finish());
         Ok(())
     }
 
-    fn write_receipt(&self, work: &mut Work<'_>) -> Result<(), Fault> {
-        let batch = self.submission.batch.to_bytes();
-        let insert =
-            "insert into rejections (batch, organisation, part, orders) values (?1, ?2, ?3, ?4)";
-        let parts = self.submission.rejected.iter().chain(&self.rejected);
-        for (at, part) in (0_i64..).zip(parts) {
-            let organisation = part.organisation.map_or(0, |organisation| organisation.0);
-            work.connection.prepare_cached(insert)?.execute(params![
-                batch,
-                organisation,
-                at,
-                part.packed
-            ])?;
+    fn write_receipt(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
+        let submission = self.submission;
+        let parts = submission.rejected.iter().chain(&self.not_taken);
+        rejections::write(work.connection, submission.batch, parts)?;
+        if submission.rejected_of_nobody > 0 {
+            self.shares.push(Share {
+                organisation: None,
+                first: 0,
+                blocks: 0,
+                counts: Counts {
+                    rejected: submission.rejected_of_nobody,
+                    ..Counts::default()
+                },
+            });
         }
-        let mut counts = Counts::of(&self.outcomes);
-        counts.rejected += self.submission.rejected_count();
-        let parts = serde_json::to_string(&self.parts).expect("numbers are always JSON");
+        if let Some(step) = &submission.import {
+            let counts = self.shares.iter().map(|share| share.counts).sum();
+            imports::advance(work, &submission.key_id, step, counts)?;
+        }
         work.write_receipt(&NewReceipt {
-            batch: self.submission.batch,
-            key_id: &self.submission.key_id,
+            batch: submission.batch,
+            key_id: &submission.key_id,
             dialect: self.dialect,
-            operation: self.submission.operation,
-            received_at_ms: self.submission.received_at_ms,
-            counts,
-            parts: &parts,
+            operation: submission.operation,
+            received_at_ms: submission.received_at_ms,
+            shares: &shares::to_json(&self.shares),
         })
     }
 }
 
-/// One organisation's orders being decided on.
-struct Deciding<'d, 'w> {
-    work: &'d mut Work<'w>,
-    scope: &'d Scope,
-    submission: &'d Submission,
-    group: &'d Group,
-    first: BlockId,
-    /// New orders by state.
-    created: Tally,
-}
-
-/// What came of storing some orders together, as if all were new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tried {
-    /// They were.
-    AllNew,
-    /// Those that were new are stored; the keys of the others are taken.
-    SomeKnown,
-    /// It was not tried: they are too few, or are to be given numbers.
-    Not,
-}
-
-impl<'d> Deciding<'d, '_> {
-    /// Tries to store orders with one statement. Most orders are new, and a statement of their own costs each as much again.
-    fn insert_together(&mut self, steps: &[u32]) -> Result<Tried, Fault> {
-        if steps.len() < ROWS_TOGETHER {
-            return Ok(Tried::Not);
-        }
-        let mut orders = Vec::with_capacity(ROWS_TOGETHER);
-        for &step in steps {
-            match self.as_new(&self.group.rows[step as usize]) {
-                Some(order) => orders.push(order),
-                None => return Ok(Tried::Not),
-            }
-        }
-        let stored = self.work.rows.insert_together(self.scope, &orders)?;
-        Ok(if stored == orders.len() {
-            Tried::AllNew
-        } else {
-            Tried::SomeKnown
-        })
-    }
-
-    /// What is to be stored of an order if it is new; none where it cannot be, or its number is yet to be found.
-    fn as_new(&self, row: &Row) -> Option<NewOrder<'d>> {
-        let number = match row.number {
-            Number::None => None,
-            Number::Given(number) => Some(number),
-            Number::Next => return None,
-        };
-        match decide(None, row.intent, row.hash) {
-            Decision::Create(state) => Some(NewOrder {
-                id: row.place(self.first),
-                key: self.submission.text(row.key),
-                state,
-                hash: row.hash,
-                number,
-            }),
-            Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => None,
+fn count(marks: &[Mark]) -> Counts {
+    let mut counts = Counts::default();
+    for mark in marks {
+        match mark {
+            Mark::Accepted { .. } => counts.accepted += 1,
+            Mark::Updated { .. } => counts.updated += 1,
+            Mark::Unchanged { .. } => counts.unchanged += 1,
+            Mark::Refused => counts.rejected += 1,
+            // A batch moves no order.
+            Mark::Moved { .. } => {}
         }
     }
-
-    /// Decides on an order that was tried with others, whose key is taken, if only by the order itself.
-    fn decide_after_trial(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
-        let key = self.submission.text(row.key);
-        let found = self.work.rows.by_key(self.scope, key)?;
-        if found.is_some_and(|order| order.id == row.place(self.first)) {
-            return self.stored(row);
-        }
-        self.settle(row, found)
-    }
-
-    /// Decides on an order, and writes its row.
-    fn decide(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
-        if row.number == Number::Next {
-            return self.create_with_next_number(row);
-        }
-        // Most orders are new: that is tried first, and the index itself says whether it is so.
-        if let Some(order) = self.as_new(row)
-            && self.work.rows.insert(self.scope, &order)?
-        {
-            return self.stored(row);
-        }
-        let key = self.submission.text(row.key);
-        let found = self.work.rows.by_key(self.scope, key)?;
-        self.settle(row, found)
-    }
-
-    /// Decides on an order, knowing what holds its key, and writes its row.
-    fn settle(&mut self, row: &Row, found: Option<OrderRow>) -> Result<(Mark, Outcome), Fault> {
-        let existing = found.map(|order| Existing {
-            state: order.state,
-            hash: order.hash,
-        });
-        match (decide(existing, row.intent, row.hash), found) {
-            (Decision::Update(state), Some(order)) => self.update(row, &order, state),
-            (Decision::Unchanged, Some(order)) => self.unchanged(&order),
-            (Decision::Refuse(code), _) => Ok(refused(code)),
-            (Decision::Create(_) | Decision::Update(_) | Decision::Unchanged, _) => {
-                Err(Fault::Damaged(format!(
-                    "order {} is in the index and cannot be found there",
-                    self.submission.text(row.key)
-                )))
-            }
-        }
-    }
-
-    /// Stores a new order under the next number that is not taken yet.
-    fn create_with_next_number(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
-        let state = match decide(None, row.intent, row.hash) {
-            Decision::Create(state) => state,
-            Decision::Refuse(code) => return Ok(refused(code)),
-            Decision::Update(_) | Decision::Unchanged => {
-                return Err(Fault::Damaged("there is nothing yet to change".into()));
-            }
-        };
-        let mut number = self.work.counters(self.scope.organisation)?.number;
-        loop {
-            let order = NewOrder {
-                id: row.place(self.first),
-                key: &number.to_string(),
-                state,
-                hash: row.hash,
-                number: Some(number),
-            };
-            if self.work.rows.insert(self.scope, &order)? {
-                break;
-            }
-            number += 1;
-        }
-        self.work.counters(self.scope.organisation)?.number = number + 1;
-        Ok(self.accepted(row, state, Some(number)))
-    }
-
-    /// What became of an order that was stored as [`Self::as_new`] has it.
-    fn stored(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
-        match self.as_new(row) {
-            Some(order) => Ok(self.accepted(row, order.state, order.number)),
-            None => Err(Fault::Damaged("an order was stored that is not new".into())),
-        }
-    }
-
-    fn accepted(&mut self, row: &Row, state: State, number: Option<u64>) -> (Mark, Outcome) {
-        *self.created.of(state) += 1;
-        let taken = Taken {
-            order: self.submission.batch.order(row.index),
-            number,
-            revision: 1,
-        };
-        (Mark::Accepted { number }, Outcome::Accepted(taken))
-    }
-
-    fn update(
-        &mut self,
-        row: &Row,
-        order: &OrderRow,
-        state: State,
-    ) -> Result<(Mark, Outcome), Fault> {
-        let revised = OrderRow {
-            state,
-            latest: row.place(self.first),
-            revision: order.revision + 1,
-            hash: row.hash,
-            ..*order
-        };
-        let key = self.submission.text(row.key);
-        self.work.rows.revise(self.scope, key, &revised)?;
-        if state != order.state {
-            let standing = &mut self.work.standing;
-            standing.moved(self.scope, order.id, order.state, state);
-        }
-        let mark = Mark::Updated {
-            order: order.id,
-            previous: order.latest,
-            revision: revised.revision,
-            amendment: row.intent == Intent::Complete,
-        };
-        Ok((mark, Outcome::Updated(self.taken(&revised)?)))
-    }
-
-    fn unchanged(&mut self, order: &OrderRow) -> Result<(Mark, Outcome), Fault> {
-        let mark = Mark::Unchanged {
-            order: order.id,
-            revision: order.revision,
-        };
-        Ok((mark, Outcome::Unchanged(self.taken(order)?)))
-    }
-
-    fn taken(&mut self, order: &OrderRow) -> Result<Taken, Fault> {
-        Ok(Taken {
-            order: self.order_id(order.id)?,
-            number: order.number,
-            revision: order.revision,
-        })
-    }
-
-    /// The id of an order, which may be of this very batch: its block is then not written yet.
-    fn order_id(&mut self, order: Place) -> Result<wharfinger_core::ids::OrderId, Fault> {
-        if order.block() < self.first || order.block().organisation() != self.scope.organisation {
-            return self.work.order_id(order);
-        }
-        let is_order = |row: &&Row| row.place(self.first) == order;
-        let at = self
-            .group
-            .rows
-            .partition_point(|row| row.place(self.first) < order);
-        match self.group.rows.get(at).filter(is_order) {
-            Some(row) => Ok(self.submission.batch.order(row.index)),
-            None => Err(Fault::Damaged(
-                "an order lies where nothing is written yet".into(),
-            )),
-        }
-    }
-}
-
-fn refused(code: Code) -> (Mark, Outcome) {
-    let problems = vec![Problem::with_order(code)];
-    (Mark::Refused, Outcome::Rejected(problems))
+    counts
 }

@@ -16,8 +16,8 @@ use wharfinger_core::outcome::State;
 use self::entries::Entries;
 use super::fault::Fault;
 use super::journal::Journal;
-use super::receipt::read_parts;
 use super::rows::{Holds, Scope};
+use super::shares;
 use super::standing::{Tally, read_tally};
 use super::work::{Columns, read_counters};
 use crate::store::email::HASH_BYTES;
@@ -120,6 +120,7 @@ impl Check<'_> {
                 Fault::Sql(_)
                 | Fault::Commit(_)
                 | Fault::Refused(_)
+                | Fault::Told(_)
                 | Fault::Gone
                 | Fault::NoThread(_),
             ) => part,
@@ -306,15 +307,15 @@ impl Check<'_> {
     fn is_first_of_batch(&mut self, id: BlockId, batch: &[u8; 16]) -> Result<bool, Fault> {
         let mut select = self
             .connection
-            .prepare_cached("select parts from batches where id = ?1")?;
+            .prepare_cached("select shares from batches where id = ?1")?;
         let mut rows = select.query([batch])?;
         let number = id.number();
         if let Some(row) = rows.next()? {
-            let parts: String = row.get(0)?;
-            for (organisation, first, count) in read_parts(&parts)? {
-                let is_within = number >= first && number - first < count;
-                if organisation == id.organisation().0 && is_within {
-                    return Ok(number == first);
+            let shares: String = row.get(0)?;
+            for share in shares::from_json(&shares)? {
+                let is_within = number >= share.first && number - share.first < share.blocks;
+                if share.organisation == Some(id.organisation()) && is_within {
+                    return Ok(number == share.first);
                 }
             }
         }

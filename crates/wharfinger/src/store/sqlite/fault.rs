@@ -14,6 +14,8 @@ pub(super) enum Fault {
     Commit(rusqlite::Error),
     /// The caller asks for what cannot be.
     Refused(String),
+    /// Something that the caller is told as it is, and that concerns this piece of work alone.
+    Told(StoreError),
     /// What is stored is not as it should be.
     Damaged(String),
     /// The database's file is no longer where it was opened: what is written is lost to everybody else.
@@ -37,7 +39,7 @@ impl Fault {
     /// How far it reaches.
     pub(super) fn extent(&self) -> Extent {
         match self {
-            Self::Refused(_) | Self::Damaged(_) => Extent::Own,
+            Self::Refused(_) | Self::Told(_) | Self::Damaged(_) => Extent::Own,
             Self::Gone | Self::NoThread(_) => Extent::Fatal,
             Self::Sql(error) => match error.sqlite_error_code() {
                 Some(
@@ -69,6 +71,7 @@ impl std::fmt::Display for Fault {
             Self::Sql(error) => write!(out, "{error}"),
             Self::Commit(error) => write!(out, "the commit failed: {error}"),
             Self::Refused(why) | Self::Damaged(why) => out.write_str(why),
+            Self::Told(error) => error.fmt(out),
             Self::Gone => out.write_str("the database file was removed or replaced"),
             Self::NoThread(error) => write!(out, "a thread could not be started: {error}"),
         }
@@ -93,6 +96,7 @@ impl From<Fault> for StoreError {
             Extent::Passing | Extent::Fatal => Self::Unavailable(fault.to_string()),
             Extent::Own => match fault {
                 Fault::Refused(why) => Self::Refused(why),
+                Fault::Told(error) => error,
                 Fault::Damaged(_)
                 | Fault::Sql(_)
                 | Fault::Commit(_)

@@ -53,6 +53,8 @@ pub(super) struct Journal<'c> {
     connection: &'c Connection,
     heads: HashMap<BlockId, Head>,
     packed: HashMap<BlockId, Packed>,
+    /// The codes of organisations that were asked for.
+    codes: HashMap<OrganisationId, String>,
 }
 
 impl<'c> Journal<'c> {
@@ -62,7 +64,19 @@ impl<'c> Journal<'c> {
             connection,
             heads: HashMap::new(),
             packed: HashMap::new(),
+            codes: HashMap::new(),
         }
+    }
+
+    /// The code of an organisation.
+    pub(super) fn code(&mut self, organisation: OrganisationId) -> Result<&str, Fault> {
+        if !self.codes.contains_key(&organisation) {
+            let select = "select code from organisations where id = ?1";
+            let mut select = self.connection.prepare_cached(select)?;
+            let code = select.query_row([organisation.0], |row| row.get(0))?;
+            self.codes.insert(organisation, code);
+        }
+        Ok(&self.codes[&organisation])
     }
 
     /// The head of a block.

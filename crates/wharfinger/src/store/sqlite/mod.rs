@@ -10,17 +10,22 @@ mod admin;
 mod admit;
 mod check;
 mod checkpoints;
+mod deciding;
 mod emails;
 mod fault;
 mod ids;
+mod imports;
 mod journal;
 mod moves;
+mod plan;
 mod queue;
 mod read;
 mod readers;
 mod receipt;
+mod rejections;
 mod rows;
 mod schema;
+mod shares;
 mod standing;
 mod walk;
 mod work;
@@ -33,6 +38,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Code;
@@ -43,8 +49,8 @@ use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Change, CheckReport, Directory, EmailKey, Event, MoveOrders, OrderPage, ReadOrders, Receipt,
-    Revision, Store, StoreError, Submission,
+    Change, CheckReport, Directory, EmailKey, Event, Import, ImportEnd, MoveOrders, NewImport,
+    OrderPage, ReadOrders, Receipt, Revision, Store, StoreError, Submission,
 };
 
 /// The name of the database in the data directory.
@@ -194,16 +200,39 @@ fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn admit_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError> {
+    async fn try_batch(&self, _submission: Submission) -> Result<Vec<Outcome>, StoreError> {
+        Err(StoreError::AnswerKept)
+    }
+    async fn kept_answer(
+        &self,
+        _key_id: &str,
+        _idempotency_key: &str,
+    ) -> Result<Option<super::KeptAnswer>, StoreError> {
+        Ok(None)
+    }
+    async fn admit_batch(
+        &self,
+        submission: Submission,
+    ) -> Result<super::Done<Vec<Outcome>>, StoreError> {
         let weight = submission.good;
         let admit = move |work: &mut work::Work<'_>| admit::admit(work, &submission);
-        self.writer.ask(weight, admit).await
+        self.writer
+            .ask(weight, admit)
+            .await
+            .map(|found| super::Done { found, reply: None })
     }
 
-    async fn move_orders(&self, request: MoveOrders) -> Result<Vec<Result<(), Code>>, StoreError> {
+    async fn move_orders(
+        &self,
+        request: MoveOrders,
+        _r: Option<super::Remember<[Result<(), Code>]>>,
+    ) -> Result<super::Done<Vec<Result<(), Code>>>, StoreError> {
         let weight = request.keys.len();
         let move_orders = move |work: &mut work::Work<'_>| moves::move_orders(work, &request);
-        self.writer.ask(weight, move_orders).await
+        self.writer
+            .ask(weight, move_orders)
+            .await
+            .map(|found| super::Done { found, reply: None })
     }
 
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError> {
@@ -238,6 +267,28 @@ impl Store for SqliteStore {
         let read =
             move |connection: &Connection| receipt::events(connection, organisation, after, limit);
         self.readers.read(read).await
+    }
+
+    async fn import(&self, key_id: &str, id: Uuid) -> Result<Option<Import>, StoreError> {
+        let key_id = key_id.to_owned();
+        let find = move |connection: &Connection| imports::find(connection, &key_id, id);
+        self.readers.read(find).await
+    }
+
+    async fn begin_import(&self, new: NewImport) -> Result<Import, StoreError> {
+        let begin = move |work: &mut work::Work<'_>| imports::begin(work, &new);
+        self.writer.ask(1, begin).await
+    }
+
+    async fn end_import(
+        &self,
+        key_id: &str,
+        id: Uuid,
+        end: ImportEnd,
+    ) -> Result<Import, StoreError> {
+        let key_id = key_id.to_owned();
+        let end = move |work: &mut work::Work<'_>| imports::end(work, &key_id, id, end);
+        self.writer.ask(1, end).await
     }
 
     async fn directory(&self, known_version: Option<u64>) -> Result<Option<Directory>, StoreError> {

@@ -193,9 +193,13 @@ fn load(journal: &mut Journal<'_>, row: &OrderRow, key: String) -> Result<Stored
     for place in shown_texts(journal, row)?.into_iter().rev() {
         texts.push(journal.text(place)?.to_owned());
     }
-    let head = journal.head(row.id.block())?;
+    let created_at_ms = journal.head(row.id.block())?.at_ms;
+    let updated_at_ms = journal.head(row.latest.block())?.at_ms;
+    let organisation = journal.code(row.id.block().organisation())?.to_owned();
     Ok(StoredOrder {
-        created_at_ms: head.at_ms,
+        organisation,
+        created_at_ms,
+        updated_at_ms,
         id: journal.order_id(row.id)?,
         key,
         number: row.number,

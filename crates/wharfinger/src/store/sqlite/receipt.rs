@@ -6,57 +6,42 @@ use wharfinger_core::outcome::Counts;
 
 use super::fault::Fault;
 use super::journal::{Head, Journal, Order, blocks_up_to, last_block};
+use super::{rejections, shares};
 use crate::store::place::BlockId;
-use crate::store::rejected;
 use crate::store::slots::{Mark, Moved};
 use crate::store::{Event, EventKind, Receipt, Recorded, RecordedOutcome};
 
-/// The blocks of one organisation that a batch wrote: the number of the first, and how many.
-pub(super) type Parts = Vec<(u32, u32, u32)>;
-
-/// Reads the parts of a batch.
-pub(super) fn read_parts(json: &str) -> Result<Parts, Fault> {
-    serde_json::from_str(json)
-        .map_err(|_| Fault::Damaged("a receipt's parts cannot be read".into()))
-}
-
 /// The receipt of a batch.
 pub(super) fn receipt(connection: &Connection, batch: BatchId) -> Result<Option<Receipt>, Fault> {
-    let select = "select key_id, name, operation, received_at_ms, accepted, updated, unchanged, rejected, parts \
+    let select = "select key_id, name, operation, received_at_ms, shares \
                   from batches join dialects on dialects.id = dialect where batches.id = ?1";
     let found = connection
         .prepare_cached(select)?
         .query_row([batch.to_bytes()], |row| {
-            let count = |at| row.get::<_, i64>(at).map(i64::cast_unsigned);
             let receipt = Receipt {
                 id: batch,
                 key_id: row.get(0)?,
                 dialect: row.get(1)?,
                 operation: row.get(2)?,
                 received_at_ms: row.get(3)?,
-                counts: Counts {
-                    accepted: count(4)?,
-                    updated: count(5)?,
-                    unchanged: count(6)?,
-                    rejected: count(7)?,
-                },
+                counts: Counts::default(),
                 outcomes: Vec::new(),
             };
-            Ok((receipt, row.get::<_, String>(8)?))
+            Ok((receipt, row.get::<_, String>(4)?))
         })
         .optional()?;
-    let Some((mut receipt, parts)) = found else {
+    let Some((mut receipt, shares)) = found else {
         return Ok(None);
     };
     let mut journal = Journal::new(connection);
-    for (organisation, first, count) in read_parts(&parts)? {
-        let organisation = OrganisationId(organisation);
-        for number in first..first.saturating_add(count) {
-            let id = BlockId::new(organisation, number);
+    for share in shares::from_json(&shares)? {
+        receipt.counts += share.counts;
+        for id in share.block_ids() {
             read_taken(&mut journal, id, &mut receipt.outcomes)?;
         }
     }
-    read_rejected(connection, batch, &mut receipt.outcomes)?;
+    let not_taken = rejections::read_all(connection, batch)?;
+    receipt.outcomes.extend(not_taken);
     receipt.outcomes.sort_by_key(|recorded| recorded.index);
     Ok(Some(receipt))
 }
@@ -81,7 +66,10 @@ fn read_taken(
         };
         outcomes.push(Recorded {
             index,
+            line: None,
             organisation: Some(id.organisation()),
+            name: None,
+            key: None,
             outcome,
         });
     }
@@ -91,23 +79,6 @@ fn read_taken(
 fn head_batch(head: &Head) -> Result<BatchId, Fault> {
     let no_batch = || Fault::Damaged("a block with entries is of no batch".into());
     head.batch.ok_or_else(no_batch)
-}
-
-fn read_rejected(
-    connection: &Connection,
-    batch: BatchId,
-    outcomes: &mut Vec<Recorded>,
-) -> Result<(), Fault> {
-    let select = "select organisation, orders from rejections where batch = ?1";
-    let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query([batch.to_bytes()])?;
-    while let Some(row) = rows.next()? {
-        let organisation: u32 = row.get(0)?;
-        let organisation = Some(OrganisationId(organisation)).filter(|id| id.0 != 0);
-        let orders = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        outcomes.extend(rejected::read(organisation, orders)?);
-    }
-    Ok(())
 }
 
 /// The organisation's events behind a position, in commit order.

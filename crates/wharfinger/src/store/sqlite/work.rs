@@ -5,7 +5,6 @@ use std::collections::hash_map::Entry;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::outcome::Counts;
 
 use super::emails::Reach;
 use super::fault::Fault;
@@ -84,10 +83,8 @@ pub(super) struct NewReceipt<'r> {
     pub operation: &'r str,
     /// When it was received, in milliseconds since 1970.
     pub received_at_ms: i64,
-    /// How many orders had each outcome.
-    pub counts: Counts,
-    /// The blocks it wrote, as [`super::receipt::read_parts`] reads them.
-    pub parts: &'r str,
+    /// What it did in each organisation, as [`super::shares::from_json`] reads it.
+    pub shares: &'r str,
 }
 
 const INSERT_BLOCK: &str = "insert into blocks \
@@ -95,8 +92,7 @@ const INSERT_BLOCK: &str = "insert into blocks \
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const INSERT_OPEN: &str = "insert into open_orders (block, dialect, ordinals) values (?1, ?2, ?3)";
 const INSERT_RECEIPT: &str = "insert into batches \
-    (id, key_id, dialect, operation, received_at_ms, accepted, updated, unchanged, rejected, parts) \
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    (id, key_id, dialect, operation, received_at_ms, shares) values (?1, ?2, ?3, ?4, ?5, ?6)";
 
 /// Where a block comes from.
 #[derive(Clone, Copy)]
@@ -235,18 +231,13 @@ impl<'c> Work<'c> {
 
     /// Writes the receipt of a batch.
     pub(super) fn write_receipt(&mut self, receipt: &NewReceipt<'_>) -> Result<(), Fault> {
-        let counts = receipt.counts;
         self.insert_receipt.execute(params![
             receipt.batch.to_bytes(),
             receipt.key_id,
             receipt.dialect,
             receipt.operation,
             receipt.received_at_ms,
-            counts.accepted.cast_signed(),
-            counts.updated.cast_signed(),
-            counts.unchanged.cast_signed(),
-            counts.rejected.cast_signed(),
-            receipt.parts,
+            receipt.shares,
         ])?;
         Ok(())
     }

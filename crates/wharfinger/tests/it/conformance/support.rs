@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wharfinger::store::prepare::{Heading, prepare};
 use wharfinger::store::sqlite::EmailRuns;
-use wharfinger::store::{MoveOrders, OrderPage, ReadOrders, Store, StoreError, Submission};
+use wharfinger::store::{
+    MoveOrders, OrderPage, Policy, ReadOrders, Receipt, Store, StoreError, Submission,
+};
 use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
 use wharfinger_core::ids::{BatchId, OrganisationId};
@@ -34,6 +36,7 @@ pub(super) struct Order {
     pub organisation: Option<OrganisationId>,
     pub key: String,
     pub name: Option<String>,
+    pub line: Option<usize>,
     pub text: String,
     pub intent: Intent,
     pub number: Number,
@@ -47,6 +50,7 @@ pub(super) fn order(key: &str, content: &str) -> Order {
         organisation: Some(HERE),
         key: key.to_owned(),
         name: None,
+        line: None,
         text: format!("{{\"key\": \"{key}\", \"content\": \"{content}\"}}"),
         intent: Intent::Upsert,
         number: Number::None,
@@ -118,10 +122,12 @@ impl Order {
         };
         Slot {
             raw: &self.text,
+            line: self.line,
             name: self.name.as_deref().map(Into::into),
             key: (!self.key.is_empty()).then(|| self.key.as_str().into()),
             organisation: self.organisation,
             email: self.email.as_deref().map(Into::into),
+            warnings: Vec::new(),
             verdict,
         }
     }
@@ -140,6 +146,21 @@ pub(super) fn submission(
     dialect: &'static str,
     orders: &[Order],
 ) -> Submission {
+    prepared(store, batch, dialect, Policy::Partial, orders)
+}
+
+/// A batch made ready that is taken whole or not at all.
+pub(super) fn whole(store: &Arc<dyn Store>, batch: BatchId, orders: &[Order]) -> Submission {
+    prepared(store, batch, DIALECT, Policy::AllOrNothing, orders)
+}
+
+fn prepared(
+    store: &Arc<dyn Store>,
+    batch: BatchId,
+    dialect: &'static str,
+    policy: Policy,
+    orders: &[Order],
+) -> Submission {
     let slots: Vec<Slot<'_>> = orders.iter().map(Order::slot).collect();
     let heading = Heading {
         batch,
@@ -148,6 +169,7 @@ pub(super) fn submission(
         key_id: "key-1",
         received_at_ms: 1_234,
         organisation: None,
+        policy,
         email_key: store.email_key(),
     };
     prepare(&heading, &slots)
@@ -160,6 +182,22 @@ pub(super) async fn submit(store: &Arc<dyn Store>, orders: &[Order]) -> (BatchId
         .admit_batch(submission(store, batch, DIALECT, orders))
         .await;
     (batch, outcomes.expect("the batch is admitted"))
+}
+
+/// Submits a batch that is taken whole or not at all.
+pub(super) async fn submit_whole(
+    store: &Arc<dyn Store>,
+    orders: &[Order],
+) -> (BatchId, Vec<Outcome>) {
+    let batch = batch_id();
+    let outcomes = store.admit_batch(whole(store, batch, orders)).await;
+    (batch, outcomes.expect("the batch is admitted"))
+}
+
+/// The receipt of a batch.
+pub(super) async fn receipt(store: &Arc<dyn Store>, batch: BatchId) -> Receipt {
+    let receipt = store.receipt(batch).await.expect("read");
+    receipt.expect("there is one")
 }
 
 /// Submits one order.
@@ -176,7 +214,9 @@ pub(super) fn names(outcomes: &[Outcome]) -> Vec<&'static str> {
 pub(super) fn rejected_with(outcome: &Outcome) -> Option<Code> {
     match outcome {
         Outcome::Rejected(problems) => problems.first().map(|problem| problem.code),
-        Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) => None,
+        Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) | Outcome::Withheld => {
+            None
+        }
     }
 }
 

@@ -1,50 +1,44 @@
-//! Receipts against the journal and the rejected orders.
+//! Receipts against the journal and the orders that were not taken.
 
-use rusqlite::Row;
+use std::collections::HashMap;
+
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::outcome::Counts;
 
 use super::super::fault::Fault;
-use super::super::receipt::read_parts;
+use super::super::{rejections, shares};
 use super::Check;
-use crate::store::place::BlockId;
-use crate::store::rejected;
+use crate::store::RecordedOutcome;
 use crate::store::slots::Mark;
 
 /// Checks every receipt.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
-    let mut select = check.connection.prepare(
-        "select id, accepted, updated, unchanged, rejected, parts from batches order by id",
-    )?;
+    let select = "select id, shares from batches order by id";
+    let mut select = check.connection.prepare(select)?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         check.report.batches += 1;
         let batch = BatchId::from_bytes(row.get(0)?);
-        let part = check_one(check, batch, row);
+        let shares: String = row.get(1)?;
+        let part = check_one(check, batch, &shares);
         check.survive(part, &format!("batch {batch}"))?;
     }
     let lost = "select count(*) from rejections where batch not in (select id from batches)";
     let lost: i64 = check.connection.query_row(lost, [], |row| row.get(0))?;
     check.expect(lost == 0, || {
-        format!("{lost} lists of rejected orders are of no batch")
+        format!("{lost} lists of orders that were not taken are of no batch")
     });
     Ok(())
 }
 
-fn check_one(check: &mut Check<'_>, batch: BatchId, row: &Row<'_>) -> Result<(), Fault> {
-    let count = |at| row.get::<_, i64>(at).map(i64::cast_unsigned);
-    let told = Counts {
-        accepted: count(1)?,
-        updated: count(2)?,
-        unchanged: count(3)?,
-        rejected: count(4)?,
-    };
-    let parts: String = row.get(5)?;
-    let mut found = Counts::default();
+fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), Fault> {
+    let mut told = HashMap::<Option<OrganisationId>, Counts>::new();
+    let mut found = HashMap::<Option<OrganisationId>, Counts>::new();
     let mut indexes = Vec::new();
-    for (organisation, first, count) in read_parts(&parts)? {
-        for number in first..first.saturating_add(count) {
-            let id = BlockId::new(OrganisationId(organisation), number);
+    for share in shares::from_json(shares)? {
+        *told.entry(share.organisation).or_default() += share.counts;
+        let found = found.entry(share.organisation).or_default();
+        for id in share.block_ids() {
             let head = check.journal.head(id)?;
             if head.batch != Some(batch) {
                 return Err(Fault::Damaged(format!("block {} is not of it", id.0)));
@@ -60,16 +54,16 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, row: &Row<'_>) -> Result<(),
             }
         }
     }
-    let mut select = check
-        .connection
-        .prepare_cached("select orders from rejections where batch = ?1")?;
-    let mut rejections = select.query([batch.to_bytes()])?;
-    while let Some(rejection) = rejections.next()? {
-        let orders: Vec<u8> = rejection.get(0)?;
-        for recorded in rejected::read(None, &orders)? {
-            found.rejected += 1;
-            indexes.push(recorded.index);
+    for recorded in rejections::read_all(check.connection, batch)? {
+        let found = found.entry(recorded.organisation).or_default();
+        match recorded.outcome {
+            RecordedOutcome::Rejected(_) => found.rejected += 1,
+            RecordedOutcome::Withheld => found.withheld += 1,
+            RecordedOutcome::Accepted(_)
+            | RecordedOutcome::Updated(..)
+            | RecordedOutcome::Unchanged(..) => continue,
         }
+        indexes.push(recorded.index);
     }
     check.expect(found == told, || {
         format!("batch {batch}: its counts are {told:?}, its orders {found:?}")

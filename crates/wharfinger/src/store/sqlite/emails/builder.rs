@@ -305,7 +305,9 @@ impl Building<'_> {
                 Err(
                     error @ (StoreError::Unavailable(_)
                     | StoreError::Refused(_)
-                    | StoreError::Internal(_)),
+                    | StoreError::Internal(_)
+                    | StoreError::AnswerKept
+                    | StoreError::ImportMoved(_)),
                 ) => return Err(Stopped::Store(error)),
             }
         }

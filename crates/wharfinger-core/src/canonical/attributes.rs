@@ -1,0 +1,57 @@
+//! The names of the canonical order's attributes, in the order in which they are documented and told.
+
+/// Of an order as it is submitted.
+pub const ORDER: [&str; 16] = [
+    "organisation",
+    "key",
+    "placed_at",
+    "fulfilled_at",
+    "language",
+    "locale",
+    "customer",
+    "billing_address",
+    "shipping_address",
+    "lines",
+    "shipping_price",
+    "discount",
+    "currency",
+    "references",
+    "instructions",
+    "metadata",
+];
+
+/// What an order that is read back has besides.
+pub const READ_BACK: [&str; 8] = [
+    "id",
+    "number",
+    "state",
+    "revision",
+    "dialect",
+    "batch_id",
+    "created_at",
+    "updated_at",
+];
+
+/// Of `customer`.
+pub const CUSTOMER: [&str; 6] = ["ref", "email", "title", "first_name", "last_name", "phone"];
+
+/// Of `billing_address` and `shipping_address`.
+pub const ADDRESS: [&str; 8] = [
+    "name", "company", "lines", "suburb", "city", "state", "postcode", "country",
+];
+
+/// Of each of `lines`.
+pub const LINE: [&str; 9] = [
+    "quantity",
+    "sku",
+    "ean",
+    "product_id",
+    "description",
+    "unit_price",
+    "currency",
+    "weight_kg",
+    "metadata",
+];
+
+/// Of `references`.
+pub const REFERENCES: [&str; 2] = ["delivery_reference", "purchase_order"];

@@ -1,0 +1,3 @@
+//! The canonical order: the same attributes whichever dialect an order came in.
+
+pub mod attributes;

@@ -1,0 +1,1 @@
+orders process --org TRK001 --dialect native A-2

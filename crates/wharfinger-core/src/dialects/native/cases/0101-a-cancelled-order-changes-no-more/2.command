@@ -1,0 +1,1 @@
+orders cancel --org TRK001 --dialect native A-1

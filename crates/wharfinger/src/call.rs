@@ -1,0 +1,127 @@
+//! A request that was let in: who asks for what.
+
+use wharfinger_core::caller::Organisation;
+use wharfinger_core::dialect::{Context, Dialect, Head, Operation};
+use wharfinger_core::failure::RequestFailure;
+
+use crate::access::Authenticated;
+use crate::store::{RETRY_AFTER, StoreError};
+
+/// A request that was let in.
+pub struct Call<'c> {
+    /// Its id, by which the log names it.
+    pub request_id: &'c str,
+    /// The wire format it is in.
+    pub dialect: &'static dyn Dialect,
+    /// The route it came by.
+    pub operation: &'static Operation,
+    /// Its path and query, as they were sent.
+    pub target: &'c str,
+    /// Its head.
+    pub head: Head<'c>,
+    /// Who sent it.
+    pub authenticated: &'c Authenticated,
+    /// The organisation it is about, where it names one.
+    pub organisation: Option<&'c Organisation>,
+    /// The key under which its answer is kept, where it is to be.
+    pub idempotency_key: Option<String>,
+    /// Whether it is only to be tried.
+    pub dry_run: bool,
+}
+
+impl<'c> Call<'c> {
+    /// What its orders are judged by.
+    #[must_use]
+    pub fn context(&'c self) -> Context<'c> {
+        Context {
+            operation: self.operation,
+            head: &self.head,
+            caller: self.authenticated.caller(),
+            organisation: self.organisation,
+        }
+    }
+
+    /// The organisation that the request is about.
+    ///
+    /// # Errors
+    /// [`RequestFailure::OrganisationMissing`]: it names none.
+    pub fn organisation(&self) -> Result<&'c Organisation, RequestFailure> {
+        self.organisation.ok_or(RequestFailure::OrganisationMissing)
+    }
+
+    /// What the caller is told where the store fails; the reason is for the log alone.
+    #[must_use]
+    pub fn failure(&self, error: StoreError) -> RequestFailure {
+        let request_id = self.request_id;
+        let overloaded = RequestFailure::Overloaded {
+            retry_after_s: RETRY_AFTER.as_secs(),
+        };
+        match error {
+            StoreError::Overloaded => overloaded,
+            StoreError::Unavailable(why) => {
+                // The client is told to come again; why, such as a full disk, is for the operator.
+                tracing::error!(
+                    request_id,
+                    error = why,
+                    "The store cannot be used at the moment."
+                );
+                overloaded
+            }
+            StoreError::Refused(why) | StoreError::Internal(why) => {
+                tracing::error!(request_id, error = why, "The store failed.");
+                RequestFailure::Internal
+            }
+            // Whoever keeps an answer, or moves an import on, looks at this before.
+            StoreError::AnswerKept | StoreError::ImportMoved(_) => RequestFailure::Internal,
+        }
+    }
+}
+
+/// A call that outlives its request's head, for as long as its answer is read or its body goes on.
+pub struct OwnedCall {
+    request_id: String,
+    dialect: &'static dyn Dialect,
+    operation: &'static Operation,
+    path: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+    authenticated: Authenticated,
+    organisation: Option<Organisation>,
+    target: String,
+}
+
+impl OwnedCall {
+    /// All of a call but its header fields.
+    #[must_use]
+    pub fn of(call: &Call<'_>) -> Self {
+        Self {
+            request_id: call.request_id.to_owned(),
+            dialect: call.dialect,
+            operation: call.operation,
+            path: call.head.path.to_vec(),
+            query: call.head.query.to_vec(),
+            authenticated: call.authenticated.clone(),
+            organisation: call.organisation.cloned(),
+            target: call.target.to_owned(),
+        }
+    }
+
+    /// The call.
+    #[must_use]
+    pub fn call(&self) -> Call<'_> {
+        Call {
+            request_id: &self.request_id,
+            dialect: self.dialect,
+            operation: self.operation,
+            target: &self.target,
+            head: Head {
+                path: &self.path,
+                query: &self.query,
+                headers: &[],
+            },
+            authenticated: &self.authenticated,
+            organisation: self.organisation.as_ref(),
+            idempotency_key: None,
+            dry_run: false,
+        }
+    }
+}

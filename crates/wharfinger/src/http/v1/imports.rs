@@ -1,0 +1,372 @@
+//! Imports: batches too large for one request.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response, Sse, sse};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::HeaderMap;
+use http_body_util::BodyExt;
+use serde::Serialize;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+use wharfinger_core::dialect::Asked;
+use wharfinger_core::dialects;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::query::Query;
+
+use super::super::answer::respond;
+use super::super::body::{self, Media};
+use super::answer::{ok, time};
+use super::input;
+use crate::app::App;
+use crate::call::{Call, OwnedCall};
+use crate::imports::{self, Part, Pieces, Receiving, Stopped};
+use crate::store::{Import, ImportEnd, ImportState, NewImport, RETRY_AFTER, StoreError};
+
+/// How often a stream of an import's progress looks for news.
+const NEWS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// An import, as it is told.
+#[derive(Serialize)]
+pub(super) struct Told {
+    id: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organisation: Option<String>,
+    dialect: String,
+    lines_committed: u64,
+    received: u64,
+    accepted: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: u64,
+    started_at: String,
+    updated_at: String,
+    /// Seconds that it was receiving.
+    active_seconds: f64,
+    lines_per_second: f64,
+    /// Where the receipts of its pieces are.
+    batches: String,
+}
+
+/// Takes in a part of an import, or all of it.
+pub(super) async fn receive(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, RequestFailure> {
+    if call.idempotency_key.is_some() {
+        return Err(RequestFailure::BadParameter(
+            "An import takes no Idempotency-Key: its id and Import-Offset do that work".into(),
+        ));
+    }
+    let query = Query::new(&call.head, call.operation)?;
+    let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
+    let written_in = query.read("dialect", &known.join(", "), dialects::find)?;
+    let id = client_id(call)?;
+    let said = Said::of(headers)?;
+    if body::media(headers) != Some(Media::Lines) && headers.contains_key("content-type") {
+        return Err(RequestFailure::UnsupportedMediaType);
+    }
+    let coding = body::coding(headers)?;
+    let mut lease = app.body_budget.lease();
+    if !lease.grow(imports::bytes_in_flight(&app.limits)) {
+        return Err(overloaded());
+    }
+    let key_id = call.authenticated.key_id();
+    let new = NewImport {
+        key_id: key_id.to_owned(),
+        id,
+        organisation: call.organisation.map(|organisation| organisation.id),
+        dialect: written_in.unwrap_or(call.dialect).id(),
+    };
+    let Some(receiving) = app.imports.claim(key_id, id) else {
+        let import = app.store.import(key_id, id).await;
+        let import = import.map_err(|error| call.failure(error))?;
+        let lines = import.map_or(0, |import| import.lines);
+        return Ok(wrong_offset(call, lines, "is receiving already"));
+    };
+    let import = app.store.begin_import(new.clone()).await;
+    let import = import.map_err(|error| call.failure(error))?;
+    if let Some(why) = why_not(&import, &new, said.offset) {
+        return Ok(wrong_offset(call, import.lines, &why));
+    }
+    let part = Part {
+        call: OwnedCall::of(call),
+        asked: Asked {
+            written_in,
+            ..Asked::default()
+        },
+        id,
+        lines_before: import.lines,
+        receiving,
+    };
+    let (received, part) = take_in(app, part, coding, body).await;
+    finish(app, call, part.receiving, id, received, &said).await
+}
+
+/// Reads the body on one side, and judges what it holds on the other.
+async fn take_in(
+    app: &Arc<App>,
+    part: Part,
+    coding: body::Coding,
+    body: &mut Body,
+) -> (Result<(), Stopped>, Part) {
+    let (pieces, feed) = imports::feed();
+    let (app_there, handle) = (Arc::clone(app), Handle::current());
+    let work = tokio::task::spawn_blocking(move || {
+        let received = match body::decoder(coding, feed) {
+            Ok(reader) => imports::receive(&app_there, &part, reader, &handle),
+            Err(_) => Err(Stopped::Broken),
+        };
+        (received, part)
+    });
+    let fed = forward(app, body, &pieces).await;
+    drop(pieces);
+    let (received, part) = work.await.expect("the work does not panic");
+    // A body that came too slowly is told as such, not as one that broke off.
+    match (fed, received) {
+        (Err(failure), Err(Stopped::Broken)) => (Err(Stopped::Refused(failure)), part),
+        (_, received) => (received, part),
+    }
+}
+
+/// Passes the body on, piece by piece, as fast as it is taken.
+async fn forward(app: &App, body: &mut Body, pieces: &Pieces) -> Result<(), RequestFailure> {
+    let broken = || RequestFailure::BrokenBody("The body breaks off before its end");
+    loop {
+        let frame = tokio::time::timeout(app.transport.body_idle_timeout, body.frame()).await;
+        let data = match frame {
+            Err(_elapsed) => {
+                // Whoever took the pieces may have gone.
+                let _ = pieces.send(Err(io::ErrorKind::TimedOut.into())).await;
+                return Err(RequestFailure::BodyTimeout);
+            }
+            Ok(Some(Err(_))) => {
+                let _ = pieces.send(Err(io::ErrorKind::UnexpectedEof.into())).await;
+                return Err(broken());
+            }
+            Ok(None) => {
+                // An empty piece says that the body is whole.
+                let _ = pieces.send(Ok(Bytes::new())).await;
+                return Ok(());
+            }
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        };
+        if !data.is_empty() && pieces.send(Ok(data)).await.is_err() {
+            // It was stopped; why is told by who stopped it.
+            return Ok(());
+        }
+    }
+}
+
+/// What the request says of itself.
+struct Said {
+    offset: u64,
+    /// Whether no more will come.
+    is_last: bool,
+}
+
+impl Said {
+    fn of(headers: &HeaderMap) -> Result<Self, RequestFailure> {
+        let field = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+        let offset = match field("import-offset").map(str::parse) {
+            None => 0,
+            Some(Ok(offset)) => offset,
+            Some(Err(_)) => return Err(bad("Import-Offset must be a number of lines")),
+        };
+        let is_last = match field("import-complete") {
+            None | Some("?1") => true,
+            Some("?0") => false,
+            Some(_) => return Err(bad("Import-Complete must be ?0 or ?1")),
+        };
+        Ok(Self { offset, is_last })
+    }
+}
+
+fn bad(what: &str) -> RequestFailure {
+    RequestFailure::BadParameter(what.into())
+}
+
+fn overloaded() -> RequestFailure {
+    RequestFailure::Overloaded {
+        retry_after_s: RETRY_AFTER.as_secs(),
+    }
+}
+
+/// The id that the client has chosen.
+fn client_id(call: &Call<'_>) -> Result<Uuid, RequestFailure> {
+    let id = call.head.path_parameter("id").unwrap_or_default();
+    let parsed = Uuid::try_parse(id).ok().filter(|_| id.len() == 36);
+    parsed.ok_or_else(|| bad("The id of an import must be a UUID that you choose"))
+}
+
+/// Why a part cannot be taken in, if it cannot.
+fn why_not(import: &Import, new: &NewImport, offset: u64) -> Option<String> {
+    let is_same = import.organisation == new.organisation && import.dialect == new.dialect;
+    match import.state {
+        ImportState::Complete => Some("is complete".into()),
+        ImportState::Cancelled => Some("was cancelled".into()),
+        ImportState::Open if !is_same => {
+            Some("was begun for another organisation or dialect".into())
+        }
+        ImportState::Open if offset != import.lines => Some(format!(
+            "goes on at line {}; send Import-Offset: {} and what follows these lines",
+            import.lines, import.lines
+        )),
+        ImportState::Open => None,
+    }
+}
+
+/// 409, with the offset at which the import goes on.
+fn wrong_offset(call: &Call<'_>, lines: u64, why: &str) -> Response {
+    let failure = RequestFailure::Conflict(format!("The import {why}"));
+    let path = call.target.split('?').next().unwrap_or_default();
+    let reply = call.dialect.refuse(Some(call.operation), &failure, path);
+    respond(reply.with_header("import-offset", lines.to_string()))
+}
+
+/// Ends the part: the import is complete if the body was whole and no more is to come.
+async fn finish(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    receiving: Receiving,
+    id: Uuid,
+    received: Result<(), Stopped>,
+    said: &Said,
+) -> Result<Response, RequestFailure> {
+    let key_id = call.authenticated.key_id();
+    match received {
+        Ok(()) => {}
+        Err(Stopped::Broken) => return Err(RequestFailure::BrokenEncoding),
+        Err(Stopped::Refused(failure)) => return Err(failure),
+        Err(Stopped::Store(StoreError::ImportMoved(import))) => {
+            return Ok(wrong_offset(
+                call,
+                import.lines,
+                "was cancelled, or went on elsewhere",
+            ));
+        }
+        Err(Stopped::Store(error)) => return Err(call.failure(error)),
+    }
+    if said.is_last {
+        let ended = app.store.end_import(key_id, id, ImportEnd::Complete).await;
+        ended.map_err(|error| call.failure(error))?;
+    }
+    // From here on it is told as it stands without this part.
+    drop(receiving);
+    let import = find(app, call, id).await?;
+    Ok(ok(&told(app, call, &import)))
+}
+
+/// Shows how far an import is; as a stream of events, each time that it has moved, until it ends.
+pub(super) async fn show(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let id = input::id(call, "Import")?;
+    let import = find(app, call, id).await?;
+    let accept = headers.get("accept").and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
+        let news = news(Arc::clone(app), OwnedCall::of(call), id);
+        return Ok(Sse::new(news)
+            .keep_alive(sse::KeepAlive::default())
+            .into_response());
+    }
+    Ok(ok(&told(app, call, &import)))
+}
+
+/// What is told of an import whenever that changes, to its end.
+fn news(
+    app: Arc<App>,
+    call: OwnedCall,
+    id: Uuid,
+) -> impl Stream<Item = Result<sse::Event, std::convert::Infallible>> {
+    let begin = (app, call, Some(String::new()));
+    let steps = futures_util::stream::unfold(begin, move |(app, call, last)| async move {
+        let last = last?;
+        let now = {
+            let call = call.call();
+            let import = find(&app, &call, id).await.ok()?;
+            let told = told(&app, &call, &import);
+            let is_open = import.state == ImportState::Open;
+            let json = serde_json::to_string(&told).unwrap_or_default();
+            (json, is_open)
+        };
+        let (json, is_open) = now;
+        let event = (json != last).then(|| sse::Event::default().event("progress").data(&json));
+        if event.is_none() {
+            tokio::time::sleep(NEWS_EVERY).await;
+        }
+        Some((event, (app, call, is_open.then_some(json))))
+    });
+    steps.filter_map(async |event| event.map(Ok))
+}
+
+/// Ends an import where it is.
+pub(super) async fn cancel(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let id = input::id(call, "Import")?;
+    find(app, call, id).await?;
+    let key_id = call.authenticated.key_id();
+    let ended = app.store.end_import(key_id, id, ImportEnd::Cancelled).await;
+    let import = ended.map_err(|error| call.failure(error))?;
+    match import.state {
+        ImportState::Complete => Err(RequestFailure::Conflict(
+            "The import is complete and cannot be cancelled".into(),
+        )),
+        ImportState::Open | ImportState::Cancelled => Ok(ok(&told(app, call, &import))),
+    }
+}
+
+async fn find(app: &App, call: &Call<'_>, id: Uuid) -> Result<Import, RequestFailure> {
+    let import = app.store.import(call.authenticated.key_id(), id).await;
+    let import = import.map_err(|error| call.failure(error))?;
+    import.ok_or_else(|| input::not_found("Import", &id))
+}
+
+fn told(app: &App, call: &Call<'_>, import: &Import) -> Told {
+    let is_receiving = app
+        .imports
+        .is_receiving(call.authenticated.key_id(), import.id);
+    let state = match import.state {
+        ImportState::Complete => "complete",
+        ImportState::Cancelled => "cancelled",
+        ImportState::Open if is_receiving => "receiving",
+        ImportState::Open => "interrupted",
+    };
+    let organisations = call.authenticated.caller().organisations.values();
+    let is_its = |id| move |known: &&wharfinger_core::caller::Organisation| known.id == id;
+    let organisation = import
+        .organisation
+        .and_then(|id| organisations.clone().find(is_its(id)));
+    let seconds = std::time::Duration::from_millis(import.active_ms).as_secs_f64();
+    let counts = import.counts;
+    Told {
+        id: import.id.to_string(),
+        state,
+        organisation: organisation.map(|organisation| organisation.code.clone()),
+        dialect: import.dialect.clone(),
+        lines_committed: import.lines,
+        received: counts.received(),
+        accepted: counts.accepted,
+        updated: counts.updated,
+        unchanged: counts.unchanged,
+        rejected: counts.rejected,
+        started_at: time(import.began_at_ms),
+        updated_at: time(import.changed_at_ms),
+        active_seconds: seconds,
+        lines_per_second: if seconds > 0.0 {
+            (import.lines as f64 / seconds).round()
+        } else {
+            0.0
+        },
+        batches: format!("/v1/batches?import={}", import.id),
+    }
+}

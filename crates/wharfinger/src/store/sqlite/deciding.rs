@@ -1,0 +1,235 @@
+//! Deciding on the good orders of one organisation in a batch, and writing what is decided to the index.
+
+use wharfinger_core::admit::{Decision, Existing, Intent, decide};
+use wharfinger_core::dialect::Number;
+use wharfinger_core::outcome::{Outcome, State, Taken};
+use wharfinger_core::problem::Code;
+
+use super::fault::Fault;
+use super::plan;
+use super::rows::{NewOrder, OrderRow, ROWS_TOGETHER, Scope};
+use super::standing::Tally;
+use super::work::Work;
+use crate::store::place::{BlockId, Place};
+use crate::store::prepare::{Group, Row, Submission};
+use crate::store::slots::Mark;
+
+/// One organisation's orders being decided on.
+pub(super) struct Deciding<'d, 'w> {
+    pub work: &'d mut Work<'w>,
+    pub scope: &'d Scope,
+    pub submission: &'d Submission,
+    pub group: &'d Group,
+    /// The block that the group begins with.
+    pub first: BlockId,
+    /// New orders by state.
+    pub created: Tally,
+}
+
+/// What came of storing some orders together, as if all were new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// They were.
+    AllNew,
+    /// Those that were new are stored; the keys of the others are taken.
+    SomeKnown,
+    /// It was not tried: they are too few, or are to be given numbers.
+    Not,
+}
+
+impl<'d> Deciding<'d, '_> {
+    /// Tries to store orders with one statement. Most orders are new, and a statement of their own costs each as much again.
+    pub(super) fn insert_together(&mut self, steps: &[u32]) -> Result<Tried, Fault> {
+        if steps.len() < ROWS_TOGETHER {
+            return Ok(Tried::Not);
+        }
+        let mut orders = Vec::with_capacity(ROWS_TOGETHER);
+        for &step in steps {
+            match self.as_new(&self.group.rows[step as usize]) {
+                Some(order) => orders.push(order),
+                None => return Ok(Tried::Not),
+            }
+        }
+        let stored = self.work.rows.insert_together(self.scope, &orders)?;
+        Ok(if stored == orders.len() {
+            Tried::AllNew
+        } else {
+            Tried::SomeKnown
+        })
+    }
+
+    /// What is to be stored of an order if it is new; none where it cannot be, or its number is yet to be found.
+    fn as_new(&self, row: &Row) -> Option<NewOrder<'d>> {
+        let number = match row.number {
+            Number::None => None,
+            Number::Given(number) => Some(number),
+            Number::Next => return None,
+        };
+        match decide(None, row.intent, row.hash) {
+            Decision::Create(state) => Some(NewOrder {
+                id: row.place(self.first),
+                key: self.submission.text(row.key),
+                state,
+                hash: row.hash,
+                number,
+            }),
+            Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => None,
+        }
+    }
+
+    /// Decides on an order that was tried with others, whose key is taken, if only by the order itself.
+    pub(super) fn decide_after_trial(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        let key = self.submission.text(row.key);
+        let found = self.work.rows.by_key(self.scope, key)?;
+        if found.is_some_and(|order| order.id == row.place(self.first)) {
+            return self.stored(row);
+        }
+        self.settle(row, found)
+    }
+
+    /// Decides on an order, and writes its row.
+    pub(super) fn decide(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        if row.number == Number::Next {
+            return self.create_with_next_number(row);
+        }
+        // Most orders are new: that is tried first, and the index itself says whether it is so.
+        if let Some(order) = self.as_new(row)
+            && self.work.rows.insert(self.scope, &order)?
+        {
+            return self.stored(row);
+        }
+        let key = self.submission.text(row.key);
+        let found = self.work.rows.by_key(self.scope, key)?;
+        self.settle(row, found)
+    }
+
+    /// Decides on an order, knowing what holds its key, and writes its row.
+    fn settle(&mut self, row: &Row, found: Option<OrderRow>) -> Result<(Mark, Outcome), Fault> {
+        let existing = found.map(|order| Existing {
+            state: order.state,
+            hash: order.hash,
+        });
+        match (decide(existing, row.intent, row.hash), found) {
+            (Decision::Update(state), Some(order)) => self.update(row, &order, state),
+            (Decision::Unchanged, Some(order)) => self.unchanged(&order),
+            (Decision::Refuse(code), _) => Ok(refused(code)),
+            (Decision::Create(_) | Decision::Update(_) | Decision::Unchanged, _) => {
+                Err(Fault::Damaged(format!(
+                    "order {} is in the index and cannot be found there",
+                    self.submission.text(row.key)
+                )))
+            }
+        }
+    }
+
+    /// Stores a new order under the next number that is not taken yet.
+    fn create_with_next_number(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        let state = match decide(None, row.intent, row.hash) {
+            Decision::Create(state) => state,
+            Decision::Refuse(code) => return Ok(refused(code)),
+            Decision::Update(_) | Decision::Unchanged => {
+                return Err(Fault::Damaged("there is nothing yet to change".into()));
+            }
+        };
+        let mut number = self.work.counters(self.scope.organisation)?.number;
+        loop {
+            let order = NewOrder {
+                id: row.place(self.first),
+                key: &number.to_string(),
+                state,
+                hash: row.hash,
+                number: Some(number),
+            };
+            if self.work.rows.insert(self.scope, &order)? {
+                break;
+            }
+            number += 1;
+        }
+        self.work.counters(self.scope.organisation)?.number = number + 1;
+        Ok(self.accepted(row, state, Some(number)))
+    }
+
+    /// What became of an order that was stored as [`Self::as_new`] has it.
+    pub(super) fn stored(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        match self.as_new(row) {
+            Some(order) => Ok(self.accepted(row, order.state, order.number)),
+            None => Err(Fault::Damaged("an order was stored that is not new".into())),
+        }
+    }
+
+    fn accepted(&mut self, row: &Row, state: State, number: Option<u64>) -> (Mark, Outcome) {
+        *self.created.of(state) += 1;
+        let taken = Taken {
+            order: self.submission.batch.order(row.index),
+            number,
+            revision: 1,
+        };
+        (Mark::Accepted { number }, Outcome::Accepted(taken))
+    }
+
+    fn update(
+        &mut self,
+        row: &Row,
+        order: &OrderRow,
+        state: State,
+    ) -> Result<(Mark, Outcome), Fault> {
+        let revised = OrderRow {
+            state,
+            latest: row.place(self.first),
+            revision: order.revision + 1,
+            hash: row.hash,
+            ..*order
+        };
+        let key = self.submission.text(row.key);
+        self.work.rows.revise(self.scope, key, &revised)?;
+        if state != order.state {
+            let standing = &mut self.work.standing;
+            standing.moved(self.scope, order.id, order.state, state);
+        }
+        let mark = Mark::Updated {
+            order: order.id,
+            previous: order.latest,
+            revision: revised.revision,
+            amendment: row.intent == Intent::Complete,
+        };
+        Ok((mark, Outcome::Updated(self.taken(&revised)?)))
+    }
+
+    fn unchanged(&mut self, order: &OrderRow) -> Result<(Mark, Outcome), Fault> {
+        let mark = Mark::Unchanged {
+            order: order.id,
+            revision: order.revision,
+        };
+        Ok((mark, Outcome::Unchanged(self.taken(order)?)))
+    }
+
+    fn taken(&mut self, order: &OrderRow) -> Result<Taken, Fault> {
+        Ok(Taken {
+            order: self.order_id(order.id)?,
+            number: order.number,
+            revision: order.revision,
+        })
+    }
+
+    /// The id of an order, which may be of this very batch: its block is then not written yet.
+    fn order_id(&mut self, order: Place) -> Result<wharfinger_core::ids::OrderId, Fault> {
+        if order.block() < self.first || order.block().organisation() != self.scope.organisation {
+            return self.work.order_id(order);
+        }
+        let is_order = |row: &&Row| row.place(self.first) == order;
+        let at = self
+            .group
+            .rows
+            .partition_point(|row| row.place(self.first) < order);
+        match self.group.rows.get(at).filter(is_order) {
+            Some(row) => Ok(self.submission.batch.order(row.index)),
+            None => Err(Fault::Damaged(
+                "an order lies where nothing is written yet".into(),
+            )),
+        }
+    }
+}
+
+fn refused(code: Code) -> (Mark, Outcome) {
+    (Mark::Refused, plan::refused(code))
+}
