@@ -90,9 +90,7 @@ impl<'c> Caller<'c> {
     #[must_use]
     pub fn organisation(&self, code: &str) -> Option<&'c Organisation> {
         let organisation = self.organisations.get(code)?;
-        self.reach
-            .includes(organisation.id)
-            .then_some(organisation)
+        self.reach.includes(organisation.id).then_some(organisation)
     }
 
     /// The organisation that the key may act for, if it is the only one.

@@ -21,9 +21,7 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::problem::Code;
 
-pub use directory::{
-    AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit,
-};
+pub use directory::{AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit};
 pub use email::EmailKey;
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use prepare::Submission;

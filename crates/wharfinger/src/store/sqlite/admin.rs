@@ -7,8 +7,8 @@ use wharfinger_core::ids::OrganisationId;
 
 use super::fault::Fault;
 use super::work::Work;
-use crate::store::place::ORGANISATIONS_MAX;
 use crate::rates::Rates;
+use crate::store::place::ORGANISATIONS_MAX;
 use crate::store::{AuditEntry, AuditPage, Change, Directory, Key, ReadAudit};
 
 /// Entries of the audit log that are looked at for a page.

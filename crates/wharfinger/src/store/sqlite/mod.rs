@@ -49,8 +49,9 @@ use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Change, CheckReport, Directory, EmailKey, Event, Import, ImportEnd, MoveOrders, NewImport,
-    OrderPage, ReadOrders, Receipt, Revision, Store, StoreError, Submission,
+    AuditPage, Change, CheckReport, Directory, Done, EmailKey, Event, Import, ImportEnd,
+    MoveOrders, NewImport, OrderPage, ReadAudit, ReadOrders, Receipt, Remember, Revision, Store,
+    StoreError, Submission,
 };
 
 /// The name of the database in the data directory.
