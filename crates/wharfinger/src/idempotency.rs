@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::call::Call;
 use crate::clock;
 use crate::intake::Answered;
-use crate::store::{Done, KeptAnswer, Remember, StoreError};
+use crate::store::{KeptAnswer, Remember, StoreError};
 
 /// The header field.
 const FIELD: &str = "idempotency-key";
@@ -146,33 +146,30 @@ impl Idempotency {
     }
 }
 
-/// Changes something once, and answers with what `encode` makes of what was found. `change` is given what the store is to keep.
+/// Changes something once, and answers with what `encode` makes of what was found. `change` is given what the
+/// store is to keep, and gives what was found and what was kept.
 ///
 /// # Errors
 /// A request with the same key is at work or was another one, or the store cannot be written.
-pub async fn change<T, R, C>(
+pub async fn change<T, R>(
     app: &App,
     call: &Call<'_>,
     body: &[u8],
     encode: impl Fn(&T) -> Reply + Clone + Send + 'static,
-    change: impl FnOnce(Option<Remember<T>>) -> C,
+    change: impl AsyncFnOnce(Option<Remember<T>>) -> Result<(R, Option<Reply>), StoreError>,
 ) -> Result<Answered, RequestFailure>
 where
     T: ?Sized,
     R: Borrow<T>,
-    C: Future<Output = Result<Done<R>, StoreError>>,
 {
     match app.idempotency.begin(app, call, body).await? {
         Begun::Done(kept) => Ok(Answered::Again(kept)),
         Begun::Unkept => match change(None).await {
-            Ok(done) => Ok(Answered::Now(encode(done.found.borrow()))),
+            Ok((found, _)) => Ok(Answered::Now(encode(found.borrow()))),
             Err(error) => Err(call.failure(error)),
         },
         Begun::New(once) => match change(Some(once.remember(encode))).await {
-            Ok(done) => done
-                .reply
-                .map(Answered::Now)
-                .ok_or(RequestFailure::Internal),
+            Ok((_, reply)) => reply.map(Answered::Now).ok_or(RequestFailure::Internal),
             Err(StoreError::AnswerKept) => once.kept(app, call).await.map(Answered::Again),
             Err(error) => Err(call.failure(error)),
         },

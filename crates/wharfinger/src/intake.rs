@@ -72,7 +72,7 @@ pub async fn submit(
         Begun::Unkept => {
             let admitted = app.store.admit_batch(submission).await;
             let admitted = admitted.map_err(|error| call.failure(error))?;
-            Ok(telling.tell(&judged.slots, admitted.found))
+            Ok(telling.tell(&judged.slots, admitted.outcomes))
         }
         Begun::Done(kept) => Ok(Taken::again(kept)),
         Begun::New(once) => {
@@ -168,20 +168,24 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFai
     let Ask::Withdraw { keys } = call.dialect.ask(call.operation, &call.head)? else {
         return Err(RequestFailure::Internal);
     };
-    let request = MoveOrders {
-        organisation: call.organisation()?.id,
+    let organisation = call.organisation()?.id;
+    let request = |remember| MoveOrders {
+        organisation,
         dialect: call.dialect.id(),
         keys: keys.clone(),
         wanted: Move::Cancel { release_key: true },
         key_id: call.authenticated.key_id().to_owned(),
+        remember,
     };
     let (dialect, operation) = (call.dialect, call.operation);
+    let told = keys.clone();
     let reply = move |results: &[Result<(), Code>]| {
-        let withdrawn: Vec<_> = keys.iter().cloned().zip(results.iter().copied()).collect();
+        let withdrawn: Vec<_> = told.iter().cloned().zip(results.iter().copied()).collect();
         dialect.encode(operation, &Answer::Withdrawn(&withdrawn))
     };
-    change(app, call, &[], reply, |remember| {
-        app.store.move_orders(request, remember)
+    change(app, call, &[], reply, async |remember| {
+        let moved = app.store.move_orders(request(remember)).await?;
+        Ok((moved.results, moved.reply))
     })
     .await
 }

@@ -9,7 +9,7 @@ use wharfinger_core::outcome::{Counts, Outcome};
 
 use crate::call::Call;
 use crate::intake::{Answered, Taken};
-use crate::store::Done;
+use crate::store::Admitted;
 
 /// What is needed to tell what became of a batch.
 #[derive(Clone, Copy)]
@@ -70,9 +70,9 @@ impl Telling {
     pub fn tell_kept(
         &self,
         slots: &[Slot<'_>],
-        admitted: Done<Vec<Outcome>>,
+        admitted: Admitted,
     ) -> Result<Taken, RequestFailure> {
-        let outcomes = one_outcome_a_slot(slots, admitted.found);
+        let outcomes = one_outcome_a_slot(slots, admitted.outcomes);
         Ok(Taken {
             answered: Answered::Now(admitted.reply.ok_or(RequestFailure::Internal)?),
             batch: Some((self.batch, Counts::of(&outcomes))),

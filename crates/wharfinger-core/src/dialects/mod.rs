@@ -5,6 +5,8 @@ mod gosweetspot;
 mod native;
 mod reevoo;
 
+use schemars::{Schema, SchemaGenerator};
+
 use crate::dialect::Dialect;
 
 /// Every dialect that is spoken.
@@ -22,6 +24,21 @@ pub static OWN: &dyn Dialect = &native::Native;
 #[must_use]
 pub fn find(id: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.id() == id)
+}
+
+/// The schemas of what [`OWN`] answers.
+#[derive(Debug)]
+pub struct AnswerSchemas {
+    /// What became of a batch.
+    pub batch: Schema,
+    /// A refusal.
+    pub problem: Schema,
+}
+
+/// Describes what [`OWN`] answers.
+#[must_use]
+pub fn answer_schemas(generator: &mut SchemaGenerator) -> AnswerSchemas {
+    native::answer_schemas(generator)
 }
 
 /// The token of `Authorization: Bearer`.

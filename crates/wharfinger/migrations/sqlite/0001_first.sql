@@ -173,3 +173,21 @@ create table rejections (
     orders blob not null,
     primary key (batch, organisation, part)
 ) strict;
+
+-- Answers that are given again to a request that comes again under the same name. headers: JSON, [name, value] each; the
+-- body is compressed. The batch is that of the request, if it was one, so that what names a person can be found.
+create table answers (
+    id integer primary key,
+    key_id text not null,
+    idempotency_key text not null,
+    fingerprint blob not null,
+    kept_until_ms integer not null,
+    batch blob,
+    status integer not null,
+    content_type text not null,
+    headers text not null,
+    body blob not null,
+    unique (key_id, idempotency_key)
+) strict;
+
+create index answers_by_end on answers (kept_until_ms);

@@ -79,12 +79,13 @@ impl Named {
             keys: self.keys.clone(),
             wanted,
             key_id: COMMAND_LINE.into(),
+            remember: None,
         };
         let done = match wanted {
             Move::Process => "processed",
             Move::Cancel { .. } => "cancelled",
         };
-        let results = store.move_orders(request, None).await?.found;
+        let results = store.move_orders(request).await?.results;
         let mut refused = 0;
         for (key, result) in self.keys.iter().zip(results) {
             refused += usize::from(result.is_err());

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -106,6 +107,9 @@ impl Stop {
     }
 }
 
+/// How often it is looked for what has been kept long enough.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
+
 /// Serves until told to stop, or until the store can write no more.
 async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> {
     let Stop {
@@ -115,6 +119,8 @@ async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> 
     let follower = Arc::clone(app);
     let following =
         tokio::spawn(async move { follower.access.follow(follower.store.as_ref()).await });
+    let keeper = Arc::clone(app);
+    let housekeeping = tokio::spawn(async move { keep_house(keeper.store.as_ref()).await });
     let told_to_stop = async move {
         tokio::select! {
             _ = terminated.recv() => {}
@@ -131,7 +137,18 @@ async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> 
         }
     };
     following.abort();
+    housekeeping.abort();
     ended
+}
+
+/// Drops what has been kept long enough, until the task is dropped.
+async fn keep_house(store: &dyn Store) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING_EVERY).await;
+        if let Err(error) = store.drop_expired().await {
+            tracing::warn!(%error, "Could not drop answers that were kept for their time.");
+        }
+    }
 }
 
 fn open(config: &Config, email_run_blocks: Option<u32>) -> Result<Arc<dyn Store>> {

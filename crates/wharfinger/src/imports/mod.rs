@@ -19,7 +19,6 @@ use wharfinger_core::dialect::Asked;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::judge;
 use wharfinger_core::limits::Limits;
-use wharfinger_core::outcome::Outcome;
 
 use self::chunks::{Chunk, Chunks};
 pub(crate) use self::feed::{Pieces, feed};
@@ -28,7 +27,7 @@ use crate::call::{Call, OwnedCall};
 use crate::intake::{heading, judge_for};
 use crate::secret;
 use crate::store::prepare::{Submission, prepare};
-use crate::store::{Done, ImportStep, StoreError};
+use crate::store::{Admitted, ImportStep, StoreError};
 
 /// The imports that are receiving at present, by this process.
 #[derive(Clone, Default)]
@@ -105,7 +104,7 @@ pub(crate) enum Stopped {
 }
 
 /// A piece on its way to the disk.
-type Commit = JoinHandle<Result<Done<Vec<Outcome>>, StoreError>>;
+type Commit = JoinHandle<Result<Admitted, StoreError>>;
 
 /// Takes a part in, to the end of its body. On a thread that may wait, of the runtime that `handle` is of.
 pub(crate) fn receive(

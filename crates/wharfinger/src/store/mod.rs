@@ -1,5 +1,6 @@
 //! What a store does, in coarse steps: the embedded one is in `sqlite`; a second one can be held against the same suite.
 
+mod answer;
 mod block;
 mod bytes;
 mod directory;
@@ -16,11 +17,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 use wharfinger_core::admit::Move;
-use wharfinger_core::dialect::{OrderQuery, StoredOrder};
+use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::problem::Code;
 
+pub use answer::{Admitted, KeptAnswer, MovedOrders, Remember};
 pub use directory::{AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit};
 pub use email::EmailKey;
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
@@ -33,22 +35,24 @@ pub use prepare::Submission;
 pub trait Store: Send + Sync {
     /// Admits a batch in one transaction: orders, revisions, receipt, outcomes and events. The outcomes are those
     /// of the submission's good orders, in the order of the batch.
-    async fn admit_batch(&self, submission: Submission) -> Result<Done<Vec<Outcome>>, StoreError>;
+    async fn admit_batch(&self, submission: Submission) -> Result<Admitted, StoreError>;
 
+    /// What [`Self::admit_batch`] would answer at this moment; stores nothing and waits for nobody who writes. Ids and
+    /// numbers are those that would be given.
     async fn try_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError>;
 
+    /// Moves orders by key, each by itself, in one transaction; one result a key, in order.
+    async fn move_orders(&self, request: MoveOrders) -> Result<MovedOrders, StoreError>;
+
+    /// The answer that an API key's request of this name was given, until its time has passed.
     async fn kept_answer(
         &self,
         key_id: &str,
         idempotency_key: &str,
     ) -> Result<Option<KeptAnswer>, StoreError>;
 
-    /// Moves orders by key, each by itself, in one transaction; one result a key, in order.
-    async fn move_orders(
-        &self,
-        request: MoveOrders,
-        remember: Option<Remember<[Result<(), Code>]>>,
-    ) -> Result<Done<Vec<Result<(), Code>>>, StoreError>;
+    /// Drops the answers whose time has passed, a few at a time; how many.
+    async fn drop_expired(&self) -> Result<usize, StoreError>;
 
     /// Reads orders back.
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError>;
@@ -89,13 +93,14 @@ pub trait Store: Send + Sync {
     /// The organisations and keys, if they have changed since `known_version`.
     async fn directory(&self, known_version: Option<u64>) -> Result<Option<Directory>, StoreError>;
 
-    /// Changes organisations or keys, and writes in the audit log who did: a key's id or [`COMMAND_LINE`].
+    /// Changes organisations or keys, and writes in the audit log who did: a key's id or [`COMMAND_LINE`]. Gives the answer
+    /// that was kept, if that was asked for.
     async fn administer(
         &self,
         who: &str,
         change: Change,
         remember: Option<Remember<()>>,
-    ) -> Result<Done<()>, StoreError>;
+    ) -> Result<Option<Reply>, StoreError>;
 
     /// Notes when keys were last used, by their ids; not audited, and no new version of the directory.
     async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError>;
@@ -131,45 +136,12 @@ pub enum StoreError {
     Unavailable(String),
     /// An administrative change that cannot be made, and why.
     Refused(String),
+    /// Another request of the same name was answered meanwhile: [`Store::kept_answer`] has it. Nothing was done.
+    AnswerKept,
     /// Something that should not happen; the text is for the log.
     Internal(String),
-    /// kept
-    AnswerKept,
     /// The import that a batch is of is not where the batch begins; nothing was done. How it stands.
     ImportMoved(Box<Import>),
-}
-/// x
-pub struct Done<T> {
-    /// x
-    pub found: T,
-    /// x
-    pub reply: Option<wharfinger_core::dialect::Reply>,
-}
-/// x
-pub struct Remember<T: ?Sized> {
-    /// x
-    pub key_id: String,
-    /// x
-    pub idempotency_key: String,
-    /// x
-    pub fingerprint: [u8; 32],
-    /// x
-    pub kept_until_ms: i64,
-    /// x
-    pub encode: Box<dyn Fn(&T) -> wharfinger_core::dialect::Reply + Send>,
-}
-/// x
-pub struct KeptAnswer {
-    /// x
-    pub fingerprint: [u8; 32],
-    /// x
-    pub status: u16,
-    /// x
-    pub content_type: String,
-    /// x
-    pub headers: Vec<(String, String)>,
-    /// x
-    pub body: Vec<u8>,
 }
 
 impl std::fmt::Display for StoreError {
@@ -178,7 +150,7 @@ impl std::fmt::Display for StoreError {
             Self::Overloaded => out.write_str("too much work waits for the store"),
             Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
             Self::Refused(why) => out.write_str(why),
-            Self::AnswerKept => out.write_str("kept"),
+            Self::AnswerKept => out.write_str("the request was answered meanwhile"),
             Self::ImportMoved(import) => write!(out, "import {} is elsewhere", import.id),
             Self::Internal(why) => write!(out, "store fault: {why}"),
         }
@@ -188,7 +160,7 @@ impl std::fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 /// Orders to be moved, all of one organisation and dialect.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct MoveOrders {
     /// Whose they are.
     pub organisation: OrganisationId,
@@ -200,6 +172,8 @@ pub struct MoveOrders {
     pub wanted: Move,
     /// The API key that asks, or what stands for one.
     pub key_id: String,
+    /// Whether to keep the answer.
+    pub remember: Option<Remember<[Result<(), Code>]>>,
 }
 
 /// Which orders to read.

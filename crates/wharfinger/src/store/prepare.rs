@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use wharfinger_core::admit::{Intent, Policy};
 use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
 use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Problem;
 
+use super::answer::Remember;
 use super::block::{self, Block};
 use super::email::{EmailHash, EmailKey};
 use super::place::{ENTRIES_MAX, Place};
@@ -31,8 +33,8 @@ pub struct Submission {
     pub(crate) rejected_of_nobody: u64,
     /// The lines that the good orders stand on, where the body is of lines.
     pub(crate) lines: Vec<u32>,
-    /// x
-    pub(crate) remember: Option<super::Remember<[wharfinger_core::outcome::Outcome]>>,
+    /// Whether to keep the answer.
+    pub(crate) remember: Option<Remember<[Outcome]>>,
     /// What it is of an import, if it is.
     pub(crate) import: Option<super::ImportStep>,
     /// Order keys and senders' names, one behind the other.
@@ -86,6 +88,13 @@ pub(crate) struct Span {
 }
 
 impl Submission {
+    /// The same batch, whose answer is to be kept; what is put into words are the outcomes of its good orders.
+    #[must_use]
+    pub fn remembered(mut self, remember: Remember<[Outcome]>) -> Self {
+        self.remember = Some(remember);
+        self
+    }
+
     /// The text of a span.
     pub(crate) fn text(&self, span: Span) -> &str {
         &self.arena[span.start..span.end]
@@ -181,8 +190,8 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         rejected: rejections.finish(),
         rejected_of_nobody,
         lines,
-        arena: arena.text,
         remember: None,
+        arena: arena.text,
         import: None,
     }
 }

@@ -3,6 +3,8 @@
 mod addresses;
 mod administration;
 mod admission;
+mod answers;
+mod dry_runs;
 mod emails;
 mod embedded;
 mod feed;
@@ -55,6 +57,17 @@ const LAWS: &[Law] = &[
     law!(whole::an_order_turned_down_by_the_store_withholds_all_others),
     law!(whole::a_batch_is_held_against_itself),
     law!(whole::numbers_withheld_are_not_used_up),
+    law!(dry_runs::a_dry_run_stores_nothing),
+    law!(dry_runs::a_dry_run_tells_what_becomes_of_a_batch),
+    law!(answers::an_answer_is_kept_to_the_byte),
+    law!(answers::an_answer_may_be_large),
+    law!(answers::what_was_answered_is_not_done_again),
+    law!(answers::of_many_with_one_name_one_is_done),
+    law!(answers::an_answer_past_its_time_is_as_none),
+    law!(answers::answers_past_their_time_are_dropped),
+    law!(answers::a_failed_batch_leaves_no_answer),
+    law!(answers::the_answer_to_a_withheld_batch_is_kept),
+    law!(answers::the_answer_to_a_move_is_kept),
     law!(feed::events_stand_in_the_order_of_commits),
     law!(feed::a_batch_without_a_good_order_is_told_of),
     law!(feed::a_feed_is_read_in_pages),

@@ -194,8 +194,9 @@ fn move_by_hand(data: &Path, model: &mut Model, random: &mut Random) {
             keys: vec![key.clone()],
             wanted,
             key_id: "test".into(),
+            remember: None,
         };
-        store.move_orders(request).await.unwrap()
+        store.move_orders(request).await.unwrap().results
     });
     assert_eq!(
         results,

@@ -10,6 +10,9 @@ mod samples;
 mod unknown;
 mod wire;
 
+use schemars::SchemaGenerator;
+
+use super::AnswerSchemas;
 use crate::caller::{Caller, Organisation};
 use crate::dialect::{
     Action, Answer, Ask, Asked, Context, Credentials, Dialect, Head, Operation, Reply, Resource,
@@ -18,6 +21,14 @@ use crate::dialect::{
 use crate::failure::RequestFailure;
 use crate::json::{Entry, NameCase};
 use crate::load::Load;
+
+/// Describes the answers.
+pub(super) fn answer_schemas(generator: &mut SchemaGenerator) -> AnswerSchemas {
+    AnswerSchemas {
+        batch: generator.subschema_for::<wire::Batch<'_>>(),
+        problem: generator.subschema_for::<wire::Refusal<'_>>(),
+    }
+}
 
 /// The dialect; it holds nothing.
 pub(super) struct Native;

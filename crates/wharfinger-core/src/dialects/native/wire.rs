@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A refusal of a request: RFC 9457 problem details.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Problem")]
 pub(super) struct Refusal<'s> {
     /// A reference to the description of this kind of refusal.
     pub r#type: String,
@@ -22,7 +24,8 @@ pub(super) struct Refusal<'s> {
 }
 
 /// What became of a batch.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "BatchOutcome")]
 pub(super) struct Batch<'s> {
     pub id: String,
     pub status: &'static str,
@@ -42,14 +45,15 @@ pub(super) struct Batch<'s> {
 }
 
 /// What is wrong with a batch as a whole.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(super) struct BatchError {
     pub code: &'static str,
     pub message: &'static str,
 }
 
 /// What became of one order.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "OrderOutcome")]
 pub(super) struct OrderResult<'s> {
     pub index: usize,
     /// The line it stands on, in a body of lines.
@@ -74,7 +78,7 @@ pub(super) struct OrderResult<'s> {
 }
 
 /// One thing that is wrong with an order.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(super) struct OrderError {
     /// RFC 6901, relative to the order.
     pub pointer: String,

@@ -73,7 +73,7 @@ async fn administer(
         call,
         body,
         move |(): &()| reply.clone(),
-        |remember| app.store.administer(who, change, remember),
+        async |remember| Ok(((), app.store.administer(who, change, remember).await?)),
     )
     .await?;
     if let Err(error) = app.access.refresh(app.store.as_ref()).await {

@@ -1,5 +1,6 @@
 //! Holds the indexes, the journal, the counters and the receipts against each other, in one walk each.
 
+mod answers;
 mod emails;
 mod entries;
 mod receipts;
@@ -41,6 +42,7 @@ pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
     check.blocks()?;
     check.standing()?;
     receipts::check(&mut check)?;
+    answers::check(&mut check)?;
     emails::check(&mut check)?;
     Ok(check.report)
 }

@@ -8,6 +8,7 @@
 
 mod admin;
 mod admit;
+mod answers;
 mod check;
 mod checkpoints;
 mod deciding;
@@ -31,6 +32,7 @@ mod walk;
 mod work;
 mod writer;
 
+use std::borrow::Borrow;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -39,9 +41,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
+use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
-use wharfinger_core::problem::Code;
 
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
@@ -49,10 +51,11 @@ use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    AuditPage, Change, CheckReport, Directory, Done, EmailKey, Event, Import, ImportEnd,
-    MoveOrders, NewImport, OrderPage, ReadAudit, ReadOrders, Receipt, Remember, Revision, Store,
-    StoreError, Submission,
+    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, Import, ImportEnd,
+    KeptAnswer, MoveOrders, MovedOrders, NewImport, OrderPage, ReadAudit, ReadOrders, Receipt,
+    Remember, Revision, Store, StoreError, Submission,
 };
+use crate::clock;
 
 /// The name of the database in the data directory.
 const FILE: &str = "orders.db";
@@ -159,6 +162,38 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Has a change made, and its answer kept in the same transaction if that is asked for. Where one is kept already,
+    /// nothing is done.
+    async fn change<M, T>(
+        &self,
+        weight: usize,
+        remember: Option<Remember<T>>,
+        batch: Option<BatchId>,
+        mut change: impl FnMut(&mut work::Work<'_>) -> Result<M, Fault> + Send + 'static,
+    ) -> Result<(M, Option<Reply>), StoreError>
+    where
+        M: Borrow<T> + Send + 'static,
+        T: ?Sized + 'static,
+    {
+        let run = move |work: &mut work::Work<'_>| {
+            let Some(remember) = &remember else {
+                return Ok(Some((change(work)?, None)));
+            };
+            // Seen before anything is written, so that the others who share the transaction do not notice.
+            if answers::is_kept(work.connection, remember, clock::now_ms())? {
+                return Ok(None);
+            }
+            let made = change(work)?;
+            let reply = (remember.encode)(made.borrow());
+            answers::keep(work.connection, remember, batch, &reply)?;
+            Ok(Some((made, Some(reply))))
+        };
+        let done = self.writer.ask(weight, run).await?;
+        done.ok_or(StoreError::AnswerKept)
+    }
+}
+
 /// Makes a data directory, if there is none. Orders name people: it is for its owner alone.
 ///
 /// # Errors
@@ -201,39 +236,54 @@ fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn try_batch(&self, _submission: Submission) -> Result<Vec<Outcome>, StoreError> {
-        Err(StoreError::AnswerKept)
-    }
-    async fn kept_answer(
-        &self,
-        _key_id: &str,
-        _idempotency_key: &str,
-    ) -> Result<Option<super::KeptAnswer>, StoreError> {
-        Ok(None)
-    }
-    async fn admit_batch(
-        &self,
-        submission: Submission,
-    ) -> Result<super::Done<Vec<Outcome>>, StoreError> {
-        let weight = submission.good;
+    async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
+        let (weight, batch) = (submission.good, submission.batch);
+        let remember = submission.remember.take();
         let admit = move |work: &mut work::Work<'_>| admit::admit(work, &submission);
-        self.writer
-            .ask(weight, admit)
-            .await
-            .map(|found| super::Done { found, reply: None })
+        let done = self.change(weight, remember, Some(batch), admit).await;
+        done.map(|(outcomes, reply)| Admitted { outcomes, reply })
     }
 
-    async fn move_orders(
-        &self,
-        request: MoveOrders,
-        _r: Option<super::Remember<[Result<(), Code>]>>,
-    ) -> Result<super::Done<Vec<Result<(), Code>>>, StoreError> {
+    async fn try_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError> {
+        let read = move |connection: &Connection| {
+            let next_number =
+                |organisation| Ok(work::read_counters(connection, organisation)?.number);
+            plan::plan(connection, &submission, next_number)
+        };
+        self.readers.read(read).await
+    }
+
+    async fn move_orders(&self, mut request: MoveOrders) -> Result<MovedOrders, StoreError> {
         let weight = request.keys.len();
+        let remember = request.remember.take();
         let move_orders = move |work: &mut work::Work<'_>| moves::move_orders(work, &request);
-        self.writer
-            .ask(weight, move_orders)
-            .await
-            .map(|found| super::Done { found, reply: None })
+        let done = self.change(weight, remember, None, move_orders).await;
+        done.map(|(results, reply)| MovedOrders { results, reply })
+    }
+
+    async fn kept_answer(
+        &self,
+        key_id: &str,
+        idempotency_key: &str,
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        let (key_id, idempotency_key) = (key_id.to_owned(), idempotency_key.to_owned());
+        let read = move |connection: &Connection| {
+            answers::kept(connection, &key_id, &idempotency_key, clock::now_ms())
+        };
+        self.readers.read(read).await
+    }
+
+    async fn drop_expired(&self) -> Result<usize, StoreError> {
+        let now_ms = clock::now_ms();
+        let mut dropped = 0;
+        loop {
+            let drop_slice =
+                move |work: &mut work::Work<'_>| answers::drop_slice(work.connection, now_ms);
+            match self.writer.ask(1, drop_slice).await? {
+                0 => return Ok(dropped),
+                slice => dropped += slice,
+            }
+        }
     }
 
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError> {
@@ -302,14 +352,11 @@ impl Store for SqliteStore {
         who: &str,
         change: Change,
         remember: Option<Remember<()>>,
-    ) -> Result<Done<()>, StoreError> {
+    ) -> Result<Option<Reply>, StoreError> {
         let who = who.to_owned();
         let administer = move |work: &mut work::Work<'_>| admin::administer(work, &who, &change);
-        self.writer.ask(1, administer).await?;
-        Ok(Done {
-            found: (),
-            reply: remember.map(|remember| (remember.encode)(&())),
-        })
+        let done = self.change(1, remember, None, administer).await;
+        done.map(|((), reply)| reply)
     }
 
     async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::OrganisationId;
 
+use super::answers;
 use super::support::*;
 
 fn open(directory: &Path) -> Arc<dyn Store> {
@@ -34,7 +35,13 @@ async fn fill(store: &Arc<dyn Store>) {
     submit(store, &[order("a", "x"), order("b", "x"), faulty("c")]).await;
     submit(store, &[order("a", "y"), order("b", "x"), order("d", "x")]).await;
     move_keys(store, Move::Process, &["b"]).await;
-    submit(store, &[order("b", "z"), numbered(Number::Next, "n")]).await;
+    let last = [order("b", "z"), numbered(Number::Next, "n")];
+    let last = submission(store, batch_id(), DIALECT, &last);
+    admit(
+        store,
+        last.remembered(answers::remember("name", answers::told)),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -73,6 +80,11 @@ async fn a_check_sees_every_kind_of_damage() {
         "update batches set shares = replace(shares, '[1,1', '[9,1')",
         "update batches set shares = ''",
         "delete from batches where shares like '%[2,0,0,1,0]%'",
+        "update answers set headers = '{}'",
+        "update answers set body = x'01'",
+        "update answers set status = -1",
+        "update answers set fingerprint = x'00'",
+        "update answers set batch = zeroblob(16)",
         "update rejections set is_withheld = 1",
         "update rejections set organisation = 0",
         "delete from rejections",

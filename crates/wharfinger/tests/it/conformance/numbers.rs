@@ -66,10 +66,10 @@ pub(super) async fn a_number_is_taken_once_in_an_organisation_and_dialect(store:
         "other",
         &[numbered(Number::Given(7), "a")],
     );
-    let outcomes = store.admit_batch(other).await.expect("admitted");
+    let outcomes = admit(&store, other).await;
     assert_eq!(numbers_of(&outcomes), [Some(7)], "its numbers are its keys");
     let other = submission(&store, batch_id(), "other", &[numbered(Number::Next, "a")]);
-    let outcomes = store.admit_batch(other).await.expect("admitted");
+    let outcomes = admit(&store, other).await;
     assert_eq!(numbers_of(&outcomes), [Some(1)]);
 }
 

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wharfinger::store::prepare::{Heading, prepare};
 use wharfinger::store::sqlite::EmailRuns;
 use wharfinger::store::{
-    MoveOrders, OrderPage, Policy, ReadOrders, Receipt, Store, StoreError, Submission,
+    MoveOrders, OrderPage, ReadOrders, Receipt, Store, StoreError, Submission,
 };
+use wharfinger_core::admit::Policy;
 use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
 use wharfinger_core::ids::{BatchId, OrganisationId};
@@ -175,13 +176,17 @@ fn prepared(
     prepare(&heading, &slots)
 }
 
+/// Admits a batch: what became of its good orders.
+pub(super) async fn admit(store: &Arc<dyn Store>, submission: Submission) -> Vec<Outcome> {
+    let admitted = store.admit_batch(submission).await;
+    admitted.expect("the batch is admitted").outcomes
+}
+
 /// Submits a batch: its id, and what became of its good orders.
 pub(super) async fn submit(store: &Arc<dyn Store>, orders: &[Order]) -> (BatchId, Vec<Outcome>) {
     let batch = batch_id();
-    let outcomes = store
-        .admit_batch(submission(store, batch, DIALECT, orders))
-        .await;
-    (batch, outcomes.expect("the batch is admitted"))
+    let ready = submission(store, batch, DIALECT, orders);
+    (batch, admit(store, ready).await)
 }
 
 /// Submits a batch that is taken whole or not at all.
@@ -190,8 +195,8 @@ pub(super) async fn submit_whole(
     orders: &[Order],
 ) -> (BatchId, Vec<Outcome>) {
     let batch = batch_id();
-    let outcomes = store.admit_batch(whole(store, batch, orders)).await;
-    (batch, outcomes.expect("the batch is admitted"))
+    let ready = whole(store, batch, orders);
+    (batch, admit(store, ready).await)
 }
 
 /// The receipt of a batch.
@@ -232,8 +237,10 @@ pub(super) async fn move_keys(
         keys: keys.iter().map(|&key| key.to_owned()).collect(),
         wanted,
         key_id: "key-1".into(),
+        remember: None,
     };
-    store.move_orders(request).await.expect("orders are moved")
+    let moved = store.move_orders(request).await;
+    moved.expect("orders are moved").results
 }
 
 /// A query for everything.

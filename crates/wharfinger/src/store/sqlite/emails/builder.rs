@@ -305,8 +305,8 @@ impl Building<'_> {
                 Err(
                     error @ (StoreError::Unavailable(_)
                     | StoreError::Refused(_)
-                    | StoreError::Internal(_)
                     | StoreError::AnswerKept
+                    | StoreError::Internal(_)
                     | StoreError::ImportMoved(_)),
                 ) => return Err(Stopped::Store(error)),
             }

@@ -1,0 +1,236 @@
+//! The description of the API (OpenAPI 3.1), made from the dialects' own lists of routes and from the types that are answered.
+
+mod bodies;
+
+use std::sync::OnceLock;
+
+use axum::response::Response;
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+use wharfinger_core::dialect::{
+    Action, Dialect, Operation, Parameter, ParameterKind, Place, SampleKey,
+};
+use wharfinger_core::dialects;
+
+use self::bodies::{Bodies, Content};
+use super::answer::respond;
+use wharfinger_core::dialect::Reply;
+
+/// The longest idempotency key.
+const IDEMPOTENCY_KEY_CHARS_MAX: u64 = 255;
+
+/// `GET /openapi.json`.
+pub(super) async fn show() -> Response {
+    static BODY: OnceLock<Vec<u8>> = OnceLock::new();
+    let body = BODY.get_or_init(|| {
+        serde_json::to_vec_pretty(&document()).expect("a document of texts and numbers is JSON")
+    });
+    respond(Reply {
+        status: 200,
+        headers: vec![("access-control-allow-origin", "*".to_owned())],
+        content_type: "application/json",
+        body: body.clone(),
+    })
+}
+
+/// The whole description.
+#[must_use]
+pub fn document() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+    });
+    let mut generator = settings.for_serialize().into_generator();
+    let mut paths = Map::new();
+    for dialect in dialects::ALL {
+        for operation in dialect.operations() {
+            let described = describe(*dialect, operation, &mut generator);
+            let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+            path[operation.method.to_ascii_lowercase()] = described;
+        }
+    }
+    let mut schemas = generator.take_definitions(true);
+    schemas.insert("Order".to_owned(), bodies::order());
+    let tags: Vec<_> = dialects::ALL.iter().map(|dialect| tag(*dialect)).collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Wharfinger",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Order intake: batches of customer orders, each judged by itself and kept durably, with a receipt.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": security_schemes(),
+        },
+    })
+}
+
+fn tag(dialect: &dyn Dialect) -> Value {
+    json!({"name": dialect.id()})
+}
+
+fn describe(
+    dialect: &'static dyn Dialect,
+    operation: &'static Operation,
+    generator: &mut SchemaGenerator,
+) -> Value {
+    let is_own = dialect.id() == dialects::OWN.id();
+    let bodies = Bodies::of(dialect, operation, generator);
+    let mut described = json!({
+        "operationId": format!("{}_{}", dialect.id(), operation.name),
+        "summary": operation.summary,
+        "description": format!("Scope: `{}`.", operation.scope.name()),
+        "tags": [dialect.id()],
+        "security": security(dialect),
+        "parameters": parameters(operation),
+        "responses": responses(&bodies, is_own, generator),
+    });
+    if !bodies.request.is_empty() {
+        described["requestBody"] = json!({
+            "required": bodies.is_request_required,
+            "content": contents(&bodies.request),
+        });
+    }
+    described
+}
+
+fn contents(contents: &[Content]) -> Value {
+    let mut told = Map::new();
+    for content in contents {
+        let mut media = json!({});
+        if let Some(schema) = &content.schema {
+            media["schema"] = schema.clone();
+        }
+        if let Some(example) = &content.example {
+            media["example"] = example.clone();
+        }
+        told.insert(content.media_type.to_owned(), media);
+    }
+    Value::Object(told)
+}
+
+fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> Value {
+    let mut responses = Map::new();
+    for (status, about, answers) in &bodies.answers {
+        let mut response = json!({"description": about, "headers": headers()});
+        if !answers.is_empty() {
+            response["content"] = contents(answers);
+        }
+        responses.insert(status.to_string(), response);
+    }
+    let mut refusal = json!({"description": "The request as a whole is turned down; nothing was stored"});
+    refusal["content"] = if is_own {
+        let problem = dialects::answer_schemas(generator).problem;
+        json!({"application/problem+json": {"schema": problem}})
+    } else {
+        json!({"application/json": {"schema": {"type": "object"}}})
+    };
+    responses.insert("default".to_owned(), refusal);
+    Value::Object(responses)
+}
+
+fn headers() -> Value {
+    json!({"X-Request-Id": {"schema": {"type": "string"}, "description": "By which the server's log names the request"}})
+}
+
+fn parameters(operation: &Operation) -> Vec<Value> {
+    let mut parameters = Vec::new();
+    for segment in operation.path.split('/') {
+        if let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            let is_id = name == "id" && !operation.path.starts_with("/v1/keys");
+            let schema = if is_id {
+                json!({"type": "string", "format": "uuid"})
+            } else {
+                json!({"type": "string", "minLength": 1})
+            };
+            parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
+        }
+    }
+    parameters.extend(operation.parameters.iter().map(parameter));
+    let takes_orders = matches!(operation.action, Action::Submit { .. });
+    let has_dry_run = operation
+        .parameters
+        .iter()
+        .any(|parameter| parameter.name == "dry_run");
+    if takes_orders && !has_dry_run {
+        let about = "Judge everything and store nothing";
+        let dry_run = Parameter::query("dry_run", ParameterKind::Boolean, about);
+        parameters.push(parameter(&dry_run));
+    }
+    if operation.method != "GET" && !operation.path.starts_with("/v1/imports") {
+        parameters.push(json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "Do it once, and answer the same again, however often it is sent",
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": IDEMPOTENCY_KEY_CHARS_MAX,
+                "pattern": "^[!#-~]([ -~]*[!#-~])?$",
+            },
+        }));
+    }
+    parameters
+}
+
+fn parameter(parameter: &Parameter) -> Value {
+    let schema = match parameter.kind {
+        ParameterKind::Text => json!({"type": "string"}),
+        ParameterKind::Number(min, max) => {
+            json!({"type": "integer", "minimum": min, "maximum": max})
+        }
+        ParameterKind::Boolean => json!({"type": "boolean"}),
+        ParameterKind::OneOf(choices) => json!({"type": "string", "enum": choices}),
+        ParameterKind::Time => json!({"type": "string", "format": "date-time"}),
+        ParameterKind::Uuid => json!({"type": "string", "format": "uuid"}),
+        ParameterKind::Seconds(_) => json!({"type": "string", "pattern": "^[0-9]{1,2}s$"}),
+    };
+    let place = match parameter.place {
+        Place::Query => "query",
+        Place::Header => "header",
+    };
+    json!({
+        "name": parameter.name,
+        "in": place,
+        "required": false,
+        "description": parameter.about,
+        "schema": schema,
+    })
+}
+
+/// How a dialect's requests prove who sends them, by the header fields of its samples.
+fn security(dialect: &dyn Dialect) -> Value {
+    json!([{scheme_name(dialect): []}])
+}
+
+fn scheme_name(dialect: &dyn Dialect) -> String {
+    format!("{}_key", dialect.id())
+}
+
+fn security_schemes() -> Value {
+    let mut schemes = Map::new();
+    for dialect in dialects::ALL {
+        let key = SampleKey {
+            organisation: "DEMO",
+            id: "key",
+            secret: "secret",
+        };
+        let sample = dialect.samples(&key).one;
+        let mut fields = sample.headers.iter();
+        let scheme = match fields.find(|(name, _)| *name != "content-type") {
+            Some(("authorization", value)) if value.starts_with("Basic") => {
+                json!({"type": "http", "scheme": "basic", "description": "The key's id and its secret"})
+            }
+            Some(("authorization", _)) => json!({"type": "http", "scheme": "bearer"}),
+            Some((name, _)) => json!({"type": "apiKey", "in": "header", "name": name}),
+            None => continue,
+        };
+        schemes.insert(scheme_name(*dialect), scheme);
+    }
+    Value::Object(schemes)
+}

@@ -1,0 +1,124 @@
+//! The table of answers that are kept for requests with an `Idempotency-Key`.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::ids::BatchId;
+
+use super::fault::Fault;
+use crate::store::bytes::{pack, unpack};
+use crate::store::{KeptAnswer, Remember};
+
+/// Answers that one piece of work drops, at most.
+const SLICE_ROWS: i64 = 256;
+/// Bytes of bodies from which on a piece of work drops no more: each page of them is looked at.
+const SLICE_BYTES: i64 = 4 << 20;
+
+/// Whether an answer is kept under the name of a request.
+pub(super) fn is_kept<T: ?Sized>(
+    connection: &Connection,
+    remember: &Remember<T>,
+    now_ms: i64,
+) -> Result<bool, Fault> {
+    let select =
+        "select 1 from answers where key_id = ?1 and idempotency_key = ?2 and kept_until_ms > ?3";
+    let name = (&remember.key_id, &remember.idempotency_key, now_ms);
+    Ok(connection.prepare_cached(select)?.exists(name)?)
+}
+
+/// Keeps the answer to a request; one that was kept before under its name is past its time.
+pub(super) fn keep<T: ?Sized>(
+    connection: &Connection,
+    remember: &Remember<T>,
+    batch: Option<BatchId>,
+    reply: &Reply,
+) -> Result<(), Fault> {
+    let insert = "insert or replace into answers \
+                  (key_id, idempotency_key, fingerprint, kept_until_ms, batch, status, content_type, headers, body) \
+                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let headers = serde_json::to_string(&reply.headers).expect("text is always JSON");
+    let mut body = Vec::new();
+    pack(&mut body, &reply.body);
+    connection.prepare_cached(insert)?.execute(params![
+        remember.key_id,
+        remember.idempotency_key,
+        remember.fingerprint,
+        remember.kept_until_ms,
+        batch.map(BatchId::to_bytes),
+        reply.status,
+        reply.content_type,
+        headers,
+        body,
+    ])?;
+    Ok(())
+}
+
+/// The answer that is kept under a name.
+pub(super) fn kept(
+    connection: &Connection,
+    key_id: &str,
+    idempotency_key: &str,
+    now_ms: i64,
+) -> Result<Option<KeptAnswer>, Fault> {
+    let select = "select fingerprint, status, content_type, headers, body from answers \
+                  where key_id = ?1 and idempotency_key = ?2 and kept_until_ms > ?3";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_row((key_id, idempotency_key, now_ms), stored);
+    found.optional()?.map(StoredAnswer::read).transpose()
+}
+
+/// An answer as it is stored.
+pub(super) struct StoredAnswer {
+    fingerprint: [u8; 32],
+    status: u16,
+    content_type: String,
+    headers: String,
+    body: Vec<u8>,
+}
+
+/// Reads the columns fingerprint, status, content type, headers and body.
+pub(super) fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredAnswer> {
+    Ok(StoredAnswer {
+        fingerprint: row.get(0)?,
+        status: row.get(1)?,
+        content_type: row.get(2)?,
+        headers: row.get(3)?,
+        body: row.get(4)?,
+    })
+}
+
+impl StoredAnswer {
+    /// Takes it apart.
+    pub(super) fn read(self) -> Result<KeptAnswer, Fault> {
+        let headers = serde_json::from_str(&self.headers).map_err(|_| {
+            Fault::Damaged("the header fields of a kept answer cannot be read".into())
+        })?;
+        Ok(KeptAnswer {
+            fingerprint: self.fingerprint,
+            status: self.status,
+            content_type: self.content_type,
+            headers,
+            body: unpack(&self.body)?,
+        })
+    }
+}
+
+/// Drops some answers whose time has passed; how many.
+pub(super) fn drop_slice(connection: &Connection, now_ms: i64) -> Result<usize, Fault> {
+    let select = "select id, length(body) from answers where kept_until_ms <= ?1 order by kept_until_ms limit ?2";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query((now_ms, SLICE_ROWS))?;
+    let mut expired: Vec<i64> = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next()?
+        && bytes < SLICE_BYTES
+    {
+        expired.push(row.get(0)?);
+        bytes += row.get::<_, i64>(1)?;
+    }
+    drop(rows);
+    let mut delete = connection.prepare_cached("delete from answers where id = ?1")?;
+    for id in &expired {
+        delete.execute([id])?;
+    }
+    Ok(expired.len())
+}
