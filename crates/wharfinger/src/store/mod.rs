@@ -3,6 +3,7 @@
 mod answer;
 mod block;
 mod bytes;
+mod directory;
 mod email;
 mod events;
 mod imports;
@@ -18,13 +19,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 use wharfinger_core::admit::Move;
-use wharfinger_core::caller::{Organisation, Organisations, Reach, Scope};
-use wharfinger_core::dialect::{OrderQuery, StoredOrder};
+use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::problem::Code;
 
 pub use answer::{Admitted, KeptAnswer, MovedOrders, Remember};
+pub use directory::{AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit};
 pub use email::EmailKey;
 pub use events::{Event, EventKind};
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
@@ -105,8 +106,20 @@ pub trait Store: Send + Sync {
     /// The organisations and keys, if they have changed since `known_version`.
     async fn directory(&self, known_version: Option<u64>) -> Result<Option<Directory>, StoreError>;
 
-    /// Changes organisations or keys, and writes the audit log.
-    async fn administer(&self, change: Change) -> Result<(), StoreError>;
+    /// Changes organisations or keys, and writes in the audit log who did: a key's id or [`COMMAND_LINE`]. Gives the answer
+    /// that was kept, if that was asked for.
+    async fn administer(
+        &self,
+        who: &str,
+        change: Change,
+        remember: Option<Remember<()>>,
+    ) -> Result<Option<Reply>, StoreError>;
+
+    /// Notes when keys were last used, by their ids; not audited, and no new version of the directory.
+    async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError>;
+
+    /// Reads the audit log, newest first.
+    async fn audit(&self, request: ReadAudit) -> Result<AuditPage, StoreError>;
 
     /// The key that addresses are hashed with, before a batch is given to the store.
     fn email_key(&self) -> EmailKey;
@@ -275,70 +288,6 @@ pub struct RecordedProblem {
     pub code: String,
     /// The sentence.
     pub message: String,
-}
-
-/// Organisations and keys, as of one moment.
-#[derive(Clone, Debug)]
-pub struct Directory {
-    /// Grows with every change.
-    pub version: u64,
-    /// The organisations by code.
-    pub organisations: Organisations,
-    /// The keys, in the order of their creation; revoked ones too.
-    pub keys: Vec<Key>,
-}
-
-/// An API key, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its public id.
-    pub id: String,
-    /// SHA-256 of its secret.
-    pub secret_sha256: [u8; 32],
-    /// What it may reach.
-    pub reach: Reach,
-    /// What it may do.
-    pub scopes: Vec<Scope>,
-    /// When it was made, in milliseconds since 1970.
-    pub created_at_ms: i64,
-    /// When it ends, if ever.
-    pub expires_at_ms: Option<i64>,
-    /// When it was revoked, if it was.
-    pub revoked_at_ms: Option<i64>,
-    /// When it was last used, to the minute or so.
-    pub last_used_at_ms: Option<i64>,
-}
-
-/// An administrative change, each with an entry in the audit log.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// Makes an organisation; `id` is ignored, the store gives one.
-    CreateOrganisation(Organisation),
-    /// Lets an organisation take customer orders, or not.
-    EnableCustomerOrders {
-        /// Its code.
-        code: String,
-        /// Whether it takes them.
-        enabled: bool,
-    },
-    /// Makes a key.
-    CreateKey(Key),
-    /// Gives a key a new secret; the old one is void.
-    RotateKey {
-        /// The key.
-        id: String,
-        /// SHA-256 of the new secret.
-        secret_sha256: [u8; 32],
-    },
-    /// Makes a key void.
-    RevokeKey {
-        /// The key.
-        id: String,
-        /// When, in milliseconds since 1970.
-        at_ms: i64,
-    },
-    /// Notes when keys were last used; not audited, and no new version of the directory.
-    NoteKeyUse(Vec<(String, i64)>),
 }
 
 /// What a check found.

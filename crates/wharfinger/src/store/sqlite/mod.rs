@@ -54,9 +54,9 @@ use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Admitted, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History, HistoryCursor,
-    Import, ImportEnd, KeptAnswer, MoveById, MoveOrders, MovedById, MovedOrders, NewImport,
-    OrderPage, ReadOrders, Receipt, Remember, Store, StoreError, Submission,
+    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History,
+    HistoryCursor, Import, ImportEnd, KeptAnswer, MoveById, MoveOrders, MovedById, MovedOrders,
+    NewImport, OrderPage, ReadAudit, ReadOrders, Receipt, Remember, Store, StoreError, Submission,
 };
 use crate::clock;
 
@@ -365,9 +365,26 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
-    async fn administer(&self, change: Change) -> Result<(), StoreError> {
-        let administer = move |work: &mut work::Work<'_>| admin::administer(work, &change);
-        self.writer.ask(1, administer).await
+    async fn administer(
+        &self,
+        who: &str,
+        change: Change,
+        remember: Option<Remember<()>>,
+    ) -> Result<Option<Reply>, StoreError> {
+        let who = who.to_owned();
+        let administer = move |work: &mut work::Work<'_>| admin::administer(work, &who, &change);
+        let done = self.change(1, remember, None, administer).await;
+        done.map(|((), reply)| reply)
+    }
+
+    async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError> {
+        let note = move |work: &mut work::Work<'_>| admin::note_key_use(work, &uses);
+        self.writer.ask(1, note).await
+    }
+
+    async fn audit(&self, request: ReadAudit) -> Result<AuditPage, StoreError> {
+        let read = move |connection: &Connection| admin::audit(connection, &request);
+        self.readers.read(read).await
     }
 
     fn email_key(&self) -> EmailKey {
