@@ -69,7 +69,7 @@ pub(super) fn completion<'a>(
         &["buyerName", "internalComment", "comment", "poNumber"],
     );
     dates(&mut form);
-    form.optional("warehouseGroup", validate::text);
+    form.optional("warehouseGroup", validate::any_text);
     let good = Draft {
         hash: entry.hash,
         intent: Intent::Complete,
@@ -171,11 +171,11 @@ fn product(form: &mut Form<'_, '_, '_>) {
     }
     form.optional("unitPrice", validate::price(PRICE_DECIMALS_MAX));
     form.optional("originalPrice", validate::price(PRICE_DECIMALS_MAX));
-    form.optional("comment", validate::text);
+    form.optional("comment", validate::any_text);
     form.object("itemText", Need::Optional, |text| {
         texts(text, &["sku", "brand", "product", "variant", "size"]);
     });
-    form.optional("localizedProdSize", validate::text);
+    form.optional("localizedProdSize", validate::any_text);
 }
 
 /// The rows of the vendor's table that stand by themselves.
@@ -193,7 +193,7 @@ fn other_attributes(form: &mut Form<'_, '_, '_>) {
     texts(form, &["pricelist", "market", "shippingList"]);
     form.optional("shippingValue", validate::amount);
     form.optional("voucherValue", validate::amount);
-    form.scalars("voucherCodes", Need::Optional, validate::text);
+    form.scalars("voucherCodes", Need::Optional, validate::any_text);
     form.optional("applyVouchers", validate::boolean);
     dates(form);
     texts(form, &["comment", "internalComment", "warehouseGroup"]);
@@ -222,7 +222,7 @@ fn transaction(form: &mut Form<'_, '_, '_>) {
 
 fn texts(form: &mut Form<'_, '_, '_>, names: &[&str]) {
     for name in names {
-        form.optional(name, validate::text);
+        form.optional(name, validate::any_text);
     }
 }
 
