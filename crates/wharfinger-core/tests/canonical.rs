@@ -54,7 +54,7 @@ fn check_missing(dialect: &dyn Dialect, rendered: &Rendered) -> Result<(), Strin
     // Absent, a quantity is one, so that the judge does not ask for it.
     let is_told =
         |named: &&str| *named == "lines[].quantity" || told.iter().any(|path| covers(path, named));
-    if !told.iter().all(is_named) || !rendered.missing.iter().all(|named| is_told(named)) {
+    if !told.iter().all(is_named) || !rendered.missing.iter().all(is_told) {
         return Err(format!("{place}: {told:?}"));
     }
     Ok(())

@@ -56,7 +56,7 @@ fn orders(id: &str) -> Vec<Value> {
 
 /// Every attribute of an order: its path, and its value wherever it stands.
 fn leaves(order: &Value) -> BTreeMap<String, Vec<String>> {
-    let mut leaves = BTreeMap::new();
+    let mut leaves: BTreeMap<String, Vec<String>> = BTreeMap::new();
     gather("", order, &mut leaves);
     leaves
 }
@@ -85,7 +85,7 @@ fn gather(path: &str, value: &Value, leaves: &mut BTreeMap<String, Vec<String>>)
         | Value::Bool(_)
         | Value::Number(_)
         | Value::String(_) => {
-            let values = leaves.entry(path.to_owned()).or_insert_with(Vec::new);
+            let values = leaves.entry(path.to_owned()).or_default();
             values.push(value.to_string());
         }
     }

@@ -235,7 +235,9 @@ fn named<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
 }
 
 fn object(properties: Map<String, Value>) -> Value {
-    json!({"type": "object", "properties": properties})
+    let mut schema = json!({"type": "object"});
+    schema["properties"] = properties.into();
+    schema
 }
 
 fn described(mut schema: Value, description: &str) -> Value {
