@@ -56,9 +56,9 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// Whether one organisation is within it.
+    /// Whether an organisation is one of them.
     #[must_use]
-    pub fn includes(&self, organisation: OrganisationId) -> bool {
+    pub fn has(&self, organisation: OrganisationId) -> bool {
         match self {
             Self::All => true,
             Self::Only(ids) => ids.contains(&organisation),
@@ -71,7 +71,7 @@ impl Reach {
         match (self, other) {
             (Self::All, Self::All | Self::Only(_)) => true,
             (Self::Only(_), Self::All) => false,
-            (Self::Only(_), Self::Only(ids)) => ids.iter().all(|id| self.includes(*id)),
+            (Self::Only(_), Self::Only(ids)) => ids.iter().all(|id| self.has(*id)),
         }
     }
 }
@@ -90,16 +90,27 @@ impl<'c> Caller<'c> {
     #[must_use]
     pub fn organisation(&self, code: &str) -> Option<&'c Organisation> {
         let organisation = self.organisations.get(code)?;
-        self.reach.includes(organisation.id).then_some(organisation)
+        self.reach.has(organisation.id).then_some(organisation)
+    }
+
+    /// The organisations that the key may act for, in the order of their ids.
+    #[must_use]
+    pub fn reached(&self) -> Vec<&'c Organisation> {
+        let mut reached: Vec<_> = self.reached_in_any_order().collect();
+        reached.sort_unstable_by_key(|organisation| organisation.id);
+        reached
+    }
+
+    fn reached_in_any_order(&self) -> impl Iterator<Item = &'c Organisation> {
+        let reach = self.reach;
+        let all = self.organisations.values();
+        all.filter(move |organisation| reach.has(organisation.id))
     }
 
     /// The organisation that the key may act for, if it is the only one.
     #[must_use]
     pub fn only_organisation(&self) -> Option<&'c Organisation> {
-        let mut reached = self
-            .organisations
-            .values()
-            .filter(|organisation| self.reach.includes(organisation.id));
+        let mut reached = self.reached_in_any_order();
         let first = reached.next()?;
         reached.next().is_none().then_some(first)
     }

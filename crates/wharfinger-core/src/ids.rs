@@ -49,6 +49,19 @@ impl BatchId {
 }
 
 impl OrderId {
+    /// Reads an id back from its 16 bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The order's place in its batch, from 0; none where no order can have this id.
+    #[must_use]
+    pub fn index(self) -> Option<u32> {
+        let [.., a, b, c, d] = self.0.into_bytes();
+        u32::from_be_bytes([a, b, c, d]).checked_sub(1)
+    }
+
     /// The batch that the order was first accepted in.
     #[must_use]
     pub fn batch(self) -> BatchId {
@@ -77,7 +90,9 @@ mod tests {
     #[test]
     fn an_order_id_leads_back_to_its_batch() {
         let batch = BatchId::new(1_700_000_000_000, u64::MAX);
-        assert_eq!(batch.order(49_999).batch(), batch);
+        let order = batch.order(49_999);
+        assert_eq!((order.batch(), order.index()), (batch, Some(49_999)));
+        assert_eq!(OrderId::from_bytes(batch.to_bytes()).index(), None);
         assert_ne!(batch.order(0).to_string(), batch.to_string());
         assert_eq!(batch.0.get_version_num(), 7);
         assert_eq!(BatchId::from_bytes(batch.to_bytes()), batch);

@@ -137,7 +137,7 @@ impl ToldKey {
             Reach::All => None,
             Reach::Only(_) => {
                 let mut reached: Vec<_> = organisations.values().collect();
-                reached.retain(|organisation| key.reach.includes(organisation.id));
+                reached.retain(|organisation| key.reach.has(organisation.id));
                 reached.sort_by_key(|organisation| organisation.id);
                 let codes = reached.iter().map(|organisation| organisation.code.clone());
                 Some(codes.collect())

@@ -72,6 +72,9 @@ impl<'c> Call<'c> {
                 tracing::error!(request_id, error = why, "The store failed.");
                 RequestFailure::Internal
             }
+            StoreError::BadCursor => RequestFailure::BadParameter(
+                "Parameter after must be a cursor that this list has given".into(),
+            ),
             // Whoever keeps an answer, or moves an import on, looks at this before.
             StoreError::AnswerKept | StoreError::ImportMoved(_) => RequestFailure::Internal,
         }

@@ -2,4 +2,5 @@
 
 pub(crate) mod case;
 pub(crate) mod model;
+pub(crate) mod one;
 pub(crate) mod play;

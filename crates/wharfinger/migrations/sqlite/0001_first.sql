@@ -80,6 +80,7 @@ create table blocks (
 -- The index: one row an order. key = organisation "." dialect "." order key, as one text that one comparison finds;
 -- once the order key is released, a zero byte and the id stand behind it, and another order may have the key.
 -- id = the place of the first revision (block id << 10 | ordinal); place = that of the latest, null for the first.
+-- changed = the place of the latest change that is no revision, null where there was none.
 -- state: 0 draft, 1 pending, 2 processed, 3 cancelled.
 create table orders (
     key text primary key,
@@ -88,7 +89,8 @@ create table orders (
     revision integer not null,
     hash blob not null,
     place integer,
-    number integer
+    number integer,
+    changed integer
 ) strict, without rowid;
 
 -- The orders that are not final, by the block of their first revision: a bit for each ordinal, the lowest first.

@@ -5,7 +5,9 @@ mod block;
 mod bytes;
 mod directory;
 mod email;
+mod events;
 mod imports;
+mod orders;
 mod place;
 pub mod prepare;
 mod rejected;
@@ -25,7 +27,12 @@ use wharfinger_core::problem::Code;
 pub use answer::{Admitted, KeptAnswer, MovedOrders, Remember};
 pub use directory::{AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit};
 pub use email::EmailKey;
+pub use events::{Event, EventKind};
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
+pub use orders::{
+    FoundOrder, History, HistoryCursor, HistoryEntry, HistoryKind, MoveById, MovedById, MovedOrder,
+    NotMoved, Revision,
+};
 pub use prepare::Submission;
 
 /// Keeps orders, receipts, events, organisations and keys.
@@ -57,13 +64,19 @@ pub trait Store: Send + Sync {
     /// Reads orders back.
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError>;
 
-    /// Every revision of the order that holds a key, oldest first; none where there is no such order.
+    /// Moves orders by id, each by itself, in one transaction; one result an id, in order.
+    async fn move_by_id(&self, request: MoveById) -> Result<MovedById, StoreError>;
+
+    /// An order by its id, whichever organisation and dialect it is of.
+    async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError>;
+
+    /// What became of an order, the latest first; none where there is no such order.
     async fn history(
         &self,
-        organisation: OrganisationId,
-        dialect: &'static str,
-        key: &str,
-    ) -> Result<Vec<Revision>, StoreError>;
+        id: OrderId,
+        after: Option<HistoryCursor>,
+        limit: usize,
+    ) -> Result<Option<History>, StoreError>;
 
     /// The receipt of a batch, with what became of each order.
     async fn receipt(&self, batch: BatchId) -> Result<Option<Receipt>, StoreError>;
@@ -140,6 +153,8 @@ pub enum StoreError {
     AnswerKept,
     /// Something that should not happen; the text is for the log.
     Internal(String),
+    /// A page is to go on where none has ended.
+    BadCursor,
     /// The import that a batch is of is not where the batch begins; nothing was done. How it stands.
     ImportMoved(Box<Import>),
 }
@@ -150,6 +165,7 @@ impl std::fmt::Display for StoreError {
             Self::Overloaded => out.write_str("too much work waits for the store"),
             Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
             Self::Refused(why) => out.write_str(why),
+            Self::BadCursor => out.write_str("no page has ended there"),
             Self::AnswerKept => out.write_str("the request was answered meanwhile"),
             Self::ImportMoved(import) => write!(out, "import {} is elsewhere", import.id),
             Self::Internal(why) => write!(out, "store fault: {why}"),
@@ -201,19 +217,6 @@ pub struct OrderPage {
     pub total: u64,
     /// Where the next page begins; none at the end.
     pub next: Option<OrderCursor>,
-}
-
-/// One revision of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revision {
-    /// From 1.
-    pub revision: u32,
-    /// When it was committed, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// The batch that brought it.
-    pub batch: BatchId,
-    /// What was submitted, verbatim.
-    pub text: String,
 }
 
 /// The record of a batch.
@@ -285,36 +288,6 @@ pub struct RecordedProblem {
     pub code: String,
     /// The sentence.
     pub message: String,
-}
-
-/// One entry of an organisation's feed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// From 1, with no gaps.
-    pub position: u64,
-    /// When it was committed, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// What happened.
-    pub kind: EventKind,
-    /// The batch it happened in; none for a move.
-    pub batch: Option<BatchId>,
-    /// The order it happened to; none for a batch.
-    pub order: Option<OrderId>,
-}
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// A batch was received that has orders of this organisation.
-    BatchReceived,
-    /// A new order.
-    OrderAccepted,
-    /// A new revision.
-    OrderUpdated,
-    /// An order was taken on.
-    OrderProcessed,
-    /// An order was called off.
-    OrderCancelled,
 }
 
 /// What a check found.

@@ -60,6 +60,17 @@ impl Mark {
         }
     }
 
+    /// The order that an entry at this place is about; none of an order that was turned down.
+    pub(crate) fn order(self, place: Place) -> Option<Place> {
+        match self {
+            Self::Accepted { .. } => Some(place),
+            Self::Updated { order, .. }
+            | Self::Unchanged { order, .. }
+            | Self::Moved { order, .. } => Some(order),
+            Self::Refused => None,
+        }
+    }
+
     /// Whether the feed tells of it.
     pub(crate) fn is_event(self) -> bool {
         match self {

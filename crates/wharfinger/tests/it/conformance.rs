@@ -4,6 +4,7 @@ mod addresses;
 mod administration;
 mod admission;
 mod answers;
+mod by_id;
 mod dry_runs;
 mod emails;
 mod embedded;
@@ -76,7 +77,11 @@ const LAWS: &[Law] = &[
     law!(reading::orders_are_counted_up_to_a_bound),
     law!(reading::orders_are_found_by_time),
     law!(reading::a_condition_on_content_is_kept),
-    law!(reading::history_is_told_oldest_first),
+    law!(by_id::an_order_is_found_by_its_id),
+    law!(by_id::an_order_tells_when_it_last_changed),
+    law!(by_id::orders_are_moved_by_their_ids),
+    law!(by_id::moves_may_need_many_blocks),
+    law!(by_id::history_is_told_latest_first_and_in_pages),
     law!(emails::orders_are_found_by_address_whatever_its_case),
     law!(emails::an_address_that_was_changed_finds_the_order_no_more),
     law!(emails::what_was_added_later_leaves_the_address),

@@ -68,7 +68,7 @@ async fn visible(app: &App, call: &Call<'_>) -> Result<Option<HashSet<String>>, 
     let directory = directory(app, call).await?;
     let organisations = directory.organisations.values();
     let organisations = organisations
-        .filter(|organisation| key.reach.includes(organisation.id))
+        .filter(|organisation| key.reach.has(organisation.id))
         .map(|organisation| AuditEntry::about_organisation(&organisation.code));
     let keys = directory.keys.iter().filter(|known| is_seen_by(known, key));
     let keys = keys.map(|known| AuditEntry::about_key(&known.id));

@@ -53,7 +53,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, RequestFailure> {
     let mut reached: Vec<_> = caller
         .organisations
         .values()
-        .filter(|organisation| caller.reach.includes(organisation.id))
+        .filter(|organisation| caller.reach.has(organisation.id))
         .filter(|organisation| after.is_none_or(|after| organisation.id.0 > after))
         .collect();
     reached.sort_by_key(|organisation| organisation.id);

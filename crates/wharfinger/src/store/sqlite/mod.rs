@@ -13,10 +13,13 @@ mod check;
 mod checkpoints;
 mod deciding;
 mod emails;
+mod events;
 mod fault;
+mod history;
 mod ids;
 mod imports;
 mod journal;
+mod locate;
 mod moves;
 mod plan;
 mod queue;
@@ -42,7 +45,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 
 pub use self::emails::EmailRuns;
@@ -51,9 +54,9 @@ use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, Import, ImportEnd,
-    KeptAnswer, MoveOrders, MovedOrders, NewImport, OrderPage, ReadAudit, ReadOrders, Receipt,
-    Remember, Revision, Store, StoreError, Submission,
+    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History,
+    HistoryCursor, Import, ImportEnd, KeptAnswer, MoveById, MoveOrders, MovedById, MovedOrders,
+    NewImport, OrderPage, ReadAudit, ReadOrders, Receipt, Remember, Store, StoreError, Submission,
 };
 use crate::clock;
 
@@ -292,15 +295,30 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
+    async fn move_by_id(&self, mut request: MoveById) -> Result<MovedById, StoreError> {
+        let weight = request.ids.len();
+        let remember = request.remember.take();
+        let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
+        let locate = move |connection: &Connection| moves::locate(connection, &ids, &reach);
+        let located = self.readers.read(locate).await?;
+        let move_located =
+            move |work: &mut work::Work<'_>| moves::move_located(work, &request, &located);
+        let done = self.change(weight, remember, None, move_located).await;
+        done.map(|(results, reply)| MovedById { results, reply })
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError> {
+        let read = move |connection: &Connection| read::order(connection, id);
+        self.readers.read(read).await
+    }
+
     async fn history(
         &self,
-        organisation: OrganisationId,
-        dialect: &'static str,
-        key: &str,
-    ) -> Result<Vec<Revision>, StoreError> {
-        let key = key.to_owned();
-        let read =
-            move |connection: &Connection| read::history(connection, organisation, dialect, &key);
+        id: OrderId,
+        after: Option<HistoryCursor>,
+        limit: usize,
+    ) -> Result<Option<History>, StoreError> {
+        let read = move |connection: &Connection| history::history(connection, id, after, limit);
         self.readers.read(read).await
     }
 
@@ -316,7 +334,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
         let read =
-            move |connection: &Connection| receipt::events(connection, organisation, after, limit);
+            move |connection: &Connection| events::events(connection, organisation, after, limit);
         self.readers.read(read).await
     }
 

@@ -1,28 +1,36 @@
-//! Moves of orders by key: taken on, or called off.
+//! Moves of orders: taken on, or called off. They are blocks of the journal with no texts.
 
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
 use wharfinger_core::admit::{Move, decide_move};
+use wharfinger_core::caller::Reach;
+use wharfinger_core::ids::{OrderId, OrganisationId};
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
 
 use super::fault::Fault;
-use super::rows::Scope;
+use super::journal::Journal;
+use super::locate::{Located, Locator};
+use super::read::not_in_index;
+use super::rows::{OrderRow, Scope};
 use super::work::{NewBlock, Origin, Work};
-use crate::store::MoveOrders;
-use crate::store::place::ENTRIES_MAX;
+use crate::store::place::{BlockId, ENTRIES_MAX, Place};
 use crate::store::slots::{Mark, Moved};
+use crate::store::{MoveById, MoveOrders, MovedOrder, NotMoved};
 
-/// Moves each order by itself; the moves are a block of the journal, with no texts.
+/// Moves orders of one organisation and dialect by their keys, each by itself.
 pub(super) fn move_orders(
     work: &mut Work<'_>,
     request: &MoveOrders,
 ) -> Result<Vec<Result<(), Code>>, Fault> {
     let dialect = work.dialect(request.dialect)?;
     let scope = Scope::new(request.organisation, dialect);
-    let mut marks = Vec::new();
+    let mut moves = Moves::new(work, &scope, &request.key_id);
     let mut results = Vec::with_capacity(request.keys.len());
     for key in &request.keys {
-        let Some(order) = work.rows.by_key(&scope, key)? else {
-            let was_held = was_released(work, &scope, key)?;
+        let Some(order) = moves.work.rows.by_key(&scope, key)? else {
+            let was_held = was_released(moves.work, &scope, key)?;
             results.push(Err(if was_held {
                 Code::AlreadyCancelled
             } else {
@@ -30,35 +38,137 @@ pub(super) fn move_orders(
             }));
             continue;
         };
-        let result = match decide_move(order.state, request.wanted) {
-            Err(code) => Err(code),
-            Ok(state) => {
-                let to = moved(state, request.wanted);
-                let settled = (state, to == Moved::Released);
-                work.rows.settle(&scope, key, order.id, settled)?;
-                work.standing.moved(&scope, order.id, order.state, state);
-                marks.push(Mark::Moved {
-                    order: order.id,
-                    to,
-                });
-                Ok(())
-            }
-        };
-        results.push(result);
+        let moved = moves.move_order(key, &order, request.wanted)?;
+        results.push(moved.map(|_| ()));
     }
-    for of_block in marks.chunks(ENTRIES_MAX) {
+    moves.write()?;
+    Ok(results)
+}
+
+/// Finds the orders that are to be moved, in the order of their ids in the request. What is found never changes, so that this
+/// is done before the writer is taken.
+pub(super) fn locate(
+    connection: &Connection,
+    ids: &[OrderId],
+    reach: &Reach,
+) -> Result<Vec<Option<Located>>, Fault> {
+    let mut journal = Journal::new(connection);
+    let mut locator = Locator::new(connection);
+    let find = |&id: &OrderId| {
+        let located = locator.find(&mut journal, id)?;
+        Ok(located.filter(|located| reach.has(located.organisation())))
+    };
+    ids.iter().map(find).collect()
+}
+
+/// Moves orders that were found by their ids, each by itself.
+pub(super) fn move_located(
+    work: &mut Work<'_>,
+    request: &MoveById,
+    orders: &[Option<Located>],
+) -> Result<Vec<MovedOrder>, Fault> {
+    let unknown = NotMoved {
+        code: Code::UnknownOrder,
+        state: None,
+    };
+    let mut results = vec![Err(unknown); orders.len()];
+    let mut groups = BTreeMap::<(OrganisationId, i64), Vec<(usize, &Located)>>::new();
+    for (at, order) in orders.iter().enumerate() {
+        if let Some(order) = order {
+            let of = (order.organisation(), order.dialect);
+            groups.entry(of).or_default().push((at, order));
+        }
+    }
+    for ((organisation, dialect), orders) in groups {
+        let scope = Scope::new(organisation, dialect);
+        let mut moves = Moves::new(work, &scope, &request.key_id);
+        for (at, order) in orders {
+            let row = moves.work.rows.at(&scope, &order.key, order.place)?;
+            let row = row.ok_or_else(|| not_in_index(order.place))?;
+            let moved = moves.move_order(&order.key, &row, request.wanted)?;
+            results[at] = moved.map_err(|code| NotMoved {
+                code,
+                state: Some(row.state),
+            });
+        }
+        moves.write()?;
+    }
+    Ok(results)
+}
+
+/// Moves of one organisation and dialect.
+struct Moves<'m, 'w> {
+    work: &'m mut Work<'w>,
+    scope: &'m Scope,
+    key_id: &'m str,
+    /// Those that are not written yet: less than a block.
+    marks: Vec<Mark>,
+}
+
+impl<'m, 'w> Moves<'m, 'w> {
+    fn new(work: &'m mut Work<'w>, scope: &'m Scope, key_id: &'m str) -> Self {
+        Self {
+            work,
+            scope,
+            key_id,
+            marks: Vec::new(),
+        }
+    }
+
+    /// Moves an order that has this key: where it then stands, or why it was not moved.
+    fn move_order(
+        &mut self,
+        key: &str,
+        order: &OrderRow,
+        wanted: Move,
+    ) -> Result<Result<State, Code>, Fault> {
+        let state = match decide_move(order.state, wanted) {
+            Err(code) => return Ok(Err(code)),
+            Ok(state) => state,
+        };
+        let to = moved(state, wanted);
+        let at = self.push(Mark::Moved {
+            order: order.id,
+            to,
+        })?;
+        let settled = (state, at, to == Moved::Released);
+        let work = &mut *self.work;
+        work.rows.settle(self.scope, key, order.id, settled)?;
+        work.standing
+            .moved(self.scope, order.id, order.state, state);
+        Ok(Ok(state))
+    }
+
+    /// Notes a move; the place that it will have.
+    fn push(&mut self, mark: Mark) -> Result<Place, Fault> {
+        if self.marks.len() == ENTRIES_MAX {
+            self.write()?;
+        }
+        let organisation = self.scope.organisation;
+        let block = BlockId::new(organisation, self.work.counters(organisation)?.block);
+        let place = block.entry(self.marks.len());
+        self.marks.push(mark);
+        Ok(place)
+    }
+
+    /// Writes what was noted, as the organisation's next block.
+    fn write(&mut self) -> Result<(), Fault> {
+        if self.marks.is_empty() {
+            return Ok(());
+        }
         let block = NewBlock {
             origin: Origin::Moves {
-                key_id: &request.key_id,
+                key_id: self.key_id,
             },
-            dialect,
-            marks: of_block,
+            dialect: self.scope.dialect,
+            marks: &self.marks,
             indexes: &[],
             packed: None,
         };
-        work.append(request.organisation, &block)?;
+        self.work.append(self.scope.organisation, &block)?;
+        self.marks.clear();
+        Ok(())
     }
-    Ok(results)
 }
 
 fn moved(state: State, wanted: Move) -> Moved {

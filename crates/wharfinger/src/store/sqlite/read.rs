@@ -1,18 +1,19 @@
-//! Reading orders back: a page of them, or the history of one.
+//! Reading orders back: a page of them, or one by its id.
 
 use rusqlite::Connection;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::ids::{OrderId, OrganisationId};
 
 use super::emails;
 use super::fault::Fault;
 use super::journal::{Journal, Order, blocks_up_to, last_block};
+use super::locate::Locator;
 use super::rows::{Lookup, OrderRow, Scope};
 use super::walk::{Blocks, walk};
-use super::work::find_dialect;
+use super::work::{dialect_name, find_dialect};
 use crate::store::place::Place;
 use crate::store::slots::Mark;
-use crate::store::{EmailKey, OrderCursor, OrderPage, ReadOrders, Revision};
+use crate::store::{EmailKey, FoundOrder, OrderCursor, OrderPage, ReadOrders};
 
 /// Reads a page of orders.
 pub(super) fn orders(
@@ -130,10 +131,7 @@ impl PageInMaking<'_> {
     pub(super) fn find(&mut self, order: Place) -> Result<Option<Found>, Fault> {
         let key = self.journal.key(order)?;
         let Some((row, _)) = self.lookup.at(self.scope, &key, order)? else {
-            return Err(Fault::Damaged(format!(
-                "the order at place {} is not in the index",
-                order.0
-            )));
+            return Err(not_in_index(order));
         };
         let is_wanted = self.query.states.contains(&row.state);
         Ok(is_wanted.then_some((row, key)))
@@ -187,14 +185,44 @@ impl PageInMaking<'_> {
     }
 }
 
+/// The order of an id, if there is one.
+pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<FoundOrder>, Fault> {
+    let mut journal = Journal::new(connection);
+    let Some(located) = Locator::new(connection).find(&mut journal, id)? else {
+        return Ok(None);
+    };
+    let scope = Scope::new(located.organisation(), located.dialect);
+    let mut lookup = Lookup::new(connection)?;
+    let Some((row, _)) = lookup.at(&scope, &located.key, located.place)? else {
+        return Err(not_in_index(located.place));
+    };
+    Ok(Some(FoundOrder {
+        organisation: located.organisation(),
+        dialect: dialect_name(connection, located.dialect)?,
+        order: load(&mut journal, &row, located.key)?,
+    }))
+}
+
+/// A fault: the journal has an order that the index has not.
+pub(super) fn not_in_index(order: Place) -> Fault {
+    Fault::Damaged(format!(
+        "the order at place {} is not in the index",
+        order.0
+    ))
+}
+
 /// Reads an order's content.
-fn load(journal: &mut Journal<'_>, row: &OrderRow, key: String) -> Result<StoredOrder, Fault> {
+pub(super) fn load(
+    journal: &mut Journal<'_>,
+    row: &OrderRow,
+    key: String,
+) -> Result<StoredOrder, Fault> {
     let mut texts = Vec::new();
     for place in shown_texts(journal, row)?.into_iter().rev() {
         texts.push(journal.text(place)?.to_owned());
     }
     let created_at_ms = journal.head(row.id.block())?.at_ms;
-    let updated_at_ms = journal.head(row.latest.block())?.at_ms;
+    let updated_at_ms = journal.head(row.last_change().block())?.at_ms;
     let organisation = journal.code(row.id.block().organisation())?.to_owned();
     Ok(StoredOrder {
         organisation,
@@ -224,53 +252,4 @@ pub(super) fn shown_texts(journal: &mut Journal<'_>, row: &OrderRow) -> Result<V
         place = previous;
     }
     Ok(texts)
-}
-
-/// Every revision of the order that holds a key, oldest first.
-pub(super) fn history(
-    connection: &Connection,
-    organisation: OrganisationId,
-    dialect: &str,
-    key: &str,
-) -> Result<Vec<Revision>, Fault> {
-    let Some(dialect) = find_dialect(connection, dialect)? else {
-        return Ok(Vec::new());
-    };
-    let scope = Scope::new(organisation, dialect);
-    let Some(row) = Lookup::new(connection)?.by_key(&scope, key)? else {
-        return Ok(Vec::new());
-    };
-    let mut journal = Journal::new(connection);
-    let mut revisions = Vec::new();
-    let mut next = Some(row.latest);
-    while let Some(place) = next {
-        let (revision, previous) = match journal.mark(place)? {
-            Mark::Accepted { .. } => (1, None),
-            Mark::Updated {
-                revision, previous, ..
-            } if previous < place => (revision, Some(previous)),
-            Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
-                return Err(misplaced(place));
-            }
-        };
-        let head = journal.head(place.block())?;
-        let at_ms = head.at_ms;
-        let batch = head.batch.ok_or_else(|| misplaced(place))?;
-        revisions.push(Revision {
-            revision,
-            at_ms,
-            batch,
-            text: journal.text(place)?.to_owned(),
-        });
-        next = previous;
-    }
-    revisions.reverse();
-    Ok(revisions)
-}
-
-fn misplaced(place: Place) -> Fault {
-    Fault::Damaged(format!(
-        "at place {} there is no revision of an order",
-        place.0
-    ))
 }

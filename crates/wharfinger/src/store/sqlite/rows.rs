@@ -25,10 +25,20 @@ pub(super) struct OrderRow {
     pub hash: u128,
     /// Its number.
     pub number: Option<u64>,
+    /// Where its latest change lies that is no revision, if there was one.
+    pub changed: Option<Place>,
+}
+
+impl OrderRow {
+    /// Where its latest change lies, in content or in state.
+    pub(super) fn last_change(&self) -> Place {
+        self.changed
+            .map_or(self.latest, |changed| changed.max(self.latest))
+    }
 }
 
 /// The columns of an [`OrderRow`], in its order.
-const COLUMNS: &str = "id, place, state, revision, hash, number";
+const COLUMNS: &str = "id, place, state, revision, hash, number, changed";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
     let id = Place(row.get(0)?);
@@ -42,6 +52,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         revision: row.get(3)?,
         hash: u128::from_be_bytes(hash),
         number: number.map(i64::cast_unsigned),
+        changed: row.get::<_, Option<i64>>(6)?.map(Place),
     })
 }
 
@@ -194,7 +205,7 @@ impl<'c> OrderRows<'c> {
             revise: prepare(
                 "update orders set state = ?2, revision = ?3, hash = ?4, place = ?5 where key = ?1",
             )?,
-            settle: prepare("update orders set state = ?2, key = ?3 where key = ?1")?,
+            settle: prepare("update orders set state = ?2, changed = ?3, key = ?4 where key = ?1")?,
             key: String::new(),
         })
     }
@@ -247,19 +258,29 @@ impl<'c> OrderRows<'c> {
         Ok(())
     }
 
-    /// Moves the order that holds a key to a state, and sets the key free if that is wanted.
+    /// The order of this key whose first revision lies at a place, also if it has released the key since.
+    pub(super) fn at(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        id: Place,
+    ) -> Result<Option<OrderRow>, Fault> {
+        Ok(self.lookup.at(scope, key, id)?.map(|(row, _)| row))
+    }
+
+    /// Moves the order that holds a key to a state, as is noted at a place, and sets the key free if that is wanted.
     pub(super) fn settle(
         &mut self,
         scope: &Scope,
         key: &str,
         id: Place,
-        (state, release_key): (State, bool),
+        (state, at, release_key): (State, Place, bool),
     ) -> Result<(), Fault> {
         scope.write_key(key, &mut self.key);
         let released = release_key.then(|| scope.released_key(key, id));
         let then = released.as_ref().unwrap_or(&self.key);
         self.settle
-            .execute((&self.key, state_number(state), then))?;
+            .execute((&self.key, state_number(state), at.0, then))?;
         Ok(())
     }
 }

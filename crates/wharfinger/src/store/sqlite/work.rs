@@ -305,6 +305,12 @@ pub(super) fn find_dialect(connection: &Connection, name: &str) -> Result<Option
     Ok(select.query_row([name], |row| row.get(0)).optional()?)
 }
 
+/// The name of a dialect.
+pub(super) fn dialect_name(connection: &Connection, dialect: i64) -> Result<String, Fault> {
+    let mut select = connection.prepare_cached("select name from dialects where id = ?1")?;
+    Ok(select.query_row([dialect], |row| row.get(0))?)
+}
+
 /// What a block holds.
 #[derive(Clone, Copy)]
 pub(super) struct Columns<'b> {

@@ -140,23 +140,3 @@ pub(super) async fn a_condition_on_content_is_kept(store: Arc<dyn Store>) {
     );
     assert_eq!(keys(&store, keeping(3, 2)).await, ["d", "f"]);
 }
-
-pub(super) async fn history_is_told_oldest_first(store: Arc<dyn Store>) {
-    let (first, _) = submit(&store, &[order("a", "1")]).await;
-    let (second, _) = submit(&store, &[order("b", "1"), order("a", "2")]).await;
-    submit(&store, &[order("a", "2")]).await;
-    let history = store.history(HERE, DIALECT, "a").await.expect("history");
-    let told: Vec<_> = history
-        .iter()
-        .map(|revision| (revision.revision, revision.batch, revision.text.clone()))
-        .collect();
-    let expected = [
-        (1, first, order("a", "1").text),
-        (2, second, order("a", "2").text),
-    ];
-    assert_eq!(told, expected);
-    assert!(history[0].at_ms <= history[1].at_ms);
-    let none = store.history(HERE, DIALECT, "never").await;
-    assert_eq!(none, Ok(Vec::new()));
-    assert_eq!(store.history(HERE, "unheard-of", "a").await, Ok(Vec::new()));
-}

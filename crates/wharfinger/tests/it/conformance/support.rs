@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wharfinger::store::prepare::{Heading, prepare};
 use wharfinger::store::sqlite::EmailRuns;
 use wharfinger::store::{
-    MoveOrders, OrderPage, ReadOrders, Receipt, Store, StoreError, Submission,
+    HistoryKind, MoveOrders, OrderPage, ReadOrders, Receipt, Revision, Store, StoreError,
+    Submission,
 };
-use wharfinger_core::admit::Policy;
-use wharfinger_core::admit::{Intent, Move};
+use wharfinger_core::admit::{Intent, Move, Policy};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
-use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::{Code, Path, Problem};
@@ -210,6 +210,18 @@ pub(super) async fn submit_one(store: &Arc<dyn Store>, order: Order) -> Outcome 
     submit(store, &[order]).await.1.remove(0)
 }
 
+/// The revisions of an order, the latest first.
+pub(super) async fn revisions(store: &Arc<dyn Store>, order: OrderId) -> Vec<Revision> {
+    let history = store.history(order, None, 100).await.expect("read");
+    let entries = history.expect("there is such an order").entries;
+    let of_entry = |what| match what {
+        HistoryKind::Revision(revision) => Some(revision),
+        HistoryKind::Change { .. } => None,
+    };
+    let kinds = entries.into_iter().map(|entry| entry.what);
+    kinds.filter_map(of_entry).collect()
+}
+
 /// The names of outcomes.
 pub(super) fn names(outcomes: &[Outcome]) -> Vec<&'static str> {
     outcomes.iter().map(Outcome::name).collect()
@@ -287,7 +299,7 @@ pub(super) async fn let_time_pass() {
 /// That a submission is turned down as a whole.
 pub(super) async fn refusal(store: &Arc<dyn Store>, submission: Submission) -> StoreError {
     let outcome = store.admit_batch(submission).await;
-    outcome.expect_err("the batch is turned down")
+    outcome.err().expect("the batch is turned down")
 }
 
 /// Reads page after page, each behind the one before; they have these lengths and all say this total.

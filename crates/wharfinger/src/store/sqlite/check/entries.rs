@@ -88,6 +88,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 self.check.report.orders += 1;
                 self.check.tally(&self.scope, row.state);
                 self.latest(&row)?;
+                self.latest_change(&row)?;
                 if row.number != number {
                     self.fault_at(place, "the index has another number");
                 }
@@ -118,11 +119,13 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 }
             }
             Mark::Moved { order, to } => {
-                if let Some((row, holds)) = self.order(place, order)?
+                let found = self.order(place, order)?;
+                if let Some((row, holds)) = found
                     && !fits_move(to, row.state, holds)
                 {
                     self.fault_at(place, "the order is not in the state it was moved to");
                 }
+                self.change_is_kept(place, found.as_ref());
             }
         }
         Ok(())
@@ -152,6 +155,29 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             self.fault_at(row.id, "its latest revision is not where the index says");
         }
         Ok(())
+    }
+
+    /// Whether the latest change that is no revision lies where the index says.
+    fn latest_change(&mut self, row: &OrderRow) -> Result<(), Fault> {
+        let Some(place) = row.changed else {
+            if !row.state.is_open() {
+                self.fault_at(row.id, "nothing has moved it to the state it is in");
+            }
+            return Ok(());
+        };
+        let mark = self.check.journal.mark(place)?;
+        let is_change = !mark.is_alive() && mark.is_event();
+        if !is_change || mark.order(place) != Some(row.id) {
+            self.fault_at(row.id, "its latest change is not where the index says");
+        }
+        Ok(())
+    }
+
+    /// Whether the index knows of a change at a place, or of a later one.
+    fn change_is_kept(&mut self, place: Place, found: Option<&Found>) {
+        if found.is_some_and(|(row, _)| row.changed.is_none_or(|latest| latest < place)) {
+            self.fault_at(place, "the index does not know of this change");
+        }
     }
 
     /// The key of an order that begins in this block.

@@ -305,6 +305,7 @@ impl Building<'_> {
                 Err(
                     error @ (StoreError::Unavailable(_)
                     | StoreError::Refused(_)
+                    | StoreError::BadCursor
                     | StoreError::AnswerKept
                     | StoreError::Internal(_)
                     | StoreError::ImportMoved(_)),

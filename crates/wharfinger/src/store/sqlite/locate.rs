@@ -1,0 +1,139 @@
+//! From the id of an order to its place: by the receipt of its batch, which knows the batch's blocks.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension};
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+
+use super::fault::Fault;
+use super::journal::Journal;
+use super::shares;
+use crate::store::place::{BlockId, Place};
+use crate::store::slots::Mark;
+
+/// Batches whose blocks are kept in mind.
+const BATCHES_MAX: usize = 256;
+
+/// What an order is found by, which never changes.
+#[derive(Clone, Debug)]
+pub(super) struct Located {
+    /// The place of its first revision.
+    pub place: Place,
+    /// The number of its dialect.
+    pub dialect: i64,
+    /// Its key.
+    pub key: String,
+}
+
+impl Located {
+    /// Whose order it is.
+    pub(super) fn organisation(&self) -> OrganisationId {
+        self.place.block().organisation()
+    }
+}
+
+/// Neighbouring blocks of one organisation that a batch wrote, in the order of the batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// The first of them.
+    pub first: BlockId,
+    /// How many.
+    pub blocks: usize,
+}
+
+/// Finds orders by their ids, and keeps the batches in mind that it has seen: orders that came together are asked for together.
+pub(super) struct Locator<'c> {
+    connection: &'c Connection,
+    batches: HashMap<BatchId, Vec<Part>>,
+}
+
+impl<'c> Locator<'c> {
+    /// Begins.
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self {
+            connection,
+            batches: HashMap::new(),
+        }
+    }
+
+    /// Where an order lies, if there is one of this id.
+    pub(super) fn find(
+        &mut self,
+        journal: &mut Journal<'_>,
+        order: OrderId,
+    ) -> Result<Option<Located>, Fault> {
+        let Some(index) = order.index() else {
+            return Ok(None);
+        };
+        for part in self.parts(order.batch())? {
+            let Some(block) = block_of(journal, part, index)? else {
+                continue;
+            };
+            let head = journal.head(block)?;
+            let dialect = head.dialect;
+            let Ok(ordinal) = head.indexes.binary_search(&index) else {
+                continue;
+            };
+            let Some(Mark::Accepted { .. }) = head.marks.get(ordinal) else {
+                // This order of the batch is no new one: it has the id of the one that it changed, or none.
+                return Ok(None);
+            };
+            let place = block.entry(ordinal);
+            let key = journal.key(place)?;
+            return Ok(Some(Located {
+                place,
+                dialect,
+                key,
+            }));
+        }
+        Ok(None)
+    }
+
+    fn parts(&mut self, batch: BatchId) -> Result<Vec<Part>, Fault> {
+        if let Some(known) = self.batches.get(&batch) {
+            return Ok(known.clone());
+        }
+        if self.batches.len() == BATCHES_MAX {
+            self.batches.clear();
+        }
+        let parts = parts_of(self.connection, batch)?;
+        self.batches.insert(batch, parts.clone());
+        Ok(parts)
+    }
+}
+
+/// The blocks that a batch wrote; none where there is no such batch.
+pub(super) fn parts_of(connection: &Connection, batch: BatchId) -> Result<Vec<Part>, Fault> {
+    let mut select = connection.prepare_cached("select shares from batches where id = ?1")?;
+    let found: Option<String> = select
+        .query_row([batch.to_bytes()], |row| row.get(0))
+        .optional()?;
+    let Some(json) = found else {
+        return Ok(Vec::new());
+    };
+    let mut parts = Vec::new();
+    for share in shares::from_json(&json)? {
+        if let Some(organisation) = share.organisation {
+            parts.push(Part {
+                first: BlockId::new(organisation, share.first),
+                blocks: usize::try_from(share.blocks).unwrap_or_default(),
+            });
+        }
+    }
+    Ok(parts)
+}
+
+/// The block of a part that has an order of the batch, if any has: the last that begins with it or an earlier one.
+fn block_of(journal: &mut Journal<'_>, part: Part, index: u32) -> Result<Option<BlockId>, Fault> {
+    let (mut low, mut high) = (0, part.blocks);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let first = journal.head(part.first.plus(middle))?.indexes.first();
+        if first.is_some_and(|&first| first <= index) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low.checked_sub(1).map(|before| part.first.plus(before)))
+}
