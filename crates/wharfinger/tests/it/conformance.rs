@@ -91,6 +91,8 @@ const LAWS: &[Law] = &[
     law!(administration::every_change_makes_a_new_directory),
     law!(administration::impossible_changes_are_refused),
     law!(administration::the_use_of_keys_is_noted_without_a_new_directory),
+    law!(administration::every_change_is_in_the_audit_log),
+    law!(administration::a_change_is_made_once_under_an_idempotency_key),
     law!(together::many_clients_share_commits_and_lose_nothing),
     law!(together::one_key_sent_by_many_is_one_order),
     law!(together::numbers_given_to_many_are_all_different),

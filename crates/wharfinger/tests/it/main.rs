@@ -1,5 +1,6 @@
 //! One test binary: real HTTP to the real program, real files.
 
+mod administration;
 mod bench;
 mod cases;
 mod cli;
@@ -8,6 +9,7 @@ mod crash;
 mod hostile;
 mod imports;
 mod model;
+mod rates;
 mod readme;
 mod routes;
 mod serving;
