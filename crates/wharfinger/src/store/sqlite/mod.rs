@@ -166,13 +166,14 @@ impl SqliteStore {
 }
 
 impl SqliteStore {
-    /// Has a change made, and its answer kept in the same transaction if that is asked for. Where one is kept already,
-    /// nothing is done.
+    /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
+    /// one is kept already, nothing is done.
     async fn change<M, T>(
         &self,
         weight: usize,
         remember: Option<Remember<T>>,
         batch: Option<BatchId>,
+        is_change: fn(&T) -> bool,
         mut change: impl FnMut(&mut work::Work<'_>) -> Result<M, Fault> + Send + 'static,
     ) -> Result<(M, Option<Reply>), StoreError>
     where
@@ -189,12 +190,19 @@ impl SqliteStore {
             }
             let made = change(work)?;
             let reply = (remember.encode)(made.borrow());
-            answers::keep(work.connection, remember, batch, &reply)?;
+            if is_change(made.borrow()) {
+                answers::keep(work.connection, remember, batch, &reply)?;
+            }
             Ok(Some((made, Some(reply))))
         };
         let done = self.writer.ask(weight, run).await?;
         done.ok_or(StoreError::AnswerKept)
     }
+}
+
+/// Whether any of some orders was moved: only then is there an answer to be kept.
+fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
+    results.iter().any(Result::is_ok)
 }
 
 /// Makes a data directory, if there is none. Orders name people: it is for its owner alone.
@@ -243,7 +251,11 @@ impl Store for SqliteStore {
         let (weight, batch) = (submission.good, submission.batch);
         let remember = submission.remember.take();
         let admit = move |work: &mut work::Work<'_>| admit::admit(work, &submission);
-        let done = self.change(weight, remember, Some(batch), admit).await;
+        // A batch always leaves its receipt.
+        let always = |_: &[Outcome]| true;
+        let done = self
+            .change(weight, remember, Some(batch), always, admit)
+            .await;
         done.map(|(outcomes, reply)| Admitted { outcomes, reply })
     }
 
@@ -260,7 +272,9 @@ impl Store for SqliteStore {
         let weight = request.keys.len();
         let remember = request.remember.take();
         let move_orders = move |work: &mut work::Work<'_>| moves::move_orders(work, &request);
-        let done = self.change(weight, remember, None, move_orders).await;
+        let done = self
+            .change(weight, remember, None, is_any_moved, move_orders)
+            .await;
         done.map(|(results, reply)| MovedOrders { results, reply })
     }
 
@@ -303,7 +317,9 @@ impl Store for SqliteStore {
         let located = self.readers.read(locate).await?;
         let move_located =
             move |work: &mut work::Work<'_>| moves::move_located(work, &request, &located);
-        let done = self.change(weight, remember, None, move_located).await;
+        let done = self
+            .change(weight, remember, None, is_any_moved, move_located)
+            .await;
         done.map(|(results, reply)| MovedById { results, reply })
     }
 
@@ -373,7 +389,7 @@ impl Store for SqliteStore {
     ) -> Result<Option<Reply>, StoreError> {
         let who = who.to_owned();
         let administer = move |work: &mut work::Work<'_>| admin::administer(work, &who, &change);
-        let done = self.change(1, remember, None, administer).await;
+        let done = self.change(1, remember, None, |()| true, administer).await;
         done.map(|((), reply)| reply)
     }
 
