@@ -64,6 +64,16 @@ impl Reach {
             Self::Only(ids) => ids.contains(&organisation),
         }
     }
+
+    /// Whether all that another reach includes is within it, also of organisations to come.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, Self::All | Self::Only(_)) => true,
+            (Self::Only(_), Self::All) => false,
+            (Self::Only(_), Self::Only(ids)) => ids.iter().all(|id| self.has(*id)),
+        }
+    }
 }
 
 /// An authenticated caller: what its key may reach.
@@ -103,5 +113,19 @@ impl<'c> Caller<'c> {
         let mut reached = self.reached_in_any_order();
         let first = reached.next()?;
         reached.next().is_none().then_some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reach_covers_what_it_includes_and_no_more() {
+        let only = |ids: &[u32]| Reach::Only(ids.iter().copied().map(OrganisationId).collect());
+        assert!(Reach::All.covers(&Reach::All) && Reach::All.covers(&only(&[1, 2])));
+        assert!(only(&[1, 2]).covers(&only(&[2])) && only(&[1]).covers(&only(&[1, 1])));
+        assert!(!only(&[1, 2]).covers(&Reach::All));
+        assert!(!only(&[1]).covers(&only(&[1, 2])));
     }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::admit::{Intent, Policy};
 use crate::caller::{Caller, Organisation};
+use crate::canonical;
 use crate::failure::RequestFailure;
 use crate::ids::{BatchId, OrderId, OrganisationId};
 use crate::json::{Entry, NameCase};
@@ -59,6 +60,16 @@ pub trait Dialect: Sync {
 
     /// The e-mail address of a stored order's customer, where it has one: what [`Slot::email`] was.
     fn email(&self, order: &StoredOrder) -> Option<String>;
+
+    /// A stored order in the canonical form, with what was added to it since it was submitted.
+    fn canonical(&self, order: &StoredOrder) -> canonical::Order;
+
+    /// A canonical order in this dialect's form. What the form cannot hold is left out; what it demands and the order
+    /// has not is left out and named.
+    fn render(&self, order: &canonical::Order) -> canonical::Rendered;
+
+    /// A stored order in this dialect's form: as it was submitted, with what was added to it since.
+    fn own_form(&self, order: &StoredOrder) -> String;
 
     /// Puts an answer into the vendor's words.
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply;

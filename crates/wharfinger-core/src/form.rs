@@ -64,6 +64,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
 
     /// The value of an attribute that is there and not blank.
     #[must_use]
+    #[inline(always)]
     pub fn present(&self, name: &str) -> Option<Value<'d, 'a>> {
         self.object.get(name).filter(|value| !value.is_blank())
     }
@@ -75,6 +76,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     }
 
     /// Reads an attribute by a rule. None where it is absent or wrong; a problem is then noted if need be.
+    #[inline(always)]
     pub fn read<T>(
         &mut self,
         name: &str,
@@ -95,6 +97,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     }
 
     /// Reads an attribute that must be there.
+    #[inline(always)]
     pub fn mandatory<T>(
         &mut self,
         name: &str,
@@ -104,6 +107,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     }
 
     /// Reads an attribute that may be there.
+    #[inline(always)]
     pub fn optional<T>(
         &mut self,
         name: &str,
@@ -184,6 +188,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         note(self.problems, self.place, code);
     }
 
+    #[inline(always)]
     fn container(
         &mut self,
         name: &str,

@@ -38,13 +38,6 @@ impl Moment {
         (utc.year() >= 0).then_some(Self::Time(utc))
     }
 
-    /// A point in time in milliseconds since 1970.
-    #[must_use]
-    pub fn of_unix_ms(unix_ms: i64) -> Self {
-        let timestamp = Timestamp::from_millisecond(unix_ms).unwrap_or_default();
-        Self::Time(Offset::UTC.to_datetime(timestamp))
-    }
-
     /// The day that it is, or falls on in UTC.
     #[must_use]
     pub fn day(&self) -> Date {
@@ -63,6 +56,13 @@ impl fmt::Display for Moment {
             Self::Time(time) => write!(out, "{time}Z"),
         }
     }
+}
+
+/// Milliseconds since 1970 as `2026-11-21T09:30:00.000Z`, always with milliseconds, so that texts sort as times do.
+#[must_use]
+pub fn rfc3339_of_unix_ms(unix_ms: i64) -> String {
+    let timestamp = Timestamp::from_millisecond(unix_ms).unwrap_or_default();
+    format!("{:.3}Z", Offset::UTC.to_datetime(timestamp))
 }
 
 /// A day as `yyyy-mm-dd`, or a time as RFC 3339 has it.
@@ -199,8 +199,14 @@ mod tests {
 
     #[test]
     fn milliseconds_are_told() {
-        let moment = Moment::of_unix_ms(1_767_225_600_123);
-        assert_eq!(moment.to_string(), "2026-01-01T00:00:00.123Z");
-        assert_eq!(moment.day().to_string(), "2026-01-01");
+        for (unix_ms, text) in [
+            (1_767_225_600_120, "2026-01-01T00:00:00.120Z"),
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(rfc3339_of_unix_ms(unix_ms), text);
+        }
+        let evening = Moment::parse("2026-01-01T00:30:00+01:00").unwrap();
+        assert_eq!(evening.day().to_string(), "2025-12-31");
     }
 }

@@ -151,6 +151,11 @@ pub enum Code {
         /// The values allowed, for people.
         choices: &'static str,
     },
+    /// Not of the form wanted.
+    NotOfForm {
+        /// The form, behind "must be".
+        form: &'static str,
+    },
     /// A number greater than that of a neighbouring attribute.
     Exceeds {
         /// The neighbour's name.
@@ -204,7 +209,7 @@ pub enum Code {
 
 impl Code {
     /// One of each, with typical bounds: what the page of problems is held against.
-    pub const EXAMPLES: [Self; 36] = [
+    pub const EXAMPLES: [Self; 37] = [
         Self::Required,
         Self::NotText,
         Self::NotNumber,
@@ -226,6 +231,9 @@ impl Code {
         Self::NotCurrency,
         Self::NotName,
         Self::NotOneOf { choices: "0, 1, 2" },
+        Self::NotOfForm {
+            form: "a time to come such as 90d, 12h or 30m",
+        },
         Self::Exceeds { other: "units" },
         Self::RepeatedName,
         Self::TooDeep { depth_max: 64 },
@@ -274,6 +282,7 @@ impl Code {
             Self::NotCurrency => "not_currency",
             Self::NotName => "not_name",
             Self::NotOneOf { .. } => "not_one_of",
+            Self::NotOfForm { .. } => "not_of_form",
             Self::Exceeds { .. } => "exceeds",
             Self::RepeatedName => "repeated_name",
             Self::TooDeep { .. } => "too_deep",
@@ -326,6 +335,7 @@ impl fmt::Display for Code {
             Self::NotCurrency => out.write_str("is not an ISO 4217 code"),
             Self::NotName => out.write_str("must be named with a-z, 0-9 and _ only"),
             Self::NotOneOf { choices } => write!(out, "must be one of {choices}"),
+            Self::NotOfForm { form } => write!(out, "must be {form}"),
             Self::Exceeds { other } => write!(out, "must not be more than {other}"),
             Self::RepeatedName => out.write_str("stands twice in the same object"),
             Self::TooDeep { depth_max } => {

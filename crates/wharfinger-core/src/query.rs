@@ -71,6 +71,8 @@ mod tests {
     use crate::caller::Scope;
     use crate::dialect::{Action, Parameter, ParameterKind};
 
+    const LIMIT: &[Parameter] = &[Parameter::query("limit", ParameterKind::Text, "How many")];
+
     #[test]
     fn unknown_repeated_and_wrong_parameters_are_told() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -87,7 +89,7 @@ mod tests {
                 scope: Scope::OrdersRead,
                 action: Action::List,
                 summary: "Lists",
-                parameters: &[Parameter::query("limit", ParameterKind::Text, "How many")],
+                parameters: LIMIT,
             };
             let limit = Query::new(&head, &operation).and_then(|query| {
                 query.read("limit", "a number", |value| value.parse::<u8>().ok())

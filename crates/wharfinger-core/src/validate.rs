@@ -28,6 +28,17 @@ pub fn text<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     }
 }
 
+/// Text of any length, where all that counts is that it is text: cheaper than [`text`].
+///
+/// # Errors
+/// [`Code::NotText`].
+pub fn any_text(value: Value<'_, '_>) -> Checked<()> {
+    match value.kind() {
+        Kind::Text | Kind::Number => Ok(()),
+        Kind::Null | Kind::True | Kind::False | Kind::Array | Kind::Object => Err(Code::NotText),
+    }
+}
+
 /// Text of at most `chars_max` characters.
 pub fn short_text<'a>(chars_max: usize) -> impl Fn(Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     move |value| {
@@ -52,26 +63,24 @@ pub fn email<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     }
 }
 
-/// Whether this is an address such as most are, which the crate accepts too, but takes longer to.
+/// Whether this is an address such as most are, which the crate accepts too, but takes longer to: ASCII letters and
+/// digits, with an `@` and single `.`, `-`, `_` or `+` between them.
 fn is_plain_email(address: &str) -> bool {
-    let Some((local_part, domain)) = address.split_once('@') else {
-        return false;
-    };
-    // RFC 5321 allows a local part of 64 bytes, RFC 1035 a label of 63.
-    local_part.len() <= 64 && domain.len() <= 63 && is_plain(local_part) && is_plain(domain)
-}
-
-/// Whether this is ASCII letters and digits, with single `.`, `-`, `_` or `+` between them.
-fn is_plain(part: &str) -> bool {
+    let mut at_sign = None;
     let mut after_sign = true;
-    for byte in part.bytes() {
-        let is_sign = matches!(byte, b'.' | b'-' | b'_' | b'+');
-        if !byte.is_ascii_alphanumeric() && (after_sign || !is_sign) {
-            return false;
+    for (place, byte) in address.bytes().enumerate() {
+        let is_sign = !byte.is_ascii_alphanumeric();
+        match byte {
+            _ if !is_sign => {}
+            b'.' | b'-' | b'_' | b'+' if !after_sign => {}
+            b'@' if !after_sign && at_sign.is_none() => at_sign = Some(place),
+            _ => return false,
         }
         after_sign = is_sign;
     }
-    !after_sign
+    // RFC 5321 allows a local part of 64 bytes, RFC 1035 a label of 63.
+    let fits = |at_sign| at_sign <= 64 && address.len() - at_sign <= 64;
+    !after_sign && at_sign.is_some_and(fits)
 }
 
 /// By its parts: the crate's check of a whole would let `Ann <ann@example.com>` pass, and allocate.
@@ -98,7 +107,7 @@ pub fn country<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
 /// Whether this is an ISO 3166-1 alpha-2 country code, in capitals.
 #[must_use]
 pub fn is_country(code: &str) -> bool {
-    COUNTRIES.has(code)
+    COUNTRIES.has(code.as_bytes())
 }
 
 /// An ISO 639-1 language code, in small letters.
@@ -107,7 +116,7 @@ pub fn is_country(code: &str) -> bool {
 /// [`Code::NotLanguage`].
 pub fn language<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     let code = value.text().ok_or(Code::NotLanguage)?;
-    if LANGUAGES.has(&code) {
+    if LANGUAGES.has(code.as_bytes()) {
         Ok(code)
     } else {
         Err(Code::NotLanguage)
@@ -120,8 +129,10 @@ pub fn language<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
 /// [`Code::NotLocale`].
 pub fn locale<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     let locale = value.text().ok_or(Code::NotLocale)?;
-    match locale.split_once('-') {
-        Some((language, country)) if LANGUAGES.has(language) && COUNTRIES.has(country) => {
+    match locale.as_bytes().split_at_checked(2) {
+        Some((language, [b'-', country @ ..]))
+            if LANGUAGES.has(language) && COUNTRIES.has(country) =>
+        {
             Ok(locale)
         }
         _ => Err(Code::NotLocale),
@@ -134,7 +145,7 @@ pub fn locale<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
 /// [`Code::NotCurrency`].
 pub fn currency<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     let code = value.text().ok_or(Code::NotCurrency)?;
-    if CURRENCIES.has(&code) {
+    if CURRENCIES.has(code.as_bytes()) {
         Ok(code)
     } else {
         Err(Code::NotCurrency)

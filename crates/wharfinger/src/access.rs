@@ -10,7 +10,8 @@ use wharfinger_core::caller::{Caller, Organisations, Scope};
 use wharfinger_core::dialect::Credentials;
 use wharfinger_core::failure::RequestFailure;
 
-use crate::store::{Change, Directory, Key, Store, StoreError};
+use crate::rates::{Meter, Rates};
+use crate::store::{Directory, Key, Store, StoreError};
 use crate::{clock, secret};
 
 /// How often the directory is read again, if it has changed. Commands on the same data directory
@@ -30,6 +31,8 @@ const ADDRESSES_MAX: usize = 10_000;
 /// The keys and organisations that the server goes by.
 pub struct Access {
     current: RwLock<Arc<Snapshot>>,
+    /// Of keys that have none of their own.
+    rates_of_all: Rates,
     last_used: Mutex<HashMap<String, i64>>,
     failures: Mutex<HashMap<IpAddr, Failures>>,
 }
@@ -38,8 +41,15 @@ pub struct Access {
 struct Snapshot {
     version: u64,
     organisations: Organisations,
-    keys_by_id: HashMap<String, Arc<Key>>,
-    keys_by_secret: HashMap<[u8; 32], Arc<Key>>,
+    keys_by_id: HashMap<String, Arc<KnownKey>>,
+    keys_by_secret: HashMap<[u8; 32], Arc<KnownKey>>,
+}
+
+/// A key, and what it has asked for of late.
+struct KnownKey {
+    key: Key,
+    /// None where nothing is limited.
+    meter: Option<Arc<Meter>>,
 }
 
 struct Failures {
@@ -51,20 +61,53 @@ struct Failures {
 #[derive(Clone)]
 pub struct Authenticated {
     snapshot: Arc<Snapshot>,
-    key: Arc<Key>,
+    known: Arc<KnownKey>,
 }
 
 impl Authenticated {
     /// The key's public id.
     #[must_use]
     pub fn key_id(&self) -> &str {
-        &self.key.id
+        &self.known.key.id
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.known.key
+    }
+
+    /// What counts its requests and orders, where there is a limit.
+    #[must_use]
+    pub fn meter(&self) -> Option<&Arc<Meter>> {
+        self.known.meter.as_ref()
+    }
+
+    /// Counts a request of the key's.
+    ///
+    /// # Errors
+    /// [`RequestFailure::RateLimited`]: it is one too many.
+    pub fn count_request(&self) -> Result<(), RequestFailure> {
+        let counted = self.meter().map(|meter| meter.admit(Instant::now()));
+        counted.unwrap_or(Ok(())).map_err(|wait| {
+            let whole_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            RequestFailure::RateLimited {
+                retry_after_s: whole_s.max(1),
+            }
+        })
+    }
+
+    /// Counts orders that a request of the key's has brought.
+    pub fn count_orders(&self, orders: usize) {
+        if let Some(meter) = self.meter() {
+            meter.charge_orders(Instant::now(), orders);
+        }
     }
 
     /// Whether the key may do this.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
-        self.key.scopes.contains(&scope)
+        self.known.key.scopes.contains(&scope)
     }
 
     /// What the key may reach.
@@ -72,20 +115,28 @@ impl Authenticated {
     pub fn caller(&self) -> Caller<'_> {
         Caller {
             organisations: &self.snapshot.organisations,
-            reach: &self.key.reach,
+            reach: &self.known.key.reach,
         }
     }
 }
 
 impl Access {
-    /// Begins with a directory.
+    /// Begins with a directory, and with the rates of keys that have none of their own.
     #[must_use]
-    pub fn new(directory: Directory) -> Self {
+    pub fn new(directory: Directory, rates_of_all: Rates) -> Self {
+        let snapshot = Snapshot::of(directory, rates_of_all, None);
         Self {
-            current: RwLock::new(Arc::new(Snapshot::of(directory))),
+            current: RwLock::new(Arc::new(snapshot)),
+            rates_of_all,
             last_used: Mutex::default(),
             failures: Mutex::default(),
         }
+    }
+
+    /// The rates of keys that have none of their own.
+    #[must_use]
+    pub fn rates_of_all(&self) -> Rates {
+        self.rates_of_all
     }
 
     /// Finds out who calls.
@@ -103,11 +154,11 @@ impl Access {
         }
         let snapshot = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
         let now_ms = clock::now_ms();
-        let Some(key) = snapshot.find(credentials, now_ms) else {
+        let Some(known) = snapshot.find(credentials, now_ms) else {
             return Err(self.note_failure(address));
         };
-        self.note_use(&key.id, now_ms);
-        Ok(Authenticated { snapshot, key })
+        self.note_use(&known.key.id, now_ms);
+        Ok(Authenticated { snapshot, known })
     }
 
     fn note_use(&self, id: &str, now_ms: i64) {
@@ -157,15 +208,22 @@ impl Access {
         }
     }
 
-    async fn refresh(&self, store: &dyn Store) -> Result<(), StoreError> {
+    /// Reads the directory again if it has changed. Whoever has changed it waits for this, so that the next request finds it so.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn refresh(&self, store: &dyn Store) -> Result<(), StoreError> {
         let version = self
             .current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .version;
         if let Some(directory) = store.directory(Some(version)).await? {
-            let snapshot = Arc::new(Snapshot::of(directory));
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            // Another task may have read a later one meanwhile.
+            if directory.version > current.version {
+                *current = Arc::new(Snapshot::of(directory, self.rates_of_all, Some(&current)));
+            }
         }
         Ok(())
     }
@@ -176,7 +234,7 @@ impl Access {
         if used.is_empty() {
             return;
         }
-        if let Err(error) = store.administer(Change::NoteKeyUse(used)).await {
+        if let Err(error) = store.note_key_use(used).await {
             tracing::warn!(%error, "Could not note when keys were last used.");
         }
     }
@@ -196,10 +254,24 @@ impl Failures {
 }
 
 impl Snapshot {
-    fn of(directory: Directory) -> Self {
-        let keys: Vec<_> = directory.keys.into_iter().map(Arc::new).collect();
-        let by_id = keys.iter().map(|key| (key.id.clone(), Arc::clone(key)));
-        let by_secret = keys.iter().map(|key| (key.secret_sha256, Arc::clone(key)));
+    /// Meters go on counting from one to the next.
+    fn of(directory: Directory, rates_of_all: Rates, before: Option<&Self>) -> Self {
+        let now = Instant::now();
+        let known = |key: Key| {
+            let counting = before.and_then(|before| before.keys_by_id.get(&key.id));
+            let meter = match counting {
+                Some(counting) => counting.meter.clone(),
+                None => Meter::new(key.rates.or(rates_of_all), now).map(Arc::new),
+            };
+            Arc::new(KnownKey { key, meter })
+        };
+        let keys: Vec<_> = directory.keys.into_iter().map(known).collect();
+        let by_id = keys
+            .iter()
+            .map(|known| (known.key.id.clone(), Arc::clone(known)));
+        let by_secret = keys
+            .iter()
+            .map(|known| (known.key.secret_sha256, Arc::clone(known)));
         Self {
             version: directory.version,
             organisations: directory.organisations,
@@ -208,19 +280,20 @@ impl Snapshot {
         }
     }
 
-    fn find(&self, credentials: &Credentials, now_ms: i64) -> Option<Arc<Key>> {
-        let (key, secret) = match credentials {
+    fn find(&self, credentials: &Credentials, now_ms: i64) -> Option<Arc<KnownKey>> {
+        let (known, secret) = match credentials {
             Credentials::Missing => return None,
             Credentials::Pair { id, secret } => (self.keys_by_id.get(id)?, secret),
             Credentials::Secret(secret) => {
                 (self.keys_by_secret.get(&secret::hash(secret))?, secret)
             }
         };
+        let key = &known.key;
         let is_right = bool::from(key.secret_sha256.ct_eq(&secret::hash(secret)));
         let is_void = key.revoked_at_ms.is_some()
             || key
                 .expires_at_ms
                 .is_some_and(|expiry_ms| expiry_ms <= now_ms);
-        (is_right && !is_void).then(|| Arc::clone(key))
+        (is_right && !is_void).then(|| Arc::clone(known))
     }
 }

@@ -67,7 +67,8 @@ impl<'c> Call<'c> {
                 );
                 overloaded
             }
-            StoreError::Refused(why) | StoreError::Internal(why) => {
+            StoreError::Refused(why) => RequestFailure::Conflict(as_sentence(&why)),
+            StoreError::Internal(why) => {
                 tracing::error!(request_id, error = why, "The store failed.");
                 RequestFailure::Internal
             }
@@ -78,6 +79,13 @@ impl<'c> Call<'c> {
             StoreError::AnswerKept | StoreError::ImportMoved(_) => RequestFailure::Internal,
         }
     }
+}
+
+/// The same with a capital letter.
+fn as_sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }
 
 /// A call that outlives its request's head, for as long as its answer is read or its body goes on.

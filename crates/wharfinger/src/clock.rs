@@ -12,3 +12,9 @@ pub fn now_ms() -> i64 {
         i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
     })
 }
+
+/// Milliseconds since 1970 as RFC 3339, in UTC.
+#[must_use]
+pub fn rfc_3339(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
+}

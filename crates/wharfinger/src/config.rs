@@ -9,7 +9,9 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use wharfinger_core::limits::Limits;
 
+use crate::administration::RATE_MAX;
 use crate::app::Transport;
+use crate::rates::Rates;
 
 /// The address that is listened on, unless told otherwise.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -78,6 +80,12 @@ pub struct ServeOptions {
     /// Hours that an answer is kept for its Idempotency-Key [default: 24]
     #[arg(long, env = "WHARFINGER_IDEMPOTENCY_HOURS", value_name = "HOURS")]
     pub idempotency_hours: Option<u64>,
+    /// Requests that each key may send in a second, unless it has a rate of its own [default: no limit]
+    #[arg(long, env = "WHARFINGER_REQUESTS_PER_SECOND", value_name = "COUNT")]
+    pub requests_per_second: Option<u32>,
+    /// Orders that each key may send in a second, unless it has a rate of its own [default: no limit]
+    #[arg(long, env = "WHARFINGER_ORDERS_PER_SECOND", value_name = "COUNT")]
+    pub orders_per_second: Option<u32>,
     /// Form of the log on stderr [default: pretty on a terminal, json otherwise]
     #[arg(long, env = "WHARFINGER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -113,6 +121,8 @@ pub struct Config {
     pub queue_max: usize,
     /// How long an answer is kept for its idempotency key.
     pub answers_kept_for: Duration,
+    /// What a key may ask for in a second that has no rate of its own.
+    pub rates: Rates,
     /// How log lines look; by the terminal where absent.
     pub log_format: Option<LogFormat>,
     /// What is logged.
@@ -157,6 +167,8 @@ impl ServeOptions {
             connections_max: self.connections_max.or(file.connections_max),
             queue_max: self.queue_max.or(file.queue_max),
             idempotency_hours: self.idempotency_hours.or(file.idempotency_hours),
+            requests_per_second: self.requests_per_second.or(file.requests_per_second),
+            orders_per_second: self.orders_per_second.or(file.orders_per_second),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
         }
@@ -196,6 +208,10 @@ impl ServeOptions {
                     .unwrap_or(IDEMPOTENCY_HOURS_DEFAULT)
                     .saturating_mul(3_600),
             ),
+            rates: Rates {
+                requests_per_second: self.requests_per_second,
+                orders_per_second: self.orders_per_second,
+            },
             log_format: self.log_format,
             log: self.log.unwrap_or_else(|| "info".into()),
         })
@@ -222,6 +238,15 @@ fn check(config: &Config) -> Result<()> {
     for (name, count) in counts {
         if count == 0 {
             bail!("--{name} must be at least 1");
+        }
+    }
+    let rates = [
+        ("requests-per-second", config.rates.requests_per_second),
+        ("orders-per-second", config.rates.orders_per_second),
+    ];
+    for (name, rate) in rates {
+        if rate.is_some_and(|rate| !(1..=RATE_MAX).contains(&rate)) {
+            bail!("--{name} must be from 1 to {RATE_MAX}, or be left out for no limit");
         }
     }
     let transport = &config.transport;
@@ -269,6 +294,8 @@ mod tests {
             "request_timeout_s = 0",
             "body_bytes_max = 2147483648",
             "body_bytes_in_flight_max = 1000",
+            "requests_per_second = 0",
+            "orders_per_second = 4000000000",
         ] {
             let options: ServeOptions = toml::from_str(wrong).unwrap();
             assert!(options.resolve().is_err(), "{wrong}");
@@ -284,6 +311,6 @@ mod tests {
         let defaults = ServeOptions::default().resolve().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 16, "every setting stands in the file");
+        assert_eq!(keys.len(), 18, "every setting stands in the file");
     }
 }

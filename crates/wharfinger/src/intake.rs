@@ -117,6 +117,7 @@ pub fn judge_for<'b>(
 ) -> Result<Judged<'b>, RequestFailure> {
     let written_in = asked.written_in.unwrap_or(call.dialect);
     let judged = judge(written_in, &call.context(), body, limits)?;
+    call.authenticated.count_orders(judged.slots.len());
     let is_lost = |slot: &Slot<'_>| match slot.verdict {
         Verdict::Good(_) => slot.organisation.is_none(),
         Verdict::Faulty(_) | Verdict::Unreadable(_) => false,

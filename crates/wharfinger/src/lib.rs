@@ -4,6 +4,7 @@
 //! admitted; `cli` has a file for each command. What an order means is decided in `wharfinger-core`.
 
 pub mod access;
+pub mod administration;
 pub mod app;
 mod bench;
 pub mod budget;
@@ -17,7 +18,9 @@ pub mod http;
 pub mod idempotency;
 pub mod imports;
 pub mod intake;
+pub mod rates;
 pub mod readback;
+mod seal;
 pub mod secret;
 pub mod store;
 pub mod telling;

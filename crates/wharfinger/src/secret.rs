@@ -1,5 +1,7 @@
 //! Ids and secrets made from the operating system's randomness.
 
+use std::cell::RefCell;
+
 use sha2::{Digest, Sha256};
 use wharfinger_core::ids::BatchId;
 
@@ -18,17 +20,38 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Random bytes that are fetched at a time, so that the system is asked once for many ids.
+const POOL_BYTES: usize = 512;
+
+thread_local! {
+    /// Random bytes that no id has yet.
+    static POOL: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Random bytes for what must be unique, but is no secret.
+fn random_for_id<const N: usize>() -> [u8; N] {
+    POOL.with_borrow_mut(|pool| {
+        if pool.len() < N {
+            *pool = random::<POOL_BYTES>().to_vec();
+        }
+        let rest = pool.len() - N;
+        let taken = pool.last_chunk().copied();
+        pool.truncate(rest);
+        taken.expect("the pool has many times as many bytes as an id")
+    })
+}
+
 /// A new batch id.
 #[must_use]
 pub fn batch_id() -> BatchId {
     let unix_ms = u64::try_from(clock::now_ms()).unwrap_or_default();
-    BatchId::new(unix_ms, u64::from_be_bytes(random()))
+    BatchId::new(unix_ms, u64::from_be_bytes(random_for_id()))
 }
 
 /// A new request id.
 #[must_use]
 pub fn request_id() -> String {
-    uuid::Builder::from_random_bytes(random())
+    uuid::Builder::from_random_bytes(random_for_id())
         .into_uuid()
         .to_string()
 }

@@ -60,46 +60,45 @@ impl Scanned {
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH_BITS: u64 = ONES << 7;
 
-/// The offset of the next quote, backslash or control character at or after `from`: eight bytes a step.
+/// The offset of the next quote, backslash or control character at or after `from`, or of the text's end: eight bytes a
+/// step.
 #[inline(always)]
-fn next_special(text: &[u8], mut from: usize) -> Option<usize> {
-    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word;
-    while let Some(chunk) = text.get(from..from + 8) {
-        let word = u64::from_le_bytes(chunk.try_into().ok()?);
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote = zero_byte(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero_byte(word ^ (ONES * u64::from(b'\\')));
-        let special = (control | quote | backslash) & HIGH_BITS;
+fn next_special(text: &[u8], mut from: usize) -> usize {
+    while let Some(chunk) = text[from..].first_chunk() {
+        let word = u64::from_le_bytes(*chunk);
+        // Flipping this bit swaps the quote (0x22) with the blank (0x20), which is next to the control characters.
+        let quote_or_control = (word ^ (ONES * 2)).wrapping_sub(ONES * 0x21);
+        let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+        let special = (quote_or_control | backslash) & !word & HIGH_BITS;
         if special != 0 {
             // Borrows can only raise false alarms above the first true one.
-            return Some(from + special.trailing_zeros() as usize / 8);
+            return from + special.trailing_zeros() as usize / 8;
         }
         from += 8;
     }
-    text[from..]
-        .iter()
-        .position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)
-        .map(|at| from + at)
+    let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+    let rest = text[from..].iter().position(is_special);
+    rest.map_or(text.len(), |at| from + at)
 }
 
 /// Scans text whose opening quote is at `start`.
 #[inline(always)]
 pub(super) fn string(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
-    match next_special(text, start + 1) {
-        Some(at) if text[at] == b'"' => Ok(Scanned::up_to(at + 1)),
-        _ => {
-            let Scanned {
-                end,
-                escaped,
-                fault,
-            } = string_with_escapes(text, start)?;
-            Ok(Scanned {
-                end,
-                escaped,
-                fault,
-            })
-        }
+    let end = next_special(text, start + 1);
+    if text.get(end) == Some(&b'"') {
+        return Ok(Scanned::up_to(end + 1));
     }
+    // Put together anew, so that the usual result above need not go through memory.
+    let Scanned {
+        end,
+        escaped,
+        fault,
+    } = string_with_escapes(text, start)?;
+    Ok(Scanned {
+        end,
+        escaped,
+        fault,
+    })
 }
 
 /// Scans text that has more to it than characters and a closing quote.
@@ -107,24 +106,23 @@ pub(super) fn string(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
 fn string_with_escapes(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
     let mut scanned = Scanned::up_to(start + 1);
     loop {
-        let Some(at) = next_special(text, scanned.end) else {
-            return Err(Syntax::new(text.len(), "the text ends inside a string"));
-        };
+        let at = next_special(text, scanned.end);
         scanned.end = at + 1;
-        match text[at] {
-            b'"' => return Ok(scanned),
-            b'\\' => {
+        match text.get(at) {
+            Some(b'"') => return Ok(scanned),
+            Some(b'\\') => {
                 scanned.escaped = true;
                 let (end, fault) = escape(text, at)?;
                 scanned.end = end;
                 scanned.fault = scanned.fault.or(fault);
             }
-            _ => {
+            Some(_) => {
                 return Err(Syntax::new(
                     at,
                     "a control character must be escaped in a string",
                 ));
             }
+            None => return Err(Syntax::new(text.len(), "the text ends inside a string")),
         }
     }
 }

@@ -82,6 +82,16 @@ impl<'a> Tape<'a> {
             && self.names.same(self.inner(at), name.as_bytes())
     }
 
+    /// Whether the name in a node is spelled just like this one.
+    #[inline(always)]
+    fn is_spelled(&self, at: usize, name: &str) -> bool {
+        let node = &self.nodes[at];
+        let behind_quote = &self.text.as_bytes()[node.start as usize + 1..];
+        (node.end - node.start) as usize == name.len() + 2
+            && behind_quote.starts_with(name.as_bytes())
+            && !node.escaped
+    }
+
     /// The text of a text node, without quotes and escapes.
     pub(super) fn plain(&self, at: usize) -> Cow<'a, str> {
         let node = &self.nodes[at];
@@ -141,18 +151,23 @@ impl<'d, 'a> Value<'d, 'a> {
 
     /// Whether the value counts as absent: null, or text of nothing but white space.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn is_blank(&self) -> bool {
         match self.kind() {
             Kind::Null => true,
             Kind::Text => {
                 // Nearly all text begins with a letter or a digit, which settles it.
-                let first = self.tape.inner(self.at).first();
-                !first.is_some_and(u8::is_ascii_alphanumeric)
-                    && self.tape.plain(self.at).trim().is_empty()
+                let first = self.tape.text.as_bytes()[self.node().start as usize + 1];
+                !first.is_ascii_alphanumeric() && self.is_white_space()
             }
             Kind::True | Kind::False | Kind::Number | Kind::Array | Kind::Object => false,
         }
+    }
+
+    /// Whether text is nothing but white space, if anything.
+    #[inline(never)]
+    fn is_white_space(&self) -> bool {
+        self.tape.plain(self.at).trim().is_empty()
     }
 
     /// Whether the value is an array or object with nothing in it.
@@ -209,6 +224,10 @@ impl<'d, 'a> Value<'d, 'a> {
 #[derive(Clone, Debug)]
 pub struct Object<'d, 'a> {
     value: Value<'d, 'a>,
+    /// The [`name_bit`]s of its members.
+    names: u64,
+    /// The node behind its last member.
+    end: usize,
     /// The node of the name that is tried first.
     expected: Cell<usize>,
 }
@@ -217,8 +236,11 @@ impl<'d, 'a> Object<'d, 'a> {
     /// Begins to look up members of an object; anything else has none.
     #[must_use]
     pub fn new(value: Value<'d, 'a>) -> Self {
+        let node = value.node();
         Self {
             value,
+            names: node.names,
+            end: node.next as usize,
             expected: Cell::new(value.at + 1),
         }
     }
@@ -230,12 +252,21 @@ impl<'d, 'a> Object<'d, 'a> {
     }
 
     /// The value of the member of this name.
+    // Inlined, since the name is then mostly known to the compiler: an absent member costs a test of a bit, and the
+    // expected one a comparison of a few words.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
         let bit = name_bit(name.as_bytes());
-        if self.value.node().names & bit == 0 {
+        if self.names & bit == 0 {
             return None;
+        }
+        let tape = self.value.tape;
+        let expected = self.expected.get();
+        if expected < self.end && tape.is_spelled(expected, name) {
+            let at = expected + 1;
+            self.expected.set(tape.nodes[at].next as usize);
+            return Some(Value { tape, at });
         }
         self.find(name, bit)
     }
@@ -244,9 +275,8 @@ impl<'d, 'a> Object<'d, 'a> {
     #[inline(never)]
     fn find(&self, name: &str, bit: u64) -> Option<Value<'d, 'a>> {
         let tape = self.value.tape;
-        let end = self.value.node().next as usize;
         let expected = self.expected.get();
-        for (from, to) in [(expected, end), (self.value.at + 1, expected)] {
+        for (from, to) in [(expected, self.end), (self.value.at + 1, expected)] {
             let mut at = from;
             while at < to {
                 let next = tape.nodes[at + 1].next as usize;
@@ -264,7 +294,11 @@ impl<'d, 'a> Object<'d, 'a> {
 /// One of 64 bits for a name, the same whatever its case.
 #[inline]
 fn name_bit(name: &[u8]) -> u64 {
-    let lower = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default() | 0x20);
-    let middle = lower(name.get(name.len() / 2));
-    1 << ((name.len() * 7 + lower(name.first()) + lower(name.last()) * 3 + middle * 5) & 63)
+    let [first, .., last] = name else {
+        return 1;
+    };
+    let lower = |byte: &u8| usize::from(byte | 0x20);
+    let middle = lower(&name[name.len() / 2]);
+    // With these factors, few names of the dialects' tables share a bit with another one of their object.
+    1 << ((name.len() * 13 + lower(first) * 9 + lower(last) + middle * 11) & 63)
 }

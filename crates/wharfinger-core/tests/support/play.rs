@@ -289,7 +289,7 @@ fn submit(
 ) -> Result<Result<Answered, RequestFailure>, String> {
     let body = Body {
         bytes: body,
-        is_lines: is_lines(context.head.header("content-type")),
+        lines_before: is_lines(context.head.header("content-type")).then_some(0),
     };
     let judged = match judge(dialect, context, body, &Limits::default()) {
         Ok(judged) => judged,

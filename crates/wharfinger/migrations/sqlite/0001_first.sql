@@ -28,12 +28,16 @@ create table keys (
     created_at_ms integer not null,
     expires_at_ms integer,
     revoked_at_ms integer,
-    last_used_at_ms integer
+    last_used_at_ms integer,
+    requests_per_second integer,
+    orders_per_second integer
 ) strict;
 
+-- who: the id of a key, or 'command line'. details: a JSON object.
 create table audit (
     id integer primary key,
     at_ms integer not null,
+    who text not null,
     action text not null,
     subject text not null,
     details text
@@ -138,6 +142,7 @@ create table batches (
     dialect integer not null,
     operation text not null,
     received_at_ms integer not null,
+    duration_ms integer not null,
     shares text not null
 ) strict, without rowid;
 

@@ -8,8 +8,10 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use wharfinger_core::caller::{Reach, Scope};
 
-use super::{DataDirectory, directory, find_organisation, rfc_3339, write_json};
-use crate::store::{self, Change, Directory, Store};
+use super::{DataDirectory, directory, find_organisation, write_json};
+use crate::administration::{NewKey, RATE_MAX, SPAN_FORM, ToldKey, span};
+use crate::rates::Rates;
+use crate::store::{self, COMMAND_LINE, Change, Directory, Store};
 use crate::{clock, secret};
 
 #[derive(Args, Debug)]
@@ -60,6 +62,12 @@ struct Create {
     /// When it ends, from now: 90d, 12h, 30m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     expires: Option<Duration>,
+    /// Requests that it may send in a second [default: what the server has for all keys]
+    #[arg(long, value_name = "COUNT", value_parser = rate())]
+    requests_per_second: Option<u32>,
+    /// Orders that it may send in a second [default: what the server has for all keys]
+    #[arg(long, value_name = "COUNT", value_parser = rate())]
+    orders_per_second: Option<u32>,
     /// Print its id and secret as JSON
     #[arg(long)]
     json: bool,
@@ -87,18 +95,6 @@ pub(super) struct Issued {
     pub(super) secret: String,
 }
 
-#[derive(Serialize)]
-struct KeyLine<'k> {
-    id: &'k str,
-    organisations: Option<Vec<&'k str>>,
-    all_organisations: bool,
-    scopes: Vec<&'static str>,
-    created_at: String,
-    expires_at: Option<String>,
-    revoked_at: Option<String>,
-    last_used_at: Option<String>,
-}
-
 impl Key {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         match self.command {
@@ -121,7 +117,7 @@ impl Key {
                     id: issued.id.clone(),
                     secret_sha256: secret::hash(&issued.secret),
                 };
-                store.administer(change).await?;
+                store.administer(COMMAND_LINE, change, None).await?;
                 write_issued(out, &issued, named.json)
             }
             KeyCommand::Revoke(named) => {
@@ -130,7 +126,7 @@ impl Key {
                     id: named.id.clone(),
                     at_ms: clock::now_ms(),
                 };
-                store.administer(change).await?;
+                store.administer(COMMAND_LINE, change, None).await?;
                 if named.json {
                     return write_json(
                         out,
@@ -176,38 +172,30 @@ impl Create {
         } else {
             self.scopes
         };
-        let issued = issue(store.as_ref(), reach, scopes, self.expires).await?;
+        let in_ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let new = NewKey {
+            reach,
+            scopes,
+            expires_at_ms: self
+                .expires
+                .map(|time| clock::now_ms().saturating_add(in_ms(time))),
+            rates: Rates {
+                requests_per_second: self.requests_per_second,
+                orders_per_second: self.orders_per_second,
+            },
+        };
+        let issued = issue(store.as_ref(), new).await?;
         write_issued(out, &issued, self.json)
     }
 }
 
 /// Makes a key and stores what is to be stored of it.
-pub(super) async fn issue(
-    store: &dyn Store,
-    reach: Reach,
-    mut scopes: Vec<Scope>,
-    expires: Option<Duration>,
-) -> Result<Issued> {
-    scopes.sort();
-    scopes.dedup();
-    let issued = Issued {
-        id: secret::key_id(),
-        secret: secret::key_secret(),
-    };
-    let created_at_ms = clock::now_ms();
-    let in_ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    let key = store::Key {
-        id: issued.id.clone(),
-        secret_sha256: secret::hash(&issued.secret),
-        reach,
-        scopes,
-        created_at_ms,
-        expires_at_ms: expires.map(|time| created_at_ms.saturating_add(in_ms(time))),
-        revoked_at_ms: None,
-        last_used_at_ms: None,
-    };
-    store.administer(Change::CreateKey(key)).await?;
-    Ok(issued)
+pub(super) async fn issue(store: &dyn Store, new: NewKey) -> Result<Issued> {
+    let (key, secret) = new.issue();
+    let id = key.id.clone();
+    let change = Change::CreateKey(key);
+    store.administer(COMMAND_LINE, change, None).await?;
+    Ok(Issued { id, secret })
 }
 
 fn write_issued(out: &mut dyn Write, issued: &Issued, json: bool) -> Result<()> {
@@ -226,29 +214,7 @@ fn write_key(
     key: &store::Key,
     json: bool,
 ) -> Result<()> {
-    let codes = match &key.reach {
-        Reach::All => None,
-        Reach::Only(ids) => {
-            let reached = |id| {
-                let mut all = directory.organisations.values();
-                all.find(|organisation| organisation.id == id)
-            };
-            let codes = ids
-                .iter()
-                .filter_map(|id| Some(reached(*id)?.code.as_str()));
-            Some(codes.collect())
-        }
-    };
-    let line = KeyLine {
-        id: &key.id,
-        organisations: codes,
-        all_organisations: key.reach == Reach::All,
-        scopes: key.scopes.iter().map(|scope| scope.name()).collect(),
-        created_at: rfc_3339(key.created_at_ms),
-        expires_at: key.expires_at_ms.map(rfc_3339),
-        revoked_at: key.revoked_at_ms.map(rfc_3339),
-        last_used_at: key.last_used_at_ms.map(rfc_3339),
-    };
+    let line = ToldKey::of(key, &directory.organisations);
     if json {
         return write_json(out, &line);
     }
@@ -261,10 +227,18 @@ fn write_key(
         (None, None) => "no expiry".into(),
     };
     let scopes = line.scopes.join(",");
+    let rates = [
+        (line.requests_per_second, "requests/s"),
+        (line.orders_per_second, "orders/s"),
+    ];
+    let rates: String = rates
+        .iter()
+        .filter_map(|(rate, unit)| rate.map(|rate| format!("  {rate} {unit}")))
+        .collect();
     let used = line.last_used_at.unwrap_or_else(|| "never used".into());
     writeln!(
         out,
-        "{:<18} {organisations:<20} {scopes:<28} {state:<30} {used}",
+        "{:<18} {organisations:<20} {scopes:<28} {state:<34} {used}{rates}",
         line.id
     )?;
     Ok(())
@@ -277,14 +251,9 @@ fn scope(name: &str) -> Result<Scope, String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "use a number and a unit, such as 90d, 12h or 30m".to_owned();
-    let (number, unit_s) = match text.as_bytes().last() {
-        Some(b'd') => (&text[..text.len() - 1], 86_400),
-        Some(b'h') => (&text[..text.len() - 1], 3_600),
-        Some(b'm') => (&text[..text.len() - 1], 60),
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let seconds = number.checked_mul(unit_s).filter(|seconds| *seconds > 0);
-    seconds.map(Duration::from_secs).ok_or_else(wrong)
+    span(text).ok_or_else(|| format!("use {SPAN_FORM}"))
+}
+
+fn rate() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(RATE_MAX))
 }

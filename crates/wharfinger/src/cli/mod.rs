@@ -132,9 +132,3 @@ fn find_organisation<'d>(directory: &'d Directory, code: &str) -> Result<&'d Org
         format!("there is no organisation {code}; `wharfinger org list` names those there are")
     })
 }
-
-/// A time for people: RFC 3339 in UTC, to the second.
-fn rfc_3339(at_ms: i64) -> String {
-    let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}

@@ -9,10 +9,8 @@ use wharfinger_core::caller::Organisation;
 use wharfinger_core::ids::OrganisationId;
 
 use super::{DataDirectory, directory, find_organisation, write_json};
-use crate::store::Change;
-
-/// The longest code that an organisation may have.
-const CODE_CHARS_MAX: usize = 64;
+use crate::administration::{CODE_FORM, is_code};
+use crate::store::{COMMAND_LINE, Change};
 
 #[derive(Args, Debug)]
 pub(super) struct Org {
@@ -83,7 +81,9 @@ impl Org {
                 json,
                 data,
             } => {
-                check_code(&code)?;
+                if !is_code(&code) {
+                    bail!("'{code}' cannot be an organisation's code: use {CODE_FORM}");
+                }
                 let store = data.create()?;
                 let organisation = Organisation {
                     id: OrganisationId(0),
@@ -92,7 +92,7 @@ impl Org {
                     customer_orders_enabled: true,
                 };
                 let change = Change::CreateOrganisation(organisation.clone());
-                store.administer(change).await?;
+                store.administer(COMMAND_LINE, change, None).await?;
                 write_organisation(out, &organisation, json)
             }
             OrgCommand::List { json, data } => {
@@ -114,30 +114,17 @@ impl Org {
                 let store = data.open()?;
                 let enabled = customer_orders == Switch::On;
                 find_organisation(&directory(store.as_ref()).await?, &code)?;
-                let change = Change::EnableCustomerOrders {
+                let change = Change::ChangeOrganisation {
                     code: code.clone(),
-                    enabled,
+                    name: None,
+                    customer_orders_enabled: Some(enabled),
                 };
-                store.administer(change).await?;
+                store.administer(COMMAND_LINE, change, None).await?;
                 let directory = directory(store.as_ref()).await?;
                 write_organisation(out, find_organisation(&directory, &code)?, json)
             }
         }
     }
-}
-
-/// A code stands in addresses and header fields, so it is held to what needs no escaping there.
-fn check_code(code: &str) -> Result<()> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if code.is_empty() || code.len() > CODE_CHARS_MAX || !code.bytes().all(is_plain) {
-        bail!(
-            "'{code}' cannot be an organisation's code: use 1 to {CODE_CHARS_MAX} letters, digits, '-', '_' and '.'"
-        );
-    }
-    if code.bytes().all(|byte| byte == b'.') {
-        bail!("'{code}' cannot be an organisation's code: it needs a letter or a digit");
-    }
-    Ok(())
 }
 
 fn write_organisation(out: &mut dyn Write, organisation: &Organisation, json: bool) -> Result<()> {

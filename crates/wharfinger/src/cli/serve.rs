@@ -19,14 +19,16 @@ use wharfinger_core::ids::OrganisationId;
 
 use super::key::{self, Issued};
 use crate::access::Access;
+use crate::administration::NewKey;
 use crate::app::App;
 use crate::budget::Budget;
 use crate::config::{Config, LogFormat, ServeOptions};
 use crate::http;
 use crate::idempotency::Idempotency;
 use crate::imports::Imports;
+use crate::rates::Rates;
 use crate::store::sqlite::{self, EmailRuns};
-use crate::store::{Change, Store};
+use crate::store::{COMMAND_LINE, Change, Store};
 
 /// The organisation of a fresh data directory.
 const FIRST_ORGANISATION: &str = "DEMO";
@@ -63,7 +65,7 @@ impl Serve {
         let address = listener.local_addr()?;
         let first_key = first_steps(store.as_ref(), address).await?;
         let app = Arc::new(App {
-            access: Access::new(super::directory(store.as_ref()).await?),
+            access: Access::new(super::directory(store.as_ref()).await?, config.rates),
             store: Arc::clone(&store),
             limits: config.limits,
             transport: config.transport,
@@ -225,12 +227,20 @@ async fn first_steps(store: &dyn Store, address: SocketAddr) -> Result<FirstStep
         customer_orders_enabled: true,
     };
     store
-        .administer(Change::CreateOrganisation(organisation))
+        .administer(COMMAND_LINE, Change::CreateOrganisation(organisation), None)
         .await?;
     let directory = super::directory(store).await?;
     let id = super::find_organisation(&directory, FIRST_ORGANISATION)?.id;
-    let scopes = vec![Scope::OrdersWrite, Scope::OrdersRead];
-    let issued = key::issue(store, Reach::Only(vec![id]), scopes, None).await?;
+    let issued = key::issue(
+        store,
+        NewKey {
+            reach: Reach::Only(vec![id]),
+            scopes: vec![Scope::OrdersWrite, Scope::OrdersRead],
+            expires_at_ms: None,
+            rates: Rates::default(),
+        },
+    )
+    .await?;
     Ok(FirstSteps::Made(issued))
 }
 

@@ -1,6 +1,6 @@
 //! From replies and refusals to HTTP responses.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -13,6 +13,7 @@ use wharfinger_core::dialect::{Dialect, Operation, Reply};
 use wharfinger_core::failure::RequestFailure;
 
 use crate::intake::Answered;
+use crate::rates::Meter;
 use crate::store::KeptAnswer;
 
 /// Bytes of an unread body that are read and thrown away, so that the client can read why it was refused
@@ -57,6 +58,17 @@ fn respond_again(kept: KeptAnswer) -> Response {
         }
     }
     response
+}
+
+/// Tells how much the key may still ask for.
+pub(super) fn tell_rates(response: &mut Response, meter: &Meter) {
+    let (policy, limit) = meter.told(Instant::now());
+    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", limit)] {
+        let value = HeaderValue::try_from(value).expect("names and numbers are plain");
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(name), value);
+    }
 }
 
 /// Reads what is left of a refused request's body; whether it was read to its end.

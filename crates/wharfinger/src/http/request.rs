@@ -18,7 +18,7 @@ use wharfinger_core::ids::BatchId;
 use wharfinger_core::json::Envelope;
 use wharfinger_core::outcome::Counts;
 
-use super::answer::{discard, refusal, respond, respond_with};
+use super::answer::{discard, refusal, respond, respond_with, tell_rates};
 use super::body::{self, Accepts};
 use super::connections::IsFramedTwice;
 use super::request_id::{REQUEST_ID, request_id};
@@ -28,6 +28,7 @@ use crate::access::Authenticated;
 use crate::app::App;
 use crate::call::Call;
 use crate::intake;
+use crate::rates::Meter;
 use crate::store::RETRY_AFTER;
 use crate::{idempotency, readback, secret};
 
@@ -39,6 +40,7 @@ struct Noted {
     batch: Option<BatchId>,
     counts: Option<Counts>,
     failure: Option<String>,
+    meter: Option<Arc<Meter>>,
 }
 
 /// Serves a request for one of a dialect's operations.
@@ -95,6 +97,9 @@ pub(super) async fn handle(
         began,
     );
     response.headers_mut().insert(REQUEST_ID, request_id);
+    if let Some(meter) = &noted.meter {
+        tell_rates(&mut response, meter);
+    }
     response
 }
 
@@ -149,6 +154,8 @@ async fn serve(
     };
     let authenticated = authenticate(app, dialect, &head, parts)?;
     noted.key_id = Some(authenticated.key_id().to_owned());
+    noted.meter = authenticated.meter().cloned();
+    authenticated.count_request()?;
     if !authenticated.may(operation.scope) {
         return Err(RequestFailure::Forbidden);
     }

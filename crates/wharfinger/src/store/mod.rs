@@ -3,12 +3,14 @@
 mod answer;
 mod block;
 mod bytes;
+mod directory;
 mod email;
 mod events;
 mod imports;
 mod orders;
 mod place;
 pub mod prepare;
+mod receipt;
 mod rejected;
 mod slots;
 pub mod sqlite;
@@ -18,13 +20,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 use wharfinger_core::admit::Move;
-use wharfinger_core::caller::{Organisation, Organisations, Reach, Scope};
-use wharfinger_core::dialect::{OrderQuery, StoredOrder};
+use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::outcome::{Counts, Outcome};
+use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Code;
 
 pub use answer::{Admitted, KeptAnswer, MovedOrders, Remember};
+pub use directory::{AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit};
 pub use email::EmailKey;
 pub use events::{Event, EventKind};
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
@@ -33,6 +35,10 @@ pub use orders::{
     ListOrders, ListPage, ListedBy, MoveById, MovedById, MovedOrder, NotMoved, Revision,
 };
 pub use prepare::Submission;
+pub use receipt::{
+    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, Recorded, RecordedOutcome,
+    RecordedProblem, Rejection, ResultPage, Visible,
+};
 
 /// Keeps orders, receipts, events, organisations and keys.
 ///
@@ -80,8 +86,18 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Option<History>, StoreError>;
 
-    /// The receipt of a batch, with what became of each order.
-    async fn receipt(&self, batch: BatchId) -> Result<Option<Receipt>, StoreError>;
+    /// The receipts of batches, newest first.
+    async fn receipts(&self, request: ReadReceipts) -> Result<ReceiptPage, StoreError>;
+
+    /// The receipt of a batch, as far as it is visible; none where that is nothing.
+    async fn receipt(
+        &self,
+        batch: BatchId,
+        visible: &Visible,
+    ) -> Result<Option<ReceiptHead>, StoreError>;
+
+    /// What became of each order of a batch, as far as that is visible.
+    async fn results(&self, request: ReadResults) -> Result<ResultPage, StoreError>;
 
     /// The organisation's events behind a position (0 for the beginning), in commit order.
     async fn events(
@@ -108,8 +124,20 @@ pub trait Store: Send + Sync {
     /// The organisations and keys, if they have changed since `known_version`.
     async fn directory(&self, known_version: Option<u64>) -> Result<Option<Directory>, StoreError>;
 
-    /// Changes organisations or keys, and writes the audit log.
-    async fn administer(&self, change: Change) -> Result<(), StoreError>;
+    /// Changes organisations or keys, and writes in the audit log who did: a key's id or [`COMMAND_LINE`]. Gives the answer
+    /// that was kept, if that was asked for.
+    async fn administer(
+        &self,
+        who: &str,
+        change: Change,
+        remember: Option<Remember<()>>,
+    ) -> Result<Option<Reply>, StoreError>;
+
+    /// Notes when keys were last used, by their ids; not audited, and no new version of the directory.
+    async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError>;
+
+    /// Reads the audit log, newest first.
+    async fn audit(&self, request: ReadAudit) -> Result<AuditPage, StoreError>;
 
     /// The key that addresses are hashed with, before a batch is given to the store.
     fn email_key(&self) -> EmailKey;
@@ -207,141 +235,6 @@ pub struct OrderPage {
     pub total: u64,
     /// Where the next page begins; none at the end.
     pub next: Option<OrderCursor>,
-}
-
-/// The record of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The batch.
-    pub id: BatchId,
-    /// The API key that sent it.
-    pub key_id: String,
-    /// The dialect it came in.
-    pub dialect: String,
-    /// The route's name.
-    pub operation: String,
-    /// When it was received, in milliseconds since 1970.
-    pub received_at_ms: i64,
-    /// How many orders had each outcome.
-    pub counts: Counts,
-    /// What became of each order, in the order of the batch.
-    pub outcomes: Vec<Recorded>,
-}
-
-/// What a receipt says of one order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// The order's place in the batch, from 0.
-    pub index: u32,
-    /// The line it stood on, from 1, in a body of lines; not told of orders that were taken.
-    pub line: Option<u32>,
-    /// The organisation it belongs to, where that is known.
-    pub organisation: Option<OrganisationId>,
-    /// The sender's name for it, in an object of orders; not told of orders that were taken.
-    pub name: Option<String>,
-    /// Its key, where one could be read; not told of orders that were taken.
-    pub key: Option<String>,
-    /// What became of it.
-    pub outcome: RecordedOutcome,
-}
-
-/// What became of an order, as kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordedOutcome {
-    /// New.
-    Accepted(OrderId),
-    /// Changed, to this revision.
-    Updated(OrderId, u32),
-    /// The same again, at this revision.
-    Unchanged(OrderId, u32),
-    /// Turned down.
-    Rejected(Rejection),
-    /// Good, and not stored, since its batch was to be taken whole.
-    Withheld,
-}
-
-/// A rejected order, as kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    /// Its bytes as they came.
-    pub text: String,
-    /// What is wrong with it.
-    pub errors: Vec<RecordedProblem>,
-}
-
-/// A problem, as kept: codes may gain parameters, so their sentence is kept with them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedProblem {
-    /// The dotted path of the attribute.
-    pub path: String,
-    /// The stable code.
-    pub code: String,
-    /// The sentence.
-    pub message: String,
-}
-
-/// Organisations and keys, as of one moment.
-#[derive(Clone, Debug)]
-pub struct Directory {
-    /// Grows with every change.
-    pub version: u64,
-    /// The organisations by code.
-    pub organisations: Organisations,
-    /// The keys, in the order of their creation; revoked ones too.
-    pub keys: Vec<Key>,
-}
-
-/// An API key, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its public id.
-    pub id: String,
-    /// SHA-256 of its secret.
-    pub secret_sha256: [u8; 32],
-    /// What it may reach.
-    pub reach: Reach,
-    /// What it may do.
-    pub scopes: Vec<Scope>,
-    /// When it was made, in milliseconds since 1970.
-    pub created_at_ms: i64,
-    /// When it ends, if ever.
-    pub expires_at_ms: Option<i64>,
-    /// When it was revoked, if it was.
-    pub revoked_at_ms: Option<i64>,
-    /// When it was last used, to the minute or so.
-    pub last_used_at_ms: Option<i64>,
-}
-
-/// An administrative change, each with an entry in the audit log.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// Makes an organisation; `id` is ignored, the store gives one.
-    CreateOrganisation(Organisation),
-    /// Lets an organisation take customer orders, or not.
-    EnableCustomerOrders {
-        /// Its code.
-        code: String,
-        /// Whether it takes them.
-        enabled: bool,
-    },
-    /// Makes a key.
-    CreateKey(Key),
-    /// Gives a key a new secret; the old one is void.
-    RotateKey {
-        /// The key.
-        id: String,
-        /// SHA-256 of the new secret.
-        secret_sha256: [u8; 32],
-    },
-    /// Makes a key void.
-    RevokeKey {
-        /// The key.
-        id: String,
-        /// When, in milliseconds since 1970.
-        at_ms: i64,
-    },
-    /// Notes when keys were last used; not audited, and no new version of the directory.
-    NoteKeyUse(Vec<(String, i64)>),
 }
 
 /// What a check found.

@@ -1,5 +1,6 @@
 //! One test binary: real HTTP to the real program, real files.
 
+mod administration;
 mod bench;
 mod cases;
 mod cli;
@@ -10,6 +11,7 @@ mod imports;
 mod lists;
 mod model;
 mod orders;
+mod rates;
 mod readme;
 mod routes;
 mod serving;

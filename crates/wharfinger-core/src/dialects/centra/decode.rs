@@ -13,10 +13,10 @@ use crate::validate::{self, Checked};
 pub(super) const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// The largest id; the vendor says no more than "int".
-const ID_MAX: u64 = i64::MAX as u64;
+pub(super) const ID_MAX: u64 = i64::MAX as u64;
 
 /// Decimals of a price.
-const PRICE_DECIMALS_MAX: u32 = 2;
+pub(super) const PRICE_DECIMALS_MAX: u32 = 2;
 
 /// Judges an order that is to be created.
 pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
@@ -69,7 +69,7 @@ pub(super) fn completion<'a>(
         &["buyerName", "internalComment", "comment", "poNumber"],
     );
     dates(&mut form);
-    form.optional("warehouseGroup", validate::text);
+    form.optional("warehouseGroup", validate::any_text);
     let good = Draft {
         hash: entry.hash,
         intent: Intent::Complete,
@@ -160,7 +160,7 @@ fn address<'a>(form: &mut Form<'_, '_, 'a>) -> (bool, Email<'a>) {
 }
 
 fn product(form: &mut Form<'_, '_, '_>) {
-    form.mandatory("qty", validate::integer(1, ID_MAX));
+    form.mandatory("qty", quantity);
     form.optional("id", id);
     texts(form, &["ean", "sku"]);
     let has_identifier = ["id", "ean", "sku"]
@@ -171,11 +171,11 @@ fn product(form: &mut Form<'_, '_, '_>) {
     }
     form.optional("unitPrice", validate::price(PRICE_DECIMALS_MAX));
     form.optional("originalPrice", validate::price(PRICE_DECIMALS_MAX));
-    form.optional("comment", validate::text);
+    form.optional("comment", validate::any_text);
     form.object("itemText", Need::Optional, |text| {
         texts(text, &["sku", "brand", "product", "variant", "size"]);
     });
-    form.optional("localizedProdSize", validate::text);
+    form.optional("localizedProdSize", validate::any_text);
 }
 
 /// The rows of the vendor's table that stand by themselves.
@@ -193,7 +193,7 @@ fn other_attributes(form: &mut Form<'_, '_, '_>) {
     texts(form, &["pricelist", "market", "shippingList"]);
     form.optional("shippingValue", validate::amount);
     form.optional("voucherValue", validate::amount);
-    form.scalars("voucherCodes", Need::Optional, validate::text);
+    form.scalars("voucherCodes", Need::Optional, validate::any_text);
     form.optional("applyVouchers", validate::boolean);
     dates(form);
     texts(form, &["comment", "internalComment", "warehouseGroup"]);
@@ -222,7 +222,7 @@ fn transaction(form: &mut Form<'_, '_, '_>) {
 
 fn texts(form: &mut Form<'_, '_, '_>, names: &[&str]) {
     for name in names {
-        form.optional(name, validate::text);
+        form.optional(name, validate::any_text);
     }
 }
 
@@ -241,6 +241,11 @@ fn is_given(form: &Form<'_, '_, '_>, name: &str) -> bool {
 /// An id of something that is not kept here: any is taken.
 pub(super) fn id(value: Value<'_, '_>) -> Checked<u64> {
     validate::integer(0, ID_MAX)(value)
+}
+
+/// How many of a product.
+pub(super) fn quantity(value: Value<'_, '_>) -> Checked<u64> {
+    validate::integer(1, ID_MAX)(value)
 }
 
 /// An order number: its plain spelling, which is the order key, and its value.

@@ -5,12 +5,15 @@
 mod decode;
 mod encode;
 mod load;
+mod mapping;
+mod own_form;
 mod present;
 mod query;
 mod samples;
 mod wire;
 
 use crate::caller::{Caller, Organisation, Scope};
+use crate::canonical;
 use crate::dialect::{
     Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
     SampleKey, Samples, Slot, StoredOrder, WrongRoot,
@@ -134,6 +137,18 @@ impl Dialect for Centra {
 
     fn email(&self, order: &StoredOrder) -> Option<String> {
         present::email_of(order)
+    }
+
+    fn canonical(&self, order: &StoredOrder) -> canonical::Order {
+        mapping::canonical(order)
+    }
+
+    fn render(&self, order: &canonical::Order) -> canonical::Rendered {
+        mapping::render(order)
+    }
+
+    fn own_form(&self, order: &StoredOrder) -> String {
+        own_form::own_form(order)
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

@@ -25,29 +25,31 @@ pub(super) fn customer_of(stored: &StoredOrder) -> Option<u64> {
 
 /// The e-mail address of an order's customer: not that of a delivery.
 pub(super) fn email_of(stored: &StoredOrder) -> Option<String> {
-    with_texts(stored, |texts| {
-        let addresses = ["invoiceAddress", "address"].into_iter();
-        let mut addresses = addresses.filter_map(|name| text(texts.own(name)?, "email"));
-        addresses.next().map(Cow::into_owned)
-    })
+    with_texts(stored, email_of_texts)
+}
+
+pub(super) fn email_of_texts(texts: &Texts<'_, '_>) -> Option<String> {
+    let addresses = ["invoiceAddress", "address"].into_iter();
+    let mut addresses = addresses.filter_map(|name| text(texts.own(name)?, "email"));
+    addresses.next().map(Cow::into_owned)
 }
 
 /// The texts of one order.
-struct Texts<'d, 'a> {
+pub(super) struct Texts<'d, 'a> {
     /// What was submitted when the order was created.
-    submitted: Option<Value<'d, 'a>>,
+    pub(super) submitted: Option<Value<'d, 'a>>,
     /// What completions added, oldest first.
-    completions: &'d [Value<'d, 'a>],
+    pub(super) completions: &'d [Value<'d, 'a>],
 }
 
 impl<'d, 'a> Texts<'d, 'a> {
     /// What no completion replaces.
-    fn own(&self, name: &str) -> Option<Value<'d, 'a>> {
+    pub(super) fn own(&self, name: &str) -> Option<Value<'d, 'a>> {
         given(self.submitted?, name)
     }
 
     /// Text that a completion may replace: the latest that was said.
-    fn latest(&self, name: &str) -> Text<'a> {
+    pub(super) fn latest(&self, name: &str) -> Text<'a> {
         let later = self.completions.iter().rev();
         let mut all = later.chain(&self.submitted);
         all.find_map(|saying| text(*saying, name))
@@ -61,7 +63,10 @@ impl<'d, 'a> Texts<'d, 'a> {
 }
 
 /// Reads the texts again. They were checked before they were stored, so that no limit applies here.
-fn with_texts<'a, T>(stored: &'a StoredOrder, read: impl FnOnce(&Texts<'_, 'a>) -> T) -> T {
+pub(super) fn with_texts<'a, T>(
+    stored: &'a StoredOrder,
+    read: impl FnOnce(&Texts<'_, 'a>) -> T,
+) -> T {
     let mut readers: Vec<Reader<'a>> = Vec::new();
     for text in &stored.texts {
         readers.extend(Reader::of_stored(text, Centra.name_case()));

@@ -7,6 +7,86 @@ use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+/// An order in the vendor's form.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Form<'s> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) order_number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) address: Option<FormAddress<'s>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) invoice_address: Option<FormAddress<'s>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) delivery_address: Option<FormAddress<'s>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) products: Vec<FormProduct<'s>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) customer_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shipping_value: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) voucher_value: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) order_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) po_number: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) comment: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) extra_attributes: Option<Box<RawValue>>,
+}
+
+/// An address of an order in the vendor's form.
+#[derive(Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FormAddress<'s> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) email: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tele: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) coaddress: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) city: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) zipcode: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) country: Option<&'s str>,
+}
+
+/// A product of an order in the vendor's form.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FormProduct<'s> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ean: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sku: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) qty: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unit_price: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) item_text: Option<FormItemText<'s>>,
+}
+
+/// What a product is called.
+#[derive(Serialize)]
+pub(super) struct FormItemText<'s> {
+    pub(super) product: &'s str,
+}
+
 /// What became of one order.
 #[derive(Serialize)]
 #[serde(untagged)]

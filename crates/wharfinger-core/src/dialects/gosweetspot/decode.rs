@@ -10,7 +10,7 @@ use crate::limits::KEY_CHARS_MAX;
 use crate::problem::Code;
 use crate::validate::{self, Checked};
 
-const PRODUCT_CODE_CHARS_MAX: usize = 20;
+pub(super) const PRODUCT_CODE_CHARS_MAX: usize = 20;
 const IMAGE_URL_CHARS_MAX: usize = 500;
 /// The vendor's type is C#'s `int`; a negative number of packages means nothing.
 const QUANTITY_MAX: u64 = 2_147_483_647;
@@ -52,21 +52,21 @@ type Read<'a> = Option<Cow<'a, str>>;
 /// Reads an order; its key and its e-mail address.
 fn order<'a>(form: &mut Form<'_, '_, 'a>) -> (Read<'a>, Read<'a>) {
     let key = form.mandatory("packingslipno", validate::short_text(KEY_CHARS_MAX));
-    form.mandatory("consignee", validate::text);
-    form.optional("address1", validate::text);
-    form.optional("address2", validate::text);
-    form.optional("suburb", validate::text);
-    form.optional("city", validate::text);
-    form.optional("postcode", validate::text);
+    form.mandatory("consignee", validate::any_text);
+    form.optional("address1", validate::any_text);
+    form.optional("address2", validate::any_text);
+    form.optional("suburb", validate::any_text);
+    form.optional("city", validate::any_text);
+    form.optional("postcode", validate::any_text);
     form.optional("country", country);
-    form.optional("delvref", validate::text);
-    form.optional("delvinstructions", validate::text);
-    form.optional("contactname", validate::text);
-    form.optional("contactphone", validate::text);
+    form.optional("delvref", validate::any_text);
+    form.optional("delvinstructions", validate::any_text);
+    form.optional("contactname", validate::any_text);
+    form.optional("contactphone", validate::any_text);
     let email = form.optional("email", validate::email);
-    form.optional("rawaddress", validate::text);
-    form.optional("costcentre", validate::text);
-    form.optional("iconUrl", validate::text);
+    form.optional("rawaddress", validate::any_text);
+    form.optional("costcentre", validate::any_text);
+    form.optional("iconUrl", validate::any_text);
     form.objects("products", Need::Optional, product);
     form.objects("packages", Need::Optional, package);
     (key, email)
@@ -74,7 +74,7 @@ fn order<'a>(form: &mut Form<'_, '_, 'a>) -> (Read<'a>, Read<'a>) {
 
 fn product(form: &mut Form<'_, '_, '_>) {
     form.optional("productcode", validate::short_text(PRODUCT_CODE_CHARS_MAX));
-    form.optional("description", validate::text);
+    form.optional("description", validate::any_text);
     let units = form.optional("units", validate::decimal);
     form.optional("unitvalue", validate::decimal);
     form.optional("countryofmanufacture", validate::country);
@@ -90,7 +90,7 @@ fn product(form: &mut Form<'_, '_, '_>) {
 }
 
 fn package(form: &mut Form<'_, '_, '_>) {
-    form.optional("PackageStockName", validate::text);
+    form.optional("PackageStockName", validate::any_text);
     form.mandatory("Quantity", validate::integer(0, QUANTITY_MAX));
     form.optional("WeightKg", validate::decimal);
     form.optional("LengthCm", validate::decimal);
@@ -99,7 +99,7 @@ fn package(form: &mut Form<'_, '_, '_>) {
 }
 
 /// A country code. The vendor's page lists `UK` beside real ISO codes; it is taken for `GB`, and given back as `UK`.
-fn country<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+pub(super) fn country<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     match value.text() {
         Some(code) if code == "UK" => Ok(code),
         _ => validate::country(value),

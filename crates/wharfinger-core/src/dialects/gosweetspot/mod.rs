@@ -8,12 +8,14 @@ mod ask;
 mod decode;
 mod encode;
 mod load;
+mod mapping;
 mod moment;
 mod samples;
 mod stored;
 mod wire;
 
 use crate::caller::{Caller, Organisation, Scope};
+use crate::canonical;
 use crate::dialect::{
     Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
     SampleKey, Samples, Slot, StoredOrder, WrongRoot,
@@ -153,6 +155,18 @@ impl Dialect for GoSweetSpot {
 
     fn email(&self, order: &StoredOrder) -> Option<String> {
         stored::email(order)
+    }
+
+    fn canonical(&self, order: &StoredOrder) -> canonical::Order {
+        mapping::canonical(order)
+    }
+
+    fn render(&self, order: &canonical::Order) -> canonical::Rendered {
+        mapping::render(order)
+    }
+
+    fn own_form(&self, order: &StoredOrder) -> String {
+        order.texts.first().cloned().unwrap_or_default()
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

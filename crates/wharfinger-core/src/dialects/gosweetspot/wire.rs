@@ -15,6 +15,55 @@ pub(super) type Amount = Option<Box<RawValue>>;
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct NotKnown;
 
+/// An order in the vendor's form.
+#[derive(Serialize)]
+pub(super) struct Form<'s> {
+    pub packingslipno: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consignee: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address1: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address2: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suburb: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delvref: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delvinstructions: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contactname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contactphone: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'s str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<FormProduct<'s>>,
+}
+
+/// A product of an order in the vendor's form.
+#[derive(Serialize)]
+pub(super) struct FormProduct<'s> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub productcode: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units: Amount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unitvalue: Amount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unitkg: Amount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<&'s str>,
+}
+
 /// Every refusal.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -8,7 +8,7 @@ use crate::admit::Intent;
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
 use crate::form::{Form, Need};
 use crate::ids::OrganisationId;
-use crate::json::{Entry, Kind, NameCase, Reader};
+use crate::json::{Entry, Kind};
 use crate::limits::KEY_CHARS_MAX;
 use crate::moment::moment;
 use crate::problem::{Code, Problem};
@@ -104,9 +104,11 @@ fn address(address: &mut Form<'_, '_, '_>) {
     address.optional("name", text);
     address.optional("company", text);
     // A blank one counts as absent, as blank text does everywhere.
-    address.scalars("lines", Need::Optional, |line| match line.is_blank() {
-        true => Ok(Cow::Borrowed("")),
-        false => text(line),
+    address.scalars("lines", Need::Optional, |line| {
+        if line.is_blank() {
+            return Ok(Cow::Borrowed(""));
+        }
+        text(line)
     });
     address.optional("suburb", text);
     address.optional("city", text);
@@ -134,12 +136,4 @@ fn line(line: &mut Form<'_, '_, '_>) {
 fn references(references: &mut Form<'_, '_, '_>) {
     references.optional("delivery_reference", text);
     references.optional("purchase_order", text);
-}
-
-/// The e-mail address of a stored order's customer.
-pub(super) fn stored_email(text: &str) -> Option<String> {
-    let mut reader = Reader::of_stored(text, NameCase::Exact).ok()?;
-    let entry = reader.next().ok()??;
-    let address = entry.value.get("customer")?.get("email")?;
-    Some(email(address).ok()?.into_owned())
 }

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod load;
+mod mapping;
 mod parameters;
 mod query;
 mod routes;
@@ -14,6 +15,7 @@ use schemars::SchemaGenerator;
 
 use super::AnswerSchemas;
 use crate::caller::{Caller, Organisation};
+use crate::canonical;
 use crate::dialect::{
     Action, Answer, Ask, Asked, Context, Credentials, Dialect, Head, Operation, Reply, Resource,
     SampleKey, Samples, Slot, StoredOrder,
@@ -96,7 +98,19 @@ impl Dialect for Native {
     }
 
     fn email(&self, order: &StoredOrder) -> Option<String> {
-        decode::stored_email(order.texts.first()?)
+        mapping::email(order)
+    }
+
+    fn canonical(&self, order: &StoredOrder) -> canonical::Order {
+        mapping::canonical(order)
+    }
+
+    fn render(&self, order: &canonical::Order) -> canonical::Rendered {
+        mapping::render(order)
+    }
+
+    fn own_form(&self, order: &StoredOrder) -> String {
+        order.texts.first().cloned().unwrap_or_default()
     }
 
     fn encode(&self, _operation: &Operation, answer: &Answer<'_>) -> Reply {

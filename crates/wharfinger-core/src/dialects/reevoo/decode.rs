@@ -12,7 +12,8 @@ use crate::json::{DIGITS_MAX, Decimal, Entry, Kind, NameCase, Reader, Value};
 use crate::limits::KEY_CHARS_MAX;
 use crate::problem::{Code, Problem};
 use crate::validate::{
-    Checked, amount, country, currency, day_month_year, email, language, locale, short_text, text,
+    Checked, amount, any_text, country, currency, day_month_year, email, language, locale,
+    short_text, text,
 };
 
 /// Judges one order by itself.
@@ -97,20 +98,20 @@ fn locale_or_blank(order: &mut Form<'_, '_, '_>) {
 
 fn customer<'a>(customer: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
     let address = customer.mandatory("email", email);
-    customer.optional("customer_ref", text);
+    customer.optional("customer_ref", any_text);
     // Vendor quirk: the published examples spell it so, and clients copied them.
-    customer.optional("cutomer_ref", text);
-    customer.optional("title", text);
-    customer.optional("first_name", text);
-    customer.optional("surname", text);
-    customer.optional("postcode", text);
+    customer.optional("cutomer_ref", any_text);
+    customer.optional("title", any_text);
+    customer.optional("first_name", any_text);
+    customer.optional("surname", any_text);
+    customer.optional("postcode", any_text);
     customer.optional("country", country);
     address
 }
 
 /// Vendor quirk: an item has no quantity, each is one unit.
 fn order_item(item: &mut Form<'_, '_, '_>) {
-    item.mandatory("sku", text);
+    item.mandatory("sku", any_text);
     item.optional("price", price);
     item.optional("currency", currency);
     item.object("metadata", Need::Optional, metadata);
@@ -119,20 +120,24 @@ fn order_item(item: &mut Form<'_, '_, '_>) {
 /// Any values, but only names of `a-z`, `0-9` and `_`.
 fn metadata(metadata: &mut Form<'_, '_, '_>) {
     for (name, _) in metadata.value().members() {
-        let is_allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        if name.is_empty() || !name.bytes().all(is_allowed) {
+        if !is_metadata_name(&name) {
             metadata.problem(&name, Code::NotName);
         }
     }
 }
 
+pub(super) fn is_metadata_name(name: &str) -> bool {
+    let is_allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    !name.is_empty() && name.bytes().all(is_allowed)
+}
+
 /// A number that is not negative; or, a vendor quirk, text of digits with at most one comma before the decimals.
-fn price(value: Value<'_, '_>) -> Checked<()> {
+pub(super) fn price(value: Value<'_, '_>) -> Checked<()> {
     let Some(spelling) = value.text() else {
         return amount(value).map(|_| ()).map_err(|_| Code::NotPrice);
     };
-    let (whole, decimals) = spelling.split_once(',').unwrap_or((&spelling, "0"));
-    if !is_digits(whole) || !is_digits(decimals) {
+    let mut parts = spelling.as_bytes().split(|&byte| byte == b',');
+    if parts.clone().count() > 2 || !parts.all(is_digits) {
         return Err(Code::NotPrice);
     }
     let is_long = spelling.len() > DIGITS_MAX;
@@ -152,6 +157,6 @@ pub(super) fn stored_email(text: &str) -> Option<String> {
     Some(email(address).ok()?.into_owned())
 }
 
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+fn is_digits(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }

@@ -144,6 +144,7 @@ fn text(problem: &Problem) -> String {
         | Code::NotCurrency
         | Code::NotName
         | Code::NotOneOf { .. }
+        | Code::NotOfForm { .. }
         | Code::Exceeds { .. }
         | Code::RepeatedName
         | Code::TooDeep { .. }

@@ -7,6 +7,7 @@
 mod decode;
 mod encode;
 mod load;
+mod mapping;
 mod samples;
 mod wire;
 
@@ -14,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 
 use crate::caller::{Caller, Organisation, Scope};
+use crate::canonical;
 use crate::dialect::{
     Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
     SampleKey, Samples, Slot, StoredOrder, WrongRoot,
@@ -107,6 +109,18 @@ impl Dialect for Reevoo {
 
     fn email(&self, order: &StoredOrder) -> Option<String> {
         decode::stored_email(order.texts.first()?)
+    }
+
+    fn canonical(&self, order: &StoredOrder) -> canonical::Order {
+        mapping::canonical(order)
+    }
+
+    fn render(&self, order: &canonical::Order) -> canonical::Rendered {
+        mapping::render(order)
+    }
+
+    fn own_form(&self, order: &StoredOrder) -> String {
+        order.texts.first().cloned().unwrap_or_default()
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

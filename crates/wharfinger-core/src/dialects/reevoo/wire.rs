@@ -1,7 +1,60 @@
-//! The vendor's words that leave: the bodies of answers and refusals.
+//! The vendor's words that leave: orders, and the bodies of answers and refusals.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::canonical::Members;
+
+/// An order in the vendor's form.
+#[derive(Serialize)]
+pub(super) struct Form<'s> {
+    pub trkref: &'s str,
+    pub order_ref: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fulfilment_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Person<'s>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub order_items: Vec<Item<'s>>,
+}
+
+/// The customer of an order.
+#[derive(Default, PartialEq, Eq, Serialize)]
+pub(super) struct Person<'s> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_ref: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub surname: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<&'s str>,
+}
+
+/// One unit of an article.
+#[derive(Clone, Serialize)]
+pub(super) struct Item<'s> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Members<'s>>,
+}
 
 /// One order was taken.
 #[derive(Serialize)]

@@ -66,6 +66,33 @@ pub(super) fn object<T>(
     }
 }
 
+/// As [`object`], where an attribute that is not among those `known` is told and not passed over.
+///
+/// # Errors
+/// Those of [`object`], and [`RequestFailure::BadParameter`].
+pub(super) fn strict_object<T>(
+    app: &App,
+    body: &[u8],
+    known: &[&str],
+    read: impl FnOnce(&mut Form<'_, '_, '_>) -> T,
+) -> Result<T, RequestFailure> {
+    let mut unknown = None;
+    let read = object(app, body, |form| {
+        let mut names = form.value().members().map(|(name, _)| name);
+        unknown = names
+            .find(|name| !known.contains(&name.as_ref()))
+            .map(Into::into);
+        read(form)
+    });
+    match unknown {
+        Some::<String>(name) => Err(RequestFailure::BadParameter(format!(
+            "There is no attribute {name:?} here; there are: {}",
+            known.join(", ")
+        ))),
+        None => read,
+    }
+}
+
 /// A failure that names one attribute of the body.
 pub(super) fn invalid(name: &str, code: Code) -> RequestFailure {
     RequestFailure::Invalid(vec![Problem {

@@ -1,12 +1,15 @@
 //! What the server keeps besides orders in their dialects' forms: receipts, imports, events, keys.
 
 mod answer;
+mod audit;
 mod cursor;
 mod events;
 mod imports;
 mod input;
+mod keys;
 mod moves;
 mod orders;
+mod organisations;
 
 use std::sync::Arc;
 
@@ -14,11 +17,14 @@ use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
 use wharfinger_core::admit::Move;
-use wharfinger_core::dialect::Resource;
+use wharfinger_core::dialect::{Reply, Resource};
 use wharfinger_core::failure::RequestFailure;
 
 use crate::app::App;
 use crate::call::Call;
+use crate::idempotency;
+use crate::intake::Answered;
+use crate::store::Change;
 
 /// Serves a request for a resource.
 pub(super) async fn serve(
@@ -45,14 +51,37 @@ pub(super) async fn serve(
         Resource::CancelOrders => moves::many(app, call, headers, body, moves::CANCEL).await,
         Resource::FulfilOrder => todo!("fulfilment.rs"),
         Resource::ListEvents => todo!("events.rs"),
-        Resource::ListOrganisations
-        | Resource::CreateOrganisation
-        | Resource::ShowOrganisation
-        | Resource::ChangeOrganisation
-        | Resource::ListKeys
-        | Resource::CreateKey
-        | Resource::RotateKey
-        | Resource::RevokeKey
-        | Resource::ListAudit => todo!("admin.rs"),
+        Resource::ListOrganisations => organisations::list(call),
+        Resource::CreateOrganisation => organisations::create(app, call, headers, body).await,
+        Resource::ShowOrganisation => organisations::show(call),
+        Resource::ChangeOrganisation => organisations::change(app, call, headers, body).await,
+        Resource::ListKeys => keys::list(app, call).await,
+        Resource::CreateKey => keys::create(app, call, headers, body).await,
+        Resource::RotateKey => keys::rotate(app, call, headers, body).await,
+        Resource::RevokeKey => keys::revoke(app, call, headers, body).await,
+        Resource::ListAudit => audit::list(app, call).await,
     }
+}
+
+/// Changes organisations or keys, answered with `reply`. From then on requests are served by what was changed.
+async fn administer(
+    app: &App,
+    call: &Call<'_>,
+    body: &[u8],
+    change: Change,
+    reply: Reply,
+) -> Result<Answered, RequestFailure> {
+    let who = call.authenticated.key_id();
+    let answered = idempotency::change(
+        app,
+        call,
+        body,
+        move |(): &()| reply.clone(),
+        async |remember| Ok(((), app.store.administer(who, change, remember).await?)),
+    )
+    .await?;
+    if let Err(error) = app.access.refresh(app.store.as_ref()).await {
+        tracing::error!(%error, "Could not read organisations and keys.");
+    }
+    Ok(answered)
 }

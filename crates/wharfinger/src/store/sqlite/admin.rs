@@ -1,13 +1,18 @@
 //! Organisations and keys, and the log of who changed what.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::{Value, json};
 use wharfinger_core::caller::{Organisation, Organisations, Reach, Scope};
 use wharfinger_core::ids::OrganisationId;
 
 use super::fault::Fault;
 use super::work::Work;
+use crate::rates::Rates;
 use crate::store::place::ORGANISATIONS_MAX;
-use crate::store::{Change, Directory, Key};
+use crate::store::{AuditEntry, AuditPage, Change, Directory, Key, ReadAudit};
+
+/// Entries of the audit log that are looked at for a page.
+const AUDIT_ROWS_MAX: i64 = 100_000;
 
 /// The organisations and keys, unless they are still those of `known_version`.
 pub(super) fn directory(
@@ -36,7 +41,7 @@ pub(super) fn directory(
         organisations.insert(organisation.code.clone(), organisation);
     }
     let select = "select id, secret_sha256, organisations, scopes, created_at_ms, expires_at_ms, revoked_at_ms, \
-                  last_used_at_ms from keys order by number";
+                  last_used_at_ms, requests_per_second, orders_per_second from keys order by number";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([])?;
     let mut keys = Vec::new();
@@ -72,51 +77,76 @@ fn read_key(row: &Row<'_>) -> Result<Key, Fault> {
         expires_at_ms: row.get(5)?,
         revoked_at_ms: row.get(6)?,
         last_used_at_ms: row.get(7)?,
+        rates: Rates {
+            requests_per_second: row.get(8)?,
+            orders_per_second: row.get(9)?,
+        },
     })
 }
 
-/// Makes an administrative change.
-pub(super) fn administer(work: &Work<'_>, change: &Change) -> Result<(), Fault> {
-    match change {
-        Change::CreateOrganisation(organisation) => create_organisation(work, organisation),
-        Change::EnableCustomerOrders { code, enabled } => {
-            let update = "update organisations set customer_orders_enabled = ?2 where code = ?1";
-            if work.connection.execute(update, params![code, enabled])? == 0 {
-                return refuse(format!("there is no organisation {code}"));
-            }
-            let details = format!("{{\"enabled\":{enabled}}}");
-            note(work, "organisation.customer_orders", code, Some(&details))
-        }
-        Change::CreateKey(key) => create_key(work, key),
+/// Makes an administrative change, and notes who did.
+pub(super) fn administer(work: &Work<'_>, who: &str, change: &Change) -> Result<(), Fault> {
+    let noted = match change {
+        Change::CreateOrganisation(organisation) => create_organisation(work, organisation)?,
+        Change::ChangeOrganisation {
+            code,
+            name,
+            customer_orders_enabled,
+        } => change_organisation(work, code, name.as_deref(), *customer_orders_enabled)?,
+        Change::CreateKey(key) => create_key(work, key)?,
         Change::RotateKey { id, secret_sha256 } => {
             check_in_force(work, id)?;
             let update = "update keys set secret_sha256 = ?2 where id = ?1";
             work.connection
                 .execute(update, params![id, secret_sha256])?;
-            note(work, "key.rotated", id, None)
+            Noted::new("key.rotated", id)
         }
         Change::RevokeKey { id, at_ms } => {
             check_in_force(work, id)?;
             let update = "update keys set revoked_at_ms = ?2 where id = ?1";
             work.connection.execute(update, params![id, at_ms])?;
-            note(work, "key.revoked", id, None)
+            Noted::new("key.revoked", id)
         }
-        Change::NoteKeyUse(uses) => {
-            let update = "update keys set last_used_at_ms = max(?2, coalesce(last_used_at_ms, ?2)) where id = ?1";
-            let mut update = work.connection.prepare_cached(update)?;
-            for (id, at_ms) in uses {
-                update.execute(params![id, at_ms])?;
-            }
-            Ok(())
+    };
+    note(work, who, &noted)
+}
+
+/// What the audit log is to say of a change.
+struct Noted<'n> {
+    action: &'static str,
+    subject: &'n str,
+    details: Option<Value>,
+}
+
+impl<'n> Noted<'n> {
+    fn new(action: &'static str, subject: &'n str) -> Self {
+        Self {
+            action,
+            subject,
+            details: None,
         }
     }
+}
+
+/// Notes when keys were last used.
+pub(super) fn note_key_use(work: &Work<'_>, uses: &[(String, i64)]) -> Result<(), Fault> {
+    let update =
+        "update keys set last_used_at_ms = max(?2, coalesce(last_used_at_ms, ?2)) where id = ?1";
+    let mut update = work.connection.prepare_cached(update)?;
+    for (id, at_ms) in uses {
+        update.execute(params![id, at_ms])?;
+    }
+    Ok(())
 }
 
 fn refuse<T>(why: String) -> Result<T, Fault> {
     Err(Fault::Refused(why))
 }
 
-fn create_organisation(work: &Work<'_>, organisation: &Organisation) -> Result<(), Fault> {
+fn create_organisation<'n>(
+    work: &Work<'_>,
+    organisation: &'n Organisation,
+) -> Result<Noted<'n>, Fault> {
     let code = &organisation.code;
     let insert = "insert into organisations (code, name, customer_orders_enabled) values (?1, ?2, ?3) \
                   on conflict do nothing";
@@ -131,41 +161,83 @@ fn create_organisation(work: &Work<'_>, organisation: &Organisation) -> Result<(
     if work.connection.last_insert_rowid() >= i64::from(ORGANISATIONS_MAX) {
         return refuse("there is no room for more organisations".into());
     }
-    note(work, "organisation.created", code, None)
+    Ok(Noted {
+        details: Some(json!({
+            "name": organisation.name,
+            "customer_orders_enabled": organisation.customer_orders_enabled,
+        })),
+        ..Noted::new("organisation.created", code)
+    })
 }
 
-fn create_key(work: &Work<'_>, key: &Key) -> Result<(), Fault> {
-    let organisations = match &key.reach {
+fn change_organisation<'n>(
+    work: &Work<'_>,
+    code: &'n str,
+    name: Option<&str>,
+    customer_orders_enabled: Option<bool>,
+) -> Result<Noted<'n>, Fault> {
+    let update = "update organisations set name = coalesce(?2, name), \
+                  customer_orders_enabled = coalesce(?3, customer_orders_enabled) where code = ?1";
+    let parameters = params![code, name, customer_orders_enabled];
+    if work.connection.execute(update, parameters)? == 0 {
+        return refuse(format!("there is no organisation {code}"));
+    }
+    let mut details = serde_json::Map::new();
+    if let Some(name) = name {
+        details.insert("name".into(), name.into());
+    }
+    if let Some(enabled) = customer_orders_enabled {
+        details.insert("customer_orders_enabled".into(), enabled.into());
+    }
+    Ok(Noted {
+        details: Some(details.into()),
+        ..Noted::new("organisation.changed", code)
+    })
+}
+
+fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
+    let ids = match &key.reach {
         Reach::All => None,
-        Reach::Only(ids) => {
-            for id in ids {
-                let select = "select 1 from organisations where id = ?1";
-                if !work.connection.prepare_cached(select)?.exists([id.0])? {
-                    return refuse(format!("key {} is for an unknown organisation", key.id));
-                }
-            }
-            let ids: Vec<u32> = ids.iter().map(|id| id.0).collect();
-            Some(serde_json::to_string(&ids).expect("numbers are always JSON"))
-        }
+        Reach::Only(ids) => Some(ids),
     };
+    let mut codes = Vec::new();
+    for id in ids.into_iter().flatten() {
+        let select = "select code from organisations where id = ?1";
+        let mut select = work.connection.prepare_cached(select)?;
+        let code: Option<String> = select.query_row([id.0], |row| row.get(0)).optional()?;
+        let Some(code) = code else {
+            return refuse(format!("key {} is for an unknown organisation", key.id));
+        };
+        codes.push(code);
+    }
+    let numbers = ids.map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>());
     let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.name()).collect();
-    let scopes = serde_json::to_string(&scopes).expect("text is always JSON");
     let insert = "insert into keys (id, secret_sha256, organisations, scopes, created_at_ms, expires_at_ms, \
-                  revoked_at_ms, last_used_at_ms) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict do nothing";
+                  revoked_at_ms, last_used_at_ms, requests_per_second, orders_per_second) \
+                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) on conflict do nothing";
     let parameters = params![
         key.id,
         key.secret_sha256,
-        organisations,
-        scopes,
+        numbers.map(|numbers| json!(numbers).to_string()),
+        json!(scopes).to_string(),
         key.created_at_ms,
         key.expires_at_ms,
         key.revoked_at_ms,
         key.last_used_at_ms,
+        key.rates.requests_per_second,
+        key.rates.orders_per_second,
     ];
     if work.connection.execute(insert, parameters)? == 0 {
         return refuse(format!("there is a key {} already", key.id));
     }
-    note(work, "key.created", &key.id, Some(&scopes))
+    Ok(Noted {
+        details: Some(json!({
+            "organisations": codes,
+            "all_organisations": key.reach == Reach::All,
+            "scopes": scopes,
+        })),
+        ..Noted::new("key.created", &key.id)
+    })
 }
 
 fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
@@ -183,11 +255,54 @@ fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
 }
 
 /// Notes a change in the audit log, and makes a new version of the directory.
-fn note(work: &Work<'_>, action: &str, subject: &str, details: Option<&str>) -> Result<(), Fault> {
-    let insert = "insert into audit (at_ms, action, subject, details) values (?1, ?2, ?3, ?4)";
-    work.connection
-        .execute(insert, params![work.now_ms(), action, subject, details])?;
+fn note(work: &Work<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
+    let insert =
+        "insert into audit (at_ms, who, action, subject, details) values (?1, ?2, ?3, ?4, ?5)";
+    let details = noted.details.as_ref().map(Value::to_string);
+    work.connection.execute(
+        insert,
+        params![work.now_ms(), who, noted.action, noted.subject, details],
+    )?;
     let update = "update settings set value = value + 1 where name = 'directory_version'";
     work.connection.execute(update, [])?;
     Ok(())
+}
+
+/// Reads the audit log, newest first; a page may be short where much had to be passed over.
+pub(super) fn audit(connection: &Connection, request: &ReadAudit) -> Result<AuditPage, Fault> {
+    let select = "select id, at_ms, who, action, subject, details from audit where id < ?1 order by id desc limit ?2";
+    let mut select = connection.prepare_cached(select)?;
+    let before = request.before.unwrap_or(i64::MAX);
+    let mut rows = select.query((before, AUDIT_ROWS_MAX))?;
+    let mut page = AuditPage {
+        entries: Vec::new(),
+        next: None,
+    };
+    let (mut walked, mut last) = (0, before);
+    while let Some(row) = rows.next()? {
+        if page.entries.len() == request.limit {
+            page.next = Some(last);
+            return Ok(page);
+        }
+        let entry = AuditEntry {
+            id: row.get(0)?,
+            at_ms: row.get(1)?,
+            who: row.get(2)?,
+            action: row.get(3)?,
+            subject: row.get(4)?,
+            details: row.get(5)?,
+        };
+        walked += 1;
+        last = entry.id;
+        let about = AuditEntry::about(&entry.action, &entry.subject);
+        if request
+            .about
+            .as_ref()
+            .is_none_or(|wanted| wanted.contains(&about))
+        {
+            page.entries.push(entry);
+        }
+    }
+    page.next = (walked == AUDIT_ROWS_MAX).then_some(last);
+    Ok(page)
 }

@@ -53,8 +53,8 @@ pub(super) struct Journal<'c> {
     connection: &'c Connection,
     heads: HashMap<BlockId, Head>,
     packed: HashMap<BlockId, Packed>,
-    /// Keys that were read alone.
-    keys: HashMap<BlockId, Option<Texts>>,
+    /// The keys of blocks whose texts nobody asks for.
+    keys: HashMap<BlockId, Texts>,
     /// The codes of organisations that were asked for.
     codes: HashMap<OrganisationId, String>,
 }
@@ -71,7 +71,7 @@ impl<'c> Journal<'c> {
         }
     }
 
-    /// The code of an organisation.
+    /// The code of an organisation; empty where it is not registered, which the store does not ask for.
     pub(super) fn code(&mut self, organisation: OrganisationId) -> Result<&str, Fault> {
         if !self.codes.contains_key(&organisation) {
             let select = "select code from organisations where id = ?1";
@@ -138,43 +138,37 @@ impl<'c> Journal<'c> {
         key.map(str::to_owned).ok_or_else(|| missing(order))
     }
 
-    /// The key of an order that an entry is about. It reads the keys of a block alone: where few of its orders are looked at,
-    /// reading the texts as well, as [`Self::key`] does, would cost much more. What comes of it has to be held against the index.
-    pub(super) fn key_at(&mut self, entry: Place, order: Place) -> Result<String, Fault> {
+    /// As [`Self::key`], for lists of keys alone: the block's texts are not read, and so its checksum is not looked at.
+    pub(super) fn key_alone(&mut self, order: Place) -> Result<String, Fault> {
         if let Mark::Accepted {
             number: Some(number),
         } = self.mark(order)?
         {
             return Ok(number.to_string());
         }
-        // A new revision came with the key.
-        for place in [entry, order] {
-            if let Some(keys) = self.keys(place.block())?
-                && let Some(key) = keys.get(place.ordinal())
-                && !key.is_empty()
-            {
-                return Ok(key.to_owned());
-            }
-        }
-        Err(missing(order))
+        let key = self.keys(order.block())?.get(order.ordinal());
+        key.map(str::to_owned).ok_or_else(|| missing(order))
     }
 
-    /// The keys of a block's entries, if it has any.
-    fn keys(&mut self, id: BlockId) -> Result<Option<&Texts>, Fault> {
+    /// As [`Self::key_alone`], of the order that an entry is about: a new revision came with the key, which saves looking elsewhere.
+    pub(super) fn key_at(&mut self, entry: Place, order: Place) -> Result<String, Fault> {
+        if let Mark::Updated { .. } = self.mark(entry)?
+            && let Some(key) = self.keys(entry.block())?.get(entry.ordinal())
+            && !key.is_empty()
+        {
+            return Ok(key.to_owned());
+        }
+        self.key_alone(order)
+    }
+
+    fn keys(&mut self, id: BlockId) -> Result<&Texts, Fault> {
         if !self.keys.contains_key(&id) {
             if self.keys.len() == HEADS_MAX {
                 self.keys.clear();
             }
-            let mut select = self
-                .connection
-                .prepare_cached("select keys from blocks where id = ?1")?;
-            let packed: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0))?;
-            let keys = packed
-                .map(|packed| block::decode_keys(&packed))
-                .transpose()?;
-            self.keys.insert(id, keys);
+            self.keys.insert(id, read_keys(self.connection, id)?);
         }
-        Ok(self.keys[&id].as_ref())
+        Ok(&self.keys[&id])
     }
 
     fn packed(&mut self, id: BlockId) -> Result<&mut Packed, Fault> {
@@ -189,6 +183,12 @@ impl<'c> Journal<'c> {
             None => Err(Fault::Damaged("a block was forgotten at once".into())),
         }
     }
+}
+
+fn read_keys(connection: &Connection, id: BlockId) -> Result<Texts, Fault> {
+    let mut select = connection.prepare_cached("select keys from blocks where id = ?1")?;
+    let keys: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0))?;
+    Ok(block::decode_keys(&keys.unwrap_or_default())?)
 }
 
 fn missing(place: Place) -> Fault {

@@ -11,6 +11,7 @@ mod admit;
 mod answers;
 mod check;
 mod checkpoints;
+mod connection;
 mod deciding;
 mod emails;
 mod events;
@@ -28,6 +29,7 @@ mod read;
 mod readers;
 mod receipt;
 mod rejections;
+mod results;
 mod rows;
 mod schema;
 mod shares;
@@ -40,25 +42,25 @@ use std::borrow::Borrow;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use uuid::Uuid;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 
+use self::connection::{Use, connect};
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
 use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Admitted, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History, HistoryCursor,
-    Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById, MoveOrders, MovedById,
-    MovedOrders, NewImport, OrderPage, ReadOrders, Receipt, Remember, Store, StoreError,
-    Submission,
+    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History,
+    HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById, MoveOrders,
+    MovedById, MovedOrders, NewImport, OrderPage, ReadAudit, ReadOrders, ReadReceipts, ReadResults,
+    ReceiptHead, ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
 };
 use crate::clock;
 
@@ -66,10 +68,6 @@ use crate::clock;
 const FILE: &str = "orders.db";
 /// SQLite up to 3.51.2 can corrupt a database in WAL mode; 3.53 is the first that is trusted here.
 const SQLITE_VERSION_MIN: i32 = 3_053_000;
-/// How long a write waits for another process's.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Prepared statements that a connection keeps.
-const STATEMENTS_MAX: usize = 64;
 
 /// How the store is run.
 #[derive(Clone, Copy, Debug)]
@@ -218,35 +216,6 @@ pub fn make_directory(directory: &Path) -> std::io::Result<()> {
         .create(directory)
 }
 
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    Read,
-    Write,
-}
-
-fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
-    let access = match wanted {
-        Use::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Use::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-    };
-    let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection.pragma_update(None, "foreign_keys", true)?;
-    if wanted == Use::Write {
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        // The log is written back beside the writer.
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        // A statement of many rows notes how to undo itself; a file for that would cost more than the rows.
-        connection.pragma_update(None, "temp_store", "memory")?;
-        // Negative: in KiB. Enough for the inner pages of a large index; and each commit looks at all of it, if briefly.
-        connection.pragma_update(None, "cache_size", -8_192)?;
-    }
-    Ok(connection)
-}
-
 #[async_trait]
 impl Store for SqliteStore {
     async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
@@ -346,8 +315,23 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
-    async fn receipt(&self, batch: BatchId) -> Result<Option<Receipt>, StoreError> {
-        let read = move |connection: &Connection| receipt::receipt(connection, batch);
+    async fn receipts(&self, request: ReadReceipts) -> Result<ReceiptPage, StoreError> {
+        let read = move |connection: &Connection| receipt::receipts(connection, &request);
+        self.readers.read(read).await
+    }
+
+    async fn receipt(
+        &self,
+        batch: BatchId,
+        visible: &Visible,
+    ) -> Result<Option<ReceiptHead>, StoreError> {
+        let visible = visible.clone();
+        let read = move |connection: &Connection| receipt::receipt(connection, batch, &visible);
+        self.readers.read(read).await
+    }
+
+    async fn results(&self, request: ReadResults) -> Result<ResultPage, StoreError> {
+        let read = move |connection: &Connection| results::results(connection, &request);
         self.readers.read(read).await
     }
 
@@ -389,9 +373,26 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
-    async fn administer(&self, change: Change) -> Result<(), StoreError> {
-        let administer = move |work: &mut work::Work<'_>| admin::administer(work, &change);
-        self.writer.ask(1, administer).await
+    async fn administer(
+        &self,
+        who: &str,
+        change: Change,
+        remember: Option<Remember<()>>,
+    ) -> Result<Option<Reply>, StoreError> {
+        let who = who.to_owned();
+        let administer = move |work: &mut work::Work<'_>| admin::administer(work, &who, &change);
+        let done = self.change(1, remember, None, |()| true, administer).await;
+        done.map(|((), reply)| reply)
+    }
+
+    async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError> {
+        let note = move |work: &mut work::Work<'_>| admin::note_key_use(work, &uses);
+        self.writer.ask(1, note).await
+    }
+
+    async fn audit(&self, request: ReadAudit) -> Result<AuditPage, StoreError> {
+        let read = move |connection: &Connection| admin::audit(connection, &request);
+        self.readers.read(read).await
     }
 
     fn email_key(&self) -> EmailKey {

@@ -32,7 +32,7 @@ async fn fill(store: &Arc<dyn Store>) {
         customer_orders_enabled: true,
     };
     let change = Change::CreateOrganisation(organisation);
-    store.administer(change).await.expect("made");
+    store.administer("me", change, None).await.expect("made");
     submit(store, &[order("a", "x"), order("b", "x"), faulty("c")]).await;
     submit(store, &[order("a", "y"), order("b", "x"), order("d", "x")]).await;
     move_keys(store, Move::Process, &["b"]).await;

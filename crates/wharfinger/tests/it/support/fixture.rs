@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use tempfile::TempDir;
+use wharfinger::rates::Rates;
 use wharfinger::secret;
 use wharfinger::store::sqlite::{Options, SqliteStore};
 use wharfinger::store::{Change, Key, Store};
@@ -57,11 +58,14 @@ fn fill(path: &Path) {
                 customer_orders_enabled: enabled,
             };
             let change = Change::CreateOrganisation(organisation);
-            store.administer(change).await.unwrap();
+            store.administer("fixture", change, None).await.unwrap();
             if !enabled {
-                let code = code.into();
-                let change = Change::EnableCustomerOrders { code, enabled };
-                store.administer(change).await.unwrap();
+                let change = Change::ChangeOrganisation {
+                    code: code.into(),
+                    name: None,
+                    customer_orders_enabled: Some(enabled),
+                };
+                store.administer("fixture", change, None).await.unwrap();
             }
         }
         let directory = store.directory(None).await.unwrap().unwrap();
@@ -79,8 +83,10 @@ fn fill(path: &Path) {
                 expires_at_ms: None,
                 revoked_at_ms: None,
                 last_used_at_ms: None,
+                rates: Rates::default(),
             };
-            store.administer(Change::CreateKey(key)).await.unwrap();
+            let change = Change::CreateKey(key);
+            store.administer("fixture", change, None).await.unwrap();
         }
         store.close().await;
     });

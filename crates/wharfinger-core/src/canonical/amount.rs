@@ -1,0 +1,137 @@
+//! Exact amounts, written out.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bigdecimal::Zero;
+use serde_json::value::RawValue;
+
+use crate::json::Decimal;
+
+/// A decimal number as plain text: `55.10`, without exponent or leading zeros. Zeros at the end stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amount(String);
+
+impl Amount {
+    /// The number as plain text.
+    #[must_use]
+    pub fn of(number: &Decimal<'_>) -> Self {
+        let spelling = number.spelling();
+        if spelling.contains(['e', 'E']) {
+            let value = number.value();
+            // `0e999999` is a zero of a million places, which nothing is to write out.
+            return Self(if value.is_zero() {
+                "0".to_owned()
+            } else {
+                value.to_plain_string()
+            });
+        }
+        let digits = spelling.trim_start_matches('-');
+        let (whole, fraction) = match digits.find('.') {
+            Some(point) => digits.split_at(point),
+            None => (digits, ""),
+        };
+        let whole = match whole.trim_start_matches('0') {
+            "" => "0",
+            trimmed => trimmed,
+        };
+        let sign = if number.is_negative() { "-" } else { "" };
+        Self(format!("{sign}{whole}{fraction}"))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The number that it is, if it is one of few enough digits.
+    #[must_use]
+    pub fn number(&self) -> Option<Decimal<'_>> {
+        Decimal::parse(Cow::Borrowed(&self.0))
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        self.0.starts_with('-')
+    }
+
+    /// Whether it is above zero.
+    #[must_use]
+    pub fn is_positive(&self) -> bool {
+        !self.is_negative() && self.0.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
+    }
+
+    /// The value, if it is a whole number that fits and is not negative.
+    #[must_use]
+    pub fn whole(&self) -> Option<u64> {
+        let whole = self.number()?.integer()?;
+        u64::try_from(whole).ok()
+    }
+
+    /// A JSON number of the same spelling.
+    pub(crate) fn to_json_number(&self) -> Option<Box<RawValue>> {
+        RawValue::from_string(self.0.clone()).ok()
+    }
+}
+
+impl From<u64> for Amount {
+    fn from(whole: u64) -> Self {
+        Self(whole.to_string())
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_is_written_out_plainly() {
+        for (spelling, plain) in [
+            ("55.10", "55.10"),
+            ("1", "1"),
+            ("007.50", "7.50"),
+            ("-007.50", "-7.50"),
+            ("00", "0"),
+            ("-0.00", "0.00"),
+            ("1e2", "100"),
+            ("1.50E1", "15.0"),
+            ("25e-3", "0.025"),
+            ("-1e-1", "-0.1"),
+            ("0e999999999", "0"),
+            ("1e37", "10000000000000000000000000000000000000"),
+            (
+                "12345678901234567890123456789012345678",
+                "12345678901234567890123456789012345678",
+            ),
+        ] {
+            let number = Decimal::parse(spelling.into()).unwrap();
+            let amount = Amount::of(&number);
+            assert_eq!(amount.as_str(), plain, "{spelling}");
+            assert_eq!(
+                amount
+                    .to_json_number()
+                    .map(|number| number.get().to_owned()),
+                Some(plain.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn whole_and_positive_numbers_are_known() {
+        let amount = |spelling: &'static str| Amount::of(&Decimal::parse(spelling.into()).unwrap());
+        assert_eq!(amount("2.00").whole(), Some(2));
+        assert_eq!(amount("2.5").whole(), None);
+        assert_eq!(amount("-2").whole(), None);
+        assert_eq!(amount("99999999999999999999").whole(), None);
+        assert!(amount("0.001").is_positive() && !amount("0.00").is_positive());
+        assert!(!amount("-1").is_positive() && amount("-1").is_negative());
+    }
+}

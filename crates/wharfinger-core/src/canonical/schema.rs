@@ -1,0 +1,276 @@
+//! The JSON Schema (2020-12) of the canonical order. Each is whole by itself, so that it can be put into another document.
+
+use serde_json::{Map, Value, json};
+
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// A decimal number as text.
+const DECIMAL: &str = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$";
+
+/// A time with a space for the `T`, as RFC 3339 lets one write it for people.
+const SPACED_TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
+
+/// A decimal number as it is told: written out.
+const PLAIN_DECIMAL: &str = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$";
+
+/// An order as it is submitted. Null, blank text, and an empty array or object count as absent, which the schema does not
+/// spell out; and it knows countries, languages and currencies by their form alone.
+#[must_use]
+pub fn submitted() -> Value {
+    let mut order = object(attributes(&Taken));
+    order["$schema"] = DIALECT.into();
+    order["title"] = "Order, as submitted".into();
+    order["description"] = "Null, blank text, and an empty array or object count as absent. Attributes that are not listed are kept as they came, with a warning.".into();
+    order["required"] = json!(["key", "lines"]);
+    order["anyOf"] = json!([{"required": ["placed_at"]}, {"required": ["fulfilled_at"]}]);
+    order
+}
+
+/// An order as it is read back, whichever dialect it came in.
+#[must_use]
+pub fn read_back() -> Value {
+    let mut properties = attributes(&Told);
+    for (name, schema) in [
+        (
+            "id",
+            uuid("The order's id, the same for all its revisions."),
+        ),
+        (
+            "number",
+            json!({"type": "integer", "minimum": 1, "description": "The order number, where the dialect numbers its orders."}),
+        ),
+        (
+            "state",
+            json!({"type": "string", "enum": ["draft", "pending", "processed", "cancelled"]}),
+        ),
+        (
+            "revision",
+            json!({"type": "integer", "minimum": 1, "description": "1 when first accepted, plus one for each change."}),
+        ),
+        (
+            "dialect",
+            json!({"type": "string", "description": "The dialect that the order came in."}),
+        ),
+        (
+            "batch_id",
+            uuid("The batch that the order was first accepted in."),
+        ),
+        (
+            "created_at",
+            json!({"type": "string", "format": "date-time"}),
+        ),
+        (
+            "updated_at",
+            json!({"type": "string", "format": "date-time"}),
+        ),
+    ] {
+        properties.insert(name.into(), schema);
+    }
+    let mut order = object(properties);
+    order["$schema"] = DIALECT.into();
+    order["title"] = "Order, as read back".into();
+    order["required"] = json!([
+        "organisation",
+        "key",
+        "id",
+        "state",
+        "revision",
+        "dialect",
+        "batch_id",
+        "created_at",
+        "updated_at"
+    ]);
+    order
+}
+
+/// How the kinds of values are spelled.
+trait Spelling {
+    fn text(&self) -> Value;
+    /// A number that counts something.
+    fn quantity(&self) -> Value;
+    fn weight(&self) -> Value;
+    fn money(&self) -> Value;
+    /// What an array demands besides.
+    fn at_least_one(&self, array: Value) -> Value;
+}
+
+/// As they are taken: scalars of a neighbouring type too.
+struct Taken;
+
+/// As they are told.
+struct Told;
+
+impl Spelling for Taken {
+    fn text(&self) -> Value {
+        json!({"type": ["string", "number"]})
+    }
+
+    fn quantity(&self) -> Value {
+        json!({"type": ["string", "number"], "pattern": DECIMAL, "exclusiveMinimum": 0, "default": 1})
+    }
+
+    fn weight(&self) -> Value {
+        json!({"type": ["string", "number"], "pattern": DECIMAL, "minimum": 0})
+    }
+
+    fn money(&self) -> Value {
+        self.weight()
+    }
+
+    fn at_least_one(&self, mut array: Value) -> Value {
+        array["minItems"] = 1.into();
+        array["items"]["anyOf"] =
+            json!([{"required": ["sku"]}, {"required": ["ean"]}, {"required": ["product_id"]}]);
+        array
+    }
+}
+
+impl Spelling for Told {
+    fn text(&self) -> Value {
+        json!({"type": "string"})
+    }
+
+    fn quantity(&self) -> Value {
+        json!({"type": "number"})
+    }
+
+    fn weight(&self) -> Value {
+        json!({"type": "number"})
+    }
+
+    fn money(&self) -> Value {
+        json!({"type": "string", "pattern": PLAIN_DECIMAL})
+    }
+
+    fn at_least_one(&self, array: Value) -> Value {
+        array
+    }
+}
+
+fn attributes(spelling: &impl Spelling) -> Map<String, Value> {
+    let text = || spelling.text();
+    let address = || {
+        let lines = json!({"type": "array", "items": text()});
+        object(named([
+            ("name", text()),
+            ("company", text()),
+            ("lines", lines),
+            ("suburb", text()),
+            ("city", text()),
+            ("state", text()),
+            ("postcode", text()),
+            ("country", country()),
+        ]))
+    };
+    let customer = object(named([
+        ("ref", text()),
+        ("email", json!({"type": "string", "format": "email"})),
+        ("title", text()),
+        ("first_name", text()),
+        ("last_name", text()),
+        ("phone", text()),
+    ]));
+    let lines = json!({"type": "array", "items": line(spelling)});
+    let references = object(named([
+        ("delivery_reference", text()),
+        ("purchase_order", text()),
+    ]));
+    named([
+        (
+            "organisation",
+            described(
+                text(),
+                "Its code; mandatory here or as the parameter of the request.",
+            ),
+        ),
+        ("key", key(text())),
+        ("placed_at", moment()),
+        ("fulfilled_at", moment()),
+        (
+            "language",
+            json!({"type": "string", "pattern": "^[a-z]{2}$", "description": "ISO 639-1"}),
+        ),
+        (
+            "locale",
+            json!({"type": "string", "pattern": "^[a-z]{2}-[A-Z]{2}$", "examples": ["en-GB"]}),
+        ),
+        ("customer", customer),
+        ("billing_address", address()),
+        ("shipping_address", address()),
+        ("lines", spelling.at_least_one(lines)),
+        ("shipping_price", spelling.money()),
+        ("discount", spelling.money()),
+        (
+            "currency",
+            described(
+                currency(),
+                "ISO 4217: the currency of shipping_price and discount, and of each line that names none.",
+            ),
+        ),
+        ("references", references),
+        ("instructions", text()),
+        ("metadata", metadata()),
+    ])
+}
+
+fn line(spelling: &impl Spelling) -> Value {
+    object(named([
+        ("quantity", spelling.quantity()),
+        ("sku", spelling.text()),
+        ("ean", spelling.text()),
+        ("product_id", spelling.text()),
+        ("description", spelling.text()),
+        ("unit_price", spelling.money()),
+        ("currency", currency()),
+        ("weight_kg", spelling.weight()),
+        ("metadata", metadata()),
+    ]))
+}
+
+fn named<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+    let members = members.into_iter();
+    members
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect()
+}
+
+fn object(properties: Map<String, Value>) -> Value {
+    let mut schema = json!({"type": "object"});
+    schema["properties"] = properties.into();
+    schema
+}
+
+fn described(mut schema: Value, description: &str) -> Value {
+    schema["description"] = description.into();
+    schema
+}
+
+fn key(mut text: Value) -> Value {
+    text["minLength"] = 1.into();
+    text["maxLength"] = crate::limits::KEY_CHARS_MAX.into();
+    described(text, "What makes the order unique within its organisation.")
+}
+
+fn moment() -> Value {
+    json!({
+        "type": "string",
+        "anyOf": [{"format": "date"}, {"format": "date-time"}, {"pattern": SPACED_TIME}],
+        "examples": ["2026-11-21", "2026-11-21T09:30:00Z"]
+    })
+}
+
+fn country() -> Value {
+    json!({"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO 3166-1 alpha-2"})
+}
+
+fn currency() -> Value {
+    json!({"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"})
+}
+
+fn metadata() -> Value {
+    json!({"type": "object", "description": "Any names, any values."})
+}
+
+fn uuid(description: &str) -> Value {
+    json!({"type": "string", "format": "uuid", "description": description})
+}

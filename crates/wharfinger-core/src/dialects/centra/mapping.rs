@@ -1,0 +1,320 @@
+//! The vendor's order and the canonical one, each made from the other.
+
+use std::borrow::Cow;
+
+use super::decode::{self, PRICE_DECIMALS_MAX};
+use super::present::with_texts;
+use super::wire::{Form, FormAddress, FormItemText, FormProduct};
+use crate::canonical::{
+    Address, Amount, Customer, Json, Line, Missing, Order, References, Rendered, Stored,
+    joined_name, split_name,
+};
+use crate::dialect::StoredOrder;
+use crate::moment::Moment;
+use crate::validate::date_or_time_from;
+
+/// A stored order in the canonical form, as its completions left it.
+pub(super) fn canonical(stored: &StoredOrder) -> Order {
+    with_texts(stored, |texts| {
+        let order = Stored(texts.submitted);
+        let object = |name| given(order.object(name));
+        let shared = object("address");
+        let billing = object("invoiceAddress").or(shared).unwrap_or(Stored(None));
+        let delivery = object("deliveryAddress").or(shared).unwrap_or(Stored(None));
+        Order {
+            organisation: stored.organisation.clone(),
+            key: stored.key.clone(),
+            placed_at: texts.latest("orderDate").and_then(|text| moment(&text)),
+            customer: Customer {
+                reference: plain_id(&order, "customerId"),
+                email: super::present::email_of_texts(texts),
+                title: None,
+                first_name: billing.text("firstName"),
+                last_name: billing.text("lastName"),
+                phone: billing.text("tele").or_else(|| billing.text("cell")),
+            },
+            billing_address: address(&billing),
+            shipping_address: address(&delivery),
+            lines: order
+                .each("products")
+                .map(|product| line(&product))
+                .collect(),
+            shipping_price: order.amount("shippingValue"),
+            discount: order.amount("voucherValue"),
+            references: References {
+                delivery_reference: None,
+                purchase_order: texts.latest("poNumber").map(Cow::into_owned),
+            },
+            instructions: texts.latest("comment").map(Cow::into_owned),
+            metadata: order.json("extraAttributes"),
+            ..Order::default()
+        }
+    })
+}
+
+/// An address that is there: `{}` counts as absent.
+fn given<'d, 'a>(address: Stored<'d, 'a>) -> Option<Stored<'d, 'a>> {
+    let value = address.0.filter(|value| !value.is_empty_container());
+    value.map(|value| Stored(Some(value)))
+}
+
+/// `YYYY-mm-dd`, or with ` HH:MM:SS`, in UTC.
+fn moment(text: &str) -> Option<Moment> {
+    let time = date_or_time_from(text)?;
+    Some(if text.contains(' ') {
+        Moment::Time(time)
+    } else {
+        Moment::Day(time.date())
+    })
+}
+
+fn address(from: &Stored<'_, '_>) -> Address {
+    let [first, last] = ["firstName", "lastName"].map(|name| from.text(name));
+    Address {
+        name: joined_name(first.as_deref(), last.as_deref()),
+        company: None,
+        lines: ["address", "coaddress"]
+            .into_iter()
+            .filter_map(|name| from.text(name))
+            .collect(),
+        suburb: None,
+        city: from.text("city"),
+        state: from.text("state"),
+        postcode: from.text("zipcode"),
+        country: from.text("country"),
+    }
+}
+
+fn line(product: &Stored<'_, '_>) -> Line {
+    let described = product.object("itemText");
+    Line {
+        quantity: Amount::from(product.checked("qty", decode::quantity).unwrap_or(1)),
+        sku: product.text("sku").or_else(|| described.text("sku")),
+        ean: product.text("ean"),
+        product_id: plain_id(product, "id"),
+        description: described.text("product"),
+        unit_price: product.amount("unitPrice"),
+        currency: None,
+        weight_kg: None,
+        metadata: None,
+    }
+}
+
+/// An id as text, in its plain spelling.
+fn plain_id(object: &Stored<'_, '_>, name: &str) -> Option<String> {
+    let id = object.checked(name, decode::id)?;
+    Some(id.to_string())
+}
+
+/// An order in the vendor's form.
+pub(super) fn render(order: &Order) -> Rendered {
+    let mut missing = Missing::default();
+    let parties = parties(order);
+    let [address, invoice_address, delivery_address] = addresses(order, &parties, &mut missing);
+    if order.lines.is_empty() {
+        missing.note("products");
+    }
+    let products = order.lines.iter().map(|line| product(line, &mut missing));
+    let reference = order.customer.reference.as_deref();
+    let number = |amount: Option<&Amount>| amount.and_then(Amount::to_json_number);
+    let form = Form {
+        order_number: decode::number_in_path(&order.key)
+            .filter(|number| number.to_string() == order.key),
+        address,
+        invoice_address,
+        delivery_address,
+        products: products.collect(),
+        customer_id: reference.and_then(id),
+        shipping_value: number(order.shipping_price.as_ref()),
+        voucher_value: number(order.discount.as_ref()),
+        order_date: order.placed_at.as_ref().map(date),
+        po_number: order.references.purchase_order.as_deref(),
+        comment: order.instructions.as_deref(),
+        extra_attributes: order.metadata.as_ref().and_then(Json::to_raw),
+    };
+    Rendered::of(&form, missing)
+}
+
+/// The address that stands for both; or one to pay, and one to deliver to.
+fn addresses<'s>(
+    order: &'s Order,
+    parties: &'s Parties,
+    missing: &mut Missing,
+) -> [Option<FormAddress<'s>>; 3] {
+    let (billing, shipping) = (&parties.billing, &parties.shipping);
+    let names = &parties.names;
+    let addresses = if parties.is_one {
+        let paths = ["address.email", "address.country"];
+        let shared = with_email(order, billing, names, paths, missing);
+        [Some(shared), None, None]
+    } else {
+        let paths = ["invoiceAddress.email", "invoiceAddress.country"];
+        let invoice = with_email(order, billing, names, paths, missing);
+        let receiver = shipping.name.as_deref().map(split_name).unwrap_or_default();
+        let path = "deliveryAddress.country";
+        let delivery = form_address(shipping, &receiver, path, missing);
+        [None, Some(invoice), Some(delivery)]
+    };
+    addresses.map(|address| address.filter(|address| *address != FormAddress::default()))
+}
+
+/// First and last name.
+type Names = (Option<String>, Option<String>);
+
+/// Who pays and who receives, as far as the form can say it.
+struct Parties {
+    billing: Address,
+    shipping: Address,
+    /// Those of the billing address.
+    names: Names,
+    /// Whether one address stands for both: they are the same, or there is but one.
+    is_one: bool,
+}
+
+fn parties(order: &Order) -> Parties {
+    let [mut billing, mut shipping] = [&order.billing_address, &order.shipping_address].map(held);
+    if billing.is_empty() {
+        billing.clone_from(&shipping);
+    } else if shipping.is_empty() {
+        shipping.clone_from(&billing);
+    }
+    let names = names_of(&billing, &order.customer);
+    let as_told = Address {
+        name: joined_name(names.0.as_deref(), names.1.as_deref()),
+        ..billing.clone()
+    };
+    Parties {
+        is_one: shipping == billing || shipping == as_told,
+        billing,
+        shipping,
+        names,
+    }
+}
+
+/// What the form can hold of an address.
+fn held(address: &Address) -> Address {
+    Address {
+        company: None,
+        suburb: None,
+        lines: address.two_lines().into_iter().flatten().collect(),
+        ..address.clone()
+    }
+}
+
+/// Those of the customer where the address has the same name, or none.
+fn names_of(address: &Address, customer: &Customer) -> Names {
+    match &address.name {
+        Some(name) if customer.name().as_ref() != Some(name) => split_name(name),
+        _ => (customer.first_name.clone(), customer.last_name.clone()),
+    }
+}
+
+/// The address that the customer's e-mail address and telephone number stand in.
+fn with_email<'s>(
+    order: &'s Order,
+    address: &'s Address,
+    names: &Names,
+    [email, country]: [&'static str; 2],
+    missing: &mut Missing,
+) -> FormAddress<'s> {
+    let customer = &order.customer;
+    FormAddress {
+        email: missing.demand(email, customer.email.as_deref()),
+        tele: customer.phone.as_deref(),
+        ..form_address(address, names, country, missing)
+    }
+}
+
+fn form_address<'s>(
+    address: &'s Address,
+    (first_name, last_name): &Names,
+    country: &'static str,
+    missing: &mut Missing,
+) -> FormAddress<'s> {
+    let [first, others] = address.two_lines();
+    FormAddress {
+        email: None,
+        first_name: first_name.clone(),
+        last_name: last_name.clone(),
+        tele: None,
+        address: first,
+        coaddress: others,
+        city: address.city.as_deref(),
+        zipcode: address.postcode.as_deref(),
+        state: address.state.as_deref(),
+        country: missing.demand(country, address.country.as_deref()),
+    }
+}
+
+fn product<'s>(line: &'s Line, missing: &mut Missing) -> FormProduct<'s> {
+    let id = line.product_id.as_deref().and_then(id);
+    if id.is_none() && line.ean.is_none() && line.sku.is_none() {
+        missing.note("products[].id");
+    }
+    let units = line.quantity.whole().filter(|units| *units >= 1);
+    let price = line.unit_price.as_ref().filter(|price| {
+        let decimals = price.number().map(|number| number.decimals());
+        !price.is_negative() && decimals.is_some_and(|decimals| decimals <= PRICE_DECIMALS_MAX)
+    });
+    FormProduct {
+        id,
+        ean: line.ean.as_deref(),
+        sku: line.sku.as_deref(),
+        qty: missing.demand("products[].qty", units),
+        unit_price: price.and_then(Amount::to_json_number),
+        item_text: line
+            .description
+            .as_deref()
+            .map(|product| FormItemText { product }),
+    }
+}
+
+/// An id that is spelled as the vendor would.
+fn id(text: &str) -> Option<u64> {
+    let id: u64 = text.parse().ok()?;
+    (id <= decode::ID_MAX && id.to_string() == text).then_some(id)
+}
+
+/// `YYYY-mm-dd`, or `YYYY-mm-dd HH:MM:SS` in UTC; fractions of a second have no place.
+fn date(moment: &Moment) -> String {
+    match moment {
+        Moment::Day(day) => day.to_string(),
+        Moment::Time(time) => time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::BatchId;
+    use crate::outcome::State;
+
+    fn stored(texts: &[&str]) -> StoredOrder {
+        StoredOrder {
+            id: BatchId::new(0, 0).order(0),
+            organisation: "DEMO".into(),
+            key: "7".into(),
+            number: Some(7),
+            state: State::Pending,
+            revision: 1,
+            created_at_ms: 0,
+            updated_at_ms: 0,
+            texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn completions_change_what_the_canonical_order_says() {
+        let completed = stored(&[
+            r#"{"comment":"first","poNumber":"PO 1","orderDate":"2026-11-18"}"#,
+            r#"{"comment":"second","poNumber":"","orderDate":"2026-11-19 10:00:00"}"#,
+            r#"{"comment":null,"products":[{"sku":"passed over"}]}"#,
+        ]);
+        let order = canonical(&completed);
+        assert_eq!(order.instructions.as_deref(), Some("second"));
+        assert_eq!(order.references.purchase_order.as_deref(), Some("PO 1"));
+        let placed_at = order.placed_at.map(|moment| moment.to_string());
+        assert_eq!(placed_at.as_deref(), Some("2026-11-19T10:00:00Z"));
+        assert!(order.lines.is_empty());
+    }
+}

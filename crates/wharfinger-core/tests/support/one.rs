@@ -1,0 +1,90 @@
+//! One order by itself: judged, and as if it had been stored.
+
+use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach};
+use wharfinger_core::dialect::{Action, Context, Dialect, Head, StoredOrder, Verdict};
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::json::{Envelope, Reader, Rules};
+use wharfinger_core::limits::Limits;
+use wharfinger_core::outcome::State;
+use wharfinger_core::problem::Problem;
+
+/// The organisation of every order here.
+pub(crate) const ORGANISATION: &str = "TRK001";
+
+/// What a dialect finds wrong with an order.
+pub(crate) fn problems(dialect: &dyn Dialect, text: &str) -> Vec<Problem> {
+    let organisation = Organisation {
+        id: OrganisationId(1),
+        code: ORGANISATION.into(),
+        name: ORGANISATION.into(),
+        customer_orders_enabled: true,
+    };
+    let organisations = Organisations::from([(ORGANISATION.to_owned(), organisation)]);
+    let mut operations = dialect.operations().iter();
+    let submits = operations.find(|operation| matches!(operation.action, Action::Submit { .. }));
+    let head = Head {
+        path: &[],
+        query: &[],
+        headers: &[],
+    };
+    let context = Context {
+        operation: submits.expect("every dialect takes orders"),
+        head: &head,
+        caller: Caller {
+            organisations: &organisations,
+            reach: &Reach::All,
+        },
+        organisation: organisations.get(ORGANISATION),
+    };
+    let limits = Limits::default();
+    let rules = Rules {
+        names: dialect.name_case(),
+        depth_max: limits.order_depth_max,
+        order_bytes_max: limits.order_bytes_max,
+    };
+    let mut reader = Reader::new(text.as_bytes(), Envelope::One, rules).expect("UTF-8");
+    let entry = reader.next().expect("JSON").expect("an order");
+    if !entry.faults.is_empty() {
+        return entry.faults.to_vec();
+    }
+    match dialect.judge(&context, &entry).verdict {
+        Verdict::Good(_) => Vec::new(),
+        Verdict::Faulty(problems) | Verdict::Unreadable(problems) => problems,
+    }
+}
+
+/// An order as the store would give it.
+pub(crate) fn stored(key: &str, text: &str) -> StoredOrder {
+    StoredOrder {
+        id: BatchId::new(1_767_225_600_000, 7).order(0),
+        organisation: ORGANISATION.into(),
+        key: key.into(),
+        number: None,
+        state: State::Pending,
+        revision: 1,
+        created_at_ms: 1_767_225_600_000,
+        updated_at_ms: 1_767_225_600_120,
+        texts: vec![text.to_owned()],
+    }
+}
+
+/// A path with `[]` for every index: `lines[].sku`.
+pub(crate) fn of_any_element(path: &str) -> String {
+    let mut plain = String::new();
+    let mut is_index = false;
+    for character in path.chars() {
+        is_index = (is_index || character == '[') && character != ']';
+        if !is_index || character == '[' {
+            plain.push(character);
+        }
+    }
+    plain
+}
+
+/// Whether an attribute is another one, or within it.
+pub(crate) fn covers(outer: &str, path: &str) -> bool {
+    match path.strip_prefix(outer) {
+        Some(rest) => rest.is_empty() || rest.starts_with(['.', '[']) || outer.ends_with("[]"),
+        None => false,
+    }
+}

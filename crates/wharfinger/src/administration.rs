@@ -1,0 +1,222 @@
+//! Rules of organisations and keys, whether they are changed by a command or over HTTP.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use wharfinger_core::caller::{Organisations, Reach, Scope};
+
+use crate::rates::{Rates, is_within};
+use crate::store::Key;
+use crate::{clock, secret};
+
+/// The longest code that an organisation may have.
+const CODE_CHARS_MAX: usize = 64;
+
+/// What a code must be.
+pub const CODE_FORM: &str = "1 to 64 letters, digits, '-', '_' and '.', and not dots alone";
+
+/// What a span of time must be.
+pub const SPAN_FORM: &str = "a number and a unit, such as 90d, 12h or 30m";
+
+/// The highest rate that a key may have.
+pub const RATE_MAX: u32 = 1_000_000_000;
+
+/// Whether this can be an organisation's code. It stands in addresses and header fields, so it is held to what needs no
+/// escaping there.
+#[must_use]
+pub fn is_code(code: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=CODE_CHARS_MAX).contains(&code.len())
+        && code.bytes().all(is_plain)
+        && code.bytes().any(|byte| byte != b'.')
+}
+
+/// Reads a span of time of days, hours or minutes.
+#[must_use]
+pub fn span(text: &str) -> Option<Duration> {
+    let (number, unit_s) = match text.as_bytes().last()? {
+        b'd' => (text.strip_suffix('d')?, 86_400),
+        b'h' => (text.strip_suffix('h')?, 3_600),
+        b'm' => (text.strip_suffix('m')?, 60),
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok()?;
+    let seconds = number.checked_mul(unit_s).filter(|seconds| *seconds > 0);
+    seconds.map(Duration::from_secs)
+}
+
+/// A key that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// What it may reach.
+    pub reach: Reach,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// When it ends, if ever, in milliseconds since 1970.
+    pub expires_at_ms: Option<i64>,
+    /// What it may ask for in a second, in place of what holds for all keys.
+    pub rates: Rates,
+}
+
+impl NewKey {
+    /// Gives it an id and a secret: what is stored of it, and the secret, which is shown once.
+    #[must_use]
+    pub fn issue(mut self) -> (Key, String) {
+        self.scopes.sort();
+        self.scopes.dedup();
+        let secret = secret::key_secret();
+        let key = Key {
+            id: secret::key_id(),
+            secret_sha256: secret::hash(&secret),
+            reach: self.reach,
+            scopes: self.scopes,
+            created_at_ms: clock::now_ms(),
+            expires_at_ms: self.expires_at_ms,
+            revoked_at_ms: None,
+            last_used_at_ms: None,
+            rates: self.rates,
+        };
+        (key, secret)
+    }
+}
+
+/// Whether a key may be seen by another one, and made void by it: it reaches nothing that the other does not.
+#[must_use]
+pub fn is_seen_by(key: &Key, other: &Key) -> bool {
+    other.reach.covers(&key.reach)
+}
+
+/// Whether a key has nothing that another one lacks: no organisation, no scope, no later end, no higher rate. Only such a key
+/// is made by the other one, or given a new secret. `of_all` are the rates of keys without their own.
+#[must_use]
+pub fn is_within_powers_of(key: &Key, other: &Key, of_all: Rates) -> bool {
+    let ends_no_later = match (key.expires_at_ms, other.expires_at_ms) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(end), Some(latest)) => end <= latest,
+    };
+    is_seen_by(key, other)
+        && key.scopes.iter().all(|scope| other.scopes.contains(scope))
+        && ends_no_later
+        && is_within(key, other, of_all)
+}
+
+/// A key, as it is told.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToldKey {
+    /// Its public id.
+    pub id: String,
+    /// Its secret, told once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// The codes of the organisations that it reaches; none where it reaches all.
+    pub organisations: Option<Vec<String>>,
+    /// Whether it reaches every organisation, also those to come.
+    pub all_organisations: bool,
+    /// The names of its scopes.
+    pub scopes: Vec<&'static str>,
+    /// When it was made.
+    pub created_at: String,
+    /// When it ends, if ever.
+    pub expires_at: Option<String>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<String>,
+    /// When it was last used, to the minute or so.
+    pub last_used_at: Option<String>,
+    /// Requests that it may send in a second, where it has a limit of its own.
+    pub requests_per_second: Option<u32>,
+    /// Orders that it may send in a second, where it has a limit of its own.
+    pub orders_per_second: Option<u32>,
+}
+
+impl ToldKey {
+    /// Tells of a key without its secret.
+    #[must_use]
+    pub fn of(key: &Key, organisations: &Organisations) -> Self {
+        let codes = match &key.reach {
+            Reach::All => None,
+            Reach::Only(_) => {
+                let mut reached: Vec<_> = organisations.values().collect();
+                reached.retain(|organisation| key.reach.has(organisation.id));
+                reached.sort_by_key(|organisation| organisation.id);
+                let codes = reached.iter().map(|organisation| organisation.code.clone());
+                Some(codes.collect())
+            }
+        };
+        Self {
+            id: key.id.clone(),
+            secret: None,
+            organisations: codes,
+            all_organisations: key.reach == Reach::All,
+            scopes: key.scopes.iter().map(|scope| scope.name()).collect(),
+            created_at: clock::rfc_3339(key.created_at_ms),
+            expires_at: key.expires_at_ms.map(clock::rfc_3339),
+            revoked_at: key.revoked_at_ms.map(clock::rfc_3339),
+            last_used_at: key.last_used_at_ms.map(clock::rfc_3339),
+            requests_per_second: key.rates.requests_per_second,
+            orders_per_second: key.rates.orders_per_second,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharfinger_core::ids::OrganisationId;
+
+    use super::*;
+
+    fn key(change: impl FnOnce(&mut NewKey)) -> Key {
+        let mut new = NewKey {
+            reach: Reach::Only(vec![OrganisationId(1), OrganisationId(2)]),
+            scopes: vec![Scope::Admin, Scope::OrdersRead],
+            expires_at_ms: Some(1_000),
+            rates: Rates {
+                requests_per_second: Some(10),
+                orders_per_second: None,
+            },
+        };
+        change(&mut new);
+        new.issue().0
+    }
+
+    #[test]
+    fn a_key_has_nothing_that_its_maker_lacks() {
+        let of_all = Rates {
+            requests_per_second: None,
+            orders_per_second: Some(500),
+        };
+        let maker = key(|_| {});
+        let may_make = |change: &dyn Fn(&mut NewKey)| {
+            is_within_powers_of(&key(|new| change(new)), &maker, of_all)
+        };
+        assert!(may_make(&|_| {}));
+        assert!(may_make(
+            &|new| new.reach = Reach::Only(vec![OrganisationId(2)])
+        ));
+        assert!(may_make(&|new| new.scopes = vec![Scope::Admin]));
+        assert!(may_make(&|new| new.expires_at_ms = Some(999)));
+        assert!(may_make(&|new| new.rates.requests_per_second = Some(9)));
+        assert!(may_make(&|new| new.rates.orders_per_second = Some(500)));
+
+        assert!(!may_make(&|new| new.reach = Reach::All));
+        assert!(!may_make(
+            &|new| new.reach = Reach::Only(vec![OrganisationId(3)])
+        ));
+        assert!(!may_make(&|new| new.scopes.push(Scope::OrdersWrite)));
+        assert!(!may_make(&|new| new.expires_at_ms = Some(1_001)));
+        assert!(!may_make(&|new| new.expires_at_ms = None));
+        assert!(!may_make(&|new| new.rates.requests_per_second = Some(11)));
+        assert!(!may_make(&|new| new.rates.requests_per_second = None));
+        assert!(!may_make(&|new| new.rates.orders_per_second = Some(501)));
+    }
+
+    #[test]
+    fn codes_need_no_escaping() {
+        for good in ["TRK001", "a", "shop.example-1_x", &"a".repeat(64)] {
+            assert!(is_code(good), "{good}");
+        }
+        for wrong in ["", ".", "..", "with space", "a/b", "é", &"a".repeat(65)] {
+            assert!(!is_code(wrong), "{wrong}");
+        }
+    }
+}

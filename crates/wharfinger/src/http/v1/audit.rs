@@ -1,0 +1,76 @@
+//! The audit log: who changed organisations and keys.
+
+use std::collections::HashSet;
+
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use wharfinger_core::caller::Reach;
+use wharfinger_core::failure::RequestFailure;
+
+use super::answer::{Page, ok, time};
+use super::cursor;
+use super::input::Listing;
+use super::keys::directory;
+use crate::administration::is_seen_by;
+use crate::app::App;
+use crate::call::Call;
+use crate::store::{AuditEntry, ReadAudit};
+
+/// An entry, as it is told.
+#[derive(Serialize)]
+struct Told {
+    id: i64,
+    at: String,
+    who: String,
+    action: String,
+    subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Box<RawValue>>,
+}
+
+/// Lists what was done to the organisations that the calling key reaches, and to the keys that it sees; newest first.
+pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let before = match listing.after {
+        Some(after) => Some(cursor::read("audit", after)?),
+        None => None,
+    };
+    let request = ReadAudit {
+        before,
+        limit: listing.limit,
+        about: visible(app, call).await?,
+    };
+    let page = app.store.audit(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    let told = page.entries.into_iter().map(|entry| Told {
+        id: entry.id,
+        at: time(entry.at_ms),
+        who: entry.who,
+        action: entry.action,
+        subject: entry.subject,
+        details: entry
+            .details
+            .and_then(|details| RawValue::from_string(details).ok()),
+    });
+    Ok(ok(&Page {
+        data: told.collect(),
+        next: page.next.map(|next| cursor::write("audit", &next)),
+    }))
+}
+
+/// What the calling key may read of; none where that is everything.
+async fn visible(app: &App, call: &Call<'_>) -> Result<Option<HashSet<String>>, RequestFailure> {
+    let key = call.authenticated.key();
+    if key.reach == Reach::All {
+        return Ok(None);
+    }
+    let directory = directory(app, call).await?;
+    let organisations = directory.organisations.values();
+    let organisations = organisations
+        .filter(|organisation| key.reach.has(organisation.id))
+        .map(|organisation| AuditEntry::about_organisation(&organisation.code));
+    let keys = directory.keys.iter().filter(|known| is_seen_by(known, key));
+    let keys = keys.map(|known| AuditEntry::about_key(&known.id));
+    Ok(Some(organisations.chain(keys).collect()))
+}

@@ -1,0 +1,294 @@
+//! API keys: those that reach no organisation which the calling key does not reach.
+//!
+//! No key is made, or given a new secret, that has more than the calling one: an organisation, a scope, a later end or a higher
+//! rate. So nobody gains by making keys.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::HeaderMap;
+use wharfinger_core::caller::{Reach, Scope};
+use wharfinger_core::dialect::{Credentials, Reply};
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::form::{Form, Need};
+use wharfinger_core::problem::Code;
+use wharfinger_core::query::Query;
+use wharfinger_core::validate;
+
+use super::super::answer::respond_with;
+use super::answer::{Page, ok};
+use super::input::{Listing, not_found};
+use super::{administer, cursor, input};
+use crate::administration::{
+    NewKey, RATE_MAX, SPAN_FORM, ToldKey, is_seen_by, is_within_powers_of, span,
+};
+use crate::app::App;
+use crate::call::Call;
+use crate::intake::Answered;
+use crate::rates::Rates;
+use crate::store::{Change, Directory, Key};
+use crate::{clock, seal, secret};
+
+/// The attributes of a key that is to be made.
+const ATTRIBUTES: &[&str] = &[
+    "organisations",
+    "all_organisations",
+    "scopes",
+    "expires_at",
+    "expires_in",
+    "requests_per_second",
+    "orders_per_second",
+];
+
+/// The directory as the store has it now: the one that requests go by does not know when keys were last used.
+pub(super) async fn directory(app: &App, call: &Call<'_>) -> Result<Directory, RequestFailure> {
+    let directory = app.store.directory(None).await;
+    let directory = directory.map_err(|error| call.failure(error))?;
+    directory.ok_or(RequestFailure::Internal)
+}
+
+/// Lists them in the order in which they were made, never with a secret.
+pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let after: usize = match listing.after {
+        Some(after) => cursor::read("keys", after)?,
+        None => 0,
+    };
+    let directory = directory(app, call).await?;
+    let caller = call.authenticated.key();
+    // Keys are never deleted, so that a position among all of them stays what it is.
+    let mut seen = directory.keys.iter().enumerate().skip(after);
+    let mut data = Vec::new();
+    let mut next = None;
+    for (at, key) in seen.by_ref().filter(|(_, key)| is_seen_by(key, caller)) {
+        if data.len() == listing.limit {
+            next = Some(cursor::write("keys", &at));
+            break;
+        }
+        data.push(ToldKey::of(key, &directory.organisations));
+    }
+    Ok(ok(&Page { data, next }))
+}
+
+/// Makes one, and shows its secret.
+pub(super) async fn create(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let body = input::body(app, headers, body).await?;
+    let new = input::strict_object(app, &body, ATTRIBUTES, |form| {
+        let maker = Maker {
+            call,
+            rates: call.authenticated.key().rates.or(app.access.rates_of_all()),
+        };
+        maker.new_key(form)
+    })?;
+    let (key, secret) = new.issue();
+    if !is_within_powers_of(&key, call.authenticated.key(), app.access.rates_of_all()) {
+        // Every way to this is told by its attribute before.
+        return Err(RequestFailure::Forbidden);
+    }
+    let told = ToldKey {
+        secret: Some(secret),
+        ..ToldKey::of(&key, call.authenticated.caller().organisations)
+    };
+    administer_sealed(app, call, &body, Change::CreateKey(key), 201, &told).await
+}
+
+/// Gives one a new secret, and shows it.
+pub(super) async fn rotate(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let directory = directory(app, call).await?;
+    let key = find(call, &directory)?;
+    if !is_within_powers_of(key, call.authenticated.key(), app.access.rates_of_all()) {
+        return Err(RequestFailure::Forbidden);
+    }
+    let body = input::body(app, headers, body).await?;
+    let secret = secret::key_secret();
+    let change = Change::RotateKey {
+        id: key.id.clone(),
+        secret_sha256: secret::hash(&secret),
+    };
+    let told = ToldKey {
+        secret: Some(secret),
+        ..ToldKey::of(key, &directory.organisations)
+    };
+    administer_sealed(app, call, &body, change, 200, &told).await
+}
+
+/// Makes one void, for good.
+pub(super) async fn revoke(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let directory = directory(app, call).await?;
+    let mut key = find(call, &directory)?.clone();
+    let body = input::body(app, headers, body).await?;
+    let at_ms = clock::now_ms();
+    key.revoked_at_ms = Some(at_ms);
+    let told = ToldKey::of(&key, &directory.organisations);
+    let change = Change::RevokeKey { id: key.id, at_ms };
+    administer(app, call, &body, change, Reply::json(200, &told))
+        .await
+        .map(respond_with)
+}
+
+/// The key in the path. One that the calling key does not see is answered as if there were none.
+fn find<'d>(call: &Call<'_>, directory: &'d Directory) -> Result<&'d Key, RequestFailure> {
+    let id = call.head.path_parameter("id").unwrap_or_default();
+    let caller = call.authenticated.key();
+    let found = directory.keys.iter().find(|key| key.id == id);
+    found
+        .filter(|key| is_seen_by(key, caller))
+        .ok_or_else(|| not_found("Key", &id))
+}
+
+/// Makes a change whose answer has a secret in it. The answer is kept so that only the caller's own secret opens it.
+async fn administer_sealed(
+    app: &App,
+    call: &Call<'_>,
+    body: &[u8],
+    change: Change,
+    status: u16,
+    told: &ToldKey,
+) -> Result<Response, RequestFailure> {
+    let secret = match call.dialect.credentials(&call.head) {
+        Credentials::Secret(secret) | Credentials::Pair { secret, .. } => secret,
+        Credentials::Missing => return Err(RequestFailure::Unauthorized),
+    };
+    let mut reply = Reply::json(status, told);
+    reply.body = seal::seal(&secret, &reply.body);
+    let mut answered = administer(app, call, body, change, reply).await?;
+    let body = match &mut answered {
+        Answered::Now(reply) => &mut reply.body,
+        Answered::Again(kept) => &mut kept.body,
+    };
+    *body = seal::open(&secret, body).ok_or_else(|| {
+        RequestFailure::Conflict(
+            "This was done and answered when the calling key had another secret, and only that one opens the answer: \
+             find the key in the list, and give it a new secret"
+                .into(),
+        )
+    })?;
+    Ok(respond_with(answered))
+}
+
+/// The key that makes another one, and what it is held to.
+struct Maker<'c> {
+    call: &'c Call<'c>,
+    rates: Rates,
+}
+
+impl Maker<'_> {
+    fn new_key(&self, form: &mut Form<'_, '_, '_>) -> NewKey {
+        let own = self.call.authenticated.key();
+        NewKey {
+            reach: self.reach(form),
+            scopes: self.scopes(form),
+            expires_at_ms: self.expires_at_ms(form),
+            rates: Rates {
+                requests_per_second: rate(
+                    form,
+                    "requests_per_second",
+                    self.rates.requests_per_second,
+                )
+                .or(own.rates.requests_per_second),
+                orders_per_second: rate(form, "orders_per_second", self.rates.orders_per_second)
+                    .or(own.rates.orders_per_second),
+            },
+        }
+    }
+
+    fn reach(&self, form: &mut Form<'_, '_, '_>) -> Reach {
+        let caller = self.call.authenticated.caller();
+        let reaches_all = form.optional("all_organisations", validate::boolean);
+        if reaches_all == Some(true) {
+            if *caller.reach != Reach::All {
+                let form_wanted = "false, since the calling key does not reach all of them";
+                form.problem("all_organisations", Code::NotOfForm { form: form_wanted });
+            }
+            if form.present("organisations").is_some() {
+                let form_wanted = "left out where all_organisations is true";
+                form.problem("organisations", Code::NotOfForm { form: form_wanted });
+            }
+            return Reach::All;
+        }
+        let mut ids = Vec::new();
+        form.scalars("organisations", Need::Mandatory, |value| {
+            let code = validate::text(value)?;
+            let organisation = caller.organisation(&code);
+            let id = organisation.ok_or(Code::UnknownOrganisation)?.id;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+            Ok(())
+        });
+        Reach::Only(ids)
+    }
+
+    fn scopes(&self, form: &mut Form<'_, '_, '_>) -> Vec<Scope> {
+        let own = &self.call.authenticated.key().scopes;
+        let mut scopes = Vec::new();
+        form.scalars("scopes", Need::Mandatory, |value| {
+            let name = validate::text(value)?;
+            let found = Scope::ALL.into_iter().find(|scope| scope.name() == name);
+            let choices = "orders:write, orders:read, admin";
+            let scope = found.ok_or(Code::NotOneOf { choices })?;
+            if !own.contains(&scope) {
+                let choices = "the scopes of the calling key";
+                return Err(Code::NotOneOf { choices });
+            }
+            scopes.push(scope);
+            Ok(())
+        });
+        scopes
+    }
+
+    fn expires_at_ms(&self, form: &mut Form<'_, '_, '_>) -> Option<i64> {
+        let latest_ms = self.call.authenticated.key().expires_at_ms;
+        let now_ms = clock::now_ms();
+        let in_time = |at_ms: i64| {
+            let form = if at_ms <= now_ms {
+                "a time to come"
+            } else if latest_ms.is_some_and(|latest_ms| at_ms > latest_ms) {
+                "no later than the end of the calling key"
+            } else {
+                return Ok(at_ms);
+            };
+            Err(Code::NotOfForm { form })
+        };
+        let at = form.optional("expires_at", |value| {
+            let text = validate::text(value)?;
+            let form = "a time such as 2027-11-21T09:30:00Z";
+            let at = text.parse::<jiff::Timestamp>();
+            in_time(at.map_err(|_| Code::NotOfForm { form })?.as_millisecond())
+        });
+        let from_now = form.optional("expires_in", |value| {
+            let span = span(&validate::text(value)?).ok_or(Code::NotOfForm { form: SPAN_FORM })?;
+            let span_ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+            in_time(now_ms.saturating_add(span_ms))
+        });
+        if form.present("expires_at").is_some() && form.present("expires_in").is_some() {
+            let form_wanted = "left out where expires_at is given";
+            form.problem("expires_in", Code::NotOfForm { form: form_wanted });
+        }
+        at.or(from_now).or(latest_ms)
+    }
+}
+
+/// A rate, no higher than the caller's.
+fn rate(form: &mut Form<'_, '_, '_>, name: &str, bound: Option<u32>) -> Option<u32> {
+    let max = u64::from(bound.unwrap_or(RATE_MAX));
+    let rate = form.optional(name, validate::integer(1, max));
+    rate.and_then(|rate| u32::try_from(rate).ok())
+}

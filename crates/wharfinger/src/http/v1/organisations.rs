@@ -1,0 +1,150 @@
+//! Organisations: those that the calling key reaches.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::HeaderMap;
+use serde::Serialize;
+use wharfinger_core::caller::{Organisation, Reach};
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::problem::Code;
+use wharfinger_core::query::Query;
+use wharfinger_core::validate;
+
+use super::super::answer::respond_with;
+use super::answer::{Page, ok};
+use super::input::{Listing, not_found};
+use super::{administer, cursor, input};
+use crate::administration::{CODE_FORM, is_code};
+use crate::app::App;
+use crate::call::Call;
+use crate::store::Change;
+
+/// The longest name, in characters.
+const NAME_CHARS_MAX: usize = 255;
+
+/// An organisation, as it is told.
+#[derive(Clone, Serialize)]
+struct Told {
+    code: String,
+    name: String,
+    customer_orders_enabled: bool,
+}
+
+impl Told {
+    fn of(organisation: &Organisation) -> Self {
+        Self {
+            code: organisation.code.clone(),
+            name: organisation.name.clone(),
+            customer_orders_enabled: organisation.customer_orders_enabled,
+        }
+    }
+}
+
+/// Lists them in the order in which they were made.
+pub(super) fn list(call: &Call<'_>) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let after: Option<u32> = match listing.after {
+        Some(after) => Some(cursor::read("organisations", after)?),
+        None => None,
+    };
+    let caller = call.authenticated.caller();
+    let mut reached: Vec<_> = caller
+        .organisations
+        .values()
+        .filter(|organisation| caller.reach.has(organisation.id))
+        .filter(|organisation| after.is_none_or(|after| organisation.id.0 > after))
+        .collect();
+    reached.sort_by_key(|organisation| organisation.id);
+    let is_more = reached.len() > listing.limit;
+    reached.truncate(listing.limit);
+    let last = reached.last().filter(|_| is_more);
+    Ok(ok(&Page {
+        next: last.map(|last| cursor::write("organisations", &last.id.0)),
+        data: reached.into_iter().map(Told::of).collect(),
+    }))
+}
+
+/// Shows one.
+pub(super) fn show(call: &Call<'_>) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    Ok(ok(&Told::of(find(call)?)))
+}
+
+/// Makes one. Only for a key that reaches every organisation: it would not be within the reach of another.
+pub(super) async fn create(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    if *call.authenticated.caller().reach != Reach::All {
+        return Err(RequestFailure::Forbidden);
+    }
+    let body = input::body(app, headers, body).await?;
+    let known = &["code", "name", "customer_orders_enabled"];
+    let (code, name, enabled) = input::strict_object(app, &body, known, |form| {
+        let code = form.mandatory("code", |value| {
+            let code = validate::text(value)?;
+            let form = CODE_FORM;
+            is_code(&code)
+                .then_some(code.into_owned())
+                .ok_or(Code::NotOfForm { form })
+        });
+        let name = form.optional("name", validate::short_text(NAME_CHARS_MAX));
+        let enabled = form.optional("customer_orders_enabled", validate::boolean);
+        (code, name.map(Into::into), enabled)
+    })?;
+    let organisation = Organisation {
+        id: OrganisationId(0),
+        code: code.unwrap_or_default(),
+        name: name.unwrap_or_default(),
+        customer_orders_enabled: enabled.unwrap_or(true),
+    };
+    let location = format!("/v1/organisations/{}", organisation.code);
+    let reply = Reply::json(201, &Told::of(&organisation)).with_header("location", location);
+    let change = Change::CreateOrganisation(organisation);
+    administer(app, call, &body, change, reply)
+        .await
+        .map(respond_with)
+}
+
+/// Changes what the body names.
+pub(super) async fn change(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let organisation = find(call)?;
+    let body = input::body(app, headers, body).await?;
+    let known = &["name", "customer_orders_enabled"];
+    let (name, enabled): (Option<String>, _) = input::strict_object(app, &body, known, |form| {
+        let name = form.optional("name", validate::short_text(NAME_CHARS_MAX));
+        let enabled = form.optional("customer_orders_enabled", validate::boolean);
+        (name.map(Into::into), enabled)
+    })?;
+    let mut told = Told::of(organisation);
+    if let Some(name) = &name {
+        told.name.clone_from(name);
+    }
+    told.customer_orders_enabled = enabled.unwrap_or(told.customer_orders_enabled);
+    let change = Change::ChangeOrganisation {
+        code: organisation.code.clone(),
+        name,
+        customer_orders_enabled: enabled,
+    };
+    administer(app, call, &body, change, Reply::json(200, &told))
+        .await
+        .map(respond_with)
+}
+
+/// The organisation in the path. One that the key does not reach is answered as if there were none.
+fn find<'c>(call: &Call<'c>) -> Result<&'c Organisation, RequestFailure> {
+    let code = call.head.path_parameter("code").unwrap_or_default();
+    let found = call.authenticated.caller().organisation(code);
+    found.ok_or_else(|| not_found("Organisation", &code))
+}

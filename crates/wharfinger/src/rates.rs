@@ -1,0 +1,279 @@
+//! How much a key may ask for in a second: token buckets, counted by this process alone.
+//!
+//! A bucket holds a second's worth. Each request takes one token; orders are charged once they are decoded, when it is known how
+//! many there are, to a bucket that may go below zero, and while it is below, requests are refused.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::store::Key;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// What a key may ask for in a second; no limit where absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Requests in a second.
+    pub requests_per_second: Option<u32>,
+    /// Orders in a second.
+    pub orders_per_second: Option<u32>,
+}
+
+impl Rates {
+    /// These rates, and others where there are none.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            requests_per_second: self.requests_per_second.or(other.requests_per_second),
+            orders_per_second: self.orders_per_second.or(other.orders_per_second),
+        }
+    }
+}
+
+/// What a key has asked for of late, held against its rates.
+#[derive(Debug)]
+pub struct Meter {
+    began: Instant,
+    requests: Option<Bucket>,
+    orders: Option<Bucket>,
+}
+
+impl Meter {
+    /// Begins with full buckets; none where nothing is limited.
+    #[must_use]
+    pub fn new(rates: Rates, now: Instant) -> Option<Self> {
+        let requests = rates
+            .requests_per_second
+            .map(|rate| Bucket::new("requests", rate));
+        let orders = rates
+            .orders_per_second
+            .map(|rate| Bucket::new("orders", rate));
+        (requests.is_some() || orders.is_some()).then_some(Self {
+            began: now,
+            requests,
+            orders,
+        })
+    }
+
+    /// Lets a request in, and counts it.
+    ///
+    /// # Errors
+    /// It is one too many, or orders have gone below zero: how long to wait. It is not counted.
+    pub fn admit(&self, now: Instant) -> Result<(), Duration> {
+        let at_ns = self.at_ns(now);
+        if let Some(orders) = &self.orders {
+            orders.check(at_ns)?;
+        }
+        if let Some(requests) = &self.requests {
+            requests.take_one(at_ns)?;
+        }
+        Ok(())
+    }
+
+    /// Counts orders that a request which was let in has brought.
+    pub fn charge_orders(&self, now: Instant, orders: usize) {
+        if let Some(bucket) = &self.orders {
+            bucket.charge(self.at_ns(now), orders);
+        }
+    }
+
+    /// What is told of it with every answer: the values of `RateLimit-Policy` and `RateLimit`, as the IETF's draft
+    /// "RateLimit header fields for HTTP" has them.
+    #[must_use]
+    pub fn told(&self, now: Instant) -> (String, String) {
+        let at_ns = self.at_ns(now);
+        let (mut policies, mut limits) = (Vec::new(), Vec::new());
+        for bucket in self.requests.iter().chain(&self.orders) {
+            let (name, quota) = (bucket.name, bucket.per_second);
+            policies.push(format!("\"{name}\";q={quota};w=1"));
+            let (left, full_in_s) = (bucket.left(at_ns), bucket.full_in_s(at_ns));
+            limits.push(format!("\"{name}\";r={left};t={full_in_s}"));
+        }
+        (policies.join(", "), limits.join(", "))
+    }
+
+    fn at_ns(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.began);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A bucket that is filled steadily. All there is to know is when it will be full again: tokens that are missing take
+/// their time to come.
+#[derive(Debug)]
+struct Bucket {
+    name: &'static str,
+    per_second: u32,
+    full_at_ns: AtomicU64,
+}
+
+impl Bucket {
+    fn new(name: &'static str, per_second: u32) -> Self {
+        Self {
+            name,
+            per_second: per_second.max(1),
+            full_at_ns: AtomicU64::new(0),
+        }
+    }
+
+    /// How long so many tokens take to come.
+    fn worth_ns(&self, tokens: usize) -> u64 {
+        let tokens = u64::try_from(tokens).unwrap_or(u64::MAX);
+        tokens.saturating_mul(SECOND_NS) / u64::from(self.per_second)
+    }
+
+    /// How long the tokens that are missing take to come. A second's worth are missing when it is empty.
+    fn missing_ns(&self, at_ns: u64) -> u64 {
+        self.full_at_ns
+            .load(Ordering::Relaxed)
+            .saturating_sub(at_ns)
+    }
+
+    /// Whether it is not below zero.
+    fn check(&self, at_ns: u64) -> Result<(), Duration> {
+        match self.missing_ns(at_ns).checked_sub(SECOND_NS) {
+            Some(below_ns) if below_ns > 0 => Err(Duration::from_nanos(below_ns)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Takes a token if there is one.
+    fn take_one(&self, at_ns: u64) -> Result<(), Duration> {
+        let cost_ns = self.worth_ns(1);
+        let missing_then_ns =
+            |full_at_ns: u64| full_at_ns.saturating_sub(at_ns).saturating_add(cost_ns);
+        let taken =
+            self.full_at_ns
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at_ns| {
+                    let missing_ns = missing_then_ns(full_at_ns);
+                    (missing_ns <= SECOND_NS).then(|| at_ns.saturating_add(missing_ns))
+                });
+        match taken {
+            Ok(_) => Ok(()),
+            Err(full_at_ns) => {
+                let wait_ns = missing_then_ns(full_at_ns).saturating_sub(SECOND_NS);
+                Err(Duration::from_nanos(wait_ns))
+            }
+        }
+    }
+
+    /// Takes tokens, also those that are not there.
+    fn charge(&self, at_ns: u64, tokens: usize) {
+        let cost_ns = self.worth_ns(tokens);
+        let charge = |full_at_ns: u64| Some(full_at_ns.max(at_ns).saturating_add(cost_ns));
+        // The closure never declines.
+        let _ = self
+            .full_at_ns
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, charge);
+    }
+
+    /// Whole tokens that are there.
+    fn left(&self, at_ns: u64) -> u64 {
+        let missing_ns = u128::from(self.missing_ns(at_ns));
+        let missing = (missing_ns * u128::from(self.per_second)).div_ceil(u128::from(SECOND_NS));
+        let missing = u64::try_from(missing).unwrap_or(u64::MAX);
+        u64::from(self.per_second).saturating_sub(missing)
+    }
+
+    /// Seconds until it is full again, and at least one.
+    fn full_in_s(&self, at_ns: u64) -> u64 {
+        self.missing_ns(at_ns).div_ceil(SECOND_NS).max(1)
+    }
+}
+
+/// Whether a key is held to no more than another one, where these rates hold for keys without their own.
+#[must_use]
+pub fn is_within(key: &Key, other: &Key, of_all: Rates) -> bool {
+    let (rates, bounds) = (key.rates.or(of_all), other.rates.or(of_all));
+    let is_within = |rate: Option<u32>, bound: Option<u32>| match (rate, bound) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(rate), Some(bound)) => rate <= bound,
+    };
+    is_within(rates.requests_per_second, bounds.requests_per_second)
+        && is_within(rates.orders_per_second, bounds.orders_per_second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(requests: Option<u32>, orders: Option<u32>) -> (Meter, impl Fn(u64) -> Instant) {
+        let rates = Rates {
+            requests_per_second: requests,
+            orders_per_second: orders,
+        };
+        let began = Instant::now();
+        let meter = Meter::new(rates, began).expect("something is limited");
+        (meter, move |ms| began + Duration::from_millis(ms))
+    }
+
+    #[test]
+    fn without_rates_there_is_nothing_to_count() {
+        assert!(Meter::new(Rates::default(), Instant::now()).is_none());
+    }
+
+    #[test]
+    fn a_second_has_as_many_requests_as_the_rate_says() {
+        let (meter, at) = meter(Some(4), None);
+        for _ in 0..4 {
+            assert_eq!(meter.admit(at(10)), Ok(()));
+        }
+        assert_eq!(meter.admit(at(10)), Err(Duration::from_millis(250)));
+        assert_eq!(meter.admit(at(259)), Err(Duration::from_millis(1)));
+        assert_eq!(
+            meter.admit(at(260)),
+            Ok(()),
+            "a quarter of a second, a token"
+        );
+        assert!(
+            meter.admit(at(260)).is_err(),
+            "the refused ones cost nothing"
+        );
+        let admitted = (0..10_000).filter(|ms| meter.admit(at(60_000 + ms)).is_ok());
+        assert_eq!(admitted.count(), 4 + 39, "a full bucket, then the rate");
+    }
+
+    #[test]
+    fn orders_are_taken_whole_and_paid_for_afterwards() {
+        let (meter, at) = meter(None, Some(10));
+        assert_eq!(meter.admit(at(0)), Ok(()));
+        meter.charge_orders(at(0), 10);
+        assert_eq!(meter.admit(at(0)), Ok(()), "empty is not below zero");
+        meter.charge_orders(at(0), 25);
+        assert_eq!(meter.admit(at(0)), Err(Duration::from_millis(2_500)));
+        assert_eq!(meter.admit(at(2_499)), Err(Duration::from_millis(1)));
+        assert_eq!(meter.admit(at(2_500)), Ok(()));
+        meter.charge_orders(at(60_000), 10);
+        assert_eq!(meter.admit(at(60_000)), Ok(()), "it holds a second's worth");
+        meter.charge_orders(at(60_000), usize::MAX);
+        assert!(meter.admit(at(3_600_000)).is_err());
+    }
+
+    #[test]
+    fn what_is_left_is_told() {
+        let (meter, at) = meter(Some(100), Some(1_000));
+        meter.admit(at(0)).expect("the first one");
+        meter.charge_orders(at(0), 2_500);
+        let (policy, limit) = meter.told(at(0));
+        assert_eq!(policy, r#""requests";q=100;w=1, "orders";q=1000;w=1"#);
+        assert_eq!(limit, r#""requests";r=99;t=1, "orders";r=0;t=3"#);
+        let (_, limit) = meter.told(at(2_000));
+        assert_eq!(limit, r#""requests";r=100;t=1, "orders";r=500;t=1"#);
+    }
+
+    #[test]
+    fn many_threads_take_no_more_than_there_is() {
+        let (meter, at) = meter(Some(500), None);
+        let admitted = std::thread::scope(|scope| {
+            let takers: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..400).filter(|_| meter.admit(at(0)).is_ok()).count()))
+                .collect();
+            takers
+                .into_iter()
+                .map(|taker| taker.join().expect("it ends"))
+                .sum::<usize>()
+        });
+        assert_eq!(admitted, 500);
+    }
+}

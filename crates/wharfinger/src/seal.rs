@@ -1,0 +1,58 @@
+//! Answers with a secret in them, kept so that nobody can read them but who has asked: encrypted under a key that is derived
+//! from the caller's own secret, of which the store holds a hash alone.
+
+use chacha20poly1305::aead::Aead;
+use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+/// Sets what is derived for this apart from the hash that is stored of the same secret.
+const PURPOSE: &[u8] = b"wharfinger: answers kept for idempotency keys";
+
+/// Bytes of a nonce: long enough to be random.
+const NONCE_BYTES: usize = 24;
+
+/// Encrypts for who has this secret.
+#[must_use]
+pub(crate) fn seal(secret: &str, plain: &[u8]) -> Vec<u8> {
+    let mut nonce = [0; NONCE_BYTES];
+    getrandom::fill(&mut nonce).expect("the operating system gives random bytes");
+    let sealed = cipher(secret).encrypt(&XNonce::from(nonce), plain);
+    let sealed = sealed.expect("an answer is far shorter than the cipher's limit");
+    [nonce.as_slice(), &sealed].concat()
+}
+
+/// Undoes [`seal`]; none with another secret, or where it was changed.
+#[must_use]
+pub(crate) fn open(secret: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+    cipher(secret).decrypt(&XNonce::from(*nonce), sealed).ok()
+}
+
+/// A secret is 256 random bits, so that one step of derivation is enough.
+fn cipher(secret: &str) -> XChaCha20Poly1305 {
+    let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret.as_bytes());
+    let mut mac = mac.expect("keys of any length are taken");
+    mac.update(PURPOSE);
+    let key: [u8; 32] = mac.finalize().into_bytes().into();
+    XChaCha20Poly1305::new(&Key::from(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_secret_opens_what_it_has_sealed() {
+        let sealed = seal("one", b"an answer");
+        assert_eq!(open("one", &sealed).as_deref(), Some(&b"an answer"[..]));
+        assert_eq!(open("two", &sealed), None);
+        assert_ne!(seal("one", b"an answer"), sealed);
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(open("one", &changed), None);
+            assert_eq!(open("one", &sealed[..at]), None);
+        }
+    }
+}
