@@ -42,9 +42,11 @@ use std::borrow::Borrow;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use tokio::sync::watch;
 use uuid::Uuid;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
@@ -57,10 +59,11 @@ use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History,
-    HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById, MoveOrders,
-    MovedById, MovedOrders, NewImport, OrderPage, ReadAudit, ReadOrders, ReadReceipts, ReadResults,
-    ReceiptHead, ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
+    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, FeedPage, FoundOrder, Growth,
+    History, HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById,
+    MoveOrders, MovedById, MovedOrders, NewImport, OrderPage, ReadAudit, ReadFeed, ReadOrders,
+    ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, Remember, ResultPage, Store, StoreError,
+    Submission, Visible,
 };
 use crate::clock;
 
@@ -100,6 +103,7 @@ pub struct SqliteStore {
     readers: Readers,
     emails: Option<Builder>,
     email_key: EmailKey,
+    growth: Arc<watch::Sender<Growth>>,
 }
 
 impl SqliteStore {
@@ -124,11 +128,13 @@ impl SqliteStore {
         let email_key = emails::key(&connection)?;
         let due = options.email_runs.map(Builder::due);
         let beside = connect(&file, Use::Write)?;
+        let growth = Arc::new(watch::Sender::default());
         let writer = Writer::start(
             connection,
             Some((beside, options.log_pages)),
             options.queue_max,
             due.clone(),
+            Arc::clone(&growth),
         )?;
         let start = |due| Builder::start(file.clone(), writer.clone(), due);
         let emails = due.map(start).transpose();
@@ -137,6 +143,7 @@ impl SqliteStore {
             writer,
             readers: Readers::new(file, options.readers),
             email_key,
+            growth,
         })
     }
 
@@ -335,15 +342,29 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
-    async fn events(
-        &self,
-        organisation: OrganisationId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        let read =
-            move |connection: &Connection| events::events(connection, organisation, after, limit);
+    async fn feed(&self, request: ReadFeed) -> Result<FeedPage, StoreError> {
+        let read = move |connection: &Connection| events::feed(connection, &request);
         self.readers.read(read).await
+    }
+
+    fn growth(&self) -> watch::Receiver<Growth> {
+        self.growth.subscribe()
+    }
+
+    async fn look_for_growth(&self) -> Result<(), StoreError> {
+        if self.growth.receiver_count() == 0 {
+            return Ok(());
+        }
+        let found = self.readers.read(events::positions).await?;
+        self.growth.send_if_modified(|known| {
+            let before = known.clone();
+            for (organisation, position) in found {
+                let known = known.entry(organisation).or_default();
+                *known = position.max(*known);
+            }
+            *known != before
+        });
+        Ok(())
     }
 
     async fn import(&self, key_id: &str, id: Uuid) -> Result<Option<Import>, StoreError> {
