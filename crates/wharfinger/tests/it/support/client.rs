@@ -34,6 +34,10 @@ impl Request {
         }
     }
 
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
     pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
