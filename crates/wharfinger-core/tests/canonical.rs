@@ -3,16 +3,21 @@
 #[expect(dead_code, reason = "each test uses what it needs of what they share")]
 mod support;
 
+#[path = "support/good.rs"]
+mod good;
+
+#[path = "support/one.rs"]
+mod one;
+
 #[path = "support/orders.rs"]
 mod orders;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
+use one::{covers, of_any_element, problems, stored};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::case::{self, Step};
-use support::one::{covers, of_any_element, problems, stored};
+use support::case;
 use wharfinger_core::canonical::{self, Order, ReadBack, RenderAs, Rendered};
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
@@ -49,7 +54,7 @@ fn check_missing(dialect: &dyn Dialect, rendered: &Rendered) -> Result<(), Strin
     // Absent, a quantity is one, so that the judge does not ask for it.
     let is_told =
         |named: &&str| *named == "lines[].quantity" || told.iter().any(|path| covers(path, named));
-    if !told.iter().all(is_named) || !rendered.missing.iter().all(|named| is_told(named)) {
+    if !told.iter().all(is_named) || !rendered.missing.iter().all(is_told) {
         return Err(format!("{place}: {told:?}"));
     }
     Ok(())
@@ -100,7 +105,7 @@ proptest! {
 #[test]
 fn the_orders_of_the_cases_can_be_given_in_every_form() {
     let mut given = 0;
-    for (dialect, text) in good_orders() {
+    for (dialect, text) in good::orders() {
         let order = dialect.canonical(&stored("7", &text));
         for to in dialects::ALL {
             check_round_trip(*to, "7", &order)
@@ -118,44 +123,6 @@ fn the_orders_of_the_cases_can_be_given_in_every_form() {
         given += 1;
     }
     assert!(given > 500, "{given}");
-}
-
-/// Larger bodies prove limits, and would only slow this test down.
-const BODY_BYTES_MAX: usize = 20_000;
-
-/// Every order of a case that its dialect finds nothing wrong with.
-fn good_orders() -> Vec<(&'static dyn Dialect, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dialects");
-    let mut orders = Vec::new();
-    for case in case::read_all(&root).into_iter().flatten() {
-        let dialect = dialects::find(&case.dialect).expect("a dialect");
-        for step in case.steps {
-            let Step::Exchange(exchange) = step else {
-                continue;
-            };
-            if exchange.body.len() > BODY_BYTES_MAX {
-                continue;
-            }
-            let Ok(body) = serde_json::from_slice(&exchange.body) else {
-                continue;
-            };
-            for order in orders_of(&body) {
-                let text = order.to_string();
-                if order.is_object() && problems(dialect, &text).is_empty() {
-                    orders.push((dialect, text));
-                }
-            }
-        }
-    }
-    orders
-}
-
-fn orders_of(body: &Value) -> Vec<&Value> {
-    match body {
-        Value::Array(elements) => elements.iter().collect(),
-        Value::Object(members) => members.values().chain([body]).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-    }
 }
 
 #[test]

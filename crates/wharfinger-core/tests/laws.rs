@@ -329,3 +329,27 @@ fn the_problems_of_an_order_are_bounded() {
         wharfinger_core::limits::PROBLEMS_PER_ORDER_MAX
     );
 }
+
+/// A batch of nothing but slips is warned of within bounds.
+#[test]
+fn the_warnings_of_a_batch_are_bounded() {
+    use wharfinger_core::limits::{WARNINGS_PER_BATCH_MAX, WARNINGS_PER_ORDER_MAX};
+    let slips: Vec<String> = (0..30).map(|number| format!("\"{number}\":0")).collect();
+    let order = format!("{{{}}}", slips.join(","));
+    let early = WARNINGS_PER_BATCH_MAX / WARNINGS_PER_ORDER_MAX;
+    let body = format!("[{}]", vec![order; early + 2].join(","));
+    let native = dialects::find("native").unwrap();
+    let [bearer, _] = any_credentials();
+    let told = World::new(native).request("POST", "/v1/batches", &bearer, body.as_bytes());
+    let (reply, _) = told.unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    let warnings_of = |index: usize| {
+        let warnings = &answer["results"][index]["warnings"];
+        warnings.as_array().map_or(0, Vec::len)
+    };
+    let counts = [0, early - 1, early, early + 1].map(warnings_of);
+    assert_eq!(
+        counts,
+        [WARNINGS_PER_ORDER_MAX, WARNINGS_PER_ORDER_MAX, 1, 1]
+    );
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use wharfinger_core::dialect::{Dialect, OrderQuery, SampleKey, StoredOrder};
+use wharfinger_core::dialect::{OrderQuery, SampleKey, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::WITHHELD;
@@ -19,10 +19,13 @@ use self::server::Answer;
 use crate::child::Server;
 use crate::cli::open_store;
 use crate::store::sqlite::Options;
-use crate::store::{ReadOrders, Recorded, RecordedOutcome, Store};
+use crate::store::{ReadOrders, ReadResults, Recorded, RecordedOutcome, Store, Visible};
 
 /// Characters of an answer that are shown.
 const SHOWN_CHARS_MAX: usize = 1_200;
+
+/// Orders of a batch that are shown; no sample has as many.
+const SHOWN_ORDERS_MAX: usize = 1_000;
 
 /// Show what it does: a server, real orders, a crash, and what is left
 #[derive(Args, Debug)]
@@ -64,7 +67,7 @@ impl Demo {
             )?;
             let answer = server::send(&server, &sample)?;
             write_answer(out, &answer)?;
-            accepted.extend(show_outcomes(out, data, *dialect, &answer).await?);
+            accepted.extend(show_outcomes(out, data, &answer).await?);
         }
 
         writeln!(
@@ -103,51 +106,49 @@ fn write_answer(out: &mut dyn Write, answer: &Answer) -> Result<()> {
 }
 
 /// Writes a table of what became of every order, from the receipt; the orders that were newly accepted.
-async fn show_outcomes(
-    out: &mut dyn Write,
-    data: &Path,
-    dialect: &dyn Dialect,
-    answer: &Answer,
-) -> Result<Vec<OrderId>> {
+async fn show_outcomes(out: &mut dyn Write, data: &Path, answer: &Answer) -> Result<Vec<OrderId>> {
     let store = open_store(data, &Options::default())?;
     let batch = answer.batch.context("the answer names no batch")?;
-    let receipt = store.receipt(batch).await?;
-    let receipt = receipt.with_context(|| format!("there is no receipt of batch {batch}"))?;
-    let orders = orders(store.as_ref(), dialect.id()).await?;
+    let request = ReadResults {
+        batch,
+        visible: Visible::All,
+        only: None,
+        after: None,
+        limit: SHOWN_ORDERS_MAX,
+    };
+    let results = store.results(request).await?.results;
     let mut accepted = Vec::new();
     let mut rows = Vec::new();
-    for recorded in &receipt.outcomes {
+    for recorded in &results {
         if let RecordedOutcome::Accepted(order) = &recorded.outcome {
             accepted.push(*order);
         }
-        rows.push(row(recorded, &orders));
+        rows.push(row(recorded));
     }
     table::write(out, ["order", "key", "outcome", "why"], &rows)?;
     store.close().await;
     Ok(accepted)
 }
 
-fn row(recorded: &Recorded, orders: &Orders) -> [String; 4] {
-    let key = |order: &OrderId| {
-        orders
-            .get(order)
-            .map_or_else(String::new, |order| order.key.clone())
-    };
-    let told = || recorded.key.clone().or_else(|| recorded.name.clone());
-    let (key, outcome, why) = match &recorded.outcome {
-        RecordedOutcome::Accepted(order) => (key(order), "accepted", "new".into()),
-        RecordedOutcome::Updated(order, revision) => {
-            (key(order), "updated", format!("now at revision {revision}"))
-        }
-        RecordedOutcome::Unchanged(order, _) => (key(order), "unchanged", "sent before".into()),
+fn row(recorded: &Recorded) -> [String; 4] {
+    let key = recorded.key.as_ref().or(recorded.name.as_ref());
+    let why = match &recorded.outcome {
+        RecordedOutcome::Accepted(_) => "new".into(),
+        RecordedOutcome::Updated(_, revision) => format!("now at revision {revision}"),
+        RecordedOutcome::Unchanged(..) => "sent before".into(),
         RecordedOutcome::Rejected(rejection) => {
             let reasons = rejection.errors.iter();
             let reasons: Vec<_> = reasons.map(|error| error.message.as_str()).collect();
-            (told().unwrap_or_default(), "rejected", reasons.join("; "))
+            reasons.join("; ")
         }
-        RecordedOutcome::Withheld => (told().unwrap_or_default(), "withheld", WITHHELD.into()),
+        RecordedOutcome::Withheld => WITHHELD.into(),
     };
-    [(recorded.index + 1).to_string(), key, outcome.into(), why]
+    [
+        (recorded.index + 1).to_string(),
+        key.cloned().unwrap_or_default(),
+        recorded.outcome.kind().name().into(),
+        why,
+    ]
 }
 
 /// Shows that every accepted order is there, once, and that the store is whole.

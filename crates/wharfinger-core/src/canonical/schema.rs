@@ -7,6 +7,9 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// A decimal number as text.
 const DECIMAL: &str = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$";
 
+/// A time with a space for the `T`, as RFC 3339 lets one write it for people.
+const SPACED_TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
+
 /// A decimal number as it is told: written out.
 const PLAIN_DECIMAL: &str = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$";
 
@@ -232,7 +235,9 @@ fn named<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
 }
 
 fn object(properties: Map<String, Value>) -> Value {
-    json!({"type": "object", "properties": properties})
+    let mut schema = json!({"type": "object"});
+    schema["properties"] = properties.into();
+    schema
 }
 
 fn described(mut schema: Value, description: &str) -> Value {
@@ -249,7 +254,7 @@ fn key(mut text: Value) -> Value {
 fn moment() -> Value {
     json!({
         "type": "string",
-        "anyOf": [{"format": "date"}, {"format": "date-time"}],
+        "anyOf": [{"format": "date"}, {"format": "date-time"}, {"pattern": SPACED_TIME}],
         "examples": ["2026-11-21", "2026-11-21T09:30:00Z"]
     })
 }

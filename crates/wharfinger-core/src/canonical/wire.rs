@@ -205,7 +205,7 @@ fn told(value: &impl Display) -> String {
 }
 
 fn customer(customer: &super::Customer) -> Option<Customer<'_>> {
-    (*customer != super::Customer::default()).then(|| Customer {
+    (*customer != super::Customer::default()).then_some(Customer {
         reference: customer.reference.as_deref(),
         email: customer.email.as_deref(),
         title: customer.title.as_deref(),
@@ -246,7 +246,7 @@ fn line(line: &super::Line) -> Line<'_> {
 }
 
 fn references(references: &super::References) -> Option<References<'_>> {
-    (*references != super::References::default()).then(|| References {
+    (*references != super::References::default()).then_some(References {
         delivery_reference: references.delivery_reference.as_deref(),
         purchase_order: references.purchase_order.as_deref(),
     })

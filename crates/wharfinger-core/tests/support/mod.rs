@@ -2,5 +2,4 @@
 
 pub(crate) mod case;
 pub(crate) mod model;
-pub(crate) mod one;
 pub(crate) mod play;

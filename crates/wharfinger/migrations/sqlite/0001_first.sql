@@ -142,6 +142,7 @@ create table batches (
     dialect integer not null,
     operation text not null,
     received_at_ms integer not null,
+    duration_ms integer not null,
     shares text not null
 ) strict, without rowid;
 

@@ -10,6 +10,7 @@ mod imports;
 mod orders;
 mod place;
 pub mod prepare;
+mod receipt;
 mod rejected;
 mod slots;
 pub mod sqlite;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::outcome::{Counts, Outcome};
+use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Code;
 
 pub use answer::{Admitted, KeptAnswer, MovedOrders, Remember};
@@ -34,6 +35,10 @@ pub use orders::{
     NotMoved, Revision,
 };
 pub use prepare::Submission;
+pub use receipt::{
+    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, Recorded, RecordedOutcome,
+    RecordedProblem, Rejection, ResultPage, Visible,
+};
 
 /// Keeps orders, receipts, events, organisations and keys.
 ///
@@ -78,8 +83,18 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Option<History>, StoreError>;
 
-    /// The receipt of a batch, with what became of each order.
-    async fn receipt(&self, batch: BatchId) -> Result<Option<Receipt>, StoreError>;
+    /// The receipts of batches, newest first.
+    async fn receipts(&self, request: ReadReceipts) -> Result<ReceiptPage, StoreError>;
+
+    /// The receipt of a batch, as far as it is visible; none where that is nothing.
+    async fn receipt(
+        &self,
+        batch: BatchId,
+        visible: &Visible,
+    ) -> Result<Option<ReceiptHead>, StoreError>;
+
+    /// What became of each order of a batch, as far as that is visible.
+    async fn results(&self, request: ReadResults) -> Result<ResultPage, StoreError>;
 
     /// The organisation's events behind a position (0 for the beginning), in commit order.
     async fn events(
@@ -223,77 +238,6 @@ pub struct OrderPage {
     pub total: u64,
     /// Where the next page begins; none at the end.
     pub next: Option<OrderCursor>,
-}
-
-/// The record of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The batch.
-    pub id: BatchId,
-    /// The API key that sent it.
-    pub key_id: String,
-    /// The dialect it came in.
-    pub dialect: String,
-    /// The route's name.
-    pub operation: String,
-    /// When it was received, in milliseconds since 1970.
-    pub received_at_ms: i64,
-    /// How many orders had each outcome.
-    pub counts: Counts,
-    /// What became of each order, in the order of the batch.
-    pub outcomes: Vec<Recorded>,
-}
-
-/// What a receipt says of one order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// The order's place in the batch, from 0.
-    pub index: u32,
-    /// The line it stood on, from 1, in a body of lines; not told of orders that were taken.
-    pub line: Option<u32>,
-    /// The organisation it belongs to, where that is known.
-    pub organisation: Option<OrganisationId>,
-    /// The sender's name for it, in an object of orders; not told of orders that were taken.
-    pub name: Option<String>,
-    /// Its key, where one could be read; not told of orders that were taken.
-    pub key: Option<String>,
-    /// What became of it.
-    pub outcome: RecordedOutcome,
-}
-
-/// What became of an order, as kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordedOutcome {
-    /// New.
-    Accepted(OrderId),
-    /// Changed, to this revision.
-    Updated(OrderId, u32),
-    /// The same again, at this revision.
-    Unchanged(OrderId, u32),
-    /// Turned down.
-    Rejected(Rejection),
-    /// Good, and not stored, since its batch was to be taken whole.
-    Withheld,
-}
-
-/// A rejected order, as kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    /// Its bytes as they came.
-    pub text: String,
-    /// What is wrong with it.
-    pub errors: Vec<RecordedProblem>,
-}
-
-/// A problem, as kept: codes may gain parameters, so their sentence is kept with them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedProblem {
-    /// The dotted path of the attribute.
-    pub path: String,
-    /// The stable code.
-    pub code: String,
-    /// The sentence.
-    pub message: String,
 }
 
 /// What a check found.

@@ -94,7 +94,7 @@ pub struct MoveById {
 pub struct MovedById {
     /// One result an id, in order.
     pub results: Vec<MovedOrder>,
-    /// The answer, if it was to be kept.
+    /// The answer, if it was to be kept; it is, if an order was moved.
     pub reply: Option<Reply>,
 }
 

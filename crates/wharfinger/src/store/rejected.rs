@@ -178,6 +178,7 @@ pub(crate) fn read(
             organisation,
             name: item.name.map(Text::into_owned),
             key: item.key.map(Text::into_owned),
+            number: None,
             outcome,
         });
     }

@@ -11,6 +11,7 @@ mod embedded;
 mod feed;
 mod numbers;
 mod reading;
+mod receipt_lists;
 mod receipts;
 mod support;
 mod together;
@@ -48,11 +49,21 @@ const LAWS: &[Law] = &[
     law!(numbers::a_draft_is_completed_by_what_is_added),
     law!(numbers::what_is_not_there_cannot_be_completed),
     law!(receipts::a_receipt_tells_of_each_order),
+    law!(receipts::a_receipt_tells_how_long_it_took),
+    law!(receipts::numbers_are_told),
     law!(receipts::orders_turned_down_by_the_store_are_kept_too),
     law!(receipts::orders_of_nobody_are_kept),
     law!(receipts::an_unknown_batch_has_no_receipt),
     law!(receipts::an_empty_batch_has_a_receipt),
     law!(receipts::a_batch_is_admitted_once),
+    law!(receipts::a_key_sees_the_orders_of_its_organisations),
+    law!(receipts::an_empty_batch_is_seen_by_whom_it_concerns),
+    law!(receipts::results_come_in_pages),
+    law!(receipts::a_page_of_long_texts_is_cut),
+    law!(receipt_lists::receipts_come_newest_first_in_pages),
+    law!(receipt_lists::receipts_are_filtered),
+    law!(receipt_lists::receipts_are_found_by_time),
+    law!(receipt_lists::a_list_holds_what_its_reader_may_see),
     law!(whole::a_batch_without_a_fault_is_taken_whole),
     law!(whole::one_faulty_order_withholds_all_others),
     law!(whole::an_order_turned_down_by_the_store_withholds_all_others),

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use wharfinger::store::{Recorded, RecordedOutcome};
+
 use crate::support::client::{Connection, Request, Response};
 use crate::support::fixture::{self, basic};
 use crate::support::server::Server;
@@ -57,10 +59,10 @@ fn a_body_cut_short_stores_nothing() {
 }
 
 /// How many orders of an answer's batch were new, from its receipt.
-fn accepted_as_new(data: &std::path::Path, answer: &Response) -> u64 {
-    crate::support::stored::receipt_of(data, answer)
-        .counts
-        .accepted
+fn accepted_as_new(data: &std::path::Path, answer: &Response) -> usize {
+    let results = crate::support::stored::results_of(data, answer);
+    let is_new = |recorded: &&Recorded| matches!(recorded.outcome, RecordedOutcome::Accepted(_));
+    results.iter().filter(is_new).count()
 }
 
 #[test]

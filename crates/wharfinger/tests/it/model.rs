@@ -107,21 +107,18 @@ fn put(orders: &[(String, usize)]) -> Request {
 }
 
 fn outcomes(data: &Path, response: &Response) -> Vec<String> {
-    let receipt = stored::receipt_of(data, response);
-    let outcomes = receipt
-        .outcomes
-        .iter()
-        .map(|recorded| match &recorded.outcome {
-            RecordedOutcome::Accepted(_) => "accepted".into(),
-            RecordedOutcome::Updated(_, revision) => format!("updated {revision}"),
-            RecordedOutcome::Unchanged(_, revision) => format!("unchanged {revision}"),
-            RecordedOutcome::Rejected(rejection) => match rejection.errors[0].code.as_str() {
-                "already_processed" => "rejected processed".into(),
-                "already_cancelled" => "rejected cancelled".into(),
-                other => format!("rejected {other}"),
-            },
-            RecordedOutcome::Withheld => "withheld".into(),
-        });
+    let results = stored::results_of(data, response);
+    let outcomes = results.iter().map(|recorded| match &recorded.outcome {
+        RecordedOutcome::Accepted(_) => "accepted".into(),
+        RecordedOutcome::Updated(_, revision) => format!("updated {revision}"),
+        RecordedOutcome::Unchanged(_, revision) => format!("unchanged {revision}"),
+        RecordedOutcome::Rejected(rejection) => match rejection.errors[0].code.as_str() {
+            "already_processed" => "rejected processed".into(),
+            "already_cancelled" => "rejected cancelled".into(),
+            other => format!("rejected {other}"),
+        },
+        RecordedOutcome::Withheld => "withheld".into(),
+    });
     outcomes.collect()
 }
 

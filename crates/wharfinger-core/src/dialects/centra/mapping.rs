@@ -3,28 +3,15 @@
 use std::borrow::Cow;
 
 use super::decode::{self, PRICE_DECIMALS_MAX};
-use super::present::{Texts, with_texts};
+use super::present::with_texts;
 use super::wire::{Form, FormAddress, FormItemText, FormProduct};
 use crate::canonical::{
-    Address, Amount, Customer, Line, Members, Missing, Order, References, Rendered, Stored,
+    Address, Amount, Customer, Json, Line, Missing, Order, References, Rendered, Stored,
     joined_name, split_name,
 };
 use crate::dialect::StoredOrder;
-use crate::json::{Kind, Value};
 use crate::moment::Moment;
 use crate::validate::date_or_time_from;
-
-/// What a completion may say anew.
-pub(super) const REPLACED: [&str; 8] = [
-    "buyerName",
-    "internalComment",
-    "comment",
-    "poNumber",
-    "orderDate",
-    "deliveryDate",
-    "cancelDate",
-    "warehouseGroup",
-];
 
 /// A stored order in the canonical form, as its completions left it.
 pub(super) fn canonical(stored: &StoredOrder) -> Order {
@@ -122,35 +109,14 @@ fn plain_id(object: &Stored<'_, '_>, name: &str) -> Option<String> {
 /// An order in the vendor's form.
 pub(super) fn render(order: &Order) -> Rendered {
     let mut missing = Missing::default();
-    let Parties {
-        billing,
-        shipping,
-        names,
-        is_one,
-    } = &parties(order);
-    let addresses = if *is_one {
-        const PATHS: [&str; 2] = ["address.email", "address.country"];
-        [
-            Some(with_email(order, billing, names, PATHS, &mut missing)),
-            None,
-            None,
-        ]
-    } else {
-        const PATHS: [&str; 2] = ["invoiceAddress.email", "invoiceAddress.country"];
-        let invoice = with_email(order, billing, names, PATHS, &mut missing);
-        let receiver = shipping.name.as_deref().map(split_name).unwrap_or_default();
-        let path = "deliveryAddress.country";
-        let delivery = form_address(shipping, &receiver, path, &mut missing);
-        [None, Some(invoice), Some(delivery)]
-    };
-    let [address, invoice_address, delivery_address] =
-        addresses.map(|address| address.filter(|address| *address != FormAddress::default()));
+    let parties = parties(order);
+    let [address, invoice_address, delivery_address] = addresses(order, &parties, &mut missing);
     if order.lines.is_empty() {
         missing.note("products");
     }
     let products = order.lines.iter().map(|line| product(line, &mut missing));
     let reference = order.customer.reference.as_deref();
-    let is_charged = |amount: &&Amount| !amount.is_negative();
+    let number = |amount: Option<&Amount>| amount.and_then(Amount::to_json_number);
     let form = Form {
         order_number: decode::number_in_path(&order.key)
             .filter(|number| number.to_string() == order.key),
@@ -159,25 +125,37 @@ pub(super) fn render(order: &Order) -> Rendered {
         delivery_address,
         products: products.collect(),
         customer_id: reference.and_then(id),
-        shipping_value: order
-            .shipping_price
-            .as_ref()
-            .filter(is_charged)
-            .and_then(Amount::to_json_number),
-        voucher_value: order
-            .discount
-            .as_ref()
-            .filter(is_charged)
-            .and_then(Amount::to_json_number),
+        shipping_value: number(order.shipping_price.as_ref()),
+        voucher_value: number(order.discount.as_ref()),
         order_date: order.placed_at.as_ref().map(date),
         po_number: order.references.purchase_order.as_deref(),
         comment: order.instructions.as_deref(),
-        extra_attributes: order
-            .metadata
-            .as_ref()
-            .and_then(crate::canonical::Json::to_raw),
+        extra_attributes: order.metadata.as_ref().and_then(Json::to_raw),
     };
     Rendered::of(&form, missing)
+}
+
+/// The address that stands for both; or one to pay, and one to deliver to.
+fn addresses<'s>(
+    order: &'s Order,
+    parties: &'s Parties,
+    missing: &mut Missing,
+) -> [Option<FormAddress<'s>>; 3] {
+    let (billing, shipping) = (&parties.billing, &parties.shipping);
+    let names = &parties.names;
+    let addresses = if parties.is_one {
+        let paths = ["address.email", "address.country"];
+        let shared = with_email(order, billing, names, paths, missing);
+        [Some(shared), None, None]
+    } else {
+        let paths = ["invoiceAddress.email", "invoiceAddress.country"];
+        let invoice = with_email(order, billing, names, paths, missing);
+        let receiver = shipping.name.as_deref().map(split_name).unwrap_or_default();
+        let path = "deliveryAddress.country";
+        let delivery = form_address(shipping, &receiver, path, missing);
+        [None, Some(invoice), Some(delivery)]
+    };
+    addresses.map(|address| address.filter(|address| *address != FormAddress::default()))
 }
 
 /// First and last name.
@@ -305,41 +283,6 @@ fn date(moment: &Moment) -> String {
     }
 }
 
-/// An order as it was submitted, with what its completions said anew and what they added of `payment`.
-pub(super) fn own_form(stored: &StoredOrder) -> String {
-    match stored.texts.as_slice() {
-        [] => String::new(),
-        [only] => only.clone(),
-        [_, _, ..] => with_texts(stored, completed),
-    }
-}
-
-fn completed(texts: &Texts<'_, '_>) -> String {
-    let mut form = Members::of(texts.submitted);
-    let mut payment = Members::of(texts.submitted.and_then(|order| order.get("payment")));
-    let mut pays = false;
-    for completion in texts.completions {
-        let said = |name: &&str| completion.get(name).filter(|value| !value.is_blank());
-        for name in REPLACED {
-            if let Some(value) = said(&name) {
-                form.set(name.into(), value.raw());
-            }
-        }
-        let added = said(&"payment").filter(|payment| payment.kind() == Kind::Object);
-        for (name, value) in added.iter().flat_map(Value::members) {
-            if !value.is_blank() && !value.is_empty_container() {
-                payment.set(name, value.raw());
-                pays = true;
-            }
-        }
-    }
-    let payment = serde_json::to_string(&payment).unwrap_or_default();
-    if pays {
-        form.set("payment".into(), &payment);
-    }
-    serde_json::to_string(&form).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,25 +316,5 @@ mod tests {
         let placed_at = order.placed_at.map(|moment| moment.to_string());
         assert_eq!(placed_at.as_deref(), Some("2026-11-19T10:00:00Z"));
         assert!(order.lines.is_empty());
-    }
-
-    #[test]
-    fn the_own_form_has_what_completions_added() {
-        let once = r#"{ "orderNumber": 7, "products": [] }"#;
-        assert_eq!(own_form(&stored(&[once])), once);
-        let completed = stored(&[
-            r#"{"poNumber":"PO 1", "voucherValue":1.50,"payment":{"id":12,"auth":{"status":0,"amount":1}}}"#,
-            r#"{"poNumber":"PO 2","comment":" ","qty":9,"payment":{"auth":{"status":1,"amount":1.00}}}"#,
-            r#"{"comment":"Ring twice","payment":{"capture":{"status":1,"amount":1.00},"id":null}}"#,
-        ]);
-        assert_eq!(
-            own_form(&completed),
-            r#"{"poNumber":"PO 2","voucherValue":1.50,"payment":{"id":12,"auth":{"status":1,"amount":1.00},"capture":{"status":1,"amount":1.00}},"comment":"Ring twice"}"#
-        );
-        let unpaid = stored(&["{}", r#"{"payment":{"capture":{"status":2,"amount":5}}}"#]);
-        assert_eq!(
-            own_form(&unpaid),
-            r#"{"payment":{"capture":{"status":2,"amount":5}}}"#
-        );
     }
 }

@@ -6,6 +6,7 @@ mod decode;
 mod encode;
 mod load;
 mod mapping;
+mod own_form;
 mod present;
 mod query;
 mod samples;
@@ -147,7 +148,7 @@ impl Dialect for Centra {
     }
 
     fn own_form(&self, order: &StoredOrder) -> String {
-        mapping::own_form(order)
+        own_form::own_form(order)
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

@@ -104,9 +104,11 @@ fn address(address: &mut Form<'_, '_, '_>) {
     address.optional("name", text);
     address.optional("company", text);
     // A blank one counts as absent, as blank text does everywhere.
-    address.scalars("lines", Need::Optional, |line| match line.is_blank() {
-        true => Ok(Cow::Borrowed("")),
-        false => text(line),
+    address.scalars("lines", Need::Optional, |line| {
+        if line.is_blank() {
+            return Ok(Cow::Borrowed(""));
+        }
+        text(line)
     });
     address.optional("suburb", text);
     address.optional("city", text);

@@ -125,8 +125,8 @@ pub(super) static OPERATIONS: &[Operation] = &[
         "show_history",
         ("GET", "/v1/orders/{id}/history"),
         (Scope::OrdersRead, Resource::ShowHistory),
-        "List an order's revisions, verbatim",
-        &[],
+        "List what became of an order, the latest first: its revisions, verbatim, and its moves",
+        PAGE,
     ),
     resource(
         "process_order",

@@ -37,6 +37,7 @@ pub(super) fn warnings(order: Value<'_, '_>) -> Vec<String> {
 }
 
 /// Where a name stands.
+#[derive(Clone, Copy)]
 enum Place {
     Order,
     Part(&'static str),
@@ -61,9 +62,7 @@ fn look(place: Place, object: Value<'_, '_>, known: &[&str], warnings: &mut Vec<
         let found = known[next..].iter().position(is_same);
         if let Some(ahead) = found {
             next += ahead + 1;
-        } else if !known[..next].iter().any(|attribute| is_same(attribute))
-            && warnings.len() < WARNINGS_PER_ORDER_MAX
-        {
+        } else if !known[..next].iter().any(is_same) && warnings.len() < WARNINGS_PER_ORDER_MAX {
             warnings.push(warning(&place, &name, known));
         }
     }

@@ -3,9 +3,12 @@
 mod answer;
 mod audit;
 mod cursor;
+mod events;
 mod imports;
 mod input;
 mod keys;
+mod moves;
+mod orders;
 mod organisations;
 
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
+use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::{Reply, Resource};
 use wharfinger_core::failure::RequestFailure;
 
@@ -38,14 +42,14 @@ pub(super) async fn serve(
         Resource::ReceiveImport => imports::receive(app, call, headers, body).await,
         Resource::ShowImport => imports::show(app, call, headers).await,
         Resource::CancelImport => imports::cancel(app, call).await,
-        Resource::ListOrders | Resource::ShowOrder | Resource::ShowHistory => {
-            todo!("orders.rs")
-        }
-        Resource::ProcessOrder
-        | Resource::CancelOrder
-        | Resource::ProcessOrders
-        | Resource::CancelOrders
-        | Resource::FulfilOrder => todo!("moves.rs"),
+        Resource::ListOrders => todo!("orders.rs"),
+        Resource::ShowOrder => orders::show(app, call).await,
+        Resource::ShowHistory => orders::history(app, call).await,
+        Resource::ProcessOrder => moves::one(app, call, headers, body, Move::Process).await,
+        Resource::CancelOrder => moves::one(app, call, headers, body, moves::CANCEL).await,
+        Resource::ProcessOrders => moves::many(app, call, headers, body, Move::Process).await,
+        Resource::CancelOrders => moves::many(app, call, headers, body, moves::CANCEL).await,
+        Resource::FulfilOrder => todo!("fulfilment.rs"),
         Resource::ListEvents => todo!("events.rs"),
         Resource::ListOrganisations => organisations::list(call),
         Resource::CreateOrganisation => organisations::create(app, call, headers, body).await,

@@ -53,6 +53,8 @@ pub(super) struct Journal<'c> {
     connection: &'c Connection,
     heads: HashMap<BlockId, Head>,
     packed: HashMap<BlockId, Packed>,
+    /// The keys of blocks whose texts nobody asks for.
+    keys: HashMap<BlockId, Texts>,
     /// The codes of organisations that were asked for.
     codes: HashMap<OrganisationId, String>,
 }
@@ -64,11 +66,12 @@ impl<'c> Journal<'c> {
             connection,
             heads: HashMap::new(),
             packed: HashMap::new(),
+            keys: HashMap::new(),
             codes: HashMap::new(),
         }
     }
 
-    /// The code of an organisation.
+    /// The code of an organisation; empty where it is not registered, which the store does not ask for.
     pub(super) fn code(&mut self, organisation: OrganisationId) -> Result<&str, Fault> {
         if !self.codes.contains_key(&organisation) {
             let select = "select code from organisations where id = ?1";
@@ -135,6 +138,25 @@ impl<'c> Journal<'c> {
         key.map(str::to_owned).ok_or_else(|| missing(order))
     }
 
+    /// As [`Self::key`], for lists of keys alone: the block's texts are not read, and so its checksum is not looked at.
+    pub(super) fn key_alone(&mut self, order: Place) -> Result<String, Fault> {
+        if let Mark::Accepted {
+            number: Some(number),
+        } = self.mark(order)?
+        {
+            return Ok(number.to_string());
+        }
+        let id = order.block();
+        if !self.keys.contains_key(&id) {
+            if self.keys.len() == HEADS_MAX {
+                self.keys.clear();
+            }
+            self.keys.insert(id, read_keys(self.connection, id)?);
+        }
+        let key = self.keys[&id].get(order.ordinal());
+        key.map(str::to_owned).ok_or_else(|| missing(order))
+    }
+
     fn packed(&mut self, id: BlockId) -> Result<&mut Packed, Fault> {
         if !self.packed.contains_key(&id) {
             if self.packed.len() == PACKED_MAX {
@@ -147,6 +169,12 @@ impl<'c> Journal<'c> {
             None => Err(Fault::Damaged("a block was forgotten at once".into())),
         }
     }
+}
+
+fn read_keys(connection: &Connection, id: BlockId) -> Result<Texts, Fault> {
+    let mut select = connection.prepare_cached("select keys from blocks where id = ?1")?;
+    let keys: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0))?;
+    Ok(block::decode_keys(&keys.unwrap_or_default())?)
 }
 
 fn missing(place: Place) -> Fault {

@@ -11,6 +11,7 @@ mod admit;
 mod answers;
 mod check;
 mod checkpoints;
+mod connection;
 mod deciding;
 mod emails;
 mod events;
@@ -27,6 +28,7 @@ mod read;
 mod readers;
 mod receipt;
 mod rejections;
+mod results;
 mod rows;
 mod schema;
 mod shares;
@@ -39,15 +41,15 @@ use std::borrow::Borrow;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use uuid::Uuid;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 
+use self::connection::{Use, connect};
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
 use self::fault::Fault;
@@ -56,7 +58,8 @@ use self::writer::Writer;
 use super::{
     Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History,
     HistoryCursor, Import, ImportEnd, KeptAnswer, MoveById, MoveOrders, MovedById, MovedOrders,
-    NewImport, OrderPage, ReadAudit, ReadOrders, Receipt, Remember, Store, StoreError, Submission,
+    NewImport, OrderPage, ReadAudit, ReadOrders, ReadReceipts, ReadResults, ReceiptHead,
+    ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
 };
 use crate::clock;
 
@@ -64,10 +67,6 @@ use crate::clock;
 const FILE: &str = "orders.db";
 /// SQLite up to 3.51.2 can corrupt a database in WAL mode; 3.53 is the first that is trusted here.
 const SQLITE_VERSION_MIN: i32 = 3_053_000;
-/// How long a write waits for another process's.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Prepared statements that a connection keeps.
-const STATEMENTS_MAX: usize = 64;
 
 /// How the store is run.
 #[derive(Clone, Copy, Debug)]
@@ -168,13 +167,14 @@ impl SqliteStore {
 }
 
 impl SqliteStore {
-    /// Has a change made, and its answer kept in the same transaction if that is asked for. Where one is kept already,
-    /// nothing is done.
+    /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
+    /// one is kept already, nothing is done.
     async fn change<M, T>(
         &self,
         weight: usize,
         remember: Option<Remember<T>>,
         batch: Option<BatchId>,
+        is_change: fn(&T) -> bool,
         mut change: impl FnMut(&mut work::Work<'_>) -> Result<M, Fault> + Send + 'static,
     ) -> Result<(M, Option<Reply>), StoreError>
     where
@@ -191,12 +191,19 @@ impl SqliteStore {
             }
             let made = change(work)?;
             let reply = (remember.encode)(made.borrow());
-            answers::keep(work.connection, remember, batch, &reply)?;
+            if is_change(made.borrow()) {
+                answers::keep(work.connection, remember, batch, &reply)?;
+            }
             Ok(Some((made, Some(reply))))
         };
         let done = self.writer.ask(weight, run).await?;
         done.ok_or(StoreError::AnswerKept)
     }
+}
+
+/// Whether any of some orders was moved: only then is there an answer to be kept.
+fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
+    results.iter().any(Result::is_ok)
 }
 
 /// Makes a data directory, if there is none. Orders name people: it is for its owner alone.
@@ -210,42 +217,17 @@ pub fn make_directory(directory: &Path) -> std::io::Result<()> {
         .create(directory)
 }
 
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    Read,
-    Write,
-}
-
-fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
-    let access = match wanted {
-        Use::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Use::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-    };
-    let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection.pragma_update(None, "foreign_keys", true)?;
-    if wanted == Use::Write {
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        // The log is written back beside the writer.
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        // A statement of many rows notes how to undo itself; a file for that would cost more than the rows.
-        connection.pragma_update(None, "temp_store", "memory")?;
-        // Negative: in KiB. Enough for the inner pages of a large index; and each commit looks at all of it, if briefly.
-        connection.pragma_update(None, "cache_size", -8_192)?;
-    }
-    Ok(connection)
-}
-
 #[async_trait]
 impl Store for SqliteStore {
     async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
         let (weight, batch) = (submission.good, submission.batch);
         let remember = submission.remember.take();
         let admit = move |work: &mut work::Work<'_>| admit::admit(work, &submission);
-        let done = self.change(weight, remember, Some(batch), admit).await;
+        // A batch always leaves its receipt.
+        let always = |_: &[Outcome]| true;
+        let done = self
+            .change(weight, remember, Some(batch), always, admit)
+            .await;
         done.map(|(outcomes, reply)| Admitted { outcomes, reply })
     }
 
@@ -262,7 +244,9 @@ impl Store for SqliteStore {
         let weight = request.keys.len();
         let remember = request.remember.take();
         let move_orders = move |work: &mut work::Work<'_>| moves::move_orders(work, &request);
-        let done = self.change(weight, remember, None, move_orders).await;
+        let done = self
+            .change(weight, remember, None, is_any_moved, move_orders)
+            .await;
         done.map(|(results, reply)| MovedOrders { results, reply })
     }
 
@@ -305,7 +289,9 @@ impl Store for SqliteStore {
         let located = self.readers.read(locate).await?;
         let move_located =
             move |work: &mut work::Work<'_>| moves::move_located(work, &request, &located);
-        let done = self.change(weight, remember, None, move_located).await;
+        let done = self
+            .change(weight, remember, None, is_any_moved, move_located)
+            .await;
         done.map(|(results, reply)| MovedById { results, reply })
     }
 
@@ -324,8 +310,23 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
-    async fn receipt(&self, batch: BatchId) -> Result<Option<Receipt>, StoreError> {
-        let read = move |connection: &Connection| receipt::receipt(connection, batch);
+    async fn receipts(&self, request: ReadReceipts) -> Result<ReceiptPage, StoreError> {
+        let read = move |connection: &Connection| receipt::receipts(connection, &request);
+        self.readers.read(read).await
+    }
+
+    async fn receipt(
+        &self,
+        batch: BatchId,
+        visible: &Visible,
+    ) -> Result<Option<ReceiptHead>, StoreError> {
+        let visible = visible.clone();
+        let read = move |connection: &Connection| receipt::receipt(connection, batch, &visible);
+        self.readers.read(read).await
+    }
+
+    async fn results(&self, request: ReadResults) -> Result<ResultPage, StoreError> {
+        let read = move |connection: &Connection| results::results(connection, &request);
         self.readers.read(read).await
     }
 
@@ -375,7 +376,7 @@ impl Store for SqliteStore {
     ) -> Result<Option<Reply>, StoreError> {
         let who = who.to_owned();
         let administer = move |work: &mut work::Work<'_>| admin::administer(work, &who, &change);
-        let done = self.change(1, remember, None, administer).await;
+        let done = self.change(1, remember, None, |()| true, administer).await;
         done.map(|((), reply)| reply)
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use super::connection::{Use, connect};
 use super::fault::Fault;
 use crate::store::StoreError;
 
@@ -53,7 +54,7 @@ impl Readers {
         let idle = self.idle().pop();
         let mut connection = match idle {
             Some(connection) => connection,
-            None => super::connect(&self.file, super::Use::Read)?,
+            None => connect(&self.file, Use::Read)?,
         };
         let transaction = connection.transaction()?;
         let found = read(&transaction);

@@ -1,82 +1,137 @@
-//! Reading back what became of a batch.
+//! Reading receipts back.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, Row};
 use wharfinger_core::ids::BatchId;
 use wharfinger_core::outcome::Counts;
 
 use super::fault::Fault;
-use super::journal::{Head, Journal};
-use super::{rejections, shares};
-use crate::store::place::BlockId;
-use crate::store::slots::Mark;
-use crate::store::{Receipt, Recorded, RecordedOutcome};
+use super::shares::{self, Share};
+use crate::store::{ReadReceipts, ReceiptHead, ReceiptPage, Visible};
 
-/// The receipt of a batch.
-pub(super) fn receipt(connection: &Connection, batch: BatchId) -> Result<Option<Receipt>, Fault> {
-    let select = "select key_id, name, operation, received_at_ms, shares \
-                  from batches join dialects on dialects.id = dialect where batches.id = ?1";
-    let found = connection
-        .prepare_cached(select)?
-        .query_row([batch.to_bytes()], |row| {
-            let receipt = Receipt {
-                id: batch,
-                key_id: row.get(0)?,
-                dialect: row.get(1)?,
-                operation: row.get(2)?,
-                received_at_ms: row.get(3)?,
-                counts: Counts::default(),
-                outcomes: Vec::new(),
-            };
-            Ok((receipt, row.get::<_, String>(4)?))
-        })
-        .optional()?;
-    let Some((mut receipt, shares)) = found else {
-        return Ok(None);
+/// Receipts that are looked at for one page.
+const WALKED_MAX: usize = 100_000;
+
+/// How far the time in a batch's id may be from the time it was received at: both are of one server's clock, shortly after
+/// one another, but a clock may be set.
+const CLOCK_STEP_MS: i64 = 3_600_000;
+
+/// The latest time that an id can hold: 48 bits of milliseconds.
+const ID_TIME_MAX: i64 = (1 << 48) - 1;
+
+/// The columns of a receipt, as [`read`] reads them.
+const COLUMNS: &str = "id, key_id, (select name from dialects where dialects.id = dialect), operation, received_at_ms, \
+                       duration_ms, shares";
+
+/// A page of receipts.
+pub(super) fn receipts(
+    connection: &Connection,
+    request: &ReadReceipts,
+) -> Result<ReceiptPage, Fault> {
+    walk(connection, request, WALKED_MAX)
+}
+
+fn walk(
+    connection: &Connection,
+    request: &ReadReceipts,
+    walked_max: usize,
+) -> Result<ReceiptPage, Fault> {
+    let select =
+        format!("select {COLUMNS} from batches where id >= ?1 and id < ?2 order by id desc");
+    let mut select = connection.prepare_cached(&select)?;
+    let mut rows = select.query(id_bounds(request))?;
+    let mut page = ReceiptPage::default();
+    let mut walked = 0;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        if page.receipts.len() >= request.limit.max(1) || walked == walked_max {
+            page.next = last;
+            break;
+        }
+        walked += 1;
+        let (head, shares) = read(row)?;
+        last = Some(head.id);
+        let found = seen(head, &shares, &request.visible).filter(|head| is_wanted(head, request));
+        page.receipts.extend(found);
+    }
+    Ok(page)
+}
+
+/// The ids between which the receipts are: from the first, and to before the last.
+fn id_bounds(request: &ReadReceipts) -> ([u8; 16], [u8; 16]) {
+    let id_at = |ms: i64| {
+        let ms = ms.clamp(0, ID_TIME_MAX).cast_unsigned();
+        BatchId::new(ms, 0).to_bytes()
     };
-    let mut journal = Journal::new(connection);
-    for share in shares::from_json(&shares)? {
-        receipt.counts += share.counts;
-        for id in share.block_ids() {
-            read_taken(&mut journal, id, &mut receipt.outcomes)?;
+    let from = request.received_from_ms.unwrap_or(0);
+    let first = id_at(from.saturating_sub(CLOCK_STEP_MS));
+    let end = match request.received_to_ms {
+        Some(to) => id_at(to.saturating_add(CLOCK_STEP_MS)),
+        None => [u8::MAX; 16],
+    };
+    let after = request.after.map_or([u8::MAX; 16], BatchId::to_bytes);
+    (first, end.min(after))
+}
+
+fn is_wanted(head: &ReceiptHead, request: &ReadReceipts) -> bool {
+    let at_ms = head.received_at_ms;
+    let organisation = request.organisation;
+    let dialect = request.dialect.as_ref();
+    let status = request.status;
+    organisation.is_none_or(|organisation| head.organisations.contains(&organisation))
+        && request.received_from_ms.is_none_or(|from| from <= at_ms)
+        && request.received_to_ms.is_none_or(|to| at_ms <= to)
+        && dialect.is_none_or(|dialect| *dialect == head.dialect)
+        && status.is_none_or(|status| status == head.counts.status())
+}
+
+/// The receipt of a batch, as far as it is visible.
+pub(super) fn receipt(
+    connection: &Connection,
+    batch: BatchId,
+    visible: &Visible,
+) -> Result<Option<ReceiptHead>, Fault> {
+    let found = find(connection, batch)?;
+    Ok(found.and_then(|(head, shares)| seen(head, &shares, visible)))
+}
+
+/// The receipt of a batch and its shares; nothing is counted yet.
+pub(super) fn find(
+    connection: &Connection,
+    batch: BatchId,
+) -> Result<Option<(ReceiptHead, Vec<Share>)>, Fault> {
+    let select = format!("select {COLUMNS} from batches where id = ?1");
+    let mut select = connection.prepare_cached(&select)?;
+    let mut rows = select.query([batch.to_bytes()])?;
+    rows.next()?.map(read).transpose()
+}
+
+fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<Share>), Fault> {
+    let head = ReceiptHead {
+        id: BatchId::from_bytes(row.get(0)?),
+        key_id: row.get(1)?,
+        dialect: row.get(2)?,
+        operation: row.get(3)?,
+        received_at_ms: row.get(4)?,
+        duration_ms: row.get::<_, i64>(5)?.cast_unsigned(),
+        organisations: Vec::new(),
+        counts: Counts::default(),
+    };
+    let shares: String = row.get(6)?;
+    Ok((head, shares::from_json(&shares)?))
+}
+
+/// As much of a receipt as is visible; none where that is nothing. A batch without any order is visible to the key that
+/// sent it, and to those who may act for the organisation it was sent for.
+fn seen(mut head: ReceiptHead, shares: &[Share], visible: &Visible) -> Option<ReceiptHead> {
+    let mut is_empty = true;
+    for share in shares {
+        is_empty &= share.counts == Counts::default();
+        if visible.shows(share.organisation, &head.key_id) {
+            head.organisations.extend(share.organisation);
+            head.counts += share.counts;
         }
     }
-    let not_taken = rejections::read_all(connection, batch)?;
-    receipt.outcomes.extend(not_taken);
-    receipt.outcomes.sort_by_key(|recorded| recorded.index);
-    Ok(Some(receipt))
-}
-
-/// The orders of a block that were answered with a yes.
-fn read_taken(
-    journal: &mut Journal<'_>,
-    id: BlockId,
-    outcomes: &mut Vec<Recorded>,
-) -> Result<(), Fault> {
-    let head = journal.head(id)?.clone();
-    for (&index, mark) in head.indexes.iter().zip(&head.marks) {
-        let outcome = match *mark {
-            Mark::Accepted { .. } => RecordedOutcome::Accepted(head_batch(&head)?.order(index)),
-            Mark::Updated {
-                order, revision, ..
-            } => RecordedOutcome::Updated(journal.order_id(order)?, revision),
-            Mark::Unchanged { order, revision } => {
-                RecordedOutcome::Unchanged(journal.order_id(order)?, revision)
-            }
-            Mark::Refused | Mark::Moved { .. } => continue,
-        };
-        outcomes.push(Recorded {
-            index,
-            line: None,
-            organisation: Some(id.organisation()),
-            name: None,
-            key: None,
-            outcome,
-        });
-    }
-    Ok(())
-}
-
-fn head_batch(head: &Head) -> Result<BatchId, Fault> {
-    let no_batch = || Fault::Damaged("a block with entries is of no batch".into());
-    head.batch.ok_or_else(no_batch)
+    let is_for_caller = !head.organisations.is_empty() || visible.shows(None, &head.key_id);
+    let is_visible = head.counts != Counts::default() || is_empty && is_for_caller;
+    is_visible.then_some(head)
 }

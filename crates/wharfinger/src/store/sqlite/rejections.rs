@@ -1,12 +1,15 @@
 //! The table of orders that were not taken.
 
 use rusqlite::{Connection, params};
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::fault::Fault;
 use super::shares::{read_organisation, stored_organisation};
-use crate::store::Recorded;
 use crate::store::rejected::{self, Kind, Part};
+use crate::store::{Recorded, RecordedOutcome};
+
+/// Bytes of text that a page holds, but for its first order.
+const PAGE_BYTES_MAX: usize = 8 << 20;
 
 /// Writes the parts of a batch.
 pub(super) fn write<'p>(
@@ -42,6 +45,87 @@ pub(super) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Re
         found.extend(rejected::read(organisation, kind(row.get(1)?), orders)?);
     }
     Ok(found)
+}
+
+/// Some orders that were not taken, in the order of the batch.
+#[derive(Default)]
+pub(super) struct Page {
+    /// The orders.
+    pub orders: Vec<Recorded>,
+    /// Whether it was cut, since their texts are long: then there are more behind the last one.
+    pub is_cut: bool,
+}
+
+/// Part of the orders of a batch that were not taken.
+struct PartHead {
+    id: i64,
+    organisation: Option<OrganisationId>,
+    kind: Kind,
+    first_index: u32,
+}
+
+/// The first `limit` orders of a batch that were not taken, from a place in the batch on; of those organisations and kinds
+/// that are wanted. Reads no more parts than it must.
+pub(super) fn read_page(
+    connection: &Connection,
+    batch: BatchId,
+    is_wanted: impl Fn(Option<OrganisationId>, Kind) -> bool,
+    from: u32,
+    limit: usize,
+) -> Result<Page, Fault> {
+    let mut select = connection.prepare_cached("select orders from rejections where rowid = ?1")?;
+    let mut page = Page::default();
+    for part in part_heads(connection, batch, from)? {
+        let is_full = page.is_cut || page.orders.len() == limit;
+        let last = page.orders.last();
+        if is_full && last.is_some_and(|last| last.index < part.first_index) {
+            break;
+        }
+        if is_wanted(part.organisation, part.kind) {
+            let orders: Vec<u8> = select.query_row([part.id], |row| row.get(0))?;
+            let orders = rejected::read(part.organisation, part.kind, &orders)?;
+            let behind = orders.into_iter().filter(|order| order.index >= from);
+            page.orders.extend(behind);
+            page.cut(limit);
+        }
+    }
+    Ok(page)
+}
+
+impl Page {
+    /// Keeps the first orders, so many and of so much text.
+    fn cut(&mut self, limit: usize) {
+        self.orders.sort_by_key(|order| order.index);
+        self.orders.truncate(limit);
+        let mut bytes = 0;
+        let is_behind = |order: &Recorded| {
+            if let RecordedOutcome::Rejected(rejection) = &order.outcome {
+                bytes += rejection.text.len();
+            }
+            bytes > PAGE_BYTES_MAX
+        };
+        if let Some(end) = self.orders.iter().position(is_behind) {
+            let kept = end.max(1);
+            self.is_cut |= kept < self.orders.len();
+            self.orders.truncate(kept);
+        }
+    }
+}
+
+/// The parts of a batch that hold orders from a place on, by their first orders.
+fn part_heads(connection: &Connection, batch: BatchId, from: u32) -> Result<Vec<PartHead>, Fault> {
+    let select = "select rowid, organisation, is_withheld, first_index from rejections \
+                  where batch = ?1 and last_index >= ?2 order by first_index";
+    let mut select = connection.prepare_cached(select)?;
+    let heads = select.query_map((batch.to_bytes(), from), |row| {
+        Ok(PartHead {
+            id: row.get(0)?,
+            organisation: read_organisation(row.get(1)?),
+            kind: kind(row.get(2)?),
+            first_index: row.get(3)?,
+        })
+    })?;
+    Ok(heads.collect::<Result<_, _>>()?)
 }
 
 fn kind(is_withheld: bool) -> Kind {

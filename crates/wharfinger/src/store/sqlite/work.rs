@@ -92,7 +92,7 @@ const INSERT_BLOCK: &str = "insert into blocks \
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const INSERT_OPEN: &str = "insert into open_orders (block, dialect, ordinals) values (?1, ?2, ?3)";
 const INSERT_RECEIPT: &str = "insert into batches \
-    (id, key_id, dialect, operation, received_at_ms, shares) values (?1, ?2, ?3, ?4, ?5, ?6)";
+    (id, key_id, dialect, operation, received_at_ms, duration_ms, shares) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 /// Where a block comes from.
 #[derive(Clone, Copy)]
@@ -237,6 +237,9 @@ impl<'c> Work<'c> {
             receipt.dialect,
             receipt.operation,
             receipt.received_at_ms,
+            clock::now_ms()
+                .saturating_sub(receipt.received_at_ms)
+                .max(0),
             receipt.shares,
         ])?;
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharfinger::clock;
-use wharfinger::store::{MoveOrders, Remember, Store, StoreError};
+use wharfinger::store::{MoveOrders, Remember, Store, StoreError, Visible};
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::BatchId;
@@ -12,7 +12,6 @@ use wharfinger_core::problem::Code;
 
 use super::support::*;
 
-const KEY: &str = "key-1";
 const FINGERPRINT: [u8; 32] = [7; 32];
 const CANCEL: Move = Move::Cancel { release_key: false };
 
@@ -109,7 +108,7 @@ pub(super) async fn what_was_answered_is_not_done_again(store: Arc<dyn Store>) {
     assert_eq!(kept_body(&store, "same").await.as_deref(), Some("accepted"));
     let orders = read(&store, everything()).await.orders;
     assert_eq!((orders.len(), orders[0].revision), (1, 1));
-    assert_eq!(store.receipt(batch).await, Ok(None));
+    assert_eq!(store.receipt(batch, &Visible::All).await, Ok(None));
     assert_eq!(store.events(HERE, 0, 100).await, events);
 }
 

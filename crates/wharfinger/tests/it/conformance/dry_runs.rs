@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharfinger::store::Store;
+use wharfinger::store::{Store, Visible};
 use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::dialect::Number;
 
@@ -28,7 +28,8 @@ pub(super) async fn a_dry_run_stores_nothing(store: Arc<dyn Store>) {
     );
     let orders = read(&store, everything()).await.orders;
     assert_eq!((orders.len(), orders[0].revision), (1, 1));
-    assert_eq!(store.receipt(batch).await, Ok(None), "no receipt either");
+    let receipt = store.receipt(batch, &Visible::All).await;
+    assert_eq!(receipt, Ok(None), "no receipt either");
     assert_eq!(store.events(HERE, 0, 100).await, events);
     assert_eq!(store.events(THERE, 0, 100).await, Ok(Vec::new()));
 }

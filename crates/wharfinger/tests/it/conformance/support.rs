@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wharfinger::store::prepare::{Heading, prepare};
 use wharfinger::store::sqlite::EmailRuns;
 use wharfinger::store::{
-    HistoryKind, MoveOrders, OrderPage, ReadOrders, Receipt, Revision, Store, StoreError,
-    Submission,
+    HistoryKind, MoveOrders, OrderPage, ReadOrders, ReadResults, ReceiptHead, Recorded, Revision,
+    Store, StoreError, Submission, Visible,
 };
 use wharfinger_core::admit::{Intent, Move, Policy};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
@@ -18,6 +18,8 @@ use wharfinger_core::problem::{Code, Path, Problem};
 
 /// The dialect of the orders here.
 pub(super) const DIALECT: &str = "test";
+/// The API key that sends the batches here.
+pub(super) const KEY: &str = "key-1";
 /// The organisation of the orders here, unless they say otherwise.
 pub(super) const HERE: OrganisationId = OrganisationId(1);
 /// Another organisation.
@@ -140,6 +142,13 @@ pub(super) fn batch_id() -> BatchId {
     BatchId::new(COUNT.fetch_add(1, Ordering::Relaxed), 0)
 }
 
+/// The time in a batch's id, in milliseconds since 1970.
+pub(super) fn time_of(batch: BatchId) -> i64 {
+    let mut ms = [0; 8];
+    ms[2..].copy_from_slice(&batch.to_bytes()[..6]);
+    i64::from_be_bytes(ms)
+}
+
 /// A batch made ready.
 pub(super) fn submission(
     store: &Arc<dyn Store>,
@@ -147,32 +156,35 @@ pub(super) fn submission(
     dialect: &'static str,
     orders: &[Order],
 ) -> Submission {
-    prepared(store, batch, dialect, Policy::Partial, orders)
+    prepared(store, batch, orders, |heading| heading.dialect = dialect)
 }
 
 /// A batch made ready that is taken whole or not at all.
 pub(super) fn whole(store: &Arc<dyn Store>, batch: BatchId, orders: &[Order]) -> Submission {
-    prepared(store, batch, DIALECT, Policy::AllOrNothing, orders)
+    prepared(store, batch, orders, |heading| {
+        heading.policy = Policy::AllOrNothing;
+    })
 }
 
-fn prepared(
+/// A batch made ready, with another heading than most.
+pub(super) fn prepared(
     store: &Arc<dyn Store>,
     batch: BatchId,
-    dialect: &'static str,
-    policy: Policy,
     orders: &[Order],
+    change: impl FnOnce(&mut Heading<'_>),
 ) -> Submission {
     let slots: Vec<Slot<'_>> = orders.iter().map(Order::slot).collect();
-    let heading = Heading {
+    let mut heading = Heading {
         batch,
-        dialect,
+        dialect: DIALECT,
         operation: "submit",
-        key_id: "key-1",
-        received_at_ms: 1_234,
+        key_id: KEY,
+        received_at_ms: time_of(batch),
         organisation: None,
-        policy,
+        policy: Policy::Partial,
         email_key: store.email_key(),
     };
+    change(&mut heading);
     prepare(&heading, &slots)
 }
 
@@ -200,9 +212,48 @@ pub(super) async fn submit_whole(
 }
 
 /// The receipt of a batch.
-pub(super) async fn receipt(store: &Arc<dyn Store>, batch: BatchId) -> Receipt {
-    let receipt = store.receipt(batch).await.expect("read");
+pub(super) async fn receipt(store: &Arc<dyn Store>, batch: BatchId) -> ReceiptHead {
+    let receipt = store.receipt(batch, &Visible::All).await.expect("read");
     receipt.expect("there is one")
+}
+
+/// What became of each order of a batch, in pages of so many.
+pub(super) async fn results_by(
+    store: &Arc<dyn Store>,
+    mut request: ReadResults,
+    limit: usize,
+) -> Vec<Recorded> {
+    request.limit = limit;
+    let mut results = Vec::new();
+    loop {
+        let page = store.results(request.clone()).await.expect("read");
+        assert!(page.results.len() <= limit);
+        results.extend(page.results);
+        let Some(next) = page.next else {
+            return results;
+        };
+        let last = results
+            .last()
+            .expect("a page that is not the last holds something");
+        assert_eq!(last.index, next);
+        request.after = Some(next);
+    }
+}
+
+/// All that became of a batch.
+pub(super) fn all_of(batch: BatchId) -> ReadResults {
+    ReadResults {
+        batch,
+        visible: Visible::All,
+        only: None,
+        after: None,
+        limit: 1_000,
+    }
+}
+
+/// What became of each order of a batch.
+pub(super) async fn results(store: &Arc<dyn Store>, batch: BatchId) -> Vec<Recorded> {
+    results_by(store, all_of(batch), 1_000).await
 }
 
 /// Submits one order.

@@ -8,3 +8,4 @@ pub(crate) mod fixture;
 pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod stored;
+pub(crate) mod v1;

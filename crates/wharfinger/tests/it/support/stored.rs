@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wharfinger::store::sqlite::{Options, SqliteStore};
-use wharfinger::store::{CheckReport, ReadOrders, Receipt, Store};
+use wharfinger::store::{CheckReport, ReadOrders, ReadResults, Recorded, Store, Visible};
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::BatchId;
 
@@ -28,11 +28,16 @@ pub(crate) fn batch_of(response: &Response) -> BatchId {
     BatchId::from_bytes(uuid::Uuid::parse_str(id).unwrap().into_bytes())
 }
 
-/// The receipt of the batch that an answer names.
-pub(crate) fn receipt_of(data: &Path, response: &Response) -> Receipt {
-    let batch = batch_of(response);
-    let receipt = look(data, async |store| store.receipt(batch).await.unwrap());
-    receipt.expect("every batch has a receipt")
+/// What became of each order of the batch that an answer names, as its receipt has it.
+pub(crate) fn results_of(data: &Path, response: &Response) -> Vec<Recorded> {
+    let request = ReadResults {
+        batch: batch_of(response),
+        visible: Visible::All,
+        only: None,
+        after: None,
+        limit: 1_000,
+    };
+    look(data, async |store| store.results(request).await.unwrap()).results
 }
 
 /// What `check` finds.

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 use wharfinger_core::ids::OrganisationId;
 
+use super::super::connection::{Use, connect};
 use super::super::fault::Fault;
 use super::super::work::Work;
 use super::super::writer::Writer;
@@ -129,7 +130,7 @@ fn run(file: &std::path::Path, writer: &Writer, due: &Due) {
 
 /// A connection for one round: an idle builder holds none.
 fn open(file: &std::path::Path) -> Result<Connection, Stopped> {
-    Ok(super::super::connect(file, super::super::Use::Read)?)
+    Ok(connect(file, Use::Read)?)
 }
 
 /// A builder at work.

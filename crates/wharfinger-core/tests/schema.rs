@@ -1,0 +1,163 @@
+//! Holds the schema of the canonical order against what is taken and told.
+
+#[expect(dead_code, reason = "each test uses what it needs of what they share")]
+mod support;
+
+#[path = "support/good.rs"]
+mod good;
+
+#[expect(dead_code, reason = "as above")]
+#[path = "support/one.rs"]
+mod one;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use serde_json::{Value, json};
+use wharfinger_core::canonical::attributes::{
+    ADDRESS, CUSTOMER, LINE, ORDER, READ_BACK, REFERENCES,
+};
+use wharfinger_core::canonical::{ReadBack, schema};
+
+/// A schema, compiled.
+struct Validator {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Validator {
+    fn of(schema: Value) -> Self {
+        let mut compiler = Compiler::new();
+        compiler.enable_format_assertions();
+        compiler
+            .add_resource("order.json", schema)
+            .expect("a schema");
+        let mut schemas = Schemas::new();
+        let index = compiler
+            .compile("order.json", &mut schemas)
+            .expect("a sound schema");
+        Self { schemas, index }
+    }
+
+    fn check(&self, order: &Value) -> Result<(), String> {
+        let result = self.schemas.validate(order, self.index);
+        result.map_err(|error| format!("{order}\n{error:#}"))
+    }
+}
+
+/// The value without members that are blank: they count as absent.
+fn without_blanks(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, member)| (name.clone(), without_blanks(member)));
+            Value::Object(members.filter(|(_, member)| !is_blank(member)).collect())
+        }
+        Value::Array(elements) => {
+            let elements = elements.iter().map(without_blanks);
+            elements.filter(|element| !is_blank(element)).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[test]
+fn what_is_taken_fits_the_schema() {
+    let validator = Validator::of(schema::submitted());
+    let mut checked = 0;
+    for (dialect, text) in good::orders() {
+        if dialect.id() != "native" {
+            continue;
+        }
+        let order: Value = serde_json::from_str(&text).expect("JSON");
+        let result = validator.check(&without_blanks(&order));
+        assert_eq!(result, Ok(()));
+        checked += 1;
+    }
+    assert!(checked > 50, "{checked}");
+}
+
+#[test]
+fn what_is_told_fits_the_schema() {
+    let validator = Validator::of(schema::read_back());
+    for (dialect, text) in good::orders() {
+        let stored = one::stored("7", &text);
+        let told = serde_json::to_value(ReadBack::of(&stored, dialect)).expect("JSON");
+        assert_eq!(validator.check(&told), Ok(()), "{}", dialect.id());
+    }
+}
+
+#[test]
+fn what_is_wrong_does_not_fit() {
+    let validator = Validator::of(schema::submitted());
+    let good = json!({"key": "A-1", "placed_at": "2026-11-18", "lines": [{"sku": "TEA-7"}]});
+    assert_eq!(validator.check(&good), Ok(()));
+    for (name, wrong) in [
+        ("key", json!(true)),
+        ("key", json!("x".repeat(256))),
+        ("placed_at", json!("2026-11-31")),
+        ("placed_at", json!("2026-11-18T09:30:00")),
+        ("language", json!("eng")),
+        ("locale", json!("en_GB")),
+        ("customer", json!("Ann")),
+        ("customer", json!({"email": "ann(at)example.com"})),
+        ("shipping_address", json!({"lines": "7 Wharf Road"})),
+        ("shipping_address", json!({"country": "gb"})),
+        ("lines", json!([])),
+        ("lines", json!([{}])),
+        ("lines", json!([{"sku": "T", "quantity": 0}])),
+        ("lines", json!([{"sku": "T", "quantity": "two"}])),
+        ("lines", json!([{"sku": "T", "unit_price": -1}])),
+        ("lines", json!([{"sku": "T", "unit_price": "55,10"}])),
+        ("lines", json!([{"sku": "T", "metadata": "x"}])),
+        ("currency", json!("pounds")),
+        ("metadata", json!(["x"])),
+    ] {
+        let mut order = good.clone();
+        order[name] = wrong;
+        assert!(validator.check(&order).is_err(), "{order}");
+        let problems = one::problems(native(), &order.to_string());
+        assert!(!problems.is_empty(), "{order}");
+    }
+    for name in ["key", "placed_at", "lines"] {
+        let mut order = good.clone();
+        order.as_object_mut().expect("an object").remove(name);
+        assert!(validator.check(&order).is_err(), "{order}");
+    }
+}
+
+fn native() -> &'static dyn wharfinger_core::dialect::Dialect {
+    wharfinger_core::dialects::find("native").expect("the house's own")
+}
+
+#[test]
+fn the_schema_has_the_attributes_that_are_read() {
+    let read_back: Vec<&str> = ORDER.iter().chain(&READ_BACK).copied().collect();
+    for (schema, order) in [
+        (schema::submitted(), &ORDER[..]),
+        (schema::read_back(), &read_back),
+    ] {
+        for (pointer, attributes) in [
+            ("", order),
+            ("/properties/customer", &CUSTOMER),
+            ("/properties/billing_address", &ADDRESS),
+            ("/properties/shipping_address", &ADDRESS),
+            ("/properties/lines/items", &LINE),
+            ("/properties/references", &REFERENCES),
+        ] {
+            let object = schema.pointer(pointer).expect(pointer);
+            let properties = object["properties"].as_object().expect(pointer);
+            let names: Vec<&str> = properties.keys().map(String::as_str).collect();
+            assert_eq!(names, attributes, "{pointer}");
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! Receipts: what became of every batch, and of each of its orders.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use http::{HeaderMap, HeaderValue};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use wharfinger_core::dialect::{Action, Dialect};
+use wharfinger_core::dialects;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::json::Envelope;
+use wharfinger_core::outcome::BatchStatus;
+use wharfinger_core::query::Query;
+
+use super::answer::{Page, ok, time};
+use super::cursor;
+use super::input::{self, Listing};
+use crate::app::App;
+use crate::call::Call;
+use crate::store::{
+    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome, Store,
+    StoreError, Visible,
+};
+
+/// Orders that a stream reads at a time.
+const CHUNK_ORDERS: usize = 500;
+
+/// A receipt. Its counts are of what is visible to the caller.
+#[derive(JsonSchema, Serialize)]
+pub(in super::super) struct Receipt {
+    id: String,
+    dialect: String,
+    organisations: Vec<String>,
+    /// The API key that sent the batch.
+    key_id: String,
+    received_at: String,
+    duration_ms: u64,
+    status: &'static str,
+    received: u64,
+    accepted: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: u64,
+    withheld: u64,
+}
+
+/// What became of one order of a batch.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "RecordedOutcome")]
+pub(in super::super) struct OrderResult {
+    /// The order's place in the batch, from 0.
+    index: u32,
+    /// The line it stood on, in a body of lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organisation: Option<String>,
+    /// The sender's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Problem>,
+}
+
+/// One thing that was wrong with an order.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "RecordedProblem")]
+pub(in super::super) struct Problem {
+    /// RFC 6901, relative to the order.
+    pointer: String,
+    code: String,
+    message: String,
+}
+
+/// A rejected order.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "RejectedOrder")]
+pub(in super::super) struct Rejected {
+    /// The order's place in the batch, from 0.
+    index: u32,
+    /// The line it stood on, in a body of lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    /// The sender's name for it.
+    name: Option<String>,
+    /// The order as it was sent; null where that was no JSON.
+    #[schemars(with = "serde_json::Value")]
+    order: Option<Box<RawValue>>,
+    /// What was sent, where that was no JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    errors: Vec<Problem>,
+}
+
+/// Lists receipts, newest first.
+pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let query = &listing.query;
+    let organisation = match query.get("organisation") {
+        Some(code) => {
+            let organisation = call.authenticated.caller().organisation(code);
+            Some(organisation.ok_or(RequestFailure::OrganisationUnknown)?.id)
+        }
+        None => None,
+    };
+    let status = query.read("status", "complete, partial or rejected", |name| {
+        BatchStatus::ALL.into_iter().find(|status| status.name() == name)
+    })?;
+    let dialect = query.read("dialect", "the name of a dialect", dialects::find)?;
+    let import = query.read("import", "a UUID", |text| uuid::Uuid::try_parse(text).ok())?;
+    let after = listing.after.map(|after| cursor::read("batches", after));
+    let request = ReadReceipts {
+        visible: visible(call),
+        organisation,
+        received_from_ms: listing.time("received_after")?,
+        // The parameter names the first moment that is too late.
+        received_to_ms: listing.time("received_before")?.map(|before| before - 1),
+        status,
+        dialect: dialect.map(|dialect| dialect.id().to_owned()),
+        import,
+        after: after.transpose()?.map(BatchId::from_bytes),
+        limit: listing.limit,
+    };
+    let page = app.store.receipts(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    let codes = codes(call);
+    Ok(ok(&Page {
+        data: page.receipts.iter().map(|head| told(head, &codes)).collect(),
+        next: page.next.map(|batch| cursor::write("batches", &batch.to_bytes())),
+    }))
+}
+
+/// Shows a receipt.
+pub(super) async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let head = find(app, call).await?;
+    Ok(ok(&told(&head, &codes(call))))
+}
+
+/// Lists what became of each order, in pages; as NDJSON all of it.
+pub(super) async fn results(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let only = listing.query.read("outcome", "the name of an outcome", |name| {
+        OutcomeKind::ALL.into_iter().find(|kind| kind.name() == name)
+    })?;
+    let after = listing.after.map(|after| cursor::read("results", after));
+    let batch = find(app, call).await?.id;
+    let request = ReadResults {
+        batch,
+        visible: visible(call),
+        only,
+        after: after.transpose()?,
+        limit: listing.limit,
+    };
+    let codes = codes(call);
+    let accept = headers.get("accept").and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("ndjson") || accept.contains("jsonl")) {
+        let lines = all(app, request).map_ok(move |recorded| line(&result(recorded, &codes)));
+        return Ok(streamed("application/x-ndjson", lines));
+    }
+    let page = app.store.results(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    let results = page.results.into_iter();
+    Ok(ok(&Page {
+        data: results.map(|recorded| result(recorded, &codes)).collect(),
+        next: page.next.map(|index| cursor::write("results", &index)),
+    }))
+}
+
+/// Lists the rejected orders: with what is wrong, or only themselves, to be mended and sent again, or one of them as it came.
+pub(super) async fn rejected(
+    app: &Arc<App>,
+    call: &Call<'_>,
+) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let is_resend = listing.query.read("form", "errors or resend", |form| match form {
+        "errors" => Some(false),
+        "resend" => Some(true),
+        _ => None,
+    })?;
+    let index = listing.query.read("index", "a place in the batch", |text| text.parse().ok())?;
+    let after = listing.after.map(|after| cursor::read("rejected", after));
+    let head = find(app, call).await?;
+    let request = ReadResults {
+        batch: head.id,
+        visible: visible(call),
+        only: Some(OutcomeKind::Rejected),
+        after: after.transpose()?,
+        limit: listing.limit,
+    };
+    if let Some(index) = index {
+        return one_as_it_came(app, call, request, index).await;
+    }
+    if is_resend == Some(true) {
+        return resend(app, call, &head, request).await;
+    }
+    let page = app.store.results(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    Ok(ok(&Page {
+        data: page.results.into_iter().filter_map(rejection).collect(),
+        next: page.next.map(|index| cursor::write("rejected", &index)),
+    }))
+}
+
+/// The bytes of one rejected order.
+async fn one_as_it_came(
+    app: &App,
+    call: &Call<'_>,
+    request: ReadResults,
+    index: u32,
+) -> Result<Response, RequestFailure> {
+    let request = ReadResults {
+        after: index.checked_sub(1),
+        limit: 1,
+        ..request
+    };
+    let page = app.store.results(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    let found = page.results.into_iter().find(|recorded| recorded.index == index);
+    match found.map(|recorded| recorded.outcome) {
+        Some(RecordedOutcome::Rejected(rejection)) => {
+            let mut response = Response::new(Body::from(rejection.text));
+            let media_type = HeaderValue::from_static("application/json");
+            response.headers_mut().insert("content-type", media_type);
+            Ok(response)
+        }
+        _ => Err(input::not_found("Rejected order", &index)),
+    }
+}
+
+/// Only the orders, in the envelope of their dialect. What is no JSON cannot stand there, and is counted in a header field.
+async fn resend(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    head: &ReceiptHead,
+    request: ReadResults,
+) -> Result<Response, RequestFailure> {
+    let is_named = dialects::find(&head.dialect).is_some_and(takes_names);
+    let mut left_out = 0_u64;
+    let mut orders = std::pin::pin!(all(app, request.clone()));
+    while let Some(recorded) = orders.next().await {
+        let recorded = recorded.map_err(|error| call.failure(error))?;
+        left_out += u64::from(json_of(&recorded).is_none());
+    }
+    let (open, close) = if is_named { ("{", "}") } else { ("[", "]") };
+    let mut is_first = true;
+    let orders = all(app, request).try_filter_map(move |recorded| {
+        let piece = json_of(&recorded).map(|order| {
+            let comma = if std::mem::take(&mut is_first) { "" } else { "," };
+            let name = match (&recorded.name, is_named) {
+                (Some(name), true) => format!("{}:", serde_json::Value::from(name.as_str())),
+                _ => String::new(),
+            };
+            Bytes::from(format!("{comma}{name}{order}"))
+        });
+        std::future::ready(Ok(piece))
+    });
+    let around = |text: &'static str| futures_util::stream::iter([Ok(Bytes::from(text))]);
+    let body = around(open).chain(orders).chain(around(close));
+    let mut response = streamed("application/json", body);
+    let field = HeaderValue::from(left_out);
+    response.headers_mut().insert("wharfinger-left-out", field);
+    Ok(response)
+}
+
+/// Whether a batch of this dialect is an object of orders.
+fn takes_names(dialect: &dyn Dialect) -> bool {
+    dialect.operations().iter().any(|operation| match operation.action {
+        Action::Submit { envelope, .. } => envelope == Envelope::Object,
+        Action::List
+        | Action::Stream
+        | Action::Show
+        | Action::Withdraw
+        | Action::Resource(_) => false,
+    })
+}
+
+/// The text of a rejected order, where that is JSON.
+fn json_of(recorded: &Recorded) -> Option<&str> {
+    let RecordedOutcome::Rejected(rejection) = &recorded.outcome else {
+        return None;
+    };
+    let is_json = serde_json::from_str::<IgnoredAny>(&rejection.text).is_ok();
+    is_json.then_some(rejection.text.as_str())
+}
+
+/// All of what is asked for, read page by page.
+fn all(
+    app: &Arc<App>,
+    request: ReadResults,
+) -> impl Stream<Item = Result<Recorded, StoreError>> + Send + use<> {
+    let store: Arc<dyn Store> = Arc::clone(&app.store);
+    let first = Some(ReadResults {
+        limit: CHUNK_ORDERS,
+        ..request
+    });
+    let pages = futures_util::stream::unfold((store, first), |(store, next)| async move {
+        let request = next?;
+        match store.results(request.clone()).await {
+            Ok(page) => {
+                let next = page.next.map(|after| ReadResults {
+                    after: Some(after),
+                    ..request
+                });
+                let results: Vec<_> = page.results.into_iter().map(Ok).collect();
+                Some((results, (store, next)))
+            }
+            Err(error) => Some((vec![Err(error)], (store, None))),
+        }
+    });
+    pages.flat_map(futures_util::stream::iter)
+}
+
+/// A body that is made while it is sent. Where reading fails, the connection breaks off: the status is sent by then.
+fn streamed(
+    media_type: &'static str,
+    pieces: impl Stream<Item = Result<Bytes, StoreError>> + Send + 'static,
+) -> Response {
+    let mut response = Response::new(Body::from_stream(pieces));
+    let media_type = HeaderValue::from_static(media_type);
+    response.headers_mut().insert("content-type", media_type);
+    response
+}
+
+fn line(value: &impl Serialize) -> Bytes {
+    let mut line = serde_json::to_vec(value).expect("wire structs hold only text keys");
+    line.push(b'\n');
+    line.into()
+}
+
+fn visible(call: &Call<'_>) -> Visible {
+    Visible::To {
+        organisations: call.authenticated.caller().reach.clone(),
+        key_id: call.authenticated.key_id().to_owned(),
+    }
+}
+
+/// The receipt that the path names, as far as the caller may see it.
+async fn find(app: &App, call: &Call<'_>) -> Result<ReceiptHead, RequestFailure> {
+    let id = input::id(call, "Batch")?;
+    let batch = BatchId::from_bytes(id.into_bytes());
+    let found = app.store.receipt(batch, &visible(call)).await;
+    let found = found.map_err(|error| call.failure(error))?;
+    found.ok_or_else(|| input::not_found("Batch", &id))
+}
+
+/// The codes of the organisations that the caller may act for.
+type Codes = HashMap<OrganisationId, String>;
+
+fn codes(call: &Call<'_>) -> Codes {
+    let reached = call.authenticated.caller().reached().into_iter();
+    reached
+        .map(|organisation| (organisation.id, organisation.code.clone()))
+        .collect()
+}
+
+fn told(head: &ReceiptHead, codes: &Codes) -> Receipt {
+    let organisations = head.organisations.iter();
+    let counts = head.counts;
+    Receipt {
+        id: head.id.to_string(),
+        dialect: head.dialect.clone(),
+        organisations: organisations.filter_map(|id| codes.get(id).cloned()).collect(),
+        key_id: head.key_id.clone(),
+        received_at: time(head.received_at_ms),
+        duration_ms: head.duration_ms,
+        status: counts.status().name(),
+        received: counts.received(),
+        accepted: counts.accepted,
+        updated: counts.updated,
+        unchanged: counts.unchanged,
+        rejected: counts.rejected,
+        withheld: counts.withheld,
+    }
+}
+
+fn result(recorded: Recorded, codes: &Codes) -> OrderResult {
+    let outcome = recorded.outcome.kind().name();
+    let (order, revision, errors) = match recorded.outcome {
+        RecordedOutcome::Accepted(order) => (Some(order), Some(1), Vec::new()),
+        RecordedOutcome::Updated(order, revision)
+        | RecordedOutcome::Unchanged(order, revision) => (Some(order), Some(revision), Vec::new()),
+        RecordedOutcome::Rejected(rejection) => (None, None, problems(rejection.errors)),
+        RecordedOutcome::Withheld => (None, None, Vec::new()),
+    };
+    OrderResult {
+        index: recorded.index,
+        line: recorded.line,
+        organisation: recorded.organisation.and_then(|id| codes.get(&id).cloned()),
+        name: recorded.name,
+        key: recorded.key,
+        outcome,
+        order_id: order.map(|order| order.to_string()),
+        number: recorded.number,
+        revision,
+        errors,
+    }
+}
+
+fn rejection(recorded: Recorded) -> Option<Rejected> {
+    let RecordedOutcome::Rejected(rejection) = recorded.outcome else {
+        return None;
+    };
+    let (order, text) = match RawValue::from_string(rejection.text.clone()) {
+        Ok(order) => (Some(order), None),
+        Err(_) => (None, Some(rejection.text)),
+    };
+    Some(Rejected {
+        index: recorded.index,
+        line: recorded.line,
+        name: recorded.name,
+        order,
+        text,
+        errors: problems(rejection.errors),
+    })
+}
+
+fn problems(recorded: Vec<crate::store::RecordedProblem>) -> Vec<Problem> {
+    let recorded = recorded.into_iter();
+    let told = recorded.map(|problem| Problem {
+        pointer: problem.pointer,
+        code: problem.code,
+        message: problem.message,
+    });
+    told.collect()
+}

@@ -1,0 +1,222 @@
+//! Moves of orders: taken on, or called off.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::HeaderMap;
+use serde::Serialize;
+use uuid::Uuid;
+use wharfinger_core::admit::Move;
+use wharfinger_core::dialect::{Dialect, Operation, Reply};
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::form::Need;
+use wharfinger_core::ids::OrderId;
+use wharfinger_core::outcome::State;
+use wharfinger_core::problem::{Code, Problem};
+use wharfinger_core::query::Query;
+use wharfinger_core::validate;
+
+use super::super::answer::respond_with;
+use super::input;
+use crate::app::App;
+use crate::call::Call;
+use crate::idempotency::change;
+use crate::intake::Answered;
+use crate::store::{MoveById, MovedOrder};
+
+/// Orders that one request moves at most.
+const ORDERS_MAX: usize = 10_000;
+
+/// Called off over the native API, an order keeps its key taken.
+pub(super) const CANCEL: Move = Move::Cancel { release_key: false };
+
+/// What became of one order, as it is told.
+#[derive(Serialize)]
+struct Told<'m> {
+    order_id: &'m str,
+    outcome: &'static str,
+    /// Where the order stands now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    /// Why it was not moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+fn told<'m>(order_id: &'m str, moved: &MovedOrder) -> Told<'m> {
+    match moved {
+        Ok(state) => Told {
+            order_id,
+            outcome: state.name(),
+            state: Some(state.name()),
+            code: None,
+            message: None,
+        },
+        Err(refused) => Told {
+            order_id,
+            outcome: "rejected",
+            state: refused.state.map(State::name),
+            code: Some(refused.code.id()),
+            message: Some(Problem::with_order(refused.code).to_string()),
+        },
+    }
+}
+
+/// What became of many orders, as it is told.
+#[derive(Serialize)]
+struct ToldAll<'m> {
+    results: Vec<Told<'m>>,
+}
+
+/// Moves the order that the path names.
+pub(super) async fn one(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+    wanted: Move,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let id = input::id(call, "Order")?;
+    let body = input::body(app, headers, body).await?;
+    if !body.is_empty() {
+        // There is nothing to be said; but what is said must be an object.
+        input::object(app, &body, |_| ())?;
+    }
+    let place = RefusedAt::of(call);
+    let encode = move |moved: &[MovedOrder]| match &moved[0] {
+        Ok(_) => Reply::json(200, &told(&id.to_string(), &moved[0])),
+        Err(refused) => place.refuse(refused.state, refused.code, &id, wanted),
+    };
+    let ids = vec![OrderId::from_bytes(id.into_bytes())];
+    let answered = move_all(app, call, &body, ids, wanted, encode).await?;
+    Ok(respond_with(answered))
+}
+
+/// Moves the orders whose ids the body lists, each by itself: 200 where all were moved, 207 where some were, 422 where none was.
+pub(super) async fn many(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+    wanted: Move,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let body = input::body(app, headers, body).await?;
+    let texts = ids_in(app, &body)?;
+    let ids = texts.iter().map(|text| order_id(text)).collect();
+    let encode = move |moved: &[MovedOrder]| {
+        let count = moved.iter().filter(|moved| moved.is_ok()).count();
+        let status = match count {
+            0 => 422,
+            count if count == moved.len() => 200,
+            _ => 207,
+        };
+        let pairs = texts.iter().zip(moved);
+        let results = pairs.map(|(text, moved)| told(text, moved)).collect();
+        Reply::json(status, &ToldAll { results })
+    };
+    let answered = move_all(app, call, &body, ids, wanted, encode).await?;
+    Ok(respond_with(answered))
+}
+
+async fn move_all(
+    app: &App,
+    call: &Call<'_>,
+    body: &Bytes,
+    ids: Vec<OrderId>,
+    wanted: Move,
+    encode: impl Fn(&[MovedOrder]) -> Reply + Clone + Send + 'static,
+) -> Result<Answered, RequestFailure> {
+    let key_id = call.authenticated.key_id().to_owned();
+    let reach = call.authenticated.caller().reach.clone();
+    change(app, call, body, encode, async |remember| {
+        let request = MoveById {
+            ids,
+            reach,
+            wanted,
+            key_id,
+            remember,
+        };
+        let moved = app.store.move_by_id(request).await?;
+        Ok((moved.results, moved.reply))
+    })
+    .await
+}
+
+/// The texts of `{"ids": [...]}`.
+fn ids_in(app: &App, body: &[u8]) -> Result<Vec<String>, RequestFailure> {
+    let ids = input::object(app, body, |form| {
+        let mut ids = Vec::new();
+        form.scalars("ids", Need::Mandatory, |value| {
+            let id = value.text().ok_or(Code::NotText)?;
+            ids.push(id.into_owned());
+            validate::Checked::Ok(())
+        });
+        ids
+    })?;
+    if ids.len() > ORDERS_MAX {
+        return Err(RequestFailure::TooManyOrders {
+            orders_max: ORDERS_MAX,
+        });
+    }
+    Ok(ids)
+}
+
+/// What is no id stands for an order that there cannot be: it costs the others nothing.
+fn order_id(text: &str) -> OrderId {
+    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
+    OrderId::from_bytes(id.unwrap_or_default().into_bytes())
+}
+
+/// Where a change is refused, kept until the store has decided.
+#[derive(Clone)]
+pub(super) struct RefusedAt {
+    dialect: &'static dyn Dialect,
+    operation: &'static Operation,
+    path: String,
+}
+
+impl RefusedAt {
+    /// The place of a call.
+    pub(super) fn of(call: &Call<'_>) -> Self {
+        let path = call.target.split('?').next().unwrap_or_default();
+        Self {
+            dialect: call.dialect,
+            operation: call.operation,
+            path: path.to_owned(),
+        }
+    }
+
+    fn refuse(&self, state: Option<State>, code: Code, id: &Uuid, wanted: Move) -> Reply {
+        let verb = match wanted {
+            Move::Process => "processed",
+            Move::Cancel { .. } => "cancelled",
+        };
+        self.conflict(state, code, id, verb)
+    }
+
+    /// The answer where an order is not there, or does not stand where this can be done to it.
+    pub(super) fn conflict(
+        &self,
+        state: Option<State>,
+        code: Code,
+        id: &Uuid,
+        verb: &str,
+    ) -> Reply {
+        let failure = match state {
+            None => input::not_found("Order", id),
+            Some(state) => {
+                let problem = Problem::with_order(code);
+                let state = state.name();
+                RequestFailure::Conflict(format!(
+                    "The order is {state} and cannot be {verb}: {problem}"
+                ))
+            }
+        };
+        self.dialect
+            .refuse(Some(self.operation), &failure, &self.path)
+    }
+}
