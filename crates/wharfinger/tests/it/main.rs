@@ -9,6 +9,7 @@ mod crash;
 mod hostile;
 mod imports;
 mod model;
+mod operations;
 mod orders;
 mod rates;
 mod readme;

@@ -34,10 +34,6 @@ impl Request {
         }
     }
 
-    pub(crate) fn target(&self) -> &str {
-        &self.target
-    }
-
     pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
