@@ -8,6 +8,7 @@ mod conformance;
 mod crash;
 mod hostile;
 mod imports;
+mod lists;
 mod model;
 mod operations;
 mod orders;

@@ -20,6 +20,7 @@ mod history;
 mod ids;
 mod imports;
 mod journal;
+mod list;
 mod locate;
 mod moves;
 mod plan;
@@ -57,9 +58,9 @@ use self::readers::Readers;
 use self::writer::Writer;
 use super::{
     Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History,
-    HistoryCursor, Import, ImportEnd, KeptAnswer, MoveById, MoveOrders, MovedById, MovedOrders,
-    NewImport, OrderPage, ReadAudit, ReadOrders, ReadReceipts, ReadResults, ReceiptHead,
-    ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
+    HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById, MoveOrders,
+    MovedById, MovedOrders, NewImport, OrderPage, ReadAudit, ReadOrders, ReadReceipts, ReadResults,
+    ReceiptHead, ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
 };
 use crate::clock;
 
@@ -297,6 +298,12 @@ impl Store for SqliteStore {
 
     async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError> {
         let read = move |connection: &Connection| read::order(connection, id);
+        self.readers.read(read).await
+    }
+
+    async fn list(&self, request: ListOrders) -> Result<ListPage, StoreError> {
+        let key = self.email_key;
+        let read = move |connection: &Connection| list::list(connection, key, &request);
         self.readers.read(read).await
     }
 
