@@ -192,12 +192,9 @@ impl BatchStatus {
 
 impl std::iter::Sum for Counts {
     fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
-        counts.fold(Self::default(), |sum, more| Self {
-            accepted: sum.accepted + more.accepted,
-            updated: sum.updated + more.updated,
-            unchanged: sum.unchanged + more.unchanged,
-            rejected: sum.rejected + more.rejected,
-            withheld: sum.withheld + more.withheld,
+        counts.fold(Self::default(), |mut sum, more| {
+            sum += more;
+            sum
         })
     }
 }

@@ -143,6 +143,8 @@ create table batches (
     operation text not null,
     received_at_ms integer not null,
     duration_ms integer not null,
+    -- The import that it is a piece of.
+    import blob,
     shares text not null
 ) strict, without rowid;
 

@@ -147,6 +147,12 @@ pub trait Store: Send + Sync {
     /// Whether so much work waits that more would be refused.
     fn is_overloaded(&self) -> bool;
 
+    /// How many requests wait for the writer.
+    fn queue_depth(&self) -> usize;
+
+    /// Bytes on disk; none where that cannot be told.
+    fn size_bytes(&self) -> Option<u64>;
+
     /// Whether the store takes writes: it answers a write that changes nothing.
     async fn ready(&self) -> Result<(), StoreError>;
 

@@ -1,5 +1,6 @@
 //! Receipts, as they are asked for and told.
 
+use uuid::Uuid;
 use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::{BatchStatus, Counts};
@@ -44,6 +45,8 @@ pub struct ReadReceipts {
     pub status: Option<BatchStatus>,
     /// Only batches of this dialect.
     pub dialect: Option<String>,
+    /// Only the pieces of this import.
+    pub import: Option<Uuid>,
     /// Go on behind this batch.
     pub after: Option<BatchId>,
     /// How many to give, 1 at least.
@@ -68,6 +71,8 @@ pub struct ReceiptHead {
     pub dialect: String,
     /// The route's name.
     pub operation: String,
+    /// The import that it is a piece of.
+    pub import: Option<Uuid>,
     /// The organisations that it had orders of, or was sent for.
     pub organisations: Vec<OrganisationId>,
     /// The API key that sent it.
@@ -202,8 +207,8 @@ pub struct Rejection {
 /// A problem, as kept: codes may gain parameters, so their sentence is kept with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedProblem {
-    /// The dotted path of the attribute.
-    pub path: String,
+    /// Where the attribute is (RFC 6901), relative to the order.
+    pub pointer: String,
     /// The stable code.
     pub code: String,
     /// The sentence.

@@ -57,7 +57,7 @@ type Text<'a> = std::borrow::Cow<'a, str>;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct ItemProblem {
-    path: String,
+    pointer: String,
     code: String,
     message: String,
 }
@@ -107,7 +107,7 @@ impl Builder {
     /// Adds an order; they come in the order of the batch.
     pub(crate) fn push(&mut self, told: Told<'_>) {
         let errors = told.problems.iter().map(|problem| ItemProblem {
-            path: problem.path.to_string(),
+            pointer: problem.path.pointer(),
             code: problem.code.id().to_owned(),
             message: problem.to_string(),
         });
@@ -187,7 +187,7 @@ pub(crate) fn read(
 
 fn recorded_problem(problem: ItemProblem) -> RecordedProblem {
     RecordedProblem {
-        path: problem.path,
+        pointer: problem.pointer,
         code: problem.code,
         message: problem.message,
     }

@@ -121,7 +121,9 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
         None => None,
     };
     let status = query.read("status", "complete, partial or rejected", |name| {
-        BatchStatus::ALL.into_iter().find(|status| status.name() == name)
+        BatchStatus::ALL
+            .into_iter()
+            .find(|status| status.name() == name)
     })?;
     let dialect = query.read("dialect", "the name of a dialect", dialects::find)?;
     let import = query.read("import", "a UUID", |text| uuid::Uuid::try_parse(text).ok())?;
@@ -142,8 +144,14 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
     let page = page.map_err(|error| call.failure(error))?;
     let codes = codes(call);
     Ok(ok(&Page {
-        data: page.receipts.iter().map(|head| told(head, &codes)).collect(),
-        next: page.next.map(|batch| cursor::write("batches", &batch.to_bytes())),
+        data: page
+            .receipts
+            .iter()
+            .map(|head| told(head, &codes))
+            .collect(),
+        next: page
+            .next
+            .map(|batch| cursor::write("batches", &batch.to_bytes())),
     }))
 }
 
@@ -161,9 +169,13 @@ pub(super) async fn results(
     headers: &HeaderMap,
 ) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
-    let only = listing.query.read("outcome", "the name of an outcome", |name| {
-        OutcomeKind::ALL.into_iter().find(|kind| kind.name() == name)
-    })?;
+    let only = listing
+        .query
+        .read("outcome", "the name of an outcome", |name| {
+            OutcomeKind::ALL
+                .into_iter()
+                .find(|kind| kind.name() == name)
+        })?;
     let after = listing.after.map(|after| cursor::read("results", after));
     let batch = find(app, call).await?.id;
     let request = ReadResults {
@@ -189,17 +201,18 @@ pub(super) async fn results(
 }
 
 /// Lists the rejected orders: with what is wrong, or only themselves, to be mended and sent again, or one of them as it came.
-pub(super) async fn rejected(
-    app: &Arc<App>,
-    call: &Call<'_>,
-) -> Result<Response, RequestFailure> {
+pub(super) async fn rejected(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
-    let is_resend = listing.query.read("form", "errors or resend", |form| match form {
-        "errors" => Some(false),
-        "resend" => Some(true),
-        _ => None,
-    })?;
-    let index = listing.query.read("index", "a place in the batch", |text| text.parse().ok())?;
+    let is_resend = listing
+        .query
+        .read("form", "errors or resend", |form| match form {
+            "errors" => Some(false),
+            "resend" => Some(true),
+            _ => None,
+        })?;
+    let index = listing
+        .query
+        .read("index", "a place in the batch", |text| text.parse().ok())?;
     let after = listing.after.map(|after| cursor::read("rejected", after));
     let head = find(app, call).await?;
     let request = ReadResults {
@@ -237,7 +250,10 @@ async fn one_as_it_came(
     };
     let page = app.store.results(request).await;
     let page = page.map_err(|error| call.failure(error))?;
-    let found = page.results.into_iter().find(|recorded| recorded.index == index);
+    let found = page
+        .results
+        .into_iter()
+        .find(|recorded| recorded.index == index);
     match found.map(|recorded| recorded.outcome) {
         Some(RecordedOutcome::Rejected(rejection)) => {
             let mut response = Response::new(Body::from(rejection.text));
@@ -267,7 +283,11 @@ async fn resend(
     let mut is_first = true;
     let orders = all(app, request).try_filter_map(move |recorded| {
         let piece = json_of(&recorded).map(|order| {
-            let comma = if std::mem::take(&mut is_first) { "" } else { "," };
+            let comma = if std::mem::take(&mut is_first) {
+                ""
+            } else {
+                ","
+            };
             let name = match (&recorded.name, is_named) {
                 (Some(name), true) => format!("{}:", serde_json::Value::from(name.as_str())),
                 _ => String::new(),
@@ -286,14 +306,17 @@ async fn resend(
 
 /// Whether a batch of this dialect is an object of orders.
 fn takes_names(dialect: &dyn Dialect) -> bool {
-    dialect.operations().iter().any(|operation| match operation.action {
-        Action::Submit { envelope, .. } => envelope == Envelope::Object,
-        Action::List
-        | Action::Stream
-        | Action::Show
-        | Action::Withdraw
-        | Action::Resource(_) => false,
-    })
+    dialect
+        .operations()
+        .iter()
+        .any(|operation| match operation.action {
+            Action::Submit { envelope, .. } => envelope == Envelope::Object,
+            Action::List
+            | Action::Stream
+            | Action::Show
+            | Action::Withdraw
+            | Action::Resource(_) => false,
+        })
 }
 
 /// The text of a rejected order, where that is JSON.
@@ -381,7 +404,9 @@ fn told(head: &ReceiptHead, codes: &Codes) -> Receipt {
     Receipt {
         id: head.id.to_string(),
         dialect: head.dialect.clone(),
-        organisations: organisations.filter_map(|id| codes.get(id).cloned()).collect(),
+        organisations: organisations
+            .filter_map(|id| codes.get(id).cloned())
+            .collect(),
         key_id: head.key_id.clone(),
         received_at: time(head.received_at_ms),
         duration_ms: head.duration_ms,
@@ -399,8 +424,9 @@ fn result(recorded: Recorded, codes: &Codes) -> OrderResult {
     let outcome = recorded.outcome.kind().name();
     let (order, revision, errors) = match recorded.outcome {
         RecordedOutcome::Accepted(order) => (Some(order), Some(1), Vec::new()),
-        RecordedOutcome::Updated(order, revision)
-        | RecordedOutcome::Unchanged(order, revision) => (Some(order), Some(revision), Vec::new()),
+        RecordedOutcome::Updated(order, revision) | RecordedOutcome::Unchanged(order, revision) => {
+            (Some(order), Some(revision), Vec::new())
+        }
         RecordedOutcome::Rejected(rejection) => (None, None, problems(rejection.errors)),
         RecordedOutcome::Withheld => (None, None, Vec::new()),
     };

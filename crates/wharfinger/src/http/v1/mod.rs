@@ -2,6 +2,7 @@
 
 mod answer;
 mod audit;
+mod batches;
 mod cursor;
 mod events;
 mod imports;
@@ -35,10 +36,10 @@ pub(super) async fn serve(
     body: &mut Body,
 ) -> Result<Response, RequestFailure> {
     match resource {
-        Resource::ListBatches
-        | Resource::ShowBatch
-        | Resource::ListResults
-        | Resource::ListRejected => todo!("batches.rs: the lead"),
+        Resource::ListBatches => batches::list(app, call).await,
+        Resource::ShowBatch => batches::show(app, call).await,
+        Resource::ListResults => batches::results(app, call, headers).await,
+        Resource::ListRejected => batches::rejected(app, call).await,
         Resource::ReceiveImport => imports::receive(app, call, headers, body).await,
         Resource::ShowImport => imports::show(app, call, headers).await,
         Resource::CancelImport => imports::cancel(app, call).await,

@@ -204,6 +204,7 @@ impl Admission<'_> {
             dialect: self.dialect,
             operation: submission.operation,
             received_at_ms: submission.received_at_ms,
+            import: submission.import.as_ref().map(|step| step.id),
             shares: &shares::to_json(&self.shares),
         })
     }

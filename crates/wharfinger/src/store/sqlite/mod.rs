@@ -102,6 +102,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     emails: Option<Builder>,
+    file: PathBuf,
     email_key: EmailKey,
     growth: Arc<watch::Sender<Growth>>,
 }
@@ -141,7 +142,8 @@ impl SqliteStore {
         Ok(Self {
             emails: emails.map_err(|error| in_directory(&error))?,
             writer,
-            readers: Readers::new(file, options.readers),
+            readers: Readers::new(file.clone(), options.readers),
+            file,
             email_key,
             growth,
         })
@@ -422,6 +424,18 @@ impl Store for SqliteStore {
 
     fn is_overloaded(&self) -> bool {
         self.writer.is_full()
+    }
+
+    fn queue_depth(&self) -> usize {
+        self.writer.depth()
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        let size = |file: &Path| std::fs::metadata(file).ok().map(|file| file.len());
+        let database = size(&self.file)?;
+        // Without a log there is none to be counted.
+        let log = size(&self.file.with_extension("db-wal")).unwrap_or_default();
+        Some(database + log)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

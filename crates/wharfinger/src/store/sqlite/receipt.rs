@@ -1,6 +1,7 @@
 //! Reading receipts back.
 
 use rusqlite::{Connection, Row};
+use uuid::Uuid;
 use wharfinger_core::ids::BatchId;
 use wharfinger_core::outcome::Counts;
 
@@ -20,7 +21,7 @@ const ID_TIME_MAX: i64 = (1 << 48) - 1;
 
 /// The columns of a receipt, as [`read`] reads them.
 const COLUMNS: &str = "id, key_id, (select name from dialects where dialects.id = dialect), operation, received_at_ms, \
-                       duration_ms, shares";
+                       duration_ms, import, shares";
 
 /// A page of receipts.
 pub(super) fn receipts(
@@ -80,6 +81,9 @@ fn is_wanted(head: &ReceiptHead, request: &ReadReceipts) -> bool {
     organisation.is_none_or(|organisation| head.organisations.contains(&organisation))
         && request.received_from_ms.is_none_or(|from| from <= at_ms)
         && request.received_to_ms.is_none_or(|to| at_ms <= to)
+        && request
+            .import
+            .is_none_or(|import| head.import == Some(import))
         && dialect.is_none_or(|dialect| *dialect == head.dialect)
         && status.is_none_or(|status| status == head.counts.status())
 }
@@ -113,10 +117,11 @@ fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<Share>), Fault> {
         operation: row.get(3)?,
         received_at_ms: row.get(4)?,
         duration_ms: row.get::<_, i64>(5)?.cast_unsigned(),
+        import: row.get::<_, Option<[u8; 16]>>(6)?.map(Uuid::from_bytes),
         organisations: Vec::new(),
         counts: Counts::default(),
     };
-    let shares: String = row.get(6)?;
+    let shares: String = row.get(7)?;
     Ok((head, shares::from_json(&shares)?))
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use uuid::Uuid;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::emails::Reach;
@@ -83,6 +84,8 @@ pub(super) struct NewReceipt<'r> {
     pub operation: &'r str,
     /// When it was received, in milliseconds since 1970.
     pub received_at_ms: i64,
+    /// The import that it is a piece of.
+    pub import: Option<Uuid>,
     /// What it did in each organisation, as [`super::shares::from_json`] reads it.
     pub shares: &'r str,
 }
@@ -92,7 +95,7 @@ const INSERT_BLOCK: &str = "insert into blocks \
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const INSERT_OPEN: &str = "insert into open_orders (block, dialect, ordinals) values (?1, ?2, ?3)";
 const INSERT_RECEIPT: &str = "insert into batches \
-    (id, key_id, dialect, operation, received_at_ms, duration_ms, shares) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    (id, key_id, dialect, operation, received_at_ms, duration_ms, import, shares) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// Where a block comes from.
 #[derive(Clone, Copy)]
@@ -240,6 +243,7 @@ impl<'c> Work<'c> {
             clock::now_ms()
                 .saturating_sub(receipt.received_at_ms)
                 .max(0),
+            receipt.import.as_ref().map(Uuid::as_bytes),
             receipt.shares,
         ])?;
         Ok(())

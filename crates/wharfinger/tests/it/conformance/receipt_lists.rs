@@ -17,6 +17,7 @@ fn all() -> ReadReceipts {
         received_to_ms: None,
         status: None,
         dialect: None,
+        import: None,
         after: None,
         limit: 100,
     }

@@ -68,8 +68,8 @@ pub(super) async fn a_receipt_tells_of_each_order(store: Arc<dyn Store>) {
     assert_eq!(rejection.text, sent[1].text);
     let error = &rejection.errors[0];
     assert_eq!(
-        (error.path.as_str(), error.code.as_str()),
-        ("content", "required")
+        (error.pointer.as_str(), error.code.as_str()),
+        ("/content", "required")
     );
     assert_eq!(error.message, "content is required");
 }
