@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod events;
+mod fulfilment;
 mod hostile;
 mod imports;
 mod lists;
