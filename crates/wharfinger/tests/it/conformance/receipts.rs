@@ -69,7 +69,7 @@ pub(super) async fn a_receipt_tells_of_each_order(store: Arc<dyn Store>) {
     let error = &rejection.errors[0];
     assert_eq!(
         (error.pointer.as_str(), error.code.as_str()),
-        ("content", "required")
+        ("/content", "required")
     );
     assert_eq!(error.message, "content is required");
 }
