@@ -57,6 +57,10 @@ pub enum ParameterKind {
     Boolean,
     /// One of these texts.
     OneOf(&'static [&'static str]),
+    /// The name of a dialect.
+    Dialect,
+    /// The name of a dialect, or `submitted`.
+    Form,
     /// A time (RFC 3339).
     Time,
     /// A UUID.

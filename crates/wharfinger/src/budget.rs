@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A number of bytes to lease from.
 #[derive(Clone, Debug)]
 pub struct Budget {
+    bytes: usize,
     left: Arc<AtomicUsize>,
 }
 
@@ -21,8 +22,15 @@ impl Budget {
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self {
+            bytes,
             left: Arc::new(AtomicUsize::new(bytes)),
         }
+    }
+
+    /// How many bytes are leased at this moment.
+    #[must_use]
+    pub fn leased(&self) -> usize {
+        self.bytes.saturating_sub(self.left.load(Ordering::Relaxed))
     }
 
     /// A lease of nothing, to be grown.
@@ -68,7 +76,9 @@ mod tests {
         let mut second = budget.lease();
         assert!(!second.grow(5));
         assert!(second.grow(4));
+        assert_eq!(budget.leased(), 10);
         drop(first);
+        assert_eq!(budget.leased(), 4);
         assert!(second.grow(6));
         assert!(!second.grow(1));
     }

@@ -15,8 +15,9 @@ use crate::app::App;
 use crate::call::Call;
 use crate::clock;
 use crate::idempotency::{Begun, change};
+use crate::metrics::METRICS;
 use crate::store::prepare::{Heading, Submission, prepare};
-use crate::store::{KeptAnswer, MoveOrders, StoreError};
+use crate::store::{Admitted, KeptAnswer, MoveOrders, StoreError};
 use crate::telling::Telling;
 
 /// A body from which on judging it is worth a word to the runtime, so that other requests are not kept waiting: some
@@ -70,7 +71,7 @@ pub async fn submit(
     }
     match app.idempotency.begin(app, call, &body.bytes).await? {
         Begun::Unkept => {
-            let admitted = app.store.admit_batch(submission).await;
+            let admitted = admit(app, submission).await;
             let admitted = admitted.map_err(|error| call.failure(error))?;
             Ok(telling.tell(&judged.slots, admitted.outcomes))
         }
@@ -80,13 +81,26 @@ pub async fn submit(
             let reply = move |decided: &[Outcome]| telling.reply(&kept.slots(), decided.to_vec()).0;
             let mut submission = submission;
             submission.remember = Some(once.remember(reply));
-            match app.store.admit_batch(submission).await {
+            match admit(app, submission).await {
                 Ok(admitted) => telling.tell_kept(&judged.slots, admitted),
                 Err(StoreError::AnswerKept) => Ok(Taken::again(once.kept(app, call).await?)),
                 Err(error) => Err(call.failure(error)),
             }
         }
     }
+}
+
+/// Has a batch admitted, and counts what became of its orders.
+///
+/// # Errors
+/// Those of [`Store::admit_batch`](crate::store::Store::admit_batch).
+pub async fn admit(app: &App, submission: Submission) -> Result<Admitted, StoreError> {
+    let (dialect, faulty) = (submission.dialect, submission.faulty());
+    let admitted = app.store.admit_batch(submission).await?;
+    let mut counts = Counts::of(&admitted.outcomes);
+    counts.rejected += faulty;
+    METRICS.count_batch(dialect, &counts);
+    Ok(admitted)
 }
 
 fn judge_and_prepare<'b>(

@@ -18,6 +18,8 @@ pub mod http;
 pub mod idempotency;
 pub mod imports;
 pub mod intake;
+mod logging;
+pub mod metrics;
 pub mod rates;
 pub mod readback;
 mod seal;

@@ -7,7 +7,7 @@ mod orders;
 mod org;
 pub mod serve;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -115,11 +115,6 @@ fn write_json(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> 
     serde_json::to_writer(&mut *out, value)?;
     writeln!(out)?;
     Ok(())
-}
-
-/// Whether log lines go to somebody's eyes.
-fn stderr_is_terminal() -> bool {
-    std::io::stderr().is_terminal()
 }
 
 async fn directory(store: &dyn Store) -> Result<Directory> {

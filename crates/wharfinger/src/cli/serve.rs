@@ -11,7 +11,6 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use wharfinger_core::caller::{Organisation, Reach, Scope};
 use wharfinger_core::dialect::{Sample, SampleKey};
 use wharfinger_core::dialects;
@@ -22,13 +21,13 @@ use crate::access::Access;
 use crate::administration::NewKey;
 use crate::app::App;
 use crate::budget::Budget;
-use crate::config::{Config, LogFormat, ServeOptions};
-use crate::http;
+use crate::config::{Config, ServeOptions};
 use crate::idempotency::Idempotency;
 use crate::imports::Imports;
 use crate::rates::Rates;
 use crate::store::sqlite::{self, EmailRuns};
 use crate::store::{COMMAND_LINE, Change, Store};
+use crate::{http, logging};
 
 /// The organisation of a fresh data directory.
 const FIRST_ORGANISATION: &str = "DEMO";
@@ -54,7 +53,7 @@ pub struct Serve {
 impl Serve {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let config = self.options.resolve()?;
-        begin_logging(&config)?;
+        let _logging = logging::begin(&config)?;
         sqlite::make_directory(&config.data)
             .with_context(|| format!("cannot make the directory {}", config.data.display()))?;
         let _lock = lock(&config.data)?;
@@ -184,31 +183,6 @@ fn lock(data: &Path) -> Result<File> {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }
     }
-}
-
-fn begin_logging(config: &Config) -> Result<()> {
-    let filter = EnvFilter::builder()
-        .parse(format!("{},hyper=error", config.log))
-        .with_context(|| format!("'{}' is no log level", config.log))?;
-    let is_pretty = match config.log_format {
-        Some(format) => format == LogFormat::Pretty,
-        None => super::stderr_is_terminal(),
-    };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        // Told on stderr as well, which panics where it is stderr that cannot be written: requests must go on.
-        .log_internal_errors(false)
-        .with_writer(std::io::stderr);
-    if is_pretty {
-        subscriber.init();
-    } else {
-        subscriber
-            .with_ansi(false)
-            .json()
-            .flatten_event(true)
-            .init();
-    }
-    Ok(())
 }
 
 /// On a fresh store that only this machine can reach: an organisation and a key to begin with.

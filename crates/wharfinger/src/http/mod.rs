@@ -5,6 +5,7 @@ mod body;
 pub mod connections;
 mod framing;
 mod health;
+mod metrics;
 mod request;
 mod request_id;
 mod stream;
@@ -27,6 +28,7 @@ pub fn routes(app: &Arc<App>) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::takes_writes))
+        .route("/metrics", get(metrics::metrics))
         .layer(from_fn(request_id::with_request_id))
         .with_state(Arc::clone(app));
     for dialect in dialects::ALL {

@@ -28,6 +28,7 @@ use crate::access::Authenticated;
 use crate::app::App;
 use crate::call::Call;
 use crate::intake;
+use crate::metrics::METRICS;
 use crate::rates::Meter;
 use crate::store::RETRY_AFTER;
 use crate::{idempotency, readback, secret};
@@ -339,23 +340,25 @@ fn told_in_log(failure: &RequestFailure) -> String {
     failure.message()
 }
 
-/// One line a request: never a body, a name, an address or a secret.
+/// Its time, and one line: never a body, a name, an address or a secret.
 fn log(
     parts: &Parts,
-    operation: &str,
-    dialect: &str,
+    operation: &'static str,
+    dialect: &'static str,
     response: &Response,
     request_id: &HeaderValue,
     noted: &Noted,
     began: Instant,
 ) {
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    METRICS.note_request(dialect, operation, status, took);
     let counts = noted.counts.unwrap_or_default();
     tracing::info!(
         request_id = request_id.to_str().unwrap_or_default(),
         method = parts.method.as_str(),
         dialect,
         operation,
-        status = response.status().as_u16(),
+        status,
         key = noted.key_id.as_deref(),
         organisation = noted.organisation.as_deref(),
         batch = noted.batch.map(tracing::field::display),
@@ -365,7 +368,7 @@ fn log(
         rejected = counts.rejected,
         withheld = counts.withheld,
         failure = noted.failure.as_deref(),
-        duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         "Request served."
     );
 }

@@ -24,7 +24,7 @@ use self::chunks::{Chunk, Chunks};
 pub(crate) use self::feed::{Pieces, feed};
 use crate::app::App;
 use crate::call::{Call, OwnedCall};
-use crate::intake::{heading, judge_for};
+use crate::intake::{admit, heading, judge_for};
 use crate::secret;
 use crate::store::prepare::{Submission, prepare};
 use crate::store::{Admitted, ImportStep, StoreError};
@@ -144,7 +144,7 @@ pub(crate) fn receive(
         };
         settle(commit.take())?;
         let app = Arc::clone(app);
-        commit = Some(handle.spawn(async move { app.store.admit_batch(submission).await }));
+        commit = Some(handle.spawn(async move { admit(&app, submission).await }));
     }
 }
 

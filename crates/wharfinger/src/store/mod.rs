@@ -31,8 +31,8 @@ pub use email::EmailKey;
 pub use events::{Event, EventKind};
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use orders::{
-    FoundOrder, History, HistoryCursor, HistoryEntry, HistoryKind, MoveById, MovedById, MovedOrder,
-    NotMoved, Revision,
+    FoundOrder, History, HistoryCursor, HistoryEntry, HistoryKind, KeepFound, ListCursor,
+    ListOrders, ListPage, ListedBy, MoveById, MovedById, MovedOrder, NotMoved, Revision,
 };
 pub use prepare::Submission;
 pub use receipt::{
@@ -74,6 +74,9 @@ pub trait Store: Send + Sync {
 
     /// An order by its id, whichever organisation and dialect it is of.
     async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError>;
+
+    /// Lists orders of many organisations and dialects.
+    async fn list(&self, request: ListOrders) -> Result<ListPage, StoreError>;
 
     /// What became of an order, the latest first; none where there is no such order.
     async fn history(
@@ -141,6 +144,12 @@ pub trait Store: Send + Sync {
 
     /// Whether so much work waits that more would be refused.
     fn is_overloaded(&self) -> bool;
+
+    /// How many requests wait for the writer.
+    fn queue_depth(&self) -> usize;
+
+    /// Bytes on disk; none where that cannot be told.
+    fn size_bytes(&self) -> Option<u64>;
 
     /// Whether the store takes writes: it answers a write that changes nothing.
     async fn ready(&self) -> Result<(), StoreError>;

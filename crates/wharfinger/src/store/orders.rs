@@ -109,3 +109,98 @@ pub struct NotMoved {
     /// Where it stands; none where there is no such order.
     pub state: Option<State>,
 }
+
+/// Which orders to list, of any organisation and dialect. All of the conditions hold.
+pub struct ListOrders {
+    /// Whose, in ascending order.
+    pub organisations: Vec<OrganisationId>,
+    /// Of this dialect.
+    pub dialect: Option<&'static str>,
+    /// In one of these states.
+    pub states: Vec<State>,
+    /// Of this key.
+    pub key: Option<String>,
+    /// Of this number.
+    pub number: Option<u64>,
+    /// Of a customer with this address. Found by a hash: `keep` has to be set too.
+    pub email: Option<String>,
+    /// First accepted in this batch.
+    pub batch: Option<BatchId>,
+    /// Created at this time or later, in milliseconds since 1970.
+    pub created_from_ms: Option<i64>,
+    /// Created before this time.
+    pub created_before_ms: Option<i64>,
+    /// Last changed at this time or later.
+    pub updated_from_ms: Option<i64>,
+    /// A further condition on an order's content.
+    pub keep: Option<KeepFound>,
+    /// Go on behind the page that ended here.
+    pub after: Option<ListCursor>,
+    /// How many to give.
+    pub limit: usize,
+}
+
+/// A condition on an order.
+pub type KeepFound = Box<dyn Fn(&FoundOrder) -> bool + Send + Sync>;
+
+/// What the orders of a list stand in the order of, within each organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedBy {
+    /// Their creation.
+    Creation,
+    /// Their latest change.
+    Change,
+    /// Their latest full text.
+    Text,
+}
+
+impl ListOrders {
+    /// Every order of some organisations, in the order of creation.
+    #[must_use]
+    pub fn all(organisations: Vec<OrganisationId>, limit: usize) -> Self {
+        Self {
+            organisations,
+            dialect: None,
+            states: State::ALL.to_vec(),
+            key: None,
+            number: None,
+            email: None,
+            batch: None,
+            created_from_ms: None,
+            created_before_ms: None,
+            updated_from_ms: None,
+            keep: None,
+            after: None,
+            limit,
+        }
+    }
+
+    /// What the orders will stand in the order of: a cursor is good for no other.
+    #[must_use]
+    pub fn listed_by(&self) -> ListedBy {
+        let is_narrow = self.key.is_some() || self.number.is_some() || self.batch.is_some();
+        match (&self.email, self.updated_from_ms) {
+            (Some(_), _) if !is_narrow => ListedBy::Text,
+            (None, Some(_)) if !is_narrow => ListedBy::Change,
+            _ => ListedBy::Creation,
+        }
+    }
+}
+
+/// Where a page of a list ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListCursor {
+    /// The organisation it ended in.
+    pub organisation: OrganisationId,
+    /// The place there.
+    pub place: i64,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListPage {
+    /// The orders.
+    pub orders: Vec<FoundOrder>,
+    /// Where the next page begins; none at the end. A page that would take too long to fill ends early, perhaps with nothing on it.
+    pub next: Option<ListCursor>,
+}

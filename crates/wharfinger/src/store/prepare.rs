@@ -41,6 +41,14 @@ pub struct Submission {
     arena: String,
 }
 
+impl Submission {
+    /// How many orders of the batch are not good.
+    pub(crate) fn faulty(&self) -> u64 {
+        let of_groups: u64 = self.groups.iter().map(|group| group.rejected).sum();
+        of_groups + self.rejected_of_nobody
+    }
+}
+
 /// The orders of one organisation in a batch.
 #[derive(Debug)]
 pub(crate) struct Group {

@@ -9,6 +9,7 @@ mod dry_runs;
 mod emails;
 mod embedded;
 mod feed;
+mod lists;
 mod numbers;
 mod reading;
 mod receipt_lists;
@@ -93,6 +94,10 @@ const LAWS: &[Law] = &[
     law!(by_id::orders_are_moved_by_their_ids),
     law!(by_id::moves_may_need_many_blocks),
     law!(by_id::history_is_told_latest_first_and_in_pages),
+    law!(lists::lists_are_filtered),
+    law!(lists::lists_are_served_by_keys_batches_and_addresses),
+    law!(lists::lists_are_bounded_by_times),
+    law!(lists::numbered_orders_are_listed_by_their_numbers),
     law!(emails::orders_are_found_by_address_whatever_its_case),
     law!(emails::an_address_that_was_changed_finds_the_order_no_more),
     law!(emails::what_was_added_later_leaves_the_address),

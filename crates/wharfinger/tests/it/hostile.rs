@@ -376,8 +376,8 @@ fn a_dry_run_is_not_taken_for_an_order() {
     let server = Server::start(data.path());
     let body = format!("[{}]", order("DRY"));
     let asked = post(body.clone()).header("wharfinger-dry-run", "true");
-    assert_eq!(server.send(&asked).status, 400);
-    let asked = Request::new("POST", &format!("{BATCH}?dry_run=true"));
+    assert_eq!(server.send(&asked).status, 202);
+    let asked = Request::new("POST", &format!("{BATCH}?dry_run=yes"));
     let asked = asked.header("authorization", basic("full"));
     assert_eq!(server.send(&asked.body(body.clone())).status, 400);
     let answer = server.send(&post(body));

@@ -1,13 +1,14 @@
 //! What the routes of `/v1` take besides their paths and bodies. What stands here is what is read, and what is documented.
 
-use crate::dialect::ParameterKind::{Boolean, Number, OneOf, Seconds, Text, Time, Uuid};
+use crate::dialect::ParameterKind::{
+    Boolean, Dialect, Form, Number, OneOf, Seconds, Text, Time, Uuid,
+};
 use crate::dialect::{Parameter, ParameterKind};
 
 const fn query(name: &'static str, kind: ParameterKind, about: &'static str) -> Parameter {
     Parameter::query(name, kind, about)
 }
 
-const DIALECTS: ParameterKind = OneOf(&["reevoo", "centra", "gosweetspot", "native"]);
 const OUTCOMES: ParameterKind =
     OneOf(&["accepted", "updated", "unchanged", "rejected", "withheld"]);
 const STATES: ParameterKind = OneOf(&["draft", "pending", "processed", "cancelled"]);
@@ -23,7 +24,7 @@ const AFTER: Parameter = query(
     "The cursor that the page before gave as next",
 );
 const ORGANISATION: Parameter = query("organisation", Text, "Only what is of this organisation");
-const DIALECT: Parameter = query("dialect", DIALECTS, "Only what came in this dialect");
+const DIALECT: Parameter = query("dialect", Dialect, "Only what came in this dialect");
 
 /// Of pages without filters.
 pub(super) const PAGE: &[Parameter] = &[LIMIT, AFTER];
@@ -46,7 +47,7 @@ pub(super) const SUBMIT: &[Parameter] = &[
     ),
     query(
         "dialect",
-        DIALECTS,
+        Dialect,
         "The dialect that the orders are written in, and belong to",
     ),
     query("dry_run", Boolean, "Judge everything and store nothing"),
@@ -104,7 +105,7 @@ pub(super) const RECEIVE_IMPORT: &[Parameter] = &[
     ),
     query(
         "dialect",
-        DIALECTS,
+        Dialect,
         "The dialect that the orders are written in, and belong to",
     ),
     Parameter::header(
@@ -156,7 +157,7 @@ pub(super) const LIST_ORDERS: &[Parameter] = &[
 
 pub(super) const SHOW_ORDER: &[Parameter] = &[query(
     "as",
-    OneOf(&["native", "reevoo", "centra", "gosweetspot", "submitted"]),
+    Form,
     "The form to show it in, whichever it came in; submitted is exactly what was sent",
 )];
 

@@ -186,6 +186,12 @@ fn parameter(parameter: &Parameter) -> Value {
         }
         ParameterKind::Boolean => json!({"type": "boolean"}),
         ParameterKind::OneOf(choices) => json!({"type": "string", "enum": choices}),
+        ParameterKind::Dialect => json!({"type": "string", "enum": dialect_ids()}),
+        ParameterKind::Form => {
+            let mut forms = dialect_ids();
+            forms.push("submitted");
+            json!({"type": "string", "enum": forms})
+        }
         ParameterKind::Time => json!({"type": "string", "format": "date-time"}),
         ParameterKind::Uuid => json!({"type": "string", "format": "uuid"}),
         ParameterKind::Seconds(_) => json!({"type": "string", "pattern": "^[0-9]{1,2}s$"}),
@@ -233,4 +239,8 @@ fn security_schemes() -> Value {
         schemes.insert(scheme_name(*dialect), scheme);
     }
     Value::Object(schemes)
+}
+
+fn dialect_ids() -> Vec<&'static str> {
+    dialects::ALL.iter().map(|dialect| dialect.id()).collect()
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::form::Form;
+use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::json::{Envelope, Kind, NameCase, Reader, Rules};
 use wharfinger_core::problem::{Code, Problem};
 use wharfinger_core::query::Query;
@@ -110,6 +111,24 @@ pub(super) fn id(call: &Call<'_>, what: &str) -> Result<Uuid, RequestFailure> {
 /// The failure of asking for something that is not there, or not the caller's to see: told alike.
 pub(super) fn not_found(what: &str, id: &impl Display) -> RequestFailure {
     RequestFailure::NotFound(format!("{what} {id}"))
+}
+
+/// The organisations that a list is about, in ascending order: the one that it names, or all that the key reaches.
+///
+/// # Errors
+/// [`RequestFailure::OrganisationUnknown`]: it names one that is not there, or not the caller's.
+pub(super) fn organisations(
+    call: &Call<'_>,
+    query: &Query<'_>,
+) -> Result<Vec<OrganisationId>, RequestFailure> {
+    let caller = call.authenticated.caller();
+    let Some(code) = query.get("organisation") else {
+        let reached = caller.reached().into_iter();
+        return Ok(reached.map(|organisation| organisation.id).collect());
+    };
+    let organisation = caller.organisation(code);
+    let organisation = organisation.ok_or(RequestFailure::OrganisationUnknown)?;
+    Ok(vec![organisation.id])
 }
 
 /// The parameters of a list: those of its own, `limit` and `after`.

@@ -43,7 +43,7 @@ pub(super) async fn serve(
         Resource::ReceiveImport => imports::receive(app, call, headers, body).await,
         Resource::ShowImport => imports::show(app, call, headers).await,
         Resource::CancelImport => imports::cancel(app, call).await,
-        Resource::ListOrders => todo!("orders.rs"),
+        Resource::ListOrders => orders::list(app, call).await,
         Resource::ShowOrder => orders::show(app, call).await,
         Resource::ShowHistory => orders::history(app, call).await,
         Resource::ProcessOrder => moves::one(app, call, headers, body, Move::Process).await,

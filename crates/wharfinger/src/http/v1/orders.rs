@@ -3,16 +3,23 @@
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use uuid::Uuid;
+use wharfinger_core::dialect::Dialect;
 use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::OrderId;
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::outcome::State;
 use wharfinger_core::query::Query;
+use wharfinger_core::{dialects, email};
 
 use super::answer::{Page, ok, time};
 use super::input::Listing;
 use super::{cursor, events, input};
 use crate::app::App;
 use crate::call::Call;
-use crate::store::{EventKind, FoundOrder, HistoryCursor, HistoryEntry, HistoryKind};
+use crate::store::{
+    EventKind, FoundOrder, HistoryCursor, HistoryEntry, HistoryKind, KeepFound, ListCursor,
+    ListOrders, ListedBy,
+};
 
 /// An order, as it is told.
 #[derive(Serialize)]
@@ -142,5 +149,72 @@ fn verbatim(json: String) -> Result<Box<RawValue>, RequestFailure> {
     RawValue::from_string(json).map_err(|error| {
         tracing::error!(%error, "What is stored of an order is not JSON.");
         RequestFailure::Internal
+    })
+}
+
+/// Lists orders by filters, over all organisations that the key reaches.
+pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let mut request = asked_for(call, &listing)?;
+    let list = match request.listed_by() {
+        ListedBy::Creation => "orders",
+        ListedBy::Change => "orders by change",
+        ListedBy::Text => "orders by text",
+    };
+    if let Some(after) = listing.after {
+        let (organisation, place): (u32, i64) = cursor::read(list, after)?;
+        request.after = Some(ListCursor {
+            organisation: OrganisationId(organisation),
+            place,
+        });
+    }
+    let page = app.store.list(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    let next = page
+        .next
+        .map(|next| cursor::write(list, &(next.organisation.0, next.place)));
+    Ok(ok(&Page {
+        data: page.orders.iter().map(told).collect(),
+        next,
+    }))
+}
+
+/// What the parameters of a list ask for.
+fn asked_for(call: &Call<'_>, listing: &Listing<'_>) -> Result<ListOrders, RequestFailure> {
+    let query = &listing.query;
+    let organisations = input::organisations(call, query)?;
+    let mut request = ListOrders::all(organisations, listing.limit);
+    let state = query.read("state", "draft, pending, processed or cancelled", |name| {
+        State::ALL.into_iter().find(|state| state.name() == name)
+    })?;
+    if let Some(state) = state {
+        request.states = vec![state];
+    }
+    let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
+    let dialect = query.read("dialect", &known.join(", "), dialects::find)?;
+    request.dialect = dialect.map(Dialect::id);
+    request.key = query.get("key").map(str::to_owned);
+    request.number = query.read("number", "a number from 1 on", |number| {
+        number.parse().ok().filter(|number| *number > 0)
+    })?;
+    let batch = query.read("batch", "a UUID", |batch| Uuid::try_parse(batch).ok())?;
+    request.batch = batch.map(|batch| BatchId::from_bytes(batch.into_bytes()));
+    request.created_from_ms = listing.time("created_after")?;
+    request.created_before_ms = listing.time("created_before")?;
+    request.updated_from_ms = listing.time("updated_after")?;
+    if let Some(address) = query.get("email") {
+        request.email = Some(address.to_owned());
+        request.keep = Some(keep_address(address));
+    }
+    Ok(request)
+}
+
+/// The condition that an order's customer has this address.
+fn keep_address(address: &str) -> KeepFound {
+    let wanted = address.to_owned();
+    Box::new(move |found| {
+        let dialect = dialects::find(&found.dialect);
+        let address = dialect.and_then(|dialect| dialect.email(&found.order));
+        address.is_some_and(|address| email::is_same(&address, &wanted))
     })
 }

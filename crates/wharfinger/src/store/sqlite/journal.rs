@@ -146,15 +146,29 @@ impl<'c> Journal<'c> {
         {
             return Ok(number.to_string());
         }
-        let id = order.block();
+        let key = self.keys(order.block())?.get(order.ordinal());
+        key.map(str::to_owned).ok_or_else(|| missing(order))
+    }
+
+    /// As [`Self::key_alone`], of the order that an entry is about: a new revision came with the key, which saves looking elsewhere.
+    pub(super) fn key_at(&mut self, entry: Place, order: Place) -> Result<String, Fault> {
+        if let Mark::Updated { .. } = self.mark(entry)?
+            && let Some(key) = self.keys(entry.block())?.get(entry.ordinal())
+            && !key.is_empty()
+        {
+            return Ok(key.to_owned());
+        }
+        self.key_alone(order)
+    }
+
+    fn keys(&mut self, id: BlockId) -> Result<&Texts, Fault> {
         if !self.keys.contains_key(&id) {
             if self.keys.len() == HEADS_MAX {
                 self.keys.clear();
             }
             self.keys.insert(id, read_keys(self.connection, id)?);
         }
-        let key = self.keys[&id].get(order.ordinal());
-        key.map(str::to_owned).ok_or_else(|| missing(order))
+        Ok(&self.keys[&id])
     }
 
     fn packed(&mut self, id: BlockId) -> Result<&mut Packed, Fault> {

@@ -20,6 +20,7 @@ mod history;
 mod ids;
 mod imports;
 mod journal;
+mod list;
 mod locate;
 mod moves;
 mod plan;
@@ -55,9 +56,9 @@ use self::readers::Readers;
 use self::writer::Writer;
 use super::{
     Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History,
-    HistoryCursor, Import, ImportEnd, KeptAnswer, MoveById, MoveOrders, MovedById, MovedOrders,
-    NewImport, OrderPage, ReadAudit, ReadOrders, ReadReceipts, ReadResults, ReceiptHead,
-    ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
+    HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById, MoveOrders,
+    MovedById, MovedOrders, NewImport, OrderPage, ReadAudit, ReadOrders, ReadReceipts, ReadResults,
+    ReceiptHead, ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
 };
 use crate::clock;
 
@@ -96,6 +97,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     emails: Option<Builder>,
+    file: PathBuf,
     email_key: EmailKey,
 }
 
@@ -132,7 +134,8 @@ impl SqliteStore {
         Ok(Self {
             emails: emails.map_err(|error| in_directory(&error))?,
             writer,
-            readers: Readers::new(file, options.readers),
+            readers: Readers::new(file.clone(), options.readers),
+            file,
             email_key,
         })
     }
@@ -261,6 +264,12 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
+    async fn list(&self, request: ListOrders) -> Result<ListPage, StoreError> {
+        let key = self.email_key;
+        let read = move |connection: &Connection| list::list(connection, key, &request);
+        self.readers.read(read).await
+    }
+
     async fn history(
         &self,
         id: OrderId,
@@ -357,6 +366,18 @@ impl Store for SqliteStore {
 
     fn is_overloaded(&self) -> bool {
         self.writer.is_full()
+    }
+
+    fn queue_depth(&self) -> usize {
+        self.writer.depth()
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        let size = |file: &Path| std::fs::metadata(file).ok().map(|file| file.len());
+        let database = size(&self.file)?;
+        // Without a log there is none to be counted.
+        let log = size(&self.file.with_extension("db-wal")).unwrap_or_default();
+        Some(database + log)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -122,6 +122,26 @@ pub(super) fn read_tally(connection: &Connection, scope: &Scope) -> Result<Tally
     Ok(tally)
 }
 
+/// Whether an organisation has an order in any of some states, of one dialect or of all.
+pub(super) fn is_any(
+    connection: &Connection,
+    organisation: OrganisationId,
+    dialect: Option<i64>,
+    states: &[State],
+) -> Result<bool, Fault> {
+    let select = "select state from tallies \
+                  where organisation = ?1 and (?2 is null or dialect = ?2) and orders > 0";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query((organisation.0, dialect))?;
+    let wanted: Vec<_> = states.iter().map(|&state| state_number(state)).collect();
+    while let Some(row) = rows.next()? {
+        if wanted.contains(&row.get(0)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A set of ordinals: a bit each, with no zero byte at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ordinals(pub Vec<u8>);

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
@@ -12,6 +13,7 @@ use super::emails::Due;
 use super::fault::{Extent, Fault};
 use super::queue::Waiting;
 use super::work::Work;
+use crate::metrics::METRICS;
 use crate::store::StoreError;
 
 /// A piece of work for the writer. It may be run twice: together with others, then by itself.
@@ -74,6 +76,7 @@ pub(super) struct Writer {
     queue: mpsc::UnboundedSender<Message>,
     /// Bounds the queue.
     places: Arc<Semaphore>,
+    places_max: usize,
     failure: watch::Receiver<Option<String>>,
 }
 
@@ -110,6 +113,7 @@ impl Writer {
         Ok(Self {
             queue,
             places: Arc::new(Semaphore::new(queue_max.max(1))),
+            places_max: queue_max.max(1),
             failure,
         })
     }
@@ -155,6 +159,12 @@ impl Writer {
     /// Whether the queue is full.
     pub(super) fn is_full(&self) -> bool {
         self.places.available_permits() == 0
+    }
+
+    /// How much work waits.
+    pub(super) fn depth(&self) -> usize {
+        self.places_max
+            .saturating_sub(self.places.available_permits())
     }
 
     /// Waits until nothing can be written any more, and says why.
@@ -304,6 +314,7 @@ impl Thread {
     }
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
+        let (requests, began) = (jobs.len(), Instant::now());
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -317,6 +328,7 @@ impl Thread {
         if file_identity(&self.connection) != self.file {
             return Err(Fault::Gone);
         }
+        METRICS.note_commit(requests, began.elapsed());
         self.last_ms = finished.now_ms;
         if let Some(emails) = &self.emails {
             for (organisation, reach) in finished.grown {

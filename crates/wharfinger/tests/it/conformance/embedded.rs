@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wharfinger::store::sqlite::{Options, SqliteStore};
-use wharfinger::store::{Change, Store, StoreError};
+use wharfinger::store::{Change, ListOrders, Store, StoreError};
 use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::outcome::State;
 
 use super::answers;
 use super::support::*;
@@ -129,6 +130,36 @@ async fn what_was_answered_is_there_when_the_store_is_opened_again() {
     assert_eq!(read(&store, everything()).await.orders, orders);
     let outcome = submit_one(&store, numbered(Number::Next, "n")).await;
     assert_eq!(outcome.taken().and_then(|taken| taken.number), Some(2));
+}
+
+#[tokio::test]
+async fn a_page_of_a_list_looks_at_a_bounded_part_of_the_journal() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let mut ids = Vec::new();
+    for batch in 0..3 {
+        let sent: Vec<_> = (0..50_000)
+            .map(|at| order(&format!("{batch}.{at}"), "x"))
+            .collect();
+        ids.push(submit(&store, &sent).await.0.order(49_999));
+    }
+    let cancel = Move::Cancel { release_key: false };
+    move_keys(&store, cancel, &["2.49999"]).await;
+    let request = || ListOrders {
+        states: vec![State::Cancelled],
+        ..ListOrders::all(vec![HERE], 100)
+    };
+    let first = store.list(request()).await.expect("a page");
+    assert_eq!(first.orders, Vec::new());
+    assert!(first.next.is_some());
+    let rest = ListOrders {
+        after: first.next,
+        ..request()
+    };
+    let second = store.list(rest).await.expect("a page");
+    let found: Vec<_> = second.orders.iter().map(|found| found.order.id).collect();
+    assert_eq!((found, second.next), (vec![ids[2]], None));
+    store.close().await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use rusqlite::Connection;
+use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;
 use super::super::read::{Found, PageInMaking, shown_texts};
@@ -16,7 +17,7 @@ use crate::store::slots::Mark;
 type GoesOn = bool;
 
 /// Takes an entry that has the address.
-type Visit<'v> = dyn FnMut(Place) -> Result<GoesOn, Fault> + 'v;
+pub(in super::super) type Visit<'v> = dyn FnMut(Place) -> Result<GoesOn, Fault> + 'v;
 
 /// Fills a page with the orders that begin in some blocks and whose latest full text has an address of this hash, in the
 /// order of those texts. The runs cover blocks one behind the other, so that nothing has to be sorted, and a page needs no
@@ -28,7 +29,6 @@ pub(in super::super) fn find(
     page: &mut PageInMaking<'_>,
 ) -> Result<(), Fault> {
     let organisation = page.scope.organisation;
-    let runs = whole_runs(connection, organisation)?;
     let block = |number| BlockId::new(organisation, number);
     // No text of an order comes before its first one.
     let (mut low, mut high) = (block(blocks.start).entry(0), block(u32::MAX).entry(0));
@@ -43,20 +43,16 @@ pub(in super::super) fn find(
     let search = Search {
         connection,
         hash,
-        dialect: page.scope.dialect,
+        dialect: Some(page.scope.dialect),
         newest_first,
         within: low..=high,
-        tail: block(covered(&runs) + 1),
+        runs: whole_runs(connection, organisation)?,
     };
     let mut visit = |place| match current(page, place, blocks)? {
         Some(found) => page.take_at(place, found),
         None => Ok(true),
     };
-    if newest_first {
-        let _ = search.tail(&mut visit)? && search.runs(runs.iter().rev(), &mut visit)?;
-    } else {
-        let _ = search.runs(runs.iter(), &mut visit)? && search.tail(&mut visit)?;
-    }
+    search.through(&mut visit)?;
     Ok(())
 }
 
@@ -92,18 +88,48 @@ fn current(
 }
 
 /// A search for the entries of one hash.
-struct Search<'c> {
+pub(in super::super) struct Search<'c> {
     connection: &'c Connection,
     hash: EmailHash,
-    dialect: i64,
+    /// Where not all blocks are wanted.
+    dialect: Option<i64>,
     newest_first: bool,
     /// Where they may lie.
     within: RangeInclusive<Place>,
-    /// The first block that no run covers.
-    tail: BlockId,
+    runs: Vec<Run>,
 }
 
-impl Search<'_> {
+impl<'c> Search<'c> {
+    /// A search of an organisation's entries from a place on, whatever their dialect.
+    pub(in super::super) fn from(
+        connection: &'c Connection,
+        hash: EmailHash,
+        organisation: OrganisationId,
+        low: Place,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            connection,
+            hash,
+            dialect: None,
+            newest_first: false,
+            within: low..=BlockId::new(organisation, u32::MAX).entry(0),
+            runs: whole_runs(connection, organisation)?,
+        })
+    }
+
+    /// Visits the entries one after the other, as long as more is wanted.
+    pub(in super::super) fn through(&self, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
+        if self.newest_first {
+            Ok(self.tail(visit)? && self.runs(self.runs.iter().rev(), visit)?)
+        } else {
+            Ok(self.runs(self.runs.iter(), visit)? && self.tail(visit)?)
+        }
+    }
+
+    fn organisation(&self) -> OrganisationId {
+        self.within.start().block().organisation()
+    }
+
     fn runs<'r>(
         &self,
         runs: impl Iterator<Item = &'r Run>,
@@ -139,7 +165,7 @@ impl Search<'_> {
             None => part_behind(self.connection, run, first)?,
         };
         while let Some(current) = part {
-            let entries = read_entries(self.tail.organisation(), &current.entries)?;
+            let entries = read_entries(self.organisation(), &current.entries)?;
             for entry in entries.skip_while(|entry| *entry < first) {
                 if entry > last || !visit(entry.place)? {
                     return Ok(entry > last);
@@ -154,7 +180,7 @@ impl Search<'_> {
         let (first, last) = (self.at(*self.within.start()), self.at(*self.within.end()));
         let mut bound = last;
         while let Some(part) = part_up_to(self.connection, run, bound)? {
-            let entries = read_entries(self.tail.organisation(), &part.entries)?;
+            let entries = read_entries(self.organisation(), &part.entries)?;
             for entry in entries.rev().skip_while(|entry| *entry > last) {
                 if entry < first || !visit(entry.place)? {
                     return Ok(entry < first);
@@ -170,11 +196,13 @@ impl Search<'_> {
     fn tail(&self, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
         let direction = if self.newest_first { "desc" } else { "asc" };
         let select = format!(
-            "select id, emails from blocks where id >= ?1 and id <= ?2 and dialect = ?3 and emails is not null \
+            "select id, emails from blocks where id >= ?1 and id <= ?2 and (?3 is null or dialect = ?3) and emails is not null \
              order by id {direction}"
         );
         let mut select = self.connection.prepare_cached(&select)?;
-        let first = self.tail.max(self.within.start().block());
+        // What no run covers.
+        let tail = BlockId::new(self.organisation(), covered(&self.runs) + 1);
+        let first = tail.max(self.within.start().block());
         let mut rows = select.query((first.0, self.within.end().block().0, self.dialect))?;
         while let Some(row) = rows.next()? {
             let block = BlockId(row.get(0)?);

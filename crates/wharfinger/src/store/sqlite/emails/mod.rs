@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use wharfinger_core::ids::OrganisationId;
 
 pub(super) use self::due::{Due, Reach};
-pub(super) use self::find::find;
+pub(super) use self::find::{Search, find};
 pub(super) use self::reach::is_built;
 use super::fault::Fault;
 use crate::store::EmailKey;

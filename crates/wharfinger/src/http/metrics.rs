@@ -1,0 +1,30 @@
+//! What is counted and measured, for who watches the server.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+
+use crate::app::App;
+use crate::logging;
+use crate::metrics::{Levels, MEDIA_TYPE, METRICS};
+
+/// `GET /metrics`: without a key, as those who collect metrics have none. It tells counts and times, and nothing of any
+/// organisation or order.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    METRICS.set_log_lines_dropped(logging::lines_dropped());
+    let levels = Levels {
+        queue_depth: app.store.queue_depth(),
+        store_bytes: app.store.size_bytes(),
+        body_bytes: app.body_budget.leased(),
+    };
+    match METRICS.text(levels) {
+        Ok(text) => ([(CONTENT_TYPE, MEDIA_TYPE)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "The metrics could not be written.");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

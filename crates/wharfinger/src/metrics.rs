@@ -1,0 +1,282 @@
+//! What is counted and measured while the server runs, for Prometheus.
+//!
+//! One set of it for the process. Whatever a request touches is made at the start or found by labels that are numbers and static
+//! text, so that counting allocates nothing.
+
+use std::fmt::Error;
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+use wharfinger_core::dialects;
+use wharfinger_core::outcome::Counts;
+
+use crate::clock;
+
+/// The metrics of this process.
+pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+/// The media type of [`Metrics::text`].
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Bounds of seconds from half a millisecond to half a minute.
+const SECONDS: [f64; 15] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+/// Bounds of orders in a batch.
+const ORDERS: [f64; 8] = [1.0, 10.0, 100.0, 500.0, 1e3, 5e3, 1e4, 5e4];
+/// Bounds of requests that share a commit.
+const SHARERS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// All that is counted and measured.
+pub struct Metrics {
+    registry: Registry,
+    orders: Vec<OrdersOfDialect>,
+    batch_orders: Histogram,
+    requests: Family<Route, Histogram, fn() -> Histogram>,
+    commit_duration: Histogram,
+    commit_requests: Histogram,
+    events_lag: Histogram,
+    queue_depth: Gauge,
+    store_size: Gauge,
+    body_bytes: Gauge,
+    log_lines_dropped: Counter,
+}
+
+/// What stands at this moment; asked for when the metrics are.
+#[derive(Clone, Copy, Debug)]
+pub struct Levels {
+    /// Requests that wait for the store's writer.
+    pub queue_depth: usize,
+    /// Bytes of the store on disk; none where that cannot be told.
+    pub store_bytes: Option<u64>,
+    /// Bytes of memory that bodies in flight have leased.
+    pub body_bytes: usize,
+}
+
+/// How many orders of a dialect had each outcome.
+struct OrdersOfDialect {
+    dialect: &'static str,
+    accepted: Counter,
+    updated: Counter,
+    unchanged: Counter,
+    rejected: Counter,
+    withheld: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DialectAndOutcome {
+    dialect: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    dialect: &'static str,
+    route: &'static str,
+    status: u16,
+}
+
+impl Metrics {
+    fn new() -> Self {
+        let mut registry = Registry::with_prefix("wharfinger");
+        let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
+        let orders = register(
+            &mut registry,
+            (
+                "orders",
+                "Orders that were judged and recorded, by what became of them",
+            ),
+            Family::<DialectAndOutcome, Counter>::default(),
+        );
+        let started: Gauge<f64, AtomicU64> = register(
+            &mut registry,
+            (
+                "process_start_time_seconds",
+                "When the process started, in seconds since 1970",
+            ),
+            Gauge::default(),
+        );
+        started.set(clock::now_ms() as f64 / 1e3);
+        let metrics = Self {
+            orders: dialects::ALL
+                .iter()
+                .map(|dialect| OrdersOfDialect::new(dialect.id(), &orders))
+                .collect(),
+            batch_orders: register(
+                &mut registry,
+                (
+                    "batch_orders",
+                    "Orders in a batch, or in a piece of an import",
+                ),
+                Histogram::new(ORDERS),
+            ),
+            requests: register(
+                &mut registry,
+                (
+                    "http_request_duration_seconds",
+                    "From the head of a request to the head of its answer",
+                ),
+                Family::new_with_constructor(seconds),
+            ),
+            commit_duration: register(
+                &mut registry,
+                (
+                    "store_commit_duration_seconds",
+                    "A transaction of the store's writer, from its begin to its being on disk",
+                ),
+                seconds(),
+            ),
+            commit_requests: register(
+                &mut registry,
+                ("store_commit_requests", "Requests that share a transaction"),
+                Histogram::new(SHARERS),
+            ),
+            events_lag: register(
+                &mut registry,
+                (
+                    "events_lag_seconds",
+                    "From the commit of an event to its being handed to a reader that waited for it",
+                ),
+                seconds(),
+            ),
+            queue_depth: register(
+                &mut registry,
+                (
+                    "store_queue_depth",
+                    "Requests that wait for the store's writer",
+                ),
+                Gauge::default(),
+            ),
+            store_size: register(
+                &mut registry,
+                ("store_size_bytes", "The store on disk, its log included"),
+                Gauge::default(),
+            ),
+            body_bytes: register(
+                &mut registry,
+                (
+                    "body_bytes_in_flight",
+                    "Memory leased for bodies in flight and what is made of them",
+                ),
+                Gauge::default(),
+            ),
+            log_lines_dropped: register(
+                &mut registry,
+                (
+                    "log_lines_dropped",
+                    "Log lines that were dropped because nobody reads them fast enough",
+                ),
+                Counter::default(),
+            ),
+            registry,
+        };
+        metrics
+    }
+
+    /// Counts the orders of a batch that was recorded.
+    pub fn count_batch(&self, dialect: &str, counts: &Counts) {
+        self.batch_orders.observe(counts.received() as f64);
+        let mut known = self.orders.iter();
+        if let Some(orders) = known.find(|orders| orders.dialect == dialect) {
+            orders.count(counts);
+        }
+    }
+
+    /// Notes a request that was answered.
+    pub fn note_request(
+        &self,
+        dialect: &'static str,
+        route: &'static str,
+        status: u16,
+        took: Duration,
+    ) {
+        let labels = Route {
+            dialect,
+            route,
+            status,
+        };
+        let duration = self.requests.get_or_create(&labels);
+        duration.observe(took.as_secs_f64());
+    }
+
+    /// Notes a transaction of the store's writer that is on disk.
+    pub fn note_commit(&self, requests: usize, took: Duration) {
+        self.commit_requests.observe(requests as f64);
+        self.commit_duration.observe(took.as_secs_f64());
+    }
+
+    /// Notes an event that is handed to a reader who waited for it; when it was committed, in milliseconds since 1970.
+    pub fn note_event(&self, committed_at_ms: i64) {
+        let lag_ms = clock::now_ms().saturating_sub(committed_at_ms).max(0);
+        self.events_lag.observe(lag_ms as f64 / 1e3);
+    }
+
+    /// How many log lines were dropped is counted elsewhere, and grows.
+    pub fn set_log_lines_dropped(&self, dropped: u64) {
+        let more = dropped.saturating_sub(self.log_lines_dropped.get());
+        self.log_lines_dropped.inc_by(more);
+    }
+
+    /// All of it, in the text form that Prometheus reads (OpenMetrics).
+    ///
+    /// # Errors
+    /// None that is known of: text can always be written.
+    pub fn text(&self, levels: Levels) -> Result<String, Error> {
+        let as_gauge = |level: usize| i64::try_from(level).unwrap_or(i64::MAX);
+        self.queue_depth.set(as_gauge(levels.queue_depth));
+        self.body_bytes.set(as_gauge(levels.body_bytes));
+        if let Some(bytes) = levels.store_bytes {
+            self.store_size
+                .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Registers a metric by its name without the prefix, and what it is.
+fn register<M: Metric + Clone>(
+    registry: &mut Registry,
+    (name, help): (&'static str, &'static str),
+    metric: M,
+) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+impl OrdersOfDialect {
+    fn new(dialect: &'static str, orders: &Family<DialectAndOutcome, Counter>) -> Self {
+        let counter = |outcome| orders.get_or_create_owned(&DialectAndOutcome { dialect, outcome });
+        Self {
+            dialect,
+            accepted: counter("accepted"),
+            updated: counter("updated"),
+            unchanged: counter("unchanged"),
+            rejected: counter("rejected"),
+            withheld: counter("withheld"),
+        }
+    }
+
+    fn count(&self, counts: &Counts) {
+        for (counter, count) in [
+            (&self.accepted, counts.accepted),
+            (&self.updated, counts.updated),
+            (&self.unchanged, counts.unchanged),
+            (&self.rejected, counts.rejected),
+            (&self.withheld, counts.withheld),
+        ] {
+            if count > 0 {
+                counter.inc_by(count);
+            }
+        }
+    }
+}
