@@ -6,6 +6,7 @@ mod cases;
 mod cli;
 mod conformance;
 mod crash;
+mod events;
 mod hostile;
 mod imports;
 mod lists;
