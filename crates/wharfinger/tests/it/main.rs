@@ -11,6 +11,7 @@ mod hostile;
 mod imports;
 mod lists;
 mod model;
+mod openapi;
 mod operations;
 mod orders;
 mod rates;

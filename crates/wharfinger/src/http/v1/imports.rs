@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
 use http_body_util::BodyExt;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -30,9 +31,12 @@ use crate::store::{Import, ImportEnd, ImportState, NewImport, RETRY_AFTER, Store
 const NEWS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// An import, as it is told.
-#[derive(Serialize)]
-pub(super) struct Told {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Import")]
+pub(in super::super) struct Told {
+    #[schemars(extend("format" = "uuid"))]
     id: String,
+    #[schemars(extend("enum" = ["receiving", "interrupted", "complete", "cancelled"]))]
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     organisation: Option<String>,
@@ -43,7 +47,9 @@ pub(super) struct Told {
     updated: u64,
     unchanged: u64,
     rejected: u64,
+    #[schemars(extend("format" = "date-time"))]
     started_at: String,
+    #[schemars(extend("format" = "date-time"))]
     updated_at: String,
     /// Seconds that it was receiving.
     active_seconds: f64,

@@ -1,6 +1,7 @@
 //! Orders, whatever dialect they came in.
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -75,17 +76,22 @@ async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, RequestFailure> 
 }
 
 /// One thing that became of an order, as it is told.
-#[derive(Serialize)]
-struct ToldEntry {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "HistoryEntry")]
+pub(in super::super) struct ToldEntry {
+    #[schemars(extend("enum" = ["order.accepted", "order.updated", "order.processed", "order.cancelled", "order.fulfilment"]))]
     r#type: &'static str,
+    #[schemars(extend("format" = "date-time"))]
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
     /// The batch that brought the revision.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uuid"))]
     batch_id: Option<String>,
     /// What was submitted, byte for byte.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "serde_json::Value")]
     order: Option<Box<RawValue>>,
     /// The API key that asked for it, where it is no revision.
     #[serde(skip_serializing_if = "Option::is_none")]
