@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod hostile;
+mod idempotency;
 mod imports;
 mod lists;
 mod model;

@@ -1,0 +1,294 @@
+//! Requests that change something: one for each such route of every dialect.
+
+use serde_json::Value;
+
+use super::client::{Request, Response};
+use super::fixture::{basic, secret_of};
+use super::server::{Server, run};
+use super::v1::{self, order, submit};
+
+/// A request that changes something.
+pub(crate) struct Change {
+    /// The dialect whose form its answers have.
+    pub(crate) dialect: &'static str,
+    /// The method and the path, as the route table has them.
+    pub(crate) route: (&'static str, &'static str),
+    /// Whether it takes orders in, so that it can be tried.
+    pub(crate) submits: bool,
+    pub(crate) target: String,
+    pub(crate) body: String,
+    key: (&'static str, String),
+}
+
+impl Change {
+    pub(crate) fn request(&self) -> Request {
+        self.request_to(&self.target)
+    }
+
+    /// The same request to another path or query.
+    pub(crate) fn request_to(&self, target: &str) -> Request {
+        let (name, secret) = &self.key;
+        let request = Request::new(self.route.0, target).header(name, secret.clone());
+        request.body(self.body.clone())
+    }
+
+    /// The same request with one more parameter in its query.
+    pub(crate) fn request_with(&self, parameter: &str) -> Request {
+        let mark = if self.target.contains('?') { '&' } else { '?' };
+        self.request_to(&format!("{}{mark}{parameter}", self.target))
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}: {} {}", self.dialect, self.route.0, self.route.1)
+    }
+}
+
+/// An administrator's secret, made by a command.
+pub(crate) fn administrator(data: &std::path::Path) -> String {
+    let arguments = ["key", "create", "--all-orgs", "--scope", "admin", "--json"];
+    let output = run(data, &arguments);
+    let printed: Value = serde_json::from_slice(&output.stdout).expect("a key is printed");
+    printed["secret"].as_str().unwrap().to_owned()
+}
+
+/// One request for each route that changes something, but for imports, which have their own way to be sent again.
+/// What they need is made first.
+pub(crate) fn changes(server: &Server, administrator: &str) -> Vec<Change> {
+    let mut changes = of_vendors(server);
+    changes.extend(of_orders(server));
+    changes.extend(of_administration(server, administrator));
+    changes
+}
+
+/// Of each batch one order is good, one faulty and one repeated.
+fn of_vendors(server: &Server) -> Vec<Change> {
+    let reevoo = |key: &str, email: &str| {
+        format!(
+            r#"{{"trkref":"TRK001","order_ref":"{key}","order_date":"01-02-2026","customer":{{"email":"{email}"}},"order_items":[{{"sku":"S"}}]}}"#
+        )
+    };
+    let centra = |more: &str| {
+        format!(
+            r#"{{{more}"address":{{"email":"a@example.com","country":"SE"}},"products":[{{"sku":"S","qty":1}}]}}"#
+        )
+    };
+    let slip = |key: &str, country: &str| {
+        format!(r#"{{"packingslipno":"{key}","consignee":"Ann","country":"{country}"}}"#)
+    };
+    let slips = |key: &str| {
+        let (good, faulty) = (slip(key, "NZ"), slip(&format!("{key}-2"), "XX"));
+        format!("[{good},{faulty},{good}]")
+    };
+    let basic = || ("authorization", basic("one"));
+    let secret = || ("api-authorization", secret_of("one"));
+    let access = || ("access_key", secret_of("one"));
+    let post = |target: &str, key: (&'static str, String), body: String| {
+        let request = Request::new("POST", target).header(key.0, key.1);
+        let answer = server.send(&request.body(body));
+        assert!((200..300).contains(&answer.status), "{}", answer.text());
+    };
+    let draft = centra(r#""orderNumber":900,"createOnly":true,"#);
+    post("/centra/TRK001/order", secret(), draft);
+    post("/v2/neworders", access(), slips("GONE"));
+    let change = |dialect, route, target: &str, key, body| Change {
+        dialect,
+        route,
+        submits: route.0 != "DELETE",
+        target: target.to_owned(),
+        body,
+        key,
+    };
+    let good = reevoo("R-2", "a@example.com");
+    let batch = format!("[{good},{},{good}]", reevoo("R-3", ""));
+    let named = format!(
+        r#"{{"one":{},"two":{{}},"three":{}}}"#,
+        centra(""),
+        centra("")
+    );
+    vec![
+        change(
+            "reevoo",
+            ("POST", "/v4/organisations/{trkref}/customer_order"),
+            "/v4/organisations/TRK001/customer_order",
+            basic(),
+            reevoo("R-1", "a@example.com"),
+        ),
+        change(
+            "reevoo",
+            ("POST", "/v4/customer_orders"),
+            "/v4/customer_orders",
+            basic(),
+            batch,
+        ),
+        change(
+            "centra",
+            ("POST", "/centra/{organisation}/order"),
+            "/centra/TRK001/order",
+            secret(),
+            centra(""),
+        ),
+        change(
+            "centra",
+            ("POST", "/centra/{organisation}/orders"),
+            "/centra/TRK001/orders",
+            secret(),
+            named,
+        ),
+        change(
+            "centra",
+            ("POST", "/centra/{organisation}/order/{number}"),
+            "/centra/TRK001/order/900",
+            secret(),
+            r#"{"payment":{"auth":{"status":1,"amount":10}}}"#.into(),
+        ),
+        change(
+            "gosweetspot",
+            ("PUT", "/api/customerorders"),
+            "/api/customerorders",
+            access(),
+            slips("P"),
+        ),
+        change(
+            "gosweetspot",
+            ("POST", "/v2/neworders"),
+            "/v2/neworders",
+            access(),
+            slips("N"),
+        ),
+        change(
+            "gosweetspot",
+            ("DELETE", "/api/customerorders"),
+            "/api/customerorders?packingslipno=GONE",
+            access(),
+            String::new(),
+        ),
+    ]
+}
+
+fn of_orders(server: &Server) -> Vec<Change> {
+    let orders: Vec<_> = (0..5).map(|number| order(&format!("M-{number}"))).collect();
+    let (_, ids) = submit(server, "TRK001", &orders);
+    let change = |route, submits, target: String, body: String| Change {
+        dialect: "native",
+        route,
+        submits,
+        target,
+        body,
+        key: ("authorization", format!("Bearer {}", secret_of("one"))),
+    };
+    let (good, bad) = (order("B-1"), r#"{"key":"B-2"}"#);
+    let process = format!("/v1/orders/{}/process", ids[0]);
+    let cancel = format!("/v1/orders/{}/cancel", ids[1]);
+    let many = |id: &str| format!(r#"{{"ids":["{id}"]}}"#);
+    vec![
+        change(
+            ("POST", "/v1/batches"),
+            true,
+            "/v1/batches?organisation=TRK001".into(),
+            format!("[{good},{bad},{good}]"),
+        ),
+        change(
+            ("POST", "/v1/orders/{id}/process"),
+            false,
+            process,
+            String::new(),
+        ),
+        change(
+            ("POST", "/v1/orders/{id}/cancel"),
+            false,
+            cancel,
+            String::new(),
+        ),
+        change(
+            ("POST", "/v1/orders/process"),
+            false,
+            "/v1/orders/process".into(),
+            many(&ids[2]),
+        ),
+        change(
+            ("POST", "/v1/orders/cancel"),
+            false,
+            "/v1/orders/cancel".into(),
+            many(&ids[3]),
+        ),
+    ]
+}
+
+fn of_administration(server: &Server, administrator: &str) -> Vec<Change> {
+    let key = format!("Bearer {administrator}");
+    let new_key = r#"{"organisations":["TRK001"],"scopes":["orders:read"]}"#;
+    let make = |_: usize| {
+        let request = Request::new("POST", "/v1/keys").header("authorization", key.clone());
+        let made = server.send(&request.body(new_key)).json();
+        made["id"].as_str().expect("a key is made").to_owned()
+    };
+    let ids: Vec<_> = (0..2).map(make).collect();
+    let change = |route, target: &str, body: &str| Change {
+        dialect: "native",
+        route,
+        submits: false,
+        target: target.into(),
+        body: body.into(),
+        key: ("authorization", key.clone()),
+    };
+    vec![
+        change(
+            ("POST", "/v1/organisations"),
+            "/v1/organisations",
+            r#"{"code":"NEW1"}"#,
+        ),
+        change(
+            ("PATCH", "/v1/organisations/{code}"),
+            "/v1/organisations/TRK002",
+            r#"{"name":"Renamed"}"#,
+        ),
+        change(("POST", "/v1/keys"), "/v1/keys", new_key),
+        change(
+            ("POST", "/v1/keys/{id}/rotate"),
+            &format!("/v1/keys/{}/rotate", ids[0]),
+            "",
+        ),
+        change(
+            ("DELETE", "/v1/keys/{id}"),
+            &format!("/v1/keys/{}", ids[1]),
+            "",
+        ),
+    ]
+}
+
+/// A refusal in the dialect's own form: its status, and a sentence.
+pub(crate) fn assert_refused(dialect: &str, answer: &Response, status: u16) {
+    assert_eq!(answer.status, status, "{dialect}: {}", answer.text());
+    let json = answer.json();
+    let sentence = match dialect {
+        "reevoo" => {
+            assert_eq!(json["status"], status);
+            &json["message"]
+        }
+        "centra" => {
+            assert_eq!((&json["status"], &json["code"]), (&"no".into(), &(-7).into()));
+            &json["msg"]
+        }
+        "gosweetspot" => &json["Message"],
+        _ => {
+            let content_type = answer.header("content-type");
+            assert_eq!(content_type, Some("application/problem+json"));
+            assert_eq!(json["status"], status);
+            &json["detail"]
+        }
+    };
+    assert!(sentence.is_string(), "{dialect}: {}", answer.text());
+}
+
+/// What a native refusal of this kind says.
+pub(crate) fn code(answer: &Response) -> String {
+    answer.json()["code"].as_str().unwrap_or_default().to_owned()
+}
+
+/// A batch of one order of the native API.
+pub(crate) fn one(key: &str) -> Request {
+    let target = "/v1/batches?organisation=TRK001";
+    v1::request("POST", target, "one").body(order(key).to_string())
+}
