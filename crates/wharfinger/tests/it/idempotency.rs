@@ -68,7 +68,10 @@ fn every_changing_route_is_done_once_and_answered_again() {
         let other_path = other_path.header("idempotency-key", &key);
         let body = format!("{} ", change.body);
         let other_body = change.request().body(body).header("idempotency-key", &key);
-        for other in [other_query, other_path, other_body] {
+        // The body of a vendor's DELETE is not read, and makes no difference.
+        let reads_body = change.submits || change.dialect == "native";
+        let others = [Some(other_query), Some(other_path), reads_body.then_some(other_body)];
+        for other in others.into_iter().flatten() {
             let answer = server.send(&other);
             // What is wrong with the request itself comes first.
             assert!((400..500).contains(&answer.status), "{change}: {other:?}");

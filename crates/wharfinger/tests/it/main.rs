@@ -6,6 +6,7 @@ mod cases;
 mod cli;
 mod conformance;
 mod crash;
+mod dry_runs;
 mod hostile;
 mod idempotency;
 mod imports;

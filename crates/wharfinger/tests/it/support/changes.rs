@@ -47,7 +47,8 @@ impl std::fmt::Display for Change {
 
 /// An administrator's secret, made by a command.
 pub(crate) fn administrator(data: &std::path::Path) -> String {
-    let arguments = ["key", "create", "--all-orgs", "--scope", "admin", "--json"];
+    let scopes = ["admin", "orders:read", "orders:write"].map(|scope| ["--scope", scope]);
+    let arguments = [&["key", "create", "--all-orgs", "--json"], scopes.as_flattened()].concat();
     let output = run(data, &arguments);
     let printed: Value = serde_json::from_slice(&output.stdout).expect("a key is printed");
     printed["secret"].as_str().unwrap().to_owned()
@@ -219,12 +220,12 @@ fn of_orders(server: &Server) -> Vec<Change> {
 fn of_administration(server: &Server, administrator: &str) -> Vec<Change> {
     let key = format!("Bearer {administrator}");
     let new_key = r#"{"organisations":["TRK001"],"scopes":["orders:read"]}"#;
-    let make = |_: usize| {
+    let make = || {
         let request = Request::new("POST", "/v1/keys").header("authorization", key.clone());
         let made = server.send(&request.body(new_key)).json();
         made["id"].as_str().expect("a key is made").to_owned()
     };
-    let ids: Vec<_> = (0..2).map(make).collect();
+    let ids = [make(), make()];
     let change = |route, target: &str, body: &str| Change {
         dialect: "native",
         route,
