@@ -16,6 +16,7 @@ mod operations;
 mod orders;
 mod rates;
 mod readme;
+mod receipts;
 mod routes;
 mod serving;
 mod support;
