@@ -55,7 +55,10 @@ fn a_dry_run_is_answered_as_the_run_itself_and_stores_nothing() {
         let by_header = server.send(&by_header);
         let keyed = by_query_and_key(change);
         let keyed = server.send(&keyed);
-        assert!(before == rows(data.path()), "{change}: something was stored");
+        assert!(
+            before == rows(data.path()),
+            "{change}: something was stored"
+        );
         let done = server.send(&change.request().header("wharfinger-dry-run", "false"));
         assert!(done.status < 300, "{change}: {}", done.text());
         for tried in [&by_query, &by_header, &keyed] {
@@ -94,7 +97,13 @@ fn a_dry_run_knows_what_is_stored_and_what_stands_before() {
     send(target, &[order("A"), order("B")]);
     let mut changed = order("B");
     changed["instructions"] = "Ring".into();
-    let orders = [order("A"), changed, order("C"), order("C"), serde_json::json!({"key": "D"})];
+    let orders = [
+        order("A"),
+        changed,
+        order("C"),
+        order("C"),
+        serde_json::json!({"key": "D"}),
+    ];
     for policy in ["all_or_nothing", "partial"] {
         let target = format!("{target}&policy={policy}");
         let tried = send(&format!("{target}&dry_run=true"), &orders);
@@ -136,7 +145,9 @@ fn what_cannot_be_tried_is_refused() {
     let changes = changes(&server, &secret);
     let import = "/v1/imports/019a0000-0000-4000-8000-00000000000a";
     let put = request("PUT", &format!("{import}?organisation=TRK001"), "one");
-    let put = put.header("import-complete", "?0").body(order("I").to_string());
+    let put = put
+        .header("import-complete", "?0")
+        .body(order("I").to_string());
     assert_eq!(server.send(&put).status, 200);
     let before = rows(data.path());
     for change in changes.iter().filter(|change| !change.submits) {
@@ -147,12 +158,21 @@ fn what_cannot_be_tried_is_refused() {
     }
     for method in ["PUT", "DELETE"] {
         let by_query = request(method, &format!("{import}?dry_run=true"), "one");
-        assert_refused("native", &server.send(&by_query.body(order("J").to_string())), 400);
+        assert_refused(
+            "native",
+            &server.send(&by_query.body(order("J").to_string())),
+            400,
+        );
         let by_header = request(method, import, "one").header("wharfinger-dry-run", "true");
         assert_refused("native", &server.send(&by_header), 400);
     }
     assert!(before == rows(data.path()), "something was changed");
     let routes = dialect_routes().into_iter();
-    let changing = routes.filter(|(method, path, _)| *method != "GET" && !path.ends_with("/fulfilment"));
-    assert_eq!(changing.count(), changes.len() + 2, "every route is tried here");
+    let changing =
+        routes.filter(|(method, path, _)| *method != "GET" && !path.ends_with("/fulfilment"));
+    assert_eq!(
+        changing.count(),
+        changes.len() + 2,
+        "every route is tried here"
+    );
 }

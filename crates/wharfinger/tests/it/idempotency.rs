@@ -70,7 +70,11 @@ fn every_changing_route_is_done_once_and_answered_again() {
         let other_body = change.request().body(body).header("idempotency-key", &key);
         // The body of a vendor's DELETE is not read, and makes no difference.
         let reads_body = change.submits || change.dialect == "native";
-        let others = [Some(other_query), Some(other_path), reads_body.then_some(other_body)];
+        let others = [
+            Some(other_query),
+            Some(other_path),
+            reads_body.then_some(other_body),
+        ];
         for other in others.into_iter().flatten() {
             let answer = server.send(&other);
             // What is wrong with the request itself comes first.
@@ -129,7 +133,10 @@ fn a_key_that_is_used_for_another_request_is_told() {
     };
     let target = "/api/customerorders?packingslipno=X";
     assert_eq!(vendor("PUT", target, slip).status, 200);
-    for (method, target) in [("DELETE", target), ("POST", "/v2/neworders?packingslipno=X")] {
+    for (method, target) in [
+        ("DELETE", target),
+        ("POST", "/v2/neworders?packingslipno=X"),
+    ] {
         assert_refused("gosweetspot", &vendor(method, target, slip), 422);
     }
 }
@@ -171,12 +178,19 @@ fn many_at_once_with_one_key_are_one_batch() {
     let server = Server::start(data.path());
     let orders: Vec<_> = (0..3_000).map(|key| order(&key.to_string())).collect();
     let body = serde_json::to_vec(&orders).unwrap();
-    let request = request("POST", "/v1/batches?organisation=TRK001&results=none", "one");
+    let request = request(
+        "POST",
+        "/v1/batches?organisation=TRK001&results=none",
+        "one",
+    );
     let request = request.header("idempotency-key", "once").body(body);
     let answers: Vec<Response> = std::thread::scope(|scope| {
         let send = |_| scope.spawn(|| server.send(&request));
         let threads: Vec<_> = (0..6).map(send).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     let mut done = answers.iter().filter(|answer| answer.status == 200);
     let first = done.next().expect("one is done");
@@ -186,7 +200,10 @@ fn many_at_once_with_one_key_are_one_batch() {
         assert!(busy.header("retry-after").is_some());
     }
     let (report, _) = counts(data.path());
-    assert_eq!((report.batches, report.orders, report.revisions), (1, 3_000, 3_000));
+    assert_eq!(
+        (report.batches, report.orders, report.revisions),
+        (1, 3_000, 3_000)
+    );
 }
 
 #[test]
@@ -197,7 +214,14 @@ fn what_is_no_key_is_refused_in_the_dialects_form() {
     let changes = changes(&server, &secret);
     let before = counts(data.path());
     for change in &changes {
-        for bad in ["", "\"\"", "\"open", "\"a\"b\"", &"k".repeat(256), "caf\u{e9}"] {
+        for bad in [
+            "",
+            "\"\"",
+            "\"open",
+            "\"a\"b\"",
+            &"k".repeat(256),
+            "caf\u{e9}",
+        ] {
             let request = change.request().header("idempotency-key", bad);
             assert_refused(change.dialect, &server.send(&request), 400);
         }
@@ -221,10 +245,21 @@ fn a_request_that_is_turned_down_leaves_its_key_free() {
         (request("POST", target, "one").body(" ".repeat(10_001)), 413),
         (request("POST", target, "reader").body("[]"), 403),
         (Request::new("POST", target).body("[]"), 401),
-        (request("POST", "/v1/batches?organisation=X", "one").body("[]"), 400),
+        (
+            request("POST", "/v1/batches?organisation=X", "one").body("[]"),
+            400,
+        ),
         (request("POST", "/v1/batches?x=1", "one").body("[]"), 400),
         (one("A").header("content-type", "text/plain"), 415),
-        (request("POST", "/v1/batches?organisation=TRK001&dry_run=true", "one").body(order("A").to_string()), 200),
+        (
+            request(
+                "POST",
+                "/v1/batches?organisation=TRK001&dry_run=true",
+                "one",
+            )
+            .body(order("A").to_string()),
+            200,
+        ),
     ];
     for (request, status) in refused {
         let answer = server.send(&keyed(request));
@@ -291,14 +326,23 @@ fn an_answer_is_kept_for_as_long_as_it_is_said() {
     server.terminate();
     server.wait();
     // The time passes.
-    database.execute("update answers set kept_until_ms = 1", []).unwrap();
+    database
+        .execute("update answers set kept_until_ms = 1", [])
+        .unwrap();
     let server = Server::start(data.path());
     let later = server.send(&request);
     assert!(!is_replayed(&later));
     assert_eq!(later.json()["unchanged"], 1);
     // And the key may then serve for something else.
-    database.execute("update answers set kept_until_ms = 1", []).unwrap();
-    assert_eq!(server.send(&one("B").header("idempotency-key", "old")).status, 200);
+    database
+        .execute("update answers set kept_until_ms = 1", [])
+        .unwrap();
+    assert_eq!(
+        server
+            .send(&one("B").header("idempotency-key", "old"))
+            .status,
+        200
+    );
 }
 
 /// The server is killed once the batch can be seen and before its answer is read: the client sends again and is told
@@ -352,7 +396,10 @@ fn an_import_takes_no_idempotency_key() {
     let put = request("PUT", &format!("{target}?organisation=TRK001"), "one");
     let refused = server.send(&put.clone().header("idempotency-key", "k"));
     assert_refused("native", &refused, 400);
-    assert_eq!(server.send(&put.header("import-complete", "?0")).status, 200);
+    assert_eq!(
+        server.send(&put.header("import-complete", "?0")).status,
+        200
+    );
     let delete = request("DELETE", target, "one");
     let refused = server.send(&delete.clone().header("idempotency-key", "k"));
     assert_refused("native", &refused, 400);

@@ -21,7 +21,9 @@ fn seen(server: &Server, target: &str, key: &str) -> Value {
 }
 
 fn batch_id(answer: &Response) -> &str {
-    answer.header("wharfinger-batch-id").expect("a batch has an id")
+    answer
+        .header("wharfinger-batch-id")
+        .expect("a batch has an id")
 }
 
 fn of(organisation: &str, mut order: Value) -> Value {
@@ -46,7 +48,8 @@ fn mixed(server: &Server) -> Response {
 fn places(server: &Server, target: &str, key: &str) -> Vec<u64> {
     let page = seen(server, target, key);
     let data = page["data"].as_array().unwrap().iter();
-    data.map(|result| result["index"].as_u64().unwrap()).collect()
+    data.map(|result| result["index"].as_u64().unwrap())
+        .collect()
 }
 
 #[test]
@@ -58,7 +61,14 @@ fn each_key_sees_its_organisations_part_of_a_batch() {
     let target = format!("/v1/batches/{}", batch_id(&answer));
     // key, the places it sees, accepted, rejected, status, organisations
     let views = [
-        ("full", vec![0, 1, 2, 3], 2, 2, "partial", json!(["TRK001", "TRK002"])),
+        (
+            "full",
+            vec![0, 1, 2, 3],
+            2,
+            2,
+            "partial",
+            json!(["TRK001", "TRK002"]),
+        ),
         ("one", vec![0], 1, 0, "complete", json!(["TRK001"])),
         ("reader", vec![0], 1, 0, "complete", json!(["TRK001"])),
         ("other", vec![1, 3], 1, 1, "partial", json!(["TRK002"])),
@@ -86,7 +96,12 @@ fn each_key_sees_its_organisations_part_of_a_batch() {
         assert_eq!(resent.as_array().unwrap().len(), faulty.len(), "{key}");
     }
     // One of them by its place: not where the key does not see it.
-    for (key, index, status) in [("other", 3, 200), ("one", 3, 404), ("other", 2, 404), ("full", 0, 404)] {
+    for (key, index, status) in [
+        ("other", 3, 200),
+        ("one", 3, 404),
+        ("other", 2, 404),
+        ("full", 0, 404),
+    ] {
         let answer = ask(&server, &format!("{target}/rejected?index={index}"), key);
         assert_eq!(answer.status, status, "{key} {index}");
     }
@@ -119,7 +134,11 @@ fn what_is_another_organisations_is_told_as_what_is_not_there() {
         // Told in the very words of what never was.
         let never = "019a0000-0000-7000-8000-000000000001";
         let unknown = ask(&server, &template.replace("{id}", never), "other");
-        assert_eq!(theirs.text().replace(id, never), unknown.text(), "{template}");
+        assert_eq!(
+            theirs.text().replace(id, never),
+            unknown.text(),
+            "{template}"
+        );
     }
     for list in ["/v1/batches", "/v1/orders"] {
         assert_eq!(seen(&server, list, "other")["data"], json!([]), "{list}");
@@ -144,7 +163,10 @@ fn the_sender_sees_orders_of_nobody_and_nobody_else_does() {
     assert_eq!(seen(&server, &target, "full")["rejected"], 1);
     let page = seen(&server, &format!("{target}/rejected"), "full");
     assert_eq!(page["data"][0]["order"], orders[0]);
-    assert_eq!(page["data"][0]["errors"], answer.json()["results"][0]["errors"]);
+    assert_eq!(
+        page["data"][0]["errors"],
+        answer.json()["results"][0]["errors"]
+    );
     for key in ["one", "other", "reader"] {
         assert_refused("native", &ask(&server, &target, key), 404);
         assert_eq!(seen(&server, "/v1/batches", key)["data"], json!([]));
@@ -180,7 +202,11 @@ fn results_come_in_pages_and_in_lines() {
     let lines = request("GET", &target, "full").header("accept", "application/x-ndjson");
     let lines = server.send(&lines);
     assert_eq!(lines.header("content-type"), Some("application/x-ndjson"));
-    let lines: Vec<Value> = lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = lines
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines, paged);
     assert_eq!(paged.len(), sent.len());
     for (mut told, mut sent) in paged.into_iter().zip(sent) {
@@ -189,8 +215,14 @@ fn results_come_in_pages_and_in_lines() {
         assert_eq!(places_at_fault(&mut told), places_at_fault(&mut sent));
         assert_eq!(told, sent);
     }
-    assert_eq!(places(&server, &format!("{target}?outcome=rejected"), "full"), [3, 700, 1_199]);
-    assert_eq!(places(&server, &format!("{target}?outcome=updated"), "full"), [0; 0]);
+    assert_eq!(
+        places(&server, &format!("{target}?outcome=rejected"), "full"),
+        [3, 700, 1_199]
+    );
+    assert_eq!(
+        places(&server, &format!("{target}?outcome=updated"), "full"),
+        [0; 0]
+    );
 }
 
 /// Takes what is wrong out of a result: the places and codes, as the sentence may be the dialect's own.
@@ -198,7 +230,9 @@ fn places_at_fault(result: &mut Value) -> Vec<(Value, Value)> {
     let errors = result.as_object_mut().unwrap().remove("errors");
     let errors = errors.unwrap_or_default();
     let errors = errors.as_array().into_iter().flatten();
-    errors.map(|error| (error["pointer"].clone(), error["code"].clone())).collect()
+    errors
+        .map(|error| (error["pointer"].clone(), error["code"].clone()))
+        .collect()
 }
 
 #[test]
@@ -210,7 +244,13 @@ fn rejected_orders_are_given_as_they_came_and_can_be_sent_again() {
         r#"{"key":"twice","key":"twice"}"#,
         "7",
     ];
-    let body = format!("[{},{},{},\n{}]", faulty[0], order("A"), faulty[1], faulty[2]);
+    let body = format!(
+        "[{},{},{},\n{}]",
+        faulty[0],
+        order("A"),
+        faulty[1],
+        faulty[2]
+    );
     let post = request("POST", "/v1/batches?organisation=TRK001", "one").body(body);
     let answer = server.send(&post);
     let target = format!("/v1/batches/{}/rejected", batch_id(&answer));
@@ -225,7 +265,8 @@ fn rejected_orders_are_given_as_they_came_and_can_be_sent_again() {
     assert_eq!(resend.header("wharfinger-left-out"), Some("0"));
     assert_eq!(resend.text(), format!("[{}]", faulty.join(",")));
     let mended = resend.text().replacen("02-30", "02-28", 1);
-    let again = server.send(&request("POST", "/v1/batches?organisation=TRK001", "one").body(mended));
+    let again =
+        server.send(&request("POST", "/v1/batches?organisation=TRK001", "one").body(mended));
     assert_eq!((again.status, &again.json()["accepted"]), (207, &json!(1)));
 }
 
@@ -240,8 +281,14 @@ fn lines_that_cannot_be_read_are_left_out_and_counted() {
     let target = format!("/v1/batches/{}/rejected", batch_id(&answer));
     let page = seen(&server, &target, "one");
     let rejected = page["data"].as_array().unwrap();
-    assert_eq!((&rejected[0]["order"], &rejected[0]["text"]), (&Value::Null, &json!("{\"key\":")));
-    assert_eq!((&rejected[0]["line"], &rejected[1]["line"]), (&json!(3), &json!(4)));
+    assert_eq!(
+        (&rejected[0]["order"], &rejected[0]["text"]),
+        (&Value::Null, &json!("{\"key\":"))
+    );
+    assert_eq!(
+        (&rejected[0]["line"], &rejected[1]["line"]),
+        (&json!(3), &json!(4))
+    );
     let resend = ask(&server, &format!("{target}?form=resend"), "one");
     assert_eq!(resend.text(), r#"[{"key":"B"}]"#);
     assert_eq!(resend.header("wharfinger-left-out"), Some("1"));
@@ -282,7 +329,8 @@ fn receipts_are_listed_newest_first_and_filtered() {
         let page = get(&server, &format!("/v1/batches{query}"));
         assert_eq!(page["next"], Value::Null);
         let data = page["data"].as_array().unwrap().iter();
-        data.map(|receipt| receipt["id"].as_str().unwrap().to_owned()).collect()
+        data.map(|receipt| receipt["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(listed(""), all);
     assert_eq!(listed("?organisation=TRK002"), [all[2].clone()]);
@@ -296,7 +344,10 @@ fn receipts_are_listed_newest_first_and_filtered() {
         listed(&format!("?received_after={at}")),
         listed(&format!("?received_before={at}")),
     ];
-    assert!(both[0].contains(&all[2]) && both[0].contains(&all[0]), "{both:?}");
+    assert!(
+        both[0].contains(&all[2]) && both[0].contains(&all[0]),
+        "{both:?}"
+    );
     let mut together = both.concat();
     together.sort();
     let mut expected = all.to_vec();

@@ -48,7 +48,11 @@ impl std::fmt::Display for Change {
 /// An administrator's secret, made by a command.
 pub(crate) fn administrator(data: &std::path::Path) -> String {
     let scopes = ["admin", "orders:read", "orders:write"].map(|scope| ["--scope", scope]);
-    let arguments = [&["key", "create", "--all-orgs", "--json"], scopes.as_flattened()].concat();
+    let arguments = [
+        &["key", "create", "--all-orgs", "--json"],
+        scopes.as_flattened(),
+    ]
+    .concat();
     let output = run(data, &arguments);
     let printed: Value = serde_json::from_slice(&output.stdout).expect("a key is printed");
     printed["secret"].as_str().unwrap().to_owned()
@@ -269,7 +273,10 @@ pub(crate) fn assert_refused(dialect: &str, answer: &Response, status: u16) {
             &json["message"]
         }
         "centra" => {
-            assert_eq!((&json["status"], &json["code"]), (&"no".into(), &(-7).into()));
+            assert_eq!(
+                (&json["status"], &json["code"]),
+                (&"no".into(), &(-7).into())
+            );
             &json["msg"]
         }
         "gosweetspot" => &json["Message"],
@@ -285,7 +292,10 @@ pub(crate) fn assert_refused(dialect: &str, answer: &Response, status: u16) {
 
 /// What a native refusal of this kind says.
 pub(crate) fn code(answer: &Response) -> String {
-    answer.json()["code"].as_str().unwrap_or_default().to_owned()
+    answer.json()["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// A batch of one order of the native API.
