@@ -19,6 +19,10 @@ pub struct BatchId(Uuid);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrderId(Uuid);
 
+/// An event of an organisation's feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId(Uuid);
+
 impl BatchId {
     /// Makes an id from the time in milliseconds since 1970 and 42 or more random bits.
     #[must_use]
@@ -71,6 +75,33 @@ impl OrderId {
     }
 }
 
+/// Bits of an event's position that its id has, and of its organisation's number.
+const POSITION_BITS: u32 = 53;
+/// Bits of a UUID version 7 behind the kind of UUID that it is.
+const TAIL_BITS: u32 = 62;
+
+impl EventId {
+    /// The id of the event at a position of an organisation's feed, which never changes: a UUID version 7 whose random bits are
+    /// these two.
+    #[must_use]
+    pub fn new(unix_ms: u64, organisation: OrganisationId, position: u64) -> Self {
+        let bits = u128::from(organisation.0) << POSITION_BITS | u128::from(position);
+        let mut tail = [0; 10];
+        // Four bits that are overwritten, twelve, two that are overwritten, and the rest.
+        let head = u16::try_from(bits >> TAIL_BITS & 0xfff).unwrap_or_default();
+        let rest = u64::try_from(bits & ((1 << TAIL_BITS) - 1)).unwrap_or_default();
+        tail[..2].copy_from_slice(&head.to_be_bytes());
+        tail[2..].copy_from_slice(&rest.to_be_bytes());
+        Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &tail).into_uuid())
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
 impl fmt::Display for BatchId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(out)
@@ -96,5 +127,23 @@ mod tests {
         assert_ne!(batch.order(0).to_string(), batch.to_string());
         assert_eq!(batch.0.get_version_num(), 7);
         assert_eq!(BatchId::from_bytes(batch.to_bytes()), batch);
+    }
+
+    #[test]
+    fn an_event_has_an_id_of_its_own() {
+        let organisations = [1, 2, (1 << 21) - 1].map(OrganisationId);
+        let mut ids = std::collections::HashSet::new();
+        for organisation in organisations {
+            for position in [1, 2, 1 << 32, (1 << POSITION_BITS) - 1] {
+                let id = EventId::new(1_700_000_000_000, organisation, position);
+                assert_eq!(id.0.get_version_num(), 7);
+                assert_eq!(
+                    id.0.get_timestamp().map(|at| at.to_unix().0),
+                    Some(1_700_000_000)
+                );
+                assert!(ids.insert(id));
+            }
+        }
+        assert_eq!(ids.len(), 12);
     }
 }

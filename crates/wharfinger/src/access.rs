@@ -161,6 +161,16 @@ impl Access {
         Ok(Authenticated { snapshot, known })
     }
 
+    /// The same caller as of now; none where the key is good no more.
+    #[must_use]
+    pub fn renew(&self, caller: &Authenticated) -> Option<Authenticated> {
+        let snapshot = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        let known = Arc::clone(snapshot.keys_by_id.get(caller.key_id())?);
+        let is_same = known.key.secret_sha256 == caller.key().secret_sha256;
+        let is_good = is_same && !is_void(&known.key, clock::now_ms());
+        is_good.then_some(Authenticated { snapshot, known })
+    }
+
     fn note_use(&self, id: &str, now_ms: i64) {
         let mut last_used = lock(&self.last_used);
         match last_used.get_mut(id) {
@@ -290,10 +300,12 @@ impl Snapshot {
         };
         let key = &known.key;
         let is_right = bool::from(key.secret_sha256.ct_eq(&secret::hash(secret)));
-        let is_void = key.revoked_at_ms.is_some()
-            || key
-                .expires_at_ms
-                .is_some_and(|expiry_ms| expiry_ms <= now_ms);
-        (is_right && !is_void).then(|| Arc::clone(known))
+        (is_right && !is_void(key, now_ms)).then(|| Arc::clone(known))
     }
+}
+
+/// Whether a key is revoked, or has ended.
+fn is_void(key: &Key, now_ms: i64) -> bool {
+    let has_ended = |expiry_ms| expiry_ms <= now_ms;
+    key.revoked_at_ms.is_some() || key.expires_at_ms.is_some_and(has_ended)
 }

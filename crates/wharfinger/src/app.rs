@@ -7,6 +7,7 @@ use wharfinger_core::limits::Limits;
 
 use crate::access::Access;
 use crate::budget::Budget;
+use crate::feed::Feed;
 use crate::idempotency::Idempotency;
 use crate::imports::Imports;
 use crate::store::Store;
@@ -23,6 +24,8 @@ pub struct App {
     pub transport: Transport,
     /// Memory for bodies that are being read or judged.
     pub body_budget: Budget,
+    /// Those who wait for events.
+    pub feed: Feed,
     /// Requests that are done once, however often they are sent.
     pub idempotency: Idempotency,
     /// Imports that are receiving.

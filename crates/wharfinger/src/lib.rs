@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod demo;
+pub mod feed;
 pub mod http;
 pub mod idempotency;
 pub mod imports;

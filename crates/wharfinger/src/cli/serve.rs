@@ -22,6 +22,7 @@ use crate::administration::NewKey;
 use crate::app::App;
 use crate::budget::Budget;
 use crate::config::{Config, ServeOptions};
+use crate::feed::Feed;
 use crate::idempotency::Idempotency;
 use crate::imports::Imports;
 use crate::rates::Rates;
@@ -69,6 +70,7 @@ impl Serve {
             limits: config.limits,
             transport: config.transport,
             body_budget: Budget::new(config.body_bytes_in_flight_max),
+            feed: Feed::default(),
             idempotency: Idempotency::new(config.answers_kept_for),
             imports: Imports::default(),
         });
@@ -120,12 +122,16 @@ async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> 
         tokio::spawn(async move { follower.access.follow(follower.store.as_ref()).await });
     let keeper = Arc::clone(app);
     let housekeeping = tokio::spawn(async move { keep_house(keeper.store.as_ref()).await });
+    let reader = Arc::clone(app);
+    let watching = tokio::spawn(async move { reader.feed.follow(reader.store.as_ref()).await });
+    let stopping = Arc::clone(app);
     let told_to_stop = async move {
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
         }
         tracing::info!("Told to stop; finishing what is in flight.");
+        stopping.feed.stop();
     };
     let routes = http::routes(app);
     let serving = http::connections::serve(listener, routes, app.transport, told_to_stop);
@@ -137,6 +143,7 @@ async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> 
     };
     following.abort();
     housekeeping.abort();
+    watching.abort();
     ended
 }
 

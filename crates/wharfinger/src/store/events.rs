@@ -1,8 +1,57 @@
 //! The feed of what became of an organisation's orders.
 
-use wharfinger_core::ids::{BatchId, OrderId};
+use std::collections::HashMap;
+
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::slots::Moved;
+use super::{Store, StoreError};
+
+/// Which events to read.
+#[derive(Clone, Debug)]
+pub struct ReadFeed {
+    /// Of which organisations, each behind a position (0 for the beginning), in the order in which they are read.
+    pub from: Vec<(OrganisationId, u64)>,
+    /// Only what is of this kind.
+    pub kind: Option<EventKind>,
+    /// How many events to give.
+    pub limit: usize,
+}
+
+/// A page of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedPage {
+    /// The events, each with its organisation; within an organisation in commit order.
+    pub events: Vec<(OrganisationId, Event)>,
+    /// How far each organisation was read, in the order that was asked for.
+    pub positions: Vec<(OrganisationId, u64)>,
+    /// The organisation, by its place there, in which the page ended before the feed did: it is full, or would take too long to fill.
+    pub cut: Option<usize>,
+}
+
+/// The position of the latest event of each organisation of which it is known.
+pub type Growth = HashMap<OrganisationId, u64>;
+
+impl dyn Store {
+    /// The organisation's events behind a position (0 for the beginning), in commit order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn events(
+        &self,
+        organisation: OrganisationId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let request = ReadFeed {
+            from: vec![(organisation, after)],
+            kind: None,
+            limit,
+        };
+        let page = self.feed(request).await?;
+        Ok(page.events.into_iter().map(|(_, event)| event).collect())
+    }
+}
 
 /// One entry of an organisation's feed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ pub mod sqlite;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 use uuid::Uuid;
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
@@ -28,7 +29,7 @@ use wharfinger_core::problem::Code;
 pub use answer::{Admitted, KeptAnswer, MovedOrders, Remember};
 pub use directory::{AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit};
 pub use email::EmailKey;
-pub use events::{Event, EventKind};
+pub use events::{Event, EventKind, FeedPage, Growth, ReadFeed};
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use orders::{
     FoundOrder, History, HistoryCursor, HistoryEntry, HistoryKind, KeepFound, ListCursor,
@@ -99,13 +100,14 @@ pub trait Store: Send + Sync {
     /// What became of each order of a batch, as far as that is visible.
     async fn results(&self, request: ReadResults) -> Result<ResultPage, StoreError>;
 
-    /// The organisation's events behind a position (0 for the beginning), in commit order.
-    async fn events(
-        &self,
-        organisation: OrganisationId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError>;
+    /// Reads the feeds of what became of organisations' orders.
+    async fn feed(&self, request: ReadFeed) -> Result<FeedPage, StoreError>;
+
+    /// Tells how far the feeds have grown: what this process writes at once, what others write when it is looked for.
+    fn growth(&self) -> watch::Receiver<Growth>;
+
+    /// Looks for what other processes have written, where anybody waits to be told.
+    async fn look_for_growth(&self) -> Result<(), StoreError>;
 
     /// An import of an API key.
     async fn import(&self, key_id: &str, id: Uuid) -> Result<Option<Import>, StoreError>;

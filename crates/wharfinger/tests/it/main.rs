@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod dry_runs;
+mod events;
 mod guide;
 mod hostile;
 mod idempotency;

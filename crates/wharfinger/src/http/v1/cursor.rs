@@ -27,10 +27,13 @@ pub(super) fn read<T: DeserializeOwned>(list: &str, cursor: &str) -> Result<T, R
         .and_then(|json| serde_json::from_slice::<(String, T)>(&json).ok());
     match position {
         Some((known, position)) if known == list => Ok(position),
-        _ => Err(RequestFailure::BadParameter(
-            "Parameter after must be a cursor that this list has given".into(),
-        )),
+        _ => Err(bad()),
     }
+}
+
+/// The failure of a cursor that no list has given.
+pub(super) fn bad() -> RequestFailure {
+    RequestFailure::BadParameter("Parameter after must be a cursor that this list has given".into())
 }
 
 #[cfg(test)]

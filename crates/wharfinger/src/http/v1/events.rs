@@ -1,6 +1,45 @@
-//! The feed of what became of orders.
+//! The feed of what became of orders: pages, pages that are waited for, and a stream.
 
-use crate::store::EventKind;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use serde::Serialize;
+use tokio::time::Instant;
+use wharfinger_core::caller::{Caller, Organisation, Scope};
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::ids::{EventId, OrganisationId};
+
+use super::answer::{Page, ok, time};
+use super::cursor;
+use super::input::Listing;
+use crate::access::Authenticated;
+use crate::app::App;
+use crate::call::Call;
+use crate::feed::{Position, Reader, Woken};
+use crate::store::{Event, EventKind, StoreError};
+
+/// The longest that a request may wait, in seconds.
+const WAIT_S_MAX: u64 = 60;
+/// How often a stream says that it still lives, and looks whether its key does.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Events that a stream reads at a time.
+const STREAM_EVENTS: usize = 500;
+/// The longest cursor that fits into an address.
+const CURSOR_CHARS_MAX: usize = 60_000;
+
+/// Every kind of event.
+const KINDS: [EventKind; 5] = [
+    EventKind::BatchReceived,
+    EventKind::OrderAccepted,
+    EventKind::OrderUpdated,
+    EventKind::OrderProcessed,
+    EventKind::OrderCancelled,
+];
 
 /// The type of an event, as it is told.
 pub(super) fn name(kind: EventKind) -> &'static str {
@@ -11,4 +50,224 @@ pub(super) fn name(kind: EventKind) -> &'static str {
         EventKind::OrderProcessed => "order.processed",
         EventKind::OrderCancelled => "order.cancelled",
     }
+}
+
+/// An event, as it is told.
+#[derive(Serialize)]
+struct Told<'c> {
+    id: String,
+    r#type: &'static str,
+    organisation: &'c str,
+    at: String,
+    /// The order it happened to; none for a batch.
+    order_id: Option<String>,
+    /// The batch it happened in; none for what happened in no batch.
+    batch_id: Option<String>,
+}
+
+impl<'c> Told<'c> {
+    fn new(organisations: &[&'c Organisation], whose: OrganisationId, event: &Event) -> Self {
+        let found = organisations.binary_search_by_key(&whose, |known| known.id);
+        let organisation = found.ok().map(|at| organisations[at].code.as_str());
+        let at_ms = u64::try_from(event.at_ms).unwrap_or_default();
+        Self {
+            id: EventId::new(at_ms, whose, event.position).to_string(),
+            r#type: name(event.kind),
+            organisation: organisation.unwrap_or_default(),
+            at: time(event.at_ms),
+            order_id: event.order.map(|order| order.to_string()),
+            batch_id: event.batch.map(|batch| batch.to_string()),
+        }
+    }
+}
+
+/// Lists events behind a cursor, waits for them, or streams them.
+pub(super) async fn list(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let query = &listing.query;
+    let types: Vec<_> = KINDS.into_iter().map(name).collect();
+    let kind = query.read("type", &format!("one of {}", types.join(", ")), |wanted| {
+        KINDS.into_iter().find(|kind| name(*kind) == wanted)
+    })?;
+    let wait = query.read("wait", "seconds such as 30s, at most 60s", seconds)?;
+    let named = query.get("organisation");
+    let organisations = reached(call.authenticated.caller(), named);
+    let organisations = organisations.ok_or(RequestFailure::OrganisationUnknown)?;
+    let accept = headers.get(http::header::ACCEPT);
+    let accept = accept.and_then(|accept| accept.to_str().ok());
+    let is_stream = accept.is_some_and(|accept| accept.contains("text/event-stream"));
+    // What a client sends that comes again after its stream was cut.
+    let last = call
+        .head
+        .header("last-event-id")
+        .filter(|last| !last.is_empty());
+    let after = last.filter(|_| is_stream).or(listing.after);
+    let position = after.map(read_cursor).transpose()?.unwrap_or_default();
+    let limit = if is_stream {
+        STREAM_EVENTS
+    } else {
+        listing.limit
+    };
+    let mut reader = Reader::new(&app.feed, app.store.as_ref(), position, kind, limit);
+    if is_stream {
+        return Ok(stream(Streaming {
+            app: Arc::clone(app),
+            caller: call.authenticated.clone(),
+            named: named.map(str::to_owned),
+            reader,
+            unsent: VecDeque::new(),
+        }));
+    }
+    let ids: Vec<_> = organisations.iter().map(|of| of.id).collect();
+    let until = Instant::now() + wait.unwrap_or_default();
+    let page = loop {
+        let page = reader.read(&app.feed, app.store.as_ref(), &ids).await;
+        let page = page.map_err(|error| call.failure(error))?;
+        let is_end = page.events.is_empty() && !page.is_cut;
+        if !is_end || reader.wait(&ids, until).await != Woken::News {
+            break page;
+        }
+    };
+    let told = page.events.iter();
+    let told = told.map(|(whose, event)| Told::new(&organisations, *whose, event));
+    Ok(ok(&Page {
+        data: told.collect(),
+        next: Some(write_cursor(reader.position())?),
+    }))
+}
+
+/// `30s`, up to a minute.
+fn seconds(wait: &str) -> Option<Duration> {
+    let seconds = wait.strip_suffix('s')?.parse().ok()?;
+    (seconds <= WAIT_S_MAX).then_some(Duration::from_secs(seconds))
+}
+
+/// The organisations that a caller reads of, in the order of their ids: the one that is named, or all that the key reaches. None
+/// where the one that is named is not there, or not the caller's.
+fn reached<'c>(caller: Caller<'c>, named: Option<&str>) -> Option<Vec<&'c Organisation>> {
+    match named {
+        Some(code) => Some(vec![caller.organisation(code)?]),
+        None => Some(caller.reached()),
+    }
+}
+
+/// A cursor of the feed as it is written: whose turn it is, and an organisation and its position each; organisations as the
+/// distance from the one before.
+type Written = (u32, Vec<u64>);
+
+fn write_cursor(position: &Position) -> Result<String, RequestFailure> {
+    let mut pairs = Vec::with_capacity(2 * position.read.len());
+    let mut last = 0;
+    for (organisation, position) in &position.read {
+        pairs.extend([u64::from(organisation.0 - last), *position]);
+        last = organisation.0;
+    }
+    let written: Written = (position.turn, pairs);
+    let cursor = cursor::write("events", &written);
+    if cursor.len() > CURSOR_CHARS_MAX {
+        return Err(RequestFailure::BadParameter(
+            "This key reaches more organisations than one cursor can hold: name one with the parameter organisation".into(),
+        ));
+    }
+    Ok(cursor)
+}
+
+fn read_cursor(written: &str) -> Result<Position, RequestFailure> {
+    let (turn, pairs): Written = cursor::read("events", written)?;
+    let mut position = Position {
+        turn,
+        ..Position::default()
+    };
+    let (pairs, rest) = pairs.as_chunks::<2>();
+    let mut last = 0_u32;
+    for [distance, read] in pairs {
+        let distance = u32::try_from(*distance).ok();
+        last = distance
+            .and_then(|distance| last.checked_add(distance))
+            .ok_or_else(cursor::bad)?;
+        position.advance(OrganisationId(last), *read);
+    }
+    if rest.is_empty() {
+        Ok(position)
+    } else {
+        Err(cursor::bad())
+    }
+}
+
+/// A stream of events at work.
+struct Streaming {
+    app: Arc<App>,
+    caller: Authenticated,
+    /// The code of the only organisation that is wanted.
+    named: Option<String>,
+    reader: Reader,
+    unsent: VecDeque<sse::Event>,
+}
+
+/// Server-sent events, as long as the client listens, its key is good and the server runs.
+fn stream(streaming: Streaming) -> Response {
+    let events = futures_util::stream::unfold(streaming, |mut streaming| async move {
+        let event = streaming.next().await?;
+        Some((Ok::<_, Infallible>(event), streaming))
+    });
+    let keep_alive = KeepAlive::new().interval(HEARTBEAT);
+    Sse::new(events).keep_alive(keep_alive).into_response()
+}
+
+impl Streaming {
+    async fn next(&mut self) -> Option<sse::Event> {
+        while self.unsent.is_empty() {
+            self.read_or_wait().await?;
+        }
+        self.unsent.pop_front()
+    }
+
+    /// Reads a page, or waits where there is none; none where the stream ends.
+    async fn read_or_wait(&mut self) -> Option<()> {
+        let app = &self.app;
+        if app.feed.is_stopped() {
+            return None;
+        }
+        self.caller = app.access.renew(&self.caller)?;
+        if !self.caller.may(Scope::OrdersRead) {
+            return None;
+        }
+        let organisations = reached(self.caller.caller(), self.named.as_deref())?;
+        let ids: Vec<_> = organisations.iter().map(|of| of.id).collect();
+        let mut sent = self.reader.position().clone();
+        let page = self.reader.read(&app.feed, app.store.as_ref(), &ids).await;
+        let page = page.map_err(|error| broken_off(&error)).ok()?;
+        if page.events.is_empty() && !page.is_cut {
+            let until = Instant::now() + HEARTBEAT;
+            return match self.reader.wait(&ids, until).await {
+                Woken::News | Woken::Late => Some(()),
+                Woken::Stopped => None,
+            };
+        }
+        let mut events = page.events.iter().peekable();
+        while let Some((whose, event)) = events.next() {
+            sent.advance(*whose, event.position);
+            // Behind the last one, the page tells also of what was passed over.
+            let position = match events.peek() {
+                Some(_) => &sent,
+                None => self.reader.position(),
+            };
+            let told = Told::new(&organisations, *whose, event);
+            let event = sse::Event::default()
+                .id(write_cursor(position).ok()?)
+                .event(told.r#type)
+                .data(serde_json::to_string(&told).ok()?);
+            self.unsent.push_back(event);
+        }
+        Some(())
+    }
+}
+
+/// The client sees only that its stream ends, and comes again.
+fn broken_off(error: &StoreError) {
+    tracing::error!(%error, "A stream of events broke off: the store could not be read.");
 }

@@ -51,7 +51,7 @@ pub(super) async fn serve(
         Resource::ProcessOrders => moves::many(app, call, headers, body, Move::Process).await,
         Resource::CancelOrders => moves::many(app, call, headers, body, moves::CANCEL).await,
         Resource::FulfilOrder => todo!("fulfilment.rs"),
-        Resource::ListEvents => todo!("events.rs"),
+        Resource::ListEvents => events::list(app, call, headers).await,
         Resource::ListOrganisations => organisations::list(call),
         Resource::CreateOrganisation => organisations::create(app, call, headers, body).await,
         Resource::ShowOrganisation => organisations::show(call),

@@ -1,66 +1,133 @@
-//! Reading the feed of what became of an organisation's orders: what the marks of the journal's blocks say.
+//! Reading the feed of what became of orders: what the marks of the journal's blocks say.
 
 use rusqlite::Connection;
 use wharfinger_core::ids::OrganisationId;
 
 use super::fault::Fault;
-use super::journal::{Journal, Order, blocks_up_to, last_block};
-use crate::store::place::BlockId;
+use super::ids::OrderIds;
+use super::journal::{Journal, Order, blocks_up_to};
+use super::work::read_counters;
+use crate::store::place::{BlockId, Place};
 use crate::store::slots::Mark;
-use crate::store::{Event, EventKind};
+use crate::store::{Event, EventKind, FeedPage, Growth, ReadFeed};
 
-/// The organisation's events behind a position, in commit order.
-pub(super) fn events(
-    connection: &Connection,
-    organisation: OrganisationId,
-    after: u64,
-    limit: usize,
-) -> Result<Vec<Event>, Fault> {
-    let wanted = i64::try_from(after.saturating_add(1)).unwrap_or(i64::MAX);
-    // The last block that begins at the position or before it is the one that holds it.
-    let first = blocks_up_to(connection, organisation, Order::Position, wanted)?.max(1);
-    let last = last_block(connection, organisation)?;
-    let mut journal = Journal::new(connection);
-    let mut events = Vec::new();
-    for number in first..=last {
-        let id = BlockId::new(organisation, number);
-        for event in events_of(&mut journal, id)? {
-            if events.len() == limit {
-                return Ok(events);
-            }
-            if event.position > after {
-                events.push(event);
-            }
+/// Entries of the journal that a page looks at.
+const ENTRIES_PER_PAGE_MAX: usize = 100_000;
+/// What looking at an organisation costs, or at a block, in entries.
+const LOOK_ENTRIES: usize = 8;
+
+/// Whether the page takes more.
+type GoesOn = bool;
+
+/// Reads a page of the feeds of some organisations, one behind the other.
+pub(super) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPage, Fault> {
+    let mut reading = Reading {
+        connection,
+        request,
+        journal: Journal::new(connection),
+        order_ids: OrderIds::default(),
+        entries_left: ENTRIES_PER_PAGE_MAX,
+        page: FeedPage {
+            events: Vec::new(),
+            positions: request.from.clone(),
+            cut: None,
+        },
+    };
+    for at in 0..request.from.len() {
+        if !reading.of_organisation(at)? {
+            reading.page.cut = Some(at);
+            break;
         }
     }
-    Ok(events)
+    Ok(reading.page)
 }
 
-/// The events of a block.
-fn events_of(journal: &mut Journal<'_>, id: BlockId) -> Result<Vec<Event>, Fault> {
-    let head = journal.head(id)?.clone();
-    let mut events = Vec::new();
-    let mut push = |kind, order| {
-        events.push(Event {
-            position: head.first_position + events.len() as u64,
-            at_ms: head.at_ms,
-            kind,
-            batch: head.batch,
-            order,
-        });
+/// A page being filled.
+struct Reading<'c> {
+    connection: &'c Connection,
+    request: &'c ReadFeed,
+    journal: Journal<'c>,
+    order_ids: OrderIds,
+    entries_left: usize,
+    page: FeedPage,
+}
+
+impl Reading<'_> {
+    /// Takes the events of the organisation that is asked for at this place.
+    fn of_organisation(&mut self, at: usize) -> Result<GoesOn, Fault> {
+        let (organisation, after) = self.request.from[at];
+        if self.entries_left == 0 {
+            return Ok(false);
+        }
+        self.entries_left = self.entries_left.saturating_sub(LOOK_ENTRIES);
+        let counters = read_counters(self.connection, organisation)?;
+        if counters.position <= after.saturating_add(1) {
+            return Ok(true);
+        }
+        let wanted = i64::try_from(after.saturating_add(1)).unwrap_or(i64::MAX);
+        // The last block that begins at the position or before it is the one that holds it.
+        let first = blocks_up_to(self.connection, organisation, Order::Position, wanted)?.max(1);
+        for number in first..counters.block {
+            if self.entries_left == 0 || !self.of_block(at, BlockId::new(organisation, number))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn of_block(&mut self, at: usize, id: BlockId) -> Result<GoesOn, Fault> {
+        let head = self.journal.head(id)?.clone();
+        let entries = head.marks.len() + LOOK_ENTRIES;
+        self.entries_left = self.entries_left.saturating_sub(entries);
+        let of_orders = head.marks.iter().filter(|mark| mark.is_event()).count() as u64;
+        let received = (head.events > of_orders).then_some((EventKind::BatchReceived, None));
+        let marks = head.marks.iter().enumerate();
+        let of_marks = marks.filter_map(|(ordinal, mark)| told(*mark, id.entry(ordinal)));
+        let told = received.into_iter().chain(of_marks);
+        for (position, (kind, order)) in (head.first_position..).zip(told) {
+            if position <= self.page.positions[at].1 {
+                continue;
+            }
+            if self.request.kind.is_none_or(|wanted| wanted == kind) {
+                if self.page.events.len() >= self.request.limit {
+                    return Ok(false);
+                }
+                let order = order.map(|order| self.order_ids.get(self.connection, order));
+                let event = Event {
+                    position,
+                    at_ms: head.at_ms,
+                    kind,
+                    batch: head.batch,
+                    order: order.transpose()?,
+                };
+                self.page.events.push((id.organisation(), event));
+            }
+            self.page.positions[at].1 = position;
+        }
+        Ok(true)
+    }
+}
+
+/// What the feed tells of an entry at a place, and the order that it is about.
+fn told(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
+    let kind = match mark {
+        Mark::Accepted { .. } => EventKind::OrderAccepted,
+        Mark::Updated { .. } => EventKind::OrderUpdated,
+        Mark::Moved { to, .. } => EventKind::of_move(to),
+        Mark::Unchanged { .. } | Mark::Refused => return None,
     };
-    let of_orders = head.marks.iter().filter(|mark| mark.is_event()).count() as u64;
-    if head.events > of_orders {
-        push(EventKind::BatchReceived, None);
+    Some((kind, mark.order(place)))
+}
+
+/// The position of the latest event of every organisation.
+pub(super) fn positions(connection: &Connection) -> Result<Growth, Fault> {
+    let select = "select organisation, next_position from counters";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query([])?;
+    let mut positions = Growth::new();
+    while let Some(row) = rows.next()? {
+        let next = row.get::<_, i64>(1)?.cast_unsigned();
+        positions.insert(OrganisationId(row.get(0)?), next.saturating_sub(1));
     }
-    for (ordinal, mark) in head.marks.iter().enumerate() {
-        let (kind, order) = match *mark {
-            Mark::Accepted { .. } => (EventKind::OrderAccepted, id.entry(ordinal)),
-            Mark::Updated { order, .. } => (EventKind::OrderUpdated, order),
-            Mark::Moved { order, to } => (EventKind::of_move(to), order),
-            Mark::Unchanged { .. } | Mark::Refused => continue,
-        };
-        push(kind, Some(journal.order_id(order)?));
-    }
-    Ok(events)
+    Ok(positions)
 }

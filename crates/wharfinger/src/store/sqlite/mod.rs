@@ -38,13 +38,14 @@ mod walk;
 mod work;
 mod writer;
 
-use std::borrow::Borrow;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use tokio::sync::watch;
 use uuid::Uuid;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
@@ -53,14 +54,14 @@ use wharfinger_core::outcome::Outcome;
 use self::connection::{Use, connect};
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
-use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, Event, FoundOrder, History,
-    HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById, MoveOrders,
-    MovedById, MovedOrders, NewImport, OrderPage, ReadAudit, ReadOrders, ReadReceipts, ReadResults,
-    ReceiptHead, ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
+    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, FeedPage, FoundOrder, Growth,
+    History, HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById,
+    MoveOrders, MovedById, MovedOrders, NewImport, OrderPage, ReadAudit, ReadFeed, ReadOrders,
+    ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, Remember, ResultPage, Store, StoreError,
+    Submission, Visible,
 };
 use crate::clock;
 
@@ -101,6 +102,7 @@ pub struct SqliteStore {
     emails: Option<Builder>,
     file: PathBuf,
     email_key: EmailKey,
+    growth: Arc<watch::Sender<Growth>>,
 }
 
 impl SqliteStore {
@@ -125,11 +127,13 @@ impl SqliteStore {
         let email_key = emails::key(&connection)?;
         let due = options.email_runs.map(Builder::due);
         let beside = connect(&file, Use::Write)?;
+        let growth = Arc::new(watch::Sender::default());
         let writer = Writer::start(
             connection,
             Some((beside, options.log_pages)),
             options.queue_max,
             due.clone(),
+            Arc::clone(&growth),
         )?;
         let start = |due| Builder::start(file.clone(), writer.clone(), due);
         let emails = due.map(start).transpose();
@@ -139,6 +143,7 @@ impl SqliteStore {
             readers: Readers::new(file.clone(), options.readers),
             file,
             email_key,
+            growth,
         })
     }
 
@@ -164,41 +169,6 @@ impl SqliteStore {
         let look =
             move |connection: &Connection| emails::is_built(connection, organisation, &options);
         self.readers.read(look).await
-    }
-}
-
-impl SqliteStore {
-    /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
-    /// one is kept already, nothing is done.
-    async fn change<M, T>(
-        &self,
-        weight: usize,
-        remember: Option<Remember<T>>,
-        batch: Option<BatchId>,
-        is_change: fn(&T) -> bool,
-        mut change: impl FnMut(&mut work::Work<'_>) -> Result<M, Fault> + Send + 'static,
-    ) -> Result<(M, Option<Reply>), StoreError>
-    where
-        M: Borrow<T> + Send + 'static,
-        T: ?Sized + 'static,
-    {
-        let run = move |work: &mut work::Work<'_>| {
-            let Some(remember) = &remember else {
-                return Ok(Some((change(work)?, None)));
-            };
-            // Seen before anything is written, so that the others who share the transaction do not notice.
-            if answers::is_kept(work.connection, remember, clock::now_ms())? {
-                return Ok(None);
-            }
-            let made = change(work)?;
-            let reply = (remember.encode)(made.borrow());
-            if is_change(made.borrow()) {
-                answers::keep(work.connection, remember, batch, &reply)?;
-            }
-            Ok(Some((made, Some(reply))))
-        };
-        let done = self.writer.ask(weight, run).await?;
-        done.ok_or(StoreError::AnswerKept)
     }
 }
 
@@ -337,15 +307,29 @@ impl Store for SqliteStore {
         self.readers.read(read).await
     }
 
-    async fn events(
-        &self,
-        organisation: OrganisationId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        let read =
-            move |connection: &Connection| events::events(connection, organisation, after, limit);
+    async fn feed(&self, request: ReadFeed) -> Result<FeedPage, StoreError> {
+        let read = move |connection: &Connection| events::feed(connection, &request);
         self.readers.read(read).await
+    }
+
+    fn growth(&self) -> watch::Receiver<Growth> {
+        self.growth.subscribe()
+    }
+
+    async fn look_for_growth(&self) -> Result<(), StoreError> {
+        if self.growth.receiver_count() == 0 {
+            return Ok(());
+        }
+        let found = self.readers.read(events::positions).await?;
+        self.growth.send_if_modified(|known| {
+            let before = known.clone();
+            for (organisation, position) in found {
+                let known = known.entry(organisation).or_default();
+                *known = position.max(*known);
+            }
+            *known != before
+        });
+        Ok(())
     }
 
     async fn import(&self, key_id: &str, id: Uuid) -> Result<Option<Import>, StoreError> {

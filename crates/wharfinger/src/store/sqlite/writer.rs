@@ -8,13 +8,13 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::checkpoints::{Checkpoints, checkpoint, checkpoint_all};
-use super::emails::Due;
+use super::checkpoints::{Checkpoints, checkpoint};
+use super::emails::{Due, Reach};
 use super::fault::{Extent, Fault};
 use super::queue::Waiting;
 use super::work::Work;
 use crate::metrics::METRICS;
-use crate::store::StoreError;
+use crate::store::{Growth, StoreError};
 
 /// A piece of work for the writer. It may be run twice: together with others, then by itself.
 pub(super) trait Job: Send {
@@ -82,12 +82,13 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it
-    /// when it has that many pages; `emails` is told how far organisations grow.
+    /// when it has that many pages; `emails` and `growth` are told how far organisations grow.
     pub(super) fn start(
         mut connection: Connection,
         beside: Option<(Connection, i32)>,
         queue_max: usize,
         emails: Option<Arc<Due>>,
+        growth: Arc<watch::Sender<Growth>>,
     ) -> Result<Self, Fault> {
         let (queue, messages) = mpsc::unbounded_channel();
         let (failed, failure) = watch::channel(None);
@@ -104,6 +105,7 @@ impl Writer {
             failed,
             last_ms: 0,
             emails,
+            growth,
             closing: Vec::new(),
         };
         std::thread::Builder::new()
@@ -204,6 +206,8 @@ struct Thread {
     last_ms: i64,
     /// Is told how far organisations have grown.
     emails: Option<Arc<Due>>,
+    /// Wakes those who wait for events.
+    growth: Arc<watch::Sender<Growth>>,
     closing: Vec<oneshot::Sender<()>>,
 }
 
@@ -212,12 +216,10 @@ impl Thread {
         while self.listen() {
             let jobs = self.waiting.take_group();
             self.serve(jobs);
-            if self
-                .checkpoints
-                .as_ref()
-                .is_some_and(Checkpoints::is_behind)
+            if let Some(checkpoints) = &self.checkpoints
+                && checkpoints.is_behind()
             {
-                self.write_back(checkpoint_all);
+                self.write_back(|connection| checkpoints.catch_up(connection));
             }
         }
         if let Some(checkpoints) = self.checkpoints.take() {
@@ -268,7 +270,7 @@ impl Thread {
     }
 
     /// Writes the log back. After a failure it stays, for the next start to recover.
-    fn write_back(&self, checkpoint: fn(&Connection) -> Result<i64, Fault>) {
+    fn write_back(&self, checkpoint: impl FnOnce(&Connection) -> Result<i64, Fault>) {
         if self.failed.borrow().is_some() {
             return;
         }
@@ -332,6 +334,12 @@ impl Thread {
         }
         METRICS.note_commit(requests, began.elapsed());
         self.last_ms = finished.now_ms;
+        if !finished.grown.is_empty() {
+            let latest = |reach: Reach| reach.position.saturating_sub(1);
+            let grown = finished.grown.iter();
+            let grown = grown.map(|(organisation, reach)| (*organisation, latest(*reach)));
+            self.growth.send_modify(|growth| growth.extend(grown));
+        }
         if let Some(emails) = &self.emails {
             for (organisation, reach) in finished.grown {
                 emails.grown(organisation, reach);
@@ -362,7 +370,8 @@ mod tests {
     async fn a_job_that_panics_ends_the_writer_and_that_is_told() {
         let mut connection = Connection::open_in_memory().expect("memory can be opened");
         schema::migrate(&mut connection).expect("tables can be made");
-        let writer = Writer::start(connection, None, 1, None).expect("a thread can be started");
+        let writer = Writer::start(connection, None, 1, None, Arc::default())
+            .expect("a thread can be started");
         let asked = writer.ask(1, |_| -> Result<(), Fault> { panic!("a fault of our own") });
         assert_eq!(asked.await, Err(closed()));
         assert_eq!(writer.failed().await, "the writer has ended");

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wharfinger::store::sqlite::{Options, SqliteStore};
-use wharfinger::store::{Change, ListOrders, Store, StoreError};
+use wharfinger::store::{Change, EventKind, ListOrders, ReadFeed, Store, StoreError};
 use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::Number;
@@ -133,7 +133,7 @@ async fn what_was_answered_is_there_when_the_store_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_list_looks_at_a_bounded_part_of_the_journal() {
+async fn a_page_looks_at_a_bounded_part_of_the_journal() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let mut ids = Vec::new();
@@ -159,6 +159,20 @@ async fn a_page_of_a_list_looks_at_a_bounded_part_of_the_journal() {
     let second = store.list(rest).await.expect("a page");
     let found: Vec<_> = second.orders.iter().map(|found| found.order.id).collect();
     assert_eq!((found, second.next), (vec![ids[2]], None));
+    let cancelled = |from| ReadFeed {
+        from,
+        kind: Some(EventKind::OrderCancelled),
+        limit: 100,
+    };
+    let first = store
+        .feed(cancelled(vec![(HERE, 0)]))
+        .await
+        .expect("a page");
+    assert_eq!((first.events.len(), first.cut), (0, Some(0)));
+    let second = store.feed(cancelled(first.positions)).await;
+    let second = second.expect("a page");
+    assert_eq!((second.events.len(), second.cut), (1, None));
+    assert_eq!(second.events[0].1.order, Some(ids[2]));
     store.close().await;
 }
 

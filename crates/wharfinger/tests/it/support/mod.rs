@@ -8,5 +8,6 @@ pub(crate) mod client;
 pub(crate) mod fixture;
 pub(crate) mod seed;
 pub(crate) mod server;
+pub(crate) mod sse;
 pub(crate) mod stored;
 pub(crate) mod v1;
