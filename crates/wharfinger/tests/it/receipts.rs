@@ -140,7 +140,7 @@ fn what_is_another_organisations_is_told_as_what_is_not_there() {
             "{template}"
         );
     }
-    for list in ["/v1/batches", "/v1/orders"] {
+    for list in ["/v1/batches", "/v1/orders", "/v1/events"] {
         assert_eq!(seen(&server, list, "other")["data"], json!([]), "{list}");
         let named = ask(&server, &format!("{list}?organisation=TRK001"), "other");
         assert_refused("native", &named, 400);
