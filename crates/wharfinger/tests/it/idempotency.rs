@@ -7,33 +7,15 @@ use rusqlite::Connection as Database;
 use wharfinger::http::dialect_routes;
 use wharfinger::store::CheckReport;
 
-use crate::support::changes::{Change, administrator, assert_refused, changes, code, one};
+use crate::support::changes::{
+    Change, administrator, assert_refused, changes, code, is_replayed, one, told,
+};
 use crate::support::client::{Connection, Request, Response};
 use crate::support::fixture::{self, secret_of};
 use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
 use crate::support::stored;
 use crate::support::v1::{get, order, request};
-
-/// What a client can hold an answer to.
-fn told(answer: &Response) -> (u16, Option<&str>, &[u8], Option<&str>) {
-    (
-        answer.status,
-        answer.header("content-type"),
-        &answer.body,
-        answer.header("wharfinger-batch-id"),
-    )
-}
-
-fn is_replayed(answer: &Response) -> bool {
-    match answer.header("idempotent-replayed") {
-        None => false,
-        Some(value) => {
-            assert_eq!(value, "true");
-            true
-        }
-    }
-}
 
 /// How much of everything there is.
 fn counts(data: &Path) -> (CheckReport, i64) {
@@ -161,7 +143,6 @@ fn a_request_whose_key_is_at_work_is_told_to_come_again() {
         assert_refused("native", &busy, 409);
         assert_eq!(code(&busy), "idempotency_key_busy");
         assert_eq!(busy.header("retry-after"), Some("1"));
-        // Others are not kept back by it: another key of the same caller's, or another caller's same key.
         database.execute_batch("commit").unwrap();
         let done = answers.recv().unwrap();
         assert_eq!(done.status, 200, "{}", done.text());

@@ -6,7 +6,7 @@ use crate::support::changes::{assert_refused, code};
 use crate::support::client::Response;
 use crate::support::fixture;
 use crate::support::server::Server;
-use crate::support::v1::{get, order, order_id, request, submit};
+use crate::support::v1::{batch_id, get, order, order_id, request, submit};
 
 /// What a key is given.
 fn ask(server: &Server, target: &str, key: &str) -> Response {
@@ -18,12 +18,6 @@ fn seen(server: &Server, target: &str, key: &str) -> Value {
     let answer = ask(server, target, key);
     assert_eq!(answer.status, 200, "{key}: {target}: {}", answer.text());
     answer.json()
-}
-
-fn batch_id(answer: &Response) -> &str {
-    answer
-        .header("wharfinger-batch-id")
-        .expect("a batch has an id")
 }
 
 fn of(organisation: &str, mut order: Value) -> Value {
@@ -131,7 +125,7 @@ fn what_is_another_organisations_is_told_as_what_is_not_there() {
         assert_eq!(mine.status, 200, "{template}");
         let theirs = ask(&server, &template.replace("{id}", id), "other");
         assert_refused("native", &theirs, 404);
-        // Told in the very words of what never was.
+        // In the words of what never was.
         let never = "019a0000-0000-7000-8000-000000000001";
         let unknown = ask(&server, &template.replace("{id}", never), "other");
         assert_eq!(

@@ -69,16 +69,79 @@ pub(crate) fn changes(server: &Server, administrator: &str) -> Vec<Change> {
 
 /// Of each batch one order is good, one faulty and one repeated.
 fn of_vendors(server: &Server) -> Vec<Change> {
-    let reevoo = |key: &str, email: &str| {
+    [of_reevoo(), of_centra(server), of_gosweetspot(server)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn of_reevoo() -> Vec<Change> {
+    let order = |key: &str, email: &str| {
         format!(
             r#"{{"trkref":"TRK001","order_ref":"{key}","order_date":"01-02-2026","customer":{{"email":"{email}"}},"order_items":[{{"sku":"S"}}]}}"#
         )
     };
-    let centra = |more: &str| {
+    let change = |path, target: &str, body| Change {
+        dialect: "reevoo",
+        route: ("POST", path),
+        submits: true,
+        target: target.to_owned(),
+        body,
+        key: ("authorization", basic("one")),
+    };
+    let good = order("R-2", "a@example.com");
+    vec![
+        change(
+            "/v4/organisations/{trkref}/customer_order",
+            "/v4/organisations/TRK001/customer_order",
+            order("R-1", "a@example.com"),
+        ),
+        change(
+            "/v4/customer_orders",
+            "/v4/customer_orders",
+            format!("[{good},{},{good}]", order("R-3", "")),
+        ),
+    ]
+}
+
+fn of_centra(server: &Server) -> Vec<Change> {
+    let order = |more: &str| {
         format!(
             r#"{{{more}"address":{{"email":"a@example.com","country":"SE"}},"products":[{{"sku":"S","qty":1}}]}}"#
         )
     };
+    let change = |path, target: &str, body| Change {
+        dialect: "centra",
+        route: ("POST", path),
+        submits: true,
+        target: target.to_owned(),
+        body,
+        key: ("api-authorization", secret_of("one")),
+    };
+    let one = |more: &str| {
+        let (path, target) = ("/centra/{organisation}/order", "/centra/TRK001/order");
+        change(path, target, order(more))
+    };
+    // The order that is to be completed.
+    let draft = server.send(&one(r#""orderNumber":900,"createOnly":true,"#).request());
+    assert_eq!(draft.status, 200, "{}", draft.text());
+    let good = order("");
+    vec![
+        one(""),
+        change(
+            "/centra/{organisation}/orders",
+            "/centra/TRK001/orders",
+            format!(r#"{{"one":{good},"two":{{}},"three":{good}}}"#),
+        ),
+        change(
+            "/centra/{organisation}/order/{number}",
+            "/centra/TRK001/order/900",
+            r#"{"payment":{"auth":{"status":1,"amount":10}}}"#.into(),
+        ),
+    ]
+}
+
+fn of_gosweetspot(server: &Server) -> Vec<Change> {
     let slip = |key: &str, country: &str| {
         format!(r#"{{"packingslipno":"{key}","consignee":"Ann","country":"{country}"}}"#)
     };
@@ -86,87 +149,25 @@ fn of_vendors(server: &Server) -> Vec<Change> {
         let (good, faulty) = (slip(key, "NZ"), slip(&format!("{key}-2"), "XX"));
         format!("[{good},{faulty},{good}]")
     };
-    let basic = || ("authorization", basic("one"));
-    let secret = || ("api-authorization", secret_of("one"));
-    let access = || ("access_key", secret_of("one"));
-    let post = |target: &str, key: (&'static str, String), body: String| {
-        let request = Request::new("POST", target).header(key.0, key.1);
-        let answer = server.send(&request.body(body));
-        assert!((200..300).contains(&answer.status), "{}", answer.text());
-    };
-    let draft = centra(r#""orderNumber":900,"createOnly":true,"#);
-    post("/centra/TRK001/order", secret(), draft);
-    post("/v2/neworders", access(), slips("GONE"));
-    let change = |dialect, route, target: &str, key, body| Change {
-        dialect,
+    let change = |route, target: &str, body| Change {
+        dialect: "gosweetspot",
         route,
         submits: route.0 != "DELETE",
         target: target.to_owned(),
         body,
-        key,
+        key: ("access_key", secret_of("one")),
     };
-    let good = reevoo("R-2", "a@example.com");
-    let batch = format!("[{good},{},{good}]", reevoo("R-3", ""));
-    let named = format!(
-        r#"{{"one":{},"two":{{}},"three":{}}}"#,
-        centra(""),
-        centra("")
-    );
+    let (orders, older) = ("/api/customerorders", "/v2/neworders");
+    // The order that is to be withdrawn.
+    let gone = change(("POST", older), older, slips("GONE"));
+    let gone = server.send(&gone.request());
+    assert_eq!(gone.status, 200, "{}", gone.text());
     vec![
+        change(("PUT", orders), orders, slips("P")),
+        change(("POST", older), older, slips("N")),
         change(
-            "reevoo",
-            ("POST", "/v4/organisations/{trkref}/customer_order"),
-            "/v4/organisations/TRK001/customer_order",
-            basic(),
-            reevoo("R-1", "a@example.com"),
-        ),
-        change(
-            "reevoo",
-            ("POST", "/v4/customer_orders"),
-            "/v4/customer_orders",
-            basic(),
-            batch,
-        ),
-        change(
-            "centra",
-            ("POST", "/centra/{organisation}/order"),
-            "/centra/TRK001/order",
-            secret(),
-            centra(""),
-        ),
-        change(
-            "centra",
-            ("POST", "/centra/{organisation}/orders"),
-            "/centra/TRK001/orders",
-            secret(),
-            named,
-        ),
-        change(
-            "centra",
-            ("POST", "/centra/{organisation}/order/{number}"),
-            "/centra/TRK001/order/900",
-            secret(),
-            r#"{"payment":{"auth":{"status":1,"amount":10}}}"#.into(),
-        ),
-        change(
-            "gosweetspot",
-            ("PUT", "/api/customerorders"),
-            "/api/customerorders",
-            access(),
-            slips("P"),
-        ),
-        change(
-            "gosweetspot",
-            ("POST", "/v2/neworders"),
-            "/v2/neworders",
-            access(),
-            slips("N"),
-        ),
-        change(
-            "gosweetspot",
-            ("DELETE", "/api/customerorders"),
+            ("DELETE", orders),
             "/api/customerorders?packingslipno=GONE",
-            access(),
             String::new(),
         ),
     ]
@@ -302,4 +303,25 @@ pub(crate) fn code(answer: &Response) -> String {
 pub(crate) fn one(key: &str) -> Request {
     let target = "/v1/batches?organisation=TRK001";
     v1::request("POST", target, "one").body(order(key).to_string())
+}
+
+/// What a client can hold an answer to.
+pub(crate) fn told(answer: &Response) -> (u16, Option<&str>, &[u8], Option<&str>) {
+    (
+        answer.status,
+        answer.header("content-type"),
+        &answer.body,
+        answer.header("wharfinger-batch-id"),
+    )
+}
+
+/// Whether an answer was given before.
+pub(crate) fn is_replayed(answer: &Response) -> bool {
+    match answer.header("idempotent-replayed") {
+        None => false,
+        Some(value) => {
+            assert_eq!(value, "true");
+            true
+        }
+    }
 }
