@@ -65,11 +65,7 @@ pub(super) async fn receive(
     headers: &HeaderMap,
     body: &mut Body,
 ) -> Result<Response, RequestFailure> {
-    if call.idempotency_key.is_some() {
-        return Err(RequestFailure::BadParameter(
-            "An import takes no Idempotency-Key: its id and Import-Offset do that work".into(),
-        ));
-    }
+    refuse_idempotency_key(call)?;
     let query = Query::new(&call.head, call.operation)?;
     let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
     let written_in = query.read("dialect", &known.join(", "), dialects::find)?;
@@ -191,6 +187,15 @@ impl Said {
             Some(_) => return Err(bad("Import-Complete must be ?0 or ?1")),
         };
         Ok(Self { offset, is_last })
+    }
+}
+
+fn refuse_idempotency_key(call: &Call<'_>) -> Result<(), RequestFailure> {
+    match call.idempotency_key {
+        None => Ok(()),
+        Some(_) => Err(bad(
+            "An import takes no Idempotency-Key: its id and Import-Offset do that work",
+        )),
     }
 }
 
@@ -317,6 +322,7 @@ fn news(
 
 /// Ends an import where it is.
 pub(super) async fn cancel(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    refuse_idempotency_key(call)?;
     Query::new(&call.head, call.operation)?;
     let id = input::id(call, "Import")?;
     find(app, call, id).await?;
