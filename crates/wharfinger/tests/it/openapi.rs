@@ -115,7 +115,7 @@ fn the_document_is_what_openapi_demands() {
     let mut ids = BTreeSet::new();
     for (method, path, operation) in described.operations() {
         let place = format!("{method} {path}");
-        assert!(ids.insert(operation["operationId"].clone()), "{place}");
+        assert!(ids.insert(operation["operationId"].to_string()), "{place}");
         let in_path: BTreeSet<_> = path
             .split('/')
             .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
