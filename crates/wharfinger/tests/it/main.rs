@@ -8,6 +8,7 @@ mod conformance;
 mod crash;
 mod dry_runs;
 mod events;
+mod forms;
 mod guide;
 mod hostile;
 mod idempotency;
