@@ -115,6 +115,18 @@ pub fn decide_move(state: State, wanted: Move) -> Result<State, Code> {
     }
 }
 
+/// Decides whether it may be told how far an order is fulfilled.
+///
+/// # Errors
+/// It is cancelled, or not placed yet.
+pub fn decide_fulfilment(state: State) -> Result<(), Code> {
+    match state {
+        State::Draft => Err(Code::NotPlaced),
+        State::Pending | State::Processed => Ok(()),
+        State::Cancelled => Err(Code::AlreadyCancelled),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ pub mod dialects;
 pub mod email;
 pub mod failure;
 pub mod form;
+pub mod fulfilment;
 pub mod ids;
 pub mod json;
 pub mod judge;

@@ -93,6 +93,13 @@ create table orders (
     changed integer
 ) strict, without rowid;
 
+-- How far orders are fulfilled, as was last reported: JSON. id as above, place = that of the report in the journal.
+create table fulfilments (
+    id integer primary key,
+    place integer not null,
+    report text not null
+) strict;
+
 -- The orders that are not final, by the block of their first revision: a bit for each ordinal, the lowest first.
 create table open_orders (
     block integer primary key,

@@ -81,6 +81,8 @@ pub enum EventKind {
     OrderProcessed,
     /// An order was called off.
     OrderCancelled,
+    /// It was reported how far an order is fulfilled.
+    OrderFulfilment,
 }
 
 impl EventKind {

@@ -32,8 +32,9 @@ pub use email::EmailKey;
 pub use events::{Event, EventKind, FeedPage, Growth, ReadFeed};
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use orders::{
-    FoundOrder, History, HistoryCursor, HistoryEntry, HistoryKind, KeepFound, ListCursor,
-    ListOrders, ListPage, ListedBy, MoveById, MovedById, MovedOrder, NotMoved, Revision,
+    FoundOrder, Fulfil, Fulfilled, FulfilledOrder, History, HistoryCursor, HistoryEntry,
+    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, MoveById, MovedById,
+    MovedOrder, NotMoved, Report, Revision,
 };
 pub use prepare::Submission;
 pub use receipt::{
@@ -72,6 +73,9 @@ pub trait Store: Send + Sync {
 
     /// Moves orders by id, each by itself, in one transaction; one result an id, in order.
     async fn move_by_id(&self, request: MoveById) -> Result<MovedById, StoreError>;
+
+    /// Keeps a report of how far an order is fulfilled, in place of the one before.
+    async fn fulfil(&self, request: Fulfil) -> Result<Fulfilled, StoreError>;
 
     /// An order by its id, whichever organisation and dialect it is of.
     async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError>;

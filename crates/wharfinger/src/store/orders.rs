@@ -18,6 +18,44 @@ pub struct FoundOrder {
     pub dialect: String,
     /// The order.
     pub order: StoredOrder,
+    /// How far it is fulfilled, as was last reported.
+    pub report: Option<Report>,
+}
+
+/// A report of how far an order is fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What it says, as [`Fulfilment::to_json`](wharfinger_core::fulfilment::Fulfilment::to_json) wrote it.
+    pub json: String,
+    /// When it was committed, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// A report to be kept.
+#[derive(Debug)]
+pub struct Fulfil {
+    /// The order that it is on.
+    pub id: OrderId,
+    /// The organisations whose orders may be reported on; others are not there.
+    pub reach: Reach,
+    /// What it says, as for [`Report::json`].
+    pub report: String,
+    /// The API key that reports.
+    pub key_id: String,
+    /// That the answer is to be kept.
+    pub remember: Option<Remember<FulfilledOrder>>,
+}
+
+/// The report that is kept now, or why it is not.
+pub type FulfilledOrder = Result<Report, NotMoved>;
+
+/// What became of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fulfilled {
+    /// That.
+    pub result: FulfilledOrder,
+    /// The answer, if it was to be kept; it is, if the report is.
+    pub reply: Option<Reply>,
 }
 
 /// A part of what became of an order, the latest first.

@@ -38,6 +38,13 @@ pub(crate) enum Mark {
         /// Where to.
         to: Moved,
     },
+    /// No entry of a batch, but a report of how far an order is fulfilled.
+    Fulfilled {
+        /// The order.
+        order: Place,
+        /// The change before that is no revision; the order itself where there was none.
+        previous: Place,
+    },
 }
 
 /// Where an order was moved.
@@ -56,7 +63,21 @@ impl Mark {
     pub(crate) fn is_alive(self) -> bool {
         match self {
             Self::Accepted { .. } | Self::Updated { .. } => true,
-            Self::Unchanged { .. } | Self::Refused | Self::Moved { .. } => false,
+            Self::Unchanged { .. }
+            | Self::Refused
+            | Self::Moved { .. }
+            | Self::Fulfilled { .. } => false,
+        }
+    }
+
+    /// Whether it changes an order without a text of its own.
+    pub(crate) fn is_change(self) -> bool {
+        match self {
+            Self::Moved { .. } | Self::Fulfilled { .. } => true,
+            Self::Accepted { .. }
+            | Self::Updated { .. }
+            | Self::Unchanged { .. }
+            | Self::Refused => false,
         }
     }
 
@@ -66,17 +87,15 @@ impl Mark {
             Self::Accepted { .. } => Some(place),
             Self::Updated { order, .. }
             | Self::Unchanged { order, .. }
-            | Self::Moved { order, .. } => Some(order),
+            | Self::Moved { order, .. }
+            | Self::Fulfilled { order, .. } => Some(order),
             Self::Refused => None,
         }
     }
 
     /// Whether the feed tells of it.
     pub(crate) fn is_event(self) -> bool {
-        match self {
-            Self::Accepted { .. } | Self::Updated { .. } | Self::Moved { .. } => true,
-            Self::Unchanged { .. } | Self::Refused => false,
-        }
+        self.is_alive() || self.is_change()
     }
 }
 
@@ -89,6 +108,7 @@ const PROCESSED: u64 = 5;
 const CANCELLED: u64 = 6;
 const RELEASED: u64 = 7;
 const NUMBERED: u64 = 8;
+const FULFILLED: u64 = 9;
 
 /// Writes marks in runs of the same kind: kind, length, then for each what it holds. Orders are told as the distance
 /// from the one before, since those that were sent together come back together; so are numbers, which count up.
@@ -122,6 +142,10 @@ pub(crate) fn encode(marks: &[Mark]) -> Vec<u8> {
                     write_number(&mut out, u64::from(revision));
                 }
                 Mark::Moved { order, to: _ } => write_order(&mut out, order, &mut last),
+                Mark::Fulfilled { order, previous } => {
+                    write_order(&mut out, order, &mut last);
+                    write_signed(&mut out, previous.0 - order.0);
+                }
             }
         }
     }
@@ -150,6 +174,7 @@ fn kind(mark: Mark) -> u64 {
             Moved::Cancelled => CANCELLED,
             Moved::Released => RELEASED,
         },
+        Mark::Fulfilled { .. } => FULFILLED,
     }
 }
 
@@ -207,6 +232,11 @@ fn read_mark(kind: u64, bytes: &mut &[u8], before: &mut Before) -> Result<Mark, 
         PROCESSED => moved(read_order(bytes, before)?, Moved::Processed),
         CANCELLED => moved(read_order(bytes, before)?, Moved::Cancelled),
         RELEASED => moved(read_order(bytes, before)?, Moved::Released),
+        FULFILLED => {
+            let order = read_order(bytes, before)?;
+            let previous = Place(order.0.wrapping_add(read_signed(bytes)?));
+            Ok(Mark::Fulfilled { order, previous })
+        }
         _ => Err(Damage("a slot is of no known kind")),
     }
 }
@@ -250,6 +280,7 @@ mod tests {
                 ]
             )
                 .prop_map(|(order, to)| Mark::Moved { order, to }),
+            (place(), place()).prop_map(|(order, previous)| Mark::Fulfilled { order, previous }),
         ]
     }
 

@@ -9,6 +9,7 @@ mod dry_runs;
 mod emails;
 mod embedded;
 mod feed;
+mod fulfilments;
 mod lists;
 mod numbers;
 mod reading;
@@ -94,6 +95,8 @@ const LAWS: &[Law] = &[
     law!(by_id::orders_are_moved_by_their_ids),
     law!(by_id::moves_may_need_many_blocks),
     law!(by_id::history_is_told_latest_first_and_in_pages),
+    law!(fulfilments::the_latest_report_is_kept_and_each_is_told_of),
+    law!(fulfilments::what_is_not_to_be_fulfilled_takes_no_report),
     law!(lists::lists_are_filtered),
     law!(lists::lists_are_served_by_keys_batches_and_addresses),
     law!(lists::lists_are_bounded_by_times),

@@ -9,6 +9,7 @@ mod crash;
 mod dry_runs;
 mod events;
 mod forms;
+mod fulfilment;
 mod guide;
 mod hostile;
 mod idempotency;

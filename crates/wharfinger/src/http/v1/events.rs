@@ -33,12 +33,13 @@ const STREAM_EVENTS: usize = 500;
 const CURSOR_CHARS_MAX: usize = 60_000;
 
 /// Every kind of event.
-const KINDS: [EventKind; 5] = [
+const KINDS: [EventKind; 6] = [
     EventKind::BatchReceived,
     EventKind::OrderAccepted,
     EventKind::OrderUpdated,
     EventKind::OrderProcessed,
     EventKind::OrderCancelled,
+    EventKind::OrderFulfilment,
 ];
 
 /// The type of an event, as it is told.
@@ -49,6 +50,7 @@ pub(super) fn name(kind: EventKind) -> &'static str {
         EventKind::OrderUpdated => "order.updated",
         EventKind::OrderProcessed => "order.processed",
         EventKind::OrderCancelled => "order.cancelled",
+        EventKind::OrderFulfilment => "order.fulfilment",
     }
 }
 

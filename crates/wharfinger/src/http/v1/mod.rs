@@ -5,6 +5,7 @@ pub(super) mod audit;
 pub(super) mod batches;
 mod cursor;
 mod events;
+pub(super) mod fulfilment;
 pub(super) mod imports;
 mod input;
 mod keys;
@@ -50,7 +51,7 @@ pub(super) async fn serve(
         Resource::CancelOrder => moves::one(app, call, headers, body, moves::CANCEL).await,
         Resource::ProcessOrders => moves::many(app, call, headers, body, Move::Process).await,
         Resource::CancelOrders => moves::many(app, call, headers, body, moves::CANCEL).await,
-        Resource::FulfilOrder => todo!("fulfilment.rs"),
+        Resource::FulfilOrder => fulfilment::report(app, call, headers, body).await,
         Resource::ListEvents => events::list(app, call, headers).await,
         Resource::ListOrganisations => organisations::list(call),
         Resource::CreateOrganisation => organisations::create(app, call, headers, body).await,

@@ -1,5 +1,7 @@
 //! Moves of orders: taken on, or called off.
 
+use std::fmt::Display;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -153,7 +155,7 @@ async fn move_all(
 
 /// The texts of `{"ids": [...]}`.
 fn ids_in(app: &App, body: &[u8]) -> Result<Vec<String>, RequestFailure> {
-    let ids = input::object(app, body, |form| {
+    let ids = input::strict_object(app, body, &["ids"], |form| {
         let mut ids = Vec::new();
         form.scalars("ids", Need::Mandatory, |value| {
             let id = value.text().ok_or(Code::NotText)?;
@@ -208,10 +210,10 @@ impl RefusedAt {
         &self,
         state: Option<State>,
         code: Code,
-        id: &Uuid,
+        id: &impl Display,
         verb: &str,
     ) -> Reply {
-        let failure = match state {
+        self.failure(&match state {
             None => input::not_found("Order", id),
             Some(state) => {
                 let problem = Problem::with_order(code);
@@ -220,8 +222,12 @@ impl RefusedAt {
                     "The order is {state} and cannot be {verb}: {problem}"
                 ))
             }
-        };
+        })
+    }
+
+    /// The answer that a failure has here.
+    pub(super) fn failure(&self, failure: &RequestFailure) -> Reply {
         self.dialect
-            .refuse(Some(self.operation), &failure, &self.path)
+            .refuse(Some(self.operation), failure, &self.path)
     }
 }

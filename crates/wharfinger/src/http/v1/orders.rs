@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
-use wharfinger_core::canonical::{self, RenderAs};
+use wharfinger_core::canonical::{self, ReadBack, RenderAs};
 use wharfinger_core::dialect::{Dialect, Reply};
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
@@ -15,6 +15,7 @@ use wharfinger_core::{dialects, email};
 
 use super::super::answer::respond;
 use super::answer::{Page, ok, time};
+use super::fulfilment::ToldReport;
 use super::input::Listing;
 use super::{cursor, events, input};
 use crate::app::App;
@@ -27,34 +28,18 @@ use crate::store::{
 /// An order, as it is told.
 #[derive(Serialize)]
 struct Told<'o> {
-    id: String,
-    key: &'o str,
+    #[serde(flatten)]
+    order: ReadBack<'o>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    number: Option<u64>,
-    state: &'static str,
-    revision: u32,
-    organisation: &'o str,
-    dialect: &'o str,
-    /// The batch that it was first accepted in.
-    batch_id: String,
-    created_at: String,
-    updated_at: String,
+    fulfilment: Option<ToldReport>,
 }
 
-fn told(found: &FoundOrder) -> Told<'_> {
-    let order = &found.order;
-    Told {
-        id: order.id.to_string(),
-        key: &order.key,
-        number: order.number,
-        state: order.state.name(),
-        revision: order.revision,
-        organisation: &order.organisation,
-        dialect: &found.dialect,
-        batch_id: order.id.batch().to_string(),
-        created_at: time(order.created_at_ms),
-        updated_at: time(order.updated_at_ms),
-    }
+fn told(found: &FoundOrder) -> Result<Told<'_>, RequestFailure> {
+    let dialect = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
+    Ok(Told {
+        order: ReadBack::of(&found.order, dialect),
+        fulfilment: found.report.as_ref().map(ToldReport::of).transpose()?,
+    })
 }
 
 /// Shows an order.
@@ -64,7 +49,7 @@ pub(super) async fn show(app: &App, call: &Call<'_>) -> Result<Response, Request
     let found = find(app, call).await?;
     match form {
         Some(form) => rendered(&found, form),
-        None => Ok(ok(&told(&found))),
+        None => Ok(ok(&told(&found)?)),
     }
 }
 
@@ -91,7 +76,7 @@ fn rendered(found: &FoundOrder, form: RenderAs) -> Result<Response, RequestFailu
 }
 
 /// The order that the path names.
-async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, RequestFailure> {
+pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, RequestFailure> {
     let id = input::id(call, "Order")?;
     let found = app.store.order(OrderId::from_bytes(id.into_bytes())).await;
     let found = found.map_err(|error| call.failure(error))?;
@@ -205,10 +190,9 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
     let next = page
         .next
         .map(|next| cursor::write(list, &(next.organisation.0, next.place)));
-    Ok(ok(&Page {
-        data: page.orders.iter().map(told).collect(),
-        next,
-    }))
+    let data: Result<Vec<_>, _> = page.orders.iter().map(told).collect();
+    let data = data?;
+    Ok(ok(&Page { data, next }))
 }
 
 /// What the parameters of a list ask for.

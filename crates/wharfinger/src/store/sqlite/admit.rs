@@ -219,7 +219,7 @@ fn count(marks: &[Mark]) -> Counts {
             Mark::Unchanged { .. } => counts.unchanged += 1,
             Mark::Refused => counts.rejected += 1,
             // A batch moves no order.
-            Mark::Moved { .. } => {}
+            Mark::Moved { .. } | Mark::Fulfilled { .. } => {}
         }
     }
     counts

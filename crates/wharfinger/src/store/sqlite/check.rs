@@ -36,6 +36,7 @@ pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
         journal: Journal::new(connection),
         names: dialect_names(connection)?,
         tallies: HashMap::new(),
+        reports: 0,
         report: CheckReport::default(),
     };
     check.database_file()?;
@@ -55,6 +56,8 @@ struct Check<'c> {
     names: HashMap<i64, NameCase>,
     /// Orders by organisation, dialect and state.
     tallies: HashMap<(OrganisationId, i64), Tally>,
+    /// Reports of fulfilment that are the latest on their orders.
+    reports: u64,
     report: CheckReport,
 }
 
@@ -189,6 +192,12 @@ impl Check<'_> {
         self.expect(stored.cast_unsigned() == seen, || {
             format!("{stored} orders are in the index, {seen} of them in the journal")
         });
+        let select = "select count(*) from fulfilments";
+        let kept: i64 = self.connection.query_row(select, [], |row| row.get(0))?;
+        let seen = self.reports;
+        self.expect(kept.cast_unsigned() == seen, || {
+            format!("{kept} reports of fulfilment are kept, {seen} of them are in the journal")
+        });
         Ok(())
     }
 
@@ -280,7 +289,7 @@ impl Check<'_> {
         });
         let marks = slots::decode(&block.slots)?;
         let indexes = block::decode_indexes(&block.indexes)?;
-        let is_move = |mark: &Mark| matches!(mark, Mark::Moved { .. });
+        let is_move = |mark: &Mark| mark.is_change();
         let is_of_one_kind = match block.batch {
             Some(_) => indexes.len() == marks.len() && !marks.iter().any(is_move),
             None => indexes.is_empty() && marks.iter().all(is_move),
@@ -301,7 +310,8 @@ impl Check<'_> {
         self.expect(block.events == of_orders + u64::from(is_first), || {
             format!("block {id} has another number of events than it says")
         });
-        walk.settled += marks.iter().filter(|mark| is_move(mark)).count() as u64;
+        let settles = |mark: &&Mark| matches!(mark, Mark::Moved { .. });
+        walk.settled += marks.iter().filter(settles).count() as u64;
         Entries::of(self, block, &marks)?.check()
     }
 

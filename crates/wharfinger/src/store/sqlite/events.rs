@@ -114,6 +114,7 @@ fn told(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
         Mark::Accepted { .. } => EventKind::OrderAccepted,
         Mark::Updated { .. } => EventKind::OrderUpdated,
         Mark::Moved { to, .. } => EventKind::of_move(to),
+        Mark::Fulfilled { .. } => EventKind::OrderFulfilment,
         Mark::Unchanged { .. } | Mark::Refused => return None,
     };
     Some((kind, mark.order(place)))

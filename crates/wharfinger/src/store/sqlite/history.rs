@@ -41,7 +41,7 @@ pub(super) fn history(
     };
     if let Some(after) = after {
         chains.revision = chains.go_on(after.revision, Mark::is_alive)?;
-        chains.change = chains.go_on(after.change, |mark| !mark.is_alive() && mark.is_event())?;
+        chains.change = chains.go_on(after.change, Mark::is_change)?;
     }
     let mut entries = Vec::new();
     let mut bytes = 0;
@@ -115,7 +115,11 @@ impl Chains<'_> {
             Mark::Updated {
                 revision, previous, ..
             } if previous < place => (revision, Some(previous)),
-            Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
+            Mark::Updated { .. }
+            | Mark::Unchanged { .. }
+            | Mark::Refused
+            | Mark::Moved { .. }
+            | Mark::Fulfilled { .. } => {
                 return Err(misplaced(place));
             }
         };
@@ -136,8 +140,12 @@ impl Chains<'_> {
 
     fn next_change(&mut self, place: Place) -> Result<HistoryEntry, Fault> {
         let (kind, previous) = match self.journal.mark(place)? {
-            // A move is the first change that is no revision, and all that come before it are told by the feed alone.
+            // Of reports that came before a move only the feed tells.
             Mark::Moved { to, .. } => (EventKind::of_move(to), None),
+            Mark::Fulfilled { order, previous } => {
+                let previous = (order < previous && previous < place).then_some(previous);
+                (EventKind::OrderFulfilment, previous)
+            }
             Mark::Accepted { .. }
             | Mark::Updated { .. }
             | Mark::Unchanged { .. }

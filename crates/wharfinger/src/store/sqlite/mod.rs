@@ -16,6 +16,7 @@ mod deciding;
 mod emails;
 mod events;
 mod fault;
+mod fulfilments;
 mod history;
 mod ids;
 mod imports;
@@ -57,11 +58,11 @@ use self::emails::builder::Builder;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, FeedPage, FoundOrder, Growth,
-    History, HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById,
-    MoveOrders, MovedById, MovedOrders, NewImport, OrderPage, ReadAudit, ReadFeed, ReadOrders,
-    ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, Remember, ResultPage, Store, StoreError,
-    Submission, Visible,
+    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, FeedPage, FoundOrder, Fulfil,
+    Fulfilled, FulfilledOrder, Growth, History, HistoryCursor, Import, ImportEnd, KeptAnswer,
+    ListOrders, ListPage, MoveById, MoveOrders, MovedById, MovedOrders, NewImport, OrderPage,
+    ReadAudit, ReadFeed, ReadOrders, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, Remember,
+    ResultPage, Store, StoreError, Submission, Visible,
 };
 use crate::clock;
 
@@ -264,6 +265,19 @@ impl Store for SqliteStore {
             .change(weight, remember, None, is_any_moved, move_located)
             .await;
         done.map(|(results, reply)| MovedById { results, reply })
+    }
+
+    async fn fulfil(&self, mut request: Fulfil) -> Result<Fulfilled, StoreError> {
+        let remember = request.remember.take();
+        let (id, reach) = (request.id, request.reach.clone());
+        let locate = move |connection: &Connection| fulfilments::locate(connection, id, &reach);
+        let located = self.readers.read(locate).await?;
+        let fulfil =
+            move |work: &mut work::Work<'_>| fulfilments::fulfil(work, &request, located.as_ref());
+        let done = self
+            .change(1, remember, None, FulfilledOrder::is_ok, fulfil)
+            .await;
+        done.map(|(result, reply)| Fulfilled { result, reply })
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError> {

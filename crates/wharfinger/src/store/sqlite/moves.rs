@@ -1,4 +1,4 @@
-//! Moves of orders: taken on, or called off. They are blocks of the journal with no texts.
+//! Moves of orders: taken on, or called off. They, and reports of fulfilment, are blocks of the journal with no texts.
 
 use std::collections::BTreeMap;
 
@@ -96,8 +96,8 @@ pub(super) fn move_located(
     Ok(results)
 }
 
-/// Moves of one organisation and dialect.
-struct Moves<'m, 'w> {
+/// Moves, or reports, of one organisation and dialect.
+pub(super) struct Moves<'m, 'w> {
     work: &'m mut Work<'w>,
     scope: &'m Scope,
     key_id: &'m str,
@@ -106,7 +106,7 @@ struct Moves<'m, 'w> {
 }
 
 impl<'m, 'w> Moves<'m, 'w> {
-    fn new(work: &'m mut Work<'w>, scope: &'m Scope, key_id: &'m str) -> Self {
+    pub(super) fn new(work: &'m mut Work<'w>, scope: &'m Scope, key_id: &'m str) -> Self {
         Self {
             work,
             scope,
@@ -139,8 +139,8 @@ impl<'m, 'w> Moves<'m, 'w> {
         Ok(Ok(state))
     }
 
-    /// Notes a move; the place that it will have.
-    fn push(&mut self, mark: Mark) -> Result<Place, Fault> {
+    /// Notes a move or a report; the place that it will have.
+    pub(super) fn push(&mut self, mark: Mark) -> Result<Place, Fault> {
         if self.marks.len() == ENTRIES_MAX {
             self.write()?;
         }
@@ -152,7 +152,7 @@ impl<'m, 'w> Moves<'m, 'w> {
     }
 
     /// Writes what was noted, as the organisation's next block.
-    fn write(&mut self) -> Result<(), Fault> {
+    pub(super) fn write(&mut self) -> Result<(), Fault> {
         if self.marks.is_empty() {
             return Ok(());
         }

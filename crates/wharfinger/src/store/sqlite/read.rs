@@ -6,6 +6,7 @@ use wharfinger_core::ids::{OrderId, OrganisationId};
 
 use super::emails;
 use super::fault::Fault;
+use super::fulfilments;
 use super::journal::{Journal, Order, blocks_up_to, last_block};
 use super::locate::Locator;
 use super::rows::{Lookup, OrderRow, Scope};
@@ -197,6 +198,7 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Found
         return Err(not_in_index(located.place));
     };
     Ok(Some(FoundOrder {
+        report: fulfilments::find(connection, &mut journal, located.place)?,
         organisation: located.organisation(),
         dialect: dialect_name(connection, located.dialect)?,
         order: load(&mut journal, &row, located.key)?,

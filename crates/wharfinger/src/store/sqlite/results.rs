@@ -142,7 +142,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
                 let id = self.journal.order_id(order)?;
                 (order, RecordedOutcome::Unchanged(id, revision))
             }
-            Mark::Refused | Mark::Moved { .. } => {
+            Mark::Refused | Mark::Moved { .. } | Mark::Fulfilled { .. } => {
                 let place = taken.place.0;
                 return Err(Fault::Damaged(format!(
                     "no order was taken at place {place}"
@@ -151,9 +151,11 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         };
         let number = match self.journal.mark(order)? {
             Mark::Accepted { number } => number,
-            Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
-                None
-            }
+            Mark::Updated { .. }
+            | Mark::Unchanged { .. }
+            | Mark::Refused
+            | Mark::Moved { .. }
+            | Mark::Fulfilled { .. } => None,
         };
         Ok(Recorded {
             index: taken.index,
@@ -173,6 +175,6 @@ fn kind(mark: Mark) -> Option<OutcomeKind> {
         Mark::Accepted { .. } => Some(OutcomeKind::Accepted),
         Mark::Updated { .. } => Some(OutcomeKind::Updated),
         Mark::Unchanged { .. } => Some(OutcomeKind::Unchanged),
-        Mark::Refused | Mark::Moved { .. } => None,
+        Mark::Refused | Mark::Moved { .. } | Mark::Fulfilled { .. } => None,
     }
 }

@@ -268,6 +268,22 @@ impl<'c> OrderRows<'c> {
         Ok(self.lookup.at(scope, key, id)?.map(|(row, _)| row))
     }
 
+    /// Notes that the order that holds a key was changed, in no state or content, at a place.
+    pub(super) fn touch(
+        &mut self,
+        connection: &Connection,
+        scope: &Scope,
+        key: &str,
+        at: Place,
+    ) -> Result<(), Fault> {
+        scope.write_key(key, &mut self.key);
+        let touch = "update orders set changed = ?2 where key = ?1";
+        connection
+            .prepare_cached(touch)?
+            .execute((&self.key, at.0))?;
+        Ok(())
+    }
+
     /// Moves the order that holds a key to a state, as is noted at a place, and sets the key free if that is wanted.
     pub(super) fn settle(
         &mut self,

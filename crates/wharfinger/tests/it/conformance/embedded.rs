@@ -11,8 +11,8 @@ use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::State;
 
-use super::answers;
 use super::support::*;
+use super::{answers, fulfilments};
 
 fn open(directory: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(directory, &Options::default()).expect("the store opens"))
@@ -33,7 +33,12 @@ async fn fill(store: &Arc<dyn Store>) {
     };
     let change = Change::CreateOrganisation(organisation);
     store.administer("me", change, None).await.expect("made");
-    submit(store, &[order("a", "x"), order("b", "x"), faulty("c")]).await;
+    let first = [order("a", "x"), order("b", "x"), faulty("c")];
+    let (first, _) = submit(store, &first).await;
+    for report in ["1", "2"] {
+        let kept = fulfilments::report(store, first.order(0), report).await;
+        assert!(kept.is_ok());
+    }
     submit(store, &[order("a", "y"), order("b", "x"), order("d", "x")]).await;
     move_keys(store, Move::Process, &["b"]).await;
     let last = [order("b", "z"), numbered(Number::Next, "n")];
@@ -53,6 +58,9 @@ async fn a_check_sees_every_kind_of_damage() {
         "update orders set key = replace(key, '1.1.', '1.2.') where key like '%.d'",
         "update orders set id = id + 1 where key like '%.d'",
         "insert into orders select key || 'x', id, state, revision, hash, place, number, changed from orders where key like '%.d'",
+        "delete from fulfilments",
+        "update fulfilments set place = place - 1",
+        "insert into fulfilments values (1, 1, '1')",
         "update orders set changed = null where state = 2",
         "update orders set changed = place where key like '%.a'",
         "update orders set changed = changed + 1 where state = 2",
@@ -107,7 +115,7 @@ async fn a_check_sees_every_kind_of_damage() {
             report.batches,
             report.events,
         );
-        assert_eq!(counted, (4, 5, 3, 9));
+        assert_eq!(counted, (4, 5, 3, 11));
         store.close().await;
         run_sql(directory.path(), damage);
         let store = open(directory.path());

@@ -1,5 +1,6 @@
 //! The entries of one block against the rows of the orders they belong to.
 
+use rusqlite::OptionalExtension;
 use wharfinger_core::json::{NameCase, Reader};
 
 use super::super::fault::Fault;
@@ -127,6 +128,30 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 }
                 self.change_is_kept(place, found.as_ref());
             }
+            Mark::Fulfilled { order, previous } => {
+                let found = self.order(place, order)?;
+                self.change_is_kept(place, found.as_ref());
+                self.report(place, order, previous)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the latest report on an order is kept, and a report leads to the change before it.
+    fn report(&mut self, place: Place, order: Place, previous: Place) -> Result<(), Fault> {
+        if previous != order {
+            let before = self.check.journal.mark(previous)?;
+            if previous >= place || !before.is_change() || before.order(previous) != Some(order) {
+                self.fault_at(place, "the change before is not where it should be");
+            }
+        }
+        let select = "select place from fulfilments where id = ?1";
+        let mut select = self.check.connection.prepare_cached(select)?;
+        let kept: Option<i64> = select.query_row([order.0], |row| row.get(0)).optional()?;
+        match kept.map(Place) {
+            Some(kept) if kept == place => self.check.reports += 1,
+            Some(kept) if kept > place => {}
+            Some(_) | None => self.fault_at(place, "the report of fulfilment is not kept"),
         }
         Ok(())
     }
@@ -166,8 +191,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             return Ok(());
         };
         let mark = self.check.journal.mark(place)?;
-        let is_change = !mark.is_alive() && mark.is_event();
-        if !is_change || mark.order(place) != Some(row.id) {
+        if !mark.is_change() || mark.order(place) != Some(row.id) {
             self.fault_at(row.id, "its latest change is not where the index says");
         }
         Ok(())
@@ -187,9 +211,11 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 number: Some(number),
             } => Some(number.to_string()),
             Mark::Accepted { number: None } => self.keys.get(order.ordinal()).map(str::to_owned),
-            Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
-                None
-            }
+            Mark::Updated { .. }
+            | Mark::Unchanged { .. }
+            | Mark::Refused
+            | Mark::Moved { .. }
+            | Mark::Fulfilled { .. } => None,
         }
     }
 
@@ -224,7 +250,9 @@ fn is_revision(mark: Mark, place: Place, wanted: Place, number: u32) -> bool {
         Mark::Updated {
             order, revision, ..
         } => order == wanted && revision == number,
-        Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => false,
+        Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } | Mark::Fulfilled { .. } => {
+            false
+        }
     }
 }
 

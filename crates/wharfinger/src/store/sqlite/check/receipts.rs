@@ -48,7 +48,7 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
                     Mark::Accepted { .. } => found.accepted += 1,
                     Mark::Updated { .. } => found.updated += 1,
                     Mark::Unchanged { .. } => found.unchanged += 1,
-                    Mark::Refused | Mark::Moved { .. } => continue,
+                    Mark::Refused | Mark::Moved { .. } | Mark::Fulfilled { .. } => continue,
                 }
                 indexes.push(index);
             }

@@ -73,7 +73,11 @@ fn current(
             amendment: false,
             ..
         } => order,
-        Mark::Updated { .. } | Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } => {
+        Mark::Updated { .. }
+        | Mark::Unchanged { .. }
+        | Mark::Refused
+        | Mark::Moved { .. }
+        | Mark::Fulfilled { .. } => {
             return Ok(None);
         }
     };

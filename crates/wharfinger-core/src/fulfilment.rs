@@ -1,0 +1,217 @@
+//! How far an order is fulfilled, as whoever fulfils it reports. A report stands for all that was reported before.
+
+use serde::Serialize;
+
+use crate::canonical::Amount;
+use crate::form::{Form, Need};
+use crate::json::Value;
+use crate::moment::{Moment, moment};
+use crate::problem::Code;
+use crate::validate::{Checked, amount, short_text};
+
+/// A report. What is absent is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fulfilment {
+    /// How far it is, in a word: `PICKED`, `DELIVERED`…
+    pub status: Option<String>,
+    /// The number of the parcel's ticket.
+    pub ticket_number: Option<String>,
+    /// Where the parcel can be followed, an `http` or `https` address.
+    pub tracking_url: Option<String>,
+    /// When it was picked.
+    pub picked_at: Option<Moment>,
+    /// When it was delivered.
+    pub delivered_at: Option<Moment>,
+    /// When its ticket was printed.
+    pub printed_at: Option<Moment>,
+    /// Who printed the ticket.
+    pub printed_by: Option<String>,
+    /// How much was sent of each line of the order, in their order; of lines behind the last nothing is known.
+    pub lines: Vec<Amount>,
+}
+
+/// The attributes of a report.
+pub const ATTRIBUTES: &[&str] = &[
+    "status",
+    "ticket_number",
+    "tracking_url",
+    "picked_at",
+    "delivered_at",
+    "printed_at",
+    "printed_by",
+    "lines",
+];
+
+/// The longest status, in characters.
+const STATUS_CHARS_MAX: usize = 64;
+/// The longest of the other texts.
+const TEXT_CHARS_MAX: usize = 255;
+/// The longest address.
+const URL_CHARS_MAX: usize = 2_048;
+
+impl Fulfilment {
+    /// Reads a report on an order of so many lines. One that says nothing is a problem with its status.
+    pub fn read(form: &mut Form<'_, '_, '_>, order_lines: usize) -> Self {
+        let mut text = |name, chars_max| {
+            let text = form.optional(name, short_text(chars_max));
+            text.map(std::borrow::Cow::into_owned)
+        };
+        let status = text("status", STATUS_CHARS_MAX);
+        let ticket_number = text("ticket_number", TEXT_CHARS_MAX);
+        let printed_by = text("printed_by", TEXT_CHARS_MAX);
+        let fulfilment = Self {
+            status,
+            ticket_number,
+            tracking_url: form.optional("tracking_url", url),
+            picked_at: form.optional("picked_at", moment),
+            delivered_at: form.optional("delivered_at", moment),
+            printed_at: form.optional("printed_at", moment),
+            printed_by,
+            lines: lines(form, order_lines),
+        };
+        let says_something = ATTRIBUTES.iter().any(|name| {
+            let value = form.present(name);
+            value.is_some_and(|value| !value.is_empty_container())
+        });
+        if !says_something {
+            form.problem("status", Code::Required);
+        }
+        fulfilment
+    }
+
+    /// The report as JSON, which [`Self::read`] reads.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let moment = |moment: &Option<Moment>| moment.as_ref().map(Moment::to_string);
+        let line = |amount| Line {
+            fulfilled_quantity: Amount::as_str(amount),
+        };
+        let report = Report {
+            status: self.status.as_deref(),
+            ticket_number: self.ticket_number.as_deref(),
+            tracking_url: self.tracking_url.as_deref(),
+            picked_at: moment(&self.picked_at),
+            delivered_at: moment(&self.delivered_at),
+            printed_at: moment(&self.printed_at),
+            printed_by: self.printed_by.as_deref(),
+            lines: self.lines.iter().map(line).collect(),
+        };
+        serde_json::to_string(&report).expect("texts are always JSON")
+    }
+}
+
+fn lines(form: &mut Form<'_, '_, '_>, order_lines: usize) -> Vec<Amount> {
+    let mut lines = Vec::new();
+    let count = form.objects("lines", Need::Optional, |line| {
+        let quantity = line.mandatory("fulfilled_quantity", amount);
+        lines.extend(quantity.as_ref().map(Amount::of));
+    });
+    if count > order_lines {
+        let other = "the lines of the order";
+        form.problem("lines", Code::Exceeds { other });
+    }
+    lines
+}
+
+/// An address that a browser may be sent to.
+fn url(value: Value<'_, '_>) -> Checked<String> {
+    let text = short_text(URL_CHARS_MAX)(value)?;
+    let rest = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+    match rest {
+        Some(rest) if !rest.is_empty() && rest.bytes().all(is_plain) => Ok(text.into_owned()),
+        Some(_) | None => Err(Code::NotOfForm {
+            form: "an address that begins with https:// or http://",
+        }),
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'r> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket_number: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_url: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picked_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    printed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    printed_by: Option<&'r str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<Line<'r>>,
+}
+
+#[derive(Serialize)]
+struct Line<'r> {
+    fulfilled_quantity: &'r str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{NameCase, Reader};
+
+    /// A report of an order of two lines as it is told again, or what is wrong with it.
+    fn read(json: &str) -> Result<String, String> {
+        let mut reader = Reader::of_stored(json, NameCase::Exact).unwrap();
+        let entry = reader.next().unwrap().unwrap();
+        let mut problems = Vec::new();
+        let report = Fulfilment::read(&mut Form::of_order(entry.value, &mut problems), 2);
+        if problems.is_empty() {
+            return Ok(report.to_json());
+        }
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Err(told.join("; "))
+    }
+
+    #[test]
+    fn a_report_comes_back_with_its_times_in_utc() {
+        let json = r#"{"status":"PICKED","ticket_number":4711,"tracking_url":"https://x.example/t?n=1",
+            "picked_at":"2026-11-21T10:00:00+01:00","delivered_at":null,"printed_by":"Ann",
+            "lines":[{"fulfilled_quantity":1.50},{"fulfilled_quantity":"0"}]}"#;
+        let told = concat!(
+            r#"{"status":"PICKED","ticket_number":"4711","tracking_url":"https://x.example/t?n=1","#,
+            r#""picked_at":"2026-11-21T09:00:00Z","printed_by":"Ann","#,
+            r#""lines":[{"fulfilled_quantity":"1.50"},{"fulfilled_quantity":"0"}]}"#
+        );
+        assert_eq!(read(json).as_deref(), Ok(told));
+        assert_eq!(read(told).as_deref(), Ok(told));
+    }
+
+    #[test]
+    fn faults_of_a_report_are_told() {
+        for (json, wrong) in [
+            ("{}", "status is required"),
+            (r#"{"status":" ","lines":[]}"#, "status is required"),
+            (
+                r#"{"tracking_url":"javascript:alert(1)"}"#,
+                "tracking_url must be an address that begins with https:// or http://",
+            ),
+            (
+                r#"{"tracking_url":"https://a b"}"#,
+                "tracking_url must be an address that begins with https:// or http://",
+            ),
+            (
+                r#"{"picked_at":"yesterday"}"#,
+                "picked_at must be a date of the form yyyy-mm-dd or RFC 3339",
+            ),
+            (
+                r#"{"lines":[{"fulfilled_quantity":-1},{}]}"#,
+                "lines[0].fulfilled_quantity must not be less than 0; lines[1].fulfilled_quantity is required",
+            ),
+            (
+                r#"{"lines":[{"fulfilled_quantity":1},{"fulfilled_quantity":1},{"fulfilled_quantity":1}]}"#,
+                "lines must not be more than the lines of the order",
+            ),
+        ] {
+            assert_eq!(read(json), Err(wrong.to_owned()), "{json}");
+        }
+    }
+}

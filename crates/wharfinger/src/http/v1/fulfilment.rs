@@ -1,0 +1,82 @@
+//! Reports of how far orders are fulfilled.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::HeaderMap;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::dialects;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::fulfilment::{ATTRIBUTES, Fulfilment};
+use wharfinger_core::query::Query;
+
+use super::super::answer::respond_with;
+use super::answer::time;
+use super::moves::RefusedAt;
+use super::{input, orders};
+use crate::app::App;
+use crate::call::Call;
+use crate::idempotency::change;
+use crate::store::{Fulfil, FulfilledOrder, Report};
+
+/// A report, as it is told.
+#[derive(Serialize)]
+pub(super) struct ToldReport {
+    #[serde(flatten)]
+    said: Map<String, Value>,
+    updated_at: String,
+}
+
+impl ToldReport {
+    pub(super) fn of(report: &Report) -> Result<Self, RequestFailure> {
+        let said = serde_json::from_str(&report.json).map_err(|error| {
+            tracing::error!(%error, "What is stored of a fulfilment is not JSON.");
+            RequestFailure::Internal
+        })?;
+        Ok(Self {
+            said,
+            updated_at: time(report.at_ms),
+        })
+    }
+}
+
+/// Keeps a report on the order that the path names, in place of the one before.
+pub(super) async fn report(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let found = orders::find(app, call).await?;
+    let id = found.order.id;
+    let body = input::body(app, headers, body).await?;
+    let dialect = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
+    let order_lines = dialect.canonical(&found.order).lines.len();
+    let fulfilment = input::strict_object(app, &body, ATTRIBUTES, |form| {
+        Fulfilment::read(form, order_lines)
+    })?;
+    let place = RefusedAt::of(call);
+    let encode = move |kept: &FulfilledOrder| match kept {
+        Ok(report) => match ToldReport::of(report) {
+            Ok(told) => Reply::json(200, &told),
+            Err(failure) => place.failure(&failure),
+        },
+        Err(refused) => place.conflict(refused.state, refused.code, &id, "fulfilled"),
+    };
+    let key_id = call.authenticated.key_id().to_owned();
+    let reach = call.authenticated.caller().reach.clone();
+    let answered = change(app, call, &body, encode, async |remember| {
+        let request = Fulfil {
+            id,
+            reach,
+            report: fulfilment.to_json(),
+            key_id,
+            remember,
+        };
+        let kept = app.store.fulfil(request).await?;
+        Ok((kept.result, kept.reply))
+    });
+    Ok(respond_with(answered.await?))
+}

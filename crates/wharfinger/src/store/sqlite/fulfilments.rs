@@ -1,0 +1,88 @@
+//! How far orders are fulfilled: the latest report of each, in a table of its own, and an entry of the journal for each report.
+
+use rusqlite::{Connection, OptionalExtension};
+use wharfinger_core::admit::decide_fulfilment;
+use wharfinger_core::caller::Reach;
+use wharfinger_core::ids::OrderId;
+use wharfinger_core::problem::Code;
+
+use super::fault::Fault;
+use super::journal::Journal;
+use super::locate::{Located, Locator};
+use super::moves::Moves;
+use super::read::not_in_index;
+use super::rows::Scope;
+use super::work::Work;
+use crate::store::place::Place;
+use crate::store::slots::Mark;
+use crate::store::{Fulfil, FulfilledOrder, NotMoved, Report};
+
+/// The latest report on the order whose first revision lies at a place.
+pub(super) fn find(
+    connection: &Connection,
+    journal: &mut Journal<'_>,
+    order: Place,
+) -> Result<Option<Report>, Fault> {
+    let select = "select place, report from fulfilments where id = ?1";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_row([order.0], |row| Ok((Place(row.get(0)?), row.get(1)?)));
+    let Some((place, json)) = found.optional()? else {
+        return Ok(None);
+    };
+    let at_ms = journal.head(place.block())?.at_ms;
+    Ok(Some(Report { json, at_ms }))
+}
+
+/// Finds the order that a report is on, before the writer is taken.
+pub(super) fn locate(
+    connection: &Connection,
+    id: OrderId,
+    reach: &Reach,
+) -> Result<Option<Located>, Fault> {
+    let mut journal = Journal::new(connection);
+    let located = Locator::new(connection).find(&mut journal, id)?;
+    Ok(located.filter(|located| reach.has(located.organisation())))
+}
+
+/// Keeps a report; one that says the same as the last changes nothing.
+pub(super) fn fulfil(
+    work: &mut Work<'_>,
+    request: &Fulfil,
+    order: Option<&Located>,
+) -> Result<FulfilledOrder, Fault> {
+    let Some(order) = order else {
+        return Ok(Err(NotMoved {
+            code: Code::UnknownOrder,
+            state: None,
+        }));
+    };
+    let scope = Scope::new(order.organisation(), order.dialect);
+    let row = work.rows.at(&scope, &order.key, order.place)?;
+    let row = row.ok_or_else(|| not_in_index(order.place))?;
+    if let Err(code) = decide_fulfilment(row.state) {
+        let state = Some(row.state);
+        return Ok(Err(NotMoved { code, state }));
+    }
+    let mut journal = Journal::new(work.connection);
+    if let Some(known) = find(work.connection, &mut journal, order.place)?
+        && known.json == request.report
+    {
+        return Ok(Ok(known));
+    }
+    let mut moves = Moves::new(work, &scope, &request.key_id);
+    let place = moves.push(Mark::Fulfilled {
+        order: order.place,
+        previous: row.changed.unwrap_or(order.place),
+    })?;
+    moves.write()?;
+    work.rows
+        .touch(work.connection, &scope, &order.key, place)?;
+    let replace = "insert or replace into fulfilments (id, place, report) values (?1, ?2, ?3)";
+    work.connection
+        .prepare_cached(replace)?
+        .execute((order.place.0, place.0, &request.report))?;
+    Ok(Ok(Report {
+        json: request.report.clone(),
+        at_ms: work.now_ms(),
+    }))
+}
