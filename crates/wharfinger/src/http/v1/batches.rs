@@ -261,8 +261,13 @@ async fn one_as_it_came(
         .find(|recorded| recorded.index == index);
     match found.map(|recorded| recorded.outcome) {
         Some(RecordedOutcome::Rejected(rejection)) => {
+            let is_json = serde_json::from_str::<IgnoredAny>(&rejection.text).is_ok();
+            let media_type = HeaderValue::from_static(if is_json {
+                "application/json"
+            } else {
+                "text/plain; charset=utf-8"
+            });
             let mut response = Response::new(Body::from(rejection.text));
-            let media_type = HeaderValue::from_static("application/json");
             response.headers_mut().insert("content-type", media_type);
             Ok(response)
         }

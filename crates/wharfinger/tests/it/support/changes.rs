@@ -219,6 +219,12 @@ fn of_orders(server: &Server) -> Vec<Change> {
             "/v1/orders/cancel".into(),
             many(&ids[3]),
         ),
+        change(
+            ("PUT", "/v1/orders/{id}/fulfilment"),
+            false,
+            format!("/v1/orders/{}/fulfilment", ids[4]),
+            r#"{"status":"picked"}"#.into(),
+        ),
     ]
 }
 
