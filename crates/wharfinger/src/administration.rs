@@ -116,7 +116,7 @@ pub struct ToldKey {
     /// Whether it reaches every organisation, also those to come.
     pub all_organisations: bool,
     /// The names of its scopes.
-    #[schemars(extend("items" = {"type": "string", "enum": Scope::ALL.map(|scope| scope.name())}))]
+    #[schemars(extend("items" = {"type": "string", "enum": Scope::ALL.map(Scope::name)}))]
     pub scopes: Vec<&'static str>,
     /// When it was made.
     #[schemars(extend("format" = "date-time"))]

@@ -42,7 +42,7 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
             bodies
         }
         Resource::CancelImport => one::<imports::Told>(generator),
-        Resource::ListOrders => listed(reference("Order")),
+        Resource::ListOrders => listed(&reference("Order")),
         Resource::ShowOrder => shown_order(),
         Resource::ShowHistory => page::<orders::ToldEntry>(generator),
         Resource::ProcessOrder | Resource::CancelOrder => {
@@ -53,7 +53,7 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
         Resource::ProcessOrders | Resource::CancelOrders => many_moves(generator),
         Resource::FulfilOrder => fulfilment(),
         Resource::ListEvents => {
-            let mut bodies = listed(event());
+            let mut bodies = listed(&event());
             let about = "The events as they happen, each with its cursor as id, where Accept asks for events";
             bodies.answers[0].2.push(Content::text(EVENTS, about));
             bodies
@@ -98,7 +98,7 @@ fn made<T: JsonSchema>(request: Value, generator: &mut SchemaGenerator) -> Bodie
 }
 
 /// A page whose entries are no type of the server's own.
-fn listed(entry: Value) -> Bodies {
+fn listed(entry: &Value) -> Bodies {
     let content = Content::json(json!({
         "type": "object",
         "required": ["data", "next"],
@@ -253,7 +253,7 @@ fn organisation_changes() -> Value {
 
 fn new_key() -> Value {
     let rate = || json!({"type": ["integer", "string", "null"], "minimum": 1});
-    let scopes = Scope::ALL.map(|scope| scope.name());
+    let scopes = Scope::ALL.map(Scope::name);
     json!({
         "type": "object",
         "additionalProperties": false,
