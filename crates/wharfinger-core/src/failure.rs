@@ -1,7 +1,7 @@
 //! Why a whole request is turned down, before any of its orders was judged.
 
 use crate::json::Malformed;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// The closed list of refusals. Every dialect says each of them in its own form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +89,45 @@ pub enum RequestFailure {
 }
 
 impl RequestFailure {
+    /// One of each, with typical bounds: what is documented, and held against every dialect.
+    #[must_use]
+    pub fn examples() -> [Self; 28] {
+        [
+            Self::NotFound("Order \"7\"".into()),
+            Self::MethodNotAllowed {
+                allow: "GET, PUT".into(),
+            },
+            Self::Overloaded { retry_after_s: 2 },
+            Self::Unauthorized,
+            Self::TooManyAttempts { retry_after_s: 60 },
+            Self::Forbidden,
+            Self::OrganisationMissing,
+            Self::OrganisationUnknown,
+            Self::OrganisationDisabled,
+            Self::UnsupportedMediaType,
+            Self::UnsupportedEncoding,
+            Self::BodyTooLarge { bytes_max: 1 },
+            Self::TooManyOrders { orders_max: 1 },
+            Self::BodyTimeout,
+            Self::BrokenEncoding,
+            Self::BrokenBody("The body breaks off"),
+            Self::Malformed(Malformed::at(b"{", 1, "expected a \"name\"")),
+            Self::EmptyBody,
+            Self::WrongEnvelope {
+                expected: "an object",
+            },
+            Self::BadParameter("page must be a number".into()),
+            Self::TooMany("Only 50 of them".into()),
+            Self::Invalid(vec![Problem::with_order(Code::NotObject)]),
+            Self::IdempotencyKeyReused,
+            Self::IdempotencyKeyBusy { retry_after_s: 1 },
+            Self::Conflict("The order is processed".into()),
+            Self::Gone("Begin again at 7".into()),
+            Self::RateLimited { retry_after_s: 1 },
+            Self::Internal,
+        ]
+    }
+
     /// The HTTP status, where the dialect has no other for it.
     #[must_use]
     pub fn status(&self) -> u16 {

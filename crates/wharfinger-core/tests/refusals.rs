@@ -6,7 +6,7 @@ use wharfinger_core::dialect::{
 use wharfinger_core::dialects;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::{BatchId, OrganisationId};
-use wharfinger_core::json::{Envelope, Malformed};
+use wharfinger_core::json::Envelope;
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::{Code, Path, Problem, Step};
 
@@ -15,7 +15,7 @@ fn every_failure_can_be_told_in_every_dialect() {
     for dialect in dialects::ALL {
         let operations = dialect.operations().iter().map(Some);
         for operation in std::iter::once(None).chain(operations) {
-            for failure in every_failure() {
+            for failure in RequestFailure::examples() {
                 check_refusal(*dialect, operation, &failure);
             }
         }
@@ -81,44 +81,6 @@ fn is_status_open(failure: &RequestFailure) -> bool {
         | RequestFailure::RateLimited { .. }
         | RequestFailure::Internal => false,
     }
-}
-
-/// One of each; a new one must be told above, and belongs here too.
-fn every_failure() -> [RequestFailure; 28] {
-    [
-        RequestFailure::NotFound("Order \"7\"".into()),
-        RequestFailure::MethodNotAllowed {
-            allow: "GET, PUT".into(),
-        },
-        RequestFailure::Overloaded { retry_after_s: 2 },
-        RequestFailure::Unauthorized,
-        RequestFailure::TooManyAttempts { retry_after_s: 60 },
-        RequestFailure::Forbidden,
-        RequestFailure::OrganisationMissing,
-        RequestFailure::OrganisationUnknown,
-        RequestFailure::OrganisationDisabled,
-        RequestFailure::UnsupportedMediaType,
-        RequestFailure::UnsupportedEncoding,
-        RequestFailure::BodyTooLarge { bytes_max: 1 },
-        RequestFailure::TooManyOrders { orders_max: 1 },
-        RequestFailure::BodyTimeout,
-        RequestFailure::BrokenEncoding,
-        RequestFailure::BrokenBody("The body breaks off"),
-        RequestFailure::Malformed(Malformed::at(b"{", 1, "expected a \"name\"")),
-        RequestFailure::EmptyBody,
-        RequestFailure::WrongEnvelope {
-            expected: "an object",
-        },
-        RequestFailure::BadParameter("page must be a number".into()),
-        RequestFailure::TooMany("Only 50 of them".into()),
-        RequestFailure::Invalid(vec![Problem::with_order(Code::NotObject)]),
-        RequestFailure::IdempotencyKeyReused,
-        RequestFailure::IdempotencyKeyBusy { retry_after_s: 1 },
-        RequestFailure::Conflict("The order is processed".into()),
-        RequestFailure::Gone("Begin again at 7".into()),
-        RequestFailure::RateLimited { retry_after_s: 1 },
-        RequestFailure::Internal,
-    ]
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use wharfinger_core::caller::{Organisations, Reach, Scope};
 
@@ -102,7 +103,8 @@ pub fn is_within_powers_of(key: &Key, other: &Key, of_all: Rates) -> bool {
 }
 
 /// A key, as it is told.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Key")]
 pub struct ToldKey {
     /// Its public id.
     pub id: String,
@@ -114,14 +116,19 @@ pub struct ToldKey {
     /// Whether it reaches every organisation, also those to come.
     pub all_organisations: bool,
     /// The names of its scopes.
+    #[schemars(extend("items" = {"type": "string", "enum": Scope::ALL.map(Scope::name)}))]
     pub scopes: Vec<&'static str>,
     /// When it was made.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// When it ends, if ever.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: Option<String>,
     /// When it was revoked, if it was.
+    #[schemars(extend("format" = "date-time"))]
     pub revoked_at: Option<String>,
     /// When it was last used, to the minute or so.
+    #[schemars(extend("format" = "date-time"))]
     pub last_used_at: Option<String>,
     /// Requests that it may send in a second, where it has a limit of its own.
     pub requests_per_second: Option<u32>,

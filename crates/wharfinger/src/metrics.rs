@@ -38,15 +38,30 @@ const SHARERS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 /// All that is counted and measured.
 pub struct Metrics {
     registry: Registry,
+    intake: OfIntake,
+    store: OfStore,
+    process: OfProcess,
+}
+
+/// What requests are and bring.
+struct OfIntake {
     orders: Vec<OrdersOfDialect>,
     batch_orders: Histogram,
     requests: Family<Route, Histogram, fn() -> Histogram>,
+    body_bytes: Gauge,
+}
+
+/// What the store does.
+struct OfStore {
     commit_duration: Histogram,
     commit_requests: Histogram,
-    events_lag: Histogram,
     queue_depth: Gauge,
-    store_size: Gauge,
-    body_bytes: Gauge,
+    size_bytes: Gauge,
+    events_lag: Histogram,
+}
+
+/// What the process is.
+struct OfProcess {
     log_lines_dropped: Counter,
 }
 
@@ -87,104 +102,18 @@ struct Route {
 impl Metrics {
     fn new() -> Self {
         let mut registry = Registry::with_prefix("wharfinger");
-        let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
-        let orders = register(
-            &mut registry,
-            (
-                "orders",
-                "Orders that were judged and recorded, by what became of them",
-            ),
-            Family::<DialectAndOutcome, Counter>::default(),
-        );
-        let started: Gauge<f64, AtomicU64> = register(
-            &mut registry,
-            (
-                "process_start_time_seconds",
-                "When the process started, in seconds since 1970",
-            ),
-            Gauge::default(),
-        );
-        started.set(clock::now_ms() as f64 / 1e3);
-        let metrics = Self {
-            orders: dialects::ALL
-                .iter()
-                .map(|dialect| OrdersOfDialect::new(dialect.id(), &orders))
-                .collect(),
-            batch_orders: register(
-                &mut registry,
-                (
-                    "batch_orders",
-                    "Orders in a batch, or in a piece of an import",
-                ),
-                Histogram::new(ORDERS),
-            ),
-            requests: register(
-                &mut registry,
-                (
-                    "http_request_duration_seconds",
-                    "From the head of a request to the head of its answer",
-                ),
-                Family::new_with_constructor(seconds),
-            ),
-            commit_duration: register(
-                &mut registry,
-                (
-                    "store_commit_duration_seconds",
-                    "A transaction of the store's writer, from its begin to its being on disk",
-                ),
-                seconds(),
-            ),
-            commit_requests: register(
-                &mut registry,
-                ("store_commit_requests", "Requests that share a transaction"),
-                Histogram::new(SHARERS),
-            ),
-            events_lag: register(
-                &mut registry,
-                (
-                    "events_lag_seconds",
-                    "From the commit of an event to its being handed to a reader that waited for it",
-                ),
-                seconds(),
-            ),
-            queue_depth: register(
-                &mut registry,
-                (
-                    "store_queue_depth",
-                    "Requests that wait for the store's writer",
-                ),
-                Gauge::default(),
-            ),
-            store_size: register(
-                &mut registry,
-                ("store_size_bytes", "The store on disk, its log included"),
-                Gauge::default(),
-            ),
-            body_bytes: register(
-                &mut registry,
-                (
-                    "body_bytes_in_flight",
-                    "Memory leased for bodies in flight and what is made of them",
-                ),
-                Gauge::default(),
-            ),
-            log_lines_dropped: register(
-                &mut registry,
-                (
-                    "log_lines_dropped",
-                    "Log lines that were dropped because nobody reads them fast enough",
-                ),
-                Counter::default(),
-            ),
+        Self {
+            intake: OfIntake::new(&mut registry),
+            store: OfStore::new(&mut registry),
+            process: OfProcess::new(&mut registry),
             registry,
-        };
-        metrics
+        }
     }
 
     /// Counts the orders of a batch that was recorded.
     pub fn count_batch(&self, dialect: &str, counts: &Counts) {
-        self.batch_orders.observe(counts.received() as f64);
-        let mut known = self.orders.iter();
+        self.intake.batch_orders.observe(counts.received() as f64);
+        let mut known = self.intake.orders.iter();
         if let Some(orders) = known.find(|orders| orders.dialect == dialect) {
             orders.count(counts);
         }
@@ -203,26 +132,26 @@ impl Metrics {
             route,
             status,
         };
-        let duration = self.requests.get_or_create(&labels);
+        let duration = self.intake.requests.get_or_create(&labels);
         duration.observe(took.as_secs_f64());
     }
 
     /// Notes a transaction of the store's writer that is on disk.
     pub fn note_commit(&self, requests: usize, took: Duration) {
-        self.commit_requests.observe(requests as f64);
-        self.commit_duration.observe(took.as_secs_f64());
+        self.store.commit_requests.observe(requests as f64);
+        self.store.commit_duration.observe(took.as_secs_f64());
     }
 
     /// Notes an event that is handed to a reader who waited for it; when it was committed, in milliseconds since 1970.
     pub fn note_event(&self, committed_at_ms: i64) {
         let lag_ms = clock::now_ms().saturating_sub(committed_at_ms).max(0);
-        self.events_lag.observe(lag_ms as f64 / 1e3);
+        self.store.events_lag.observe(lag_ms as f64 / 1e3);
     }
 
     /// How many log lines were dropped is counted elsewhere, and grows.
     pub fn set_log_lines_dropped(&self, dropped: u64) {
-        let more = dropped.saturating_sub(self.log_lines_dropped.get());
-        self.log_lines_dropped.inc_by(more);
+        let more = dropped.saturating_sub(self.process.log_lines_dropped.get());
+        self.process.log_lines_dropped.inc_by(more);
     }
 
     /// All of it, in the text form that Prometheus reads (OpenMetrics).
@@ -231,10 +160,11 @@ impl Metrics {
     /// None that is known of: text can always be written.
     pub fn text(&self, levels: Levels) -> Result<String, Error> {
         let as_gauge = |level: usize| i64::try_from(level).unwrap_or(i64::MAX);
-        self.queue_depth.set(as_gauge(levels.queue_depth));
-        self.body_bytes.set(as_gauge(levels.body_bytes));
+        self.store.queue_depth.set(as_gauge(levels.queue_depth));
+        self.intake.body_bytes.set(as_gauge(levels.body_bytes));
         if let Some(bytes) = levels.store_bytes {
-            self.store_size
+            self.store
+                .size_bytes
                 .set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
         let mut text = String::new();
@@ -243,10 +173,107 @@ impl Metrics {
     }
 }
 
+impl OfIntake {
+    fn new(registry: &mut Registry) -> Self {
+        let orders = register(
+            registry,
+            "orders",
+            "Orders that were judged and recorded, by what became of them",
+            Family::<DialectAndOutcome, Counter>::default(),
+        );
+        let orders = dialects::ALL
+            .iter()
+            .map(|dialect| OrdersOfDialect::new(dialect.id(), &orders));
+        Self {
+            orders: orders.collect(),
+            batch_orders: register(
+                registry,
+                "batch_orders",
+                "Orders in a batch, or in a piece of an import",
+                Histogram::new(ORDERS),
+            ),
+            requests: register(
+                registry,
+                "http_request_duration_seconds",
+                "From the head of a request to the head of its answer",
+                Family::new_with_constructor(seconds as fn() -> Histogram),
+            ),
+            body_bytes: register(
+                registry,
+                "body_bytes_in_flight",
+                "Memory leased for bodies in flight and what is made of them",
+                Gauge::default(),
+            ),
+        }
+    }
+}
+
+impl OfStore {
+    fn new(registry: &mut Registry) -> Self {
+        Self {
+            commit_duration: register(
+                registry,
+                "store_commit_duration_seconds",
+                "A transaction of the store's writer, from its begin to its being on disk",
+                seconds(),
+            ),
+            commit_requests: register(
+                registry,
+                "store_commit_requests",
+                "Requests that share a transaction",
+                Histogram::new(SHARERS),
+            ),
+            queue_depth: register(
+                registry,
+                "store_queue_depth",
+                "Requests that wait for the store's writer",
+                Gauge::default(),
+            ),
+            size_bytes: register(
+                registry,
+                "store_size_bytes",
+                "The store on disk, its log included",
+                Gauge::default(),
+            ),
+            events_lag: register(
+                registry,
+                "events_lag_seconds",
+                "From the commit of an event to its being handed to a reader that waited for it",
+                seconds(),
+            ),
+        }
+    }
+}
+
+impl OfProcess {
+    fn new(registry: &mut Registry) -> Self {
+        let started: Gauge<f64, AtomicU64> = register(
+            registry,
+            "process_start_time_seconds",
+            "When the process started, in seconds since 1970",
+            Gauge::default(),
+        );
+        started.set(clock::now_ms() as f64 / 1e3);
+        Self {
+            log_lines_dropped: register(
+                registry,
+                "log_lines_dropped",
+                "Log lines that were dropped because nobody reads them fast enough",
+                Counter::default(),
+            ),
+        }
+    }
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
 /// Registers a metric by its name without the prefix, and what it is.
 fn register<M: Metric + Clone>(
     registry: &mut Registry,
-    (name, help): (&'static str, &'static str),
+    name: &'static str,
+    help: &'static str,
     metric: M,
 ) -> M {
     registry.register(name, help, metric.clone());

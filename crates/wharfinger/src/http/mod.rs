@@ -6,6 +6,7 @@ pub mod connections;
 mod framing;
 mod health;
 mod metrics;
+pub mod openapi;
 mod request;
 mod request_id;
 mod stream;
@@ -29,6 +30,10 @@ pub fn routes(app: &Arc<App>) -> Router {
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::takes_writes))
         .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::show))
+        .route("/docs", get(openapi::page))
+        .route("/docs/page.js", get(openapi::script))
+        .route("/docs/page.css", get(openapi::style))
         .layer(from_fn(request_id::with_request_id))
         .with_state(Arc::clone(app));
     for dialect in dialects::ALL {

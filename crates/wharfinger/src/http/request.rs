@@ -9,8 +9,8 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request};
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::HeaderValue;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use wharfinger_core::dialect::{Action, Credentials, Dialect, Head, Operation, Resource};
 use wharfinger_core::dialects;
 use wharfinger_core::failure::RequestFailure;
@@ -174,7 +174,7 @@ async fn serve(
         authenticated: &authenticated,
         organisation,
         idempotency_key: idempotency_key(operation, parts)?,
-        dry_run: is_dry_run(operation, &head)?,
+        dry_run: is_dry_run(operation, &query, &parts.headers)?,
     };
     match operation.action {
         Action::Submit { envelope, .. } => {
@@ -210,18 +210,32 @@ fn idempotency_key(operation: &Operation, parts: &Parts) -> Result<Option<String
 }
 
 /// Whether the request is only to be tried. One that cannot be tried must not be taken for earnest.
-fn is_dry_run(operation: &Operation, head: &Head<'_>) -> Result<bool, RequestFailure> {
-    let asked = head.query_parameter("dry_run");
-    let asked = asked.or_else(|| head.header("wharfinger-dry-run"));
-    let takes_orders = matches!(operation.action, Action::Submit { .. });
+fn is_dry_run(
+    operation: &Operation,
+    query: &[(String, String)],
+    headers: &HeaderMap,
+) -> Result<bool, RequestFailure> {
+    let of_query = query.iter();
+    let of_query = of_query.filter(|(name, _)| name.eq_ignore_ascii_case("dry_run"));
+    let of_query = of_query.map(|(_, value)| value.as_bytes());
+    let of_head = headers.get_all("wharfinger-dry-run").iter();
+    let mut said = of_query.chain(of_head.map(HeaderValue::as_bytes));
     let refused = |why: &str| Err(RequestFailure::BadParameter(why.to_owned()));
-    match asked {
-        None | Some("false") => Ok(false),
-        Some("true") if takes_orders => Ok(true),
-        Some("true") if operation.method == "GET" => Ok(false),
-        Some("true") => refused("This request cannot be tried, only done; nothing was changed"),
-        Some(_) => {
-            refused("A dry run is asked for with true, or not with false; nothing was stored")
+    let Some(first) = said.next() else {
+        return Ok(false);
+    };
+    let is_known = first == b"true" || first == b"false";
+    if !is_known || said.any(|other| other != first) {
+        return refused("A dry run is asked for with true, or not with false; nothing was stored");
+    }
+    let is_asked_for = first == b"true";
+    match operation.action {
+        Action::Submit { .. } => Ok(is_asked_for),
+        Action::List | Action::Stream | Action::Show | Action::Withdraw | Action::Resource(_) => {
+            if is_asked_for && operation.method != "GET" {
+                return refused("This request cannot be tried, only done; nothing was changed");
+            }
+            Ok(false)
         }
     }
 }

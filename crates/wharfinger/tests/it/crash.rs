@@ -1,5 +1,6 @@
 //! A server under load from several clients, killed at random moments: what was acknowledged is there exactly once,
-//! what was not answered at most once.
+//! what was not answered at most once; and what is sent again under its idempotency key is answered as if it had been
+//! answered the first time.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -98,6 +99,19 @@ struct Client {
     kind: &'static Kind,
     random: Random,
     known: HashMap<String, Versions>,
+    /// Requests made so far.
+    sent: usize,
+    /// A request under an idempotency key that was not answered.
+    pending: Option<Sending>,
+    /// Requests that were answered again.
+    replayed: usize,
+}
+
+/// A request, and the orders in it.
+struct Sending {
+    request: Request,
+    orders: Vec<(String, u32)>,
+    is_keyed: bool,
 }
 
 /// The versions of one order.
@@ -141,20 +155,46 @@ impl Client {
         orders
     }
 
+    /// The request that was not answered, to be sent again, or a new one; every other one is under a key.
+    fn next_request(&mut self) -> Sending {
+        if let Some(pending) = self.pending.take() {
+            for (key, version) in &pending.orders {
+                let versions = self.known.entry(key.clone()).or_default();
+                versions.unanswered.push(*version);
+            }
+            return pending;
+        }
+        let orders = self.next_orders();
+        let mut request = (self.kind.request)(&orders);
+        self.sent += 1;
+        let is_keyed = self.sent.is_multiple_of(2);
+        if is_keyed {
+            let key = format!("{}-{}", self.number, self.sent);
+            request = request.header("idempotency-key", key);
+        }
+        Sending {
+            request,
+            orders,
+            is_keyed,
+        }
+    }
+
     /// Sends batches until the server is gone.
     fn run(&mut self, address: SocketAddr, answered: &mpsc::Sender<()>) {
         let mut connection = Connection::open(address);
         loop {
-            let orders = self.next_orders();
-            let request = (self.kind.request)(&orders);
-            let Some(answer) = connection.exchange(&request) else {
+            let sending = self.next_request();
+            let Some(answer) = connection.exchange(&sending.request) else {
+                self.pending = Some(sending).filter(|sending| sending.is_keyed);
                 return;
             };
+            // A number that is taken would be told as such, if the request were taken for a new one.
             let is_yes = [200, 202].contains(&answer.status)
                 && !answer.text().contains(r#""status":"no""#)
                 && !answer.text().contains(r#""result":false"#);
             assert!(is_yes, "{}: {}", answer.status, answer.text());
-            for (key, version) in orders {
+            self.replayed += usize::from(answer.header("idempotent-replayed").is_some());
+            for (key, version) in sending.orders {
                 let versions = self.known.entry(key).or_default();
                 versions.acknowledged = Some(version);
                 versions.unanswered.clear();
@@ -175,6 +215,9 @@ fn storm_of_kills_loses_nothing_that_was_acknowledged() {
             kind,
             random: Random::new(0),
             known: HashMap::new(),
+            sent: 0,
+            pending: None,
+            replayed: 0,
         })
         .collect();
     storm(KILLS, |seed| {
@@ -185,6 +228,9 @@ fn storm_of_kills_loses_nothing_that_was_acknowledged() {
         run_and_kill(data.path(), &mut clients, 1 + random.below(80));
         assert_nothing_lost(data.path(), &mut clients);
     });
+    let replayed: usize = clients.iter().map(|client| client.replayed).sum();
+
+    assert!(replayed > 0, "no answer was lost that had been kept");
     // The storm has gone over the index of addresses too.
     let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
     let select = "select max(tier) from email_runs where is_whole";

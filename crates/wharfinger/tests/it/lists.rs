@@ -16,9 +16,9 @@ fn keys(server: &Server, filters: &str) -> Vec<String> {
             let part = |name: &str| order[name].as_str().unwrap().to_owned();
             found.push(format!("{} {}", part("organisation"), part("key")));
         }
-        match &page["next"] {
-            Value::Null => return found,
-            next => after = format!("&after={}", next.as_str().unwrap()),
+        match page["next"].as_str() {
+            None => return found,
+            Some(next) => after = format!("&after={next}"),
         }
     }
 }

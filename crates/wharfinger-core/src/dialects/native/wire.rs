@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::outcome::BatchStatus;
+
 /// A refusal of a request: RFC 9457 problem details.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Problem")]
@@ -27,7 +29,9 @@ pub(super) struct Refusal<'s> {
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "BatchOutcome")]
 pub(super) struct Batch<'s> {
+    #[schemars(extend("format" = "uuid"))]
     pub id: String,
+    #[schemars(extend("enum" = BatchStatus::ALL.map(BatchStatus::name)))]
     pub status: &'static str,
     #[serde(skip_serializing_if = "is_false")]
     pub dry_run: bool,
@@ -64,8 +68,10 @@ pub(super) struct OrderResult<'s> {
     pub name: Option<&'s str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Cow<'s, str>>,
+    #[schemars(extend("enum" = ["accepted", "updated", "unchanged", "rejected", "withheld"]))]
     pub outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uuid"))]
     pub order_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,

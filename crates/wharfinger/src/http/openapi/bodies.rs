@@ -1,11 +1,14 @@
-//! What goes into a route and comes out of it.
+//! What goes into a route that takes orders or reads them in a vendor's form, and what comes out.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::collections::BTreeMap;
+
+use schemars::SchemaGenerator;
 use serde_json::{Value, json};
-use wharfinger_core::dialect::{Action, Dialect, Operation, Resource, SampleKey};
+use wharfinger_core::canonical::schema;
+use wharfinger_core::dialect::{Action, Dialect, EmptyBody, Operation, Sample, SampleKey};
 use wharfinger_core::dialects;
 
-use super::super::v1::{Page, imports};
+use super::resources;
 
 /// The bodies of a route.
 pub(super) struct Bodies {
@@ -23,23 +26,70 @@ pub(super) struct Content {
 }
 
 impl Content {
-    fn json(schema: impl Into<Value>) -> Self {
+    /// JSON of this schema.
+    pub(super) fn json(schema: impl Into<Value>) -> Self {
         Self {
             media_type: "application/json",
             schema: Some(schema.into()),
             example: None,
         }
     }
+
+    /// Lines or events: text whose parts the schema of a whole body cannot tell.
+    pub(super) fn text(media_type: &'static str, description: &str) -> Self {
+        Self {
+            media_type,
+            schema: Some(json!({"type": "string", "description": description})),
+            example: None,
+        }
+    }
+
+    /// With an example, which can be sent.
+    fn with_example(mut self, example: Value) -> Self {
+        self.example = Some(example);
+        self
+    }
 }
 
-/// What every example is sent as.
-const SAMPLE_KEY: SampleKey<'static> = SampleKey {
+/// Whose orders the examples are.
+pub(super) const SAMPLE_KEY: SampleKey<'static> = SampleKey {
     organisation: "DEMO",
     id: "key",
     secret: "secret",
 };
 
+/// A reference to a schema by its name.
+pub(super) fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// An order as it is read back, as a part of the document.
+pub(super) fn order() -> Value {
+    part(schema::read_back())
+}
+
+/// An order as it is submitted, as a part of the document.
+pub(super) fn order_submission() -> Value {
+    part(schema::submitted())
+}
+
+fn part(mut schema: Value) -> Value {
+    if let Some(members) = schema.as_object_mut() {
+        members.shift_remove("$schema");
+    }
+    schema
+}
+
 impl Bodies {
+    /// Answers without a body that is sent.
+    pub(super) fn answering(answers: Vec<(u16, &'static str, Vec<Content>)>) -> Self {
+        Self {
+            request: Vec::new(),
+            is_request_required: false,
+            answers,
+        }
+    }
+
     /// The bodies of an operation.
     pub(super) fn of(
         dialect: &'static dyn Dialect,
@@ -47,14 +97,116 @@ impl Bodies {
         generator: &mut SchemaGenerator,
     ) -> Self {
         match operation.action {
-            Action::Submit { .. } if dialect.id() == dialects::OWN.id() => submission(generator),
-            Action::Submit { .. } => of_vendor(dialect, operation),
-            Action::List | Action::Stream | Action::Show | Action::Withdraw => Self {
-                request: Vec::new(),
-                is_request_required: false,
-                answers: vec![(200, "In the vendor's form", vec![Content::json(json!({}))])],
-            },
-            Action::Resource(resource) => of_resource(resource, generator),
+            Action::Submit { .. } if dialect.id() == dialects::OWN.id() => {
+                submission(dialect, generator)
+            }
+            Action::Submit { empty_body, .. } => of_vendor(dialect, operation, empty_body),
+            Action::List | Action::Stream | Action::Show | Action::Withdraw => Self::answering(
+                vec![(200, "In the vendor's form", vec![Content::json(json!({}))])],
+            ),
+            Action::Resource(resource) => resources::bodies(resource, generator),
         }
     }
+}
+
+/// The media types of a body of lines.
+const LINES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
+
+fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies {
+    let samples = dialect.samples(&SAMPLE_KEY);
+    let order = reference("OrderSubmission");
+    let body = json!({
+        "description": "Orders, or one order. With the parameter dialect each is in that dialect's form.",
+        "anyOf": [
+            {"type": "array", "minItems": 1, "items": order},
+            order,
+        ],
+    });
+    let mut request = vec![Content::json(body).with_example(parsed(&samples.one.body))];
+    let about = "One order a line, as in the other body";
+    for media_type in LINES {
+        let lines = Content::text(media_type, about);
+        request.push(lines.with_example(format!("{}\n", samples.one.body).into()));
+    }
+    let batch = Value::from(dialects::answer_schemas(generator).batch);
+    let told = || vec![Content::json(batch.clone())];
+    let mut none_taken = told();
+    none_taken.push(problem(generator));
+    Bodies {
+        request,
+        is_request_required: true,
+        answers: vec![
+            (200, "Every order was taken", told()),
+            (207, "Some orders were taken", told()),
+            (
+                422,
+                "No order was taken; or, as problem details, the idempotency key belongs to another request",
+                none_taken,
+            ),
+        ],
+    }
+}
+
+/// A refusal, in problem details.
+pub(super) fn problem(generator: &mut SchemaGenerator) -> Content {
+    Content {
+        media_type: "application/problem+json",
+        schema: Some(dialects::answer_schemas(generator).problem.into()),
+        example: None,
+    }
+}
+
+fn of_vendor(
+    dialect: &'static dyn Dialect,
+    operation: &Operation,
+    empty_body: EmptyBody,
+) -> Bodies {
+    let samples = dialect.samples(&SAMPLE_KEY);
+    let is_its = |sample: &&Sample| target_fits(&sample.target, operation.path);
+    let sample = [&samples.one, &samples.batch].into_iter().find(is_its);
+    let mut body = Content::json(json!({"type": ["object", "array"]}));
+    if let Some(sample) = sample {
+        body = body.with_example(parsed(&sample.body));
+    }
+    Bodies {
+        request: vec![body],
+        is_request_required: empty_body != EmptyBody::EmptyObject,
+        answers: vec![(
+            200,
+            "In the vendor's form",
+            vec![Content::json(json!({"type": ["object", "array"]}))],
+        )],
+    }
+}
+
+/// Whether a path is one of a template.
+fn target_fits(target: &str, template: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    let is_same = |(part, known): (&str, &str)| known.starts_with('{') || part == known;
+    path.split('/').count() == template.split('/').count()
+        && path.split('/').zip(template.split('/')).all(is_same)
+}
+
+/// The values of a path's parameters in the dialect's samples.
+pub(super) fn sample_path(
+    dialect: &'static dyn Dialect,
+    template: &'static str,
+) -> BTreeMap<&'static str, String> {
+    let samples = dialect.samples(&SAMPLE_KEY);
+    let mut values = BTreeMap::new();
+    for sample in [samples.one, samples.batch] {
+        if !target_fits(&sample.target, template) {
+            continue;
+        }
+        for (known, part) in template.split('/').zip(sample.target.split('/')) {
+            if let Some(name) = known.strip_prefix('{') {
+                values.insert(name.trim_end_matches('}'), part.to_owned());
+            }
+        }
+    }
+    values
+}
+
+fn parsed(body: &str) -> Value {
+    serde_json::from_str(body).expect("samples are JSON")
 }

@@ -1,6 +1,8 @@
 //! The description of the API (OpenAPI 3.1), made from the dialects' own lists of routes and from the types that are answered.
 
 mod bodies;
+mod docs;
+mod resources;
 
 use std::sync::OnceLock;
 
@@ -9,13 +11,13 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use wharfinger_core::dialect::{
-    Action, Dialect, Operation, Parameter, ParameterKind, Place, SampleKey,
+    Action, Dialect, Operation, Parameter, ParameterKind, Place, Reply,
 };
 use wharfinger_core::dialects;
 
-use self::bodies::{Bodies, Content};
+use self::bodies::{Bodies, Content, SAMPLE_KEY, sample_path};
+pub(super) use self::docs::{page, script, style};
 use super::answer::respond;
-use wharfinger_core::dialect::Reply;
 
 /// The longest idempotency key.
 const IDEMPOTENCY_KEY_CHARS_MAX: u64 = 255;
@@ -51,6 +53,7 @@ pub fn document() -> Value {
     }
     let mut schemas = generator.take_definitions(true);
     schemas.insert("Order".to_owned(), bodies::order());
+    schemas.insert("OrderSubmission".to_owned(), bodies::order_submission());
     let tags: Vec<_> = dialects::ALL.iter().map(|dialect| tag(*dialect)).collect();
     json!({
         "openapi": "3.1.0",
@@ -87,7 +90,7 @@ fn describe(
         "description": format!("Scope: `{}`.", operation.scope.name()),
         "tags": [dialect.id()],
         "security": security(dialect),
-        "parameters": parameters(operation),
+        "parameters": parameters(dialect, operation),
         "responses": responses(&bodies, is_own, generator),
     });
     if !bodies.request.is_empty() {
@@ -123,7 +126,8 @@ fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> 
         }
         responses.insert(status.to_string(), response);
     }
-    let mut refusal = json!({"description": "The request as a whole is turned down; nothing was stored"});
+    let mut refusal =
+        json!({"description": "The request as a whole is turned down; nothing was stored"});
     refusal["content"] = if is_own {
         let problem = dialects::answer_schemas(generator).problem;
         json!({"application/problem+json": {"schema": problem}})
@@ -138,20 +142,29 @@ fn headers() -> Value {
     json!({"X-Request-Id": {"schema": {"type": "string"}, "description": "By which the server's log names the request"}})
 }
 
-fn parameters(operation: &Operation) -> Vec<Value> {
+fn parameters(dialect: &'static dyn Dialect, operation: &'static Operation) -> Vec<Value> {
     let mut parameters = Vec::new();
+    let samples = sample_path(dialect, operation.path);
     for segment in operation.path.split('/') {
-        if let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        if let Some(name) = segment
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'))
+        {
             let is_id = name == "id" && !operation.path.starts_with("/v1/keys");
             let schema = if is_id {
                 json!({"type": "string", "format": "uuid"})
             } else {
                 json!({"type": "string", "minLength": 1})
             };
-            parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
+            let mut told = json!({"name": name, "in": "path", "required": true, "schema": schema});
+            if let Some(sample) = samples.get(name) {
+                told["example"] = sample.as_str().into();
+            }
+            parameters.push(told);
         }
     }
     parameters.extend(operation.parameters.iter().map(parameter));
+    parameters.extend(further_fields(dialect));
     let takes_orders = matches!(operation.action, Action::Submit { .. });
     let has_dry_run = operation
         .parameters
@@ -176,6 +189,22 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         }));
     }
     parameters
+}
+
+/// The header fields besides the key that a dialect's requests carry, by its samples.
+fn further_fields(dialect: &dyn Dialect) -> Vec<Value> {
+    let fields = dialect.samples(&SAMPLE_KEY).one.headers.into_iter();
+    let further = fields.filter(|(name, _)| *name != "content-type").skip(1);
+    let told = further.map(|(name, value)| {
+        json!({
+            "name": name,
+            "in": "header",
+            "required": true,
+            "schema": {"type": "string", "minLength": 1},
+            "example": value,
+        })
+    });
+    told.collect()
 }
 
 fn parameter(parameter: &Parameter) -> Value {
@@ -221,12 +250,7 @@ fn scheme_name(dialect: &dyn Dialect) -> String {
 fn security_schemes() -> Value {
     let mut schemes = Map::new();
     for dialect in dialects::ALL {
-        let key = SampleKey {
-            organisation: "DEMO",
-            id: "key",
-            secret: "secret",
-        };
-        let sample = dialect.samples(&key).one;
+        let sample = dialect.samples(&SAMPLE_KEY).one;
         let mut fields = sample.headers.iter();
         let scheme = match fields.find(|(name, _)| *name != "content-type") {
             Some(("authorization", value)) if value.starts_with("Basic") => {

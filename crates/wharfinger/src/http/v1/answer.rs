@@ -1,6 +1,7 @@
 //! Answers of the resources.
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 use wharfinger_core::dialect::Reply;
 
@@ -8,9 +9,11 @@ use super::super::answer::respond;
 pub(super) use crate::clock::rfc_3339 as time;
 
 /// A page of a list: what it holds, and where the next one begins.
-#[derive(Serialize)]
-pub(super) struct Page<T> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "{T}Page")]
+pub(in super::super) struct Page<T> {
     pub(super) data: Vec<T>,
+    /// The cursor of the next page; null at the end.
     pub(super) next: Option<String>,
 }
 

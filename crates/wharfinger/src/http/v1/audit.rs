@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wharfinger_core::caller::Reach;
@@ -18,14 +19,17 @@ use crate::call::Call;
 use crate::store::{AuditEntry, ReadAudit};
 
 /// An entry, as it is told.
-#[derive(Serialize)]
-struct Told {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "AuditEntry")]
+pub(in super::super) struct Told {
     id: i64,
+    #[schemars(extend("format" = "date-time"))]
     at: String,
     who: String,
     action: String,
     subject: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "serde_json::Value")]
     details: Option<Box<RawValue>>,
 }
 

@@ -36,13 +36,16 @@ const CHUNK_ORDERS: usize = 500;
 /// A receipt. Its counts are of what is visible to the caller.
 #[derive(JsonSchema, Serialize)]
 pub(in super::super) struct Receipt {
+    #[schemars(extend("format" = "uuid"))]
     id: String,
     dialect: String,
     organisations: Vec<String>,
     /// The API key that sent the batch.
     key_id: String,
+    #[schemars(extend("format" = "date-time"))]
     received_at: String,
     duration_ms: u64,
+    #[schemars(extend("enum" = BatchStatus::ALL.map(BatchStatus::name)))]
     status: &'static str,
     received: u64,
     accepted: u64,
@@ -68,8 +71,10 @@ pub(in super::super) struct OrderResult {
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+    #[schemars(extend("enum" = OutcomeKind::ALL.map(OutcomeKind::name)))]
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uuid"))]
     order_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<u64>,
@@ -256,8 +261,13 @@ async fn one_as_it_came(
         .find(|recorded| recorded.index == index);
     match found.map(|recorded| recorded.outcome) {
         Some(RecordedOutcome::Rejected(rejection)) => {
+            let is_json = serde_json::from_str::<IgnoredAny>(&rejection.text).is_ok();
+            let media_type = HeaderValue::from_static(if is_json {
+                "application/json"
+            } else {
+                "text/plain; charset=utf-8"
+            });
             let mut response = Response::new(Body::from(rejection.text));
-            let media_type = HeaderValue::from_static("application/json");
             response.headers_mut().insert("content-type", media_type);
             Ok(response)
         }

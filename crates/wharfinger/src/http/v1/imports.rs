@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
 use http_body_util::BodyExt;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -30,9 +31,12 @@ use crate::store::{Import, ImportEnd, ImportState, NewImport, RETRY_AFTER, Store
 const NEWS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// An import, as it is told.
-#[derive(Serialize)]
-pub(super) struct Told {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Import")]
+pub(in super::super) struct Told {
+    #[schemars(extend("format" = "uuid"))]
     id: String,
+    #[schemars(extend("enum" = ["receiving", "interrupted", "complete", "cancelled"]))]
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     organisation: Option<String>,
@@ -43,7 +47,9 @@ pub(super) struct Told {
     updated: u64,
     unchanged: u64,
     rejected: u64,
+    #[schemars(extend("format" = "date-time"))]
     started_at: String,
+    #[schemars(extend("format" = "date-time"))]
     updated_at: String,
     /// Seconds that it was receiving.
     active_seconds: f64,
@@ -59,11 +65,7 @@ pub(super) async fn receive(
     headers: &HeaderMap,
     body: &mut Body,
 ) -> Result<Response, RequestFailure> {
-    if call.idempotency_key.is_some() {
-        return Err(RequestFailure::BadParameter(
-            "An import takes no Idempotency-Key: its id and Import-Offset do that work".into(),
-        ));
-    }
+    refuse_idempotency_key(call)?;
     let query = Query::new(&call.head, call.operation)?;
     let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
     let written_in = query.read("dialect", &known.join(", "), dialects::find)?;
@@ -185,6 +187,15 @@ impl Said {
             Some(_) => return Err(bad("Import-Complete must be ?0 or ?1")),
         };
         Ok(Self { offset, is_last })
+    }
+}
+
+fn refuse_idempotency_key(call: &Call<'_>) -> Result<(), RequestFailure> {
+    match call.idempotency_key {
+        None => Ok(()),
+        Some(_) => Err(bad(
+            "An import takes no Idempotency-Key: its id and Import-Offset do that work",
+        )),
     }
 }
 
@@ -311,6 +322,7 @@ fn news(
 
 /// Ends an import where it is.
 pub(super) async fn cancel(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    refuse_idempotency_key(call)?;
     Query::new(&call.head, call.operation)?;
     let id = input::id(call, "Import")?;
     find(app, call, id).await?;

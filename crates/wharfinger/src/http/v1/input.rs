@@ -11,7 +11,6 @@ use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::form::Form;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::json::{Envelope, Kind, NameCase, Reader, Rules};
-use wharfinger_core::problem::{Code, Problem};
 use wharfinger_core::query::Query;
 
 use super::super::body::{self, Accepts};
@@ -91,14 +90,6 @@ pub(super) fn strict_object<T>(
         ))),
         None => read,
     }
-}
-
-/// A failure that names one attribute of the body.
-pub(super) fn invalid(name: &str, code: Code) -> RequestFailure {
-    RequestFailure::Invalid(vec![Problem {
-        path: wharfinger_core::problem::Path::of(name),
-        code,
-    }])
 }
 
 /// The id in the path; what is no UUID names nothing that there could be.

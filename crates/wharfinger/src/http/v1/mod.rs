@@ -1,17 +1,17 @@
 //! What the server keeps besides orders in their dialects' forms: receipts, imports, events, keys.
 
-mod answer;
-mod audit;
-mod batches;
+pub(super) mod answer;
+pub(super) mod audit;
+pub(super) mod batches;
 mod cursor;
 mod events;
-mod fulfilment;
-mod imports;
+pub(super) mod fulfilment;
+pub(super) mod imports;
 mod input;
 mod keys;
-mod moves;
-mod orders;
-mod organisations;
+pub(super) mod moves;
+pub(super) mod orders;
+pub(super) mod organisations;
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 use wharfinger_core::admit::Move;
@@ -27,18 +28,21 @@ use crate::intake::Answered;
 use crate::store::{MoveById, MovedOrder};
 
 /// Orders that one request moves at most.
-const ORDERS_MAX: usize = 10_000;
+pub(in super::super) const ORDERS_MAX: usize = 10_000;
 
 /// Called off over the native API, an order keeps its key taken.
 pub(super) const CANCEL: Move = Move::Cancel { release_key: false };
 
 /// What became of one order, as it is told.
-#[derive(Serialize)]
-struct Told<'m> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "OrderMove")]
+pub(in super::super) struct Told<'m> {
     order_id: &'m str,
+    #[schemars(extend("enum" = ["processed", "cancelled", "rejected"]))]
     outcome: &'static str,
     /// Where the order stands now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = State::ALL.map(State::name)))]
     state: Option<&'static str>,
     /// Why it was not moved.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,8 +71,9 @@ fn told<'m>(order_id: &'m str, moved: &MovedOrder) -> Told<'m> {
 }
 
 /// What became of many orders, as it is told.
-#[derive(Serialize)]
-struct ToldAll<'m> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "OrderMoves")]
+pub(in super::super) struct ToldAll<'m> {
     results: Vec<Told<'m>>,
 }
 

@@ -1,17 +1,19 @@
 //! Orders, whatever dialect they came in.
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
-use wharfinger_core::canonical::ReadBack;
-use wharfinger_core::dialect::Dialect;
+use wharfinger_core::canonical::{self, ReadBack, RenderAs};
+use wharfinger_core::dialect::{Dialect, Reply};
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::State;
 use wharfinger_core::query::Query;
 use wharfinger_core::{dialects, email};
 
+use super::super::answer::respond;
 use super::answer::{Page, ok, time};
 use super::fulfilment::ToldReport;
 use super::input::Listing;
@@ -43,10 +45,34 @@ fn told(found: &FoundOrder) -> Result<Told<'_>, RequestFailure> {
 /// Shows an order.
 pub(super) async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let query = Query::new(&call.head, call.operation)?;
-    let native = |form: &str| (form == "native").then_some(());
-    query.read("as", "native", native)?;
+    let form = query.read("as", &forms(), RenderAs::named)?;
     let found = find(app, call).await?;
-    Ok(ok(&told(&found)?))
+    match form {
+        Some(form) => rendered(&found, form),
+        None => Ok(ok(&told(&found)?)),
+    }
+}
+
+/// The names of the forms that there are.
+fn forms() -> String {
+    let ids: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
+    format!("{} or submitted", ids.join(", "))
+}
+
+/// An order in a form; what the form demands and the order has not is named in a header field.
+fn rendered(found: &FoundOrder, form: RenderAs) -> Result<Response, RequestFailure> {
+    let from = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
+    let rendered = canonical::render(&found.order, from, form);
+    let mut headers = Vec::new();
+    if !rendered.missing.is_empty() {
+        headers.push(("wharfinger-missing", rendered.missing.join(", ")));
+    }
+    Ok(respond(Reply {
+        status: 200,
+        headers,
+        content_type: "application/json",
+        body: rendered.body,
+    }))
 }
 
 /// The order that the path names.
@@ -61,17 +87,22 @@ pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, Reque
 }
 
 /// One thing that became of an order, as it is told.
-#[derive(Serialize)]
-struct ToldEntry {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "HistoryEntry")]
+pub(in super::super) struct ToldEntry {
+    #[schemars(extend("enum" = ["order.accepted", "order.updated", "order.processed", "order.cancelled", "order.fulfilment"]))]
     r#type: &'static str,
+    #[schemars(extend("format" = "date-time"))]
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
     /// The batch that brought the revision.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uuid"))]
     batch_id: Option<String>,
     /// What was submitted, byte for byte.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "serde_json::Value")]
     order: Option<Box<RawValue>>,
     /// The API key that asked for it, where it is no revision.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 use wharfinger_core::caller::{Organisation, Reach};
 use wharfinger_core::dialect::Reply;
@@ -22,11 +23,12 @@ use crate::call::Call;
 use crate::store::Change;
 
 /// The longest name, in characters.
-const NAME_CHARS_MAX: usize = 255;
+pub(in super::super) const NAME_CHARS_MAX: usize = 255;
 
 /// An organisation, as it is told.
-#[derive(Clone, Serialize)]
-struct Told {
+#[derive(Clone, JsonSchema, Serialize)]
+#[schemars(rename = "Organisation")]
+pub(in super::super) struct Told {
     code: String,
     name: String,
     customer_orders_enabled: bool,

@@ -1,20 +1,60 @@
 //! The table of answers that are kept for requests with an `Idempotency-Key`.
 
+use std::borrow::Borrow;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::BatchId;
 
+use super::SqliteStore;
 use super::fault::Fault;
+use super::work::Work;
+use crate::clock;
 use crate::store::bytes::{pack, unpack};
-use crate::store::{KeptAnswer, Remember};
+use crate::store::{KeptAnswer, Remember, StoreError};
 
 /// Answers that one piece of work drops, at most.
 const SLICE_ROWS: i64 = 256;
 /// Bytes of bodies from which on a piece of work drops no more: each page of them is looked at.
 const SLICE_BYTES: i64 = 4 << 20;
 
+impl SqliteStore {
+    /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
+    /// one is kept already, nothing is done.
+    pub(super) async fn change<M, T>(
+        &self,
+        weight: usize,
+        remember: Option<Remember<T>>,
+        batch: Option<BatchId>,
+        is_change: fn(&T) -> bool,
+        mut change: impl FnMut(&mut Work<'_>) -> Result<M, Fault> + Send + 'static,
+    ) -> Result<(M, Option<Reply>), StoreError>
+    where
+        M: Borrow<T> + Send + 'static,
+        T: ?Sized + 'static,
+    {
+        let run = move |work: &mut Work<'_>| {
+            let Some(remember) = &remember else {
+                return Ok(Some((change(work)?, None)));
+            };
+            // Seen before anything is written, so that the others who share the transaction do not notice.
+            if is_kept(work.connection, remember, clock::now_ms())? {
+                return Ok(None);
+            }
+            let made = change(work)?;
+            let reply = (remember.encode)(made.borrow());
+            if is_change(made.borrow()) {
+                keep(work.connection, remember, batch, &reply)?;
+            }
+            Ok(Some((made, Some(reply))))
+        };
+        let done = self.writer.ask(weight, run).await?;
+        done.ok_or(StoreError::AnswerKept)
+    }
+}
+
 /// Whether an answer is kept under the name of a request.
-pub(super) fn is_kept<T: ?Sized>(
+fn is_kept<T: ?Sized>(
     connection: &Connection,
     remember: &Remember<T>,
     now_ms: i64,
@@ -26,7 +66,7 @@ pub(super) fn is_kept<T: ?Sized>(
 }
 
 /// Keeps the answer to a request; one that was kept before under its name is past its time.
-pub(super) fn keep<T: ?Sized>(
+fn keep<T: ?Sized>(
     connection: &Connection,
     remember: &Remember<T>,
     batch: Option<BatchId>,

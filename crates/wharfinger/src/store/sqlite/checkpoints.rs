@@ -4,9 +4,9 @@
 //! waits. Here another thread copies most of it while the writer goes on, and the writer only the little that has come
 //! since; then all is written back, and the log begins anew.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -29,6 +29,18 @@ pub(super) struct Checkpoints {
     /// Pages of the log, as of the latest commit.
     pages: Arc<AtomicI32>,
     pages_max: i32,
+    turn: Turn,
+}
+
+/// Held while the log is written back. SQLite turns a second one away who would write it back, and does not let it wait.
+#[derive(Clone, Default)]
+struct Turn(Arc<Mutex<()>>);
+
+impl Turn {
+    fn take(&self) -> MutexGuard<'_, ()> {
+        // There is nothing behind it that could be half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Checkpoints {
@@ -51,14 +63,17 @@ impl Checkpoints {
             }
             Ok(())
         }))?;
+        let turn = Turn::default();
+        let of_thread = turn.clone();
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".into())
-            .spawn(move || run(&connection, &woken, &writer))
+            .spawn(move || run(&connection, &of_thread, &woken, &writer))
             .map_err(Fault::NoThread)?;
         Ok(Self {
             thread,
             pages,
             pages_max,
+            turn,
         })
     }
 
@@ -66,6 +81,12 @@ impl Checkpoints {
     pub(super) fn is_behind(&self) -> bool {
         let bound = self.pages_max.saturating_mul(BEHIND_TIMES);
         self.pages.load(Ordering::Relaxed) >= bound
+    }
+
+    /// Writes all of it back, once the thread is not about it.
+    pub(super) fn catch_up(&self, connection: &Connection) -> Result<i64, Fault> {
+        let _turn = self.turn.take();
+        checkpoint_all(connection)
     }
 
     /// Ends the thread, so that the writer's connection is the last one that closes.
@@ -78,9 +99,14 @@ impl Checkpoints {
     }
 }
 
-fn run(connection: &Connection, woken: &Receiver<()>, writer: &WeakUnboundedSender<Message>) {
+fn run(
+    connection: &Connection,
+    turn: &Turn,
+    woken: &Receiver<()>,
+    writer: &WeakUnboundedSender<Message>,
+) {
     while woken.recv().is_ok() {
-        let written = write_back(connection);
+        let written = write_back(connection, turn);
         while woken.try_recv().is_ok() {}
         let Some(writer) = writer.upgrade() else {
             return;
@@ -90,8 +116,9 @@ fn run(connection: &Connection, woken: &Receiver<()>, writer: &WeakUnboundedSend
     }
 }
 
-fn write_back(connection: &Connection) -> Result<(), Fault> {
+fn write_back(connection: &Connection, turn: &Turn) -> Result<(), Fault> {
     for _ in 0..PASSES_MAX {
+        let _turn = turn.take();
         if checkpoint(connection)? <= LAST_PAGES {
             break;
         }
@@ -105,7 +132,7 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<i64, Fault> {
 }
 
 /// Writes all of it back, and waits for readers that still need the log.
-pub(super) fn checkpoint_all(connection: &Connection) -> Result<i64, Fault> {
+fn checkpoint_all(connection: &Connection) -> Result<i64, Fault> {
     pages_left(connection, "pragma wal_checkpoint(restart)")
 }
 

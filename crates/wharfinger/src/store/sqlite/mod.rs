@@ -39,7 +39,6 @@ mod walk;
 mod work;
 mod writer;
 
-use std::borrow::Borrow;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -56,7 +55,6 @@ use wharfinger_core::outcome::Outcome;
 use self::connection::{Use, connect};
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
-use self::fault::Fault;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
@@ -172,41 +170,6 @@ impl SqliteStore {
         let look =
             move |connection: &Connection| emails::is_built(connection, organisation, &options);
         self.readers.read(look).await
-    }
-}
-
-impl SqliteStore {
-    /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
-    /// one is kept already, nothing is done.
-    async fn change<M, T>(
-        &self,
-        weight: usize,
-        remember: Option<Remember<T>>,
-        batch: Option<BatchId>,
-        is_change: fn(&T) -> bool,
-        mut change: impl FnMut(&mut work::Work<'_>) -> Result<M, Fault> + Send + 'static,
-    ) -> Result<(M, Option<Reply>), StoreError>
-    where
-        M: Borrow<T> + Send + 'static,
-        T: ?Sized + 'static,
-    {
-        let run = move |work: &mut work::Work<'_>| {
-            let Some(remember) = &remember else {
-                return Ok(Some((change(work)?, None)));
-            };
-            // Seen before anything is written, so that the others who share the transaction do not notice.
-            if answers::is_kept(work.connection, remember, clock::now_ms())? {
-                return Ok(None);
-            }
-            let made = change(work)?;
-            let reply = (remember.encode)(made.borrow());
-            if is_change(made.borrow()) {
-                answers::keep(work.connection, remember, batch, &reply)?;
-            }
-            Ok(Some((made, Some(reply))))
-        };
-        let done = self.writer.ask(weight, run).await?;
-        done.ok_or(StoreError::AnswerKept)
     }
 }
 

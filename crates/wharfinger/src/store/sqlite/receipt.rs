@@ -1,4 +1,4 @@
-//! Reading receipts back.
+//! Reading receipts back: of each batch as much as a caller may see.
 
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
@@ -139,4 +139,62 @@ fn seen(mut head: ReceiptHead, shares: &[Share], visible: &Visible) -> Option<Re
     let is_for_caller = !head.organisations.is_empty() || visible.shows(None, &head.key_id);
     let is_visible = head.counts != Counts::default() || is_empty && is_for_caller;
     is_visible.then_some(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema;
+    use super::*;
+
+    const IMPORT: Uuid = Uuid::from_u128(7);
+
+    /// Ten receipts, of which every fifth is of an import.
+    fn filled() -> Connection {
+        let mut connection = Connection::open_in_memory().expect("memory can be opened");
+        schema::migrate(&mut connection).expect("tables can be made");
+        let dialect = "insert into dialects values (1, 'test')";
+        connection.execute(dialect, []).expect("valid SQL");
+        let insert = "insert into batches \
+                      (id, key_id, dialect, operation, received_at_ms, duration_ms, import, shares) \
+                      values (?1, 'key', 1, 'submit', 0, 0, ?2, '[[1,1,1,[1,0,0,0,0]]]')";
+        for at in 1..=10 {
+            let import = (at % 5 == 0).then(|| IMPORT.into_bytes());
+            let inserted = connection.execute(insert, (BatchId::new(at, 0).to_bytes(), import));
+            inserted.expect("valid SQL");
+        }
+        connection
+    }
+
+    #[test]
+    fn a_page_ends_after_a_long_walk_and_the_next_one_goes_on() {
+        let connection = filled();
+        let mut request = ReadReceipts {
+            visible: Visible::All,
+            organisation: None,
+            received_from_ms: None,
+            received_to_ms: None,
+            status: None,
+            dialect: None,
+            import: Some(IMPORT),
+            after: None,
+            limit: 100,
+        };
+        let mut pages = Vec::new();
+        loop {
+            let page = walk(&connection, &request, 4).expect("read");
+            let ids: Vec<_> = page.receipts.iter().map(|head| head.id).collect();
+            pages.push((ids, page.next));
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => break,
+            }
+        }
+        let id = |at| BatchId::new(at, 0);
+        let expected = [
+            (vec![id(10)], Some(id(7))),
+            (vec![id(5)], Some(id(3))),
+            (vec![], None),
+        ];
+        assert_eq!(pages, expected);
+    }
 }

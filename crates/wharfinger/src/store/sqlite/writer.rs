@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::checkpoints::{Checkpoints, checkpoint, checkpoint_all};
+use super::checkpoints::{Checkpoints, checkpoint};
 use super::emails::{Due, Reach};
 use super::fault::{Extent, Fault};
 use super::queue::Waiting;
@@ -216,12 +216,10 @@ impl Thread {
         while self.listen() {
             let jobs = self.waiting.take_group();
             self.serve(jobs);
-            if self
-                .checkpoints
-                .as_ref()
-                .is_some_and(Checkpoints::is_behind)
+            if let Some(checkpoints) = &self.checkpoints
+                && checkpoints.is_behind()
             {
-                self.write_back(checkpoint_all);
+                self.write_back(|connection| checkpoints.catch_up(connection));
             }
         }
         if let Some(checkpoints) = self.checkpoints.take() {
@@ -272,7 +270,7 @@ impl Thread {
     }
 
     /// Writes the log back. After a failure it stays, for the next start to recover.
-    fn write_back(&self, checkpoint: fn(&Connection) -> Result<i64, Fault>) {
+    fn write_back(&self, checkpoint: impl FnOnce(&Connection) -> Result<i64, Fault>) {
         if self.failed.borrow().is_some() {
             return;
         }

@@ -50,7 +50,7 @@ async fn state_of(store: &Arc<dyn Store>, id: OrderId) -> State {
 pub(super) async fn an_order_is_found_by_its_id(store: Arc<dyn Store>) {
     // More than a block, of two organisations by turns, with an order in between that is no new one.
     let name = |at: usize| format!("k{}", if at == 1_501 { 2 } else { at });
-    let whose = |at: usize| if at % 3 == 0 { THERE } else { HERE };
+    let whose = |at: usize| if at.is_multiple_of(3) { THERE } else { HERE };
     let sent: Vec<_> = (0..3_000)
         .map(|at| order(&name(at), &at.to_string()).of(whose(at)))
         .collect();

@@ -262,7 +262,7 @@ pub(super) async fn lists_are_served_by_keys_batches_and_addresses(store: Arc<dy
         // Also those that have released it.
         expect(store, done, key, &ask, &|order| order.key == key).await;
     }
-    for &batch in [&done.batches[..3], &[batch_id()]].concat().iter() {
+    for batch in [&done.batches[..3], &[batch_id()]].concat() {
         let ask = || ListOrders {
             batch: Some(batch),
             ..everywhere()

@@ -350,7 +350,7 @@ pub(super) async fn let_time_pass() {
 /// That a submission is turned down as a whole.
 pub(super) async fn refusal(store: &Arc<dyn Store>, submission: Submission) -> StoreError {
     let outcome = store.admit_batch(submission).await;
-    outcome.err().expect("the batch is turned down")
+    outcome.map(drop).expect_err("the batch is turned down")
 }
 
 /// Reads page after page, each behind the one before; they have these lengths and all say this total.

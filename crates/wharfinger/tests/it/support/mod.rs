@@ -3,6 +3,7 @@
 #[expect(dead_code, reason = "the pure runner uses more of it")]
 #[path = "../../../../wharfinger-core/tests/support/case.rs"]
 pub(crate) mod case;
+pub(crate) mod changes;
 pub(crate) mod client;
 pub(crate) mod fixture;
 pub(crate) mod seed;

@@ -44,3 +44,10 @@ pub(crate) fn order_id(response: &Response, index: usize) -> String {
     let index = u32::try_from(index).unwrap();
     batch_of(response).order(index).to_string()
 }
+
+/// The id of the batch that an answer names, as it is written.
+pub(crate) fn batch_id(answer: &Response) -> &str {
+    answer
+        .header("wharfinger-batch-id")
+        .expect("a batch has an id")
+}

@@ -1,0 +1,91 @@
+//! The page to read the description of the API, and to try it. It comes whole from this server: nothing is fetched from elsewhere.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use axum::response::Response;
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::problem::Code;
+
+use super::super::answer::respond;
+
+/// What the page may do: run its own script, wear its own style, and ask this server.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const PAGE: &str = include_str!("page.html");
+/// What stands in the page for the two lists of codes.
+const FAILURES: &str = "<!-- failures -->";
+const PROBLEMS: &str = "<!-- problems -->";
+
+/// `GET /docs`.
+pub(in super::super) async fn page() -> Response {
+    static BODY: OnceLock<String> = OnceLock::new();
+    let body = BODY.get_or_init(|| {
+        PAGE.replace(FAILURES, &failures())
+            .replace(PROBLEMS, &problems())
+    });
+    file("text/html; charset=utf-8", body)
+}
+
+/// `GET /docs/page.js`.
+pub(in super::super) async fn script() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("page.js"))
+}
+
+/// `GET /docs/page.css`.
+pub(in super::super) async fn style() -> Response {
+    file("text/css; charset=utf-8", include_str!("page.css"))
+}
+
+fn file(content_type: &'static str, text: &str) -> Response {
+    respond(Reply {
+        status: 200,
+        headers: vec![
+            ("content-security-policy", POLICY.to_owned()),
+            ("x-content-type-options", "nosniff".to_owned()),
+            ("referrer-policy", "no-referrer".to_owned()),
+        ],
+        content_type,
+        body: text.into(),
+    })
+}
+
+/// Every kind of refusal, each under the anchor that the `type` of its problem details names.
+fn failures() -> String {
+    let mut rows = String::new();
+    for failure in RequestFailure::examples() {
+        let (id, status, title) = (failure.id(), failure.status(), failure.title());
+        let example = escaped(&failure.message());
+        row(
+            &mut rows,
+            id,
+            &format!("{status}</td><td>{title}</td><td>{example}"),
+        );
+    }
+    rows
+}
+
+/// Every problem that an order can have.
+fn problems() -> String {
+    let mut rows = String::new();
+    for code in Code::EXAMPLES {
+        let (id, sentence) = (code.id(), escaped(&code.to_string()));
+        row(&mut rows, id, &sentence);
+    }
+    rows
+}
+
+fn row(rows: &mut String, id: &str, cells: &str) {
+    writeln!(
+        rows,
+        "<tr id=\"{id}\"><td><a href=\"#{id}\"><code>{id}</code></a></td><td>{cells}</td></tr>"
+    )
+    .expect("a text can be written to");
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('"', "&quot;")
+}

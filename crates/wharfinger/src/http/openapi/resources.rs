@@ -1,0 +1,275 @@
+//! What goes into a route of a resource and comes out of it.
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Value, json};
+use wharfinger_core::caller::Scope;
+use wharfinger_core::dialect::Resource;
+
+use super::super::v1::answer::Page;
+use super::super::v1::{audit, batches, imports, moves, orders, organisations};
+use super::bodies::{Bodies, Content, problem, reference};
+use crate::administration::ToldKey;
+
+const DONE: &str = "Done, or done before";
+const LINES: &str = "application/x-ndjson";
+const EVENTS: &str = "text/event-stream";
+
+/// The bodies of a resource's route.
+pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bodies {
+    match resource {
+        Resource::ListBatches => page::<batches::Receipt>(generator),
+        Resource::ShowBatch => one::<batches::Receipt>(generator),
+        Resource::ListResults => {
+            let mut bodies = page::<batches::OrderResult>(generator);
+            let about = "Every one, one a line, where Accept asks for lines";
+            bodies.answers[0].2.push(Content::text(LINES, about));
+            bodies
+        }
+        Resource::ListRejected => rejected(generator),
+        Resource::ReceiveImport => {
+            let request = Content::text(LINES, "One order a line");
+            let lines = Content::text("application/jsonl", "One order a line");
+            let mut bodies = one::<imports::Told>(generator);
+            bodies.request = vec![request, lines];
+            bodies.is_request_required = true;
+            bodies
+        }
+        Resource::ShowImport => {
+            let mut bodies = one::<imports::Told>(generator);
+            let about =
+                "The import each time that it has moved, to its end, where Accept asks for events";
+            bodies.answers[0].2.push(Content::text(EVENTS, about));
+            bodies
+        }
+        Resource::CancelImport => one::<imports::Told>(generator),
+        Resource::ListOrders => listed(&reference("Order")),
+        Resource::ShowOrder => shown_order(),
+        Resource::ShowHistory => page::<orders::ToldEntry>(generator),
+        Resource::ProcessOrder | Resource::CancelOrder => {
+            let mut bodies = one::<moves::Told<'_>>(generator);
+            bodies.request = vec![Content::json(json!({"type": "object"}))];
+            bodies
+        }
+        Resource::ProcessOrders | Resource::CancelOrders => many_moves(generator),
+        Resource::FulfilOrder => fulfilment(),
+        Resource::ListEvents => {
+            let mut bodies = listed(&event());
+            let about = "The events as they happen, each with its cursor as id, where Accept asks for events";
+            bodies.answers[0].2.push(Content::text(EVENTS, about));
+            bodies
+        }
+        Resource::ListOrganisations => page::<organisations::Told>(generator),
+        Resource::CreateOrganisation => made::<organisations::Told>(new_organisation(), generator),
+        Resource::ShowOrganisation => one::<organisations::Told>(generator),
+        Resource::ChangeOrganisation => {
+            let mut bodies = one::<organisations::Told>(generator);
+            bodies.request = vec![Content::json(organisation_changes())];
+            bodies.is_request_required = true;
+            bodies
+        }
+        Resource::ListKeys => page::<ToldKey>(generator),
+        Resource::CreateKey => made::<ToldKey>(new_key(), generator),
+        Resource::RotateKey | Resource::RevokeKey => one::<ToldKey>(generator),
+        Resource::ListAudit => page::<audit::Told>(generator),
+    }
+}
+
+fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Content {
+    Content::json(generator.subschema_for::<T>())
+}
+
+fn page<T: JsonSchema>(generator: &mut SchemaGenerator) -> Bodies {
+    let content = schema_of::<Page<T>>(generator);
+    Bodies::answering(vec![(200, "A page", vec![content])])
+}
+
+fn one<T: JsonSchema>(generator: &mut SchemaGenerator) -> Bodies {
+    let content = schema_of::<T>(generator);
+    Bodies::answering(vec![(200, DONE, vec![content])])
+}
+
+fn made<T: JsonSchema>(request: Value, generator: &mut SchemaGenerator) -> Bodies {
+    let content = schema_of::<T>(generator);
+    Bodies {
+        request: vec![Content::json(request)],
+        is_request_required: true,
+        answers: vec![(201, "Made", vec![content])],
+    }
+}
+
+/// A page whose entries are no type of the server's own.
+fn listed(entry: &Value) -> Bodies {
+    let content = Content::json(json!({
+        "type": "object",
+        "required": ["data", "next"],
+        "properties": {
+            "data": {"type": "array", "items": entry},
+            "next": {"type": ["string", "null"], "description": "The cursor of the next page"},
+        },
+    }));
+    Bodies::answering(vec![(200, "A page", vec![content])])
+}
+
+fn rejected(generator: &mut SchemaGenerator) -> Bodies {
+    let page = Value::from(generator.subschema_for::<Page<batches::Rejected>>());
+    let told = json!({
+        "description": "With what is wrong; or only the orders, in the dialect's own envelope (form=resend); or the one that index names, as it came.",
+        "anyOf": [page, true],
+    });
+    let as_it_came = Content {
+        media_type: "application/octet-stream",
+        schema: None,
+        example: None,
+    };
+    let contents = vec![Content::json(told), as_it_came];
+    Bodies::answering(vec![(200, "The rejected orders", contents)])
+}
+
+fn shown_order() -> Bodies {
+    let told = json!({
+        "description": "The order; with the parameter as, in that form.",
+        "anyOf": [reference("Order"), {"type": "object"}],
+    });
+    Bodies::answering(vec![(200, "The order", vec![Content::json(told)])])
+}
+
+fn many_moves(generator: &mut SchemaGenerator) -> Bodies {
+    let told = Value::from(generator.subschema_for::<moves::ToldAll<'_>>());
+    let content = || Content::json(told.clone());
+    let request = json!({
+        "type": "object",
+        "required": ["ids"],
+        "properties": {
+            "ids": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": moves::ORDERS_MAX,
+                "items": {"type": "string", "minLength": 1, "description": "The id of an order; what is none is not known"},
+            },
+        },
+    });
+    let none = vec![content(), problem(generator)];
+    Bodies {
+        request: vec![Content::json(request)],
+        is_request_required: true,
+        answers: vec![
+            (200, "Every order was moved", vec![content()]),
+            (207, "Some orders were moved", vec![content()]),
+            (
+                422,
+                "No order was moved; or, as problem details, the body is not as it should be",
+                none,
+            ),
+        ],
+    }
+}
+
+fn fulfilment() -> Bodies {
+    let text = || json!({"type": "string"});
+    let time = || json!({"type": "string", "format": "date-time"});
+    let line = json!({
+        "type": "object",
+        "properties": {"fulfilled_quantity": {"type": ["number", "string"]}},
+    });
+    let request = json!({
+        "type": "object",
+        "properties": {
+            "status": text(),
+            "ticket_number": text(),
+            "tracking_url": text(),
+            "picked_at": time(),
+            "delivered_at": time(),
+            "printed_at": time(),
+            "printed_by": text(),
+            "lines": {"type": "array", "items": line},
+        },
+    });
+    Bodies {
+        request: vec![Content::json(request)],
+        is_request_required: true,
+        answers: vec![(
+            200,
+            "What is kept of it",
+            vec![Content::json(json!({"type": "object"}))],
+        )],
+    }
+}
+
+fn event() -> Value {
+    let id = || json!({"type": ["string", "null"], "format": "uuid"});
+    json!({
+        "type": "object",
+        "required": ["id", "type", "organisation", "at", "order_id", "batch_id"],
+        "properties": {
+            "id": {"type": "string", "format": "uuid"},
+            "type": {"type": "string", "enum": [
+                "order.accepted",
+                "order.updated",
+                "order.processed",
+                "order.cancelled",
+                "order.fulfilment",
+                "batch.received",
+            ]},
+            "organisation": {"type": "string"},
+            "at": {"type": "string", "format": "date-time"},
+            "order_id": id(),
+            "batch_id": id(),
+        },
+    })
+}
+
+/// What text reads as, whether it is a number or text that is sent; null counts as absent.
+fn text(chars_max: usize) -> Value {
+    json!({"type": ["string", "number", "null"], "maxLength": chars_max})
+}
+
+fn boolean() -> Value {
+    json!({"enum": [true, false, 0, 1, "true", "false", "True", "False", "0", "1", "", null]})
+}
+
+fn new_organisation() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["code"],
+        "properties": {
+            "code": {"type": ["string", "number"], "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+            "name": text(organisations::NAME_CHARS_MAX),
+            "customer_orders_enabled": boolean(),
+        },
+    })
+}
+
+fn organisation_changes() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "name": text(organisations::NAME_CHARS_MAX),
+            "customer_orders_enabled": boolean(),
+        },
+    })
+}
+
+fn new_key() -> Value {
+    let rate = || json!({"type": ["integer", "string", "null"], "minimum": 1});
+    let scopes = Scope::ALL.map(Scope::name);
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["scopes"],
+        "properties": {
+            "organisations": {
+                "type": ["array", "null"],
+                "items": {"type": ["string", "number"]},
+                "description": "The codes of the organisations that it reaches; left out where it reaches all",
+            },
+            "all_organisations": boolean(),
+            "scopes": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": scopes}},
+            "expires_at": {"type": ["string", "null"], "format": "date-time"},
+            "expires_in": {"type": ["string", "null"], "description": "Such as 90d, 12h or 30m"},
+            "requests_per_second": rate(),
+            "orders_per_second": rate(),
+        },
+    })
+}
