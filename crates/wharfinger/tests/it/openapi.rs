@@ -67,6 +67,8 @@ impl Described {
         let status = response.status.to_string();
         let named = if responses[&status].is_object() {
             status
+        } else if response.status < 300 && responses["2XX"].is_object() {
+            "2XX".to_owned()
         } else {
             assert!(response.status >= 400, "{place}");
             "default".to_owned()

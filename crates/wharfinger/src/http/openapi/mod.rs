@@ -124,7 +124,14 @@ fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> 
         if !answers.is_empty() {
             response["content"] = contents(answers);
         }
-        responses.insert(status.to_string(), response);
+        // Which of them a vendor's route gives is told in the vendor's own pages.
+        let of_vendor = || "2XX".to_owned();
+        let status = if is_own {
+            status.to_string()
+        } else {
+            of_vendor()
+        };
+        responses.insert(status, response);
     }
     let mut refusal =
         json!({"description": "The request as a whole is turned down; nothing was stored"});
