@@ -7,6 +7,7 @@ use std::process::Stdio;
 use crate::support::client::{Connection, Request, Response};
 use crate::support::fixture::{self, basic, secret_of};
 use crate::support::server::Server;
+use crate::support::sse::Events;
 
 fn read(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -159,6 +160,36 @@ fn metrics_show_memory_that_a_body_in_flight_has() {
         sample(&metrics(&server), "wharfinger_body_bytes_in_flight"),
         Some(0.0)
     );
+}
+
+#[test]
+fn metrics_tell_how_long_events_took_to_who_waited_for_them() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let lag = "wharfinger_events_lag_seconds_count";
+    send(&server, &batch(&["A", "B"]), 202);
+    let feed = Request::new("GET", "/v1/events");
+    let feed = feed.header("authorization", format!("Bearer {}", secret_of("full")));
+    send(&server, &feed, 200);
+    assert_eq!(
+        sample(&metrics(&server), lag),
+        Some(0.0),
+        "nobody waited for what was there"
+    );
+    let mut stream = Events::open(server.address, &feed);
+    for _ in 0..3 {
+        stream.next().expect("an event that was there");
+    }
+    // The stream waits as soon as it has told what was there, which nobody sees.
+    let mut count = 0;
+    while sample(&metrics(&server), lag) == Some(0.0) {
+        count += 1;
+        assert!(count < 1_000, "it has waited long since");
+        send(&server, &batch(&[&format!("C-{count}")]), 202);
+        for _ in 0..2 {
+            stream.next().expect("an event that has just happened");
+        }
+    }
 }
 
 #[test]

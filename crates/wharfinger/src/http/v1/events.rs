@@ -20,7 +20,8 @@ use super::input::Listing;
 use crate::access::Authenticated;
 use crate::app::App;
 use crate::call::Call;
-use crate::feed::{Position, Reader, Woken};
+use crate::feed::{self, Position, Reader, Woken};
+use crate::metrics::METRICS;
 use crate::store::{Event, EventKind, StoreError};
 
 /// The longest that a request may wait, in seconds.
@@ -121,11 +122,13 @@ pub(super) async fn list(
             caller: call.authenticated.clone(),
             named: named.map(str::to_owned),
             reader,
+            has_waited: false,
             unsent: VecDeque::new(),
         }));
     }
     let ids: Vec<_> = organisations.iter().map(|of| of.id).collect();
     let until = Instant::now() + wait.unwrap_or_default();
+    let mut has_waited = false;
     let page = loop {
         let page = reader.read(&app.feed, app.store.as_ref(), &ids).await;
         let page = page.map_err(|error| call.failure(error))?;
@@ -133,7 +136,11 @@ pub(super) async fn list(
         if !is_end || reader.wait(&ids, until).await != Woken::News {
             break page;
         }
+        has_waited = true;
     };
+    if has_waited {
+        note_lag(&page);
+    }
     let told = page.events.iter();
     let told = told.map(|(whose, event)| Told::new(&organisations, *whose, event));
     Ok(ok(&Page {
@@ -207,6 +214,8 @@ struct Streaming {
     /// The code of the only organisation that is wanted.
     named: Option<String>,
     reader: Reader,
+    /// Whether it has caught up with the feed.
+    has_waited: bool,
     unsent: VecDeque<sse::Event>,
 }
 
@@ -244,11 +253,15 @@ impl Streaming {
         let page = self.reader.read(&app.feed, app.store.as_ref(), &ids).await;
         let page = page.map_err(|error| broken_off(&error)).ok()?;
         if page.events.is_empty() && !page.is_cut {
+            self.has_waited = true;
             let until = Instant::now() + HEARTBEAT;
             return match self.reader.wait(&ids, until).await {
                 Woken::News | Woken::Late => Some(()),
                 Woken::Stopped => None,
             };
+        }
+        if self.has_waited {
+            note_lag(&page);
         }
         let mut events = page.events.iter().peekable();
         while let Some((whose, event)) = events.next() {
@@ -266,6 +279,13 @@ impl Streaming {
             self.unsent.push_back(event);
         }
         Some(())
+    }
+}
+
+/// How long events took to a reader that waited for them; one that catches up with what is old says nothing of the server.
+fn note_lag(page: &feed::Page) {
+    for (_, event) in &page.events {
+        METRICS.note_event(event.at_ms);
     }
 }
 
