@@ -217,4 +217,17 @@ mod tests {
             Err(Code::AlreadyCancelled)
         );
     }
+
+    #[test]
+    fn only_orders_that_are_placed_and_not_cancelled_are_fulfilled() {
+        let table = [
+            (State::Draft, Err(Code::NotPlaced)),
+            (State::Pending, Ok(())),
+            (State::Processed, Ok(())),
+            (State::Cancelled, Err(Code::AlreadyCancelled)),
+        ];
+        for (state, decision) in table {
+            assert_eq!(decide_fulfilment(state), decision, "{state:?}");
+        }
+    }
 }
