@@ -211,9 +211,8 @@ fn overloaded() -> RequestFailure {
 
 /// The id that the client has chosen.
 fn client_id(call: &Call<'_>) -> Result<Uuid, RequestFailure> {
-    let id = call.head.path_parameter("id").unwrap_or_default();
-    let parsed = Uuid::try_parse(id).ok().filter(|_| id.len() == 36);
-    parsed.ok_or_else(|| bad("The id of an import must be a UUID that you choose"))
+    let id = input::id(call, "Import");
+    id.map_err(|_| bad("The id of an import must be a UUID that you choose"))
 }
 
 /// Why a part cannot be taken in, if it cannot.
