@@ -9,6 +9,7 @@ use crate::admit::{Intent, Policy};
 use crate::caller::{Caller, Organisation};
 use crate::canonical;
 use crate::failure::RequestFailure;
+use crate::fulfilment::Reported;
 use crate::ids::{BatchId, OrderId, OrganisationId};
 use crate::json::{Entry, NameCase};
 use crate::load::Load;
@@ -335,6 +336,8 @@ pub struct StoredOrder {
     pub updated_at_ms: i64,
     /// What was submitted: the latest full text, then what [`Intent::Complete`] added, oldest first.
     pub texts: Vec<String>,
+    /// How far it is fulfilled, as was last reported.
+    pub fulfilment: Option<Reported>,
 }
 
 /// An answer to put into words.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::canonical::Amount;
 use crate::form::{Form, Need};
-use crate::json::Value;
+use crate::json::{NameCase, Reader, Value};
 use crate::moment::{Moment, moment};
 use crate::problem::Code;
 use crate::validate::{Checked, amount, short_text};
@@ -28,6 +28,15 @@ pub struct Fulfilment {
     pub printed_by: Option<String>,
     /// How much was sent of each line of the order, in their order; of lines behind the last nothing is known.
     pub lines: Vec<Amount>,
+}
+
+/// A report that was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// What it says.
+    pub fulfilment: Fulfilment,
+    /// When it was committed, in milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// The attributes of a report.
@@ -77,6 +86,39 @@ impl Fulfilment {
             form.problem("status", Code::Required);
         }
         fulfilment
+    }
+
+    /// Whether the order has arrived: the report says when, or `DELIVERED`.
+    #[must_use]
+    pub fn is_delivered(&self) -> bool {
+        self.delivered_at.is_some() || self.says("DELIVERED")
+    }
+
+    /// Whether the order is on its way or has arrived: the report says `SHIPPED`, or it is delivered.
+    #[must_use]
+    pub fn is_shipped(&self) -> bool {
+        self.says("SHIPPED") || self.is_delivered()
+    }
+
+    /// Whether the order was picked: the report says when, or `PICKED`, or it is shipped.
+    #[must_use]
+    pub fn is_picked(&self) -> bool {
+        self.picked_at.is_some() || self.says("PICKED") || self.is_shipped()
+    }
+
+    fn says(&self, word: &str) -> bool {
+        let status = self.status.as_deref();
+        status.is_some_and(|status| status.eq_ignore_ascii_case(word))
+    }
+
+    /// Reads what [`Self::to_json`] wrote; none where it was something else.
+    #[must_use]
+    pub fn from_json(json: &str) -> Option<Self> {
+        let mut reader = Reader::of_stored(json, NameCase::Exact).ok()?;
+        let entry = reader.next().ok()??;
+        let mut problems = Vec::new();
+        let read = Self::read(&mut Form::of_order(entry.value, &mut problems), usize::MAX);
+        problems.is_empty().then_some(read)
     }
 
     /// The report as JSON, which [`Self::read`] reads.
@@ -156,7 +198,6 @@ struct Line<'r> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{NameCase, Reader};
 
     /// A report of an order of two lines as it is told again, or what is wrong with it.
     fn read(json: &str) -> Result<String, String> {
@@ -183,6 +224,34 @@ mod tests {
         );
         assert_eq!(read(json).as_deref(), Ok(told));
         assert_eq!(read(told).as_deref(), Ok(told));
+    }
+
+    #[test]
+    fn a_report_is_read_as_it_was_written_and_says_how_far_it_is() {
+        for (json, [picked, shipped, delivered]) in [
+            (
+                r#"{"status":"Picked","lines":[{"fulfilled_quantity":"1.50"}]}"#,
+                [true, false, false],
+            ),
+            (r#"{"status":"shipped"}"#, [true, true, false]),
+            (
+                r#"{"delivered_at":"2026-11-21T09:00:00.5Z"}"#,
+                [true, true, true],
+            ),
+            (r#"{"picked_at":"2026-11-21"}"#, [true, false, false]),
+            (r#"{"status":"PACKING"}"#, [false, false, false]),
+        ] {
+            let report = Fulfilment::from_json(json).expect("a report");
+            assert_eq!(report.to_json(), json);
+            let reached = [
+                report.is_picked(),
+                report.is_shipped(),
+                report.is_delivered(),
+            ];
+            assert_eq!(reached, [picked, shipped, delivered], "{json}");
+        }
+        assert_eq!(Fulfilment::from_json("{}"), None);
+        assert_eq!(Fulfilment::from_json("[]"), None);
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl Model {
                     created_at_ms: NOW_MS,
                     updated_at_ms: NOW_MS,
                     texts: vec![slot.raw.to_owned()],
+                    fulfilment: None,
                 };
                 let taken = taken(&order);
                 self.orders.push(Kept {

@@ -34,7 +34,7 @@ pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use orders::{
     FoundOrder, Fulfil, Fulfilled, FulfilledOrder, History, HistoryCursor, HistoryEntry,
     HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, MoveById, MovedById,
-    MovedOrder, NotMoved, Report, Revision,
+    MovedOrder, NotMoved, Revision,
 };
 pub use prepare::Submission;
 pub use receipt::{

@@ -3,6 +3,7 @@
 use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Reach;
 use wharfinger_core::dialect::{Reply, StoredOrder};
+use wharfinger_core::fulfilment::{Fulfilment, Reported};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
@@ -18,17 +19,6 @@ pub struct FoundOrder {
     pub dialect: String,
     /// The order.
     pub order: StoredOrder,
-    /// How far it is fulfilled, as was last reported.
-    pub report: Option<Report>,
-}
-
-/// A report of how far an order is fulfilled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// What it says, as [`Fulfilment::to_json`](wharfinger_core::fulfilment::Fulfilment::to_json) wrote it.
-    pub json: String,
-    /// When it was committed, in milliseconds since 1970.
-    pub at_ms: i64,
 }
 
 /// A report to be kept.
@@ -38,8 +28,8 @@ pub struct Fulfil {
     pub id: OrderId,
     /// The organisations whose orders may be reported on; others are not there.
     pub reach: Reach,
-    /// What it says, as for [`Report::json`].
-    pub report: String,
+    /// What it says.
+    pub fulfilment: Fulfilment,
     /// The API key that reports.
     pub key_id: String,
     /// That the answer is to be kept.
@@ -47,7 +37,7 @@ pub struct Fulfil {
 }
 
 /// The report that is kept now, or why it is not.
-pub type FulfilledOrder = Result<Report, NotMoved>;
+pub type FulfilledOrder = Result<Reported, NotMoved>;
 
 /// What became of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::client::Response;
-use crate::support::fixture;
+use crate::support::client::{Request, Response};
+use crate::support::fixture::{self, secret_of};
 use crate::support::server::Server;
 use crate::support::stored;
-use crate::support::v1::{get, order, request, submit};
+use crate::support::v1::{get, order, order_id, request, submit};
 
 fn put(server: &Server, id: &str, report: &Value) -> Response {
     let target = format!("/v1/orders/{id}/fulfilment");
@@ -105,4 +105,81 @@ fn a_report_is_kept_once_under_an_idempotency_key() {
     assert_eq!(send("LOST").status, 422);
     let shown = get(&server, &format!("/v1/orders/{}", ids[0]));
     assert_eq!(shown["fulfilment"]["status"], "DELIVERED");
+}
+
+/// What a vendor's route shows, asked for with the field that the vendor has its key in.
+fn shown_by(server: &Server, target: &str, key_field: &str) -> Value {
+    let request = Request::new("GET", target).header(key_field, secret_of("one"));
+    let answer = server.send(&request);
+    assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+    answer.json()
+}
+
+/// An order that came in a vendor's form: its id.
+fn submit_as(server: &Server, dialect: &str, order: &Value) -> String {
+    let target = format!("/v1/batches?organisation=TRK001&dialect={dialect}");
+    let answer = server.send(&request("POST", &target, "full").body(order.to_string()));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    order_id(&answer, 0)
+}
+
+#[test]
+fn vendors_with_a_status_of_their_own_show_what_was_reported() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let parcel = json!({"packingslipno": "P-1", "consignee": "Ann",
+        "products": [{"productcode": "A", "units": 3}, {"productcode": "B", "units": 1}]});
+    let id = submit_as(&server, "gosweetspot", &parcel);
+    let list = "/api/customerorders?includeProducts=true";
+    let one = || shown_by(&server, "/v2/order/P-1", "access_key");
+    let listed = || shown_by(&server, list, "access_key")["Results"][0].clone();
+    assert_eq!(listed()["status"]["Status"], "PENDING");
+    assert_eq!(one()["status"], "PENDING");
+    put(
+        &server,
+        &id,
+        &json!({"status": "PICKED", "ticket_number": "T-1", "tracking_url": "https://x.example/1",
+            "picked_at": "2026-11-21T10:00:00+01:00", "printed_at": "2026-11-21", "printed_by": "Bo",
+            "lines": [{"fulfilled_quantity": "1.5"}]}),
+    );
+    let expected = json!({"Status": "PICKED", "ticketnumber": "T-1", "trackingurl": "https://x.example/1",
+        "Picked": "2026-11-21T09:00:00Z", "Delivered": null, "manualticket": false});
+    let order = listed();
+    assert_eq!(order["status"], expected);
+    let products = order["products"].as_array().unwrap().iter();
+    let sent: Vec<_> = products.map(|product| &product["fulfilledQty"]).collect();
+    assert_eq!(sent, [&json!(1.5), &json!(0)]);
+    let order = one();
+    assert_eq!(
+        (&order["status"], &order["ticketnumber"]),
+        (&json!("PICKED"), &json!("T-1"))
+    );
+    assert_eq!(order["ticketprinteddate"], "2026-11-21");
+    assert_eq!(order["ticketprintedby"], "Bo");
+    assert_eq!(order["ticketdeletedby"], Value::Null);
+    put(&server, &id, &json!({"delivered_at": "2026-11-22"}));
+    assert_eq!(one()["status"], "DELIVERED");
+    assert_eq!(one()["delivered"], "2026-11-22");
+    // The last report stands for all before: it had no word.
+    assert_eq!(listed()["status"]["Status"], "PENDING");
+
+    let order = json!({"address": {"email": "ann@example.com", "country": "NZ"},
+        "products": [{"sku": "S-1", "qty": 1}]});
+    let id = submit_as(&server, "centra", &order);
+    let status = || {
+        let page = shown_by(&server, "/centra/TRK001/orders", "api-authorization");
+        page["orders"][0]["orderStatus"].clone()
+    };
+    assert_eq!(status(), "pending");
+    for (word, shown) in [
+        ("PICKED", "pending"),
+        ("Shipped", "shipped"),
+        ("DELIVERED", "delivered"),
+    ] {
+        put(&server, &id, &json!({"status": word}));
+        assert_eq!(status(), shown);
+    }
+    let cancel = format!("/v1/orders/{id}/cancel");
+    assert_eq!(server.send(&request("POST", &cancel, "full")).status, 200);
+    assert_eq!(status(), "cancelled");
 }

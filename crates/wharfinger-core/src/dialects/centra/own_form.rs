@@ -69,6 +69,7 @@ mod tests {
             created_at_ms: 0,
             updated_at_ms: 0,
             texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+            fulfilment: None,
         }
     }
 

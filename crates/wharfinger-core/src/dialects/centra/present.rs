@@ -9,6 +9,7 @@ use jiff::tz::Offset;
 use super::wire::{Address, BILLING, DELIVERY, Money, Order, Product, Text};
 use super::{Centra, decode};
 use crate::dialect::{Dialect, StoredOrder};
+use crate::fulfilment::Fulfilment;
 use crate::json::{Entry, Reader, Value};
 use crate::outcome::State;
 use crate::validate;
@@ -102,7 +103,7 @@ fn order_of<'a>(stored: &'a StoredOrder, texts: &Texts<'_, 'a>) -> Order<'a> {
     let billing = texts.own("invoiceAddress").or_else(|| texts.own("address"));
     Order {
         order_id: stored.key.clone(),
-        order_status: status(stored.state),
+        order_status: status(stored),
         order_date: texts
             .latest("orderDate")
             .unwrap_or_else(|| Cow::Owned(time_of(stored.created_at_ms))),
@@ -121,9 +122,17 @@ fn order_of<'a>(stored: &'a StoredOrder, texts: &Texts<'_, 'a>) -> Order<'a> {
     }
 }
 
-fn status(state: State) -> &'static str {
-    match state {
+/// Where an order stands. An order that is on its way is told as that, be it noted as taken on or not.
+fn status(stored: &StoredOrder) -> &'static str {
+    let report = stored.fulfilment.as_ref().map(|kept| &kept.fulfilment);
+    match stored.state {
         State::Draft => "incomplete",
+        State::Pending | State::Processed if report.is_some_and(Fulfilment::is_delivered) => {
+            "delivered"
+        }
+        State::Pending | State::Processed if report.is_some_and(Fulfilment::is_shipped) => {
+            "shipped"
+        }
         State::Pending => "pending",
         State::Processed => "processing",
         State::Cancelled => "cancelled",
@@ -224,6 +233,7 @@ mod tests {
             created_at_ms: 1_740_787_199_999,
             updated_at_ms: 1_740_787_199_999,
             texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+            fulfilment: None,
         }
     }
 

@@ -7,14 +7,16 @@ use serde_json::value::RawValue;
 
 use super::wire::{Amount, Listed, NotKnown, Package, Pending, Product, Shown, Status};
 use crate::dialect::StoredOrder;
+use crate::fulfilment::Fulfilment;
 use crate::json::{Decimal, NameCase, Reader, Value};
+use crate::moment::Moment;
 use crate::outcome::State;
 use crate::validate;
 
 /// An order of a page.
 pub(super) fn listed(order: &StoredOrder, with_products: bool) -> Listed<'_> {
     reread(order, |content| {
-        let products = with_products.then(|| content.each("products", product));
+        let products = with_products.then(|| products(order, &content));
         listed_from(order, &content, products)
     })
 }
@@ -22,7 +24,7 @@ pub(super) fn listed(order: &StoredOrder, with_products: bool) -> Listed<'_> {
 /// An order of the stream of pending orders.
 pub(super) fn pending(order: &StoredOrder) -> Pending<'_> {
     reread(order, |content| Pending {
-        listed: listed_from(order, &content, Some(content.each("products", product))),
+        listed: listed_from(order, &content, Some(products(order, &content))),
         raw_address: content.text("rawaddress"),
         icon_url: content.text("iconUrl"),
         packages: content.each("packages", package),
@@ -39,21 +41,24 @@ pub(super) fn email(order: &StoredOrder) -> Option<String> {
 
 /// The status of one order.
 pub(super) fn shown(order: &StoredOrder) -> Shown<'_> {
+    let report = report(order);
+    let of_report = |said: fn(&Fulfilment) -> bool| report.is_some_and(said);
+    // A processed order without a report yet counts as picked on this route.
     let status = match order.state {
-        State::Draft | State::Pending => "PENDING",
-        // A processed order without a report yet counts as picked on this route.
-        State::Processed | State::Cancelled => "PICKED",
+        _ if of_report(Fulfilment::is_delivered) => "DELIVERED",
+        State::Draft | State::Pending if !of_report(Fulfilment::is_picked) => "PENDING",
+        State::Draft | State::Pending | State::Processed | State::Cancelled => "PICKED",
     };
     Shown {
         packingslipno: &order.key,
         consignee: reread(order, |content| content.text("consignee")),
         status,
-        ticketnumber: NotKnown,
-        trackingurl: NotKnown,
-        picked: NotKnown,
-        delivered: NotKnown,
-        ticketprinteddate: NotKnown,
-        ticketprintedby: NotKnown,
+        ticketnumber: report.and_then(|report| report.ticket_number.as_deref()),
+        trackingurl: report.and_then(|report| report.tracking_url.as_deref()),
+        picked: report.and_then(|report| told(report.picked_at)),
+        delivered: report.and_then(|report| told(report.delivered_at)),
+        ticketprinteddate: report.and_then(|report| told(report.printed_at)),
+        ticketprintedby: report.and_then(|report| report.printed_by.as_deref()),
         ticketdeleteddate: NotKnown,
         ticketdeletedby: NotKnown,
     }
@@ -81,24 +86,46 @@ fn listed_from<'s>(
         isrural: NotKnown,
         notrural: NotKnown,
         costcentre: content.text("costcentre"),
-        status: status(order.state),
+        status: status(order),
         products,
     }
 }
 
-fn status(state: State) -> Status {
+/// What was last reported of how far an order is fulfilled.
+fn report(order: &StoredOrder) -> Option<&Fulfilment> {
+    order.fulfilment.as_ref().map(|kept| &kept.fulfilment)
+}
+
+fn told(moment: Option<Moment>) -> Option<String> {
+    moment.map(|moment| moment.to_string())
+}
+
+/// The state, or the word of the report.
+fn status(order: &StoredOrder) -> Status<'_> {
+    let report = report(order);
+    let reported = report.and_then(|report| report.status.as_deref());
     Status {
-        status: match state {
-            State::Draft | State::Pending => "PENDING",
-            State::Processed => "PROCESSED",
+        status: match order.state {
+            State::Draft | State::Pending => reported.unwrap_or("PENDING"),
+            State::Processed => reported.unwrap_or("PROCESSED"),
             State::Cancelled => "CANCELLED",
         },
-        ticketnumber: NotKnown,
-        trackingurl: NotKnown,
-        picked: NotKnown,
-        delivered: NotKnown,
+        ticketnumber: report.and_then(|report| report.ticket_number.as_deref()),
+        trackingurl: report.and_then(|report| report.tracking_url.as_deref()),
+        picked: report.and_then(|report| told(report.picked_at)),
+        delivered: report.and_then(|report| told(report.delivered_at)),
         manualticket: false,
     }
+}
+
+/// The products, each with how much of it was sent.
+fn products<'s>(order: &StoredOrder, content: &Content<'_, 's>) -> Vec<Product<'s>> {
+    let mut products = content.each("products", product);
+    let sent = report(order).map_or(&[][..], |report| &report.lines);
+    for (product, sent) in products.iter_mut().zip(sent) {
+        product.fulfilled_qty = spelled(sent.number().as_ref());
+    }
+    products
 }
 
 fn product<'s>(content: &Content<'_, 's>) -> Product<'s> {
@@ -114,7 +141,7 @@ fn product<'s>(content: &Content<'_, 's>) -> Product<'s> {
         imageurl: content.text("imageurl"),
         currency: content.text("currency"),
         already_sent: content.amount("alreadySent"),
-        fulfilled_qty: 0,
+        fulfilled_qty: RawValue::from_string("0".to_owned()).ok(),
         linetotal: line_total(units.as_ref(), unit_value.as_ref()),
     }
 }

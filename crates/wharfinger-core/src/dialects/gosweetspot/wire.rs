@@ -110,22 +110,22 @@ pub(super) struct Listed<'s> {
     pub isrural: NotKnown,
     pub notrural: NotKnown,
     pub costcentre: Text<'s>,
-    pub status: Status,
+    pub status: Status<'s>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub products: Option<Vec<Product<'s>>>,
 }
 
 /// Where an order of a page stands. The mix of cases is the vendor's.
 #[derive(Serialize)]
-pub(super) struct Status {
+pub(super) struct Status<'s> {
     #[serde(rename = "Status")]
-    pub status: &'static str,
-    pub ticketnumber: NotKnown,
-    pub trackingurl: NotKnown,
+    pub status: &'s str,
+    pub ticketnumber: Option<&'s str>,
+    pub trackingurl: Option<&'s str>,
     #[serde(rename = "Picked")]
-    pub picked: NotKnown,
+    pub picked: Option<String>,
     #[serde(rename = "Delivered")]
-    pub delivered: NotKnown,
+    pub delivered: Option<String>,
     pub manualticket: bool,
 }
 
@@ -143,7 +143,7 @@ pub(super) struct Product<'s> {
     #[serde(rename = "alreadySent")]
     pub already_sent: Amount,
     #[serde(rename = "fulfilledQty")]
-    pub fulfilled_qty: u32,
+    pub fulfilled_qty: Amount,
     pub linetotal: Amount,
 }
 
@@ -178,12 +178,12 @@ pub(super) struct Shown<'s> {
     pub packingslipno: &'s str,
     pub consignee: Text<'s>,
     pub status: &'static str,
-    pub ticketnumber: NotKnown,
-    pub trackingurl: NotKnown,
-    pub picked: NotKnown,
-    pub delivered: NotKnown,
-    pub ticketprinteddate: NotKnown,
-    pub ticketprintedby: NotKnown,
+    pub ticketnumber: Option<&'s str>,
+    pub trackingurl: Option<&'s str>,
+    pub picked: Option<String>,
+    pub delivered: Option<String>,
+    pub ticketprinteddate: Option<String>,
+    pub ticketprintedby: Option<&'s str>,
     pub ticketdeleteddate: NotKnown,
     pub ticketdeletedby: NotKnown,
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialects;
 use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::fulfilment::{ATTRIBUTES, Fulfilment};
+use wharfinger_core::fulfilment::{ATTRIBUTES, Fulfilment, Reported};
 use wharfinger_core::query::Query;
 
 use super::super::answer::respond_with;
@@ -18,7 +18,7 @@ use super::{input, orders};
 use crate::app::App;
 use crate::call::Call;
 use crate::idempotency::change;
-use crate::store::{Fulfil, FulfilledOrder, Report};
+use crate::store::{Fulfil, FulfilledOrder};
 
 /// A report, as it is told.
 #[derive(Serialize)]
@@ -29,8 +29,8 @@ pub(super) struct ToldReport {
 }
 
 impl ToldReport {
-    pub(super) fn of(report: &Report) -> Result<Self, RequestFailure> {
-        let said = serde_json::from_str(&report.json).map_err(|error| {
+    pub(super) fn of(report: &Reported) -> Result<Self, RequestFailure> {
+        let said = serde_json::from_str(&report.fulfilment.to_json()).map_err(|error| {
             tracing::error!(%error, "What is stored of a fulfilment is not JSON.");
             RequestFailure::Internal
         })?;
@@ -71,7 +71,7 @@ pub(super) async fn report(
         let request = Fulfil {
             id,
             reach,
-            report: fulfilment.to_json(),
+            fulfilment,
             key_id,
             remember,
         };

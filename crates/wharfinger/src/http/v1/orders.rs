@@ -38,7 +38,12 @@ fn told(found: &FoundOrder) -> Result<Told<'_>, RequestFailure> {
     let dialect = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
     Ok(Told {
         order: ReadBack::of(&found.order, dialect),
-        fulfilment: found.report.as_ref().map(ToldReport::of).transpose()?,
+        fulfilment: found
+            .order
+            .fulfilment
+            .as_ref()
+            .map(ToldReport::of)
+            .transpose()?,
     })
 }
 

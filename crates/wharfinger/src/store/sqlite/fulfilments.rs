@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 use wharfinger_core::admit::decide_fulfilment;
 use wharfinger_core::caller::Reach;
+use wharfinger_core::fulfilment::{Fulfilment, Reported};
 use wharfinger_core::ids::OrderId;
 use wharfinger_core::problem::Code;
 
@@ -15,22 +16,23 @@ use super::rows::Scope;
 use super::work::Work;
 use crate::store::place::Place;
 use crate::store::slots::Mark;
-use crate::store::{Fulfil, FulfilledOrder, NotMoved, Report};
+use crate::store::{Fulfil, FulfilledOrder, NotMoved};
 
 /// The latest report on the order whose first revision lies at a place.
-pub(super) fn find(
-    connection: &Connection,
-    journal: &mut Journal<'_>,
-    order: Place,
-) -> Result<Option<Report>, Fault> {
+pub(super) fn find(journal: &mut Journal<'_>, order: Place) -> Result<Option<Reported>, Fault> {
     let select = "select place, report from fulfilments where id = ?1";
-    let mut select = connection.prepare_cached(select)?;
-    let found = select.query_row([order.0], |row| Ok((Place(row.get(0)?), row.get(1)?)));
+    let mut select = journal.connection().prepare_cached(select)?;
+    let found = select.query_row([order.0], |row| {
+        Ok((Place(row.get(0)?), row.get::<_, String>(1)?))
+    });
     let Some((place, json)) = found.optional()? else {
         return Ok(None);
     };
-    let at_ms = journal.head(place.block())?.at_ms;
-    Ok(Some(Report { json, at_ms }))
+    let unreadable = || Fault::Damaged(format!("the report at place {} cannot be read", place.0));
+    Ok(Some(Reported {
+        fulfilment: Fulfilment::from_json(&json).ok_or_else(unreadable)?,
+        at_ms: journal.head(place.block())?.at_ms,
+    }))
 }
 
 /// Finds the order that a report is on, before the writer is taken.
@@ -64,8 +66,8 @@ pub(super) fn fulfil(
         return Ok(Err(NotMoved { code, state }));
     }
     let mut journal = Journal::new(work.connection);
-    if let Some(known) = find(work.connection, &mut journal, order.place)?
-        && known.json == request.report
+    if let Some(known) = find(&mut journal, order.place)?
+        && known.fulfilment == request.fulfilment
     {
         return Ok(Ok(known));
     }
@@ -78,11 +80,13 @@ pub(super) fn fulfil(
     work.rows
         .touch(work.connection, &scope, &order.key, place)?;
     let replace = "insert or replace into fulfilments (id, place, report) values (?1, ?2, ?3)";
-    work.connection
-        .prepare_cached(replace)?
-        .execute((order.place.0, place.0, &request.report))?;
-    Ok(Ok(Report {
-        json: request.report.clone(),
+    work.connection.prepare_cached(replace)?.execute((
+        order.place.0,
+        place.0,
+        request.fulfilment.to_json(),
+    ))?;
+    Ok(Ok(Reported {
+        fulfilment: request.fulfilment.clone(),
         at_ms: work.now_ms(),
     }))
 }

@@ -71,6 +71,11 @@ impl<'c> Journal<'c> {
         }
     }
 
+    /// What it reads from.
+    pub(super) fn connection(&self) -> &'c Connection {
+        self.connection
+    }
+
     /// The code of an organisation; empty where it is not registered, which the store does not ask for.
     pub(super) fn code(&mut self, organisation: OrganisationId) -> Result<&str, Fault> {
         if !self.codes.contains_key(&organisation) {

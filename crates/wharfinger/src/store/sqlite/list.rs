@@ -7,7 +7,6 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::emails::Search;
 use super::fault::Fault;
-use super::fulfilments;
 use super::journal::{Journal, Order, blocks_up_to, last_block};
 use super::locate::parts_of;
 use super::read::{load, not_in_index, shown_texts};
@@ -381,7 +380,6 @@ impl Listing<'_> {
     fn load(&mut self, row: &OrderRow, key: String) -> Result<FoundOrder, Fault> {
         let dialect = self.journal.head(row.id.block())?.dialect;
         Ok(FoundOrder {
-            report: fulfilments::find(self.connection, &mut self.journal, row.id)?,
             organisation: row.id.block().organisation(),
             dialect: dialect_name(self.connection, dialect)?,
             order: load(&mut self.journal, row, key)?,

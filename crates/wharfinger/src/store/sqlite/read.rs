@@ -198,7 +198,6 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Found
         return Err(not_in_index(located.place));
     };
     Ok(Some(FoundOrder {
-        report: fulfilments::find(connection, &mut journal, located.place)?,
         organisation: located.organisation(),
         dialect: dialect_name(connection, located.dialect)?,
         order: load(&mut journal, &row, located.key)?,
@@ -226,6 +225,10 @@ pub(super) fn load(
     let created_at_ms = journal.head(row.id.block())?.at_ms;
     let updated_at_ms = journal.head(row.last_change().block())?.at_ms;
     let organisation = journal.code(row.id.block().organisation())?.to_owned();
+    let fulfilment = match row.changed {
+        Some(_) => fulfilments::find(journal, row.id)?,
+        None => None,
+    };
     Ok(StoredOrder {
         organisation,
         created_at_ms,
@@ -236,6 +239,7 @@ pub(super) fn load(
         state: row.state,
         revision: row.revision,
         texts,
+        fulfilment,
     })
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use wharfinger::store::{EventKind, Fulfil, FulfilledOrder, HistoryKind, NotMoved, Report, Store};
+use wharfinger::store::{EventKind, Fulfil, FulfilledOrder, HistoryKind, NotMoved, Store};
 use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::caller::Reach;
+use wharfinger_core::fulfilment::{Fulfilment, Reported};
 use wharfinger_core::ids::OrderId;
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
@@ -12,20 +13,23 @@ use wharfinger_core::problem::Code;
 use super::support::*;
 
 /// Reports on an order of this organisation.
-pub(super) async fn report(store: &Arc<dyn Store>, id: OrderId, report: &str) -> FulfilledOrder {
+pub(super) async fn report(store: &Arc<dyn Store>, id: OrderId, status: &str) -> FulfilledOrder {
     let request = Fulfil {
         id,
         reach: Reach::Only(vec![HERE]),
-        report: report.to_owned(),
+        fulfilment: Fulfilment {
+            status: Some(status.to_owned()),
+            ..Fulfilment::default()
+        },
         key_id: "key-3".into(),
         remember: None,
     };
     store.fulfil(request).await.expect("it is decided").result
 }
 
-async fn kept(store: &Arc<dyn Store>, id: OrderId) -> Option<Report> {
+async fn kept(store: &Arc<dyn Store>, id: OrderId) -> Option<Reported> {
     let found = store.order(id).await.expect("read");
-    found.expect("there is such an order").report
+    found.expect("there is such an order").order.fulfilment
 }
 
 pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<dyn Store>) {
@@ -39,7 +43,7 @@ pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<dyn
     move_keys(&store, Move::Process, &["a"]).await;
     let second = report(&store, a, "2").await.expect("it is kept");
     let third = report(&store, a, "1").await.expect("it is kept");
-    assert!(first.at_ms < second.at_ms && second.json == "2");
+    assert!(first.at_ms < second.at_ms && second.fulfilment.status.as_deref() == Some("2"));
     assert_eq!(kept(&store, a).await, Some(third.clone()));
     assert_eq!(kept(&store, b).await, None);
     let found = store
