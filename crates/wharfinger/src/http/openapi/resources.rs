@@ -6,7 +6,7 @@ use wharfinger_core::caller::Scope;
 use wharfinger_core::dialect::Resource;
 
 use super::super::v1::answer::Page;
-use super::super::v1::{audit, batches, imports, moves, orders, organisations};
+use super::super::v1::{audit, batches, imports, moves, orders, organisations, rejected};
 use super::bodies::{Bodies, Content, problem, reference};
 use crate::administration::ToldKey;
 
@@ -111,7 +111,7 @@ fn listed(entry: &Value) -> Bodies {
 }
 
 fn rejected(generator: &mut SchemaGenerator) -> Bodies {
-    let page = Value::from(generator.subschema_for::<Page<batches::Rejected>>());
+    let page = Value::from(generator.subschema_for::<Page<rejected::Rejected>>());
     let told = json!({
         "description": "With what is wrong; or only the orders, in the dialect's own envelope (form=resend); or the one that index names, as it came.",
         "anyOf": [page, true],

@@ -12,6 +12,7 @@ mod keys;
 pub(super) mod moves;
 pub(super) mod orders;
 pub(super) mod organisations;
+pub(super) mod rejected;
 
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ pub(super) async fn serve(
         Resource::ListBatches => batches::list(app, call).await,
         Resource::ShowBatch => batches::show(app, call).await,
         Resource::ListResults => batches::results(app, call, headers).await,
-        Resource::ListRejected => batches::rejected(app, call).await,
+        Resource::ListRejected => rejected::list(app, call).await,
         Resource::ReceiveImport => imports::receive(app, call, headers, body).await,
         Resource::ShowImport => imports::show(app, call, headers).await,
         Resource::CancelImport => imports::cancel(app, call).await,

@@ -1,0 +1,196 @@
+//! The orders of a batch that were not taken: what was wrong with them, and what to mend and send again.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use http::HeaderValue;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use wharfinger_core::dialect::{Action, Dialect};
+use wharfinger_core::dialects;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::json::Envelope;
+
+use super::answer::{Page, ok};
+use super::batches::{Problem, all, find, problems, streamed, visible};
+use super::cursor;
+use super::input::{self, Listing};
+use crate::app::App;
+use crate::call::Call;
+use crate::store::{OutcomeKind, ReadResults, ReceiptHead, Recorded, RecordedOutcome};
+
+/// A rejected order.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "RejectedOrder")]
+pub(in super::super) struct Rejected {
+    /// The order's place in the batch, from 0.
+    index: u32,
+    /// The line it stood on, in a body of lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    /// The sender's name for it.
+    name: Option<String>,
+    /// The order as it was sent; null where that was no JSON.
+    #[schemars(with = "serde_json::Value")]
+    order: Option<Box<RawValue>>,
+    /// What was sent, where that was no JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    errors: Vec<Problem>,
+}
+
+/// Lists the rejected orders: with what is wrong, or only themselves, to be mended and sent again, or one of them as it came.
+pub(super) async fn list(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let is_resend = listing
+        .query
+        .read("form", "errors or resend", |form| match form {
+            "errors" => Some(false),
+            "resend" => Some(true),
+            _ => None,
+        })?;
+    let index = listing
+        .query
+        .read("index", "a place in the batch", |text| text.parse().ok())?;
+    let after = listing.after.map(|after| cursor::read("rejected", after));
+    let head = find(app, call).await?;
+    let request = ReadResults {
+        batch: head.id,
+        visible: visible(call),
+        only: Some(OutcomeKind::Rejected),
+        after: after.transpose()?,
+        limit: listing.limit,
+    };
+    if let Some(index) = index {
+        return one_as_it_came(app, call, request, index).await;
+    }
+    if is_resend == Some(true) {
+        return resend(app, call, &head, request).await;
+    }
+    let page = app.store.results(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    Ok(ok(&Page {
+        data: page.results.into_iter().filter_map(rejection).collect(),
+        next: page.next.map(|index| cursor::write("rejected", &index)),
+    }))
+}
+
+/// The bytes of one rejected order.
+async fn one_as_it_came(
+    app: &App,
+    call: &Call<'_>,
+    request: ReadResults,
+    index: u32,
+) -> Result<Response, RequestFailure> {
+    let request = ReadResults {
+        after: index.checked_sub(1),
+        limit: 1,
+        ..request
+    };
+    let page = app.store.results(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    let found = page
+        .results
+        .into_iter()
+        .find(|recorded| recorded.index == index);
+    match found.map(|recorded| recorded.outcome) {
+        Some(RecordedOutcome::Rejected(rejection)) => {
+            let is_json = serde_json::from_str::<IgnoredAny>(&rejection.text).is_ok();
+            let media_type = HeaderValue::from_static(if is_json {
+                "application/json"
+            } else {
+                "text/plain; charset=utf-8"
+            });
+            let mut response = Response::new(Body::from(rejection.text));
+            response.headers_mut().insert("content-type", media_type);
+            Ok(response)
+        }
+        _ => Err(input::not_found("Rejected order", &index)),
+    }
+}
+
+/// Only the orders, in the envelope of their dialect. What is no JSON cannot stand there, and is counted in a header field.
+async fn resend(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    head: &ReceiptHead,
+    request: ReadResults,
+) -> Result<Response, RequestFailure> {
+    let is_named = dialects::find(&head.dialect).is_some_and(takes_names);
+    let mut left_out = 0_u64;
+    let mut orders = std::pin::pin!(all(app, request.clone()));
+    while let Some(recorded) = orders.next().await {
+        let recorded = recorded.map_err(|error| call.failure(error))?;
+        left_out += u64::from(json_of(&recorded).is_none());
+    }
+    let (open, close) = if is_named { ("{", "}") } else { ("[", "]") };
+    let mut is_first = true;
+    let orders = all(app, request).try_filter_map(move |recorded| {
+        let piece = json_of(&recorded).map(|order| {
+            let comma = if std::mem::take(&mut is_first) {
+                ""
+            } else {
+                ","
+            };
+            let name = match (&recorded.name, is_named) {
+                (Some(name), true) => format!("{}:", serde_json::Value::from(name.as_str())),
+                _ => String::new(),
+            };
+            Bytes::from(format!("{comma}{name}{order}"))
+        });
+        std::future::ready(Ok(piece))
+    });
+    let around = |text: &'static str| futures_util::stream::iter([Ok(Bytes::from(text))]);
+    let body = around(open).chain(orders).chain(around(close));
+    let mut response = streamed("application/json", body);
+    let field = HeaderValue::from(left_out);
+    response.headers_mut().insert("wharfinger-left-out", field);
+    Ok(response)
+}
+
+/// Whether a batch of this dialect is an object of orders.
+fn takes_names(dialect: &dyn Dialect) -> bool {
+    dialect
+        .operations()
+        .iter()
+        .any(|operation| match operation.action {
+            Action::Submit { envelope, .. } => envelope == Envelope::Object,
+            Action::List
+            | Action::Stream
+            | Action::Show
+            | Action::Withdraw
+            | Action::Resource(_) => false,
+        })
+}
+
+/// The text of a rejected order, where that is JSON.
+fn json_of(recorded: &Recorded) -> Option<&str> {
+    let RecordedOutcome::Rejected(rejection) = &recorded.outcome else {
+        return None;
+    };
+    let is_json = serde_json::from_str::<IgnoredAny>(&rejection.text).is_ok();
+    is_json.then_some(rejection.text.as_str())
+}
+
+fn rejection(recorded: Recorded) -> Option<Rejected> {
+    let RecordedOutcome::Rejected(rejection) = recorded.outcome else {
+        return None;
+    };
+    let (order, text) = match RawValue::from_string(rejection.text.clone()) {
+        Ok(order) => (Some(order), None),
+        Err(_) => (None, Some(rejection.text)),
+    };
+    Some(Rejected {
+        index: recorded.index,
+        line: recorded.line,
+        name: recorded.name,
+        order,
+        text,
+        errors: problems(rejection.errors),
+    })
+}
