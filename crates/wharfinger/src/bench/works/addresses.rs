@@ -1,26 +1,24 @@
-//! The reads of p7 by e-mail address. No route asks for them yet, so the store is asked, by this process beside the server.
+//! The reads of p7 by e-mail address, by the native API; whether the server's index is built is asked of the store itself.
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
-use wharfinger_core::dialect::OrderQuery;
-use wharfinger_core::email;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::load::ByEmail;
 
-use super::super::Spoken;
 use super::super::figures::Round;
 use super::super::fill::Filled;
+use super::super::http_client::Connection;
 use super::super::pools::Random;
 use super::super::stamps::{self, REGULAR_AGAIN};
 use super::super::template::Template;
+use crate::store::Store;
 use crate::store::sqlite::{EmailRuns, Options, SqliteStore};
-use crate::store::{OrderPage, ReadOrders, Store};
 
 /// Orders of a page.
 const PAGE: usize = 100;
@@ -39,9 +37,7 @@ pub(super) enum Whose {
 impl Whose {
     pub(super) fn in_words(self) -> &'static str {
         match self {
-            Self::OneOrder => {
-                "the first page by e-mail address, read from the store itself (no route asks for it yet)"
-            }
+            Self::OneOrder => "the first page by e-mail address",
             Self::ManyOrders => {
                 "the same page of 100 for addresses that one order in 100,000 has, each in another block"
             }
@@ -50,19 +46,28 @@ impl Whose {
 }
 
 /// A full store that is read beside the server that filled it, and what is known of its orders.
-pub(super) struct Addresses {
+pub(super) struct Addresses<'f> {
+    full: &'f Filled,
     store: SqliteStore,
     organisation: OrganisationId,
-    dialect: Spoken,
     address: Template,
     key: Template,
-    first_stamp: u64,
-    orders: u64,
 }
 
-impl Addresses {
-    /// Opens the store. It is not this process that builds the index.
-    pub(super) fn open(full: &Filled, by_email: ByEmail) -> Result<Self> {
+/// As much of a page as is looked at.
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    key: String,
+}
+
+impl<'f> Addresses<'f> {
+    /// Opens the store beside the server. It is not this process that builds the index.
+    pub(super) fn open(full: &'f Filled, by_email: ByEmail) -> Result<Self> {
         let store = SqliteStore::open(full.served.directory(), &Options::default())?;
         let directory = wait(store.directory(None))?;
         let code = &full.served.target.organisation;
@@ -71,13 +76,11 @@ impl Addresses {
         let organisation = directory.organisations.get(code);
         let organisation = organisation.context("the server's organisation is not in its store")?;
         Ok(Self {
+            full,
             organisation: organisation.id,
             store,
-            dialect: full.dialect,
             address: Template::parse(by_email.address),
             key: Template::parse(by_email.key),
-            first_stamp: full.first_stamp,
-            orders: full.orders,
         })
     }
 
@@ -101,44 +104,48 @@ impl Addresses {
     }
 
     /// Asks for addresses of these customers.
-    pub(super) fn reader(&self, whose: Whose) -> Reader<'_> {
-        Reader {
+    pub(super) fn reader(&self, whose: Whose) -> Result<Reader<'_>> {
+        Ok(Reader {
             addresses: self,
+            connection: Connection::open(self.full.served.target.address)?,
             whose,
             random: Random::new(0),
-        }
+        })
     }
 
     pub(super) fn close(self) {
         block_in_place(|| Handle::current().block_on(self.store.close()));
     }
 
-    fn query(&self, stamp: u64) -> ReadOrders {
-        let address = self.address.stamped(stamp);
-        let query = OrderQuery {
-            keep: Some(email::keep(self.dialect, &address)),
-            email: Some(address),
-            ..OrderQuery::first(PAGE as u64)
-        };
-        ReadOrders {
-            organisation: self.organisation,
-            dialect: self.dialect.id(),
-            query: Arc::new(query),
-            after: None,
-        }
+    fn request(&self, stamp: u64) -> String {
+        let target = &self.full.served.target;
+        format!(
+            "GET /v1/orders?organisation={}&dialect={}&email={}&limit={PAGE} HTTP/1.1\r\n\
+             host: {}\r\nauthorization: Bearer {}\r\n\r\n",
+            target.organisation,
+            self.full.dialect.id(),
+            self.address.stamped(stamp).replace('@', "%40"),
+            target.address,
+            target.secret,
+        )
     }
 
     /// Whether a page has what it should: the orders of the customer whose order has this stamp, as far as they fit.
-    fn check(&self, stamp: u64, page: &OrderPage) -> Result<()> {
+    fn check(&self, stamp: u64, page: &Page) -> Result<()> {
         let customer = stamps::customer(stamp);
-        let end = self.first_stamp + self.orders;
-        let first = stamp - (stamp - self.first_stamp) / REGULAR_AGAIN * REGULAR_AGAIN;
+        let Filled {
+            first_stamp,
+            orders,
+            ..
+        } = *self.full;
+        let end = first_stamp + orders;
+        let first = stamp - (stamp - first_stamp) / REGULAR_AGAIN * REGULAR_AGAIN;
         let stamps = (first..end).step_by(usize::try_from(REGULAR_AGAIN)?);
         let theirs = stamps.filter(|stamp| stamps::customer(*stamp) == customer);
         let keys: BTreeSet<String> = theirs.map(|stamp| self.key.stamped(stamp)).collect();
-        let found: BTreeSet<&String> = page.orders.iter().map(|order| &order.key).collect();
-        let is_good = page.orders.len() == keys.len().min(PAGE)
-            && found.len() == page.orders.len()
+        let found: BTreeSet<&String> = page.data.iter().map(|order| &order.key).collect();
+        let is_good = page.data.len() == keys.len().min(PAGE)
+            && found.len() == page.data.len()
             && found.iter().all(|key| keys.contains(*key));
         let address = self.address.stamped(stamp);
         ensure!(
@@ -151,7 +158,8 @@ impl Addresses {
 
 /// Reads pages, one after the other.
 pub(super) struct Reader<'a> {
-    addresses: &'a Addresses,
+    addresses: &'a Addresses<'a>,
+    connection: Connection,
     whose: Whose,
     random: Random,
 }
@@ -164,12 +172,14 @@ impl Reader<'_> {
         let mut read = Round::default();
         while begin.elapsed() < length {
             let stamp = self.draw();
-            let query = addresses.query(stamp);
+            let request = addresses.request(stamp);
             let asked_at = Instant::now();
-            let page = wait(addresses.store.orders(query))?;
+            let answer = self.connection.exchange(request.as_bytes())?;
             read.latencies.push(asked_at.elapsed());
+            ensure!(answer.status == 200, "a page was refused: {}", answer.body);
+            let page: Page = serde_json::from_str(answer.body)?;
             addresses.check(stamp, &page)?;
-            read.orders += page.orders.len() as u64;
+            read.orders += page.data.len() as u64;
         }
         read.duration = begin.elapsed();
         Ok(read)
@@ -177,12 +187,13 @@ impl Reader<'_> {
 
     /// The stamp of any order of such a customer. The first two orders of a store are one of each.
     fn draw(&mut self) -> u64 {
+        let full = self.addresses.full;
         let wants_regular = match self.whose {
             Whose::OneOrder => false,
             Whose::ManyOrders => true,
         };
         loop {
-            let stamp = self.addresses.first_stamp + self.random.below(self.addresses.orders);
+            let stamp = full.first_stamp + self.random.below(full.orders);
             if stamps::is_of_a_regular(stamp) == wants_regular {
                 return stamp;
             }

@@ -33,7 +33,7 @@ pub(in super::super) fn reads(measuring: &Measuring, full: &Filled) -> Result<Ve
     if let Some(by_email) = load.by_email {
         let addresses = Addresses::open(full, by_email)?;
         for whose in [Whose::OneOrder, Whose::ManyOrders] {
-            let mut reader = addresses.reader(whose);
+            let mut reader = addresses.reader(whose)?;
             findings.push(alone_and_beside(
                 measuring,
                 format!("{}, from {}", whose.in_words(), full.in_words()),
