@@ -30,6 +30,8 @@ pub struct App {
     pub idempotency: Idempotency,
     /// Imports that are receiving.
     pub imports: Imports,
+    /// How many days the texts of rejected orders are kept.
+    pub rejected_days: u32,
 }
 
 /// Bounds of how requests arrive.

@@ -21,6 +21,8 @@ const BODY_BYTES_IN_FLIGHT_DEFAULT: usize = 1 << 30;
 const QUEUE_DEFAULT: usize = 1_024;
 /// Hours that an answer is kept for its idempotency key, unless told otherwise.
 const IDEMPOTENCY_HOURS_DEFAULT: u64 = 24;
+/// Days that the texts of rejected orders are kept, unless told otherwise.
+const REJECTED_DAYS_DEFAULT: u32 = 30;
 /// Far more connections or waiting requests than a machine can have, and few enough to be counted.
 const COUNT_CEILING: usize = 1 << 24;
 /// Offsets in a body are kept in 32 bits.
@@ -80,6 +82,9 @@ pub struct ServeOptions {
     /// Hours that an answer is kept for its Idempotency-Key [default: 24]
     #[arg(long, env = "WHARFINGER_IDEMPOTENCY_HOURS", value_name = "HOURS")]
     pub idempotency_hours: Option<u64>,
+    /// Days that the texts of rejected orders are kept, to be mended; 0 for not at all [default: 30]
+    #[arg(long, env = "WHARFINGER_REJECTED_DAYS", value_name = "DAYS")]
+    pub rejected_days: Option<u32>,
     /// Requests that each key may send in a second, unless it has a rate of its own [default: no limit]
     #[arg(long, env = "WHARFINGER_REQUESTS_PER_SECOND", value_name = "COUNT")]
     pub requests_per_second: Option<u32>,
@@ -121,6 +126,8 @@ pub struct Config {
     pub queue_max: usize,
     /// How long an answer is kept for its idempotency key.
     pub answers_kept_for: Duration,
+    /// How many days the texts of rejected orders are kept.
+    pub rejected_days: u32,
     /// What a key may ask for in a second that has no rate of its own.
     pub rates: Rates,
     /// How log lines look; by the terminal where absent.
@@ -167,6 +174,7 @@ impl ServeOptions {
             connections_max: self.connections_max.or(file.connections_max),
             queue_max: self.queue_max.or(file.queue_max),
             idempotency_hours: self.idempotency_hours.or(file.idempotency_hours),
+            rejected_days: self.rejected_days.or(file.rejected_days),
             requests_per_second: self.requests_per_second.or(file.requests_per_second),
             orders_per_second: self.orders_per_second.or(file.orders_per_second),
             log_format: self.log_format.or(file.log_format),
@@ -208,6 +216,7 @@ impl ServeOptions {
                     .unwrap_or(IDEMPOTENCY_HOURS_DEFAULT)
                     .saturating_mul(3_600),
             ),
+            rejected_days: self.rejected_days.unwrap_or(REJECTED_DAYS_DEFAULT),
             rates: Rates {
                 requests_per_second: self.requests_per_second,
                 orders_per_second: self.orders_per_second,
@@ -311,6 +320,6 @@ mod tests {
         let defaults = ServeOptions::default().resolve().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 18, "every setting stands in the file");
+        assert_eq!(keys.len(), 19, "every setting stands in the file");
     }
 }

@@ -174,7 +174,8 @@ create table imports (
 ) strict, without rowid;
 
 -- The orders of a batch that were not taken; organisation 0 where it is not known. Those of a part are all rejected, with
--- what is wrong, or all withheld, without their texts. The indexes are those of its first and last order.
+-- what is wrong, or all withheld, without their texts. The indexes are those of its first and last order. The texts of those
+-- that are rejected are taken out after some time.
 create table rejections (
     batch blob not null,
     organisation integer not null,
@@ -182,9 +183,13 @@ create table rejections (
     is_withheld integer not null,
     first_index integer not null,
     last_index integer not null,
+    has_texts integer not null,
     orders blob not null,
     primary key (batch, organisation, part)
 ) strict;
+
+-- Ids of batches begin with the time they were received at.
+create index rejections_with_texts on rejections (batch) where has_texts;
 
 -- Answers that are given again to a request that comes again under the same name. headers: JSON, [name, value] each; the
 -- body is compressed. The batch is that of the request, if it was one, so that what names a person can be found.

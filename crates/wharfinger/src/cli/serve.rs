@@ -28,7 +28,7 @@ use crate::imports::Imports;
 use crate::rates::Rates;
 use crate::store::sqlite::{self, EmailRuns};
 use crate::store::{COMMAND_LINE, Change, Store};
-use crate::{http, logging};
+use crate::{clock, http, logging};
 
 /// The organisation of a fresh data directory.
 const FIRST_ORGANISATION: &str = "DEMO";
@@ -73,6 +73,7 @@ impl Serve {
             feed: Feed::default(),
             idempotency: Idempotency::new(config.answers_kept_for),
             imports: Imports::default(),
+            rejected_days: config.rejected_days,
         });
         // Before anybody is told that it is ready: a signal that comes at once must find its handler.
         let stop = Stop::listen()?;
@@ -110,6 +111,8 @@ impl Stop {
 
 /// How often it is looked for what has been kept long enough.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Serves until told to stop, or until the store can write no more.
 async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> {
@@ -121,7 +124,7 @@ async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> 
     let following =
         tokio::spawn(async move { follower.access.follow(follower.store.as_ref()).await });
     let keeper = Arc::clone(app);
-    let housekeeping = tokio::spawn(async move { keep_house(keeper.store.as_ref()).await });
+    let housekeeping = tokio::spawn(async move { keep_house(&keeper).await });
     let reader = Arc::clone(app);
     let watching = tokio::spawn(async move { reader.feed.follow(reader.store.as_ref()).await });
     let stopping = Arc::clone(app);
@@ -148,12 +151,17 @@ async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> 
 }
 
 /// Drops what has been kept long enough, until the task is dropped.
-async fn keep_house(store: &dyn Store) {
+async fn keep_house(app: &App) {
     loop {
-        tokio::time::sleep(HOUSEKEEPING_EVERY).await;
-        if let Err(error) = store.drop_expired().await {
+        if let Err(error) = app.store.drop_expired().await {
             tracing::warn!(%error, "Could not drop answers that were kept for their time.");
         }
+        let received_before_ms = clock::now_ms() - i64::from(app.rejected_days) * DAY_MS;
+        let dropped = app.store.drop_rejected_texts(received_before_ms).await;
+        if let Err(error) = dropped {
+            tracing::warn!(%error, "Could not drop the texts of rejected orders that were kept for their time.");
+        }
+        tokio::time::sleep(HOUSEKEEPING_EVERY).await;
     }
 }
 

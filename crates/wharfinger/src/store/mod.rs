@@ -68,6 +68,10 @@ pub trait Store: Send + Sync {
     /// Drops the answers whose time has passed, a few at a time; how many.
     async fn drop_expired(&self) -> Result<usize, StoreError>;
 
+    /// Takes the texts out of what is kept of rejected orders whose batch was received before a time, in milliseconds since
+    /// 1970, a few at a time; what was wrong with them stays.
+    async fn drop_rejected_texts(&self, received_before_ms: i64) -> Result<(), StoreError>;
+
     /// Reads orders back.
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError>;
 

@@ -198,8 +198,8 @@ impl RecordedOutcome {
 /// A rejected order, as kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// Its bytes as they came.
-    pub text: String,
+    /// Its bytes as they came; none where they were kept long enough.
+    pub text: Option<String>,
     /// What is wrong with it.
     pub errors: Vec<RecordedProblem>,
 }

@@ -46,8 +46,8 @@ struct Item<'a> {
     name: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Text<'a>>,
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    text: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ItemProblem>,
 }
@@ -73,7 +73,7 @@ pub(crate) struct Told<'a> {
     pub name: Option<&'a str>,
     /// Its key.
     pub key: Option<&'a str>,
-    /// Its bytes; empty for one that is withheld.
+    /// Its bytes; not kept of one that is withheld.
     pub text: &'a str,
     /// What is wrong with it.
     pub problems: &'a [Problem],
@@ -116,7 +116,10 @@ impl Builder {
             line: told.line,
             name: told.name.map(Text::Borrowed),
             key: told.key.map(Text::Borrowed),
-            text: Text::Borrowed(told.text),
+            text: match self.kind {
+                Kind::Rejected => Some(Text::Borrowed(told.text)),
+                Kind::Withheld => None,
+            },
             errors: errors.collect(),
         };
         serde_json::to_writer(&mut self.json, &item).expect("text and numbers are always JSON");
@@ -161,14 +164,13 @@ pub(crate) fn read(
     packed: &[u8],
 ) -> Result<Vec<Recorded>, Damage> {
     let lines = unpack(packed)?;
-    let items = serde_json::Deserializer::from_slice(&lines).into_iter::<Item<'_>>();
     let mut orders = Vec::new();
-    for item in items {
-        let item = item.map_err(|_| Damage("an order that was not taken cannot be read"))?;
+    for item in items(&lines) {
+        let item = item?;
         let outcome = match kind {
             Kind::Withheld => RecordedOutcome::Withheld,
             Kind::Rejected => RecordedOutcome::Rejected(Rejection {
-                text: item.text.into_owned(),
+                text: item.text.map(Text::into_owned),
                 errors: item.errors.into_iter().map(recorded_problem).collect(),
             }),
         };
@@ -183,6 +185,28 @@ pub(crate) fn read(
         });
     }
     Ok(orders)
+}
+
+/// The orders of a part without their texts; all else stays.
+pub(crate) fn without_texts(packed: &[u8]) -> Result<Vec<u8>, Damage> {
+    let lines = unpack(packed)?;
+    let mut json = Vec::new();
+    for item in items(&lines) {
+        let item = Item {
+            text: None,
+            ..item?
+        };
+        serde_json::to_writer(&mut json, &item).expect("text and numbers are always JSON");
+        json.push(b'\n');
+    }
+    let mut packed = Vec::new();
+    pack(&mut packed, &json);
+    Ok(packed)
+}
+
+fn items(lines: &[u8]) -> impl Iterator<Item = Result<Item<'_>, Damage>> {
+    let items = serde_json::Deserializer::from_slice(lines).into_iter();
+    items.map(|item| item.map_err(|_| Damage("an order that was not taken cannot be read")))
 }
 
 fn recorded_problem(problem: ItemProblem) -> RecordedProblem {

@@ -6,6 +6,7 @@ use crate::support::changes::{assert_refused, code};
 use crate::support::client::Response;
 use crate::support::fixture;
 use crate::support::server::Server;
+use crate::support::stored::{check, look};
 use crate::support::v1::{batch_id, get, order, order_id, request, submit};
 
 /// What a key is given.
@@ -306,6 +307,49 @@ fn a_vendors_rejected_orders_come_in_its_own_envelope() {
     let rejected = [&results["data"][0], &results["data"][2]];
     assert_eq!(rejected.map(|result| &result["name"]), ["a \"1\"", "c"]);
     assert_eq!(results["data"][1]["number"], 1);
+}
+
+/// The server drops the texts by itself; what was wrong is still told.
+#[test]
+fn texts_of_rejected_orders_are_kept_for_their_time() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let private = json!({"key": "F", "instructions": "to the back door"});
+    let (old, _) = submit(
+        &server,
+        "TRK001",
+        &[order("A"), private, json!({"key": "G"})],
+    );
+    let target = format!("/v1/batches/{}", batch_id(&old));
+    let rejected = format!("{target}/rejected");
+    let before = seen(&server, &rejected, "full");
+    let results = seen(&server, &format!("{target}/results"), "full");
+    let drop_before = |ms| {
+        look(data.path(), async |store| {
+            store.drop_rejected_texts(ms).await.unwrap()
+        });
+    };
+    drop_before(0);
+    assert_eq!(seen(&server, &rejected, "full"), before);
+    drop_before(i64::MAX);
+
+    let after = seen(&server, &rejected, "full");
+    assert_eq!(after["data"].as_array().unwrap().len(), 2);
+    for (at, order) in [before["data"][0].clone(), before["data"][1].clone()]
+        .iter()
+        .enumerate()
+    {
+        let mut expected = order.clone();
+        expected["order"] = Value::Null;
+        assert_eq!(after["data"][at], expected);
+    }
+    assert_eq!(seen(&server, &format!("{target}/results"), "full"), results);
+    for gone in ["form=resend", "index=1"] {
+        let answer = ask(&server, &format!("{rejected}?{gone}"), "full");
+        assert_refused("native", &answer, 410);
+        assert!(answer.text().contains("30 days"), "{}", answer.text());
+    }
+    assert_eq!(check(data.path()).faults, Vec::<String>::new());
 }
 
 #[test]

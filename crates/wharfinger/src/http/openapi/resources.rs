@@ -113,7 +113,7 @@ fn listed(entry: &Value) -> Bodies {
 fn rejected(generator: &mut SchemaGenerator) -> Bodies {
     let page = Value::from(generator.subschema_for::<Page<rejected::Rejected>>());
     let told = json!({
-        "description": "With what is wrong; or only the orders, in the dialect's own envelope (form=resend); or the one that index names, as it came.",
+        "description": "With what is wrong; or only the orders, in the dialect's own envelope (form=resend); or the one that index names, as it came. Orders are kept as long as the server is told to (30 days unless told otherwise); then `order` is null, and they are left out, or answered 410.",
         "anyOf": [page, true],
     });
     let as_it_came = Content {

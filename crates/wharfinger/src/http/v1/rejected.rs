@@ -35,13 +35,21 @@ pub(in super::super) struct Rejected {
     line: Option<u32>,
     /// The sender's name for it.
     name: Option<String>,
-    /// The order as it was sent; null where that was no JSON.
+    /// The order as it was sent; null where that was no JSON, or is kept no more.
     #[schemars(with = "serde_json::Value")]
     order: Option<Box<RawValue>>,
-    /// What was sent, where that was no JSON.
+    /// What was sent, where that was no JSON and is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     errors: Vec<Problem>,
+}
+
+/// The failure of asking for texts that were kept long enough.
+fn texts_gone(app: &App) -> RequestFailure {
+    let days = app.rejected_days;
+    RequestFailure::Gone(format!(
+        "Rejected orders are kept {days} days; what was wrong with them is still told without form and index"
+    ))
 }
 
 /// Lists the rejected orders: with what is wrong, or only themselves, to be mended and sent again, or one of them as it came.
@@ -100,13 +108,14 @@ async fn one_as_it_came(
         .find(|recorded| recorded.index == index);
     match found.map(|recorded| recorded.outcome) {
         Some(RecordedOutcome::Rejected(rejection)) => {
-            let is_json = serde_json::from_str::<IgnoredAny>(&rejection.text).is_ok();
+            let text = rejection.text.ok_or_else(|| texts_gone(app))?;
+            let is_json = is_json(&text);
             let media_type = HeaderValue::from_static(if is_json {
                 "application/json"
             } else {
                 "text/plain; charset=utf-8"
             });
-            let mut response = Response::new(Body::from(rejection.text));
+            let mut response = Response::new(Body::from(text));
             response.headers_mut().insert("content-type", media_type);
             Ok(response)
         }
@@ -114,7 +123,8 @@ async fn one_as_it_came(
     }
 }
 
-/// Only the orders, in the envelope of their dialect. What is no JSON cannot stand there, and is counted in a header field.
+/// Only the orders, in the envelope of their dialect. What is no JSON cannot stand there, nor
+/// what is kept no more; that is counted in a header field.
 async fn resend(
     app: &Arc<App>,
     call: &Call<'_>,
@@ -122,11 +132,18 @@ async fn resend(
     request: ReadResults,
 ) -> Result<Response, RequestFailure> {
     let is_named = dialects::find(&head.dialect).is_some_and(takes_names);
-    let mut left_out = 0_u64;
+    let (mut left_out, mut gone, mut sent) = (0_u64, 0_u64, 0_u64);
     let mut orders = std::pin::pin!(all(app, request.clone()));
     while let Some(recorded) = orders.next().await {
         let recorded = recorded.map_err(|error| call.failure(error))?;
-        left_out += u64::from(json_of(&recorded).is_none());
+        match json_of(&recorded) {
+            Some(_) => sent += 1,
+            None => left_out += 1,
+        }
+        gone += u64::from(is_gone(&recorded));
+    }
+    if sent == 0 && gone > 0 {
+        return Err(texts_gone(app));
     }
     let (open, close) = if is_named { ("{", "}") } else { ("[", "]") };
     let mut is_first = true;
@@ -173,17 +190,34 @@ fn json_of(recorded: &Recorded) -> Option<&str> {
     let RecordedOutcome::Rejected(rejection) = &recorded.outcome else {
         return None;
     };
-    let is_json = serde_json::from_str::<IgnoredAny>(&rejection.text).is_ok();
-    is_json.then_some(rejection.text.as_str())
+    rejection.text.as_deref().filter(|text| is_json(text))
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// Whether the text of a rejected order was kept long enough.
+fn is_gone(recorded: &Recorded) -> bool {
+    match &recorded.outcome {
+        RecordedOutcome::Rejected(rejection) => rejection.text.is_none(),
+        RecordedOutcome::Accepted(_)
+        | RecordedOutcome::Updated(..)
+        | RecordedOutcome::Unchanged(..)
+        | RecordedOutcome::Withheld => false,
+    }
 }
 
 fn rejection(recorded: Recorded) -> Option<Rejected> {
     let RecordedOutcome::Rejected(rejection) = recorded.outcome else {
         return None;
     };
-    let (order, text) = match RawValue::from_string(rejection.text.clone()) {
-        Ok(order) => (Some(order), None),
-        Err(_) => (None, Some(rejection.text)),
+    let (order, text) = match rejection.text {
+        None => (None, None),
+        Some(text) => match RawValue::from_string(text.clone()) {
+            Ok(order) => (Some(order), None),
+            Err(_) => (None, Some(text)),
+        },
     };
     Some(Rejected {
         index: recorded.index,

@@ -247,6 +247,17 @@ impl Store for SqliteStore {
         }
     }
 
+    async fn drop_rejected_texts(&self, received_before_ms: i64) -> Result<(), StoreError> {
+        loop {
+            let drop_slice = move |work: &mut work::Work<'_>| {
+                rejections::drop_texts_slice(work.connection, received_before_ms)
+            };
+            if self.writer.ask(1, drop_slice).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError> {
         let key = self.email_key;
         let read = move |connection: &Connection| read::orders(connection, key, &request);

@@ -8,6 +8,10 @@ use super::shares::{read_organisation, stored_organisation};
 use crate::store::rejected::{self, Kind, Part};
 use crate::store::{Recorded, RecordedOutcome};
 
+/// Parts that one piece of work takes the texts out of: a part has about a MiB of them, packed.
+const SLICE_PARTS: i64 = 8;
+/// The latest time that an id can hold: 48 bits of milliseconds.
+const ID_TIME_MAX: i64 = (1 << 48) - 1;
 /// Bytes of text that a page holds, but for its first order.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
@@ -17,8 +21,8 @@ pub(super) fn write<'p>(
     batch: BatchId,
     parts: impl Iterator<Item = &'p Part>,
 ) -> Result<(), Fault> {
-    let insert = "insert into rejections (batch, organisation, part, is_withheld, first_index, last_index, orders) \
-                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let insert = "insert into rejections (batch, organisation, part, is_withheld, first_index, last_index, has_texts, orders) \
+                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     for (at, part) in (0_i64..).zip(parts) {
         connection.prepare_cached(insert)?.execute(params![
             batch.to_bytes(),
@@ -27,10 +31,26 @@ pub(super) fn write<'p>(
             part.kind == Kind::Withheld,
             part.first_index,
             part.last_index,
+            part.kind == Kind::Rejected,
             part.packed,
         ])?;
     }
     Ok(())
+}
+
+/// Takes the texts out of some parts of batches that were received before a time; how many parts. What was wrong stays.
+pub(super) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Result<usize, Fault> {
+    let before = BatchId::new(before_ms.clamp(0, ID_TIME_MAX).cast_unsigned(), 0).to_bytes();
+    let select = "select rowid, orders from rejections where has_texts and batch < ?1 order by batch limit ?2";
+    let mut select = connection.prepare_cached(select)?;
+    let parts = select.query_map((before, SLICE_PARTS), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let parts: Vec<(i64, Vec<u8>)> = parts.collect::<Result<_, _>>()?;
+    let update = "update rejections set orders = ?2, has_texts = 0 where rowid = ?1";
+    let mut update = connection.prepare_cached(update)?;
+    for (id, orders) in &parts {
+        update.execute((id, rejected::without_texts(orders)?))?;
+    }
+    Ok(parts.len())
 }
 
 /// All orders of a batch that were not taken.
@@ -100,7 +120,7 @@ impl Page {
         let mut bytes = 0;
         let is_behind = |order: &Recorded| {
             if let RecordedOutcome::Rejected(rejection) = &order.outcome {
-                bytes += rejection.text.len();
+                bytes += rejection.text.as_ref().map_or(0, String::len);
             }
             bytes > PAGE_BYTES_MAX
         };
