@@ -233,6 +233,10 @@ impl Model {
             _ => ("cancelled", "order.cancelled"),
         };
         order.state = state;
+        // Of reports that came before a move only the feed tells.
+        order
+            .history
+            .retain(|(what, _)| *what != "order.fulfilment");
         self.tell(at, what, None, None);
         Ok(state)
     }
@@ -261,8 +265,11 @@ impl Model {
         if self.orders[at].state == "cancelled" {
             return answer(409, Value::Null);
         }
-        self.orders[at].reported = Some(status.to_owned());
-        self.tell(at, "order.fulfilment", None, None);
+        // The same once more is no news.
+        if self.orders[at].reported.as_deref() != Some(status) {
+            self.orders[at].reported = Some(status.to_owned());
+            self.tell(at, "order.fulfilment", None, None);
+        }
         answer(200, json!({"status": status}))
     }
 

@@ -189,7 +189,7 @@ fn assert_alike(found: &[Value], expected: &[Value], what: &str) {
     for at in 0..common {
         assert_eq!(
             found[at], expected[at],
-            "{what}: entry {at} (left: the server's)"
+            "{what}: entry {at} (left: the server's, of {found:?})"
         );
     }
     let (more, missing) = (&found[common..], &expected[common..]);
