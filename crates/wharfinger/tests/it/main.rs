@@ -22,6 +22,7 @@ mod orders;
 mod rates;
 mod readme;
 mod receipts;
+mod rivals;
 mod routes;
 mod serving;
 mod support;

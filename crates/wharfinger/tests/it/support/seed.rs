@@ -30,12 +30,18 @@ impl Random {
 }
 
 /// Runs a storm: so many rounds with fixed seeds, or, where `./test --long` says how long, with fresh seeds until then.
-/// A failing round has told its seed.
+/// A failing round has told its seed; `WHARFINGER_SEED` has that round alone played again.
 pub(crate) fn storm(rounds: u64, mut round: impl FnMut(u64)) {
+    let mut round = |seed| {
+        eprintln!("WHARFINGER_SEED={seed}");
+        round(seed);
+    };
+    if let Ok(seed) = std::env::var("WHARFINGER_SEED") {
+        return round(seed.parse().expect("a number"));
+    }
     let seconds = std::env::var("WHARFINGER_STORM_SECONDS");
     let Ok(seconds) = seconds.map(|seconds| seconds.parse().expect("a number of seconds")) else {
         for seed in 0..rounds {
-            eprintln!("seed {seed}");
             round(seed);
         }
         return;
@@ -43,7 +49,6 @@ pub(crate) fn storm(rounds: u64, mut round: impl FnMut(u64)) {
     let began = Instant::now();
     let mut seed = u64::try_from(wharfinger::clock::now_ms()).unwrap();
     while began.elapsed() < Duration::from_secs(seconds) {
-        eprintln!("seed {seed}");
         round(seed);
         seed += 1;
     }

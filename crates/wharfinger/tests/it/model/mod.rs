@@ -1,0 +1,320 @@
+//! A storm of random steps against a simple model: orders in every dialect, retries, moves, reports, and the server
+//! killed between them and in the midst of them.
+
+mod expected;
+mod look;
+mod steps;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use wharfinger_core::ids::BatchId;
+
+use self::expected::Model;
+use self::look::{Reader, look, look_into_all, plain};
+use self::steps::{ORGANISATIONS, Step, Submission, WITHDRAWING, random_key};
+use crate::support::client::{Connection, Request, Response};
+use crate::support::fixture;
+use crate::support::seed::{Random, storm};
+use crate::support::server::{Server, run};
+use crate::support::stored::{self, batch_of};
+use crate::support::v1::get;
+
+const STEPS: usize = 70;
+/// Steps after which all is looked at.
+const LOOK_EVERY: usize = 10;
+
+#[test]
+fn storm_of_steps_ends_as_the_model_says() {
+    storm(6, |seed| {
+        let mut player = Player::new(seed);
+        for step in 1..=STEPS {
+            player.step();
+            if step % LOOK_EVERY == 0 {
+                player.look();
+            }
+        }
+        player.restart();
+        player.look();
+        look_into_all(player.server(), &player.model);
+        let faults = stored::check(player.data.path()).faults;
+        assert_eq!(faults, Vec::<String>::new());
+    });
+}
+
+/// A step as it was sent.
+#[derive(Clone, Debug)]
+struct Sending {
+    step: Step,
+    idempotency_key: Option<String>,
+}
+
+impl Sending {
+    fn request(&self) -> Request {
+        let request = self.step.request();
+        match &self.idempotency_key {
+            Some(key) => request.header("idempotency-key", key.as_str()),
+            None => request,
+        }
+    }
+}
+
+struct Player {
+    random: Random,
+    data: TempDir,
+    /// None only while it is being started again.
+    server: Option<Server>,
+    model: Model,
+    reader: Reader,
+    /// All that was sent and answered.
+    sent: Vec<Sending>,
+    /// The answers that are kept.
+    kept: Vec<(Sending, Response)>,
+    /// Idempotency keys given out.
+    keys: usize,
+}
+
+impl Player {
+    fn new(seed: u64) -> Self {
+        let data = fixture::data_directory();
+        Self {
+            random: Random::new(seed),
+            server: Some(Server::start(data.path())),
+            data,
+            model: Model::default(),
+            reader: Reader::default(),
+            sent: Vec::new(),
+            kept: Vec::new(),
+            keys: 0,
+        }
+    }
+
+    fn server(&self) -> &Server {
+        self.server.as_ref().expect("it runs")
+    }
+
+    fn look(&mut self) {
+        let server = self.server.as_ref().expect("it runs");
+        look(server, &self.model, &mut self.reader);
+    }
+
+    fn step(&mut self) {
+        match self.random.below(100) {
+            0..4 => self.move_from_another_process(),
+            4..14 => self.send_again(),
+            14..19 => self.send_again_with_key(),
+            19..22 => self.reuse_key(),
+            22..25 => self.restart(),
+            25..34 => self.kill_amid(),
+            _ => {
+                let sending = self.next();
+                self.send(&sending);
+            }
+        }
+    }
+
+    /// Something new to be sent.
+    fn next(&mut self) -> Sending {
+        let step = match self.random.below(100) {
+            0..12 => Step::Move(self.verb(), self.id()),
+            12..22 => self.bulk(),
+            22..30 => Step::Report(self.id(), format!("S{}", self.random.below(3))),
+            30..36 => Step::Withdraw(random_key(&mut self.random)),
+            _ => Step::Submit(Submission::random(&mut self.random)),
+        };
+        self.keys += 1;
+        let can_be_kept = !matches!(step, Step::Withdraw(_)) && self.random.chance(50);
+        Sending {
+            step,
+            idempotency_key: can_be_kept.then(|| format!("key {}", self.keys)),
+        }
+    }
+
+    fn verb(&mut self) -> &'static str {
+        ["process", "cancel"][self.random.below(2)]
+    }
+
+    /// The id of an order, which may be in any state; or of none.
+    fn id(&mut self) -> String {
+        let count = self.model.orders.len();
+        let at = self.random.below(count + 1 + count / 10);
+        match self.model.orders.get(at) {
+            Some(order) => order.id.clone(),
+            None => "019a0000-0000-7000-8000-000000000001".into(),
+        }
+    }
+
+    /// Moves of orders of one dialect: the feed promises no order between dialects in one request.
+    fn bulk(&mut self) -> Step {
+        let verb = self.verb();
+        let first = self.id();
+        let orders = &self.model.orders;
+        let dialect = orders.iter().find(|order| order.id == first);
+        let dialect = dialect.map(|order| order.dialect);
+        let mut ids = vec![first];
+        for _ in 0..self.random.below(8) {
+            let id = self.id();
+            let mut orders = self.model.orders.iter();
+            let order = orders.find(|order| order.id == id);
+            if order.is_none_or(|order| Some(order.dialect) == dialect) {
+                ids.push(id);
+            }
+        }
+        Step::MoveMany(verb, ids)
+    }
+
+    fn send(&mut self, sending: &Sending) {
+        let response = self.server().send(&sending.request());
+        self.hold(sending, response);
+    }
+
+    /// Holds the answer to something that the model has not done yet against what the model says.
+    fn hold(&mut self, sending: &Sending, response: Response) {
+        let step = &sending.step;
+        let is_submission = matches!(step, Step::Submit(_));
+        let batch = is_submission.then(|| {
+            let is_answer = response.header("wharfinger-batch-id").is_some();
+            assert!(is_answer, "{step:?}: {}", response.text());
+            batch_of(&response)
+        });
+        let expected = self.model.apply(step, batch);
+        assert_eq!(
+            response.status,
+            expected.status,
+            "{step:?}: {}",
+            response.text()
+        );
+        if expected.body != Value::Null {
+            assert_eq!(plain(response.json()), expected.body, "{step:?}");
+        }
+        if expected.is_kept && sending.idempotency_key.is_some() {
+            self.kept.push((sending.clone(), response));
+        }
+        self.sent.push(sending.clone());
+    }
+
+    /// The same once more, without a key.
+    fn send_again(&mut self) {
+        if let Some(sending) = pick(&self.sent, &mut self.random) {
+            let again = Sending {
+                idempotency_key: None,
+                ..sending.clone()
+            };
+            self.send(&again);
+        }
+    }
+
+    /// The same once more under its key: the same answer, and nothing done.
+    fn send_again_with_key(&mut self) {
+        let Some((sending, first)) = pick(&self.kept, &mut self.random) else {
+            return;
+        };
+        let again = self.server().send(&sending.request());
+        assert_eq!(
+            again.header("idempotent-replayed"),
+            Some("true"),
+            "{sending:?}"
+        );
+        for name in ["content-type", "wharfinger-batch-id"] {
+            assert_eq!(again.header(name), first.header(name), "{sending:?}");
+        }
+        assert_eq!(again.status, first.status, "{sending:?}");
+        assert_eq!(again.text(), first.text(), "{sending:?}");
+    }
+
+    /// Something else under a key that was used: nothing is done.
+    fn reuse_key(&mut self) {
+        let other = Step::Submit(Submission::random(&mut self.random));
+        if let Some((used, _)) = pick(&self.kept, &mut self.random) {
+            let other = Sending {
+                step: other,
+                idempotency_key: used.idempotency_key.clone(),
+            };
+            let refused = self.server().send(&other.request());
+            assert_eq!(refused.status, 422, "{other:?}: {}", refused.text());
+            assert_eq!(refused.json()["code"], "idempotency_key_reused");
+        }
+    }
+
+    fn restart(&mut self) {
+        self.kill();
+        self.server = Some(Server::start(self.data.path()));
+    }
+
+    fn kill(&mut self) {
+        let server = self.server.take();
+        server.expect("it runs").kill();
+    }
+
+    /// Kills the server while it works on a request; what is not answered is sent again.
+    fn kill_amid(&mut self) {
+        let mut sending = self.next();
+        match sending.step {
+            // Whether it was done shows in the receipts.
+            Step::Submit(_) => {}
+            Step::Withdraw(_) => return self.send(&sending),
+            Step::Move(..) | Step::MoveMany(..) | Step::Report(..) => {
+                sending.idempotency_key = Some(format!("killed {}", self.keys));
+            }
+        }
+        let mut connection = Connection::open(self.server().address);
+        connection.write(&sending.request().bytes());
+        for _ in 0..self.random.below(4) {
+            // While others are served, the server comes further.
+            get(self.server(), "/v1/batches?limit=1");
+        }
+        self.kill();
+        let answer = connection.read();
+        self.server = Some(Server::start(self.data.path()));
+        match answer {
+            Some(answer) => self.hold(&sending, answer),
+            None => {
+                if sending.idempotency_key.is_none() {
+                    self.learn_what_was_done(&sending.step);
+                }
+                self.send(&sending);
+            }
+        }
+    }
+
+    /// Has the model do a submission that was not answered, if it was done.
+    fn learn_what_was_done(&mut self, step: &Step) {
+        let newest = get(self.server(), "/v1/batches?limit=1")["data"][0]["id"].clone();
+        let Some(newest) = newest.as_str() else {
+            return;
+        };
+        if !self.model.receipts.iter().any(|known| known.id == newest) {
+            let id = uuid::Uuid::parse_str(newest).unwrap();
+            let batch = BatchId::from_bytes(id.into_bytes());
+            self.model.apply(step, Some(batch));
+        }
+    }
+
+    /// Another process works on the data directory while the server runs.
+    fn move_from_another_process(&mut self) {
+        let verb = self.verb();
+        let organisation = ORGANISATIONS[self.random.below(2)];
+        let dialect = ["native", WITHDRAWING.1][self.random.below(2)];
+        let key = random_key(&mut self.random);
+        let command = [
+            "orders",
+            verb,
+            "--org",
+            organisation,
+            "--dialect",
+            dialect,
+            &key,
+        ];
+        let is_moved = run(self.data.path(), &command).status.success();
+        let expected = self
+            .model
+            .move_by_key(&(organisation, dialect, key.clone()), verb);
+        assert_eq!(is_moved, expected, "{command:?}");
+    }
+}
+
+fn pick<'p, T>(all: &'p [T], random: &mut Random) -> Option<&'p T> {
+    match all.len() {
+        0 => None,
+        count => all.get(random.below(count)),
+    }
+}
