@@ -52,11 +52,11 @@ pub const ATTRIBUTES: &[&str] = &[
 ];
 
 /// The longest status, in characters.
-const STATUS_CHARS_MAX: usize = 64;
+pub const STATUS_CHARS_MAX: usize = 64;
 /// The longest of the other texts.
-const TEXT_CHARS_MAX: usize = 255;
+pub const TEXT_CHARS_MAX: usize = 255;
 /// The longest address.
-const URL_CHARS_MAX: usize = 2_048;
+pub const URL_CHARS_MAX: usize = 2_048;
 
 impl Fulfilment {
     /// Reads a report on an order of so many lines. One that says nothing is a problem with its status.

@@ -44,3 +44,6 @@ pub const WARNINGS_PER_LATE_ORDER_MAX: usize = 1;
 
 /// Characters of an order key.
 pub const KEY_CHARS_MAX: usize = 255;
+
+/// The highest order number: the last whole number that every reader of JSON keeps exact.
+pub const NUMBER_MAX: u64 = (1 << 53) - 1;

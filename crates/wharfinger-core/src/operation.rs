@@ -35,6 +35,8 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// What it says.
     pub about: &'static str,
+    /// Whether a request must have it.
+    pub is_required: bool,
 }
 
 /// Where a parameter stands.
@@ -51,6 +53,12 @@ pub enum Place {
 pub enum ParameterKind {
     /// Any text.
     Text,
+    /// Texts with commas between them, at least one.
+    Texts,
+    /// The code of an organisation.
+    Organisation,
+    /// A cursor that a list has given.
+    Cursor,
     /// A whole number within these bounds.
     Number(u64, u64),
     /// `true` or `false`.
@@ -61,6 +69,8 @@ pub enum ParameterKind {
     Dialect,
     /// The name of a dialect, or `submitted`.
     Form,
+    /// A day, or a time with a space behind the day: `YYYY-mm-dd HH:MM:SS`.
+    DayOrTime,
     /// A time (RFC 3339).
     Time,
     /// A UUID.
@@ -79,6 +89,7 @@ impl Parameter {
             place,
             kind,
             about,
+            is_required: false,
         }
     }
 
@@ -91,7 +102,15 @@ impl Parameter {
             place,
             kind,
             about,
+            is_required: false,
         }
+    }
+
+    /// The same, which a request must have.
+    #[must_use]
+    pub const fn required(mut self) -> Self {
+        self.is_required = true;
+        self
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::Key;
 use crate::{clock, secret};
 
 /// The longest code that an organisation may have.
-const CODE_CHARS_MAX: usize = 64;
+pub const CODE_CHARS_MAX: usize = 64;
 
 /// What a code must be.
 pub const CODE_FORM: &str = "1 to 64 letters, digits, '-', '_' and '.', and not dots alone";

@@ -10,7 +10,7 @@ use crate::problem::{Code, Problem};
 use crate::validate::{self, Checked};
 
 /// The largest order number: the largest whole number that every JSON parser keeps exactly, 2^53-1.
-pub(super) const NUMBER_MAX: u64 = (1 << 53) - 1;
+pub(super) use crate::limits::NUMBER_MAX;
 
 /// The largest id; the vendor says no more than "int".
 pub(super) const ID_MAX: u64 = i64::MAX as u64;

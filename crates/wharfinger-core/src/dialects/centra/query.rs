@@ -41,12 +41,12 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     ),
     Parameter::query(
         "newer_than",
-        ParameterKind::Text,
+        ParameterKind::DayOrTime,
         "Only orders created at this time or later, YYYY-mm-dd or YYYY-mm-dd HH:MM:SS",
     ),
     Parameter::query(
         "older_than",
-        ParameterKind::Text,
+        ParameterKind::DayOrTime,
         "Only orders created at this time or earlier, in the same form",
     ),
 ];

@@ -19,7 +19,7 @@ const COUNT_MAX: u64 = 1_000_000;
 
 const SLIP_NUMBERS: Parameter = Parameter::query(
     "packingslipno",
-    ParameterKind::Text,
+    ParameterKind::Texts,
     "Packing slip numbers, with commas between them",
 );
 
@@ -28,12 +28,12 @@ pub(super) const LIST: &[Parameter] = &[
     SLIP_NUMBERS,
     Parameter::query(
         "createdfrom",
-        ParameterKind::Text,
+        ParameterKind::DayOrTime,
         "Only orders created at this time or later",
     ),
     Parameter::query(
         "createdto",
-        ParameterKind::Text,
+        ParameterKind::DayOrTime,
         "Only orders created at this time or earlier",
     ),
     Parameter::query(
@@ -55,7 +55,7 @@ pub(super) const LIST: &[Parameter] = &[
 ];
 
 /// The parameters of a cancellation.
-pub(super) const WITHDRAW: &[Parameter] = &[SLIP_NUMBERS];
+pub(super) const WITHDRAW: &[Parameter] = &[SLIP_NUMBERS.required()];
 
 /// `GET /api/customerorders`.
 pub(super) fn list(head: &Head<'_>) -> Result<Ask, RequestFailure> {

@@ -1,9 +1,10 @@
 //! What the routes of `/v1` take besides their paths and bodies. What stands here is what is read, and what is documented.
 
 use crate::dialect::ParameterKind::{
-    Boolean, Dialect, Form, Number, OneOf, Seconds, Text, Time, Uuid,
+    Boolean, Cursor, Dialect, Form, Number, OneOf, Organisation, Seconds, Text, Time, Uuid,
 };
 use crate::dialect::{Parameter, ParameterKind};
+use crate::limits::NUMBER_MAX;
 
 const fn query(name: &'static str, kind: ParameterKind, about: &'static str) -> Parameter {
     Parameter::query(name, kind, about)
@@ -20,10 +21,14 @@ const LIMIT: Parameter = query(
 );
 const AFTER: Parameter = query(
     "after",
-    Text,
+    Cursor,
     "The cursor that the page before gave as next",
 );
-const ORGANISATION: Parameter = query("organisation", Text, "Only what is of this organisation");
+const ORGANISATION: Parameter = query(
+    "organisation",
+    Organisation,
+    "Only what is of this organisation",
+);
 const DIALECT: Parameter = query("dialect", Dialect, "Only what came in this dialect");
 
 /// Of pages without filters.
@@ -32,7 +37,7 @@ pub(super) const PAGE: &[Parameter] = &[LIMIT, AFTER];
 pub(super) const SUBMIT: &[Parameter] = &[
     query(
         "organisation",
-        Text,
+        Organisation,
         "Whose the orders are that do not say so",
     ),
     query(
@@ -100,7 +105,7 @@ pub(super) const LIST_REJECTED: &[Parameter] = &[
 pub(super) const RECEIVE_IMPORT: &[Parameter] = &[
     query(
         "organisation",
-        Text,
+        Organisation,
         "Whose the orders are that do not say so",
     ),
     query(
@@ -127,7 +132,7 @@ pub(super) const LIST_ORDERS: &[Parameter] = &[
     query("key", Text, "Only orders of this key"),
     query(
         "number",
-        Number(1, (1 << 53) - 1),
+        Number(1, NUMBER_MAX),
         "Only orders of this number",
     ),
     query(

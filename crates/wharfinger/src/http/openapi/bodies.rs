@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use wharfinger_core::canonical::schema;
 use wharfinger_core::dialect::{Action, Dialect, EmptyBody, Operation, Sample, SampleKey};
 use wharfinger_core::dialects;
+use wharfinger_core::json::Envelope;
 
 use super::resources;
 
@@ -100,7 +101,11 @@ impl Bodies {
             Action::Submit { .. } if dialect.id() == dialects::OWN.id() => {
                 submission(dialect, generator)
             }
-            Action::Submit { empty_body, .. } => of_vendor(dialect, operation, empty_body),
+            Action::Submit {
+                envelope,
+                empty_body,
+                ..
+            } => of_vendor(dialect, operation, envelope, empty_body),
             Action::List | Action::Stream | Action::Show | Action::Withdraw => Self::answering(
                 vec![(200, "In the vendor's form", vec![Content::json(json!({}))])],
             ),
@@ -159,12 +164,17 @@ pub(super) fn problem(generator: &mut SchemaGenerator) -> Content {
 fn of_vendor(
     dialect: &'static dyn Dialect,
     operation: &Operation,
+    envelope: Envelope,
     empty_body: EmptyBody,
 ) -> Bodies {
     let samples = dialect.samples(&SAMPLE_KEY);
     let is_its = |sample: &&Sample| target_fits(&sample.target, operation.path);
     let sample = [&samples.one, &samples.batch].into_iter().find(is_its);
-    let mut body = Content::json(json!({"type": ["object", "array"]}));
+    let mut body = Content::json(match envelope {
+        Envelope::One | Envelope::Object => json!({"type": "object"}),
+        Envelope::Array => json!({"type": "array"}),
+        Envelope::OneOrMany => json!({"type": ["object", "array"]}),
+    });
     if let Some(sample) = sample {
         body = body.with_example(parsed(&sample.body));
     }

@@ -18,7 +18,12 @@ use wharfinger_core::dialects;
 use self::bodies::{Bodies, Content, SAMPLE_KEY, sample_path};
 pub(super) use self::docs::{page, script, style};
 use super::answer::respond;
+use crate::administration::CODE_CHARS_MAX;
 
+/// What codes of organisations are made of.
+const CODE_PATTERN: &str = r"^\.{0,63}[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$";
+/// A time of the years that a vendor's clients live in.
+const SPACED_TIME: &str = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
 /// The longest idempotency key.
 const IDEMPOTENCY_KEY_CHARS_MAX: u64 = 255;
 
@@ -217,6 +222,11 @@ fn further_fields(dialect: &dyn Dialect) -> Vec<Value> {
 fn parameter(parameter: &Parameter) -> Value {
     let schema = match parameter.kind {
         ParameterKind::Text => json!({"type": "string"}),
+        ParameterKind::Texts => json!({"type": "string", "pattern": r"[^,\s]"}),
+        ParameterKind::Organisation => {
+            json!({"type": "string", "pattern": CODE_PATTERN, "maxLength": CODE_CHARS_MAX})
+        }
+        ParameterKind::Cursor => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}),
         ParameterKind::Number(min, max) => {
             json!({"type": "integer", "minimum": min, "maximum": max})
         }
@@ -227,6 +237,9 @@ fn parameter(parameter: &Parameter) -> Value {
             let mut forms = dialect_ids();
             forms.push("submitted");
             json!({"type": "string", "enum": forms})
+        }
+        ParameterKind::DayOrTime => {
+            json!({"type": "string", "anyOf": [{"format": "date"}, {"pattern": SPACED_TIME}]})
         }
         ParameterKind::Time => json!({"type": "string", "format": "date-time"}),
         ParameterKind::Uuid => json!({"type": "string", "format": "uuid"}),
@@ -239,7 +252,7 @@ fn parameter(parameter: &Parameter) -> Value {
     json!({
         "name": parameter.name,
         "in": place,
-        "required": false,
+        "required": parameter.is_required,
         "description": parameter.about,
         "schema": schema,
     })

@@ -4,11 +4,12 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 use wharfinger_core::caller::Scope;
 use wharfinger_core::dialect::Resource;
+use wharfinger_core::fulfilment;
 
 use super::super::v1::answer::Page;
 use super::super::v1::{audit, batches, imports, moves, orders, organisations, rejected};
 use super::bodies::{Bodies, Content, problem, reference};
-use crate::administration::ToldKey;
+use crate::administration::{CODE_CHARS_MAX, RATE_MAX, ToldKey};
 
 const DONE: &str = "Done, or done before";
 const LINES: &str = "application/x-ndjson";
@@ -51,7 +52,7 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
             bodies
         }
         Resource::ProcessOrders | Resource::CancelOrders => many_moves(generator),
-        Resource::FulfilOrder => fulfilment(),
+        Resource::FulfilOrder => report(),
         Resource::ListEvents => {
             let mut bodies = listed(&event());
             let about = "The events as they happen, each with its cursor as id, where Accept asks for events";
@@ -138,6 +139,7 @@ fn many_moves(generator: &mut SchemaGenerator) -> Bodies {
     let content = || Content::json(told.clone());
     let request = json!({
         "type": "object",
+        "additionalProperties": false,
         "required": ["ids"],
         "properties": {
             "ids": {
@@ -164,25 +166,38 @@ fn many_moves(generator: &mut SchemaGenerator) -> Bodies {
     }
 }
 
-fn fulfilment() -> Bodies {
-    let text = || json!({"type": "string"});
-    let time = || json!({"type": "string", "format": "date-time"});
-    let line = json!({
-        "type": "object",
-        "properties": {"fulfilled_quantity": {"type": ["number", "string"]}},
+fn report() -> Bodies {
+    let quantity = json!({"type": ["number", "string"], "minimum": 0, "pattern": r"^[0-9]{1,20}(\.[0-9]{1,10})?$"});
+    let lines = json!({
+        "type": ["array", "null"],
+        "items": {
+            "type": "object",
+            "required": ["fulfilled_quantity"],
+            "properties": {"fulfilled_quantity": quantity},
+        },
+        "description": "How much was sent of each line of the order, in their order, and of no further ones",
+    });
+    let mut tracking_url = blank_or(r##"^https?://[!#-;=?-\[\]_a-z~]+$"##);
+    tracking_url["maxLength"] = fulfilment::URL_CHARS_MAX.into();
+    let properties = json!({
+        "status": text(fulfilment::STATUS_CHARS_MAX),
+        "ticket_number": text(fulfilment::TEXT_CHARS_MAX),
+        "tracking_url": tracking_url,
+        "picked_at": time(),
+        "delivered_at": time(),
+        "printed_at": time(),
+        "printed_by": text(fulfilment::TEXT_CHARS_MAX),
+        "lines": lines,
+    });
+    let says_something = fulfilment::ATTRIBUTES.iter().map(|name| {
+        let said = json!({"type": ["string", "number", "array"], "pattern": r"\S", "minItems": 1});
+        json!({"required": [name], "properties": {*name: said}})
     });
     let request = json!({
         "type": "object",
-        "properties": {
-            "status": text(),
-            "ticket_number": text(),
-            "tracking_url": text(),
-            "picked_at": time(),
-            "delivered_at": time(),
-            "printed_at": time(),
-            "printed_by": text(),
-            "lines": {"type": "array", "items": line},
-        },
+        "additionalProperties": false,
+        "properties": properties,
+        "anyOf": says_something.collect::<Vec<_>>(),
     });
     Bodies {
         request: vec![Content::json(request)],
@@ -223,6 +238,22 @@ fn text(chars_max: usize) -> Value {
     json!({"type": ["string", "number", "null"], "maxLength": chars_max})
 }
 
+/// Blank text.
+const BLANK: &str = r"^\s*$";
+
+/// Text of this form; blank text and null count as absent.
+fn blank_or(pattern: &str) -> Value {
+    json!({"type": ["string", "null"], "pattern": format!("{BLANK}|{pattern}")})
+}
+
+/// A day or a time; blank text and null count as absent.
+fn time() -> Value {
+    json!({
+        "type": ["string", "null"],
+        "anyOf": [{"format": "date-time"}, {"format": "date"}, {"pattern": BLANK}],
+    })
+}
+
 fn boolean() -> Value {
     json!({"enum": [true, false, 0, 1, "true", "false", "True", "False", "0", "1", "", null]})
 }
@@ -233,7 +264,7 @@ fn new_organisation() -> Value {
         "additionalProperties": false,
         "required": ["code"],
         "properties": {
-            "code": {"type": ["string", "number"], "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+            "code": {"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX},
             "name": text(organisations::NAME_CHARS_MAX),
             "customer_orders_enabled": boolean(),
         },
@@ -252,8 +283,20 @@ fn organisation_changes() -> Value {
 }
 
 fn new_key() -> Value {
-    let rate = || json!({"type": ["integer", "string", "null"], "minimum": 1});
+    let rate = || {
+        let mut rate = blank_or("^[1-9][0-9]{0,8}$");
+        rate["type"] = json!(["integer", "string", "null"]);
+        rate["minimum"] = 1.into();
+        rate["maximum"] = RATE_MAX.into();
+        rate
+    };
+    let mut expires_in = blank_or("^0*[1-9][0-9]{0,4}[dhm]$");
+    expires_in["description"] = "Such as 90d, 12h or 30m; only where expires_at is left out".into();
+    let mut expires_at = time();
+    expires_at["anyOf"] = json!([{"format": "date-time"}, {"pattern": BLANK}]);
+    expires_at["description"] = "A time to come, no later than the end of the calling key".into();
     let scopes = Scope::ALL.map(Scope::name);
+    let code = json!({"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX});
     json!({
         "type": "object",
         "additionalProperties": false,
@@ -261,15 +304,38 @@ fn new_key() -> Value {
         "properties": {
             "organisations": {
                 "type": ["array", "null"],
-                "items": {"type": ["string", "number"]},
+                "items": code,
                 "description": "The codes of the organisations that it reaches; left out where it reaches all",
             },
             "all_organisations": boolean(),
             "scopes": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": scopes}},
-            "expires_at": {"type": ["string", "null"], "format": "date-time"},
-            "expires_in": {"type": ["string", "null"], "description": "Such as 90d, 12h or 30m"},
+            "expires_at": expires_at,
+            "expires_in": expires_in,
             "requests_per_second": rate(),
             "orders_per_second": rate(),
+        },
+        "anyOf": [
+            {
+                "required": ["all_organisations"],
+                "properties": {
+                    "all_organisations": {"enum": [true, 1, "true", "True", "1"]},
+                    "organisations": {"type": "null"},
+                },
+            },
+            {
+                "required": ["organisations"],
+                "properties": {
+                    "all_organisations": {"enum": [false, 0, "false", "False", "0", "", null]},
+                    "organisations": {"type": "array", "minItems": 1},
+                },
+            },
+        ],
+        "not": {
+            "required": ["expires_at", "expires_in"],
+            "properties": {
+                "expires_at": {"type": "string", "pattern": r"\S"},
+                "expires_in": {"type": "string", "pattern": r"\S"},
+            },
         },
     })
 }

@@ -9,6 +9,7 @@ use wharfinger_core::canonical::{self, ReadBack, RenderAs};
 use wharfinger_core::dialect::{Dialect, Reply};
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::limits::NUMBER_MAX;
 use wharfinger_core::outcome::State;
 use wharfinger_core::query::Query;
 use wharfinger_core::{dialects, email};
@@ -215,8 +216,10 @@ fn asked_for(call: &Call<'_>, listing: &Listing<'_>) -> Result<ListOrders, Reque
     let dialect = query.read("dialect", &known.join(", "), dialects::find)?;
     request.dialect = dialect.map(Dialect::id);
     request.key = query.get("key").map(str::to_owned);
-    request.number = query.read("number", "a number from 1 on", |number| {
-        number.parse().ok().filter(|number| *number > 0)
+    let wanted = format!("a number from 1 to {NUMBER_MAX}");
+    request.number = query.read("number", &wanted, |number| {
+        let number = number.parse().ok()?;
+        (1..=NUMBER_MAX).contains(&number).then_some(number)
     })?;
     let batch = query.read("batch", "a UUID", |batch| Uuid::try_parse(batch).ok())?;
     request.batch = batch.map(|batch| BatchId::from_bytes(batch.into_bytes()));
