@@ -77,8 +77,13 @@ pub enum RequestFailure {
     },
     /// What is asked for does not go with where things stand; a sentence that says where.
     Conflict(String),
-    /// What is asked for was there once; a sentence with the way out.
-    Gone(String),
+    /// What is asked for was there once.
+    Gone {
+        /// A sentence with the way out.
+        what: String,
+        /// The cursor of the first of what is left, where it is a list that is read on.
+        first: Option<String>,
+    },
     /// The key has asked for more in a second than it may.
     RateLimited {
         /// When to try again.
@@ -122,7 +127,10 @@ impl RequestFailure {
             Self::IdempotencyKeyReused,
             Self::IdempotencyKeyBusy { retry_after_s: 1 },
             Self::Conflict("The order is processed".into()),
-            Self::Gone("Begin again at 7".into()),
+            Self::Gone {
+                what: "Begin again at 7".into(),
+                first: Some("7".into()),
+            },
             Self::RateLimited { retry_after_s: 1 },
             Self::Internal,
         ]
@@ -150,7 +158,7 @@ impl RequestFailure {
             Self::BodyTooLarge { .. } | Self::TooManyOrders { .. } => 413,
             Self::BodyTimeout => 408,
             Self::TooMany(_) | Self::Conflict(_) | Self::IdempotencyKeyBusy { .. } => 409,
-            Self::Gone(_) => 410,
+            Self::Gone { .. } => 410,
             Self::IdempotencyKeyReused | Self::Invalid(_) => 422,
             Self::Internal => 500,
         }
@@ -185,7 +193,7 @@ impl RequestFailure {
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::IdempotencyKeyBusy { .. } => "idempotency_key_busy",
             Self::Conflict(_) => "conflict",
-            Self::Gone(_) => "gone",
+            Self::Gone { .. } => "gone",
             Self::RateLimited { .. } => "rate_limited",
             Self::Internal => "internal",
         }
@@ -220,7 +228,7 @@ impl RequestFailure {
             Self::IdempotencyKeyReused => "Idempotency key reused",
             Self::IdempotencyKeyBusy { .. } => "Idempotency key busy",
             Self::Conflict(_) => "Conflict",
-            Self::Gone(_) => "Gone",
+            Self::Gone { .. } => "Gone",
             Self::RateLimited { .. } => "Too many requests",
             Self::Internal => "Internal error",
         }
@@ -262,7 +270,7 @@ impl RequestFailure {
             Self::BadParameter(what)
             | Self::TooMany(what)
             | Self::Conflict(what)
-            | Self::Gone(what) => what.clone(),
+            | Self::Gone { what, .. } => what.clone(),
             Self::Invalid(problems) => {
                 let sentences: Vec<_> = problems.iter().map(Problem::to_string).collect();
                 sentences.join("; ")
@@ -310,7 +318,7 @@ impl RequestFailure {
             | Self::Invalid(_)
             | Self::IdempotencyKeyReused
             | Self::Conflict(_)
-            | Self::Gone(_)
+            | Self::Gone { .. }
             | Self::Internal => Vec::new(),
         }
     }

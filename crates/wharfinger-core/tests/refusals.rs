@@ -77,7 +77,7 @@ fn is_status_open(failure: &RequestFailure) -> bool {
         | RequestFailure::IdempotencyKeyReused
         | RequestFailure::IdempotencyKeyBusy { .. }
         | RequestFailure::Conflict(_)
-        | RequestFailure::Gone(_)
+        | RequestFailure::Gone { .. }
         | RequestFailure::RateLimited { .. }
         | RequestFailure::Internal => false,
     }

@@ -76,7 +76,9 @@ impl<'c> Call<'c> {
                 "Parameter after must be a cursor that this list has given".into(),
             ),
             // Whoever keeps an answer, or moves an import on, looks at this before.
-            StoreError::AnswerKept | StoreError::ImportMoved(_) => RequestFailure::Internal,
+            StoreError::FeedBegins(_) | StoreError::AnswerKept | StoreError::ImportMoved(_) => {
+                RequestFailure::Internal
+            }
         }
     }
 }

@@ -132,6 +132,15 @@ create table email_parts (
     primary key (run, first_hash, first_place)
 ) strict;
 
+-- What is gone of organisations' journals: final orders whose latest change was before before_ms, the blocks before
+-- first_block, and the events before feed_start.
+create table purges (
+    organisation integer primary key,
+    before_ms integer not null,
+    first_block integer not null,
+    feed_start integer not null
+) strict;
+
 -- How many orders are in each state.
 create table tallies (
     organisation integer not null,

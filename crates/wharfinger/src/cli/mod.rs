@@ -5,6 +5,7 @@ mod check;
 mod key;
 mod orders;
 mod org;
+mod purge;
 pub mod serve;
 
 use std::io::Write;
@@ -44,6 +45,8 @@ enum Command {
     Key(key::Key),
     /// Move orders on
     Orders(orders::Orders),
+    /// Remove old orders that are final, with their history
+    Purge(purge::Purge),
     /// Verify the store
     Check(check::Check),
     /// Measure it on this machine, beside a program that does the least
@@ -64,13 +67,25 @@ struct DataDirectory {
 impl DataDirectory {
     /// Opens the store of an existing data directory.
     fn open(&self) -> Result<Arc<dyn Store>> {
+        self.open_with(&Options::default())
+    }
+
+    /// As [`Self::open`]; what is then deleted is written over.
+    fn open_to_erase(&self) -> Result<Arc<dyn Store>> {
+        self.open_with(&Options {
+            erases: true,
+            ..Options::default()
+        })
+    }
+
+    fn open_with(&self, options: &Options) -> Result<Arc<dyn Store>> {
         if !self.data.is_dir() {
             bail!(
                 "there is no data directory {}; `wharfinger serve` makes one, or name another with --data",
                 self.data.display()
             );
         }
-        self.create()
+        open_store(&self.data, options)
     }
 
     /// Opens the store, making the data directory if need be.
@@ -103,6 +118,7 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Org(org) => org.run(&mut out).await,
             Command::Key(key) => key.run(&mut out).await,
             Command::Orders(orders) => orders.run(&mut out).await,
+            Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out).await,
             Command::Bench(bench) => bench.run(&mut out),
             Command::BenchPart(part) => part.run(&mut out).await,

@@ -164,6 +164,10 @@ pub trait Store: Send + Sync {
     /// Whether the store takes writes: it answers a write that changes nothing.
     async fn ready(&self) -> Result<(), StoreError>;
 
+    /// Removes the final orders whose latest change was before a time, in milliseconds since 1970, with their history. What was
+    /// begun by a purge that was broken off is finished.
+    async fn purge(&self, before_ms: i64) -> Result<PurgeReport, StoreError>;
+
     /// Verifies the whole store; what is wrong, a sentence each. None means that nothing is.
     async fn check(&self) -> Result<CheckReport, StoreError>;
 
@@ -189,6 +193,8 @@ pub enum StoreError {
     Internal(String),
     /// A page is to go on where none has ended.
     BadCursor,
+    /// A feed is to go on where events were purged. Each organisation's whose are, and the position behind which it is whole.
+    FeedBegins(Vec<(OrganisationId, u64)>),
     /// The import that a batch is of is not where the batch begins; nothing was done. How it stands.
     ImportMoved(Box<Import>),
 }
@@ -199,6 +205,7 @@ impl std::fmt::Display for StoreError {
             Self::Overloaded => out.write_str("too much work waits for the store"),
             Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
             Self::Refused(why) => out.write_str(why),
+            Self::FeedBegins(_) => out.write_str("events were purged behind the cursor"),
             Self::BadCursor => out.write_str("no page has ended there"),
             Self::AnswerKept => out.write_str("the request was answered meanwhile"),
             Self::ImportMoved(import) => write!(out, "import {} is elsewhere", import.id),
@@ -251,6 +258,26 @@ pub struct OrderPage {
     pub total: u64,
     /// Where the next page begins; none at the end.
     pub next: Option<OrderCursor>,
+}
+
+/// What a purge removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PurgeReport {
+    /// Of each organisation that has ever had an order.
+    pub organisations: Vec<PurgedOf>,
+    /// Batches whose receipts went, since none of their orders was left.
+    pub batches: u64,
+}
+
+/// What a purge removed of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PurgedOf {
+    /// Whose.
+    pub organisation: OrganisationId,
+    /// Orders.
+    pub orders: u64,
+    /// Events of these orders.
+    pub events: u64,
 }
 
 /// What a check found.

@@ -31,6 +31,8 @@ pub(crate) enum Mark {
     },
     /// Turned down; why is told among the rejections of the batch.
     Refused,
+    /// Of an order that was purged with all that was kept of it, or turned down and purged with the orders of that time.
+    Purged,
     /// No entry of a batch, but a move of an order.
     Moved {
         /// The order.
@@ -65,6 +67,7 @@ impl Mark {
             Self::Accepted { .. } | Self::Updated { .. } => true,
             Self::Unchanged { .. }
             | Self::Refused
+            | Self::Purged
             | Self::Moved { .. }
             | Self::Fulfilled { .. } => false,
         }
@@ -77,11 +80,12 @@ impl Mark {
             Self::Accepted { .. }
             | Self::Updated { .. }
             | Self::Unchanged { .. }
-            | Self::Refused => false,
+            | Self::Refused
+            | Self::Purged => false,
         }
     }
 
-    /// The order that an entry at this place is about; none of an order that was turned down.
+    /// The order that an entry at this place is about; none of an order that was turned down or purged.
     pub(crate) fn order(self, place: Place) -> Option<Place> {
         match self {
             Self::Accepted { .. } => Some(place),
@@ -89,7 +93,7 @@ impl Mark {
             | Self::Unchanged { order, .. }
             | Self::Moved { order, .. }
             | Self::Fulfilled { order, .. } => Some(order),
-            Self::Refused => None,
+            Self::Refused | Self::Purged => None,
         }
     }
 
@@ -109,6 +113,7 @@ const CANCELLED: u64 = 6;
 const RELEASED: u64 = 7;
 const NUMBERED: u64 = 8;
 const FULFILLED: u64 = 9;
+const PURGED: u64 = 10;
 
 /// Writes marks in runs of the same kind: kind, length, then for each what it holds. Orders are told as the distance
 /// from the one before, since those that were sent together come back together; so are numbers, which count up.
@@ -120,7 +125,7 @@ pub(crate) fn encode(marks: &[Mark]) -> Vec<u8> {
         write_number(&mut out, run.len() as u64);
         for &mark in run {
             match mark {
-                Mark::Accepted { number: None } | Mark::Refused => {}
+                Mark::Accepted { number: None } | Mark::Refused | Mark::Purged => {}
                 Mark::Accepted {
                     number: Some(number),
                 } => {
@@ -175,6 +180,7 @@ fn kind(mark: Mark) -> u64 {
             Moved::Released => RELEASED,
         },
         Mark::Fulfilled { .. } => FULFILLED,
+        Mark::Purged => PURGED,
     }
 }
 
@@ -215,6 +221,7 @@ fn read_mark(kind: u64, bytes: &mut &[u8], before: &mut Before) -> Result<Mark, 
             })
         }
         REFUSED => Ok(Mark::Refused),
+        PURGED => Ok(Mark::Purged),
         UPDATED | AMENDED => {
             let order = read_order(bytes, before)?;
             let previous = Place(order.0.wrapping_add(read_signed(bytes)?));
@@ -261,6 +268,7 @@ mod tests {
         prop_oneof![
             any::<Option<u64>>().prop_map(|number| Mark::Accepted { number }),
             Just(Mark::Refused),
+            Just(Mark::Purged),
             (place(), place(), any::<u32>(), any::<bool>()).prop_map(
                 |(order, previous, revision, amendment)| Mark::Updated {
                     order,

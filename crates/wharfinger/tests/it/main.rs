@@ -19,6 +19,7 @@ mod model;
 mod openapi;
 mod operations;
 mod orders;
+mod purge;
 mod rates;
 mod readme;
 mod receipts;

@@ -160,7 +160,7 @@ fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
         | RequestFailure::IdempotencyKeyReused
         | RequestFailure::IdempotencyKeyBusy { .. }
         | RequestFailure::Conflict(_)
-        | RequestFailure::Gone(_)
+        | RequestFailure::Gone { .. }
         | RequestFailure::RateLimited { .. }
         | RequestFailure::Internal => (failure.status(), failure.message().into()),
     }

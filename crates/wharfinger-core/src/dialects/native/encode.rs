@@ -108,6 +108,11 @@ fn sentence(problem: &Problem) -> String {
 /// A refusal, as problem details.
 pub(super) fn problem(failure: &RequestFailure, path: &str) -> Reply {
     let status = failure.status();
+    let first = if let RequestFailure::Gone { first, .. } = failure {
+        first.as_deref()
+    } else {
+        None
+    };
     let mut errors = Vec::new();
     if let RequestFailure::Invalid(problems) = failure {
         errors.extend(problems.iter().map(error));
@@ -119,6 +124,7 @@ pub(super) fn problem(failure: &RequestFailure, path: &str) -> Reply {
         status,
         detail: failure.message(),
         instance: path,
+        first,
         errors,
     };
     let mut reply = Reply::json(status, &body).for_failure(failure);

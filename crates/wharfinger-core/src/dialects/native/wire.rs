@@ -20,6 +20,9 @@ pub(super) struct Refusal<'s> {
     pub detail: String,
     /// The path that was asked for.
     pub instance: &'s str,
+    /// Where a list cannot be read on from a cursor: the cursor of the first of what is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<&'s str>,
     /// What is wrong with the attributes of the body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<OrderError>,

@@ -201,7 +201,7 @@ pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) ->
         | RequestFailure::IdempotencyKeyReused
         | RequestFailure::IdempotencyKeyBusy { .. }
         | RequestFailure::Conflict(_)
-        | RequestFailure::Gone(_)
+        | RequestFailure::Gone { .. }
         | RequestFailure::RateLimited { .. }
         | RequestFailure::Internal => refusal(status, failure.message()),
     };

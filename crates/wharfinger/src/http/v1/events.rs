@@ -115,6 +115,14 @@ pub(super) async fn list(
     } else {
         listing.limit
     };
+    let ids: Vec<_> = organisations.iter().map(|of| of.id).collect();
+    if is_stream {
+        // Once it has begun, a stream can say no more that it cannot go on from there.
+        let store = app.store.as_ref();
+        let mut probe = Reader::new(&app.feed, store, position.clone(), None, 0);
+        let read = probe.read(&app.feed, store, &ids).await;
+        read.map_err(|error| failure(call, &position, error))?;
+    }
     let mut reader = Reader::new(&app.feed, app.store.as_ref(), position, kind, limit);
     if is_stream {
         return Ok(stream(Streaming {
@@ -126,12 +134,11 @@ pub(super) async fn list(
             unsent: VecDeque::new(),
         }));
     }
-    let ids: Vec<_> = organisations.iter().map(|of| of.id).collect();
     let until = Instant::now() + wait.unwrap_or_default();
     let mut has_waited = false;
     let page = loop {
         let page = reader.read(&app.feed, app.store.as_ref(), &ids).await;
-        let page = page.map_err(|error| call.failure(error))?;
+        let page = page.map_err(|error| failure(call, reader.position(), error))?;
         let is_end = page.events.is_empty() && !page.is_cut;
         if !is_end || reader.wait(&ids, until).await != Woken::News {
             break page;
@@ -147,6 +154,25 @@ pub(super) async fn list(
         data: told.collect(),
         next: Some(write_cursor(reader.position())?),
     }))
+}
+
+/// What the caller is told where the feed cannot be read; where it was purged, the cursor from which on it can.
+fn failure(call: &Call<'_>, position: &Position, error: StoreError) -> RequestFailure {
+    let StoreError::FeedBegins(begins) = error else {
+        return call.failure(error);
+    };
+    let mut first = position.clone();
+    for (organisation, position) in begins {
+        first.advance(organisation, position);
+    }
+    match write_cursor(&first) {
+        Ok(first) => RequestFailure::Gone {
+            what: "Events behind this cursor were purged; go on with the cursor in first, from which on there is no gap"
+                .into(),
+            first: Some(first),
+        },
+        Err(failure) => failure,
+    }
 }
 
 /// `30s`, up to a minute.

@@ -47,9 +47,10 @@ pub(in super::super) struct Rejected {
 /// The failure of asking for texts that were kept long enough.
 fn texts_gone(app: &App) -> RequestFailure {
     let days = app.rejected_days;
-    RequestFailure::Gone(format!(
+    let what = format!(
         "Rejected orders are kept {days} days; what was wrong with them is still told without form and index"
-    ))
+    );
+    RequestFailure::Gone { what, first: None }
 }
 
 /// Lists the rejected orders: with what is wrong, or only themselves, to be mended and sent again, or one of them as it came.

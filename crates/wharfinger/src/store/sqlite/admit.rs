@@ -218,8 +218,8 @@ fn count(marks: &[Mark]) -> Counts {
             Mark::Updated { .. } => counts.updated += 1,
             Mark::Unchanged { .. } => counts.unchanged += 1,
             Mark::Refused => counts.rejected += 1,
-            // A batch moves no order.
-            Mark::Moved { .. } | Mark::Fulfilled { .. } => {}
+            // A batch moves no order, and purges none.
+            Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => {}
         }
     }
     counts

@@ -17,9 +17,10 @@ use wharfinger_core::outcome::State;
 use self::entries::Entries;
 use super::fault::Fault;
 use super::journal::Journal;
+use super::purges;
 use super::rows::{Holds, Scope};
 use super::shares;
-use super::standing::{Tally, read_tally};
+use super::standing::{Ordinals, Tally, read_tally};
 use super::work::{Columns, read_counters};
 use crate::store::email::HASH_BYTES;
 use crate::store::place::BlockId;
@@ -37,6 +38,7 @@ pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
         names: dialect_names(connection)?,
         tallies: HashMap::new(),
         reports: 0,
+        purged: HashMap::new(),
         report: CheckReport::default(),
     };
     check.database_file()?;
@@ -58,6 +60,8 @@ struct Check<'c> {
     tallies: HashMap<(OrganisationId, i64), Tally>,
     /// Reports of fulfilment that are the latest on their orders.
     reports: u64,
+    /// The entries that were purged.
+    purged: HashMap<BlockId, Ordinals>,
     report: CheckReport,
 }
 
@@ -79,6 +83,8 @@ struct Walk {
     block: u32,
     position: u64,
     last_ms: i64,
+    /// The position from which on nothing was purged.
+    feed_start: u64,
     /// Moves to a final state.
     settled: u64,
 }
@@ -170,10 +176,16 @@ impl Check<'_> {
                 Some(current) if current.organisation == organisation => current,
                 before => {
                     self.end_organisation(before.as_ref())?;
+                    let start = purges::start(self.connection, organisation)?;
                     Walk {
                         organisation,
-                        block: 1,
-                        position: 1,
+                        block: start.block,
+                        position: if start.block == 1 {
+                            1
+                        } else {
+                            block.first_position
+                        },
+                        feed_start: start.position,
                         last_ms: 0,
                         settled: 0,
                     }
@@ -290,9 +302,10 @@ impl Check<'_> {
         let marks = slots::decode(&block.slots)?;
         let indexes = block::decode_indexes(&block.indexes)?;
         let is_move = |mark: &Mark| mark.is_change();
+        let is_purged = |mark: &Mark| *mark == Mark::Purged;
         let is_of_one_kind = match block.batch {
             Some(_) => indexes.len() == marks.len() && !marks.iter().any(is_move),
-            None => indexes.is_empty() && marks.iter().all(is_move),
+            None => indexes.is_empty() && marks.iter().all(|mark| is_move(mark) || is_purged(mark)),
         };
         self.expect(is_of_one_kind, || {
             format!("block {id} has slots that are none of its own")
@@ -303,15 +316,28 @@ impl Check<'_> {
             format!("block {id} has not as many addresses as slots")
         });
         let is_first = match block.batch {
+            // Its receipt may be purged too, while an older block still is needed.
+            Some(_) if marks.iter().all(is_purged) => false,
             Some(batch) => self.is_first_of_batch(block.id, &batch)?,
             None => false,
         };
         let of_orders = marks.iter().filter(|mark| mark.is_event()).count() as u64;
-        self.expect(block.events == of_orders + u64::from(is_first), || {
+        let events = of_orders + u64::from(is_first);
+        let may_lack = block.first_position + block.events <= walk.feed_start;
+        let is_all = block.events == events || may_lack && block.events > events;
+        self.expect(is_all, || {
             format!("block {id} has another number of events than it says")
         });
-        let settles = |mark: &&Mark| matches!(mark, Mark::Moved { .. });
-        walk.settled += marks.iter().filter(settles).count() as u64;
+        for (ordinal, &mark) in marks.iter().enumerate() {
+            let is_settling = matches!(mark, Mark::Moved { .. });
+            if is_settling && !self.journal.is_of_purged(block.id.entry(ordinal), mark)? {
+                walk.settled += 1;
+            }
+        }
+        if marks.iter().any(is_purged) {
+            let purged = Ordinals::of(&marks, is_purged);
+            self.purged.insert(block.id, purged);
+        }
         Entries::of(self, block, &marks)?.check()
     }
 

@@ -6,10 +6,11 @@ use wharfinger_core::ids::OrganisationId;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::journal::{Journal, Order, blocks_up_to};
+use super::purges;
 use super::work::read_counters;
 use crate::store::place::{BlockId, Place};
 use crate::store::slots::Mark;
-use crate::store::{Event, EventKind, FeedPage, Growth, ReadFeed};
+use crate::store::{Event, EventKind, FeedPage, Growth, ReadFeed, StoreError};
 
 /// Entries of the journal that a page looks at.
 const ENTRIES_PER_PAGE_MAX: usize = 100_000;
@@ -20,7 +21,20 @@ const LOOK_ENTRIES: usize = 8;
 type GoesOn = bool;
 
 /// Reads a page of the feeds of some organisations, one behind the other.
+///
+/// # Errors
+/// [`StoreError::FeedBegins`]: it is to go on where something was purged.
 pub(super) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPage, Fault> {
+    let mut begins = Vec::new();
+    for &(organisation, after) in &request.from {
+        let start = purges::start(connection, organisation)?;
+        if after > 0 && after + 1 < start.position {
+            begins.push((organisation, start.position - 1));
+        }
+    }
+    if !begins.is_empty() {
+        return Err(Fault::Told(StoreError::FeedBegins(begins)));
+    }
     let mut reading = Reading {
         connection,
         request,
@@ -64,9 +78,13 @@ impl Reading<'_> {
         if counters.position <= after.saturating_add(1) {
             return Ok(true);
         }
+        let start = purges::start(self.connection, organisation)?;
+        let after = after.max(start.position - 1);
+        self.page.positions[at].1 = after;
         let wanted = i64::try_from(after.saturating_add(1)).unwrap_or(i64::MAX);
         // The last block that begins at the position or before it is the one that holds it.
-        let first = blocks_up_to(self.connection, organisation, Order::Position, wanted)?.max(1);
+        let first = blocks_up_to(self.connection, organisation, Order::Position, wanted)?;
+        let first = first.max(start.block);
         for number in first..counters.block {
             if self.entries_left == 0 || !self.of_block(at, BlockId::new(organisation, number))? {
                 return Ok(false);
@@ -115,7 +133,7 @@ fn told(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
         Mark::Updated { .. } => EventKind::OrderUpdated,
         Mark::Moved { to, .. } => EventKind::of_move(to),
         Mark::Fulfilled { .. } => EventKind::OrderFulfilment,
-        Mark::Unchanged { .. } | Mark::Refused => return None,
+        Mark::Unchanged { .. } | Mark::Refused | Mark::Purged => return None,
     };
     Some((kind, mark.order(place)))
 }

@@ -11,7 +11,6 @@ use super::fault::Fault;
 use super::journal::Journal;
 use super::locate::{Located, Locator};
 use super::moves::Moves;
-use super::read::not_in_index;
 use super::rows::Scope;
 use super::work::Work;
 use crate::store::place::Place;
@@ -52,15 +51,18 @@ pub(super) fn fulfil(
     request: &Fulfil,
     order: Option<&Located>,
 ) -> Result<FulfilledOrder, Fault> {
+    let unknown = NotMoved {
+        code: Code::UnknownOrder,
+        state: None,
+    };
     let Some(order) = order else {
-        return Ok(Err(NotMoved {
-            code: Code::UnknownOrder,
-            state: None,
-        }));
+        return Ok(Err(unknown));
     };
     let scope = Scope::new(order.organisation(), order.dialect);
-    let row = work.rows.at(&scope, &order.key, order.place)?;
-    let row = row.ok_or_else(|| not_in_index(order.place))?;
+    let Some(row) = work.rows.at(&scope, &order.key, order.place)? else {
+        // Found before the writer was taken; purged since.
+        return Ok(Err(unknown));
+    };
     if let Err(code) = decide_fulfilment(row.state) {
         let state = Some(row.state);
         return Ok(Err(NotMoved { code, state }));

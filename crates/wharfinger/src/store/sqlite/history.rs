@@ -118,6 +118,7 @@ impl Chains<'_> {
             Mark::Updated { .. }
             | Mark::Unchanged { .. }
             | Mark::Refused
+            | Mark::Purged
             | Mark::Moved { .. }
             | Mark::Fulfilled { .. } => {
                 return Err(misplaced(place));
@@ -149,7 +150,8 @@ impl Chains<'_> {
             Mark::Accepted { .. }
             | Mark::Updated { .. }
             | Mark::Unchanged { .. }
-            | Mark::Refused => return Err(misplaced(place)),
+            | Mark::Refused
+            | Mark::Purged => return Err(misplaced(place)),
         };
         self.change = previous;
         Ok(HistoryEntry {

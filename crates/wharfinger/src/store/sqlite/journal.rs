@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::fault::Fault;
+use super::purges;
 use super::work::Columns;
 use crate::store::block::{self, Frame};
 use crate::store::bytes::Texts;
@@ -108,6 +109,23 @@ impl<'c> Journal<'c> {
             .get(place.ordinal())
             .copied();
         mark.ok_or_else(|| missing(place))
+    }
+
+    /// Whether the order is purged that an entry, which has this mark, is about. The entry may not be marked so yet: that takes
+    /// a purge several transactions, of which the first takes the order away.
+    pub(super) fn is_of_purged(&mut self, entry: Place, mark: Mark) -> Result<bool, Fault> {
+        match mark.order(entry) {
+            Some(order) if order != entry => Ok(self.mark(order)? == Mark::Purged),
+            Some(_) => Ok(false),
+            None => Ok(mark == Mark::Purged),
+        }
+    }
+
+    /// Forgets a block that was written anew.
+    pub(super) fn forget(&mut self, id: BlockId) {
+        self.heads.remove(&id);
+        self.packed.remove(&id);
+        self.keys.remove(&id);
     }
 
     /// The id of the order whose first revision lies at a place.
@@ -276,8 +294,8 @@ pub(super) enum Order {
     Time,
 }
 
-/// How many of an organisation's blocks begin at `bound` or earlier; since their numbers have no gaps, that is the
-/// number of the last such block too.
+/// The number of an organisation's last block that begins at `bound` or earlier; that before its first block where there is
+/// none. Their numbers have no gaps.
 pub(super) fn blocks_up_to(
     connection: &Connection,
     organisation: OrganisationId,
@@ -288,7 +306,7 @@ pub(super) fn blocks_up_to(
         Order::Position => "select first_position from blocks where id = ?1",
         Order::Time => "select at_ms from blocks where id = ?1",
     })?;
-    let mut low = 0;
+    let mut low = purges::start(connection, organisation)?.block - 1;
     let mut high = last_block(connection, organisation)?;
     while low < high {
         let middle = low + (high - low).div_ceil(2);

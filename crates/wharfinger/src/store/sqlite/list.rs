@@ -332,6 +332,10 @@ impl Listing<'_> {
         key: Option<&str>,
     ) -> Result<Option<(OrderRow, String)>, Fault> {
         let request = self.request;
+        let mark = self.journal.mark(at)?;
+        if self.journal.is_of_purged(at, mark)? {
+            return Ok(None);
+        }
         let head = self.journal.head(order.block())?;
         let (dialect, created_at_ms) = (head.dialect, head.at_ms);
         if request.batch.is_some() && head.batch != request.batch

@@ -12,7 +12,6 @@ use wharfinger_core::problem::Code;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::locate::{Located, Locator};
-use super::read::not_in_index;
 use super::rows::{OrderRow, Scope};
 use super::work::{NewBlock, Origin, Work};
 use crate::store::place::{BlockId, ENTRIES_MAX, Place};
@@ -84,7 +83,8 @@ pub(super) fn move_located(
         let mut moves = Moves::new(work, &scope, &request.key_id);
         for (at, order) in orders {
             let row = moves.work.rows.at(&scope, &order.key, order.place)?;
-            let row = row.ok_or_else(|| not_in_index(order.place))?;
+            // Found before the writer was taken; it may have been purged since.
+            let Some(row) = row else { continue };
             let moved = moves.move_order(&order.key, &row, request.wanted)?;
             results[at] = moved.map_err(|code| NotMoved {
                 code,

@@ -84,10 +84,13 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         let mut found = 0;
         for number in low..end {
             let id = block(number);
-            let head = self.journal.head(id)?;
+            let head = self.journal.head(id)?.clone();
             for (ordinal, (&index, &mark)) in head.indexes.iter().zip(&head.marks).enumerate() {
-                if index >= self.from && kind(mark).is_some_and(&self.is_wanted) {
-                    let place = id.entry(ordinal);
+                let place = id.entry(ordinal);
+                if index >= self.from
+                    && kind(mark).is_some_and(&self.is_wanted)
+                    && !self.journal.is_of_purged(place, mark)?
+                {
                     taken.push(Taken { index, place, mark });
                     found += 1;
                 }
@@ -142,7 +145,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
                 let id = self.journal.order_id(order)?;
                 (order, RecordedOutcome::Unchanged(id, revision))
             }
-            Mark::Refused | Mark::Moved { .. } | Mark::Fulfilled { .. } => {
+            Mark::Refused | Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => {
                 let place = taken.place.0;
                 return Err(Fault::Damaged(format!(
                     "no order was taken at place {place}"
@@ -154,6 +157,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
             Mark::Updated { .. }
             | Mark::Unchanged { .. }
             | Mark::Refused
+            | Mark::Purged
             | Mark::Moved { .. }
             | Mark::Fulfilled { .. } => None,
         };
@@ -175,6 +179,6 @@ fn kind(mark: Mark) -> Option<OutcomeKind> {
         Mark::Accepted { .. } => Some(OutcomeKind::Accepted),
         Mark::Updated { .. } => Some(OutcomeKind::Updated),
         Mark::Unchanged { .. } => Some(OutcomeKind::Unchanged),
-        Mark::Refused | Mark::Moved { .. } | Mark::Fulfilled { .. } => None,
+        Mark::Refused | Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => None,
     }
 }

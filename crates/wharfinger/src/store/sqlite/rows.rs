@@ -265,7 +265,17 @@ impl<'c> OrderRows<'c> {
         key: &str,
         id: Place,
     ) -> Result<Option<OrderRow>, Fault> {
-        Ok(self.lookup.at(scope, key, id)?.map(|(row, _)| row))
+        Ok(self.find(scope, key, id)?.map(|(row, _)| row))
+    }
+
+    /// As [`Self::at`], and whether it still holds the key.
+    pub(super) fn find(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        id: Place,
+    ) -> Result<Option<(OrderRow, Holds)>, Fault> {
+        self.lookup.at(scope, key, id)
     }
 
     /// Notes that the order that holds a key was changed, in no state or content, at a place.
@@ -281,6 +291,23 @@ impl<'c> OrderRows<'c> {
         connection
             .prepare_cached(touch)?
             .execute((&self.key, at.0))?;
+        Ok(())
+    }
+
+    /// Takes an order out that holds its key, or has released it.
+    pub(super) fn remove(
+        &mut self,
+        connection: &Connection,
+        scope: &Scope,
+        key: &str,
+        (id, holds): (Place, Holds),
+    ) -> Result<(), Fault> {
+        match holds {
+            Holds::Key => scope.write_key(key, &mut self.key),
+            Holds::Nothing => self.key = scope.released_key(key, id),
+        }
+        let delete = "delete from orders where key = ?1";
+        connection.prepare_cached(delete)?.execute([&self.key])?;
         Ok(())
     }
 

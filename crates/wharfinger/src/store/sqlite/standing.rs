@@ -60,6 +60,11 @@ impl Standing {
         }
     }
 
+    /// Notes that an order in a final state is there no more.
+    pub(super) fn removed(&mut self, scope: &Scope, state: State) {
+        *self.change(scope).of(state) -= 1;
+    }
+
     fn change(&mut self, scope: &Scope) -> &mut Tally {
         let of = (scope.organisation, scope.dialect);
         self.changes.entry(of).or_default()

@@ -80,8 +80,11 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     }
 
     fn entry(&mut self, place: Place, mark: Mark) -> Result<(), Fault> {
+        if self.check.journal.is_of_purged(place, mark)? {
+            return Ok(());
+        }
         match mark {
-            Mark::Refused => {}
+            Mark::Refused | Mark::Purged => {}
             Mark::Accepted { number } => {
                 let Some((row, _)) = self.order(place, place)? else {
                     return Ok(());
@@ -214,6 +217,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             Mark::Updated { .. }
             | Mark::Unchanged { .. }
             | Mark::Refused
+            | Mark::Purged
             | Mark::Moved { .. }
             | Mark::Fulfilled { .. } => None,
         }
@@ -250,9 +254,11 @@ fn is_revision(mark: Mark, place: Place, wanted: Place, number: u32) -> bool {
         Mark::Updated {
             order, revision, ..
         } => order == wanted && revision == number,
-        Mark::Unchanged { .. } | Mark::Refused | Mark::Moved { .. } | Mark::Fulfilled { .. } => {
-            false
-        }
+        Mark::Unchanged { .. }
+        | Mark::Refused
+        | Mark::Purged
+        | Mark::Moved { .. }
+        | Mark::Fulfilled { .. } => false,
     }
 }
 

@@ -218,6 +218,10 @@ impl Building<'_> {
                 break;
             }
         }
+        if begins.is_none() {
+            // All of them were purged.
+            last_block = reach(self.connection, organisation)?.block - 1;
+        }
         // The transaction that reads ends here: the log can be written back while the run is.
         drop(rows);
         entries.sort_unstable();
@@ -307,6 +311,7 @@ impl Building<'_> {
                     error @ (StoreError::Unavailable(_)
                     | StoreError::Refused(_)
                     | StoreError::BadCursor
+                    | StoreError::FeedBegins(_)
                     | StoreError::AnswerKept
                     | StoreError::Internal(_)
                     | StoreError::ImportMoved(_)),

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;
+use super::super::purges;
 use super::super::read::{Found, PageInMaking, shown_texts};
 use super::super::walk::Blocks;
 use super::{Entry, Run, covered, part_behind, part_up_to, read_entries, whole_runs};
@@ -31,7 +32,10 @@ pub(in super::super) fn find(
     let organisation = page.scope.organisation;
     let block = |number| BlockId::new(organisation, number);
     // No text of an order comes before its first one.
-    let (mut low, mut high) = (block(blocks.start).entry(0), block(u32::MAX).entry(0));
+    let first = purges::start(connection, organisation)?
+        .block
+        .max(blocks.start);
+    let (mut low, mut high) = (block(first).entry(0), block(u32::MAX).entry(0));
     let newest_first = page.query.newest_first;
     if let (Some(after), false) = (page.after, page.counts_by_walking()) {
         if newest_first {
@@ -76,11 +80,15 @@ fn current(
         Mark::Updated { .. }
         | Mark::Unchanged { .. }
         | Mark::Refused
+        | Mark::Purged
         | Mark::Moved { .. }
         | Mark::Fulfilled { .. } => {
             return Ok(None);
         }
     };
+    if page.journal.mark(order)? == Mark::Purged {
+        return Ok(None);
+    }
     if !blocks.contains(&order.block().number()) {
         return Ok(None);
     }
@@ -111,12 +119,15 @@ impl<'c> Search<'c> {
         organisation: OrganisationId,
         low: Place,
     ) -> Result<Self, Fault> {
+        let first = purges::start(connection, organisation)?.block;
+        let first = BlockId::new(organisation, first);
         Ok(Self {
             connection,
             hash,
             dialect: None,
             newest_first: false,
-            within: low..=BlockId::new(organisation, u32::MAX).entry(0),
+            // Runs may know of entries that were purged, and of their blocks.
+            within: low.max(first.entry(0))..=BlockId::new(organisation, u32::MAX).entry(0),
             runs: whole_runs(connection, organisation)?,
         })
     }

@@ -1,0 +1,85 @@
+//! `wharfinger purge`: old orders out of the store.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::{DataDirectory, directory, write_json};
+use crate::clock;
+
+/// Remove old orders that are final, with their history
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Removes the orders that are processed or cancelled and have not changed since DATE, with every revision,\n\
+move and report, and the receipts of older batches of which no order is left. A server may be running on the store.\n\
+Broken off, it is begun again by the same command. There is no way back.\n\n\
+Example: wharfinger purge --before 2025-01-01"
+)]
+pub(super) struct Purge {
+    /// The first moment whose changes are kept: yyyy-mm-dd (in UTC), or RFC 3339
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    before: Timestamp,
+    /// Print what was removed as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+/// A day's first moment in UTC, or a moment.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment);
+    }
+    let day = Date::strptime("%Y-%m-%d", text).ok();
+    let moment = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    let moment = moment.map(|moment| moment.timestamp());
+    moment.ok_or_else(|| "not a date such as 2025-01-01 or 2025-01-01T09:30:00Z".into())
+}
+
+impl Purge {
+    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let before_ms = self.before.as_millisecond();
+        if before_ms > clock::now_ms() {
+            bail!(
+                "{} lies in the future; name a day until which orders may be forgotten",
+                self.before
+            );
+        }
+        let store = self.data.open_to_erase()?;
+        let report = store.purge(before_ms).await?;
+        let known = directory(store.as_ref()).await?;
+        // Orders of the store's own, which is all that is not registered.
+        let code = |id| {
+            let mut organisations = known.organisations.values();
+            let found = organisations.find(|organisation| organisation.id == id);
+            found.map(|organisation| organisation.code.as_str())
+        };
+        let mut removed = Vec::new();
+        for of in &report.organisations {
+            let code = code(of.organisation).context("orders of no organisation were found")?;
+            removed.push((code, of.orders, of.events));
+        }
+        store.close().await;
+        if self.json {
+            let organisations = removed.iter().map(|(code, orders, events)| {
+                serde_json::json!({ "organisation": code, "orders": orders, "events": events })
+            });
+            let organisations: Vec<_> = organisations.collect();
+            let line = serde_json::json!({
+                "organisations": organisations,
+                "receipts": report.batches,
+            });
+            return write_json(out, &line);
+        }
+        for (code, orders, events) in removed {
+            writeln!(out, "{code}: removed {orders} orders and {events} events")?;
+        }
+        writeln!(out, "removed {} receipts", report.batches)?;
+        Ok(())
+    }
+}

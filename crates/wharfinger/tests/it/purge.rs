@@ -1,0 +1,312 @@
+//! Purging old orders, with the real command, beside a running server.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::changes::{assert_refused, code};
+use crate::support::client::Response;
+use crate::support::fixture;
+use crate::support::server::{Server, run};
+use crate::support::sse::Events;
+use crate::support::stored::check;
+use crate::support::v1::{batch_id, get, order, request, submit};
+
+/// Some time after all that [`age`] has made old, and before everything else.
+const DATE: &str = "2020-01-01";
+
+/// Makes everything that is stored so far happen in the year 2000.
+fn age(data: &Path) {
+    let database = rusqlite::Connection::open(data.join("orders.db")).unwrap();
+    let age = "update blocks set at_ms = 946684800000 where at_ms > 1577836800000; \
+               update batches set received_at_ms = 946684800000 where received_at_ms > 1577836800000;";
+    database.execute_batch(age).unwrap();
+}
+
+fn purge(data: &Path, date: &str) -> Value {
+    let done = run(data, &["purge", "--before", date, "--json"]);
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{errors}");
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+fn post(server: &Server, target: &str) {
+    let response = server.send(&request("POST", target, "full"));
+    assert_eq!(response.status, 200, "{}", response.text());
+}
+
+fn ask(server: &Server, target: &str) -> Response {
+    server.send(&request("GET", target, "full"))
+}
+
+fn told(key: &str, instructions: &str) -> Value {
+    let mut told = order(key);
+    told["instructions"] = instructions.into();
+    told["customer"] = json!({"email": format!("{key}@example.com")});
+    told
+}
+
+/// The keys of a list of orders.
+fn keys(server: &Server, query: &str) -> Vec<String> {
+    let page = get(server, &format!("/v1/orders?{query}"));
+    let orders = page["data"].as_array().unwrap().iter();
+    orders
+        .map(|order| order["key"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// The events of the first organisation behind a cursor (empty for the beginning).
+fn events(server: &Server, cursor: &str) -> Vec<Value> {
+    let after = match cursor {
+        "" => String::new(),
+        cursor => format!("&after={cursor}"),
+    };
+    let target = format!("/v1/events?organisation=TRK001&limit=1000{after}");
+    get(server, &target)["data"].as_array().unwrap().clone()
+}
+
+fn has(data: &Path, words: &str) -> bool {
+    let file = std::fs::read(data.join("orders.db")).unwrap();
+    let words = words.as_bytes();
+    file.windows(words.len()).any(|window| window == words)
+}
+
+fn assert_whole(data: &Path) {
+    assert_eq!(check(data).faults, Vec::<String>::new());
+}
+
+/// What [`fill`] made.
+struct Filled {
+    /// The ids of orders a, b, c and d.
+    ids: Vec<String>,
+    /// Their batch, one that only changes orders, and one of another organisation.
+    batches: [String; 3],
+    /// A cursor of the old time.
+    cursor: String,
+}
+
+/// Old orders: a processed, b cancelled in its second revision, c open and d processed lately; and what came later.
+fn fill(data: &Path, server: &Server) -> Filled {
+    let first = [
+        told("a", "the words of a"),
+        told("b", "the words of b"),
+        told("c", "the words of c"),
+        told("d", "the words of d"),
+        json!({"key": "faulty"}),
+    ];
+    let (first, ids) = submit(server, "TRK001", &first);
+    let cursor = get(server, "/v1/events?limit=2")["next"].clone();
+    let changes = [told("b", "other words of b"), told("a", "the words of a")];
+    let (second, _) = submit(server, "TRK001", &changes);
+    let (elsewhere, others) = submit(server, "TRK002", &[told("a", "words elsewhere")]);
+    post(server, &format!("/v1/orders/{}/process", ids[0]));
+    post(server, &format!("/v1/orders/{}/cancel", ids[1]));
+    let report = r#"{"status":"picked"}"#;
+    let target = format!("/v1/orders/{}/fulfilment", ids[0]);
+    let reported = server.send(&request("PUT", &target, "full").body(report));
+    assert_eq!(reported.status, 200, "{}", reported.text());
+    age(data);
+    // From now on everything is of today.
+    post(server, &format!("/v1/orders/{}/process", ids[3]));
+    post(server, &format!("/v1/orders/{}/process", others[0]));
+    submit(
+        server,
+        "TRK001",
+        &[told("a", "the words of a"), told("e", "the words of e")],
+    );
+    Filled {
+        ids,
+        batches: [&first, &second, &elsewhere].map(|answer| batch_id(answer).to_owned()),
+        cursor: cursor.as_str().unwrap().to_owned(),
+    }
+}
+
+#[test]
+fn old_final_orders_go_with_all_that_was_said_of_them() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let Filled { ids, batches, .. } = fill(data.path(), &server);
+    assert_whole(data.path());
+    let elsewhere = get(&server, "/v1/events?organisation=TRK002");
+
+    let removed = purge(data.path(), DATE);
+    let of = &removed["organisations"];
+    assert_eq!(of[0]["organisation"], "TRK001");
+    // Accepted and processed or cancelled each; b updated, a reported on.
+    assert_eq!((&of[0]["orders"], &of[0]["events"]), (&json!(2), &json!(6)));
+    assert_eq!((&of[1]["orders"], &of[1]["events"]), (&json!(0), &json!(0)));
+    assert_eq!(removed["receipts"], 1);
+    assert_whole(data.path());
+
+    for id in &ids[..2] {
+        for part in ["", "/history"] {
+            assert_eq!(ask(&server, &format!("/v1/orders/{id}{part}")).status, 404);
+        }
+        let target = format!("/v1/orders/{id}/process");
+        assert_eq!(server.send(&request("POST", &target, "full")).status, 404);
+    }
+    for id in &ids[2..4] {
+        assert_eq!(
+            ask(&server, &format!("/v1/orders/{id}/history")).status,
+            200
+        );
+    }
+    assert_eq!(keys(&server, "organisation=TRK001"), ["c", "d", "e"]);
+    assert_eq!(keys(&server, "organisation=TRK002"), ["a"]);
+    assert_eq!(keys(&server, "organisation=TRK001&state=processed"), ["d"]);
+    for filter in [
+        "key=a",
+        "email=a@example.com",
+        "email=b@example.com",
+        "state=cancelled",
+    ] {
+        let query = format!("organisation=TRK001&{filter}");
+        assert_eq!(keys(&server, &query), Vec::<String>::new(), "{query}");
+    }
+    for since in ["1999-01-01", "2010-01-01"] {
+        let query = format!("organisation=TRK001&updated_after={since}T00:00:00Z");
+        let mut listed = keys(&server, &query);
+        listed.sort();
+        let expected = if since == "1999-01-01" {
+            vec!["c", "d", "e"]
+        } else {
+            vec!["d", "e"]
+        };
+        assert_eq!(listed, expected, "{query}");
+    }
+    // The counts are what was answered; the results tell of what is left.
+    let receipt = get(&server, &format!("/v1/batches/{}", batches[0]));
+    assert_eq!(
+        (&receipt["received"], &receipt["accepted"]),
+        (&json!(5), &json!(4))
+    );
+    let results = get(&server, &format!("/v1/batches/{}/results", batches[0]));
+    let results = results["data"].as_array().unwrap().iter();
+    let indexes: Vec<_> = results.map(|result| result["index"].clone()).collect();
+    assert_eq!(indexes, [2, 3, 4]);
+    assert_eq!(
+        ask(&server, &format!("/v1/batches/{}", batches[1])).status,
+        404
+    );
+    assert_eq!(
+        ask(&server, &format!("/v1/batches/{}", batches[2])).status,
+        200
+    );
+    assert_eq!(get(&server, "/v1/events?organisation=TRK002"), elsewhere);
+
+    // The key is free; the new order is another one.
+    let (_, again) = submit(&server, "TRK001", &[told("a", "new words")]);
+    assert_ne!(again[0], ids[0]);
+    assert_eq!(
+        get(&server, &format!("/v1/orders/{}", again[0]))["revision"],
+        1
+    );
+    let audit = run(data.path(), &["check", "--json"]);
+    assert!(
+        audit.status.success(),
+        "{}",
+        String::from_utf8_lossy(&audit.stderr)
+    );
+    // Another time there is nothing to be done.
+    let removed = purge(data.path(), DATE);
+    assert_eq!(
+        (&removed["organisations"][0]["orders"], &removed["receipts"]),
+        (&json!(0), &json!(0))
+    );
+    assert_whole(data.path());
+}
+
+#[test]
+fn the_words_of_purged_orders_are_in_no_file() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    fill(data.path(), &server);
+    stop(server);
+    for words in ["the words of a", "other words of b", "the words of c"] {
+        assert!(has(data.path(), words), "{words}");
+    }
+    let server = Server::start(data.path());
+    purge(data.path(), DATE);
+    stop(server);
+    for words in [
+        "the words of a",
+        "the words of b",
+        "other words of b",
+        "picked",
+    ] {
+        assert!(!has(data.path(), words), "{words}");
+    }
+    for words in ["the words of c", "the words of d", "words elsewhere"] {
+        assert!(has(data.path(), words), "{words}");
+    }
+}
+
+/// Stops a server in good order: what was in the log is then in the file.
+fn stop(server: Server) {
+    server.terminate();
+    assert!(server.wait().0.success());
+}
+
+#[test]
+fn a_cursor_of_what_was_purged_is_told_where_to_go_on() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let Filled { cursor, .. } = fill(data.path(), &server);
+    let before = events(&server, "");
+    purge(data.path(), DATE);
+
+    let target = format!("/v1/events?after={cursor}");
+    let gone = ask(&server, &target);
+    assert_refused("native", &gone, 410);
+    assert_eq!(code(&gone), "gone");
+    let stream = request("GET", &target, "full").header("accept", "text/event-stream");
+    assert_eq!(server.send(&stream).status, 410);
+    let first = gone.json()["first"].as_str().unwrap().to_owned();
+    let left = events(&server, &first);
+    assert_eq!(
+        events(&server, ""),
+        left,
+        "a reader without a cursor begins there"
+    );
+    let cut = before.len() - left.len();
+    assert!(cut > 0 && !left.is_empty(), "{left:?}");
+    assert_eq!(before[cut..], left);
+    let target = format!("/v1/events?organisation=TRK001&after={first}");
+    let mut stream = Events::open(server.address, &request("GET", &target, "full"));
+    let streamed: Vec<_> = left.iter().map_while(|_| stream.next()).collect();
+    let ids: Vec<_> = streamed
+        .iter()
+        .map(|event| event.data["id"].clone())
+        .collect();
+    let expected: Vec<_> = left.iter().map(|event| event["id"].clone()).collect();
+    assert_eq!(ids, expected);
+    // All organisations at once: where one is behind, its position moves on and the others' stay.
+    let gone = ask(&server, &format!("/v1/events?after={cursor}"));
+    assert_refused("native", &gone, 410);
+    let first = gone.json()["first"].as_str().unwrap().to_owned();
+    let all = get(&server, &format!("/v1/events?limit=1000&after={first}"));
+    let organisations: Vec<_> = all["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["organisation"].clone())
+        .collect();
+    let of = |code: &str| organisations.iter().filter(|of| *of == code).count();
+    assert_eq!((of("TRK001"), of("TRK002")), (left.len(), 3));
+}
+
+#[test]
+fn a_date_that_makes_no_sense_is_refused() {
+    let data = fixture::data_directory();
+    for (date, why) in [
+        ("2999-01-01", "future"),
+        ("yesterday", "not a date"),
+        ("2025-02-30", "not a date"),
+    ] {
+        let refused = run(data.path(), &["purge", "--before", date]);
+        assert!(!refused.status.success(), "{date}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains(why), "{date}: {said}");
+    }
+    assert!(!run(data.path(), &["purge"]).status.success());
+}
