@@ -1,13 +1,17 @@
 //! Purging old orders, with the real command, beside a running server.
 
+mod broken_off;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
+use wharfinger::store::Store as _;
+use wharfinger::store::sqlite::{EmailRuns, Options, SqliteStore};
 
 use crate::support::changes::{assert_refused, code};
 use crate::support::client::Response;
 use crate::support::fixture;
-use crate::support::server::{Server, program, run};
+use crate::support::server::{Server, run};
 use crate::support::sse::Events;
 use crate::support::stored::check;
 use crate::support::v1::{batch_id, get, order, request, submit};
@@ -124,6 +128,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let Filled { ids, batches, .. } = fill(data.path(), &server);
+    build_runs(data.path());
     assert_whole(data.path());
     let elsewhere = get(&server, "/v1/events?organisation=TRK002");
 
@@ -172,24 +177,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
         };
         assert_eq!(listed, expected, "{query}");
     }
-    // The counts are what was answered; the results tell of what is left.
-    let receipt = get(&server, &format!("/v1/batches/{}", batches[0]));
-    assert_eq!(
-        (&receipt["received"], &receipt["accepted"]),
-        (&json!(5), &json!(4))
-    );
-    let results = get(&server, &format!("/v1/batches/{}/results", batches[0]));
-    let results = results["data"].as_array().unwrap().iter();
-    let indexes: Vec<_> = results.map(|result| result["index"].clone()).collect();
-    assert_eq!(indexes, [2, 3, 4]);
-    assert_eq!(
-        ask(&server, &format!("/v1/batches/{}", batches[1])).status,
-        404
-    );
-    assert_eq!(
-        ask(&server, &format!("/v1/batches/{}", batches[2])).status,
-        200
-    );
+    assert_receipts(&server, &batches);
     assert_eq!(get(&server, "/v1/events?organisation=TRK002"), elsewhere);
 
     // The key is free; the new order is another one.
@@ -212,6 +200,27 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
         (&json!(0), &json!(0))
     );
     assert_whole(data.path());
+}
+
+/// The counts are what was answered; the results tell of what is left.
+fn assert_receipts(server: &Server, batches: &[String; 3]) {
+    let receipt = get(server, &format!("/v1/batches/{}", batches[0]));
+    assert_eq!(
+        (&receipt["received"], &receipt["accepted"]),
+        (&json!(5), &json!(4))
+    );
+    let results = get(server, &format!("/v1/batches/{}/results", batches[0]));
+    let results = results["data"].as_array().unwrap().iter();
+    let indexes: Vec<_> = results.map(|result| result["index"].clone()).collect();
+    assert_eq!(indexes, [2, 3, 4]);
+    assert_eq!(
+        ask(server, &format!("/v1/batches/{}", batches[1])).status,
+        404
+    );
+    assert_eq!(
+        ask(server, &format!("/v1/batches/{}", batches[2])).status,
+        200
+    );
 }
 
 #[test]
@@ -293,100 +302,22 @@ fn a_cursor_of_what_was_purged_is_told_where_to_go_on() {
     assert_eq!((of("TRK001"), of("TRK002")), (left.len(), 3));
 }
 
-/// Orders of which each has a block of its own: every second one is processed. Their ids.
-fn fill_blocks(data: &Path, server: &Server) -> Vec<String> {
-    let mut ids = Vec::new();
-    for number in 0..BLOCKS {
-        let (_, of_one) = submit(server, "TRK001", &[order(&number.to_string())]);
-        ids.extend(of_one);
-    }
-    let processed: Vec<_> = ids.iter().step_by(2).collect();
-    let body = serde_json::to_vec(&json!({"ids": processed})).unwrap();
-    let post = request("POST", "/v1/orders/process", "full").body(body);
-    assert_eq!(server.send(&post).status, 200);
-    age(data);
-    ids
-}
-
-/// More than a purge does in a few transactions.
-const BLOCKS: usize = 120;
-
-fn orders_left(data: &Path) -> usize {
-    let database = rusqlite::Connection::open(data.join("orders.db")).unwrap();
-    let count = "select count(*) from orders";
-    let count: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
-    usize::try_from(count).unwrap()
-}
-
-#[test]
-fn a_purge_that_is_broken_off_is_finished_by_the_next() {
-    let data = fixture::data_directory();
-    let server = Server::start(data.path());
-    let ids = fill_blocks(data.path(), &server);
-    let stop_at = |left: usize| {
-        let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
-        let stop = format!(
-            "drop trigger if exists stop; create trigger stop before delete on orders \
-             when (select count(*) from orders) <= {left} begin select raise(abort, 'stopped'); end"
-        );
-        database.execute_batch(&stop).unwrap();
+/// Builds the index by e-mail address of all that is stored so far.
+fn build_runs(data: &Path) {
+    let email_runs = EmailRuns {
+        blocks_min: 1,
+        ..EmailRuns::default()
     };
-    // In the middle of a transaction, by an error.
-    stop_at(BLOCKS - 30);
-    let stopped = run(data.path(), &["purge", "--before", DATE]);
-    assert!(!stopped.status.success());
-    let left = orders_left(data.path());
-    assert!((BLOCKS / 2 + 1..BLOCKS).contains(&left), "{left}");
-    assert_half_purged(&server, data.path(), &ids);
-    // And by a signal, as soon as something more is gone; it has at most a little left then.
-    stop_at(0);
-    let mut killed = program()
-        .args(["purge", "--before", DATE, "--data"])
-        .arg(data.path())
-        .spawn()
-        .unwrap();
-    while orders_left(data.path()) == left {
-        assert_eq!(
-            killed.try_wait().unwrap(),
-            None,
-            "it removes something first"
-        );
-    }
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    assert_half_purged(&server, data.path(), &ids);
-
-    // Also with an earlier date.
-    purge(data.path(), "1999-01-01");
-    assert_eq!(orders_left(data.path()), BLOCKS / 2);
-    assert_whole(data.path());
-    for (number, id) in ids.iter().enumerate() {
-        let status = if number % 2 == 0 { 404 } else { 200 };
-        assert_eq!(ask(&server, &format!("/v1/orders/{id}")).status, status);
-    }
-    let receipts = get(&server, "/v1/batches?limit=1000");
-    assert_eq!(receipts["data"].as_array().unwrap().len(), BLOCKS / 2);
-}
-
-/// Nothing that can be asked for fails; the open orders are all there.
-fn assert_half_purged(server: &Server, data: &Path, ids: &[String]) {
-    assert_whole(data);
-    for id in ids {
-        for part in ["", "/history"] {
-            let status = ask(server, &format!("/v1/orders/{id}{part}")).status;
-            assert!([200, 404].contains(&status), "{id}{part}: {status}");
-        }
-    }
-    let open = keys(server, "state=pending&limit=1000");
-    assert_eq!(open.len(), BLOCKS / 2);
-    for query in [
-        "limit=1000",
-        "updated_after=1999-01-01T00:00:00Z&limit=1000",
-    ] {
-        assert!(keys(server, query).len() >= BLOCKS / 2);
-    }
-    events(server, "");
-    get(server, "/v1/batches?limit=1000");
+    let options = Options {
+        email_runs: Some(email_runs),
+        ..Options::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(data, &options).unwrap();
+        store.settle().await;
+        store.close().await;
+    });
 }
 
 #[test]
