@@ -1,8 +1,12 @@
 //! Purging old orders, with the real command, beside a running server.
 
+mod broken_off;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
+use wharfinger::store::Store as _;
+use wharfinger::store::sqlite::{EmailRuns, Options, SqliteStore};
 
 use crate::support::changes::{assert_refused, code};
 use crate::support::client::Response;
@@ -109,11 +113,9 @@ fn fill(data: &Path, server: &Server) -> Filled {
     // From now on everything is of today.
     post(server, &format!("/v1/orders/{}/process", ids[3]));
     post(server, &format!("/v1/orders/{}/process", others[0]));
-    submit(
-        server,
-        "TRK001",
-        &[told("a", "the words of a"), told("e", "the words of e")],
-    );
+    // What is processed is not taken again; that is told with the words of today.
+    let late = [told("a", "late words"), told("e", "the words of e")];
+    submit(server, "TRK001", &late);
     Filled {
         ids,
         batches: [&first, &second, &elsewhere].map(|answer| batch_id(answer).to_owned()),
@@ -126,6 +128,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let Filled { ids, batches, .. } = fill(data.path(), &server);
+    build_runs(data.path());
     assert_whole(data.path());
     let elsewhere = get(&server, "/v1/events?organisation=TRK002");
 
@@ -174,24 +177,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
         };
         assert_eq!(listed, expected, "{query}");
     }
-    // The counts are what was answered; the results tell of what is left.
-    let receipt = get(&server, &format!("/v1/batches/{}", batches[0]));
-    assert_eq!(
-        (&receipt["received"], &receipt["accepted"]),
-        (&json!(5), &json!(4))
-    );
-    let results = get(&server, &format!("/v1/batches/{}/results", batches[0]));
-    let results = results["data"].as_array().unwrap().iter();
-    let indexes: Vec<_> = results.map(|result| result["index"].clone()).collect();
-    assert_eq!(indexes, [2, 3, 4]);
-    assert_eq!(
-        ask(&server, &format!("/v1/batches/{}", batches[1])).status,
-        404
-    );
-    assert_eq!(
-        ask(&server, &format!("/v1/batches/{}", batches[2])).status,
-        200
-    );
+    assert_receipts(&server, &batches);
     assert_eq!(get(&server, "/v1/events?organisation=TRK002"), elsewhere);
 
     // The key is free; the new order is another one.
@@ -214,6 +200,27 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
         (&json!(0), &json!(0))
     );
     assert_whole(data.path());
+}
+
+/// The counts are what was answered; the results tell of what is left.
+fn assert_receipts(server: &Server, batches: &[String; 3]) {
+    let receipt = get(server, &format!("/v1/batches/{}", batches[0]));
+    assert_eq!(
+        (&receipt["received"], &receipt["accepted"]),
+        (&json!(5), &json!(4))
+    );
+    let results = get(server, &format!("/v1/batches/{}/results", batches[0]));
+    let results = results["data"].as_array().unwrap().iter();
+    let indexes: Vec<_> = results.map(|result| result["index"].clone()).collect();
+    assert_eq!(indexes, [2, 3, 4]);
+    assert_eq!(
+        ask(server, &format!("/v1/batches/{}", batches[1])).status,
+        404
+    );
+    assert_eq!(
+        ask(server, &format!("/v1/batches/{}", batches[2])).status,
+        200
+    );
 }
 
 #[test]
@@ -293,6 +300,24 @@ fn a_cursor_of_what_was_purged_is_told_where_to_go_on() {
         .collect();
     let of = |code: &str| organisations.iter().filter(|of| *of == code).count();
     assert_eq!((of("TRK001"), of("TRK002")), (left.len(), 3));
+}
+
+/// Builds the index by e-mail address of all that is stored so far.
+fn build_runs(data: &Path) {
+    let email_runs = EmailRuns {
+        blocks_min: 1,
+        ..EmailRuns::default()
+    };
+    let options = Options {
+        email_runs: Some(email_runs),
+        ..Options::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(data, &options).unwrap();
+        store.settle().await;
+        store.close().await;
+    });
 }
 
 #[test]

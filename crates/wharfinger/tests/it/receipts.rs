@@ -326,7 +326,7 @@ fn texts_of_rejected_orders_are_kept_for_their_time() {
     let results = seen(&server, &format!("{target}/results"), "full");
     let drop_before = |ms| {
         look(data.path(), async |store| {
-            store.drop_rejected_texts(ms).await.unwrap()
+            store.drop_rejected_texts(ms).await.unwrap();
         });
     };
     drop_before(0);

@@ -1,0 +1,122 @@
+//! A purge that an error or a signal ends in the middle.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{DATE, age, ask, assert_whole, build_runs, events, keys, purge, told};
+use crate::support::fixture;
+use crate::support::server::{Server, program, run};
+use crate::support::stored::check;
+use crate::support::v1::{get, request, submit};
+
+/// Orders of which each has a block of its own: every second one is processed. Their ids.
+fn fill_blocks(data: &Path, server: &Server) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..BLOCKS {
+        let (_, of_one) = submit(server, "TRK001", &[told(&number.to_string(), "words")]);
+        ids.extend(of_one);
+    }
+    let processed: Vec<_> = ids.iter().step_by(2).collect();
+    let body = serde_json::to_vec(&json!({"ids": processed})).unwrap();
+    let post = request("POST", "/v1/orders/process", "full").body(body);
+    assert_eq!(server.send(&post).status, 200);
+    age(data);
+    build_runs(data);
+    ids
+}
+
+/// More than a purge does in a few transactions.
+const BLOCKS: usize = 120;
+
+fn orders_left(data: &Path) -> usize {
+    let database = rusqlite::Connection::open(data.join("orders.db")).unwrap();
+    let count = "select count(*) from orders";
+    let count: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
+    usize::try_from(count).unwrap()
+}
+
+#[test]
+fn a_purge_that_is_broken_off_is_finished_by_the_next() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let ids = fill_blocks(data.path(), &server);
+    let stop_at = |left: usize| {
+        let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
+        let stop = format!(
+            "drop trigger if exists stop; create trigger stop before delete on orders \
+             when (select count(*) from orders) <= {left} begin select raise(abort, 'stopped'); end"
+        );
+        database.execute_batch(&stop).unwrap();
+    };
+    // In the middle of a transaction, by an error.
+    stop_at(BLOCKS - 30);
+    let stopped = run(data.path(), &["purge", "--before", DATE]);
+    assert!(!stopped.status.success());
+    let left = orders_left(data.path());
+    assert!((BLOCKS / 2 + 1..BLOCKS).contains(&left), "{left}");
+    assert_half_purged(&server, data.path(), &ids);
+    // And by a signal, as soon as something more is gone; it has at most a little left then.
+    stop_at(0);
+    let mut killed = program()
+        .args(["purge", "--before", DATE, "--data"])
+        .arg(data.path())
+        .spawn()
+        .unwrap();
+    while orders_left(data.path()) == left {
+        assert_eq!(
+            killed.try_wait().unwrap(),
+            None,
+            "it removes something first"
+        );
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_half_purged(&server, data.path(), &ids);
+
+    // Also with an earlier date.
+    purge(data.path(), "1999-01-01");
+    assert_eq!(orders_left(data.path()), BLOCKS / 2);
+    assert_whole(data.path());
+    for number in 0..4 {
+        let found = keys(&server, &format!("email={number}@example.com"));
+        assert_eq!(found.len(), number % 2, "{number}");
+    }
+    // What comes now is built on what was purged.
+    submit(&server, "TRK001", &[told("0", "words")]);
+    build_runs(data.path());
+    assert_whole(data.path());
+    assert_eq!(keys(&server, "email=0@example.com"), ["0"]);
+    for (number, id) in ids.iter().enumerate() {
+        let status = if number % 2 == 0 { 404 } else { 200 };
+        assert_eq!(ask(&server, &format!("/v1/orders/{id}")).status, status);
+    }
+    let receipts = get(&server, "/v1/batches?limit=1000");
+    assert_eq!(receipts["data"].as_array().unwrap().len(), BLOCKS / 2 + 1);
+    // What is left begins where the purge says, and has no gap.
+    let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
+    let delete = "delete from blocks where id = (select min(id) from blocks)";
+    assert_eq!(database.execute(delete, []), Ok(1));
+    assert!(!check(data.path()).faults.is_empty());
+}
+
+/// Nothing that can be asked for fails; the open orders are all there.
+fn assert_half_purged(server: &Server, data: &Path, ids: &[String]) {
+    assert_whole(data);
+    for id in ids {
+        for part in ["", "/history"] {
+            let status = ask(server, &format!("/v1/orders/{id}{part}")).status;
+            assert!([200, 404].contains(&status), "{id}{part}: {status}");
+        }
+    }
+    let open = keys(server, "state=pending&limit=1000");
+    assert_eq!(open.len(), BLOCKS / 2);
+    for query in [
+        "limit=1000",
+        "updated_after=1999-01-01T00:00:00Z&limit=1000",
+    ] {
+        assert!(keys(server, query).len() >= BLOCKS / 2);
+    }
+    events(server, "");
+    get(server, "/v1/batches?limit=1000");
+}
