@@ -2,11 +2,12 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use wharfinger_core::ids::OrganisationId;
 
 use super::{DataDirectory, directory, write_json};
 use crate::clock;
@@ -53,16 +54,18 @@ impl Purge {
         let store = self.data.open_to_erase()?;
         let report = store.purge(before_ms).await?;
         let known = directory(store.as_ref()).await?;
-        // Orders of the store's own, which is all that is not registered.
-        let code = |id| {
+        // Organisations are never deleted; if one were, its number would still say whose orders went.
+        let code = |id: OrganisationId| {
             let mut organisations = known.organisations.values();
             let found = organisations.find(|organisation| organisation.id == id);
-            found.map(|organisation| organisation.code.as_str())
+            found.map_or_else(
+                || id.0.to_string(),
+                |organisation| organisation.code.clone(),
+            )
         };
         let mut removed = Vec::new();
         for of in &report.organisations {
-            let code = code(of.organisation).context("orders of no organisation were found")?;
-            removed.push((code, of.orders, of.events));
+            removed.push((code(of.organisation), of.orders, of.events));
         }
         store.close().await;
         if self.json {

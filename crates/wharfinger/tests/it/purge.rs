@@ -102,6 +102,11 @@ fn fill(data: &Path, server: &Server) -> Filled {
     let cursor = get(server, "/v1/events?limit=2")["next"].clone();
     let changes = [told("b", "other words of b"), told("a", "the words of a")];
     let (second, _) = submit(server, "TRK001", &changes);
+    submit(
+        server,
+        "TRK001",
+        &[json!({"key": "x", "instructions": "the words of x"})],
+    );
     let (elsewhere, others) = submit(server, "TRK002", &[told("a", "words elsewhere")]);
     post(server, &format!("/v1/orders/{}/process", ids[0]));
     post(server, &format!("/v1/orders/{}/cancel", ids[1]));
@@ -138,7 +143,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
     // Accepted and processed or cancelled each; b updated, a reported on.
     assert_eq!((&of[0]["orders"], &of[0]["events"]), (&json!(2), &json!(6)));
     assert_eq!((&of[1]["orders"], &of[1]["events"]), (&json!(0), &json!(0)));
-    assert_eq!(removed["receipts"], 1);
+    assert_eq!(removed["receipts"], 2);
     assert_whole(data.path());
 
     for id in &ids[..2] {
@@ -238,6 +243,7 @@ fn the_words_of_purged_orders_are_in_no_file() {
     for words in [
         "the words of a",
         "the words of b",
+        "the words of x",
         "other words of b",
         "picked",
     ] {

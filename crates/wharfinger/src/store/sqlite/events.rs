@@ -28,7 +28,7 @@ pub(super) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPa
     let mut begins = Vec::new();
     for &(organisation, after) in &request.from {
         let start = purges::start(connection, organisation)?;
-        if after > 0 && after + 1 < start.position {
+        if after > 0 && after < start.position - 1 {
             begins.push((organisation, start.position - 1));
         }
     }

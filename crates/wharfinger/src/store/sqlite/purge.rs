@@ -221,6 +221,7 @@ fn drop_batches(
     let mut dropped = 0;
     for &(id, received_at_ms) in &found {
         if received_at_ms < before_ms && is_purged(connection, &mut journal, id)? {
+            end_feeds(connection, &mut journal, id)?;
             for table in [
                 "delete from batches where id = ?1",
                 "delete from rejections where batch = ?1",
@@ -237,6 +238,25 @@ fn drop_batches(
     }
     let last = found.last().map(|(id, _)| *id);
     Ok((dropped, last.filter(|_| found.len() == SLICE_BATCHES)))
+}
+
+/// Begins the feeds behind the blocks of a batch: they would tell of a batch that is not there.
+fn end_feeds(
+    connection: &Connection,
+    journal: &mut Journal<'_>,
+    batch: [u8; 16],
+) -> Result<(), Fault> {
+    for part in parts_of(connection, BatchId::from_bytes(batch))? {
+        let Some(last) = part.blocks.checked_sub(1) else {
+            continue;
+        };
+        let head = journal.head(part.first.plus(last))?;
+        let organisation = part.first.organisation();
+        let mut start = purges::start(connection, organisation)?;
+        start.position = start.position.max(head.first_position + head.events);
+        purges::set_start(connection, organisation, start)?;
+    }
+    Ok(())
 }
 
 /// Whether no order of a batch is left.
