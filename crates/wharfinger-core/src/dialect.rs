@@ -216,6 +216,27 @@ pub struct Slot<'a> {
     pub verdict: Verdict,
 }
 
+impl<'a> Slot<'a> {
+    /// A slot of which nothing is read yet, of an order that creates or brings up to date and has a key of its sender's.
+    #[must_use]
+    pub fn unread(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Self {
+        Self {
+            raw: entry.raw,
+            line: None,
+            name: None,
+            key: None,
+            organisation: context.organisation.map(|of_request| of_request.id),
+            email: None,
+            warnings: Vec::new(),
+            verdict: Verdict::Good(Draft {
+                hash: entry.hash,
+                intent: Intent::Upsert,
+                number: Number::None,
+            }),
+        }
+    }
+}
+
 /// What validation found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
