@@ -6,18 +6,19 @@
 use std::borrow::Cow;
 
 use crate::admit::{Intent, Policy};
+pub use crate::answer::{Answer, Orders, Reply, Results, Submitted, Told};
 use crate::caller::{Caller, Organisation};
 use crate::canonical;
 use crate::failure::RequestFailure;
 use crate::fulfilment::Reported;
-use crate::ids::{BatchId, OrderId, OrganisationId};
+use crate::ids::{OrderId, OrganisationId};
 use crate::json::{Entry, NameCase};
 use crate::load::Load;
 pub use crate::operation::{
     Action, EmptyBody, Operation, Parameter, ParameterKind, Place, Resource, WrongRoot,
 };
-use crate::outcome::{Outcome, State};
-use crate::problem::{Code, Problem};
+use crate::outcome::State;
+use crate::problem::Problem;
 
 /// One wire format. What a vendor lacks is absent from [`Self::operations`], never a method that does nothing.
 pub trait Dialect: Sync {
@@ -216,6 +217,27 @@ pub struct Slot<'a> {
     pub verdict: Verdict,
 }
 
+impl<'a> Slot<'a> {
+    /// A slot of which nothing is read yet, of an order that creates or brings up to date and has a key of its sender's.
+    #[must_use]
+    pub fn unread(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Self {
+        Self {
+            raw: entry.raw,
+            line: None,
+            name: None,
+            key: None,
+            organisation: context.organisation.map(|of_request| of_request.id),
+            email: None,
+            warnings: Vec::new(),
+            verdict: Verdict::Good(Draft {
+                hash: entry.hash,
+                intent: Intent::Upsert,
+                number: Number::None,
+            }),
+        }
+    }
+}
+
 /// What validation found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -338,108 +360,6 @@ pub struct StoredOrder {
     pub texts: Vec<String>,
     /// How far it is fulfilled, as was last reported.
     pub fulfilment: Option<Reported>,
-}
-
-/// An answer to put into words.
-pub enum Answer<'s> {
-    /// What became of each order of a batch.
-    Submitted(Submitted<'s>),
-    /// Orders read back.
-    Orders(Orders<'s>),
-    /// One order read back.
-    Order(&'s StoredOrder),
-    /// What became of each key that was to be withdrawn.
-    Withdrawn(&'s [(String, Result<(), Code>)]),
-}
-
-/// What became of a batch.
-#[derive(Clone, Copy)]
-pub struct Submitted<'s> {
-    /// The receipt's id.
-    pub batch: BatchId,
-    /// Whether the body was of the kind that the envelope wants.
-    pub root_fits: bool,
-    /// The orders as they were judged.
-    pub slots: &'s [Slot<'s>],
-    /// What became of each, in the same order.
-    pub outcomes: &'s [Outcome],
-    /// What is wanted of the answer; only dialects with such a parameter look at it.
-    pub told: Told,
-}
-
-/// What the answer to a batch is to tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Which orders it tells of.
-    pub results: Results,
-    /// Whether nothing was stored.
-    pub dry_run: bool,
-}
-
-/// Which orders the answer to a batch tells of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Results {
-    /// All of them.
-    #[default]
-    All,
-    /// Those that were not taken.
-    Rejected,
-    /// None; the counts say enough.
-    None,
-}
-
-/// A page of orders, or a chunk of a stream of them.
-pub struct Orders<'s> {
-    /// What was asked.
-    pub query: &'s OrderQuery,
-    /// What was found.
-    pub orders: &'s [StoredOrder],
-    /// How many match in all, counted up to the query's `count_max`.
-    pub total: u64,
-    /// Whether this is the first chunk.
-    pub first: bool,
-    /// Whether this is the last chunk.
-    pub last: bool,
-}
-
-/// A response, but for the header fields that every response has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// The HTTP status.
-    pub status: u16,
-    /// Header fields besides the content type.
-    pub headers: Vec<(&'static str, String)>,
-    /// The media type of the body.
-    pub content_type: &'static str,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Reply {
-    /// A JSON body.
-    #[must_use]
-    pub fn json(status: u16, body: &impl serde::Serialize) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            content_type: "application/json",
-            body: serde_json::to_vec(body).expect("wire structs hold only text keys"),
-        }
-    }
-
-    /// The same reply with one more header field.
-    #[must_use]
-    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// The same reply with the header fields that go with a failure: `Allow`, `Retry-After`, `Accept-Encoding`.
-    #[must_use]
-    pub fn for_failure(mut self, failure: &RequestFailure) -> Self {
-        self.headers.extend(failure.headers());
-        self
-    }
 }
 
 /// Hides secrets from logs.

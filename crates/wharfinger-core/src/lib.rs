@@ -11,6 +11,7 @@
 //! A request that is turned down as a whole is a [`failure`]. Vendor names occur under [`dialects`] only.
 
 pub mod admit;
+pub mod answer;
 pub mod caller;
 pub mod canonical;
 mod codes;

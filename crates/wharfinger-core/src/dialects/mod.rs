@@ -26,6 +26,13 @@ pub fn find(id: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.id() == id)
 }
 
+/// The ids of all of them, for a sentence that says which there are.
+#[must_use]
+pub fn ids() -> String {
+    let ids: Vec<_> = ALL.iter().map(|dialect| dialect.id()).collect();
+    ids.join(", ")
+}
+
 /// The schemas of what [`OWN`] answers.
 #[derive(Debug)]
 pub struct AnswerSchemas {

@@ -210,10 +210,8 @@ impl Part {
 
 /// The dialect of this name.
 pub(crate) fn find_dialect(id: &str) -> Result<Spoken> {
-    dialects::find(id).with_context(|| {
-        let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
-        format!("there is no dialect '{id}'; there are {}", known.join(", "))
-    })
+    dialects::find(id)
+        .with_context(|| format!("there is no dialect '{id}'; there are {}", dialects::ids()))
 }
 
 /// The dialect that the large batches are sent in.

@@ -64,11 +64,10 @@ impl Orders {
 impl Named {
     async fn run(self, out: &mut dyn Write, wanted: Move) -> Result<()> {
         let dialect = dialects::find(&self.dialect).with_context(|| {
-            let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
             format!(
                 "there is no dialect {}; use one of {}",
                 self.dialect,
-                known.join(", ")
+                dialects::ids()
             )
         })?;
         let store = self.data.open()?;

@@ -86,7 +86,7 @@ fn a_full_store_is_written_to_and_read_from() {
     assert_eq!([0, 1, 2, 3, 4].map(verdicts), [1, 2, 2, 2, 2].map(Some));
     let by_address = findings[3]["what"].as_str().unwrap();
     assert!(
-        by_address.starts_with("the first page by e-mail address, read from the store itself"),
+        by_address.starts_with("the first page by e-mail address, from "),
         "{by_address}"
     );
 }

@@ -4,8 +4,7 @@
 use std::borrow::Cow;
 
 use super::unknown;
-use crate::admit::Intent;
-use crate::dialect::{Context, Draft, Number, Slot, Verdict};
+use crate::dialect::{Context, Slot, Verdict};
 use crate::form::{Form, Need};
 use crate::ids::OrganisationId;
 use crate::json::{Entry, Kind};
@@ -19,20 +18,7 @@ use crate::validate::{
 /// Judges one order by itself.
 pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
     let mut problems = Vec::new();
-    let mut slot = Slot {
-        raw: entry.raw,
-        line: None,
-        name: None,
-        key: None,
-        organisation: context.organisation.map(|of_request| of_request.id),
-        email: None,
-        warnings: Vec::new(),
-        verdict: Verdict::Good(Draft {
-            hash: entry.hash,
-            intent: Intent::Upsert,
-            number: Number::None,
-        }),
-    };
+    let mut slot = Slot::unread(context, entry);
     if entry.value.kind() == Kind::Object {
         let mut order = Form::of_order(entry.value, &mut problems);
         slot.organisation = organisation(&mut order, context);

@@ -1,7 +1,7 @@
 //! Parameters of a submission.
 
 use crate::admit::Policy;
-use crate::dialect::{Asked, Dialect, Head, Operation, Results};
+use crate::dialect::{Asked, Head, Operation, Results};
 use crate::failure::RequestFailure;
 use crate::query::Query;
 
@@ -19,18 +19,10 @@ pub(super) fn asked(operation: &Operation, head: &Head<'_>) -> Result<Asked, Req
         "none" => Some(Results::None),
         _ => None,
     })?;
-    let written_in = query.read("dialect", &known_dialects(), super::super::find)?;
+    let written_in = query.read("dialect", &super::super::ids(), super::super::find)?;
     Ok(Asked {
         written_in,
         policy: policy.unwrap_or_default(),
         results: results.unwrap_or_default(),
     })
-}
-
-fn known_dialects() -> String {
-    let ids: Vec<_> = super::super::ALL
-        .iter()
-        .map(|known| Dialect::id(*known))
-        .collect();
-    ids.join(", ")
 }

@@ -67,8 +67,7 @@ pub(super) async fn receive(
 ) -> Result<Response, RequestFailure> {
     refuse_idempotency_key(call)?;
     let query = Query::new(&call.head, call.operation)?;
-    let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
-    let written_in = query.read("dialect", &known.join(", "), dialects::find)?;
+    let written_in = query.read("dialect", &dialects::ids(), dialects::find)?;
     let id = client_id(call)?;
     let said = Said::of(headers)?;
     if body::media(headers) != Some(Media::Lines) && headers.contains_key("content-type") {

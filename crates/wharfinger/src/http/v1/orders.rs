@@ -61,8 +61,7 @@ pub(super) async fn show(app: &App, call: &Call<'_>) -> Result<Response, Request
 
 /// The names of the forms that there are.
 fn forms() -> String {
-    let ids: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
-    format!("{} or submitted", ids.join(", "))
+    format!("{} or submitted", dialects::ids())
 }
 
 /// An order in a form; what the form demands and the order has not is named in a header field.
@@ -212,8 +211,7 @@ fn asked_for(call: &Call<'_>, listing: &Listing<'_>) -> Result<ListOrders, Reque
     if let Some(state) = state {
         request.states = vec![state];
     }
-    let known: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id()).collect();
-    let dialect = query.read("dialect", &known.join(", "), dialects::find)?;
+    let dialect = query.read("dialect", &dialects::ids(), dialects::find)?;
     request.dialect = dialect.map(Dialect::id);
     request.key = query.get("key").map(str::to_owned);
     let wanted = format!("a number from 1 to {NUMBER_MAX}");

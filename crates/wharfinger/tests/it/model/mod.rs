@@ -223,10 +223,12 @@ impl Player {
 
     /// Something else under a key that was used: nothing is done.
     fn reuse_key(&mut self) {
-        let other = Step::Submit(Submission::random(&mut self.random));
+        let mut other = Submission::random(&mut self.random);
+        // A dry run passes over keys.
+        other.is_dry = false;
         if let Some((used, _)) = pick(&self.kept, &mut self.random) {
             let other = Sending {
-                step: other,
+                step: Step::Submit(other),
                 idempotency_key: used.idempotency_key.clone(),
             };
             let refused = self.server().send(&other.request());
