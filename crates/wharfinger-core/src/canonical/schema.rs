@@ -65,10 +65,8 @@ fn take_blanks(object: &mut Value) {
 }
 
 fn take_blank(schema: &mut Value) {
-    let mut kinds = match &schema["type"] {
-        Value::Array(kinds) => kinds.clone(),
-        kind => vec![kind.clone()],
-    };
+    let several = schema["type"].as_array().cloned();
+    let mut kinds = several.unwrap_or_else(|| vec![schema["type"].clone()]);
     let is_container = kinds == ["object"] || kinds == ["array"];
     if is_container {
         let (other, limit) = if kinds == ["object"] {
