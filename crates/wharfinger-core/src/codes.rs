@@ -48,6 +48,23 @@ impl<const N: usize> Codes<N> {
         Self { first, rows }
     }
 
+    /// Every code, in the order of the alphabet, with `|` between them.
+    pub(crate) fn alternatives(&self) -> String {
+        let mut codes = Vec::new();
+        for number in 0..self.rows.len() * LETTERS {
+            let mut rest = number;
+            let mut code = [self.first; N];
+            for letter in code.iter_mut().rev() {
+                *letter += (rest % LETTERS) as u8;
+                rest /= LETTERS;
+            }
+            if self.has(&code) {
+                codes.push(code.map(char::from).iter().collect::<String>());
+            }
+        }
+        codes.join("|")
+    }
+
     /// Whether this is one of the codes.
     pub(crate) fn has(&self, code: &[u8]) -> bool {
         let Ok(letters) = <[u8; N]>::try_from(code) else {

@@ -40,6 +40,14 @@ impl Feed {
         self.stopped.send_replace(true);
     }
 
+    /// Waits so long, or until the server is about to stop.
+    pub async fn pause(&self, time: Duration) {
+        let mut stopped = self.stopped.subscribe();
+        // Nobody waits for a sender that is gone: it is this feed's own.
+        let stop = stopped.wait_for(|is_stopped| *is_stopped);
+        let _either = tokio::time::timeout(time, stop).await;
+    }
+
     /// Whether the server is about to stop.
     pub fn is_stopped(&self) -> bool {
         *self.stopped.borrow()

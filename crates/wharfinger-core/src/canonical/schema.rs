@@ -2,28 +2,95 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::codes::{COUNTRIES, CURRENCIES, LANGUAGES};
+
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// A decimal number as text.
-const DECIMAL: &str = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$";
-
 /// A time with a space for the `T`, as RFC 3339 lets one write it for people.
-const SPACED_TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
+const SPACED_TIME: &str = r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
 /// A decimal number as it is told: written out.
 const PLAIN_DECIMAL: &str = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$";
 
-/// An order as it is submitted. Null, blank text, and an empty array or object count as absent, which the schema does not
-/// spell out; and it knows countries, languages and currencies by their form alone.
+/// What counts as absent where it is text.
+const BLANK: &str = r"^\s*$";
+
+/// Text that says something.
+const SAYING: &str = r"\S";
+
+/// A number that is not negative, as text; how many digits it may have is told with the attribute's problem.
+const AMOUNT: &str = r"^(0|[1-9][0-9]{0,20})(\.[0-9]{1,12})?([eE][+-]?[0-9])?$";
+
+/// A number above zero, as text.
+const POSITIVE: &str =
+    r"^([1-9][0-9]{0,20}(\.[0-9]{1,12})?|0\.0{0,6}[1-9][0-9]{0,6})([eE][+-]?[0-9])?$";
+
+/// An order as it is submitted.
 #[must_use]
 pub fn submitted() -> Value {
     let mut order = object(attributes(&Taken));
+    take_blanks(&mut order);
     order["$schema"] = DIALECT.into();
     order["title"] = "Order, as submitted".into();
     order["description"] = "Null, blank text, and an empty array or object count as absent. Attributes that are not listed are kept as they came, with a warning.".into();
     order["required"] = json!(["key", "lines"]);
-    order["anyOf"] = json!([{"required": ["placed_at"]}, {"required": ["fulfilled_at"]}]);
+    order["anyOf"] = ["placed_at", "fulfilled_at"].map(said).into();
     order
+}
+
+/// That an attribute is there, and not blank.
+fn said(name: &str) -> Value {
+    json!({"required": [name], "properties": {name: {"type": ["string", "number"], "pattern": SAYING}}})
+}
+
+/// Lets null, blank text, and an empty array or object stand for every attribute that may be left out.
+fn take_blanks(object: &mut Value) {
+    let Some(attributes) = object["properties"].as_object_mut() else {
+        return;
+    };
+    for (name, schema) in attributes {
+        if name == "key" {
+            continue;
+        }
+        if schema["properties"].is_object() {
+            take_blanks(schema);
+        }
+        if schema["items"]["properties"].is_object() {
+            take_blanks(&mut schema["items"]);
+        }
+        if name != "lines" || schema["minItems"].is_null() {
+            take_blank(schema);
+        }
+    }
+}
+
+fn take_blank(schema: &mut Value) {
+    let several = schema["type"].as_array().cloned();
+    let mut kinds = several.unwrap_or_else(|| vec![schema["type"].clone()]);
+    let is_container = kinds == ["object"] || kinds == ["array"];
+    if is_container {
+        let (other, limit) = if kinds == ["object"] {
+            ("array", "maxItems")
+        } else {
+            ("object", "maxProperties")
+        };
+        kinds.extend([other.into(), "string".into()]);
+        schema[limit] = 0.into();
+    }
+    kinds.push(Value::from("null"));
+    schema["type"] = kinds.into();
+    if is_container {
+        schema["pattern"] = BLANK.into();
+    } else if let Some(pattern) = schema["pattern"].as_str() {
+        schema["pattern"] = format!("{BLANK}|{pattern}").into();
+    } else if let Some(choices) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        choices.push(json!({"pattern": BLANK}));
+    } else if let Some(format) = schema
+        .as_object_mut()
+        .and_then(|it| it.shift_remove("format"))
+    {
+        schema["anyOf"] = json!([{"format": format}, {"pattern": BLANK}]);
+    }
 }
 
 /// An order as it is read back, whichever dialect it came in.
@@ -86,6 +153,7 @@ pub fn read_back() -> Value {
 /// How the kinds of values are spelled.
 trait Spelling {
     fn text(&self) -> Value;
+    fn text_of_array(&self) -> Value;
     /// A number that counts something.
     fn quantity(&self) -> Value;
     fn weight(&self) -> Value;
@@ -105,12 +173,16 @@ impl Spelling for Taken {
         json!({"type": ["string", "number"]})
     }
 
+    fn text_of_array(&self) -> Value {
+        json!({"type": ["string", "number", "null"]})
+    }
+
     fn quantity(&self) -> Value {
-        json!({"type": ["string", "number"], "pattern": DECIMAL, "exclusiveMinimum": 0, "default": 1})
+        json!({"type": ["string", "number"], "pattern": POSITIVE, "exclusiveMinimum": 0, "default": 1})
     }
 
     fn weight(&self) -> Value {
-        json!({"type": ["string", "number"], "pattern": DECIMAL, "minimum": 0})
+        json!({"type": ["string", "number"], "pattern": AMOUNT, "minimum": 0})
     }
 
     fn money(&self) -> Value {
@@ -119,8 +191,7 @@ impl Spelling for Taken {
 
     fn at_least_one(&self, mut array: Value) -> Value {
         array["minItems"] = 1.into();
-        array["items"]["anyOf"] =
-            json!([{"required": ["sku"]}, {"required": ["ean"]}, {"required": ["product_id"]}]);
+        array["items"]["anyOf"] = ["sku", "ean", "product_id"].map(said).into();
         array
     }
 }
@@ -128,6 +199,10 @@ impl Spelling for Taken {
 impl Spelling for Told {
     fn text(&self) -> Value {
         json!({"type": "string"})
+    }
+
+    fn text_of_array(&self) -> Value {
+        self.text()
     }
 
     fn quantity(&self) -> Value {
@@ -150,7 +225,7 @@ impl Spelling for Told {
 fn attributes(spelling: &impl Spelling) -> Map<String, Value> {
     let text = || spelling.text();
     let address = || {
-        let lines = json!({"type": "array", "items": text()});
+        let lines = json!({"type": "array", "items": spelling.text_of_array()});
         object(named([
             ("name", text()),
             ("company", text()),
@@ -188,11 +263,11 @@ fn attributes(spelling: &impl Spelling) -> Map<String, Value> {
         ("fulfilled_at", moment()),
         (
             "language",
-            json!({"type": "string", "pattern": "^[a-z]{2}$", "description": "ISO 639-1"}),
+            json!({"type": "string", "pattern": format!("^({})$", LANGUAGES.alternatives()), "description": "ISO 639-1"}),
         ),
         (
             "locale",
-            json!({"type": "string", "pattern": "^[a-z]{2}-[A-Z]{2}$", "examples": ["en-GB"]}),
+            json!({"type": "string", "pattern": format!("^({})-({})$", LANGUAGES.alternatives(), COUNTRIES.alternatives()), "examples": ["en-GB"]}),
         ),
         ("customer", customer),
         ("billing_address", address()),
@@ -248,6 +323,7 @@ fn described(mut schema: Value, description: &str) -> Value {
 fn key(mut text: Value) -> Value {
     text["minLength"] = 1.into();
     text["maxLength"] = crate::limits::KEY_CHARS_MAX.into();
+    text["pattern"] = SAYING.into();
     described(text, "What makes the order unique within its organisation.")
 }
 
@@ -260,11 +336,11 @@ fn moment() -> Value {
 }
 
 fn country() -> Value {
-    json!({"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO 3166-1 alpha-2"})
+    json!({"type": "string", "pattern": format!("^({})$", COUNTRIES.alternatives()), "description": "ISO 3166-1 alpha-2"})
 }
 
 fn currency() -> Value {
-    json!({"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"})
+    json!({"type": "string", "pattern": format!("^({})$", CURRENCIES.alternatives()), "description": "ISO 4217"})
 }
 
 fn metadata() -> Value {

@@ -134,6 +134,7 @@ fn what_a_list_does_not_take_is_400() {
         "dialect=x",
         "number=x",
         "number=0",
+        "number=9007199254740992",
         "batch=x",
         "created_after=yesterday",
         "organisation=NEVER",

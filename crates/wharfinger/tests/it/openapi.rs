@@ -274,6 +274,12 @@ GET /v1/orders/{order}/history - -
 GET /v1/events - -
 GET /v1/events ?limit=1&type=order.accepted -
 GET /v1/events ?after=none -
+GET /v1/organisations - -
+GET /v1/keys - -
+GET /v1/audit ?limit=5 -
+POST /v1/organisations - {"code":"NEW"}
+POST /v1/organisations - {"code":"not a code"}
+POST /v1/keys - {"scopes":["orders:read"],"organisations":["TRK001"]}
 "#;
 
 #[test]

@@ -58,6 +58,10 @@ def before_call(context, case, kwargs):
     for place, name in ((query, "organisation"), (path, "organisation"), (path, "trkref"), (headers, "site_id")):
         if fits(CODE, place.get(name)):
             place[name] = ORGANISATION
+    # An organisation that not every order names must be named here.
+    if case.path == "/v1/batches" and case.method == "POST" and "organisation" not in query:
+        case.query = {**query, "organisation": ORGANISATION}
+        query = case.query
     # A cursor is what a list has given, and nothing else.
     if fits(CURSOR, query.get("after")):
         del query["after"]
@@ -85,7 +89,8 @@ def mend_body(path, body):
     # What the code is spelled as, 1e+16, may be none.
     if path == "/v1/organisations" and isinstance(body.get("code"), float):
         body["code"] = next(numbers)
-    if fits(CODE, body.get("organisation")):
+    code = body.get("organisation")
+    if is_number(code) or (isinstance(code, str) and code.strip()):
         body["organisation"] = ORGANISATION
     codes = body.get("organisations")
     if isinstance(codes, list) and codes and all(isinstance(code, float) or fits(CODE, code) for code in codes):

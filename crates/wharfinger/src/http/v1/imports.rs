@@ -299,7 +299,8 @@ fn news(
 ) -> impl Stream<Item = Result<sse::Event, std::convert::Infallible>> {
     let begin = (app, call, Some(String::new()));
     let steps = futures_util::stream::unfold(begin, move |(app, call, last)| async move {
-        let last = last?;
+        // A stream that stayed would keep the server from stopping.
+        let last = last.filter(|_| !app.feed.is_stopped())?;
         let now = {
             let call = call.call();
             let import = find(&app, &call, id).await.ok()?;
@@ -311,7 +312,7 @@ fn news(
         let (json, is_open) = now;
         let event = (json != last).then(|| sse::Event::default().event("progress").data(&json));
         if event.is_none() {
-            tokio::time::sleep(NEWS_EVERY).await;
+            app.feed.pause(NEWS_EVERY).await;
         }
         Some((event, (app, call, is_open.then_some(json))))
     });
