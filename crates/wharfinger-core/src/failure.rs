@@ -33,8 +33,11 @@ pub enum RequestFailure {
     OrganisationUnknown,
     /// The organisation does not take customer orders at present.
     OrganisationDisabled,
-    /// The body's media type is not the one that is taken.
-    UnsupportedMediaType,
+    /// The body's media type is not one that is taken.
+    UnsupportedMediaType {
+        /// Those that are, in words.
+        wanted: &'static str,
+    },
     /// The body's content coding cannot be undone.
     UnsupportedEncoding,
     /// The body is larger than is allowed.
@@ -109,7 +112,9 @@ impl RequestFailure {
             Self::OrganisationMissing,
             Self::OrganisationUnknown,
             Self::OrganisationDisabled,
-            Self::UnsupportedMediaType,
+            Self::UnsupportedMediaType {
+                wanted: "application/json",
+            },
             Self::UnsupportedEncoding,
             Self::BodyTooLarge { bytes_max: 1 },
             Self::TooManyOrders { orders_max: 1 },
@@ -154,7 +159,7 @@ impl RequestFailure {
             | Self::EmptyBody
             | Self::WrongEnvelope { .. }
             | Self::BadParameter(_) => 400,
-            Self::UnsupportedMediaType | Self::UnsupportedEncoding => 415,
+            Self::UnsupportedMediaType { .. } | Self::UnsupportedEncoding => 415,
             Self::BodyTooLarge { .. } | Self::TooManyOrders { .. } => 413,
             Self::BodyTimeout => 408,
             Self::TooMany(_) | Self::Conflict(_) | Self::IdempotencyKeyBusy { .. } => 409,
@@ -177,7 +182,7 @@ impl RequestFailure {
             Self::OrganisationMissing => "organisation_missing",
             Self::OrganisationUnknown => "organisation_unknown",
             Self::OrganisationDisabled => "organisation_disabled",
-            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::UnsupportedMediaType { .. } => "unsupported_media_type",
             Self::UnsupportedEncoding => "unsupported_encoding",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::TooManyOrders { .. } => "too_many_orders",
@@ -212,7 +217,7 @@ impl RequestFailure {
             Self::OrganisationMissing => "No organisation named",
             Self::OrganisationUnknown => "Unknown organisation",
             Self::OrganisationDisabled => "Customer orders not enabled",
-            Self::UnsupportedMediaType => "Unsupported media type",
+            Self::UnsupportedMediaType { .. } => "Unsupported media type",
             Self::UnsupportedEncoding => "Unsupported content coding",
             Self::BodyTooLarge { .. } => "Body too large",
             Self::TooManyOrders { .. } => "Too many orders",
@@ -251,7 +256,7 @@ impl RequestFailure {
             Self::OrganisationDisabled => {
                 "Customer orders are not enabled for this organisation".into()
             }
-            Self::UnsupportedMediaType => "Content-Type must be application/json".into(),
+            Self::UnsupportedMediaType { wanted } => format!("Content-Type must be {wanted}"),
             Self::UnsupportedEncoding => "Content-Encoding must be gzip, zstd or absent".into(),
             Self::BodyTooLarge { bytes_max } => {
                 format!("The body is larger than {bytes_max} bytes; send smaller batches")
@@ -304,7 +309,7 @@ impl RequestFailure {
             | Self::OrganisationMissing
             | Self::OrganisationUnknown
             | Self::OrganisationDisabled
-            | Self::UnsupportedMediaType
+            | Self::UnsupportedMediaType { .. }
             | Self::BodyTooLarge { .. }
             | Self::TooManyOrders { .. }
             | Self::BodyTimeout

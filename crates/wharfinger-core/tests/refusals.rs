@@ -65,7 +65,7 @@ fn is_status_open(failure: &RequestFailure) -> bool {
         | RequestFailure::Unauthorized
         | RequestFailure::TooManyAttempts { .. }
         | RequestFailure::Forbidden
-        | RequestFailure::UnsupportedMediaType
+        | RequestFailure::UnsupportedMediaType { .. }
         | RequestFailure::UnsupportedEncoding
         | RequestFailure::BodyTooLarge { .. }
         | RequestFailure::TooManyOrders { .. }

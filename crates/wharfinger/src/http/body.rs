@@ -70,7 +70,15 @@ pub(super) async fn read(
     let is_lines = match media(headers) {
         Some(Media::Json) => false,
         Some(Media::Lines) if accepts == Accepts::JsonOrLines => true,
-        Some(Media::Lines) | None => return Err(RequestFailure::UnsupportedMediaType),
+        Some(Media::Lines) | None => {
+            let wanted = match accepts {
+                Accepts::Json => "application/json",
+                Accepts::JsonOrLines => {
+                    "application/json, application/x-ndjson or application/jsonl"
+                }
+            };
+            return Err(RequestFailure::UnsupportedMediaType { wanted });
+        }
     };
     let coding = coding(headers)?;
     let bytes_max = app.limits.body_bytes_max;

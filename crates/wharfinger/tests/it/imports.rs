@@ -191,6 +191,9 @@ fn what_an_import_does_not_take_is_said_and_leaves_nothing() {
             Some("application/problem+json")
         );
     }
+    let told = server.send(&at("?organisation=TRK001").header("content-type", "application/json"));
+    let detail = told.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("application/x-ndjson"), "{detail}");
     assert_eq!(keys(data.path()), [""; 0]);
 }
 

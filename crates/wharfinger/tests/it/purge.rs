@@ -266,6 +266,13 @@ fn a_cursor_of_what_was_purged_is_told_where_to_go_on() {
     let server = Server::start(data.path());
     let Filled { cursor, .. } = fill(data.path(), &server);
     let before = events(&server, "");
+    let mut cursors = Vec::new();
+    for _ in &before {
+        let after = cursors.last().map(|cursor| format!("&after={cursor}"));
+        let target = "/v1/events?organisation=TRK001&limit=1";
+        let page = get(&server, &(target.to_owned() + &after.unwrap_or_default()));
+        cursors.push(page["next"].as_str().unwrap().to_owned());
+    }
     purge(data.path(), DATE);
 
     let target = format!("/v1/events?after={cursor}");
@@ -284,6 +291,11 @@ fn a_cursor_of_what_was_purged_is_told_where_to_go_on() {
     let cut = before.len() - left.len();
     assert!(cut > 0 && !left.is_empty(), "{left:?}");
     assert_eq!(before[cut..], left);
+    for (read, cursor) in (1..).zip(&cursors) {
+        let target = format!("/v1/events?organisation=TRK001&after={cursor}");
+        let status = if read < cut { 410 } else { 200 };
+        assert_eq!(ask(&server, &target).status, status, "{read} of {cut}");
+    }
     let target = format!("/v1/events?organisation=TRK001&after={first}");
     let mut stream = Events::open(server.address, &request("GET", &target, "full"));
     let streamed: Vec<_> = left.iter().map_while(|_| stream.next()).collect();

@@ -144,7 +144,7 @@ fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
         | RequestFailure::Overloaded { .. }
         | RequestFailure::TooManyAttempts { .. }
         | RequestFailure::OrganisationDisabled
-        | RequestFailure::UnsupportedMediaType
+        | RequestFailure::UnsupportedMediaType { .. }
         | RequestFailure::UnsupportedEncoding
         | RequestFailure::BodyTooLarge { .. }
         | RequestFailure::TooManyOrders { .. }

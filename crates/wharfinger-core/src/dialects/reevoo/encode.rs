@@ -186,7 +186,7 @@ pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) ->
         | RequestFailure::MethodNotAllowed { .. }
         | RequestFailure::Overloaded { .. }
         | RequestFailure::TooManyAttempts { .. }
-        | RequestFailure::UnsupportedMediaType
+        | RequestFailure::UnsupportedMediaType { .. }
         | RequestFailure::UnsupportedEncoding
         | RequestFailure::BodyTooLarge { .. }
         | RequestFailure::TooManyOrders { .. }

@@ -71,7 +71,9 @@ pub(super) async fn receive(
     let id = client_id(call)?;
     let said = Said::of(headers)?;
     if body::media(headers) != Some(Media::Lines) && headers.contains_key("content-type") {
-        return Err(RequestFailure::UnsupportedMediaType);
+        return Err(RequestFailure::UnsupportedMediaType {
+            wanted: "application/x-ndjson or application/jsonl",
+        });
     }
     let coding = body::coding(headers)?;
     let mut lease = app.body_budget.lease();
