@@ -8,6 +8,7 @@ use serde::Serialize;
 use wharfinger_core::caller::{Organisation, Reach};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::form::Form;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::problem::Code;
 use wharfinger_core::query::Query;
@@ -95,9 +96,8 @@ pub(super) async fn create(
                 .then_some(code.into_owned())
                 .ok_or(Code::NotOfForm { form })
         });
-        let name = form.optional("name", validate::short_text(NAME_CHARS_MAX));
-        let enabled = form.optional("customer_orders_enabled", validate::boolean);
-        (code, name.map(Into::into), enabled)
+        let (name, enabled) = changeable(form);
+        (code, name, enabled)
     })?;
     let organisation = Organisation {
         id: OrganisationId(0),
@@ -113,6 +113,13 @@ pub(super) async fn create(
         .map(respond_with)
 }
 
+/// What may be said of an organisation at any time: its name, and whether it takes customer orders.
+fn changeable(form: &mut Form<'_, '_, '_>) -> (Option<String>, Option<bool>) {
+    let name = form.optional("name", validate::short_text(NAME_CHARS_MAX));
+    let enabled = form.optional("customer_orders_enabled", validate::boolean);
+    (name.map(Into::into), enabled)
+}
+
 /// Changes what the body names.
 pub(super) async fn change(
     app: &App,
@@ -124,11 +131,7 @@ pub(super) async fn change(
     let organisation = find(call)?;
     let body = input::body(app, headers, body).await?;
     let known = &["name", "customer_orders_enabled"];
-    let (name, enabled): (Option<String>, _) = input::strict_object(app, &body, known, |form| {
-        let name = form.optional("name", validate::short_text(NAME_CHARS_MAX));
-        let enabled = form.optional("customer_orders_enabled", validate::boolean);
-        (name.map(Into::into), enabled)
-    })?;
+    let (name, enabled) = input::strict_object(app, &body, known, changeable)?;
     let mut told = Told::of(organisation);
     if let Some(name) = &name {
         told.name.clone_from(name);

@@ -6,7 +6,7 @@ use wharfinger_core::ids::OrganisationId;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::journal::{Journal, Order, blocks_up_to};
-use super::purges;
+use super::purges::{self, Start};
 use super::work::read_counters;
 use crate::store::place::{BlockId, Place};
 use crate::store::slots::Mark;
@@ -26,8 +26,10 @@ type GoesOn = bool;
 /// [`StoreError::FeedBegins`]: it is to go on where something was purged.
 pub(super) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPage, Fault> {
     let mut begins = Vec::new();
+    let mut starts = Vec::with_capacity(request.from.len());
     for &(organisation, after) in &request.from {
         let start = purges::start(connection, organisation)?;
+        starts.push(start);
         if after > 0 && after < start.position - 1 {
             begins.push((organisation, start.position - 1));
         }
@@ -38,6 +40,7 @@ pub(super) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPa
     let mut reading = Reading {
         connection,
         request,
+        starts,
         journal: Journal::new(connection),
         order_ids: OrderIds::default(),
         entries_left: ENTRIES_PER_PAGE_MAX,
@@ -60,6 +63,8 @@ pub(super) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPa
 struct Reading<'c> {
     connection: &'c Connection,
     request: &'c ReadFeed,
+    /// Where the journal of each organisation begins, in the order that is asked for.
+    starts: Vec<Start>,
     journal: Journal<'c>,
     order_ids: OrderIds,
     entries_left: usize,
@@ -78,7 +83,7 @@ impl Reading<'_> {
         if counters.position <= after.saturating_add(1) {
             return Ok(true);
         }
-        let start = purges::start(self.connection, organisation)?;
+        let start = self.starts[at];
         let after = after.max(start.position - 1);
         self.page.positions[at].1 = after;
         let wanted = i64::try_from(after.saturating_add(1)).unwrap_or(i64::MAX);

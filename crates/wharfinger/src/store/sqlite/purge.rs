@@ -148,12 +148,8 @@ impl<'k, 'c> Walk<'k, 'c> {
                 | Mark::Unchanged { order, .. }
                 | Mark::Moved { order, .. }
                 | Mark::Fulfilled { order, .. } => {
-                    if order.block() == id {
-                        goes.get(order.ordinal()).copied().unwrap_or_default()
-                            || self.journal.mark(order)? == Mark::Purged
-                    } else {
-                        self.journal.mark(order)? == Mark::Purged
-                    }
+                    let goes_now = order.block() == id && goes.get(order.ordinal()) == Some(&true);
+                    goes_now || self.journal.mark(order)? == Mark::Purged
                 }
             };
         }
