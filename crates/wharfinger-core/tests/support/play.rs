@@ -42,9 +42,8 @@ impl World {
         for ((code, customer_orders_enabled), id) in ORGANISATIONS.into_iter().zip(1..) {
             let organisation = Organisation {
                 id: OrganisationId(id),
-                code: code.into(),
-                name: code.into(),
                 customer_orders_enabled,
+                ..Organisation::new(code, code)
             };
             organisations.insert(code.into(), organisation);
         }

@@ -6,11 +6,10 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use wharfinger_core::caller::Organisation;
-use wharfinger_core::ids::OrganisationId;
 
 use super::{DataDirectory, directory, find_organisation, write_json};
 use crate::administration::{CODE_FORM, is_code};
-use crate::store::{COMMAND_LINE, Change};
+use crate::store::{COMMAND_LINE, Change, OrganisationChange};
 
 #[derive(Args, Debug)]
 pub(super) struct Org {
@@ -85,12 +84,7 @@ impl Org {
                     bail!("'{code}' cannot be an organisation's code: use {CODE_FORM}");
                 }
                 let store = data.create()?;
-                let organisation = Organisation {
-                    id: OrganisationId(0),
-                    code,
-                    name,
-                    customer_orders_enabled: true,
-                };
+                let organisation = Organisation::new(code, name);
                 let change = Change::CreateOrganisation(organisation.clone());
                 store.administer(COMMAND_LINE, change, None).await?;
                 write_organisation(out, &organisation, json)
@@ -114,11 +108,11 @@ impl Org {
                 let store = data.open()?;
                 let enabled = customer_orders == Switch::On;
                 find_organisation(&directory(store.as_ref()).await?, &code)?;
-                let change = Change::ChangeOrganisation {
+                let change = Change::ChangeOrganisation(OrganisationChange {
                     code: code.clone(),
-                    name: None,
                     customer_orders_enabled: Some(enabled),
-                };
+                    ..OrganisationChange::default()
+                });
                 store.administer(COMMAND_LINE, change, None).await?;
                 let directory = directory(store.as_ref()).await?;
                 write_organisation(out, find_organisation(&directory, &code)?, json)

@@ -27,7 +27,9 @@ use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Code;
 
 pub use answer::{Admitted, KeptAnswer, MovedOrders, Remember};
-pub use directory::{AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit};
+pub use directory::{
+    AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, ReadAudit,
+};
 pub use email::EmailKey;
 pub use events::{Event, EventKind, FeedPage, Growth, ReadFeed};
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};

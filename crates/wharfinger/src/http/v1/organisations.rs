@@ -9,7 +9,6 @@ use wharfinger_core::caller::{Organisation, Reach};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::form::Form;
-use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::problem::Code;
 use wharfinger_core::query::Query;
 use wharfinger_core::validate;
@@ -21,7 +20,7 @@ use super::{administer, cursor, input};
 use crate::administration::{CODE_FORM, is_code};
 use crate::app::App;
 use crate::call::Call;
-use crate::store::Change;
+use crate::store::{Change, OrganisationChange};
 
 /// The longest name, in characters.
 pub(in super::super) const NAME_CHARS_MAX: usize = 255;
@@ -100,10 +99,8 @@ pub(super) async fn create(
         (code, name, enabled)
     })?;
     let organisation = Organisation {
-        id: OrganisationId(0),
-        code: code.unwrap_or_default(),
-        name: name.unwrap_or_default(),
         customer_orders_enabled: enabled.unwrap_or(true),
+        ..Organisation::new(code.unwrap_or_default(), name.unwrap_or_default())
     };
     let location = format!("/v1/organisations/{}", organisation.code);
     let reply = Reply::json(201, &Told::of(&organisation)).with_header("location", location);
@@ -137,11 +134,12 @@ pub(super) async fn change(
         told.name.clone_from(name);
     }
     told.customer_orders_enabled = enabled.unwrap_or(told.customer_orders_enabled);
-    let change = Change::ChangeOrganisation {
+    let change = Change::ChangeOrganisation(OrganisationChange {
         code: organisation.code.clone(),
         name,
         customer_orders_enabled: enabled,
-    };
+        catalogue: None,
+    });
     administer(app, call, &body, change, Reply::json(200, &told))
         .await
         .map(respond_with)

@@ -8,9 +8,8 @@ use tempfile::TempDir;
 use wharfinger::rates::Rates;
 use wharfinger::secret;
 use wharfinger::store::sqlite::{Options, SqliteStore};
-use wharfinger::store::{Change, Key, Store};
+use wharfinger::store::{Change, Key, OrganisationChange, Store};
 use wharfinger_core::caller::{Organisation, Reach, Scope};
-use wharfinger_core::ids::OrganisationId;
 
 use super::case;
 
@@ -52,19 +51,17 @@ fn fill(path: &Path) {
         let store = SqliteStore::open(path, &Options::default()).unwrap();
         for (code, enabled) in case::ORGANISATIONS {
             let organisation = Organisation {
-                id: OrganisationId(0),
-                code: code.into(),
-                name: String::new(),
                 customer_orders_enabled: enabled,
+                ..Organisation::new(code, "")
             };
             let change = Change::CreateOrganisation(organisation);
             store.administer("fixture", change, None).await.unwrap();
             if !enabled {
-                let change = Change::ChangeOrganisation {
+                let change = Change::ChangeOrganisation(OrganisationChange {
                     code: code.into(),
-                    name: None,
                     customer_orders_enabled: Some(enabled),
-                };
+                    ..OrganisationChange::default()
+                });
                 store.administer("fixture", change, None).await.unwrap();
             }
         }
