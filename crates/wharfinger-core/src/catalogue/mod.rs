@@ -1,6 +1,14 @@
 //! What an organisation sells, and to whom: products, pieces on hand, customers.
 
+mod demand;
+
+pub use demand::{
+    Attach, Attached, Demand, Identifier, KnownCustomers, Names, Offer, PARTS_MAX, Wanted, decide,
+    parts, place,
+};
+
 use crate::canonical::Amount;
+use crate::ids::OrderId;
 
 /// Whether an organisation's orders are held against its catalogue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -76,4 +84,60 @@ pub struct Customer {
     pub last_name: Option<String>,
     /// Whether it asked to be sent the way to a new password.
     pub wants_new_password: bool,
+}
+
+/// The store's number of a product. Never shown to clients, who know its id, code or bar code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProductNumber(pub i64);
+
+/// What was decided on an order when it was held against a catalogue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// Its lines; those of the submitted order that are not here are of other parts.
+    pub lines: Vec<AdmittedLine>,
+    /// The customer that it is attached to.
+    pub customer: Option<u64>,
+    /// Where it was split: what all parts share.
+    pub split: Option<Split>,
+}
+
+/// What the parts of an order share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// The first part, which has the order's own key, its shipping costs and its discount.
+    pub origin: OrderId,
+    /// The numbers of all parts, the first one's first; known to the first part alone.
+    pub numbers: Vec<u64>,
+}
+
+/// What was decided on a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdmittedLine {
+    /// Its place among the lines of the submitted order, from 0.
+    pub at: u32,
+    /// The product, if the catalogue has it.
+    pub product: Option<ProductNumber>,
+    /// The warehouse that it is sent from.
+    pub warehouse: Option<String>,
+    /// The catalogue's price, where the order gave none.
+    pub price: Option<Amount>,
+    /// Pieces that it has taken from stock.
+    pub taken: u64,
+    /// Whether it is yet to be had from somewhere.
+    pub is_back_ordered: bool,
+}
+
+impl Admission {
+    /// The numbers of all parts, where this is the first of them.
+    #[must_use]
+    pub fn numbers(&self) -> &[u64] {
+        self.split.as_ref().map_or(&[], |split| &split.numbers)
+    }
+
+    /// What was decided on a line of the submitted order; none where another part has it.
+    #[must_use]
+    pub fn line(&self, at: usize) -> Option<&AdmittedLine> {
+        let at = u32::try_from(at).ok()?;
+        self.lines.iter().find(|line| line.at == at)
+    }
 }

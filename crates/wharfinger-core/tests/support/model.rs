@@ -48,7 +48,7 @@ impl Model {
         let mut outcomes = Vec::new();
         for (slot, index) in slots.iter().zip(0..) {
             outcomes.push(match &slot.verdict {
-                Verdict::Good(draft) => self.admit_one(dialect, batch, index, slot, *draft)?,
+                Verdict::Good(draft) => self.admit_one(dialect, batch, index, slot, draft)?,
                 Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
                     Outcome::Rejected(problems.clone())
                 }
@@ -63,7 +63,7 @@ impl Model {
         batch: BatchId,
         index: u32,
         slot: &Slot<'_>,
-        draft: Draft,
+        draft: &Draft,
     ) -> Result<Outcome, String> {
         let organisation = slot.organisation;
         let shelf = (
@@ -101,6 +101,7 @@ impl Model {
                     updated_at_ms: NOW_MS,
                     texts: vec![slot.raw.to_owned()],
                     fulfilment: None,
+                    admission: None,
                 };
                 let taken = taken(&order);
                 self.orders.push(Kept {
@@ -212,6 +213,7 @@ fn taken(order: &StoredOrder) -> Taken {
         order: order.id,
         number: order.number,
         revision: order.revision,
+        parts: Box::default(),
     }
 }
 

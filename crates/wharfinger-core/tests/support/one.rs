@@ -64,6 +64,7 @@ pub(crate) fn stored(key: &str, text: &str) -> StoredOrder {
         updated_at_ms: 1_767_225_600_120,
         texts: vec![text.to_owned()],
         fulfilment: None,
+        admission: None,
     }
 }
 

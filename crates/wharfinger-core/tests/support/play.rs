@@ -355,6 +355,7 @@ fn same_emails(dialect: &dyn Dialect, batch: BatchId, slots: &[Slot<'_>]) -> Res
             updated_at_ms: 0,
             texts: vec![slot.raw.to_owned()],
             fulfilment: None,
+            admission: None,
         };
         let read = dialect.email(&stored);
         if read.as_deref() != slot.email.as_deref() {

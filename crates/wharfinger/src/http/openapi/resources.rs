@@ -229,6 +229,8 @@ fn event() -> Value {
             "at": {"type": "string", "format": "date-time"},
             "order_id": id(),
             "batch_id": id(),
+            // Of a part of an order that was split: the first part of it.
+            "origin": {"type": "string", "format": "uuid"},
         },
     })
 }

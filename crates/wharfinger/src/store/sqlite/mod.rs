@@ -7,6 +7,7 @@
 //! Several processes may use a directory at a time. So nothing is kept between transactions that another process may change.
 
 mod admin;
+mod admissions;
 mod admit;
 mod answers;
 mod check;
@@ -24,6 +25,7 @@ mod journal;
 mod list;
 mod locate;
 mod moves;
+mod parts;
 mod plan;
 mod purge;
 mod purges;
@@ -37,6 +39,8 @@ mod rewrite;
 mod rows;
 mod schema;
 mod shares;
+mod shelves;
+mod splitting;
 mod standing;
 mod walk;
 mod work;

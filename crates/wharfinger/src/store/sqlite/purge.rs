@@ -189,8 +189,12 @@ impl<'k, 'c> Walk<'k, 'c> {
         self.work
             .rows
             .remove(connection, scope, &key, (order, holds))?;
-        let delete = "delete from fulfilments where id = ?1";
-        connection.prepare_cached(delete)?.execute([order.0])?;
+        for delete in [
+            "delete from fulfilments where id = ?1",
+            "delete from admissions where place = ?1",
+        ] {
+            connection.prepare_cached(delete)?.execute([order.0])?;
+        }
         self.work.standing.removed(scope, row.state);
         self.done.orders += 1;
         Ok(true)
