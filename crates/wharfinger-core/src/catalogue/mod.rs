@@ -1,5 +1,7 @@
 //! What an organisation sells, and to whom: products, pieces on hand, customers.
 
+pub mod load;
+
 use crate::canonical::Amount;
 
 /// Whether an organisation's orders are held against its catalogue.
