@@ -76,9 +76,10 @@ impl<'c> Call<'c> {
                 "Parameter after must be a cursor that this list has given".into(),
             ),
             // Whoever keeps an answer, or moves an import on, looks at this before.
-            StoreError::FeedBegins(_) | StoreError::AnswerKept | StoreError::ImportMoved(_) => {
-                RequestFailure::Internal
-            }
+            StoreError::FeedBegins(_)
+            | StoreError::AnswerKept
+            | StoreError::ImportMoved(_)
+            | StoreError::NotLoaded(_) => RequestFailure::Internal,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an organisation sells, and to whom: products, pieces on hand, customers.
 
 mod demand;
+pub mod load;
 
 pub use demand::{
     Attach, Attached, Demand, Identifier, KnownCustomers, Names, Offer, PARTS_MAX, Wanted, decide,

@@ -237,6 +237,7 @@ create table products (
     pricelists text
 ) strict;
 
+create index products_by_organisation on products (organisation);
 create unique index products_by_id on products (organisation, id) where id is not null;
 create unique index products_by_sku on products (organisation, sku) where sku is not null;
 create unique index products_by_ean on products (organisation, ean) where ean is not null;

@@ -2,9 +2,12 @@
 
 mod bench;
 mod check;
+mod customers;
 mod key;
+mod load;
 mod orders;
 mod org;
+mod products;
 mod purge;
 pub mod serve;
 
@@ -43,6 +46,10 @@ enum Command {
     Org(org::Org),
     /// Manage API keys
     Key(key::Key),
+    /// Load and show what organisations sell, and their stock
+    Products(products::Products),
+    /// Load and show to whom organisations sell
+    Customers(customers::Customers),
     /// Move orders on
     Orders(orders::Orders),
     /// Remove old orders that are final, with their history
@@ -117,6 +124,8 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Demo(demo) => demo.run(&mut out).await,
             Command::Org(org) => org.run(&mut out).await,
             Command::Key(key) => key.run(&mut out).await,
+            Command::Products(products) => products.run(&mut out).await,
+            Command::Customers(customers) => customers.run(&mut out).await,
             Command::Orders(orders) => orders.run(&mut out).await,
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out).await,

@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 use wharfinger_core::caller::Scope;
+use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::dialect::Resource;
 use wharfinger_core::fulfilment;
 
@@ -260,6 +261,11 @@ fn boolean() -> Value {
     json!({"enum": [true, false, 0, 1, "true", "false", "True", "False", "0", "1", "", null]})
 }
 
+fn catalogue_mode() -> Value {
+    let [open, enforced] = CatalogueMode::ALL.map(CatalogueMode::name);
+    json!({"enum": [open, enforced, "", null]})
+}
+
 fn new_organisation() -> Value {
     json!({
         "type": "object",
@@ -269,6 +275,7 @@ fn new_organisation() -> Value {
             "code": {"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX},
             "name": text(organisations::NAME_CHARS_MAX),
             "customer_orders_enabled": boolean(),
+            "catalogue": catalogue_mode(),
         },
     })
 }
@@ -280,6 +287,7 @@ fn organisation_changes() -> Value {
         "properties": {
             "name": text(organisations::NAME_CHARS_MAX),
             "customer_orders_enabled": boolean(),
+            "catalogue": catalogue_mode(),
         },
     })
 }

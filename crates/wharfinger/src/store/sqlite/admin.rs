@@ -271,16 +271,27 @@ fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
 
 /// Notes a change in the audit log, and makes a new version of the directory.
 fn note(work: &Work<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
-    let insert =
-        "insert into audit (at_ms, who, action, subject, details) values (?1, ?2, ?3, ?4, ?5)";
-    let details = noted.details.as_ref().map(Value::to_string);
-    work.connection.execute(
-        insert,
-        params![work.now_ms(), who, noted.action, noted.subject, details],
-    )?;
+    let details = noted.details.as_ref();
+    write_audit(work, who, noted.action, noted.subject, details)?;
     let update = "update settings set value = value + 1 where name = 'directory_version'";
     work.connection.execute(update, [])?;
     Ok(())
+}
+
+/// Makes an entry in the audit log.
+pub(super) fn write_audit(
+    work: &Work<'_>,
+    who: &str,
+    action: &str,
+    subject: &str,
+    details: Option<&Value>,
+) -> Result<i64, Fault> {
+    let insert =
+        "insert into audit (at_ms, who, action, subject, details) values (?1, ?2, ?3, ?4, ?5)";
+    let details = details.map(Value::to_string);
+    let entry = params![work.now_ms(), who, action, subject, details];
+    work.connection.execute(insert, entry)?;
+    Ok(work.connection.last_insert_rowid())
 }
 
 /// Reads the audit log, newest first; a page may be short where much had to be passed over.

@@ -312,6 +312,7 @@ impl Building<'_> {
                     | StoreError::Refused(_)
                     | StoreError::BadCursor
                     | StoreError::FeedBegins(_)
+                    | StoreError::NotLoaded(_)
                     | StoreError::AnswerKept
                     | StoreError::Internal(_)
                     | StoreError::ImportMoved(_)),
