@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach, Scope};
+use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::dialect::{
     Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders, Reply,
     Results, Slot, StoredOrder, Submitted, Told, Verdict,
@@ -14,7 +15,7 @@ use wharfinger_core::judge::{Body, judge};
 use wharfinger_core::limits::Limits;
 use wharfinger_core::outcome::{Outcome, State};
 
-use super::case::{Exchange, KEYS, ORGANISATIONS, render_response};
+use super::case::{ENFORCED, Exchange, KEYS, ORGANISATIONS, render_response};
 use super::model::Model;
 
 /// Orders in a chunk of a stream: few, so that small cases have chunks.
@@ -43,6 +44,11 @@ impl World {
             let organisation = Organisation {
                 id: OrganisationId(id),
                 customer_orders_enabled,
+                catalogue: if code == ENFORCED {
+                    CatalogueMode::Enforced
+                } else {
+                    CatalogueMode::Open
+                },
                 ..Organisation::new(code, code)
             };
             organisations.insert(code.into(), organisation);
