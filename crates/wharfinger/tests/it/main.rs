@@ -26,4 +26,5 @@ mod receipts;
 mod rivals;
 mod routes;
 mod serving;
+mod stock;
 mod support;
