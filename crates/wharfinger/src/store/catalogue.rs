@@ -5,6 +5,7 @@ use wharfinger_core::catalogue::load::LineProblem;
 use wharfinger_core::catalogue::{Customer, Product};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::outcome::BatchStatus;
 
 use super::Remember;
 
@@ -91,6 +92,16 @@ impl LoadCounts {
                 LineOutcome::Refused(_) => self.rejected += 1,
                 LineOutcome::Withheld => self.withheld += 1,
             }
+        }
+    }
+
+    /// What became of all of them together.
+    #[must_use]
+    pub fn status(&self) -> BatchStatus {
+        match (self.taken(), self.rejected + self.withheld) {
+            (0, _) => BatchStatus::Rejected,
+            (_, 0) => BatchStatus::Complete,
+            (_, _) => BatchStatus::Partial,
         }
     }
 

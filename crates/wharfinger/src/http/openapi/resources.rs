@@ -10,10 +10,12 @@ use wharfinger_core::fulfilment;
 use super::super::v1::answer::Page;
 use super::super::v1::{audit, batches, imports, moves, orders, organisations, rejected};
 use super::bodies::{Bodies, Content, problem, reference};
+use super::catalogue;
 use crate::administration::{CODE_CHARS_MAX, RATE_MAX, ToldKey};
+use crate::catalogue::{ToldCustomer, ToldProduct};
 
 const DONE: &str = "Done, or done before";
-const LINES: &str = "application/x-ndjson";
+pub(super) const LINES: &str = "application/x-ndjson";
 const EVENTS: &str = "text/event-stream";
 
 /// The bodies of a resource's route.
@@ -69,6 +71,10 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
             bodies.is_request_required = true;
             bodies
         }
+        Resource::ListProducts => page::<ToldProduct>(generator),
+        Resource::LoadProducts => catalogue::load(catalogue::product(), generator),
+        Resource::ListCustomers => page::<ToldCustomer>(generator),
+        Resource::LoadCustomers => catalogue::load(catalogue::customer(), generator),
         Resource::ListKeys => page::<ToldKey>(generator),
         Resource::CreateKey => made::<ToldKey>(new_key(), generator),
         Resource::RotateKey | Resource::RevokeKey => one::<ToldKey>(generator),
@@ -237,15 +243,15 @@ fn event() -> Value {
 }
 
 /// What text reads as, whether it is a number or text that is sent; null counts as absent.
-fn text(chars_max: usize) -> Value {
+pub(super) fn text(chars_max: usize) -> Value {
     json!({"type": ["string", "number", "null"], "maxLength": chars_max})
 }
 
 /// Blank text.
-const BLANK: &str = r"^\s*$";
+pub(super) const BLANK: &str = r"^\s*$";
 
 /// Text of this form; blank text and null count as absent.
-fn blank_or(pattern: &str) -> Value {
+pub(super) fn blank_or(pattern: &str) -> Value {
     json!({"type": ["string", "null"], "pattern": format!("{BLANK}|{pattern}")})
 }
 
@@ -257,7 +263,7 @@ fn time() -> Value {
     })
 }
 
-fn boolean() -> Value {
+pub(super) fn boolean() -> Value {
     json!({"enum": [true, false, 0, 1, "true", "false", "True", "False", "0", "1", "", null]})
 }
 
