@@ -1,4 +1,4 @@
-//! The guide, typed into one shell from its beginning to its end.
+//! The guides, each typed into one shell from its beginning to its end.
 
 use std::path::Path;
 use std::process::Command;
@@ -90,7 +90,17 @@ fn told(printed: &str, key_id: &str) -> String {
 
 #[test]
 fn every_command_of_the_guide_is_answered_as_it_says() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide.md");
+    play("guide.md");
+}
+
+#[test]
+fn every_command_of_the_guide_to_catalogues_is_answered_as_it_says() {
+    play("guide-catalogue.md");
+}
+
+fn play(name: &str) {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let file = docs.join(name);
     let guide = std::fs::read_to_string(&file).unwrap();
     let pieces = pieces(&guide);
 
@@ -112,6 +122,8 @@ fn every_command_of_the_guide_is_answered_as_it_says() {
         .args(["-c", &script])
         .current_dir(shelf.path())
         .env("KEY_SECRET", key["secret"].as_str().unwrap())
+        .env("PATH", search_path())
+        .env("WHARFINGER_DATA", data.path())
         .output()
         .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
@@ -146,4 +158,13 @@ fn every_command_of_the_guide_is_answered_as_it_says() {
         }
         assert_eq!(told_guide.len(), guide.len());
     }
+}
+
+/// Where a shell looks for programs: first where this one is.
+fn search_path() -> std::ffi::OsString {
+    let own = Path::new(env!("CARGO_BIN_EXE_wharfinger"));
+    let own = own.parent().expect("a file is in a folder").to_owned();
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(own).chain(std::env::split_paths(&others));
+    std::env::join_paths(folders).unwrap()
 }
