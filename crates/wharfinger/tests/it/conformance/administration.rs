@@ -199,7 +199,7 @@ pub(super) async fn every_change_is_in_the_audit_log(store: Arc<dyn Store>) {
         entry(
             "me",
             "organisation.created",
-            Some(r#"{"name":"A shop","customer_orders_enabled":true}"#),
+            Some(r#"{"name":"A shop","customer_orders_enabled":true,"catalogue":"open"}"#),
         ),
     ];
     assert_eq!(told, expected);
