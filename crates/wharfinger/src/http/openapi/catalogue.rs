@@ -3,7 +3,7 @@
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 use wharfinger_core::catalogue::PIECES_MAX;
-use wharfinger_core::catalogue::load::TEXT_CHARS_MAX;
+use wharfinger_core::catalogue::load::{LIST_TEXTS_MAX, TEXT_CHARS_MAX};
 
 use super::super::v1::catalogue::{ENTRIES_MAX, Told};
 use super::bodies::{Bodies, Content, problem};
@@ -123,6 +123,7 @@ fn text() -> Value {
 fn texts() -> Value {
     let mut items = plain("");
     items["type"] = json!(["string", "number"]);
-    items["pattern"] = r"^[^\x00-\x20\x7f-\x9f|]+$".into();
-    json!({"type": ["array", "null"], "items": items})
+    items["pattern"] =
+        r"^[^\x00-\x1f\x7f-\x9f|]*[^\s\x00-\x1f\x7f-\x9f|][^\x00-\x1f\x7f-\x9f|]*$".into();
+    json!({"type": ["array", "null"], "maxItems": LIST_TEXTS_MAX, "items": items})
 }

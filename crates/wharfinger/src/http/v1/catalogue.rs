@@ -213,7 +213,8 @@ impl Entries {
                     }
                 }
             };
-            if wanted == Results::All || (wanted == Results::Rejected && outcome == "rejected") {
+            let is_taken = !matches!(outcome, "rejected" | "withheld");
+            if wanted == Results::All || (wanted == Results::Rejected && !is_taken) {
                 told.push(ToldEntry {
                     index,
                     line: *line,
