@@ -214,7 +214,7 @@ fn lines_of_json_are_loaded_too() {
     let expected = [
         "p.jsonl line 3: there is no attribute \"skuu\"; there are: id, sku, ean, active, warehouse, stock, price, \
          currency, name, markets, pricelists",
-        "p.jsonl line 4: the line cannot be read: line 4 column 8: expected a value",
+        "p.jsonl line 4: the line cannot be read: line 4 column 8: the text ends too early",
         "p.jsonl line 5: the line must be an object",
         "p.jsonl line 6: sku stands twice in the same object",
         "p.jsonl line 7: markets[0] must be text without |",
