@@ -219,12 +219,10 @@ impl LoadLine for CustomerLine {
         Self {
             id: form.optional("id", validate::integer(0, PIECES_MAX)),
             email: form.optional("email", |value| {
-                // Held to its length first: an address is no place for a long text.
-                text(value).map_err(|code| match code {
-                    Code::NotText => Code::NotEmail,
-                    other => other,
-                })?;
-                validate::email(value).map(|address| email::normal(&address).into_owned())
+                let address = validate::email(value)?;
+                // What is kept fits on a line.
+                text(value)?;
+                Ok(email::normal(&address).into_owned())
             }),
             first_name: said(form, "first_name", text),
             last_name: said(form, "last_name", text),

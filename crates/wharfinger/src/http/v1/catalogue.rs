@@ -166,7 +166,7 @@ impl Entries {
         };
         if body.is_lines {
             read_lines(&body.bytes, 0, &app.limits, |line, read| {
-                take(Some(line), read)
+                take(Some(line), read);
             });
         } else {
             let read = read_array(&body.bytes, &app.limits, |read| take(None, read));
