@@ -17,6 +17,9 @@ use crate::validate::{self, Checked};
 /// The longest text of an attribute, in characters.
 pub const TEXT_CHARS_MAX: usize = 255;
 
+/// The longest list.
+pub const LIST_TEXTS_MAX: usize = 255;
+
 /// Decimals of a price.
 pub const PRICE_DECIMALS_MAX: u32 = 2;
 
@@ -216,12 +219,10 @@ impl LoadLine for CustomerLine {
         Self {
             id: form.optional("id", validate::integer(0, PIECES_MAX)),
             email: form.optional("email", |value| {
-                // Held to its length first: an address is no place for a long text.
-                text(value).map_err(|code| match code {
-                    Code::NotText => Code::NotEmail,
-                    other => other,
-                })?;
-                validate::email(value).map(|address| email::normal(&address).into_owned())
+                let address = validate::email(value)?;
+                // What is kept fits on a line.
+                text(value)?;
+                Ok(email::normal(&address).into_owned())
             }),
             first_name: said(form, "first_name", text),
             last_name: said(form, "last_name", text),
@@ -248,9 +249,9 @@ fn said<'d, 'a, T>(
 }
 
 /// What a line says of a list of texts; an empty one is none.
-fn list(form: &mut Form<'_, '_, '_>, name: &str) -> Said<Vec<String>> {
+fn list(entry: &mut Form<'_, '_, '_>, name: &str) -> Said<Vec<String>> {
     let mut texts = Vec::new();
-    form.scalars(name, Need::Optional, |value| {
+    entry.scalars(name, Need::Optional, |value| {
         if value.is_blank() {
             return Err(Code::Required);
         }
@@ -260,12 +261,18 @@ fn list(form: &mut Form<'_, '_, '_>, name: &str) -> Said<Vec<String>> {
                 form: "text without |",
             });
         }
-        texts.push(text);
+        if texts.len() <= LIST_TEXTS_MAX {
+            texts.push(text);
+        }
         Ok(())
     });
+    if texts.len() > LIST_TEXTS_MAX {
+        let form = "a list of at most 255 texts";
+        entry.problem(name, Code::NotOfForm { form });
+    }
     match texts.is_empty() {
         false => Said::Is(texts),
-        true if form.has(name) => Said::Blank,
+        true if entry.has(name) => Said::Blank,
         true => Said::Nothing,
     }
 }

@@ -26,10 +26,10 @@ pub(super) struct Customers {
 enum CustomersCommand {
     /// Load customers from files
     #[command(
-        after_help = "The first line of a table names its columns, in any order, of: id, email, first_name, last_name,\n\
-wants_new_password. A line changes the customer of its id, or else of its email, or makes it; one without an id is\n\
-given the next one. What a file has no column for stays as it is. Lines that are not good are told on the standard\n\
-error, and the others are loaded.\n\n\
+        after_help = "The first line of a table names its columns, in any order, of: id, email, first_name,\n\
+last_name, wants_new_password. A line changes the customer of its id, or else of its email,\n\
+or makes it; one without an id is given the next one. What a file has no column for stays as\n\
+it is. Lines that are not good are told on the standard error, and the others are loaded.\n\n\
 Example: wharfinger customers load --org TRK001 customers.csv"
     )]
     Load(LoadFiles),

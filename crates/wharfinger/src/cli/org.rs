@@ -171,10 +171,10 @@ fn write_organisation(out: &mut dyn Write, organisation: &Organisation, json: bo
     } else {
         "off"
     };
-    writeln!(
-        out,
+    let line = format!(
         "{:<16} customer orders {orders:<4} catalogue {:<9} {}",
         line.code, line.catalogue, line.name
-    )?;
+    );
+    writeln!(out, "{}", line.trim_end())?;
     Ok(())
 }

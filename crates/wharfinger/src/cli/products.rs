@@ -26,10 +26,11 @@ pub(super) struct Products {
 enum ProductsCommand {
     /// Load products and their stock from files
     #[command(
-        after_help = "The first line of a table names its columns, in any order, of: id, sku, ean, active, warehouse, stock, price,\n\
-currency, name, markets, pricelists (lists with | between). A line changes the product of its id, or else of its\n\
-sku, or else of its ean, or makes it. What a file has no column for stays as it is. Lines that are not good are told\n\
-on the standard error, and the others are loaded.\n\n\
+        after_help = "The first line of a table names its columns, in any order, of: id, sku, ean, active,\n\
+warehouse, stock, price, currency, name, markets, pricelists (lists with | between).\n\
+A line changes the product of its id, or else of its sku, or else of its ean, or makes it.\n\
+What a file has no column for stays as it is. Lines that are not good are told on the\n\
+standard error, and the others are loaded.\n\n\
 Examples: wharfinger products load --org TRK001 products.csv\n          \
           gunzip -c products.ndjson.gz | wharfinger products load --org TRK001 --format ndjson -"
     )]

@@ -117,15 +117,16 @@ fn organisations_are_made_shown_changed_and_listed() {
     let made = office.ask(chief, "POST", base, Some(&new));
     assert_eq!(made.status, 201, "{}", made.text());
     assert_eq!(made.header("location"), Some("/v1/organisations/NEW-1"));
-    let told = json!({"code": "NEW-1", "name": "A new one", "customer_orders_enabled": true});
+    let told = json!({"code": "NEW-1", "name": "A new one", "customer_orders_enabled": true, "catalogue": "open"});
     assert_eq!(made.json(), told);
     assert_eq!(office.get(chief, "/v1/organisations/NEW-1"), told);
 
     // A request that follows is served by what was changed, at once.
-    let change = json!({"name": "Another name", "customer_orders_enabled": false});
+    let change =
+        json!({"name": "Another name", "customer_orders_enabled": false, "catalogue": "enforced"});
     let changed = office.ask(chief, "PATCH", "/v1/organisations/NEW-1", Some(&change));
     assert_eq!(changed.status, 200, "{}", changed.text());
-    let told = json!({"code": "NEW-1", "name": "Another name", "customer_orders_enabled": false});
+    let told = json!({"code": "NEW-1", "name": "Another name", "customer_orders_enabled": false, "catalogue": "enforced"});
     assert_eq!(changed.json(), told);
     assert_eq!(office.get(chief, "/v1/organisations/NEW-1"), told);
     let submitted = office.ask(
@@ -164,11 +165,14 @@ fn organisations_that_cannot_be_are_refused() {
         &[("/code", "not_of_form")],
     );
     assert_errors(
-        &post(&json!({"name": "x".repeat(256), "customer_orders_enabled": "maybe"})),
+        &post(
+            &json!({"name": "x".repeat(256), "customer_orders_enabled": "maybe", "catalogue": "shut"}),
+        ),
         &[
             ("/code", "required"),
             ("/name", "too_long"),
             ("/customer_orders_enabled", "not_boolean"),
+            ("/catalogue", "not_one_of"),
         ],
     );
     let misspelt = post(&json!({"code": "A", "nmae": "B"}));

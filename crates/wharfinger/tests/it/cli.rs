@@ -246,7 +246,7 @@ fn the_demonstration_runs_and_says_what_it_shows() {
 #[test]
 fn help_texts_are_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 25] = [
         &[],
         &["serve"],
         &["demo"],
@@ -259,6 +259,15 @@ fn help_texts_are_as_written_down() {
         &["key", "list"],
         &["key", "rotate"],
         &["key", "revoke"],
+        &["products"],
+        &["products", "load"],
+        &["products", "list"],
+        &["products", "show"],
+        &["products", "export"],
+        &["customers"],
+        &["customers", "load"],
+        &["customers", "list"],
+        &["customers", "show"],
         &["orders"],
         &["orders", "process"],
         &["check"],

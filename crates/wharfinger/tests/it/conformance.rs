@@ -5,6 +5,7 @@ mod administration;
 mod admission;
 mod answers;
 mod by_id;
+mod catalogue;
 mod dry_runs;
 mod emails;
 mod embedded;
@@ -112,6 +113,13 @@ const LAWS: &[Law] = &[
     law!(administration::the_use_of_keys_is_noted_without_a_new_directory),
     law!(administration::every_change_is_in_the_audit_log),
     law!(administration::a_change_is_made_once_under_an_idempotency_key),
+    law!(catalogue::a_product_is_known_by_what_names_it),
+    law!(catalogue::lines_of_a_load_take_effect_one_after_the_other),
+    law!(catalogue::organisations_have_catalogues_of_their_own),
+    law!(catalogue::a_load_that_is_all_or_nothing_leaves_nothing),
+    law!(catalogue::a_customer_is_known_by_id_or_address),
+    law!(catalogue::catalogues_are_read_in_pages),
+    law!(catalogue::a_load_is_answered_once_under_an_idempotency_key),
     law!(together::many_clients_share_commits_and_lose_nothing),
     law!(together::one_key_sent_by_many_is_one_order),
     law!(together::numbers_given_to_many_are_all_different),

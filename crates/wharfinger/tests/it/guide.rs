@@ -1,4 +1,4 @@
-//! The guides, each typed into one shell from its beginning to its end.
+//! The guides and the page about catalogues, each typed into one shell from its beginning to its end.
 
 use std::path::Path;
 use std::process::Command;
@@ -90,23 +90,31 @@ fn told(printed: &str, key_id: &str) -> String {
 
 #[test]
 fn every_command_of_the_guide_is_answered_as_it_says() {
-    play("guide.md");
+    play("docs/guide.md", &[]);
+}
+
+#[test]
+fn every_command_of_the_page_about_catalogues_is_answered_as_it_says() {
+    play("docs/catalogue.md", &["--scope", "admin"]);
 }
 
 #[test]
 fn every_command_of_the_guide_to_catalogues_is_answered_as_it_says() {
-    play("guide-catalogue.md");
+    play("docs/guide-catalogue.md", &[]);
 }
 
-fn play(name: &str) {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    let file = docs.join(name);
+/// Types a page into a shell, with the secret of a key that has these scopes, and holds what is printed against what it says.
+fn play(page: &str, scopes: &[&str]) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(page);
     let guide = std::fs::read_to_string(&file).unwrap();
     let pieces = pieces(&guide);
 
     let data = tempfile::tempdir().unwrap();
     run(data.path(), &["org", "create", "DEMO"]);
-    let key = run(data.path(), &["key", "create", "--org", "DEMO", "--json"]);
+    let create = [&["key", "create", "--org", "DEMO", "--json"], scopes].concat();
+    let key = run(data.path(), &create);
     let key: serde_json::Value = serde_json::from_slice(&key.stdout).unwrap();
     let server = Server::start(data.path());
     let mut script = String::new();
@@ -122,8 +130,8 @@ fn play(name: &str) {
         .args(["-c", &script])
         .current_dir(shelf.path())
         .env("KEY_SECRET", key["secret"].as_str().unwrap())
-        .env("PATH", search_path())
         .env("WHARFINGER_DATA", data.path())
+        .env("PATH", path_with_program())
         .output()
         .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
@@ -160,11 +168,11 @@ fn play(name: &str) {
     }
 }
 
-/// Where a shell looks for programs: first where this one is.
-fn search_path() -> std::ffi::OsString {
-    let own = Path::new(env!("CARGO_BIN_EXE_wharfinger"));
-    let own = own.parent().expect("a file is in a folder").to_owned();
-    let others = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(own).chain(std::env::split_paths(&others));
+/// Where the shell finds the program besides its own commands.
+fn path_with_program() -> std::ffi::OsString {
+    let program = Path::new(env!("CARGO_BIN_EXE_wharfinger"));
+    let mut folders = vec![program.parent().unwrap().to_owned()];
+    let known = std::env::var_os("PATH").unwrap_or_default();
+    folders.extend(std::env::split_paths(&known));
     std::env::join_paths(folders).unwrap()
 }

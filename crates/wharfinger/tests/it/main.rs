@@ -3,6 +3,7 @@
 mod administration;
 mod bench;
 mod cases;
+mod catalogue;
 mod cli;
 mod conformance;
 mod crash;

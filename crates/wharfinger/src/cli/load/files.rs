@@ -159,7 +159,7 @@ impl Lines {
             let body = [body, &self.line].concat();
             let before = usize::try_from(self.count - 1).unwrap_or(usize::MAX);
             load::read_lines(&body, before, &self.limits, |_, content| {
-                found = Some(content)
+                found = Some(content);
             });
             if let Some(content) = found {
                 return Ok(Some(Read {

@@ -115,13 +115,12 @@ fn names<L: LoadLine>(header: &ByteRecord) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What went wrong, without the crate's own words around it.
+/// What went wrong with the file, without the crate's own words around it.
 fn told(error: csv::Error) -> anyhow::Error {
-    let text = error.to_string();
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error.into(),
-        _ => anyhow::Error::msg(text),
+    if let csv::ErrorKind::Io(error) = error.into_kind() {
+        return error.into();
     }
+    anyhow::Error::msg("cannot be read")
 }
 
 /// A stream that is handed on line by line. So it is known where a row begins, whatever is blank before it and however many

@@ -3,20 +3,20 @@
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 use wharfinger_core::catalogue::PIECES_MAX;
-use wharfinger_core::catalogue::load::TEXT_CHARS_MAX;
+use wharfinger_core::catalogue::load::{LIST_TEXTS_MAX, TEXT_CHARS_MAX};
 
 use super::super::v1::catalogue::{ENTRIES_MAX, Told};
 use super::bodies::{Bodies, Content, problem};
 use super::resources::{BLANK, LINES, blank_or, boolean};
 
 /// The bodies of a route that loads entries of this schema.
-pub(super) fn load(entry: Value, generator: &mut SchemaGenerator) -> Bodies {
+pub(super) fn load(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
     let told = Value::from(generator.subschema_for::<Told>());
     let content = || Content::json(told.clone());
     let body = json!({
         "description": "An array of entries, or one entry",
         "anyOf": [
-            {"type": "array", "minItems": 1, "maxItems": ENTRIES_MAX, "items": entry.clone()},
+            {"type": "array", "minItems": 1, "maxItems": ENTRIES_MAX, "items": entry},
             entry,
         ],
     });
@@ -51,7 +51,7 @@ pub(super) fn product() -> Value {
     currency["description"] = "ISO 4217".into();
     currency["enum"] = json!(["EUR", "GBP", "SEK", "USD", "", null]);
     entry(
-        json!({
+        &json!({
             "id": number(),
             "sku": text(),
             "ean": text(),
@@ -74,7 +74,7 @@ pub(super) fn customer() -> Value {
     email["description"] =
         "An e-mail address; the form above is only what every address may be".into();
     entry(
-        json!({
+        &json!({
             "id": number(),
             "email": email,
             "first_name": text(),
@@ -86,7 +86,7 @@ pub(super) fn customer() -> Value {
 }
 
 /// An entry of these attributes, of which it must have one that names it.
-fn entry(properties: Value, names: &[&str]) -> Value {
+fn entry(properties: &Value, names: &[&str]) -> Value {
     let named = names.iter().map(|name| {
         let said = json!({"type": ["string", "number"], "pattern": r"\S"});
         json!({"required": [name], "properties": {*name: said}})
@@ -123,6 +123,7 @@ fn text() -> Value {
 fn texts() -> Value {
     let mut items = plain("");
     items["type"] = json!(["string", "number"]);
-    items["pattern"] = r"^[^\x00-\x20\x7f-\x9f|]+$".into();
-    json!({"type": ["array", "null"], "items": items})
+    items["pattern"] =
+        r"^[^\x00-\x1f\x7f-\x9f|]*[^\s\x00-\x1f\x7f-\x9f|][^\x00-\x1f\x7f-\x9f|]*$".into();
+    json!({"type": ["array", "null"], "maxItems": LIST_TEXTS_MAX, "items": items})
 }

@@ -72,9 +72,9 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
             bodies
         }
         Resource::ListProducts => page::<ToldProduct>(generator),
-        Resource::LoadProducts => catalogue::load(catalogue::product(), generator),
+        Resource::LoadProducts => catalogue::load(&catalogue::product(), generator),
         Resource::ListCustomers => page::<ToldCustomer>(generator),
-        Resource::LoadCustomers => catalogue::load(catalogue::customer(), generator),
+        Resource::LoadCustomers => catalogue::load(&catalogue::customer(), generator),
         Resource::ListKeys => page::<ToldKey>(generator),
         Resource::CreateKey => made::<ToldKey>(new_key(), generator),
         Resource::RotateKey | Resource::RevokeKey => one::<ToldKey>(generator),

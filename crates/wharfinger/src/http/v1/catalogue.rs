@@ -166,7 +166,7 @@ impl Entries {
         };
         if body.is_lines {
             read_lines(&body.bytes, 0, &app.limits, |line, read| {
-                take(Some(line), read)
+                take(Some(line), read);
             });
         } else {
             let read = read_array(&body.bytes, &app.limits, |read| take(None, read));
@@ -213,7 +213,8 @@ impl Entries {
                     }
                 }
             };
-            if wanted == Results::All || (wanted == Results::Rejected && outcome == "rejected") {
+            let is_taken = !matches!(outcome, "rejected" | "withheld");
+            if wanted == Results::All || (wanted == Results::Rejected && !is_taken) {
                 told.push(ToldEntry {
                     index,
                     line: *line,

@@ -256,6 +256,16 @@ fn of_administration(server: &Server, administrator: &str) -> Vec<Change> {
             "/v1/organisations/TRK002",
             r#"{"name":"Renamed"}"#,
         ),
+        change(
+            ("POST", "/v1/organisations/{code}/products"),
+            "/v1/organisations/TRK001/products",
+            r#"[{"sku":"S-1","stock":3},{"sku":""},{"sku":"S-1","stock":2}]"#,
+        ),
+        change(
+            ("POST", "/v1/organisations/{code}/customers"),
+            "/v1/organisations/TRK001/customers",
+            r#"[{"email":"a@example.com"},{"email":"b@example.com"}]"#,
+        ),
         change(("POST", "/v1/keys"), "/v1/keys", new_key),
         change(
             ("POST", "/v1/keys/{id}/rotate"),
