@@ -189,6 +189,8 @@ pub enum Resource {
     RotateKey,
     /// Makes an API key void.
     RevokeKey,
+    /// Erases a person.
+    EraseCustomer,
     /// Lists administrative changes.
     ListAudit,
 }

@@ -4,6 +4,7 @@
 
 mod decode;
 mod encode;
+mod figures;
 mod load;
 mod mapping;
 mod own_form;
@@ -18,6 +19,7 @@ use crate::dialect::{
     Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
     SampleKey, Samples, Slot, StoredOrder, WrongRoot,
 };
+use crate::erase::Figure;
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
 use crate::load::Load;
@@ -149,6 +151,10 @@ impl Dialect for Centra {
 
     fn own_form(&self, order: &StoredOrder) -> String {
         own_form::own_form(order)
+    }
+
+    fn figures(&self) -> &'static [Figure] {
+        figures::FIGURES
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {
