@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod customer;
 mod key;
 mod orders;
 mod org;
@@ -47,6 +48,8 @@ enum Command {
     Orders(orders::Orders),
     /// Remove old orders that are final, with their history
     Purge(purge::Purge),
+    /// Erase a customer
+    Customer(customer::Customer),
     /// Verify the store
     Check(check::Check),
     /// Measure it on this machine, beside a program that does the least
@@ -67,25 +70,13 @@ struct DataDirectory {
 impl DataDirectory {
     /// Opens the store of an existing data directory.
     fn open(&self) -> Result<Arc<dyn Store>> {
-        self.open_with(&Options::default())
-    }
-
-    /// As [`Self::open`]; what is then deleted is written over.
-    fn open_to_erase(&self) -> Result<Arc<dyn Store>> {
-        self.open_with(&Options {
-            erases: true,
-            ..Options::default()
-        })
-    }
-
-    fn open_with(&self, options: &Options) -> Result<Arc<dyn Store>> {
         if !self.data.is_dir() {
             bail!(
                 "there is no data directory {}; `wharfinger serve` makes one, or name another with --data",
                 self.data.display()
             );
         }
-        open_store(&self.data, options)
+        open_store(&self.data, &Options::default())
     }
 
     /// Opens the store, making the data directory if need be.
@@ -119,6 +110,7 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Key(key) => key.run(&mut out).await,
             Command::Orders(orders) => orders.run(&mut out).await,
             Command::Purge(purge) => purge.run(&mut out).await,
+            Command::Customer(customer) => customer.run(&mut out).await,
             Command::Check(check) => check.run(&mut out).await,
             Command::Bench(bench) => bench.run(&mut out),
             Command::BenchPart(part) => part.run(&mut out).await,

@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod dry_runs;
+mod erase;
 mod events;
 mod forms;
 mod fulfilment;

@@ -256,15 +256,24 @@ fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
 
 /// Notes a change in the audit log, and makes a new version of the directory.
 fn note(work: &Work<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
-    let insert =
-        "insert into audit (at_ms, who, action, subject, details) values (?1, ?2, ?3, ?4, ?5)";
     let details = noted.details.as_ref().map(Value::to_string);
-    work.connection.execute(
-        insert,
-        params![work.now_ms(), who, noted.action, noted.subject, details],
-    )?;
+    audited(work, who, (noted.action, noted.subject), details)?;
     let update = "update settings set value = value + 1 where name = 'directory_version'";
     work.connection.execute(update, [])?;
+    Ok(())
+}
+
+/// Writes an entry of the audit log: what was done, to what, and how exactly, as a JSON object.
+pub(super) fn audited(
+    work: &Work<'_>,
+    who: &str,
+    (action, subject): (&str, &str),
+    details: Option<String>,
+) -> Result<(), Fault> {
+    let insert =
+        "insert into audit (at_ms, who, action, subject, details) values (?1, ?2, ?3, ?4, ?5)";
+    let entry = params![work.now_ms(), who, action, subject, details];
+    work.connection.execute(insert, entry)?;
     Ok(())
 }
 

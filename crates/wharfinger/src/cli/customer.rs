@@ -1,0 +1,103 @@
+//! `wharfinger customer`: what is done about a person.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use wharfinger_core::validate::is_email;
+
+use super::{DataDirectory, directory, find_organisation, write_json};
+use crate::store::{COMMAND_LINE, EraseCustomer};
+
+/// Erase a customer
+#[derive(Args, Debug)]
+pub(super) struct Customer {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Erase a customer from an organisation's orders, receipts and kept answers
+    Erase(Erase),
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Of each order of which any revision has the address as its customer's, the figures are left: lines, quantities, prices,\n\
+dates, state and keys. Names, addresses, free text and whatever is not known go, from every revision; open orders are cancelled.\n\
+The texts of rejected orders that mention the address go, and so do answers kept for an Idempotency-Key. Then the log is emptied,\n\
+so that no file of the data directory has any of it. A server may be running on the store. Broken off, it is begun again by the\n\
+same command. There is no way back. Backups and other copies of the data directory are yours to see to.\n\n\
+Example: wharfinger customer erase --org TRK001 --email ann@example.com"
+)]
+struct Erase {
+    /// The organisation from whose orders
+    #[arg(long, value_name = "CODE")]
+    org: String,
+    /// The customer's e-mail address
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    email: String,
+    /// Print what was erased as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let address = text.trim();
+    if is_email(address) {
+        Ok(address.to_owned())
+    } else {
+        Err("not an e-mail address such as ann@example.com".into())
+    }
+}
+
+impl Customer {
+    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
+        match self.command {
+            Command::Erase(erase) => erase.run(out).await,
+        }
+    }
+}
+
+impl Erase {
+    async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let store = self.data.open()?;
+        let known = directory(store.as_ref()).await?;
+        let organisation = find_organisation(&known, &self.org)?;
+        let request = EraseCustomer {
+            organisation: organisation.id,
+            email: self.email,
+            who: COMMAND_LINE.to_owned(),
+            remember: None,
+        };
+        let erased = store.erase_customer(request).await;
+        store.close().await;
+        let erased = erased?.erasure;
+        let (code, orders, cancelled) = (&organisation.code, erased.orders, erased.cancelled);
+        if self.json {
+            let line = json!({
+                "organisation": code,
+                "orders": orders,
+                "cancelled": cancelled,
+                "rejected": erased.rejected,
+                "answers": erased.answers,
+            });
+            return write_json(out, &line);
+        }
+        writeln!(
+            out,
+            "{code}: erased the customer from {orders} orders, of which {cancelled} were open and are cancelled"
+        )?;
+        let (rejected, answers) = (erased.rejected, erased.answers);
+        writeln!(
+            out,
+            "and from {rejected} rejected orders and {answers} kept answers"
+        )?;
+        writeln!(out, "backups of the data directory are yours to see to")?;
+        Ok(())
+    }
+}
