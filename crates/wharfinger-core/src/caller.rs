@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::catalogue::CatalogueMode;
 use crate::ids::OrganisationId;
 
 /// What a key may be used for.
@@ -41,6 +42,22 @@ pub struct Organisation {
     pub name: String,
     /// Whether it takes customer orders at present.
     pub customer_orders_enabled: bool,
+    /// Whether its orders are held against its catalogue.
+    pub catalogue: CatalogueMode,
+}
+
+impl Organisation {
+    /// One that is yet to be made: it takes customer orders, and its catalogue is open. The store gives it a number.
+    #[must_use]
+    pub fn new(code: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            id: OrganisationId(0),
+            code: code.into(),
+            name: name.into(),
+            customer_orders_enabled: true,
+            catalogue: CatalogueMode::Open,
+        }
+    }
 }
 
 /// The organisations by code.

@@ -4,11 +4,13 @@
 //! a request that is turned down on the way goes to `refuse`. Nothing here does I/O.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::admit::{Intent, Policy};
 pub use crate::answer::{Answer, Orders, Reply, Results, Submitted, Told};
 use crate::caller::{Caller, Organisation};
 use crate::canonical;
+use crate::catalogue::{Admission, Demand};
 use crate::erase::Figure;
 use crate::failure::RequestFailure;
 use crate::fulfilment::Reported;
@@ -237,6 +239,7 @@ impl<'a> Slot<'a> {
                 hash: entry.hash,
                 intent: Intent::Upsert,
                 number: Number::None,
+                demand: None,
             }),
         }
     }
@@ -254,7 +257,7 @@ pub enum Verdict {
 }
 
 /// What the store needs of a good order; its content stays in the slot's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// The content hash.
     pub hash: u128,
@@ -262,6 +265,8 @@ pub struct Draft {
     pub intent: Intent,
     /// What number the order is to have.
     pub number: Number,
+    /// What it asks of its organisation's catalogue, where it is held against that.
+    pub demand: Option<Arc<Demand>>,
 }
 
 /// How an order gets its number.
@@ -364,6 +369,8 @@ pub struct StoredOrder {
     pub texts: Vec<String>,
     /// How far it is fulfilled, as was last reported.
     pub fulfilment: Option<Reported>,
+    /// What was decided on it, where it was held against a catalogue.
+    pub admission: Option<Admission>,
 }
 
 /// Hides secrets from logs.

@@ -69,6 +69,12 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         self.object.get(name).filter(|value| !value.is_blank())
     }
 
+    /// Whether an attribute stands there, be it blank.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.object.get(name).is_some()
+    }
+
     /// The object itself.
     #[must_use]
     pub fn value(&self) -> Value<'d, 'a> {

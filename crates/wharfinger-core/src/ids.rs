@@ -7,6 +7,26 @@ use uuid::Uuid;
 /// Bits of a batch's UUID that are kept zero, so that the place of an order fits there.
 const PLACE_BITS: u32 = 32;
 
+/// Places of a batch from here on are those of parts that its orders were split into.
+const PARTS_FROM: u32 = 1 << 31;
+/// Bits that tell the entries of an order's parts apart.
+const PART_BITS: u32 = 11;
+
+/// The place in a batch of an entry of an order's parts, counted from 0: behind those of all orders, in the order of the batch.
+/// None where there is no room, as for orders behind the millionth of a batch.
+#[must_use]
+pub fn part_index(index: u32, entry: usize) -> Option<u32> {
+    let entry = u32::try_from(entry).ok()?;
+    let has_room = index < 1 << (31 - PART_BITS) && entry < (1 << PART_BITS) - 1;
+    has_room.then_some(PARTS_FROM | index << PART_BITS | entry)
+}
+
+/// Whether a place in a batch is that of a part that an order was split into.
+#[must_use]
+pub fn is_part(index: u32) -> bool {
+    index >= PARTS_FROM
+}
+
 /// The store's own number of an organisation. Never shown to clients, who know its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrganisationId(pub u32);
@@ -127,6 +147,20 @@ mod tests {
         assert_ne!(batch.order(0).to_string(), batch.to_string());
         assert_eq!(batch.0.get_version_num(), 7);
         assert_eq!(BatchId::from_bytes(batch.to_bytes()), batch);
+    }
+
+    #[test]
+    fn parts_have_places_of_their_own_in_the_order_of_the_batch() {
+        let orders = [0, 1, (1 << 20) - 1];
+        let of = |index| [0, 1, 2046].map(|entry| part_index(index, entry).unwrap());
+        let places: Vec<u32> = orders.into_iter().flat_map(of).collect();
+        assert!(places.is_sorted_by(|left, right| left < right));
+        assert!(places.iter().all(|&place| is_part(place)));
+        let last = BatchId::new(0, 0).order(places[8]);
+        assert_eq!(last.index(), Some(places[8]));
+        assert_eq!(part_index(1 << 20, 0), None);
+        assert_eq!(part_index(0, 2047), None);
+        assert!(!is_part(49_999));
     }
 
     #[test]

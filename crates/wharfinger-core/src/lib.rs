@@ -14,6 +14,7 @@ pub mod admit;
 pub mod answer;
 pub mod caller;
 pub mod canonical;
+pub mod catalogue;
 mod codes;
 pub mod dialect;
 pub mod dialects;

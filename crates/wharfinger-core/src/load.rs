@@ -21,8 +21,19 @@ pub struct Load {
     pub taken: fn(answer: &str) -> usize,
     /// Requests that read such orders back. None where no route gives an order by its key and a page in the order of creation.
     pub reads: &'static [Read],
+    /// The codes of its products. None where no catalogue is asked for them.
+    pub products: Option<ProductCodes>,
     /// How such orders are found by e-mail address. None where the address does not follow from the stamp.
     pub by_email: Option<ByEmail>,
+}
+
+/// The codes of products: a word of a pool, `-`, and digits.
+#[derive(Clone, Copy, Debug)]
+pub struct ProductCodes {
+    /// The pool's name.
+    pub pool: &'static str,
+    /// How many digits.
+    pub digits: u32,
 }
 
 /// What an order can be found by, and told by, when its stamp is known; with places as in [`Load::order`], but only

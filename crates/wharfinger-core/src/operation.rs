@@ -181,6 +181,14 @@ pub enum Resource {
     ShowOrganisation,
     /// Changes an organisation.
     ChangeOrganisation,
+    /// Lists what an organisation sells.
+    ListProducts,
+    /// Loads what an organisation sells.
+    LoadProducts,
+    /// Lists to whom an organisation sells.
+    ListCustomers,
+    /// Loads to whom an organisation sells.
+    LoadCustomers,
     /// Lists API keys.
     ListKeys,
     /// Makes an API key.

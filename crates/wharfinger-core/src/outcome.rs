@@ -46,7 +46,7 @@ pub const WITHHELD: &str =
     "another order of the batch was rejected, and the batch was to be taken whole";
 
 /// A stored order as an outcome tells of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// The order's id, the same for all its revisions.
     pub order: OrderId,
@@ -54,6 +54,8 @@ pub struct Taken {
     pub number: Option<u64>,
     /// 1 when first accepted, plus one for each change.
     pub revision: u32,
+    /// Where it was split: the numbers of all parts, its own first.
+    pub parts: Box<[u64]>,
 }
 
 /// What became of one order. Outcome *i* of a batch answers its slot *i*.

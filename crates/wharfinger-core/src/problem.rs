@@ -205,11 +205,36 @@ pub enum Code {
     UnknownOrder,
     /// The order is a draft, and must be placed before it can be processed.
     NotPlaced,
+    /// The catalogue has no such product.
+    UnknownProduct,
+    /// The product is in the catalogue, but not sold.
+    InactiveProduct,
+    /// The product is not sold where the order is for.
+    NotSoldThere {
+        /// Where: `market` or `price list`.
+        what: &'static str,
+    },
+    /// There are fewer pieces than the line wants.
+    StockMissing {
+        /// Pieces on hand, after what the lines before it take.
+        left: u64,
+    },
+    /// The order's products lie in too many places.
+    TooManyWarehouses {
+        /// The most that an order is split by.
+        warehouses_max: usize,
+    },
+    /// There is no customer of this number.
+    UnknownCustomer,
+    /// A customer is to be registered without an e-mail address.
+    NeedsEmail,
+    /// The e-mail address is that of another customer than the order names.
+    OtherCustomer,
 }
 
 impl Code {
     /// One of each, with typical bounds: what the page of problems is held against.
-    pub const EXAMPLES: [Self; 37] = [
+    pub const EXAMPLES: [Self; 45] = [
         Self::Required,
         Self::NotText,
         Self::NotNumber,
@@ -255,6 +280,14 @@ impl Code {
         Self::NumberExists,
         Self::UnknownOrder,
         Self::NotPlaced,
+        Self::UnknownProduct,
+        Self::InactiveProduct,
+        Self::NotSoldThere { what: "market" },
+        Self::StockMissing { left: 3 },
+        Self::TooManyWarehouses { warehouses_max: 32 },
+        Self::UnknownCustomer,
+        Self::NeedsEmail,
+        Self::OtherCustomer,
     ];
 
     /// The stable identifier of the code.
@@ -298,6 +331,14 @@ impl Code {
             Self::NumberExists => "number_exists",
             Self::UnknownOrder => "unknown_order",
             Self::NotPlaced => "not_placed",
+            Self::UnknownProduct => "unknown_product",
+            Self::InactiveProduct => "inactive_product",
+            Self::NotSoldThere { .. } => "not_sold_there",
+            Self::StockMissing { .. } => "stock_missing",
+            Self::TooManyWarehouses { .. } => "too_many_warehouses",
+            Self::UnknownCustomer => "unknown_customer",
+            Self::NeedsEmail => "needs_email",
+            Self::OtherCustomer => "other_customer",
         }
     }
 }
@@ -361,6 +402,18 @@ impl fmt::Display for Code {
             Self::NumberExists => out.write_str("exists already"),
             Self::UnknownOrder => out.write_str("is not known"),
             Self::NotPlaced => out.write_str("has not been placed yet"),
+            Self::UnknownProduct => out.write_str("is not in the catalogue"),
+            Self::InactiveProduct => out.write_str("is not sold at present"),
+            Self::NotSoldThere { what } => write!(out, "is not sold in the order's {what}"),
+            Self::StockMissing { left } => write!(out, "is short of stock: {left} on hand"),
+            Self::TooManyWarehouses { warehouses_max } => {
+                write!(out, "lie in more than {warehouses_max} warehouses")
+            }
+            Self::UnknownCustomer => out.write_str("is not a customer"),
+            Self::NeedsEmail => out.write_str("needs an e-mail address"),
+            Self::OtherCustomer => {
+                out.write_str("is at odds with the customer: the e-mail address is another one's")
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ fn stored(text: &str) -> StoredOrder {
         updated_at_ms: 0,
         texts: vec![text.to_owned()],
         fulfilment: None,
+        admission: None,
     }
 }
 

@@ -77,9 +77,10 @@ impl<'c> Call<'c> {
             ),
             StoreError::AnswerErased => RequestFailure::AnswerErased,
             // Whoever keeps an answer, or moves an import on, looks at this before.
-            StoreError::FeedBegins(_) | StoreError::AnswerKept | StoreError::ImportMoved(_) => {
-                RequestFailure::Internal
-            }
+            StoreError::FeedBegins(_)
+            | StoreError::AnswerKept
+            | StoreError::ImportMoved(_)
+            | StoreError::NotLoaded(_) => RequestFailure::Internal,
         }
     }
 }

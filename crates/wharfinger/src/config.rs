@@ -25,6 +25,8 @@ const IDEMPOTENCY_HOURS_DEFAULT: u64 = 24;
 const REJECTED_DAYS_DEFAULT: u32 = 30;
 /// Far more connections or waiting requests than a machine can have, and few enough to be counted.
 const COUNT_CEILING: usize = 1 << 24;
+/// Places in a batch from here on leave no room for the parts that orders are split into.
+const ORDERS_PER_BATCH_CEILING: usize = 1 << 20;
 /// Offsets in a body are kept in 32 bits.
 const BODY_BYTES_CEILING: usize = 1 << 30;
 
@@ -277,6 +279,9 @@ fn check(config: &Config) -> Result<()> {
         if count > COUNT_CEILING {
             bail!("--{name} must be at most {COUNT_CEILING}");
         }
+    }
+    if limits.orders_per_batch_max > ORDERS_PER_BATCH_CEILING {
+        bail!("--orders-per-batch-max must be at most {ORDERS_PER_BATCH_CEILING}");
     }
     if limits.body_bytes_max > BODY_BYTES_CEILING {
         bail!("--body-bytes-max must be at most {BODY_BYTES_CEILING}");

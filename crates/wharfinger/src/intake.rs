@@ -166,7 +166,7 @@ impl Taken {
 }
 
 /// Runs work that takes long on a large body, letting the runtime move other requests to another thread.
-fn without_blocking_others<T>(body_bytes: usize, work: impl FnOnce() -> T) -> T {
+pub(crate) fn without_blocking_others<T>(body_bytes: usize, work: impl FnOnce() -> T) -> T {
     if body_bytes >= LARGE_BODY_BYTES {
         tokio::task::block_in_place(work)
     } else {

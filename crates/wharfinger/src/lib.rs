@@ -9,6 +9,7 @@ pub mod app;
 mod bench;
 pub mod budget;
 pub mod call;
+pub mod catalogue;
 mod child;
 pub mod cli;
 pub mod clock;

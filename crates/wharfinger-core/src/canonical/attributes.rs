@@ -21,7 +21,7 @@ pub const ORDER: [&str; 16] = [
 ];
 
 /// What an order that is read back has besides.
-pub const READ_BACK: [&str; 8] = [
+pub const READ_BACK: [&str; 9] = [
     "id",
     "number",
     "state",
@@ -30,6 +30,7 @@ pub const READ_BACK: [&str; 8] = [
     "batch_id",
     "created_at",
     "updated_at",
+    "admission",
 ];
 
 /// Of `customer`.

@@ -130,6 +130,7 @@ pub fn read_back() -> Value {
             "updated_at",
             json!({"type": "string", "format": "date-time"}),
         ),
+        ("admission", admission()),
     ] {
         properties.insert(name.into(), schema);
     }
@@ -148,6 +149,36 @@ pub fn read_back() -> Value {
         "updated_at"
     ]);
     order
+}
+
+/// What was decided on an order that was held against a catalogue.
+fn admission() -> Value {
+    let line = json!({
+        "type": "object",
+        "required": ["line", "taken", "back_ordered"],
+        "properties": {
+            "line": {"type": "integer", "minimum": 0, "description": "Its place among the submitted order's lines, from 0."},
+            "warehouse": {"type": "string", "description": "Where it is sent from."},
+            "unit_price": {"type": "string", "description": "The catalogue's price, where the order gave none."},
+            "taken": {"type": "integer", "minimum": 0, "description": "Pieces that were taken from stock."},
+            "back_ordered": {"type": "boolean"},
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "What was decided on an order that was held against its organisation's catalogue.",
+        "required": ["lines"],
+        "properties": {
+            "customer_id": {"type": "integer", "minimum": 0, "description": "The customer that it is attached to."},
+            "origin": uuid("Of an order that was split by warehouse: the first part."),
+            "orders": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1},
+                "description": "Of the first part: the numbers of all parts, its own first.",
+            },
+            "lines": {"type": "array", "items": line},
+        },
+    })
 }
 
 /// How the kinds of values are spelled.

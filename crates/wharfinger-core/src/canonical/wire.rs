@@ -5,6 +5,7 @@ use std::fmt::Display;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::catalogue;
 use crate::dialect::{Dialect, StoredOrder};
 use crate::moment::rfc3339_of_unix_ms;
 
@@ -41,6 +42,7 @@ impl Serialize for ReadBack<'_> {
             batch_id: stored.id.batch().to_string(),
             created_at: rfc3339_of_unix_ms(stored.created_at_ms),
             updated_at: rfc3339_of_unix_ms(stored.updated_at_ms),
+            admission: stored.admission.as_ref().map(admission),
         };
         known.serialize(serializer)
     }
@@ -74,6 +76,58 @@ struct Known<'s> {
     batch_id: String,
     created_at: String,
     updated_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admission: Option<Admission<'s>>,
+}
+
+/// What was decided on an order when it was held against its organisation's catalogue.
+#[derive(Serialize)]
+struct Admission<'s> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_id: Option<u64>,
+    /// The first of the parts that the order was split into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    /// The numbers of all parts; told with the first.
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    orders: &'s [u64],
+    lines: Vec<AdmittedLine<'s>>,
+}
+
+#[derive(Serialize)]
+struct AdmittedLine<'s> {
+    /// Its place among the submitted order's lines, from 0.
+    line: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warehouse: Text<'s>,
+    /// The catalogue's price, where the order gave none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit_price: Text<'s>,
+    /// Pieces that were taken from stock.
+    taken: u64,
+    back_ordered: bool,
+}
+
+fn admission(admission: &catalogue::Admission) -> Admission<'_> {
+    Admission {
+        customer_id: admission.customer,
+        origin: admission
+            .split
+            .as_ref()
+            .map(|split| split.origin.to_string()),
+        orders: admission.numbers(),
+        lines: admission.lines.iter().map(admitted_line).collect(),
+    }
+}
+
+fn admitted_line(line: &catalogue::AdmittedLine) -> AdmittedLine<'_> {
+    AdmittedLine {
+        line: line.at,
+        warehouse: line.warehouse.as_deref(),
+        unit_price: line.price.as_ref().map(super::Amount::as_str),
+        taken: line.taken,
+        back_ordered: line.is_back_ordered,
+    }
 }
 
 /// Text that may be absent.

@@ -22,12 +22,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 /// The organisations that every case begins with: code, and whether customer orders are enabled.
-pub(crate) const ORGANISATIONS: [(&str, bool); 4] = [
+pub(crate) const ORGANISATIONS: [(&str, bool); 5] = [
     ("TRK001", true),
     ("TRK002", true),
     ("OFF001", false),
     ("SECRET9", true),
+    (ENFORCED, true),
 ];
+
+/// The organisation whose catalogue is enforced, of [`PRODUCTS`] and [`CUSTOMERS`]; that of every other is open.
+pub(crate) const ENFORCED: &str = "CAT001";
+
+/// The products that every case begins with, as they are loaded.
+pub(crate) const PRODUCTS: &str = include_str!("products.ndjson");
+
+/// The customers that every case begins with, as they are loaded.
+pub(crate) const CUSTOMERS: &str = include_str!("customers.ndjson");
 
 /// A key that every case begins with.
 pub(crate) struct Key {
@@ -40,7 +50,7 @@ pub(crate) struct Key {
 }
 
 /// The keys that every case begins with.
-pub(crate) const KEYS: [Key; 5] = [
+pub(crate) const KEYS: [Key; 6] = [
     Key {
         id: "full",
         organisations: &["TRK001", "TRK002", "OFF001"],
@@ -60,6 +70,11 @@ pub(crate) const KEYS: [Key; 5] = [
         id: "writer",
         organisations: &["TRK001"],
         scopes: &["orders:write"],
+    },
+    Key {
+        id: "shop",
+        organisations: &[ENFORCED],
+        scopes: &["orders:write", "orders:read"],
     },
     Key {
         id: "other",

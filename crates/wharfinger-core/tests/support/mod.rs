@@ -3,3 +3,4 @@
 pub(crate) mod case;
 pub(crate) mod model;
 pub(crate) mod play;
+pub(crate) mod shelves;

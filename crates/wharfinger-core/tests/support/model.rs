@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use wharfinger_core::admit::{self, Decision, Existing, Intent, Move};
+use wharfinger_core::catalogue::{self, Admission, Split};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
-use wharfinger_core::ids::{BatchId, OrganisationId};
-use wharfinger_core::outcome::{Outcome, Taken};
+use wharfinger_core::ids::{BatchId, OrganisationId, part_index};
+use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::{Code, Problem};
+
+use super::shelves::Shelves;
 
 /// The time of everything that happens here: 2026-01-01T00:00:00Z.
 const NOW_MS: i64 = 1_767_225_600_000;
@@ -20,6 +23,8 @@ pub(crate) struct Model {
     orders: Vec<Kept>,
     last_numbers: HashMap<Shelf, u64>,
     batches: u64,
+    /// What the one enforced catalogue has.
+    shelves: Shelves,
 }
 
 #[derive(Clone)]
@@ -29,6 +34,16 @@ struct Kept {
     hash: u128,
     /// Whether the order still has its key; another may have taken it where not.
     holds_key: bool,
+}
+
+/// An order of a batch.
+#[derive(Clone, Copy)]
+struct Of<'o> {
+    dialect: &'static str,
+    batch: BatchId,
+    index: u32,
+    slot: &'o Slot<'o>,
+    draft: &'o Draft,
 }
 
 impl Model {
@@ -48,7 +63,16 @@ impl Model {
         let mut outcomes = Vec::new();
         for (slot, index) in slots.iter().zip(0..) {
             outcomes.push(match &slot.verdict {
-                Verdict::Good(draft) => self.admit_one(dialect, batch, index, slot, *draft)?,
+                Verdict::Good(draft) => {
+                    let of = Of {
+                        dialect,
+                        batch,
+                        index,
+                        slot,
+                        draft,
+                    };
+                    self.admit_one(&of)?
+                }
                 Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
                     Outcome::Rejected(problems.clone())
                 }
@@ -57,14 +81,97 @@ impl Model {
         Ok(outcomes)
     }
 
-    fn admit_one(
-        &mut self,
-        dialect: &'static str,
-        batch: BatchId,
-        index: u32,
-        slot: &Slot<'_>,
-        draft: Draft,
-    ) -> Result<Outcome, String> {
+    fn admit_one(&mut self, of: &Of<'_>) -> Result<Outcome, String> {
+        let before = self.clone();
+        let decided = of.draft.demand.as_ref().map(|demand| {
+            let decided = self.shelves.decide(demand);
+            (decided, &demand.customer)
+        });
+        let outcome = self.admit_by_itself(of)?;
+        let id = match &outcome {
+            Outcome::Accepted(taken) | Outcome::Updated(taken) | Outcome::Unchanged(taken) => {
+                taken.order
+            }
+            Outcome::Rejected(_) | Outcome::Withheld => return Ok(outcome),
+        };
+        let at = self.orders.iter().position(|kept| kept.order.id == id);
+        let at = at.ok_or("an order that was taken is not there")?;
+        match decided {
+            Some((Err(problems), _)) => {
+                *self = before;
+                return Ok(Outcome::Rejected(problems));
+            }
+            Some((Ok((lines, attached)), attach)) => {
+                self.shelves.take(&lines);
+                let customer = self.shelves.attach(attach, attached);
+                self.orders[at].order.admission = Some(Admission {
+                    lines,
+                    customer,
+                    split: None,
+                });
+            }
+            None => {}
+        }
+        self.split(at, of);
+        let taken = taken(&self.orders[at].order);
+        Ok(match outcome {
+            Outcome::Accepted(_) => Outcome::Accepted(taken),
+            Outcome::Updated(_) => Outcome::Updated(taken),
+            Outcome::Unchanged(_) => Outcome::Unchanged(taken),
+            Outcome::Rejected(_) | Outcome::Withheld => outcome,
+        })
+    }
+
+    /// Splits an order that has just been placed.
+    fn split(&mut self, at: usize, of: &Of<'_>) {
+        let whole = self.orders[at].clone();
+        let Some(admission) = &whole.order.admission else {
+            return;
+        };
+        let parts = catalogue::parts(admission.lines.clone());
+        if whole.order.state == State::Draft || admission.split.is_some() || parts.len() < 2 {
+            return;
+        }
+        let origin = whole.order.id;
+        let mut numbers: Vec<u64> = whole.order.number.into_iter().collect();
+        let mut entry = 0;
+        let mut parts = parts.into_iter();
+        let first = parts.next().unwrap_or_default();
+        for lines in parts {
+            let mut part = whole.clone();
+            let number = self.next_number(whole.shelf);
+            numbers.push(number);
+            let index = part_index(of.index, entry).expect("there are few");
+            entry += whole.order.texts.len();
+            part.order.id = of.batch.order(index);
+            part.order.number = Some(number);
+            part.order.key = number.to_string();
+            part.order.admission = Some(Admission {
+                lines,
+                customer: admission.customer,
+                split: Some(Split {
+                    origin,
+                    numbers: Vec::new(),
+                }),
+            });
+            self.orders.push(part);
+        }
+        self.orders[at].order.admission = Some(Admission {
+            lines: first,
+            customer: admission.customer,
+            split: Some(Split { origin, numbers }),
+        });
+    }
+
+    /// Admits an order, whatever it asks of a catalogue.
+    fn admit_by_itself(&mut self, of: &Of<'_>) -> Result<Outcome, String> {
+        let Of {
+            dialect,
+            batch,
+            index,
+            slot,
+            draft,
+        } = *of;
         let organisation = slot.organisation;
         let shelf = (
             organisation.ok_or("a good slot without an organisation")?,
@@ -101,6 +208,7 @@ impl Model {
                     updated_at_ms: NOW_MS,
                     texts: vec![slot.raw.to_owned()],
                     fulfilment: None,
+                    admission: None,
                 };
                 let taken = taken(&order);
                 self.orders.push(Kept {
@@ -152,6 +260,10 @@ impl Model {
         kept.order.state = admit::decide_move(kept.order.state, wanted)?;
         if wanted == (Move::Cancel { release_key: true }) {
             kept.holds_key = false;
+        }
+        if let (State::Cancelled, Some(admission)) = (kept.order.state, &kept.order.admission) {
+            let lines = admission.lines.clone();
+            self.shelves.give_back(&lines);
         }
         Ok(())
     }
@@ -212,6 +324,11 @@ fn taken(order: &StoredOrder) -> Taken {
         order: order.id,
         number: order.number,
         revision: order.revision,
+        parts: order
+            .admission
+            .as_ref()
+            .map_or(&[][..], Admission::numbers)
+            .into(),
     }
 }
 

@@ -15,9 +15,7 @@ pub(crate) const ORGANISATION: &str = "TRK001";
 pub(crate) fn problems(dialect: &dyn Dialect, text: &str) -> Vec<Problem> {
     let organisation = Organisation {
         id: OrganisationId(1),
-        code: ORGANISATION.into(),
-        name: ORGANISATION.into(),
-        customer_orders_enabled: true,
+        ..Organisation::new(ORGANISATION, ORGANISATION)
     };
     let organisations = Organisations::from([(ORGANISATION.to_owned(), organisation)]);
     let mut operations = dialect.operations().iter();
@@ -66,6 +64,7 @@ pub(crate) fn stored(key: &str, text: &str) -> StoredOrder {
         updated_at_ms: 1_767_225_600_120,
         texts: vec![text.to_owned()],
         fulfilment: None,
+        admission: None,
     }
 }
 

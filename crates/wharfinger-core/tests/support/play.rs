@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach, Scope};
+use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::dialect::{
     Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders, Reply,
     Results, Slot, StoredOrder, Submitted, Told, Verdict,
@@ -14,7 +15,7 @@ use wharfinger_core::judge::{Body, judge};
 use wharfinger_core::limits::Limits;
 use wharfinger_core::outcome::{Outcome, State};
 
-use super::case::{Exchange, KEYS, ORGANISATIONS, render_response};
+use super::case::{ENFORCED, Exchange, KEYS, ORGANISATIONS, render_response};
 use super::model::Model;
 
 /// Orders in a chunk of a stream: few, so that small cases have chunks.
@@ -42,9 +43,13 @@ impl World {
         for ((code, customer_orders_enabled), id) in ORGANISATIONS.into_iter().zip(1..) {
             let organisation = Organisation {
                 id: OrganisationId(id),
-                code: code.into(),
-                name: code.into(),
                 customer_orders_enabled,
+                catalogue: if code == ENFORCED {
+                    CatalogueMode::Enforced
+                } else {
+                    CatalogueMode::Open
+                },
+                ..Organisation::new(code, code)
             };
             organisations.insert(code.into(), organisation);
         }
@@ -356,6 +361,7 @@ fn same_emails(dialect: &dyn Dialect, batch: BatchId, slots: &[Slot<'_>]) -> Res
             updated_at_ms: 0,
             texts: vec![slot.raw.to_owned()],
             fulfilment: None,
+            admission: None,
         };
         let read = dialect.email(&stored);
         if read.as_deref() != slot.email.as_deref() {

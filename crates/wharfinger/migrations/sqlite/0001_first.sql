@@ -17,7 +17,9 @@ create table organisations (
     id integer primary key,
     code text not null unique,
     name text not null,
-    customer_orders_enabled integer not null
+    customer_orders_enabled integer not null,
+    -- open or enforced
+    catalogue text not null
 ) strict;
 
 -- In the order of creation. `organisations` and `scopes` are JSON arrays; no organisations means all of them.
@@ -225,3 +227,61 @@ create table answers (
 ) strict;
 
 create index answers_by_end on answers (kept_until_ms);
+
+-- What organisations sell. number stands for a product in the tables of stock. markets and pricelists: JSON arrays, null
+-- where it is sold in all.
+create table products (
+    number integer primary key,
+    organisation integer not null,
+    id integer,
+    sku text,
+    ean text,
+    active integer not null,
+    warehouse text,
+    price text,
+    currency text,
+    name text,
+    markets text,
+    pricelists text
+) strict;
+
+create index products_by_organisation on products (organisation);
+create unique index products_by_id on products (organisation, id) where id is not null;
+create unique index products_by_sku on products (organisation, sku) where sku is not null;
+create unique index products_by_ean on products (organisation, ean) where ean is not null;
+
+-- Pieces on hand: for each product the sum of its changes in the ledger. Apart from the products, so that many are on a page.
+create table stock (
+    product integer primary key,
+    pieces integer not null
+) strict;
+
+-- Every change of stock, never rewritten. cause: 0 loaded, 1 taken by an order, 2 given back by it. place: that of the order,
+-- null for loads. changes: the number of a product and by how many pieces its stock changes, as varints, one pair after the other.
+create table stock_ledger (
+    id integer primary key,
+    organisation integer not null,
+    at_ms integer not null,
+    cause integer not null,
+    place integer,
+    changes blob not null
+) strict;
+
+-- Customers of organisations; email in its normal form.
+create table customers (
+    organisation integer not null,
+    id integer not null,
+    email text,
+    first_name text,
+    last_name text,
+    wants_new_password integer not null,
+    primary key (organisation, id)
+) strict, without rowid;
+
+create unique index customers_by_email on customers (organisation, email) where email is not null;
+
+-- What was decided on orders when they were admitted to an enforced catalogue: JSON. place = that of the order.
+create table admissions (
+    place integer primary key,
+    admission text not null
+) strict;

@@ -38,7 +38,9 @@ use self::figures::as_f64;
 use self::fill::Filled;
 use self::measuring::Measuring;
 use self::target::Target;
-use self::works::{batches, fairness, filled, import, memory, reads, resubmissions, singles};
+use self::works::{
+    batches, catalogue, fairness, filled, import, memory, reads, resubmissions, singles,
+};
 use crate::clock;
 
 pub(crate) use self::report::Report;
@@ -74,6 +76,8 @@ pub(crate) enum Work {
     P9,
     /// What single orders wait while others send batches of 5,000 and of 50,000
     Fair,
+    /// CPU per order of p2 against an enforced catalogue of 1,000,000 products, beside an open one
+    Catalogue,
     /// Peak memory under the largest bodies on 64 connections, and whether it grows
     Memory,
 }
@@ -144,6 +148,9 @@ pub(crate) fn measure(works: &[Work], settings: Settings) -> Result<Report> {
     }
     if has(Work::Fair) {
         findings.push(fairness::fairness(&measuring)?);
+    }
+    if has(Work::Catalogue) {
+        findings.extend(catalogue::catalogue(&measuring)?);
     }
     if has(Work::Memory) {
         findings.push(memory::memory(&measuring, settings.body_bytes)?);

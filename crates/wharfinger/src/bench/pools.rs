@@ -273,7 +273,13 @@ static POOLS: &[Pool] = &[
         words: &[
             "KET", "LMP", "CHR", "TBL", "RUG", "MUG", "PAN", "POT", "BED", "SOF", "CUS", "CUR",
             "MIR", "CLK", "VAS", "BOX", "SHV", "DSK", "TOY", "BAG", "HAT", "COT", "SHO", "BLT",
-            "SCF", "GLV", "UMB", "WAT", "RNG", "BKT",
+            "SCF", "GLV", "UMB", "WAT", "RNG", "BKT", "TIS", "KUN", "KIM", "DIM", "SET", "KOT",
+            "COS", "LIT", "KIT", "NAS", "HAL", "CES", "DET", "KIR", "LOM", "SUT", "GIP", "DUS",
+            "GOM", "ROT", "SAK", "GOK", "TIP", "ROR", "CEN", "LUS", "HIM", "SIK", "MUT", "HOR",
+            "LUM", "ZAN", "TOS", "DOK", "VUK", "PAM", "HES", "RUK", "TIR", "SEK", "FIM", "NET",
+            "KOK", "LOP", "HUP", "VEK", "FAS", "POL", "KEN", "BIN", "CER", "GEM", "FER", "NES",
+            "VAT", "SOR", "SOL", "NOL", "FET", "MAM", "HOP", "CEL", "MIL", "ZEM", "WIR", "CAS",
+            "FAP", "VIN", "GOT", "WON",
         ],
     },
     Pool {

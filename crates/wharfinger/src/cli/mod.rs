@@ -2,10 +2,13 @@
 
 mod bench;
 mod check;
-mod customer;
+mod customers;
+mod erase;
 mod key;
+mod load;
 mod orders;
 mod org;
+mod products;
 mod purge;
 pub mod serve;
 
@@ -44,12 +47,15 @@ enum Command {
     Org(org::Org),
     /// Manage API keys
     Key(key::Key),
+    /// Load and show what organisations sell, and their stock
+    Products(products::Products),
+    /// Load and show to whom organisations sell, and erase a person
+    #[command(visible_alias = "customer")]
+    Customers(customers::Customers),
     /// Move orders on
     Orders(orders::Orders),
     /// Remove old orders that are final, with their history
     Purge(purge::Purge),
-    /// Erase a customer
-    Customer(customer::Customer),
     /// Verify the store
     Check(check::Check),
     /// Measure it on this machine, beside a program that does the least
@@ -108,9 +114,10 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Demo(demo) => demo.run(&mut out).await,
             Command::Org(org) => org.run(&mut out).await,
             Command::Key(key) => key.run(&mut out).await,
+            Command::Products(products) => products.run(&mut out).await,
+            Command::Customers(customers) => customers.run(&mut out).await,
             Command::Orders(orders) => orders.run(&mut out).await,
             Command::Purge(purge) => purge.run(&mut out).await,
-            Command::Customer(customer) => customer.run(&mut out).await,
             Command::Check(check) => check.run(&mut out).await,
             Command::Bench(bench) => bench.run(&mut out),
             Command::BenchPart(part) => part.run(&mut out).await,

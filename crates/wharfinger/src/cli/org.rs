@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use anyhow::{Result, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use wharfinger_core::caller::Organisation;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::catalogue::CatalogueMode;
 
 use super::{DataDirectory, directory, find_organisation, write_json};
 use crate::administration::{CODE_FORM, is_code};
-use crate::store::{COMMAND_LINE, Change};
+use crate::store::{COMMAND_LINE, Change, OrganisationChange};
 
 #[derive(Args, Debug)]
 pub(super) struct Org {
@@ -28,6 +28,9 @@ enum OrgCommand {
         /// Its name, for people
         #[arg(long, default_value = "")]
         name: String,
+        /// Whether its orders are held against its catalogue
+        #[arg(long, default_value = "open")]
+        catalogue: Catalogue,
         /// Print it as JSON
         #[arg(long)]
         json: bool,
@@ -44,13 +47,20 @@ enum OrgCommand {
         data: DataDirectory,
     },
     /// Change an organisation
-    #[command(after_help = "Example: wharfinger org set TRK001 --customer-orders off")]
+    #[command(
+        after_help = "Examples: wharfinger org set TRK001 --customer-orders off\n          \
+                      wharfinger org set TRK001 --catalogue enforced"
+    )]
+    #[command(group(ArgGroup::new("change").required(true).multiple(true)))]
     Set {
         /// Its code
         code: String,
         /// Whether it takes customer orders
-        #[arg(long)]
-        customer_orders: Switch,
+        #[arg(long, group = "change")]
+        customer_orders: Option<Switch>,
+        /// Whether its orders are held against its catalogue
+        #[arg(long, group = "change")]
+        catalogue: Option<Catalogue>,
         /// Print it as JSON
         #[arg(long)]
         json: bool,
@@ -65,11 +75,30 @@ enum Switch {
     Off,
 }
 
+/// [`CatalogueMode`], as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Catalogue {
+    /// Any product and any customer is taken, and no stock is kept
+    Open,
+    /// Products must be sold and in stock, and customers known
+    Enforced,
+}
+
+impl Catalogue {
+    fn mode(self) -> CatalogueMode {
+        match self {
+            Self::Open => CatalogueMode::Open,
+            Self::Enforced => CatalogueMode::Enforced,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct OrganisationLine<'o> {
     code: &'o str,
     name: &'o str,
     customer_orders_enabled: bool,
+    catalogue: &'static str,
 }
 
 impl Org {
@@ -78,6 +107,7 @@ impl Org {
             OrgCommand::Create {
                 code,
                 name,
+                catalogue,
                 json,
                 data,
             } => {
@@ -86,10 +116,8 @@ impl Org {
                 }
                 let store = data.create()?;
                 let organisation = Organisation {
-                    id: OrganisationId(0),
-                    code,
-                    name,
-                    customer_orders_enabled: true,
+                    catalogue: catalogue.mode(),
+                    ..Organisation::new(code, name)
                 };
                 let change = Change::CreateOrganisation(organisation.clone());
                 store.administer(COMMAND_LINE, change, None).await?;
@@ -108,17 +136,18 @@ impl Org {
             OrgCommand::Set {
                 code,
                 customer_orders,
+                catalogue,
                 json,
                 data,
             } => {
                 let store = data.open()?;
-                let enabled = customer_orders == Switch::On;
                 find_organisation(&directory(store.as_ref()).await?, &code)?;
-                let change = Change::ChangeOrganisation {
+                let change = Change::ChangeOrganisation(OrganisationChange {
                     code: code.clone(),
-                    name: None,
-                    customer_orders_enabled: Some(enabled),
-                };
+                    customer_orders_enabled: customer_orders.map(|switch| switch == Switch::On),
+                    catalogue: catalogue.map(Catalogue::mode),
+                    ..OrganisationChange::default()
+                });
                 store.administer(COMMAND_LINE, change, None).await?;
                 let directory = directory(store.as_ref()).await?;
                 write_organisation(out, find_organisation(&directory, &code)?, json)
@@ -132,6 +161,7 @@ fn write_organisation(out: &mut dyn Write, organisation: &Organisation, json: bo
         code: &organisation.code,
         name: &organisation.name,
         customer_orders_enabled: organisation.customer_orders_enabled,
+        catalogue: organisation.catalogue.name(),
     };
     if json {
         return write_json(out, &line);
@@ -143,8 +173,8 @@ fn write_organisation(out: &mut dyn Write, organisation: &Organisation, json: bo
     };
     writeln!(
         out,
-        "{:<16} customer orders {orders:<4} {}",
-        line.code, line.name
+        "{:<16} customer orders {orders:<4} catalogue {:<9} {}",
+        line.code, line.catalogue, line.name
     )?;
     Ok(())
 }

@@ -14,7 +14,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use wharfinger_core::caller::{Organisation, Reach, Scope};
 use wharfinger_core::dialect::{Sample, SampleKey};
 use wharfinger_core::dialects;
-use wharfinger_core::ids::OrganisationId;
 
 use super::key::{self, Issued};
 use crate::access::Access;
@@ -209,12 +208,7 @@ async fn first_steps(store: &dyn Store, address: SocketAddr) -> Result<FirstStep
     if !address.ip().is_loopback() {
         return Ok(FirstSteps::LeftToOperator);
     }
-    let organisation = Organisation {
-        id: OrganisationId(0),
-        code: FIRST_ORGANISATION.into(),
-        name: "First organisation".into(),
-        customer_orders_enabled: true,
-    };
+    let organisation = Organisation::new(FIRST_ORGANISATION, "First organisation");
     store
         .administer(COMMAND_LINE, Change::CreateOrganisation(organisation), None)
         .await?;

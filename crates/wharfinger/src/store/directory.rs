@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use wharfinger_core::caller::{Organisation, Organisations, Reach, Scope};
+use wharfinger_core::catalogue::CatalogueMode;
 
 use crate::rates::Rates;
 
@@ -49,14 +50,7 @@ pub enum Change {
     /// Makes an organisation; `id` is ignored, the store gives one.
     CreateOrganisation(Organisation),
     /// Changes an organisation; what is absent stays as it is.
-    ChangeOrganisation {
-        /// Its code.
-        code: String,
-        /// Its new name.
-        name: Option<String>,
-        /// Whether it takes customer orders from now on.
-        customer_orders_enabled: Option<bool>,
-    },
+    ChangeOrganisation(OrganisationChange),
     /// Makes a key.
     CreateKey(Key),
     /// Gives a key a new secret; the old one is void.
@@ -73,6 +67,19 @@ pub enum Change {
         /// When, in milliseconds since 1970.
         at_ms: i64,
     },
+}
+
+/// How an organisation is to be changed.
+#[derive(Clone, Debug, Default)]
+pub struct OrganisationChange {
+    /// Its code.
+    pub code: String,
+    /// Its new name.
+    pub name: Option<String>,
+    /// Whether it takes customer orders from now on.
+    pub customer_orders_enabled: Option<bool>,
+    /// Whether its orders are held against its catalogue from now on.
+    pub catalogue: Option<CatalogueMode>,
 }
 
 /// Which entries of the audit log to read.

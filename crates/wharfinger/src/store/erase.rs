@@ -25,6 +25,8 @@ pub struct Erasure {
     pub orders: u64,
     /// How many of them were open, and were called off.
     pub cancelled: u64,
+    /// Customers that orders could be attached to: one at most.
+    pub customers: u64,
     /// Rejected orders whose texts are gone.
     pub rejected: u64,
     /// Kept answers that are gone.

@@ -66,6 +66,8 @@ pub struct Event {
     pub batch: Option<BatchId>,
     /// The order it happened to; none for a batch.
     pub order: Option<OrderId>,
+    /// Of a part of an order: the first part of that order.
+    pub origin: Option<OrderId>,
 }
 
 /// What happened.

@@ -3,6 +3,7 @@
 mod answer;
 mod block;
 mod bytes;
+mod catalogue;
 mod directory;
 mod email;
 mod erase;
@@ -22,13 +23,20 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use uuid::Uuid;
 use wharfinger_core::admit::Move;
+use wharfinger_core::catalogue::load::{CustomerLine, ProductLine};
 use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Code;
 
 pub use answer::{Admitted, KeptAnswer, MovedOrders, Remember};
-pub use directory::{AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, ReadAudit};
+pub use catalogue::{
+    CustomerPage, LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ProductPage, ReadCustomers,
+    ReadProducts,
+};
+pub use directory::{
+    AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, ReadAudit,
+};
 pub use email::EmailKey;
 pub use erase::{EraseCustomer, ErasedCustomer, Erasure};
 pub use events::{Event, EventKind, FeedPage, Growth, ReadFeed};
@@ -151,6 +159,22 @@ pub trait Store: Send + Sync {
     /// Reads the audit log, newest first.
     async fn audit(&self, request: ReadAudit) -> Result<AuditPage, StoreError>;
 
+    /// Loads products in one transaction, each line by itself. A line is about the product that its `id` names, or else its
+    /// `sku`, or else its `ean`; one whose others are of another product is refused. It makes the product where there is none.
+    /// Stock is set to what the line says, and the ledger notes by how much it changes.
+    async fn load_products(&self, load: Load<ProductLine>) -> Result<Loaded, StoreError>;
+
+    /// Reads products, each with its pieces on hand.
+    async fn products(&self, request: ReadProducts) -> Result<ProductPage, StoreError>;
+
+    /// Loads customers in one transaction, each line by itself. A line is about the customer that its `id` names, or else its
+    /// `email`; one whose address is another customer's is refused. It makes the customer where there is none, and gives it
+    /// the organisation's next number if it has none.
+    async fn load_customers(&self, load: Load<CustomerLine>) -> Result<Loaded, StoreError>;
+
+    /// Reads customers.
+    async fn customers(&self, request: ReadCustomers) -> Result<CustomerPage, StoreError>;
+
     /// The key that addresses are hashed with, before a batch is given to the store.
     fn email_key(&self) -> EmailKey;
 
@@ -204,6 +228,8 @@ pub enum StoreError {
     BadCursor,
     /// A feed is to go on where events were purged. Each organisation's whose are, and the position behind which it is whole.
     FeedBegins(Vec<(OrganisationId, u64)>),
+    /// Lines were to be loaded all or none, and some are not good; nothing was done. What became of each.
+    NotLoaded(Vec<LineOutcome>),
     /// The import that a batch is of is not where the batch begins; nothing was done. How it stands.
     ImportMoved(Box<Import>),
 }
@@ -215,6 +241,7 @@ impl std::fmt::Display for StoreError {
             Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
             Self::Refused(why) => out.write_str(why),
             Self::FeedBegins(_) => out.write_str("events were purged behind the cursor"),
+            Self::NotLoaded(_) => out.write_str("some of the lines are not good"),
             Self::BadCursor => out.write_str("no page has ended there"),
             Self::AnswerKept => out.write_str("the request was answered meanwhile"),
             Self::AnswerErased => out.write_str("the answer to the request was erased"),

@@ -1,15 +1,18 @@
 //! From judged slots to what the store needs: compressed blocks, sorted keys. All of it before the writer is taken.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use wharfinger_core::admit::{Intent, Policy};
+use wharfinger_core::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Problem;
 
 use super::answer::Remember;
-use super::block::{self, Block};
+use super::block::{self, Block, Frame};
+use super::bytes::Damage;
 use super::email::{EmailHash, EmailKey};
 use super::place::{ENTRIES_MAX, Place};
 use super::rejected::{self, Kind, Part, Told};
@@ -37,6 +40,8 @@ pub struct Submission {
     pub(crate) remember: Option<Remember<[Outcome]>>,
     /// What it is of an import, if it is.
     pub(crate) import: Option<super::ImportStep>,
+    /// What orders ask of their organisations' catalogues.
+    demands: Vec<Arc<Demand>>,
     /// Order keys and senders' names, one behind the other.
     arena: String,
 }
@@ -65,6 +70,35 @@ pub(crate) struct Group {
     pub rejected: u64,
 }
 
+impl Group {
+    /// The hash of an order's e-mail address.
+    pub(crate) fn email(&self, row: &Row) -> EmailHash {
+        let emails = self.blocks[row.block as usize].emails.as_deref();
+        let mut hashes = EmailHash::each(emails.unwrap_or_default());
+        hashes.nth(row.ordinal as usize).unwrap_or(EmailHash::NONE)
+    }
+}
+
+/// The texts of a group's orders, unpacked as they are asked for: best in their order.
+#[derive(Default)]
+pub(crate) struct GroupTexts {
+    frame: Frame,
+    /// The block that the frame is of.
+    block: Option<u32>,
+}
+
+impl GroupTexts {
+    /// The text of an order.
+    pub(crate) fn of(&mut self, group: &Group, row: &Row) -> Result<&str, Damage> {
+        let ordinal = row.ordinal as usize;
+        if self.block != Some(row.block) || self.frame.text(ordinal).is_none() {
+            self.frame = Frame::read(&group.blocks[row.block as usize].texts, ordinal)?;
+            self.block = Some(row.block);
+        }
+        Ok(self.frame.text(ordinal).unwrap_or_default())
+    }
+}
+
 /// A good order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
@@ -78,6 +112,8 @@ pub(crate) struct Row {
     pub intent: Intent,
     /// What number it is to have.
     pub number: Number,
+    /// What it asks of a catalogue, by its place in [`Submission::demands`].
+    pub demand: Option<u32>,
     /// Its place in the batch.
     pub index: u32,
     /// Its place among the good orders of the batch.
@@ -106,6 +142,16 @@ impl Submission {
     /// The text of a span.
     pub(crate) fn text(&self, span: Span) -> &str {
         &self.arena[span.start..span.end]
+    }
+
+    /// What a good order asks of its organisation's catalogue, if it is held against that.
+    pub(crate) fn demand(&self, row: &Row) -> Option<&Arc<Demand>> {
+        self.demands.get(row.demand? as usize)
+    }
+
+    /// Whether any order is held against a catalogue.
+    pub(crate) fn has_demands(&self) -> bool {
+        !self.demands.is_empty()
     }
 
     /// The line that a good order stands on.
@@ -160,6 +206,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     let mut rejections = Rejections::default();
     let mut good = 0;
     let mut lines = Vec::new();
+    let mut demands = Vec::new();
     let mut rejected_of_nobody = 0;
     for (index, slot) in (0_u32..).zip(slots) {
         match &slot.verdict {
@@ -169,7 +216,11 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                 let name = slot.name.as_deref().map(|name| arena.add(name));
                 let email = slot.email.as_deref();
                 let email = email.map_or(EmailHash::NONE, |email| heading.email_key.hash(email));
-                let row = row(key, name, draft, index, good);
+                let mut row = row(key, name, draft, index, good);
+                if let Some(demand) = &draft.demand {
+                    row.demand = u32::try_from(demands.len()).ok();
+                    demands.push(Arc::clone(demand));
+                }
                 groups
                     .of(organisation)
                     .push(slot.raw, row, email, &arena.text);
@@ -199,6 +250,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         rejected_of_nobody,
         lines,
         remember: None,
+        demands,
         arena: arena.text,
         import: None,
     }
@@ -216,6 +268,7 @@ fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, answer: u32) ->
         hash: draft.hash,
         intent: draft.intent,
         number: draft.number,
+        demand: None,
         index,
         answer,
         block: 0,

@@ -162,6 +162,8 @@ pub struct Recorded {
     pub key: Option<String>,
     /// Its number, where it has one.
     pub number: Option<u64>,
+    /// Where it has been split by now: the numbers of all parts, its own first.
+    pub parts: Vec<u64>,
     /// What became of it.
     pub outcome: RecordedOutcome,
 }

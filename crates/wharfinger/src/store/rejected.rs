@@ -181,6 +181,7 @@ pub(crate) fn read(
             name: item.name.map(Text::into_owned),
             key: item.key.map(Text::into_owned),
             number: None,
+            parts: Vec::new(),
             outcome,
         });
     }

@@ -27,4 +27,5 @@ mod receipts;
 mod rivals;
 mod routes;
 mod serving;
+mod stock;
 mod support;

@@ -1,8 +1,11 @@
 //! From an order as the vendor's clients write it to a slot.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use super::demand;
 use crate::admit::Intent;
+use crate::catalogue::{CatalogueMode, Demand};
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
 use crate::form::{Form, Need};
 use crate::json::{Entry, Kind, Value};
@@ -43,6 +46,7 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         hash: entry.hash,
         intent: Intent::Create { draft },
         number,
+        demand: demanded(context, entry, email.as_deref(), &problems),
     };
     Slot {
         email,
@@ -74,9 +78,22 @@ pub(super) fn completion<'a>(
         hash: entry.hash,
         intent: Intent::Complete,
         number: number.map_or(Number::None, Number::Given),
+        demand: None,
     };
     let key = number.map(|number| Cow::Owned(number.to_string()));
     slot(context, entry, key, good, problems)
+}
+
+/// What a good order asks of its organisation's catalogue, if that is to be asked.
+fn demanded(
+    context: &Context<'_>,
+    entry: &Entry<'_, '_>,
+    email: Option<&str>,
+    problems: &[Problem],
+) -> Option<Arc<Demand>> {
+    let mode = context.organisation?.catalogue;
+    let is_asked = mode == CatalogueMode::Enforced && problems.is_empty();
+    is_asked.then(|| Arc::new(demand::of(entry.value, email)))
 }
 
 fn slot<'a>(

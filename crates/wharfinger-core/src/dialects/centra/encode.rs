@@ -9,17 +9,31 @@ use crate::json::Envelope;
 use crate::outcome::{Outcome, Taken, WITHHELD};
 use crate::problem::{Code, Problem, Step};
 
+/// A product cannot be added.
+const NOT_SOLD: i8 = -1;
+/// Stock is missing for a product.
+const NO_STOCK: i8 = -2;
 /// The order has no products.
 const NO_PRODUCTS: i8 = -3;
 /// A mandatory attribute other than `products` is missing.
 const MISSING: i8 = -4;
 /// An order with this order number exists.
 const NUMBER_EXISTS: i8 = -5;
+/// The customer cannot be attached.
+const CUSTOMER: i8 = -6;
 /// Anything else: a wrong type or value.
 const WRONG: i8 = -7;
 
 /// Where several hold, the first of these is the code. The vendor's order is not that of the numbers.
-const PRECEDENCE: [i8; 4] = [NO_PRODUCTS, MISSING, WRONG, NUMBER_EXISTS];
+const PRECEDENCE: [i8; 7] = [
+    NO_PRODUCTS,
+    MISSING,
+    WRONG,
+    NUMBER_EXISTS,
+    NOT_SOLD,
+    NO_STOCK,
+    CUSTOMER,
+];
 
 /// Puts an answer into words.
 pub(super) fn answer(operation: &Operation, answer: &Answer<'_>) -> Reply {
@@ -71,6 +85,10 @@ fn order_answer(slot: &Slot<'_>, outcome: &Outcome) -> OrderAnswer {
 /// A quirk of the vendor's: a completed order's number is text, a prepared order's stands alone.
 fn yes(slot: &Slot<'_>, taken: &Taken) -> OrderAnswer {
     let number = taken.number.unwrap_or_default();
+    let numbers = match &*taken.parts {
+        [] => vec![number],
+        parts => parts.to_vec(),
+    };
     let status = "ok";
     let intent = match &slot.verdict {
         Verdict::Good(draft) => draft.intent,
@@ -83,11 +101,11 @@ fn yes(slot: &Slot<'_>, taken: &Taken) -> OrderAnswer {
         },
         Intent::Create { draft: false } | Intent::Upsert => OrderAnswer::Created {
             status,
-            orders: [number],
+            orders: numbers,
         },
         Intent::Complete => OrderAnswer::Completed {
             status,
-            orders: [number.to_string()],
+            orders: numbers.iter().map(u64::to_string).collect(),
         },
     }
 }
@@ -117,6 +135,21 @@ fn code_of(problem: &Problem) -> i8 {
     }
     if problem.code == Code::NumberExists {
         return NUMBER_EXISTS;
+    }
+    if matches!(
+        problem.code,
+        Code::UnknownProduct | Code::InactiveProduct | Code::NotSoldThere { .. }
+    ) {
+        return NOT_SOLD;
+    }
+    if matches!(problem.code, Code::StockMissing { .. }) {
+        return NO_STOCK;
+    }
+    if matches!(
+        problem.code,
+        Code::UnknownCustomer | Code::NeedsEmail | Code::OtherCustomer
+    ) {
+        return CUSTOMER;
     }
     WRONG
 }

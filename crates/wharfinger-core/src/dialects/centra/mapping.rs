@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use super::decode::{self, PRICE_DECIMALS_MAX};
-use super::present::with_texts;
+use super::present::{customer_of, decided, is_whole_or_first, with_texts};
 use super::wire::{Form, FormAddress, FormItemText, FormProduct};
 use crate::canonical::{
     Address, Amount, Customer, Json, Line, Missing, Order, References, Rendered, Stored,
     joined_name, split_name,
 };
+use crate::catalogue::AdmittedLine;
 use crate::dialect::StoredOrder;
 use crate::moment::Moment;
 use crate::validate::date_or_time_from;
@@ -21,12 +22,13 @@ pub(super) fn canonical(stored: &StoredOrder) -> Order {
         let shared = object("address");
         let billing = object("invoiceAddress").or(shared).unwrap_or(Stored(None));
         let delivery = object("deliveryAddress").or(shared).unwrap_or(Stored(None));
+        let of_whole = |name| is_whole_or_first(stored).then(|| order.amount(name))?;
         Order {
             organisation: stored.organisation.clone(),
             key: stored.key.clone(),
             placed_at: texts.latest("orderDate").and_then(|text| moment(&text)),
             customer: Customer {
-                reference: plain_id(&order, "customerId"),
+                reference: customer_of(stored).map(|id| id.to_string()),
                 email: super::present::email_of_texts(texts),
                 title: None,
                 first_name: billing.text("firstName"),
@@ -37,10 +39,11 @@ pub(super) fn canonical(stored: &StoredOrder) -> Order {
             shipping_address: address(&delivery),
             lines: order
                 .each("products")
-                .map(|product| line(&product))
+                .enumerate()
+                .filter_map(|(at, product)| Some(line(&product, decided(stored, at).ok()?)))
                 .collect(),
-            shipping_price: order.amount("shippingValue"),
-            discount: order.amount("voucherValue"),
+            shipping_price: of_whole("shippingValue"),
+            discount: of_whole("voucherValue"),
             references: References {
                 delivery_reference: None,
                 purchase_order: texts.latest("poNumber").map(Cow::into_owned),
@@ -85,7 +88,7 @@ fn address(from: &Stored<'_, '_>) -> Address {
     }
 }
 
-fn line(product: &Stored<'_, '_>) -> Line {
+fn line(product: &Stored<'_, '_>, decided: Option<&AdmittedLine>) -> Line {
     let described = product.object("itemText");
     Line {
         quantity: Amount::from(product.checked("qty", decode::quantity).unwrap_or(1)),
@@ -93,7 +96,9 @@ fn line(product: &Stored<'_, '_>) -> Line {
         ean: product.text("ean"),
         product_id: plain_id(product, "id"),
         description: described.text("product"),
-        unit_price: product.amount("unitPrice"),
+        unit_price: product
+            .amount("unitPrice")
+            .or_else(|| decided?.price.clone()),
         currency: None,
         weight_kg: None,
         metadata: None,
@@ -301,6 +306,7 @@ mod tests {
             updated_at_ms: 0,
             texts: texts.iter().map(|text| (*text).to_owned()).collect(),
             fulfilment: None,
+            admission: None,
         }
     }
 

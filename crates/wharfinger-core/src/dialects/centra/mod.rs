@@ -3,6 +3,7 @@
 //! The vendor answers 200 whether or not orders were created; each order answers for itself, with a code.
 
 mod decode;
+mod demand;
 mod encode;
 mod figures;
 mod load;

@@ -70,6 +70,7 @@ mod tests {
             updated_at_ms: 0,
             texts: texts.iter().map(|text| (*text).to_owned()).collect(),
             fulfilment: None,
+            admission: None,
         }
     }
 

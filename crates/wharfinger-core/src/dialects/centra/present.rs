@@ -8,6 +8,7 @@ use jiff::tz::Offset;
 
 use super::wire::{Address, BILLING, DELIVERY, Money, Order, Product, Text};
 use super::{Centra, decode};
+use crate::catalogue::AdmittedLine;
 use crate::dialect::{Dialect, StoredOrder};
 use crate::fulfilment::Fulfilment;
 use crate::json::{Entry, Reader, Value};
@@ -21,8 +22,29 @@ pub(super) fn order(stored: &StoredOrder) -> Order<'_> {
 
 /// The customer that an order is attached to.
 pub(super) fn customer_of(stored: &StoredOrder) -> Option<u64> {
-    with_texts(stored, |texts| integer(texts.submitted?, "customerId"))
+    match &stored.admission {
+        Some(admission) => admission.customer,
+        None => with_texts(stored, |texts| integer(texts.submitted?, "customerId")),
+    }
 }
+
+/// Whether an order has what is not of one line: costs of shipping, a discount. Of parts that is the first alone.
+pub(super) fn is_whole_or_first(stored: &StoredOrder) -> bool {
+    let admission = stored.admission.as_ref();
+    let split = admission.and_then(|admission| admission.split.as_ref());
+    split.is_none_or(|split| split.origin == stored.id)
+}
+
+/// What was decided on a line; none of that where nothing was decided on the order. False for a line of another part.
+pub(super) fn decided(stored: &StoredOrder, at: usize) -> Result<Option<&AdmittedLine>, OfAnother> {
+    match &stored.admission {
+        None => Ok(None),
+        Some(admission) => admission.line(at).map(Some).ok_or(OfAnother),
+    }
+}
+
+/// A line is of another part of the order.
+pub(super) struct OfAnother;
 
 /// The e-mail address of an order's customer: not that of a delivery.
 pub(super) fn email_of(stored: &StoredOrder) -> Option<String> {
@@ -89,10 +111,16 @@ pub(super) fn with_texts<'a, T>(
 
 fn order_of<'a>(stored: &'a StoredOrder, texts: &Texts<'_, 'a>) -> Order<'a> {
     let lines = texts.own("products");
-    let lines = lines.iter().flat_map(Value::elements);
-    let products: Vec<Product<'a>> = lines.zip(1..).map(product).collect();
-    let shipping = texts.amount("shippingValue");
-    let voucher = texts.amount("voucherValue");
+    let lines = lines.iter().flat_map(Value::elements).enumerate();
+    let products: Vec<Product<'a>> = lines
+        .filter_map(|(at, line)| Some(product(line, at, decided(stored, at).ok()?)))
+        .collect();
+    let of_whole = |name| match is_whole_or_first(stored) {
+        true => texts.amount(name),
+        false => BigDecimal::zero(),
+    };
+    let shipping = of_whole("shippingValue");
+    let voucher = of_whole("voucherValue");
     let mut grand_total = &shipping - &voucher;
     for product in &products {
         grand_total += &product.total_price.0;
@@ -107,9 +135,7 @@ fn order_of<'a>(stored: &'a StoredOrder, texts: &Texts<'_, 'a>) -> Order<'a> {
         order_date: texts
             .latest("orderDate")
             .unwrap_or_else(|| Cow::Owned(time_of(stored.created_at_ms))),
-        customer_id: texts
-            .submitted
-            .and_then(|order| integer(order, "customerId")),
+        customer_id: customer_of(stored),
         delivery: address(&DELIVERY, delivery),
         billing: address(&BILLING, billing),
         po_number: texts.latest("poNumber"),
@@ -169,16 +195,19 @@ fn address<'a>(names: &'static [&'static str; 10], from: Option<Value<'_, 'a>>) 
     }
 }
 
-/// A line. Without a price it costs nothing here; without an original price, that is its price.
-fn product<'a>((line, line_id): (Value<'_, 'a>, usize)) -> Product<'a> {
+/// A line. Without a price it has that of the catalogue, or costs nothing here; without an original price, that is its price.
+fn product<'a>(line: Value<'_, 'a>, at: usize, decided: Option<&'a AdmittedLine>) -> Product<'a> {
     let item_text = given(line, "itemText");
     let described = |name| text(item_text?, name);
     let qty = integer(line, "qty").unwrap_or_default();
-    let price = amount(line, "unitPrice").unwrap_or_default();
+    let of_catalogue = || decided?.price.as_ref()?.number().map(|price| price.value());
+    let price = amount(line, "unitPrice")
+        .or_else(of_catalogue)
+        .unwrap_or_default();
     let original_price = amount(line, "originalPrice").unwrap_or_else(|| price.clone());
     let total_price = &price * BigDecimal::from(qty);
     Product {
-        line_id,
+        line_id: at + 1,
         sku: text(line, "sku").or_else(|| described("sku")),
         ean: text(line, "ean"),
         name: described("product"),
@@ -190,20 +219,23 @@ fn product<'a>((line, line_id): (Value<'_, 'a>, usize)) -> Product<'a> {
         price: Money(price),
         comment: text(line, "comment"),
         total_price: Money(total_price),
-        warehouses: [],
+        warehouses: decided
+            .and_then(|line| line.warehouse.as_deref())
+            .into_iter()
+            .collect(),
     }
 }
 
-fn given<'d, 'a>(object: Value<'d, 'a>, name: &str) -> Option<Value<'d, 'a>> {
+pub(super) fn given<'d, 'a>(object: Value<'d, 'a>, name: &str) -> Option<Value<'d, 'a>> {
     let value = object.get(name)?;
     (!value.is_blank() && !value.is_empty_container()).then_some(value)
 }
 
-fn text<'a>(object: Value<'_, 'a>, name: &str) -> Text<'a> {
+pub(super) fn text<'a>(object: Value<'_, 'a>, name: &str) -> Text<'a> {
     validate::text(given(object, name)?).ok()
 }
 
-fn integer(object: Value<'_, '_>, name: &str) -> Option<u64> {
+pub(super) fn integer(object: Value<'_, '_>, name: &str) -> Option<u64> {
     decode::id(given(object, name)?).ok()
 }
 
@@ -234,6 +266,7 @@ mod tests {
             updated_at_ms: 1_740_787_199_999,
             texts: texts.iter().map(|text| (*text).to_owned()).collect(),
             fulfilment: None,
+            admission: None,
         }
     }
 

@@ -91,17 +91,17 @@ pub(super) struct FormItemText<'s> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Answer {
-    /// Created: its number.
+    /// Created: its number, or those of all its parts.
     Created {
         status: &'static str,
-        orders: [u64; 1],
+        orders: Vec<u64>,
     },
     /// Prepared with `createOnly`: its number, not in an array.
     Prepared { status: &'static str, order: u64 },
-    /// Completed: its number, as text.
+    /// Completed: its number, or those of all its parts, as text.
     Completed {
         status: &'static str,
-        orders: [String; 1],
+        orders: Vec<String>,
     },
     /// Not created; also the form of every refused request.
     No(No),
@@ -239,6 +239,6 @@ pub(super) struct Product<'a> {
     pub(super) price: Money,
     pub(super) comment: Text<'a>,
     pub(super) total_price: Money,
-    /// An open catalogue knows of no warehouses, so there are none to name.
-    pub(super) warehouses: [&'static str; 0],
+    /// Where it is sent from. An open catalogue knows of no warehouses, so there are none to name.
+    pub(super) warehouses: Vec<&'a str>,
 }

@@ -30,6 +30,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
             hash: entry.hash,
             intent: Intent::Upsert,
             number: Number::None,
+            demand: None,
         })
     } else {
         Verdict::Faulty(problems)

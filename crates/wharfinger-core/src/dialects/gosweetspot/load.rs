@@ -11,6 +11,7 @@ pub(super) static LOAD: Load = Load {
     parse,
     taken,
     reads: &READS,
+    products: None,
     by_email: Some(ByEmail {
         address: "customer.{{customer}}@inbox.example.com",
         key: "PS-{{stamp}}",

@@ -79,6 +79,7 @@ fn result<'s>(index: usize, slot: &'s Slot<'s>, outcome: &'s Outcome) -> OrderRe
         outcome: outcome.name(),
         order_id: taken.map(|taken| taken.order.to_string()),
         number,
+        orders: taken.map_or(&[], |taken| &taken.parts),
         revision: taken.map(|taken| taken.revision),
         errors: problems.iter().map(error).collect(),
         warnings: &slot.warnings,

@@ -1,5 +1,6 @@
 //! What the routes of `/v1` take besides their paths and bodies. What stands here is what is read, and what is documented.
 
+use crate::catalogue::PIECES_MAX;
 use crate::dialect::ParameterKind::{
     Boolean, Cursor, Dialect, Form, Number, OneOf, Organisation, Seconds, Text, Time, Uuid,
 };
@@ -165,6 +166,35 @@ pub(super) const SHOW_ORDER: &[Parameter] = &[query(
     Form,
     "The form to show it in, whichever it came in; submitted is exactly what was sent",
 )];
+
+pub(super) const LIST_PRODUCTS: &[Parameter] = &[
+    query("id", Number(0, PIECES_MAX), "Only the product of this id"),
+    query("sku", Text, "Only the product of this code of the seller's"),
+    query("ean", Text, "Only the product of this bar code"),
+    LIMIT,
+    AFTER,
+];
+
+pub(super) const LIST_CUSTOMERS: &[Parameter] = &[
+    query("id", Number(0, PIECES_MAX), "Only the customer of this id"),
+    query("email", Text, "Only the customer with this address"),
+    LIMIT,
+    AFTER,
+];
+
+/// Of loading products or customers.
+pub(super) const LOAD: &[Parameter] = &[
+    query(
+        "policy",
+        OneOf(&["partial", "all_or_nothing"]),
+        "What becomes of good entries where others are not good: they are loaded, unless told otherwise",
+    ),
+    query(
+        "results",
+        OneOf(&["all", "rejected", "none"]),
+        "Which entries the answer tells of; all unless told otherwise",
+    ),
+];
 
 pub(super) const LIST_EVENTS: &[Parameter] = &[
     ORGANISATION,

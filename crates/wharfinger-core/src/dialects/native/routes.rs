@@ -5,8 +5,8 @@ use crate::dialect::{Action, EmptyBody, Operation, Parameter, Resource, WrongRoo
 use crate::json::Envelope;
 
 use super::parameters::{
-    LIST_BATCHES, LIST_EVENTS, LIST_ORDERS, LIST_REJECTED, LIST_RESULTS, PAGE, RECEIVE_IMPORT,
-    SHOW_ORDER, SUBMIT,
+    LIST_BATCHES, LIST_CUSTOMERS, LIST_EVENTS, LIST_ORDERS, LIST_PRODUCTS, LIST_REJECTED,
+    LIST_RESULTS, LOAD, PAGE, RECEIVE_IMPORT, SHOW_ORDER, SUBMIT,
 };
 
 const fn resource(
@@ -183,6 +183,34 @@ pub(super) static OPERATIONS: &[Operation] = &[
         (Scope::Admin, Resource::ChangeOrganisation),
         "Change an organisation",
         &[],
+    ),
+    resource(
+        "list_products",
+        ("GET", "/v1/organisations/{code}/products"),
+        (Scope::Admin, Resource::ListProducts),
+        "List products with their stock, in the order in which they were first loaded",
+        LIST_PRODUCTS,
+    ),
+    resource(
+        "load_products",
+        ("POST", "/v1/organisations/{code}/products"),
+        (Scope::Admin, Resource::LoadProducts),
+        "Load products and their stock: an array, one object, or one a line",
+        LOAD,
+    ),
+    resource(
+        "list_customers",
+        ("GET", "/v1/organisations/{code}/customers"),
+        (Scope::Admin, Resource::ListCustomers),
+        "List customers by their ids",
+        LIST_CUSTOMERS,
+    ),
+    resource(
+        "load_customers",
+        ("POST", "/v1/organisations/{code}/customers"),
+        (Scope::Admin, Resource::LoadCustomers),
+        "Load customers: an array, one object, or one a line",
+        LOAD,
     ),
     resource(
         "list_keys",

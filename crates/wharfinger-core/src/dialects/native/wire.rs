@@ -78,6 +78,9 @@ pub(super) struct OrderResult<'s> {
     pub order_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
+    /// Where it was split: the numbers of all parts, its own first.
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    pub orders: &'s [u64],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

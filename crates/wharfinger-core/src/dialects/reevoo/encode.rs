@@ -156,7 +156,15 @@ fn text(problem: &Problem) -> String {
         | Code::OtherOrganisation
         | Code::NumberExists
         | Code::UnknownOrder
-        | Code::NotPlaced => {
+        | Code::NotPlaced
+        | Code::UnknownProduct
+        | Code::InactiveProduct
+        | Code::NotSoldThere { .. }
+        | Code::StockMissing { .. }
+        | Code::TooManyWarehouses { .. }
+        | Code::UnknownCustomer
+        | Code::NeedsEmail
+        | Code::OtherCustomer => {
             if path.is_root() {
                 "invalid customer order".into()
             } else {

@@ -2,6 +2,7 @@
 
 mod addresses;
 pub(super) mod batches;
+pub(super) mod catalogue;
 pub(super) mod fairness;
 pub(super) mod filled;
 pub(super) mod import;

@@ -1,6 +1,7 @@
 //! The description of the API (OpenAPI 3.1), made from the dialects' own lists of routes and from the types that are answered.
 
 mod bodies;
+mod catalogue;
 mod docs;
 mod resources;
 

@@ -3,16 +3,19 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 use wharfinger_core::caller::Scope;
+use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::dialect::Resource;
 use wharfinger_core::fulfilment;
 
 use super::super::v1::answer::Page;
 use super::super::v1::{audit, batches, erasure, imports, moves, orders, organisations, rejected};
 use super::bodies::{Bodies, Content, problem, reference};
+use super::catalogue;
 use crate::administration::{CODE_CHARS_MAX, RATE_MAX, ToldKey};
+use crate::catalogue::{ToldCustomer, ToldProduct};
 
 const DONE: &str = "Done, or done before";
-const LINES: &str = "application/x-ndjson";
+pub(super) const LINES: &str = "application/x-ndjson";
 const EVENTS: &str = "text/event-stream";
 
 /// The bodies of a resource's route.
@@ -68,6 +71,10 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
             bodies.is_request_required = true;
             bodies
         }
+        Resource::ListProducts => page::<ToldProduct>(generator),
+        Resource::LoadProducts => catalogue::load(catalogue::product(), generator),
+        Resource::ListCustomers => page::<ToldCustomer>(generator),
+        Resource::LoadCustomers => catalogue::load(catalogue::customer(), generator),
         Resource::ListKeys => page::<ToldKey>(generator),
         Resource::CreateKey => made::<ToldKey>(new_key(), generator),
         Resource::RotateKey | Resource::RevokeKey => one::<ToldKey>(generator),
@@ -235,20 +242,22 @@ fn event() -> Value {
             "at": {"type": "string", "format": "date-time"},
             "order_id": id(),
             "batch_id": id(),
+            // Of a part of an order that was split: the first part of it.
+            "origin": {"type": "string", "format": "uuid"},
         },
     })
 }
 
 /// What text reads as, whether it is a number or text that is sent; null counts as absent.
-fn text(chars_max: usize) -> Value {
+pub(super) fn text(chars_max: usize) -> Value {
     json!({"type": ["string", "number", "null"], "maxLength": chars_max})
 }
 
 /// Blank text.
-const BLANK: &str = r"^\s*$";
+pub(super) const BLANK: &str = r"^\s*$";
 
 /// Text of this form; blank text and null count as absent.
-fn blank_or(pattern: &str) -> Value {
+pub(super) fn blank_or(pattern: &str) -> Value {
     json!({"type": ["string", "null"], "pattern": format!("{BLANK}|{pattern}")})
 }
 
@@ -260,8 +269,13 @@ fn time() -> Value {
     })
 }
 
-fn boolean() -> Value {
+pub(super) fn boolean() -> Value {
     json!({"enum": [true, false, 0, 1, "true", "false", "True", "False", "0", "1", "", null]})
+}
+
+fn catalogue_mode() -> Value {
+    let [open, enforced] = CatalogueMode::ALL.map(CatalogueMode::name);
+    json!({"enum": [open, enforced, "", null]})
 }
 
 fn new_organisation() -> Value {
@@ -273,6 +287,7 @@ fn new_organisation() -> Value {
             "code": {"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX},
             "name": text(organisations::NAME_CHARS_MAX),
             "customer_orders_enabled": boolean(),
+            "catalogue": catalogue_mode(),
         },
     })
 }
@@ -284,6 +299,7 @@ fn organisation_changes() -> Value {
         "properties": {
             "name": text(organisations::NAME_CHARS_MAX),
             "customer_orders_enabled": boolean(),
+            "catalogue": catalogue_mode(),
         },
     })
 }

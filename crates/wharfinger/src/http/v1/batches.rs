@@ -74,6 +74,9 @@ pub(in super::super) struct OrderResult {
     order_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<u64>,
+    /// Where the order has been split: the numbers of all parts, its own first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    orders: Vec<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -292,6 +295,7 @@ fn result(recorded: Recorded, codes: &Codes) -> OrderResult {
         outcome,
         order_id: order.map(|order| order.to_string()),
         number: recorded.number,
+        orders: recorded.parts,
         revision,
         errors,
     }

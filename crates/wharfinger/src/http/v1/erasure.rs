@@ -27,6 +27,8 @@ pub(in super::super) struct Told<'e> {
     orders: u64,
     /// How many of them were open, and were called off.
     cancelled: u64,
+    /// Customers of that address that orders could be attached to: one at most.
+    customers: u64,
     /// Rejected orders whose texts are gone.
     rejected: u64,
     /// Answers that were kept for an Idempotency-Key and are gone.
@@ -66,6 +68,7 @@ pub(super) async fn erase(
             organisation: &code,
             orders: erased.orders,
             cancelled: erased.cancelled,
+            customers: erased.customers,
             rejected: erased.rejected,
             answers: erased.answers,
         };

@@ -64,6 +64,9 @@ struct Told<'c> {
     at: String,
     /// The order it happened to; none for a batch.
     order_id: Option<String>,
+    /// Of a part of an order that was split: the first part of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
     /// The batch it happened in; none for what happened in no batch.
     batch_id: Option<String>,
 }
@@ -79,6 +82,7 @@ impl<'c> Told<'c> {
             organisation: organisation.unwrap_or_default(),
             at: time(event.at_ms),
             order_id: event.order.map(|order| order.to_string()),
+            origin: event.origin.map(|origin| origin.to_string()),
             batch_id: event.batch.map(|batch| batch.to_string()),
         }
     }

@@ -3,6 +3,7 @@
 pub(super) mod answer;
 pub(super) mod audit;
 pub(super) mod batches;
+pub(super) mod catalogue;
 mod cursor;
 pub(super) mod erasure;
 mod events;
@@ -59,6 +60,16 @@ pub(super) async fn serve(
         Resource::CreateOrganisation => organisations::create(app, call, headers, body).await,
         Resource::ShowOrganisation => organisations::show(call),
         Resource::ChangeOrganisation => organisations::change(app, call, headers, body).await,
+        Resource::ListProducts => catalogue::products(app, call).await,
+        Resource::LoadProducts => {
+            let store = async |load| app.store.load_products(load).await;
+            catalogue::load(app, call, headers, body, store).await
+        }
+        Resource::ListCustomers => catalogue::customers(app, call).await,
+        Resource::LoadCustomers => {
+            let store = async |load| app.store.load_customers(load).await;
+            catalogue::load(app, call, headers, body, store).await
+        }
         Resource::ListKeys => keys::list(app, call).await,
         Resource::CreateKey => keys::create(app, call, headers, body).await,
         Resource::RotateKey => keys::rotate(app, call, headers, body).await,

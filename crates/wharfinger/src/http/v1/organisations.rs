@@ -6,10 +6,10 @@ use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use wharfinger_core::caller::{Organisation, Reach};
+use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::form::Form;
-use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::problem::Code;
 use wharfinger_core::query::Query;
 use wharfinger_core::validate;
@@ -21,7 +21,7 @@ use super::{administer, cursor, input};
 use crate::administration::{CODE_FORM, is_code};
 use crate::app::App;
 use crate::call::Call;
-use crate::store::Change;
+use crate::store::{Change, OrganisationChange};
 
 /// The longest name, in characters.
 pub(in super::super) const NAME_CHARS_MAX: usize = 255;
@@ -33,6 +33,9 @@ pub(in super::super) struct Told {
     code: String,
     name: String,
     customer_orders_enabled: bool,
+    /// Whether its orders are held against its catalogue.
+    #[schemars(extend("enum" = CatalogueMode::ALL.map(CatalogueMode::name)))]
+    catalogue: &'static str,
 }
 
 impl Told {
@@ -41,6 +44,7 @@ impl Told {
             code: organisation.code.clone(),
             name: organisation.name.clone(),
             customer_orders_enabled: organisation.customer_orders_enabled,
+            catalogue: organisation.catalogue.name(),
         }
     }
 }
@@ -87,8 +91,8 @@ pub(super) async fn create(
         return Err(RequestFailure::Forbidden);
     }
     let body = input::body(app, headers, body).await?;
-    let known = &["code", "name", "customer_orders_enabled"];
-    let (code, name, enabled) = input::strict_object(app, &body, known, |form| {
+    let known = &["code", "name", "customer_orders_enabled", "catalogue"];
+    let (code, said) = input::strict_object(app, &body, known, |form| {
         let code = form.mandatory("code", |value| {
             let code = validate::text(value)?;
             let form = CODE_FORM;
@@ -96,14 +100,12 @@ pub(super) async fn create(
                 .then_some(code.into_owned())
                 .ok_or(Code::NotOfForm { form })
         });
-        let (name, enabled) = changeable(form);
-        (code, name, enabled)
+        (code, Changeable::read(form))
     })?;
     let organisation = Organisation {
-        id: OrganisationId(0),
-        code: code.unwrap_or_default(),
-        name: name.unwrap_or_default(),
-        customer_orders_enabled: enabled.unwrap_or(true),
+        customer_orders_enabled: said.customer_orders_enabled.unwrap_or(true),
+        catalogue: said.catalogue.unwrap_or_default(),
+        ..Organisation::new(code.unwrap_or_default(), said.name.unwrap_or_default())
     };
     let location = format!("/v1/organisations/{}", organisation.code);
     let reply = Reply::json(201, &Told::of(&organisation)).with_header("location", location);
@@ -113,11 +115,26 @@ pub(super) async fn create(
         .map(respond_with)
 }
 
-/// What may be said of an organisation at any time: its name, and whether it takes customer orders.
-fn changeable(form: &mut Form<'_, '_, '_>) -> (Option<String>, Option<bool>) {
-    let name = form.optional("name", validate::short_text(NAME_CHARS_MAX));
-    let enabled = form.optional("customer_orders_enabled", validate::boolean);
-    (name.map(Into::into), enabled)
+/// What may be said of an organisation at any time.
+struct Changeable {
+    name: Option<String>,
+    customer_orders_enabled: Option<bool>,
+    catalogue: Option<CatalogueMode>,
+}
+
+impl Changeable {
+    fn read(form: &mut Form<'_, '_, '_>) -> Self {
+        let name = form.optional("name", validate::short_text(NAME_CHARS_MAX));
+        Self {
+            name: name.map(Into::into),
+            customer_orders_enabled: form.optional("customer_orders_enabled", validate::boolean),
+            catalogue: form.optional("catalogue", |value| {
+                let named = value.text().and_then(|name| CatalogueMode::named(&name));
+                let choices = "open, enforced";
+                named.ok_or(Code::NotOneOf { choices })
+            }),
+        }
+    }
 }
 
 /// Changes what the body names.
@@ -130,25 +147,31 @@ pub(super) async fn change(
     Query::new(&call.head, call.operation)?;
     let organisation = find(call)?;
     let body = input::body(app, headers, body).await?;
-    let known = &["name", "customer_orders_enabled"];
-    let (name, enabled) = input::strict_object(app, &body, known, changeable)?;
+    let known = &["name", "customer_orders_enabled", "catalogue"];
+    let said = input::strict_object(app, &body, known, Changeable::read)?;
     let mut told = Told::of(organisation);
-    if let Some(name) = &name {
+    if let Some(name) = &said.name {
         told.name.clone_from(name);
     }
-    told.customer_orders_enabled = enabled.unwrap_or(told.customer_orders_enabled);
-    let change = Change::ChangeOrganisation {
+    if let Some(enabled) = said.customer_orders_enabled {
+        told.customer_orders_enabled = enabled;
+    }
+    if let Some(catalogue) = said.catalogue {
+        told.catalogue = catalogue.name();
+    }
+    let change = Change::ChangeOrganisation(OrganisationChange {
         code: organisation.code.clone(),
-        name,
-        customer_orders_enabled: enabled,
-    };
+        name: said.name,
+        customer_orders_enabled: said.customer_orders_enabled,
+        catalogue: said.catalogue,
+    });
     administer(app, call, &body, change, Reply::json(200, &told))
         .await
         .map(respond_with)
 }
 
 /// The organisation in the path. One that the key does not reach is answered as if there were none.
-fn find<'c>(call: &Call<'c>) -> Result<&'c Organisation, RequestFailure> {
+pub(super) fn find<'c>(call: &Call<'c>) -> Result<&'c Organisation, RequestFailure> {
     let code = call.head.path_parameter("code").unwrap_or_default();
     let found = call.authenticated.caller().organisation(code);
     found.ok_or_else(|| not_found("Organisation", &code))

@@ -3,13 +3,14 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
 use wharfinger_core::caller::{Organisation, Organisations, Reach, Scope};
+use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::ids::OrganisationId;
 
 use super::fault::Fault;
 use super::work::Work;
 use crate::rates::Rates;
 use crate::store::place::ORGANISATIONS_MAX;
-use crate::store::{AuditEntry, AuditPage, Change, Directory, Key, ReadAudit};
+use crate::store::{AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit};
 
 /// Entries of the audit log that are looked at for a page.
 const AUDIT_ROWS_MAX: i64 = 100_000;
@@ -28,7 +29,7 @@ pub(super) fn directory(
         return Ok(None);
     }
     let mut organisations = Organisations::new();
-    let select = "select id, code, name, customer_orders_enabled from organisations";
+    let select = "select id, code, name, customer_orders_enabled, catalogue from organisations";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
@@ -37,6 +38,7 @@ pub(super) fn directory(
             code: row.get(1)?,
             name: row.get(2)?,
             customer_orders_enabled: row.get(3)?,
+            catalogue: catalogue(&row.get::<_, String>(4)?)?,
         };
         organisations.insert(organisation.code.clone(), organisation);
     }
@@ -88,11 +90,7 @@ fn read_key(row: &Row<'_>) -> Result<Key, Fault> {
 pub(super) fn administer(work: &Work<'_>, who: &str, change: &Change) -> Result<(), Fault> {
     let noted = match change {
         Change::CreateOrganisation(organisation) => create_organisation(work, organisation)?,
-        Change::ChangeOrganisation {
-            code,
-            name,
-            customer_orders_enabled,
-        } => change_organisation(work, code, name.as_deref(), *customer_orders_enabled)?,
+        Change::ChangeOrganisation(change) => change_organisation(work, change)?,
         Change::CreateKey(key) => create_key(work, key)?,
         Change::RotateKey { id, secret_sha256 } => {
             check_in_force(work, id)?;
@@ -148,12 +146,13 @@ fn create_organisation<'n>(
     organisation: &'n Organisation,
 ) -> Result<Noted<'n>, Fault> {
     let code = &organisation.code;
-    let insert = "insert into organisations (code, name, customer_orders_enabled) values (?1, ?2, ?3) \
-                  on conflict do nothing";
+    let insert = "insert into organisations (code, name, customer_orders_enabled, catalogue) \
+                  values (?1, ?2, ?3, ?4) on conflict do nothing";
     let parameters = params![
         code,
         organisation.name,
-        organisation.customer_orders_enabled
+        organisation.customer_orders_enabled,
+        organisation.catalogue.name()
     ];
     if work.connection.execute(insert, parameters)? == 0 {
         return refuse(format!("there is an organisation {code} already"));
@@ -165,6 +164,7 @@ fn create_organisation<'n>(
         details: Some(json!({
             "name": organisation.name,
             "customer_orders_enabled": organisation.customer_orders_enabled,
+            "catalogue": organisation.catalogue.name(),
         })),
         ..Noted::new("organisation.created", code)
     })
@@ -172,27 +172,42 @@ fn create_organisation<'n>(
 
 fn change_organisation<'n>(
     work: &Work<'_>,
-    code: &'n str,
-    name: Option<&str>,
-    customer_orders_enabled: Option<bool>,
+    change: &'n OrganisationChange,
 ) -> Result<Noted<'n>, Fault> {
+    let OrganisationChange {
+        code,
+        name,
+        customer_orders_enabled,
+        catalogue,
+    } = change;
+    let catalogue = catalogue.map(CatalogueMode::name);
     let update = "update organisations set name = coalesce(?2, name), \
-                  customer_orders_enabled = coalesce(?3, customer_orders_enabled) where code = ?1";
-    let parameters = params![code, name, customer_orders_enabled];
+                  customer_orders_enabled = coalesce(?3, customer_orders_enabled), \
+                  catalogue = coalesce(?4, catalogue) where code = ?1";
+    let parameters = params![code, name, customer_orders_enabled, catalogue];
     if work.connection.execute(update, parameters)? == 0 {
         return refuse(format!("there is no organisation {code}"));
     }
     let mut details = serde_json::Map::new();
     if let Some(name) = name {
-        details.insert("name".into(), name.into());
+        details.insert("name".into(), name.as_str().into());
     }
     if let Some(enabled) = customer_orders_enabled {
-        details.insert("customer_orders_enabled".into(), enabled.into());
+        details.insert("customer_orders_enabled".into(), (*enabled).into());
+    }
+    if let Some(catalogue) = catalogue {
+        details.insert("catalogue".into(), catalogue.into());
     }
     Ok(Noted {
         details: Some(details.into()),
         ..Noted::new("organisation.changed", code)
     })
+}
+
+/// A catalogue mode as it is stored.
+fn catalogue(name: &str) -> Result<CatalogueMode, Fault> {
+    let unknown = || Fault::Damaged(format!("an organisation's catalogue is {name}"));
+    CatalogueMode::named(name).ok_or_else(unknown)
 }
 
 fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
@@ -256,25 +271,27 @@ fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
 
 /// Notes a change in the audit log, and makes a new version of the directory.
 fn note(work: &Work<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
-    let details = noted.details.as_ref().map(Value::to_string);
-    audited(work, who, (noted.action, noted.subject), details)?;
+    let details = noted.details.as_ref();
+    write_audit(work, who, noted.action, noted.subject, details)?;
     let update = "update settings set value = value + 1 where name = 'directory_version'";
     work.connection.execute(update, [])?;
     Ok(())
 }
 
-/// Writes an entry of the audit log: what was done, to what, and how exactly, as a JSON object.
-pub(super) fn audited(
+/// Makes an entry in the audit log.
+pub(super) fn write_audit(
     work: &Work<'_>,
     who: &str,
-    (action, subject): (&str, &str),
-    details: Option<String>,
-) -> Result<(), Fault> {
+    action: &str,
+    subject: &str,
+    details: Option<&Value>,
+) -> Result<i64, Fault> {
     let insert =
         "insert into audit (at_ms, who, action, subject, details) values (?1, ?2, ?3, ?4, ?5)";
+    let details = details.map(Value::to_string);
     let entry = params![work.now_ms(), who, action, subject, details];
     work.connection.execute(insert, entry)?;
-    Ok(())
+    Ok(work.connection.last_insert_rowid())
 }
 
 /// Reads the audit log, newest first; a page may be short where much had to be passed over.

@@ -6,15 +6,16 @@ use wharfinger_core::outcome::{Counts, Outcome};
 use super::deciding::{Deciding, Tried};
 use super::fault::Fault;
 use super::imports;
+use super::parts::PartBlocks;
 use super::plan::{is_refused, plan};
 use super::rejections;
 use super::rows::{ROWS_TOGETHER, Scope};
 use super::shares::{self, Share};
 use super::standing::Tally;
 use super::work::{NewBlock, NewReceipt, Origin, Work};
-use crate::store::block::{Block, Frame};
+use crate::store::block::Block;
 use crate::store::place::BlockId;
-use crate::store::prepare::{Group, Row, Submission};
+use crate::store::prepare::{Group, GroupTexts, Row, Submission};
 use crate::store::rejected::{Builder, Kind, Part, Told};
 use crate::store::slots::Mark;
 
@@ -30,6 +31,9 @@ pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<
     };
     if submission.policy == Policy::AllOrNothing {
         let connection = work.connection;
+        if submission.has_demands() {
+            work.write_shelves()?;
+        }
         let next_number = |organisation| Ok(work.counters(organisation)?.number);
         admission.outcomes = plan(connection, submission, next_number)?;
         if is_refused(submission, &admission.outcomes) {
@@ -67,6 +71,8 @@ impl Admission<'_> {
             group,
             first,
             created: Tally::default(),
+            parts: PartBlocks::new(first.plus(group.blocks.len())),
+            texts: GroupTexts::default(),
         };
         for steps in group.steps.chunks(ROWS_TOGETHER) {
             let tried = deciding.insert_together(steps)?;
@@ -81,12 +87,20 @@ impl Admission<'_> {
                 self.outcomes[row.answer as usize] = outcome;
             }
         }
-        let created = deciding.created;
+        let (created, parts) = (deciding.created, deciding.parts);
         work.standing.created(&scope, &created);
         let rows = group.rows.iter().zip(&marks);
         let refused = rows.filter(|(_, mark)| **mark == Mark::Refused);
         self.keep_not_taken(group, Kind::Rejected, refused.map(|(row, _)| row))?;
-        self.write_blocks(work, group, &group.blocks, &marks)
+        let (part_blocks, part_marks) = parts.finish();
+        let counts = count(&marks);
+        marks.extend(part_marks);
+        self.write_blocks(
+            work,
+            group,
+            (group.blocks.iter().chain(&part_blocks), &marks),
+            counts,
+        )
     }
 
     /// Writes nothing but the receipt: the batch is taken whole or not at all, and is not.
@@ -97,7 +111,7 @@ impl Admission<'_> {
                 group.rows.iter().partition(is_withheld);
             self.keep_not_taken(group, Kind::Rejected, refused.iter().copied())?;
             self.keep_not_taken(group, Kind::Withheld, withheld.iter().copied())?;
-            self.write_blocks(work, group, &[], &[])?;
+            self.write_blocks(work, group, (&[], &[]), Counts::default())?;
             if let Some(share) = self.shares.last_mut() {
                 share.counts.rejected += refused.len() as u64;
                 share.counts.withheld += withheld.len() as u64;
@@ -106,20 +120,22 @@ impl Admission<'_> {
         self.write_receipt(work)
     }
 
-    fn write_blocks(
+    fn write_blocks<'b>(
         &mut self,
         work: &mut Work<'_>,
         group: &Group,
-        blocks: &[Block],
-        mut marks: &[Mark],
+        (blocks, mut marks): (impl IntoIterator<Item = &'b Block>, &[Mark]),
+        mut counts: Counts,
     ) -> Result<(), Fault> {
         // Where no order is taken, a block without entries still tells that the batch was received.
-        let nothing = [Block::default()];
-        let blocks = if blocks.is_empty() { &nothing } else { blocks };
-        let mut counts = count(marks);
+        let nothing = Block::default();
+        let mut blocks: Vec<_> = blocks.into_iter().collect();
+        if blocks.is_empty() {
+            blocks.push(&nothing);
+        }
         counts.rejected += group.rejected;
         let first = work.counters(group.organisation)?.block;
-        for (at, block) in blocks.iter().enumerate() {
+        for (at, &block) in blocks.iter().enumerate() {
             let (of_block, rest) = marks.split_at(block.entries);
             marks = rest;
             let has_alive = of_block.iter().any(|mark| mark.is_alive());
@@ -153,10 +169,8 @@ impl Admission<'_> {
         rows: impl Iterator<Item = &'r Row>,
     ) -> Result<(), Fault> {
         let mut builder = Builder::new(Some(group.organisation), kind);
-        let mut frame = Frame::default();
-        let mut frame_block = None;
+        let mut texts = GroupTexts::default();
         for row in rows {
-            let ordinal = row.ordinal as usize;
             let mut told = Told {
                 index: row.index,
                 line: self.submission.line(row),
@@ -166,11 +180,7 @@ impl Admission<'_> {
                 problems: &[],
             };
             if let Outcome::Rejected(problems) = &self.outcomes[row.answer as usize] {
-                if frame_block != Some(row.block) || frame.text(ordinal).is_none() {
-                    frame = Frame::read(&group.blocks[row.block as usize].texts, ordinal)?;
-                    frame_block = Some(row.block);
-                }
-                told.text = frame.text(ordinal).unwrap_or_default();
+                told.text = texts.of(group, row)?;
                 told.problems = problems;
             }
             builder.push(told);

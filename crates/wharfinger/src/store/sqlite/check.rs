@@ -4,6 +4,7 @@ mod answers;
 mod emails;
 mod entries;
 mod receipts;
+mod stock;
 
 use std::collections::HashMap;
 
@@ -47,6 +48,7 @@ pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
     receipts::check(&mut check)?;
     answers::check(&mut check)?;
     emails::check(&mut check)?;
+    stock::check(&mut check)?;
     Ok(check.report)
 }
 

@@ -1,17 +1,18 @@
 //! Deciding on the good orders of one organisation in a batch, and writing what is decided to the index.
 
-use wharfinger_core::admit::{Decision, Existing, Intent, decide};
+use wharfinger_core::admit::{Decision, Intent, decide};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::Code;
 
 use super::fault::Fault;
+use super::parts::PartBlocks;
 use super::plan;
 use super::rows::{NewOrder, OrderRow, ROWS_TOGETHER, Scope};
 use super::standing::Tally;
 use super::work::Work;
 use crate::store::place::{BlockId, Place};
-use crate::store::prepare::{Group, Row, Submission};
+use crate::store::prepare::{Group, GroupTexts, Row, Submission};
 use crate::store::slots::Mark;
 
 /// One organisation's orders being decided on.
@@ -24,6 +25,10 @@ pub(super) struct Deciding<'d, 'w> {
     pub first: BlockId,
     /// New orders by state.
     pub created: Tally,
+    /// What orders are split into.
+    pub parts: PartBlocks,
+    /// The texts of the group, as they are asked for.
+    pub texts: GroupTexts,
 }
 
 /// What came of storing some orders together, as if all were new.
@@ -33,7 +38,7 @@ pub(super) enum Tried {
     AllNew,
     /// Those that were new are stored; the keys of the others are taken.
     SomeKnown,
-    /// It was not tried: they are too few, or are to be given numbers.
+    /// It was not tried: they are too few, or are to be given numbers, or to be held against a catalogue.
     Not,
 }
 
@@ -45,7 +50,8 @@ impl<'d> Deciding<'d, '_> {
         }
         let mut orders = Vec::with_capacity(ROWS_TOGETHER);
         for &step in steps {
-            match self.as_new(&self.group.rows[step as usize]) {
+            let row = &self.group.rows[step as usize];
+            match self.as_new(row).filter(|_| row.demand.is_none()) {
                 Some(order) => orders.push(order),
                 None => return Ok(Tried::Not),
             }
@@ -89,6 +95,14 @@ impl<'d> Deciding<'d, '_> {
 
     /// Decides on an order, and writes its row.
     pub(super) fn decide(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        match self.submission.demand(row) {
+            Some(demand) => self.decide_by_catalogue(row, demand),
+            None => self.decide_by_itself(row),
+        }
+    }
+
+    /// As [`Self::decide`], whatever the order asks of a catalogue.
+    pub(super) fn decide_by_itself(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
         if row.number == Number::Next {
             return self.create_with_next_number(row);
         }
@@ -105,13 +119,10 @@ impl<'d> Deciding<'d, '_> {
 
     /// Decides on an order, knowing what holds its key, and writes its row.
     fn settle(&mut self, row: &Row, found: Option<OrderRow>) -> Result<(Mark, Outcome), Fault> {
-        let existing = found.map(|order| Existing {
-            state: order.state,
-            hash: order.hash,
-        });
+        let existing = found.map(|order| order.existing());
         match (decide(existing, row.intent, row.hash), found) {
             (Decision::Update(state), Some(order)) => self.update(row, &order, state),
-            (Decision::Unchanged, Some(order)) => self.unchanged(&order),
+            (Decision::Unchanged, Some(order)) => self.unchanged(row, &order),
             (Decision::Refuse(code), _) => Ok(refused(code)),
             (Decision::Create(_) | Decision::Update(_) | Decision::Unchanged, _) => {
                 Err(Fault::Damaged(format!(
@@ -131,13 +142,24 @@ impl<'d> Deciding<'d, '_> {
                 return Err(Fault::Damaged("there is nothing yet to change".into()));
             }
         };
+        let number = self.insert_with_next_number(row.place(self.first), state, row.hash)?;
+        Ok(self.accepted(row, state, Some(number)))
+    }
+
+    /// Writes the row of a new order under the next number that is not taken yet; which.
+    pub(super) fn insert_with_next_number(
+        &mut self,
+        id: Place,
+        state: State,
+        hash: u128,
+    ) -> Result<u64, Fault> {
         let mut number = self.work.counters(self.scope.organisation)?.number;
         loop {
             let order = NewOrder {
-                id: row.place(self.first),
+                id,
                 key: &number.to_string(),
                 state,
-                hash: row.hash,
+                hash,
                 number: Some(number),
             };
             if self.work.rows.insert(self.scope, &order)? {
@@ -146,7 +168,7 @@ impl<'d> Deciding<'d, '_> {
             number += 1;
         }
         self.work.counters(self.scope.organisation)?.number = number + 1;
-        Ok(self.accepted(row, state, Some(number)))
+        Ok(number)
     }
 
     /// What became of an order that was stored as [`Self::as_new`] has it.
@@ -163,6 +185,7 @@ impl<'d> Deciding<'d, '_> {
             order: self.submission.batch.order(row.index),
             number,
             revision: 1,
+            parts: Box::default(),
         };
         (Mark::Accepted { number }, Outcome::Accepted(taken))
     }
@@ -192,15 +215,24 @@ impl<'d> Deciding<'d, '_> {
             revision: revised.revision,
             amendment: row.intent == Intent::Complete,
         };
-        Ok((mark, Outcome::Updated(self.taken(&revised)?)))
+        let mut taken = self.taken(&revised)?;
+        if row.intent == Intent::Complete {
+            let is_placed = order.state == State::Draft;
+            taken.parts = self.complete_by_catalogue(row, order, is_placed)?;
+        }
+        Ok((mark, Outcome::Updated(taken)))
     }
 
-    fn unchanged(&mut self, order: &OrderRow) -> Result<(Mark, Outcome), Fault> {
+    fn unchanged(&mut self, row: &Row, order: &OrderRow) -> Result<(Mark, Outcome), Fault> {
         let mark = Mark::Unchanged {
             order: order.id,
             revision: order.revision,
         };
-        Ok((mark, Outcome::Unchanged(self.taken(order)?)))
+        let mut taken = self.taken(order)?;
+        if row.intent == Intent::Complete {
+            taken.parts = self.complete_by_catalogue(row, order, false)?;
+        }
+        Ok((mark, Outcome::Unchanged(taken)))
     }
 
     fn taken(&mut self, order: &OrderRow) -> Result<Taken, Fault> {
@@ -208,11 +240,15 @@ impl<'d> Deciding<'d, '_> {
             order: self.order_id(order.id)?,
             number: order.number,
             revision: order.revision,
+            parts: Box::default(),
         })
     }
 
     /// The id of an order, which may be of this very batch: its block is then not written yet.
-    fn order_id(&mut self, order: Place) -> Result<wharfinger_core::ids::OrderId, Fault> {
+    pub(super) fn order_id(
+        &mut self,
+        order: Place,
+    ) -> Result<wharfinger_core::ids::OrderId, Fault> {
         if order.block() < self.first || order.block().organisation() != self.scope.organisation {
             return self.work.order_id(order);
         }
@@ -230,6 +266,6 @@ impl<'d> Deciding<'d, '_> {
     }
 }
 
-fn refused(code: Code) -> (Mark, Outcome) {
+pub(super) fn refused(code: Code) -> (Mark, Outcome) {
     (Mark::Refused, plan::refused(code))
 }

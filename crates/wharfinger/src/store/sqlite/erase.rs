@@ -23,7 +23,7 @@ use wharfinger_core::ids::OrganisationId;
 use self::blocks::Blocks;
 use self::find::{find, places_of, scan};
 use super::SqliteStore;
-use super::admin::audited;
+use super::admin::write_audit;
 use super::checkpoints::empty_log;
 use super::emails::erase::{sweep, unfinished};
 use super::emails::jobs::{self, Left};
@@ -33,7 +33,7 @@ use super::locate::Located;
 use super::moves::move_located;
 use super::purges;
 use super::work::{Work, read_counters};
-use super::{answers, rejections};
+use super::{answers, customers, rejections};
 use crate::store::email::EmailHash;
 use crate::store::place::{BlockId, Place};
 use crate::store::slots::Mark;
@@ -96,6 +96,7 @@ impl SqliteStore {
         };
         let orders = erasing.note_orders().await?;
         erasing.cancel(&orders).await?;
+        erasing.customer().await?;
         erasing.texts(&orders).await?;
         erasing.rejections().await?;
         erasing.answers().await?;
@@ -182,6 +183,15 @@ impl Erasing<'_> {
             let cancel = move |work: &mut Work<'_>, _: &Person| cancel(work, &orders, &who);
             self.done.cancelled += self.write(cancel).await?;
         }
+        Ok(())
+    }
+
+    /// Deletes the customer that orders may be attached to.
+    async fn customer(&mut self) -> Result<(), StoreError> {
+        let delete = |work: &mut Work<'_>, person: &Person| {
+            customers::delete(work.connection, person.organisation, &person.address)
+        };
+        self.done.customers = u64::from(self.write(delete).await?);
         Ok(())
     }
 
@@ -312,9 +322,9 @@ fn noted(work: &Work<'_>, person: &Person, who: &str) -> Result<HashSet<Place>, 
     let orders: HashSet<Place> = found.collect::<rusqlite::Result<_>>()?;
     let select = "select code from organisations where id = ?1";
     let code: String = connection.query_row(select, [person.organisation.0], |row| row.get(0))?;
-    let details = json!({"orders": orders.len()}).to_string();
-    let what = ("organisation.customer_erased", code.as_str());
-    audited(work, who, what, Some(details))?;
+    let details = json!({"orders": orders.len()});
+    let action = "organisation.customer_erased";
+    write_audit(work, who, action, &code, Some(&details))?;
     Ok(orders)
 }
 

@@ -1,8 +1,9 @@
 //! Reading the feed of what became of orders: what the marks of the journal's blocks say.
 
 use rusqlite::Connection;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::ids::{OrderId, OrganisationId, is_part};
 
+use super::admissions;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::journal::{Journal, Order, blocks_up_to};
@@ -115,19 +116,36 @@ impl Reading<'_> {
                 if self.page.events.len() >= self.request.limit {
                     return Ok(false);
                 }
-                let order = order.map(|order| self.order_ids.get(self.connection, order));
+                let (order, origin) = match order {
+                    Some(order) => self.order(order)?,
+                    None => (None, None),
+                };
                 let event = Event {
                     position,
                     at_ms: head.at_ms,
                     kind,
                     batch: head.batch,
-                    order: order.transpose()?,
+                    order,
+                    origin,
                 };
                 self.page.events.push((id.organisation(), event));
             }
             self.page.positions[at].1 = position;
         }
         Ok(true)
+    }
+}
+
+impl Reading<'_> {
+    /// The id of an order; where that is a part of another, the id of that too.
+    fn order(&mut self, order: Place) -> Result<(Option<OrderId>, Option<OrderId>), Fault> {
+        let id = self.order_ids.get(self.connection, order)?;
+        if !id.index().is_some_and(is_part) {
+            return Ok((Some(id), None));
+        }
+        let admission = admissions::read(self.connection, order)?;
+        let split = admission.and_then(|admission| admission.split);
+        Ok((Some(id), split.map(|split| split.origin)))
     }
 }
 

@@ -11,6 +11,7 @@ use super::purges;
 use super::work::Columns;
 use crate::store::block::{self, Frame};
 use crate::store::bytes::Texts;
+use crate::store::email::EmailHash;
 use crate::store::place::{BlockId, Place};
 use crate::store::slots::{self, Mark};
 
@@ -143,6 +144,17 @@ impl<'c> Journal<'c> {
             packed.frame = Frame::read(&packed.texts, ordinal)?;
         }
         packed.frame.text(ordinal).ok_or_else(|| missing(place))
+    }
+
+    /// The hash of an entry's e-mail address.
+    pub(super) fn email(&self, place: Place) -> Result<EmailHash, Fault> {
+        let mut select = self
+            .connection
+            .prepare_cached("select emails from blocks where id = ?1")?;
+        let emails: Option<Vec<u8>> = select.query_row([place.block().0], |row| row.get(0))?;
+        let emails = emails.unwrap_or_default();
+        let mut hashes = EmailHash::each(&emails);
+        Ok(hashes.nth(place.ordinal()).unwrap_or(EmailHash::NONE))
     }
 
     /// The key of the order whose first revision lies at a place.

@@ -7,11 +7,13 @@
 //! Several processes may use a directory at a time. So nothing is kept between transactions that another process may change.
 
 mod admin;
+mod admissions;
 mod admit;
 mod answers;
 mod check;
 mod checkpoints;
 mod connection;
+mod customers;
 mod deciding;
 mod emails;
 mod erase;
@@ -23,9 +25,12 @@ mod ids;
 mod imports;
 mod journal;
 mod list;
+mod loads;
 mod locate;
 mod moves;
+mod parts;
 mod plan;
+mod products;
 mod purge;
 mod purges;
 mod queue;
@@ -38,6 +43,8 @@ mod rewrite;
 mod rows;
 mod schema;
 mod shares;
+mod shelves;
+mod splitting;
 mod standing;
 mod walk;
 mod work;
@@ -52,22 +59,25 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::watch;
 use uuid::Uuid;
+use wharfinger_core::catalogue::load::{CustomerLine, ProductLine};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 
 use self::connection::{Use, connect};
+use self::customers::Customers;
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
+use self::products::Products;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Admitted, AuditPage, Change, CheckReport, Directory, EmailKey, EraseCustomer, ErasedCustomer,
-    FeedPage, FoundOrder, Fulfil, Fulfilled, FulfilledOrder, Growth, History, HistoryCursor,
-    Import, ImportEnd, KeptAnswer, ListOrders, ListPage, MoveById, MoveOrders, MovedById,
-    MovedOrders, NewImport, OrderPage, PurgeReport, ReadAudit, ReadFeed, ReadOrders, ReadReceipts,
-    ReadResults, ReceiptHead, ReceiptPage, Remember, ResultPage, Store, StoreError, Submission,
-    Visible,
+    Admitted, AuditPage, Change, CheckReport, CustomerPage, Directory, EmailKey, EraseCustomer,
+    ErasedCustomer, FeedPage, FoundOrder, Fulfil, Fulfilled, FulfilledOrder, Growth, History,
+    HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, Load, Loaded, MoveById,
+    MoveOrders, MovedById, MovedOrders, NewImport, OrderPage, ProductPage, PurgeReport, ReadAudit,
+    ReadCustomers, ReadFeed, ReadOrders, ReadProducts, ReadReceipts, ReadResults, ReceiptHead,
+    ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
 };
 use crate::clock;
 
@@ -408,6 +418,30 @@ impl Store for SqliteStore {
 
     async fn audit(&self, request: ReadAudit) -> Result<AuditPage, StoreError> {
         let read = move |connection: &Connection| admin::audit(connection, &request);
+        self.readers.read(read).await
+    }
+
+    async fn load_products(&self, load: Load<ProductLine>) -> Result<Loaded, StoreError> {
+        self.load(load, |work, load| {
+            loads::load::<_, Products<'_>>(work, load)
+        })
+        .await
+    }
+
+    async fn products(&self, request: ReadProducts) -> Result<ProductPage, StoreError> {
+        let read = move |connection: &Connection| products::list(connection, &request);
+        self.readers.read(read).await
+    }
+
+    async fn load_customers(&self, load: Load<CustomerLine>) -> Result<Loaded, StoreError> {
+        self.load(load, |work, load| {
+            loads::load::<_, Customers<'_>>(work, load)
+        })
+        .await
+    }
+
+    async fn customers(&self, request: ReadCustomers) -> Result<CustomerPage, StoreError> {
+        let read = move |connection: &Connection| customers::list(connection, &request);
         self.readers.read(read).await
     }
 

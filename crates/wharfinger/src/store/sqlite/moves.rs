@@ -9,6 +9,7 @@ use wharfinger_core::ids::{OrderId, OrganisationId};
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
 
+use super::admissions;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::locate::{Located, Locator};
@@ -133,6 +134,12 @@ impl<'m, 'w> Moves<'m, 'w> {
         })?;
         let settled = (state, at, to == Moved::Released);
         let work = &mut *self.work;
+        if state == State::Cancelled
+            && let Some(kept) = admissions::read(work.connection, order.id)?
+        {
+            work.shelves
+                .give_back(work.connection, order.id, &kept.lines)?;
+        }
         work.rows.settle(self.scope, key, order.id, settled)?;
         work.standing
             .moved(self.scope, order.id, order.state, state);

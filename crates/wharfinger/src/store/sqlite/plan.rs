@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 use wharfinger_core::admit::{Decision, Existing, Policy, decide};
+use wharfinger_core::catalogue::{self, Demand};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::{OrderId, OrganisationId};
 use wharfinger_core::outcome::{Outcome, State, Taken};
@@ -13,7 +14,9 @@ use wharfinger_core::problem::{Code, Problem};
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::rows::{Lookup, Scope};
+use super::shelves::Shelves;
 use super::work::find_dialect;
+use crate::store::place::BlockId;
 use crate::store::prepare::{Group, Row, Submission};
 
 /// What would become of the good orders of a batch, over what is stored and what stands before them in the batch.
@@ -25,6 +28,7 @@ pub(super) fn plan(
 ) -> Result<Vec<Outcome>, Fault> {
     let mut outcomes = vec![Outcome::Withheld; submission.good];
     let dialect = find_dialect(connection, submission.dialect)?;
+    let mut shelves = Shelves::default();
     for group in &submission.groups {
         let mut planning = Planning {
             connection,
@@ -33,10 +37,13 @@ pub(super) fn plan(
             scope: dialect.map(|dialect| Scope::new(group.organisation, dialect)),
             lookup: Lookup::new(connection)?,
             order_ids: OrderIds::default(),
+            organisation: group.organisation,
+            shelves,
             changed: HashMap::new(),
             next_number: next_number(group.organisation)?,
         };
         planning.decide_group(group, &mut outcomes)?;
+        shelves = planning.shelves;
     }
     if is_refused(submission, &outcomes) {
         withhold(&mut outcomes);
@@ -71,47 +78,130 @@ struct Planning<'p> {
     scope: Option<Scope>,
     lookup: Lookup<'p>,
     order_ids: OrderIds,
+    organisation: OrganisationId,
+    /// What the batch would have taken so far.
+    shelves: Shelves,
     /// The orders that the batch would have changed so far, by key.
     changed: HashMap<Cow<'p, str>, Known>,
     next_number: u64,
 }
 
 /// An order as a decision finds it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Known {
     state: State,
     hash: u128,
     taken: Taken,
 }
 
+impl Known {
+    fn existing(&self) -> Existing {
+        Existing {
+            state: self.state,
+            hash: self.hash,
+        }
+    }
+}
+
 impl<'p> Planning<'p> {
     fn decide_group(&mut self, group: &Group, outcomes: &mut [Outcome]) -> Result<(), Fault> {
         for &step in &group.steps {
             let row = &group.rows[step as usize];
-            outcomes[row.answer as usize] = match row.number {
-                Number::Next => self.decide_with_next_number(row)?,
-                Number::None | Number::Given(_) => {
-                    let key = self.submission.text(row.key);
-                    let known = self.find(key)?;
-                    self.decide(row, Cow::Borrowed(key), known, given(row.number))
-                }
+            outcomes[row.answer as usize] = match self.submission.demand(row) {
+                Some(demand) => self.decide_by_catalogue(row, demand)?,
+                None => self.decide_by_itself(row)?,
             };
         }
         Ok(())
     }
 
+    /// Decides on an order that asks something of its organisation's catalogue.
+    fn decide_by_catalogue(&mut self, row: &Row, demand: &Demand) -> Result<Outcome, Fault> {
+        let (connection, organisation) = (self.connection, self.organisation);
+        let (lines, attached) = match self.shelves.decide(connection, organisation, demand)? {
+            Ok(decided) => decided,
+            Err(problems) => return self.refuse(row, problems),
+        };
+        let mut outcome = self.decide_by_itself(row)?;
+        if let Outcome::Accepted(taken) = &mut outcome {
+            // It is not stored, and has no place.
+            let order = BlockId::new(organisation, 0).entry(0);
+            self.shelves.take(connection, order, &lines)?;
+            let customer = (&demand.customer, attached);
+            self.shelves.attach(connection, organisation, customer)?;
+            if row.intent.initial_state() != State::Draft {
+                taken.parts = self.number_parts(row, taken, catalogue::parts(lines).len())?;
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Turns an order down that gets nothing. That its number is taken comes first.
+    fn refuse(&mut self, row: &Row, problems: Vec<Problem>) -> Result<Outcome, Fault> {
+        if row.number != Number::Next {
+            let known = self.find(self.submission.text(row.key))?;
+            let existing = known.as_ref().map(Known::existing);
+            if let Decision::Refuse(code) = decide(existing, row.intent, row.hash) {
+                return Ok(refused(code));
+            }
+        }
+        Ok(Outcome::Rejected(problems))
+    }
+
+    /// The numbers of the parts that an order would be split into.
+    fn number_parts(
+        &mut self,
+        row: &Row,
+        first: &Taken,
+        parts: usize,
+    ) -> Result<Box<[u64]>, Fault> {
+        if parts < 2 {
+            return Ok(Box::default());
+        }
+        let mut numbers: Vec<u64> = first.number.into_iter().collect();
+        for _ in 1..parts {
+            let (number, key) = self.free_number()?;
+            self.next_number = number + 1;
+            let part = Taken {
+                number: Some(number),
+                ..first.clone()
+            };
+            self.change(row, Cow::Owned(key), State::Pending, part);
+            numbers.push(number);
+        }
+        Ok(numbers.into())
+    }
+
+    /// Decides on an order, whatever it asks of a catalogue.
+    fn decide_by_itself(&mut self, row: &Row) -> Result<Outcome, Fault> {
+        match row.number {
+            Number::Next => self.decide_with_next_number(row),
+            Number::None | Number::Given(_) => {
+                let key = self.submission.text(row.key);
+                let known = self.find(key)?;
+                Ok(self.decide(row, Cow::Borrowed(key), known, given(row.number)))
+            }
+        }
+    }
+
     fn decide_with_next_number(&mut self, row: &Row) -> Result<Outcome, Fault> {
+        let (number, key) = self.free_number()?;
+        let outcome = self.decide(row, Cow::Owned(key), None, Some(number));
+        if outcome.taken().is_some() {
+            self.next_number = number + 1;
+        }
+        Ok(outcome)
+    }
+
+    /// The next number that no order has.
+    fn free_number(&mut self) -> Result<(u64, String), Fault> {
         let mut number = self.next_number;
         let mut key = number.to_string();
         while self.find(&key)?.is_some() {
             number += 1;
             key = number.to_string();
         }
-        let outcome = self.decide(row, Cow::Owned(key), None, Some(number));
-        if outcome.taken().is_some() {
-            self.next_number = number + 1;
-        }
-        Ok(outcome)
+        Ok((number, key))
     }
 
     fn decide(
@@ -121,25 +211,23 @@ impl<'p> Planning<'p> {
         known: Option<Known>,
         number: Option<u64>,
     ) -> Outcome {
-        let existing = known.map(|known| Existing {
-            state: known.state,
-            hash: known.hash,
-        });
+        let existing = known.as_ref().map(Known::existing);
         let new = Taken {
             order: self.submission.batch.order(row.index),
             number,
             revision: 1,
+            parts: Box::default(),
         };
-        let before = known.map_or(new, |known| known.taken);
+        let before = known.map_or_else(|| new.clone(), |known| known.taken);
         match decide(existing, row.intent, row.hash) {
             Decision::Create(state) => {
-                self.change(row, key, state, new);
+                self.change(row, key, state, new.clone());
                 Outcome::Accepted(new)
             }
             Decision::Update(state) => {
                 let revision = before.revision + 1;
                 let taken = Taken { revision, ..before };
-                self.change(row, key, state, taken);
+                self.change(row, key, state, taken.clone());
                 Outcome::Updated(taken)
             }
             Decision::Unchanged => Outcome::Unchanged(before),
@@ -155,7 +243,7 @@ impl<'p> Planning<'p> {
     /// The order that would hold a key.
     fn find(&mut self, key: &str) -> Result<Option<Known>, Fault> {
         if let Some(known) = self.changed.get(key) {
-            return Ok(Some(*known));
+            return Ok(Some(known.clone()));
         }
         let Some(scope) = &self.scope else {
             return Ok(None);
@@ -171,6 +259,7 @@ impl<'p> Planning<'p> {
                 order: id,
                 number: order.number,
                 revision: order.revision,
+                parts: Box::default(),
             },
         }))
     }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::SqliteStore;
-use super::admin::audited;
+use super::admin::write_audit;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::locate::parts_of;
@@ -77,7 +77,7 @@ fn begin(work: &mut Work<'_>, before_ms: i64) -> Result<Vec<(OrganisationId, i64
     let before = jiff::Timestamp::from_millisecond(before_ms)
         .map_or_else(|_| before_ms.to_string(), |before| before.to_string());
     let subject = format!("before {before}");
-    audited(work, COMMAND_LINE, ("orders.purge", &subject), None)?;
+    write_audit(work, COMMAND_LINE, "orders.purge", &subject, None)?;
     purges::all(work.connection)
 }
 
@@ -189,8 +189,12 @@ impl<'k, 'c> Walk<'k, 'c> {
         self.work
             .rows
             .remove(connection, scope, &key, (order, holds))?;
-        let delete = "delete from fulfilments where id = ?1";
-        connection.prepare_cached(delete)?.execute([order.0])?;
+        for delete in [
+            "delete from fulfilments where id = ?1",
+            "delete from admissions where place = ?1",
+        ] {
+            connection.prepare_cached(delete)?.execute([order.0])?;
+        }
         self.work.standing.removed(scope, row.state);
         self.done.orders += 1;
         Ok(true)

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::{OrderId, OrganisationId};
 
+use super::admissions;
 use super::emails;
 use super::fault::Fault;
 use super::fulfilments;
@@ -240,6 +241,11 @@ pub(super) fn load(
         revision: row.revision,
         texts,
         fulfilment,
+        // Only dialects that number their orders are held against catalogues.
+        admission: match row.number {
+            Some(_) => admissions::read(journal.connection(), row.id)?,
+            None => None,
+        },
     })
 }
 

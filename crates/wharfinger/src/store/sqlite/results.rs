@@ -1,8 +1,9 @@
 //! What became of each order of a batch, in pages.
 
 use rusqlite::Connection;
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::ids::{BatchId, is_part};
 
+use super::admissions;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::receipt;
@@ -87,7 +88,9 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
             let head = self.journal.head(id)?.clone();
             for (ordinal, (&index, &mark)) in head.indexes.iter().zip(&head.marks).enumerate() {
                 let place = id.entry(ordinal);
+                // A part is told with the order that it is of.
                 if index >= self.from
+                    && !is_part(index)
                     && kind(mark).is_some_and(&self.is_wanted)
                     && !self.journal.is_of_purged(place, mark)?
                 {
@@ -168,8 +171,18 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
             name: None,
             key: Some(self.journal.key_alone(order)?),
             number,
+            parts: match number {
+                Some(_) => self.parts(order)?,
+                None => Vec::new(),
+            },
             outcome,
         })
+    }
+
+    /// The numbers of the parts that an order was split into.
+    fn parts(&self, order: Place) -> Result<Vec<u64>, Fault> {
+        let kept = admissions::read(self.journal.connection(), order)?;
+        Ok(kept.map_or_else(Vec::new, |kept| kept.numbers().to_vec()))
     }
 }
 

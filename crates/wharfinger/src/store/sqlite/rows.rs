@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::OnceLock;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
+use wharfinger_core::admit::Existing;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::State;
 
@@ -30,6 +31,14 @@ pub(super) struct OrderRow {
 }
 
 impl OrderRow {
+    /// The order as a decision finds it.
+    pub(super) fn existing(&self) -> Existing {
+        Existing {
+            state: self.state,
+            hash: self.hash,
+        }
+    }
+
     /// Where its latest change lies, in content or in state.
     pub(super) fn last_change(&self) -> Place {
         self.changed

@@ -11,6 +11,7 @@ use super::emails::Reach;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::rows::OrderRows;
+use super::shelves::Shelves;
 use super::standing::{Ordinals, Standing};
 use crate::clock;
 use crate::store::block::Block;
@@ -25,6 +26,8 @@ pub(super) struct Work<'c> {
     pub rows: OrderRows<'c>,
     /// Where orders stand.
     pub standing: Standing,
+    /// What enforced catalogues have.
+    pub shelves: Shelves,
     insert_block: CachedStatement<'c>,
     insert_open: CachedStatement<'c>,
     insert_receipt: CachedStatement<'c>,
@@ -122,6 +125,7 @@ impl<'c> Work<'c> {
             connection,
             rows: OrderRows::new(connection)?,
             standing: Standing::default(),
+            shelves: Shelves::default(),
             insert_block: prepare(INSERT_BLOCK)?,
             insert_open: prepare(INSERT_OPEN)?,
             insert_receipt: prepare(INSERT_RECEIPT)?,
@@ -249,8 +253,14 @@ impl<'c> Work<'c> {
         Ok(())
     }
 
+    /// Writes what was noted of catalogues: for whoever is to read it from the store, or to change it there.
+    pub(super) fn write_shelves(&mut self) -> Result<(), Fault> {
+        self.shelves.write(self.connection, self.now_ms)
+    }
+
     /// Writes what was noted, the counters last: the last thing before the commit.
-    pub(super) fn finish(self) -> Result<Finished, Fault> {
+    pub(super) fn finish(mut self) -> Result<Finished, Fault> {
+        self.write_shelves()?;
         self.standing.write(self.connection)?;
         let replace = "insert or replace into counters (organisation, next_block, next_position, next_number, last_ms) \
                        values (?1, ?2, ?3, ?4, ?5)";

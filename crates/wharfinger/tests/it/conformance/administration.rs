@@ -4,27 +4,24 @@ use std::sync::Arc;
 
 use wharfinger::rates::Rates;
 use wharfinger::store::{
-    AuditEntry, AuditPage, Change, Directory, Key, ReadAudit, Remember, Store, StoreError,
+    AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, Remember, Store,
+    StoreError,
 };
 use wharfinger_core::caller::{Organisation, Reach, Scope};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::OrganisationId;
 
 fn organisation(code: &str) -> Change {
-    Change::CreateOrganisation(Organisation {
-        id: OrganisationId(0),
-        code: code.into(),
-        name: "A shop".into(),
-        customer_orders_enabled: true,
-    })
+    Change::CreateOrganisation(Organisation::new(code, "A shop"))
 }
 
 fn change_organisation(code: &str, name: Option<&str>, enabled: Option<bool>) -> Change {
-    Change::ChangeOrganisation {
+    Change::ChangeOrganisation(OrganisationChange {
         code: code.into(),
         name: name.map(Into::into),
         customer_orders_enabled: enabled,
-    }
+        catalogue: None,
+    })
 }
 
 fn key(id: &str, reach: Reach) -> Key {
@@ -202,7 +199,7 @@ pub(super) async fn every_change_is_in_the_audit_log(store: Arc<dyn Store>) {
         entry(
             "me",
             "organisation.created",
-            Some(r#"{"name":"A shop","customer_orders_enabled":true}"#),
+            Some(r#"{"name":"A shop","customer_orders_enabled":true,"catalogue":"open"}"#),
         ),
     ];
     assert_eq!(told, expected);

@@ -8,7 +8,6 @@ use wharfinger::store::{Change, EventKind, ListOrders, ReadFeed, Store, StoreErr
 use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::Number;
-use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::State;
 
 use super::support::*;
@@ -25,12 +24,7 @@ fn run_sql(directory: &Path, sql: &str) {
 }
 
 async fn fill(store: &Arc<dyn Store>) {
-    let organisation = Organisation {
-        id: OrganisationId(0),
-        code: "SHOP".into(),
-        name: String::new(),
-        customer_orders_enabled: true,
-    };
+    let organisation = Organisation::new("SHOP", "");
     let change = Change::CreateOrganisation(organisation);
     store.administer("me", change, None).await.expect("made");
     let first = [order("a", "x"), order("b", "x"), faulty("c")];

@@ -119,6 +119,7 @@ impl Order {
                 hash,
                 intent: self.intent,
                 number: self.number,
+                demand: None,
             })
         } else {
             Verdict::Faulty(self.problems.clone())

@@ -8,9 +8,13 @@ use tempfile::TempDir;
 use wharfinger::rates::Rates;
 use wharfinger::secret;
 use wharfinger::store::sqlite::{Options, SqliteStore};
-use wharfinger::store::{Change, Key, Store};
+use wharfinger::store::{Change, Key, Load, OrganisationChange, Store};
+use wharfinger_core::admit::Policy;
 use wharfinger_core::caller::{Organisation, Reach, Scope};
+use wharfinger_core::catalogue::CatalogueMode;
+use wharfinger_core::catalogue::load::{LoadLine, read_lines};
 use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::limits::Limits;
 
 use super::case;
 
@@ -52,23 +56,32 @@ fn fill(path: &Path) {
         let store = SqliteStore::open(path, &Options::default()).unwrap();
         for (code, enabled) in case::ORGANISATIONS {
             let organisation = Organisation {
-                id: OrganisationId(0),
-                code: code.into(),
-                name: String::new(),
                 customer_orders_enabled: enabled,
+                ..Organisation::new(code, "")
             };
             let change = Change::CreateOrganisation(organisation);
             store.administer("fixture", change, None).await.unwrap();
             if !enabled {
-                let change = Change::ChangeOrganisation {
+                let change = Change::ChangeOrganisation(OrganisationChange {
                     code: code.into(),
-                    name: None,
                     customer_orders_enabled: Some(enabled),
-                };
+                    ..OrganisationChange::default()
+                });
                 store.administer("fixture", change, None).await.unwrap();
             }
         }
+        let enforce = Change::ChangeOrganisation(OrganisationChange {
+            code: case::ENFORCED.into(),
+            catalogue: Some(CatalogueMode::Enforced),
+            ..OrganisationChange::default()
+        });
+        store.administer("fixture", enforce, None).await.unwrap();
         let directory = store.directory(None).await.unwrap().unwrap();
+        let enforced = directory.organisations[case::ENFORCED].id;
+        let loaded = store.load_products(load(enforced, case::PRODUCTS)).await;
+        loaded.unwrap();
+        let loaded = store.load_customers(load(enforced, case::CUSTOMERS)).await;
+        loaded.unwrap();
         for key in &case::KEYS {
             let ids = key.organisations.iter();
             let ids = ids.map(|code| directory.organisations[*code].id).collect();
@@ -90,4 +103,21 @@ fn fill(path: &Path) {
         }
         store.close().await;
     });
+}
+
+/// Good lines to be loaded.
+fn load<L: LoadLine>(organisation: OrganisationId, text: &str) -> Load<L> {
+    let mut lines = Vec::new();
+    read_lines(text.as_bytes(), 0, &Limits::default(), |_, line| {
+        lines.push(line.unwrap());
+    });
+    Load {
+        organisation,
+        lines,
+        unreadable: 0,
+        policy: Policy::AllOrNothing,
+        who: "fixture".into(),
+        entry: None,
+        remember: None,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::ids::{BatchId, OrganisationId, is_part};
 use wharfinger_core::outcome::Counts;
 
 use super::super::fault::Fault;
@@ -44,7 +44,9 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
             if head.batch != Some(batch) {
                 return Err(Fault::Damaged(format!("block {} is not of it", id.0)));
             }
-            for (&index, mark) in head.indexes.iter().zip(&head.marks) {
+            let entries = head.indexes.iter().zip(&head.marks);
+            // Parts are told with the order that they are of.
+            for (&index, mark) in entries.filter(|(index, _)| !is_part(**index)) {
                 match mark {
                     Mark::Accepted { .. } => found.accepted += 1,
                     Mark::Updated { .. } => found.updated += 1,

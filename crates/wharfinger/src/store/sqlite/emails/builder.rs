@@ -316,6 +316,7 @@ impl Building<'_> {
                     | StoreError::Refused(_)
                     | StoreError::BadCursor
                     | StoreError::FeedBegins(_)
+                    | StoreError::NotLoaded(_)
                     | StoreError::AnswerKept
                     | StoreError::AnswerErased
                     | StoreError::Internal(_)

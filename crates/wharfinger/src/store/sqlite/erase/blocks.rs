@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use wharfinger_core::email::is_mentioned;
 use wharfinger_core::erase::erased;
 
+use super::super::admissions;
 use super::super::emails::Entry;
 use super::super::emails::erase::take_out;
 use super::super::fault::Fault;
@@ -108,6 +109,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
         self.journal.forget(id);
         let scope = Scope::new(person.organisation, number);
         for text in written {
+            admissions::forget_customer(connection, text.order)?;
             self.rehash(&scope, &text)?;
         }
         Ok(())

@@ -103,6 +103,7 @@ fn is_of(person: &Person, dialect: &dyn Dialect, text: &str) -> bool {
         updated_at_ms: 0,
         texts: vec![text.to_owned()],
         fulfilment: None,
+        admission: None,
     };
     let address = dialect.email(&order);
     address.is_some_and(|address| email::is_same(&address, &person.address))

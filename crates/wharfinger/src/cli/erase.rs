@@ -1,28 +1,16 @@
-//! `wharfinger customer`: what is done about a person.
+//! `wharfinger customers erase`: a person out of the orders of an organisation.
 
 use std::io::Write;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::json;
 use wharfinger_core::validate::is_email;
 
 use super::{DataDirectory, directory, find_organisation, write_json};
 use crate::store::{COMMAND_LINE, EraseCustomer};
 
-/// Erase a customer
-#[derive(Args, Debug)]
-pub(super) struct Customer {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Erase a customer from an organisation's orders, receipts and kept answers
-    Erase(Erase),
-}
-
+/// Who is to be erased, and from whose orders.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Of each order of which any revision has the address as its customer's, the figures are left: lines, quantities, prices,\n\
@@ -30,9 +18,9 @@ dates, state and keys. Names, addresses, free text and whatever is not known go,
 The texts of rejected orders that mention the address go, and so do answers kept for an Idempotency-Key. Then the log is emptied,\n\
 so that no file of the data directory has any of it. A server may be running on the store. Broken off, it is begun again by the\n\
 same command. There is no way back. Backups and other copies of the data directory are yours to see to.\n\n\
-Example: wharfinger customer erase --org TRK001 --email ann@example.com"
+Example: wharfinger customers erase --org TRK001 --email ann@example.com"
 )]
-struct Erase {
+pub(super) struct Erase {
     /// The organisation from whose orders
     #[arg(long, value_name = "CODE")]
     org: String,
@@ -55,16 +43,8 @@ fn address(text: &str) -> Result<String, String> {
     }
 }
 
-impl Customer {
-    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
-        match self.command {
-            Command::Erase(erase) => erase.run(out).await,
-        }
-    }
-}
-
 impl Erase {
-    async fn run(self, out: &mut dyn Write) -> Result<()> {
+    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let store = self.data.open()?;
         let known = directory(store.as_ref()).await?;
         let organisation = find_organisation(&known, &self.org)?;
@@ -83,6 +63,7 @@ impl Erase {
                 "organisation": code,
                 "orders": orders,
                 "cancelled": cancelled,
+                "customers": erased.customers,
                 "rejected": erased.rejected,
                 "answers": erased.answers,
             });
@@ -92,10 +73,10 @@ impl Erase {
             out,
             "{code}: erased the customer from {orders} orders, of which {cancelled} were open and are cancelled"
         )?;
-        let (rejected, answers) = (erased.rejected, erased.answers);
+        let (customers, rejected, answers) = (erased.customers, erased.rejected, erased.answers);
         writeln!(
             out,
-            "and from {rejected} rejected orders and {answers} kept answers"
+            "and from {customers} entries of the list of customers, {rejected} rejected orders and {answers} kept answers"
         )?;
         writeln!(out, "backups of the data directory are yours to see to")?;
         Ok(())

@@ -1,0 +1,1 @@
+orders cancel --org CAT001 --dialect centra 50

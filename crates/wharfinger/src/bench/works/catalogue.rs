@@ -1,0 +1,99 @@
+//! catalogue: what holding orders against a catalogue costs.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use wharfinger_core::load::ProductCodes;
+
+use super::super::body::Mix;
+use super::super::figures::Figures;
+use super::super::measuring::Measuring;
+use super::super::report::{self, Finding};
+use super::super::served::Served;
+use super::super::verdict::Verdict;
+use super::super::{BATCH_CONNECTIONS, SMALL_BATCH, pools};
+use crate::child;
+use wharfinger_core::dialects;
+
+/// Pieces of each product: more than can be asked for.
+const PIECES: u64 = 1_000_000_000;
+
+/// p2 of each dialect that asks a catalogue, with an open one and with one that is enforced.
+pub(in super::super) fn catalogue(measuring: &Measuring) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for &dialect in dialects::ALL {
+        let Some(codes) = dialect.load().products else {
+            continue;
+        };
+        let mut open = Served::start()?;
+        let mut enforced = Served::start()?;
+        let products = load(enforced.directory(), &enforced.target.organisation, codes)?;
+        let sender = |served: &Served| {
+            served
+                .target
+                .batches(dialect, SMALL_BATCH, BATCH_CONNECTIONS, Mix::Fresh)
+        };
+        let (mut to_open, mut to_enforced) = (sender(&open), sender(&enforced));
+        let batches = report::batches(dialect.id(), SMALL_BATCH, BATCH_CONNECTIONS);
+        let what = format!("{batches}, {products} products");
+        let [enforced_rounds, open_rounds] = measuring.take_turns(&what, |length| {
+            let held = enforced.measure(|| to_enforced.send_for(length))?;
+            let beside = open.measure(|| to_open.send_for(length))?;
+            Ok([held, beside])
+        })?;
+        let held = Figures::of(&enforced_rounds, Some(enforced.end()?));
+        let beside = Figures::of(&open_rounds, Some(open.end()?));
+        let verdict = Verdict::cpu("catalogue", &held, &beside, 2.0, 1.5);
+        findings.push(
+            Finding::new("catalogue", what)
+                .side("enforced", held)
+                .side("open", beside)
+                .verdicts(verdict),
+        );
+    }
+    Ok(findings)
+}
+
+/// Loads every product that an order of the load can name, and has the catalogue enforced; how many they are.
+fn load(data: &Path, organisation: &str, codes: ProductCodes) -> Result<u64> {
+    let file = data.join("products.csv");
+    let products = write(&file, codes)?;
+    let name = file.to_str().context("a path that is no text")?;
+    command(data, &["products", "load", "--org", organisation, name])?;
+    command(
+        data,
+        &["org", "set", organisation, "--catalogue", "enforced"],
+    )?;
+    std::fs::remove_file(&file)?;
+    Ok(products)
+}
+
+fn write(file: &Path, codes: ProductCodes) -> Result<u64> {
+    let pool = pools::find(codes.pool).context("a pool has this name")?;
+    let mut out = BufWriter::new(File::create(file)?);
+    writeln!(out, "sku,active,warehouse,stock,price,name")?;
+    let mut products = 0;
+    let width = codes.digits as usize;
+    // Neighbours in the table are of different words, as in a catalogue that has grown.
+    for number in 0..10_u64.pow(codes.digits) {
+        for word in pool.words {
+            writeln!(
+                out,
+                "{word}-{number:0width$},true,Main,{PIECES},19.90,Article {number}"
+            )?;
+            products += 1;
+        }
+    }
+    out.flush()?;
+    Ok(products)
+}
+
+fn command(data: &Path, arguments: &[&str]) -> Result<()> {
+    let mut command = child::program()?;
+    let output = command.args(arguments).arg("--data").arg(data).output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {told}", arguments.join(" "));
+    Ok(())
+}

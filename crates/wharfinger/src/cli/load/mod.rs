@@ -1,0 +1,288 @@
+//! Loading files into a catalogue: what `products load` and `customers load` have in common.
+
+mod files;
+mod table;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use wharfinger_core::admit::Policy;
+use wharfinger_core::catalogue::load::{LineProblem, LoadLine};
+use wharfinger_core::ids::OrganisationId;
+
+use self::files::{File, Read};
+use super::{DataDirectory, directory, find_organisation, write_json};
+use crate::store::{COMMAND_LINE, LineOutcome, Load, LoadCounts, Loaded, Store, StoreError};
+
+/// Lines that are loaded in one transaction: few enough that a server beside it hardly waits.
+const SLICE_LINES: usize = 5_000;
+
+/// Lines that can be loaded all or none: that is one transaction, for which all other writing waits.
+const WHOLE_LINES_MAX: usize = 200_000;
+
+/// What to load, and where.
+#[derive(Args, Debug)]
+pub(super) struct LoadFiles {
+    /// The files; - is the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The organisation that they are loaded into
+    #[arg(long, value_name = "CODE")]
+    org: String,
+    /// What the files are, where their names do not end in .csv, .ndjson or .jsonl [default: csv]
+    #[arg(long)]
+    format: Option<Format>,
+    /// Load nothing where any line is not good; at most 200000 lines
+    #[arg(long)]
+    all_or_nothing: bool,
+    /// Print the counts as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table with a header, commas between its fields
+    Csv,
+    /// A JSON object on each line
+    Ndjson,
+}
+
+/// Something that a command loads.
+pub(super) trait Loadable: LoadLine {
+    /// What they are, for people.
+    const WHAT: &'static str;
+
+    /// Loads a slice.
+    async fn load(store: &dyn Store, load: Load<Self>) -> Result<Loaded, StoreError>;
+}
+
+/// What was done, as it is printed.
+#[derive(Serialize)]
+struct Printed {
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: u64,
+    withheld: u64,
+}
+
+impl LoadFiles {
+    pub(super) async fn run<L: Loadable>(self, out: &mut dyn Write) -> Result<()> {
+        let store = self.data.open()?;
+        let organisation = find_organisation(&directory(store.as_ref()).await?, &self.org)?.id;
+        let files = self.files.iter().map(|path| File::open(path, self.format));
+        let mut files: Vec<File> = files.collect::<Result<_>>()?;
+        let mut loading = Loading::<L> {
+            store: store.as_ref(),
+            organisation,
+            policy: if self.all_or_nothing {
+                Policy::AllOrNothing
+            } else {
+                Policy::Partial
+            },
+            bar: bar(&files),
+            slice: Slice::default(),
+            entry: None,
+            counts: LoadCounts::default(),
+        };
+        let done = loading.run(&mut files).await;
+        loading.bar.finish_and_clear();
+        let counts = loading.counts;
+        store.close().await;
+        print::<L>(out, counts, self.json)?;
+        done?;
+        let lines = counts.taken() + counts.rejected + counts.withheld;
+        match (counts.rejected, self.all_or_nothing) {
+            (0, _) => Ok(()),
+            (rejected, false) => {
+                bail!("{rejected} of {lines} lines were not loaded; mend them and load them again")
+            }
+            (rejected, true) => {
+                bail!("nothing was loaded, since {rejected} of {lines} lines are not good")
+            }
+        }
+    }
+}
+
+fn print<L: Loadable>(out: &mut dyn Write, counts: LoadCounts, json: bool) -> Result<()> {
+    let LoadCounts {
+        created,
+        updated,
+        unchanged,
+        rejected,
+        withheld,
+    } = counts;
+    if json {
+        let printed = Printed {
+            created,
+            updated,
+            unchanged,
+            rejected,
+            withheld,
+        };
+        return write_json(out, &printed);
+    }
+    let what = L::WHAT;
+    writeln!(
+        out,
+        "{what}: {created} created, {updated} updated, {unchanged} unchanged"
+    )?;
+    Ok(())
+}
+
+/// Lines that are loaded together, and where each stands.
+struct Slice<L> {
+    lines: Vec<L>,
+    places: Vec<Place>,
+    /// Lines between them that cannot be read.
+    unreadable: usize,
+}
+
+impl<L> Default for Slice<L> {
+    fn default() -> Self {
+        Self {
+            lines: Vec::new(),
+            places: Vec::new(),
+            unreadable: 0,
+        }
+    }
+}
+
+/// Where a line stands.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Which of the files.
+    file: usize,
+    /// The line of it, from 1.
+    line: u64,
+}
+
+/// Files on their way into a store.
+struct Loading<'s, L> {
+    store: &'s dyn Store,
+    organisation: OrganisationId,
+    policy: Policy,
+    bar: ProgressBar,
+    slice: Slice<L>,
+    entry: Option<i64>,
+    counts: LoadCounts,
+}
+
+impl<L: Loadable> Loading<'_, L> {
+    /// Loads all files. A file that cannot be read on ends it; what stands before is loaded, unless that is all or none.
+    async fn run(&mut self, files: &mut [File]) -> Result<()> {
+        let read = self.read_all(files).await;
+        match (&read, self.policy) {
+            (Err(_), Policy::AllOrNothing) => {}
+            (Ok(()), Policy::AllOrNothing) | (_, Policy::Partial) => self.flush(files).await?,
+        }
+        read
+    }
+
+    async fn read_all(&mut self, files: &mut [File]) -> Result<()> {
+        for at in 0..files.len() {
+            while let Some(Read { line, content }) = files[at].next::<L>()? {
+                match content {
+                    Ok(content) => {
+                        self.slice.lines.push(content);
+                        self.slice.places.push(Place { file: at, line });
+                    }
+                    Err(problems) => {
+                        self.slice.unreadable += 1;
+                        self.tell(&files[at], line, &problems);
+                    }
+                }
+                self.end_slice(files).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the slice if it is full.
+    async fn end_slice(&mut self, files: &[File]) -> Result<()> {
+        let lines = self.slice.lines.len() + self.slice.unreadable;
+        match self.policy {
+            Policy::Partial if lines >= SLICE_LINES => {
+                self.flush(files).await?;
+                self.bar
+                    .set_position(files.iter().map(File::bytes_read).sum());
+                Ok(())
+            }
+            Policy::AllOrNothing if lines > WHOLE_LINES_MAX => bail!(
+                "more than {WHOLE_LINES_MAX} lines cannot be loaded all or none, since all other writing would wait; \
+                 leave out --all-or-nothing, or load them in parts"
+            ),
+            Policy::Partial | Policy::AllOrNothing => Ok(()),
+        }
+    }
+
+    async fn flush(&mut self, files: &[File]) -> Result<()> {
+        let Slice {
+            lines,
+            places,
+            unreadable,
+        } = std::mem::take(&mut self.slice);
+        self.counts.rejected += unreadable as u64;
+        if lines.is_empty() && self.entry.is_none() {
+            return Ok(());
+        }
+        let load = Load {
+            organisation: self.organisation,
+            lines,
+            unreadable,
+            policy: self.policy,
+            who: COMMAND_LINE.into(),
+            entry: self.entry,
+            remember: None,
+        };
+        let loaded = L::load(self.store, load).await?.lines;
+        self.entry = loaded.entry;
+        self.counts.add(&loaded.outcomes);
+        for (place, outcome) in places.iter().zip(&loaded.outcomes) {
+            if let LineOutcome::Refused(problem) = outcome {
+                self.tell(
+                    &files[place.file],
+                    place.line,
+                    std::slice::from_ref(problem),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Says on the standard error what is wrong with a line.
+    fn tell(&self, file: &File, line: u64, problems: &[LineProblem]) {
+        self.bar.suspend(|| {
+            let mut errors = std::io::stderr().lock();
+            for problem in problems {
+                let place = file.place(line, problem);
+                // Whoever does not read them still has their good lines loaded.
+                drop(writeln!(errors, "{place}: {}", problem.message));
+            }
+        });
+    }
+}
+
+/// A bar that is drawn on a terminal only.
+fn bar(files: &[File]) -> ProgressBar {
+    let sizes: Option<Vec<u64>> = files.iter().map(File::bytes).collect();
+    let (bar, template) = match sizes {
+        Some(sizes) => (
+            ProgressBar::new(sizes.iter().sum()),
+            "{bar:30} {bytes}/{total_bytes}  {eta} left",
+        ),
+        None => (ProgressBar::no_length(), "{bytes} loaded"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,128 @@
+//! What goes into the routes that load a catalogue, and comes out of them.
+
+use schemars::SchemaGenerator;
+use serde_json::{Value, json};
+use wharfinger_core::catalogue::PIECES_MAX;
+use wharfinger_core::catalogue::load::TEXT_CHARS_MAX;
+
+use super::super::v1::catalogue::{ENTRIES_MAX, Told};
+use super::bodies::{Bodies, Content, problem};
+use super::resources::{BLANK, LINES, blank_or, boolean};
+
+/// The bodies of a route that loads entries of this schema.
+pub(super) fn load(entry: Value, generator: &mut SchemaGenerator) -> Bodies {
+    let told = Value::from(generator.subschema_for::<Told>());
+    let content = || Content::json(told.clone());
+    let body = json!({
+        "description": "An array of entries, or one entry",
+        "anyOf": [
+            {"type": "array", "minItems": 1, "maxItems": ENTRIES_MAX, "items": entry.clone()},
+            entry,
+        ],
+    });
+    let about = "One entry a line, as in the other body";
+    let none_taken = vec![content(), problem(generator)];
+    Bodies {
+        request: vec![
+            Content::json(body),
+            Content::text(LINES, about),
+            Content::text("application/jsonl", about),
+        ],
+        is_request_required: true,
+        answers: vec![
+            (200, "Every entry was taken", vec![content()]),
+            (207, "Some entries were taken", vec![content()]),
+            (
+                422,
+                "No entry was taken; or, as problem details, the idempotency key belongs to another request",
+                none_taken,
+            ),
+        ],
+    }
+}
+
+/// What is said of a product: what is absent stays as it is.
+pub(super) fn product() -> Value {
+    let mut price = blank_or(r"^[0-9]{1,20}(\.[0-9]{1,2})?$");
+    price["type"] = json!(["number", "string", "null"]);
+    price["minimum"] = 0.into();
+    price["description"] = "At most two decimals".into();
+    let mut currency = blank_or("^[A-Z]{3}$");
+    currency["description"] = "ISO 4217".into();
+    currency["enum"] = json!(["EUR", "GBP", "SEK", "USD", "", null]);
+    entry(
+        json!({
+            "id": number(),
+            "sku": text(),
+            "ean": text(),
+            "active": boolean(),
+            "warehouse": text(),
+            "stock": number(),
+            "price": price,
+            "currency": currency,
+            "name": text(),
+            "markets": texts(),
+            "pricelists": texts(),
+        }),
+        &["id", "sku", "ean"],
+    )
+}
+
+/// What is said of a customer: what is absent stays as it is.
+pub(super) fn customer() -> Value {
+    let mut email = blank_or(r"^[a-zA-Z0-9]{1,60}@[a-z0-9]{1,60}\.[a-z]{2,6}$");
+    email["description"] =
+        "An e-mail address; the form above is only what every address may be".into();
+    entry(
+        json!({
+            "id": number(),
+            "email": email,
+            "first_name": text(),
+            "last_name": text(),
+            "wants_new_password": boolean(),
+        }),
+        &["id", "email"],
+    )
+}
+
+/// An entry of these attributes, of which it must have one that names it.
+fn entry(properties: Value, names: &[&str]) -> Value {
+    let named = names.iter().map(|name| {
+        let said = json!({"type": ["string", "number"], "pattern": r"\S"});
+        json!({"required": [name], "properties": {*name: said}})
+    });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+        "anyOf": named.collect::<Vec<_>>(),
+    })
+}
+
+fn number() -> Value {
+    let mut number = blank_or("^[0-9]{1,15}$");
+    number["type"] = json!(["integer", "string", "null"]);
+    number["minimum"] = 0.into();
+    number["maximum"] = PIECES_MAX.into();
+    number
+}
+
+/// Text without control characters, unless it is blank.
+fn plain(pattern: &str) -> Value {
+    json!({
+        "type": ["string", "number", "null"],
+        "maxLength": TEXT_CHARS_MAX,
+        "pattern": format!("{BLANK}|{pattern}"),
+    })
+}
+
+fn text() -> Value {
+    plain(r"^[^\x00-\x1f\x7f-\x9f]*$")
+}
+
+fn texts() -> Value {
+    let mut items = plain("");
+    items["type"] = json!(["string", "number"]);
+    items["pattern"] = r"^[^\x00-\x20\x7f-\x9f|]+$".into();
+    json!({"type": ["array", "null"], "items": items})
+}

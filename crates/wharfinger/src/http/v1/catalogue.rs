@@ -1,0 +1,294 @@
+//! What organisations sell, and to whom: loaded, and listed.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::HeaderMap;
+use schemars::JsonSchema;
+use serde::Serialize;
+use wharfinger_core::admit::Policy;
+use wharfinger_core::catalogue::PIECES_MAX;
+use wharfinger_core::catalogue::load::{LineProblem, LoadLine, read_array, read_lines};
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::email;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::outcome::BatchStatus;
+use wharfinger_core::query::Query;
+
+use super::super::answer::respond_with;
+use super::super::body::{self, Accepts};
+use super::answer::{Page, ok};
+use super::cursor;
+use super::input::Listing;
+use super::organisations::find;
+use crate::app::App;
+use crate::call::Call;
+use crate::catalogue::{ToldCustomer, ToldProduct};
+use crate::idempotency::change;
+use crate::intake::{self, without_blocking_others};
+use crate::store::{
+    LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ReadCustomers, ReadProducts, StoreError,
+};
+
+/// Entries that one request loads at most.
+pub(in super::super) const ENTRIES_MAX: usize = 10_000;
+
+/// What became of a load, as it is told.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "LoadOutcome")]
+pub(in super::super) struct Told {
+    #[schemars(extend("enum" = BatchStatus::ALL.map(BatchStatus::name)))]
+    status: &'static str,
+    received: u64,
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: u64,
+    withheld: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<ToldEntry>>,
+}
+
+/// What became of one entry.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "EntryOutcome")]
+struct ToldEntry {
+    index: usize,
+    /// The line it stands on, in a body of lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[schemars(extend("enum" = ["created", "updated", "unchanged", "rejected", "withheld"]))]
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<ToldProblem>,
+}
+
+/// One thing that is wrong with an entry.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "EntryError")]
+struct ToldProblem {
+    /// RFC 6901, relative to the entry.
+    pointer: String,
+    code: &'static str,
+    message: String,
+}
+
+impl ToldProblem {
+    fn of(problem: &LineProblem) -> Self {
+        Self {
+            pointer: problem.path.pointer(),
+            code: problem.code,
+            message: problem.message.clone(),
+        }
+    }
+}
+
+/// Which entries an answer tells of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Results {
+    All,
+    Rejected,
+    None,
+}
+
+/// Loads the entries of the body in one transaction, each by itself: 200 where every one was taken, 207 where some were, 422
+/// where none was.
+pub(super) async fn load<L: LoadLine>(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+    store: impl AsyncFnOnce(Load<L>) -> Result<Loaded, StoreError>,
+) -> Result<Response, RequestFailure> {
+    let query = Query::new(&call.head, call.operation)?;
+    let policy = query.read("policy", "partial or all_or_nothing", |value| match value {
+        "partial" => Some(Policy::Partial),
+        "all_or_nothing" => Some(Policy::AllOrNothing),
+        _ => None,
+    })?;
+    let results = query.read("results", "all, rejected or none", |value| match value {
+        "all" => Some(Results::All),
+        "rejected" => Some(Results::Rejected),
+        "none" => Some(Results::None),
+        _ => None,
+    })?;
+    let organisation = find(call)?.id;
+    let read = body::read(app, headers, body, Accepts::JsonOrLines).await?;
+    let (entries, lines) = without_blocking_others(read.body.bytes.len(), || {
+        Entries::read::<L>(app, &read.body)
+    })?;
+    let entries = Arc::new(entries);
+    let unreadable = entries.unreadable();
+    let results = results.unwrap_or(Results::All);
+    let encode = move |loaded: &LoadedLines| entries.tell(&loaded.outcomes, results);
+    let tell = encode.clone();
+    let answered = change(app, call, &read.body.bytes, encode, async |remember| {
+        let loaded = store(Load {
+            organisation,
+            lines,
+            unreadable,
+            policy: policy.unwrap_or_default(),
+            who: call.authenticated.key_id().to_owned(),
+            entry: None,
+            remember,
+        })
+        .await?;
+        // Where nothing was loaded, there was no answer to be kept.
+        let reply = loaded.reply.unwrap_or_else(|| tell(&loaded.lines));
+        Ok((loaded.lines, Some(reply)))
+    })
+    .await?;
+    Ok(respond_with(answered))
+}
+
+/// The entries of a body: where each stands, and what is wrong with those that cannot be read.
+struct Entries(Vec<(Option<usize>, Option<Vec<LineProblem>>)>);
+
+impl Entries {
+    /// Reads them, and the lines that the good ones are.
+    fn read<L: LoadLine>(app: &App, body: &intake::Body) -> Result<(Self, Vec<L>), RequestFailure> {
+        let (mut entries, mut lines) = (Vec::new(), Vec::new());
+        let mut count = 0;
+        let mut take = |line, read| {
+            count += 1;
+            if count > ENTRIES_MAX {
+                return;
+            }
+            let problems = match read {
+                Ok(read) => {
+                    lines.push(read);
+                    None
+                }
+                Err(problems) => Some(problems),
+            };
+            entries.push((line, problems));
+        };
+        if body.is_lines {
+            read_lines(&body.bytes, 0, &app.limits, |line, read| {
+                take(Some(line), read)
+            });
+        } else {
+            let read = read_array(&body.bytes, &app.limits, |read| take(None, read));
+            read.map_err(RequestFailure::Malformed)?;
+        }
+        if count > ENTRIES_MAX {
+            return Err(RequestFailure::TooManyOrders {
+                orders_max: ENTRIES_MAX,
+            });
+        }
+        if count == 0 {
+            return Err(RequestFailure::WrongEnvelope {
+                expected: "at least one JSON object",
+            });
+        }
+        Ok((Self(entries), lines))
+    }
+
+    fn unreadable(&self) -> usize {
+        let entries = self.0.iter();
+        entries.filter(|(_, problems)| problems.is_some()).count()
+    }
+
+    /// Tells what became of all of them, given that of the good ones.
+    fn tell(&self, outcomes: &[LineOutcome], wanted: Results) -> Reply {
+        let mut counts = LoadCounts {
+            rejected: self.unreadable() as u64,
+            ..LoadCounts::default()
+        };
+        counts.add(outcomes);
+        let mut outcomes = outcomes.iter();
+        let mut told = Vec::new();
+        for (index, (line, problems)) in self.0.iter().enumerate() {
+            let (outcome, problems) = match (problems, outcomes.as_slice().first()) {
+                (Some(problems), _) => ("rejected", problems.as_slice()),
+                (None, outcome) => {
+                    outcomes.next();
+                    match outcome {
+                        Some(LineOutcome::Refused(problem)) => {
+                            ("rejected", std::slice::from_ref(problem))
+                        }
+                        Some(outcome) => (outcome.name(), &[][..]),
+                        None => continue,
+                    }
+                }
+            };
+            if wanted == Results::All || (wanted == Results::Rejected && outcome == "rejected") {
+                told.push(ToldEntry {
+                    index,
+                    line: *line,
+                    outcome,
+                    errors: problems.iter().map(ToldProblem::of).collect(),
+                });
+            }
+        }
+        let status = counts.status();
+        let told = Told {
+            status: status.name(),
+            received: self.0.len() as u64,
+            created: counts.created,
+            updated: counts.updated,
+            unchanged: counts.unchanged,
+            rejected: counts.rejected,
+            withheld: counts.withheld,
+            results: (wanted != Results::None).then_some(told),
+        };
+        let status = match status {
+            BatchStatus::Complete => 200,
+            BatchStatus::Partial => 207,
+            BatchStatus::Rejected => 422,
+        };
+        Reply::json(status, &told)
+    }
+}
+
+/// The number that a list is to be narrowed to.
+fn id(query: &Query<'_>) -> Result<Option<u64>, RequestFailure> {
+    query.read("id", "a number from 0 to 9007199254740991", |value| {
+        value.parse().ok().filter(|id| *id <= PIECES_MAX)
+    })
+}
+
+/// Lists products.
+pub(super) async fn products(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let request = ReadProducts {
+        organisation: find(call)?.id,
+        id: id(&listing.query)?,
+        sku: listing.query.get("sku").map(Into::into),
+        ean: listing.query.get("ean").map(Into::into),
+        after: match listing.after {
+            Some(after) => Some(cursor::read("products", after)?),
+            None => None,
+        },
+        limit: listing.limit,
+    };
+    let page = app.store.products(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    Ok(ok(&Page {
+        data: page.products.into_iter().map(ToldProduct::of).collect(),
+        next: page.next.map(|next| cursor::write("products", &next)),
+    }))
+}
+
+/// Lists customers.
+pub(super) async fn customers(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let address = listing.query.get("email");
+    let request = ReadCustomers {
+        organisation: find(call)?.id,
+        id: id(&listing.query)?,
+        email: address.map(|address| email::normal(address).into_owned()),
+        after: match listing.after {
+            Some(after) => Some(cursor::read("customers", after)?),
+            None => None,
+        },
+        limit: listing.limit,
+    };
+    let page = app.store.customers(request).await;
+    let page = page.map_err(|error| call.failure(error))?;
+    Ok(ok(&Page {
+        data: page.customers.into_iter().map(ToldCustomer::of).collect(),
+        next: page.next.map(|next| cursor::write("customers", &next)),
+    }))
+}

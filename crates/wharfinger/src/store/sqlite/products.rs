@@ -1,0 +1,405 @@
+//! The tables of products and stock: what is loaded into them, and read back.
+
+use rusqlite::types::ToSql;
+use rusqlite::{CachedStatement, Connection, Row, params};
+use wharfinger_core::canonical::Amount;
+use wharfinger_core::catalogue::Product;
+use wharfinger_core::catalogue::load::{LineProblem, ProductLine, Said};
+use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::json::Decimal;
+
+use super::fault::Fault;
+use super::loads::Loader;
+use super::shelves::Cause;
+use super::work::Work;
+use crate::store::bytes::{write_number, write_signed};
+use crate::store::{LineOutcome, ProductPage, ReadProducts};
+
+/// The ledger's word for pieces that were loaded.
+pub(super) const LOADED: i64 = Cause::Loaded as i64;
+
+/// What [`Stored::read`] reads, of products and their stock.
+macro_rules! select_products {
+    ($rest:literal) => {
+        concat!(
+            "select number, id, sku, ean, active, warehouse, price, currency, name, markets, pricelists, ",
+            "coalesce(pieces, 0) from products left join stock on product = number where ",
+            $rest
+        )
+    };
+}
+
+/// A product, and the number that stands for it in the tables of stock.
+pub(super) struct Stored {
+    pub number: i64,
+    pub product: Product,
+}
+
+impl Stored {
+    /// Reads the columns of a row.
+    fn read(row: &Row<'_>) -> Result<Self, Fault> {
+        let damaged = |what: &str| Fault::Damaged(format!("a product's {what} cannot be read"));
+        let price: Option<String> = row.get(6)?;
+        let price = price.map(|price| {
+            let number = Decimal::parse(price.into()).ok_or_else(|| damaged("price"))?;
+            Ok::<_, Fault>(Amount::of(&number))
+        });
+        let list = |column: usize| -> Result<Vec<String>, Fault> {
+            let list: Option<String> = row.get(column)?;
+            let read = list.map(|list| serde_json::from_str(&list)).transpose();
+            Ok(read.map_err(|_| damaged("list"))?.unwrap_or_default())
+        };
+        Ok(Self {
+            number: row.get(0)?,
+            product: Product {
+                id: row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned),
+                sku: row.get(2)?,
+                ean: row.get(3)?,
+                active: row.get(4)?,
+                warehouse: row.get(5)?,
+                stock: row.get::<_, i64>(11)?.cast_unsigned(),
+                price: price.transpose()?,
+                currency: row.get(7)?,
+                name: row.get(8)?,
+                markets: list(9)?,
+                pricelists: list(10)?,
+            },
+        })
+    }
+}
+
+/// Reads products in the order in which they were first loaded.
+pub(super) fn list(connection: &Connection, request: &ReadProducts) -> Result<ProductPage, Fault> {
+    let id = request.id.map(u64::cast_signed);
+    let after = request.after.unwrap_or_default();
+    let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
+    // Each has an index of its own; what else is asked for is held against the one product that it finds.
+    let select = match (&request.id, &request.sku, &request.ean) {
+        (Some(_), _, _) => select_products!(
+            "organisation = ?1 and number > ?2 and id = ?4 and (?5 is null or sku = ?5) \
+             and (?6 is null or ean = ?6) limit ?3"
+        ),
+        (None, Some(_), _) => select_products!(
+            "organisation = ?1 and number > ?2 and ?4 is null and sku = ?5 \
+             and (?6 is null or ean = ?6) limit ?3"
+        ),
+        (None, None, Some(_)) => select_products!(
+            "organisation = ?1 and number > ?2 and ?4 is null and ?5 is null and ean = ?6 limit ?3"
+        ),
+        (None, None, None) => select_products!(
+            "organisation = ?1 and number > ?2 and ?4 is null and ?5 is null and ?6 is null \
+             order by number limit ?3"
+        ),
+    };
+    let mut select = connection.prepare_cached(select)?;
+    let parameters = params![
+        request.organisation.0,
+        after,
+        limit.saturating_add(1),
+        id,
+        request.sku,
+        request.ean
+    ];
+    let mut rows = select.query(parameters)?;
+    let mut page = ProductPage::default();
+    let mut last = after;
+    while let Some(row) = rows.next()? {
+        if page.products.len() == request.limit {
+            page.next = Some(last);
+            break;
+        }
+        let stored = Stored::read(row)?;
+        last = stored.number;
+        page.products.push(stored.product);
+    }
+    Ok(page)
+}
+
+/// What names a product.
+#[derive(Clone, Copy)]
+enum Identifier<'i> {
+    Id(u64),
+    Sku(&'i str),
+    Ean(&'i str),
+}
+
+impl<'i> Identifier<'i> {
+    /// Those of a line, the strongest first.
+    fn of(line: &'i ProductLine) -> [Option<Self>; 3] {
+        [
+            line.id.map(Self::Id),
+            line.sku.as_deref().map(Self::Sku),
+            line.ean.as_deref().map(Self::Ean),
+        ]
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Id(_) => "id",
+            Self::Sku(_) => "sku",
+            Self::Ean(_) => "ean",
+        }
+    }
+
+    /// Whether this is the product's.
+    fn is_of(self, product: &Product) -> bool {
+        match self {
+            Self::Id(id) => product.id == Some(id),
+            Self::Sku(sku) => product.sku.as_deref() == Some(sku),
+            Self::Ean(ean) => product.ean.as_deref() == Some(ean),
+        }
+    }
+
+    /// Whether the product has none of this kind.
+    fn is_lacked_by(self, product: &Product) -> bool {
+        match self {
+            Self::Id(_) => product.id.is_none(),
+            Self::Sku(_) => product.sku.is_none(),
+            Self::Ean(_) => product.ean.is_none(),
+        }
+    }
+}
+
+/// A product in a sentence.
+fn described(product: &Product) -> String {
+    match product {
+        Product { id: Some(id), .. } => format!("the product with id {id}"),
+        Product { sku: Some(sku), .. } => format!("the product with sku {sku}"),
+        Product { ean: Some(ean), .. } => format!("the product with ean {ean}"),
+        Product { .. } => "another product".into(),
+    }
+}
+
+/// Loads products.
+pub(super) struct Products<'c> {
+    organisation: OrganisationId,
+    by_id: CachedStatement<'c>,
+    by_sku: CachedStatement<'c>,
+    by_ean: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+    update: CachedStatement<'c>,
+    set_stock: CachedStatement<'c>,
+    /// The changes of stock, as the ledger has them.
+    changes: Vec<u8>,
+}
+
+const INSERT: &str = "insert into products (organisation, id, sku, ean, active, warehouse, price, currency, name, \
+    markets, pricelists) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const UPDATE: &str = "update products set id = ?2, sku = ?3, ean = ?4, active = ?5, warehouse = ?6, price = ?7, \
+    currency = ?8, name = ?9, markets = ?10, pricelists = ?11 where organisation = ?1 and number = ?12";
+const SET_STOCK: &str = "insert into stock (product, pieces) values (?1, ?2) \
+    on conflict do update set pieces = excluded.pieces";
+const INSERT_CHANGES: &str = "insert into stock_ledger (organisation, at_ms, cause, place, changes) \
+    values (?1, ?2, ?3, null, ?4)";
+
+impl<'c> Loader<'c, ProductLine> for Products<'c> {
+    const ACTION: &'static str = "organisation.products_loaded";
+
+    fn begin(work: &Work<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
+        let prepare = |sql| work.connection.prepare_cached(sql);
+        Ok(Self {
+            organisation,
+            by_id: prepare(select_products!("organisation = ?1 and id = ?2"))?,
+            by_sku: prepare(select_products!("organisation = ?1 and sku = ?2"))?,
+            by_ean: prepare(select_products!("organisation = ?1 and ean = ?2"))?,
+            insert: prepare(INSERT)?,
+            update: prepare(UPDATE)?,
+            set_stock: prepare(SET_STOCK)?,
+            changes: Vec::new(),
+        })
+    }
+
+    fn load(&mut self, line: &ProductLine) -> Result<Result<LineOutcome, LineProblem>, Fault> {
+        let before = match self.find(line)? {
+            Ok(before) => before,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let after = laid_over(before.as_ref().map(|stored| &stored.product), line);
+        let (number, stock_before, outcome) = match before {
+            None => (self.insert(&after)?, None, LineOutcome::Created),
+            Some(Stored { product, .. }) if product == after => {
+                return Ok(Ok(LineOutcome::Unchanged));
+            }
+            Some(Stored { number, product }) => {
+                let stock = product.stock;
+                // Stock alone is what changes most, and stands apart.
+                let is_stock_alone = Product {
+                    stock: after.stock,
+                    ..product
+                } == after;
+                if !is_stock_alone {
+                    self.update(number, &after)?;
+                }
+                (number, Some(stock), LineOutcome::Updated)
+            }
+        };
+        self.set_stock(number, stock_before, after.stock)?;
+        Ok(Ok(outcome))
+    }
+
+    fn finish(self, work: &Work<'c>) -> Result<(), Fault> {
+        if !self.changes.is_empty() {
+            let parameters = params![self.organisation.0, work.now_ms(), LOADED, self.changes];
+            let mut insert = work.connection.prepare_cached(INSERT_CHANGES)?;
+            insert.execute(parameters)?;
+        }
+        Ok(())
+    }
+}
+
+impl Products<'_> {
+    /// The product that a line is about; none for a new one. What the line names must all be of the same product.
+    fn find(&mut self, line: &ProductLine) -> Result<Result<Option<Stored>, LineProblem>, Fault> {
+        let mut found: Option<Stored> = None;
+        let identifiers = Identifier::of(line);
+        for (rank, identifier) in identifiers.iter().enumerate() {
+            let Some(identifier) = *identifier else {
+                continue;
+            };
+            if let Some(found) = &found
+                && identifier.is_of(&found.product)
+            {
+                continue;
+            }
+            let Some(stored) = self.by(identifier)? else {
+                continue;
+            };
+            let is_other = match &found {
+                Some(_) => true,
+                // A product that had none of a stronger kind is given it; one that has another is another product.
+                None => {
+                    let mut stronger = identifiers[..rank].iter().flatten();
+                    !stronger.all(|stronger| stronger.is_lacked_by(&stored.product))
+                }
+            };
+            if is_other {
+                let whose = described(&stored.product);
+                return Ok(Err(LineProblem::taken(identifier.name(), &whose)));
+            }
+            found = Some(stored);
+        }
+        Ok(Ok(found))
+    }
+
+    fn by(&mut self, identifier: Identifier<'_>) -> Result<Option<Stored>, Fault> {
+        let organisation = self.organisation.0;
+        let (select, value): (_, &dyn ToSql) = match &identifier {
+            Identifier::Id(id) => (&mut self.by_id, &id.cast_signed()),
+            Identifier::Sku(sku) => (&mut self.by_sku, sku),
+            Identifier::Ean(ean) => (&mut self.by_ean, ean),
+        };
+        let mut rows = select.query(params![organisation, value])?;
+        rows.next()?.map(Stored::read).transpose()
+    }
+
+    fn insert(&mut self, product: &Product) -> Result<i64, Fault> {
+        let columns = Columns::of(product);
+        Ok(self.insert.insert(params![
+            self.organisation.0,
+            columns.id,
+            product.sku,
+            product.ean,
+            product.active,
+            product.warehouse,
+            columns.price,
+            product.currency,
+            product.name,
+            columns.markets,
+            columns.pricelists,
+        ])?)
+    }
+
+    fn update(&mut self, number: i64, product: &Product) -> Result<(), Fault> {
+        let columns = Columns::of(product);
+        self.update.execute(params![
+            self.organisation.0,
+            columns.id,
+            product.sku,
+            product.ean,
+            product.active,
+            product.warehouse,
+            columns.price,
+            product.currency,
+            product.name,
+            columns.markets,
+            columns.pricelists,
+            number,
+        ])?;
+        Ok(())
+    }
+
+    /// Sets the pieces on hand, and notes by how many they change. A new product has none.
+    fn set_stock(&mut self, number: i64, before: Option<u64>, after: u64) -> Result<(), Fault> {
+        if before == Some(after) {
+            return Ok(());
+        }
+        let pieces = after.cast_signed();
+        self.set_stock.execute((number, pieces))?;
+        let change = pieces - before.unwrap_or_default().cast_signed();
+        if change != 0 {
+            write_number(&mut self.changes, number.cast_unsigned());
+            write_signed(&mut self.changes, change);
+        }
+        Ok(())
+    }
+}
+
+/// What is stored of a product in other words than its own.
+struct Columns<'p> {
+    id: Option<i64>,
+    price: Option<&'p str>,
+    markets: Option<String>,
+    pricelists: Option<String>,
+}
+
+impl<'p> Columns<'p> {
+    fn of(product: &'p Product) -> Self {
+        let list = |texts: &[String]| {
+            let texts = (!texts.is_empty()).then_some(texts);
+            texts.map(|texts| serde_json::Value::from(texts).to_string())
+        };
+        Self {
+            id: product.id.map(u64::cast_signed),
+            price: product.price.as_ref().map(Amount::as_str),
+            markets: list(&product.markets),
+            pricelists: list(&product.pricelists),
+        }
+    }
+}
+
+/// A product as it is once a line was loaded.
+fn laid_over(before: Option<&Product>, line: &ProductLine) -> Product {
+    let new = Product {
+        id: None,
+        sku: None,
+        ean: None,
+        active: true,
+        warehouse: None,
+        stock: 0,
+        price: None,
+        currency: None,
+        name: None,
+        markets: Vec::new(),
+        pricelists: Vec::new(),
+    };
+    let before = before.cloned().unwrap_or(new);
+    let lists =
+        |said: &Said<Vec<String>>, before| said.clone().over(Some(before)).unwrap_or_default();
+    Product {
+        id: line.id.or(before.id),
+        sku: line.sku.clone().or(before.sku),
+        ean: line.ean.clone().or(before.ean),
+        active: line
+            .active
+            .clone()
+            .over(Some(before.active))
+            .unwrap_or(true),
+        warehouse: line.warehouse.clone().over(before.warehouse),
+        stock: line.stock.unwrap_or(before.stock),
+        price: line.price.clone().over(before.price),
+        currency: line.currency.clone().over(before.currency),
+        name: line.name.clone().over(before.name),
+        markets: lists(&line.markets, before.markets),
+        pricelists: lists(&line.pricelists, before.pricelists),
+    }
+}
