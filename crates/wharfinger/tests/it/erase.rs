@@ -14,7 +14,7 @@ use crate::support::server::{Server, run};
 use crate::support::stored::check;
 use crate::support::v1::{batch_id, get, order, order_id, request, submit};
 
-const ANN: &str = "ann@example.com";
+const ANN: &str = "ann@quay.example";
 const BOB: &str = "bob@example.com";
 
 /// Erases a person by the command; what it says.
@@ -92,7 +92,7 @@ fn the_figures_of_an_order_stay_and_its_person_is_gone_from_every_revision() {
     let kept = shown(&server, &ids[0]);
     let feed = get(&server, "/v1/events?limit=1000");
 
-    let told = erase(data.path(), "Ann@Example.com");
+    let told = erase(data.path(), "Ann@Quay.Example");
     let expected = json!({"organisation": "TRK001", "orders": 3, "cancelled": 2, "customers": 0, "rejected": 0, "answers": 0});
     assert_eq!(told, expected);
     assert_whole(data.path());
@@ -175,7 +175,7 @@ fn what_a_vendor_s_order_was_completed_with_goes_too() {
         assert_eq!(response.json()["status"], "ok", "{}", response.text());
         response
     };
-    let draft = r#"{"orderNumber":7,"createOnly":true,"address":{"email":"ann@example.com","firstName":"Annabel","city":"Lund","country":"SE"},"products":[{"sku":"S","qty":3,"unitPrice":9.50,"comment":"for Annabel"}],"voucherCodes":["ANNA"]}"#;
+    let draft = r#"{"orderNumber":7,"createOnly":true,"address":{"email":"ann@quay.example","firstName":"Annabel","city":"Lund","country":"SE"},"products":[{"sku":"S","qty":3,"unitPrice":9.50,"comment":"for Annabel"}],"voucherCodes":["ANNA"]}"#;
     let first = order_id(&send("/centra/TRK001/order", draft), 0);
     let completion = r#"{"comment":"ring Annabel","payment":{"auth":{"status":1,"amount":28.5,"transaction":"Annabel"}}}"#;
     send("/centra/TRK001/order/7", completion);
@@ -223,7 +223,7 @@ fn answers_that_were_kept_are_gone_and_not_given_again() {
     let echoed = Request::new("POST", "/v4/customer_orders")
         .header("authorization", fixture::basic("full"))
         .header("idempotency-key", "echo")
-        .body(r#"[{"trkref":"TRK001","order_ref":"","customer":{"email":"ann\u0040example.com","surname":"Annabel"}}]"#);
+        .body(r#"[{"trkref":"TRK001","order_ref":"","customer":{"email":"ann\u0040quay.example","surname":"Annabel"}}]"#);
     for request in [&of_ann, &of_bob, &echoed] {
         assert!(!is_replayed(&server.send(request)));
         assert!(is_replayed(&server.send(request)));
@@ -252,10 +252,10 @@ fn rejected_orders_that_mention_the_address_go_without_their_texts() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let lines = [
-        r#"{"key":"R-1","customer":{"email":"Ann@Example.com","first_name":"Annabel"}}"#,
+        r#"{"key":"R-1","customer":{"email":"Ann@Quay.Example","first_name":"Annabel"}}"#,
         r#"{"key":"R-2","customer":{"email":"bob@example.com"}}"#,
-        r#"{"key":"R-3","customer":{"email":"ann\u0040example.com","first_name":"Annabel"#,
-        r#"{"key":"R-4","customer":{"email":"joann@example.com"}}"#,
+        r#"{"key":"R-3","customer":{"email":"ann\u0040quay.example","first_name":"Annabel"#,
+        r#"{"key":"R-4","customer":{"email":"joann@quay.example"}}"#,
     ];
     let target = "/v1/batches?organisation=TRK001";
     let post = request("POST", target, "full").header("content-type", "application/x-ndjson");
@@ -301,13 +301,13 @@ fn rejected_orders_that_mention_the_address_go_without_their_texts() {
 #[test]
 fn an_administrator_erases_over_http_and_nobody_else_does() {
     let data = fixture::data_directory();
+    let key = administrator(data.path());
     let server = Server::start(data.path());
     submit(
         &server,
         "TRK001",
         &[of(ANN, "Annabel", "A-1"), of(BOB, "Bobby", "B-1")],
     );
-    let key = administrator(data.path());
     let post = |body: &Value| {
         let request = Request::new("POST", "/v1/customers/erase").body(body.to_string());
         request.header("authorization", format!("Bearer {key}"))

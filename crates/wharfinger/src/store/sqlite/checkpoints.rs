@@ -29,7 +29,7 @@ const BEHIND_TIMES: i32 = 4;
 /// How long emptying the log may keep others from writing, how long it waits in between, and how long it tries.
 const EMPTYING_HOLDS: Duration = Duration::from_millis(200);
 const EMPTYING_PAUSE: Duration = Duration::from_millis(50);
-const EMPTYING_WAITS: Duration = Duration::from_secs(30);
+const EMPTYING_WAITS: Duration = Duration::from_secs(10);
 
 /// The thread that writes back.
 pub(super) struct Checkpoints {

@@ -37,8 +37,8 @@ pub(super) fn assert_gone(data: &Path, words: &[&str]) {
 
 /// Every word of the person's that [`fill`] stores.
 const OF_ANN: [&str; 9] = [
-    "ann@example.com",
-    "ann\\u0040example.com",
+    "ann@quay.example",
+    "ann\\u0040quay.example",
     "annabel",
     "harbourstone",
     "0712345678",
@@ -81,15 +81,15 @@ fn fill(server: &Server) -> Vec<String> {
         };
         let bob = of(BOB, "Bobby", "V-2").replace("Vasagatan", "Storgatan");
         let bob = bob.replace("11147", "41104").replace("Quayside", "Ashore");
-        let both = format!("[{},{bob}]", of("Ann@Example.com", "Annabel", "V-1"));
+        let both = format!("[{},{bob}]", of("Ann@Quay.Example", "Annabel", "V-1"));
         of_bob.push(order_id(&submit_as(server, dialect, &both), 1));
     }
-    let echoed = r#"[{"trkref":"TRK001","order_ref":"","customer":{"email":"ann\u0040example.com","surname":"Harbourstone"}}]"#;
+    let echoed = r#"[{"trkref":"TRK001","order_ref":"","customer":{"email":"ann\u0040quay.example","surname":"Harbourstone"}}]"#;
     let echo =
         Request::new("POST", "/v4/customer_orders").header("authorization", fixture::basic("full"));
     server.send(&echo.header("idempotency-key", "echo").body(echoed));
     let broken =
-        "{\"key\":\"R\",\"customer\":{\"email\":\"ann@example.com\",\"first_name\":\"Annabel";
+        "{\"key\":\"R\",\"customer\":{\"email\":\"ann@quay.example\",\"first_name\":\"Annabel";
     let target = "/v1/batches?organisation=TRK001";
     let lines = request("POST", target, "full").header("content-type", "application/x-ndjson");
     assert_eq!(server.send(&lines.body(broken)).status, 422);
