@@ -27,6 +27,9 @@ pub(super) struct Erase {
     /// The customer's e-mail address
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: String,
+    /// Write the database file anew, also where it has more than 128 MiB; a server waits meanwhile
+    #[arg(long)]
+    compact: bool,
     /// Print what was erased as JSON
     #[arg(long)]
     json: bool,
@@ -52,6 +55,7 @@ impl Erase {
             organisation: organisation.id,
             email: self.email,
             who: COMMAND_LINE.to_owned(),
+            compact: self.compact,
             remember: None,
         };
         let erased = store.erase_customer(request).await;
@@ -66,6 +70,7 @@ impl Erase {
                 "customers": erased.customers,
                 "rejected": erased.rejected,
                 "answers": erased.answers,
+                "compacted": erased.compacted,
             });
             return write_json(out, &line);
         }
@@ -78,6 +83,13 @@ impl Erase {
             out,
             "and from {customers} entries of the list of customers, {rejected} rejected orders and {answers} kept answers"
         )?;
+        if !erased.compacted {
+            writeln!(
+                out,
+                "the database file is too large to be written anew unasked: its unused parts may have copies of short orders, \
+                 which --compact removes while a server waits"
+            )?;
+        }
         writeln!(out, "backups of the data directory are yours to see to")?;
         Ok(())
     }

@@ -14,6 +14,8 @@ pub struct EraseCustomer {
     pub email: String,
     /// Who asks: the id of a key, or [`COMMAND_LINE`](super::COMMAND_LINE).
     pub who: String,
+    /// Whether to write the database file anew whatever its size; a small one is in any case. Nobody else writes meanwhile.
+    pub compact: bool,
     /// Whether to keep the answer.
     pub remember: Option<Remember<Erasure>>,
 }
@@ -31,6 +33,8 @@ pub struct Erasure {
     pub rejected: u64,
     /// Kept answers that are gone.
     pub answers: u64,
+    /// Whether the database file was written anew. Where it was not, short rows that were moved within it may have left copies.
+    pub compacted: bool,
 }
 
 /// A person that was erased.

@@ -33,6 +33,9 @@ pub(in super::super) struct Told<'e> {
     rejected: u64,
     /// Answers that were kept for an Idempotency-Key and are gone.
     answers: u64,
+    /// Whether the database file was written anew, as a small one is. Where it was not, copies of short orders may be left in
+    /// its unused parts.
+    compacted: bool,
 }
 
 /// Erases the customer that the body names.
@@ -60,6 +63,7 @@ pub(super) async fn erase(
         organisation: organisation.id,
         email: email.unwrap_or_default(),
         who: call.authenticated.key_id().to_owned(),
+        compact: false,
         remember,
     };
     let code = organisation.code.clone();
@@ -71,6 +75,7 @@ pub(super) async fn erase(
             customers: erased.customers,
             rejected: erased.rejected,
             answers: erased.answers,
+            compacted: erased.compacted,
         };
         Reply::json(200, &told)
     };

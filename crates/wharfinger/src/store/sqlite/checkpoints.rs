@@ -162,6 +162,16 @@ pub(super) fn empty_log(file: &Path) -> Result<bool, Fault> {
     }
 }
 
+/// Writes the database anew, by way of the log. A copy is made meanwhile: in memory where the database is small.
+pub(super) fn compact(file: &Path, is_small: bool) -> Result<(), Fault> {
+    let connection = connect(file, Use::Write)?;
+    if !is_small {
+        connection.pragma_update(None, "temp_store", "file")?;
+    }
+    connection.execute_batch("vacuum")?;
+    Ok(())
+}
+
 /// Whether the log is empty now; another one who writes it back is in the way, as a reader may be.
 fn is_emptied(connection: &Connection) -> Result<bool, Fault> {
     let mut empty = connection.prepare_cached("pragma wal_checkpoint(truncate)")?;

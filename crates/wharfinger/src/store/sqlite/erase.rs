@@ -24,7 +24,7 @@ use self::blocks::Blocks;
 use self::find::{find, places_of, scan};
 use super::SqliteStore;
 use super::admin::write_audit;
-use super::checkpoints::empty_log;
+use super::checkpoints::{compact, empty_log};
 use super::emails::erase::{sweep, unfinished};
 use super::emails::jobs::{self, Left};
 use super::fault::Fault;
@@ -43,6 +43,8 @@ use crate::store::{EraseCustomer, ErasedCustomer, Erasure, MoveById, StoreError}
 const SLICE_ORDERS: usize = 1_024;
 /// Blocks that are written anew at a time: they have about a MiB of text each.
 const SLICE_BLOCKS: usize = 16;
+/// The largest database file that is written anew without being asked to: it takes about a second, and as much memory.
+const COMPACTED_BYTES_MAX: u64 = 128 << 20;
 /// How long to stay away from a store that has too much to do.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
@@ -101,6 +103,7 @@ impl SqliteStore {
         erasing.rejections().await?;
         erasing.answers().await?;
         erasing.addresses().await?;
+        erasing.compact(request.compact).await?;
         erasing.empty_log().await?;
         erasing.forget(&orders).await?;
         let erasure = erasing.done;
@@ -268,6 +271,20 @@ impl Erasing<'_> {
             let delete = move |work: &mut Work<'_>, _: &Person| jobs::delete(work, run);
             while self.write(delete).await? == Left::Parts {}
         }
+        Ok(())
+    }
+
+    /// Writes the database file anew, if it is small or that is asked for: where rows were moved from one page to another, SQLite
+    /// leaves what they were in the unused part of a page, and only this is sure to leave it behind.
+    async fn compact(&mut self, is_asked_for: bool) -> Result<(), StoreError> {
+        let file = self.store.file.clone();
+        let is_small = std::fs::metadata(&file).is_ok_and(|file| file.len() <= COMPACTED_BYTES_MAX);
+        if !is_small && !is_asked_for {
+            return Ok(());
+        }
+        let compacted = tokio::task::spawn_blocking(move || compact(&file, is_small)).await;
+        compacted.map_err(|error| StoreError::Internal(error.to_string()))??;
+        self.done.compacted = true;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{ANN, BOB, assert_whole, erase, of, shown, submit_as};
 use crate::support::client::Request;
 use crate::support::fixture;
+use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
 use crate::support::v1::{get, order_id, request, submit};
 
@@ -133,33 +134,36 @@ fn no_file_has_a_word_of_an_erased_person_while_the_server_runs() {
     assert_gone(data.path(), &OF_ANN);
 }
 
-/// Many short orders, each in a block of its own, of two organisations by turns: their rows are moved between pages as they come.
+/// Many short orders of many lengths, each in a block of its own, of two organisations by turns: their rows are moved between
+/// pages as they come, and again as they are written anew.
 #[test]
 fn short_orders_leave_nothing_where_their_rows_were_before() {
-    let data = fixture::data_directory();
-    let server = Server::start(data.path());
-    for number in 0..300 {
-        let key = format!("K-{number}");
-        let (email, name) = if number % 3 == 0 {
-            (ANN, "Annabel")
-        } else {
-            (BOB, "Bobby")
-        };
-        let organisation = if number % 2 == 0 { "TRK001" } else { "TRK002" };
-        let name = if organisation == "TRK001" {
-            name
-        } else {
-            "Carol"
-        };
-        let email = if organisation == "TRK001" {
-            email
-        } else {
-            "carol@example.com"
-        };
-        submit(&server, organisation, &[of(email, name, &key)]);
-    }
-    let told = erase(data.path(), ANN);
-    assert_eq!(told["orders"], 50, "{told}");
-    assert_gone(data.path(), &[ANN, "annabel"]);
-    assert_whole(data.path());
+    storm(2, |seed| {
+        let data = fixture::data_directory();
+        let server = Server::start(data.path());
+        let mut random = Random::new(seed);
+        let mut anns = 0;
+        for number in 0..300 {
+            let key = format!("K-{number}");
+            let is_ann = random.chance(40);
+            let (email, name) = match (random.chance(60), is_ann) {
+                (true, true) => (ANN, "Annabel"),
+                (true, false) => (BOB, "Bobby"),
+                (false, _) => ("carol@example.com", "Carol"),
+            };
+            let organisation = if name == "Carol" { "TRK002" } else { "TRK001" };
+            let mut order = of(email, name, &key);
+            order["metadata"] = json!({"note": name.repeat(1 + random.below(150))});
+            anns += u64::from(email == ANN);
+            submit(&server, organisation, &[order.clone()]);
+            if random.chance(20) {
+                order["metadata"] = json!({"note": name.repeat(1 + random.below(150))});
+                submit(&server, organisation, &[order]);
+            }
+        }
+        let told = erase(data.path(), ANN);
+        assert_eq!(told["orders"], anns, "{told}");
+        assert_gone(data.path(), &[ANN, "annabel"]);
+        assert_whole(data.path());
+    });
 }
