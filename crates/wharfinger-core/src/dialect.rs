@@ -11,6 +11,7 @@ pub use crate::answer::{Answer, Orders, Reply, Results, Submitted, Told};
 use crate::caller::{Caller, Organisation};
 use crate::canonical;
 use crate::catalogue::{Admission, Demand};
+use crate::erase::Figure;
 use crate::failure::RequestFailure;
 use crate::fulfilment::Reported;
 use crate::ids::{OrderId, OrganisationId};
@@ -74,6 +75,9 @@ pub trait Dialect: Sync {
 
     /// A stored order in this dialect's form: as it was submitted, with what was added to it since.
     fn own_form(&self, order: &StoredOrder) -> String;
+
+    /// What stays of a stored text where the person in it is erased, also of what was added to an order since.
+    fn figures(&self) -> &'static [Figure];
 
     /// Puts an answer into the vendor's words.
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply;

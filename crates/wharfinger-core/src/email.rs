@@ -23,6 +23,60 @@ pub fn is_same(left: &str, right: &str) -> bool {
     left.trim().eq_ignore_ascii_case(right.trim())
 }
 
+/// Whether a text has an address somewhere, in any spelling, and not only as a part of a longer one. Escapes of JSON are
+/// undone, also in a text that is no JSON.
+#[must_use]
+pub fn is_mentioned(text: &str, address: &str) -> bool {
+    let wanted = normal(address);
+    if wanted.is_empty() {
+        return false;
+    }
+    stands_in(text, &wanted) || text.contains('\\') && stands_in(&without_escapes(text), &wanted)
+}
+
+fn stands_in(text: &str, wanted: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.match_indices(wanted).any(|(start, _)| {
+        let before = text[..start].chars().next_back();
+        let mut behind = text[start + wanted.len()..].chars();
+        let goes_on = |next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '@');
+        let is_longer_before = before.is_some_and(|last| goes_on(last) || ".+".contains(last));
+        let is_longer_behind = match behind.next() {
+            Some('.') => behind.next().is_some_and(goes_on),
+            next => next.is_some_and(goes_on),
+        };
+        !is_longer_before && !is_longer_behind
+    })
+}
+
+/// Undoes the escapes of JSON as far as there are any. Those of control characters become spaces: no address has them.
+fn without_escapes(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let mut letters = escape.chars();
+        match letters.next() {
+            Some('u') => {
+                let code = letters.as_str().get(..4);
+                let code = code.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                match code.and_then(char::from_u32) {
+                    Some(letter) => {
+                        plain.push(letter);
+                        letters = escape[5..].chars();
+                    }
+                    None => plain.push('u'),
+                }
+            }
+            Some('b' | 'f' | 'n' | 'r' | 't') => plain.push(' '),
+            other => plain.extend(other),
+        }
+        rest = letters.as_str();
+    }
+    plain.push_str(rest);
+    plain
+}
+
 /// The condition that an order's customer has this address. A store that finds orders by hashes of addresses may come
 /// upon another address of the same hash; this weeds it out.
 #[must_use]
@@ -47,5 +101,37 @@ mod tests {
         // Other letters than those of ASCII are left alone.
         assert_eq!(normal("Ä@example.com"), "Ä@example.com");
         assert!(!is_same("ann@example.com", "anne@example.com"));
+    }
+
+    #[test]
+    fn an_address_is_found_in_any_spelling_and_not_in_a_longer_one() {
+        for text in [
+            "ann@example.com",
+            r#"{"email": " Ann@Example.COM"#,
+            r#"{"a":"ann\u0040example\u002Ecom"}"#,
+            r#""\nann@example.com\t""#,
+            r#""<ann@example.com>. And so on"#,
+            r"\u00",
+            "mailto:ann@example.com",
+            "anne@example.com, ann@example.com.",
+        ] {
+            assert_eq!(
+                is_mentioned(text, "Ann@example.com "),
+                text != r"\u00",
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "joann@example.com",
+            "jo.ann@example.com",
+            "ann@example.com.au",
+            "ann@example.community",
+            r#""\u006aann@example.com""#,
+            r"ann\",
+        ] {
+            assert!(!is_mentioned(text, "ann@example.com"), "{text}");
+        }
+        assert!(!is_mentioned("anything", " "));
     }
 }

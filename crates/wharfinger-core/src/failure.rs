@@ -78,6 +78,8 @@ pub enum RequestFailure {
         /// When to try again.
         retry_after_s: u64,
     },
+    /// The answer to this request was kept, and erased with the data of a person.
+    AnswerErased,
     /// What is asked for does not go with where things stand; a sentence that says where.
     Conflict(String),
     /// What is asked for was there once.
@@ -99,7 +101,7 @@ pub enum RequestFailure {
 impl RequestFailure {
     /// One of each, with typical bounds: what is documented, and held against every dialect.
     #[must_use]
-    pub fn examples() -> [Self; 28] {
+    pub fn examples() -> [Self; 29] {
         [
             Self::NotFound("Order \"7\"".into()),
             Self::MethodNotAllowed {
@@ -131,6 +133,7 @@ impl RequestFailure {
             Self::Invalid(vec![Problem::with_order(Code::NotObject)]),
             Self::IdempotencyKeyReused,
             Self::IdempotencyKeyBusy { retry_after_s: 1 },
+            Self::AnswerErased,
             Self::Conflict("The order is processed".into()),
             Self::Gone {
                 what: "Begin again at 7".into(),
@@ -162,7 +165,10 @@ impl RequestFailure {
             Self::UnsupportedMediaType { .. } | Self::UnsupportedEncoding => 415,
             Self::BodyTooLarge { .. } | Self::TooManyOrders { .. } => 413,
             Self::BodyTimeout => 408,
-            Self::TooMany(_) | Self::Conflict(_) | Self::IdempotencyKeyBusy { .. } => 409,
+            Self::TooMany(_)
+            | Self::Conflict(_)
+            | Self::IdempotencyKeyBusy { .. }
+            | Self::AnswerErased => 409,
             Self::Gone { .. } => 410,
             Self::IdempotencyKeyReused | Self::Invalid(_) => 422,
             Self::Internal => 500,
@@ -197,6 +203,7 @@ impl RequestFailure {
             Self::Invalid(_) => "invalid",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::IdempotencyKeyBusy { .. } => "idempotency_key_busy",
+            Self::AnswerErased => "answer_erased",
             Self::Conflict(_) => "conflict",
             Self::Gone { .. } => "gone",
             Self::RateLimited { .. } => "rate_limited",
@@ -232,6 +239,7 @@ impl RequestFailure {
             Self::Invalid(_) => "Invalid attributes",
             Self::IdempotencyKeyReused => "Idempotency key reused",
             Self::IdempotencyKeyBusy { .. } => "Idempotency key busy",
+            Self::AnswerErased => "Answer erased",
             Self::Conflict(_) => "Conflict",
             Self::Gone { .. } => "Gone",
             Self::RateLimited { .. } => "Too many requests",
@@ -286,6 +294,11 @@ impl RequestFailure {
             Self::IdempotencyKeyBusy { .. } => {
                 "A request with this Idempotency-Key is still at work; try again later".into()
             }
+            Self::AnswerErased => {
+                "This request was answered, and the answer was erased with the data of a person; \
+                 what is to be done anew needs a new Idempotency-Key"
+                    .into()
+            }
             Self::RateLimited { .. } => "Too many requests for this key; try again later".into(),
             Self::Internal => "Internal error; the request id names it in the log".into(),
         }
@@ -322,6 +335,7 @@ impl RequestFailure {
             | Self::TooMany(_)
             | Self::Invalid(_)
             | Self::IdempotencyKeyReused
+            | Self::AnswerErased
             | Self::Conflict(_)
             | Self::Gone { .. }
             | Self::Internal => Vec::new(),

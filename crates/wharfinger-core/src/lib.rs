@@ -19,6 +19,7 @@ mod codes;
 pub mod dialect;
 pub mod dialects;
 pub mod email;
+pub mod erase;
 pub mod failure;
 pub mod form;
 pub mod fulfilment;

@@ -197,6 +197,8 @@ pub enum Resource {
     RotateKey,
     /// Makes an API key void.
     RevokeKey,
+    /// Erases a person.
+    EraseCustomer,
     /// Lists administrative changes.
     ListAudit,
 }

@@ -56,7 +56,7 @@ pub fn short_text<'a>(chars_max: usize) -> impl Fn(Value<'_, 'a>) -> Checked<Cow
 /// [`Code::NotEmail`].
 pub fn email<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     let address = value.text().ok_or(Code::NotEmail)?;
-    if is_plain_email(&address) || is_email(&address) {
+    if is_email(&address) {
         Ok(address)
     } else {
         Err(Code::NotEmail)
@@ -83,8 +83,14 @@ fn is_plain_email(address: &str) -> bool {
     !after_sign && at_sign.is_some_and(fits)
 }
 
+/// Whether this is an e-mail address, bare.
+#[must_use]
+pub fn is_email(address: &str) -> bool {
+    is_plain_email(address) || is_any_email(address)
+}
+
 /// By its parts: the crate's check of a whole would let `Ann <ann@example.com>` pass, and allocate.
-fn is_email(address: &str) -> bool {
+fn is_any_email(address: &str) -> bool {
     let parts = address.rsplit_once('@');
     parts.is_some_and(|(local_part, domain)| {
         EmailAddress::is_valid_local_part(local_part) && EmailAddress::is_valid_domain(domain)
@@ -345,12 +351,12 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_plain_email_address_is_one(address in "[a-c0-2A@._+-]{1,12}@?[a-c0-2@._+-]{0,70}@?[a-c.-]{0,9}") {
-            assert!(!is_plain_email(&address) || is_email(&address), "{address}");
+            assert!(!is_plain_email(&address) || is_any_email(&address), "{address}");
         }
 
         #[test]
         fn a_usual_email_address_is_plain(address in "[a-z0-9]{1,9}([._+-][a-zA-Z0-9]{1,9}){0,4}@[a-z0-9]{1,9}([.-][a-z0-9]{1,9}){0,4}") {
-            assert!(is_plain_email(&address) && is_email(&address), "{address}");
+            assert!(is_plain_email(&address) && is_any_email(&address), "{address}");
         }
     }
 

@@ -76,6 +76,7 @@ fn is_status_open(failure: &RequestFailure) -> bool {
         | RequestFailure::Invalid(_)
         | RequestFailure::IdempotencyKeyReused
         | RequestFailure::IdempotencyKeyBusy { .. }
+        | RequestFailure::AnswerErased
         | RequestFailure::Conflict(_)
         | RequestFailure::Gone { .. }
         | RequestFailure::RateLimited { .. }

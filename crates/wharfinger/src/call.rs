@@ -75,6 +75,7 @@ impl<'c> Call<'c> {
             StoreError::BadCursor => RequestFailure::BadParameter(
                 "Parameter after must be a cursor that this list has given".into(),
             ),
+            StoreError::AnswerErased => RequestFailure::AnswerErased,
             // Whoever keeps an answer, or moves an import on, looks at this before.
             StoreError::FeedBegins(_)
             | StoreError::AnswerKept

@@ -7,6 +7,8 @@ create table settings (
 
 insert into settings (name, value) values
     ('directory_version', 1),
+    -- How often addresses were taken out of blocks: what was read before that is not made into runs.
+    ('emails_erased', 0),
     -- The key that e-mail addresses are hashed with, in two halves.
     ('email_key_1', random()),
     ('email_key_2', random());
@@ -143,6 +145,11 @@ create table purges (
     feed_start integer not null
 ) strict;
 
+-- Orders of which a person is being erased, by ids as above: what was begun is finished by the next erasure.
+create table erasures (
+    id integer primary key
+) strict;
+
 -- How many orders are in each state.
 create table tallies (
     organisation integer not null,
@@ -203,7 +210,8 @@ create table rejections (
 create index rejections_with_texts on rejections (batch) where has_texts;
 
 -- Answers that are given again to a request that comes again under the same name. headers: JSON, [name, value] each; the
--- body is compressed. The batch is that of the request, if it was one, so that what names a person can be found.
+-- body is compressed, and null once the answer was erased. The batch is that of the request, if it was one, so that what
+-- names a person can be found.
 create table answers (
     id integer primary key,
     key_id text not null,
@@ -214,7 +222,7 @@ create table answers (
     status integer not null,
     content_type text not null,
     headers text not null,
-    body blob not null,
+    body blob,
     unique (key_id, idempotency_key)
 ) strict;
 

@@ -8,6 +8,7 @@ use wharfinger_core::catalogue::Customer;
 use wharfinger_core::catalogue::load::CustomerLine;
 use wharfinger_core::email;
 
+use super::erase::Erase;
 use super::load::{LoadFiles, Loadable};
 use super::{DataDirectory, directory, find_organisation, write_json};
 use crate::catalogue::ToldCustomer;
@@ -45,6 +46,8 @@ Example: wharfinger customers load --org TRK001 customers.csv"
         #[command(flatten)]
         data: DataDirectory,
     },
+    /// Erase a person from an organisation's orders, receipts and kept answers
+    Erase(Erase),
     /// Show a customer
     #[command(
         group(ArgGroup::new("named").required(true)),
@@ -80,6 +83,7 @@ impl Customers {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let (org, data, json, id, email) = match self.command {
             CustomersCommand::Load(files) => return files.run::<CustomerLine>(out).await,
+            CustomersCommand::Erase(erase) => return erase.run(out).await,
             CustomersCommand::List { org, json, data } => (org, data, json, None, None),
             CustomersCommand::Show {
                 org,

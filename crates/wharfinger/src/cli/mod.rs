@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod customers;
+mod erase;
 mod key;
 mod load;
 mod orders;
@@ -48,7 +49,8 @@ enum Command {
     Key(key::Key),
     /// Load and show what organisations sell, and their stock
     Products(products::Products),
-    /// Load and show to whom organisations sell
+    /// Load and show to whom organisations sell, and erase a person
+    #[command(visible_alias = "customer")]
     Customers(customers::Customers),
     /// Move orders on
     Orders(orders::Orders),
@@ -74,25 +76,13 @@ struct DataDirectory {
 impl DataDirectory {
     /// Opens the store of an existing data directory.
     fn open(&self) -> Result<Arc<dyn Store>> {
-        self.open_with(&Options::default())
-    }
-
-    /// As [`Self::open`]; what is then deleted is written over.
-    fn open_to_erase(&self) -> Result<Arc<dyn Store>> {
-        self.open_with(&Options {
-            erases: true,
-            ..Options::default()
-        })
-    }
-
-    fn open_with(&self, options: &Options) -> Result<Arc<dyn Store>> {
         if !self.data.is_dir() {
             bail!(
                 "there is no data directory {}; `wharfinger serve` makes one, or name another with --data",
                 self.data.display()
             );
         }
-        open_store(&self.data, options)
+        open_store(&self.data, &Options::default())
     }
 
     /// Opens the store, making the data directory if need be.

@@ -51,7 +51,7 @@ impl Purge {
                 self.before
             );
         }
-        let store = self.data.open_to_erase()?;
+        let store = self.data.open()?;
         let report = store.purge(before_ms).await?;
         let known = directory(store.as_ref()).await?;
         // Organisations are never deleted; if one were, its number would still say whose orders went.

@@ -6,6 +6,7 @@ mod bytes;
 mod catalogue;
 mod directory;
 mod email;
+mod erase;
 mod events;
 mod imports;
 mod orders;
@@ -37,6 +38,7 @@ pub use directory::{
     AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, ReadAudit,
 };
 pub use email::EmailKey;
+pub use erase::{EraseCustomer, ErasedCustomer, Erasure};
 pub use events::{Event, EventKind, FeedPage, Growth, ReadFeed};
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use orders::{
@@ -66,7 +68,7 @@ pub trait Store: Send + Sync {
     /// Moves orders by key, each by itself, in one transaction; one result a key, in order.
     async fn move_orders(&self, request: MoveOrders) -> Result<MovedOrders, StoreError>;
 
-    /// The answer that an API key's request of this name was given, until its time has passed.
+    /// The answer that an API key's request of this name was given, until its time has passed; an error where it was erased.
     async fn kept_answer(
         &self,
         key_id: &str,
@@ -192,6 +194,11 @@ pub trait Store: Send + Sync {
     /// begun by a purge that was broken off is finished.
     async fn purge(&self, before_ms: i64) -> Result<PurgeReport, StoreError>;
 
+    /// Erases a person from an organisation's orders, in every revision, from what is kept of rejected ones and from kept
+    /// answers, and writes back and empties the log, so that no file of the store has them. Orders that are open are called off.
+    /// What was begun in the organisation by an erasure that was broken off is finished.
+    async fn erase_customer(&self, request: EraseCustomer) -> Result<ErasedCustomer, StoreError>;
+
     /// Verifies the whole store; what is wrong, a sentence each. None means that nothing is.
     async fn check(&self) -> Result<CheckReport, StoreError>;
 
@@ -213,6 +220,8 @@ pub enum StoreError {
     Refused(String),
     /// Another request of the same name was answered meanwhile: [`Store::kept_answer`] has it. Nothing was done.
     AnswerKept,
+    /// The answer that was kept under the name of a request was erased. Nothing was done.
+    AnswerErased,
     /// Something that should not happen; the text is for the log.
     Internal(String),
     /// A page is to go on where none has ended.
@@ -235,6 +244,7 @@ impl std::fmt::Display for StoreError {
             Self::NotLoaded(_) => out.write_str("some of the lines are not good"),
             Self::BadCursor => out.write_str("no page has ended there"),
             Self::AnswerKept => out.write_str("the request was answered meanwhile"),
+            Self::AnswerErased => out.write_str("the answer to the request was erased"),
             Self::ImportMoved(import) => write!(out, "import {} is elsewhere", import.id),
             Self::Internal(why) => write!(out, "store fault: {why}"),
         }

@@ -1,6 +1,7 @@
 //! Orders that were not taken, as receipts keep them: compressed lists of JSON, since they are read seldom and by people.
 
 use serde::{Deserialize, Serialize};
+use wharfinger_core::email::is_mentioned;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::problem::Problem;
 
@@ -122,8 +123,7 @@ impl Builder {
             },
             errors: errors.collect(),
         };
-        serde_json::to_writer(&mut self.json, &item).expect("text and numbers are always JSON");
-        self.json.push(b'\n');
+        write_item(&item, &mut self.json);
         if self.orders == 0 {
             self.first_index = told.index;
         }
@@ -197,12 +197,58 @@ pub(crate) fn without_texts(packed: &[u8]) -> Result<Vec<u8>, Damage> {
             text: None,
             ..item?
         };
-        serde_json::to_writer(&mut json, &item).expect("text and numbers are always JSON");
-        json.push(b'\n');
+        write_item(&item, &mut json);
     }
     let mut packed = Vec::new();
     pack(&mut packed, &json);
     Ok(packed)
+}
+
+/// The orders of a part without what mentions an address, and of how many orders that was; none where nothing does. Of these
+/// no text is left, and the sender's name, the key and what is wrong only as far as they do not mention it.
+pub(crate) fn without_mentions(
+    packed: &[u8],
+    address: &str,
+) -> Result<Option<(Vec<u8>, u64)>, Damage> {
+    let lines = unpack(packed)?;
+    let mut json = Vec::new();
+    let mut erased = 0;
+    for item in items(&lines) {
+        let mut item = item?;
+        let mentions = |text: &Option<Text<'_>>| {
+            text.as_deref()
+                .is_some_and(|text| is_mentioned(text, address))
+        };
+        let tells = |error: &ItemProblem| {
+            is_mentioned(&error.pointer, address) || is_mentioned(&error.message, address)
+        };
+        let is_of_person = [&item.text, &item.name, &item.key]
+            .into_iter()
+            .any(mentions)
+            || item.errors.iter().any(tells);
+        if is_of_person {
+            item.text = None;
+            item.name = item.name.filter(|name| !is_mentioned(name, address));
+            item.key = item.key.filter(|key| !is_mentioned(key, address));
+            for error in item.errors.iter_mut().filter(|error| tells(error)) {
+                error.pointer.clear();
+                error.message = "is wrong in an attribute that was erased".into();
+            }
+            erased += 1;
+        }
+        write_item(&item, &mut json);
+    }
+    if erased == 0 {
+        return Ok(None);
+    }
+    let mut packed = Vec::new();
+    pack(&mut packed, &json);
+    Ok(Some((packed, erased)))
+}
+
+fn write_item(item: &Item<'_>, json: &mut Vec<u8>) {
+    serde_json::to_writer(&mut *json, item).expect("text and numbers are always JSON");
+    json.push(b'\n');
 }
 
 fn items(lines: &[u8]) -> impl Iterator<Item = Result<Item<'_>, Damage>> {

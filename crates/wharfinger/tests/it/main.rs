@@ -8,6 +8,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod dry_runs;
+mod erase;
 mod events;
 mod forms;
 mod fulfilment;

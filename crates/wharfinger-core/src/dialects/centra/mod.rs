@@ -5,6 +5,7 @@
 mod decode;
 mod demand;
 mod encode;
+mod figures;
 mod load;
 mod mapping;
 mod own_form;
@@ -19,6 +20,7 @@ use crate::dialect::{
     Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
     SampleKey, Samples, Slot, StoredOrder, WrongRoot,
 };
+use crate::erase::Figure;
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
 use crate::load::Load;
@@ -150,6 +152,10 @@ impl Dialect for Centra {
 
     fn own_form(&self, order: &StoredOrder) -> String {
         own_form::own_form(order)
+    }
+
+    fn figures(&self) -> &'static [Figure] {
+        figures::FIGURES
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

@@ -159,6 +159,7 @@ fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
         | RequestFailure::Invalid(_)
         | RequestFailure::IdempotencyKeyReused
         | RequestFailure::IdempotencyKeyBusy { .. }
+        | RequestFailure::AnswerErased
         | RequestFailure::Conflict(_)
         | RequestFailure::Gone { .. }
         | RequestFailure::RateLimited { .. }

@@ -7,6 +7,7 @@
 mod ask;
 mod decode;
 mod encode;
+mod figures;
 mod load;
 mod mapping;
 mod moment;
@@ -20,6 +21,7 @@ use crate::dialect::{
     Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
     SampleKey, Samples, Slot, StoredOrder, WrongRoot,
 };
+use crate::erase::Figure;
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
 use crate::load::Load;
@@ -167,6 +169,10 @@ impl Dialect for GoSweetSpot {
 
     fn own_form(&self, order: &StoredOrder) -> String {
         order.texts.first().cloned().unwrap_or_default()
+    }
+
+    fn figures(&self) -> &'static [Figure] {
+        figures::FIGURES
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

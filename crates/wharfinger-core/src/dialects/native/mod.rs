@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod figures;
 mod load;
 mod mapping;
 mod parameters;
@@ -20,6 +21,7 @@ use crate::dialect::{
     Action, Answer, Ask, Asked, Context, Credentials, Dialect, Head, Operation, Reply, Resource,
     SampleKey, Samples, Slot, StoredOrder,
 };
+use crate::erase::Figure;
 use crate::failure::RequestFailure;
 use crate::json::{Entry, NameCase};
 use crate::load::Load;
@@ -111,6 +113,10 @@ impl Dialect for Native {
 
     fn own_form(&self, order: &StoredOrder) -> String {
         order.texts.first().cloned().unwrap_or_default()
+    }
+
+    fn figures(&self) -> &'static [Figure] {
+        figures::FIGURES
     }
 
     fn encode(&self, _operation: &Operation, answer: &Answer<'_>) -> Reply {

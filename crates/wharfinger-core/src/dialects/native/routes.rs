@@ -241,6 +241,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
         &[],
     ),
     resource(
+        "erase_customer",
+        ("POST", "/v1/customers/erase"),
+        (Scope::Admin, Resource::EraseCustomer),
+        "Erase a customer from an organisation's orders, receipts and kept answers",
+        &[],
+    ),
+    resource(
         "list_audit",
         ("GET", "/v1/audit"),
         (Scope::Admin, Resource::ListAudit),

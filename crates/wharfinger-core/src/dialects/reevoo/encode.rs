@@ -208,6 +208,7 @@ pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) ->
         | RequestFailure::Invalid(_)
         | RequestFailure::IdempotencyKeyReused
         | RequestFailure::IdempotencyKeyBusy { .. }
+        | RequestFailure::AnswerErased
         | RequestFailure::Conflict(_)
         | RequestFailure::Gone { .. }
         | RequestFailure::RateLimited { .. }

@@ -8,7 +8,7 @@ use wharfinger_core::dialect::Resource;
 use wharfinger_core::fulfilment;
 
 use super::super::v1::answer::Page;
-use super::super::v1::{audit, batches, imports, moves, orders, organisations, rejected};
+use super::super::v1::{audit, batches, erasure, imports, moves, orders, organisations, rejected};
 use super::bodies::{Bodies, Content, problem, reference};
 use super::catalogue;
 use crate::administration::{CODE_CHARS_MAX, RATE_MAX, ToldKey};
@@ -78,6 +78,12 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
         Resource::ListKeys => page::<ToldKey>(generator),
         Resource::CreateKey => made::<ToldKey>(new_key(), generator),
         Resource::RotateKey | Resource::RevokeKey => one::<ToldKey>(generator),
+        Resource::EraseCustomer => {
+            let mut bodies = one::<erasure::Told<'_>>(generator);
+            bodies.request = vec![Content::json(customer())];
+            bodies.is_request_required = true;
+            bodies
+        }
         Resource::ListAudit => page::<audit::Told>(generator),
     }
 }
@@ -294,6 +300,19 @@ fn organisation_changes() -> Value {
             "name": text(organisations::NAME_CHARS_MAX),
             "customer_orders_enabled": boolean(),
             "catalogue": catalogue_mode(),
+        },
+    })
+}
+
+/// Who is to be erased.
+fn customer() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["organisation", "email"],
+        "properties": {
+            "organisation": {"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX},
+            "email": {"type": "string", "format": "email"},
         },
     })
 }

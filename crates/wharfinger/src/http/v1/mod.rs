@@ -5,6 +5,7 @@ pub(super) mod audit;
 pub(super) mod batches;
 pub(super) mod catalogue;
 mod cursor;
+pub(super) mod erasure;
 mod events;
 pub(super) mod fulfilment;
 pub(super) mod imports;
@@ -73,6 +74,7 @@ pub(super) async fn serve(
         Resource::CreateKey => keys::create(app, call, headers, body).await,
         Resource::RotateKey => keys::rotate(app, call, headers, body).await,
         Resource::RevokeKey => keys::revoke(app, call, headers, body).await,
+        Resource::EraseCustomer => erasure::erase(app, call, headers, body).await,
         Resource::ListAudit => audit::list(app, call).await,
     }
 }

@@ -60,6 +60,14 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Forgets which customer the order at a place is attached to.
+pub(super) fn forget_customer(connection: &Connection, order: Place) -> Result<(), Fault> {
+    let update =
+        "update admissions set admission = json_remove(admission, '$.customer') where place = ?1";
+    connection.prepare_cached(update)?.execute([order.0])?;
+    Ok(())
+}
+
 /// What was decided on the order at a place; none where nothing was.
 pub(super) fn read(connection: &Connection, order: Place) -> Result<Option<Admission>, Fault> {
     let mut select =

@@ -1,12 +1,15 @@
 //! The table of answers that are kept for requests with an `Idempotency-Key`.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::email::is_mentioned;
+use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::SqliteStore;
+use super::erase::{KEYS_THAT_REACH, Slice};
 use super::fault::Fault;
 use super::work::Work;
 use crate::clock;
@@ -17,6 +20,8 @@ use crate::store::{KeptAnswer, Remember, StoreError};
 const SLICE_ROWS: i64 = 256;
 /// Bytes of bodies from which on a piece of work drops no more: each page of them is looked at.
 const SLICE_BYTES: i64 = 4 << 20;
+/// Packed bytes of bodies from which on no more are looked through at a time.
+const FOUND_BYTES: usize = 4 << 20;
 
 impl SqliteStore {
     /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
@@ -92,7 +97,7 @@ fn keep<T: ?Sized>(
     Ok(())
 }
 
-/// The answer that is kept under a name.
+/// The answer that is kept under a name; an error where it was erased.
 pub(super) fn kept(
     connection: &Connection,
     key_id: &str,
@@ -103,8 +108,13 @@ pub(super) fn kept(
                   where key_id = ?1 and idempotency_key = ?2 and kept_until_ms > ?3";
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_row((key_id, idempotency_key, now_ms), stored);
-    found.optional()?.map(StoredAnswer::read).transpose()
+    match found.optional()? {
+        Some(found) => found.read()?.map(Some).ok_or(ERASED),
+        None => Ok(None),
+    }
 }
+
+const ERASED: Fault = Fault::Told(StoreError::AnswerErased);
 
 /// An answer as it is stored.
 pub(super) struct StoredAnswer {
@@ -112,7 +122,7 @@ pub(super) struct StoredAnswer {
     status: u16,
     content_type: String,
     headers: String,
-    body: Vec<u8>,
+    body: Option<Vec<u8>>,
 }
 
 /// Reads the columns fingerprint, status, content type, headers and body.
@@ -127,24 +137,27 @@ pub(super) fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredAnswer> 
 }
 
 impl StoredAnswer {
-    /// Takes it apart.
-    pub(super) fn read(self) -> Result<KeptAnswer, Fault> {
+    /// Takes it apart; none where it was erased.
+    pub(super) fn read(self) -> Result<Option<KeptAnswer>, Fault> {
+        let Some(body) = self.body else {
+            return Ok(None);
+        };
         let headers = serde_json::from_str(&self.headers).map_err(|_| {
             Fault::Damaged("the header fields of a kept answer cannot be read".into())
         })?;
-        Ok(KeptAnswer {
+        Ok(Some(KeptAnswer {
             fingerprint: self.fingerprint,
             status: self.status,
             content_type: self.content_type,
             headers,
-            body: unpack(&self.body)?,
-        })
+            body: unpack(&body)?,
+        }))
     }
 }
 
 /// Drops some answers whose time has passed; how many.
 pub(super) fn drop_slice(connection: &Connection, now_ms: i64) -> Result<usize, Fault> {
-    let select = "select id, length(body) from answers where kept_until_ms <= ?1 order by kept_until_ms limit ?2";
+    let select = "select id, coalesce(length(body), 0) from answers where kept_until_ms <= ?1 order by kept_until_ms limit ?2";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query((now_ms, SLICE_ROWS))?;
     let mut expired: Vec<i64> = Vec::new();
@@ -161,4 +174,55 @@ pub(super) fn drop_slice(connection: &Connection, now_ms: i64) -> Result<usize, 
         delete.execute([id])?;
     }
     Ok(expired.len())
+}
+
+/// Finds, among some answers behind this one, those of the batches that are `of_person`, and those that mention an address and
+/// may be about an organisation; and where to go on.
+pub(super) fn find_mentions(
+    connection: &Connection,
+    (organisation, address): (OrganisationId, &str),
+    of_person: &HashSet<[u8; 16]>,
+    after: i64,
+) -> Result<Slice, Fault> {
+    let select = format!(
+        "select id, batch, body, key_id in {KEYS_THAT_REACH} and (batch is null or exists \
+         (select 1 from batches, json_each(batches.shares) as share \
+         where batches.id = batch and json_extract(share.value, '$[0]') in (0, ?1))) \
+         from answers where id > ?2 and body is not null order by id limit ?3"
+    );
+    let mut select = connection.prepare_cached(&select)?;
+    let mut rows = select.query((organisation.0, after, SLICE_ROWS))?;
+    let mut slice = Slice::default();
+    let (mut looked_at, mut last, mut bytes) = (0, after, 0);
+    while let Some(row) = rows.next()? {
+        looked_at += 1;
+        last = row.get(0)?;
+        let batch: Option<[u8; 16]> = row.get(1)?;
+        let may_mention: bool = row.get(3)?;
+        let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        bytes += body.len();
+        if batch.is_some_and(|batch| of_person.contains(&batch))
+            || may_mention && is_mentioned(&String::from_utf8_lossy(&unpack(body)?), address)
+        {
+            slice.found.push(last);
+        }
+        if bytes >= FOUND_BYTES {
+            break;
+        }
+    }
+    let is_end = looked_at < SLICE_ROWS && bytes < FOUND_BYTES;
+    slice.next = (!is_end).then_some(last);
+    Ok(slice)
+}
+
+/// Erases some answers; how many. That they were given stays, so that what they answer is not done again.
+pub(super) fn erase(connection: &Connection, answers: &[i64]) -> Result<u64, Fault> {
+    let update = "update answers set fingerprint = zeroblob(32), status = 0, content_type = '', headers = '[]', body = null \
+                  where id = ?1 and body is not null";
+    let mut update = connection.prepare_cached(update)?;
+    let mut erased = 0;
+    for id in answers {
+        erased += update.execute([id])? as u64;
+    }
+    Ok(erased)
 }

@@ -4,15 +4,18 @@
 //! waits. Here another thread copies most of it while the writer goes on, and the writer only the little that has come
 //! since; then all is written back, and the log begins anew.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use tokio::sync::mpsc::WeakUnboundedSender;
 
+use super::connection::{Use, connect};
 use super::fault::Fault;
 use super::writer::Message;
 
@@ -22,6 +25,11 @@ const LAST_PAGES: i64 = 256;
 const PASSES_MAX: usize = 4;
 /// How many times as long as it should be the log may get before the writer waits until it is written back.
 const BEHIND_TIMES: i32 = 4;
+
+/// How long emptying the log may keep others from writing, how long it waits in between, and how long it tries.
+const EMPTYING_HOLDS: Duration = Duration::from_millis(200);
+const EMPTYING_PAUSE: Duration = Duration::from_millis(50);
+const EMPTYING_WAITS: Duration = Duration::from_secs(10);
 
 /// The thread that writes back.
 pub(super) struct Checkpoints {
@@ -134,6 +142,41 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<i64, Fault> {
 /// Writes all of it back, and waits for readers that still need the log.
 fn checkpoint_all(connection: &Connection) -> Result<i64, Fault> {
     pages_left(connection, "pragma wal_checkpoint(restart)")
+}
+
+/// Writes all of the log back, also what other processes have written, and leaves it empty; whether that could be done. Readers
+/// that still need it are waited for, but without keeping others from writing for more than a moment.
+pub(super) fn empty_log(file: &Path) -> Result<bool, Fault> {
+    let connection = connect(file, Use::Write)?;
+    connection.busy_timeout(EMPTYING_HOLDS)?;
+    let until = Instant::now() + EMPTYING_WAITS;
+    loop {
+        // Only once all is written back are writers kept waiting, until nobody reads from the log.
+        if checkpoint(&connection)? == 0 && is_emptied(&connection)? {
+            return Ok(true);
+        }
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+        std::thread::sleep(EMPTYING_PAUSE);
+    }
+}
+
+/// Writes the database anew, by way of the log. A copy is made meanwhile: in memory where the database is small.
+pub(super) fn compact(file: &Path, is_small: bool) -> Result<(), Fault> {
+    let connection = connect(file, Use::Write)?;
+    if !is_small {
+        connection.pragma_update(None, "temp_store", "file")?;
+    }
+    connection.execute_batch("vacuum")?;
+    Ok(())
+}
+
+/// Whether the log is empty now; another one who writes it back is in the way, as a reader may be.
+fn is_emptied(connection: &Connection) -> Result<bool, Fault> {
+    let mut empty = connection.prepare_cached("pragma wal_checkpoint(truncate)")?;
+    let is_busy: bool = empty.query_row([], |row| row.get(0))?;
+    Ok(!is_busy)
 }
 
 fn pages_left(connection: &Connection, checkpoint: &str) -> Result<i64, Fault> {

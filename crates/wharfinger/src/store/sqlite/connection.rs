@@ -37,6 +37,8 @@ pub(super) fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
     if wanted == Use::Write {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
+        // What is deleted or moved is written over: orders name people, and are to be gone from the file too.
+        connection.pragma_update(None, "secure_delete", true)?;
         // The log is written back beside the writer.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         // A statement of many rows notes how to undo itself; a file for that would cost more than the rows.

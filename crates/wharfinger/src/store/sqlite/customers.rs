@@ -72,6 +72,17 @@ pub(super) fn list(
     Ok(page)
 }
 
+/// Deletes the customer with an address in its normal form; whether there was one.
+pub(super) fn delete(
+    connection: &Connection,
+    organisation: OrganisationId,
+    email: &str,
+) -> Result<bool, Fault> {
+    let delete = "delete from customers where organisation = ?1 and email = ?2";
+    let mut delete = connection.prepare_cached(delete)?;
+    Ok(delete.execute((organisation.0, email))? > 0)
+}
+
 /// The number that the next new customer of an organisation has; none where they are used up.
 pub(super) fn next_id(
     connection: &Connection,

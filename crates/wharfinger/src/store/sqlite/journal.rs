@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::json::{NameCase, Reader};
 
 use super::fault::Fault;
 use super::purges;
@@ -331,4 +332,12 @@ pub(super) fn blocks_up_to(
         }
     }
     Ok(low)
+}
+
+/// The content hash of an order's text; none where it cannot be read. Limits may have been changed since it was
+/// admitted, and are not asked again.
+pub(super) fn content_hash(text: &str, names: NameCase) -> Option<u128> {
+    let mut reader = Reader::of_stored(text, names).ok()?;
+    let entry = reader.next().ok()??;
+    entry.faults.is_empty().then_some(entry.hash)
 }

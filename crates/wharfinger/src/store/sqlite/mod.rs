@@ -16,6 +16,7 @@ mod connection;
 mod customers;
 mod deciding;
 mod emails;
+mod erase;
 mod events;
 mod fault;
 mod fulfilments;
@@ -67,17 +68,16 @@ use self::connection::{Use, connect};
 use self::customers::Customers;
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
-use self::fault::Fault;
 use self::products::Products;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Admitted, AuditPage, Change, CheckReport, CustomerPage, Directory, EmailKey, FeedPage,
-    FoundOrder, Fulfil, Fulfilled, FulfilledOrder, Growth, History, HistoryCursor, Import,
-    ImportEnd, KeptAnswer, ListOrders, ListPage, Load, Loaded, MoveById, MoveOrders, MovedById,
-    MovedOrders, NewImport, OrderPage, ProductPage, PurgeReport, ReadAudit, ReadCustomers,
-    ReadFeed, ReadOrders, ReadProducts, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage,
-    Remember, ResultPage, Store, StoreError, Submission, Visible,
+    Admitted, AuditPage, Change, CheckReport, CustomerPage, Directory, EmailKey, EraseCustomer,
+    ErasedCustomer, FeedPage, FoundOrder, Fulfil, Fulfilled, FulfilledOrder, Growth, History,
+    HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, Load, Loaded, MoveById,
+    MoveOrders, MovedById, MovedOrders, NewImport, OrderPage, ProductPage, PurgeReport, ReadAudit,
+    ReadCustomers, ReadFeed, ReadOrders, ReadProducts, ReadReceipts, ReadResults, ReceiptHead,
+    ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
 };
 use crate::clock;
 
@@ -95,8 +95,6 @@ pub struct Options {
     pub readers: usize,
     /// Pages of the write-ahead log from which on it is written back to the database file.
     pub log_pages: i32,
-    /// Whether what is deleted is written over in the file: for purging, which takes longer so.
-    pub erases: bool,
     /// Builds the index by e-mail address: for the process that serves. Where it is not built, look-ups take longer.
     pub email_runs: Option<EmailRuns>,
 }
@@ -108,7 +106,6 @@ impl Default for Options {
             readers: 4,
             // 32 MiB, so that a page that is changed by one commit after the other is written back once.
             log_pages: 8_192,
-            erases: false,
             email_runs: None,
         }
     }
@@ -142,9 +139,6 @@ impl SqliteStore {
         make_directory(directory).map_err(|error| in_directory(&error))?;
         let file: PathBuf = directory.join(FILE);
         let mut connection = connect(&file, Use::Write)?;
-        connection
-            .pragma_update(None, "secure_delete", options.erases)
-            .map_err(Fault::Sql)?;
         schema::migrate(&mut connection)?;
         let email_key = emails::key(&connection)?;
         let due = options.email_runs.map(Builder::due);
@@ -482,6 +476,10 @@ impl Store for SqliteStore {
 
     async fn purge(&self, before_ms: i64) -> Result<PurgeReport, StoreError> {
         self.purge_all(before_ms).await
+    }
+
+    async fn erase_customer(&self, request: EraseCustomer) -> Result<ErasedCustomer, StoreError> {
+        self.erase(request).await
     }
 
     async fn check(&self) -> Result<CheckReport, StoreError> {

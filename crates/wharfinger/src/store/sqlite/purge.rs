@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::SqliteStore;
+use super::admin::write_audit;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::locate::parts_of;
@@ -73,11 +74,10 @@ impl SqliteStore {
 /// Notes what is to be purged, and who asked for it: what is purged in which organisation.
 fn begin(work: &mut Work<'_>, before_ms: i64) -> Result<Vec<(OrganisationId, i64)>, Fault> {
     purges::begin(work.connection, before_ms)?;
-    let insert = "insert into audit (at_ms, who, action, subject, details) values (?1, ?2, 'orders.purge', ?3, null)";
     let before = jiff::Timestamp::from_millisecond(before_ms)
         .map_or_else(|_| before_ms.to_string(), |before| before.to_string());
-    let entry = (work.now_ms(), COMMAND_LINE, format!("before {before}"));
-    work.connection.execute(insert, entry)?;
+    let subject = format!("before {before}");
+    write_audit(work, COMMAND_LINE, "orders.purge", &subject, None)?;
     purges::all(work.connection)
 }
 

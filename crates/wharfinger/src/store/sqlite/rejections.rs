@@ -1,8 +1,9 @@
 //! The table of orders that were not taken.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
+use super::erase::{KEYS_THAT_REACH, Slice};
 use super::fault::Fault;
 use super::shares::{read_organisation, stored_organisation};
 use crate::store::rejected::{self, Kind, Part};
@@ -51,6 +52,60 @@ pub(super) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Resul
         update.execute((id, rejected::without_texts(orders)?))?;
     }
     Ok(parts.len())
+}
+
+/// Finds, among some parts behind this row, those that mention an address and are of an organisation; or of none, sent by a key
+/// that reaches it. And where to go on.
+pub(super) fn find_mentions(
+    connection: &Connection,
+    (organisation, address): (OrganisationId, &str),
+    after: i64,
+) -> Result<Slice, Fault> {
+    let select = format!(
+        "select rowid, orders from rejections where rowid > ?2 and (organisation = ?1 or organisation = 0 and batch in \
+         (select id from batches where key_id in {KEYS_THAT_REACH})) order by rowid limit ?3"
+    );
+    let mut select = connection.prepare_cached(&select)?;
+    let mut rows = select.query((organisation.0, after, SLICE_PARTS))?;
+    let mut slice = Slice::default();
+    let (mut looked_at, mut last) = (0, after);
+    while let Some(row) = rows.next()? {
+        looked_at += 1;
+        last = row.get(0)?;
+        let orders = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        if rejected::without_mentions(orders, address)?.is_some() {
+            slice.found.push(last);
+        }
+    }
+    slice.next = (looked_at == SLICE_PARTS).then_some(last);
+    Ok(slice)
+}
+
+/// Takes the orders that mention an address out of some parts, as far as they are text: how many there were, and the batches.
+pub(super) fn erase(
+    connection: &Connection,
+    parts: &[i64],
+    address: &str,
+) -> Result<(u64, Vec<[u8; 16]>), Fault> {
+    let mut select =
+        connection.prepare_cached("select batch, orders from rejections where rowid = ?1")?;
+    let mut update =
+        connection.prepare_cached("update rejections set orders = ?2 where rowid = ?1")?;
+    let (mut erased, mut batches) = (0, Vec::new());
+    for part in parts {
+        let found = select.query_row([part], |row| Ok((row.get(0)?, row.get(1)?)));
+        // It may have been purged since it was found.
+        let Some((batch, orders)) = found.optional()? else {
+            continue;
+        };
+        let orders: Vec<u8> = orders;
+        if let Some((orders, of_part)) = rejected::without_mentions(&orders, address)? {
+            update.execute((part, orders))?;
+            erased += of_part;
+            batches.push(batch);
+        }
+    }
+    Ok((erased, batches))
 }
 
 /// All orders of a batch that were not taken.

@@ -303,6 +303,31 @@ impl<'c> OrderRows<'c> {
         Ok(())
     }
 
+    /// Gives an order, whose latest text was written anew, the hash of that; the order holds its key, or has released it.
+    pub(super) fn rehash(
+        &mut self,
+        connection: &Connection,
+        scope: &Scope,
+        key: &str,
+        (id, holds, hash): (Place, Holds, u128),
+    ) -> Result<(), Fault> {
+        self.bind_key(scope, key, id, holds);
+        let update = "update orders set hash = ?2 where key = ?1";
+        let hash = &hash.to_be_bytes()[..];
+        connection
+            .prepare_cached(update)?
+            .execute((&self.key, hash))?;
+        Ok(())
+    }
+
+    /// The key of the table under which an order stands.
+    fn bind_key(&mut self, scope: &Scope, key: &str, id: Place, holds: Holds) {
+        match holds {
+            Holds::Key => scope.write_key(key, &mut self.key),
+            Holds::Nothing => self.key = scope.released_key(key, id),
+        }
+    }
+
     /// Takes an order out that holds its key, or has released it.
     pub(super) fn remove(
         &mut self,
@@ -311,10 +336,7 @@ impl<'c> OrderRows<'c> {
         key: &str,
         (id, holds): (Place, Holds),
     ) -> Result<(), Fault> {
-        match holds {
-            Holds::Key => scope.write_key(key, &mut self.key),
-            Holds::Nothing => self.key = scope.released_key(key, id),
-        }
+        self.bind_key(scope, key, id, holds);
         let delete = "delete from orders where key = ?1";
         connection.prepare_cached(delete)?.execute([&self.key])?;
         Ok(())

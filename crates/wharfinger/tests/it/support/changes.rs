@@ -277,6 +277,11 @@ fn of_administration(server: &Server, administrator: &str) -> Vec<Change> {
             &format!("/v1/keys/{}", ids[1]),
             "",
         ),
+        change(
+            ("POST", "/v1/customers/erase"),
+            "/v1/customers/erase",
+            r#"{"organisation":"TRK001","email":"nobody@example.com"}"#,
+        ),
     ]
 }
 

@@ -6,7 +6,7 @@ use super::super::answers::stored;
 use super::super::fault::Fault;
 use super::Check;
 
-/// Checks that every answer can be given, and that there is a receipt of each batch that was answered so.
+/// Checks that every answer can be given that was not erased, and that there is a receipt of each batch that was answered so.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let select = "select fingerprint, status, content_type, headers, body, id, \
                   batch is null or batch in (select id from batches), batch from answers order by id";

@@ -1,9 +1,10 @@
 //! The entries of one block against the rows of the orders they belong to.
 
 use rusqlite::OptionalExtension;
-use wharfinger_core::json::{NameCase, Reader};
+use wharfinger_core::json::NameCase;
 
 use super::super::fault::Fault;
+use super::super::journal::content_hash;
 use super::super::rows::{Holds, Lookup, OrderRow, Scope};
 use super::super::standing::{Ordinals, read_open};
 use super::{Check, StoredBlock, fits_move};
@@ -260,12 +261,4 @@ fn is_revision(mark: Mark, place: Place, wanted: Place, number: u32) -> bool {
         | Mark::Moved { .. }
         | Mark::Fulfilled { .. } => false,
     }
-}
-
-/// The content hash of an order's text; none where it cannot be read. Limits may have been changed since it was
-/// admitted, and are not asked again.
-fn content_hash(text: &str, names: NameCase) -> Option<u128> {
-    let mut reader = Reader::of_stored(text, names).ok()?;
-    let entry = reader.next().ok()??;
-    entry.faults.is_empty().then_some(entry.hash)
 }

@@ -13,6 +13,7 @@ use super::super::fault::Fault;
 use super::super::work::Work;
 use super::super::writer::Writer;
 use super::due::{Due, Next, Reach};
+use super::erase::times_erased;
 use super::jobs::{self, Left, Slice, Target};
 use super::merge::{Merge, neighbours};
 use super::reach::{reach, reach_to};
@@ -184,6 +185,7 @@ impl Building<'_> {
 
     /// Makes a run of the blocks from this one on, of as many as one is due for.
     fn build(&self, organisation: OrganisationId, first_block: u32) -> Result<(), Stopped> {
+        let erased = times_erased(self.connection)?;
         let select = "select id, first_position, events, slots, emails from blocks where id >= ?1 and id <= ?2 order by id";
         let mut select = self.connection.prepare_cached(select)?;
         let last = BlockId::new(organisation, u32::MAX);
@@ -231,6 +233,7 @@ impl Building<'_> {
             last_block,
             tier: 0,
             replaces: Vec::new(),
+            erased,
         });
         for &entry in &entries {
             output.push(entry)?;
@@ -249,6 +252,7 @@ impl Building<'_> {
             last_block: last.last_block,
             tier: first.tier + 1,
             replaces: runs.iter().map(|run| run.id).collect(),
+            erased: times_erased(self.connection)?,
         });
         let mut merge = Merge::new(self.connection, organisation, runs)?;
         while let Some(entry) = merge.next()? {
@@ -314,6 +318,7 @@ impl Building<'_> {
                     | StoreError::FeedBegins(_)
                     | StoreError::NotLoaded(_)
                     | StoreError::AnswerKept
+                    | StoreError::AnswerErased
                     | StoreError::Internal(_)
                     | StoreError::ImportMoved(_)),
                 ) => return Err(Stopped::Store(error)),

@@ -6,6 +6,7 @@ use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;
 use super::super::work::Work;
+use super::erase::times_erased;
 use super::{Part, covered, whole_runs};
 
 /// Parts that one job deletes.
@@ -22,6 +23,8 @@ pub(super) struct Target {
     pub tier: u32,
     /// The runs it is made of; none where it is made of blocks.
     pub replaces: Vec<i64>,
+    /// How often addresses had been erased before it was begun: what it is made of may have been read before the next time.
+    pub erased: i64,
 }
 
 /// A slice of a run to be written.
@@ -67,8 +70,11 @@ pub(super) fn write(work: &Work<'_>, slice: &Slice) -> Result<Option<i64>, Fault
     Ok(Some(run))
 }
 
-/// Whether a run can still be made: it follows the others, or all that it is made of is there.
+/// Whether a run can still be made: it follows the others, or all that it is made of is there, with nothing taken out.
 fn still_holds(work: &Work<'_>, target: &Target) -> Result<bool, Fault> {
+    if times_erased(work.connection)? != target.erased {
+        return Ok(false);
+    }
     let runs = whole_runs(work.connection, target.organisation)?;
     if target.replaces.is_empty() {
         return Ok(covered(&runs) + 1 == target.first_block);
@@ -96,13 +102,13 @@ fn begin(work: &Work<'_>, target: &Target) -> Result<i64, Fault> {
 
 /// Whether a run has more to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Left {
+pub(in super::super) enum Left {
     Parts,
     Nothing,
 }
 
 /// Deletes some parts of a run that is not whole, and the run itself behind the last one.
-pub(super) fn delete(work: &Work<'_>, run: i64) -> Result<Left, Fault> {
+pub(in super::super) fn delete(work: &Work<'_>, run: i64) -> Result<Left, Fault> {
     let select = "select is_whole from email_runs where id = ?1";
     let mut select = work.connection.prepare_cached(select)?;
     let is_whole: Option<bool> = select.query_row([run], |row| row.get(0)).optional()?;
@@ -125,6 +131,7 @@ mod tests {
 
     use super::super::super::schema;
     use super::super::Entry;
+    use super::super::erase::take_out;
     use super::*;
     use crate::store::email::EmailHash;
     use crate::store::place::Place;
@@ -158,6 +165,7 @@ mod tests {
             last_block,
             tier: 0,
             replaces: replaces.to_vec(),
+            erased: 0,
         }
     }
 
@@ -210,5 +218,21 @@ mod tests {
         let runs = whole_runs(&connection, OrganisationId(1)).expect("they can be read");
         assert_eq!(runs.len(), 1);
         assert_ne!(runs[0].id, fast);
+    }
+
+    #[test]
+    fn what_was_read_before_an_erasure_is_not_made_into_a_run() {
+        let connection = empty();
+        let work = Work::new(&connection, 0).expect("it begins");
+        let first = target(1, 2, &[]);
+        let run = write(&work, &slice(&first, None, 1, None)).expect("it is written");
+        assert!(run.is_some());
+        let gone = Entry {
+            hash: EmailHash(1),
+            place: Place(1),
+        };
+        take_out(&connection, OrganisationId(1), &mut vec![gone]).expect("it is taken out");
+        let next = write(&work, &slice(&first, run, 2, Some(2))).expect("it runs");
+        assert_eq!(next, None);
     }
 }

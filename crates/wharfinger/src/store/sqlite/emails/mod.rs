@@ -5,8 +5,9 @@
 
 pub(super) mod builder;
 mod due;
+pub(super) mod erase;
 mod find;
-mod jobs;
+pub(super) mod jobs;
 mod merge;
 mod reach;
 

@@ -1,0 +1,25 @@
+//! What stays of an order whose person is erased.
+
+use crate::erase::Figure::{self, Each, Value};
+
+pub(super) const FIGURES: &[Figure] = &[
+    Value("organisation"),
+    Value("key"),
+    Value("placed_at"),
+    Value("fulfilled_at"),
+    Each(
+        "lines",
+        &[
+            Value("quantity"),
+            Value("sku"),
+            Value("ean"),
+            Value("product_id"),
+            Value("unit_price"),
+            Value("currency"),
+            Value("weight_kg"),
+        ],
+    ),
+    Value("shipping_price"),
+    Value("discount"),
+    Value("currency"),
+];

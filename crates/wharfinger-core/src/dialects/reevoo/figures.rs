@@ -1,0 +1,14 @@
+//! What stays of an order whose person is erased.
+
+use crate::erase::Figure::{self, Each, Value};
+
+pub(super) const FIGURES: &[Figure] = &[
+    Value("trkref"),
+    Value("order_ref"),
+    Value("order_date"),
+    Value("fulfilment_date"),
+    Each(
+        "order_items",
+        &[Value("sku"), Value("price"), Value("currency")],
+    ),
+];

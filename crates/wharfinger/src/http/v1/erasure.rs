@@ -1,0 +1,87 @@
+//! Erasing a person from the orders of an organisation.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::HeaderMap;
+use schemars::JsonSchema;
+use serde::Serialize;
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::problem::Code;
+use wharfinger_core::query::Query;
+use wharfinger_core::validate;
+
+use super::super::answer::respond_with;
+use super::input;
+use crate::app::App;
+use crate::call::Call;
+use crate::idempotency::change;
+use crate::store::{EraseCustomer, Erasure};
+
+/// What was erased, as it is told.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Erasure")]
+pub(in super::super) struct Told<'e> {
+    organisation: &'e str,
+    /// Orders of which only the figures are left.
+    orders: u64,
+    /// How many of them were open, and were called off.
+    cancelled: u64,
+    /// Customers of that address that orders could be attached to: one at most.
+    customers: u64,
+    /// Rejected orders whose texts are gone.
+    rejected: u64,
+    /// Answers that were kept for an Idempotency-Key and are gone.
+    answers: u64,
+    /// Whether the database file was written anew, as a small one is. Where it was not, copies of short orders may be left in
+    /// its unused parts.
+    compacted: bool,
+}
+
+/// Erases the customer that the body names.
+pub(super) async fn erase(
+    app: &App,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let body = input::body(app, headers, body).await?;
+    let known = &["organisation", "email"];
+    let (organisation, email) = input::strict_object(app, &body, known, |form| {
+        let organisation = form.mandatory("organisation", |code| {
+            let code = validate::text(code)?;
+            let found = call.authenticated.caller().organisation(&code);
+            found.ok_or(Code::UnknownOrganisation)
+        });
+        let email = form.mandatory("email", validate::email);
+        (organisation, email.map(Into::<String>::into))
+    })?;
+    // Neither is missing: that would have been told as what is wrong with the body.
+    let organisation = organisation.ok_or(RequestFailure::Internal)?;
+    let request = |remember| EraseCustomer {
+        organisation: organisation.id,
+        email: email.unwrap_or_default(),
+        who: call.authenticated.key_id().to_owned(),
+        compact: false,
+        remember,
+    };
+    let code = organisation.code.clone();
+    let encode = move |erased: &Erasure| {
+        let told = Told {
+            organisation: &code,
+            orders: erased.orders,
+            cancelled: erased.cancelled,
+            customers: erased.customers,
+            rejected: erased.rejected,
+            answers: erased.answers,
+            compacted: erased.compacted,
+        };
+        Reply::json(200, &told)
+    };
+    let answered = change(app, call, &body, encode, async |remember| {
+        let erased = app.store.erase_customer(request(remember)).await?;
+        Ok((erased.erasure, erased.reply))
+    });
+    Ok(respond_with(answered.await?))
+}
