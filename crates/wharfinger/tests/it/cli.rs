@@ -246,7 +246,7 @@ fn the_demonstration_runs_and_says_what_it_shows() {
 #[test]
 fn help_texts_are_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["serve"],
         &["demo"],
@@ -268,6 +268,7 @@ fn help_texts_are_as_written_down() {
         &["customers", "load"],
         &["customers", "list"],
         &["customers", "show"],
+        &["customers", "erase"],
         &["orders"],
         &["orders", "process"],
         &["check"],

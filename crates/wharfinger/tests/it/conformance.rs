@@ -9,6 +9,7 @@ mod catalogue;
 mod dry_runs;
 mod emails;
 mod embedded;
+mod erasing;
 mod feed;
 mod fulfilments;
 mod lists;
@@ -74,6 +75,7 @@ const LAWS: &[Law] = &[
     law!(whole::numbers_withheld_are_not_used_up),
     law!(dry_runs::a_dry_run_stores_nothing),
     law!(dry_runs::a_dry_run_tells_what_becomes_of_a_batch),
+    law!(erasing::a_person_is_erased_and_nobody_else),
     law!(answers::an_answer_is_kept_to_the_byte),
     law!(answers::an_answer_may_be_large),
     law!(answers::what_was_answered_is_not_done_again),

@@ -70,7 +70,7 @@ pub(super) fn product() -> Value {
 
 /// What is said of a customer: what is absent stays as it is.
 pub(super) fn customer() -> Value {
-    let mut email = blank_or(r"^[a-zA-Z0-9]{1,60}@[a-z0-9]{1,60}\.[a-z]{2,6}$");
+    let mut email = blank_or(super::EMAIL_PATTERN);
     email["description"] =
         "An e-mail address; the form above is only what every address may be".into();
     entry(

@@ -23,6 +23,8 @@ use crate::administration::CODE_CHARS_MAX;
 
 /// What codes of organisations are made of.
 const CODE_PATTERN: &str = r"^\.{0,63}[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$";
+/// What e-mail addresses look like that every server takes.
+const EMAIL_PATTERN: &str = r"^[a-zA-Z0-9]{1,60}@[a-z0-9]{1,60}\.[a-z]{2,6}$";
 /// A time of the years that a vendor's clients live in.
 const SPACED_TIME: &str = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
 /// The longest idempotency key.

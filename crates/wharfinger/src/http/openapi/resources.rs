@@ -312,7 +312,7 @@ fn customer() -> Value {
         "required": ["organisation", "email"],
         "properties": {
             "organisation": {"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX},
-            "email": {"type": "string", "format": "email"},
+            "email": {"type": "string", "pattern": super::EMAIL_PATTERN, "description": "In any spelling"},
         },
     })
 }

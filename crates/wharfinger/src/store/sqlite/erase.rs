@@ -337,11 +337,11 @@ fn noted(work: &Work<'_>, person: &Person, who: &str) -> Result<HashSet<Place>, 
     let (first, last) = places_of(person.organisation);
     let found = select.query_map((first.0, last.0), |row| row.get(0).map(Place))?;
     let orders: HashSet<Place> = found.collect::<rusqlite::Result<_>>()?;
-    let select = "select code from organisations where id = ?1";
-    let code: String = connection.query_row(select, [person.organisation.0], |row| row.get(0))?;
+    let mut journal = Journal::new(connection);
+    let code = journal.code(person.organisation)?;
     let details = json!({"orders": orders.len()});
     let action = "organisation.customer_erased";
-    write_audit(work, who, action, &code, Some(&details))?;
+    write_audit(work, who, action, code, Some(&details))?;
     Ok(orders)
 }
 

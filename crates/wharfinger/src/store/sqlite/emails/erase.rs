@@ -24,7 +24,7 @@ pub(in super::super) fn times_erased(connection: &Connection) -> Result<i64, Fau
 pub(in super::super) fn take_out(
     connection: &Connection,
     organisation: OrganisationId,
-    entries: &mut Vec<Entry>,
+    entries: &mut [Entry],
 ) -> Result<(), Fault> {
     if entries.is_empty() {
         return Ok(());

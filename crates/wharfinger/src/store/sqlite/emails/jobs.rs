@@ -232,7 +232,7 @@ mod tests {
             hash: EmailHash(1),
             place: Place(1),
         };
-        take_out(&connection, OrganisationId(1), &mut vec![gone]).expect("it is taken out");
+        take_out(&connection, OrganisationId(1), &mut [gone]).expect("it is taken out");
         let next = write(&work, &slice(&first, run, 2, Some(2))).expect("it runs");
         assert_eq!(next, None);
     }

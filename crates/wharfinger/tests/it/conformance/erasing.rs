@@ -1,0 +1,82 @@
+//! Erasing a person: what becomes of orders and of answers that were kept. What is left in files is looked at elsewhere.
+
+use std::sync::Arc;
+
+use wharfinger::store::{COMMAND_LINE, EraseCustomer, Erasure, Remember, Store, StoreError};
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::outcome::State;
+
+use super::answers::{remember, told};
+use super::support::*;
+
+const ANN: &str = "ann@example.com";
+
+/// An order of somebody's, in the form of the house.
+fn of(email: &str, key: &str) -> Order {
+    let text = format!(
+        r#"{{"key":"{key}","customer":{{"email":"{email}"}},"lines":[{{"sku":"S","quantity":2}}]}}"#
+    );
+    Order {
+        text,
+        email: Some(email.into()),
+        ..order(key, "")
+    }
+}
+
+fn erase(email: &str, remember: Option<Remember<Erasure>>) -> EraseCustomer {
+    EraseCustomer {
+        organisation: HERE,
+        email: email.into(),
+        who: COMMAND_LINE.into(),
+        compact: false,
+        remember,
+    }
+}
+
+pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<dyn Store>) {
+    let batch = batch_id();
+    let orders = [of(ANN, "a"), of("bob@example.com", "b")];
+    let ready = submission(&store, batch, "native", &orders);
+    admit(&store, ready.remembered(remember("batch", told))).await;
+    let encode = |erasure: &Erasure| Reply {
+        body: erasure.orders.to_string().into_bytes(),
+        ..told(&[])
+    };
+    let erased = store.erase_customer(erase(" Ann@Example.com", Some(remember("erase", encode))));
+    let erased = erased.await.expect("it is erased");
+    let erasure = erased.erasure;
+    assert_eq!(
+        (erasure.orders, erasure.cancelled, erasure.answers),
+        (1, 1, 1)
+    );
+    assert_eq!(erased.reply.map(|reply| reply.body), Some(b"1".to_vec()));
+    for (index, state, left) in [
+        (
+            0,
+            State::Cancelled,
+            r#"{"key":"a","lines":[{"sku":"S","quantity":2}]}"#,
+        ),
+        (1, State::Pending, orders[1].text.as_str()),
+    ] {
+        let found = store.order(batch.order(index)).await.expect("it is read");
+        let order = found.expect("it is there").order;
+        assert_eq!((order.state, order.texts[0].as_str()), (state, left));
+    }
+    // Nothing can be given again, nor done again in its name.
+    let kept = store.kept_answer(KEY, "batch").await;
+    assert_eq!(kept, Err(StoreError::AnswerErased));
+    let again = submission(&store, batch_id(), "native", &orders);
+    let again = store.admit_batch(again.remembered(remember("batch", told)));
+    assert_eq!(again.await.map(drop), Err(StoreError::AnswerKept));
+    let kept = store.kept_answer(KEY, "erase").await.expect("it is read");
+    assert_eq!(kept.map(|kept| kept.body), Some(b"1".to_vec()));
+    // There is nothing more of that person, and nobody without an address.
+    let erased = store.erase_customer(erase(ANN, None)).await;
+    assert_eq!(erased.map(|erased| erased.erasure.orders), Ok(0));
+    let nobody = store.erase_customer(erase(" ", None)).await;
+    assert!(matches!(nobody, Err(StoreError::Refused(_))), "{nobody:?}");
+    assert_eq!(
+        store.check().await.expect("it is checked").faults,
+        Vec::<String>::new()
+    );
+}
