@@ -299,7 +299,7 @@ fn many_files_and_the_standard_input_are_one_load() {
             .map(|id| format!("{id},{id}\n"))
             .collect::<String>()
     };
-    let table = shelf.put("a.csv", format!("id,stock\n{}", rows(0, 12_000)));
+    let table = shelf.put("a.csv", format!("id,stock\n{}", rows(0, 24_000)));
     let mut child = program()
         .args(["products", "load", "--org", "TRK001", "--json"])
         .arg(&table)
@@ -310,19 +310,19 @@ fn many_files_and_the_standard_input_are_one_load() {
         .spawn()
         .unwrap();
     let mut input = child.stdin.take().unwrap();
-    input.write_all(b"id,stock\n11999,1\n12000,1\n").unwrap();
+    input.write_all(b"id,stock\n23999,1\n24000,1\n").unwrap();
     drop(input);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&counts["created"], &counts["updated"]),
-        (&12_001.into(), &1.into())
+        (&24_001.into(), &1.into())
     );
     let listed = products(shelf.data());
-    assert_eq!(listed.len(), 12_001);
-    assert_eq!(listed[11_999]["stock"], 1);
-    let details = json!({"created": 12_001, "updated": 1, "unchanged": 0, "rejected": 0});
+    assert_eq!(listed.len(), 24_001);
+    assert_eq!(listed[23_999]["stock"], 1);
+    let details = json!({"created": 24_001, "updated": 1, "unchanged": 0, "rejected": 0});
     let entry = ("organisation.products_loaded".to_owned(), details);
     assert_eq!(audited(shelf.data()), [entry]);
 }
