@@ -453,3 +453,29 @@ fn an_organisations_catalogue_is_opened_and_enforced() {
     let nothing = run(shelf.data(), &["org", "set", "E-1"]);
     assert_eq!(nothing.status.code(), Some(2));
 }
+
+/// In the ledger are the product's number and by how much its stock changes, the latter doubled (less one, below zero).
+#[test]
+fn every_change_of_stock_is_in_the_ledger_and_nothing_else() {
+    let shelf = Shelf::new();
+    for table in [
+        "sku,stock\nA,3\nB,\nC,0\n",
+        "sku,stock\nA,5\nB,1\n",
+        "sku,stock,name\nA,5,Tea\n",
+        "sku,stock\nA,2\nA,200\n",
+    ] {
+        shelf.loads("products", "p.csv", table);
+    }
+    let store = rusqlite::Connection::open(shelf.data().join("orders.db")).unwrap();
+    let select = "select cause || ' ' || coalesce(place, '-') || ' ' || hex(changes) from stock_ledger order by id";
+    let mut select = store.prepare(select).unwrap();
+    let rows = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let rows: Vec<String> = rows.map(Result::unwrap).collect();
+    // +3 of 1; +2 of 1, +1 of 2; -3 of 1, +198 of 1.
+    assert_eq!(rows, ["0 - 0106", "0 - 01040202", "0 - 0105018C03"]);
+    let stock: Vec<_> = products(shelf.data())
+        .iter()
+        .map(|product| product["stock"].clone())
+        .collect();
+    assert_eq!(stock, [200, 1, 0]);
+}
