@@ -43,7 +43,7 @@ fn every_case_is_answered_by_the_server_as_written() {
 }
 
 fn play(case: &Case) -> Result<(), String> {
-    let data = fixture::data_directory();
+    let data = fixture::data_directory_with_catalogue();
     let server = Server::start(data.path());
     for (step, number) in case.steps.iter().zip(1..) {
         let result = match step {

@@ -28,5 +28,6 @@ mod receipts;
 mod rivals;
 mod routes;
 mod serving;
+mod splitting;
 mod stock;
 mod support;

@@ -114,7 +114,7 @@ fn assert_sold_out(data: &Path, buyers: &[Buyer]) {
 
 #[test]
 fn buyers_at_once_get_the_last_hundred_pieces_and_no_more() {
-    let data = fixture::data_directory();
+    let data = fixture::data_directory_with_catalogue();
     load(data.path(), "PLAIN", PIECES);
     let server = Server::start(data.path());
     let mut buyers = buyers();
@@ -132,7 +132,7 @@ fn buyers_at_once_get_the_last_hundred_pieces_and_no_more() {
 fn storm_of_buyers_and_kills_sells_each_piece_once() {
     storm(2, |seed| {
         let mut random = Random::new(seed);
-        let data = fixture::data_directory();
+        let data = fixture::data_directory_with_catalogue();
         load(data.path(), "PLAIN", PIECES);
         let mut buyers = buyers();
         while buyers.iter().any(|buyer| !buyer.is_done) {
@@ -301,7 +301,7 @@ fn send(data: &Path, server: &mut Option<Server>, request: Request, kill: bool) 
 fn storm_of_orders_completions_cancellations_and_loads_leaves_what_plain_counts_say() {
     storm(3, |seed| {
         let mut random = Random::new(seed);
-        let data = fixture::data_directory();
+        let data = fixture::data_directory_with_catalogue();
         let mut server = None;
         let mut plain = Plain::new();
         for step in 0..60 {

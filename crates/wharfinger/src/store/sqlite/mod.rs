@@ -29,6 +29,7 @@ mod loads;
 mod locate;
 mod moves;
 mod offers;
+mod opening;
 mod parts;
 mod plan;
 mod products;
@@ -52,8 +53,6 @@ mod walk;
 mod work;
 mod writer;
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,13 +62,14 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use wharfinger_core::catalogue::load::{CustomerLine, ProductLine};
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::ids::{BatchId, OrderId};
 use wharfinger_core::outcome::Outcome;
 
-use self::connection::{Use, connect};
 use self::customers::Customers;
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
+pub use self::opening::Options;
+pub(crate) use self::opening::make_directory;
 use self::products::Products;
 use self::readers::Readers;
 use self::writer::Writer;
@@ -83,36 +83,6 @@ use super::{
 };
 use crate::clock;
 
-/// The name of the database in the data directory.
-const FILE: &str = "orders.db";
-/// SQLite up to 3.51.2 can corrupt a database in WAL mode; 3.53 is the first that is trusted here.
-const SQLITE_VERSION_MIN: i32 = 3_053_000;
-
-/// How the store is run.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Requests that may wait for the writer.
-    pub queue_max: usize,
-    /// Reads at the same time.
-    pub readers: usize,
-    /// Pages of the write-ahead log from which on it is written back to the database file.
-    pub log_pages: i32,
-    /// Builds the index by e-mail address: for the process that serves. Where it is not built, look-ups take longer.
-    pub email_runs: Option<EmailRuns>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            queue_max: 1024,
-            readers: 4,
-            // 32 MiB, so that a page that is changed by one commit after the other is written back once.
-            log_pages: 8_192,
-            email_runs: None,
-        }
-    }
-}
-
 /// The embedded store.
 pub struct SqliteStore {
     writer: Writer,
@@ -123,87 +93,9 @@ pub struct SqliteStore {
     growth: Arc<watch::Sender<Growth>>,
 }
 
-impl SqliteStore {
-    /// Opens the store of a data directory, and makes it where there is none.
-    ///
-    /// # Errors
-    /// The directory or its database cannot be opened, or is of a newer program.
-    pub fn open(directory: &Path, options: &Options) -> Result<Self, StoreError> {
-        if rusqlite::version_number() < SQLITE_VERSION_MIN {
-            let found = rusqlite::version();
-            return Err(StoreError::Refused(format!(
-                "this program was built with SQLite {found}, which can lose data; 3.53 or newer is needed"
-            )));
-        }
-        let in_directory = |error: &dyn std::fmt::Display| {
-            StoreError::Unavailable(format!("{}: {error}", directory.display()))
-        };
-        make_directory(directory).map_err(|error| in_directory(&error))?;
-        let file: PathBuf = directory.join(FILE);
-        let mut connection = connect(&file, Use::Write)?;
-        schema::migrate(&mut connection)?;
-        let email_key = emails::key(&connection)?;
-        let due = options.email_runs.map(Builder::due);
-        let beside = connect(&file, Use::Write)?;
-        let growth = Arc::new(watch::Sender::default());
-        let writer = Writer::start(
-            connection,
-            Some((beside, options.log_pages)),
-            options.queue_max,
-            due.clone(),
-            Arc::clone(&growth),
-        )?;
-        let start = |due| Builder::start(file.clone(), writer.clone(), due);
-        let emails = due.map(start).transpose();
-        Ok(Self {
-            emails: emails.map_err(|error| in_directory(&error))?,
-            writer,
-            readers: Readers::new(file.clone(), options.readers),
-            file,
-            email_key,
-            growth,
-        })
-    }
-
-    /// Waits until the index by e-mail address has nothing to be built. For tests: nobody else needs to wait for it.
-    #[doc(hidden)]
-    pub async fn settle(&self) {
-        if let Some(emails) = &self.emails {
-            emails.settle().await;
-        }
-    }
-
-    /// Whether the index by e-mail address is built as far as a process with these options builds it. For measurements:
-    /// nobody else needs to know.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    #[doc(hidden)]
-    pub async fn has_email_runs(
-        &self,
-        organisation: OrganisationId,
-        options: EmailRuns,
-    ) -> Result<bool, StoreError> {
-        let look =
-            move |connection: &Connection| emails::is_built(connection, organisation, &options);
-        self.readers.read(look).await
-    }
-}
-
 /// Whether any of some orders was moved: only then is there an answer to be kept.
 fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
     results.iter().any(Result::is_ok)
-}
-
-/// Makes a data directory, if there is none. Orders name people: it is for its owner alone.
-///
-/// # Errors
-/// The system's.
-pub fn make_directory(directory: &Path) -> std::io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
 }
 
 #[async_trait]

@@ -30,14 +30,25 @@ pub(crate) fn basic(key_id: &str) -> String {
     format!("Basic {token}")
 }
 
-/// A fresh data directory of the fixture.
+/// A fresh data directory of the fixture, without the organisation whose catalogue is enforced.
 pub(crate) fn data_directory() -> TempDir {
     static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
-    let template = TEMPLATE.get_or_init(|| {
+    copied(&TEMPLATE, false)
+}
+
+/// A fresh data directory of the fixture, with all that every golden case begins with.
+pub(crate) fn data_directory_with_catalogue() -> TempDir {
+    static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
+    copied(&TEMPLATE, true)
+}
+
+/// A copy of a template, which is made where there is none yet.
+fn copied(template: &OnceLock<TempDir>, has_catalogue: bool) -> TempDir {
+    let template = template.get_or_init(|| {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_owned();
         // The tests that ask for it may themselves run on a runtime.
-        let made = std::thread::spawn(move || fill(&path));
+        let made = std::thread::spawn(move || fill(&path, has_catalogue));
         made.join().expect("the fixture can be made");
         directory
     });
@@ -50,11 +61,13 @@ pub(crate) fn data_directory() -> TempDir {
     copy
 }
 
-fn fill(path: &Path) {
+fn fill(path: &Path, has_catalogue: bool) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = SqliteStore::open(path, &Options::default()).unwrap();
-        for (code, enabled) in case::ORGANISATIONS {
+        let is_wanted = |code: &str| has_catalogue || code != case::ENFORCED;
+        let organisations = case::ORGANISATIONS.into_iter();
+        for (code, enabled) in organisations.filter(|(code, _)| is_wanted(code)) {
             let organisation = Organisation {
                 customer_orders_enabled: enabled,
                 ..Organisation::new(code, "")
@@ -70,19 +83,12 @@ fn fill(path: &Path) {
                 store.administer("fixture", change, None).await.unwrap();
             }
         }
-        let enforce = Change::ChangeOrganisation(OrganisationChange {
-            code: case::ENFORCED.into(),
-            catalogue: Some(CatalogueMode::Enforced),
-            ..OrganisationChange::default()
-        });
-        store.administer("fixture", enforce, None).await.unwrap();
+        if has_catalogue {
+            enforce(&store).await;
+        }
         let directory = store.directory(None).await.unwrap().unwrap();
-        let enforced = directory.organisations[case::ENFORCED].id;
-        let loaded = store.load_products(load(enforced, case::PRODUCTS)).await;
-        loaded.unwrap();
-        let loaded = store.load_customers(load(enforced, case::CUSTOMERS)).await;
-        loaded.unwrap();
-        for key in &case::KEYS {
+        let keys = case::KEYS.iter();
+        for key in keys.filter(|key| key.organisations.iter().all(|code| is_wanted(code))) {
             let ids = key.organisations.iter();
             let ids = ids.map(|code| directory.organisations[*code].id).collect();
             let scopes = Scope::ALL.into_iter();
@@ -103,6 +109,22 @@ fn fill(path: &Path) {
         }
         store.close().await;
     });
+}
+
+/// Loads a catalogue, and enforces it.
+async fn enforce(store: &SqliteStore) {
+    let enforce = Change::ChangeOrganisation(OrganisationChange {
+        code: case::ENFORCED.into(),
+        catalogue: Some(CatalogueMode::Enforced),
+        ..OrganisationChange::default()
+    });
+    store.administer("fixture", enforce, None).await.unwrap();
+    let directory = store.directory(None).await.unwrap().unwrap();
+    let organisation = directory.organisations[case::ENFORCED].id;
+    let products = load(organisation, case::PRODUCTS);
+    store.load_products(products).await.unwrap();
+    let customers = load(organisation, case::CUSTOMERS);
+    store.load_customers(customers).await.unwrap();
 }
 
 /// Good lines to be loaded.

@@ -1,0 +1,126 @@
+//! Opening the embedded store of a data directory.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+use wharfinger_core::ids::OrganisationId;
+
+use super::connection::{Use, connect};
+use super::emails::builder::Builder;
+use super::emails::{self, EmailRuns};
+use super::readers::Readers;
+use super::writer::Writer;
+use super::{SqliteStore, schema};
+use crate::store::StoreError;
+
+/// The name of the database in the data directory.
+const FILE: &str = "orders.db";
+/// SQLite up to 3.51.2 can corrupt a database in WAL mode; 3.53 is the first that is trusted here.
+const SQLITE_VERSION_MIN: i32 = 3_053_000;
+
+/// How the store is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Requests that may wait for the writer.
+    pub queue_max: usize,
+    /// Reads at the same time.
+    pub readers: usize,
+    /// Pages of the write-ahead log from which on it is written back to the database file.
+    pub log_pages: i32,
+    /// Builds the index by e-mail address: for the process that serves. Where it is not built, look-ups take longer.
+    pub email_runs: Option<EmailRuns>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            queue_max: 1024,
+            readers: 4,
+            // 32 MiB, so that a page that is changed by one commit after the other is written back once.
+            log_pages: 8_192,
+            email_runs: None,
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store of a data directory, and makes it where there is none.
+    ///
+    /// # Errors
+    /// The directory or its database cannot be opened, or is of a newer program.
+    pub fn open(directory: &Path, options: &Options) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            let found = rusqlite::version();
+            return Err(StoreError::Refused(format!(
+                "this program was built with SQLite {found}, which can lose data; 3.53 or newer is needed"
+            )));
+        }
+        let in_directory = |error: &dyn std::fmt::Display| {
+            StoreError::Unavailable(format!("{}: {error}", directory.display()))
+        };
+        make_directory(directory).map_err(|error| in_directory(&error))?;
+        let file: PathBuf = directory.join(FILE);
+        let mut connection = connect(&file, Use::Write)?;
+        schema::migrate(&mut connection)?;
+        let email_key = emails::key(&connection)?;
+        let due = options.email_runs.map(Builder::due);
+        let beside = connect(&file, Use::Write)?;
+        let growth = Arc::new(watch::Sender::default());
+        let writer = Writer::start(
+            connection,
+            Some((beside, options.log_pages)),
+            options.queue_max,
+            due.clone(),
+            Arc::clone(&growth),
+        )?;
+        let start = |due| Builder::start(file.clone(), writer.clone(), due);
+        let emails = due.map(start).transpose();
+        Ok(Self {
+            emails: emails.map_err(|error| in_directory(&error))?,
+            writer,
+            readers: Readers::new(file.clone(), options.readers),
+            file,
+            email_key,
+            growth,
+        })
+    }
+
+    /// Waits until the index by e-mail address has nothing to be built. For tests: nobody else needs to wait for it.
+    #[doc(hidden)]
+    pub async fn settle(&self) {
+        if let Some(emails) = &self.emails {
+            emails.settle().await;
+        }
+    }
+
+    /// Whether the index by e-mail address is built as far as a process with these options builds it. For measurements:
+    /// nobody else needs to know.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    #[doc(hidden)]
+    pub async fn has_email_runs(
+        &self,
+        organisation: OrganisationId,
+        options: EmailRuns,
+    ) -> Result<bool, StoreError> {
+        let look =
+            move |connection: &Connection| emails::is_built(connection, organisation, &options);
+        self.readers.read(look).await
+    }
+}
+
+/// Makes a data directory, if there is none. Orders name people: it is for its owner alone.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn make_directory(directory: &Path) -> std::io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+}
