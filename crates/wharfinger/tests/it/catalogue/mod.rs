@@ -2,12 +2,14 @@
 
 mod files;
 mod http;
+mod shown;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::support::fixture;
 use crate::support::server::run;
 
 /// Runs a command that must succeed; what it printed.
@@ -51,4 +53,77 @@ fn audited(data: &Path) -> Vec<(String, Value)> {
         .map(Result::unwrap)
         .map(|(action, details)| (action, serde_json::from_str(&details).unwrap()))
         .collect()
+}
+
+/// A shelf beside a data directory, for files.
+struct Shelf {
+    data: tempfile::TempDir,
+    files: tempfile::TempDir,
+}
+
+impl Shelf {
+    fn new() -> Self {
+        Self {
+            data: fixture::data_directory(),
+            files: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.files.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn load(&self, what: &str, name: &str, content: impl AsRef<[u8]>, more: &[&str]) -> Output {
+        let path = self.put(name, content);
+        let load = [
+            what,
+            "load",
+            "--org",
+            "TRK001",
+            "--json",
+            path.to_str().unwrap(),
+        ];
+        run(self.data.path(), &[&load, more].concat())
+    }
+
+    /// Loads a file of which every line must be good; created, updated and unchanged.
+    fn loads(&self, what: &str, name: &str, content: impl AsRef<[u8]>) -> [u64; 3] {
+        let output = self.load(what, name, content, &[]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}: {errors}");
+        assert_eq!(errors, "");
+        let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
+        ["created", "updated", "unchanged"].map(|name| counts[name].as_u64().unwrap())
+    }
+
+    /// Loads a file of which some lines are not good; the counts, and what is wrong, without the file's folder.
+    fn refuses(&self, what: &str, name: &str, content: impl AsRef<[u8]>) -> (Value, Vec<String>) {
+        let (counts, errors) = told(&self.load(what, name, content, &[]));
+        (
+            counts,
+            errors.iter().map(|error| self.plain(error)).collect(),
+        )
+    }
+
+    fn plain(&self, error: &str) -> String {
+        error.replace(&format!("{}/", self.files.path().display()), "")
+    }
+
+    fn data(&self) -> &Path {
+        self.data.path()
+    }
+}
+
+/// A product with nothing said of it but this.
+fn product(said: &Value) -> Value {
+    let mut product = json!({
+        "id": null, "sku": null, "ean": null, "active": true, "warehouse": null, "stock": 0, "price": null,
+        "currency": null, "name": null, "markets": [], "pricelists": [],
+    });
+    for (name, value) in said.as_object().unwrap() {
+        product[name] = value.clone();
+    }
+    product
 }

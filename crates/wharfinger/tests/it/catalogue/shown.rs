@@ -1,0 +1,159 @@
+//! What the command line shows and writes of a catalogue.
+
+use serde_json::json;
+
+use super::{Shelf, done, lines, products, told};
+use crate::support::server::run;
+
+#[test]
+fn what_is_exported_can_be_loaded_again_and_is_the_same() {
+    let shelf = Shelf::new();
+    let table = "id,sku,ean,active,warehouse,stock,price,currency,name,markets,pricelists\n\
+        1,A,73,0,North,7,5.10,SEK,\"Tea, \"\"green\"\"\",SE|NO,retail\n\
+        ,B,,,,,,,,,\n\
+        ,,99,,,3,,,,,\n";
+    shelf.loads("products", "p.csv", table);
+    let before = products(shelf.data());
+    for format in ["csv", "ndjson"] {
+        let path = shelf.files.path().join(format!("export.{format}"));
+        let path = path.to_str().unwrap();
+        let export = ["products", "export", "--org", "TRK001", "--format", format];
+        done(shelf.data(), &[&export[..], &["--to", path]].concat());
+        let printed = done(shelf.data(), &export);
+        assert_eq!(printed, std::fs::read_to_string(path).unwrap());
+        let name = format!("again.{format}");
+        assert_eq!(shelf.loads("products", &name, &printed), [0, 0, 3]);
+        // And in another organisation.
+        let there = run(shelf.data(), &["products", "load", "--org", "TRK002", path]);
+        assert!(there.status.success());
+        let there = ["products", "list", "--org", "TRK002", "--json"];
+        assert_eq!(lines(&done(shelf.data(), &there)), before, "{format}");
+    }
+}
+
+#[test]
+fn a_product_is_shown_by_what_names_it() {
+    let shelf = Shelf::new();
+    shelf.loads("products", "p.csv", "id,sku,ean,stock,name\n1,A,73,4,Tea\n");
+    for named in [["--id", "1"], ["--sku", "A"], ["--ean", "73"]] {
+        let show = [&["products", "show", "--org", "TRK001"][..], &named].concat();
+        let shown = done(shelf.data(), &show);
+        assert_eq!(shown, "id 1  sku A  ean 73  stock 4  Tea\n");
+    }
+    for named in [["--id", "2"], ["--sku", "a"], ["--ean", "7"]] {
+        let show = [&["products", "show", "--org", "TRK001"][..], &named].concat();
+        let (_, errors) = told(&run(shelf.data(), &show));
+        assert!(
+            errors[0].contains("TRK001 has no such product"),
+            "{errors:?}"
+        );
+    }
+    let unnamed = run(shelf.data(), &["products", "show", "--org", "TRK001"]);
+    assert_eq!(unnamed.status.code(), Some(2));
+}
+
+#[test]
+fn customers_are_loaded_shown_and_listed() {
+    let shelf = Shelf::new();
+    let table = "email,id,first_name,last_name\n\
+        Ann@Example.COM,7,Ann,A\n\
+        bo@example.com,,Bo,\n\
+        ann@example.com,9,,\n\
+        not one,,,\n\
+        ,,Nobody,\n";
+    let (counts, errors) = shelf.refuses("customers", "c.csv", table);
+    let expected = [
+        "c.csv line 5 column 1: email is not an e-mail address",
+        "c.csv line 6: one of id or email is required",
+        "c.csv line 4 column 1: email is that of customer 7",
+        "wharfinger: 3 of 5 lines were not loaded; mend them and load them again",
+    ];
+    assert_eq!(errors, expected);
+    assert_eq!(counts["created"], 2);
+    let list = ["customers", "list", "--org", "TRK001"];
+    let listed = done(shelf.data(), &list);
+    assert_eq!(
+        listed,
+        "7  ann@example.com  Ann  A\n8  bo@example.com  Bo\n"
+    );
+    // An address finds its customer however it is spelled; what is not named stays.
+    assert_eq!(
+        shelf.loads("customers", "c.csv", "email,last_name\nBO@example.com,B\n"),
+        [0, 1, 0]
+    );
+    let show = [
+        "customers",
+        "show",
+        "--org",
+        "TRK001",
+        "--email",
+        "bO@example.com",
+        "--json",
+    ];
+    let bo = json!({
+        "id": 8, "email": "bo@example.com", "first_name": "Bo", "last_name": "B", "wants_new_password": false,
+    });
+    assert_eq!(lines(&done(shelf.data(), &show)), [bo]);
+    let again = done(shelf.data(), &[&list[..], &["--json"]].concat());
+    assert_eq!(shelf.loads("customers", "c.ndjson", again), [0, 0, 2]);
+    let none = ["customers", "show", "--org", "TRK001", "--id", "1"];
+    let (_, errors) = told(&run(shelf.data(), &none));
+    assert!(
+        errors[0].contains("TRK001 has no such customer"),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn an_organisations_catalogue_is_opened_and_enforced() {
+    let shelf = Shelf::new();
+    let org = |arguments: &[&str]| done(shelf.data(), &[&["org"], arguments].concat());
+    let made = org(&["create", "E-1", "--catalogue", "enforced", "--json"]);
+    assert_eq!(lines(&made)[0]["catalogue"], "enforced");
+    assert_eq!(
+        lines(&org(&["create", "E-2", "--json"]))[0]["catalogue"],
+        "open"
+    );
+    let set = org(&["set", "E-1", "--catalogue", "open", "--json"]);
+    assert_eq!(lines(&set)[0]["catalogue"], "open");
+    org(&[
+        "set",
+        "E-2",
+        "--catalogue",
+        "enforced",
+        "--customer-orders",
+        "off",
+    ]);
+    let listed = lines(&org(&["list", "--json"]));
+    let second = listed.iter().find(|line| line["code"] == "E-2").unwrap();
+    assert_eq!(second["catalogue"], "enforced");
+    assert_eq!(second["customer_orders_enabled"], false);
+    let nothing = run(shelf.data(), &["org", "set", "E-1"]);
+    assert_eq!(nothing.status.code(), Some(2));
+}
+
+/// In the ledger are the product's number and by how much its stock changes, the latter doubled (less one, below zero).
+#[test]
+fn every_change_of_stock_is_in_the_ledger_and_nothing_else() {
+    let shelf = Shelf::new();
+    for table in [
+        "sku,stock\nA,3\nB,\nC,0\n",
+        "sku,stock\nA,5\nB,1\n",
+        "sku,stock,name\nA,5,Tea\n",
+        "sku,stock\nA,2\nA,200\n",
+    ] {
+        shelf.loads("products", "p.csv", table);
+    }
+    let store = rusqlite::Connection::open(shelf.data().join("orders.db")).unwrap();
+    let select = "select cause || ' ' || coalesce(place, '-') || ' ' || hex(changes) from stock_ledger order by id";
+    let mut select = store.prepare(select).unwrap();
+    let rows = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let rows: Vec<String> = rows.map(Result::unwrap).collect();
+    // +3 of 1; +2 of 1, +1 of 2; -3 of 1, +198 of 1.
+    assert_eq!(rows, ["0 - 0106", "0 - 01040202", "0 - 0105018C03"]);
+    let stock: Vec<_> = products(shelf.data())
+        .iter()
+        .map(|product| product["stock"].clone())
+        .collect();
+    assert_eq!(stock, [200, 1, 0]);
+}
