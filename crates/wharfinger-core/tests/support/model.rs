@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use wharfinger_core::admit::{self, Decision, Existing, Intent, Move};
 use wharfinger_core::catalogue::{self, Admission, Split};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
-use wharfinger_core::ids::{BatchId, OrganisationId, part_index};
+use wharfinger_core::ids::{BatchId, OrganisationId, is_part, part_index};
 use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::{Code, Problem};
 
@@ -61,6 +61,7 @@ impl Model {
         slots: &[Slot<'_>],
     ) -> Result<Vec<Outcome>, String> {
         let mut outcomes = Vec::new();
+        let first = self.orders.len();
         for (slot, index) in slots.iter().zip(0..) {
             outcomes.push(match &slot.verdict {
                 Verdict::Good(draft) => {
@@ -78,6 +79,8 @@ impl Model {
                 }
             });
         }
+        // Parts stand behind all orders of their batch.
+        self.orders[first..].sort_by_key(|kept| kept.order.id.index().is_some_and(is_part));
         Ok(outcomes)
     }
 

@@ -7,6 +7,10 @@ create table settings (
 
 insert into settings (name, value) values
     ('directory_version', 1),
+    -- Another number after each load of products.
+    ('catalogue_version', 1),
+    -- The entry of the ledger of stock up to which the table of stock has it.
+    ('stock_folded', 0),
     -- How often addresses were taken out of blocks: what was read before that is not made into runs.
     ('emails_erased', 0),
     -- The key that e-mail addresses are hashed with, in two halves.
@@ -250,7 +254,8 @@ create unique index products_by_id on products (organisation, id) where id is no
 create unique index products_by_sku on products (organisation, sku) where sku is not null;
 create unique index products_by_ean on products (organisation, ean) where ean is not null;
 
--- Pieces on hand: for each product the sum of its changes in the ledger. Apart from the products, so that many are on a page.
+-- Pieces on hand as of the entry of the ledger that the settings name: for each product the sum of its changes up to there.
+-- Apart from the products, so that many are on a page.
 create table stock (
     product integer primary key,
     pieces integer not null

@@ -18,11 +18,12 @@ use self::files::{File, Read};
 use super::{DataDirectory, directory, find_organisation, write_json};
 use crate::store::{COMMAND_LINE, LineOutcome, Load, LoadCounts, Loaded, Store, StoreError};
 
-/// Lines that are loaded in one transaction: few enough that a server beside it hardly waits.
-const SLICE_LINES: usize = 5_000;
+/// Lines that are loaded in one transaction: some tenths of a second, for which a server beside it waits. Fewer would write
+/// the pages of the indexes over and over where a file is in no order.
+const SLICE_LINES: usize = 20_000;
 
 /// Lines that can be loaded all or none: that is one transaction, for which all other writing waits.
-const WHOLE_LINES_MAX: usize = 200_000;
+const WHOLE_LINES_MAX: usize = 100_000;
 
 /// What to load, and where.
 #[derive(Args, Debug)]
@@ -36,7 +37,7 @@ pub(super) struct LoadFiles {
     /// What the files are, where their names do not end in .csv, .ndjson or .jsonl [default: csv]
     #[arg(long)]
     format: Option<Format>,
-    /// Load nothing where any line is not good; at most 200000 lines
+    /// Load nothing where any line is not good; at most 100000 lines
     #[arg(long)]
     all_or_nothing: bool,
     /// Print the counts as JSON

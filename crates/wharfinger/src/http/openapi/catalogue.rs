@@ -14,19 +14,26 @@ pub(super) fn load(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
     let told = Value::from(generator.subschema_for::<Told>());
     let content = || Content::json(told.clone());
     let body = json!({
-        "description": "An array of entries, or one entry",
+        "description": format!("An array of entries, at most {ENTRIES_MAX}, or one entry"),
         "anyOf": [
-            {"type": "array", "minItems": 1, "maxItems": ENTRIES_MAX, "items": entry},
+            {"type": "array", "minItems": 1, "items": entry},
             entry,
         ],
     });
-    let about = "One entry a line, as in the other body";
+    let lines = |media_type| Content {
+        schema: Some(json!({
+            "type": "string",
+            "pattern": r"\S",
+            "description": "One entry a line, as in the other body",
+        })),
+        ..Content::text(media_type, "")
+    };
     let none_taken = vec![content(), problem(generator)];
     Bodies {
         request: vec![
             Content::json(body),
-            Content::text(LINES, about),
-            Content::text("application/jsonl", about),
+            lines(LINES),
+            lines("application/jsonl"),
         ],
         is_request_required: true,
         answers: vec![
@@ -125,5 +132,11 @@ fn texts() -> Value {
     items["type"] = json!(["string", "number"]);
     items["pattern"] =
         r"^[^\x00-\x1f\x7f-\x9f|]*[^\s\x00-\x1f\x7f-\x9f|][^\x00-\x1f\x7f-\x9f|]*$".into();
-    json!({"type": ["array", "null"], "maxItems": LIST_TEXTS_MAX, "items": items})
+    // An empty object is an empty array to some senders.
+    json!({
+        "type": ["array", "object", "null"],
+        "maxItems": LIST_TEXTS_MAX,
+        "items": items,
+        "maxProperties": 0,
+    })
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use wharfinger_core::ids::OrderId;
 
 use super::fault::Fault;
-use super::shelves::amount;
+use super::offers::amount;
 use crate::store::place::Place;
 
 /// The row's JSON.

@@ -9,6 +9,7 @@ use wharfinger_core::ids::OrganisationId;
 use super::SqliteStore;
 use super::admin::write_audit;
 use super::fault::Fault;
+use super::stock;
 use super::work::Work;
 use crate::store::{LineOutcome, Load, LoadCounts, Loaded, LoadedLines, StoreError};
 
@@ -37,9 +38,11 @@ impl SqliteStore {
         let weight = load.lines.len();
         let remember = load.remember.take();
         let run = move |work: &mut Work<'_>| {
-            // What orders of the same transaction have taken is to be set too.
-            work.write_shelves()?;
-            run(work, &load)
+            // What orders have taken is to be set too, also those of this very transaction.
+            work.settle_stock()?;
+            let loaded = run(work, &load)?;
+            stock::loaded(work.connection)?;
+            Ok(loaded)
         };
         let is_change = |lines: &LoadedLines| lines.entry.is_some();
         let done = self.change(weight, remember, None, is_change, run).await;

@@ -137,8 +137,7 @@ impl<'m, 'w> Moves<'m, 'w> {
         if state == State::Cancelled
             && let Some(kept) = admissions::read(work.connection, order.id)?
         {
-            work.shelves
-                .give_back(work.connection, order.id, &kept.lines)?;
+            work.shelves.give_back(order.id, &kept.lines);
         }
         work.rows.settle(self.scope, key, order.id, settled)?;
         work.standing

@@ -126,7 +126,7 @@ impl<'p> Planning<'p> {
         if let Outcome::Accepted(taken) = &mut outcome {
             // It is not stored, and has no place.
             let order = BlockId::new(organisation, 0).entry(0);
-            self.shelves.take(connection, order, &lines)?;
+            self.shelves.take(order, &lines);
             let customer = (&demand.customer, attached);
             self.shelves.attach(connection, organisation, customer)?;
             if row.intent.initial_state() != State::Draft {

@@ -3,14 +3,14 @@
 use rusqlite::types::ToSql;
 use rusqlite::{CachedStatement, Connection, Row, params};
 use wharfinger_core::canonical::Amount;
-use wharfinger_core::catalogue::Product;
 use wharfinger_core::catalogue::load::{LineProblem, ProductLine, Said};
+use wharfinger_core::catalogue::{Product, ProductNumber};
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::json::Decimal;
 
 use super::fault::Fault;
 use super::loads::Loader;
-use super::shelves::Cause;
+use super::stock::{Cause, Stock};
 use super::work::Work;
 use crate::store::bytes::{write_number, write_signed};
 use crate::store::{LineOutcome, ProductPage, ReadProducts};
@@ -101,6 +101,7 @@ pub(super) fn list(connection: &Connection, request: &ReadProducts) -> Result<Pr
         request.ean
     ];
     let mut rows = select.query(parameters)?;
+    let stock = Stock::now(connection)?;
     let mut page = ProductPage::default();
     let mut last = after;
     while let Some(row) = rows.next()? {
@@ -108,8 +109,10 @@ pub(super) fn list(connection: &Connection, request: &ReadProducts) -> Result<Pr
             page.next = Some(last);
             break;
         }
-        let stored = Stored::read(row)?;
+        let mut stored = Stored::read(row)?;
         last = stored.number;
+        let since = stock.since(ProductNumber(stored.number));
+        stored.product.stock = stored.product.stock.saturating_add_signed(since);
         page.products.push(stored.product);
     }
     Ok(page)

@@ -2,24 +2,27 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
-use wharfinger_core::canonical::Amount;
+use rusqlite::{Connection, OptionalExtension, params};
 use wharfinger_core::catalogue::{
-    self, AdmittedLine, Attach, Attached, Demand, Identifier, KnownCustomers, Offer, ProductNumber,
+    self, AdmittedLine, Attach, Attached, Demand, KnownCustomers, ProductNumber,
 };
 use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::json::Decimal;
 use wharfinger_core::problem::Problem;
 
 use super::fault::Fault;
-use crate::store::bytes::{write_number, write_signed};
+use super::offers::Offers;
+use super::stock::{Cause, Ledger, Stock};
 use crate::store::place::Place;
 
 /// Products, pieces and customers, with what the transaction has changed so far laid over what is stored.
 #[derive(Default)]
 pub(super) struct Shelves {
-    /// Pieces on hand of the products that were changed.
-    pieces: HashMap<ProductNumber, i64>,
+    /// What is kept from one transaction to the next.
+    kept: Kept,
+    /// Whether that was brought up to date in this transaction.
+    is_up_to_date: bool,
+    /// By how many pieces stock was changed.
+    changed: HashMap<ProductNumber, i64>,
     ledger: Vec<Entry>,
     /// Customers that were registered, by e-mail address.
     registered: HashMap<(OrganisationId, String), Registered>,
@@ -27,6 +30,13 @@ pub(super) struct Shelves {
     next_customers: HashMap<OrganisationId, u64>,
     /// Customers that asked for a new password.
     passwords: Vec<(OrganisationId, u64)>,
+}
+
+/// What is kept in mind from one transaction to the next, and looked after in each that asks for it.
+#[derive(Default)]
+pub(super) struct Kept {
+    offers: Offers,
+    stock: Stock,
 }
 
 /// A customer who is yet to be written.
@@ -44,42 +54,58 @@ struct Entry {
     changes: Vec<(ProductNumber, i64)>,
 }
 
-/// Why stock changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// It was loaded.
-    Loaded = 0,
-    /// An order took it.
-    Taken = 1,
-    /// An order gave it back.
-    GivenBack = 2,
-}
-
 /// What an order gets.
 pub(super) type Decided = (Vec<AdmittedLine>, Attached);
 
 impl Shelves {
+    /// Begins a transaction with what was kept from those before.
+    pub(super) fn new(kept: Kept) -> Self {
+        Self {
+            kept,
+            ..Self::default()
+        }
+    }
+
+    /// What is to be kept of a transaction that is on disk.
+    pub(super) fn into_kept(self) -> Kept {
+        self.kept
+    }
+
     /// Decides what an order gets; all that is wrong where it gets nothing. Nothing is taken yet.
     pub(super) fn decide(
-        &self,
+        &mut self,
         connection: &Connection,
         organisation: OrganisationId,
         demand: &Demand,
     ) -> Result<Result<Decided, Vec<Problem>>, Fault> {
+        self.catch_up(connection)?;
         let mut offers = Vec::with_capacity(demand.lines.len());
         for line in &demand.lines {
-            let found = find(connection, organisation, &line.product)?;
-            offers.push(found.map(|offer| self.with_pieces(offer)));
+            let found = self
+                .kept
+                .offers
+                .find(connection, organisation, &line.product)?;
+            offers.push(match found {
+                Some(mut offer) if demand.takes_stock => {
+                    let stored = self.kept.stock.pieces(connection, offer.product)?;
+                    let changed = self.changed.get(&offer.product).copied();
+                    offer.pieces = u64::try_from(stored + changed.unwrap_or(0)).unwrap_or(0);
+                    Some(offer)
+                }
+                found => found,
+            });
         }
         let known = self.known(connection, organisation, &demand.customer)?;
         Ok(catalogue::decide(demand, &offers, known))
     }
 
-    fn with_pieces(&self, mut offer: Offer) -> Offer {
-        if let Some(&pieces) = self.pieces.get(&offer.product) {
-            offer.pieces = u64::try_from(pieces).unwrap_or_default();
+    fn catch_up(&mut self, connection: &Connection) -> Result<(), Fault> {
+        if !self.is_up_to_date {
+            self.kept.offers.catch_up(connection)?;
+            self.kept.stock.catch_up(connection)?;
+            self.is_up_to_date = true;
         }
-        offer
+        Ok(())
     }
 
     fn known(
@@ -167,44 +193,23 @@ impl Shelves {
     }
 
     /// Takes what was decided that an order gets.
-    pub(super) fn take(
-        &mut self,
-        connection: &Connection,
-        order: Place,
-        lines: &[AdmittedLine],
-    ) -> Result<(), Fault> {
-        self.change(connection, (Cause::Taken, order), lines, -1)
+    pub(super) fn take(&mut self, order: Place, lines: &[AdmittedLine]) {
+        self.change((Cause::Taken, order), lines, -1);
     }
 
     /// Gives back what lines of an order had taken.
-    pub(super) fn give_back(
-        &mut self,
-        connection: &Connection,
-        order: Place,
-        lines: &[AdmittedLine],
-    ) -> Result<(), Fault> {
-        self.change(connection, (Cause::GivenBack, order), lines, 1)
+    pub(super) fn give_back(&mut self, order: Place, lines: &[AdmittedLine]) {
+        self.change((Cause::GivenBack, order), lines, 1);
     }
 
-    fn change(
-        &mut self,
-        connection: &Connection,
-        (cause, order): (Cause, Place),
-        lines: &[AdmittedLine],
-        sign: i64,
-    ) -> Result<(), Fault> {
+    fn change(&mut self, (cause, order): (Cause, Place), lines: &[AdmittedLine], sign: i64) {
         let mut changes = Vec::new();
         for line in lines {
-            let Some(product) = line.product.filter(|_| line.taken > 0) else {
-                continue;
-            };
-            let by = sign * line.taken.cast_signed();
-            let before = match self.pieces.get(&product) {
-                Some(&pieces) => pieces,
-                None => read_pieces(connection, product)?,
-            };
-            self.pieces.insert(product, before + by);
-            changes.push((product, by));
+            if let Some(product) = line.product.filter(|_| line.taken > 0) {
+                let by = sign * line.taken.cast_signed();
+                *self.changed.entry(product).or_default() += by;
+                changes.push((product, by));
+            }
         }
         if !changes.is_empty() {
             self.ledger.push(Entry {
@@ -214,7 +219,6 @@ impl Shelves {
                 changes,
             });
         }
-        Ok(())
     }
 
     /// Writes what was noted, and forgets it: whoever comes next reads it from the store.
@@ -228,11 +232,20 @@ impl Shelves {
             let order = Some(entry.order);
             ledger.insert(entry.organisation, entry.cause, order, &entry.changes)?;
         }
-        let mut pieces: Vec<_> = self.pieces.drain().collect();
-        pieces.sort_unstable();
-        for (product, pieces) in pieces {
-            set_pieces(connection, product, pieces)?;
+        self.changed.clear();
+        self.is_up_to_date = false;
+        if self.kept.stock.is_far_behind() {
+            self.fold(connection)?;
         }
+        Ok(())
+    }
+
+    /// Brings all of the ledger into the table of stock: before that is changed itself.
+    pub(super) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
+        self.kept.stock.catch_up(connection)?;
+        self.kept.stock.fold(connection)?;
+        // Whoever changes the table says so in the settings, which are read again.
+        self.is_up_to_date = false;
         Ok(())
     }
 
@@ -256,150 +269,5 @@ impl Shelves {
         }
         self.next_customers.clear();
         Ok(())
-    }
-}
-
-/// Writes to the ledger of stock.
-pub(super) struct Ledger<'c> {
-    insert: CachedStatement<'c>,
-    now_ms: i64,
-}
-
-impl<'c> Ledger<'c> {
-    pub(super) fn new(connection: &'c Connection, now_ms: i64) -> Result<Self, Fault> {
-        let insert = "insert into stock_ledger (organisation, at_ms, cause, place, changes) values (?1, ?2, ?3, ?4, ?5)";
-        Ok(Self {
-            insert: connection.prepare_cached(insert)?,
-            now_ms,
-        })
-    }
-
-    /// Notes by how many pieces the stock of some products changes.
-    pub(super) fn insert(
-        &mut self,
-        organisation: OrganisationId,
-        cause: Cause,
-        order: Option<Place>,
-        changes: &[(ProductNumber, i64)],
-    ) -> Result<(), Fault> {
-        let mut packed = Vec::with_capacity(changes.len() * 4);
-        for (product, by) in changes {
-            write_number(&mut packed, product.0.cast_unsigned());
-            write_signed(&mut packed, *by);
-        }
-        let order = order.map(|order| order.0);
-        self.insert.execute(params![
-            organisation.0,
-            self.now_ms,
-            cause as u8,
-            order,
-            packed
-        ])?;
-        Ok(())
-    }
-}
-
-/// Pieces on hand of a product.
-pub(super) fn read_pieces(connection: &Connection, product: ProductNumber) -> Result<i64, Fault> {
-    let mut select = connection.prepare_cached("select pieces from stock where product = ?1")?;
-    let found = select.query_row([product.0], |row| row.get(0)).optional()?;
-    Ok(found.unwrap_or(0))
-}
-
-/// Sets the pieces on hand of a product; the ledger is to say why.
-pub(super) fn set_pieces(
-    connection: &Connection,
-    product: ProductNumber,
-    pieces: i64,
-) -> Result<(), Fault> {
-    let replace = "insert or replace into stock (product, pieces) values (?1, ?2)";
-    connection
-        .prepare_cached(replace)?
-        .execute((product.0, pieces))?;
-    Ok(())
-}
-
-/// Whether each of some products is sold at present.
-pub(super) fn are_active(
-    connection: &Connection,
-    lines: &[AdmittedLine],
-) -> Result<Vec<bool>, Fault> {
-    let mut select = connection.prepare_cached("select active from products where number = ?1")?;
-    let mut is_active = |line: &AdmittedLine| match line.product {
-        // It is back-ordered already.
-        None => Ok(true),
-        Some(product) => {
-            let found = select.query_row([product.0], |row| row.get(0)).optional()?;
-            Ok(found.unwrap_or(false))
-        }
-    };
-    lines.iter().map(&mut is_active).collect()
-}
-
-/// A product of an organisation, with the pieces that are stored.
-fn find(
-    connection: &Connection,
-    organisation: OrganisationId,
-    product: &Identifier,
-) -> Result<Option<Offer>, Fault> {
-    const BY_ID: &str = "select number, active, warehouse, price, markets, pricelists, pieces \
-                         from products left join stock on product = number where organisation = ?1 and id = ?2";
-    const BY_EAN: &str = "select number, active, warehouse, price, markets, pricelists, pieces \
-                          from products left join stock on product = number where organisation = ?1 and ean = ?2";
-    const BY_SKU: &str = "select number, active, warehouse, price, markets, pricelists, pieces \
-                          from products left join stock on product = number where organisation = ?1 and sku = ?2";
-    let organisation = organisation.0;
-    let found = match product {
-        Identifier::Id(id) => connection
-            .prepare_cached(BY_ID)?
-            .query_row((organisation, id.cast_signed()), read),
-        Identifier::Ean(ean) => connection
-            .prepare_cached(BY_EAN)?
-            .query_row((organisation, ean), read),
-        Identifier::Sku(sku) => connection
-            .prepare_cached(BY_SKU)?
-            .query_row((organisation, sku), read),
-    };
-    let Some((offer, price, lists)) = found.optional()? else {
-        return Ok(None);
-    };
-    let [markets, pricelists] = lists;
-    Ok(Some(Offer {
-        price: price.as_deref().map(amount).transpose()?,
-        markets: list(markets)?,
-        pricelists: list(pricelists)?,
-        ..offer
-    }))
-}
-
-/// A product's columns, of which some are yet to be read.
-type Columns = (Offer, Option<String>, [Option<String>; 2]);
-
-fn read(row: &Row<'_>) -> rusqlite::Result<Columns> {
-    let pieces: Option<i64> = row.get(6)?;
-    let offer = Offer {
-        product: ProductNumber(row.get(0)?),
-        active: row.get(1)?,
-        warehouse: row.get(2)?,
-        price: None,
-        markets: Vec::new(),
-        pricelists: Vec::new(),
-        pieces: u64::try_from(pieces.unwrap_or(0)).unwrap_or_default(),
-    };
-    Ok((offer, row.get(3)?, [row.get(4)?, row.get(5)?]))
-}
-
-/// An amount as it is stored.
-pub(super) fn amount(text: &str) -> Result<Amount, Fault> {
-    let unreadable = || Fault::Damaged(format!("{text} is stored as an amount"));
-    let number = Decimal::parse(text.into()).ok_or_else(unreadable)?;
-    Ok(Amount::of(&number))
-}
-
-fn list(json: Option<String>) -> Result<Vec<String>, Fault> {
-    let unreadable = |_| Fault::Damaged("a product's list of markets cannot be read".into());
-    match json {
-        None => Ok(Vec::new()),
-        Some(json) => serde_json::from_str(&json).map_err(unreadable),
     }
 }

@@ -11,10 +11,10 @@ use super::admissions;
 use super::deciding::{Deciding, refused};
 use super::fault::Fault;
 use super::journal::Journal;
+use super::offers::are_active;
 use super::parts::PartText;
 use super::read::shown_texts;
 use super::rows::OrderRow;
-use super::shelves::are_active;
 use crate::store::email::EmailHash;
 use crate::store::prepare::Row;
 use crate::store::slots::Mark;
@@ -47,7 +47,7 @@ impl Deciding<'_, '_> {
         };
         let place = row.place(self.first);
         let shelves = &mut self.work.shelves;
-        shelves.take(connection, place, &lines)?;
+        shelves.take(place, &lines);
         let customer = shelves.attach(connection, organisation, (&demand.customer, attached))?;
         let mut kept = Admission {
             lines,
@@ -101,7 +101,7 @@ impl Deciding<'_, '_> {
         for (before, after) in back.iter_mut().zip(&placed) {
             before.taken -= after.taken;
         }
-        self.work.shelves.give_back(connection, order.id, &back)?;
+        self.work.shelves.give_back(order.id, &back);
         let kept = Admission {
             lines: placed,
             ..kept

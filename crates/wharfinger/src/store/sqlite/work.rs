@@ -11,7 +11,7 @@ use super::emails::Reach;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::rows::OrderRows;
-use super::shelves::Shelves;
+use super::shelves::{Kept, Shelves};
 use super::standing::{Ordinals, Standing};
 use crate::clock;
 use crate::store::block::Block;
@@ -119,13 +119,13 @@ pub(super) enum Origin<'b> {
 
 impl<'c> Work<'c> {
     /// Begins, in a transaction that holds the write lock.
-    pub(super) fn new(connection: &'c Connection, last_ms: i64) -> Result<Self, Fault> {
+    pub(super) fn new(connection: &'c Connection, last_ms: i64, kept: Kept) -> Result<Self, Fault> {
         let prepare = |sql| connection.prepare_cached(sql);
         Ok(Self {
             connection,
             rows: OrderRows::new(connection)?,
             standing: Standing::default(),
-            shelves: Shelves::default(),
+            shelves: Shelves::new(kept),
             insert_block: prepare(INSERT_BLOCK)?,
             insert_open: prepare(INSERT_OPEN)?,
             insert_receipt: prepare(INSERT_RECEIPT)?,
@@ -253,9 +253,15 @@ impl<'c> Work<'c> {
         Ok(())
     }
 
-    /// Writes what was noted of catalogues: for whoever is to read it from the store, or to change it there.
+    /// Writes what was noted of catalogues: for whoever is to read it from the store.
     pub(super) fn write_shelves(&mut self) -> Result<(), Fault> {
         self.shelves.write(self.connection, self.now_ms)
+    }
+
+    /// As [`Self::write_shelves`], and brings the table of stock up to date: for whoever is to read that, or to change it.
+    pub(super) fn settle_stock(&mut self) -> Result<(), Fault> {
+        self.write_shelves()?;
+        self.shelves.fold(self.connection)
     }
 
     /// Writes what was noted, the counters last: the last thing before the commit.
@@ -278,6 +284,7 @@ impl<'c> Work<'c> {
         Ok(Finished {
             now_ms: self.now_ms,
             grown: grown.collect(),
+            kept: self.shelves.into_kept(),
         })
     }
 }
@@ -286,6 +293,8 @@ impl<'c> Work<'c> {
 pub(super) struct Finished {
     /// When it was.
     pub now_ms: i64,
+    /// What is known of catalogues.
+    pub kept: Kept,
     /// How far the journals reach that it has written to.
     pub grown: Vec<(OrganisationId, Reach)>,
 }

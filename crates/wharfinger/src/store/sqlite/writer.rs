@@ -12,6 +12,7 @@ use super::checkpoints::{Checkpoints, checkpoint};
 use super::emails::{Due, Reach};
 use super::fault::{Extent, Fault};
 use super::queue::Waiting;
+use super::shelves::Kept;
 use super::work::Work;
 use crate::metrics::METRICS;
 use crate::store::{Growth, StoreError};
@@ -104,6 +105,7 @@ impl Writer {
             waiting: Waiting::default(),
             failed,
             last_ms: 0,
+            catalogues: Kept::default(),
             emails,
             growth,
             closing: Vec::new(),
@@ -204,6 +206,8 @@ struct Thread {
     waiting: Waiting,
     failed: watch::Sender<Option<String>>,
     last_ms: i64,
+    /// What is known of catalogues.
+    catalogues: Kept,
     /// Is told how far organisations have grown.
     emails: Option<Arc<Due>>,
     /// Wakes those who wait for events.
@@ -322,7 +326,9 @@ impl Thread {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut work = Work::new(&transaction, self.last_ms)?;
+        // Of a transaction that fails nothing is kept, and the next one reads it anew.
+        let kept = std::mem::take(&mut self.catalogues);
+        let mut work = Work::new(&transaction, self.last_ms, kept)?;
         for job in jobs {
             job.run(&mut work)?;
         }
@@ -333,6 +339,7 @@ impl Thread {
             return Err(Fault::Gone);
         }
         METRICS.note_commit(requests, began.elapsed());
+        self.catalogues = finished.kept;
         self.last_ms = finished.now_ms;
         if !finished.grown.is_empty() {
             let latest = |reach: Reach| reach.position.saturating_sub(1);

@@ -299,7 +299,7 @@ fn many_files_and_the_standard_input_are_one_load() {
             .map(|id| format!("{id},{id}\n"))
             .collect::<String>()
     };
-    let table = shelf.put("a.csv", format!("id,stock\n{}", rows(0, 12_000)));
+    let table = shelf.put("a.csv", format!("id,stock\n{}", rows(0, 24_000)));
     let mut child = program()
         .args(["products", "load", "--org", "TRK001", "--json"])
         .arg(&table)
@@ -310,19 +310,19 @@ fn many_files_and_the_standard_input_are_one_load() {
         .spawn()
         .unwrap();
     let mut input = child.stdin.take().unwrap();
-    input.write_all(b"id,stock\n11999,1\n12000,1\n").unwrap();
+    input.write_all(b"id,stock\n23999,1\n24000,1\n").unwrap();
     drop(input);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&counts["created"], &counts["updated"]),
-        (&12_001.into(), &1.into())
+        (&24_001.into(), &1.into())
     );
     let listed = products(shelf.data());
-    assert_eq!(listed.len(), 12_001);
-    assert_eq!(listed[11_999]["stock"], 1);
-    let details = json!({"created": 12_001, "updated": 1, "unchanged": 0, "rejected": 0});
+    assert_eq!(listed.len(), 24_001);
+    assert_eq!(listed[23_999]["stock"], 1);
+    let details = json!({"created": 24_001, "updated": 1, "unchanged": 0, "rejected": 0});
     let entry = ("organisation.products_loaded".to_owned(), details);
     assert_eq!(audited(shelf.data()), [entry]);
 }
@@ -452,4 +452,30 @@ fn an_organisations_catalogue_is_opened_and_enforced() {
     assert_eq!(second["customer_orders_enabled"], false);
     let nothing = run(shelf.data(), &["org", "set", "E-1"]);
     assert_eq!(nothing.status.code(), Some(2));
+}
+
+/// In the ledger are the product's number and by how much its stock changes, the latter doubled (less one, below zero).
+#[test]
+fn every_change_of_stock_is_in_the_ledger_and_nothing_else() {
+    let shelf = Shelf::new();
+    for table in [
+        "sku,stock\nA,3\nB,\nC,0\n",
+        "sku,stock\nA,5\nB,1\n",
+        "sku,stock,name\nA,5,Tea\n",
+        "sku,stock\nA,2\nA,200\n",
+    ] {
+        shelf.loads("products", "p.csv", table);
+    }
+    let store = rusqlite::Connection::open(shelf.data().join("orders.db")).unwrap();
+    let select = "select cause || ' ' || coalesce(place, '-') || ' ' || hex(changes) from stock_ledger order by id";
+    let mut select = store.prepare(select).unwrap();
+    let rows = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let rows: Vec<String> = rows.map(Result::unwrap).collect();
+    // +3 of 1; +2 of 1, +1 of 2; -3 of 1, +198 of 1.
+    assert_eq!(rows, ["0 - 0106", "0 - 01040202", "0 - 0105018C03"]);
+    let stock: Vec<_> = products(shelf.data())
+        .iter()
+        .map(|product| product["stock"].clone())
+        .collect();
+    assert_eq!(stock, [200, 1, 0]);
 }

@@ -2,51 +2,51 @@
 
 use std::collections::HashMap;
 
+use wharfinger_core::catalogue::ProductNumber;
+
 use super::super::admissions;
 use super::super::fault::Fault;
+use super::super::stock::add;
 use super::Check;
-use crate::store::bytes::{read_number, read_signed};
 use crate::store::place::Place;
 use crate::store::slots::Mark;
 
 /// Checks that what is on hand of each product is the sum of its changes, and that what was decided is of orders.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
-    let mut sums = HashMap::<i64, i64>::new();
-    let mut select = check
-        .connection
-        .prepare("select id, changes from stock_ledger order by id")?;
+    let connection = check.connection;
+    let folded = "select value from settings where name = 'stock_folded'";
+    let folded: i64 = connection.query_row(folded, [], |row| row.get(0))?;
+    let mut sums = HashMap::<ProductNumber, i64>::new();
+    let mut since = HashMap::<ProductNumber, i64>::new();
+    let mut select = connection.prepare("select id, changes from stock_ledger order by id")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let changes: Vec<u8> = row.get(1)?;
-        let part = add(&mut sums, &changes);
+        let into = if id <= folded { &mut sums } else { &mut since };
+        let part = add(&changes, into).map_err(Fault::from);
         check.survive(part, &format!("entry {id} of the ledger of stock"))?;
     }
-    let mut select = check
-        .connection
-        .prepare("select product, pieces from stock")?;
+    let mut select = connection.prepare("select product, pieces from stock")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let (product, pieces): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let sum = sums.remove(&product).unwrap_or(0);
-        check.expect(pieces == sum && pieces >= 0, || {
+        let number = ProductNumber(product);
+        let sum = sums.remove(&number).unwrap_or(0);
+        check.expect(pieces == sum, || {
             format!("product {product} has {pieces} pieces on hand, and {sum} by its ledger")
         });
+        let left = pieces + since.remove(&number).unwrap_or(0);
+        check.expect(left >= 0, || {
+            format!("product {product} has {left} pieces on hand")
+        });
     }
-    for (product, sum) in sums {
+    for (ProductNumber(product), sum) in sums.into_iter().chain(since) {
         check.expect(sum == 0, || {
             format!("product {product} has no pieces on hand, and {sum} by its ledger")
         });
     }
     check_admissions(check)
-}
-
-fn add(sums: &mut HashMap<i64, i64>, mut changes: &[u8]) -> Result<(), Fault> {
-    while !changes.is_empty() {
-        let product = read_number(&mut changes)?.cast_signed();
-        *sums.entry(product).or_default() += read_signed(&mut changes)?;
-    }
-    Ok(())
 }
 
 fn check_admissions(check: &mut Check<'_>) -> Result<(), Fault> {
