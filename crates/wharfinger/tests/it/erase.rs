@@ -1,6 +1,7 @@
 //! Erasing a person, with the real command and over HTTP, beside a running server.
 
 mod broken_off;
+mod catalogue;
 mod files;
 
 use std::path::Path;
