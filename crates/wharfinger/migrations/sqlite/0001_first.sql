@@ -285,6 +285,12 @@ create table customers (
 
 create unique index customers_by_email on customers (organisation, email) where email is not null;
 
+-- The highest number that a customer has had who is there no more, and that no other gets.
+create table customer_numbers (
+    organisation integer primary key,
+    last integer not null
+) strict;
+
 -- What was decided on orders when they were admitted to an enforced catalogue: JSON. place = that of the order.
 create table admissions (
     place integer primary key,

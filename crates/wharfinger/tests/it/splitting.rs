@@ -283,7 +283,7 @@ fn many_who_register_one_address_at_once_are_one_customer() {
         let client = |at: usize| {
             let mut connection = Connection::open(server.address);
             threads.spawn(move || {
-                let email = if at % 2 == 0 {
+                let email = if at.is_multiple_of(2) {
                     "new@example.com"
                 } else {
                     "NEW@example.com"

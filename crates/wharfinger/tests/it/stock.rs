@@ -239,12 +239,12 @@ impl Plain {
         } else {
             let numbers = answer["orders"].as_array().unwrap();
             let numbers = numbers.iter().map(|number| number.as_u64().unwrap());
-            self.split(took, numbers.collect());
+            self.split(took, &numbers.collect::<Vec<_>>());
         }
     }
 
     /// Parts are in the order in which their warehouses first appear; what lies nowhere goes with the first.
-    fn split(&mut self, took: Vec<Took>, numbers: Vec<u64>) {
+    fn split(&mut self, took: Vec<Took>, numbers: &[u64]) {
         let warehouse = |sku: &str| PRODUCTS.iter().find(|(known, ..)| *known == sku).unwrap().2;
         let first = took.iter().find_map(|(sku, _)| warehouse(sku));
         let mut places = Vec::new();
@@ -266,10 +266,10 @@ impl Plain {
     fn place(&mut self, number: u64, answer: &Value) {
         let numbers = answer["orders"].as_array().unwrap();
         let numbers = numbers.iter().map(|number| number.as_str().unwrap());
-        let numbers = numbers.map(|number| number.parse().unwrap()).collect();
+        let numbers: Vec<u64> = numbers.map(|number| number.parse().unwrap()).collect();
         self.drafts.retain(|draft| *draft != number);
         let took = self.taken.remove(&number).unwrap();
-        self.split(took, numbers);
+        self.split(took, &numbers);
     }
 
     fn cancel(&mut self, number: u64) {
@@ -281,18 +281,18 @@ impl Plain {
 }
 
 /// Sends a request under a name of its own, again where the server was killed over it: it then says what it did.
-fn send(data: &Path, server: &mut Option<Server>, request: Request, kill: bool) -> Value {
+fn send(data: &Path, server: &mut Option<Server>, request: &Request, kill: bool) -> Value {
     let running = server.take().unwrap_or_else(|| Server::start(data));
     if kill {
         let mut connection = Connection::open(running.address);
         connection.write(&request.bytes());
         running.kill();
         let running = Server::start(data);
-        let answer = running.send(&request).json();
+        let answer = running.send(request).json();
         *server = Some(running);
         return answer;
     }
-    let answer = running.send(&request).json();
+    let answer = running.send(request).json();
     *server = Some(running);
     answer
 }
@@ -313,18 +313,18 @@ fn storm_of_orders_completions_cancellations_and_loads_leaves_what_plain_counts_
                 0 if !plain.drafts.is_empty() => {
                     let number = plain.drafts[random.below(plain.drafts.len())];
                     let request = under(post(&format!("order/{number}"), &json!({})));
-                    let answer = send(data.path(), &mut server, request, kill);
+                    let answer = send(data.path(), &mut server, &request, kill);
                     plain.place(number, &answer);
                 }
                 1 | 2 if !numbers.is_empty() => {
                     let number = numbers[random.below(numbers.len())];
                     let target = format!("/v1/orders?organisation={ENFORCED}&number={number}");
                     let found = v1::request("GET", &target, "shop");
-                    let found = send(data.path(), &mut server, found, false);
+                    let found = send(data.path(), &mut server, &found, false);
                     let id = found["data"][0]["id"].as_str().unwrap();
                     let target = format!("/v1/orders/{id}/cancel");
                     let request = under(v1::request("POST", &target, "shop"));
-                    send(data.path(), &mut server, request, kill);
+                    send(data.path(), &mut server, &request, kill);
                     plain.cancel(number);
                 }
                 3 => {
@@ -342,7 +342,7 @@ fn storm_of_orders_completions_cancellations_and_loads_leaves_what_plain_counts_
                         .map(|(at, asked)| (at.to_string(), asked.body.clone()))
                         .collect();
                     let request = under(post("orders", &batch.into()));
-                    let answer = send(data.path(), &mut server, request, kill);
+                    let answer = send(data.path(), &mut server, &request, kill);
                     for (at, asked) in asked.iter().enumerate() {
                         plain.admit(asked, &answer[at.to_string()]);
                     }

@@ -78,9 +78,21 @@ pub(super) fn delete(
     organisation: OrganisationId,
     email: &str,
 ) -> Result<bool, Fault> {
-    let delete = "delete from customers where organisation = ?1 and email = ?2";
+    let delete = "delete from customers where organisation = ?1 and email = ?2 returning id";
     let mut delete = connection.prepare_cached(delete)?;
-    Ok(delete.execute((organisation.0, email))? > 0)
+    let gone: Option<i64> = delete
+        .query_row((organisation.0, email), |row| row.get(0))
+        .optional()?;
+    let Some(id) = gone else {
+        return Ok(false);
+    };
+    // Orders go on to name it: no other customer may have it.
+    let note = "insert into customer_numbers (organisation, last) values (?1, ?2) \
+                on conflict do update set last = max(last, excluded.last)";
+    connection
+        .prepare_cached(note)?
+        .execute((organisation.0, id))?;
+    Ok(true)
 }
 
 /// The number that the next new customer of an organisation has; none where they are used up.
@@ -88,10 +100,11 @@ pub(super) fn next_id(
     connection: &Connection,
     organisation: OrganisationId,
 ) -> Result<Option<u64>, Fault> {
-    let select = "select max(id) from customers where organisation = ?1";
+    let select = "select max(coalesce((select max(id) from customers where organisation = ?1), 0), \
+                  coalesce((select last from customer_numbers where organisation = ?1), 0))";
     let mut select = connection.prepare_cached(select)?;
-    let last: Option<i64> = select.query_row([organisation.0], |row| row.get(0))?;
-    let next = last.map_or(1, |last| last.cast_unsigned() + 1);
+    let last: i64 = select.query_row([organisation.0], |row| row.get(0))?;
+    let next = last.cast_unsigned() + 1;
     Ok((next <= PIECES_MAX).then_some(next))
 }
 

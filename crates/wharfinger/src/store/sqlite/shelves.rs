@@ -9,6 +9,7 @@ use wharfinger_core::catalogue::{
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::problem::Problem;
 
+use super::customers;
 use super::fault::Fault;
 use super::offers::Offers;
 use super::stock::{Cause, Ledger, Stock};
@@ -182,10 +183,8 @@ impl Shelves {
         let next = match self.next_customers.get(&organisation) {
             Some(&next) => next,
             None => {
-                let select = "select max(id) from customers where organisation = ?1";
-                let mut select = connection.prepare_cached(select)?;
-                let last: Option<i64> = select.query_row([organisation.0], |row| row.get(0))?;
-                last.unwrap_or(0).cast_unsigned() + 1
+                let none_left = || Fault::Refused("there are no more numbers for customers".into());
+                customers::next_id(connection, organisation)?.ok_or_else(none_left)?
             }
         };
         self.next_customers.insert(organisation, next + 1);

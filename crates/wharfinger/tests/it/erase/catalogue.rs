@@ -22,7 +22,7 @@ fn done(data: &Path, arguments: &[&str]) -> Vec<Value> {
 
 #[test]
 fn a_registered_customer_goes_with_all_parts_of_an_order_and_the_stock_comes_back() {
-    let data = fixture::data_directory();
+    let data = fixture::data_directory_with_catalogue();
     let server = Server::start(data.path());
     let list = |what| done(data.path(), &[what, "list", "--org", "CAT001", "--json"]);
     let before = (list("products"), list("customers"));
@@ -61,4 +61,14 @@ fn a_registered_customer_goes_with_all_parts_of_an_order_and_the_stock_comes_bac
         assert_eq!(order["orderStatus"], "cancelled");
         assert_eq!(order["customerId"], Value::Null);
     }
+    // Nobody else gets the number.
+    let ben = order
+        .replace("annabel", "benjamin")
+        .replace("Annabel", "Ben");
+    server.send(&shop("POST", "/centra/CAT001/order").body(ben));
+    let numbers: Vec<_> = list("customers")
+        .iter()
+        .map(|customer| customer["id"].clone())
+        .collect();
+    assert_eq!(numbers, [7, 8, 10]);
 }
