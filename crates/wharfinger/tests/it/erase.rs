@@ -99,7 +99,7 @@ fn assert_cancelled_behind(server: &Server, before: &Value, orders: &[&String]) 
         "{new:?}"
     );
     let mut cancelled: Vec<_> = new.iter().map(|event| &event["order_id"]).collect();
-    cancelled.sort_by_key(|id| id.to_string());
+    cancelled.sort_by_key(ToString::to_string);
     assert_eq!(cancelled, orders);
 }
 
