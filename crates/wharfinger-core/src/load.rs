@@ -12,7 +12,7 @@ pub struct Load {
     /// One good order. Line breaks and what white space follows them are left out. Filled in when a batch is made, and then
     /// the same in every request: `{{organisation}}`, `{{pick POOL}}`, `{{digits COUNT}}`. Filled in for every request:
     /// `{{stamp}}`, digits that no other order has, and `{{customer}}`, as many digits, those of whose order it is: they
-    /// follow from the stamp, and few customers have more than one order. `{{change}}` is one digit, another one in a
+    /// follow from the stamp, and few customers have more than one order; and `{{product}}`, four digits, any time others. `{{change}}` is one digit, another one in a
     /// changed resubmission.
     pub order: &'static str,
     /// Reads a batch into typed structs.
@@ -21,19 +21,11 @@ pub struct Load {
     pub taken: fn(answer: &str) -> usize,
     /// Requests that read such orders back. None where no route gives an order by its key and a page in the order of creation.
     pub reads: &'static [Read],
-    /// The codes of its products. None where no catalogue is asked for them.
-    pub products: Option<ProductCodes>,
+    /// The pool whose words, with `-` and the digits of `{{product}}` behind, are the codes of its products. None where no
+    /// catalogue is asked for them.
+    pub products: Option<&'static str>,
     /// How such orders are found by e-mail address. None where the address does not follow from the stamp.
     pub by_email: Option<ByEmail>,
-}
-
-/// The codes of products: a word of a pool, `-`, and digits.
-#[derive(Clone, Copy, Debug)]
-pub struct ProductCodes {
-    /// The pool's name.
-    pub pool: &'static str,
-    /// How many digits.
-    pub digits: u32,
 }
 
 /// What an order can be found by, and told by, when its stamp is known; with places as in [`Load::order`], but only

@@ -59,6 +59,9 @@ pub(super) enum Mix {
     },
 }
 
+/// Digits that tell products of a pool's word apart.
+pub(super) const PRODUCT_DIGITS: usize = 4;
+
 /// What bodies are to look like.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
@@ -104,6 +107,8 @@ pub(super) struct Body {
     before: Option<u64>,
     /// Draws orders that were sent before.
     drawn: Option<Draw>,
+    /// Draws products.
+    random: pools::Random,
 }
 
 /// Draws from orders that were sent before.
@@ -117,6 +122,7 @@ struct Placed {
     text: Range<usize>,
     stamps: Vec<usize>,
     customers: Vec<usize>,
+    products: Vec<usize>,
     is_again: bool,
 }
 
@@ -141,9 +147,10 @@ impl Body {
             bytes: Vec::new(),
             orders: Vec::with_capacity(shape.orders),
             first_stamp,
-            lane,
             before: None,
+            random: pools::Random::new(lane.number),
             drawn,
+            lane,
         };
         let (begin, end) = match shape.envelope {
             Envelope::One => ("", ""),
@@ -179,7 +186,7 @@ impl Body {
         let seed = self.lane.number * 1_000_003 + content as u64;
         let mut random = pools::Random::new(seed);
         let begin = self.bytes.len();
-        let (mut stamps, mut customers) = (Vec::new(), Vec::new());
+        let (mut stamps, mut customers, mut products) = (Vec::new(), Vec::new(), Vec::new());
         for part in template.parts() {
             match part {
                 Part::Text(text) => self.bytes.extend_from_slice(text.as_bytes()),
@@ -201,12 +208,17 @@ impl Body {
                     customers.push(self.bytes.len());
                     self.bytes.extend_from_slice(&[b'0'; DIGITS]);
                 }
+                Part::Product => {
+                    products.push(self.bytes.len());
+                    self.bytes.extend_from_slice(&[b'0'; PRODUCT_DIGITS]);
+                }
             }
         }
         self.orders.push(Placed {
             text: begin..self.bytes.len(),
             stamps,
             customers,
+            products,
             is_again,
         });
     }
@@ -217,7 +229,8 @@ impl Body {
         for order in &mut self.orders {
             order.text.start += head.len();
             order.text.end += head.len();
-            for at in order.stamps.iter_mut().chain(&mut order.customers) {
+            let places = order.stamps.iter_mut().chain(&mut order.customers);
+            for at in places.chain(&mut order.products) {
                 *at += head.len();
             }
         }
@@ -244,6 +257,11 @@ impl Body {
                 Some(before) if order.is_again => before + slot - 1,
                 Some(_) | None => from + slot,
             };
+            for at in &order.products {
+                for digit in &mut self.bytes[*at..*at + PRODUCT_DIGITS] {
+                    *digit = self.random.digit();
+                }
+            }
             let customer = stamps::customer(stamp);
             for (number, places) in [(stamp, &order.stamps), (customer, &order.customers)] {
                 let digits = stamps::digits(number);

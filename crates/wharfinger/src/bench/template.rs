@@ -15,6 +15,7 @@ pub(super) enum Part {
     Organisation,
     Stamp,
     Customer,
+    Product,
     Change,
     Pick(&'static Pool),
     Digits(usize),
@@ -50,7 +51,11 @@ impl Template {
                 Part::Customer => {
                     text.extend(stamps::digits(stamps::customer(stamp)).map(char::from));
                 }
-                Part::Organisation | Part::Change | Part::Pick(_) | Part::Digits(_) => {
+                Part::Organisation
+                | Part::Product
+                | Part::Change
+                | Part::Pick(_)
+                | Part::Digits(_) => {
                     panic!("{part:?} does not follow from a stamp")
                 }
             }
@@ -65,6 +70,7 @@ fn parse_place(place: &str) -> Part {
         "organisation" => Part::Organisation,
         "stamp" => Part::Stamp,
         "customer" => Part::Customer,
+        "product" => Part::Product,
         "change" => Part::Change,
         "pick" => Part::Pick(pools::find(argument).expect("a pool has this name")),
         "digits" => Part::Digits(argument.parse().expect("a count of digits")),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::load::{Indexed, Load, Named, ProductCodes};
+use crate::load::{Indexed, Load, Named};
 
 /// Orders with their own number, one address, two products and a payment.
 pub(super) static LOAD: Load = Load {
@@ -11,10 +11,7 @@ pub(super) static LOAD: Load = Load {
     parse,
     taken,
     reads: &[],
-    products: Some(ProductCodes {
-        pool: "sku",
-        digits: 4,
-    }),
+    products: Some("sku"),
     by_email: None,
 };
 

@@ -5,9 +5,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use wharfinger_core::load::ProductCodes;
+use wharfinger_core::dialects;
 
-use super::super::body::Mix;
+use super::super::body::{Mix, PRODUCT_DIGITS};
 use super::super::figures::Figures;
 use super::super::measuring::Measuring;
 use super::super::report::{self, Finding};
@@ -15,7 +15,6 @@ use super::super::served::Served;
 use super::super::verdict::Verdict;
 use super::super::{BATCH_CONNECTIONS, SMALL_BATCH, pools};
 use crate::child;
-use wharfinger_core::dialects;
 
 /// Pieces of each product: more than can be asked for.
 const PIECES: u64 = 1_000_000_000;
@@ -24,12 +23,12 @@ const PIECES: u64 = 1_000_000_000;
 pub(in super::super) fn catalogue(measuring: &Measuring) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for &dialect in dialects::ALL {
-        let Some(codes) = dialect.load().products else {
+        let Some(pool) = dialect.load().products else {
             continue;
         };
         let mut open = Served::start()?;
         let mut enforced = Served::start()?;
-        let products = load(enforced.directory(), &enforced.target.organisation, codes)?;
+        let products = load(enforced.directory(), &enforced.target.organisation, pool)?;
         let sender = |served: &Served| {
             served
                 .target
@@ -57,9 +56,9 @@ pub(in super::super) fn catalogue(measuring: &Measuring) -> Result<Vec<Finding>>
 }
 
 /// Loads every product that an order of the load can name, and has the catalogue enforced; how many they are.
-fn load(data: &Path, organisation: &str, codes: ProductCodes) -> Result<u64> {
+fn load(data: &Path, organisation: &str, pool: &str) -> Result<u64> {
     let file = data.join("products.csv");
-    let products = write(&file, codes)?;
+    let products = write(&file, pool)?;
     let name = file.to_str().context("a path that is no text")?;
     command(data, &["products", "load", "--org", organisation, name])?;
     command(
@@ -70,18 +69,17 @@ fn load(data: &Path, organisation: &str, codes: ProductCodes) -> Result<u64> {
     Ok(products)
 }
 
-fn write(file: &Path, codes: ProductCodes) -> Result<u64> {
-    let pool = pools::find(codes.pool).context("a pool has this name")?;
+fn write(file: &Path, pool: &str) -> Result<u64> {
+    let pool = pools::find(pool).context("a pool has this name")?;
     let mut out = BufWriter::new(File::create(file)?);
     writeln!(out, "sku,active,warehouse,stock,price,name")?;
     let mut products = 0;
-    let width = codes.digits as usize;
     // Neighbours in the table are of different words, as in a catalogue that has grown.
-    for number in 0..10_u64.pow(codes.digits) {
+    for number in 0..10_u64.pow(u32::try_from(PRODUCT_DIGITS)?) {
         for word in pool.words {
             writeln!(
                 out,
-                "{word}-{number:0width$},true,Main,{PIECES},19.90,Article {number}"
+                "{word}-{number:0PRODUCT_DIGITS$},true,Main,{PIECES},19.90,Article {number}"
             )?;
             products += 1;
         }

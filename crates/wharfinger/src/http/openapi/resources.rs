@@ -182,7 +182,9 @@ fn many_moves(generator: &mut SchemaGenerator) -> Bodies {
 fn report() -> Bodies {
     let quantity = json!({"type": ["number", "string"], "minimum": 0, "pattern": r"^[0-9]{1,20}(\.[0-9]{1,10})?$"});
     let lines = json!({
-        "type": ["array", "null"],
+        // An empty object counts as absent, as an empty array does.
+        "type": ["array", "object", "null"],
+        "maxProperties": 0,
         "items": {
             "type": "object",
             "required": ["fulfilled_quantity"],
