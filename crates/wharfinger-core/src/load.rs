@@ -12,7 +12,8 @@ pub struct Load {
     /// One good order. Line breaks and what white space follows them are left out. Filled in when a batch is made, and then
     /// the same in every request: `{{organisation}}`, `{{pick POOL}}`, `{{digits COUNT}}`. Filled in for every request:
     /// `{{stamp}}`, digits that no other order has, and `{{customer}}`, as many digits, those of whose order it is: they
-    /// follow from the stamp, and few customers have more than one order; and `{{product}}`, four digits, any time others. `{{change}}` is one digit, another one in a
+    /// follow from the stamp, and few customers have more than one order; and `{{product}}`, four digits, which may be others in
+    /// every request. `{{change}}` is one digit, another one in a
     /// changed resubmission.
     pub order: &'static str,
     /// Reads a batch into typed structs.

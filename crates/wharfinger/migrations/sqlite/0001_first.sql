@@ -261,8 +261,9 @@ create table stock (
     pieces integer not null
 ) strict;
 
--- Every change of stock, never rewritten. cause: 0 loaded, 1 taken by an order, 2 given back by it. place: that of the order,
--- null for loads. changes: the number of a product and by how many pieces its stock changes, as varints, one pair after the other.
+-- Every change of stock, never rewritten. cause: 0 loaded, 1 taken by orders, 2 given back by orders. place: the first of the
+-- orders that did so in one transaction, null for loads. changes: the number of a product and by how many pieces its stock
+-- changes, as varints, one pair after the other.
 create table stock_ledger (
     id integer primary key,
     organisation integer not null,
@@ -291,8 +292,8 @@ create table customer_numbers (
     last integer not null
 ) strict;
 
--- What was decided on orders when they were admitted to an enforced catalogue: JSON. place = that of the order.
+-- What was decided on orders when they were held against an enforced catalogue: for the orders of a block that were, packed.
 create table admissions (
-    place integer primary key,
-    admission text not null
+    block integer primary key,
+    orders blob not null
 ) strict;

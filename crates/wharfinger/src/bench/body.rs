@@ -48,8 +48,10 @@ impl Envelope {
 /// Which orders are new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mix {
-    /// All of them.
+    /// All of them. Each connection names the same products again and again.
     Fresh,
+    /// All of them, and any products in each.
+    AnyProducts,
     /// Every second one was in the request before; of those, every second one is changed.
     HalfAgain,
     /// None: each is any of so many that were sent before.
@@ -107,8 +109,8 @@ pub(super) struct Body {
     before: Option<u64>,
     /// Draws orders that were sent before.
     drawn: Option<Draw>,
-    /// Draws products.
-    random: pools::Random,
+    /// Draws products for each request.
+    products: Option<pools::Random>,
 }
 
 /// Draws from orders that were sent before.
@@ -137,7 +139,7 @@ impl Body {
     ) -> Self {
         let template = Template::parse(template);
         let drawn = match shape.mix {
-            Mix::Fresh | Mix::HalfAgain => None,
+            Mix::Fresh | Mix::HalfAgain | Mix::AnyProducts => None,
             Mix::Drawn { among } => Some(Draw {
                 random: pools::Random::new(lane.number),
                 among,
@@ -148,7 +150,7 @@ impl Body {
             orders: Vec::with_capacity(shape.orders),
             first_stamp,
             before: None,
-            random: pools::Random::new(lane.number),
+            products: (shape.mix == Mix::AnyProducts).then(|| pools::Random::new(lane.number)),
             drawn,
             lane,
         };
@@ -210,7 +212,9 @@ impl Body {
                 }
                 Part::Product => {
                     products.push(self.bytes.len());
-                    self.bytes.extend_from_slice(&[b'0'; PRODUCT_DIGITS]);
+                    for _ in 0..PRODUCT_DIGITS {
+                        self.bytes.push(random.digit());
+                    }
                 }
             }
         }
@@ -257,9 +261,11 @@ impl Body {
                 Some(before) if order.is_again => before + slot - 1,
                 Some(_) | None => from + slot,
             };
-            for at in &order.products {
-                for digit in &mut self.bytes[*at..*at + PRODUCT_DIGITS] {
-                    *digit = self.random.digit();
+            if let Some(random) = &mut self.products {
+                for at in &order.products {
+                    for digit in &mut self.bytes[*at..*at + PRODUCT_DIGITS] {
+                        *digit = random.digit();
+                    }
                 }
             }
             let customer = stamps::customer(stamp);

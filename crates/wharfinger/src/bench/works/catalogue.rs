@@ -13,46 +13,55 @@ use super::super::measuring::Measuring;
 use super::super::report::{self, Finding};
 use super::super::served::Served;
 use super::super::verdict::Verdict;
-use super::super::{BATCH_CONNECTIONS, SMALL_BATCH, pools};
+use super::super::{BATCH_CONNECTIONS, SMALL_BATCH, Spoken, pools};
 use crate::child;
 
 /// Pieces of each product: more than can be asked for.
 const PIECES: u64 = 1_000_000_000;
 
-/// p2 of each dialect that asks a catalogue, with an open one and with one that is enforced.
+/// p2 of each dialect that asks a catalogue, with an open one and with one that is enforced: of a few products that sell again
+/// and again, as in p2, and of any.
 pub(in super::super) fn catalogue(measuring: &Measuring) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for &dialect in dialects::ALL {
         let Some(pool) = dialect.load().products else {
             continue;
         };
-        let mut open = Served::start()?;
-        let mut enforced = Served::start()?;
-        let products = load(enforced.directory(), &enforced.target.organisation, pool)?;
-        let sender = |served: &Served| {
-            served
-                .target
-                .batches(dialect, SMALL_BATCH, BATCH_CONNECTIONS, Mix::Fresh)
-        };
-        let (mut to_open, mut to_enforced) = (sender(&open), sender(&enforced));
-        let batches = report::batches(dialect.id(), SMALL_BATCH, BATCH_CONNECTIONS);
-        let what = format!("{batches}, {products} products");
-        let [enforced_rounds, open_rounds] = measuring.take_turns(&what, |length| {
-            let held = enforced.measure(|| to_enforced.send_for(length))?;
-            let beside = open.measure(|| to_open.send_for(length))?;
-            Ok([held, beside])
-        })?;
-        let held = Figures::of(&enforced_rounds, Some(enforced.end()?));
-        let beside = Figures::of(&open_rounds, Some(open.end()?));
-        let verdict = Verdict::cpu("catalogue", &held, &beside, 2.0, 1.5);
-        findings.push(
-            Finding::new("catalogue", what)
-                .side("enforced", held)
-                .side("open", beside)
-                .verdicts(verdict),
-        );
+        for (mix, named) in [(Mix::Fresh, "a few"), (Mix::AnyProducts, "any")] {
+            findings.push(compare(measuring, dialect, pool, (mix, named))?);
+        }
     }
     Ok(findings)
+}
+
+fn compare(
+    measuring: &Measuring,
+    dialect: Spoken,
+    pool: &str,
+    (mix, named): (Mix, &str),
+) -> Result<Finding> {
+    let mut open = Served::start()?;
+    let mut enforced = Served::start()?;
+    let products = load(enforced.directory(), &enforced.target.organisation, pool)?;
+    let sender = |served: &Served| {
+        let target = &served.target;
+        target.batches(dialect, SMALL_BATCH, BATCH_CONNECTIONS, mix)
+    };
+    let (mut to_open, mut to_enforced) = (sender(&open), sender(&enforced));
+    let batches = report::batches(dialect.id(), SMALL_BATCH, BATCH_CONNECTIONS);
+    let what = format!("{batches}, {named} of {products} products");
+    let [enforced_rounds, open_rounds] = measuring.take_turns(&what, |length| {
+        let held = enforced.measure(|| to_enforced.send_for(length))?;
+        let beside = open.measure(|| to_open.send_for(length))?;
+        Ok([held, beside])
+    })?;
+    let held = Figures::of(&enforced_rounds, Some(enforced.end()?));
+    let beside = Figures::of(&open_rounds, Some(open.end()?));
+    let verdict = Verdict::cpu("catalogue", &held, &beside, 2.0, 1.5);
+    Ok(Finding::new("catalogue", what)
+        .side("enforced", held)
+        .side("open", beside)
+        .verdicts(verdict))
 }
 
 /// Loads every product that an order of the load can name, and has the catalogue enforced; how many they are.

@@ -1,17 +1,19 @@
-//! What was decided on orders when they were held against a catalogue: a row each.
+//! What was decided on orders when they were held against a catalogue: a row for the orders of a block.
+//!
+//! A row has for each of its orders the ordinal, a length, and JSON; it is packed as one.
 
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
-use wharfinger_core::catalogue::{Admission, AdmittedLine, ProductNumber, Split};
-
 use uuid::Uuid;
+use wharfinger_core::catalogue::{Admission, AdmittedLine, ProductNumber, Split};
 use wharfinger_core::ids::OrderId;
 
 use super::fault::Fault;
 use super::offers::amount;
-use crate::store::place::Place;
+use crate::store::bytes::{Damage, pack, read_bytes, read_count, unpack, write_number};
+use crate::store::place::{BlockId, Place};
 
-/// The row's JSON.
+/// An order's JSON.
 #[derive(Deserialize, Serialize)]
 struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,12 +29,139 @@ struct Stored {
 #[derive(Deserialize, Serialize)]
 struct StoredLine(u32, Option<i64>, Option<String>, Option<String>, u64, bool);
 
-/// Keeps what was decided on the order at a place, in place of what was before.
+/// What was decided on the orders of a block.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OfBlock {
+    /// Unpacked; empty where nothing was decided.
+    entries: Vec<u8>,
+}
+
+impl OfBlock {
+    /// Reads it.
+    pub(super) fn read(connection: &Connection, block: BlockId) -> Result<Self, Fault> {
+        let select = "select orders from admissions where block = ?1";
+        let mut select = connection.prepare_cached(select)?;
+        let packed: Option<Vec<u8>> = select.query_row([block.0], |row| row.get(0)).optional()?;
+        let entries = packed.map(|packed| unpack(&packed)).transpose()?;
+        Ok(Self {
+            entries: entries.unwrap_or_default(),
+        })
+    }
+
+    /// Keeps it.
+    fn write(&self, connection: &Connection, block: BlockId) -> Result<(), Fault> {
+        if self.entries.is_empty() {
+            let delete = "delete from admissions where block = ?1";
+            connection.prepare_cached(delete)?.execute([block.0])?;
+            return Ok(());
+        }
+        let mut packed = Vec::new();
+        pack(&mut packed, &self.entries);
+        let replace = "insert or replace into admissions (block, orders) values (?1, ?2)";
+        connection
+            .prepare_cached(replace)?
+            .execute((block.0, packed))?;
+        Ok(())
+    }
+
+    /// The ordinals of its orders, and the JSON of each.
+    fn each(&self) -> impl Iterator<Item = Result<(usize, &[u8]), Damage>> {
+        let mut rest = self.entries.as_slice();
+        std::iter::from_fn(move || {
+            (!rest.is_empty()).then(|| {
+                let ordinal = read_count(&mut rest)?;
+                let length = read_count(&mut rest)?;
+                Ok((ordinal, read_bytes(&mut rest, length)?))
+            })
+        })
+    }
+
+    fn push(&mut self, ordinal: usize, json: &[u8]) {
+        write_number(&mut self.entries, ordinal as u64);
+        write_number(&mut self.entries, json.len() as u64);
+        self.entries.extend_from_slice(json);
+    }
+
+    /// What was decided on an order; none where nothing was.
+    pub(super) fn get(&self, ordinal: usize) -> Result<Option<Admission>, Fault> {
+        for entry in self.each() {
+            let (of, json) = entry?;
+            if of == ordinal {
+                return from_json(json).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// All of it, by ordinal.
+    pub(super) fn all(&self) -> Result<Vec<(usize, Admission)>, Fault> {
+        let all = self.each().map(|entry| {
+            let (ordinal, json) = entry?;
+            Ok((ordinal, from_json(json)?))
+        });
+        all.collect()
+    }
+}
+
+/// Keeps what was decided on orders that are new, in the order of their places.
 pub(super) fn write(
     connection: &Connection,
-    order: Place,
-    admission: &Admission,
+    admissions: &[(Place, Admission)],
 ) -> Result<(), Fault> {
+    for of_block in admissions.chunk_by(|(left, _), (right, _)| left.block() == right.block()) {
+        let mut packed = OfBlock::default();
+        for (place, admission) in of_block {
+            packed.push(place.ordinal(), &to_json(admission));
+        }
+        packed.write(connection, of_block[0].0.block())?;
+    }
+    Ok(())
+}
+
+/// What was decided on the order at a place; none where nothing was.
+pub(super) fn read(connection: &Connection, order: Place) -> Result<Option<Admission>, Fault> {
+    OfBlock::read(connection, order.block())?.get(order.ordinal())
+}
+
+/// Decides anew on the order at a place, on which something was decided before; without an admission, forgets what that was.
+pub(super) fn replace(
+    connection: &Connection,
+    order: Place,
+    admission: Option<&Admission>,
+) -> Result<(), Fault> {
+    let before = OfBlock::read(connection, order.block())?;
+    let mut after = OfBlock::default();
+    let mut is_there = false;
+    for entry in before.each() {
+        let (ordinal, json) = entry?;
+        match admission {
+            _ if ordinal != order.ordinal() => after.push(ordinal, json),
+            Some(admission) => after.push(ordinal, &to_json(admission)),
+            None => {}
+        }
+        is_there |= ordinal == order.ordinal();
+    }
+    if is_there {
+        after.write(connection, order.block())?;
+    }
+    Ok(())
+}
+
+/// Forgets which customer the order at a place is attached to.
+pub(super) fn forget_customer(connection: &Connection, order: Place) -> Result<(), Fault> {
+    if let Some(admission) = read(connection, order)?
+        && admission.customer.is_some()
+    {
+        let without = Admission {
+            customer: None,
+            ..admission
+        };
+        replace(connection, order, Some(&without))?;
+    }
+    Ok(())
+}
+
+fn to_json(admission: &Admission) -> Vec<u8> {
     let line = |line: &AdmittedLine| {
         StoredLine(
             line.at,
@@ -52,32 +181,12 @@ pub(super) fn write(
         numbers: admission.numbers().to_vec(),
         lines: admission.lines.iter().map(line).collect(),
     };
-    let json = serde_json::to_string(&stored).expect("numbers and texts can be written");
-    let replace = "insert or replace into admissions (place, admission) values (?1, ?2)";
-    connection
-        .prepare_cached(replace)?
-        .execute((order.0, json))?;
-    Ok(())
+    serde_json::to_vec(&stored).expect("numbers and texts can be written")
 }
 
-/// Forgets which customer the order at a place is attached to.
-pub(super) fn forget_customer(connection: &Connection, order: Place) -> Result<(), Fault> {
-    let update =
-        "update admissions set admission = json_remove(admission, '$.customer') where place = ?1";
-    connection.prepare_cached(update)?.execute([order.0])?;
-    Ok(())
-}
-
-/// What was decided on the order at a place; none where nothing was.
-pub(super) fn read(connection: &Connection, order: Place) -> Result<Option<Admission>, Fault> {
-    let mut select =
-        connection.prepare_cached("select admission from admissions where place = ?1")?;
-    let json: Option<String> = select.query_row([order.0], |row| row.get(0)).optional()?;
-    let Some(json) = json else {
-        return Ok(None);
-    };
-    let unreadable = || Fault::Damaged(format!("the admission of {} cannot be read", order.0));
-    let stored: Stored = serde_json::from_str(&json).map_err(|_| unreadable())?;
+fn from_json(json: &[u8]) -> Result<Admission, Fault> {
+    let unreadable = || Fault::Damaged("what was decided on an order cannot be read".into());
+    let stored: Stored = serde_json::from_slice(json).map_err(|_| unreadable())?;
     let line = |StoredLine(at, product, warehouse, price, taken, is_back_ordered)| {
         Ok(AdmittedLine {
             at,
@@ -95,9 +204,9 @@ pub(super) fn read(connection: &Connection, order: Place) -> Result<Option<Admis
         Ok::<_, Fault>(Split { origin, numbers })
     });
     let lines: Result<_, Fault> = stored.lines.into_iter().map(line).collect();
-    Ok(Some(Admission {
+    Ok(Admission {
         lines: lines?,
         customer: stored.customer,
         split: split.transpose()?,
-    }))
+    })
 }

@@ -3,6 +3,7 @@
 use wharfinger_core::admit::Policy;
 use wharfinger_core::outcome::{Counts, Outcome};
 
+use super::admissions;
 use super::deciding::{Deciding, Tried};
 use super::fault::Fault;
 use super::imports;
@@ -72,6 +73,7 @@ impl Admission<'_> {
             first,
             created: Tally::default(),
             parts: PartBlocks::new(first.plus(group.blocks.len())),
+            admissions: Vec::new(),
             texts: GroupTexts::default(),
         };
         for steps in group.steps.chunks(ROWS_TOGETHER) {
@@ -88,6 +90,9 @@ impl Admission<'_> {
             }
         }
         let (created, parts) = (deciding.created, deciding.parts);
+        let mut decided = deciding.admissions;
+        decided.sort_by_key(|(place, _)| *place);
+        admissions::write(work.connection, &decided)?;
         work.standing.created(&scope, &created);
         let rows = group.rows.iter().zip(&marks);
         let refused = rows.filter(|(_, mark)| **mark == Mark::Refused);

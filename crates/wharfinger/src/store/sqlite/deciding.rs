@@ -1,6 +1,7 @@
 //! Deciding on the good orders of one organisation in a batch, and writing what is decided to the index.
 
 use wharfinger_core::admit::{Decision, Intent, decide};
+use wharfinger_core::catalogue::Admission;
 use wharfinger_core::dialect::Number;
 use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::Code;
@@ -27,6 +28,8 @@ pub(super) struct Deciding<'d, 'w> {
     pub created: Tally,
     /// What orders are split into.
     pub parts: PartBlocks,
+    /// What was decided on orders that are held against a catalogue.
+    pub admissions: Vec<(Place, Admission)>,
     /// The texts of the group, as they are asked for.
     pub texts: GroupTexts,
 }

@@ -3,7 +3,6 @@
 use rusqlite::Connection;
 use wharfinger_core::ids::{OrderId, OrganisationId, is_part};
 
-use super::admissions;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::journal::{Journal, Order, blocks_up_to};
@@ -143,7 +142,7 @@ impl Reading<'_> {
         if !id.index().is_some_and(is_part) {
             return Ok((Some(id), None));
         }
-        let admission = admissions::read(self.connection, order)?;
+        let admission = self.journal.admission(order)?;
         let split = admission.and_then(|admission| admission.split);
         Ok((Some(id), split.map(|split| split.origin)))
     }

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension};
+use wharfinger_core::catalogue::Admission;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::json::{NameCase, Reader};
 
+use super::admissions::OfBlock;
 use super::fault::Fault;
 use super::purges;
 use super::work::Columns;
@@ -58,6 +60,8 @@ pub(super) struct Journal<'c> {
     packed: HashMap<BlockId, Packed>,
     /// The keys of blocks whose texts nobody asks for.
     keys: HashMap<BlockId, Texts>,
+    /// What was decided on the orders of blocks.
+    admissions: HashMap<BlockId, OfBlock>,
     /// The codes of organisations that were asked for.
     codes: HashMap<OrganisationId, String>,
 }
@@ -70,6 +74,7 @@ impl<'c> Journal<'c> {
             heads: HashMap::new(),
             packed: HashMap::new(),
             keys: HashMap::new(),
+            admissions: HashMap::new(),
             codes: HashMap::new(),
         }
     }
@@ -144,6 +149,19 @@ impl<'c> Journal<'c> {
             packed.frame = Frame::read(&packed.texts, ordinal)?;
         }
         packed.frame.text(ordinal).ok_or_else(|| missing(place))
+    }
+
+    /// What was decided on the order whose first revision lies at a place; none where nothing was.
+    pub(super) fn admission(&mut self, order: Place) -> Result<Option<Admission>, Fault> {
+        let block = order.block();
+        if !self.admissions.contains_key(&block) {
+            if self.admissions.len() == PACKED_MAX {
+                self.admissions.clear();
+            }
+            let read = OfBlock::read(self.connection, block)?;
+            self.admissions.insert(block, read);
+        }
+        self.admissions[&block].get(order.ordinal())
     }
 
     /// The hash of an entry's e-mail address.

@@ -10,6 +10,7 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::SqliteStore;
 use super::admin::write_audit;
+use super::admissions;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::locate::parts_of;
@@ -189,12 +190,9 @@ impl<'k, 'c> Walk<'k, 'c> {
         self.work
             .rows
             .remove(connection, scope, &key, (order, holds))?;
-        for delete in [
-            "delete from fulfilments where id = ?1",
-            "delete from admissions where place = ?1",
-        ] {
-            connection.prepare_cached(delete)?.execute([order.0])?;
-        }
+        let delete = "delete from fulfilments where id = ?1";
+        connection.prepare_cached(delete)?.execute([order.0])?;
+        admissions::replace(connection, order, None)?;
         self.work.standing.removed(scope, row.state);
         self.done.orders += 1;
         Ok(true)

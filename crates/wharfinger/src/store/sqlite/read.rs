@@ -4,7 +4,6 @@ use rusqlite::Connection;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::{OrderId, OrganisationId};
 
-use super::admissions;
 use super::emails;
 use super::fault::Fault;
 use super::fulfilments;
@@ -243,7 +242,7 @@ pub(super) fn load(
         fulfilment,
         // Only dialects that number their orders are held against catalogues.
         admission: match row.number {
-            Some(_) => admissions::read(journal.connection(), row.id)?,
+            Some(_) => journal.admission(row.id)?,
             None => None,
         },
     })

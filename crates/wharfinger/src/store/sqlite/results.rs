@@ -3,7 +3,6 @@
 use rusqlite::Connection;
 use wharfinger_core::ids::{BatchId, is_part};
 
-use super::admissions;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::receipt;
@@ -180,8 +179,8 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
     }
 
     /// The numbers of the parts that an order was split into.
-    fn parts(&self, order: Place) -> Result<Vec<u64>, Fault> {
-        let kept = admissions::read(self.journal.connection(), order)?;
+    fn parts(&mut self, order: Place) -> Result<Vec<u64>, Fault> {
+        let kept = self.journal.admission(order)?;
         Ok(kept.map_or_else(Vec::new, |kept| kept.numbers().to_vec()))
     }
 }

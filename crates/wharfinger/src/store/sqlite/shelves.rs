@@ -24,7 +24,7 @@ pub(super) struct Shelves {
     is_up_to_date: bool,
     /// By how many pieces stock was changed.
     changed: HashMap<ProductNumber, i64>,
-    ledger: Vec<Entry>,
+    ledger: HashMap<(OrganisationId, Cause), Noted>,
     /// Customers that were registered, by e-mail address.
     registered: HashMap<(OrganisationId, String), Registered>,
     /// The number that the next customer of an organisation gets.
@@ -47,11 +47,10 @@ struct Registered {
     last_name: Option<String>,
 }
 
-/// A change of stock.
-struct Entry {
-    organisation: OrganisationId,
-    cause: Cause,
-    order: Place,
+/// Changes of stock for one cause.
+struct Noted {
+    /// The first of the orders.
+    first: Place,
     changes: Vec<(ProductNumber, i64)>,
 }
 
@@ -202,21 +201,17 @@ impl Shelves {
     }
 
     fn change(&mut self, (cause, order): (Cause, Place), lines: &[AdmittedLine], sign: i64) {
-        let mut changes = Vec::new();
         for line in lines {
             if let Some(product) = line.product.filter(|_| line.taken > 0) {
                 let by = sign * line.taken.cast_signed();
                 *self.changed.entry(product).or_default() += by;
-                changes.push((product, by));
+                let of = (order.block().organisation(), cause);
+                let noted = self.ledger.entry(of).or_insert_with(|| Noted {
+                    first: order,
+                    changes: Vec::new(),
+                });
+                noted.changes.push((product, by));
             }
-        }
-        if !changes.is_empty() {
-            self.ledger.push(Entry {
-                organisation: order.block().organisation(),
-                cause,
-                order,
-                changes,
-            });
         }
     }
 
@@ -227,9 +222,8 @@ impl Shelves {
             return Ok(());
         }
         let mut ledger = Ledger::new(connection, now_ms)?;
-        for entry in self.ledger.drain(..) {
-            let order = Some(entry.order);
-            ledger.insert(entry.organisation, entry.cause, order, &entry.changes)?;
+        for ((organisation, cause), noted) in self.ledger.drain() {
+            ledger.insert(organisation, cause, Some(noted.first), &noted.changes)?;
         }
         self.changed.clear();
         self.is_up_to_date = false;

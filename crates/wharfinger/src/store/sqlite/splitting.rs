@@ -63,7 +63,7 @@ impl Deciding<'_, '_> {
             })?;
         }
         taken.parts = kept.numbers().into();
-        admissions::write(connection, place, &kept)?;
+        self.admissions.push((place, kept));
         Ok((mark, outcome))
     }
 
@@ -117,7 +117,7 @@ impl Deciding<'_, '_> {
             let email = journal.email(order.id)?;
             Ok(Shared { texts, email })
         })?;
-        admissions::write(connection, order.id, &kept)?;
+        admissions::replace(connection, order.id, Some(&kept))?;
         Ok(kept.numbers().into())
     }
 
@@ -148,14 +148,14 @@ impl Deciding<'_, '_> {
                     numbers: Vec::new(),
                 }),
             };
-            numbers.push(self.store_part(row, &shared, &part)?);
+            numbers.push(self.store_part(row, &shared, part)?);
         }
         first.split = Some(Split { origin, numbers });
         Ok(first)
     }
 
     /// Stores a part as an order of its own; its number.
-    fn store_part(&mut self, row: &Row, shared: &Shared, part: &Admission) -> Result<u64, Fault> {
+    fn store_part(&mut self, row: &Row, shared: &Shared, part: Admission) -> Result<u64, Fault> {
         let order = self.parts.place();
         let state = State::Pending;
         let number = self.insert_with_next_number(order, state, row.hash)?;
@@ -203,7 +203,7 @@ impl Deciding<'_, '_> {
             };
             self.work.rows.revise(self.scope, &key, &revised)?;
         }
-        admissions::write(self.work.connection, order, part)?;
+        self.admissions.push((order, part));
         Ok(number)
     }
 }

@@ -18,10 +18,10 @@ use crate::store::place::Place;
 const FOLDED_TOGETHER: usize = 16_384;
 
 /// Products whose pieces are kept in mind.
-const KNOWN_MAX: usize = 65_536;
+const KNOWN_MAX: usize = 1 << 20;
 
 /// Why stock changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Cause {
     /// It was loaded.
     Loaded = 0,

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use wharfinger_core::catalogue::ProductNumber;
 
-use super::super::admissions;
+use super::super::admissions::OfBlock;
 use super::super::fault::Fault;
 use super::super::stock::add;
 use super::Check;
-use crate::store::place::Place;
+use crate::store::place::BlockId;
 use crate::store::slots::Mark;
 
 /// Checks that what is on hand of each product is the sum of its changes, and that what was decided is of orders.
@@ -52,25 +52,30 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
 fn check_admissions(check: &mut Check<'_>) -> Result<(), Fault> {
     let mut select = check
         .connection
-        .prepare("select place from admissions order by place")?;
+        .prepare("select block from admissions order by block")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let place = Place(row.get(0)?);
-        let part = is_of_order(check, place);
-        check.survive(part, &format!("what was decided on place {}", place.0))?;
+        let block = BlockId(row.get(0)?);
+        let part = are_of_orders(check, block);
+        check.survive(part, &format!("what was decided on block {}", block.0))?;
     }
     Ok(())
 }
 
-fn is_of_order(check: &mut Check<'_>, place: Place) -> Result<(), Fault> {
-    admissions::read(check.connection, place)?;
-    match check.journal.mark(place)? {
-        Mark::Accepted { .. } => Ok(()),
-        Mark::Updated { .. }
-        | Mark::Unchanged { .. }
-        | Mark::Refused
-        | Mark::Purged
-        | Mark::Moved { .. }
-        | Mark::Fulfilled { .. } => Err(Fault::Damaged("no order lies there".into())),
+fn are_of_orders(check: &mut Check<'_>, block: BlockId) -> Result<(), Fault> {
+    for (ordinal, _) in OfBlock::read(check.connection, block)?.all()? {
+        let is_order = match check.journal.mark(block.entry(ordinal))? {
+            Mark::Accepted { .. } => true,
+            Mark::Updated { .. }
+            | Mark::Unchanged { .. }
+            | Mark::Refused
+            | Mark::Purged
+            | Mark::Moved { .. }
+            | Mark::Fulfilled { .. } => false,
+        };
+        if !is_order {
+            return Err(Fault::Damaged(format!("no order lies at {ordinal}")));
+        }
     }
+    Ok(())
 }
