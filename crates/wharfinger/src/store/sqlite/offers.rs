@@ -245,8 +245,8 @@ fn find(
     };
     Ok(Some(Offer {
         price: price.as_deref().map(amount).transpose()?,
-        markets: list(markets)?,
-        pricelists: list(pricelists)?,
+        markets: texts(markets)?,
+        pricelists: texts(pricelists)?,
         ..offer
     }))
 }
@@ -274,7 +274,8 @@ pub(super) fn amount(text: &str) -> Result<Amount, Fault> {
     Ok(Amount::of(&number))
 }
 
-fn list(json: Option<String>) -> Result<Vec<String>, Fault> {
+/// A list of texts as it is stored.
+pub(super) fn texts(json: Option<String>) -> Result<Vec<String>, Fault> {
     let unreadable = |_| Fault::Damaged("a product's list of markets cannot be read".into());
     match json {
         None => Ok(Vec::new()),

@@ -6,10 +6,10 @@ use wharfinger_core::canonical::Amount;
 use wharfinger_core::catalogue::load::{LineProblem, ProductLine, Said};
 use wharfinger_core::catalogue::{Product, ProductNumber};
 use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::json::Decimal;
 
 use super::fault::Fault;
 use super::loads::Loader;
+use super::offers::{amount, texts};
 use super::stock::{Cause, Stock};
 use super::work::Work;
 use crate::store::bytes::{write_number, write_signed};
@@ -38,17 +38,7 @@ pub(super) struct Stored {
 impl Stored {
     /// Reads the columns of a row.
     fn read(row: &Row<'_>) -> Result<Self, Fault> {
-        let damaged = |what: &str| Fault::Damaged(format!("a product's {what} cannot be read"));
         let price: Option<String> = row.get(6)?;
-        let price = price.map(|price| {
-            let number = Decimal::parse(price.into()).ok_or_else(|| damaged("price"))?;
-            Ok::<_, Fault>(Amount::of(&number))
-        });
-        let list = |column: usize| -> Result<Vec<String>, Fault> {
-            let list: Option<String> = row.get(column)?;
-            let read = list.map(|list| serde_json::from_str(&list)).transpose();
-            Ok(read.map_err(|_| damaged("list"))?.unwrap_or_default())
-        };
         Ok(Self {
             number: row.get(0)?,
             product: Product {
@@ -58,11 +48,11 @@ impl Stored {
                 active: row.get(4)?,
                 warehouse: row.get(5)?,
                 stock: row.get::<_, i64>(11)?.cast_unsigned(),
-                price: price.transpose()?,
+                price: price.as_deref().map(amount).transpose()?,
                 currency: row.get(7)?,
                 name: row.get(8)?,
-                markets: list(9)?,
-                pricelists: list(10)?,
+                markets: texts(row.get(9)?)?,
+                pricelists: texts(row.get(10)?)?,
             },
         })
     }
