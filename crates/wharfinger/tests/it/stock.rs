@@ -357,3 +357,32 @@ fn storm_of_orders_completions_cancellations_and_loads_leaves_what_plain_counts_
         assert_eq!(stored::check(data.path()).faults, Vec::<String>::new());
     });
 }
+
+#[test]
+fn what_many_products_have_sold_is_brought_into_the_table_and_counts_as_before() {
+    const PRODUCTS: usize = 20_000;
+    const LINES: usize = 1_000;
+    let data = fixture::data_directory_with_catalogue();
+    let file = data.path().join("many.csv");
+    let lines: String = (0..PRODUCTS).map(|at| format!("M-{at},9\n")).collect();
+    std::fs::write(&file, format!("sku,stock\n{lines}")).unwrap();
+    let file = file.to_str().unwrap();
+    let loaded = run(data.path(), &["products", "load", "--org", ENFORCED, file]);
+    assert!(loaded.status.success(), "{loaded:?}");
+    // Each product is asked for four times, by two pieces and by three in turn: the last three are not there.
+    for round in 0..4 {
+        let server = Server::start(data.path());
+        for first in (0..PRODUCTS).step_by(LINES) {
+            let line = |at: usize| json!({"sku": format!("M-{at}"), "qty": 2 + round % 2});
+            let products: Vec<Value> = (first..first + LINES).map(line).collect();
+            let answer = server.send(&post("order", &order(&products.into())));
+            let code = answer.json()["code"].as_i64();
+            assert_eq!(code, (round == 3).then_some(-2), "{}", answer.text());
+        }
+        server.kill();
+    }
+    let found = pieces(data.path());
+    let many = found.iter().filter(|(sku, _)| sku.starts_with("M-"));
+    assert!(many.clone().count() == PRODUCTS && many.clone().all(|(_, pieces)| *pieces == 2));
+    assert_eq!(stored::check(data.path()).faults, Vec::<String>::new());
+}
