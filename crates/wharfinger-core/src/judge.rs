@@ -6,8 +6,7 @@ use crate::dialect::{Action, Context, Dialect, EmptyBody, Slot, Verdict, WrongRo
 use crate::failure::RequestFailure;
 use crate::json::{Content, Entry, Envelope, Lines, Reader, Rules};
 use crate::limits::{
-    Limits, PROBLEMS_PER_BATCH_MAX, PROBLEMS_PER_LATE_ORDER_MAX, PROBLEMS_PER_ORDER_MAX,
-    WARNINGS_PER_BATCH_MAX, WARNINGS_PER_LATE_ORDER_MAX,
+    Limits, WARNINGS_PER_BATCH_MAX, WARNINGS_PER_LATE_ORDER_MAX, problems_told_max,
 };
 use crate::problem::Problem;
 
@@ -187,11 +186,7 @@ fn unreadable<'a>(
 
 /// Cuts the list of an order's problems short where the batch has told very many; how many are left.
 fn bound_problems(slot: &mut Slot<'_>, told_before: usize) -> usize {
-    let most = if told_before < PROBLEMS_PER_BATCH_MAX {
-        PROBLEMS_PER_ORDER_MAX
-    } else {
-        PROBLEMS_PER_LATE_ORDER_MAX
-    };
+    let most = problems_told_max(told_before);
     match &mut slot.verdict {
         Verdict::Good(_) => 0,
         Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {

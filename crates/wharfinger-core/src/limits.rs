@@ -33,6 +33,16 @@ pub const PROBLEMS_PER_BATCH_MAX: usize = 500_000;
 /// Problems told of one order where the batch has told very many already.
 pub const PROBLEMS_PER_LATE_ORDER_MAX: usize = 10;
 
+/// Problems that are told of an order where the orders before it in its batch have told so many.
+#[must_use]
+pub fn problems_told_max(told_before: usize) -> usize {
+    if told_before < PROBLEMS_PER_BATCH_MAX {
+        PROBLEMS_PER_ORDER_MAX
+    } else {
+        PROBLEMS_PER_LATE_ORDER_MAX
+    }
+}
+
 /// Warnings told of one order.
 pub const WARNINGS_PER_ORDER_MAX: usize = 20;
 

@@ -357,3 +357,21 @@ fn an_order_of_too_many_warehouses_is_turned_down() {
     assert_eq!(taken["orders"].as_array().unwrap().len(), 32);
     assert_eq!(stored::check(data.path()).faults, Vec::<String>::new());
 }
+
+#[test]
+fn an_order_of_very_many_unknown_products_tells_a_thousand_problems() {
+    let data = fixture::data_directory_with_catalogue();
+    let server = Server::start(data.path());
+    let products: Vec<_> = (0..5_000)
+        .map(|at| json!({"sku": format!("X{at}"), "qty": 1}))
+        .collect();
+    let order =
+        json!({"address": {"email": "eva@example.com", "country": "SE"}, "products": products});
+    for dry in ["true", "false"] {
+        let request = create("order", &order).header("wharfinger-dry-run", dry);
+        let told = server.send(&request).json();
+        assert_eq!(told["code"], -1);
+        let problems = told["msg"].as_str().unwrap().split("; ").count();
+        assert_eq!(problems, 1_000, "dry run: {dry}");
+    }
+}

@@ -74,6 +74,7 @@ impl Admission<'_> {
             created: Tally::default(),
             parts: PartBlocks::new(first.plus(group.blocks.len())),
             admissions: Vec::new(),
+            problems_told: 0,
             texts: GroupTexts::default(),
         };
         for steps in group.steps.chunks(ROWS_TOGETHER) {

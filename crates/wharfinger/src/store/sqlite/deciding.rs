@@ -30,6 +30,8 @@ pub(super) struct Deciding<'d, 'w> {
     pub parts: PartBlocks,
     /// What was decided on orders that are held against a catalogue.
     pub admissions: Vec<(Place, Admission)>,
+    /// Problems of such orders that were told so far.
+    pub problems_told: usize,
     /// The texts of the group, as they are asked for.
     pub texts: GroupTexts,
 }

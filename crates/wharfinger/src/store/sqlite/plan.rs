@@ -8,6 +8,7 @@ use wharfinger_core::admit::{Decision, Existing, Policy, decide};
 use wharfinger_core::catalogue::{self, Demand};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::{OrderId, OrganisationId};
+use wharfinger_core::limits::problems_told_max;
 use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::{Code, Problem};
 
@@ -39,6 +40,7 @@ pub(super) fn plan(
             order_ids: OrderIds::default(),
             organisation: group.organisation,
             shelves,
+            problems_told: 0,
             changed: HashMap::new(),
             next_number: next_number(group.organisation)?,
         };
@@ -81,6 +83,8 @@ struct Planning<'p> {
     organisation: OrganisationId,
     /// What the batch would have taken so far.
     shelves: Shelves,
+    /// Problems with that which were told so far.
+    problems_told: usize,
     /// The orders that the batch would have changed so far, by key.
     changed: HashMap<Cow<'p, str>, Known>,
     next_number: u64,
@@ -145,7 +149,8 @@ impl<'p> Planning<'p> {
                 return Ok(refused(code));
             }
         }
-        Ok(Outcome::Rejected(problems))
+        let told = told(problems, &mut self.problems_told);
+        Ok(Outcome::Rejected(told))
     }
 
     /// The numbers of the parts that an order would be split into.
@@ -270,6 +275,13 @@ fn given(number: Number) -> Option<u64> {
         Number::Given(number) => Some(number),
         Number::None | Number::Next => None,
     }
+}
+
+/// As many of an order's problems as are told, after those of the orders before it.
+pub(super) fn told(mut problems: Vec<Problem>, told_before: &mut usize) -> Vec<Problem> {
+    problems.truncate(problems_told_max(*told_before));
+    *told_before += problems.len();
+    problems
 }
 
 /// The outcome of an order that is turned down.

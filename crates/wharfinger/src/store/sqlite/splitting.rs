@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::journal::Journal;
 use super::offers::are_active;
 use super::parts::PartText;
+use super::plan::told;
 use super::read::shown_texts;
 use super::rows::OrderRow;
 use crate::store::email::EmailHash;
@@ -77,7 +78,8 @@ impl Deciding<'_, '_> {
                 return Ok(refused(code));
             }
         }
-        Ok((Mark::Refused, Outcome::Rejected(problems)))
+        let told = told(problems, &mut self.problems_told);
+        Ok((Mark::Refused, Outcome::Rejected(told)))
     }
 
     /// The numbers of the parts of an order that is completed. If that places it, what is not sold any more is back-ordered,
