@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::attach::{Attach, Attached, KnownCustomers, attach};
 use super::{AdmittedLine, ProductNumber};
 use crate::canonical::Amount;
 use crate::problem::{Code, Path, Problem, Step};
@@ -61,23 +62,6 @@ pub enum Identifier {
     Sku(String),
 }
 
-/// How an order attaches to a customer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Attach {
-    /// To that of this number.
-    pub id: Option<u64>,
-    /// To that with its e-mail address, who is registered if there is none.
-    pub registers: bool,
-    /// The e-mail address, in its normal form.
-    pub email: Option<String>,
-    /// Given names, for whoever is registered.
-    pub first_name: Option<String>,
-    /// Family names, likewise.
-    pub last_name: Option<String>,
-    /// Whether the customer asks for a new password.
-    pub wants_new_password: bool,
-}
-
 /// A product as a decision finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
@@ -95,26 +79,6 @@ pub struct Offer {
     pub pricelists: Vec<String>,
     /// Pieces on hand.
     pub pieces: u64,
-}
-
-/// The customers that an order could be attached to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KnownCustomers {
-    /// Whether there is one of the number that the order names.
-    pub has_id: bool,
-    /// The number of the one with the order's e-mail address.
-    pub of_email: Option<u64>,
-}
-
-/// Whom an order is attached to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attached {
-    /// Nobody.
-    Nobody,
-    /// The customer of this number.
-    To(u64),
-    /// One who is to be registered.
-    New,
 }
 
 /// Decides on an order: what it takes, line by line. `offers` are the products of its lines, in order; none where the catalogue
@@ -208,28 +172,6 @@ fn unsold(demand: &Demand, offer: Option<&Offer>) -> Option<Code> {
         return Some(Code::NotSoldThere { what: "price list" });
     }
     None
-}
-
-fn attach(attach: &Attach, names: &Names, known: KnownCustomers) -> Result<Attached, Problem> {
-    let problem = |name, code| Problem {
-        path: Path::of(name),
-        code,
-    };
-    if attach.id.is_some() && !known.has_id {
-        return Err(problem(names.customer, Code::UnknownCustomer));
-    }
-    if attach.registers && attach.email.is_none() {
-        return Err(problem(names.register, Code::NeedsEmail));
-    }
-    match (attach.id, known.of_email) {
-        (Some(id), Some(other)) if attach.registers && id != other => {
-            Err(problem(names.register, Code::OtherCustomer))
-        }
-        (Some(id), _) => Ok(Attached::To(id)),
-        (None, Some(known)) if attach.registers => Ok(Attached::To(known)),
-        (None, None) if attach.registers => Ok(Attached::New),
-        (None, _) => Ok(Attached::Nobody),
-    }
 }
 
 /// What is decided anew when a draft is placed: a product that is not sold any more is back-ordered, and what was taken of it
@@ -371,67 +313,6 @@ mod tests {
         demand.takes_stock = false;
         let lines = admitted(&demand, &[Some(offer(1, 1))]);
         assert!(!lines[0].is_back_ordered && lines[0].taken == 0);
-    }
-
-    #[test]
-    fn a_customer_is_found_registered_or_refused() {
-        let named = |id, registers, email: bool| Attach {
-            id,
-            registers,
-            email: email.then(|| "ann@example.com".into()),
-            ..Attach::default()
-        };
-        let known = |has_id, of_email| KnownCustomers { has_id, of_email };
-        for (attach, known, expected) in [
-            (
-                named(None, false, true),
-                known(false, Some(7)),
-                Ok(Attached::Nobody),
-            ),
-            (
-                named(None, true, true),
-                known(false, Some(7)),
-                Ok(Attached::To(7)),
-            ),
-            (
-                named(None, true, true),
-                known(false, None),
-                Ok(Attached::New),
-            ),
-            (
-                named(Some(3), false, true),
-                known(true, Some(7)),
-                Ok(Attached::To(3)),
-            ),
-            (
-                named(Some(3), true, true),
-                known(true, Some(3)),
-                Ok(Attached::To(3)),
-            ),
-            (
-                named(Some(3), true, true),
-                known(true, None),
-                Ok(Attached::To(3)),
-            ),
-            (
-                named(Some(3), true, true),
-                known(true, Some(7)),
-                Err(Code::OtherCustomer),
-            ),
-            (
-                named(Some(3), false, true),
-                known(false, None),
-                Err(Code::UnknownCustomer),
-            ),
-            (
-                named(None, true, false),
-                known(false, None),
-                Err(Code::NeedsEmail),
-            ),
-        ] {
-            let found = super::attach(&attach, &NAMES, known).map_err(|problem| problem.code);
-            assert_eq!(found, expected, "{attach:?} {known:?}");
-        }
     }
 
     #[test]

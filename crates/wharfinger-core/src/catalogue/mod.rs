@@ -1,12 +1,11 @@
 //! What an organisation sells, and to whom: products, pieces on hand, customers.
 
+mod attach;
 mod demand;
 pub mod load;
 
-pub use demand::{
-    Attach, Attached, Demand, Identifier, KnownCustomers, Names, Offer, PARTS_MAX, Wanted, decide,
-    parts, place,
-};
+pub use attach::{Attach, Attached, KnownCustomers};
+pub use demand::{Demand, Identifier, Names, Offer, PARTS_MAX, Wanted, decide, parts, place};
 
 use crate::canonical::Amount;
 use crate::ids::OrderId;
