@@ -10,13 +10,9 @@ use wharfinger_core::ids::OrganisationId;
 use super::fault::Fault;
 use super::loads::Loader;
 use super::offers::{amount, texts};
-use super::stock::{Cause, Stock};
+use super::stock::{Cause, Ledger, Stock};
 use super::work::Work;
-use crate::store::bytes::{write_number, write_signed};
 use crate::store::{LineOutcome, ProductPage, ReadProducts};
-
-/// The ledger's word for pieces that were loaded.
-pub(super) const LOADED: i64 = Cause::Loaded as i64;
 
 /// What [`Stored::read`] reads, of products and their stock.
 macro_rules! select_products {
@@ -172,8 +168,8 @@ pub(super) struct Products<'c> {
     insert: CachedStatement<'c>,
     update: CachedStatement<'c>,
     set_stock: CachedStatement<'c>,
-    /// The changes of stock, as the ledger has them.
-    changes: Vec<u8>,
+    /// The changes of stock.
+    changes: Vec<(ProductNumber, i64)>,
 }
 
 const INSERT: &str = "insert into products (organisation, id, sku, ean, active, warehouse, price, currency, name, \
@@ -182,8 +178,6 @@ const UPDATE: &str = "update products set id = ?2, sku = ?3, ean = ?4, active = 
     currency = ?8, name = ?9, markets = ?10, pricelists = ?11 where organisation = ?1 and number = ?12";
 const SET_STOCK: &str = "insert into stock (product, pieces) values (?1, ?2) \
     on conflict do update set pieces = excluded.pieces";
-const INSERT_CHANGES: &str = "insert into stock_ledger (organisation, at_ms, cause, place, changes) \
-    values (?1, ?2, ?3, null, ?4)";
 
 impl<'c> Loader<'c, ProductLine> for Products<'c> {
     const ACTION: &'static str = "organisation.products_loaded";
@@ -232,9 +226,8 @@ impl<'c> Loader<'c, ProductLine> for Products<'c> {
 
     fn finish(self, work: &Work<'c>) -> Result<(), Fault> {
         if !self.changes.is_empty() {
-            let parameters = params![self.organisation.0, work.now_ms(), LOADED, self.changes];
-            let mut insert = work.connection.prepare_cached(INSERT_CHANGES)?;
-            insert.execute(parameters)?;
+            let mut ledger = Ledger::new(work.connection, work.now_ms())?;
+            ledger.insert(self.organisation, Cause::Loaded, None, &self.changes)?;
         }
         Ok(())
     }
@@ -330,8 +323,7 @@ impl Products<'_> {
         self.set_stock.execute((number, pieces))?;
         let change = pieces - before.unwrap_or_default().cast_signed();
         if change != 0 {
-            write_number(&mut self.changes, number.cast_unsigned());
-            write_signed(&mut self.changes, change);
+            self.changes.push((ProductNumber(number), change));
         }
         Ok(())
     }
