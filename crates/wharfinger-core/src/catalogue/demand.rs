@@ -1,6 +1,7 @@
 //! What an order asks of a catalogue, and what is decided on it: pure, made inside the store's transaction.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::attach::{Attach, Attached, KnownCustomers, attach};
 use super::{AdmittedLine, ProductNumber};
@@ -74,9 +75,9 @@ pub struct Offer {
     /// What one costs.
     pub price: Option<Amount>,
     /// The markets that it is sold in; all where there are none.
-    pub markets: Vec<String>,
+    pub markets: Arc<[String]>,
     /// The price lists that it is sold by; all where there are none.
-    pub pricelists: Vec<String>,
+    pub pricelists: Arc<[String]>,
     /// Pieces on hand.
     pub pieces: u64,
 }
@@ -232,8 +233,8 @@ mod tests {
             active: true,
             warehouse: None,
             price: Some(Amount::from(5)),
-            markets: Vec::new(),
-            pricelists: Vec::new(),
+            markets: Arc::default(),
+            pricelists: Arc::default(),
             pieces,
         }
     }
@@ -284,7 +285,7 @@ mod tests {
             ..offer(1, 9)
         };
         let elsewhere = Offer {
-            markets: vec!["DE".into()],
+            markets: Arc::from(["DE".to_owned()]),
             ..offer(2, 9)
         };
         let offers = [None, Some(inactive), Some(elsewhere)];

@@ -89,8 +89,8 @@ impl Shelves {
             active: said(&product.active).unwrap_or(true),
             warehouse: said(&product.warehouse),
             price: said(&product.price),
-            markets: said(&product.markets).unwrap_or_default(),
-            pricelists: said(&product.pricelists).unwrap_or_default(),
+            markets: said(&product.markets).unwrap_or_default().into(),
+            pricelists: said(&product.pricelists).unwrap_or_default().into(),
             pieces: *pieces,
         })
     }

@@ -375,3 +375,66 @@ fn an_order_of_very_many_unknown_products_tells_a_thousand_problems() {
         assert_eq!(problems, 1_000, "dry run: {dry}");
     }
 }
+
+#[test]
+fn a_dry_run_of_a_completion_names_the_parts() {
+    let data = fixture::data_directory_with_catalogue();
+    let server = Server::start(data.path());
+    let mut draft = two_warehouses("eva@example.com");
+    draft["createOnly"] = true.into();
+    post(&server, "order", &draft);
+    let complete = create("order/1", &json!({}));
+    let dry = complete.clone().header("wharfinger-dry-run", "true");
+    for request in [&dry, &dry, &complete, &dry, &complete] {
+        let answer = server.send(request);
+        assert_eq!(
+            answer.json()["orders"],
+            json!(["1", "2"]),
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+#[test]
+fn what_comes_back_to_full_shelves_is_not_counted() {
+    const MOST: u64 = (1 << 53) - 1;
+    let data = fixture::data_directory_with_catalogue();
+    let server = Server::start(data.path());
+    let file = data.path().join("full.csv");
+    std::fs::write(&file, format!("sku,stock\nPLAIN,{MOST}\n")).unwrap();
+    let load = || {
+        let arguments = [
+            "products",
+            "load",
+            "--org",
+            ENFORCED,
+            file.to_str().unwrap(),
+        ];
+        assert!(run(data.path(), &arguments).status.success());
+    };
+    for number in 1..=3 {
+        load();
+        let mut order = two_warehouses("eva@example.com");
+        order["products"] = json!([{"sku": "PLAIN", "qty": MOST}]);
+        assert_eq!(
+            post(&server, "order", &order).json()["orders"],
+            json!([number])
+        );
+    }
+    for number in ["1", "2", "3"] {
+        let arguments = [
+            "orders",
+            "cancel",
+            "--org",
+            ENFORCED,
+            "--dialect",
+            "centra",
+            number,
+        ];
+        assert!(run(data.path(), &arguments).status.success());
+        assert_eq!(stock(data.path(), "PLAIN"), MOST);
+    }
+    load();
+    assert_eq!(stored::check(data.path()).faults, Vec::<String>::new());
+}

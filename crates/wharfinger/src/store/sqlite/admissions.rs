@@ -2,6 +2,8 @@
 //!
 //! A row has for each of its orders the ordinal, a length, and JSON; it is packed as one.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -123,40 +125,66 @@ pub(super) fn read(connection: &Connection, order: Place) -> Result<Option<Admis
     OfBlock::read(connection, order.block())?.get(order.ordinal())
 }
 
-/// Decides anew on the order at a place, on which something was decided before; without an admission, forgets what that was.
+/// Decides anew on the order at a place, on which something was decided before.
 pub(super) fn replace(
     connection: &Connection,
     order: Place,
-    admission: Option<&Admission>,
+    admission: &Admission,
 ) -> Result<(), Fault> {
-    let before = OfBlock::read(connection, order.block())?;
-    let mut after = OfBlock::default();
-    let mut is_there = false;
-    for entry in before.each() {
-        let (ordinal, json) = entry?;
-        match admission {
-            _ if ordinal != order.ordinal() => after.push(ordinal, json),
-            Some(admission) => after.push(ordinal, &to_json(admission)),
-            None => {}
-        }
-        is_there |= ordinal == order.ordinal();
-    }
-    if is_there {
-        after.write(connection, order.block())?;
-    }
-    Ok(())
+    change(connection, order.block(), |ordinal, json| {
+        Ok(Some(if ordinal == order.ordinal() {
+            Cow::Owned(to_json(admission))
+        } else {
+            Cow::Borrowed(json)
+        }))
+    })
 }
 
-/// Forgets which customer the order at a place is attached to.
-pub(super) fn forget_customer(connection: &Connection, order: Place) -> Result<(), Fault> {
-    if let Some(admission) = read(connection, order)?
-        && admission.customer.is_some()
-    {
+/// Forgets what was decided on orders of a block.
+pub(super) fn forget(
+    connection: &Connection,
+    block: BlockId,
+    is_gone: impl Fn(usize) -> bool,
+) -> Result<(), Fault> {
+    change(connection, block, |ordinal, json| {
+        Ok((!is_gone(ordinal)).then_some(Cow::Borrowed(json)))
+    })
+}
+
+/// Forgets which customer orders of a block are attached to.
+pub(super) fn forget_customers(
+    connection: &Connection,
+    block: BlockId,
+    is_erased: impl Fn(usize) -> bool,
+) -> Result<(), Fault> {
+    change(connection, block, |ordinal, json| {
+        if !is_erased(ordinal) {
+            return Ok(Some(Cow::Borrowed(json)));
+        }
         let without = Admission {
             customer: None,
-            ..admission
+            ..from_json(json)?
         };
-        replace(connection, order, Some(&without))?;
+        Ok(Some(Cow::Owned(to_json(&without))))
+    })
+}
+
+/// Writes what is kept of a block anew, if it changes: of each order what is given for it, if anything.
+fn change(
+    connection: &Connection,
+    block: BlockId,
+    change: impl for<'j> Fn(usize, &'j [u8]) -> Result<Option<Cow<'j, [u8]>>, Fault>,
+) -> Result<(), Fault> {
+    let before = OfBlock::read(connection, block)?;
+    let mut after = OfBlock::default();
+    for entry in before.each() {
+        let (ordinal, json) = entry?;
+        if let Some(json) = change(ordinal, json)? {
+            after.push(ordinal, &json);
+        }
+    }
+    if after.entries != before.entries {
+        after.write(connection, block)?;
     }
     Ok(())
 }

@@ -72,6 +72,20 @@ pub(super) fn list(
     Ok(page)
 }
 
+/// The number of the customer with an address in its normal form.
+pub(super) fn number_of(
+    connection: &Connection,
+    organisation: OrganisationId,
+    email: &str,
+) -> Result<Option<u64>, Fault> {
+    let select = "select id from customers where organisation = ?1 and email = ?2";
+    let mut select = connection.prepare_cached(select)?;
+    let found: Option<i64> = select
+        .query_row((organisation.0, email), |row| row.get(0))
+        .optional()?;
+    Ok(found.map(i64::cast_unsigned))
+}
+
 /// Deletes the customer with an address in its normal form; whether there was one.
 pub(super) fn delete(
     connection: &Connection,

@@ -66,6 +66,8 @@ struct Person {
     /// In its normal form.
     address: String,
     hash: EmailHash,
+    /// The number of the customer with that address: orders may be attached to it that have no address.
+    customer: Option<u64>,
 }
 
 /// An erasure at work.
@@ -81,14 +83,22 @@ struct Erasing<'s> {
 impl SqliteStore {
     /// Erases a person.
     pub(super) async fn erase(&self, request: EraseCustomer) -> Result<ErasedCustomer, StoreError> {
-        let person = Person {
-            organisation: request.organisation,
-            address: email::normal(&request.email).into_owned(),
-            hash: self.email_key.hash(&request.email),
-        };
-        if person.hash == EmailHash::NONE {
+        let hash = self.email_key.hash(&request.email);
+        if hash == EmailHash::NONE {
             return Err(StoreError::Refused("an e-mail address is needed".into()));
         }
+        let organisation = request.organisation;
+        let address = email::normal(&request.email).into_owned();
+        let of_address = address.clone();
+        let find = move |connection: &Connection| {
+            customers::number_of(connection, organisation, &of_address)
+        };
+        let person = Person {
+            organisation,
+            address,
+            hash,
+            customer: self.readers.read(find).await?,
+        };
         let mut erasing = Erasing {
             store: self,
             person: Arc::new(person),
@@ -96,8 +106,12 @@ impl SqliteStore {
             batches: HashSet::new(),
             done: Erasure::default(),
         };
-        let orders = erasing.note_orders().await?;
-        erasing.cancel(&orders).await?;
+        let end = erasing.find_orders(0).await?;
+        erasing.cancel().await?;
+        // An order that was a draft then may have been placed meanwhile, in parts that stand behind. None is a draft now.
+        erasing.find_orders(end).await?;
+        let orders = erasing.cancel().await?;
+        erasing.note(&orders).await?;
         erasing.customer().await?;
         erasing.texts(&orders).await?;
         erasing.rejections().await?;
@@ -142,15 +156,14 @@ impl Erasing<'_> {
         }
     }
 
-    /// Finds the person's orders and notes them down, and in the audit log how many they are. Gives them with those of an erasure
-    /// that was broken off.
-    async fn note_orders(&mut self) -> Result<Arc<HashSet<Place>>, StoreError> {
+    /// Finds the person's orders from a block on, and notes them down; the block that comes after those that were looked at.
+    async fn find_orders(&mut self, first: u32) -> Result<u32, StoreError> {
         let count = |connection: &Connection, person: &Person| {
             Ok(read_counters(connection, person.organisation)?.block)
         };
         // What comes later is not of the time that is erased.
         let end = self.read(count).await?;
-        let (mut next, mut found) = (Some(0), HashSet::new());
+        let (mut next, mut found) = (Some(first), HashSet::new());
         while let Some(from) = next {
             let look =
                 move |connection: &Connection, person: &Person| find(connection, person, from..end);
@@ -171,22 +184,34 @@ impl Erasing<'_> {
             };
             self.write(note).await?;
         }
-        let who = self.who.clone();
-        let note = move |work: &mut Work<'_>, person: &Person| noted(work, person, &who);
-        let orders = self.write(note).await?;
-        self.done.orders = orders.len() as u64;
-        Ok(Arc::new(orders))
+        Ok(end)
     }
 
-    /// Calls the open orders off, with an event each.
-    async fn cancel(&mut self, orders: &HashSet<Place>) -> Result<(), StoreError> {
-        let orders: Vec<Place> = orders.iter().copied().collect();
+    /// Calls the open orders off among those that are noted down, with an event each; all that are, also by an erasure that
+    /// was broken off.
+    async fn cancel(&mut self) -> Result<Arc<HashSet<Place>>, StoreError> {
+        let noted = self.read(noted).await?;
+        let orders: Vec<Place> = noted.iter().copied().collect();
         for orders in orders.chunks(SLICE_ORDERS) {
             let (orders, who) = (orders.to_vec(), self.who.clone());
             let cancel = move |work: &mut Work<'_>, _: &Person| cancel(work, &orders, &who);
             self.done.cancelled += self.write(cancel).await?;
         }
-        Ok(())
+        Ok(Arc::new(noted))
+    }
+
+    /// Notes in the audit log how many orders are erased, and of nobody.
+    async fn note(&mut self, orders: &HashSet<Place>) -> Result<(), StoreError> {
+        self.done.orders = orders.len() as u64;
+        let (who, count) = (self.who.clone(), orders.len());
+        let note = move |work: &mut Work<'_>, person: &Person| {
+            let mut journal = Journal::new(work.connection);
+            let code = journal.code(person.organisation)?;
+            let details = json!({"orders": count});
+            let action = "organisation.customer_erased";
+            write_audit(work, &who, action, code, Some(&details)).map(drop)
+        };
+        self.write(note).await
     }
 
     /// Deletes the customer that orders may be attached to.
@@ -329,20 +354,13 @@ impl Person {
     }
 }
 
-/// The orders that are noted down for an organisation. The audit log tells how many they are, and of nobody.
-fn noted(work: &Work<'_>, person: &Person, who: &str) -> Result<HashSet<Place>, Fault> {
-    let connection = work.connection;
+/// The orders that are noted down for an organisation.
+fn noted(connection: &Connection, person: &Person) -> Result<HashSet<Place>, Fault> {
     let select = "select id from erasures where id between ?1 and ?2";
     let mut select = connection.prepare_cached(select)?;
     let (first, last) = places_of(person.organisation);
     let found = select.query_map((first.0, last.0), |row| row.get(0).map(Place))?;
-    let orders: HashSet<Place> = found.collect::<rusqlite::Result<_>>()?;
-    let mut journal = Journal::new(connection);
-    let code = journal.code(person.organisation)?;
-    let details = json!({"orders": orders.len()});
-    let action = "organisation.customer_erased";
-    write_audit(work, who, action, code, Some(&details))?;
-    Ok(orders)
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Calls off the orders among these that are open; how many.

@@ -9,7 +9,6 @@ use wharfinger_core::ids::{OrderId, OrganisationId};
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
 
-use super::admissions;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::locate::{Located, Locator};
@@ -102,6 +101,8 @@ pub(super) struct Moves<'m, 'w> {
     work: &'m mut Work<'w>,
     scope: &'m Scope,
     key_id: &'m str,
+    /// What was decided on orders, which no move changes.
+    journal: Journal<'w>,
     /// Those that are not written yet: less than a block.
     marks: Vec<Mark>,
 }
@@ -109,6 +110,7 @@ pub(super) struct Moves<'m, 'w> {
 impl<'m, 'w> Moves<'m, 'w> {
     pub(super) fn new(work: &'m mut Work<'w>, scope: &'m Scope, key_id: &'m str) -> Self {
         Self {
+            journal: Journal::new(work.connection),
             work,
             scope,
             key_id,
@@ -135,9 +137,10 @@ impl<'m, 'w> Moves<'m, 'w> {
         let settled = (state, at, to == Moved::Released);
         let work = &mut *self.work;
         if state == State::Cancelled
-            && let Some(kept) = admissions::read(work.connection, order.id)?
+            && let Some(kept) = self.journal.admission(order.id)?
         {
-            work.shelves.give_back(order.id, &kept.lines);
+            let connection = work.connection;
+            work.shelves.give_back(connection, order.id, &kept.lines)?;
         }
         work.rows.settle(self.scope, key, order.id, settled)?;
         work.standing

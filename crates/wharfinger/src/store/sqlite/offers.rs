@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -37,8 +38,8 @@ pub(super) struct Offers {
 struct Kind {
     active: bool,
     warehouse: Option<String>,
-    markets: Vec<String>,
-    pricelists: Vec<String>,
+    markets: Arc<[String]>,
+    pricelists: Arc<[String]>,
 }
 
 /// A product, in few bytes.
@@ -245,8 +246,8 @@ fn find(
     };
     Ok(Some(Offer {
         price: price.as_deref().map(amount).transpose()?,
-        markets: texts(markets)?,
-        pricelists: texts(pricelists)?,
+        markets: texts(markets)?.into(),
+        pricelists: texts(pricelists)?.into(),
         ..offer
     }))
 }
@@ -260,8 +261,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Columns> {
         active: row.get(1)?,
         warehouse: row.get(2)?,
         price: None,
-        markets: Vec::new(),
-        pricelists: Vec::new(),
+        markets: Arc::default(),
+        pricelists: Arc::default(),
         pieces: 0,
     };
     Ok((offer, row.get(3)?, [row.get(4)?, row.get(5)?]))

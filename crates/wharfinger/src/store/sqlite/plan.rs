@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rusqlite::Connection;
-use wharfinger_core::admit::{Decision, Existing, Policy, decide};
+use wharfinger_core::admit::{Decision, Existing, Intent, Policy, decide};
 use wharfinger_core::catalogue::{self, Demand};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::{OrderId, OrganisationId};
@@ -12,12 +12,13 @@ use wharfinger_core::limits::problems_told_max;
 use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::{Code, Problem};
 
+use super::admissions;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::rows::{Lookup, Scope};
 use super::shelves::Shelves;
 use super::work::find_dialect;
-use crate::store::place::BlockId;
+use crate::store::place::{BlockId, Place};
 use crate::store::prepare::{Group, Row, Submission};
 
 /// What would become of the good orders of a batch, over what is stored and what stands before them in the batch.
@@ -93,6 +94,8 @@ struct Planning<'p> {
 /// An order as a decision finds it.
 #[derive(Clone)]
 struct Known {
+    /// Where it lies, if it is stored already.
+    place: Option<Place>,
     state: State,
     hash: u128,
     taken: Taken,
@@ -153,6 +156,22 @@ impl<'p> Planning<'p> {
         Ok(Outcome::Rejected(told))
     }
 
+    /// The numbers of the parts of an order that would be completed, which was held against a catalogue when it was created.
+    fn completed_parts(
+        &mut self,
+        row: &Row,
+        taken: &Taken,
+        (order, before): (Place, State),
+    ) -> Result<Box<[u64]>, Fault> {
+        match admissions::read(self.connection, order)? {
+            None => Ok(Box::default()),
+            Some(kept) if before == State::Draft => {
+                self.number_parts(row, taken, catalogue::parts(kept.lines).len())
+            }
+            Some(kept) => Ok(kept.numbers().into()),
+        }
+    }
+
     /// The numbers of the parts that an order would be split into.
     fn number_parts(
         &mut self,
@@ -184,7 +203,14 @@ impl<'p> Planning<'p> {
             Number::None | Number::Given(_) => {
                 let key = self.submission.text(row.key);
                 let known = self.find(key)?;
-                Ok(self.decide(row, Cow::Borrowed(key), known, given(row.number)))
+                let before = known.as_ref().map(|known| (known.place, known.state));
+                let mut outcome = self.decide(row, Cow::Borrowed(key), known, given(row.number));
+                if let (Intent::Complete, Some((Some(place), state))) = (row.intent, before)
+                    && let Outcome::Updated(taken) | Outcome::Unchanged(taken) = &mut outcome
+                {
+                    taken.parts = self.completed_parts(row, taken, (place, state))?;
+                }
+                Ok(outcome)
             }
         }
     }
@@ -242,7 +268,13 @@ impl<'p> Planning<'p> {
 
     fn change(&mut self, row: &Row, key: Cow<'p, str>, state: State, taken: Taken) {
         let hash = row.hash;
-        self.changed.insert(key, Known { state, hash, taken });
+        let known = Known {
+            place: None,
+            state,
+            hash,
+            taken,
+        };
+        self.changed.insert(key, known);
     }
 
     /// The order that would hold a key.
@@ -258,6 +290,7 @@ impl<'p> Planning<'p> {
         };
         let id: OrderId = self.order_ids.get(self.connection, order.id)?;
         Ok(Some(Known {
+            place: Some(order.id),
             state: order.state,
             hash: order.hash,
             taken: Taken {

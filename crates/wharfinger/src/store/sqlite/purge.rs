@@ -157,6 +157,8 @@ impl<'k, 'c> Walk<'k, 'c> {
         if !goes.contains(&true) {
             return Ok(());
         }
+        let is_gone = |ordinal: usize| goes.get(ordinal) == Some(&true);
+        admissions::forget(self.work.connection, id, is_gone)?;
         let of_marks = head.marks.iter().zip(&goes);
         let events = of_marks.filter(|(mark, goes)| **goes && mark.is_event());
         let events = events.count() as u64;
@@ -192,7 +194,6 @@ impl<'k, 'c> Walk<'k, 'c> {
             .remove(connection, scope, &key, (order, holds))?;
         let delete = "delete from fulfilments where id = ?1";
         connection.prepare_cached(delete)?.execute([order.0])?;
-        admissions::replace(connection, order, None)?;
         self.work.standing.removed(scope, row.state);
         self.done.orders += 1;
         Ok(true)

@@ -1,10 +1,11 @@
 //! What enforced catalogues have, as orders take from it: noted while jobs run, written once a transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use wharfinger_core::catalogue::{
-    self, AdmittedLine, Attach, Attached, Demand, KnownCustomers, ProductNumber,
+    self, AdmittedLine, Attach, Attached, Demand, Identifier, KnownCustomers, Offer, PIECES_MAX,
+    ProductNumber,
 };
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::problem::Problem;
@@ -27,6 +28,8 @@ pub(super) struct Shelves {
     ledger: HashMap<(OrganisationId, Cause), Noted>,
     /// Customers that were registered, by e-mail address.
     registered: HashMap<(OrganisationId, String), Registered>,
+    /// Their numbers.
+    new_customers: HashSet<(OrganisationId, u64)>,
     /// The number that the next customer of an organisation gets.
     next_customers: HashMap<OrganisationId, u64>,
     /// Customers that asked for a new password.
@@ -79,24 +82,40 @@ impl Shelves {
         demand: &Demand,
     ) -> Result<Result<Decided, Vec<Problem>>, Fault> {
         self.catch_up(connection)?;
+        // Each product once, however many lines name it.
+        let mut found = HashMap::<&Identifier, Option<Offer>>::new();
         let mut offers = Vec::with_capacity(demand.lines.len());
         for line in &demand.lines {
-            let found = self
-                .kept
-                .offers
-                .find(connection, organisation, &line.product)?;
-            offers.push(match found {
-                Some(mut offer) if demand.takes_stock => {
-                    let stored = self.kept.stock.pieces(connection, offer.product)?;
-                    let changed = self.changed.get(&offer.product).copied();
-                    offer.pieces = u64::try_from(stored + changed.unwrap_or(0)).unwrap_or(0);
-                    Some(offer)
+            let offer = match found.get(&line.product) {
+                Some(known) => known.clone(),
+                None => {
+                    let offer = self.offer(connection, organisation, demand, &line.product)?;
+                    found.insert(&line.product, offer.clone());
+                    offer
                 }
-                found => found,
-            });
+            };
+            offers.push(offer);
         }
         let known = self.known(connection, organisation, &demand.customer)?;
         Ok(catalogue::decide(demand, &offers, known))
+    }
+
+    /// A product, with its pieces if the order takes any.
+    fn offer(
+        &mut self,
+        connection: &Connection,
+        organisation: OrganisationId,
+        demand: &Demand,
+        product: &Identifier,
+    ) -> Result<Option<Offer>, Fault> {
+        let found = self.kept.offers.find(connection, organisation, product)?;
+        let Some(mut offer) = found else {
+            return Ok(None);
+        };
+        if demand.takes_stock {
+            offer.pieces = self.pieces(connection, offer.product)?;
+        }
+        Ok(Some(offer))
     }
 
     fn catch_up(&mut self, connection: &Connection) -> Result<(), Fault> {
@@ -119,9 +138,7 @@ impl Shelves {
             let select = "select 1 from customers where organisation = ?1 and id = ?2";
             let mut select = connection.prepare_cached(select)?;
             let is_stored = select.exists((organisation.0, id.cast_signed()))?;
-            let mut new = self.registered.iter();
-            known.has_id =
-                is_stored || new.any(|((of, _), new)| *of == organisation && new.id == id);
+            known.has_id = is_stored || self.new_customers.contains(&(organisation, id));
         }
         if let (true, Some(email)) = (attach.registers, &attach.email) {
             known.of_email = self.customer_of(connection, organisation, email)?;
@@ -139,12 +156,7 @@ impl Shelves {
         if let Some(new) = self.registered.get(&(organisation, email.to_owned())) {
             return Ok(Some(new.id));
         }
-        let select = "select id from customers where organisation = ?1 and email = ?2";
-        let mut select = connection.prepare_cached(select)?;
-        let found: Option<i64> = select
-            .query_row((organisation.0, email), |row| row.get(0))
-            .optional()?;
-        Ok(found.map(i64::cast_unsigned))
+        customers::number_of(connection, organisation, email)
     }
 
     /// Attaches an order to its customer, who may be new; the customer's number.
@@ -164,6 +176,7 @@ impl Shelves {
                     last_name: attach.last_name.clone(),
                 };
                 self.registered.insert((organisation, email.clone()), new);
+                self.new_customers.insert((organisation, id));
                 id
             }
             (Attached::Nobody, _) | (Attached::New, None) => return Ok(None),
@@ -180,39 +193,60 @@ impl Shelves {
         organisation: OrganisationId,
     ) -> Result<u64, Fault> {
         let next = match self.next_customers.get(&organisation) {
-            Some(&next) => next,
-            None => {
-                let none_left = || Fault::Refused("there are no more numbers for customers".into());
-                customers::next_id(connection, organisation)?.ok_or_else(none_left)?
-            }
+            Some(&next) => Some(next).filter(|next| *next <= PIECES_MAX),
+            None => customers::next_id(connection, organisation)?,
         };
+        let none_left = || Fault::Refused("there are no more numbers for customers".into());
+        let next = next.ok_or_else(none_left)?;
         self.next_customers.insert(organisation, next + 1);
         Ok(next)
     }
 
     /// Takes what was decided that an order gets.
     pub(super) fn take(&mut self, order: Place, lines: &[AdmittedLine]) {
-        self.change((Cause::Taken, order), lines, -1);
-    }
-
-    /// Gives back what lines of an order had taken.
-    pub(super) fn give_back(&mut self, order: Place, lines: &[AdmittedLine]) {
-        self.change((Cause::GivenBack, order), lines, 1);
-    }
-
-    fn change(&mut self, (cause, order): (Cause, Place), lines: &[AdmittedLine], sign: i64) {
         for line in lines {
-            if let Some(product) = line.product.filter(|_| line.taken > 0) {
-                let by = sign * line.taken.cast_signed();
-                *self.changed.entry(product).or_default() += by;
-                let of = (order.block().organisation(), cause);
-                let noted = self.ledger.entry(of).or_insert_with(|| Noted {
-                    first: order,
-                    changes: Vec::new(),
-                });
-                noted.changes.push((product, by));
+            if let Some(product) = line.product {
+                self.change((Cause::Taken, order), product, -line.taken.cast_signed());
             }
         }
+    }
+
+    /// Gives back what lines of an order had taken: as far as there can be so many pieces, since a load may have set them anew.
+    pub(super) fn give_back(
+        &mut self,
+        connection: &Connection,
+        order: Place,
+        lines: &[AdmittedLine],
+    ) -> Result<(), Fault> {
+        self.catch_up(connection)?;
+        for line in lines {
+            if let Some(product) = line.product {
+                let room = PIECES_MAX.saturating_sub(self.pieces(connection, product)?);
+                let by = line.taken.min(room).cast_signed();
+                self.change((Cause::GivenBack, order), product, by);
+            }
+        }
+        Ok(())
+    }
+
+    /// Pieces on hand of a product, after what the transaction has changed so far.
+    fn pieces(&mut self, connection: &Connection, product: ProductNumber) -> Result<u64, Fault> {
+        let stored = self.kept.stock.pieces(connection, product)?;
+        let changed = self.changed.get(&product).copied().unwrap_or(0);
+        Ok(u64::try_from(stored + changed).unwrap_or(0))
+    }
+
+    fn change(&mut self, (cause, order): (Cause, Place), product: ProductNumber, by: i64) {
+        if by == 0 {
+            return;
+        }
+        *self.changed.entry(product).or_default() += by;
+        let of = (order.block().organisation(), cause);
+        let noted = self.ledger.entry(of).or_insert_with(|| Noted {
+            first: order,
+            changes: Vec::new(),
+        });
+        noted.changes.push((product, by));
     }
 
     /// Writes what was noted, and forgets it: whoever comes next reads it from the store.
@@ -260,6 +294,7 @@ impl Shelves {
             let parameters = (organisation.0, id.cast_signed());
             connection.prepare_cached(update)?.execute(parameters)?;
         }
+        self.new_customers.clear();
         self.next_customers.clear();
         Ok(())
     }

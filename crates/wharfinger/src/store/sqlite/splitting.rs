@@ -103,7 +103,7 @@ impl Deciding<'_, '_> {
         for (before, after) in back.iter_mut().zip(&placed) {
             before.taken -= after.taken;
         }
-        self.work.shelves.give_back(order.id, &back);
+        self.work.shelves.give_back(connection, order.id, &back)?;
         let kept = Admission {
             lines: placed,
             ..kept
@@ -119,7 +119,7 @@ impl Deciding<'_, '_> {
             let email = journal.email(order.id)?;
             Ok(Shared { texts, email })
         })?;
-        admissions::replace(connection, order.id, Some(&kept))?;
+        admissions::replace(connection, order.id, &kept)?;
         Ok(kept.numbers().into())
     }
 

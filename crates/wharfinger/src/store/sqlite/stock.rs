@@ -17,6 +17,9 @@ use crate::store::place::Place;
 /// Products whose changes are brought into the table at once.
 const FOLDED_TOGETHER: usize = 16_384;
 
+/// Entries of the ledger that are brought into the table at once: whoever reads what is on hand reads those behind it.
+const ENTRIES_TOGETHER: i64 = 4_096;
+
 /// Products whose pieces are kept in mind.
 const KNOWN_MAX: usize = 1 << 20;
 
@@ -100,7 +103,7 @@ impl Stock {
 
     /// Whether there is enough to be brought into the table.
     pub(super) fn is_far_behind(&self) -> bool {
-        self.since.len() >= FOLDED_TOGETHER
+        self.since.len() >= FOLDED_TOGETHER || self.read - self.folded >= ENTRIES_TOGETHER
     }
 
     /// Brings what was read into the table.

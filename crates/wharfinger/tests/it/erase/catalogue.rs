@@ -72,3 +72,32 @@ fn a_registered_customer_goes_with_all_parts_of_an_order_and_the_stock_comes_bac
         .collect();
     assert_eq!(numbers, [7, 8, 10]);
 }
+
+#[test]
+fn an_order_that_names_the_customer_by_number_alone_is_erased_too() {
+    let data = fixture::data_directory_with_catalogue();
+    let server = Server::start(data.path());
+    let shop = |method, target| {
+        Request::new(method, target).header("api-authorization", fixture::secret_of("shop"))
+    };
+    // Customer 7 is ann@example.com.
+    let order = r#"{"accountId":1,"customerId":7,"address":{"firstName":"Annabel","country":"SE"},"products":[{"sku":"PLAIN","qty":1}]}"#;
+    let answer = server.send(&shop("POST", "/centra/CAT001/order").body(order));
+    assert_eq!(answer.json()["orders"], json!([1]), "{}", answer.text());
+    let erase = [
+        "customers",
+        "erase",
+        "--org",
+        "CAT001",
+        "--email",
+        "ann@example.com",
+        "--json",
+    ];
+    let told = &done(data.path(), &erase)[0];
+    assert_eq!(
+        (&told["orders"], &told["cancelled"]),
+        (&json!(1), &json!(1))
+    );
+    assert_whole(data.path());
+    files::assert_gone(data.path(), &["annabel"]);
+}

@@ -107,9 +107,11 @@ impl<'k, 'c> Blocks<'k, 'c> {
             }
         })?;
         self.journal.forget(id);
+        let orders = self.orders;
+        let is_erased = |ordinal| orders.contains(&id.entry(ordinal));
+        admissions::forget_customers(connection, id, is_erased)?;
         let scope = Scope::new(person.organisation, number);
         for text in written {
-            admissions::forget_customer(connection, text.order)?;
             self.rehash(&scope, &text)?;
         }
         Ok(())

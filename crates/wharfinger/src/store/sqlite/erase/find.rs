@@ -10,6 +10,7 @@ use wharfinger_core::email;
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::outcome::State;
 
+use super::super::admissions::OfBlock;
 use super::super::fault::Fault;
 use super::super::journal::Journal;
 use super::super::work::dialect_name;
@@ -87,7 +88,40 @@ pub(super) fn find(
         looked_at += 1;
         next = (looked_at == LOOKED_AT).then(|| id.number() + 1);
     }
+    if let Some(customer) = person.customer {
+        let looked_at = blocks.start..next.unwrap_or(blocks.end);
+        found.extend(attached(
+            connection,
+            &mut journal,
+            customer,
+            (person, looked_at),
+        )?);
+    }
     Ok((found, next))
+}
+
+/// The orders that are attached to a customer, whatever address they have.
+fn attached(
+    connection: &Connection,
+    journal: &mut Journal<'_>,
+    customer: u64,
+    (person, blocks): (&Person, Range<u32>),
+) -> Result<Vec<Place>, Fault> {
+    let select = "select block from admissions where block >= ?1 and block < ?2 order by block";
+    let mut select = connection.prepare_cached(select)?;
+    let block = |number| BlockId::new(person.organisation, number).0;
+    let mut rows = select.query((block(blocks.start), block(blocks.end)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = BlockId(row.get(0)?);
+        for (ordinal, admission) in OfBlock::read(connection, id)?.all()? {
+            let place = id.entry(ordinal);
+            if admission.customer == Some(customer) && journal.mark(place)? != Mark::Purged {
+                found.push(place);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Whether a text has the person as its customer: another address may have the same hash.
