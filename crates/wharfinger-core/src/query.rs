@@ -1,6 +1,7 @@
 //! Parameters of a query that is read strictly: an unknown, repeated or wrong one is told, and none is passed over.
 
-use crate::dialect::{Head, Operation, Place};
+use crate::admit::Policy;
+use crate::dialect::{Head, Operation, Place, Results};
 use crate::failure::RequestFailure;
 
 /// The parameters of a query, all of them known.
@@ -43,6 +44,33 @@ impl<'h> Query<'h> {
     pub fn get(&self, name: &str) -> Option<&'h str> {
         let pair = self.pairs.iter().find(|(known, _)| known == name);
         pair.map(|(_, value)| value.as_str())
+    }
+
+    /// What is to become of what is good where the rest is not.
+    ///
+    /// # Errors
+    /// [`RequestFailure::BadParameter`].
+    pub fn policy(&self) -> Result<Policy, RequestFailure> {
+        let policy = self.read("policy", "partial or all_or_nothing", |value| match value {
+            "partial" => Some(Policy::Partial),
+            "all_or_nothing" => Some(Policy::AllOrNothing),
+            _ => None,
+        });
+        Ok(policy?.unwrap_or_default())
+    }
+
+    /// What the answer is to tell of.
+    ///
+    /// # Errors
+    /// [`RequestFailure::BadParameter`].
+    pub fn results(&self) -> Result<Results, RequestFailure> {
+        let results = self.read("results", "all, rejected or none", |value| match value {
+            "all" => Some(Results::All),
+            "rejected" => Some(Results::Rejected),
+            "none" => Some(Results::None),
+            _ => None,
+        });
+        Ok(results?.unwrap_or_default())
     }
 
     /// A parameter by a rule; none where it is absent.

@@ -5,15 +5,14 @@ mod broken_off;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use wharfinger::store::Store as _;
-use wharfinger::store::sqlite::{EmailRuns, Options, SqliteStore};
+use wharfinger::store::sqlite::EmailRuns;
 
 use crate::support::changes::{assert_refused, code};
 use crate::support::client::Response;
 use crate::support::fixture;
 use crate::support::server::{Server, run};
 use crate::support::sse::Events;
-use crate::support::stored::check;
+use crate::support::stored::{self, check};
 use crate::support::v1::{batch_id, get, order, request, submit};
 
 /// Some time after all that [`age`] has made old, and before everything else.
@@ -326,16 +325,7 @@ fn build_runs(data: &Path) {
         blocks_min: 1,
         ..EmailRuns::default()
     };
-    let options = Options {
-        email_runs: Some(email_runs),
-        ..Options::default()
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let store = SqliteStore::open(data, &options).unwrap();
-        store.settle().await;
-        store.close().await;
-    });
+    stored::build_runs(data, email_runs);
 }
 
 #[test]

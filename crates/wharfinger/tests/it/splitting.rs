@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::case::ENFORCED;
 use crate::support::client::{Connection, Request, Response};
 use crate::support::fixture::{self, secret_of};
-use crate::support::server::{Server, run};
+use crate::support::server::{Server, load_products, run};
 use crate::support::{stored, v1};
 
 fn post(server: &Server, target: &str, body: &Value) -> Response {
@@ -245,19 +245,7 @@ fn a_product_that_has_gone_inactive_is_back_ordered_when_a_draft_is_placed() {
     draft["createOnly"] = true.into();
     assert_eq!(post(&server, "order", &draft).json()["order"], 1);
     assert_eq!(stock(data.path(), "LAMP"), 3);
-    let file = data.path().join("gone.csv");
-    std::fs::write(&file, "sku,active\nLAMP,false\n").unwrap();
-    let loaded = run(
-        data.path(),
-        &[
-            "products",
-            "load",
-            "--org",
-            ENFORCED,
-            file.to_str().unwrap(),
-        ],
-    );
-    assert!(loaded.status.success(), "{loaded:?}");
+    load_products(data.path(), "sku,active\nLAMP,false\n");
     let placed = post(&server, "order/1", &json!({}));
     assert_eq!(placed.json(), json!({"status": "ok", "orders": ["1", "2"]}));
     let admitted = |number| order(&server, number)["admission"]["lines"][0].clone();
@@ -327,20 +315,8 @@ fn many_who_register_one_address_at_once_are_one_customer() {
 #[test]
 fn an_order_of_too_many_warehouses_is_turned_down() {
     let data = fixture::data_directory_with_catalogue();
-    let file = data.path().join("many.csv");
     let lines: String = (0..33).map(|at| format!("P{at},House {at},5\n")).collect();
-    std::fs::write(&file, format!("sku,warehouse,stock\n{lines}")).unwrap();
-    let loaded = run(
-        data.path(),
-        &[
-            "products",
-            "load",
-            "--org",
-            ENFORCED,
-            file.to_str().unwrap(),
-        ],
-    );
-    assert!(loaded.status.success(), "{loaded:?}");
+    load_products(data.path(), &format!("sku,warehouse,stock\n{lines}"));
     let server = Server::start(data.path());
     let of = |count: usize| {
         let products: Vec<_> = (0..count)
@@ -401,18 +377,7 @@ fn what_comes_back_to_full_shelves_is_not_counted() {
     const MOST: u64 = (1 << 53) - 1;
     let data = fixture::data_directory_with_catalogue();
     let server = Server::start(data.path());
-    let file = data.path().join("full.csv");
-    std::fs::write(&file, format!("sku,stock\nPLAIN,{MOST}\n")).unwrap();
-    let load = || {
-        let arguments = [
-            "products",
-            "load",
-            "--org",
-            ENFORCED,
-            file.to_str().unwrap(),
-        ];
-        assert!(run(data.path(), &arguments).status.success());
-    };
+    let load = || load_products(data.path(), &format!("sku,stock\nPLAIN,{MOST}\n"));
     for number in 1..=3 {
         load();
         let mut order = two_warehouses("eva@example.com");

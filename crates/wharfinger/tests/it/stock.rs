@@ -10,7 +10,7 @@ use crate::support::case::ENFORCED;
 use crate::support::client::{Connection, Request};
 use crate::support::fixture::{self, secret_of};
 use crate::support::seed::{Random, storm};
-use crate::support::server::{Server, run};
+use crate::support::server::{Server, load_products, run};
 use crate::support::{stored, v1};
 
 /// The pieces that many are after.
@@ -38,11 +38,7 @@ fn order(products: &Value) -> Value {
 
 /// Sets the stock of a product, as the command does it.
 fn load(data: &Path, sku: &str, pieces: u64) {
-    let file = data.join("load.csv");
-    std::fs::write(&file, format!("sku,stock\n{sku},{pieces}\n")).unwrap();
-    let file = file.to_str().unwrap();
-    let output = run(data, &["products", "load", "--org", ENFORCED, file]);
-    assert!(output.status.success(), "{output:?}");
+    load_products(data, &format!("sku,stock\n{sku},{pieces}\n"));
 }
 
 /// Pieces on hand by code.
@@ -363,12 +359,8 @@ fn what_many_products_have_sold_is_brought_into_the_table_and_counts_as_before()
     const PRODUCTS: usize = 20_000;
     const LINES: usize = 1_000;
     let data = fixture::data_directory_with_catalogue();
-    let file = data.path().join("many.csv");
     let lines: String = (0..PRODUCTS).map(|at| format!("M-{at},9\n")).collect();
-    std::fs::write(&file, format!("sku,stock\n{lines}")).unwrap();
-    let file = file.to_str().unwrap();
-    let loaded = run(data.path(), &["products", "load", "--org", ENFORCED, file]);
-    assert!(loaded.status.success(), "{loaded:?}");
+    load_products(data.path(), &format!("sku,stock\n{lines}"));
     // Each product is asked for four times, by two pieces and by three in turn: the last three are not there.
     for round in 0..4 {
         let server = Server::start(data.path());

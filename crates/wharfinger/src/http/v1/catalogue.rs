@@ -7,10 +7,9 @@ use axum::response::Response;
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::admit::Policy;
 use wharfinger_core::catalogue::PIECES_MAX;
 use wharfinger_core::catalogue::load::{LineProblem, LoadLine, read_array, read_lines};
-use wharfinger_core::dialect::Reply;
+use wharfinger_core::dialect::{Reply, Results};
 use wharfinger_core::email;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::outcome::BatchStatus;
@@ -84,14 +83,6 @@ impl ToldProblem {
     }
 }
 
-/// Which entries an answer tells of.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Results {
-    All,
-    Rejected,
-    None,
-}
-
 /// Loads the entries of the body in one transaction, each by itself: 200 where every one was taken, 207 where some were, 422
 /// where none was.
 pub(super) async fn load<L: LoadLine>(
@@ -102,17 +93,7 @@ pub(super) async fn load<L: LoadLine>(
     store: impl AsyncFnOnce(Load<L>) -> Result<Loaded, StoreError>,
 ) -> Result<Response, RequestFailure> {
     let query = Query::new(&call.head, call.operation)?;
-    let policy = query.read("policy", "partial or all_or_nothing", |value| match value {
-        "partial" => Some(Policy::Partial),
-        "all_or_nothing" => Some(Policy::AllOrNothing),
-        _ => None,
-    })?;
-    let results = query.read("results", "all, rejected or none", |value| match value {
-        "all" => Some(Results::All),
-        "rejected" => Some(Results::Rejected),
-        "none" => Some(Results::None),
-        _ => None,
-    })?;
+    let (policy, results) = (query.policy()?, query.results()?);
     let organisation = find(call)?.id;
     let read = body::read(app, headers, body, Accepts::JsonOrLines).await?;
     let (entries, lines) = without_blocking_others(read.body.bytes.len(), || {
@@ -120,7 +101,6 @@ pub(super) async fn load<L: LoadLine>(
     })?;
     let entries = Arc::new(entries);
     let unreadable = entries.unreadable();
-    let results = results.unwrap_or(Results::All);
     let encode = move |loaded: &LoadedLines| entries.tell(&loaded.outcomes, results);
     let tell = encode.clone();
     let answered = change(app, call, &read.body.bytes, encode, async |remember| {
@@ -128,7 +108,7 @@ pub(super) async fn load<L: LoadLine>(
             organisation,
             lines,
             unreadable,
-            policy: policy.unwrap_or_default(),
+            policy,
             who: call.authenticated.key_id().to_owned(),
             entry: None,
             remember,

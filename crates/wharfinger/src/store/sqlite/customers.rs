@@ -138,7 +138,8 @@ const REPLACE: &str = "insert into customers (organisation, id, email, first_nam
 impl<'c> Loader<'c, CustomerLine> for Customers<'c> {
     const ACTION: &'static str = "organisation.customers_loaded";
 
-    fn begin(work: &Work<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
+    fn begin(work: &mut Work<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
+        work.write_shelves()?;
         let prepare = |sql| work.connection.prepare_cached(sql);
         Ok(Self {
             connection: work.connection,

@@ -9,7 +9,6 @@ use wharfinger_core::ids::OrganisationId;
 use super::SqliteStore;
 use super::admin::write_audit;
 use super::fault::Fault;
-use super::stock;
 use super::work::Work;
 use crate::store::{LineOutcome, Load, LoadCounts, Loaded, LoadedLines, StoreError};
 
@@ -18,8 +17,8 @@ pub(super) trait Loader<'c, L>: Sized {
     /// What the audit log says was done.
     const ACTION: &'static str;
 
-    /// Begins.
-    fn begin(work: &Work<'c>, organisation: OrganisationId) -> Result<Self, Fault>;
+    /// Begins. What orders of the same transaction have noted is to be written first.
+    fn begin(work: &mut Work<'c>, organisation: OrganisationId) -> Result<Self, Fault>;
 
     /// Loads a line: what became of it, or why it is not taken, with nothing done.
     fn load(&mut self, line: &L) -> Result<Result<LineOutcome, LineProblem>, Fault>;
@@ -37,13 +36,7 @@ impl SqliteStore {
     {
         let weight = load.lines.len();
         let remember = load.remember.take();
-        let run = move |work: &mut Work<'_>| {
-            // What orders have taken is to be set too, also those of this very transaction.
-            work.settle_stock()?;
-            let loaded = run(work, &load)?;
-            stock::loaded(work.connection)?;
-            Ok(loaded)
-        };
+        let run = move |work: &mut Work<'_>| run(work, &load);
         let is_change = |lines: &LoadedLines| lines.entry.is_some();
         let done = self.change(weight, remember, None, is_change, run).await;
         match done {
@@ -65,7 +58,7 @@ impl SqliteStore {
 /// # Errors
 /// That is [`StoreError::NotLoaded`].
 pub(super) fn load<'c, L, D: Loader<'c, L>>(
-    work: &Work<'c>,
+    work: &mut Work<'c>,
     load: &Load<L>,
 ) -> Result<LoadedLines, Fault> {
     let mut loader = D::begin(work, load.organisation)?;

@@ -10,7 +10,7 @@ use wharfinger_core::ids::OrganisationId;
 use super::fault::Fault;
 use super::loads::Loader;
 use super::offers::{amount, texts};
-use super::stock::{Cause, Ledger, Stock};
+use super::stock::{self, Cause, Ledger, Stock};
 use super::work::Work;
 use crate::store::{LineOutcome, ProductPage, ReadProducts};
 
@@ -87,7 +87,7 @@ pub(super) fn list(connection: &Connection, request: &ReadProducts) -> Result<Pr
         request.ean
     ];
     let mut rows = select.query(parameters)?;
-    let stock = Stock::now(connection)?;
+    let on_hand = Stock::now(connection)?;
     let mut page = ProductPage::default();
     let mut last = after;
     while let Some(row) = rows.next()? {
@@ -97,7 +97,7 @@ pub(super) fn list(connection: &Connection, request: &ReadProducts) -> Result<Pr
         }
         let mut stored = Stored::read(row)?;
         last = stored.number;
-        let since = stock.since(ProductNumber(stored.number));
+        let since = on_hand.since(ProductNumber(stored.number));
         stored.product.stock = stored.product.stock.saturating_add_signed(since);
         page.products.push(stored.product);
     }
@@ -182,7 +182,8 @@ const SET_STOCK: &str = "insert into stock (product, pieces) values (?1, ?2) \
 impl<'c> Loader<'c, ProductLine> for Products<'c> {
     const ACTION: &'static str = "organisation.products_loaded";
 
-    fn begin(work: &Work<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
+    fn begin(work: &mut Work<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
+        work.settle_stock()?;
         let prepare = |sql| work.connection.prepare_cached(sql);
         Ok(Self {
             organisation,
@@ -229,7 +230,7 @@ impl<'c> Loader<'c, ProductLine> for Products<'c> {
             let mut ledger = Ledger::new(work.connection, work.now_ms())?;
             ledger.insert(self.organisation, Cause::Loaded, None, &self.changes)?;
         }
-        Ok(())
+        stock::loaded(work.connection)
     }
 }
 

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::{ANN, BOB, assert_whole, erase, files, found, history, of};
 use crate::support::fixture;
 use crate::support::server::{Server, program, run};
+use crate::support::stored;
 use crate::support::v1::submit;
-use wharfinger::store::Store as _;
-use wharfinger::store::sqlite::{EmailRuns, Options, SqliteStore};
+use wharfinger::store::sqlite::EmailRuns;
 
 /// More blocks than an erasure writes anew in a few transactions.
 const BLOCKS: usize = 120;
@@ -56,16 +56,7 @@ fn build_runs(data: &Path) {
         fan_in: 3,
         ..EmailRuns::default()
     };
-    let options = Options {
-        email_runs: Some(email_runs),
-        ..Options::default()
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let store = SqliteStore::open(data, &options).unwrap();
-        store.settle().await;
-        store.close().await;
-    });
+    stored::build_runs(data, email_runs);
 }
 
 /// How many blocks have the name Annabel, which no statement is to leave in the file.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
+use super::case::ENFORCED;
 use super::client::{Request, Response};
 
 /// A running server. Killed when dropped.
@@ -33,6 +34,15 @@ pub(crate) fn run(data: &Path, arguments: &[&str]) -> Output {
         .arg(data)
         .output()
         .expect("the program starts")
+}
+
+/// Loads a table of products into the enforced catalogue, with the command.
+pub(crate) fn load_products(data: &Path, table: &str) {
+    let file = data.join("load.csv");
+    std::fs::write(&file, table).unwrap();
+    let file = file.to_str().unwrap();
+    let output = run(data, &["products", "load", "--org", ENFORCED, file]);
+    assert!(output.status.success(), "{output:?}");
 }
 
 impl Server {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::sqlite::{Options, SqliteStore};
+use wharfinger::store::sqlite::{EmailRuns, Options, SqliteStore};
 use wharfinger::store::{CheckReport, ReadOrders, ReadResults, Recorded, Store, Visible};
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::BatchId;
@@ -19,6 +19,20 @@ pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&dyn Store) -> T) -> T
         store.close().await;
         seen
     })
+}
+
+/// Builds the index by e-mail address of all that is stored so far.
+pub(crate) fn build_runs(data: &Path, email_runs: EmailRuns) {
+    let options = Options {
+        email_runs: Some(email_runs),
+        ..Options::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(data, &options).unwrap();
+        store.settle().await;
+        store.close().await;
+    });
 }
 
 /// The batch that an answer names.
