@@ -18,7 +18,7 @@ use wharfinger_core::outcome::WITHHELD;
 use self::server::Answer;
 use crate::child::Server;
 use crate::cli::open_store;
-use crate::store::sqlite::Options;
+use crate::store::sql::Options;
 use crate::store::{ReadOrders, ReadResults, Recorded, RecordedOutcome, Store, Visible};
 
 /// Characters of an answer that are shown.

@@ -22,7 +22,7 @@ use wharfinger_core::caller::Organisation;
 
 use crate::config::DATA_DEFAULT;
 use crate::demo;
-use crate::store::sqlite::{Options, SqliteStore};
+use crate::store::sql::{Options, SqlStore};
 use crate::store::{Directory, Store};
 
 /// Order intake server: takes customer orders in batches over HTTP, judges each by itself, keeps the good ones
@@ -93,7 +93,7 @@ impl DataDirectory {
 
 /// Opens the store in a data directory.
 pub(crate) fn open_store(data: &Path, options: &Options) -> Result<Arc<dyn Store>> {
-    let store = SqliteStore::open(data, options)
+    let store = SqlStore::open(data, options)
         .with_context(|| format!("cannot open the store in {}", data.display()))?;
     Ok(Arc::new(store))
 }

@@ -25,7 +25,7 @@ use crate::feed::Feed;
 use crate::idempotency::Idempotency;
 use crate::imports::Imports;
 use crate::rates::Rates;
-use crate::store::sqlite::{self, EmailRuns};
+use crate::store::sql::{self, EmailRuns};
 use crate::store::{COMMAND_LINE, Change, Store};
 use crate::{clock, http, logging};
 
@@ -54,7 +54,7 @@ impl Serve {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let config = self.options.resolve()?;
         let _logging = logging::begin(&config)?;
-        sqlite::make_directory(&config.data)
+        sql::make_directory(&config.data)
             .with_context(|| format!("cannot make the directory {}", config.data.display()))?;
         let _lock = lock(&config.data)?;
         let store = open(&config, self.email_run_blocks)?;
@@ -170,10 +170,10 @@ fn open(config: &Config, email_run_blocks: Option<u32>) -> Result<Arc<dyn Store>
         blocks_min: email_run_blocks.unwrap_or(default.blocks_min),
         ..default
     };
-    let options = sqlite::Options {
+    let options = sql::Options {
         queue_max: config.queue_max,
         email_runs: Some(email_runs),
-        ..sqlite::Options::default()
+        ..sql::Options::default()
     };
     super::open_store(&config.data, &options)
 }

@@ -15,7 +15,7 @@ pub mod prepare;
 mod receipt;
 mod rejected;
 mod slots;
-pub mod sqlite;
+pub mod sql;
 
 use std::time::Duration;
 

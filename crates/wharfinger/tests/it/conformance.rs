@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use wharfinger::store::Store;
-use wharfinger::store::sqlite::{Options, SqliteStore};
+use wharfinger::store::sql::{Options, SqlStore};
 
 /// One thing that a store must do, shown on an empty one.
 type Law = (&'static str, fn(Arc<dyn Store>) -> BoxFuture<'static, ()>);
@@ -172,7 +172,7 @@ async fn the_embedded_store(options: &Options) {
     hold_against_all(|| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path = directory.path().join(number.to_string());
-        Arc::new(SqliteStore::open(&path, options).expect("the store opens"))
+        Arc::new(SqlStore::open(&path, options).expect("the store opens"))
     })
     .await;
 }

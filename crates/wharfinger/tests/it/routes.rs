@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wharfinger::http::dialect_routes;
 use wharfinger::store::Store;
-use wharfinger::store::sqlite::{Options, SqliteStore};
+use wharfinger::store::sql::{Options, SqlStore};
 
 use crate::support::client::Request;
 use crate::support::fixture::{self, basic, secret_of};
@@ -42,7 +42,7 @@ fn filled(template: &str) -> String {
 fn assert_nothing_stored(data: &Path) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqliteStore::open(data, &Options::default()).unwrap();
+        let store = SqlStore::open(data, &Options::default()).unwrap();
         let store: &dyn Store = &store;
         let report = store.check().await.unwrap();
         assert_eq!(report.faults, Vec::<String>::new());

@@ -18,7 +18,7 @@ use super::super::pools::Random;
 use super::super::stamps::{self, REGULAR_AGAIN};
 use super::super::template::Template;
 use crate::store::Store;
-use crate::store::sqlite::{EmailRuns, Options, SqliteStore};
+use crate::store::sql::{EmailRuns, Options, SqlStore};
 
 /// Orders of a page.
 const PAGE: usize = 100;
@@ -48,7 +48,7 @@ impl Whose {
 /// A full store that is read beside the server that filled it, and what is known of its orders.
 pub(super) struct Addresses<'f> {
     full: &'f Filled,
-    store: SqliteStore,
+    store: SqlStore,
     organisation: OrganisationId,
     address: Template,
     key: Template,
@@ -68,7 +68,7 @@ struct Listed {
 impl<'f> Addresses<'f> {
     /// Opens the store beside the server. It is not this process that builds the index.
     pub(super) fn open(full: &'f Filled, by_email: ByEmail) -> Result<Self> {
-        let store = SqliteStore::open(full.served.directory(), &Options::default())?;
+        let store = SqlStore::open(full.served.directory(), &Options::default())?;
         let directory = wait(store.directory(None))?;
         let code = &full.served.target.organisation;
         let directory =

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::sqlite::{EmailRuns, Options, SqliteStore};
+use wharfinger::store::sql::{EmailRuns, Options, SqlStore};
 use wharfinger::store::{OrderCursor, ReadOrders, Store};
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::OrderQuery;
@@ -14,12 +14,12 @@ use super::support::*;
 use crate::support::seed::{Random, storm};
 
 /// A store that builds, and the same one as every store is seen.
-fn open(directory: &Path, runs: EmailRuns) -> (Arc<SqliteStore>, Arc<dyn Store>) {
+fn open(directory: &Path, runs: EmailRuns) -> (Arc<SqlStore>, Arc<dyn Store>) {
     let options = Options {
         email_runs: Some(runs),
         ..Options::default()
     };
-    let store = Arc::new(SqliteStore::open(directory, &options).expect("the store opens"));
+    let store = Arc::new(SqlStore::open(directory, &options).expect("the store opens"));
     (Arc::clone(&store), store)
 }
 
@@ -235,7 +235,7 @@ async fn a_check_sees_every_kind_of_damage_to_the_index_of_addresses() {
             changed.expect("it is valid SQL") > 0,
             "{damage} changes nothing"
         );
-        let store = SqliteStore::open(directory.path(), &Options::default()).expect("it opens");
+        let store = SqlStore::open(directory.path(), &Options::default()).expect("it opens");
         let report = store.check().await.expect("checked");
         assert!(!report.faults.is_empty(), "not seen: {damage}");
         store.close().await;

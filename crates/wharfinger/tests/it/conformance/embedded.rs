@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::sqlite::{Options, SqliteStore};
+use wharfinger::store::sql::{Options, SqlStore};
 use wharfinger::store::{Change, EventKind, ListOrders, ReadFeed, Store, StoreError};
 use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Organisation;
@@ -14,7 +14,7 @@ use super::support::*;
 use super::{answers, fulfilments};
 
 fn open(directory: &Path) -> Arc<dyn Store> {
-    Arc::new(SqliteStore::open(directory, &Options::default()).expect("the store opens"))
+    Arc::new(SqlStore::open(directory, &Options::default()).expect("the store opens"))
 }
 
 fn run_sql(directory: &Path, sql: &str) {
@@ -188,7 +188,7 @@ async fn the_log_is_written_back_while_orders_come_in() {
         log_pages: 16,
         ..Options::default()
     };
-    let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
+    let store = SqlStore::open(directory.path(), &options).expect("the store opens");
     let store: Arc<dyn Store> = Arc::new(store);
     let mut random = 1_u64;
     let mut digits = || {
@@ -244,7 +244,7 @@ async fn a_newer_schema_is_refused() {
         .pragma_update(None, "user_version", 99)
         .expect("set");
     drop(database);
-    let refused = SqliteStore::open(directory.path(), &Options::default());
+    let refused = SqlStore::open(directory.path(), &Options::default());
     let Err(StoreError::Refused(why)) = refused else {
         panic!("a newer schema is refused");
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wharfinger::store::prepare::{Heading, prepare};
-use wharfinger::store::sqlite::EmailRuns;
+use wharfinger::store::sql::EmailRuns;
 use wharfinger::store::{
     HistoryKind, MoveOrders, OrderPage, ReadOrders, ReadResults, ReceiptHead, Recorded, Revision,
     Store, StoreError, Submission, Visible,

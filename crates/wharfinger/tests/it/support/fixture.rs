@@ -7,7 +7,7 @@ use base64::Engine as _;
 use tempfile::TempDir;
 use wharfinger::rates::Rates;
 use wharfinger::secret;
-use wharfinger::store::sqlite::{Options, SqliteStore};
+use wharfinger::store::sql::{Options, SqlStore};
 use wharfinger::store::{Change, Key, Load, OrganisationChange, Store};
 use wharfinger_core::admit::Policy;
 use wharfinger_core::caller::{Organisation, Reach, Scope};
@@ -64,7 +64,7 @@ fn copied(template: &OnceLock<TempDir>, has_catalogue: bool) -> TempDir {
 fn fill(path: &Path, has_catalogue: bool) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqliteStore::open(path, &Options::default()).unwrap();
+        let store = SqlStore::open(path, &Options::default()).unwrap();
         let is_wanted = |code: &str| has_catalogue || code != case::ENFORCED;
         let organisations = case::ORGANISATIONS.into_iter();
         for (code, enabled) in organisations.filter(|(code, _)| is_wanted(code)) {
@@ -112,7 +112,7 @@ fn fill(path: &Path, has_catalogue: bool) {
 }
 
 /// Loads a catalogue, and enforces it.
-async fn enforce(store: &SqliteStore) {
+async fn enforce(store: &SqlStore) {
     let enforce = Change::ChangeOrganisation(OrganisationChange {
         code: case::ENFORCED.into(),
         catalogue: Some(CatalogueMode::Enforced),

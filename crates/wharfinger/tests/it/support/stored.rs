@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::sqlite::{EmailRuns, Options, SqliteStore};
+use wharfinger::store::sql::{EmailRuns, Options, SqlStore};
 use wharfinger::store::{CheckReport, ReadOrders, ReadResults, Recorded, Store, Visible};
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::BatchId;
@@ -14,7 +14,7 @@ use super::client::Response;
 pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&dyn Store) -> T) -> T {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqliteStore::open(data, &Options::default()).unwrap();
+        let store = SqlStore::open(data, &Options::default()).unwrap();
         let seen = look(&store).await;
         store.close().await;
         seen
@@ -29,7 +29,7 @@ pub(crate) fn build_runs(data: &Path, email_runs: EmailRuns) {
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqliteStore::open(data, &options).unwrap();
+        let store = SqlStore::open(data, &options).unwrap();
         store.settle().await;
         store.close().await;
     });

@@ -8,7 +8,7 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::email::is_mentioned;
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::erase::{KEYS_THAT_REACH, Slice};
 use super::fault::Fault;
 use super::work::Work;
@@ -23,7 +23,7 @@ const SLICE_BYTES: i64 = 4 << 20;
 /// Packed bytes of bodies from which on no more are looked through at a time.
 const FOUND_BYTES: usize = 4 << 20;
 
-impl SqliteStore {
+impl SqlStore {
     /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
     /// one is kept already, nothing is done.
     pub(super) async fn change<M, T>(

@@ -6,7 +6,7 @@ use wharfinger_core::admit::Policy;
 use wharfinger_core::catalogue::load::LineProblem;
 use wharfinger_core::ids::OrganisationId;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::admin::write_audit;
 use super::fault::Fault;
 use super::work::Work;
@@ -27,7 +27,7 @@ pub(super) trait Loader<'c, L>: Sized {
     fn finish(self, work: &Work<'c>) -> Result<(), Fault>;
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Loads lines in one transaction.
     pub(super) async fn load<L, B>(&self, mut load: Load<L>, run: B) -> Result<Loaded, StoreError>
     where

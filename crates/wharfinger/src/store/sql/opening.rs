@@ -14,7 +14,7 @@ use super::emails::builder::Builder;
 use super::emails::{self, EmailRuns};
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{SqliteStore, schema};
+use super::{SqlStore, schema};
 use crate::store::StoreError;
 
 /// The name of the database in the data directory.
@@ -47,7 +47,7 @@ impl Default for Options {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Opens the store of a data directory, and makes it where there is none.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 use rusqlite::{Connection, OptionalExtension};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::admin::write_audit;
 use super::admissions;
 use super::fault::Fault;
@@ -31,7 +31,7 @@ const SLICE_REWRITTEN: u32 = 16;
 /// Batches that a slice looks at.
 const SLICE_BATCHES: usize = 256;
 
-impl SqliteStore {
+impl SqlStore {
     /// Purges every organisation.
     pub(super) async fn purge_all(&self, before_ms: i64) -> Result<PurgeReport, StoreError> {
         let begin = move |work: &mut Work<'_>| begin(work, before_ms);

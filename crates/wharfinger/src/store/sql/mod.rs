@@ -84,7 +84,7 @@ use super::{
 use crate::clock;
 
 /// The embedded store.
-pub struct SqliteStore {
+pub struct SqlStore {
     writer: Writer,
     readers: Readers,
     emails: Option<Builder>,
@@ -99,7 +99,7 @@ fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
+impl Store for SqlStore {
     async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
         let (weight, batch) = (submission.good, submission.batch);
         let remember = submission.remember.take();

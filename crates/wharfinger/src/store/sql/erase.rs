@@ -22,7 +22,7 @@ use wharfinger_core::ids::OrganisationId;
 
 use self::blocks::Blocks;
 use self::find::{find, places_of, scan};
-use super::SqliteStore;
+use super::SqlStore;
 use super::admin::write_audit;
 use super::checkpoints::{compact, empty_log};
 use super::emails::erase::{sweep, unfinished};
@@ -72,7 +72,7 @@ struct Person {
 
 /// An erasure at work.
 struct Erasing<'s> {
-    store: &'s SqliteStore,
+    store: &'s SqlStore,
     person: Arc<Person>,
     who: String,
     /// The batches that had something of the person.
@@ -80,7 +80,7 @@ struct Erasing<'s> {
     done: Erasure,
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Erases a person.
     pub(super) async fn erase(&self, request: EraseCustomer) -> Result<ErasedCustomer, StoreError> {
         let hash = self.email_key.hash(&request.email);
