@@ -34,6 +34,7 @@ const PORTS_TRIED: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub struct ClusterOptions {
     settings: Vec<(String, String)>,
+    within: Option<PathBuf>,
 }
 
 impl ClusterOptions {
@@ -44,12 +45,19 @@ impl ClusterOptions {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
+
+    /// With the cluster's directory within this one, and not where temporary files are.
+    #[must_use]
+    pub fn within(mut self, directory: &Path) -> Self {
+        self.within = Some(directory.to_owned());
+        self
+    }
 }
 
 /// A running cluster on 127.0.0.1. Ended, and its files removed, when dropped.
 pub struct Cluster {
     installation: Installation,
-    settings: Vec<(String, String)>,
+    options: ClusterOptions,
     password: String,
     port: u16,
     /// None while it is stopped.
@@ -65,16 +73,7 @@ impl Cluster {
     ///
     /// Where PostgreSQL is not installed or does not start, and why.
     pub fn start(options: &ClusterOptions) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("postgresql-").tempdir()?;
-        let installation = Installation::find(directory.path())?;
-        let mut cluster = Self {
-            installation,
-            settings: options.settings.clone(),
-            password: random_password()?,
-            port: 0,
-            postmaster: None,
-            directory,
-        };
+        let mut cluster = Self::without_files(options.clone(), random_password()?)?;
         let password_file = cluster.path().join("password");
         std::fs::write(&password_file, &cluster.password)?;
         cluster.installation.hand_over(&password_file)?;
@@ -227,16 +226,7 @@ impl Cluster {
     ///
     /// Where it does not start, and why.
     pub fn standby(&self) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("postgresql-").tempdir()?;
-        let installation = Installation::find(directory.path())?;
-        let mut standby = Self {
-            installation,
-            settings: self.settings.clone(),
-            password: self.password.clone(),
-            port: 0,
-            postmaster: None,
-            directory,
-        };
+        let mut standby = Self::without_files(self.options.clone(), self.password.clone())?;
         let mut copy = standby
             .installation
             .command("pg_basebackup", standby.path());
@@ -267,6 +257,24 @@ impl Cluster {
         })?;
         ensure!(is_primary, "the standby was not promoted in time");
         Ok(())
+    }
+
+    fn without_files(options: ClusterOptions, password: String) -> Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix("postgresql-");
+        let directory = match &options.within {
+            Some(within) => builder.tempdir_in(within),
+            None => builder.tempdir(),
+        };
+        let directory = directory.context("cannot make a directory for the cluster")?;
+        Ok(Self {
+            installation: Installation::find(directory.path())?,
+            options,
+            password,
+            port: 0,
+            postmaster: None,
+            directory,
+        })
     }
 
     fn path(&self) -> &Path {
@@ -318,7 +326,7 @@ impl Cluster {
                 self.path().display().to_string(),
             ),
         ];
-        settings.extend(self.settings.iter().cloned());
+        settings.extend(self.options.settings.iter().cloned());
         let begin = Instant::now();
         let postmaster =
             Postmaster::start(&self.installation, self.path(), &self.data(), &settings)?;
