@@ -12,6 +12,7 @@ use wharfinger_core::limits::Limits;
 use crate::administration::RATE_MAX;
 use crate::app::Transport;
 use crate::rates::Rates;
+use crate::store::sql::{Database, Location};
 
 /// The address that is listened on, unless told otherwise.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -44,6 +45,17 @@ pub struct ServeOptions {
     /// Directory that holds the orders [default: ./wharfinger-data]
     #[arg(long, env = "WHARFINGER_DATA", value_name = "DIRECTORY")]
     pub data: Option<PathBuf>,
+    /// Database of PostgreSQL that holds the orders instead, as postgres://USER@HOST/NAME
+    #[arg(
+        long,
+        env = "WHARFINGER_DATABASE",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database: Option<String>,
+    /// File with the password for the database; or set WHARFINGER_DATABASE_PASSWORD
+    #[arg(long, env = "WHARFINGER_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    pub database_password_file: Option<PathBuf>,
     /// Largest body, in bytes after decompression [default: 67108864]
     #[arg(long, env = "WHARFINGER_BODY_BYTES_MAX", value_name = "BYTES")]
     pub body_bytes_max: Option<usize>,
@@ -117,7 +129,7 @@ pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where the orders are kept.
-    pub data: PathBuf,
+    pub location: Location,
     /// Bounds of what is in a body.
     pub limits: Limits,
     /// Bounds of how requests arrive.
@@ -162,6 +174,8 @@ impl ServeOptions {
             config: self.config,
             listen: self.listen.or(file.listen),
             data: self.data.or(file.data),
+            database: self.database.or(file.database),
+            database_password_file: self.database_password_file.or(file.database_password_file),
             body_bytes_max: self.body_bytes_max.or(file.body_bytes_max),
             body_bytes_in_flight_max: self
                 .body_bytes_in_flight_max
@@ -193,7 +207,11 @@ impl ServeOptions {
                 Some(listen) => listen,
                 None => LISTEN_DEFAULT.parse()?,
             },
-            data: self.data.unwrap_or_else(|| DATA_DEFAULT.into()),
+            location: locate(
+                self.data.unwrap_or_else(|| DATA_DEFAULT.into()),
+                self.database,
+                self.database_password_file.as_deref(),
+            )?,
             limits: Limits {
                 body_bytes_max: self.body_bytes_max.unwrap_or(limits.body_bytes_max),
                 orders_per_batch_max: self
@@ -227,6 +245,33 @@ impl ServeOptions {
             log: self.log.unwrap_or_else(|| "info".into()),
         })
     }
+}
+
+/// The environment variable that has the password for the database.
+const DATABASE_PASSWORD: &str = "WHARFINGER_DATABASE_PASSWORD";
+
+/// Where the orders are kept: in the database, if one is named.
+///
+/// # Errors
+/// The file with the password cannot be read.
+pub(crate) fn locate(
+    data: PathBuf,
+    database: Option<String>,
+    password_file: Option<&Path>,
+) -> Result<Location> {
+    let Some(url) = database else {
+        return Ok(Location::Directory(data));
+    };
+    let password = match password_file {
+        Some(file) => {
+            let password = std::fs::read_to_string(file).with_context(|| {
+                format!("cannot read the database's password in {}", file.display())
+            })?;
+            Some(password.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        None => std::env::var(DATABASE_PASSWORD).ok(),
+    };
+    Ok(Location::Database(Database { url, password }))
 }
 
 fn read_file(path: &Path) -> Result<ServeOptions> {

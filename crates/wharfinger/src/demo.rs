@@ -18,7 +18,7 @@ use wharfinger_core::outcome::WITHHELD;
 use self::server::Answer;
 use crate::child::Server;
 use crate::cli::open_store;
-use crate::store::sql::Options;
+use crate::store::sql::{Location, Options};
 use crate::store::{ReadOrders, ReadResults, Recorded, RecordedOutcome, Store, Visible};
 
 /// Characters of an answer that are shown.
@@ -107,7 +107,7 @@ fn write_answer(out: &mut dyn Write, answer: &Answer) -> Result<()> {
 
 /// Writes a table of what became of every order, from the receipt; the orders that were newly accepted.
 async fn show_outcomes(out: &mut dyn Write, data: &Path, answer: &Answer) -> Result<Vec<OrderId>> {
-    let store = open_store(data, &Options::default())?;
+    let store = open_store(&Location::Directory(data.to_owned()), &Options::default())?;
     let batch = answer.batch.context("the answer names no batch")?;
     let request = ReadResults {
         batch,
@@ -153,7 +153,7 @@ fn row(recorded: &Recorded) -> [String; 4] {
 
 /// Shows that every accepted order is there, once, and that the store is whole.
 async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) -> Result<()> {
-    let store = open_store(data, &Options::default())?;
+    let store = open_store(&Location::Directory(data.to_owned()), &Options::default())?;
     let mut rows = Vec::new();
     let mut found = 0;
     for dialect in dialects::ALL {

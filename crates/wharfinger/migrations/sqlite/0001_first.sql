@@ -199,6 +199,7 @@ create table imports (
 -- what is wrong, or all withheld, without their texts. The indexes are those of its first and last order. The texts of those
 -- that are rejected are taken out after some time.
 create table rejections (
+    id integer primary key,
     batch blob not null,
     organisation integer not null,
     part integer not null,
@@ -207,7 +208,7 @@ create table rejections (
     last_index integer not null,
     has_texts integer not null,
     orders blob not null,
-    primary key (batch, organisation, part)
+    unique (batch, organisation, part)
 ) strict;
 
 -- Ids of batches begin with the time they were received at.

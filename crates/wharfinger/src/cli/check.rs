@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::{DataDirectory, write_json};
+use super::{KeptIn, write_json};
 
 /// Verify the store
 #[derive(Args, Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Check {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data: DataDirectory,
+    data: KeptIn,
 }
 
 impl Check {
@@ -48,7 +48,7 @@ impl Check {
         if !report.faults.is_empty() {
             bail!(
                 "the store in {} is not whole: {} faults",
-                self.data.data.display(),
+                self.data.location()?,
                 report.faults.len()
             );
         }

@@ -10,7 +10,7 @@ use wharfinger_core::email;
 
 use super::erase::Erase;
 use super::load::{LoadFiles, Loadable};
-use super::{DataDirectory, directory, find_organisation, write_json};
+use super::{KeptIn, directory, find_organisation, write_json};
 use crate::catalogue::ToldCustomer;
 use crate::store::{Load, Loaded, ReadCustomers, Store, StoreError};
 
@@ -44,7 +44,7 @@ Example: wharfinger customers load --org TRK001 customers.csv"
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: KeptIn,
     },
     /// Erase a person from an organisation's orders, receipts and kept answers
     Erase(Erase),
@@ -67,7 +67,7 @@ Example: wharfinger customers load --org TRK001 customers.csv"
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: KeptIn,
     },
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use wharfinger_core::validate::is_email;
 
-use super::{DataDirectory, directory, find_organisation, write_json};
+use super::{KeptIn, directory, find_organisation, write_json};
 use crate::store::{COMMAND_LINE, EraseCustomer};
 
 /// Who is to be erased, and from whose orders.
@@ -34,7 +34,7 @@ pub(super) struct Erase {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data: DataDirectory,
+    data: KeptIn,
 }
 
 fn address(text: &str) -> Result<String, String> {

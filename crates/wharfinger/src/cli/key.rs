@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use wharfinger_core::caller::{Reach, Scope};
 
-use super::{DataDirectory, directory, find_organisation, write_json};
+use super::{KeptIn, directory, find_organisation, write_json};
 use crate::administration::{NewKey, RATE_MAX, SPAN_FORM, ToldKey, span};
 use crate::rates::Rates;
 use crate::store::{self, COMMAND_LINE, Change, Directory, Store};
@@ -34,7 +34,7 @@ enum KeyCommand {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: KeptIn,
     },
     /// Give a key a new secret; the old one is void at once
     #[command(after_help = "Example: wharfinger key rotate key_0123456789ab")]
@@ -72,7 +72,7 @@ struct Create {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data: DataDirectory,
+    data: KeptIn,
 }
 
 #[derive(Args, Debug)]
@@ -83,7 +83,7 @@ struct Named {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data: DataDirectory,
+    data: KeptIn,
 }
 
 /// A key as it is printed once.

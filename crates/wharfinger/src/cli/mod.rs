@@ -13,16 +13,16 @@ mod purge;
 pub mod serve;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use wharfinger_core::caller::Organisation;
 
-use crate::config::DATA_DEFAULT;
+use crate::config::{DATA_DEFAULT, locate};
 use crate::demo;
-use crate::store::sql::{Options, SqlStore};
+use crate::store::sql::{Location, Options, SqlStore};
 use crate::store::{Directory, Store};
 
 /// Order intake server: takes customer orders in batches over HTTP, judges each by itself, keeps the good ones
@@ -67,34 +67,50 @@ enum Command {
 
 /// Where a command finds the orders.
 #[derive(Args, Clone, Debug)]
-struct DataDirectory {
+struct KeptIn {
     /// Directory that holds the orders; a server may be running on it
     #[arg(long, env = "WHARFINGER_DATA", value_name = "DIRECTORY", default_value = DATA_DEFAULT)]
     data: PathBuf,
+    /// Database of PostgreSQL that holds the orders instead, as postgres://USER@HOST/NAME
+    #[arg(
+        long,
+        env = "WHARFINGER_DATABASE",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    database: Option<String>,
+    /// File with the password for the database; or set WHARFINGER_DATABASE_PASSWORD
+    #[arg(long, env = "WHARFINGER_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    database_password_file: Option<PathBuf>,
 }
 
-impl DataDirectory {
-    /// Opens the store of an existing data directory.
+impl KeptIn {
+    /// Opens a store that is there.
     fn open(&self) -> Result<Arc<dyn Store>> {
-        if !self.data.is_dir() {
+        if self.database.is_none() && !self.data.is_dir() {
             bail!(
                 "there is no data directory {}; `wharfinger serve` makes one, or name another with --data",
                 self.data.display()
             );
         }
-        open_store(&self.data, &Options::default())
+        self.create()
     }
 
-    /// Opens the store, making the data directory if need be.
+    /// Opens the store, making it if need be.
     fn create(&self) -> Result<Arc<dyn Store>> {
-        open_store(&self.data, &Options::default())
+        open_store(&self.location()?, &Options::default())
+    }
+
+    fn location(&self) -> Result<Location> {
+        let file = self.database_password_file.as_deref();
+        locate(self.data.clone(), self.database.clone(), file)
     }
 }
 
-/// Opens the store in a data directory.
-pub(crate) fn open_store(data: &Path, options: &Options) -> Result<Arc<dyn Store>> {
-    let store = SqlStore::open(data, options)
-        .with_context(|| format!("cannot open the store in {}", data.display()))?;
+/// Opens the store that is somewhere.
+pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
+    let store = SqlStore::open_at(location, options)
+        .with_context(|| format!("cannot open the store in {location}"))?;
     Ok(Arc::new(store))
 }
 

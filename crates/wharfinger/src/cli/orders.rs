@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialects;
 
-use super::{DataDirectory, directory, find_organisation, write_json};
+use super::{KeptIn, directory, find_organisation, write_json};
 use crate::store::MoveOrders;
 
 /// What the journal names, instead of an API key, as the one who asked for a move.
@@ -46,7 +46,7 @@ struct Named {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data: DataDirectory,
+    data: KeptIn,
 }
 
 impl Orders {

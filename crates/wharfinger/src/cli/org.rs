@@ -8,7 +8,7 @@ use serde::Serialize;
 use wharfinger_core::caller::Organisation;
 use wharfinger_core::catalogue::CatalogueMode;
 
-use super::{DataDirectory, directory, find_organisation, write_json};
+use super::{KeptIn, directory, find_organisation, write_json};
 use crate::administration::{CODE_FORM, is_code};
 use crate::store::{COMMAND_LINE, Change, OrganisationChange};
 
@@ -35,7 +35,7 @@ enum OrgCommand {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: KeptIn,
     },
     /// List the organisations
     #[command(after_help = "Example: wharfinger org list --json")]
@@ -44,7 +44,7 @@ enum OrgCommand {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: KeptIn,
     },
     /// Change an organisation
     #[command(
@@ -65,7 +65,7 @@ enum OrgCommand {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: KeptIn,
     },
 }
 

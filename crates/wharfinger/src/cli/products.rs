@@ -9,7 +9,7 @@ use wharfinger_core::catalogue::Product;
 use wharfinger_core::catalogue::load::{LIST_SEPARATOR, LoadLine, ProductLine};
 
 use super::load::{Format, LoadFiles, Loadable};
-use super::{DataDirectory, directory, find_organisation, write_json};
+use super::{KeptIn, directory, find_organisation, write_json};
 use crate::catalogue::ToldProduct;
 use crate::store::{Load, Loaded, ReadProducts, Store, StoreError};
 
@@ -45,7 +45,7 @@ Examples: wharfinger products load --org TRK001 products.csv\n          \
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: KeptIn,
     },
     /// Show a product
     #[command(
@@ -69,7 +69,7 @@ Examples: wharfinger products load --org TRK001 products.csv\n          \
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: KeptIn,
     },
     /// Write all products to a file that can be loaded again
     #[command(after_help = "Example: wharfinger products export --org TRK001 --to products.csv")]
@@ -84,7 +84,7 @@ Examples: wharfinger products load --org TRK001 products.csv\n          \
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
         #[command(flatten)]
-        data: DataDirectory,
+        data: KeptIn,
     },
 }
 
@@ -163,7 +163,7 @@ struct Listed {
 }
 
 impl Listed {
-    async fn of(data: &DataDirectory, org: &str) -> Result<Self> {
+    async fn of(data: &KeptIn, org: &str) -> Result<Self> {
         let store = data.open()?;
         let organisation = find_organisation(&directory(store.as_ref()).await?, org)?.id;
         let request = ReadProducts {

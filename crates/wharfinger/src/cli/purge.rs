@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use wharfinger_core::ids::OrganisationId;
 
-use super::{DataDirectory, directory, write_json};
+use super::{KeptIn, directory, write_json};
 use crate::clock;
 
 /// Remove old orders that are final, with their history
@@ -28,7 +28,7 @@ pub(super) struct Purge {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data: DataDirectory,
+    data: KeptIn,
 }
 
 /// A day's first moment in UTC, or a moment.

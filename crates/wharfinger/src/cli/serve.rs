@@ -25,7 +25,7 @@ use crate::feed::Feed;
 use crate::idempotency::Idempotency;
 use crate::imports::Imports;
 use crate::rates::Rates;
-use crate::store::sql::{self, EmailRuns};
+use crate::store::sql::{self, EmailRuns, Location};
 use crate::store::{COMMAND_LINE, Change, Store};
 use crate::{clock, http, logging};
 
@@ -54,15 +54,16 @@ impl Serve {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let config = self.options.resolve()?;
         let _logging = logging::begin(&config)?;
-        sql::make_directory(&config.data)
-            .with_context(|| format!("cannot make the directory {}", config.data.display()))?;
-        let _lock = lock(&config.data)?;
+        let _lock = match &config.location {
+            Location::Directory(data) => Some(hold(data)?),
+            Location::Database(_) => None,
+        };
         let store = open(&config, self.email_run_blocks)?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
-        let first_key = first_steps(store.as_ref(), address).await?;
+        let first_key = first_steps(store.as_ref(), &config.location, address).await?;
         let app = Arc::new(App {
             access: Access::new(super::directory(store.as_ref()).await?, config.rates),
             store: Arc::clone(&store),
@@ -175,7 +176,14 @@ fn open(config: &Config, email_run_blocks: Option<u32>) -> Result<Arc<dyn Store>
         email_runs: Some(email_runs),
         ..sql::Options::default()
     };
-    super::open_store(&config.data, &options)
+    super::open_store(&config.location, &options)
+}
+
+/// Makes the data directory, if there is none, and holds it.
+fn hold(data: &Path) -> Result<File> {
+    sql::make_directory(data)
+        .with_context(|| format!("cannot make the directory {}", data.display()))?;
+    lock(data)
 }
 
 /// Holds the data directory for one server, until the file is dropped or the process ends, however it ends.
@@ -200,12 +208,16 @@ fn lock(data: &Path) -> Result<File> {
 }
 
 /// On a fresh store that only this machine can reach: an organisation and a key to begin with.
-async fn first_steps(store: &dyn Store, address: SocketAddr) -> Result<FirstSteps> {
+async fn first_steps(
+    store: &dyn Store,
+    location: &Location,
+    address: SocketAddr,
+) -> Result<FirstSteps> {
     let directory = super::directory(store).await?;
     if !directory.organisations.is_empty() {
         return Ok(FirstSteps::NotFresh);
     }
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() || matches!(location, Location::Database(_)) {
         return Ok(FirstSteps::LeftToOperator);
     }
     let organisation = Organisation::new(FIRST_ORGANISATION, "First organisation");
@@ -243,13 +255,16 @@ fn write_greeting(
     match first_steps {
         FirstSteps::NotFresh => {}
         FirstSteps::LeftToOperator => {
-            let data = config.data.display();
+            let place = match &config.location {
+                Location::Directory(data) => format!("--data {}", data.display()),
+                Location::Database(_) => format!("--database {}", config.location),
+            };
             writeln!(
                 out,
                 "\nThere is no organisation yet. Make one, and a key for it:\n"
             )?;
-            writeln!(out, "  wharfinger org create CODE --data {data}")?;
-            writeln!(out, "  wharfinger key create --org CODE --data {data}")?;
+            writeln!(out, "  wharfinger org create CODE {place}")?;
+            writeln!(out, "  wharfinger key create --org CODE {place}")?;
         }
         FirstSteps::Made(issued) => {
             writeln!(out, "\nThe data directory is new; to begin with it has\n")?;

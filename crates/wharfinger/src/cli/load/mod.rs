@@ -15,7 +15,7 @@ use wharfinger_core::catalogue::load::{LineProblem, LoadLine};
 use wharfinger_core::ids::OrganisationId;
 
 use self::files::{File, Read};
-use super::{DataDirectory, directory, find_organisation, write_json};
+use super::{KeptIn, directory, find_organisation, write_json};
 use crate::store::{COMMAND_LINE, LineOutcome, Load, LoadCounts, Loaded, Store, StoreError};
 
 /// Lines that are loaded in one transaction: some tenths of a second, for which a server beside it waits. Fewer would write
@@ -44,7 +44,7 @@ pub(super) struct LoadFiles {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data: DataDirectory,
+    data: KeptIn,
 }
 
 /// How a file is written.

@@ -1,6 +1,6 @@
 //! Organisations and keys, and the log of who changed what.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use super::driver::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
 use wharfinger_core::caller::{Organisation, Organisations, Reach, Scope};
 use wharfinger_core::catalogue::CatalogueMode;
@@ -23,7 +23,7 @@ pub(super) fn directory(
     let select = "select value from settings where name = 'directory_version'";
     let version: i64 = connection
         .prepare_cached(select)?
-        .query_row([], |row| row.get(0))?;
+        .query_row((), |row| row.get(0))?;
     let version = version.cast_unsigned();
     if known_version == Some(version) {
         return Ok(None);
@@ -31,24 +31,24 @@ pub(super) fn directory(
     let mut organisations = Organisations::new();
     let select = "select id, code, name, customer_orders_enabled, catalogue from organisations";
     let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query(())?;
     while let Some(row) = rows.next()? {
         let organisation = Organisation {
             id: OrganisationId(row.get(0)?),
             code: row.get(1)?,
             name: row.get(2)?,
             customer_orders_enabled: row.get(3)?,
-            catalogue: catalogue(&row.get::<_, String>(4)?)?,
+            catalogue: catalogue(&row.get::<String>(4)?)?,
         };
         organisations.insert(organisation.code.clone(), organisation);
     }
     let select = "select id, secret_sha256, organisations, scopes, created_at_ms, expires_at_ms, revoked_at_ms, \
                   last_used_at_ms, requests_per_second, orders_per_second from keys order by number";
     let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query(())?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
-        keys.push(read_key(row)?);
+        keys.push(read_key(&row)?);
     }
     Ok(Some(Directory {
         version,
@@ -129,7 +129,7 @@ impl<'n> Noted<'n> {
 /// Notes when keys were last used.
 pub(super) fn note_key_use(work: &Work<'_>, uses: &[(String, i64)]) -> Result<(), Fault> {
     let update =
-        "update keys set last_used_at_ms = max(?2, coalesce(last_used_at_ms, ?2)) where id = ?1";
+        "update keys set last_used_at_ms = ?2 where id = ?1 and coalesce(last_used_at_ms, 0) < ?2";
     let mut update = work.connection.prepare_cached(update)?;
     for (id, at_ms) in uses {
         update.execute(params![id, at_ms])?;
@@ -147,17 +147,21 @@ fn create_organisation<'n>(
 ) -> Result<Noted<'n>, Fault> {
     let code = &organisation.code;
     let insert = "insert into organisations (code, name, customer_orders_enabled, catalogue) \
-                  values (?1, ?2, ?3, ?4) on conflict do nothing";
+                  values (?1, ?2, ?3, ?4) on conflict do nothing returning id";
     let parameters = params![
         code,
         organisation.name,
         organisation.customer_orders_enabled,
         organisation.catalogue.name()
     ];
-    if work.connection.execute(insert, parameters)? == 0 {
+    let id = work
+        .connection
+        .query_row(insert, parameters, |row| row.get(0));
+    let id: Option<i64> = id.optional()?;
+    let Some(id) = id else {
         return refuse(format!("there is an organisation {code} already"));
-    }
-    if work.connection.last_insert_rowid() >= i64::from(ORGANISATIONS_MAX) {
+    };
+    if id >= i64::from(ORGANISATIONS_MAX) {
         return refuse("there is no room for more organisations".into());
     }
     Ok(Noted {
@@ -274,7 +278,7 @@ fn note(work: &Work<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
     let details = noted.details.as_ref();
     write_audit(work, who, noted.action, noted.subject, details)?;
     let update = "update settings set value = value + 1 where name = 'directory_version'";
-    work.connection.execute(update, [])?;
+    work.connection.execute(update, ())?;
     Ok(())
 }
 
@@ -286,12 +290,11 @@ pub(super) fn write_audit(
     subject: &str,
     details: Option<&Value>,
 ) -> Result<i64, Fault> {
-    let insert =
-        "insert into audit (at_ms, who, action, subject, details) values (?1, ?2, ?3, ?4, ?5)";
+    let insert = "insert into audit (at_ms, who, action, subject, details) \
+                  values (?1, ?2, ?3, ?4, ?5) returning id";
     let details = details.map(Value::to_string);
     let entry = params![work.now_ms(), who, action, subject, details];
-    work.connection.execute(insert, entry)?;
-    Ok(work.connection.last_insert_rowid())
+    Ok(work.connection.query_row(insert, entry, |row| row.get(0))?)
 }
 
 /// Reads the audit log, newest first; a page may be short where much had to be passed over.
@@ -299,7 +302,7 @@ pub(super) fn audit(connection: &Connection, request: &ReadAudit) -> Result<Audi
     let select = "select id, at_ms, who, action, subject, details from audit where id < ?1 order by id desc limit ?2";
     let mut select = connection.prepare_cached(select)?;
     let before = request.before.unwrap_or(i64::MAX);
-    let mut rows = select.query((before, AUDIT_ROWS_MAX))?;
+    let mut rows = select.query_lazily((before, AUDIT_ROWS_MAX))?;
     let mut page = AuditPage {
         entries: Vec::new(),
         next: None,

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use rusqlite::{Connection, OptionalExtension};
+use super::driver::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use wharfinger_core::catalogue::{Admission, AdmittedLine, ProductNumber, Split};
@@ -59,7 +59,8 @@ impl OfBlock {
         }
         let mut packed = Vec::new();
         pack(&mut packed, &self.entries);
-        let replace = "insert or replace into admissions (block, orders) values (?1, ?2)";
+        let replace = "insert into admissions (block, orders) values (?1, ?2) \
+                       on conflict (block) do update set orders = excluded.orders";
         connection
             .prepare_cached(replace)?
             .execute((block.0, packed))?;

@@ -10,7 +10,7 @@ use super::imports;
 use super::parts::PartBlocks;
 use super::plan::{is_refused, plan};
 use super::rejections;
-use super::rows::{ROWS_TOGETHER, Scope};
+use super::rows::Scope;
 use super::shares::{self, Share};
 use super::standing::Tally;
 use super::work::{NewBlock, NewReceipt, Origin, Work};
@@ -77,7 +77,7 @@ impl Admission<'_> {
             problems_told: 0,
             texts: GroupTexts::default(),
         };
-        for steps in group.steps.chunks(ROWS_TOGETHER) {
+        for steps in group.steps.chunks(deciding.work.rows.together()) {
             let tried = deciding.insert_together(steps)?;
             for &step in steps {
                 let row = &group.rows[step as usize];

@@ -3,13 +3,13 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use super::driver::{Connection, Engine, OptionalExtension, params};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::email::is_mentioned;
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::SqlStore;
-use super::erase::{KEYS_THAT_REACH, Slice};
+use super::erase::{Slice, keys_that_reach};
 use super::fault::Fault;
 use super::work::Work;
 use crate::clock;
@@ -77,9 +77,12 @@ fn keep<T: ?Sized>(
     batch: Option<BatchId>,
     reply: &Reply,
 ) -> Result<(), Fault> {
-    let insert = "insert or replace into answers \
+    let insert = "insert into answers \
                   (key_id, idempotency_key, fingerprint, kept_until_ms, batch, status, content_type, headers, body) \
-                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+                  on conflict (key_id, idempotency_key) do update set fingerprint = excluded.fingerprint, \
+                  kept_until_ms = excluded.kept_until_ms, batch = excluded.batch, status = excluded.status, \
+                  content_type = excluded.content_type, headers = excluded.headers, body = excluded.body";
     let headers = serde_json::to_string(&reply.headers).expect("text is always JSON");
     let mut body = Vec::new();
     pack(&mut body, &reply.body);
@@ -126,7 +129,7 @@ pub(super) struct StoredAnswer {
 }
 
 /// Reads the columns fingerprint, status, content type, headers and body.
-pub(super) fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredAnswer> {
+pub(super) fn stored(row: &super::driver::Row<'_>) -> super::driver::Result<StoredAnswer> {
     Ok(StoredAnswer {
         fingerprint: row.get(0)?,
         status: row.get(1)?,
@@ -166,7 +169,7 @@ pub(super) fn drop_slice(connection: &Connection, now_ms: i64) -> Result<usize, 
         && bytes < SLICE_BYTES
     {
         expired.push(row.get(0)?);
-        bytes += row.get::<_, i64>(1)?;
+        bytes += row.get::<i64>(1)?;
     }
     drop(rows);
     let mut delete = connection.prepare_cached("delete from answers where id = ?1")?;
@@ -184,10 +187,19 @@ pub(super) fn find_mentions(
     of_person: &HashSet<[u8; 16]>,
     after: i64,
 ) -> Result<Slice, Fault> {
+    let keys = keys_that_reach(connection.engine());
+    let shares = match connection.engine() {
+        Engine::Sqlite => {
+            "json_each(batches.shares) as share where json_extract(share.value, '$[0]')"
+        }
+        Engine::Postgres => {
+            "json_array_elements(cast(batches.shares as json)) as share (value) \
+             where cast(share.value->>0 as bigint)"
+        }
+    };
     let select = format!(
-        "select id, batch, body, key_id in {KEYS_THAT_REACH} and (batch is null or exists \
-         (select 1 from batches, json_each(batches.shares) as share \
-         where batches.id = batch and json_extract(share.value, '$[0]') in (0, ?1))) \
+        "select id, batch, body, key_id in {keys} and (batch is null or exists \
+         (select 1 from batches, {shares} in (0, ?1) and batches.id = batch)) \
          from answers where id > ?2 and body is not null order by id limit ?3"
     );
     let mut select = connection.prepare_cached(&select)?;
@@ -199,7 +211,7 @@ pub(super) fn find_mentions(
         last = row.get(0)?;
         let batch: Option<[u8; 16]> = row.get(1)?;
         let may_mention: bool = row.get(3)?;
-        let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        let body = row.blob(2)?;
         bytes += body.len();
         if batch.is_some_and(|batch| of_person.contains(&batch))
             || may_mention && is_mentioned(&String::from_utf8_lossy(&unpack(body)?), address)
@@ -217,12 +229,12 @@ pub(super) fn find_mentions(
 
 /// Erases some answers; how many. That they were given stays, so that what they answer is not done again.
 pub(super) fn erase(connection: &Connection, answers: &[i64]) -> Result<u64, Fault> {
-    let update = "update answers set fingerprint = zeroblob(32), status = 0, content_type = '', headers = '[]', body = null \
+    let update = "update answers set fingerprint = ?2, status = 0, content_type = '', headers = '[]', body = null \
                   where id = ?1 and body is not null";
     let mut update = connection.prepare_cached(update)?;
     let mut erased = 0;
     for id in answers {
-        erased += update.execute([id])? as u64;
+        erased += update.execute((id, [0; 32]))? as u64;
     }
     Ok(erased)
 }

@@ -8,7 +8,7 @@ mod stock;
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
+use super::driver::{Connection, Engine};
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 use wharfinger_core::ids::OrganisationId;
@@ -70,7 +70,7 @@ struct Check<'c> {
 fn dialect_names(connection: &Connection) -> Result<HashMap<i64, NameCase>, Fault> {
     let mut names = HashMap::new();
     let mut select = connection.prepare("select id, name from dialects")?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query(())?;
     while let Some(row) = rows.next()? {
         let name: String = row.get(1)?;
         let case = dialects::find(&name).map_or(NameCase::Exact, Dialect::name_case);
@@ -132,6 +132,7 @@ impl Check<'_> {
             | Err(
                 Fault::Sql(_)
                 | Fault::Commit(_)
+                | Fault::Unknown(_)
                 | Fault::Refused(_)
                 | Fault::Told(_)
                 | Fault::Gone
@@ -141,8 +142,11 @@ impl Check<'_> {
     }
 
     fn database_file(&mut self) -> Result<(), Fault> {
+        if self.connection.engine() == Engine::Postgres {
+            return Ok(());
+        }
         let mut integrity = self.connection.prepare("pragma integrity_check")?;
-        let mut rows = integrity.query([])?;
+        let mut rows = integrity.query(())?;
         while let Some(row) = rows.next()? {
             let line: String = row.get(0)?;
             self.expect(line == "ok", || format!("the database file: {line}"));
@@ -156,13 +160,13 @@ impl Check<'_> {
             "select id, first_position, events, at_ms, batch, dialect, checksum, slots, indexes, emails, keys, texts \
              from blocks order by id",
         )?;
-        let mut rows = select.query([])?;
+        let mut rows = select.query_lazily(())?;
         let mut walk: Option<Walk> = None;
         while let Some(row) = rows.next()? {
             let block = StoredBlock {
                 id: BlockId(row.get(0)?),
-                first_position: row.get::<_, i64>(1)?.cast_unsigned(),
-                events: row.get::<_, i64>(2)?.cast_unsigned(),
+                first_position: row.get::<i64>(1)?.cast_unsigned(),
+                events: row.get::<i64>(2)?.cast_unsigned(),
                 at_ms: row.get(3)?,
                 batch: row.get(4)?,
                 dialect: row.get(5)?,
@@ -201,13 +205,13 @@ impl Check<'_> {
         self.end_organisation(walk.as_ref())?;
         let stored: i64 = self
             .connection
-            .query_row("select count(*) from orders", [], |row| row.get(0))?;
+            .query_row("select count(*) from orders", (), |row| row.get(0))?;
         let seen = self.report.orders;
         self.expect(stored.cast_unsigned() == seen, || {
             format!("{stored} orders are in the index, {seen} of them in the journal")
         });
         let select = "select count(*) from fulfilments";
-        let kept: i64 = self.connection.query_row(select, [], |row| row.get(0))?;
+        let kept: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         let seen = self.reports;
         self.expect(kept.cast_unsigned() == seen, || {
             format!("{kept} reports of fulfilment are kept, {seen} of them are in the journal")
@@ -233,12 +237,12 @@ impl Check<'_> {
             });
         }
         let select = "select count(*) from tallies where orders != 0";
-        let told: i64 = self.connection.query_row(select, [], |row| row.get(0))?;
+        let told: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         self.expect(usize::try_from(told) == Ok(known), || {
             "there are tallies of no orders".into()
         });
         let select = "select count(*) from open_orders where block not in (select id from blocks)";
-        let lost: i64 = self.connection.query_row(select, [], |row| row.get(0))?;
+        let lost: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         self.expect(lost == 0, || {
             format!("{lost} lists of open orders are of no block")
         });

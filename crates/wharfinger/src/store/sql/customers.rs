@@ -1,6 +1,6 @@
 //! The table of customers: what is loaded into it, and read back.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use super::driver::{Connection, OptionalExtension, Row, Statement, params};
 use wharfinger_core::catalogue::load::{CustomerLine, LineProblem};
 use wharfinger_core::catalogue::{Customer, PIECES_MAX};
 use wharfinger_core::ids::OrganisationId;
@@ -20,9 +20,9 @@ macro_rules! select_customers {
     };
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Customer> {
+fn read(row: &Row<'_>) -> super::driver::Result<Customer> {
     Ok(Customer {
-        id: row.get::<_, i64>(0)?.cast_unsigned(),
+        id: row.get::<i64>(0)?.cast_unsigned(),
         email: row.get(1)?,
         first_name: row.get(2)?,
         last_name: row.get(3)?,
@@ -67,7 +67,7 @@ pub(super) fn list(
             page.next = page.customers.last().map(|last: &Customer| last.id);
             break;
         }
-        page.customers.push(read(row)?);
+        page.customers.push(read(&row)?);
     }
     Ok(page)
 }
@@ -102,7 +102,8 @@ pub(super) fn delete(
     };
     // Orders go on to name it: no other customer may have it.
     let note = "insert into customer_numbers (organisation, last) values (?1, ?2) \
-                on conflict do update set last = max(last, excluded.last)";
+                on conflict (organisation) do update set last = excluded.last \
+                where customer_numbers.last < excluded.last";
     connection
         .prepare_cached(note)?
         .execute((organisation.0, id))?;
@@ -114,8 +115,8 @@ pub(super) fn next_id(
     connection: &Connection,
     organisation: OrganisationId,
 ) -> Result<Option<u64>, Fault> {
-    let select = "select max(coalesce((select max(id) from customers where organisation = ?1), 0), \
-                  coalesce((select last from customer_numbers where organisation = ?1), 0))";
+    let select = "select coalesce(max(id), 0) from (select max(id) as id from customers where organisation = ?1 \
+                  union all select last from customer_numbers where organisation = ?1) as numbers";
     let mut select = connection.prepare_cached(select)?;
     let last: i64 = select.query_row([organisation.0], |row| row.get(0))?;
     let next = last.cast_unsigned() + 1;
@@ -126,9 +127,9 @@ pub(super) fn next_id(
 pub(super) struct Customers<'c> {
     connection: &'c Connection,
     organisation: OrganisationId,
-    by_id: CachedStatement<'c>,
-    by_email: CachedStatement<'c>,
-    replace: CachedStatement<'c>,
+    by_id: Statement<'c>,
+    by_email: Statement<'c>,
+    replace: Statement<'c>,
 }
 
 const REPLACE: &str = "insert into customers (organisation, id, email, first_name, last_name, wants_new_password) \
@@ -154,12 +155,12 @@ impl<'c> Loader<'c, CustomerLine> for Customers<'c> {
         let organisation = self.organisation.0;
         let of_id = match line.id {
             Some(id) => self.by_id.query_row((organisation, id.cast_signed()), read),
-            None => Err(rusqlite::Error::QueryReturnedNoRows),
+            None => Err(super::driver::Error::NoRows),
         };
         let of_id = of_id.optional()?;
         let of_email = match &line.email {
             Some(email) => self.by_email.query_row((organisation, email), read),
-            None => Err(rusqlite::Error::QueryReturnedNoRows),
+            None => Err(super::driver::Error::NoRows),
         };
         let of_email = of_email.optional()?;
         if let (Some(id), Some(other)) = (line.id, &of_email)

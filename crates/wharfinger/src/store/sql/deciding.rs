@@ -7,9 +7,10 @@ use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::Code;
 
 use super::fault::Fault;
+use super::insert::NewOrder;
 use super::parts::PartBlocks;
 use super::plan;
-use super::rows::{NewOrder, OrderRow, ROWS_TOGETHER, Scope};
+use super::rows::{OrderRow, Scope};
 use super::standing::Tally;
 use super::work::Work;
 use crate::store::place::{BlockId, Place};
@@ -50,10 +51,10 @@ pub(super) enum Tried {
 impl<'d> Deciding<'d, '_> {
     /// Tries to store orders with one statement. Most orders are new, and a statement of their own costs each as much again.
     pub(super) fn insert_together(&mut self, steps: &[u32]) -> Result<Tried, Fault> {
-        if steps.len() < ROWS_TOGETHER {
+        if !self.work.rows.may_insert_together(steps.len()) {
             return Ok(Tried::Not);
         }
-        let mut orders = Vec::with_capacity(ROWS_TOGETHER);
+        let mut orders = Vec::with_capacity(steps.len());
         for &step in steps {
             let row = &self.group.rows[step as usize];
             match self.as_new(row).filter(|_| row.demand.is_none()) {
@@ -81,7 +82,7 @@ impl<'d> Deciding<'d, '_> {
                 id: row.place(self.first),
                 key: self.submission.text(row.key),
                 state,
-                hash: row.hash,
+                hash: row.hash.to_be_bytes(),
                 number,
             }),
             Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => None,
@@ -113,7 +114,7 @@ impl<'d> Deciding<'d, '_> {
         }
         // Most orders are new: that is tried first, and the index itself says whether it is so.
         if let Some(order) = self.as_new(row)
-            && self.work.rows.insert(self.scope, &order)?
+            && self.work.rows.insert(self.scope, order)?
         {
             return self.stored(row);
         }
@@ -164,10 +165,10 @@ impl<'d> Deciding<'d, '_> {
                 id,
                 key: &number.to_string(),
                 state,
-                hash,
+                hash: hash.to_be_bytes(),
                 number: Some(number),
             };
-            if self.work.rows.insert(self.scope, &order)? {
+            if self.work.rows.insert(self.scope, order)? {
                 break;
             }
             number += 1;

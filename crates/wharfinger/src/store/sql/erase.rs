@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use super::driver::{Connection, Engine};
 use serde_json::json;
 use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Reach;
@@ -25,9 +25,11 @@ use self::find::{find, places_of, scan};
 use super::SqlStore;
 use super::admin::write_audit;
 use super::checkpoints::{compact, empty_log};
+use super::connection::Use;
 use super::emails::erase::{sweep, unfinished};
 use super::emails::jobs::{self, Left};
 use super::fault::Fault;
+use super::home::Home;
 use super::journal::Journal;
 use super::locate::Located;
 use super::moves::move_located;
@@ -49,8 +51,19 @@ const COMPACTED_BYTES_MAX: u64 = 128 << 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// The keys that reach the organisation of the first parameter, those that are void too.
-pub(super) const KEYS_THAT_REACH: &str = "(select keys.id from keys where keys.organisations is null \
-     or exists (select 1 from json_each(keys.organisations) as reached where reached.value = ?1))";
+pub(super) fn keys_that_reach(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => {
+            "(select keys.id from keys where keys.organisations is null \
+             or exists (select 1 from json_each(keys.organisations) as reached where reached.value = ?1))"
+        }
+        Engine::Postgres => {
+            "(select keys.id from keys where keys.organisations is null \
+             or exists (select 1 from json_array_elements_text(cast(keys.organisations as json)) as reached (value) \
+             where cast(reached.value as bigint) = ?1))"
+        }
+    }
+}
 
 /// Rows that were found in looking through some, and the row behind which to go on; none at the end.
 #[derive(Default)]
@@ -175,7 +188,7 @@ impl Erasing<'_> {
         for orders in found.chunks(SLICE_ORDERS) {
             let orders = orders.to_vec();
             let note = move |work: &mut Work<'_>, _: &Person| {
-                let insert = "insert or ignore into erasures (id) values (?1)";
+                let insert = "insert into erasures (id) values (?1) on conflict do nothing";
                 let mut insert = work.connection.prepare_cached(insert)?;
                 for order in &orders {
                     insert.execute([order.0])?;
@@ -300,22 +313,33 @@ impl Erasing<'_> {
     }
 
     /// Writes the database file anew, if it is small or that is asked for: where rows were moved from one page to another, SQLite
-    /// leaves what they were in the unused part of a page, and only this is sure to leave it behind.
+    /// leaves what they were in the unused part of a page, and only this is sure to leave it behind. PostgreSQL leaves rows as
+    /// they were until they are vacuumed.
     async fn compact(&mut self, is_asked_for: bool) -> Result<(), StoreError> {
-        let file = self.store.file.clone();
-        let is_small = std::fs::metadata(&file).is_ok_and(|file| file.len() <= COMPACTED_BYTES_MAX);
-        if !is_small && !is_asked_for {
-            return Ok(());
-        }
-        let compacted = tokio::task::spawn_blocking(move || compact(&file, is_small)).await;
-        compacted.map_err(|error| StoreError::Internal(error.to_string()))??;
-        self.done.compacted = true;
+        let home = self.store.home.clone();
+        let compacting = tokio::task::spawn_blocking(move || match &home {
+            Home::File(file) => {
+                let is_small =
+                    std::fs::metadata(file).is_ok_and(|file| file.len() <= COMPACTED_BYTES_MAX);
+                if is_small || is_asked_for {
+                    compact(file, is_small)?;
+                }
+                Ok(is_small || is_asked_for)
+            }
+            Home::Server(_) => vacuum(&home, is_asked_for),
+        });
+        let compacted = compacting
+            .await
+            .map_err(|error| StoreError::Internal(error.to_string()))?;
+        self.done.compacted = compacted.map_err(|fault: Fault| StoreError::from(fault))?;
         Ok(())
     }
 
     /// Empties the log, which still has the pages as they were.
     async fn empty_log(&self) -> Result<(), StoreError> {
-        let file = self.store.file.clone();
+        let Home::File(file) = self.store.home.clone() else {
+            return Ok(());
+        };
         let emptied = tokio::task::spawn_blocking(move || empty_log(&file)).await;
         let emptied = emptied.map_err(|error| StoreError::Internal(error.to_string()))?;
         if emptied? {
@@ -360,7 +384,7 @@ fn noted(connection: &Connection, person: &Person) -> Result<HashSet<Place>, Fau
     let mut select = connection.prepare_cached(select)?;
     let (first, last) = places_of(person.organisation);
     let found = select.query_map((first.0, last.0), |row| row.get(0).map(Place))?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
+    Ok(found.into_iter().collect())
 }
 
 /// Calls off the orders among these that are open; how many.
@@ -397,4 +421,25 @@ fn is_there(journal: &mut Journal<'_>, order: Place) -> Result<bool, Fault> {
 fn first_block(connection: &Connection, organisation: OrganisationId) -> Result<BlockId, Fault> {
     let start = purges::start(connection, organisation)?;
     Ok(BlockId::new(organisation, start.block))
+}
+
+/// Tables that hold what names a person.
+const TABLES_OF_PERSONS: [&str; 7] = [
+    "answers",
+    "blocks",
+    "customers",
+    "email_parts",
+    "fulfilments",
+    "orders",
+    "rejections",
+];
+
+/// Has PostgreSQL drop what rows were before; or write their tables anew, so that nothing is left of them.
+fn vacuum(home: &Home, is_whole: bool) -> Result<bool, Fault> {
+    let connection = home.connect(Use::Write)?;
+    let how = if is_whole { "vacuum (full)" } else { "vacuum" };
+    for table in TABLES_OF_PERSONS {
+        connection.execute_batch(&format!("{how} {table}"))?;
+    }
+    Ok(is_whole)
 }

@@ -1,6 +1,6 @@
 //! Reading the feed of what became of orders: what the marks of the journal's blocks say.
 
-use rusqlite::Connection;
+use super::driver::Connection;
 use wharfinger_core::ids::{OrderId, OrganisationId, is_part};
 
 use super::fault::Fault;
@@ -164,10 +164,10 @@ fn told(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
 pub(super) fn positions(connection: &Connection) -> Result<Growth, Fault> {
     let select = "select organisation, next_position from counters";
     let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query(())?;
     let mut positions = Growth::new();
     while let Some(row) = rows.next()? {
-        let next = row.get::<_, i64>(1)?.cast_unsigned();
+        let next = row.get::<i64>(1)?.cast_unsigned();
         positions.insert(OrganisationId(row.get(0)?), next.saturating_sub(1));
     }
     Ok(positions)

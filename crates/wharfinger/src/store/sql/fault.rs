@@ -1,7 +1,6 @@
 //! What can go wrong in the database, and how far it reaches.
 
-use rusqlite::ErrorCode;
-
+use super::driver::Error;
 use crate::store::StoreError;
 use crate::store::bytes::Damage;
 
@@ -9,9 +8,11 @@ use crate::store::bytes::Damage;
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The database says so.
-    Sql(rusqlite::Error),
+    Sql(Error),
     /// The commit failed, so that nobody knows what is on disk.
-    Commit(rusqlite::Error),
+    Commit(Error),
+    /// The commit was not answered, and whether it was done could not be found out.
+    Unknown(Error),
     /// The caller asks for what cannot be.
     Refused(String),
     /// Something that the caller is told as it is, and that concerns this piece of work alone.
@@ -41,26 +42,9 @@ impl Fault {
         match self {
             Self::Refused(_) | Self::Told(_) | Self::Damaged(_) => Extent::Own,
             Self::Gone | Self::NoThread(_) => Extent::Fatal,
-            Self::Sql(error) => match error.sqlite_error_code() {
-                Some(
-                    ErrorCode::SystemIoFailure
-                    | ErrorCode::DatabaseCorrupt
-                    | ErrorCode::NotADatabase,
-                ) => Extent::Fatal,
-                Some(
-                    ErrorCode::DiskFull
-                    | ErrorCode::DatabaseBusy
-                    | ErrorCode::DatabaseLocked
-                    | ErrorCode::OutOfMemory
-                    | ErrorCode::ReadOnly
-                    | ErrorCode::CannotOpen,
-                ) => Extent::Passing,
-                Some(_) | None => Extent::Own,
-            },
-            Self::Commit(error) => match error.sqlite_error_code() {
-                Some(ErrorCode::DiskFull) => Extent::Passing,
-                Some(_) | None => Extent::Fatal,
-            },
+            Self::Sql(error) => error.extent(),
+            Self::Commit(error) => error.extent_of_commit(),
+            Self::Unknown(_) => Extent::Passing,
         }
     }
 }
@@ -70,6 +54,10 @@ impl std::fmt::Display for Fault {
         match self {
             Self::Sql(error) => write!(out, "{error}"),
             Self::Commit(error) => write!(out, "the commit failed: {error}"),
+            Self::Unknown(error) => write!(
+                out,
+                "the commit was not answered, and the orders may be stored or not: {error}"
+            ),
             Self::Refused(why) | Self::Damaged(why) => out.write_str(why),
             Self::Told(error) => error.fmt(out),
             Self::Gone => out.write_str("the database file was removed or replaced"),
@@ -78,8 +66,8 @@ impl std::fmt::Display for Fault {
     }
 }
 
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
         Self::Sql(error)
     }
 }
@@ -100,9 +88,16 @@ impl From<Fault> for StoreError {
                 Fault::Damaged(_)
                 | Fault::Sql(_)
                 | Fault::Commit(_)
+                | Fault::Unknown(_)
                 | Fault::Gone
                 | Fault::NoThread(_) => Self::Internal(fault.to_string()),
             },
         }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
     }
 }

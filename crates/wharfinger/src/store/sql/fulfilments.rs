@@ -1,6 +1,6 @@
 //! How far orders are fulfilled: the latest report of each, in a table of its own, and an entry of the journal for each report.
 
-use rusqlite::{Connection, OptionalExtension};
+use super::driver::{Connection, OptionalExtension};
 use wharfinger_core::admit::decide_fulfilment;
 use wharfinger_core::caller::Reach;
 use wharfinger_core::fulfilment::{Fulfilment, Reported};
@@ -22,7 +22,7 @@ pub(super) fn find(journal: &mut Journal<'_>, order: Place) -> Result<Option<Rep
     let select = "select place, report from fulfilments where id = ?1";
     let mut select = journal.connection().prepare_cached(select)?;
     let found = select.query_row([order.0], |row| {
-        Ok((Place(row.get(0)?), row.get::<_, String>(1)?))
+        Ok((Place(row.get(0)?), row.get::<String>(1)?))
     });
     let Some((place, json)) = found.optional()? else {
         return Ok(None);
@@ -81,7 +81,8 @@ pub(super) fn fulfil(
     moves.write()?;
     work.rows
         .touch(work.connection, &scope, &order.key, place)?;
-    let replace = "insert or replace into fulfilments (id, place, report) values (?1, ?2, ?3)";
+    let replace = "insert into fulfilments (id, place, report) values (?1, ?2, ?3) \
+                   on conflict (id) do update set place = excluded.place, report = excluded.report";
     work.connection.prepare_cached(replace)?.execute((
         order.place.0,
         place.0,

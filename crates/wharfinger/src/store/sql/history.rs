@@ -1,6 +1,6 @@
 //! What became of an order: its revisions and its moves, the latest first. Each names the one before.
 
-use rusqlite::Connection;
+use super::driver::Connection;
 use wharfinger_core::ids::OrderId;
 
 use super::fault::Fault;

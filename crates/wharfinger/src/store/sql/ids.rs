@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
+use super::driver::Connection;
 use wharfinger_core::ids::{BatchId, OrderId};
 
 use super::fault::Fault;

@@ -1,6 +1,6 @@
 //! How far imports are: committed with each piece that is taken in, so that none is taken in twice.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use super::driver::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::Counts;
@@ -27,17 +27,17 @@ pub(super) fn find(
     Ok(found.optional()?)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Import> {
-    let count = |at| row.get::<_, i64>(at).map(i64::cast_unsigned);
+fn read(row: &Row<'_>) -> super::driver::Result<Import> {
+    let count = |at| row.get::<i64>(at).map(i64::cast_unsigned);
     Ok(Import {
         id: Uuid::from_bytes(row.get(0)?),
-        organisation: row.get::<_, Option<u32>>(1)?.map(OrganisationId),
+        organisation: row.get::<Option<u32>>(1)?.map(OrganisationId),
         dialect: row.get(2)?,
         state: match row.get(3)? {
             OPEN => ImportState::Open,
             COMPLETE => ImportState::Complete,
             CANCELLED => ImportState::Cancelled,
-            other => return Err(rusqlite::Error::IntegralValueOutOfRange(3, other)),
+            other => return Err(super::driver::Error::Value(format!("there is no {other}"))),
         },
         lines: count(4)?,
         counts: Counts {
@@ -56,10 +56,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Import> {
 /// Begins an import, unless there is one of this id.
 pub(super) fn begin(work: &mut Work<'_>, new: &NewImport) -> Result<Import, Fault> {
     let dialect = work.dialect(new.dialect)?;
-    let insert = "insert or ignore into imports \
+    let insert = "insert into imports \
                   (key_id, id, organisation, dialect, state, lines, accepted, updated, unchanged, rejected, \
                   began_at_ms, changed_at_ms, active_ms) \
-                  values (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, 0, ?6, ?6, 0)";
+                  values (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, 0, ?6, ?6, 0) on conflict do nothing";
     work.connection.prepare_cached(insert)?.execute(params![
         new.key_id,
         new.id.as_bytes(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension};
+use super::driver::{Connection, OptionalExtension};
 use wharfinger_core::catalogue::Admission;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::json::{NameCase, Reader};
@@ -257,11 +257,11 @@ fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
         return Err(Fault::Damaged(format!("there is no block {}", id.0)));
     };
     let batch: Option<[u8; 16]> = row.get(3)?;
-    let slots = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
-    let indexes = row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?;
+    let slots = row.blob(4)?;
+    let indexes = row.blob(5)?;
     Ok(Head {
-        first_position: row.get::<_, i64>(0)?.cast_unsigned(),
-        events: row.get::<_, i64>(1)?.cast_unsigned(),
+        first_position: row.get::<i64>(0)?.cast_unsigned(),
+        events: row.get::<i64>(1)?.cast_unsigned(),
         at_ms: row.get(2)?,
         dialect: row.get(6)?,
         batch: batch.map(BatchId::from_bytes),
@@ -279,9 +279,9 @@ fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
             let keys: Option<Vec<u8>> = row.get(4)?;
             let texts: Option<Vec<u8>> = row.get(5)?;
             let columns = Columns {
-                slots: row.get_ref(1)?.as_blob()?,
-                indexes: row.get_ref(2)?.as_blob()?,
-                emails: row.get_ref(3)?.as_blob_or_null()?,
+                slots: row.blob(1)?,
+                indexes: row.blob(2)?,
+                emails: row.blob_or_null(3)?,
                 keys: keys.as_deref(),
                 texts: texts.as_deref(),
             };

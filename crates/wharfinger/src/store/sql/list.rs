@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rusqlite::Connection;
+use super::driver::Connection;
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::emails::Search;
@@ -157,7 +157,7 @@ impl Listing<'_> {
     ) -> Result<GoesOn, Fault> {
         let mut orders = Vec::new();
         let mut select = self.connection.prepare_cached("select id from dialects")?;
-        let mut dialects = select.query([])?;
+        let mut dialects = select.query(())?;
         while let Some(dialect) = dialects.next()? {
             let scope = Scope::new(organisation, dialect.get(0)?);
             let held = self.lookup.by_key(&scope, key)?;
@@ -166,11 +166,8 @@ impl Listing<'_> {
                 .connection
                 .prepare_cached("select id from orders where key > ?1 and key < ?2 limit ?3")?;
             let [from, to] = scope.released_bounds(key);
-            let released =
-                released.query_map((from, to, ENTRIES_PER_PAGE_MAX), |row| row.get(0))?;
-            for id in released {
-                orders.push(Place(id?));
-            }
+            let bounds = (from, to, ENTRIES_PER_PAGE_MAX);
+            orders.extend(released.query_map(bounds, |row| row.get(0).map(Place))?);
         }
         orders.sort_unstable();
         for order in orders.into_iter().filter(|order| *order >= low) {
@@ -216,7 +213,7 @@ impl Listing<'_> {
             number(blocks.end()).0,
         );
         let mut select = self.connection.prepare_cached(select)?;
-        let mut rows = select.query(bounds)?;
+        let mut rows = select.query_lazily(bounds)?;
         while let Some(row) = rows.next()? {
             let block = BlockId(row.get(0)?);
             let dialect: i64 = row.get(1)?;

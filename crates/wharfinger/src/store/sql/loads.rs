@@ -1,6 +1,6 @@
 //! Loading lines into a catalogue, whatever they are about: what is kept of them, and what the audit log says.
 
-use rusqlite::OptionalExtension;
+use super::driver::OptionalExtension;
 use serde_json::{Value, json};
 use wharfinger_core::admit::Policy;
 use wharfinger_core::catalogue::load::LineProblem;

@@ -15,18 +15,22 @@ mod checkpoints;
 mod connection;
 mod customers;
 mod deciding;
+mod driver;
 mod emails;
 mod erase;
 mod events;
 mod fault;
 mod fulfilments;
 mod history;
+mod home;
 mod ids;
 mod imports;
+mod insert;
 mod journal;
 mod list;
 mod loads;
 mod locate;
+mod location;
 mod moves;
 mod offers;
 mod opening;
@@ -44,6 +48,7 @@ mod results;
 mod rewrite;
 mod rows;
 mod schema;
+mod server;
 mod shares;
 mod shelves;
 mod splitting;
@@ -53,11 +58,11 @@ mod walk;
 mod work;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+use self::driver::Connection;
 use async_trait::async_trait;
-use rusqlite::Connection;
 use tokio::sync::watch;
 use uuid::Uuid;
 use wharfinger_core::catalogue::load::{CustomerLine, ProductLine};
@@ -68,6 +73,8 @@ use wharfinger_core::outcome::Outcome;
 use self::customers::Customers;
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
+use self::home::Home;
+pub use self::location::{Database, Location};
 pub use self::opening::Options;
 pub(crate) use self::opening::make_directory;
 use self::products::Products;
@@ -88,7 +95,7 @@ pub struct SqlStore {
     writer: Writer,
     readers: Readers,
     emails: Option<Builder>,
-    file: PathBuf,
+    home: Home,
     email_key: EmailKey,
     growth: Arc<watch::Sender<Growth>>,
 }
@@ -352,17 +359,20 @@ impl Store for SqlStore {
     }
 
     fn size_bytes(&self) -> Option<u64> {
+        let Home::File(file) = &self.home else {
+            return None;
+        };
         let size = |file: &Path| std::fs::metadata(file).ok().map(|file| file.len());
-        let database = size(&self.file)?;
+        let database = size(file)?;
         // Without a log there is none to be counted.
-        let log = size(&self.file.with_extension("db-wal")).unwrap_or_default();
+        let log = size(&file.with_extension("db-wal")).unwrap_or_default();
         Some(database + log)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
         let touch = |work: &mut work::Work<'_>| {
             let touch = "update settings set value = value where name = 'directory_version'";
-            work.connection.prepare_cached(touch)?.execute([])?;
+            work.connection.prepare_cached(touch)?.execute(())?;
             Ok(())
         };
         self.writer.ask(1, touch).await

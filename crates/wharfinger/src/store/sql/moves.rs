@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use super::driver::Connection;
 use wharfinger_core::admit::{Move, decide_move};
 use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::{OrderId, OrganisationId};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use super::driver::{Connection, OptionalExtension, Row};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use wharfinger_core::canonical::Amount;
 use wharfinger_core::catalogue::{AdmittedLine, Identifier, Offer, ProductNumber};
@@ -255,7 +255,7 @@ fn find(
 /// A product's columns, of which some are yet to be read.
 type Columns = (Offer, Option<String>, [Option<String>; 2]);
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Columns> {
+fn read(row: &Row<'_>) -> super::driver::Result<Columns> {
     let offer = Offer {
         product: ProductNumber(row.get(0)?),
         active: row.get(1)?,

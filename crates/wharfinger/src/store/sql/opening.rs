@@ -5,16 +5,19 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use tokio::sync::watch;
 use wharfinger_core::ids::OrganisationId;
 
 use super::connection::{Use, connect};
+use super::driver::{Connection, Target};
 use super::emails::builder::Builder;
 use super::emails::{self, EmailRuns};
+use super::fault::Fault;
+use super::home::Home;
+use super::location::{Database, Location};
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{SqlStore, schema};
+use super::{SqlStore, schema, server};
 use crate::store::StoreError;
 
 /// The name of the database in the data directory.
@@ -48,6 +51,17 @@ impl Default for Options {
 }
 
 impl SqlStore {
+    /// Opens the store that is somewhere, and makes it where there is none.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`] and [`Self::connect`].
+    pub fn open_at(location: &Location, options: &Options) -> Result<Self, StoreError> {
+        match location {
+            Location::Directory(directory) => Self::open(directory, options),
+            Location::Database(database) => Self::connect(database, options),
+        }
+    }
+
     /// Opens the store of a data directory, and makes it where there is none.
     ///
     /// # Errors
@@ -66,24 +80,58 @@ impl SqlStore {
         let file: PathBuf = directory.join(FILE);
         let mut connection = connect(&file, Use::Write)?;
         schema::migrate(&mut connection)?;
+        let connection = Connection::Sqlite(connection);
+        let beside = connect(&file, Use::Write)?;
+        let home = Home::File(file);
+        Self::start(home, connection, Some((beside, options.log_pages)), options)
+    }
+
+    /// Opens the store in a database of PostgreSQL, and makes its tables where there are none. Any number of processes may.
+    ///
+    /// # Errors
+    /// The database cannot be reached, does not keep what it acknowledges, or is of a newer program.
+    pub fn connect(database: &Database, options: &Options) -> Result<Self, StoreError> {
+        let open = || {
+            let target = Target::of(database).map_err(|why| {
+                Fault::Refused(format!("the URL of the database cannot be read: {why}"))
+            })?;
+            let home = Home::Server(target);
+            let connection = home.connect(Use::Write)?;
+            server::check(&connection)?;
+            schema::migrate_on_server(&connection)?;
+            Ok::<_, StoreError>(Self::start(home, connection, None, options)?)
+        };
+        // What is waited for is waited for by a runtime of its own, which a thread of another one cannot do.
+        std::thread::scope(|scope| match scope.spawn(open).join() {
+            Ok(opened) => opened,
+            Err(_) => Err(StoreError::Internal("opening the store panicked".into())),
+        })
+    }
+
+    fn start(
+        home: Home,
+        connection: Connection,
+        beside: Option<(rusqlite::Connection, i32)>,
+        options: &Options,
+    ) -> Result<Self, StoreError> {
         let email_key = emails::key(&connection)?;
         let due = options.email_runs.map(Builder::due);
-        let beside = connect(&file, Use::Write)?;
         let growth = Arc::new(watch::Sender::default());
         let writer = Writer::start(
+            home.clone(),
             connection,
-            Some((beside, options.log_pages)),
+            beside,
             options.queue_max,
             due.clone(),
             Arc::clone(&growth),
         )?;
-        let start = |due| Builder::start(file.clone(), writer.clone(), due);
-        let emails = due.map(start).transpose();
+        let start = |due| Builder::start(home.clone(), writer.clone(), due);
+        let emails = due.map(start).transpose().map_err(Fault::NoThread)?;
         Ok(Self {
-            emails: emails.map_err(|error| in_directory(&error))?,
+            emails,
             writer,
-            readers: Readers::new(file.clone(), options.readers),
-            file,
+            readers: Readers::new(home.clone(), options.readers),
+            home,
             email_key,
             growth,
         })

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use rusqlite::Connection;
+use super::driver::Connection;
 use wharfinger_core::admit::{Decision, Existing, Intent, Policy, decide};
 use wharfinger_core::catalogue::{self, Demand};
 use wharfinger_core::dialect::Number;

@@ -1,7 +1,7 @@
 //! The tables of products and stock: what is loaded into them, and read back.
 
-use rusqlite::types::ToSql;
-use rusqlite::{CachedStatement, Connection, Row, params};
+use super::driver::ToValue;
+use super::driver::{Connection, Row, Statement, params};
 use wharfinger_core::canonical::Amount;
 use wharfinger_core::catalogue::load::{LineProblem, ProductLine, Said};
 use wharfinger_core::catalogue::{Product, ProductNumber};
@@ -38,12 +38,12 @@ impl Stored {
         Ok(Self {
             number: row.get(0)?,
             product: Product {
-                id: row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned),
+                id: row.get::<Option<i64>>(1)?.map(i64::cast_unsigned),
                 sku: row.get(2)?,
                 ean: row.get(3)?,
                 active: row.get(4)?,
                 warehouse: row.get(5)?,
-                stock: row.get::<_, i64>(11)?.cast_unsigned(),
+                stock: row.get::<i64>(11)?.cast_unsigned(),
                 price: price.as_deref().map(amount).transpose()?,
                 currency: row.get(7)?,
                 name: row.get(8)?,
@@ -95,7 +95,7 @@ pub(super) fn list(connection: &Connection, request: &ReadProducts) -> Result<Pr
             page.next = Some(last);
             break;
         }
-        let mut stored = Stored::read(row)?;
+        let mut stored = Stored::read(&row)?;
         last = stored.number;
         let since = on_hand.since(ProductNumber(stored.number));
         stored.product.stock = stored.product.stock.saturating_add_signed(since);
@@ -162,22 +162,22 @@ fn described(product: &Product) -> String {
 /// Loads products.
 pub(super) struct Products<'c> {
     organisation: OrganisationId,
-    by_id: CachedStatement<'c>,
-    by_sku: CachedStatement<'c>,
-    by_ean: CachedStatement<'c>,
-    insert: CachedStatement<'c>,
-    update: CachedStatement<'c>,
-    set_stock: CachedStatement<'c>,
+    by_id: Statement<'c>,
+    by_sku: Statement<'c>,
+    by_ean: Statement<'c>,
+    insert: Statement<'c>,
+    update: Statement<'c>,
+    set_stock: Statement<'c>,
     /// The changes of stock.
     changes: Vec<(ProductNumber, i64)>,
 }
 
 const INSERT: &str = "insert into products (organisation, id, sku, ean, active, warehouse, price, currency, name, \
-    markets, pricelists) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    markets, pricelists) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) returning number";
 const UPDATE: &str = "update products set id = ?2, sku = ?3, ean = ?4, active = ?5, warehouse = ?6, price = ?7, \
     currency = ?8, name = ?9, markets = ?10, pricelists = ?11 where organisation = ?1 and number = ?12";
 const SET_STOCK: &str = "insert into stock (product, pieces) values (?1, ?2) \
-    on conflict do update set pieces = excluded.pieces";
+    on conflict (product) do update set pieces = excluded.pieces";
 
 impl<'c> Loader<'c, ProductLine> for Products<'c> {
     const ACTION: &'static str = "organisation.products_loaded";
@@ -270,18 +270,18 @@ impl Products<'_> {
 
     fn by(&mut self, identifier: Identifier<'_>) -> Result<Option<Stored>, Fault> {
         let organisation = self.organisation.0;
-        let (select, value): (_, &dyn ToSql) = match &identifier {
+        let (select, value): (_, &dyn ToValue) = match &identifier {
             Identifier::Id(id) => (&mut self.by_id, &id.cast_signed()),
             Identifier::Sku(sku) => (&mut self.by_sku, sku),
             Identifier::Ean(ean) => (&mut self.by_ean, ean),
         };
         let mut rows = select.query(params![organisation, value])?;
-        rows.next()?.map(Stored::read).transpose()
+        rows.next()?.map(|row| Stored::read(&row)).transpose()
     }
 
     fn insert(&mut self, product: &Product) -> Result<i64, Fault> {
         let columns = Columns::of(product);
-        Ok(self.insert.insert(params![
+        let product = params![
             self.organisation.0,
             columns.id,
             product.sku,
@@ -293,7 +293,8 @@ impl Products<'_> {
             product.name,
             columns.markets,
             columns.pricelists,
-        ])?)
+        ];
+        Ok(self.insert.query_row(product, |row| row.get(0))?)
     }
 
     fn update(&mut self, number: i64, product: &Product) -> Result<(), Fault> {

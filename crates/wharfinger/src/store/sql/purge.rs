@@ -5,7 +5,7 @@
 //! transaction that leaves the store consistent, and a walk that was broken off is simply begun again: what was
 //! blanked is passed over. What is left behind are blocks of blanks, of which those in front are deleted once no receipt needs them.
 
-use rusqlite::{Connection, OptionalExtension};
+use super::driver::{Connection, OptionalExtension};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::SqlStore;
@@ -215,7 +215,7 @@ fn drop_batches(
     let limit = i64::try_from(SLICE_BATCHES).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_map((after, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let found: Vec<([u8; 16], i64)> = found.collect::<rusqlite::Result<_>>()?;
+    let found: Vec<([u8; 16], i64)> = found;
     let mut journal = Journal::new(connection);
     let mut dropped = 0;
     for &(id, received_at_ms) in &found {
@@ -233,7 +233,7 @@ fn drop_batches(
     if dropped > 0 {
         let delete =
             "delete from answers where batch is not null and batch not in (select id from batches)";
-        connection.execute(delete, [])?;
+        connection.execute(delete, ())?;
     }
     let last = found.last().map(|(id, _)| *id);
     Ok((dropped, last.filter(|_| found.len() == SLICE_BATCHES)))

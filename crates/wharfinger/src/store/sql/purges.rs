@@ -1,6 +1,6 @@
 //! Where organisations' journals begin, of which the front was purged.
 
-use rusqlite::{Connection, OptionalExtension};
+use super::driver::{Connection, OptionalExtension};
 use wharfinger_core::ids::OrganisationId;
 
 use super::fault::Fault;
@@ -21,7 +21,7 @@ pub(super) fn start(connection: &Connection, organisation: OrganisationId) -> Re
     let start = select.query_row([organisation.0], |row| {
         Ok(Start {
             block: row.get(0)?,
-            position: row.get::<_, i64>(1)?.cast_unsigned(),
+            position: row.get::<i64>(1)?.cast_unsigned(),
         })
     });
     let start = start.optional()?;
@@ -50,7 +50,8 @@ pub(super) fn set_start(
 pub(super) fn begin(connection: &Connection, before_ms: i64) -> Result<(), Fault> {
     let insert = "insert into purges (organisation, before_ms, first_block, feed_start) \
                   select organisation, ?1, 1, 1 from counters where true \
-                  on conflict do update set before_ms = max(before_ms, excluded.before_ms)";
+                  on conflict (organisation) do update set before_ms = excluded.before_ms \
+                  where purges.before_ms < excluded.before_ms";
     connection.execute(insert, [before_ms])?;
     Ok(())
 }
@@ -59,6 +60,6 @@ pub(super) fn begin(connection: &Connection, before_ms: i64) -> Result<(), Fault
 pub(super) fn all(connection: &Connection) -> Result<Vec<(OrganisationId, i64)>, Fault> {
     let select = "select organisation, before_ms from purges order by organisation";
     let mut select = connection.prepare_cached(select)?;
-    let purges = select.query_map([], |row| Ok((OrganisationId(row.get(0)?), row.get(1)?)))?;
-    Ok(purges.collect::<rusqlite::Result<_>>()?)
+    let purges = select.query_map((), |row| Ok((OrganisationId(row.get(0)?), row.get(1)?)))?;
+    Ok(purges)
 }

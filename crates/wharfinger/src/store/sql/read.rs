@@ -1,6 +1,6 @@
 //! Reading orders back: a page of them, or one by its id.
 
-use rusqlite::Connection;
+use super::driver::Connection;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::{OrderId, OrganisationId};
 

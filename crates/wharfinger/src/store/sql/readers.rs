@@ -1,28 +1,28 @@
 //! Connections for reading, which neither wait for the writer nor hold it up.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
+use super::driver::{Access, Connection};
 use tokio::sync::Semaphore;
 
-use super::connection::{Use, connect};
-use super::fault::Fault;
+use super::connection::Use;
+use super::fault::{Extent, Fault};
+use super::home::Home;
 use crate::store::StoreError;
 
 /// A pool of connections.
 #[derive(Clone)]
 pub(super) struct Readers {
-    file: PathBuf,
+    home: Home,
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
 
 impl Readers {
     /// Makes a pool of at most `readers` connections, which are opened when they are wanted.
-    pub(super) fn new(file: PathBuf, readers: usize) -> Self {
+    pub(super) fn new(home: Home, readers: usize) -> Self {
         Self {
-            file,
+            home,
             permits: Arc::new(Semaphore::new(readers.max(1))),
             idle: Arc::default(),
         }
@@ -51,16 +51,27 @@ impl Readers {
     }
 
     fn read_now<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        let idle = self.idle().pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => connect(&self.file, Use::Read)?,
-        };
-        let transaction = connection.transaction()?;
-        let found = read(&transaction);
-        transaction.finish()?;
-        self.idle().push(connection);
-        found
+        loop {
+            let idle = self.idle().pop();
+            let is_idle = idle.is_some();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => self.home.connect(Use::Read)?,
+            };
+            let transaction = match connection.begin(Access::Read) {
+                Ok(transaction) => transaction,
+                // The server was restarted since it was last used.
+                Err(error) if is_idle && error.extent() == Extent::Passing => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let found = read(&transaction);
+            drop(transaction);
+            // One that is broken is of no use to the next one.
+            if !matches!(&found, Err(fault) if fault.extent() != Extent::Own) {
+                self.idle().push(connection);
+            }
+            return found;
+        }
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

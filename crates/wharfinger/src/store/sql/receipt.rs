@@ -1,6 +1,6 @@
 //! Reading receipts back: of each batch as much as a caller may see.
 
-use rusqlite::{Connection, Row};
+use super::driver::{Connection, Row};
 use uuid::Uuid;
 use wharfinger_core::ids::BatchId;
 use wharfinger_core::outcome::Counts;
@@ -39,7 +39,7 @@ fn walk(
     let select =
         format!("select {COLUMNS} from batches where id >= ?1 and id < ?2 order by id desc");
     let mut select = connection.prepare_cached(&select)?;
-    let mut rows = select.query(id_bounds(request))?;
+    let mut rows = select.query_lazily(id_bounds(request))?;
     let mut page = ReceiptPage::default();
     let mut walked = 0;
     let mut last = None;
@@ -49,7 +49,7 @@ fn walk(
             break;
         }
         walked += 1;
-        let (head, shares) = read(row)?;
+        let (head, shares) = read(&row)?;
         last = Some(head.id);
         let found = seen(head, &shares, &request.visible).filter(|head| is_wanted(head, request));
         page.receipts.extend(found);
@@ -106,7 +106,7 @@ pub(super) fn find(
     let select = format!("select {COLUMNS} from batches where id = ?1");
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query([batch.to_bytes()])?;
-    rows.next()?.map(read).transpose()
+    rows.next()?.map(|row| read(&row)).transpose()
 }
 
 fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<Share>), Fault> {
@@ -116,8 +116,8 @@ fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<Share>), Fault> {
         dialect: row.get(2)?,
         operation: row.get(3)?,
         received_at_ms: row.get(4)?,
-        duration_ms: row.get::<_, i64>(5)?.cast_unsigned(),
-        import: row.get::<_, Option<[u8; 16]>>(6)?.map(Uuid::from_bytes),
+        duration_ms: row.get::<i64>(5)?.cast_unsigned(),
+        import: row.get::<Option<[u8; 16]>>(6)?.map(Uuid::from_bytes),
         organisations: Vec::new(),
         counts: Counts::default(),
     };
@@ -150,10 +150,9 @@ mod tests {
 
     /// Ten receipts, of which every fifth is of an import.
     fn filled() -> Connection {
-        let mut connection = Connection::open_in_memory().expect("memory can be opened");
-        schema::migrate(&mut connection).expect("tables can be made");
+        let connection = schema::in_memory();
         let dialect = "insert into dialects values (1, 'test')";
-        connection.execute(dialect, []).expect("valid SQL");
+        connection.execute(dialect, ()).expect("valid SQL");
         let insert = "insert into batches \
                       (id, key_id, dialect, operation, received_at_ms, duration_ms, import, shares) \
                       values (?1, 'key', 1, 'submit', 0, 0, ?2, '[[1,1,1,[1,0,0,0,0]]]')";

@@ -1,9 +1,9 @@
 //! The table of orders that were not taken.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use super::driver::{Connection, OptionalExtension, params};
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
-use super::erase::{KEYS_THAT_REACH, Slice};
+use super::erase::{Slice, keys_that_reach};
 use super::fault::Fault;
 use super::shares::{read_organisation, stored_organisation};
 use crate::store::rejected::{self, Kind, Part};
@@ -42,11 +42,12 @@ pub(super) fn write<'p>(
 /// Takes the texts out of some parts of batches that were received before a time; how many parts. What was wrong stays.
 pub(super) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Result<usize, Fault> {
     let before = BatchId::new(before_ms.clamp(0, ID_TIME_MAX).cast_unsigned(), 0).to_bytes();
-    let select = "select rowid, orders from rejections where has_texts and batch < ?1 order by batch limit ?2";
+    let select =
+        "select id, orders from rejections where has_texts and batch < ?1 order by batch limit ?2";
     let mut select = connection.prepare_cached(select)?;
     let parts = select.query_map((before, SLICE_PARTS), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let parts: Vec<(i64, Vec<u8>)> = parts.collect::<Result<_, _>>()?;
-    let update = "update rejections set orders = ?2, has_texts = 0 where rowid = ?1";
+    let parts: Vec<(i64, Vec<u8>)> = parts;
+    let update = "update rejections set orders = ?2, has_texts = false where id = ?1";
     let mut update = connection.prepare_cached(update)?;
     for (id, orders) in &parts {
         update.execute((id, rejected::without_texts(orders)?))?;
@@ -61,9 +62,10 @@ pub(super) fn find_mentions(
     (organisation, address): (OrganisationId, &str),
     after: i64,
 ) -> Result<Slice, Fault> {
+    let keys = keys_that_reach(connection.engine());
     let select = format!(
-        "select rowid, orders from rejections where rowid > ?2 and (organisation = ?1 or organisation = 0 and batch in \
-         (select id from batches where key_id in {KEYS_THAT_REACH})) order by rowid limit ?3"
+        "select id, orders from rejections where id > ?2 and (organisation = ?1 or organisation = 0 and batch in \
+         (select id from batches where key_id in {keys})) order by id limit ?3"
     );
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query((organisation.0, after, SLICE_PARTS))?;
@@ -72,7 +74,7 @@ pub(super) fn find_mentions(
     while let Some(row) = rows.next()? {
         looked_at += 1;
         last = row.get(0)?;
-        let orders = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        let orders = row.blob(1)?;
         if rejected::without_mentions(orders, address)?.is_some() {
             slice.found.push(last);
         }
@@ -88,9 +90,9 @@ pub(super) fn erase(
     address: &str,
 ) -> Result<(u64, Vec<[u8; 16]>), Fault> {
     let mut select =
-        connection.prepare_cached("select batch, orders from rejections where rowid = ?1")?;
+        connection.prepare_cached("select batch, orders from rejections where id = ?1")?;
     let mut update =
-        connection.prepare_cached("update rejections set orders = ?2 where rowid = ?1")?;
+        connection.prepare_cached("update rejections set orders = ?2 where id = ?1")?;
     let (mut erased, mut batches) = (0, Vec::new());
     for part in parts {
         let found = select.query_row([part], |row| Ok((row.get(0)?, row.get(1)?)));
@@ -116,7 +118,7 @@ pub(super) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Re
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let organisation = read_organisation(row.get(0)?);
-        let orders = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        let orders = row.blob(2)?;
         found.extend(rejected::read(organisation, kind(row.get(1)?), orders)?);
     }
     Ok(found)
@@ -148,7 +150,7 @@ pub(super) fn read_page(
     from: u32,
     limit: usize,
 ) -> Result<Page, Fault> {
-    let mut select = connection.prepare_cached("select orders from rejections where rowid = ?1")?;
+    let mut select = connection.prepare_cached("select orders from rejections where id = ?1")?;
     let mut page = Page::default();
     for part in part_heads(connection, batch, from)? {
         let is_full = page.is_cut || page.orders.len() == limit;
@@ -189,7 +191,7 @@ impl Page {
 
 /// The parts of a batch that hold orders from a place on, by their first orders.
 fn part_heads(connection: &Connection, batch: BatchId, from: u32) -> Result<Vec<PartHead>, Fault> {
-    let select = "select rowid, organisation, is_withheld, first_index from rejections \
+    let select = "select id, organisation, is_withheld, first_index from rejections \
                   where batch = ?1 and last_index >= ?2 order by first_index";
     let mut select = connection.prepare_cached(select)?;
     let heads = select.query_map((batch.to_bytes(), from), |row| {
@@ -200,7 +202,7 @@ fn part_heads(connection: &Connection, batch: BatchId, from: u32) -> Result<Vec<
             first_index: row.get(3)?,
         })
     })?;
-    Ok(heads.collect::<Result<_, _>>()?)
+    Ok(heads)
 }
 
 fn kind(is_withheld: bool) -> Kind {

@@ -1,6 +1,6 @@
 //! What became of each order of a batch, in pages.
 
-use rusqlite::Connection;
+use super::driver::Connection;
 use wharfinger_core::ids::{BatchId, is_part};
 
 use super::fault::Fault;

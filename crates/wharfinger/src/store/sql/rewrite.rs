@@ -1,6 +1,6 @@
 //! Writing a block anew, under its id and with as many entries in the same places, so that all that leads there still does.
 
-use rusqlite::{Connection, params};
+use super::driver::{Connection, params};
 
 use super::fault::Fault;
 use super::work::Columns;

@@ -1,14 +1,12 @@
 //! The table of orders: its keys, and the statements that every write uses, prepared once a transaction.
 
-use std::fmt::Write;
-use std::sync::OnceLock;
-
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
+use super::driver::{Connection, OptionalExtension, Row, Statement};
 use wharfinger_core::admit::Existing;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::State;
 
 use super::fault::Fault;
+use super::insert::{Insert, NewOrder};
 use crate::store::place::Place;
 
 /// An order's row, but for its key.
@@ -49,7 +47,7 @@ impl OrderRow {
 /// The columns of an [`OrderRow`], in its order.
 const COLUMNS: &str = "id, place, state, revision, hash, number, changed";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
+fn read(row: &Row<'_>) -> super::driver::Result<OrderRow> {
     let id = Place(row.get(0)?);
     let latest: Option<i64> = row.get(1)?;
     let hash: [u8; 16] = row.get(4)?;
@@ -61,7 +59,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         revision: row.get(3)?,
         hash: u128::from_be_bytes(hash),
         number: number.map(i64::cast_unsigned),
-        changed: row.get::<_, Option<i64>>(6)?.map(Place),
+        changed: row.get::<Option<i64>>(6)?.map(Place),
     })
 }
 
@@ -75,13 +73,13 @@ pub(super) fn state_number(state: State) -> u8 {
     }
 }
 
-fn state(number: i64) -> rusqlite::Result<State> {
+fn state(number: i64) -> super::driver::Result<State> {
     let state = usize::try_from(number)
         .ok()
         .and_then(|at| State::ALL.get(at));
     state
         .copied()
-        .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, number))
+        .ok_or(super::driver::Error::Value(format!("there is no {number}")))
 }
 
 /// Whose orders, and of which dialect: order keys are unique within that.
@@ -108,6 +106,11 @@ impl Scope {
     /// Writes the key of the table for an order key.
     fn write_key(&self, key: &str, out: &mut String) {
         out.clear();
+        self.push_key(key, out);
+    }
+
+    /// As [`Self::write_key`], behind what is there.
+    pub(super) fn push_key(&self, key: &str, out: &mut String) {
         out.push_str(&self.prefix);
         out.push_str(key);
     }
@@ -125,7 +128,7 @@ impl Scope {
 
 /// Finds orders by their keys.
 pub(super) struct Lookup<'c> {
-    by_key: CachedStatement<'c>,
+    by_key: Statement<'c>,
     /// The key of the table that is looked for.
     key: String,
 }
@@ -173,34 +176,14 @@ impl<'c> Lookup<'c> {
     }
 }
 
-/// Orders that one statement stores.
-pub(super) const ROWS_TOGETHER: usize = 16;
-/// Parameters of each in it.
-const PARAMETERS: usize = 5;
-
 /// The statements on the table of orders.
 pub(super) struct OrderRows<'c> {
-    insert: CachedStatement<'c>,
-    insert_together: CachedStatement<'c>,
+    insert: Insert<'c>,
     lookup: Lookup<'c>,
-    revise: CachedStatement<'c>,
-    settle: CachedStatement<'c>,
+    revise: Statement<'c>,
+    settle: Statement<'c>,
     /// The key of the table that is bound next.
     key: String,
-}
-
-/// A new order.
-pub(super) struct NewOrder<'k> {
-    /// Its place.
-    pub id: Place,
-    /// Its key.
-    pub key: &'k str,
-    /// The state it begins in.
-    pub state: State,
-    /// Its content hash.
-    pub hash: u128,
-    /// Its number.
-    pub number: Option<u64>,
 }
 
 impl<'c> OrderRows<'c> {
@@ -208,8 +191,7 @@ impl<'c> OrderRows<'c> {
     pub(super) fn new(connection: &'c Connection) -> Result<Self, Fault> {
         let prepare = |sql: &str| connection.prepare_cached(sql);
         Ok(Self {
-            insert: prepare(insert_sql(1))?,
-            insert_together: prepare(insert_sql(ROWS_TOGETHER))?,
+            insert: Insert::new(connection)?,
             lookup: Lookup::new(connection)?,
             revise: prepare(
                 "update orders set state = ?2, revision = ?3, hash = ?4, place = ?5 where key = ?1",
@@ -220,28 +202,27 @@ impl<'c> OrderRows<'c> {
     }
 
     /// Stores a new order, unless one holds its key; whether it did.
-    pub(super) fn insert(&mut self, scope: &Scope, order: &NewOrder<'_>) -> Result<bool, Fault> {
-        bind(&mut self.insert, 1, scope, &mut self.key, order)?;
-        Ok(self.insert.raw_execute()? == 1)
+    pub(super) fn insert(&mut self, scope: &Scope, order: NewOrder<'_>) -> Result<bool, Fault> {
+        Ok(self.insert.all(scope, &[order])? == 1)
     }
 
-    /// Stores [`ROWS_TOGETHER`] new orders, but for those whose key is taken; how many it stored.
+    /// Whether so many orders can be stored together.
+    pub(super) fn may_insert_together(&self, orders: usize) -> bool {
+        self.insert.may_take(orders)
+    }
+
+    /// How many orders are stored together.
+    pub(super) fn together(&self) -> usize {
+        self.insert.together()
+    }
+
+    /// Stores as many new orders as are stored together, but for those whose key is taken; how many it stored.
     pub(super) fn insert_together(
         &mut self,
         scope: &Scope,
         orders: &[NewOrder<'_>],
     ) -> Result<usize, Fault> {
-        for (at, order) in orders.iter().enumerate() {
-            let first = 1 + PARAMETERS * at;
-            bind(
-                &mut self.insert_together,
-                first,
-                scope,
-                &mut self.key,
-                order,
-            )?;
-        }
-        Ok(self.insert_together.raw_execute()?)
+        self.insert.all(scope, orders)
     }
 
     /// The order that holds a key.
@@ -357,45 +338,4 @@ impl<'c> OrderRows<'c> {
             .execute((&self.key, state_number(state), at.0, then))?;
         Ok(())
     }
-}
-
-/// Binds a new order to the parameters from `first` on.
-fn bind(
-    statement: &mut CachedStatement<'_>,
-    first: usize,
-    scope: &Scope,
-    key: &mut String,
-    order: &NewOrder<'_>,
-) -> Result<(), Fault> {
-    scope.write_key(order.key, key);
-    statement.raw_bind_parameter(first, key.as_str())?;
-    statement.raw_bind_parameter(first + 1, order.id.0)?;
-    statement.raw_bind_parameter(first + 2, state_number(order.state))?;
-    statement.raw_bind_parameter(first + 3, &order.hash.to_be_bytes()[..])?;
-    statement.raw_bind_parameter(first + 4, order.number.map(u64::cast_signed))?;
-    Ok(())
-}
-
-/// The statement that stores so many new orders: one, or [`ROWS_TOGETHER`]. With `or ignore` it cannot fail halfway, so
-/// that it need not keep what it changes to undo that.
-fn insert_sql(orders: usize) -> &'static str {
-    static ONE: OnceLock<String> = OnceLock::new();
-    static TOGETHER: OnceLock<String> = OnceLock::new();
-    let sql = if orders == 1 { &ONE } else { &TOGETHER };
-    sql.get_or_init(|| {
-        let mut sql =
-            "insert or ignore into orders (key, id, state, revision, hash, number) values "
-                .to_owned();
-        for at in 0..orders {
-            let first = 1 + PARAMETERS * at;
-            let comma = if at == 0 { "" } else { ", " };
-            let [id, state, hash, number] = [1, 2, 3, 4].map(|offset| first + offset);
-            write!(
-                sql,
-                "{comma}(?{first}, ?{id}, ?{state}, 1, ?{hash}, ?{number})"
-            )
-            .expect("text can always be written");
-        }
-        sql
-    })
 }

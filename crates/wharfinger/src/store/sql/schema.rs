@@ -1,27 +1,25 @@
-//! The tables, and how a data directory of an earlier version is brought up to date.
+//! The tables, and how a store of an earlier version is brought up to date.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::TransactionBehavior;
 
+use super::driver::{Access, Connection, OptionalExtension};
 use super::fault::Fault;
 
 /// The steps from an empty file to today's tables; `user_version` counts those that were taken.
 const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_first.sql")];
+/// The same for PostgreSQL, where a table counts them.
+const MIGRATIONS_ON_SERVER: &[&str] =
+    &[include_str!("../../../migrations/postgres/0001_first.sql")];
 
-/// Brings the tables up to date; refuses those of a later version than is known here.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
+/// Brings the tables of a file up to date; refuses those of a later version than is known here.
+pub(super) fn migrate(connection: &mut rusqlite::Connection) -> Result<(), Fault> {
     if version(connection)? == MIGRATIONS.len() {
         return Ok(());
     }
     // Another process may be about it too: the version counts only under the write lock.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
-    let Some(missing) = MIGRATIONS.get(found..) else {
-        let known = MIGRATIONS.len();
-        return Err(Fault::Refused(format!(
-            "the data directory has schema {found}, and this program knows only up to {known}: use a newer program"
-        )));
-    };
-    for migration in missing {
+    for migration in missing(MIGRATIONS, found, "data directory")? {
         transaction.execute_batch(migration)?;
     }
     let version = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
@@ -30,8 +28,51 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-fn version(connection: &Connection) -> Result<usize, Fault> {
+fn version(connection: &rusqlite::Connection) -> Result<usize, Fault> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     usize::try_from(version)
         .map_err(|_| Fault::Refused("the data directory is not one of this program".into()))
+}
+
+/// Brings the tables on a server up to date; refuses those of a later version than is known here.
+pub(super) fn migrate_on_server(connection: &Connection) -> Result<(), Fault> {
+    // Servers that start at the same time wait here for each other.
+    let transaction = connection.begin(Access::Write)?;
+    transaction.execute_batch(
+        "create table if not exists schema_versions (version bigint primary key, taken_at timestamptz not null default now())",
+    )?;
+    let select = "select max(version) from schema_versions";
+    let found: Option<Option<i64>> = transaction
+        .query_row(select, (), |row| row.get(0))
+        .optional()?;
+    let found = usize::try_from(found.flatten().unwrap_or(0)).unwrap_or(usize::MAX);
+    for (at, migration) in missing(MIGRATIONS_ON_SERVER, found, "database")?
+        .iter()
+        .enumerate()
+    {
+        transaction.execute_batch(migration)?;
+        let version = i64::try_from(found + at + 1).unwrap_or(i64::MAX);
+        let insert = "insert into schema_versions (version) values (?1)";
+        transaction.execute(insert, [version])?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The steps that were not taken yet.
+fn missing<'m>(known: &'m [&'m str], found: usize, what: &str) -> Result<&'m [&'m str], Fault> {
+    known.get(found..).ok_or_else(|| {
+        let known = known.len();
+        Fault::Refused(format!(
+            "the {what} has schema {found}, and this program knows only up to {known}: use a newer program"
+        ))
+    })
+}
+
+/// An empty store in memory.
+#[cfg(test)]
+pub(super) fn in_memory() -> Connection {
+    let mut connection = rusqlite::Connection::open_in_memory().expect("memory can be opened");
+    migrate(&mut connection).expect("tables can be made");
+    Connection::Sqlite(connection)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, params};
+use super::driver::{Connection, params};
 use wharfinger_core::catalogue::{
     self, AdmittedLine, Attach, Attached, Demand, Identifier, KnownCustomers, Offer, PIECES_MAX,
     ProductNumber,
@@ -278,7 +278,7 @@ impl Shelves {
 
     fn write_customers(&mut self, connection: &Connection) -> Result<(), Fault> {
         let insert = "insert into customers (organisation, id, email, first_name, last_name, wants_new_password) \
-                      values (?1, ?2, ?3, ?4, ?5, 0)";
+                      values (?1, ?2, ?3, ?4, ?5, false)";
         for ((organisation, email), new) in self.registered.drain() {
             connection.prepare_cached(insert)?.execute(params![
                 organisation.0,
@@ -289,7 +289,7 @@ impl Shelves {
             ])?;
         }
         let update =
-            "update customers set wants_new_password = 1 where organisation = ?1 and id = ?2";
+            "update customers set wants_new_password = true where organisation = ?1 and id = ?2";
         for (organisation, id) in self.passwords.drain(..) {
             let parameters = (organisation.0, id.cast_signed());
             connection.prepare_cached(update)?.execute(parameters)?;

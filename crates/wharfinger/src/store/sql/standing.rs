@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use super::driver::{Connection, OptionalExtension, params};
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::State;
 
@@ -73,7 +73,7 @@ impl Standing {
     /// Writes it all, once the blocks of the transaction are written.
     pub(super) fn write(&self, connection: &Connection) -> Result<(), Fault> {
         let add = "insert into tallies (organisation, dialect, state, orders) values (?1, ?2, ?3, ?4) \
-                   on conflict do update set orders = orders + excluded.orders";
+                   on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders";
         let mut add = connection.prepare_cached(add)?;
         for ((organisation, dialect), change) in &self.changes {
             for (state, orders) in change.counted() {

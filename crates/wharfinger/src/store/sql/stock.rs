@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use super::driver::{Connection, OptionalExtension, Statement, params};
 use wharfinger_core::catalogue::ProductNumber;
 use wharfinger_core::ids::OrganisationId;
 
@@ -70,7 +70,7 @@ impl Stock {
         let mut rows = select.query([self.read])?;
         while let Some(row) = rows.next()? {
             self.read = row.get(0)?;
-            let changes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let changes = row.blob(1)?;
             add(changes, &mut self.since)?;
         }
         Ok(())
@@ -109,7 +109,7 @@ impl Stock {
     /// Brings what was read into the table.
     pub(super) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
         let add = "insert into stock (product, pieces) values (?1, ?2) \
-                   on conflict do update set pieces = pieces + excluded.pieces";
+                   on conflict (product) do update set pieces = stock.pieces + excluded.pieces";
         let mut add = connection.prepare_cached(add)?;
         let mut changes: Vec<_> = self.since.drain().collect();
         changes.sort_unstable();
@@ -152,7 +152,7 @@ pub(super) fn loaded(connection: &Connection) -> Result<(), Fault> {
     let select = "select coalesce(max(id), 0) from stock_ledger";
     let last = connection
         .prepare_cached(select)?
-        .query_row([], |row| row.get(0))?;
+        .query_row((), |row| row.get(0))?;
     set_folded(connection, last)?;
     let update = "update settings set value = value + 1 where name = ?1";
     connection
@@ -182,7 +182,7 @@ pub(super) fn add(
 
 /// Writes to the ledger of stock.
 pub(super) struct Ledger<'c> {
-    insert: CachedStatement<'c>,
+    insert: Statement<'c>,
     now_ms: i64,
 }
 

@@ -1,6 +1,6 @@
 //! Walking over orders in the order of their creation, as the journal has them.
 
-use rusqlite::Connection;
+use super::driver::Connection;
 use wharfinger_core::dialect::OrderQuery;
 use wharfinger_core::outcome::State;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use super::driver::{Connection, OptionalExtension, Statement, params};
 use uuid::Uuid;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
@@ -28,14 +28,16 @@ pub(super) struct Work<'c> {
     pub standing: Standing,
     /// What enforced catalogues have.
     pub shelves: Shelves,
-    insert_block: CachedStatement<'c>,
-    insert_open: CachedStatement<'c>,
-    insert_receipt: CachedStatement<'c>,
+    insert_block: Statement<'c>,
+    insert_open: Statement<'c>,
+    insert_receipt: Statement<'c>,
     dialects: HashMap<&'static str, i64>,
     /// When it is: not before any commit of this process.
     now_ms: i64,
     counters: HashMap<OrganisationId, Counters>,
     order_ids: OrderIds,
+    /// A batch whose receipt was written.
+    batch: Option<BatchId>,
 }
 
 /// What is next in an organisation.
@@ -133,6 +135,7 @@ impl<'c> Work<'c> {
             now_ms: clock::now_ms().max(last_ms),
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
+            batch: None,
         })
     }
 
@@ -170,9 +173,9 @@ impl<'c> Work<'c> {
         let id = match find_dialect(self.connection, name)? {
             Some(id) => id,
             None => {
-                let insert = "insert into dialects (name) values (?1)";
-                self.connection.execute(insert, [name])?;
-                self.connection.last_insert_rowid()
+                let insert = "insert into dialects (name) values (?1) returning id";
+                self.connection
+                    .query_row(insert, [name], |row| row.get(0))?
             }
         };
         self.dialects.insert(name, id);
@@ -238,6 +241,7 @@ impl<'c> Work<'c> {
 
     /// Writes the receipt of a batch.
     pub(super) fn write_receipt(&mut self, receipt: &NewReceipt<'_>) -> Result<(), Fault> {
+        self.batch = Some(receipt.batch);
         self.insert_receipt.execute(params![
             receipt.batch.to_bytes(),
             receipt.key_id,
@@ -268,8 +272,10 @@ impl<'c> Work<'c> {
     pub(super) fn finish(mut self) -> Result<Finished, Fault> {
         self.write_shelves()?;
         self.standing.write(self.connection)?;
-        let replace = "insert or replace into counters (organisation, next_block, next_position, next_number, last_ms) \
-                       values (?1, ?2, ?3, ?4, ?5)";
+        let replace = "insert into counters (organisation, next_block, next_position, next_number, last_ms) \
+                       values (?1, ?2, ?3, ?4, ?5) on conflict (organisation) do update \
+                       set next_block = excluded.next_block, next_position = excluded.next_position, \
+                       next_number = excluded.next_number, last_ms = excluded.last_ms";
         for (organisation, counters) in &self.counters {
             self.connection.prepare_cached(replace)?.execute(params![
                 organisation.0,
@@ -283,6 +289,7 @@ impl<'c> Work<'c> {
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.reach()));
         Ok(Finished {
             now_ms: self.now_ms,
+            batch: self.batch,
             grown: grown.collect(),
             kept: self.shelves.into_kept(),
         })
@@ -293,6 +300,8 @@ impl<'c> Work<'c> {
 pub(super) struct Finished {
     /// When it was.
     pub now_ms: i64,
+    /// A batch whose receipt it wrote, if it wrote one.
+    pub batch: Option<BatchId>,
     /// What is known of catalogues.
     pub kept: Kept,
     /// How far the journals reach that it has written to.
@@ -310,8 +319,8 @@ pub(super) fn read_counters(
         .query_row([organisation.0], |row| {
             Ok(Counters {
                 block: row.get(0)?,
-                position: row.get::<_, i64>(1)?.cast_unsigned(),
-                number: row.get::<_, i64>(2)?.cast_unsigned(),
+                position: row.get::<i64>(1)?.cast_unsigned(),
+                number: row.get::<i64>(2)?.cast_unsigned(),
                 last_ms: row.get(3)?,
             })
         })

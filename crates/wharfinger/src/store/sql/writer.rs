@@ -2,15 +2,17 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, TransactionBehavior};
+use super::connection::Use;
+use super::driver::{self, Access, Connection, Engine};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use wharfinger_core::ids::BatchId;
 
 use super::checkpoints::{Checkpoints, checkpoint};
 use super::emails::{Due, Reach};
 use super::fault::{Extent, Fault};
+use super::home::Home;
 use super::queue::Waiting;
 use super::shelves::Kept;
 use super::work::Work;
@@ -85,20 +87,27 @@ impl Writer {
     /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it
     /// when it has that many pages; `emails` and `growth` are told how far organisations grow.
     pub(super) fn start(
+        home: Home,
         mut connection: Connection,
-        beside: Option<(Connection, i32)>,
+        beside: Option<(rusqlite::Connection, i32)>,
         queue_max: usize,
         emails: Option<Arc<Due>>,
         growth: Arc<watch::Sender<Growth>>,
     ) -> Result<Self, Fault> {
         let (queue, messages) = mpsc::unbounded_channel();
         let (failed, failure) = watch::channel(None);
-        let start = |(beside, log_pages)| {
-            Checkpoints::start(&mut connection, beside, log_pages, queue.downgrade())
+        let checkpoints = match (connection.sqlite_mut(), beside) {
+            (Some(connection), Some((beside, log_pages))) => Some(Checkpoints::start(
+                connection,
+                beside,
+                log_pages,
+                queue.downgrade(),
+            )?),
+            _ => None,
         };
-        let checkpoints = beside.map(start).transpose()?;
         let thread = Thread {
             file: file_identity(&connection),
+            home,
             connection,
             checkpoints,
             messages,
@@ -198,6 +207,8 @@ fn closed() -> StoreError {
 
 /// What the writer's thread owns.
 struct Thread {
+    /// Where the connection leads.
+    home: Home,
     /// The identity of the database's file when it was opened.
     file: Option<(u64, u64)>,
     connection: Connection,
@@ -226,17 +237,15 @@ impl Thread {
                 self.write_back(|connection| checkpoints.catch_up(connection));
             }
         }
-        if let Some(checkpoints) = self.checkpoints.take() {
-            checkpoints.end(&mut self.connection);
+        if let Some(checkpoints) = self.checkpoints.take()
+            && let Some(connection) = self.connection.sqlite_mut()
+        {
+            checkpoints.end(connection);
         }
         // The last connection of all processes writes the log back as it closes. None is told to do so before: while
         // another process writes, that would hold it up. After a failure the log stays, for the next start to recover.
         let has_failed = self.failed.borrow().is_some();
-        if has_failed
-            && let Err(error) = self
-                .connection
-                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        {
+        if has_failed && let Err(error) = self.connection.keep_log() {
             tracing::warn!(%error, "the write-ahead log may be written back after a failure");
         }
         drop(self.connection);
@@ -274,11 +283,14 @@ impl Thread {
     }
 
     /// Writes the log back. After a failure it stays, for the next start to recover.
-    fn write_back(&self, checkpoint: impl FnOnce(&Connection) -> Result<i64, Fault>) {
+    fn write_back(&self, checkpoint: impl FnOnce(&rusqlite::Connection) -> Result<i64, Fault>) {
         if self.failed.borrow().is_some() {
             return;
         }
-        if let Err(fault) = checkpoint(&self.connection) {
+        let Some(connection) = self.connection.sqlite() else {
+            return;
+        };
+        if let Err(fault) = checkpoint(connection) {
             self.not_written_back(&fault);
         }
     }
@@ -323,9 +335,8 @@ impl Thread {
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
         let (requests, began) = (jobs.len(), Instant::now());
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.begin()?;
+        let transaction = self.connection.opened();
         // Of a transaction that fails nothing is kept, and the next one reads it anew.
         let kept = std::mem::take(&mut self.catalogues);
         let mut work = Work::new(&transaction, self.last_ms, kept)?;
@@ -333,7 +344,9 @@ impl Thread {
             job.run(&mut work)?;
         }
         let finished = work.finish()?;
-        transaction.commit().map_err(Fault::Commit)?;
+        if let Err(error) = transaction.commit() {
+            self.find_out(error, finished.batch)?;
+        }
         // What went into a file that nobody can find again must not be acknowledged.
         if file_identity(&self.connection) != self.file {
             return Err(Fault::Gone);
@@ -356,9 +369,64 @@ impl Thread {
     }
 }
 
+impl Thread {
+    /// Begins a transaction; by another connection, if this one leads nowhere any more.
+    fn begin(&mut self) -> Result<(), Fault> {
+        let Err(error) = self.connection.open(Access::Write) else {
+            return Ok(());
+        };
+        if self.connection.engine() == Engine::Sqlite || error.extent() != Extent::Passing {
+            return Err(error.into());
+        }
+        self.connection = self.home.connect(Use::Write)?;
+        Ok(self.connection.open(Access::Write)?)
+    }
+
+    /// After a commit that was not answered: whether it was done all the same. An error where it was not.
+    fn find_out(&mut self, error: driver::Error, batch: Option<BatchId>) -> Result<(), Fault> {
+        let Some(session) = self.connection.postgres() else {
+            return Err(Fault::Commit(error));
+        };
+        let transaction = session.transaction();
+        let until = Instant::now() + FINDING_OUT_MAX;
+        loop {
+            match self.is_committed(&transaction, batch) {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(Fault::Commit(error)),
+                Err(fault) if fault.extent() == Extent::Passing && Instant::now() < until => {
+                    std::thread::sleep(FINDING_OUT_PAUSE);
+                }
+                Err(_) => return Err(Fault::Unknown(error)),
+            }
+        }
+    }
+
+    /// Whether a transaction was committed: if it wrote the receipt of a batch, that is there; else by what the server knows of
+    /// it. It is not under way any more, since the lock is free that it held.
+    fn is_committed(&mut self, transaction: &str, batch: Option<BatchId>) -> Result<bool, Fault> {
+        self.connection = self.home.connect(Use::Write)?;
+        let looking = self.connection.begin(Access::Write)?;
+        let is_committed = match batch {
+            Some(batch) => looking
+                .prepare_cached("select 1 from batches where id = ?1")?
+                .exists([batch.to_bytes()])?,
+            None => {
+                let select = "select coalesce(pg_xact_status(cast(cast(?1 as text) as xid8)), '')";
+                let status: String = looking.query_row(select, [transaction], |row| row.get(0))?;
+                status == "committed"
+            }
+        };
+        Ok(is_committed)
+    }
+}
+
+/// How long it is tried to find out whether something was committed, and how often.
+const FINDING_OUT_MAX: Duration = Duration::from_secs(20);
+const FINDING_OUT_PAUSE: Duration = Duration::from_millis(200);
+
 /// The device and inode of the file at the connection's path, if there is one.
 fn file_identity(connection: &Connection) -> Option<(u64, u64)> {
-    let file = std::fs::metadata(connection.path()?).ok()?;
+    let file = std::fs::metadata(connection.sqlite()?.path()?).ok()?;
     Some((file.dev(), file.ino()))
 }
 
@@ -375,9 +443,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_panics_ends_the_writer_and_that_is_told() {
-        let mut connection = Connection::open_in_memory().expect("memory can be opened");
-        schema::migrate(&mut connection).expect("tables can be made");
-        let writer = Writer::start(connection, None, 1, None, Arc::default())
+        let home = Home::File(std::path::PathBuf::new());
+        let writer = Writer::start(home, schema::in_memory(), None, 1, None, Arc::default())
             .expect("a thread can be started");
         let asked = writer.ask(1, |_| -> Result<(), Fault> { panic!("a fault of our own") });
         assert_eq!(asked.await, Err(closed()));

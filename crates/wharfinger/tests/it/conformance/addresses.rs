@@ -28,7 +28,7 @@ fn open(directory: &Path, runs: EmailRuns) -> (Arc<SqlStore>, Arc<dyn Store>) {
 /// The tiers of the whole runs of an organisation, in the order of their blocks.
 fn tiers(directory: &Path) -> Vec<i64> {
     let select =
-        "select tier from email_runs where organisation = 1 and is_whole = 1 order by first_block";
+        "select tier from email_runs where organisation = 1 and is_whole order by first_block";
     let tiers = Database::of(directory).rows(select);
     tiers.iter().map(|row| row[0].number()).collect()
 }
@@ -146,8 +146,8 @@ async fn what_a_killed_process_left_is_deleted_and_built_anew() {
     built.settle().await;
     store.close().await;
     // As if it had ended before its last job, and one of the same blocks before its second one.
-    let unfinished = "update email_runs set is_whole = 0; \
-        insert into email_runs (organisation, first_block, last_block, tier, entries, is_whole) values (1, 1, 2, 0, 0, 0)";
+    let unfinished = "update email_runs set is_whole = false; \
+        insert into email_runs (organisation, first_block, last_block, tier, entries, is_whole) values (1, 1, 2, 0, 0, false)";
     Database::of(directory.path()).run(unfinished);
     let (built, store) = open(directory.path(), SMALL_RUNS);
     assert_eq!(keys(&store, by_email("ann@example.com")).await, ["a", "b"]);
@@ -180,7 +180,7 @@ async fn two_processes_may_build_at_a_time() {
     }
     let (built, store) = &stores[0];
     built.settle().await;
-    assert_eq!(count(directory.path(), "email_runs where is_whole = 0"), 0);
+    assert_eq!(count(directory.path(), "email_runs where not is_whole"), 0);
     assert_sound(store).await;
     for (_, store) in &stores {
         store.close().await;
@@ -205,9 +205,9 @@ async fn a_check_sees_every_kind_of_damage_to_the_index_of_addresses() {
         "update email_runs set last_block = last_block + 1 where tier = 1",
         "update email_runs set last_block = last_block + 9 where tier = 0",
         "update email_runs set first_block = first_block + 1 where tier = 0",
-        "update email_runs set is_whole = 0 where tier = 1",
+        "update email_runs set is_whole = false where tier = 1",
         "delete from email_runs where tier = 0",
-        "insert into email_runs select 99, organisation, first_block, last_block, tier, entries, 1 from email_runs where tier = 0",
+        "insert into email_runs select 99, organisation, first_block, last_block, tier, entries, true from email_runs where tier = 0",
         "update blocks set emails = zeroblob(length(emails)) where id & 4294967295 = 1",
         "update blocks set emails = null where id & 4294967295 = 5",
         "update blocks set emails = cast(emails || x'0000000000000000' as blob) where id & 4294967295 = 7",

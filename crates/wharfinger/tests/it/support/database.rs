@@ -7,7 +7,8 @@ use std::process::Command;
 
 use postgres::types::Type;
 use postgres::{Client, NoTls};
-use wharfinger::store::sql::{Options, SqlStore};
+use wharfinger::store::StoreError;
+use wharfinger::store::sql::{self, Location, Options, SqlStore};
 
 /// The file of a data directory that has the URL of its database on PostgreSQL.
 const URL: &str = "database";
@@ -49,11 +50,19 @@ pub(crate) fn aim(command: &mut Command, data: &Path) {
 
 /// Opens the store of a data directory.
 pub(crate) fn open_store(data: &Path, options: &Options) -> SqlStore {
-    let store = match url(data) {
-        Some(url) => SqlStore::connect(&url, options),
-        None => SqlStore::open(data, options),
+    try_open_store(data, options).expect("the store opens")
+}
+
+/// The same, where it may be refused.
+pub(crate) fn try_open_store(data: &Path, options: &Options) -> Result<SqlStore, StoreError> {
+    let location = match url(data) {
+        Some(url) => Location::Database(sql::Database {
+            url,
+            password: None,
+        }),
+        None => Location::Directory(data.to_owned()),
     };
-    store.expect("the store opens")
+    SqlStore::open_at(&location, options)
 }
 
 /// A cell of a row, the same from either.
@@ -163,7 +172,7 @@ impl Database {
                 "select name from sqlite_master where type = 'table' order by name"
             }
             Self::Postgres(_) => {
-                "select tablename::text from pg_tables where schemaname = 'public' order by 1"
+                "select tablename::text from pg_tables where schemaname = 'public' and tablename <> 'schema_versions' order by 1"
             }
         };
         let rows = self.rows(sql);

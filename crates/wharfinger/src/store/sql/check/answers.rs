@@ -11,11 +11,11 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let select = "select fingerprint, status, content_type, headers, body, id, \
                   batch is null or batch in (select id from batches), batch from answers order by id";
     let mut select = check.connection.prepare(select)?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(5)?;
         let is_known: bool = row.get(6)?;
-        let answer = stored(row).map_err(|error| Fault::Damaged(error.to_string()));
+        let answer = stored(&row).map_err(|error| Fault::Damaged(error.to_string()));
         let answer = answer.and_then(|answer| answer.read().map(drop));
         check.survive(answer, &format!("kept answer {id}"))?;
         if !is_known {

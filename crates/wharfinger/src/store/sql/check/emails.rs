@@ -1,6 +1,6 @@
 //! The index by e-mail address against the blocks that it is made of.
 
-use rusqlite::Connection;
+use super::super::driver::Connection;
 use wharfinger_core::ids::OrganisationId;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -18,9 +18,8 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let select =
         "select distinct organisation from email_runs where is_whole order by organisation";
     let mut select = connection.prepare(select)?;
-    let organisations = select.query_map([], |row| row.get(0).map(OrganisationId))?;
+    let organisations = select.query_map((), |row| row.get(0).map(OrganisationId))?;
     for organisation in organisations {
-        let organisation = organisation?;
         let mut next = 1;
         for run in whole_runs(connection, organisation)? {
             let whose = organisation.0;
@@ -40,7 +39,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         });
     }
     let select = "select count(*) from email_parts where run not in (select id from email_runs)";
-    let lost: i64 = connection.query_row(select, [], |row| row.get(0))?;
+    let lost: i64 = connection.query_row(select, (), |row| row.get(0))?;
     check.expect(lost == 0, || {
         format!("{lost} parts of indexes by address are of no run")
     });
@@ -57,10 +56,10 @@ fn one_run(check: &mut Check<'_>, organisation: OrganisationId, run: &Run) -> Re
     let select = "select first_hash, first_place, entries from email_parts where run = ?1 \
                   order by first_hash, first_place";
     let mut select = connection.prepare_cached(select)?;
-    let mut parts = select.query([run.id])?;
+    let mut parts = select.query_lazily([run.id])?;
     while let Some(part) = parts.next()? {
         let (hash, place): (i64, i64) = (part.get(0)?, part.get(1)?);
-        let blob = part.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        let blob = part.blob(2)?;
         let entries = read_entries(organisation, blob)?;
         for (at, entry) in entries.enumerate() {
             let begins = at > 0 || (entry.hash.0, entry.place) == (hash, Place(place));
@@ -98,10 +97,10 @@ fn in_blocks(
         "select id, slots, emails from blocks where id >= ?1 and id <= ?2 and emails is not null";
     let mut select = connection.prepare_cached(select)?;
     let block = |number| BlockId::new(organisation, number).0;
-    let mut rows = select.query((block(run.first_block), block(run.last_block)))?;
+    let mut rows = select.query_lazily((block(run.first_block), block(run.last_block)))?;
     while let Some(row) = rows.next()? {
-        let slots = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        let emails = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        let slots = row.blob(1)?;
+        let emails = row.blob(2)?;
         let marks = slots::decode(slots)?;
         for entry in entries_of(BlockId(row.get(0)?), &marks, emails) {
             sum.add(entry);

@@ -1,6 +1,6 @@
 //! The entries of one block against the rows of the orders they belong to.
 
-use rusqlite::OptionalExtension;
+use super::super::driver::OptionalExtension;
 use wharfinger_core::json::NameCase;
 
 use super::super::fault::Fault;

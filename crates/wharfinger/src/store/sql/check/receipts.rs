@@ -15,7 +15,7 @@ use crate::store::slots::Mark;
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let select = "select id, shares from batches order by id";
     let mut select = check.connection.prepare(select)?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         check.report.batches += 1;
         let batch = BatchId::from_bytes(row.get(0)?);
@@ -24,7 +24,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         check.survive(part, &format!("batch {batch}"))?;
     }
     let lost = "select count(*) from rejections where batch not in (select id from batches)";
-    let lost: i64 = check.connection.query_row(lost, [], |row| row.get(0))?;
+    let lost: i64 = check.connection.query_row(lost, (), |row| row.get(0))?;
     check.expect(lost == 0, || {
         format!("{lost} lists of orders that were not taken are of no batch")
     });

@@ -15,11 +15,11 @@ use crate::store::slots::Mark;
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let connection = check.connection;
     let folded = "select value from settings where name = 'stock_folded'";
-    let folded: i64 = connection.query_row(folded, [], |row| row.get(0))?;
+    let folded: i64 = connection.query_row(folded, (), |row| row.get(0))?;
     let mut sums = HashMap::<ProductNumber, i64>::new();
     let mut since = HashMap::<ProductNumber, i64>::new();
     let mut select = connection.prepare("select id, changes from stock_ledger order by id")?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let changes: Vec<u8> = row.get(1)?;
@@ -28,7 +28,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         check.survive(part, &format!("entry {id} of the ledger of stock"))?;
     }
     let mut select = connection.prepare("select product, pieces from stock")?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         let (product, pieces): (i64, i64) = (row.get(0)?, row.get(1)?);
         let number = ProductNumber(product);
@@ -53,7 +53,7 @@ fn check_admissions(check: &mut Check<'_>) -> Result<(), Fault> {
     let mut select = check
         .connection
         .prepare("select block from admissions order by block")?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         let block = BlockId(row.get(0)?);
         let part = are_of_orders(check, block);

@@ -1,15 +1,15 @@
 //! The thread that makes runs, behind the writer and by its queue. It belongs to a store that serves.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use super::super::driver::{Access, Connection};
 use tokio::sync::watch;
 use wharfinger_core::ids::OrganisationId;
 
-use super::super::connection::{Use, connect};
+use super::super::connection::Use;
 use super::super::fault::Fault;
+use super::super::home::Home;
 use super::super::work::Work;
 use super::super::writer::Writer;
 use super::due::{Due, Next, Reach};
@@ -39,7 +39,7 @@ pub(in super::super) struct Builder {
 impl Builder {
     /// Starts the thread; [`Self::due`] is for the writer.
     pub(in super::super) fn start(
-        file: PathBuf,
+        home: Home,
         writer: Writer,
         due: Arc<Due>,
     ) -> std::io::Result<Self> {
@@ -48,7 +48,7 @@ impl Builder {
         std::thread::Builder::new()
             .name("store-emails".into())
             .spawn(move || {
-                run(&file, &writer, &builder);
+                run(&home, &writer, &builder);
                 builder.give_up_settling();
                 drop(writer);
                 drop(sender);
@@ -98,19 +98,19 @@ impl From<Fault> for Stopped {
     }
 }
 
-impl From<rusqlite::Error> for Stopped {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<super::super::driver::Error> for Stopped {
+    fn from(error: super::super::driver::Error) -> Self {
         Self::Fault(error.into())
     }
 }
 
-fn run(file: &std::path::Path, writer: &Writer, due: &Due) {
+fn run(home: &Home, writer: &Writer, due: &Due) {
     loop {
         let next = due.next();
         if next == Next::Stop {
             return;
         }
-        let why = match open(file).and_then(|connection| {
+        let why = match open(home).and_then(|connection| {
             Building {
                 connection: &connection,
                 writer,
@@ -130,8 +130,8 @@ fn run(file: &std::path::Path, writer: &Writer, due: &Due) {
 }
 
 /// A connection for one round: an idle builder holds none.
-fn open(file: &std::path::Path) -> Result<Connection, Stopped> {
-    Ok(connect(file, Use::Read)?)
+fn open(home: &Home) -> Result<Connection, Stopped> {
+    Ok(home.connect(Use::Read)?)
 }
 
 /// A builder at work.
@@ -161,8 +161,8 @@ impl Building<'_> {
     fn organisations(&self) -> Result<Vec<OrganisationId>, Stopped> {
         let select = "select organisation from counters order by organisation";
         let mut select = self.connection.prepare_cached(select)?;
-        let found = select.query_map([], |row| row.get(0).map(OrganisationId))?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
+        let found = select.query_map((), |row| row.get(0).map(OrganisationId))?;
+        Ok(found)
     }
 
     /// Makes one run of an organisation; whether there may be another to be made.
@@ -187,9 +187,10 @@ impl Building<'_> {
     fn build(&self, organisation: OrganisationId, first_block: u32) -> Result<(), Stopped> {
         let erased = times_erased(self.connection)?;
         let select = "select id, first_position, events, slots, emails from blocks where id >= ?1 and id <= ?2 order by id";
-        let mut select = self.connection.prepare_cached(select)?;
+        let reading = self.connection.begin(Access::Read)?;
+        let mut select = reading.prepare_cached(select)?;
         let last = BlockId::new(organisation, u32::MAX);
-        let mut rows = select.query((BlockId::new(organisation, first_block).0, last.0))?;
+        let mut rows = select.query_lazily((BlockId::new(organisation, first_block).0, last.0))?;
         let mut entries = Vec::new();
         let mut begins = None;
         let mut last_block = first_block;
@@ -198,12 +199,8 @@ impl Building<'_> {
             let position: i64 = row.get(1)?;
             let events: i64 = row.get(2)?;
             let begins = *begins.get_or_insert(position);
-            if let Some(emails) = row
-                .get_ref(4)?
-                .as_blob_or_null()
-                .map_err(rusqlite::Error::from)?
-            {
-                let slots = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+            if let Some(emails) = row.blob_or_null(4)? {
+                let slots = row.blob(3)?;
                 let marks = slots::decode(slots).map_err(Fault::from)?;
                 entries.extend(entries_of(id, &marks, emails));
             }
@@ -226,6 +223,8 @@ impl Building<'_> {
         }
         // The transaction that reads ends here: the log can be written back while the run is.
         drop(rows);
+        drop(select);
+        drop(reading);
         entries.sort_unstable();
         let mut output = self.output(Target {
             organisation,
@@ -287,8 +286,8 @@ impl Building<'_> {
     fn delete_unfinished(&self) -> Result<(), Stopped> {
         let select = "select id from email_runs where not is_whole";
         let mut select = self.connection.prepare_cached(select)?;
-        let found = select.query_map([], |row| row.get(0))?;
-        let runs: Vec<i64> = found.collect::<rusqlite::Result<_>>()?;
+        let found = select.query_map((), |row| row.get(0))?;
+        let runs: Vec<i64> = found;
         for run in runs {
             while self.ask(move |work| jobs::delete(work, run))? == Left::Parts {}
         }

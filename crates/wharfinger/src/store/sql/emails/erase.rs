@@ -1,6 +1,6 @@
 //! Taking addresses out of runs, of which nothing is to be left.
 
-use rusqlite::Connection;
+use super::super::driver::Connection;
 use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;
@@ -16,7 +16,7 @@ const SWEPT_MAX: usize = 8_192;
 pub(in super::super) fn times_erased(connection: &Connection) -> Result<i64, Fault> {
     let select = "select value from settings where name = 'emails_erased'";
     let mut select = connection.prepare_cached(select)?;
-    Ok(select.query_row([], |row| row.get(0))?)
+    Ok(select.query_row((), |row| row.get(0))?)
 }
 
 /// Takes entries out of an organisation's runs that are no more in its blocks, in the transaction that takes them out there. Runs
@@ -30,7 +30,7 @@ pub(in super::super) fn take_out(
         return Ok(());
     }
     let update = "update settings set value = value + 1 where name = 'emails_erased'";
-    connection.prepare_cached(update)?.execute([])?;
+    connection.prepare_cached(update)?.execute(())?;
     entries.sort_unstable();
     for run in whole_runs(connection, organisation)? {
         let blocks = run.first_block..=run.last_block;
@@ -134,8 +134,7 @@ fn has(connection: &Connection, place: Place, hash: EmailHash) -> Result<bool, F
     let Some(row) = rows.next()? else {
         return Ok(false);
     };
-    let emails = row.get_ref(0)?.as_blob_or_null();
-    let emails = emails.map_err(rusqlite::Error::from)?.unwrap_or_default();
+    let emails = row.blob_or_null(0)?.unwrap_or_default();
     Ok(EmailHash::each(emails).nth(place.ordinal()) == Some(hash))
 }
 
@@ -147,5 +146,5 @@ pub(in super::super) fn unfinished(
     let select = "select id from email_runs where organisation = ?1 and not is_whole";
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_map([organisation.0], |row| row.get(0))?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
+    Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rusqlite::Connection;
+use super::super::driver::Connection;
 use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;
@@ -218,10 +218,10 @@ impl<'c> Search<'c> {
         // What no run covers.
         let tail = BlockId::new(self.organisation(), covered(&self.runs) + 1);
         let first = tail.max(self.within.start().block());
-        let mut rows = select.query((first.0, self.within.end().block().0, self.dialect))?;
+        let mut rows = select.query_lazily((first.0, self.within.end().block().0, self.dialect))?;
         while let Some(row) = rows.next()? {
             let block = BlockId(row.get(0)?);
-            let emails = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let emails = row.blob(1)?;
             let hashes = EmailHash::each(emails).enumerate();
             let found = hashes.filter(|(_, hash)| *hash == self.hash);
             let mut places: Vec<_> = found.map(|(ordinal, _)| block.entry(ordinal)).collect();

@@ -1,7 +1,7 @@
 //! What the builder has the writer do. Each job looks again, under the write lock, whether what it assumed still holds:
 //! another process may have built the same run.
 
-use rusqlite::OptionalExtension;
+use super::super::driver::OptionalExtension;
 use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;
@@ -58,12 +58,12 @@ pub(super) fn write(work: &Work<'_>, slice: &Slice) -> Result<Option<i64>, Fault
         insert.execute((run, hash, place, &part.entries))?;
     }
     if let Some(entries) = slice.ends_with {
-        let replace = "update email_runs set is_whole = 0 where id = ?1";
+        let replace = "update email_runs set is_whole = false where id = ?1";
         let mut replace = work.connection.prepare_cached(replace)?;
         for replaced in &target.replaces {
             replace.execute([replaced])?;
         }
-        let end = "update email_runs set is_whole = 1, entries = ?2 where id = ?1";
+        let end = "update email_runs set is_whole = true, entries = ?2 where id = ?1";
         let mut end = work.connection.prepare_cached(end)?;
         end.execute((run, entries.cast_signed()))?;
     }
@@ -90,14 +90,15 @@ fn is_being_made(work: &Work<'_>, run: i64) -> Result<bool, Fault> {
 
 fn begin(work: &Work<'_>, target: &Target) -> Result<i64, Fault> {
     let insert = "insert into email_runs (organisation, first_block, last_block, tier, entries, is_whole) \
-                  values (?1, ?2, ?3, ?4, 0, 0)";
-    work.connection.prepare_cached(insert)?.execute((
+                  values (?1, ?2, ?3, ?4, 0, false) returning id";
+    let run = (
         target.organisation.0,
         target.first_block,
         target.last_block,
         target.tier,
-    ))?;
-    Ok(work.connection.last_insert_rowid())
+    );
+    let mut insert = work.connection.prepare_cached(insert)?;
+    Ok(insert.query_row(run, |row| row.get(0))?)
 }
 
 /// Whether a run has more to be deleted.
@@ -115,7 +116,8 @@ pub(in super::super) fn delete(work: &Work<'_>, run: i64) -> Result<Left, Fault>
     if is_whole != Some(false) {
         return Ok(Left::Nothing);
     }
-    let delete = "delete from email_parts where rowid in (select rowid from email_parts where run = ?1 limit ?2)";
+    let delete = "delete from email_parts where (run, first_hash, first_place) in \
+                  (select run, first_hash, first_place from email_parts where run = ?1 limit ?2)";
     let mut delete = work.connection.prepare_cached(delete)?;
     if i64::try_from(delete.execute((run, DELETED_PARTS_MAX))?) == Ok(DELETED_PARTS_MAX) {
         return Ok(Left::Parts);
@@ -127,8 +129,7 @@ pub(in super::super) fn delete(work: &Work<'_>, run: i64) -> Result<Left, Fault>
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
+    use super::super::super::driver::Connection;
     use super::super::super::schema;
     use super::super::super::shelves::Kept;
     use super::super::Entry;
@@ -138,9 +139,7 @@ mod tests {
     use crate::store::place::Place;
 
     fn empty() -> Connection {
-        let mut connection = Connection::open_in_memory().expect("memory can be opened");
-        schema::migrate(&mut connection).expect("tables can be made");
-        connection
+        schema::in_memory()
     }
 
     fn slice(target: &Target, run: Option<i64>, place: i64, ends_with: Option<u64>) -> Slice {
@@ -172,7 +171,7 @@ mod tests {
 
     fn parts(connection: &Connection) -> i64 {
         let select = "select count(*) from email_parts";
-        let count = connection.query_row(select, [], |row| row.get(0));
+        let count = connection.query_row(select, (), |row| row.get(0));
         count.expect("they can be counted")
     }
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use rusqlite::Connection;
+use super::super::driver::Connection;
 use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;

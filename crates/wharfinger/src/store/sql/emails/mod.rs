@@ -11,7 +11,7 @@ pub(super) mod jobs;
 mod merge;
 mod reach;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use super::driver::{Connection, OptionalExtension, Row};
 use wharfinger_core::ids::OrganisationId;
 
 pub(super) use self::due::{Due, Reach};
@@ -27,7 +27,7 @@ use crate::store::slots::Mark;
 /// The key that addresses are hashed with, as it was made with the data directory.
 pub(super) fn key(connection: &Connection) -> Result<EmailKey, Fault> {
     let select = "select value from settings where name = ?1";
-    let half = |name: &str| connection.query_row(select, [name], |row| row.get::<_, i64>(0));
+    let half = |name: &str| connection.query_row(select, [name], |row| row.get::<i64>(0));
     let halves = [half("email_key_1")?, half("email_key_2")?].map(i64::to_le_bytes);
     let mut key = [0; 16];
     key.copy_from_slice(halves.as_flattened());
@@ -139,16 +139,16 @@ pub(super) fn whole_runs(
                   where organisation = ?1 and is_whole order by first_block";
     let mut select = connection.prepare_cached(select)?;
     let runs = select.query_map([organisation.0], read_run)?;
-    Ok(runs.collect::<rusqlite::Result<_>>()?)
+    Ok(runs)
 }
 
-fn read_run(row: &Row<'_>) -> rusqlite::Result<Run> {
+fn read_run(row: &Row<'_>) -> super::driver::Result<Run> {
     Ok(Run {
         id: row.get(0)?,
         first_block: row.get(1)?,
         last_block: row.get(2)?,
         tier: row.get(3)?,
-        entries: row.get::<_, i64>(4)?.cast_unsigned(),
+        entries: row.get::<i64>(4)?.cast_unsigned(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! How far journals reach, and whether runs follow them as closely as they are to.
 
-use rusqlite::Connection;
+use super::super::driver::Connection;
 use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;
@@ -42,7 +42,7 @@ pub(in super::super) fn is_built(
     options: &EmailRuns,
 ) -> Result<bool, Fault> {
     let select = "select exists (select 1 from email_runs where not is_whole)";
-    if connection.query_row(select, [], |row| row.get(0))? {
+    if connection.query_row(select, (), |row| row.get(0))? {
         return Ok(false);
     }
     let runs = whole_runs(connection, organisation)?;

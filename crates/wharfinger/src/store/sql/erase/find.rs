@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use rusqlite::Connection;
+use super::super::driver::Connection;
 use wharfinger_core::dialect::{Dialect, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::email;
@@ -69,7 +69,7 @@ pub(super) fn find(
     let (mut found, mut looked_at, mut next) = (Vec::new(), 0, None);
     while let Some(row) = rows.next()? {
         let id = BlockId(row.get(0)?);
-        let emails = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        let emails = row.blob(1)?;
         for (ordinal, hash) in EmailHash::each(emails).enumerate() {
             if hash != person.hash {
                 continue;
@@ -170,9 +170,8 @@ pub(super) fn scan(
     let mut looked_at = 0;
     while let Some(row) = rows.next()? {
         let id = BlockId(row.get(0)?);
-        let slots = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-        let emails = row.get_ref(3)?.as_blob_or_null();
-        let emails = emails.map_err(rusqlite::Error::from)?.unwrap_or_default();
+        let slots = row.blob(2)?;
+        let emails = row.blob_or_null(3)?.unwrap_or_default();
         let mut hashes = EmailHash::each(emails);
         let is_of_person = |(ordinal, mark): (usize, &Mark)| {
             let has_hash = hashes.next() == Some(person.hash);

@@ -1,0 +1,129 @@
+//! What an engine says that is no answer.
+
+use rusqlite::ErrorCode;
+use tokio_postgres::error::SqlState;
+
+use super::super::fault::Extent;
+
+/// Why a statement has no answer.
+#[derive(Debug)]
+pub(in super::super) enum Error {
+    /// SQLite says so.
+    Sqlite(rusqlite::Error),
+    /// PostgreSQL says so, or it cannot be reached.
+    Postgres(tokio_postgres::Error),
+    /// There is no row where there should be one.
+    NoRows,
+    /// A value is not of the kind that it should be.
+    Value(String),
+    /// PostgreSQL cannot be reached, or is not as it should be.
+    Unreachable(String),
+}
+
+impl Error {
+    /// How far it reaches.
+    pub(in super::super) fn extent(&self) -> Extent {
+        match self {
+            Self::Sqlite(error) => extent_of_sqlite(error),
+            Self::Postgres(error) => extent_of_postgres(error),
+            Self::NoRows | Self::Value(_) => Extent::Own,
+            Self::Unreachable(_) => Extent::Passing,
+        }
+    }
+
+    /// How far it reaches when it came of a commit, so that nobody knows what is on disk.
+    pub(in super::super) fn extent_of_commit(&self) -> Extent {
+        match self {
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => Extent::Passing,
+                Some(_) | None => Extent::Fatal,
+            },
+            // Another process's disk; what is on it is found out once it answers again.
+            Self::Postgres(_) | Self::Unreachable(_) => Extent::Passing,
+            Self::NoRows | Self::Value(_) => Extent::Fatal,
+        }
+    }
+
+    /// Whether PostgreSQL gave the transaction up for the sake of another one, so that it can be tried again.
+    pub(in super::super) fn is_conflict(&self) -> bool {
+        let state = match self {
+            Self::Postgres(error) => error.code(),
+            Self::Sqlite(_) | Self::NoRows | Self::Value(_) | Self::Unreachable(_) => None,
+        };
+        state.is_some_and(|state| {
+            *state == SqlState::T_R_SERIALIZATION_FAILURE
+                || *state == SqlState::T_R_DEADLOCK_DETECTED
+        })
+    }
+}
+
+fn extent_of_sqlite(error: &rusqlite::Error) -> Extent {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Extent::Fatal
+        }
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen,
+        ) => Extent::Passing,
+        Some(_) | None => Extent::Own,
+    }
+}
+
+fn extent_of_postgres(error: &tokio_postgres::Error) -> Extent {
+    let Some(state) = error.code() else {
+        // The connection itself; or a value that the client would not send.
+        return if error.is_closed() || std::error::Error::source(error).is_some() {
+            Extent::Passing
+        } else {
+            Extent::Own
+        };
+    };
+    // By class: connections, conflicts, resources, the operator, the system; and a server that has become a replica.
+    let passing = ["08", "25006", "40", "53", "55P03", "57", "58"];
+    let code = state.code();
+    if passing.iter().any(|class| code.starts_with(class)) {
+        Extent::Passing
+    } else {
+        Extent::Own
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(out),
+            Self::Postgres(error) => match error.as_db_error() {
+                Some(error) => write!(out, "{} ({})", error.message(), error.code().code()),
+                None => {
+                    error.fmt(out)?;
+                    match std::error::Error::source(error) {
+                        Some(source) => write!(out, ": {source}"),
+                        None => Ok(()),
+                    }
+                }
+            },
+            Self::NoRows => out.write_str("there is no row where there should be one"),
+            Self::Value(why) | Self::Unreachable(why) => out.write_str(why),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::QueryReturnedNoRows => Self::NoRows,
+            error => Self::Sqlite(error),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
+    }
+}

@@ -1,0 +1,350 @@
+//! PostgreSQL, spoken to as the embedded engine is: one thing at a time, on the thread that wants it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+use super::super::location::Database;
+use super::error::Error;
+use super::value::{Params, Value};
+use super::{Access, Result};
+
+/// How long is waited for a server to be reached.
+const CONNECTING_MAX: Duration = Duration::from_secs(5);
+/// Rows that are read at a time where there may be far more than are wanted: first, and at most.
+const CHUNK_FIRST: usize = 32;
+const CHUNK_MAX: usize = 512;
+/// Begins a transaction that writes. The lock ("wharf" in ASCII) comes first: each statement behind it sees what was written
+/// before.
+const BEGIN_WRITE: &str = "begin isolation level read committed; set local synchronous_commit = on; \
+    select pg_advisory_xact_lock(x'7768617266'::bigint); select pg_current_xact_id()::text as number";
+
+/// Where the database is, and as whom it is spoken to.
+#[derive(Clone)]
+pub(in super::super) struct Target {
+    config: Config,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the password.
+        out.debug_struct("Target").finish_non_exhaustive()
+    }
+}
+
+impl Target {
+    /// Of a URL, `postgres://user:password@host:port/database?options`.
+    pub(in super::super) fn of(database: &Database) -> std::result::Result<Self, String> {
+        let parsed = database.url.parse::<Config>();
+        let mut config = parsed.map_err(|error| match std::error::Error::source(&error) {
+            Some(source) => source.to_string(),
+            None => error.to_string(),
+        })?;
+        if let Some(password) = &database.password {
+            config.password(password);
+        }
+        config.connect_timeout(CONNECTING_MAX);
+        config.application_name("wharfinger");
+        Ok(Self { config })
+    }
+
+    /// Opens a connection.
+    pub(in super::super) fn connect(&self) -> Result<Session> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::Unreachable(error.to_string()))?;
+        let connecting = self.config.connect(NoTls);
+        let (client, connection) = runtime.block_on(connecting)?;
+        runtime.spawn(connection);
+        let session = Session {
+            runtime: Some(runtime),
+            client,
+            statements: RefCell::default(),
+            cursors: Cell::new(0),
+            transaction: RefCell::default(),
+        };
+        session.execute_batch(SETTINGS)?;
+        Ok(session)
+    }
+}
+
+/// Plans must not depend on how many rows there were when they were made: a table that is never analysed would be read whole
+/// for each order.
+const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = off; set plan_cache_mode = force_generic_plan; \
+    set jit = off; set idle_in_transaction_session_timeout = '60s'; set bytea_output = 'hex'";
+
+/// A connection.
+pub(in super::super) struct Session {
+    /// Runs while something is waited for. None only while it is dropped.
+    runtime: Option<Runtime>,
+    client: Client,
+    statements: RefCell<HashMap<String, tokio_postgres::Statement>>,
+    /// How many cursors were opened.
+    cursors: Cell<u64>,
+    /// The number of the latest transaction that was to write.
+    transaction: RefCell<String>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It may be dropped where nothing may be waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Session {
+    fn wait<T>(
+        &self,
+        asked: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        match &self.runtime {
+            Some(runtime) => Ok(runtime.block_on(asked)?),
+            None => Err(Error::Unreachable("the connection is closed".into())),
+        }
+    }
+
+    pub(super) fn begin(&self, access: Access) -> Result<()> {
+        match access {
+            Access::Read => self.execute_batch("begin isolation level repeatable read read only"),
+            Access::Write => {
+                let answer = self.wait(self.client.simple_query(BEGIN_WRITE))?;
+                let number = answer.iter().find_map(|message| match message {
+                    SimpleQueryMessage::Row(row) => row.try_get("number").ok().flatten(),
+                    _ => None,
+                });
+                self.transaction
+                    .replace(number.unwrap_or_default().to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// The number of the latest transaction that was to write.
+    pub(in super::super) fn transaction(&self) -> String {
+        self.transaction.borrow().clone()
+    }
+
+    pub(super) fn execute_batch(&self, sql: &str) -> Result<()> {
+        self.wait(self.client.batch_execute(sql))
+    }
+
+    /// A statement, prepared when it is first asked for.
+    pub(in super::super) fn prepare(&self, sql: &str) -> Result<Statement<'_>> {
+        let known = self.statements.borrow().get(sql).cloned();
+        let prepared = match known {
+            Some(known) => known,
+            None => {
+                let prepared = self.wait(self.client.prepare(&numbered(sql)))?;
+                let mut statements = self.statements.borrow_mut();
+                statements.insert(sql.to_owned(), prepared.clone());
+                prepared
+            }
+        };
+        Ok(Statement {
+            session: self,
+            prepared,
+            sql: sql.to_owned(),
+        })
+    }
+}
+
+/// A statement in PostgreSQL's words: `$1` for `?1`.
+fn numbered(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut is_quoted = false;
+    for character in sql.chars() {
+        is_quoted ^= character == '\'';
+        out.push(match character {
+            '?' if !is_quoted => '$',
+            other => other,
+        });
+    }
+    out
+}
+
+/// A prepared statement.
+pub(in super::super) struct Statement<'c> {
+    session: &'c Session,
+    prepared: tokio_postgres::Statement,
+    sql: String,
+}
+
+impl<'c> Statement<'c> {
+    pub(super) fn execute(&self, params: &impl Params) -> Result<usize> {
+        let values = values(params)?;
+        let values = Vec::from_iter(values.iter().map(|value| value as &(dyn ToSql + Sync)));
+        self.execute_arrays(&values)
+    }
+
+    /// As [`super::Statement::execute`], given what there is no [`Value`] of: arrays.
+    pub(in super::super) fn execute_arrays(&self, values: &[&(dyn ToSql + Sync)]) -> Result<usize> {
+        let asked = self.session.client.execute(&self.prepared, values);
+        Ok(usize::try_from(self.session.wait(asked)?).unwrap_or(usize::MAX))
+    }
+
+    /// As [`super::Statement::query`], given what there is no [`Value`] of: arrays.
+    pub(in super::super) fn query_arrays(
+        &self,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<tokio_postgres::Row>> {
+        let asked = self.session.client.query(&self.prepared, values);
+        self.session.wait(asked)
+    }
+
+    pub(super) fn query(&self, params: &impl Params) -> Result<Rows<'c>> {
+        let values = values(params)?;
+        let values = Vec::from_iter(values.iter().map(|value| value as &(dyn ToSql + Sync)));
+        Ok(Rows::all(self.session, self.query_arrays(&values)?))
+    }
+
+    /// Rows a few at a time, by a cursor.
+    pub(super) fn query_lazily(&self, params: &impl Params) -> Result<Rows<'c>> {
+        let values = values(params)?;
+        let values = Vec::from_iter(values.iter().map(|value| value as &(dyn ToSql + Sync)));
+        let session = self.session;
+        let number = session.cursors.get() + 1;
+        session.cursors.set(number);
+        let sql = numbered(&self.sql);
+        let types = self.prepared.params().iter().cloned();
+        let typed = Vec::from_iter(values.into_iter().zip(types));
+        let declare = format!("declare c{number} no scroll cursor for {sql}");
+        session.wait(session.client.execute_typed(&declare, &typed))?;
+        Ok(Rows {
+            session,
+            rows: Vec::new().into_iter(),
+            row: None,
+            cursor: Some(Cursor {
+                number,
+                chunk: CHUNK_FIRST,
+            }),
+        })
+    }
+}
+
+fn values<'p>(params: &'p impl Params) -> Result<Vec<Value<'p>>> {
+    let mut values = Vec::new();
+    params.each(&mut |value| {
+        values.push(value);
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => return Ok(IsNull::Yes),
+            Self::Integer(number) => match *kind {
+                Type::BOOL => (*number != 0).to_sql(kind, out)?,
+                Type::INT2 => i16::try_from(*number)?.to_sql(kind, out)?,
+                Type::INT4 => i32::try_from(*number)?.to_sql(kind, out)?,
+                _ => number.to_sql(kind, out)?,
+            },
+            Self::Text(text) => text.to_sql(kind, out)?,
+            Self::Blob(bytes) => bytes.to_sql(kind, out)?,
+        };
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// What stands in a column of a row.
+pub(super) fn value(row: &tokio_postgres::Row, column: usize) -> Result<Value<'_>> {
+    let described = row.columns().get(column);
+    let Some(kind) = described.map(tokio_postgres::Column::type_) else {
+        return Err(Error::Value(format!("there is no column {column}")));
+    };
+    let found = match *kind {
+        Type::INT8 => row.try_get::<_, Option<i64>>(column)?.map(Value::Integer),
+        Type::INT4 => {
+            let number = row.try_get::<_, Option<i32>>(column)?;
+            number.map(|number| Value::Integer(number.into()))
+        }
+        Type::INT2 => {
+            let number = row.try_get::<_, Option<i16>>(column)?;
+            number.map(|number| Value::Integer(number.into()))
+        }
+        Type::BOOL => {
+            let is_true = row.try_get::<_, Option<bool>>(column)?;
+            is_true.map(|is_true| Value::Integer(is_true.into()))
+        }
+        Type::BYTEA => row.try_get::<_, Option<&[u8]>>(column)?.map(Value::Blob),
+        _ => row.try_get::<_, Option<&str>>(column)?.map(Value::Text),
+    };
+    Ok(found.unwrap_or(Value::Null))
+}
+
+/// An answer.
+pub(in super::super) struct Rows<'c> {
+    session: &'c Session,
+    rows: std::vec::IntoIter<tokio_postgres::Row>,
+    /// The row that is looked at.
+    row: Option<tokio_postgres::Row>,
+    /// Where more come from.
+    cursor: Option<Cursor>,
+}
+
+struct Cursor {
+    number: u64,
+    chunk: usize,
+}
+
+impl<'c> Rows<'c> {
+    fn all(session: &'c Session, rows: Vec<tokio_postgres::Row>) -> Self {
+        Self {
+            session,
+            rows: rows.into_iter(),
+            row: None,
+            cursor: None,
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<&tokio_postgres::Row>> {
+        self.row = self.rows.next();
+        if self.row.is_none()
+            && let Some(cursor) = &mut self.cursor
+        {
+            let fetch = format!("fetch {} from c{}", cursor.chunk, cursor.number);
+            cursor.chunk = (cursor.chunk * 2).min(CHUNK_MAX);
+            let fetched = self.session.client.query_typed(&fetch, &[]);
+            self.rows = self.session.wait(fetched)?.into_iter();
+            self.row = self.rows.next();
+        }
+        Ok(self.row.as_ref())
+    }
+}
+
+impl Drop for Rows<'_> {
+    fn drop(&mut self) {
+        if let Some(cursor) = &self.cursor {
+            let mut close = String::new();
+            if write!(close, "close c{}", cursor.number).is_ok() {
+                // The end of the transaction closes it too.
+                let _ = self.session.execute_batch(&close);
+            }
+        }
+    }
+}

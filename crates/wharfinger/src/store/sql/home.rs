@@ -1,0 +1,26 @@
+//! Where the store is, and how it is reached.
+
+use std::path::PathBuf;
+
+use super::connection::{Use, connect};
+use super::driver::{Connection, Target};
+use super::fault::Fault;
+
+/// Where the store is.
+#[derive(Clone, Debug)]
+pub(super) enum Home {
+    /// In a file.
+    File(PathBuf),
+    /// On a server.
+    Server(Target),
+}
+
+impl Home {
+    /// Opens a connection.
+    pub(super) fn connect(&self, wanted: Use) -> Result<Connection, Fault> {
+        match self {
+            Self::File(file) => Ok(Connection::Sqlite(connect(file, wanted)?)),
+            Self::Server(target) => Ok(Connection::Postgres(target.connect()?)),
+        }
+    }
+}
