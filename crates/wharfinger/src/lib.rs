@@ -6,7 +6,8 @@
 pub mod access;
 pub mod administration;
 pub mod app;
-mod bench;
+#[doc(hidden)]
+pub mod bench;
 pub mod budget;
 pub mod call;
 pub mod catalogue;

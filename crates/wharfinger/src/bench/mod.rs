@@ -5,6 +5,7 @@
 
 mod bare;
 mod body;
+pub mod cluster;
 mod figures;
 mod fill;
 mod floor;

@@ -34,13 +34,67 @@ pub(super) fn cpu_when_quiet(process: u32) -> Result<Duration> {
     }
 }
 
-/// `utime` and `stime` are fields 14 and 15, counted from behind the name, which may hold anything.
+/// `utime` and `stime` are fields 14 and 15.
 fn cpu_of_stat(stat: &str) -> Option<Duration> {
+    ticks(stat, 14, 2)
+}
+
+/// CPU time of a process, of its children, and of all children of theirs that have ended.
+pub(super) fn cpu_of_family(process: u32) -> Result<Duration> {
+    let mut sum = Duration::ZERO;
+    // First the children: one that ends meanwhile is then counted by its parent, at the worst a second time.
+    for child in children(process)? {
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat"));
+        sum += stat
+            .ok()
+            .and_then(|stat| cpu_of_stat(&stat))
+            .unwrap_or_default();
+    }
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))
+        .context("a measured process has ended")?;
+    // Behind its own two come those of its children that have ended.
+    let own = ticks(&stat, 14, 4).context("the system gives no CPU times")?;
+    Ok(sum + own)
+}
+
+/// The children of a process.
+pub(super) fn children(process: u32) -> Result<Vec<u32>> {
+    let mut children = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // It may have ended since it was listed.
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{id}/stat")) else {
+            continue;
+        };
+        if field(&stat, 4).and_then(|parent| parent.parse().ok()) == Some(process) {
+            children.push(id);
+        }
+    }
+    Ok(children)
+}
+
+/// True for a process that has not ended; one whose end nobody took notice of yet has.
+pub(super) fn is_alive(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    stat.is_ok_and(|stat| field(&stat, 3).is_some_and(|state| state != "Z" && state != "X"))
+}
+
+/// The sum of some fields that are ticks, from a field on.
+fn ticks(stat: &str, first: usize, count: usize) -> Option<Duration> {
+    let mut sum = 0;
+    for number in first..first + count {
+        sum += field(stat, number)?.parse::<u32>().ok()?;
+    }
+    Some(TICK * sum)
+}
+
+/// A field of `/proc/<pid>/stat` by its number; they are counted from behind the name, the second, which may hold anything.
+fn field(stat: &str, number: usize) -> Option<&str> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let user: u32 = fields.next()?.parse().ok()?;
-    let system: u32 = fields.next()?.parse().ok()?;
-    Some(TICK * (user + system))
+    fields.split_whitespace().nth(number - 3)
 }
 
 /// The most memory that a process has held, in bytes.

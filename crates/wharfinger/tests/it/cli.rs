@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::client::Request;
+use crate::support::database::Database;
 use crate::support::fixture::{self, basic};
 use crate::support::server::{Server, program, run};
 
@@ -213,12 +214,8 @@ fn check_finds_a_flipped_bit() {
     server.terminate();
     server.wait();
     assert!(done(data.path(), &["check"]).contains("1 orders"));
-    let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
-    let changed = database
-        .execute("update orders set hash = zeroblob(16)", [])
-        .unwrap();
-    assert_eq!(changed, 1);
-    drop(database);
+    let damage = "update orders set hash = zeroblob(16)";
+    assert_eq!(Database::of(data.path()).execute(damage), 1);
     let output = run(data.path(), &["check"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("fault: "));

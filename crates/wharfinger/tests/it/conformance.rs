@@ -27,6 +27,9 @@ use futures_util::future::BoxFuture;
 use wharfinger::store::Store;
 use wharfinger::store::sql::{Options, SqlStore};
 
+use crate::support::database::open_store;
+use crate::support::fixture::{DataDirectory, empty_postgres_directory};
+
 /// One thing that a store must do, shown on an empty one.
 type Law = (&'static str, fn(Arc<dyn Store>) -> BoxFuture<'static, ()>);
 
@@ -129,11 +132,14 @@ const LAWS: &[Law] = &[
     law!(together::a_closed_store_takes_nothing),
 ];
 
+/// A fresh store, and what goes when it is closed.
+type Made = (Arc<dyn Store>, Option<DataDirectory>);
+
 /// Holds a store against every law; after each, its own check must find nothing wrong.
-async fn hold_against_all(make: impl Fn() -> Arc<dyn Store>) {
+async fn hold_against_all(make: impl Fn() -> Made) {
     let mut broken = Vec::new();
     for (name, law) in LAWS {
-        let store = make();
+        let (store, directory) = make();
         let outcome = tokio::spawn(law(Arc::clone(&store))).await;
         if let Err(error) = outcome {
             broken.push(format!("{name}: {error}"));
@@ -147,6 +153,7 @@ async fn hold_against_all(make: impl Fn() -> Arc<dyn Store>) {
             Err(error) => broken.push(format!("{name}: {error}")),
         }
         store.close().await;
+        drop(directory);
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
@@ -166,13 +173,38 @@ async fn the_embedded_store_keeps_every_law_while_it_builds_its_index_of_address
     .await;
 }
 
+/// Whatever the tests run on. A database a law, of the cluster that all tests share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_postgres_store_keeps_every_law() {
+    the_postgres_store(&Options::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_postgres_store_keeps_every_law_while_it_builds_its_index_of_addresses() {
+    the_postgres_store(&Options {
+        email_runs: Some(support::SMALL_RUNS),
+        ..Options::default()
+    })
+    .await;
+}
+
+async fn the_postgres_store(options: &Options) {
+    hold_against_all(|| {
+        let directory = empty_postgres_directory();
+        let store = open_store(directory.path(), options);
+        (Arc::new(store), Some(directory))
+    })
+    .await;
+}
+
 async fn the_embedded_store(options: &Options) {
     let directory = tempfile::tempdir().expect("a directory");
     let count = std::sync::atomic::AtomicUsize::new(0);
     hold_against_all(|| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path = directory.path().join(number.to_string());
-        Arc::new(SqlStore::open(&path, options).expect("the store opens"))
+        let store = SqlStore::open(&path, options).expect("the store opens");
+        (Arc::new(store), None)
     })
     .await;
 }

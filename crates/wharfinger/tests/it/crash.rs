@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use crate::support::client::{Connection, Request};
+use crate::support::database::Database;
 use crate::support::fixture::{self, basic, secret_of};
 use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
@@ -232,9 +233,8 @@ fn storm_of_kills_loses_nothing_that_was_acknowledged() {
 
     assert!(replayed > 0, "no answer was lost that had been kept");
     // The storm has gone over the index of addresses too.
-    let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
     let select = "select max(tier) from email_runs where is_whole";
-    let tier: i64 = database.query_row(select, [], |row| row.get(0)).unwrap();
+    let tier = Database::of(data.path()).number(select);
     assert!(tier > 0, "no run was merged");
 }
 

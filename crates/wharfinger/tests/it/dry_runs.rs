@@ -2,30 +2,26 @@
 
 use std::path::Path;
 
-use rusqlite::Connection as Database;
-use rusqlite::types::Value as Cell;
 use wharfinger::http::dialect_routes;
 
 use crate::support::case::normalise;
 use crate::support::changes::{Change, administrator, assert_refused, changes};
 use crate::support::client::{Request, Response};
+use crate::support::database::{Cell, Database};
 use crate::support::fixture;
 use crate::support::server::Server;
 use crate::support::v1::{get, order, request};
 
 /// Every row of every table, but for when keys were last used.
 fn rows(data: &Path) -> Vec<(String, Vec<Vec<Cell>>)> {
-    let database = Database::open(data.join("orders.db")).unwrap();
-    let names = "select name from sqlite_master where type = 'table' and name not in ('keys') order by name";
-    let mut names = database.prepare(names).unwrap();
-    let names = names.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let mut database = Database::of(data);
     let mut tables = Vec::new();
-    for name in names.map(Result::unwrap) {
-        let mut select = database.prepare(&format!("select * from {name}")).unwrap();
-        let columns = select.column_count();
-        let cells = |row: &rusqlite::Row<'_>| (0..columns).map(|column| row.get(column)).collect();
-        let rows = select.query_map([], cells).unwrap();
-        tables.push((name, rows.map(Result::unwrap).collect()));
+    for name in database.tables() {
+        if name != "keys" {
+            let mut rows = database.rows(&format!("select * from {name}"));
+            rows.sort();
+            tables.push((name, rows));
+        }
     }
     assert!(tables.len() > 10, "what is read is the store");
     tables

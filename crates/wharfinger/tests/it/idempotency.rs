@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::mpsc;
 
-use rusqlite::Connection as Database;
 use wharfinger::http::dialect_routes;
 use wharfinger::store::CheckReport;
 
@@ -11,6 +10,7 @@ use crate::support::changes::{
     Change, administrator, assert_refused, changes, code, is_replayed, one, told,
 };
 use crate::support::client::{Connection, Request, Response};
+use crate::support::database::Database;
 use crate::support::fixture::{self, secret_of};
 use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
@@ -21,9 +21,7 @@ use crate::support::v1::{get, order, request};
 fn counts(data: &Path) -> (CheckReport, i64) {
     let report = stored::check(data);
     assert_eq!(report.faults, [""; 0]);
-    let database = Database::open(data.join("orders.db")).unwrap();
-    let audited = database.query_row("select count(*) from audit", [], |row| row.get(0));
-    (report, audited.unwrap())
+    (report, Database::of(data).count("audit"))
 }
 
 #[test]
@@ -132,8 +130,8 @@ fn a_request_whose_key_is_at_work_is_told_to_come_again() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     // The store can be read and not written: whoever comes first is at work until it can.
-    let database = Database::open(data.path().join("orders.db")).unwrap();
-    database.execute_batch("begin immediate").unwrap();
+    let mut database = Database::of(data.path());
+    database.begin_writing();
     let (answered, answers) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -147,7 +145,7 @@ fn a_request_whose_key_is_at_work_is_told_to_come_again() {
         assert_refused("native", &busy, 409);
         assert_eq!(code(&busy), "idempotency_key_busy");
         assert_eq!(busy.header("retry-after"), Some("1"));
-        database.execute_batch("commit").unwrap();
+        database.run("commit");
         let done = answers.recv().unwrap();
         assert_eq!(done.status, 200, "{}", done.text());
         let again = server.send(&one("A").header("idempotency-key", "busy"));
@@ -298,9 +296,8 @@ fn an_answer_is_kept_for_as_long_as_it_is_said() {
     let first = server.send(&request);
     server.terminate();
     server.wait();
-    let database = Database::open(data.path().join("orders.db")).unwrap();
-    let select = "select kept_until_ms from answers";
-    let until_ms: i64 = database.query_row(select, [], |row| row.get(0)).unwrap();
+    let mut database = Database::of(data.path());
+    let until_ms = database.number("select kept_until_ms from answers");
     let hours = (until_ms - wharfinger::clock::now_ms()) as f64 / 3_600_000.0;
     assert!((2.9..=3.0).contains(&hours), "{hours}");
 
@@ -311,17 +308,13 @@ fn an_answer_is_kept_for_as_long_as_it_is_said() {
     server.terminate();
     server.wait();
     // The time passes.
-    database
-        .execute("update answers set kept_until_ms = 1", [])
-        .unwrap();
+    database.run("update answers set kept_until_ms = 1");
     let server = Server::start(data.path());
     let later = server.send(&request);
     assert!(!is_replayed(&later));
     assert_eq!(later.json()["unchanged"], 1);
     // And the key may then serve for something else.
-    database
-        .execute("update answers set kept_until_ms = 1", [])
-        .unwrap();
+    database.run("update answers set kept_until_ms = 1");
     assert_eq!(
         server
             .send(&one("B").header("idempotency-key", "old"))
@@ -349,12 +342,8 @@ fn lose_the_answer(seed: u64) {
     let server = Server::start(data.path());
     let mut connection = Connection::open(server.address);
     assert!(connection.write(&request.bytes()));
-    let database = Database::open(data.path().join("orders.db")).unwrap();
-    let is_there = || {
-        let mut select = database.prepare_cached("select 1 from batches").unwrap();
-        select.exists([]).unwrap()
-    };
-    while !is_there() {
+    let mut database = Database::of(data.path());
+    while database.count("batches") == 0 {
         std::thread::yield_now();
     }
     server.kill();

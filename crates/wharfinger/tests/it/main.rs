@@ -21,6 +21,7 @@ mod model;
 mod openapi;
 mod operations;
 mod orders;
+mod postgres;
 mod purge;
 mod rates;
 mod readme;

@@ -9,6 +9,7 @@ use wharfinger::store::sql::EmailRuns;
 
 use crate::support::changes::{assert_refused, code};
 use crate::support::client::Response;
+use crate::support::database::{self, Database};
 use crate::support::fixture;
 use crate::support::server::{Server, run};
 use crate::support::sse::Events;
@@ -20,10 +21,9 @@ const DATE: &str = "2020-01-01";
 
 /// Makes everything that is stored so far happen in the year 2000.
 fn age(data: &Path) {
-    let database = rusqlite::Connection::open(data.join("orders.db")).unwrap();
     let age = "update blocks set at_ms = 946684800000 where at_ms > 1577836800000; \
                update batches set received_at_ms = 946684800000 where received_at_ms > 1577836800000;";
-    database.execute_batch(age).unwrap();
+    Database::of(data).run(age);
 }
 
 fn purge(data: &Path, date: &str) -> Value {
@@ -69,7 +69,10 @@ fn events(server: &Server, cursor: &str) -> Vec<Value> {
 }
 
 fn has(data: &Path, words: &str) -> bool {
-    let file = std::fs::read(data.join("orders.db")).unwrap();
+    let file = match database::url(data) {
+        Some(_) => Database::of(data).contents(),
+        None => std::fs::read(data.join("orders.db")).unwrap(),
+    };
     let words = words.as_bytes();
     file.windows(words.len()).any(|window| window == words)
 }

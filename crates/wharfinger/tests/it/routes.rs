@@ -4,9 +4,10 @@ use std::path::Path;
 
 use wharfinger::http::dialect_routes;
 use wharfinger::store::Store;
-use wharfinger::store::sql::{Options, SqlStore};
+use wharfinger::store::sql::Options;
 
 use crate::support::client::Request;
+use crate::support::database::open_store;
 use crate::support::fixture::{self, basic, secret_of};
 use crate::support::server::Server;
 
@@ -42,7 +43,7 @@ fn filled(template: &str) -> String {
 fn assert_nothing_stored(data: &Path) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqlStore::open(data, &Options::default()).unwrap();
+        let store = open_store(data, &Options::default());
         let store: &dyn Store = &store;
         let report = store.check().await.unwrap();
         assert_eq!(report.faults, Vec::<String>::new());

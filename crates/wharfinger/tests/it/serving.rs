@@ -5,11 +5,15 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::support::client::{Connection, Request};
+use crate::support::database::on_embedded;
 use crate::support::fixture::{self, basic};
 use crate::support::server::{Server, program, run};
 
 #[test]
 fn a_fresh_directory_gets_an_organisation_and_a_key_that_works() {
+    if !on_embedded("is of a directory") {
+        return;
+    }
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(&data.path().join("new"));
     let address = server.address;
@@ -52,6 +56,9 @@ fn it_lives_and_takes_writes() {
 
 #[test]
 fn a_second_server_on_the_same_directory_says_so_and_ends() {
+    if !on_embedded("many servers may run on a database") {
+        return;
+    }
     let data = fixture::data_directory();
     let _first = Server::start(data.path());
     let output = run(data.path(), &["serve", "--listen", "127.0.0.1:0"]);
@@ -233,6 +240,9 @@ fn a_client_that_has_finished_writing_gets_its_answer() {
 
 #[test]
 fn a_data_directory_that_is_gone_ends_the_server_before_anything_is_acknowledged() {
+    if !on_embedded("is of a directory") {
+        return;
+    }
     let data = tempfile::tempdir().unwrap();
     let directory = data.path().join("orders");
     let server = Server::start(&directory);
@@ -247,6 +257,9 @@ fn a_data_directory_that_is_gone_ends_the_server_before_anything_is_acknowledged
 
 #[test]
 fn a_new_data_directory_is_for_its_owner_alone() {
+    if !on_embedded("is of a directory") {
+        return;
+    }
     use std::os::unix::fs::PermissionsExt;
     let data = tempfile::tempdir().unwrap();
     let directory = data.path().join("orders");

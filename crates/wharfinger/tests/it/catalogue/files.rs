@@ -6,6 +6,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use super::{Shelf, audited, product, products, told};
+use crate::support::database;
 use crate::support::server::{program, run};
 
 #[test]
@@ -225,11 +226,14 @@ fn many_files_and_the_standard_input_are_one_load() {
             .collect::<String>()
     };
     let table = shelf.put("a.csv", format!("id,stock\n{}", rows(0, 24_000)));
-    let mut child = program()
-        .args(["products", "load", "--org", "TRK001", "--json"])
-        .arg(&table)
-        .arg("-")
-        .env("WHARFINGER_DATA", shelf.data())
+    let mut command = program();
+    command.args(["products", "load", "--org", "TRK001", "--json"]);
+    command.arg(&table).arg("-");
+    match database::url(shelf.data()) {
+        Some(url) => command.env("WHARFINGER_DATABASE", url),
+        None => command.env("WHARFINGER_DATA", shelf.data()),
+    };
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

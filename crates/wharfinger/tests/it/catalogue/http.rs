@@ -9,7 +9,7 @@ use crate::support::server::Server;
 
 /// A server, a key that may administer everything, and one that may administer TRK001.
 struct Office {
-    data: tempfile::TempDir,
+    data: fixture::DataDirectory,
     server: Server,
     chief: String,
     clerk: String,

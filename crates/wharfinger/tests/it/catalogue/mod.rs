@@ -9,6 +9,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
+use crate::support::database::Database;
 use crate::support::fixture;
 use crate::support::server::run;
 
@@ -45,19 +46,21 @@ fn products(data: &Path) -> Vec<Value> {
 
 /// The entries of the audit log about loads, newest first, with their details.
 fn audited(data: &Path) -> Vec<(String, Value)> {
-    let store = rusqlite::Connection::open(data.join("orders.db")).unwrap();
     let select = "select action, details from audit where action like '%loaded' order by id desc";
-    let mut select = store.prepare(select).unwrap();
-    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
-    rows.unwrap()
-        .map(Result::unwrap)
-        .map(|(action, details)| (action, serde_json::from_str(&details).unwrap()))
+    let rows = Database::of(data).rows(select);
+    rows.iter()
+        .map(|row| {
+            (
+                row[0].text().to_owned(),
+                serde_json::from_str(row[1].text()).unwrap(),
+            )
+        })
         .collect()
 }
 
 /// A shelf beside a data directory, for files.
 struct Shelf {
-    data: tempfile::TempDir,
+    data: fixture::DataDirectory,
     files: tempfile::TempDir,
 }
 

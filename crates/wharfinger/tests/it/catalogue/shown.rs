@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Shelf, done, lines, products, told};
+use crate::support::database::{Cell, Database};
 use crate::support::server::run;
 
 #[test]
@@ -144,13 +145,12 @@ fn every_change_of_stock_is_in_the_ledger_and_nothing_else() {
     ] {
         shelf.loads("products", "p.csv", table);
     }
-    let store = rusqlite::Connection::open(shelf.data().join("orders.db")).unwrap();
-    let select = "select cause || ' ' || coalesce(place, '-') || ' ' || hex(changes) from stock_ledger order by id";
-    let mut select = store.prepare(select).unwrap();
-    let rows = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
-    let rows: Vec<String> = rows.map(Result::unwrap).collect();
+    let select = "select cause, place, changes from stock_ledger order by id";
+    let rows = Database::of(shelf.data()).rows(select);
     // +3 of 1; +2 of 1, +1 of 2; -3 of 1, +198 of 1.
-    assert_eq!(rows, ["0 - 0106", "0 - 01040202", "0 - 0105018C03"]);
+    let changes: [&[u8]; 3] = [&[1, 6], &[1, 4, 2, 2], &[1, 5, 1, 0x8c, 3]];
+    let loaded = |changes: &[u8]| vec![Cell::Integer(0), Cell::Null, Cell::Blob(changes.into())];
+    assert_eq!(rows, changes.map(loaded));
     let stock: Vec<_> = products(shelf.data())
         .iter()
         .map(|product| product["stock"].clone())

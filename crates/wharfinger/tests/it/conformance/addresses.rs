@@ -11,6 +11,8 @@ use wharfinger_core::dialect::OrderQuery;
 use wharfinger_core::outcome::State;
 
 use super::support::*;
+use crate::support::database::{Database, open_store};
+use crate::support::fixture::empty_directory;
 use crate::support::seed::{Random, storm};
 
 /// A store that builds, and the same one as every store is seen.
@@ -19,30 +21,20 @@ fn open(directory: &Path, runs: EmailRuns) -> (Arc<SqlStore>, Arc<dyn Store>) {
         email_runs: Some(runs),
         ..Options::default()
     };
-    let store = Arc::new(SqlStore::open(directory, &options).expect("the store opens"));
+    let store = Arc::new(open_store(directory, &options));
     (Arc::clone(&store), store)
 }
 
-fn database(directory: &Path) -> rusqlite::Connection {
-    rusqlite::Connection::open(directory.join("orders.db")).expect("it opens")
-}
-
 /// The tiers of the whole runs of an organisation, in the order of their blocks.
-fn tiers(directory: &Path) -> Vec<u32> {
-    let database = database(directory);
+fn tiers(directory: &Path) -> Vec<i64> {
     let select =
         "select tier from email_runs where organisation = 1 and is_whole order by first_block";
-    let mut select = database.prepare(select).expect("it is valid SQL");
-    let tiers = select.query_map([], |row| row.get(0)).expect("it runs");
-    tiers.map(|tier| tier.expect("a number")).collect()
+    let tiers = Database::of(directory).rows(select);
+    tiers.iter().map(|row| row[0].number()).collect()
 }
 
 fn count(directory: &Path, what: &str) -> i64 {
-    let select = format!("select count(*) from {what}");
-    let database = database(directory);
-    database
-        .query_row(&select, [], |row| row.get(0))
-        .expect("it is valid SQL")
+    Database::of(directory).count(what)
 }
 
 async fn assert_sound(store: &Arc<dyn Store>) {
@@ -52,7 +44,7 @@ async fn assert_sound(store: &Arc<dyn Store>) {
 
 #[tokio::test]
 async fn runs_are_built_and_merged_and_what_they_replace_is_deleted() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = empty_directory();
     let (built, store) = open(directory.path(), SMALL_RUNS);
     for at in 0..15 {
         // The first order comes again with each of the others, unchanged: no run has it twice.
@@ -78,7 +70,7 @@ async fn runs_are_built_and_merged_and_what_they_replace_is_deleted() {
 
 #[tokio::test]
 async fn many_events_in_few_blocks_are_enough_for_a_run() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = empty_directory();
     let runs = EmailRuns {
         blocks_min: 100,
         ..SMALL_RUNS
@@ -89,7 +81,7 @@ async fn many_events_in_few_blocks_are_enough_for_a_run() {
     built.settle().await;
     assert_eq!(
         tiers(directory.path()),
-        Vec::<u32>::new(),
+        Vec::<i64>::new(),
         "39 events with the batch's own"
     );
     submit(&store, &orders[38..]).await;
@@ -105,7 +97,7 @@ async fn many_events_in_few_blocks_are_enough_for_a_run() {
 
 #[tokio::test]
 async fn an_address_of_thousands_of_orders_is_found_in_runs_and_behind_them() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = empty_directory();
     let runs = EmailRuns {
         events_min: 1_000,
         part_entries: 50,
@@ -146,7 +138,7 @@ async fn an_address_of_thousands_of_orders_is_found_in_runs_and_behind_them() {
 
 #[tokio::test]
 async fn what_a_killed_process_left_is_deleted_and_built_anew() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = empty_directory();
     let (built, store) = open(directory.path(), SMALL_RUNS);
     for key in ["a", "b"] {
         submit(&store, &[order(key, "x").by("ann@example.com")]).await;
@@ -154,11 +146,9 @@ async fn what_a_killed_process_left_is_deleted_and_built_anew() {
     built.settle().await;
     store.close().await;
     // As if it had ended before its last job, and one of the same blocks before its second one.
-    let database = database(directory.path());
-    let unfinished = "update email_runs set is_whole = 0; \
-        insert into email_runs (organisation, first_block, last_block, tier, entries, is_whole) values (1, 1, 2, 0, 0, 0)";
-    database.execute_batch(unfinished).expect("it is valid SQL");
-    drop(database);
+    let unfinished = "update email_runs set is_whole = false; \
+        insert into email_runs (organisation, first_block, last_block, tier, entries, is_whole) values (1, 1, 2, 0, 0, false)";
+    Database::of(directory.path()).run(unfinished);
     let (built, store) = open(directory.path(), SMALL_RUNS);
     assert_eq!(keys(&store, by_email("ann@example.com")).await, ["a", "b"]);
     built.settle().await;
@@ -171,7 +161,7 @@ async fn what_a_killed_process_left_is_deleted_and_built_anew() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_may_build_at_a_time() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = empty_directory();
     let stores = [
         open(directory.path(), SMALL_RUNS),
         open(directory.path(), SMALL_RUNS),
@@ -197,11 +187,15 @@ async fn two_processes_may_build_at_a_time() {
     }
 }
 
+/// A part that is not the only one of its run.
+const LAST_PART: &str = "(run, first_hash, first_place) = \
+    (select run, first_hash, first_place from email_parts order by 1 desc, 2 desc, 3 desc limit 1)";
+
 #[tokio::test]
 async fn a_check_sees_every_kind_of_damage_to_the_index_of_addresses() {
     let damages = [
-        "delete from email_parts where rowid = (select max(rowid) from email_parts)",
-        "update email_parts set entries = substr(entries, 15) where rowid = (select max(rowid) from email_parts)",
+        &format!("delete from email_parts where {LAST_PART}"),
+        &format!("update email_parts set entries = substr(entries, 15) where {LAST_PART}"),
         "update email_parts set entries = substr(entries, 2)",
         "update email_parts set entries = zeroblob(length(entries))",
         "update email_parts set first_place = first_place + 1",
@@ -211,15 +205,15 @@ async fn a_check_sees_every_kind_of_damage_to_the_index_of_addresses() {
         "update email_runs set last_block = last_block + 1 where tier = 1",
         "update email_runs set last_block = last_block + 9 where tier = 0",
         "update email_runs set first_block = first_block + 1 where tier = 0",
-        "update email_runs set is_whole = 0 where tier = 1",
+        "update email_runs set is_whole = false where tier = 1",
         "delete from email_runs where tier = 0",
-        "insert into email_runs select 99, organisation, first_block, last_block, tier, entries, 1 from email_runs where tier = 0",
-        "update blocks set emails = zeroblob(length(emails)) where id & 0xffffffff = 1",
-        "update blocks set emails = null where id & 0xffffffff = 5",
-        "update blocks set emails = cast(emails || x'0000000000000000' as blob) where id & 0xffffffff = 7",
+        "insert into email_runs select 99, organisation, first_block, last_block, tier, entries, true from email_runs where tier = 0",
+        "update blocks set emails = zeroblob(length(emails)) where id & 4294967295 = 1",
+        "update blocks set emails = null where id & 4294967295 = 5",
+        "update blocks set emails = cast(emails || x'0000000000000000' as blob) where id & 4294967295 = 7",
     ];
     for damage in damages {
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = empty_directory();
         let (built, store) = open(directory.path(), SMALL_RUNS);
         for at in 0..7 {
             let orders = [format!("{at}"), format!("{at}x")];
@@ -230,12 +224,9 @@ async fn a_check_sees_every_kind_of_damage_to_the_index_of_addresses() {
         assert_eq!(tiers(directory.path()), [1, 0]);
         assert_sound(&store).await;
         store.close().await;
-        let changed = database(directory.path()).execute(damage, []);
-        assert!(
-            changed.expect("it is valid SQL") > 0,
-            "{damage} changes nothing"
-        );
-        let store = SqlStore::open(directory.path(), &Options::default()).expect("it opens");
+        let changed = Database::of(directory.path()).execute(damage);
+        assert!(changed > 0, "{damage} changes nothing");
+        let store = open_store(directory.path(), &Options::default());
         let report = store.check().await.expect("checked");
         assert!(!report.faults.is_empty(), "not seen: {damage}");
         store.close().await;
@@ -262,7 +253,7 @@ fn storm_of_addresses_ends_as_the_plain_list_says() {
 
 async fn one_storm(seed: u64) {
     let mut random = Random::new(seed);
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = empty_directory();
     let runs = EmailRuns {
         events_min: 10 + random.below(50) as u64,
         blocks_min: u32::try_from(1 + random.below(5)).expect("a small number"),

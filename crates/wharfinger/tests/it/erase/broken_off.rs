@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{ANN, BOB, assert_whole, erase, files, found, history, of};
+use crate::support::database::{self, Database, on_embedded};
 use crate::support::fixture;
 use crate::support::server::{Server, program, run};
 use crate::support::stored;
@@ -61,10 +62,9 @@ fn build_runs(data: &Path) {
 
 /// How many blocks have the name Annabel, which no statement is to leave in the file.
 fn blocks_left(data: &Path) -> usize {
-    let database = rusqlite::Connection::open(data.join("orders.db")).unwrap();
-    let count = "select count(*) from blocks where instr(texts, x'416e6e6162656c') > 0";
-    let count: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
-    usize::try_from(count).unwrap()
+    let mut database = Database::of(data);
+    let of_ann = format!("blocks where {}", database.has("texts", "Annabel"));
+    usize::try_from(database.count(&of_ann)).unwrap()
 }
 
 #[test]
@@ -76,12 +76,10 @@ fn an_erasure_that_is_broken_off_is_finished_by_the_next() {
     let all = blocks_left(data.path());
     assert_eq!(all, BLOCKS);
     let stop_at = |left: usize| {
-        let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
-        let stop = format!(
-            "drop trigger if exists stop; create trigger stop before update of texts on blocks when (select count(*) \
-             from blocks where instr(texts, x'416e6e6162656c') > 0) <= {left} begin select raise(abort, 'stopped'); end"
-        );
-        database.execute_batch(&stop).unwrap();
+        let mut database = Database::of(data.path());
+        let has = database.has("texts", "Annabel");
+        let when = format!("(select count(*) from blocks where {has}) <= {left}");
+        database.stop("update of texts", "blocks", &when);
     };
     // In the middle of a transaction, by an error.
     stop_at(all - 40);
@@ -91,12 +89,10 @@ fn an_erasure_that_is_broken_off_is_finished_by_the_next() {
     assert_whole(data.path());
     // And by a signal, as soon as something more is gone.
     stop_at(0);
-    let mut killed = program()
-        .args(ARGUMENTS)
-        .arg("--data")
-        .arg(data.path())
-        .spawn()
-        .unwrap();
+    let mut killed = program();
+    killed.args(ARGUMENTS);
+    database::aim(&mut killed, data.path());
+    let mut killed = killed.spawn().unwrap();
     while blocks_left(data.path()) == left {
         assert_eq!(
             killed.try_wait().unwrap(),
@@ -107,9 +103,7 @@ fn an_erasure_that_is_broken_off_is_finished_by_the_next() {
     killed.kill().unwrap();
     killed.wait().unwrap();
     assert_whole(data.path());
-    let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
-    database.execute_batch("drop trigger stop").unwrap();
-    drop(database);
+    Database::of(data.path()).stop_no_more("blocks");
 
     assert_eq!(erase(data.path(), ANN)["orders"], BLOCKS / 2);
     assert_eq!(blocks_left(data.path()), 0);
@@ -132,6 +126,9 @@ fn an_erasure_that_is_broken_off_is_finished_by_the_next() {
 
 #[test]
 fn no_hash_of_an_erased_address_is_left_in_the_index() {
+    if !on_embedded("looks through the files") {
+        return;
+    }
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     fill(&server);
@@ -169,6 +166,9 @@ fn no_hash_of_an_erased_address_is_left_in_the_index() {
 
 #[test]
 fn a_reader_that_keeps_the_log_is_told_of() {
+    if !on_embedded("is of SQLite's log") {
+        return;
+    }
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     submit(&server, "TRK001", &[of(ANN, "Annabel", "A-1")]);

@@ -6,7 +6,6 @@ mod look;
 mod steps;
 
 use serde_json::Value;
-use tempfile::TempDir;
 use wharfinger_core::ids::BatchId;
 
 use self::expected::Model;
@@ -60,7 +59,7 @@ impl Sending {
 
 struct Player {
     random: Random,
-    data: TempDir,
+    data: fixture::DataDirectory,
     /// None only while it is being started again.
     server: Option<Server>,
     model: Model,

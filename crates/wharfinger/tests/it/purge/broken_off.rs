@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{DATE, age, ask, assert_whole, build_runs, events, keys, purge, told};
+use crate::support::database::{self, Database};
 use crate::support::fixture;
 use crate::support::server::{Server, program, run};
 use crate::support::stored::check;
@@ -30,10 +31,7 @@ fn fill_blocks(data: &Path, server: &Server) -> Vec<String> {
 const BLOCKS: usize = 120;
 
 fn orders_left(data: &Path) -> usize {
-    let database = rusqlite::Connection::open(data.join("orders.db")).unwrap();
-    let count = "select count(*) from orders";
-    let count: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
-    usize::try_from(count).unwrap()
+    usize::try_from(Database::of(data).count("orders")).unwrap()
 }
 
 #[test]
@@ -42,12 +40,8 @@ fn a_purge_that_is_broken_off_is_finished_by_the_next() {
     let server = Server::start(data.path());
     let ids = fill_blocks(data.path(), &server);
     let stop_at = |left: usize| {
-        let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
-        let stop = format!(
-            "drop trigger if exists stop; create trigger stop before delete on orders \
-             when (select count(*) from orders) <= {left} begin select raise(abort, 'stopped'); end"
-        );
-        database.execute_batch(&stop).unwrap();
+        let when = format!("(select count(*) from orders) <= {left}");
+        Database::of(data.path()).stop("delete", "orders", &when);
     };
     // In the middle of a transaction, by an error.
     stop_at(BLOCKS - 30);
@@ -58,11 +52,10 @@ fn a_purge_that_is_broken_off_is_finished_by_the_next() {
     assert_half_purged(&server, data.path(), &ids);
     // And by a signal, as soon as something more is gone; it has at most a little left then.
     stop_at(0);
-    let mut killed = program()
-        .args(["purge", "--before", DATE, "--data"])
-        .arg(data.path())
-        .spawn()
-        .unwrap();
+    let mut killed = program();
+    killed.args(["purge", "--before", DATE]);
+    database::aim(&mut killed, data.path());
+    let mut killed = killed.spawn().unwrap();
     while orders_left(data.path()) == left {
         assert_eq!(
             killed.try_wait().unwrap(),
@@ -94,9 +87,8 @@ fn a_purge_that_is_broken_off_is_finished_by_the_next() {
     let receipts = get(&server, "/v1/batches?limit=1000");
     assert_eq!(receipts["data"].as_array().unwrap().len(), BLOCKS / 2 + 1);
     // What is left begins where the purge says, and has no gap.
-    let database = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
     let delete = "delete from blocks where id = (select min(id) from blocks)";
-    assert_eq!(database.execute(delete, []), Ok(1));
+    assert_eq!(Database::of(data.path()).execute(delete), 1);
     assert!(!check(data.path()).faults.is_empty());
 }
 

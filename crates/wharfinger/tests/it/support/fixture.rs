@@ -7,7 +7,7 @@ use base64::Engine as _;
 use tempfile::TempDir;
 use wharfinger::rates::Rates;
 use wharfinger::secret;
-use wharfinger::store::sql::{Options, SqlStore};
+use wharfinger::store::sql::Options;
 use wharfinger::store::{Change, Key, Load, OrganisationChange, Store};
 use wharfinger_core::admit::Policy;
 use wharfinger_core::caller::{Organisation, Reach, Scope};
@@ -17,6 +17,8 @@ use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::limits::Limits;
 
 use super::case;
+use super::cluster::OwnDatabase;
+use super::database::{self, is_on_postgres};
 
 /// The secret of a key of the fixture.
 pub(crate) fn secret_of(key_id: &str) -> String {
@@ -30,29 +32,101 @@ pub(crate) fn basic(key_id: &str) -> String {
     format!("Basic {token}")
 }
 
+/// A directory that stands for a store: it has SQLite's files, or says which database of PostgreSQL it is. All goes when it
+/// is dropped.
+pub(crate) struct DataDirectory {
+    directory: TempDir,
+    database: Option<OwnDatabase>,
+}
+
+impl DataDirectory {
+    fn new(database: Option<OwnDatabase>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        if let Some(database) = &database {
+            database::place(directory.path(), database.url());
+        }
+        Self {
+            directory,
+            database,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// One of which a database is used that is there already, at this URL.
+    pub(crate) fn at(url: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        database::place(directory.path(), url);
+        Self {
+            directory,
+            database: None,
+        }
+    }
+
+    /// Fills an empty store with what the tests begin with.
+    pub(crate) fn fill(&self) {
+        fill(self.path(), Content::Fixture);
+    }
+}
+
+/// What is in a store.
+#[derive(Clone, Copy)]
+enum Content {
+    /// The tables, and nothing in them.
+    Nothing,
+    /// The organisations and keys, without the organisation whose catalogue is enforced.
+    Fixture,
+    /// All that every golden case begins with.
+    FixtureWithCatalogue,
+}
+
+/// A fresh data directory without anything.
+pub(crate) fn empty_directory() -> DataDirectory {
+    if is_on_postgres() {
+        empty_postgres_directory()
+    } else {
+        DataDirectory::new(None)
+    }
+}
+
 /// A fresh data directory of the fixture, without the organisation whose catalogue is enforced.
-pub(crate) fn data_directory() -> TempDir {
-    static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
-    copied(&TEMPLATE, false)
+pub(crate) fn data_directory() -> DataDirectory {
+    if is_on_postgres() {
+        return postgres_directory();
+    }
+    static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
+    copied(&TEMPLATE, Content::Fixture)
 }
 
 /// A fresh data directory of the fixture, with all that every golden case begins with.
-pub(crate) fn data_directory_with_catalogue() -> TempDir {
-    static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
-    copied(&TEMPLATE, true)
+pub(crate) fn data_directory_with_catalogue() -> DataDirectory {
+    static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
+    let copied = if is_on_postgres() {
+        copied_on_postgres
+    } else {
+        copied
+    };
+    copied(&TEMPLATE, Content::FixtureWithCatalogue)
+}
+
+/// As [`empty_directory`], on PostgreSQL whatever the tests run on.
+pub(crate) fn empty_postgres_directory() -> DataDirectory {
+    static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
+    copied_on_postgres(&TEMPLATE, Content::Nothing)
+}
+
+/// As [`data_directory`], on PostgreSQL whatever the tests run on.
+pub(crate) fn postgres_directory() -> DataDirectory {
+    static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
+    copied_on_postgres(&TEMPLATE, Content::Fixture)
 }
 
 /// A copy of a template, which is made where there is none yet.
-fn copied(template: &OnceLock<TempDir>, has_catalogue: bool) -> TempDir {
-    let template = template.get_or_init(|| {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().to_owned();
-        // The tests that ask for it may themselves run on a runtime.
-        let made = std::thread::spawn(move || fill(&path, has_catalogue));
-        made.join().expect("the fixture can be made");
-        directory
-    });
-    let copy = tempfile::tempdir().unwrap();
+fn copied(template: &OnceLock<DataDirectory>, content: Content) -> DataDirectory {
+    let template = template.get_or_init(|| filled(None, content));
+    let copy = DataDirectory::new(None);
     for entry in std::fs::read_dir(template.path()).unwrap() {
         let file: PathBuf = entry.unwrap().path();
         let name = file.file_name().unwrap();
@@ -61,10 +135,40 @@ fn copied(template: &OnceLock<TempDir>, has_catalogue: bool) -> TempDir {
     copy
 }
 
-fn fill(path: &Path, has_catalogue: bool) {
+/// A copy of a template of PostgreSQL's.
+fn copied_on_postgres(template: &OnceLock<DataDirectory>, content: Content) -> DataDirectory {
+    let template = template.get_or_init(|| filled(Some(OwnDatabase::empty()), content));
+    let template = template.database.as_ref().expect("it is on PostgreSQL");
+    DataDirectory::new(Some(OwnDatabase::copy_of(template)))
+}
+
+fn filled(database: Option<OwnDatabase>, content: Content) -> DataDirectory {
+    let directory = DataDirectory::new(database);
+    let path = directory.path();
+    // The tests that ask for it may themselves run on a runtime.
+    std::thread::scope(|scope| {
+        let made = scope.spawn(|| fill(path, content));
+        made.join().expect("the fixture can be made");
+    });
+    directory
+}
+
+fn fill(path: &Path, content: Content) {
+    let has_catalogue = match content {
+        Content::Nothing => {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            return runtime.block_on(async {
+                database::open_store(path, &Options::default())
+                    .close()
+                    .await;
+            });
+        }
+        Content::Fixture => false,
+        Content::FixtureWithCatalogue => true,
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqlStore::open(path, &Options::default()).unwrap();
+        let store = database::open_store(path, &Options::default());
         let is_wanted = |code: &str| has_catalogue || code != case::ENFORCED;
         let organisations = case::ORGANISATIONS.into_iter();
         for (code, enabled) in organisations.filter(|(code, _)| is_wanted(code)) {
@@ -112,7 +216,7 @@ fn fill(path: &Path, has_catalogue: bool) {
 }
 
 /// Loads a catalogue, and enforces it.
-async fn enforce(store: &SqlStore) {
+async fn enforce(store: &dyn Store) {
     let enforce = Change::ChangeOrganisation(OrganisationChange {
         code: case::ENFORCED.into(),
         catalogue: Some(CatalogueMode::Enforced),

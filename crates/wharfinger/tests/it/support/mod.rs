@@ -5,6 +5,8 @@
 pub(crate) mod case;
 pub(crate) mod changes;
 pub(crate) mod client;
+pub(crate) mod cluster;
+pub(crate) mod database;
 pub(crate) mod fixture;
 pub(crate) mod seed;
 pub(crate) mod server;

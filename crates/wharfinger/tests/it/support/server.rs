@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use super::case::ENFORCED;
 use super::client::{Request, Response};
+use super::database;
 
 /// A running server. Killed when dropped.
 pub(crate) struct Server {
@@ -28,12 +29,10 @@ pub(crate) fn program() -> Command {
 
 /// Runs a command to its end on a data directory.
 pub(crate) fn run(data: &Path, arguments: &[&str]) -> Output {
-    program()
-        .args(arguments)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .expect("the program starts")
+    let mut command = program();
+    command.args(arguments);
+    database::aim(&mut command, data);
+    command.output().expect("the program starts")
 }
 
 /// Loads a table of products into the enforced catalogue, with the command.
@@ -53,7 +52,8 @@ impl Server {
     pub(crate) fn start_with(data: &Path, options: &[&str]) -> Self {
         let mut command = program();
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
-        command.arg("--data").arg(data).args(options);
+        database::aim(&mut command, data);
+        command.args(options);
         Self::spawn(command)
     }
 
@@ -61,7 +61,8 @@ impl Server {
     pub(crate) fn start_logging_to(data: &Path, log: Stdio) -> Self {
         let mut command = program();
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "info"]);
-        command.arg("--data").arg(data).stderr(log);
+        database::aim(&mut command, data);
+        command.stderr(log);
         Self::spawn(command)
     }
 

@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::sql::{EmailRuns, Options, SqlStore};
+use wharfinger::store::sql::{EmailRuns, Options};
 use wharfinger::store::{CheckReport, ReadOrders, ReadResults, Recorded, Store, Visible};
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::BatchId;
 
 use super::client::Response;
+use super::database::open_store;
 
 /// Opens the store for as long as `look` takes.
 pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&dyn Store) -> T) -> T {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqlStore::open(data, &Options::default()).unwrap();
+        let store = open_store(data, &Options::default());
         let seen = look(&store).await;
         store.close().await;
         seen
@@ -29,7 +30,7 @@ pub(crate) fn build_runs(data: &Path, email_runs: EmailRuns) {
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqlStore::open(data, &options).unwrap();
+        let store = open_store(data, &options);
         store.settle().await;
         store.close().await;
     });

@@ -1,0 +1,340 @@
+//! The database of a data directory: SQLite's in it, or one of PostgreSQL whose URL is in it.
+//!
+//! `WHARFINGER_TEST_STORE=postgres` has the tests run on PostgreSQL.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use postgres::types::Type;
+use postgres::{Client, NoTls};
+use wharfinger::store::StoreError;
+use wharfinger::store::sql::{self, Location, Options, SqlStore};
+
+/// The file of a data directory that has the URL of its database on PostgreSQL.
+const URL: &str = "database";
+
+/// Whether the tests are to run on PostgreSQL.
+pub(crate) fn is_on_postgres() -> bool {
+    match std::env::var("WHARFINGER_TEST_STORE").as_deref() {
+        Err(_) | Ok("embedded") => false,
+        Ok("postgres") => true,
+        Ok(other) => panic!("WHARFINGER_TEST_STORE is 'embedded' or 'postgres', not '{other}'"),
+    }
+}
+
+/// False where the tests run on PostgreSQL, of which a test says that it is not for it, and why.
+pub(crate) fn on_embedded(why: &str) -> bool {
+    if is_on_postgres() {
+        eprintln!("for the embedded store only: {why}");
+    }
+    !is_on_postgres()
+}
+
+/// Says that the database of a data directory is on PostgreSQL.
+pub(super) fn place(data: &Path, url: &str) {
+    std::fs::write(data.join(URL), url).unwrap();
+}
+
+/// The URL of a data directory's database, if it is on PostgreSQL.
+pub(crate) fn url(data: &Path) -> Option<String> {
+    std::fs::read_to_string(data.join(URL)).ok()
+}
+
+/// Tells a command which store it is to use.
+pub(crate) fn aim(command: &mut Command, data: &Path) {
+    match url(data) {
+        Some(url) => command.arg("--database").arg(url),
+        None => command.arg("--data").arg(data),
+    };
+}
+
+/// Opens the store of a data directory.
+pub(crate) fn open_store(data: &Path, options: &Options) -> SqlStore {
+    try_open_store(data, options).expect("the store opens")
+}
+
+/// The same, where it may be refused.
+pub(crate) fn try_open_store(data: &Path, options: &Options) -> Result<SqlStore, StoreError> {
+    let location = match url(data) {
+        Some(url) => Location::Database(sql::Database {
+            url,
+            password: None,
+        }),
+        None => Location::Directory(data.to_owned()),
+    };
+    SqlStore::open_at(&location, options)
+}
+
+/// A cell of a row, the same from either.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cell {
+    Null,
+    Integer(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl Cell {
+    /// The number that it is.
+    pub(crate) fn number(&self) -> i64 {
+        match self {
+            Self::Integer(number) => *number,
+            other @ (Self::Null | Self::Text(_) | Self::Blob(_)) => {
+                panic!("{other:?} is no number")
+            }
+        }
+    }
+
+    /// The text that it is.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            other @ (Self::Null | Self::Integer(_) | Self::Blob(_)) => {
+                panic!("{other:?} is no text")
+            }
+        }
+    }
+}
+
+/// A connection to the database of a data directory, beside all others.
+pub(crate) enum Database {
+    Embedded(rusqlite::Connection),
+    Postgres(Session),
+}
+
+impl Database {
+    /// Connects to the database of a data directory.
+    pub(crate) fn of(data: &Path) -> Self {
+        match url(data) {
+            Some(url) => Self::Postgres(Session::connect(&url)),
+            None => {
+                let file: PathBuf = data.join("orders.db");
+                Self::Embedded(rusqlite::Connection::open(file).expect("it opens"))
+            }
+        }
+    }
+
+    /// Runs statements. They are written as SQLite has them; what PostgreSQL spells otherwise is translated.
+    pub(crate) fn run(&mut self, sql: &str) {
+        match self {
+            Self::Embedded(connection) => connection.execute_batch(sql).expect(sql),
+            Self::Postgres(session) => {
+                let sql = translated(sql);
+                session.with(|client| client.batch_execute(&sql).expect(&sql));
+            }
+        }
+    }
+
+    /// Runs one statement; how many rows it changed.
+    pub(crate) fn execute(&mut self, sql: &str) -> u64 {
+        match self {
+            Self::Embedded(connection) => {
+                let changed = connection.execute(sql, []).expect(sql);
+                u64::try_from(changed).unwrap()
+            }
+            Self::Postgres(session) => {
+                let sql = translated(sql);
+                session.with(|client| client.execute(&sql, &[]).expect(&sql))
+            }
+        }
+    }
+
+    /// What a query gives.
+    pub(crate) fn rows(&mut self, sql: &str) -> Vec<Vec<Cell>> {
+        match self {
+            Self::Embedded(connection) => embedded_rows(connection, sql),
+            Self::Postgres(session) => {
+                let sql = translated(sql);
+                let rows = session.with(|client| client.query(&sql, &[]).expect(&sql));
+                let cells = |row: &postgres::Row| (0..row.len()).map(|at| cell(row, at)).collect();
+                rows.iter().map(cells).collect()
+            }
+        }
+    }
+
+    /// The only number that a query gives.
+    pub(crate) fn number(&mut self, sql: &str) -> i64 {
+        match self.rows(sql).as_slice() {
+            [row] => row[0].number(),
+            other => panic!("{sql} gives {} rows", other.len()),
+        }
+    }
+
+    /// How many rows a table has, or a part of it as `where` says.
+    pub(crate) fn count(&mut self, table: &str) -> i64 {
+        self.number(&format!("select count(*) from {table}"))
+    }
+
+    /// The names of all tables.
+    pub(crate) fn tables(&mut self) -> Vec<String> {
+        let sql = match self {
+            Self::Embedded(_) => {
+                "select name from sqlite_master where type = 'table' order by name"
+            }
+            Self::Postgres(_) => {
+                "select tablename::text from pg_tables where schemaname = 'public' and tablename <> 'schema_versions' order by 1"
+            }
+        };
+        let rows = self.rows(sql);
+        rows.iter().map(|row| row[0].text().to_owned()).collect()
+    }
+
+    /// All texts and bytes that the tables have, one behind the other.
+    pub(crate) fn contents(&mut self) -> Vec<u8> {
+        let mut contents = Vec::new();
+        for table in self.tables() {
+            for cell in self
+                .rows(&format!("select * from {table}"))
+                .iter()
+                .flatten()
+            {
+                match cell {
+                    Cell::Null | Cell::Integer(_) => {}
+                    Cell::Text(text) => contents.extend(text.as_bytes()),
+                    Cell::Blob(bytes) => contents.extend(bytes),
+                }
+                contents.push(0);
+            }
+        }
+        contents
+    }
+
+    /// The condition that a column of bytes has a text.
+    pub(crate) fn has(&self, column: &str, text: &str) -> String {
+        let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        match self {
+            Self::Embedded(_) => format!("instr({column}, x'{digits}') > 0"),
+            Self::Postgres(_) => format!("position('\\x{digits}'::bytea in {column}) > 0"),
+        }
+    }
+
+    /// Begins a transaction beside which nobody else can write.
+    pub(crate) fn begin_writing(&mut self) {
+        match self {
+            Self::Embedded(_) => self.run("begin immediate"),
+            Self::Postgres(_) => {
+                let tables = self.tables().join(", ");
+                self.run(&format!("begin; lock table {tables} in exclusive mode"));
+            }
+        }
+    }
+
+    /// Has every change of a table (`delete`, say) fail from now on, when something holds.
+    pub(crate) fn stop(&mut self, change: &str, table: &str, when: &str) {
+        self.stop_no_more(table);
+        let stop = match self {
+            Self::Embedded(_) => format!(
+                "create trigger stop before {change} on {table} when {when} \
+                 begin select raise(abort, 'stopped'); end"
+            ),
+            Self::Postgres(_) => format!(
+                "create or replace function stop() returns trigger language plpgsql as $$ begin \
+                 if {when} then raise exception 'stopped'; end if; return coalesce(new, old); end $$; \
+                 create trigger stop before {change} on {table} for each row execute function stop()"
+            ),
+        };
+        self.run(&stop);
+    }
+
+    /// Takes back what [`Self::stop`] did.
+    pub(crate) fn stop_no_more(&mut self, table: &str) {
+        match self {
+            Self::Embedded(_) => self.run("drop trigger if exists stop"),
+            Self::Postgres(_) => self.run(&format!("drop trigger if exists stop on {table}")),
+        }
+    }
+}
+
+fn embedded_rows(connection: &rusqlite::Connection, sql: &str) -> Vec<Vec<Cell>> {
+    use rusqlite::types::Value;
+
+    let mut select = connection.prepare(sql).expect(sql);
+    let columns = select.column_count();
+    let cell = |value| match value {
+        Value::Null => Cell::Null,
+        Value::Integer(number) => Cell::Integer(number),
+        Value::Text(text) => Cell::Text(text),
+        Value::Blob(bytes) => Cell::Blob(bytes),
+        Value::Real(number) => panic!("{number} is no value of a store"),
+    };
+    let cells = |row: &rusqlite::Row<'_>| {
+        let values = (0..columns).map(|column| row.get(column));
+        values.map(|value| value.map(cell)).collect()
+    };
+    let rows = select.query_map([], cells).expect(sql);
+    rows.map(Result::unwrap).collect()
+}
+
+fn cell(row: &postgres::Row, at: usize) -> Cell {
+    let kind = row.columns()[at].type_();
+    let cell = if *kind == Type::INT8 {
+        row.get::<_, Option<i64>>(at).map(Cell::Integer)
+    } else if *kind == Type::INT4 {
+        let number: Option<i32> = row.get(at);
+        number.map(|number| Cell::Integer(number.into()))
+    } else if *kind == Type::INT2 {
+        let number: Option<i16> = row.get(at);
+        number.map(|number| Cell::Integer(number.into()))
+    } else if *kind == Type::BOOL {
+        let truth: Option<bool> = row.get(at);
+        truth.map(|truth| Cell::Integer(truth.into()))
+    } else if *kind == Type::BYTEA {
+        row.get::<_, Option<Vec<u8>>>(at).map(Cell::Blob)
+    } else {
+        row.get::<_, Option<String>>(at).map(Cell::Text)
+    };
+    cell.unwrap_or(Cell::Null)
+}
+
+/// A connection to PostgreSQL that may be used where async code runs too.
+pub(crate) struct Session(Option<Client>);
+
+impl Session {
+    fn connect(url: &str) -> Self {
+        let client = apart(|| Client::connect(url, NoTls).expect("a connection"));
+        Self(Some(client))
+    }
+
+    fn with<T: Send>(&mut self, work: impl FnOnce(&mut Client) -> T + Send) -> T {
+        let client = self
+            .0
+            .as_mut()
+            .expect("it is connected until it is dropped");
+        apart(|| work(client))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        apart(|| drop(client));
+    }
+}
+
+/// The client runs a runtime of its own, which cannot be within another one.
+fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+/// A statement in PostgreSQL's words: what has to do with bytes.
+fn translated(sql: &str) -> String {
+    let sql = sql.replace(" as blob)", " as bytea)");
+    let sql = sql.replace("zeroblob(16)", "decode(repeat('00', 16), 'hex')");
+    let sql = match sql.split_once("zeroblob(length(") {
+        Some((before, behind)) => {
+            let (column, behind) = behind.split_once("))").expect("it ends");
+            format!("{before}decode(repeat('00', length({column})), 'hex'){behind}")
+        }
+        None => sql,
+    };
+    let mut parts = sql.split(" x'");
+    let mut translated = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_once('\'').expect("a literal ends");
+        translated.push_str(&format!(" '\\x{digits}'::bytea{rest}"));
+    }
+    translated
+}
