@@ -43,6 +43,36 @@ pub(crate) struct FirstKey {
     pub(crate) secret: String,
 }
 
+impl FirstKey {
+    /// Makes an organisation and a key in a database, as an operator would.
+    fn make(url: &str) -> Result<Self> {
+        let run = |arguments: &[&str]| -> Result<Vec<u8>> {
+            let mut command = program()?;
+            command.args(arguments).env(DATABASE, url);
+            let done = command.stderr(Stdio::inherit()).output()?;
+            ensure!(
+                done.status.success(),
+                "{} did not succeed",
+                arguments.join(" ")
+            );
+            Ok(done.stdout)
+        };
+        let organisation = "DEMO";
+        run(&["org", "create", organisation])?;
+        let key = run(&["key", "create", "--org", organisation, "--json"])?;
+        let key: serde_json::Value = serde_json::from_slice(&key)?;
+        let text = |name: &str| {
+            let text = key[name].as_str().map(str::to_owned);
+            text.with_context(|| format!("the new key has no {name}"))
+        };
+        Ok(Self {
+            organisation: organisation.into(),
+            id: text("id")?,
+            secret: text("secret")?,
+        })
+    }
+}
+
 impl<'k> From<&'k FirstKey> for SampleKey<'k> {
     fn from(key: &'k FirstKey) -> Self {
         Self {
@@ -66,6 +96,11 @@ impl Server {
     pub(crate) fn start_fresh(place: Place<'_>, options: &[&str]) -> Result<(Self, FirstKey)> {
         let mut command = serve(place)?;
         command.args(options);
+        if let Place::Database(url) = place {
+            // Where others may be at work, a server makes nothing by itself.
+            let key = FirstKey::make(url)?;
+            return Ok((Self::start_command(command)?, key));
+        }
         let mut server = Self::start_command(command)?;
         let greeting = &mut server.greeting;
         let key = FirstKey {
