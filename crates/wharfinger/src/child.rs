@@ -10,6 +10,24 @@ use wharfinger_core::dialect::SampleKey;
 /// What a server says when it is ready, before its address.
 pub(crate) const READY: &str = "wharfinger is ready on";
 
+/// The environment's name for the URL of the database that a command works on.
+pub(crate) const DATABASE: &str = "WHARFINGER_DATABASE";
+
+/// Where a server keeps its orders.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'p> {
+    /// A data directory.
+    Directory(&'p Path),
+    /// The URL of a PostgreSQL database.
+    Database(&'p str),
+}
+
+impl<'p> From<&'p Path> for Place<'p> {
+    fn from(directory: &'p Path) -> Self {
+        Self::Directory(directory)
+    }
+}
+
 /// A running server. Killed when dropped.
 pub(crate) struct Server {
     process: Child,
@@ -44,9 +62,9 @@ pub(crate) fn program() -> Result<Command> {
 }
 
 impl Server {
-    /// Starts a server on an empty data directory, with further options, and reads what it made there.
-    pub(crate) fn start_fresh(data: &Path, options: &[&str]) -> Result<(Self, FirstKey)> {
-        let mut command = serve(data)?;
+    /// Starts a server on an empty place, with further options, and reads what it made there.
+    pub(crate) fn start_fresh(place: Place<'_>, options: &[&str]) -> Result<(Self, FirstKey)> {
+        let mut command = serve(place)?;
         command.args(options);
         let mut server = Self::start_command(command)?;
         let greeting = &mut server.greeting;
@@ -58,9 +76,9 @@ impl Server {
         Ok((server, key))
     }
 
-    /// Starts a server on a data directory that has been used.
-    pub(crate) fn start(data: &Path) -> Result<Self> {
-        Self::start_command(serve(data)?)
+    /// Starts a server on a place that has been used.
+    pub(crate) fn start(place: Place<'_>) -> Result<Self> {
+        Self::start_command(serve(place)?)
     }
 
     /// Starts any command that greets as a server does.
@@ -113,19 +131,18 @@ impl Drop for Server {
     }
 }
 
-fn serve(data: &Path) -> Result<Command> {
+fn serve(place: Place<'_>) -> Result<Command> {
     let mut command = program()?;
     command
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--log",
-            "error",
-            "--data",
-        ])
-        .arg(data)
-        .env_remove("WHARFINGER_CONFIG");
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error"])
+        .env_remove("WHARFINGER_CONFIG")
+        .env_remove("WHARFINGER_DATA")
+        .env_remove(DATABASE);
+    match place {
+        Place::Directory(data) => command.arg("--data").arg(data),
+        // Arguments can be seen by everybody, and the URL holds a password.
+        Place::Database(url) => command.env(DATABASE, url),
+    };
     Ok(command)
 }
 

@@ -43,7 +43,7 @@ impl Demo {
         let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
         let data = directory.path();
         writeln!(out, "1. A server on an empty data directory\n")?;
-        let (server, key) = Server::start_fresh(data, &[])?;
+        let (server, key) = Server::start_fresh(data.into(), &[])?;
         writeln!(out, "   It listens on {}.", server.url)?;
         writeln!(
             out,
@@ -79,7 +79,7 @@ impl Demo {
             out,
             "   It had no chance to tidy up. A new one starts on the same directory."
         )?;
-        let server = Server::start(data)?;
+        let server = Server::start(data.into())?;
         writeln!(out, "   It listens on {}.\n", server.url)?;
 
         writeln!(out, "4. What is left\n")?;

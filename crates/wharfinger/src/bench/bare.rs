@@ -1,16 +1,15 @@
 //! The bare program: what taking orders costs at the least, in the plainest way. Each body is parsed into typed structs,
-//! each order becomes a row, each batch a commit. No HTTP, no validation, no receipts, no events.
+//! each order becomes a row, each batch a commit. No HTTP, no validation, no receipts, no events. The rows go into SQLite,
+//! or into PostgreSQL over one connection.
 //!
 //! It is a process of its own, so that its CPU time and memory are read as the server's are. It makes its bodies itself,
 //! and is told on stdin how many orders to take; on stdout it says how long that took.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use rusqlite::Connection;
 use tempfile::TempDir;
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::load::Load;
@@ -18,7 +17,8 @@ use wharfinger_core::load::Load;
 use super::body::{Body, Envelope, Lane, Mix, Shape};
 use super::figures::{Left, Round};
 use super::process;
-use crate::child;
+use super::rows::{Place, Row, Rows};
+use crate::child::{self, DATABASE};
 
 /// The organisation of its orders.
 const ORGANISATION: &str = "DEMO";
@@ -28,21 +28,34 @@ pub(super) struct Bare {
     process: Child,
     told: Option<ChildStdin>,
     says: BufReader<ChildStdout>,
-    data: TempDir,
+    /// None where the rows go into PostgreSQL.
+    data: Option<TempDir>,
     orders: u64,
 }
 
 impl Bare {
+    /// Starts it on an SQLite database of its own.
     pub(super) fn start(dialect: &dyn Dialect, batch: usize, envelope: Envelope) -> Result<Self> {
         let data = tempfile::tempdir().context("cannot make a temporary directory")?;
-        let mut command = child::program()?;
-        command
-            .args(["bench-part", "bare", "--dialect", dialect.id()])
-            .args(["--batch", &batch.to_string(), "--data"])
-            .arg(data.path());
-        if envelope == Envelope::Named {
-            command.arg("--named");
-        }
+        let mut command = command(dialect, batch, envelope)?;
+        command.arg("--data").arg(data.path());
+        Self::spawn(command, Some(data))
+    }
+
+    /// Starts it on an empty PostgreSQL database.
+    pub(super) fn start_on(
+        url: &str,
+        dialect: &dyn Dialect,
+        batch: usize,
+        envelope: Envelope,
+    ) -> Result<Self> {
+        let mut command = command(dialect, batch, envelope)?;
+        // Arguments can be seen by everybody, and the URL holds a password.
+        command.env(DATABASE, url);
+        Self::spawn(command, None)
+    }
+
+    fn spawn(mut command: Command, data: Option<TempDir>) -> Result<Self> {
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -59,9 +72,22 @@ impl Bare {
         })
     }
 
-    /// Has it take so many orders, or a few more to make the last batch whole.
+    pub(super) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Has it take so many orders, or a few more to make the last batch whole, and reads its CPU time.
     pub(super) fn take(&mut self, orders: u64) -> Result<Round> {
-        let cpu_before = process::cpu(self.process.id())?;
+        let process = self.process.id();
+        let cpu_before = process::cpu(process)?;
+        let mut round = self.tell(orders)?;
+        let cpu = process::when_quiet(|| process::cpu(process))?;
+        round.cpu = Some(cpu.saturating_sub(cpu_before));
+        Ok(round)
+    }
+
+    /// Has it take so many orders, or a few more to make the last batch whole.
+    pub(super) fn tell(&mut self, orders: u64) -> Result<Round> {
         let told = self.told.as_mut().context("it has no input")?;
         writeln!(told, "{orders}")?;
         let mut line = String::new();
@@ -69,12 +95,10 @@ impl Bare {
         let (orders, nanoseconds) =
             parse_report(&line).context("the bare program ended; its reason stands above")?;
         self.orders += orders;
-        let cpu = process::cpu_when_quiet(self.process.id())? - cpu_before;
         Ok(Round {
             orders,
             duration: Duration::from_nanos(nanoseconds),
-            cpu: Some(cpu),
-            latencies: Vec::new(),
+            ..Round::default()
         })
     }
 
@@ -85,9 +109,13 @@ impl Bare {
         self.told = None;
         let status = self.process.wait()?;
         ensure!(status.success(), "the bare program failed: {status}");
+        let disk_bytes = self
+            .data
+            .as_ref()
+            .map(|data| process::disk_bytes(data.path()));
         Ok(Left {
             memory_peak_bytes,
-            disk_bytes: Some(process::disk_bytes(self.data.path())?),
+            disk_bytes: disk_bytes.transpose()?,
             orders: self.orders,
         })
     }
@@ -101,6 +129,18 @@ impl Drop for Bare {
     }
 }
 
+fn command(dialect: &dyn Dialect, batch: usize, envelope: Envelope) -> Result<Command> {
+    let mut command = child::program()?;
+    command
+        .args(["bench-part", "bare", "--dialect", dialect.id()])
+        .args(["--batch", &batch.to_string()])
+        .env_remove(DATABASE);
+    if envelope == Envelope::Named {
+        command.arg("--named");
+    }
+    Ok(command)
+}
+
 fn parse_report(line: &str) -> Option<(u64, u64)> {
     let (orders, nanoseconds) = line.trim().split_once(' ')?;
     Some((orders.parse().ok()?, nanoseconds.parse().ok()?))
@@ -111,10 +151,10 @@ pub(super) fn run(
     load: &Load,
     batch: usize,
     envelope: Envelope,
-    data: &Path,
+    place: &Place,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let mut store = open(data)?;
+    let mut rows = Rows::open(place)?;
     let shape = Shape {
         orders: batch,
         envelope,
@@ -128,7 +168,7 @@ pub(super) fn run(
         let mut taken = 0;
         while taken < wanted {
             body.restamp();
-            take(&mut store, load, &body)?;
+            take(&mut rows, load, &body)?;
             taken += batch as u64;
         }
         writeln!(out, "{taken} {}", begin.elapsed().as_nanos())?;
@@ -137,45 +177,30 @@ pub(super) fn run(
     Ok(())
 }
 
-fn open(data: &Path) -> Result<Connection> {
-    let store = Connection::open(data.join("bare.db"))?;
-    store.pragma_update(None, "journal_mode", "wal")?;
-    store.pragma_update(None, "synchronous", "full")?;
-    store.execute(
-        "create table orders (org text, ref text, status int, body blob, unique (org, ref))",
-        (),
-    )?;
-    Ok(store)
-}
-
-fn take(store: &mut Connection, load: &Load, body: &Body) -> Result<()> {
+fn take(rows: &mut Rows, load: &Load, body: &Body) -> Result<()> {
     let text = std::str::from_utf8(body.bytes())?;
     let orders = (load.parse)(text)?;
     ensure!(orders.len() == body.orders(), "a batch lost orders");
-    let transaction = store.transaction()?;
-    {
-        let mut insert = transaction.prepare_cached(
-            "insert into orders (org, ref, status, body) values (?1, ?2, ?3, ?4)",
-        )?;
-        for (order, text) in orders.iter().zip(body.order_texts()) {
-            let organisation = order.organisation.unwrap_or(ORGANISATION);
-            insert.execute((organisation, order.key, 0, text))?;
-        }
-    }
-    transaction.commit()?;
-    Ok(())
+    let orders = orders.iter().zip(body.order_texts());
+    let batch = orders.map(|(order, text)| Row {
+        organisation: order.organisation.unwrap_or(ORGANISATION),
+        key: order.key,
+        text,
+    });
+    let batch: Vec<_> = batch.collect();
+    rows.insert(&batch)
 }
 
 #[cfg(test)]
 mod tests {
     use wharfinger_core::dialects;
 
+    use super::super::database::{self, Database};
     use super::*;
 
-    #[test]
-    fn every_order_becomes_a_row_with_its_own_text() {
-        let data = tempfile::tempdir().unwrap();
-        let mut store = open(data.path()).unwrap();
+    /// Two batches of ten.
+    fn fill(place: &Place) {
+        let mut rows = Rows::open(place).unwrap();
         let load = dialects::ALL[0].load();
         let shape = Shape {
             orders: 10,
@@ -186,8 +211,15 @@ mod tests {
         let mut body = Body::new(load.order, ORGANISATION, shape, lane, 0);
         for _ in 0..2 {
             body.restamp();
-            take(&mut store, load, &body).unwrap();
+            take(&mut rows, load, &body).unwrap();
         }
+    }
+
+    #[test]
+    fn every_order_becomes_a_row_with_its_own_text() {
+        let data = tempfile::tempdir().unwrap();
+        fill(&Place::Directory(data.path().into()));
+        let store = rusqlite::Connection::open(data.path().join("bare.db")).unwrap();
         let query = "select count(*), count(distinct ref), count(distinct body),
             count(*) filter (where instr(body, ref)) from orders";
         let counts: (u32, u32, u32, u32) = store
@@ -196,5 +228,18 @@ mod tests {
             })
             .unwrap();
         assert_eq!(counts, (20, 20, 20, 20));
+    }
+
+    #[test]
+    fn every_order_becomes_a_row_of_postgresql_too() {
+        let mut database = Database::create(None).unwrap();
+        fill(&Place::Database(database.url().into()));
+        let query = "select count(*), count(distinct ref), count(distinct body),
+            count(*) filter (where position(ref::bytea in body) > 0) from orders";
+        let mut client = database::connect(database.url()).unwrap();
+        let row = client.query_one(query, &[]).unwrap();
+        let counts: [i64; 4] = [0, 1, 2, 3].map(|column| row.get(column));
+        assert_eq!(counts, [20; 4]);
+        assert!(database.grown_bytes().unwrap() > 0);
     }
 }

@@ -9,8 +9,10 @@ use serde::Serialize;
 pub(super) struct Round {
     pub(super) orders: u64,
     pub(super) duration: Duration,
-    /// Of the measured process; none where it runs elsewhere.
+    /// Of the measured processes, a database's included; none where they run elsewhere.
     pub(super) cpu: Option<Duration>,
+    /// The database's part of it; none where it is no process of its own.
+    pub(super) database_cpu: Option<Duration>,
     /// Of each request.
     pub(super) latencies: Vec<Duration>,
 }
@@ -39,6 +41,9 @@ pub(super) struct Figures {
     pub(super) orders: u64,
     pub(super) orders_per_s: f64,
     pub(super) cpu_us_per_order: Option<f64>,
+    /// What of it is the database's; none where that is no process of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) database_cpu_us_per_order: Option<f64>,
     pub(super) latency_ms: Option<Latency>,
     pub(super) disk_bytes_per_order: Option<f64>,
     pub(super) memory_peak_bytes: Option<u64>,
@@ -58,11 +63,14 @@ impl Figures {
     pub(super) fn of(rounds: &[Round], left: Option<Left>) -> Self {
         let mut rates = Vec::new();
         let mut costs = Vec::new();
+        let mut database_costs = Vec::new();
         let mut latencies = Vec::new();
         for round in rounds.iter().filter(|round| round.orders > 0) {
             let orders = as_f64(round.orders);
             rates.push(orders / round.duration.as_secs_f64());
-            costs.extend(round.cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / orders));
+            let us_per_order = |cpu: Duration| cpu.as_secs_f64() * 1e6 / orders;
+            costs.extend(round.cpu.map(us_per_order));
+            database_costs.extend(round.database_cpu.map(us_per_order));
             latencies.extend_from_slice(&round.latencies);
         }
         let disk = left.and_then(|left| Some(as_f64(left.disk_bytes?) / as_f64(left.orders)));
@@ -70,6 +78,7 @@ impl Figures {
             orders: rounds.iter().map(|round| round.orders).sum(),
             orders_per_s: median(&mut rates).unwrap_or_default(),
             cpu_us_per_order: median(&mut costs),
+            database_cpu_us_per_order: median(&mut database_costs),
             latency_ms: Latency::of(&mut latencies),
             disk_bytes_per_order: disk,
             memory_peak_bytes: left.map(|left| left.memory_peak_bytes),
@@ -145,6 +154,7 @@ mod tests {
             orders,
             duration: Duration::from_millis(ms),
             cpu: Some(Duration::from_millis(cpu_ms)),
+            database_cpu: None,
             latencies: vec![Duration::from_millis(ms)],
         };
         let rounds = [

@@ -6,6 +6,7 @@
 mod bare;
 mod body;
 pub mod cluster;
+mod database;
 mod figures;
 mod fill;
 mod floor;
@@ -15,8 +16,10 @@ mod plot;
 mod pools;
 mod process;
 mod report;
+mod rows;
 mod sender;
 mod served;
+mod servers;
 mod stamps;
 mod sweep;
 mod target;
@@ -26,7 +29,6 @@ mod works;
 
 use std::cell::Cell;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -40,11 +42,12 @@ use self::fill::Filled;
 use self::measuring::Measuring;
 use self::target::Target;
 use self::works::{
-    batches, catalogue, fairness, filled, import, memory, reads, resubmissions, singles,
+    batches, catalogue, databases, fairness, filled, import, memory, reads, resubmissions, singles,
 };
 use crate::clock;
 
 pub(crate) use self::report::Report;
+pub(crate) use self::rows::Place;
 pub(crate) use self::sweep::sweep;
 
 /// Connections that send the large batches.
@@ -73,6 +76,8 @@ pub(crate) enum Work {
     P6,
     /// Reading one order and a page from a full store, alone and while p1 runs
     P7,
+    /// CPU per order of p1 on PostgreSQL, the database's included; starts a PostgreSQL of its own
+    P8,
     /// Rate when every second order comes again
     P9,
     /// What single orders wait while others send batches of 5,000 and of 50,000
@@ -81,6 +86,8 @@ pub(crate) enum Work {
     Catalogue,
     /// Peak memory under the largest bodies on 64 connections, and whether it grows
     Memory,
+    /// Rate and CPU per order of p1 with 1, 2 and 4 servers on one PostgreSQL database
+    Servers,
 }
 
 /// Work that the user puts together.
@@ -103,7 +110,7 @@ pub(crate) struct Remote {
 }
 
 /// How works are measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// For each work on the side of the server.
     pub(crate) length: Duration,
@@ -113,10 +120,12 @@ pub(crate) struct Settings {
     pub(crate) import_orders: u64,
     /// Of each body that `memory` sends.
     pub(crate) body_bytes: usize,
+    /// URL of the PostgreSQL server on which p8 and servers make their databases; otherwise they start their own.
+    pub(crate) database_server: Option<String>,
 }
 
 /// Measures these works.
-pub(crate) fn measure(works: &[Work], settings: Settings) -> Result<Report> {
+pub(crate) fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
     let measuring = Measuring::new(settings.length);
     let has = |work| works.contains(&work);
     let mut findings = Vec::new();
@@ -144,6 +153,10 @@ pub(crate) fn measure(works: &[Work], settings: Settings) -> Result<Report> {
     if has(Work::P5) {
         findings.push(import::import(&measuring, settings.import_orders)?);
     }
+    let database_server = settings.database_server.as_deref();
+    if has(Work::P8) {
+        findings.push(databases::on_database(&measuring, database_server)?);
+    }
     if has(Work::P9) {
         findings.push(resubmissions::resubmissions(&measuring)?);
     }
@@ -155,6 +168,9 @@ pub(crate) fn measure(works: &[Work], settings: Settings) -> Result<Report> {
     }
     if has(Work::Memory) {
         findings.push(memory::memory(&measuring, settings.body_bytes)?);
+    }
+    if has(Work::Servers) {
+        findings.push(databases::several_servers(&measuring, database_server)?);
     }
     Ok(measuring.report(findings))
 }
@@ -189,7 +205,7 @@ pub(crate) enum Part {
         dialect: Spoken,
         batch: usize,
         is_named: bool,
-        data: PathBuf,
+        place: Place,
     },
     Http,
 }
@@ -202,14 +218,17 @@ impl Part {
                 dialect,
                 batch,
                 is_named,
-                data,
+                place,
             } => {
                 let envelope = if is_named {
                     Envelope::Named
                 } else {
                     Envelope::Array
                 };
-                bare::run(dialect.load(), batch, envelope, &data, out)
+                // The client of PostgreSQL has a runtime of its own.
+                tokio::task::block_in_place(|| {
+                    bare::run(dialect.load(), batch, envelope, &place, out)
+                })
             }
             Self::Http => floor::serve(out).await,
         }

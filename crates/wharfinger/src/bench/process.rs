@@ -20,13 +20,13 @@ pub(super) fn cpu(process: u32) -> Result<Duration> {
     cpu_of_stat(&stat).context("the system gives no CPU times")
 }
 
-/// Waits until a process has done what it put off while it was busy, and gives its CPU time then.
-pub(super) fn cpu_when_quiet(process: u32) -> Result<Duration> {
+/// Waits until processes have done what they put off while they were busy, and gives their CPU time then.
+pub(super) fn when_quiet(cpu: impl Fn() -> Result<Duration>) -> Result<Duration> {
     let begin = Instant::now();
-    let mut before = cpu(process)?;
+    let mut before = cpu()?;
     loop {
         std::thread::sleep(QUIET);
-        let now = cpu(process)?;
+        let now = cpu()?;
         if now == before || begin.elapsed() > QUIET_WITHIN {
             return Ok(now);
         }
@@ -74,6 +74,14 @@ pub(super) fn children(process: u32) -> Result<Vec<u32>> {
         }
     }
     Ok(children)
+}
+
+/// The process that started another one, where both run the same program: the first process of a server of many.
+pub(super) fn parent_of_same_program(process: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let parent = field(&stat, 4)?.parse().ok()?;
+    let program = |process: u32| std::fs::read_to_string(format!("/proc/{process}/comm")).ok();
+    (program(process)? == program(parent)?).then_some(parent)
 }
 
 /// True for a process that has not ended; one whose end nobody took notice of yet has.

@@ -174,10 +174,11 @@ fn write_row<'c>(
 }
 
 /// The names of figures, each with its unit.
-const ROWS: [&str; 9] = [
+const ROWS: [&str; 10] = [
     "orders",
     "orders/s",
     "CPU µs per order",
+    "of that the database's",
     "latency p50, ms",
     "latency p99, ms",
     "latency p99.9, ms",
@@ -196,6 +197,7 @@ fn cells(figures: &Figures) -> [String; ROWS.len()] {
         grouped(figures.orders as f64),
         grouped(figures.orders_per_s),
         two_places(figures.cpu_us_per_order),
+        two_places(figures.database_cpu_us_per_order),
         two_places(latency.map(|l| l.p50)),
         two_places(latency.map(|l| l.p99)),
         two_places(latency.map(|l| l.p99_9)),
@@ -245,6 +247,7 @@ mod tests {
             orders: 12_000,
             orders_per_s: 4_000.0,
             cpu_us_per_order,
+            database_cpu_us_per_order: None,
             latency_ms: None,
             disk_bytes_per_order: None,
             memory_peak_bytes: None,
@@ -272,6 +275,18 @@ p1  work
     fdatasync, µs                                                    135
 ";
         assert_eq!(written(&finding), expected);
+    }
+
+    #[test]
+    fn what_a_database_uses_stands_below_all_that_is_used() {
+        let on_database = Figures {
+            database_cpu_us_per_order: Some(1.5),
+            ..figures(Some(2.0))
+        };
+        let table = written(&Finding::new("p8", "work").side("wharfinger", on_database));
+        let lines: Vec<_> = table.lines().rev().take(2).collect();
+        assert!(lines[0].starts_with("    of that the database's") && lines[0].ends_with("1.50"));
+        assert!(lines[1].starts_with("    CPU µs per order") && lines[1].ends_with("2.00"));
     }
 
     #[test]

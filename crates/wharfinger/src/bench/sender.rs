@@ -39,7 +39,8 @@ enum Until<'u> {
 
 /// Requests that are ready to be sent, those of each connection apart.
 pub(super) struct Sender {
-    address: SocketAddr,
+    /// The connections go to them in turns.
+    addresses: Vec<SocketAddr>,
     check: Check,
     requests: Vec<Body>,
 }
@@ -48,10 +49,15 @@ impl Sender {
     /// Requests for this address, those of each connection apart.
     pub(super) fn new(address: SocketAddr, check: Check, requests: Vec<Body>) -> Self {
         Self {
-            address,
+            addresses: vec![address],
             check,
             requests,
         }
+    }
+
+    /// Spreads the connections evenly over these addresses, in place of the one.
+    pub(super) fn spread_over(self, addresses: Vec<SocketAddr>) -> Self {
+        Self { addresses, ..self }
     }
 
     /// Sends for so long, one request after the other on each connection.
@@ -88,14 +94,16 @@ impl Sender {
     }
 
     fn send(&mut self, until: Until<'_>) -> Result<Round> {
-        let (address, check) = (self.address, self.check);
+        let check = self.check;
         let ready = Barrier::new(self.requests.len());
         let failed = AtomicBool::new(false);
         let sent: Vec<Result<Round>> = std::thread::scope(|scope| {
             let mut senders = Vec::new();
-            for request in &mut self.requests {
-                senders.push(scope.spawn(|| {
-                    let sent = send_on_one(address, check, request, until, &ready, &failed);
+            let (ready, failed) = (&ready, &failed);
+            let addresses = self.addresses.iter().cycle();
+            for (request, &address) in self.requests.iter_mut().zip(addresses) {
+                senders.push(scope.spawn(move || {
+                    let sent = send_on_one(address, check, request, until, ready, failed);
                     failed.fetch_or(sent.is_err(), Ordering::Relaxed);
                     sent
                 }));

@@ -31,7 +31,7 @@ impl Served {
     /// Starts the server with further options.
     pub(super) fn start_with(options: &[&str]) -> Result<Self> {
         let data = temporary_directory()?;
-        let (server, key) = Server::start_fresh(data.path(), options)?;
+        let (server, key) = Server::start_fresh(data.path().into(), options)?;
         let target = Target {
             address: sender::address_of(&server.url)?,
             organisation: key.organisation,
@@ -89,7 +89,8 @@ impl Served {
         let cpu_before = process::cpu(process)?;
         let mut round = send()?;
         self.orders += round.orders;
-        round.cpu = Some(process::cpu_when_quiet(process)?.saturating_sub(cpu_before));
+        let cpu = process::when_quiet(|| process::cpu(process))?;
+        round.cpu = Some(cpu.saturating_sub(cpu_before));
         Ok(round)
     }
 

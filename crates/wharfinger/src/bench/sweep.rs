@@ -49,7 +49,7 @@ pub(super) struct Point {
 }
 
 /// Measures along each axis, everything else held still.
-pub(crate) fn sweep(settings: Settings) -> Result<Sweep> {
+pub(crate) fn sweep(settings: &Settings) -> Result<Sweep> {
     // Many points: none of them needs as long as a work.
     let measuring = Measuring::new(settings.length / 4);
     let series = [

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
 use super::write_json;
-use crate::bench::{self, OwnWork, Part, Remote, Settings, Work};
+use crate::bench::{self, OwnWork, Part, Place, Remote, Settings, Work};
+use crate::child::DATABASE;
 
 /// What is measured when nothing is named: enough to know where one stands, in less than a minute.
 const WORKS_DEFAULT: [Work; 3] = [Work::P1, Work::P2, Work::P6];
@@ -31,9 +32,11 @@ const BODY_BYTES_MAX: i64 = 64 << 20;
 #[command(
     after_help = "Starts a server on a temporary directory (TMPDIR says where), sends it orders over HTTP,\n\
 checks every answer, and measures the bare program beside it, in turns: each body parsed, each\n\
-order a row of SQLite, each batch a commit. Build with --release; leave the machine alone.\n\n\
+order a row of SQLite, each batch a commit. Build with --release; leave the machine alone.\n\
+p8 and servers need PostgreSQL's programs (on Debian: apt-get install postgresql).\n\n\
 Examples:\n  wharfinger bench\n  wharfinger bench p1 p3 p9 --seconds 20 --json\n  \
 wharfinger bench p4 p7 --fill 1000000\n  \
+wharfinger bench p8 servers --seconds 20\n  \
 wharfinger bench --sweep --fill 1000000 --plot sweep.svg\n  \
 wharfinger bench --batch 500 --connections 16\n  \
 wharfinger bench --url http://10.0.0.7:8080 --org TRK001 --key-id ID --key-file FILE"
@@ -61,6 +64,16 @@ pub(super) struct Bench {
     /// Bytes of each body that memory sends [default: 67000000]
     #[arg(long, env = "WHARFINGER_BODY_BYTES", value_name = "BYTES", requires = "works", value_parser = clap::value_parser!(u32).range(BODY_BYTES_MIN..=BODY_BYTES_MAX))]
     body_bytes: Option<u32>,
+    /// PostgreSQL server on which p8 and servers make their databases, and remove them, rather than start their own; its user
+    /// must be allowed databases and checkpoints, and its CPU time is counted only where it runs on this machine
+    #[arg(
+        long,
+        env = "WHARFINGER_DATABASE_SERVER",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "works"
+    )]
+    database_server: Option<String>,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -99,14 +112,15 @@ impl Bench {
             fill_orders: self.fill.unwrap_or(FILL_DEFAULT),
             import_orders: self.import_orders.unwrap_or(IMPORT_DEFAULT),
             body_bytes: usize::try_from(self.body_bytes.unwrap_or(BODY_BYTES_DEFAULT))?,
+            database_server: self.database_server.clone(),
         };
         if self.sweep {
-            return self.run_sweep(settings, out);
+            return self.run_sweep(&settings, out);
         }
         let report = match self.own_work()? {
             Some(work) => bench::measure_own(&work, settings.length)?,
-            None if self.works.is_empty() => bench::measure(&WORKS_DEFAULT, settings)?,
-            None => bench::measure(&self.works, settings)?,
+            None if self.works.is_empty() => bench::measure(&WORKS_DEFAULT, &settings)?,
+            None => bench::measure(&self.works, &settings)?,
         };
         if self.json {
             return write_json(out, &report);
@@ -115,7 +129,7 @@ impl Bench {
         Ok(())
     }
 
-    fn run_sweep(&self, settings: Settings, out: &mut dyn Write) -> Result<()> {
+    fn run_sweep(&self, settings: &Settings, out: &mut dyn Write) -> Result<()> {
         if let Some(file) = &self.plot {
             // Before minutes are spent on what cannot be written down.
             std::fs::write(file, "")
@@ -196,9 +210,12 @@ enum PartCommand {
         /// Batches are objects of orders by name
         #[arg(long)]
         named: bool,
-        /// Directory of its database
-        #[arg(long)]
-        data: PathBuf,
+        /// Directory of its SQLite database
+        #[arg(long, required_unless_present = "database")]
+        data: Option<PathBuf>,
+        /// URL of its PostgreSQL database
+        #[arg(long, env = DATABASE, hide_env_values = true, conflicts_with = "data")]
+        database: Option<String>,
     },
     /// Answers 202 to everything, until it is killed
     Http,
@@ -212,11 +229,15 @@ impl BenchPart {
                 batch,
                 named,
                 data,
+                database,
             } => Part::Bare {
                 dialect: bench::find_dialect(&dialect)?,
                 batch,
                 is_named: named,
-                data,
+                place: match database {
+                    Some(url) => Place::Database(url),
+                    None => Place::Directory(data.unwrap_or_default()),
+                },
             },
             PartCommand::Http => Part::Http,
         };

@@ -135,7 +135,8 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Orders(orders) => orders.run(&mut out).await,
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out).await,
-            Command::Bench(bench) => bench.run(&mut out),
+            // The client of PostgreSQL has a runtime of its own.
+            Command::Bench(bench) => tokio::task::block_in_place(|| bench.run(&mut out)),
             Command::BenchPart(part) => part.run(&mut out).await,
         }
     })

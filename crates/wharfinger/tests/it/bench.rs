@@ -1,6 +1,7 @@
 //! The measurements run, and say what they should. How fast it is, is not asserted.
 
 use serde_json::Value;
+use wharfinger::bench::cluster::{Cluster, ClusterOptions};
 
 use crate::support::server::program;
 
@@ -127,6 +128,75 @@ fn memory_is_read_after_each_half() {
     }
 }
 
+#[test]
+fn a_database_is_counted_with_the_programs_on_it() {
+    let cluster = Cluster::start(&ClusterOptions::default()).unwrap();
+    let url = cluster.url("postgres");
+    // Where somebody else's server is used, nothing may stay there.
+    let report = bench(&["p8", "--database-server", &url]);
+    let finding = &report["findings"][0];
+    assert_eq!(finding["work"], "p8");
+    assert_eq!(finding["sides"].as_array().map(Vec::len), Some(2));
+    for side in [0, 1] {
+        let figures = &finding["sides"][side]["figures"];
+        for figure in [
+            "orders",
+            "orders_per_s",
+            "cpu_us_per_order",
+            "database_cpu_us_per_order",
+            "disk_bytes_per_order",
+            "memory_peak_bytes",
+        ] {
+            assert_is_positive(&figures[figure], figure);
+        }
+        let of_both = figures["cpu_us_per_order"].as_f64();
+        assert!(of_both > figures["database_cpu_us_per_order"].as_f64());
+    }
+    assert_has_latencies(&finding["sides"][0]["figures"]);
+    assert_eq!(finding["verdicts"][0]["work"], "p8");
+    assert_is_positive(&finding["verdicts"][0]["figure"], "the ratio");
+    let left = "select count(*) from pg_database where datname like 'wharfinger%'";
+    let left: anyhow::Result<i64> =
+        cluster.with_client("postgres", |client| client.query_one(left, &[])?.try_get(0));
+    assert_eq!(left.unwrap(), 0);
+}
+
+#[test]
+fn one_two_and_four_servers_share_a_database() {
+    let report = bench(&["servers"]);
+    let finding = &report["findings"][0];
+    let sides = finding["sides"].as_array().expect("a list");
+    let names: Vec<_> = sides.iter().map(|side| &side["name"]).collect();
+    assert_eq!(names, ["1 server", "2 servers", "4 servers"]);
+    for side in sides {
+        let figures = &side["figures"];
+        for figure in [
+            "orders_per_s",
+            "cpu_us_per_order",
+            "database_cpu_us_per_order",
+        ] {
+            assert_is_positive(&figures[figure], figure);
+        }
+        assert_has_latencies(figures);
+    }
+}
+
+#[test]
+fn a_database_server_that_is_not_there_is_told_without_its_password() {
+    let output = program()
+        .args(["bench", "p8", "--database-server"])
+        .arg("postgres://somebody:hush-hush@127.0.0.1:1/postgres")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        message.contains("cannot connect to the database"),
+        "{message}"
+    );
+    assert!(!message.contains("hush-hush"), "{message}");
+}
+
 /// Reads an SVG as XML: every element is closed by its own name. Gives the texts.
 fn texts_of_xml(xml: &str) -> Vec<String> {
     let mut open = Vec::new();
@@ -191,6 +261,7 @@ fn works_and_a_work_of_ones_own_do_not_go_together() {
         &["memory", "--body-bytes", "100000000"],
         &["--body-bytes", "200000"],
         &["--plot", "sweep.svg"],
+        &["--database-server", "postgres://127.0.0.1/postgres"],
     ] {
         let output = program().arg("bench").args(wrong).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");

@@ -3,6 +3,7 @@
 mod addresses;
 pub(super) mod batches;
 pub(super) mod catalogue;
+pub(super) mod databases;
 pub(super) mod fairness;
 pub(super) mod filled;
 pub(super) mod import;

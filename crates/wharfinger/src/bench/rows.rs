@@ -1,0 +1,99 @@
+//! Where the bare program puts its orders: a row each, all rows of a batch in one transaction.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use postgres::types::ToSql;
+
+use super::database;
+
+/// Where the rows are kept.
+pub(crate) enum Place {
+    /// An SQLite database in this directory.
+    Directory(PathBuf),
+    /// The PostgreSQL database with this URL.
+    Database(String),
+}
+
+/// An open place.
+pub(super) enum Rows {
+    Sqlite(rusqlite::Connection),
+    Postgres {
+        client: Box<postgres::Client>,
+        insert: postgres::Statement,
+    },
+}
+
+/// An order as it is kept.
+pub(super) struct Row<'o> {
+    pub(super) organisation: &'o str,
+    pub(super) key: &'o str,
+    pub(super) text: &'o [u8],
+}
+
+/// Every row has it; nothing ever becomes of the orders.
+const STATUS: i32 = 0;
+
+impl Rows {
+    /// Opens an empty place.
+    pub(super) fn open(place: &Place) -> Result<Self> {
+        match place {
+            Place::Directory(data) => {
+                let store = rusqlite::Connection::open(data.join("bare.db"))?;
+                store.pragma_update(None, "journal_mode", "wal")?;
+                store.pragma_update(None, "synchronous", "full")?;
+                store.execute_batch(&table("text", "blob"))?;
+                Ok(Self::Sqlite(store))
+            }
+            Place::Database(url) => {
+                let mut client = database::connect(url)?;
+                // Compared by bytes, as SQLite does: the words of some language would cost a third more.
+                client.batch_execute(&table("text collate \"C\"", "bytea"))?;
+                let insert = client.prepare(
+                    "insert into orders (org, ref, status, body)
+                     select * from unnest($1::text[], $2::text[], $3::int[], $4::bytea[])",
+                )?;
+                Ok(Self::Postgres {
+                    client: Box::new(client),
+                    insert,
+                })
+            }
+        }
+    }
+
+    /// Adds the orders of a batch, and commits them.
+    pub(super) fn insert(&mut self, rows: &[Row<'_>]) -> Result<()> {
+        match self {
+            Self::Sqlite(store) => {
+                let transaction = store.transaction()?;
+                {
+                    let mut insert = transaction.prepare_cached(
+                        "insert into orders (org, ref, status, body) values (?1, ?2, ?3, ?4)",
+                    )?;
+                    for row in rows {
+                        insert.execute((row.organisation, row.key, STATUS, row.text))?;
+                    }
+                }
+                transaction.commit()?;
+            }
+            Self::Postgres { client, insert } => {
+                let organisations: Vec<_> = rows.iter().map(|row| row.organisation).collect();
+                let keys: Vec<_> = rows.iter().map(|row| row.key).collect();
+                let states = vec![STATUS; rows.len()];
+                let texts: Vec<_> = rows.iter().map(|row| row.text).collect();
+                let columns: [&(dyn ToSql + Sync); 4] = [&organisations, &keys, &states, &texts];
+                // A statement alone is a transaction, and one round trip.
+                client
+                    .execute(insert, &columns)
+                    .context("the database did not take a batch")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn table(text: &str, bytes: &str) -> String {
+    format!(
+        "create table orders (org {text}, ref {text}, status int, body {bytes}, unique (org, ref))"
+    )
+}

@@ -1,0 +1,89 @@
+//! Server processes on one database that are measured.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+
+use super::body::Mix;
+use super::database::Database;
+use super::figures::{Left, Round};
+use super::process;
+use super::sender::{self, Sender};
+use super::target::Target;
+use super::{LARGE_BATCH, first_dialect};
+use crate::child::{Place, Server};
+
+/// Equal server processes, and their database.
+pub(super) struct Servers {
+    /// Before the database, so that they go first.
+    servers: Vec<Server>,
+    database: Database,
+    /// The first of them.
+    pub(super) target: Target,
+    /// Orders that went through [`Self::measure`].
+    orders: u64,
+}
+
+impl Servers {
+    /// Starts so many servers on an empty database, see [`Database::create`].
+    pub(super) fn start(count: usize, database_server: Option<&str>) -> Result<Self> {
+        let database = Database::create(database_server)?;
+        let place = Place::Database(database.url());
+        let (first, key) = Server::start_fresh(place, &[])?;
+        let target = Target {
+            address: sender::address_of(&first.url)?,
+            organisation: key.organisation,
+            key_id: key.id,
+            secret: key.secret,
+            status_alone: None,
+            next_stamp: Cell::new(0),
+        };
+        let mut servers = vec![first];
+        for _ in 1..count {
+            servers.push(Server::start(place)?);
+        }
+        Ok(Self {
+            servers,
+            database,
+            target,
+            orders: 0,
+        })
+    }
+
+    /// Sends the batches of p1 on so many connections, to each server as many.
+    pub(super) fn batches(&self, connections: usize) -> Result<Sender> {
+        let addresses = self
+            .servers
+            .iter()
+            .map(|server| sender::address_of(&server.url));
+        let addresses: Vec<SocketAddr> = addresses.collect::<Result<_>>()?;
+        let dialect = first_dialect();
+        let sender = self
+            .target
+            .batches(dialect, LARGE_BATCH, connections, Mix::Fresh);
+        Ok(sender.spread_over(addresses))
+    }
+
+    /// Has them sent something, see [`Database::measure`].
+    pub(super) fn measure(&mut self, send: impl FnOnce() -> Result<Round>) -> Result<Round> {
+        let processes: Vec<_> = self.servers.iter().map(Server::process_id).collect();
+        let round = self.database.measure(&processes, send)?;
+        self.orders += round.orders;
+        Ok(round)
+    }
+
+    /// Stops the servers, and says what they leave. The memory is theirs, without the database's.
+    pub(super) fn end(mut self) -> Result<Left> {
+        let mut memory_peak_bytes = 0;
+        for server in self.servers {
+            memory_peak_bytes += process::memory_peak(server.process_id())?;
+            server.stop().context("a server on a database")?;
+        }
+        Ok(Left {
+            memory_peak_bytes,
+            disk_bytes: Some(self.database.grown_bytes()?),
+            orders: self.orders,
+        })
+    }
+}
