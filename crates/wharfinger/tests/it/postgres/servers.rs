@@ -227,7 +227,11 @@ fn ask(server: &Server, secret: &str, target: &str) -> Response {
 fn what_is_administered_at_one_is_soon_so_at_the_other() {
     let pair = Pair::start();
     let [here, there] = &pair.servers;
-    let chief = format!("Bearer {}", administrator(pair.data.path()));
+    let chief = administrator(pair.data.path());
+    until("the key is known", || {
+        ask(here, &chief, "/v1/keys").status == 200
+    });
+    let chief = format!("Bearer {chief}");
     let change = |method: &str, target: &str, body: &Value| {
         let request = Request::new(method, target).header("authorization", chief.as_str());
         let answer = here.send(&request.body(body.to_string()));
@@ -277,7 +281,16 @@ fn what_a_command_does_is_seen_at_both() {
     let pair = Pair::start();
     let answer = pair.servers[0].send(&one("A"));
     let id = crate::support::v1::order_id(&answer, 0);
-    done(pair.data.path(), &["orders", "process", &id]);
+    let process = [
+        "orders",
+        "process",
+        "--org",
+        "TRK001",
+        "--dialect",
+        "native",
+        "A",
+    ];
+    done(pair.data.path(), &process);
     for server in &pair.servers {
         assert_eq!(
             get(server, &format!("/v1/orders/{id}"))["state"],

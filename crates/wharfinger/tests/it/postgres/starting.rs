@@ -17,12 +17,11 @@ fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Runs a server that is to be refused.
-fn refused(command: &mut Command) -> String {
-    let output = command
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .output()
-        .unwrap();
+/// What a server says that is refused a database.
+fn refused(url: &str) -> String {
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--database", url]);
+    let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     errors(&output)
 }
@@ -30,7 +29,7 @@ fn refused(command: &mut Command) -> String {
 #[test]
 fn a_database_that_may_lose_what_it_acknowledged_is_refused() {
     let cluster = Cluster::start(&options().with("fsync", "off")).unwrap();
-    let said = refused(program().args(["--database", &cluster.url("postgres")]));
+    let said = refused(&cluster.url("postgres"));
     assert!(said.contains("fsync"), "{said}");
     assert!(!said.contains(cluster.password()), "{said}");
 }
@@ -122,14 +121,14 @@ fn the_password_comes_from_a_file_or_a_variable_and_is_told_to_nobody() {
         );
     }
     let nowhere = format!("postgres://postgres:{password}@127.0.0.1:1/orders");
-    let said = refused(program().args(["--database", &nowhere]));
+    let said = refused(&nowhere);
     assert!(!said.contains(&password), "{said}");
     let not_there = shared().url("not_there");
-    let said = refused(program().args(["--database", &not_there]));
+    let said = refused(&not_there);
     assert!(!said.contains(&password), "{said}");
     assert!(said.contains("not_there"), "{said}");
     let broken = format!("postgres://postgres:{password}@127.0.0.1:port/orders");
-    let said = refused(program().args(["--database", &broken]));
+    let said = refused(&broken);
     assert!(!said.contains(&password), "{said}");
 }
 
