@@ -1,12 +1,16 @@
 //! The database is killed, stopped, or fails over, while a server runs on it.
 
+use postgres::{Client, NoTls};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::{own_cluster, until};
-use crate::support::changes::{administrator, assert_refused, changes};
+use wharfinger::bench::cluster::Cluster;
+
+use crate::support::changes::{administrator, assert_refused, changes, one};
 use crate::support::client::{Connection, Request, Response};
+use crate::support::cluster::options;
 use crate::support::database::Database;
 use crate::support::fixture::DataDirectory;
 use crate::support::seed::{Random, storm};
@@ -20,8 +24,8 @@ fn status(server: &Server, path: &str) -> u16 {
     server.send(&Request::new("GET", path)).status
 }
 
-/// A client that submits batches one after the other, and sends each again under its name until it is taken.
-struct Client {
+/// A shop that submits batches one after the other, and sends each again under its name until it is taken.
+struct Shop {
     number: usize,
     random: Random,
     /// Orders that were acknowledged.
@@ -37,7 +41,7 @@ struct Load {
     refused: AtomicUsize,
 }
 
-impl Client {
+impl Shop {
     fn new(number: usize) -> Self {
         Self {
             number,
@@ -92,7 +96,7 @@ fn assert_retry_after(answer: &Response) {
 }
 
 /// Every acknowledged order is there once, and nothing else is.
-fn assert_each_once(data: &Path, clients: &[Client]) {
+fn assert_each_once(data: &Path, clients: &[Shop]) {
     let taken: usize = clients.iter().map(|client| client.taken).sum();
     let batches: usize = clients.iter().map(|client| client.batches).sum();
     let report = stored::check(data);
@@ -114,7 +118,7 @@ fn assert_each_once(data: &Path, clients: &[Client]) {
 fn under_load(data: &DataDirectory, times: u64, mut harm: impl FnMut(u64, &Server, &Load)) {
     let server = Server::start(data.path());
     let load = Load::default();
-    let mut clients: Vec<_> = (1..=CLIENTS).map(Client::new).collect();
+    let mut clients: Vec<_> = (1..=CLIENTS).map(Shop::new).collect();
     std::thread::scope(|scope| {
         // Also where what follows panics, or else the clients go on for ever.
         let over = Over(&load);
@@ -238,6 +242,38 @@ fn a_server_that_is_stopped_without_its_database_ends_in_good_order() {
     server.terminate();
     let (status, _) = server.wait();
     assert!(status.success(), "{status}");
+}
+
+/// As when others use the same database server.
+#[test]
+fn a_database_without_a_connection_to_spare_is_no_fault_of_the_request() {
+    let mut cluster = Cluster::start(&options().with("max_connections", "12")).unwrap();
+    cluster.create_database("orders").unwrap();
+    let data = DataDirectory::at(&cluster.url("orders"));
+    data.fill();
+    let server = Server::start(data.path());
+    let mut others = Vec::new();
+    let url = cluster.url("postgres");
+    while let Ok(other) = Client::connect(&url, NoTls) {
+        others.push(other);
+    }
+    assert!(others.len() > 2, "there is a limit");
+    assert_eq!(status(&server, "/healthz"), 200);
+    for _ in 0..8 {
+        for asked in [one("A"), request("GET", "/v1/orders", "full")] {
+            let answer = server.send(&asked);
+            if answer.status != 200 {
+                assert_refused("native", &answer, 503);
+                assert_retry_after(&answer);
+            }
+        }
+    }
+    drop(others);
+    until("there are connections again", || {
+        let asked = [one("A"), request("GET", "/v1/orders", "full")];
+        asked.iter().all(|asked| server.send(asked).status == 200)
+    });
+    cluster.stop().unwrap();
 }
 
 /// The URL names both; a synchronous standby has all that was acknowledged.

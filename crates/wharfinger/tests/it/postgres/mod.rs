@@ -1,10 +1,11 @@
 //! What is asked of PostgreSQL only: faults of the database, and many servers on one.
 
 mod cluster;
+mod commits;
 mod faults;
 mod servers;
-mod shared;
 mod starting;
+mod stock;
 
 use std::time::{Duration, Instant};
 
