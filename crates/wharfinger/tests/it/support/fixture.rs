@@ -103,11 +103,9 @@ pub(crate) fn data_directory() -> DataDirectory {
 /// A fresh data directory of the fixture, with all that every golden case begins with.
 pub(crate) fn data_directory_with_catalogue() -> DataDirectory {
     static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
-    let copied = if is_on_postgres() {
-        copied_on_postgres
-    } else {
-        copied
-    };
+    if is_on_postgres() {
+        return postgres_directory_with_catalogue();
+    }
     copied(&TEMPLATE, Content::FixtureWithCatalogue)
 }
 
@@ -121,6 +119,12 @@ pub(crate) fn empty_postgres_directory() -> DataDirectory {
 pub(crate) fn postgres_directory() -> DataDirectory {
     static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
     copied_on_postgres(&TEMPLATE, Content::Fixture)
+}
+
+/// As [`data_directory_with_catalogue`], on PostgreSQL whatever the tests run on.
+pub(crate) fn postgres_directory_with_catalogue() -> DataDirectory {
+    static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
+    copied_on_postgres(&TEMPLATE, Content::FixtureWithCatalogue)
 }
 
 /// A copy of a template, which is made where there is none yet.

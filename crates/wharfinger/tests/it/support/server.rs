@@ -66,7 +66,7 @@ impl Server {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let process = command.stdout(Stdio::piped()).spawn();
         let mut process = process.expect("the program starts");
         let mut stdout = BufReader::new(process.stdout.take().unwrap());

@@ -1,0 +1,102 @@
+//! The connection is cut while a commit is on its way: the server cannot know whether it was made, and must find out.
+
+use std::process::Command;
+
+use wharfinger::bench::cluster::Cluster;
+
+use super::{own_cluster, until};
+use crate::support::changes::{assert_refused, is_replayed, one, told};
+use crate::support::client::{Request, Response};
+use crate::support::database::Database;
+use crate::support::fixture::DataDirectory;
+use crate::support::server::Server;
+use crate::support::stored;
+
+/// How many backends of the database wait for something of this kind.
+fn waiting(cluster: &Cluster, event: &str) -> i64 {
+    let count = format!(
+        "select count(*) from pg_stat_activity \
+         where datname = 'orders' and application_name = 'wharfinger' and wait_event = '{event}'"
+    );
+    let row = cluster.with_client("postgres", |client| client.query_one(&count, &[]));
+    row.unwrap().get(0)
+}
+
+/// Cuts the connections that wait so.
+fn cut(cluster: &Cluster, event: &str) {
+    let cut = format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity \
+         where datname = 'orders' and application_name = 'wharfinger' and wait_event = '{event}'"
+    );
+    let done = cluster.with_client("postgres", |client| client.batch_execute(&cut));
+    done.unwrap();
+}
+
+fn signal(cluster: &Cluster, signal: &str) {
+    let processes = cluster.processes().unwrap();
+    let processes = processes.iter().map(u32::to_string);
+    let done = Command::new("kill").arg(signal).args(processes).status();
+    assert!(done.unwrap().success());
+}
+
+/// Sends a request again for as long as it is refused for now.
+fn settled(server: &Server, request: &Request, mut answer: Response) -> Response {
+    until("it is taken", || {
+        if answer.status == 503 || answer.status == 409 {
+            assert_refused("native", &answer, answer.status);
+            answer = server.send(request);
+        }
+        ![503, 409].contains(&answer.status)
+    });
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer
+}
+
+fn assert_once(data: &DataDirectory, server: &Server, request: &Request, answer: &Response) {
+    assert_eq!(answer.json()["accepted"], 1, "{}", answer.text());
+    let again = server.send(request);
+    assert!(is_replayed(&again), "{}", again.text());
+    assert_eq!(told(&again), told(answer));
+    let report = stored::check(data.path());
+    assert_eq!(report.faults, Vec::<String>::new());
+    assert_eq!((report.orders, report.batches, report.revisions), (1, 1, 1));
+}
+
+#[test]
+fn a_commit_that_was_made_and_not_told_is_found() {
+    let (primary, data) = own_cluster();
+    let standby = primary.standby().unwrap();
+    let server = Server::start(data.path());
+    // From now on a commit is on the primary's disk, and waits for the standby to have it too.
+    signal(&standby, "-STOP");
+    let request = one("A").header("idempotency-key", "unknown");
+    let answer = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| server.send(&request));
+        until("it commits", || waiting(&primary, "SyncRep") > 0);
+        cut(&primary, "SyncRep");
+        until("it is cut", || waiting(&primary, "SyncRep") == 0);
+        signal(&standby, "-CONT");
+        asked.join().unwrap()
+    });
+    let answer = settled(&server, &request, answer);
+    assert_once(&data, &server, &request, &answer);
+}
+
+#[test]
+fn a_transaction_that_was_cut_before_its_commit_leaves_nothing() {
+    let (primary, data) = own_cluster();
+    let server = Server::start(data.path());
+    let mut other = Database::of(data.path());
+    other.begin_writing();
+    let request = one("A").header("idempotency-key", "cut");
+    let answer = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| server.send(&request));
+        until("it waits", || waiting(&primary, "relation") > 0);
+        cut(&primary, "relation");
+        until("it is cut", || waiting(&primary, "relation") == 0);
+        other.run("rollback");
+        asked.join().unwrap()
+    });
+    let answer = settled(&server, &request, answer);
+    assert_once(&data, &server, &request, &answer);
+}

@@ -1,0 +1,166 @@
+//! How a server begins on a database: what it refuses, what it warns of, and what it keeps to itself.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use wharfinger::bench::cluster::Cluster;
+
+use super::own_cluster;
+use crate::support::client::Request;
+use crate::support::cluster::{options, shared};
+use crate::support::database;
+use crate::support::fixture;
+use crate::support::server::{Server, program, run};
+use crate::support::v1::{get, order, request, submit};
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What a server says that is refused a database.
+fn refused(url: &str) -> String {
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--database", url]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    errors(&output)
+}
+
+#[test]
+fn a_database_that_may_lose_what_it_acknowledged_is_refused() {
+    let cluster = Cluster::start(&options().with("fsync", "off")).unwrap();
+    let said = refused(&cluster.url("postgres"));
+    assert!(said.contains("fsync"), "{said}");
+    assert!(!said.contains(cluster.password()), "{said}");
+}
+
+#[test]
+fn standbys_of_which_none_is_synchronous_are_warned_of() {
+    let (primary, data) = own_cluster();
+    let _standby = primary.standby().unwrap();
+    let logged = || {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let server = Server::start_logging_to(data.path(), log.reopen().unwrap().into());
+        server.terminate();
+        server.wait();
+        std::fs::read_to_string(log.path()).unwrap()
+    };
+    let with_synchronous = logged();
+    assert!(
+        !with_synchronous.contains("synchronous"),
+        "{with_synchronous}"
+    );
+    let reset = "alter system reset synchronous_standby_names";
+    for statement in [reset, "select pg_reload_conf()"] {
+        let done = primary.with_client("postgres", |client| client.batch_execute(statement));
+        done.unwrap();
+    }
+    super::until("none is synchronous", || {
+        let count = "select count(*) from pg_stat_replication where sync_state = 'async'";
+        let row = primary.with_client("postgres", |client| client.query_one(count, &[]));
+        row.unwrap().get::<_, i64>(0) == 1
+    });
+    let without = logged();
+    assert!(without.contains("synchronous_standby_names"), "{without}");
+}
+
+/// The URL of a database without a password, and the password.
+fn apart(data: &Path) -> (String, String) {
+    let url = database::url(data).unwrap();
+    let password = shared().password().to_owned();
+    (url.replace(&format!(":{password}@"), "@"), password)
+}
+
+#[test]
+fn the_password_comes_from_a_file_or_a_variable_and_is_told_to_nobody() {
+    let data = fixture::postgres_directory();
+    let (url, password) = apart(data.path());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{password}\n")).unwrap();
+    let list = |command: &mut Command| {
+        let output = command
+            .args(["org", "list", "--database", &url])
+            .output()
+            .unwrap();
+        (output.status.success(), errors(&output))
+    };
+    let file_path = file.path().to_str().unwrap();
+    let by_file = ["--database-password-file", file_path];
+    let mut with_file = program();
+    with_file
+        .args(["org", "list", "--database", &url])
+        .args(by_file);
+    let output = with_file.output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let by_variable = list(program().env("WHARFINGER_DATABASE_PASSWORD", &password));
+    assert!(by_variable.0, "{}", by_variable.1);
+    let (is_done, said) = list(&mut program());
+    assert!(!is_done && said.contains("password"), "{said}");
+    let (is_done, said) = list(program().env("WHARFINGER_DATABASE_PASSWORD", "wrong-one"));
+    assert!(!is_done && !said.contains("wrong-one"), "{said}");
+
+    // In the URL, too, it is not told: neither by a server that runs nor where nobody is there to be reached.
+    for (name, level) in [("info", "info"), ("everything", "trace")] {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut command = program();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", level]);
+        command.args(["--database", &database::url(data.path()).unwrap()]);
+        command.stderr(Stdio::from(log.reopen().unwrap()));
+        let server = Server::spawn(command);
+        submit(&server, "TRK001", &[order(name)]);
+        get(&server, "/v1/orders");
+        let metrics = server.send(&Request::new("GET", "/metrics"));
+        assert!(!metrics.text().contains(&password));
+        server.terminate();
+        let (_, said) = server.wait();
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        assert!(log.contains("Told to stop"), "{log}");
+        assert!(
+            !log.contains(&password) && !said.contains(&password),
+            "{name}"
+        );
+    }
+    let nowhere = format!("postgres://postgres:{password}@127.0.0.1:1/orders");
+    let said = refused(&nowhere);
+    assert!(!said.contains(&password), "{said}");
+    let not_there = shared().url("not_there");
+    let said = refused(&not_there);
+    assert!(!said.contains(&password), "{said}");
+    assert!(said.contains("not_there"), "{said}");
+    let broken = format!("postgres://postgres:{password}@127.0.0.1:port/orders");
+    let said = refused(&broken);
+    assert!(!said.contains(&password), "{said}");
+}
+
+#[test]
+fn a_fresh_database_gets_its_tables_and_no_key_and_says_how_to_make_one() {
+    let data = fixture::empty_postgres_directory();
+    let server = Server::start(data.path());
+    let answer = server.send(&request("GET", "/v1/orders", "full"));
+    assert_eq!(answer.status, 401);
+    server.terminate();
+    let (status, greeting) = server.wait();
+    assert!(status.success());
+    for command in ["org create", "key create"] {
+        assert!(greeting.contains(command), "{greeting}");
+    }
+    let made = run(data.path(), &["org", "create", "FIRST"]);
+    assert!(made.status.success(), "{}", errors(&made));
+}
+
+/// As many as start at once: one makes the tables, and all are ready.
+#[test]
+fn servers_that_start_at_once_on_an_empty_database_are_all_ready() {
+    let cluster = shared();
+    cluster.create_database("started_at_once").unwrap();
+    let data = fixture::DataDirectory::at(&cluster.url("started_at_once"));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let server = Server::start(data.path());
+                assert_eq!(server.send(&Request::new("GET", "/readyz")).status, 200);
+            });
+        }
+    });
+    cluster.drop_database("started_at_once").unwrap();
+}
