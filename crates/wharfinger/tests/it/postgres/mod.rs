@@ -2,7 +2,11 @@
 
 mod cluster;
 mod commits;
+mod encryption;
 mod faults;
+mod patience;
+mod pgbouncer;
+mod refusals;
 mod servers;
 mod starting;
 mod stock;

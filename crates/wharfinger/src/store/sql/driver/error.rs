@@ -100,6 +100,9 @@ impl std::fmt::Display for Error {
         match self {
             Self::Sqlite(error) => error.fmt(out),
             Self::Postgres(error) => match error.as_db_error() {
+                Some(error) if *error.code() == SqlState::LOCK_NOT_AVAILABLE => out.write_str(
+                    "another process has been writing, or holding a lock, for more than 10 seconds",
+                ),
                 Some(error) => write!(out, "{} ({})", error.message(), error.code().code()),
                 None => {
                     error.fmt(out)?;
