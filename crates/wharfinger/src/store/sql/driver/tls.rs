@@ -77,7 +77,8 @@ pub(super) fn why(
         ));
     };
     let why = match fault {
-        CertificateError::UnknownIssuer => format!(
+        // The latter is of another CA of the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
             "is of no CA that {trusted} names: name the file of the CA that it is of with --database-ca"
         ),
         CertificateError::NotValidForNameContext {
