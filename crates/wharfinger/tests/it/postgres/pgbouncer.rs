@@ -161,6 +161,9 @@ fn a_pool_without_a_connection_to_spare_is_no_fault_of_the_request() {
         server.send(&Request::new("GET", "/readyz")).status == 200
     });
     assert_eq!(server.send(&one("B")).status, 200);
+    // Which wants connections, too.
+    server.terminate();
+    assert!(server.wait().0.success());
     let report = stored::check(data.path());
     assert_eq!((report.orders, report.faults), (2, vec![]));
 }

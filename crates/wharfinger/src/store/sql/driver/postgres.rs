@@ -87,7 +87,14 @@ impl Session {
         match access {
             Access::Read => self.execute_batch("begin isolation level repeatable read read only"),
             Access::Write => {
-                let answer = self.wait(self.client.simple_query(BEGIN_WRITE))?;
+                let answer = match self.wait(self.client.simple_query(BEGIN_WRITE)) {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        // It has begun, and has no lock. Where that fails too, the connection is of no use any more.
+                        let _ = self.execute_batch("rollback");
+                        return Err(error);
+                    }
+                };
                 let number = answer.iter().find_map(|message| match message {
                     SimpleQueryMessage::Row(row) => row.try_get("number").ok().flatten(),
                     _ => None,
