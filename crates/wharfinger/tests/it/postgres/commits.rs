@@ -13,24 +13,26 @@ use crate::support::server::Server;
 use crate::support::stored;
 use crate::support::v1::{self, order, submit};
 
-/// How many backends of the database wait for something of this kind.
-fn waiting(cluster: &Cluster, event: &str) -> i64 {
-    let count = format!(
-        "select count(*) from pg_stat_activity \
+/// The backends of servers that wait for something of this kind.
+fn waiting(cluster: &Cluster, event: &str) -> Vec<i32> {
+    let select = format!(
+        "select pid from pg_stat_activity \
          where datname = 'orders' and application_name = 'wharfinger' and wait_event = '{event}'"
     );
-    let row = cluster.with_client("postgres", |client| client.query_one(&count, &[]));
-    row.unwrap().get(0)
+    let rows = cluster.with_client("postgres", |client| client.query(&select, &[]));
+    rows.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Cuts the connections that wait so.
-fn cut(cluster: &Cluster, event: &str) {
-    let cut = format!(
-        "select pg_terminate_backend(pid) from pg_stat_activity \
-         where datname = 'orders' and application_name = 'wharfinger' and wait_event = '{event}'"
-    );
-    let done = cluster.with_client("postgres", |client| client.batch_execute(&cut));
+/// Cuts the connections of some backends.
+fn cut(cluster: &Cluster, backends: &[i32]) {
+    let cut = "select pg_terminate_backend(pid) from unnest($1::int[]) as pid";
+    let done = cluster.with_client("postgres", |client| client.execute(cut, &[&backends]));
     done.unwrap();
+    until("they are cut", || {
+        let left = "select from pg_stat_activity where pid = any($1)";
+        let left = cluster.with_client("postgres", |client| client.query(left, &[&backends]));
+        left.unwrap().is_empty()
+    });
 }
 
 fn signal(cluster: &Cluster, signal: &str) {
@@ -73,9 +75,8 @@ fn send_and_cut(
 ) -> Response {
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| server.send(request));
-        until("it waits", || waiting(cluster, event) > 0);
-        cut(cluster, event);
-        until("it is cut", || waiting(cluster, event) == 0);
+        until("it waits", || !waiting(cluster, event).is_empty());
+        cut(cluster, &waiting(cluster, event));
         release();
         asked.join().unwrap()
     })
