@@ -282,8 +282,7 @@ impl Check<'_> {
         self.expect(is_equal, || {
             format!("the counters of organisation {whose} are not those of its journal")
         });
-        let select =
-            "select coalesce(sum(orders), 0) from tallies where organisation = ?1 and state >= 2";
+        let select = "select cast(coalesce(sum(orders), 0) as bigint) from tallies where organisation = ?1 and state >= 2";
         let mut select = self.connection.prepare_cached(select)?;
         let settled: i64 = select.query_row([whose], |row| row.get(0))?;
         self.expect(settled.cast_unsigned() == walk.settled, || {

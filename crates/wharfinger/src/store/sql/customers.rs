@@ -43,13 +43,13 @@ pub(super) fn list(
     // Each has an index of its own; what else is asked for is held against the one customer that it finds.
     let select = match (&request.id, &request.email) {
         (Some(_), _) => select_customers!(
-            "organisation = ?1 and id > ?2 and id = ?4 and (?5 is null or email = ?5) limit ?3"
+            "organisation = ?1 and id > ?2 and id = ?4 and (cast(?5 as text) is null or email = ?5) limit ?3"
         ),
         (None, Some(_)) => select_customers!(
-            "organisation = ?1 and id > ?2 and ?4 is null and email = ?5 limit ?3"
+            "organisation = ?1 and id > ?2 and cast(?4 as bigint) is null and email = ?5 limit ?3"
         ),
         (None, None) => select_customers!(
-            "organisation = ?1 and id > ?2 and ?4 is null and ?5 is null order by id limit ?3"
+            "organisation = ?1 and id > ?2 and cast(?4 as bigint) is null and cast(?5 as text) is null order by id limit ?3"
         ),
     };
     let mut select = connection.prepare_cached(select)?;

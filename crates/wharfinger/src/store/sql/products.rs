@@ -62,18 +62,18 @@ pub(super) fn list(connection: &Connection, request: &ReadProducts) -> Result<Pr
     // Each has an index of its own; what else is asked for is held against the one product that it finds.
     let select = match (&request.id, &request.sku, &request.ean) {
         (Some(_), _, _) => select_products!(
-            "organisation = ?1 and number > ?2 and id = ?4 and (?5 is null or sku = ?5) \
-             and (?6 is null or ean = ?6) limit ?3"
+            "organisation = ?1 and number > ?2 and id = ?4 and (cast(?5 as text) is null or sku = ?5) \
+             and (cast(?6 as text) is null or ean = ?6) limit ?3"
         ),
         (None, Some(_), _) => select_products!(
-            "organisation = ?1 and number > ?2 and ?4 is null and sku = ?5 \
-             and (?6 is null or ean = ?6) limit ?3"
+            "organisation = ?1 and number > ?2 and cast(?4 as bigint) is null and sku = ?5 \
+             and (cast(?6 as text) is null or ean = ?6) limit ?3"
         ),
         (None, None, Some(_)) => select_products!(
-            "organisation = ?1 and number > ?2 and ?4 is null and ?5 is null and ean = ?6 limit ?3"
+            "organisation = ?1 and number > ?2 and cast(?4 as bigint) is null and cast(?5 as text) is null and ean = ?6 limit ?3"
         ),
         (None, None, None) => select_products!(
-            "organisation = ?1 and number > ?2 and ?4 is null and ?5 is null and ?6 is null \
+            "organisation = ?1 and number > ?2 and cast(?4 as bigint) is null and cast(?5 as text) is null and cast(?6 as text) is null \
              order by number limit ?3"
         ),
     };

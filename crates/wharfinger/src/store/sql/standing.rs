@@ -135,7 +135,7 @@ pub(super) fn is_any(
     states: &[State],
 ) -> Result<bool, Fault> {
     let select = "select state from tallies \
-                  where organisation = ?1 and (?2 is null or dialect = ?2) and orders > 0";
+                  where organisation = ?1 and (cast(?2 as bigint) is null or dialect = ?2) and orders > 0";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query((organisation.0, dialect))?;
     let wanted: Vec<_> = states.iter().map(|&state| state_number(state)).collect();

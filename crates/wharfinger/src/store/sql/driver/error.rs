@@ -76,11 +76,13 @@ fn extent_of_sqlite(error: &rusqlite::Error) -> Extent {
 
 fn extent_of_postgres(error: &tokio_postgres::Error) -> Extent {
     let Some(state) = error.code() else {
-        // The connection itself; or a value that the client would not send.
-        return if error.is_closed() || std::error::Error::source(error).is_some() {
-            Extent::Passing
-        } else {
+        // The connection itself; or a value that is not of the kind that it should be.
+        let why = std::error::Error::source(error);
+        let is_value = why.is_some_and(|why| !why.is::<std::io::Error>());
+        return if is_value && !error.is_closed() {
             Extent::Own
+        } else {
+            Extent::Passing
         };
     };
     // By class: connections, conflicts, resources, the operator, the system; and a server that has become a replica.
