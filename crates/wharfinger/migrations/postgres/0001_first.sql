@@ -97,7 +97,7 @@ create table orders (
     key bytea primary key,
     id bigint not null,
     state smallint not null,
-    revision bigint not null,
+    revision integer not null,
     hash bytea not null,
     place bigint,
     number bigint,

@@ -79,8 +79,7 @@ pub(super) fn fulfil(
         previous: row.changed.unwrap_or(order.place),
     })?;
     moves.write()?;
-    work.rows
-        .touch(work.connection, &scope, &order.key, place)?;
+    work.rows.touch(&scope, &order.key, place)?;
     let replace = "insert into fulfilments (id, place, report) values (?1, ?2, ?3) \
                    on conflict (id) do update set place = excluded.place, report = excluded.report";
     work.connection.prepare_cached(replace)?.execute((

@@ -19,6 +19,9 @@ use super::work::Work;
 use crate::metrics::METRICS;
 use crate::store::{Growth, StoreError};
 
+/// How often a transaction is tried again that PostgreSQL gave up for the sake of another one.
+const CONFLICTS_MAX: usize = 8;
+
 /// A piece of work for the writer. It may be run twice: together with others, then by itself.
 pub(super) trait Job: Send {
     /// Roughly how many orders it writes.
@@ -318,7 +321,15 @@ impl Thread {
         if let Some(reason) = failure {
             return answer_all(jobs, &Err(StoreError::Unavailable(reason)));
         }
-        let Err(fault) = self.commit(&mut jobs) else {
+        let mut done = self.commit(&mut jobs);
+        for _ in 0..CONFLICTS_MAX {
+            if !matches!(&done, Err(Fault::Sql(error) | Fault::Commit(error)) if error.is_conflict())
+            {
+                break;
+            }
+            done = self.commit(&mut jobs);
+        }
+        let Err(fault) = done else {
             return answer_all(jobs, &Ok(()));
         };
         if fault.extent() == Extent::Own && jobs.len() > 1 {
@@ -342,9 +353,13 @@ impl Thread {
         let mut work = Work::new(&transaction, self.last_ms, kept)?;
         for job in jobs {
             job.run(&mut work)?;
+            work.rows.write()?;
         }
         let finished = work.finish()?;
         if let Err(error) = transaction.commit() {
+            if error.is_conflict() {
+                return Err(Fault::Commit(error));
+            }
             self.find_out(error, finished.batch)?;
         }
         // What went into a file that nobody can find again must not be acknowledged.

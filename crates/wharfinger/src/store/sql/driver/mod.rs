@@ -31,7 +31,7 @@ pub(super) enum Connection {
     /// To a file.
     Sqlite(rusqlite::Connection),
     /// To a server.
-    Postgres(Session),
+    Postgres(Box<Session>),
 }
 
 /// What a transaction is for.
@@ -195,6 +195,10 @@ pub(super) enum Statement<'c> {
 
 impl Statement<'_> {
     /// Does it; how many rows it has changed.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "parameters are made where they are given"
+    )]
     pub(super) fn execute(&mut self, params: impl Params) -> Result<usize> {
         match self {
             Self::Sqlite(statement) => {
@@ -206,6 +210,10 @@ impl Statement<'_> {
     }
 
     /// Asks; the rows are read as they are wanted.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "parameters are made where they are given"
+    )]
     pub(super) fn query(&mut self, params: impl Params) -> Result<Rows<'_>> {
         match self {
             Self::Sqlite(statement) => {

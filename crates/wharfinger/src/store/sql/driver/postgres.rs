@@ -76,7 +76,8 @@ impl Target {
 
 /// Plans must not depend on how many rows there were when they were made: a table that is never analysed would be read whole
 /// for each order.
-const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = off; set plan_cache_mode = force_generic_plan; \
+const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = off; set enable_hashjoin = off; \
+    set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; \
     set jit = off; set idle_in_transaction_session_timeout = '60s'; set bytea_output = 'hex'";
 
 /// A connection.
@@ -122,9 +123,11 @@ impl Session {
             Access::Read => self.execute_batch("begin isolation level repeatable read read only"),
             Access::Write => {
                 let answer = self.wait(self.client.simple_query(BEGIN_WRITE))?;
-                let number = answer.iter().find_map(|message| match message {
-                    SimpleQueryMessage::Row(row) => row.try_get("number").ok().flatten(),
-                    _ => None,
+                let number = answer.iter().find_map(|message| {
+                    let SimpleQueryMessage::Row(row) = message else {
+                        return None;
+                    };
+                    row.try_get("number").ok().flatten()
                 });
                 self.transaction
                     .replace(number.unwrap_or_default().to_owned());
