@@ -1,4 +1,4 @@
-//! Several clients on the same few keys at once.
+//! Several clients on the same few keys at once; on PostgreSQL, at two servers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use wharfinger::store::RecordedOutcome;
 
 use crate::support::client::{Connection, Request, Response};
+use crate::support::database::is_on_postgres;
 use crate::support::fixture::{self, basic};
 use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
@@ -16,12 +17,14 @@ use crate::support::stored;
 fn storm_of_rivals_is_as_if_they_had_come_one_after_the_other() {
     storm(2, |seed| {
         let data = fixture::data_directory();
-        let server = Server::start(data.path());
+        let count = if is_on_postgres() { 2 } else { 1 };
+        let servers: Vec<_> = (0..count).map(|_| Server::start(data.path())).collect();
         let sent: Vec<Vec<(String, String, Response)>> = std::thread::scope(|scope| {
             let clients: Vec<_> = (0..8)
                 .map(|client| {
-                    let address = server.address;
-                    scope.spawn(move || rival(address, seed * 8 + client))
+                    let server = &servers[client % count];
+                    let seed = seed * 8 + client as u64;
+                    scope.spawn(move || rival(server.address, seed))
                 })
                 .collect();
             clients

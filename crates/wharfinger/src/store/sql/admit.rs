@@ -79,6 +79,9 @@ impl Admission<'_> {
         };
         for steps in group.steps.chunks(deciding.work.rows.together()) {
             let tried = deciding.insert_together(steps)?;
+            if tried == Tried::Not {
+                deciding.foresee(steps)?;
+            }
             for &step in steps {
                 let row = &group.rows[step as usize];
                 let (mark, outcome) = match tried {

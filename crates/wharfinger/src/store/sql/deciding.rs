@@ -70,6 +70,15 @@ impl<'d> Deciding<'d, '_> {
         })
     }
 
+    /// Looks up together what holds the keys of orders that are decided on one by one.
+    pub(super) fn foresee(&mut self, steps: &[u32]) -> Result<(), Fault> {
+        let (submission, group) = (self.submission, self.group);
+        let rows = steps.iter().map(|&step| &group.rows[step as usize]);
+        let named = rows.filter(|row| row.number != Number::Next);
+        let keys = named.map(|row| submission.text(row.key));
+        self.work.rows.foresee(self.scope, keys)
+    }
+
     /// What is to be stored of an order if it is new; none where it cannot be, or its number is yet to be found.
     fn as_new(&self, row: &Row) -> Option<NewOrder<'d>> {
         let number = match row.number {

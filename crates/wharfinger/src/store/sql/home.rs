@@ -1,6 +1,7 @@
 //! Where the store is, and how it is reached.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::connection::{Use, connect};
 use super::driver::{Connection, Target};
@@ -12,7 +13,7 @@ pub(super) enum Home {
     /// In a file.
     File(PathBuf),
     /// On a server.
-    Server(Target),
+    Server(Arc<Target>),
 }
 
 impl Home {
@@ -20,7 +21,7 @@ impl Home {
     pub(super) fn connect(&self, wanted: Use) -> Result<Connection, Fault> {
         match self {
             Self::File(file) => Ok(Connection::Sqlite(connect(file, wanted)?)),
-            Self::Server(target) => Ok(Connection::Postgres(target.connect()?)),
+            Self::Server(target) => Ok(Connection::Postgres(Box::new(target.connect()?))),
         }
     }
 }

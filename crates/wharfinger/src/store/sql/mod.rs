@@ -10,6 +10,7 @@ mod admin;
 mod admissions;
 mod admit;
 mod answers;
+mod bulk;
 mod check;
 mod checkpoints;
 mod connection;

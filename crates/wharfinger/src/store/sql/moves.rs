@@ -26,6 +26,8 @@ pub(super) fn move_orders(
     let dialect = work.dialect(request.dialect)?;
     let scope = Scope::new(request.organisation, dialect);
     let mut moves = Moves::new(work, &scope, &request.key_id);
+    let keys = request.keys.iter().map(String::as_str);
+    moves.work.rows.foresee(&scope, keys)?;
     let mut results = Vec::with_capacity(request.keys.len());
     for key in &request.keys {
         let Some(order) = moves.work.rows.by_key(&scope, key)? else {
@@ -81,6 +83,8 @@ pub(super) fn move_located(
     for ((organisation, dialect), orders) in groups {
         let scope = Scope::new(organisation, dialect);
         let mut moves = Moves::new(work, &scope, &request.key_id);
+        let keys = orders.iter().map(|(_, order)| order.key.as_str());
+        moves.work.rows.foresee(&scope, keys)?;
         for (at, order) in orders {
             let row = moves.work.rows.at(&scope, &order.key, order.place)?;
             // Found before the writer was taken; it may have been purged since.

@@ -95,11 +95,11 @@ impl SqlStore {
             let target = Target::of(database).map_err(|why| {
                 Fault::Refused(format!("the URL of the database cannot be read: {why}"))
             })?;
-            let home = Home::Server(target);
+            let home = Home::Server(Arc::new(target));
             let connection = home.connect(Use::Write)?;
             server::check(&connection)?;
             schema::migrate_on_server(&connection)?;
-            Ok::<_, StoreError>(Self::start(home, connection, None, options)?)
+            Self::start(home, connection, None, options)
         };
         // What is waited for is waited for by a runtime of its own, which a thread of another one cannot do.
         std::thread::scope(|scope| match scope.spawn(open).join() {

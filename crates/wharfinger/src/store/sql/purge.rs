@@ -189,9 +189,7 @@ impl<'k, 'c> Walk<'k, 'c> {
             return Ok(false);
         }
         let connection = self.work.connection;
-        self.work
-            .rows
-            .remove(connection, scope, &key, (order, holds))?;
+        self.work.rows.remove(scope, &key, (order, holds))?;
         let delete = "delete from fulfilments where id = ?1";
         connection.prepare_cached(delete)?.execute([order.0])?;
         self.work.standing.removed(scope, row.state);

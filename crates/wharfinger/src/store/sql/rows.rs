@@ -5,8 +5,9 @@ use wharfinger_core::admit::Existing;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::State;
 
+use super::bulk::{self, Bulk};
 use super::fault::Fault;
-use super::insert::{Insert, NewOrder};
+use super::insert::{self, Insert, NewOrder};
 use crate::store::place::Place;
 
 /// An order's row, but for its key.
@@ -37,6 +38,11 @@ impl OrderRow {
         }
     }
 
+    /// Where its latest revision lies, if that is not its first.
+    pub(super) fn later_place(&self) -> Option<Place> {
+        Some(self.latest).filter(|latest| *latest != self.id)
+    }
+
     /// Where its latest change lies, in content or in state.
     pub(super) fn last_change(&self) -> Place {
         self.changed
@@ -44,10 +50,10 @@ impl OrderRow {
     }
 }
 
-/// The columns of an [`OrderRow`], in its order.
+/// The columns of an [`OrderRow`], as [`read`] reads them.
 const COLUMNS: &str = "id, place, state, revision, hash, number, changed";
 
-fn read(row: &Row<'_>) -> super::driver::Result<OrderRow> {
+pub(super) fn read(row: &Row<'_>) -> super::driver::Result<OrderRow> {
     let id = Place(row.get(0)?);
     let latest: Option<i64> = row.get(1)?;
     let hash: [u8; 16] = row.get(4)?;
@@ -170,50 +176,79 @@ impl<'c> Lookup<'c> {
         {
             return Ok(Some((row, Holds::Key)));
         }
+        self.released(scope, key, id)
+    }
+
+    /// The order of this key whose first revision lies at a place and that has released the key.
+    fn released(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        id: Place,
+    ) -> Result<Option<(OrderRow, Holds)>, Fault> {
         let released = scope.released_key(key, id);
         let found = self.by_key.query_row([released], read).optional()?;
         Ok(found.map(|row| (row, Holds::Nothing)))
     }
 }
 
-/// The statements on the table of orders.
+/// How rows are written.
+enum Ways<'c> {
+    /// In the embedded engine, a few at a time.
+    Embedded(Insert<'c>),
+    /// On a server, all at once.
+    OnServer(Bulk<'c>),
+}
+
+/// The table of orders, as a transaction writes it.
 pub(super) struct OrderRows<'c> {
-    insert: Insert<'c>,
+    connection: &'c Connection,
     lookup: Lookup<'c>,
-    revise: Statement<'c>,
-    settle: Statement<'c>,
+    ways: Ways<'c>,
     /// The key of the table that is bound next.
     key: String,
 }
 
 impl<'c> OrderRows<'c> {
-    /// Prepares the statements.
+    /// Prepares the statements that every write uses.
     pub(super) fn new(connection: &'c Connection) -> Result<Self, Fault> {
-        let prepare = |sql: &str| connection.prepare_cached(sql);
         Ok(Self {
-            insert: Insert::new(connection)?,
+            connection,
             lookup: Lookup::new(connection)?,
-            revise: prepare(
-                "update orders set state = ?2, revision = ?3, hash = ?4, place = ?5 where key = ?1",
-            )?,
-            settle: prepare("update orders set state = ?2, changed = ?3, key = ?4 where key = ?1")?,
+            ways: match connection.postgres() {
+                Some(session) => Ways::OnServer(Bulk::new(session)),
+                None => Ways::Embedded(Insert::new(connection)?),
+            },
             key: String::new(),
         })
     }
 
-    /// Stores a new order, unless one holds its key; whether it did.
-    pub(super) fn insert(&mut self, scope: &Scope, order: NewOrder<'_>) -> Result<bool, Fault> {
-        Ok(self.insert.all(scope, &[order])? == 1)
-    }
-
-    /// Whether so many orders can be stored together.
-    pub(super) fn may_insert_together(&self, orders: usize) -> bool {
-        self.insert.may_take(orders)
+    fn bulk(&mut self) -> Option<&mut Bulk<'c>> {
+        match &mut self.ways {
+            Ways::Embedded(_) => None,
+            Ways::OnServer(bulk) => Some(bulk),
+        }
     }
 
     /// How many orders are stored together.
     pub(super) fn together(&self) -> usize {
-        self.insert.together()
+        match self.ways {
+            Ways::Embedded(_) => insert::ROWS_TOGETHER,
+            Ways::OnServer(_) => bulk::ROWS_TOGETHER,
+        }
+    }
+
+    /// Whether so many orders can be stored together.
+    pub(super) fn may_insert_together(&self, orders: usize) -> bool {
+        match self.ways {
+            Ways::Embedded(_) => orders == insert::ROWS_TOGETHER,
+            Ways::OnServer(_) => true,
+        }
+    }
+
+    /// Stores a new order, unless one holds its key; whether it did.
+    pub(super) fn insert(&mut self, scope: &Scope, order: NewOrder<'_>) -> Result<bool, Fault> {
+        Ok(self.insert_together(scope, &[order])? == 1)
     }
 
     /// Stores as many new orders as are stored together, but for those whose key is taken; how many it stored.
@@ -222,12 +257,56 @@ impl<'c> OrderRows<'c> {
         scope: &Scope,
         orders: &[NewOrder<'_>],
     ) -> Result<usize, Fault> {
-        self.insert.all(scope, orders)
+        match &mut self.ways {
+            Ways::Embedded(insert) => insert.all(scope, orders),
+            Ways::OnServer(bulk) => bulk.insert(scope, orders),
+        }
+    }
+
+    /// Looks orders up that will be asked for, where that is one way there and back instead of many.
+    pub(super) fn foresee<'k>(
+        &mut self,
+        scope: &Scope,
+        keys: impl Iterator<Item = &'k str>,
+    ) -> Result<(), Fault> {
+        let Some(bulk) = self.bulk() else {
+            return Ok(());
+        };
+        let full = |key: &str| {
+            let mut full = String::new();
+            scope.push_key(key, &mut full);
+            full
+        };
+        let keys: Vec<String> = keys.map(full).collect();
+        bulk.look_up(keys.iter().map(String::as_str))
+    }
+
+    /// Writes what was changed and is not written yet.
+    pub(super) fn write(&mut self) -> Result<(), Fault> {
+        self.bulk().map_or(Ok(()), Bulk::write)
     }
 
     /// The order that holds a key.
     pub(super) fn by_key(&mut self, scope: &Scope, key: &str) -> Result<Option<OrderRow>, Fault> {
-        self.lookup.by_key(scope, key)
+        let Ways::OnServer(bulk) = &mut self.ways else {
+            return self.lookup.by_key(scope, key);
+        };
+        scope.write_key(key, &mut self.key);
+        if let Some(known) = bulk.get(&self.key) {
+            return Ok(known);
+        }
+        let found = self.lookup.by_key(scope, key)?;
+        bulk.found(&self.key, found);
+        Ok(found)
+    }
+
+    /// Changes the order that holds a key, where that is noted to be written with others; whether it is.
+    fn is_noted(&mut self, scope: &Scope, key: &str, change: impl FnOnce(&mut OrderRow)) -> bool {
+        scope.write_key(key, &mut self.key);
+        match &mut self.ways {
+            Ways::Embedded(_) => false,
+            Ways::OnServer(bulk) => bulk.change(&self.key, change),
+        }
     }
 
     /// Gives the order that holds a key its next revision.
@@ -237,8 +316,12 @@ impl<'c> OrderRows<'c> {
         key: &str,
         order: &OrderRow,
     ) -> Result<(), Fault> {
-        scope.write_key(key, &mut self.key);
-        self.revise.execute((
+        if self.is_noted(scope, key, |known| *known = *order) {
+            return Ok(());
+        }
+        let revise =
+            "update orders set state = ?2, revision = ?3, hash = ?4, place = ?5 where key = ?1";
+        self.connection.prepare_cached(revise)?.execute((
             &self.key,
             state_number(order.state),
             order.revision,
@@ -265,61 +348,63 @@ impl<'c> OrderRows<'c> {
         key: &str,
         id: Place,
     ) -> Result<Option<(OrderRow, Holds)>, Fault> {
-        self.lookup.at(scope, key, id)
+        if let Some(row) = self.by_key(scope, key)?
+            && row.id == id
+        {
+            return Ok(Some((row, Holds::Key)));
+        }
+        self.lookup.released(scope, key, id)
     }
 
     /// Notes that the order that holds a key was changed, in no state or content, at a place.
-    pub(super) fn touch(
-        &mut self,
-        connection: &Connection,
-        scope: &Scope,
-        key: &str,
-        at: Place,
-    ) -> Result<(), Fault> {
-        scope.write_key(key, &mut self.key);
+    pub(super) fn touch(&mut self, scope: &Scope, key: &str, at: Place) -> Result<(), Fault> {
+        if self.is_noted(scope, key, |known| known.changed = Some(at)) {
+            return Ok(());
+        }
         let touch = "update orders set changed = ?2 where key = ?1";
-        connection
-            .prepare_cached(touch)?
-            .execute((&self.key, at.0))?;
+        let mut touch = self.connection.prepare_cached(touch)?;
+        touch.execute((&self.key, at.0))?;
         Ok(())
     }
 
     /// Gives an order, whose latest text was written anew, the hash of that; the order holds its key, or has released it.
     pub(super) fn rehash(
         &mut self,
-        connection: &Connection,
         scope: &Scope,
         key: &str,
         (id, holds, hash): (Place, Holds, u128),
     ) -> Result<(), Fault> {
-        self.bind_key(scope, key, id, holds);
+        self.bind_key(scope, key, id, holds)?;
         let update = "update orders set hash = ?2 where key = ?1";
         let hash = &hash.to_be_bytes()[..];
-        connection
-            .prepare_cached(update)?
-            .execute((&self.key, hash))?;
+        let mut update = self.connection.prepare_cached(update)?;
+        update.execute((&self.key, hash))?;
         Ok(())
     }
 
-    /// The key of the table under which an order stands.
-    fn bind_key(&mut self, scope: &Scope, key: &str, id: Place, holds: Holds) {
+    /// The key of the table under which an order stands, which is about to be written.
+    fn bind_key(&mut self, scope: &Scope, key: &str, id: Place, holds: Holds) -> Result<(), Fault> {
         match holds {
             Holds::Key => scope.write_key(key, &mut self.key),
             Holds::Nothing => self.key = scope.released_key(key, id),
+        }
+        match &mut self.ways {
+            Ways::Embedded(_) => Ok(()),
+            Ways::OnServer(bulk) => bulk.forget(&self.key),
         }
     }
 
     /// Takes an order out that holds its key, or has released it.
     pub(super) fn remove(
         &mut self,
-        connection: &Connection,
         scope: &Scope,
         key: &str,
         (id, holds): (Place, Holds),
     ) -> Result<(), Fault> {
-        self.bind_key(scope, key, id, holds);
+        self.bind_key(scope, key, id, holds)?;
         let delete = "delete from orders where key = ?1";
-        connection.prepare_cached(delete)?.execute([&self.key])?;
+        let mut delete = self.connection.prepare_cached(delete)?;
+        delete.execute([&self.key])?;
         Ok(())
     }
 
@@ -331,11 +416,19 @@ impl<'c> OrderRows<'c> {
         id: Place,
         (state, at, release_key): (State, Place, bool),
     ) -> Result<(), Fault> {
-        scope.write_key(key, &mut self.key);
+        let settled = |known: &mut OrderRow| {
+            known.state = state;
+            known.changed = Some(at);
+        };
+        if !release_key && self.is_noted(scope, key, settled) {
+            return Ok(());
+        }
+        self.bind_key(scope, key, id, Holds::Key)?;
         let released = release_key.then(|| scope.released_key(key, id));
         let then = released.as_ref().unwrap_or(&self.key);
-        self.settle
-            .execute((&self.key, state_number(state), at.0, then))?;
+        let settle = "update orders set state = ?2, changed = ?3, key = ?4 where key = ?1";
+        let mut settle = self.connection.prepare_cached(settle)?;
+        settle.execute((&self.key, state_number(state), at.0, then))?;
         Ok(())
     }
 }

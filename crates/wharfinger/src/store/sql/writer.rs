@@ -19,10 +19,15 @@ use super::work::Work;
 use crate::metrics::METRICS;
 use crate::store::{Growth, StoreError};
 
+/// How often a transaction is tried again that PostgreSQL gave up for the sake of another one.
+const CONFLICTS_MAX: usize = 8;
+
 /// A piece of work for the writer. It may be run twice: together with others, then by itself.
 pub(super) trait Job: Send {
     /// Roughly how many orders it writes.
     fn weight(&self) -> usize;
+    /// What stands for the name of the request that it is of, if that is to be done once.
+    fn name(&self) -> Option<i64>;
     /// Does it, inside a transaction that may yet fail.
     fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault>;
     /// Answers it: with what [`Self::run`] found, if that is on disk.
@@ -32,6 +37,7 @@ pub(super) trait Job: Send {
 /// A job made of a closure.
 struct Asked<T, F> {
     weight: usize,
+    name: Option<i64>,
     run: F,
     found: Option<T>,
     sender: oneshot::Sender<Result<T, StoreError>>,
@@ -44,6 +50,10 @@ where
 {
     fn weight(&self) -> usize {
         self.weight
+    }
+
+    fn name(&self) -> Option<i64> {
+        self.name
     }
 
     fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
@@ -137,7 +147,22 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.send(weight, run)?.await.map_err(|_| closed())?
+        self.ask_once(weight, None, run).await
+    }
+
+    /// As [`Self::ask`], for a request of this name: [`StoreError::AnswerKept`] where another process is about it.
+    pub(super) async fn ask_once<T, F>(
+        &self,
+        weight: usize,
+        name: Option<i64>,
+        run: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let answer = self.send(weight, name, run)?;
+        answer.await.map_err(|_| closed())?
     }
 
     /// As [`Self::ask`], on a thread that may wait.
@@ -146,11 +171,11 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let answer = self.send(weight, run)?;
+        let answer = self.send(weight, None, run)?;
         answer.blocking_recv().map_err(|_| closed())?
     }
 
-    fn send<T, F>(&self, weight: usize, run: F) -> Result<Answer<T>, StoreError>
+    fn send<T, F>(&self, weight: usize, name: Option<i64>, run: F) -> Result<Answer<T>, StoreError>
     where
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
@@ -158,6 +183,7 @@ impl Writer {
         let (sender, answer) = oneshot::channel();
         let job = Asked {
             weight,
+            name,
             run,
             found: None,
             sender,
@@ -318,7 +344,15 @@ impl Thread {
         if let Some(reason) = failure {
             return answer_all(jobs, &Err(StoreError::Unavailable(reason)));
         }
-        let Err(fault) = self.commit(&mut jobs) else {
+        let mut done = self.commit(&mut jobs);
+        for _ in 0..CONFLICTS_MAX {
+            if !matches!(&done, Err(Fault::Sql(error) | Fault::Commit(error)) if error.is_conflict())
+            {
+                break;
+            }
+            done = self.commit(&mut jobs);
+        }
+        let Err(fault) = done else {
             return answer_all(jobs, &Ok(()));
         };
         if fault.extent() == Extent::Own && jobs.len() > 1 {
@@ -333,18 +367,25 @@ impl Thread {
         answer_all(jobs, &Err(StoreError::from(fault)));
     }
 
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
-        let (requests, began) = (jobs.len(), Instant::now());
-        self.begin()?;
+    fn commit(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), Fault> {
+        let began = Instant::now();
+        let names: Vec<i64> = jobs.iter().filter_map(|job| job.name()).collect();
+        self.begin(&names)?;
+        self.turn_away_busy(jobs);
+        let requests = jobs.len();
         let transaction = self.connection.opened();
         // Of a transaction that fails nothing is kept, and the next one reads it anew.
         let kept = std::mem::take(&mut self.catalogues);
         let mut work = Work::new(&transaction, self.last_ms, kept)?;
-        for job in jobs {
+        for job in jobs.iter_mut() {
             job.run(&mut work)?;
+            work.rows.write()?;
         }
         let finished = work.finish()?;
         if let Err(error) = transaction.commit() {
+            if error.is_conflict() {
+                return Err(Fault::Commit(error));
+            }
             self.find_out(error, finished.batch)?;
         }
         // What went into a file that nobody can find again must not be acknowledged.
@@ -371,8 +412,9 @@ impl Thread {
 
 impl Thread {
     /// Begins a transaction; by another connection, if this one leads nowhere any more.
-    fn begin(&mut self) -> Result<(), Fault> {
-        let Err(error) = self.connection.open(Access::Write) else {
+    fn begin(&mut self, names: &[i64]) -> Result<(), Fault> {
+        let access = Access::Write { names };
+        let Err(error) = self.connection.open(access) else {
             return Ok(());
         };
         let is_lost = error.extent() == Extent::Passing && !error.is_of_patience();
@@ -380,7 +422,19 @@ impl Thread {
             return Err(error.into());
         }
         self.connection = self.home.connect(Use::Write)?;
-        Ok(self.connection.open(Access::Write)?)
+        Ok(self.connection.open(access)?)
+    }
+
+    /// Answers the jobs of requests that another process is about.
+    fn turn_away_busy(&self, jobs: &mut Vec<Box<dyn Job>>) {
+        let Some(session) = self.connection.postgres() else {
+            return;
+        };
+        let busy = session.busy();
+        let is_busy = |job: &mut Box<dyn Job>| job.name().is_some_and(|name| busy.contains(&name));
+        for job in jobs.extract_if(.., is_busy) {
+            job.answer(Err(StoreError::AnswerKept));
+        }
     }
 
     /// After a commit that was not answered: whether it was done all the same. An error where it was not.
@@ -406,7 +460,7 @@ impl Thread {
     /// it. It is not under way any more, since the lock is free that it held.
     fn is_committed(&mut self, transaction: &str, batch: Option<BatchId>) -> Result<bool, Fault> {
         self.connection = self.home.connect(Use::Write)?;
-        let looking = self.connection.begin(Access::Write)?;
+        let looking = self.connection.begin(Access::WRITE)?;
         let is_committed = match batch {
             Some(batch) => looking
                 .prepare_cached("select 1 from batches where id = ?1")?

@@ -1,5 +1,5 @@
 //! A storm of random steps against a simple model: orders in every dialect, retries, moves, reports, and the server
-//! killed between them and in the midst of them.
+//! killed between them and in the midst of them. On PostgreSQL there are two servers, and each step is one's.
 
 mod expected;
 mod look;
@@ -12,6 +12,7 @@ use self::expected::Model;
 use self::look::{Reader, look, look_into_all, plain};
 use self::steps::{ORGANISATIONS, Step, Submission, WITHDRAWING, random_key};
 use crate::support::client::{Connection, Request, Response};
+use crate::support::database::is_on_postgres;
 use crate::support::fixture;
 use crate::support::seed::{Random, storm};
 use crate::support::server::{Server, run};
@@ -60,8 +61,9 @@ impl Sending {
 struct Player {
     random: Random,
     data: fixture::DataDirectory,
-    /// None only while it is being started again.
-    server: Option<Server>,
+    /// As many as there may be, and the one that is spoken to. None only while it is being started again.
+    servers: Vec<Option<Server>>,
+    at: usize,
     model: Model,
     reader: Reader,
     /// All that was sent and answered.
@@ -75,9 +77,13 @@ struct Player {
 impl Player {
     fn new(seed: u64) -> Self {
         let data = fixture::data_directory();
+        let count = if is_on_postgres() { 2 } else { 1 };
         Self {
             random: Random::new(seed),
-            server: Some(Server::start(data.path())),
+            servers: (0..count)
+                .map(|_| Some(Server::start(data.path())))
+                .collect(),
+            at: 0,
             data,
             model: Model::default(),
             reader: Reader::default(),
@@ -88,15 +94,18 @@ impl Player {
     }
 
     fn server(&self) -> &Server {
-        self.server.as_ref().expect("it runs")
+        self.servers[self.at].as_ref().expect("it runs")
     }
 
     fn look(&mut self) {
-        let server = self.server.as_ref().expect("it runs");
+        let server = self.servers[self.at].as_ref().expect("it runs");
         look(server, &self.model, &mut self.reader);
     }
 
     fn step(&mut self) {
+        if self.servers.len() > 1 {
+            self.at = self.random.below(self.servers.len());
+        }
         match self.random.below(100) {
             0..4 => self.move_from_another_process(),
             4..14 => self.send_again(),
@@ -238,11 +247,11 @@ impl Player {
 
     fn restart(&mut self) {
         self.kill();
-        self.server = Some(Server::start(self.data.path()));
+        self.servers[self.at] = Some(Server::start(self.data.path()));
     }
 
     fn kill(&mut self) {
-        let server = self.server.take();
+        let server = self.servers[self.at].take();
         server.expect("it runs").kill();
     }
 
@@ -265,7 +274,7 @@ impl Player {
         }
         self.kill();
         let answer = connection.read();
-        self.server = Some(Server::start(self.data.path()));
+        self.servers[self.at] = Some(Server::start(self.data.path()));
         match answer {
             Some(answer) => self.hold(&sending, answer),
             None => {

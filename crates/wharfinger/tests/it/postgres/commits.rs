@@ -11,25 +11,28 @@ use crate::support::database::Database;
 use crate::support::fixture::DataDirectory;
 use crate::support::server::Server;
 use crate::support::stored;
+use crate::support::v1::{self, order, submit};
 
-/// How many backends of the database wait for something of this kind.
-fn waiting(cluster: &Cluster, event: &str) -> i64 {
-    let count = format!(
-        "select count(*) from pg_stat_activity \
+/// The backends of servers that wait for something of this kind.
+fn waiting(cluster: &Cluster, event: &str) -> Vec<i32> {
+    let select = format!(
+        "select pid from pg_stat_activity \
          where datname = 'orders' and application_name = 'wharfinger' and wait_event = '{event}'"
     );
-    let row = cluster.with_client("postgres", |client| client.query_one(&count, &[]));
-    row.unwrap().get(0)
+    let rows = cluster.with_client("postgres", |client| client.query(&select, &[]));
+    rows.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Cuts the connections that wait so.
-fn cut(cluster: &Cluster, event: &str) {
-    let cut = format!(
-        "select pg_terminate_backend(pid) from pg_stat_activity \
-         where datname = 'orders' and application_name = 'wharfinger' and wait_event = '{event}'"
-    );
-    let done = cluster.with_client("postgres", |client| client.batch_execute(&cut));
+/// Cuts the connections of some backends.
+fn cut(cluster: &Cluster, backends: &[i32]) {
+    let cut = "select pg_terminate_backend(pid) from unnest($1::int[]) as pid";
+    let done = cluster.with_client("postgres", |client| client.execute(cut, &[&backends]));
     done.unwrap();
+    until("they are cut", || {
+        let left = "select from pg_stat_activity where pid = any($1)";
+        let left = cluster.with_client("postgres", |client| client.query(left, &[&backends]));
+        left.unwrap().is_empty()
+    });
 }
 
 fn signal(cluster: &Cluster, signal: &str) {
@@ -62,6 +65,23 @@ fn assert_once(data: &DataDirectory, server: &Server, request: &Request, answer:
     assert_eq!((report.orders, report.batches, report.revisions), (1, 1, 1));
 }
 
+/// Sends a request, and cuts the connection when it waits so.
+fn send_and_cut(
+    cluster: &Cluster,
+    server: &Server,
+    request: &Request,
+    event: &str,
+    release: impl FnOnce(),
+) -> Response {
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| server.send(request));
+        until("it waits", || !waiting(cluster, event).is_empty());
+        cut(cluster, &waiting(cluster, event));
+        release();
+        asked.join().unwrap()
+    })
+}
+
 #[test]
 fn a_commit_that_was_made_and_not_told_is_found() {
     let (primary, data) = own_cluster();
@@ -70,14 +90,38 @@ fn a_commit_that_was_made_and_not_told_is_found() {
     // From now on a commit is on the primary's disk, and waits for the standby to have it too.
     signal(&standby, "-STOP");
     let request = one("A").header("idempotency-key", "unknown");
-    let answer = std::thread::scope(|scope| {
-        let asked = scope.spawn(|| server.send(&request));
-        until("it commits", || waiting(&primary, "SyncRep") > 0);
-        cut(&primary, "SyncRep");
-        until("it is cut", || waiting(&primary, "SyncRep") == 0);
-        signal(&standby, "-CONT");
-        asked.join().unwrap()
-    });
+    let resume = || signal(&standby, "-CONT");
+    let answer = send_and_cut(&primary, &server, &request, "SyncRep", resume);
+    // It is found at once, and not told to come again.
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_once(&data, &server, &request, &answer);
+
+    // A change that leaves no receipt to look for.
+    let (_, ids) = submit(&server, "TRK001", &[order("B")]);
+    signal(&standby, "-STOP");
+    let process = format!("/v1/orders/{}/process", ids[0]);
+    let process = v1::request("POST", &process, "full");
+    let answer = send_and_cut(&primary, &server, &process, "SyncRep", resume);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(stored::check(data.path()).events, 5, "it was done once");
+}
+
+/// The commit itself fails: something that is looked at only then waits until the connection is cut.
+#[test]
+fn a_commit_that_was_not_made_is_not_acknowledged() {
+    let (primary, data) = own_cluster();
+    let server = Server::start(data.path());
+    let mut other = Database::of(data.path());
+    other.run(
+        "create function wait() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(42); \
+         return null; end $$; create constraint trigger wait after insert on batches deferrable initially deferred \
+         for each row execute function wait(); select pg_advisory_lock(42)",
+    );
+    let request = one("A").header("idempotency-key", "unknown");
+    let release = || other.run("select pg_advisory_unlock(42)");
+    let answer = send_and_cut(&primary, &server, &request, "advisory", release);
+    assert_refused("native", &answer, 503);
+    assert_eq!(stored::check(data.path()).batches, 0);
     let answer = settled(&server, &request, answer);
     assert_once(&data, &server, &request, &answer);
 }
@@ -89,14 +133,8 @@ fn a_transaction_that_was_cut_before_its_commit_leaves_nothing() {
     let mut other = Database::of(data.path());
     other.begin_writing();
     let request = one("A").header("idempotency-key", "cut");
-    let answer = std::thread::scope(|scope| {
-        let asked = scope.spawn(|| server.send(&request));
-        until("it waits", || waiting(&primary, "relation") > 0);
-        cut(&primary, "relation");
-        until("it is cut", || waiting(&primary, "relation") == 0);
-        other.run("rollback");
-        asked.join().unwrap()
-    });
+    let release = || other.run("rollback");
+    let answer = send_and_cut(&primary, &server, &request, "relation", release);
     let answer = settled(&server, &request, answer);
     assert_once(&data, &server, &request, &answer);
 }

@@ -1,13 +1,15 @@
 //! The database is killed, stopped, or fails over, while a server runs on it.
 
-use postgres::{Client, NoTls};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use super::{own_cluster, until};
+use postgres::{Client, NoTls};
 use wharfinger::bench::cluster::Cluster;
 
+use super::{own_cluster, until};
 use crate::support::changes::{administrator, assert_refused, changes, one};
 use crate::support::client::{Connection, Request, Response};
 use crate::support::cluster::options;
@@ -19,6 +21,8 @@ use crate::support::stored;
 use crate::support::v1::{get, order, request};
 
 const CLIENTS: usize = 8;
+/// Less than a server asks for, so that more is tried.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
 
 fn status(server: &Server, path: &str) -> u16 {
     server.send(&Request::new("GET", path)).status
@@ -86,7 +90,7 @@ fn taken(connection: &mut Connection, batch: &Request, load: &Load) -> Response 
                 load.refused.fetch_add(1, Ordering::Relaxed);
             }
         }
-        std::thread::yield_now();
+        std::thread::sleep(BETWEEN_ATTEMPTS);
     }
 }
 
@@ -116,7 +120,8 @@ fn assert_each_once(data: &Path, clients: &[Shop]) {
 
 /// Has clients send while something happens to the database, so many times; it is well again at the end of each.
 fn under_load(data: &DataDirectory, times: u64, mut harm: impl FnMut(u64, &Server, &Load)) {
-    let server = Server::start(data.path());
+    // Each refusal is an error in its log.
+    let server = Server::start_logging_to(data.path(), Stdio::null());
     let load = Load::default();
     let mut clients: Vec<_> = (1..=CLIENTS).map(Shop::new).collect();
     std::thread::scope(|scope| {

@@ -1,5 +1,6 @@
 //! What is asked of PostgreSQL only: faults of the database, and many servers on one.
 
+mod beside;
 mod cluster;
 mod commits;
 mod encryption;
@@ -11,12 +12,16 @@ mod servers;
 mod starting;
 mod stock;
 
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use wharfinger::bench::cluster::Cluster;
 
+use crate::support::client::{Connection, Request, Response};
 use crate::support::cluster::options;
 use crate::support::fixture::DataDirectory;
+use crate::support::server::Server;
+use crate::support::stored;
 
 /// What has not come by then never will.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -36,5 +41,41 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(begin.elapsed() < DEADLINE, "in vain: {what}");
         std::thread::yield_now();
+    }
+}
+
+/// Two servers on one database.
+struct Pair {
+    servers: [Server; 2],
+    data: DataDirectory,
+}
+
+impl Pair {
+    fn start(data: DataDirectory) -> Self {
+        let servers = [Server::start(data.path()), Server::start(data.path())];
+        Self { servers, data }
+    }
+
+    /// Sends a request to each at the same moment.
+    fn at_once(&self, requests: [&Request; 2]) -> [Response; 2] {
+        let barrier = Barrier::new(2);
+        let mut connections = self
+            .servers
+            .each_ref()
+            .map(|server| Connection::open(server.address));
+        let [first, second] = &mut connections;
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                barrier.wait();
+                second.exchange(requests[1])
+            });
+            barrier.wait();
+            let answer = first.exchange(requests[0]);
+            [answer, other.join().unwrap()].map(|answer| answer.expect("an answer"))
+        })
+    }
+
+    fn assert_whole(&self) {
+        assert_eq!(stored::check(self.data.path()).faults, Vec::<String>::new());
     }
 }

@@ -209,14 +209,11 @@ impl Database {
         }
     }
 
-    /// Begins a transaction beside which nobody else can write.
+    /// Begins a transaction beside which nobody else can store a batch.
     pub(crate) fn begin_writing(&mut self) {
         match self {
             Self::Embedded(_) => self.run("begin immediate"),
-            Self::Postgres(_) => {
-                let tables = self.tables().join(", ");
-                self.run(&format!("begin; lock table {tables} in exclusive mode"));
-            }
+            Self::Postgres(_) => self.run("begin; lock table batches in exclusive mode"),
         }
     }
 

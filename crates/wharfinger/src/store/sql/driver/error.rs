@@ -129,9 +129,10 @@ impl std::fmt::Display for Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        match error {
-            rusqlite::Error::QueryReturnedNoRows => Self::NoRows,
-            error => Self::Sqlite(error),
+        if matches!(error, rusqlite::Error::QueryReturnedNoRows) {
+            Self::NoRows
+        } else {
+            Self::Sqlite(error)
         }
     }
 }

@@ -34,16 +34,24 @@ pub(super) enum Connection {
     /// To a file.
     Sqlite(rusqlite::Connection),
     /// To a server.
-    Postgres(Session),
+    Postgres(Box<Session>),
 }
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum Access<'n> {
     /// It reads alone, and sees the store at one moment.
     Read,
     /// It writes, and is the only one that does: it waits for the others to end, and sees all that they have written.
-    Write,
+    Write {
+        /// What it claims while it waits, by numbers that stand for names: see [`Session::busy`].
+        names: &'n [i64],
+    },
+}
+
+impl Access<'_> {
+    /// It writes, and claims no name.
+    pub(super) const WRITE: Self = Self::Write { names: &[] };
 }
 
 /// A transaction. What it has changed is undone where it is dropped.
@@ -86,19 +94,19 @@ impl Connection {
     }
 
     /// Begins a transaction.
-    pub(super) fn begin(&self, access: Access) -> Result<Transaction<'_>> {
+    pub(super) fn begin(&self, access: Access<'_>) -> Result<Transaction<'_>> {
         self.open(access)?;
         Ok(self.opened())
     }
 
     /// Begins a transaction, of which the rest is in [`Self::opened`].
-    pub(super) fn open(&self, access: Access) -> Result<()> {
+    pub(super) fn open(&self, access: Access<'_>) -> Result<()> {
         match (self, access) {
             (Self::Sqlite(connection), Access::Read) => Ok(connection.execute_batch("begin")?),
-            (Self::Sqlite(connection), Access::Write) => {
+            (Self::Sqlite(connection), Access::Write { .. }) => {
                 Ok(connection.execute_batch("begin immediate")?)
             }
-            (Self::Postgres(session), access) => session.begin(access),
+            (Self::Postgres(session), access) => session.begin(&access),
         }
     }
 
@@ -198,6 +206,10 @@ pub(super) enum Statement<'c> {
 
 impl Statement<'_> {
     /// Does it; how many rows it has changed.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "parameters are made where they are given"
+    )]
     pub(super) fn execute(&mut self, params: impl Params) -> Result<usize> {
         match self {
             Self::Sqlite(statement) => {
@@ -209,6 +221,10 @@ impl Statement<'_> {
     }
 
     /// Asks; the rows are read as they are wanted.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "parameters are made where they are given"
+    )]
     pub(super) fn query(&mut self, params: impl Params) -> Result<Rows<'_>> {
         match self {
             Self::Sqlite(statement) => {

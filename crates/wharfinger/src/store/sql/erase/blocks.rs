@@ -127,9 +127,8 @@ impl<'k, 'c> Blocks<'k, 'c> {
         let unreadable = || Fault::Damaged("an erased text is no JSON".into());
         let hash = text.hash.ok_or_else(unreadable)?;
         if row.latest == text.place {
-            let connection = self.work.connection;
             let new = (row.id, holds, hash);
-            self.work.rows.rehash(connection, scope, &key, new)?;
+            self.work.rows.rehash(scope, &key, new)?;
         }
         Ok(())
     }
