@@ -82,7 +82,8 @@ create table blocks (
     -- 8 bytes an entry, the hash of its e-mail address or 0; null where no entry has one.
     emails blob,
     keys blob,
-    texts blob
+    texts blob,
+    organisation integer not null
 ) strict;
 
 -- The index: one row an order. key = organisation "." dialect "." order key, as one text that one comparison finds;
@@ -103,6 +104,7 @@ create table orders (
 
 -- How far orders are fulfilled, as was last reported: JSON. id as above, place = that of the report in the journal.
 create table fulfilments (
+    organisation integer not null,
     id integer primary key,
     place integer not null,
     report text not null
@@ -110,6 +112,7 @@ create table fulfilments (
 
 -- The orders that are not final, by the block of their first revision: a bit for each ordinal, the lowest first.
 create table open_orders (
+    organisation integer not null,
     block integer primary key,
     dialect integer not null,
     ordinals blob not null
@@ -133,6 +136,7 @@ create index email_runs_by_block on email_runs (organisation, first_block);
 -- The entries of a run, by hash and place: 8 bytes hash, 4 bytes number of the block, 2 bytes ordinal, each. A part begins
 -- with the entry of this hash and place. Parts are long rows, which a table without rowid does not like.
 create table email_parts (
+    organisation integer not null,
     run integer not null,
     first_hash integer not null,
     first_place integer not null,
@@ -151,6 +155,7 @@ create table purges (
 
 -- Orders of which a person is being erased, by ids as above: what was begun is finished by the next erasure.
 create table erasures (
+    organisation integer not null,
     id integer primary key
 ) strict;
 
@@ -258,6 +263,7 @@ create unique index products_by_ean on products (organisation, ean) where ean is
 -- Pieces on hand as of the entry of the ledger that the settings name: for each product the sum of its changes up to there.
 -- Apart from the products, so that many are on a page.
 create table stock (
+    organisation integer not null,
     product integer primary key,
     pieces integer not null
 ) strict;
@@ -295,6 +301,7 @@ create table customer_numbers (
 
 -- What was decided on orders when they were held against an enforced catalogue: for the orders of a block that were, packed.
 create table admissions (
+    organisation integer not null,
     block integer primary key,
     orders blob not null
 ) strict;

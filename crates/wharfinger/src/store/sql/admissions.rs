@@ -52,18 +52,18 @@ impl OfBlock {
 
     /// Keeps it.
     fn write(&self, connection: &Connection, block: BlockId) -> Result<(), Fault> {
+        let delete = "delete from admissions where block = ?1";
+        connection.prepare_cached(delete)?.execute([block.0])?;
         if self.entries.is_empty() {
-            let delete = "delete from admissions where block = ?1";
-            connection.prepare_cached(delete)?.execute([block.0])?;
             return Ok(());
         }
         let mut packed = Vec::new();
         pack(&mut packed, &self.entries);
-        let replace = "insert into admissions (block, orders) values (?1, ?2) \
-                       on conflict (block) do update set orders = excluded.orders";
+        let insert = "insert into admissions (organisation, block, orders) values (?1, ?2, ?3)";
+        let organisation = block.organisation().0;
         connection
-            .prepare_cached(replace)?
-            .execute((block.0, packed))?;
+            .prepare_cached(insert)?
+            .execute((organisation, block.0, packed))?;
         Ok(())
     }
 

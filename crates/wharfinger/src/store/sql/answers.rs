@@ -38,6 +38,7 @@ impl SqlStore {
         M: Borrow<T> + Send + 'static,
         T: ?Sized + 'static,
     {
+        let name = remember.as_ref().map(name);
         let run = move |work: &mut Work<'_>| {
             let Some(remember) = &remember else {
                 return Ok(Some((change(work)?, None)));
@@ -53,9 +54,15 @@ impl SqlStore {
             }
             Ok(Some((made, Some(reply))))
         };
-        let done = self.writer.ask(weight, run).await?;
+        let done = self.writer.ask_once(weight, name, run).await?;
         done.ok_or(StoreError::AnswerKept)
     }
+}
+
+/// What stands for the name of a request.
+fn name<T: ?Sized>(remember: &Remember<T>) -> i64 {
+    let name = format!("{}\0{}", remember.key_id, remember.idempotency_key);
+    xxhash_rust::xxh3::xxh3_64(name.as_bytes()).cast_signed()
 }
 
 /// Whether an answer is kept under the name of a request.

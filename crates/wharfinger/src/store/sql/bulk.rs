@@ -17,8 +17,8 @@ pub(super) const ROWS_TOGETHER: usize = 8_192;
 const FIND: &str = "select id, place, state, revision, hash, number, changed, key \
     from (select unnest(?1::bytea[]) as key) as wanted join orders using (key)";
 const IS_ANY_WITHIN: &str = "select 1 from orders where key between ?1 and ?2 limit 1";
-const INSERT: &str = "insert into orders (key, id, state, revision, hash, number) \
-    select unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::smallint[]), 1, unnest(?4::bytea[]), unnest(?5::bigint[])";
+const INSERT: &str = "insert into orders (organisation, key, id, state, revision, hash, number) \
+    select ?6::integer, unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::smallint[]), 1, unnest(?4::bytea[]), unnest(?5::bigint[])";
 const UPDATE: &str = "update orders set state = new.state, revision = new.revision, hash = new.hash, place = new.place, \
     changed = new.changed from unnest(?1::bytea[], ?2::smallint[], ?3::integer[], ?4::bytea[], ?5::bigint[], ?6::bigint[]) \
     as new (key, state, revision, hash, place, changed) where orders.key = new.key";
@@ -86,7 +86,7 @@ impl<'c> Bulk<'c> {
         // In the order of the index, and those of one key side by side in the order of the batch.
         keyed.sort_by(|one, other| one.0.cmp(&other.0));
         if !self.may_be_taken(&keyed)? {
-            self.store(&keyed)?;
+            self.store(scope, &keyed)?;
             return Ok(keyed.len());
         }
         self.look_up(keyed.iter().map(|(key, _)| key.as_str()))?;
@@ -99,7 +99,7 @@ impl<'c> Bulk<'c> {
             }
             None => false,
         });
-        self.store(&keyed)?;
+        self.store(scope, &keyed)?;
         Ok(keyed.len())
     }
 
@@ -116,7 +116,7 @@ impl<'c> Bulk<'c> {
         Ok(!found.is_empty())
     }
 
-    fn store(&self, orders: &[(String, &NewOrder<'_>)]) -> Result<(), Fault> {
+    fn store(&self, scope: &Scope, orders: &[(String, &NewOrder<'_>)]) -> Result<(), Fault> {
         if orders.is_empty() {
             return Ok(());
         }
@@ -126,7 +126,9 @@ impl<'c> Bulk<'c> {
         let states = Vec::from_iter(orders().map(|order| i16::from(state_number(order.state))));
         let hashes = Vec::from_iter(orders().map(|order| &order.hash[..]));
         let numbers = Vec::from_iter(orders().map(|order| order.number.map(u64::cast_signed)));
-        let arrays: [&(dyn ToSql + Sync); 5] = [&keys, &ids, &states, &hashes, &numbers];
+        let organisation = scope.organisation.0.cast_signed();
+        let arrays: [&(dyn ToSql + Sync); 6] =
+            [&keys, &ids, &states, &hashes, &numbers, &organisation];
         self.session.prepare(INSERT)?.execute_arrays(&arrays)?;
         Ok(())
     }

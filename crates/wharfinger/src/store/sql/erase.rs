@@ -188,10 +188,10 @@ impl Erasing<'_> {
         for orders in found.chunks(SLICE_ORDERS) {
             let orders = orders.to_vec();
             let note = move |work: &mut Work<'_>, _: &Person| {
-                let insert = "insert into erasures (id) values (?1) on conflict do nothing";
+                let insert = "insert into erasures (organisation, id) values (?1, ?2) on conflict do nothing";
                 let mut insert = work.connection.prepare_cached(insert)?;
                 for order in &orders {
-                    insert.execute([order.0])?;
+                    insert.execute((order.block().organisation().0, order.0))?;
                 }
                 Ok(())
             };

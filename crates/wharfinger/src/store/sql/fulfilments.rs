@@ -80,9 +80,13 @@ pub(super) fn fulfil(
     })?;
     moves.write()?;
     work.rows.touch(&scope, &order.key, place)?;
-    let replace = "insert into fulfilments (id, place, report) values (?1, ?2, ?3) \
-                   on conflict (id) do update set place = excluded.place, report = excluded.report";
-    work.connection.prepare_cached(replace)?.execute((
+    let delete = "delete from fulfilments where id = ?1";
+    let mut delete = work.connection.prepare_cached(delete)?;
+    delete.execute([order.place.0])?;
+    let insert =
+        "insert into fulfilments (organisation, id, place, report) values (?1, ?2, ?3, ?4)";
+    work.connection.prepare_cached(insert)?.execute((
+        order.organisation().0,
         order.place.0,
         place.0,
         request.fulfilment.to_json(),

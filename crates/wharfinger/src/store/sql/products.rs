@@ -168,6 +168,7 @@ pub(super) struct Products<'c> {
     insert: Statement<'c>,
     update: Statement<'c>,
     set_stock: Statement<'c>,
+    insert_stock: Statement<'c>,
     /// The changes of stock.
     changes: Vec<(ProductNumber, i64)>,
 }
@@ -176,8 +177,8 @@ const INSERT: &str = "insert into products (organisation, id, sku, ean, active, 
     markets, pricelists) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) returning number";
 const UPDATE: &str = "update products set id = ?2, sku = ?3, ean = ?4, active = ?5, warehouse = ?6, price = ?7, \
     currency = ?8, name = ?9, markets = ?10, pricelists = ?11 where organisation = ?1 and number = ?12";
-const SET_STOCK: &str = "insert into stock (product, pieces) values (?1, ?2) \
-    on conflict (product) do update set pieces = excluded.pieces";
+const SET_STOCK: &str = "update stock set pieces = ?2 where product = ?1";
+const INSERT_STOCK: &str = "insert into stock (organisation, product, pieces) values (?3, ?1, ?2)";
 
 impl<'c> Loader<'c, ProductLine> for Products<'c> {
     const ACTION: &'static str = "organisation.products_loaded";
@@ -193,6 +194,7 @@ impl<'c> Loader<'c, ProductLine> for Products<'c> {
             insert: prepare(INSERT)?,
             update: prepare(UPDATE)?,
             set_stock: prepare(SET_STOCK)?,
+            insert_stock: prepare(INSERT_STOCK)?,
             changes: Vec::new(),
         })
     }
@@ -322,7 +324,10 @@ impl Products<'_> {
             return Ok(());
         }
         let pieces = after.cast_signed();
-        self.set_stock.execute((number, pieces))?;
+        if self.set_stock.execute((number, pieces))? == 0 {
+            let stock = (number, pieces, self.organisation.0);
+            self.insert_stock.execute(stock)?;
+        }
         let change = pieces - before.unwrap_or_default().cast_signed();
         if change != 0 {
             self.changes.push((ProductNumber(number), change));

@@ -84,6 +84,10 @@ mod tests {
             self.0
         }
 
+        fn name(&self) -> Option<i64> {
+            None
+        }
+
         fn run(&mut self, _: &mut Work<'_>) -> Result<(), Fault> {
             Ok(())
         }

@@ -37,7 +37,7 @@ fn version(connection: &rusqlite::Connection) -> Result<usize, Fault> {
 /// Brings the tables on a server up to date; refuses those of a later version than is known here.
 pub(super) fn migrate_on_server(connection: &Connection) -> Result<(), Fault> {
     // Servers that start at the same time wait here for each other.
-    let transaction = connection.begin(Access::Write)?;
+    let transaction = connection.begin(Access::WRITE)?;
     transaction.execute_batch(
         "create table if not exists schema_versions (version bigint primary key, taken_at timestamptz not null default now())",
     )?;

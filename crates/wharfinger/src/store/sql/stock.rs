@@ -108,13 +108,17 @@ impl Stock {
 
     /// Brings what was read into the table.
     pub(super) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let add = "insert into stock (product, pieces) values (?1, ?2) \
-                   on conflict (product) do update set pieces = stock.pieces + excluded.pieces";
+        let add = "update stock set pieces = pieces + ?2 where product = ?1";
         let mut add = connection.prepare_cached(add)?;
+        let insert = "insert into stock (organisation, product, pieces) \
+                      select organisation, number, ?2 from products where number = ?1";
+        let mut insert = connection.prepare_cached(insert)?;
         let mut changes: Vec<_> = self.since.drain().collect();
         changes.sort_unstable();
         for (product, by) in changes {
-            add.execute((product.0, by))?;
+            if add.execute((product.0, by))? == 0 {
+                insert.execute((product.0, by))?;
+            }
             if let Some(pieces) = self.known.get_mut(&product) {
                 *pieces += by;
             }

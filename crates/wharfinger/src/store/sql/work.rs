@@ -96,9 +96,10 @@ pub(super) struct NewReceipt<'r> {
 }
 
 const INSERT_BLOCK: &str = "insert into blocks \
-    (id, first_position, events, at_ms, batch, dialect, key_id, checksum, slots, indexes, emails, keys, texts) \
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-const INSERT_OPEN: &str = "insert into open_orders (block, dialect, ordinals) values (?1, ?2, ?3)";
+    (id, first_position, events, at_ms, batch, dialect, key_id, checksum, slots, indexes, emails, keys, texts, organisation) \
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+const INSERT_OPEN: &str =
+    "insert into open_orders (organisation, block, dialect, ordinals) values (?1, ?2, ?3, ?4)";
 const INSERT_RECEIPT: &str = "insert into batches \
     (id, key_id, dialect, operation, received_at_ms, duration_ms, import, shares) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
@@ -225,11 +226,13 @@ impl<'c> Work<'c> {
             columns.emails,
             columns.keys,
             columns.texts,
+            organisation.0,
         ])?;
         let new = Ordinals::of(block.marks, |mark| matches!(mark, Mark::Accepted { .. }));
         if !new.0.is_empty() {
             // All are open to begin with.
-            self.insert_open.execute((id.0, block.dialect, new.0))?;
+            let open = (organisation.0, id.0, block.dialect, new.0);
+            self.insert_open.execute(open)?;
         }
         let now_ms = self.now_ms;
         let counters = self.counters(organisation)?;

@@ -26,6 +26,8 @@ const CONFLICTS_MAX: usize = 8;
 pub(super) trait Job: Send {
     /// Roughly how many orders it writes.
     fn weight(&self) -> usize;
+    /// What stands for the name of the request that it is of, if that is to be done once.
+    fn name(&self) -> Option<i64>;
     /// Does it, inside a transaction that may yet fail.
     fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault>;
     /// Answers it: with what [`Self::run`] found, if that is on disk.
@@ -35,6 +37,7 @@ pub(super) trait Job: Send {
 /// A job made of a closure.
 struct Asked<T, F> {
     weight: usize,
+    name: Option<i64>,
     run: F,
     found: Option<T>,
     sender: oneshot::Sender<Result<T, StoreError>>,
@@ -47,6 +50,10 @@ where
 {
     fn weight(&self) -> usize {
         self.weight
+    }
+
+    fn name(&self) -> Option<i64> {
+        self.name
     }
 
     fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
@@ -140,7 +147,22 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.send(weight, run)?.await.map_err(|_| closed())?
+        self.ask_once(weight, None, run).await
+    }
+
+    /// As [`Self::ask`], for a request of this name: [`StoreError::AnswerKept`] where another process is about it.
+    pub(super) async fn ask_once<T, F>(
+        &self,
+        weight: usize,
+        name: Option<i64>,
+        run: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let answer = self.send(weight, name, run)?;
+        answer.await.map_err(|_| closed())?
     }
 
     /// As [`Self::ask`], on a thread that may wait.
@@ -149,11 +171,11 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let answer = self.send(weight, run)?;
+        let answer = self.send(weight, None, run)?;
         answer.blocking_recv().map_err(|_| closed())?
     }
 
-    fn send<T, F>(&self, weight: usize, run: F) -> Result<Answer<T>, StoreError>
+    fn send<T, F>(&self, weight: usize, name: Option<i64>, run: F) -> Result<Answer<T>, StoreError>
     where
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
@@ -161,6 +183,7 @@ impl Writer {
         let (sender, answer) = oneshot::channel();
         let job = Asked {
             weight,
+            name,
             run,
             found: None,
             sender,
@@ -344,14 +367,17 @@ impl Thread {
         answer_all(jobs, &Err(StoreError::from(fault)));
     }
 
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
-        let (requests, began) = (jobs.len(), Instant::now());
-        self.begin()?;
+    fn commit(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), Fault> {
+        let began = Instant::now();
+        let names: Vec<i64> = jobs.iter().filter_map(|job| job.name()).collect();
+        self.begin(&names)?;
+        self.turn_away_busy(jobs);
+        let requests = jobs.len();
         let transaction = self.connection.opened();
         // Of a transaction that fails nothing is kept, and the next one reads it anew.
         let kept = std::mem::take(&mut self.catalogues);
         let mut work = Work::new(&transaction, self.last_ms, kept)?;
-        for job in jobs {
+        for job in jobs.iter_mut() {
             job.run(&mut work)?;
             work.rows.write()?;
         }
@@ -386,15 +412,28 @@ impl Thread {
 
 impl Thread {
     /// Begins a transaction; by another connection, if this one leads nowhere any more.
-    fn begin(&mut self) -> Result<(), Fault> {
-        let Err(error) = self.connection.open(Access::Write) else {
+    fn begin(&mut self, names: &[i64]) -> Result<(), Fault> {
+        let access = Access::Write { names };
+        let Err(error) = self.connection.open(access) else {
             return Ok(());
         };
         if self.connection.engine() == Engine::Sqlite || error.extent() != Extent::Passing {
             return Err(error.into());
         }
         self.connection = self.home.connect(Use::Write)?;
-        Ok(self.connection.open(Access::Write)?)
+        Ok(self.connection.open(access)?)
+    }
+
+    /// Answers the jobs of requests that another process is about.
+    fn turn_away_busy(&self, jobs: &mut Vec<Box<dyn Job>>) {
+        let Some(session) = self.connection.postgres() else {
+            return;
+        };
+        let busy = session.busy();
+        let is_busy = |job: &mut Box<dyn Job>| job.name().is_some_and(|name| busy.contains(&name));
+        for job in jobs.extract_if(.., is_busy) {
+            job.answer(Err(StoreError::AnswerKept));
+        }
     }
 
     /// After a commit that was not answered: whether it was done all the same. An error where it was not.
@@ -420,7 +459,7 @@ impl Thread {
     /// it. It is not under way any more, since the lock is free that it held.
     fn is_committed(&mut self, transaction: &str, batch: Option<BatchId>) -> Result<bool, Fault> {
         self.connection = self.home.connect(Use::Write)?;
-        let looking = self.connection.begin(Access::Write)?;
+        let looking = self.connection.begin(Access::WRITE)?;
         let is_committed = match batch {
             Some(batch) => looking
                 .prepare_cached("select 1 from batches where id = ?1")?

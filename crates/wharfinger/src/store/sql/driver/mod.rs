@@ -36,11 +36,19 @@ pub(super) enum Connection {
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum Access<'n> {
     /// It reads alone, and sees the store at one moment.
     Read,
     /// It writes, and is the only one that does: it waits for the others to end, and sees all that they have written.
-    Write,
+    Write {
+        /// What it claims while it waits, by numbers that stand for names: see [`Session::busy`].
+        names: &'n [i64],
+    },
+}
+
+impl Access<'_> {
+    /// It writes, and claims no name.
+    pub(super) const WRITE: Self = Self::Write { names: &[] };
 }
 
 /// A transaction. What it has changed is undone where it is dropped.
@@ -83,19 +91,19 @@ impl Connection {
     }
 
     /// Begins a transaction.
-    pub(super) fn begin(&self, access: Access) -> Result<Transaction<'_>> {
+    pub(super) fn begin(&self, access: Access<'_>) -> Result<Transaction<'_>> {
         self.open(access)?;
         Ok(self.opened())
     }
 
     /// Begins a transaction, of which the rest is in [`Self::opened`].
-    pub(super) fn open(&self, access: Access) -> Result<()> {
+    pub(super) fn open(&self, access: Access<'_>) -> Result<()> {
         match (self, access) {
             (Self::Sqlite(connection), Access::Read) => Ok(connection.execute_batch("begin")?),
-            (Self::Sqlite(connection), Access::Write) => {
+            (Self::Sqlite(connection), Access::Write { .. }) => {
                 Ok(connection.execute_batch("begin immediate")?)
             }
-            (Self::Postgres(session), access) => session.begin(access),
+            (Self::Postgres(session), access) => session.begin(&access),
         }
     }
 

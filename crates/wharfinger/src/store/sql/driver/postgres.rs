@@ -19,10 +19,22 @@ const CONNECTING_MAX: Duration = Duration::from_secs(5);
 /// Rows that are read at a time where there may be far more than are wanted: first, and at most.
 const CHUNK_FIRST: usize = 32;
 const CHUNK_MAX: usize = 512;
-/// Begins a transaction that writes. The lock ("wharf" in ASCII) comes first: each statement behind it sees what was written
-/// before.
-const BEGIN_WRITE: &str = "begin isolation level read committed; set local synchronous_commit = on; \
-    select pg_advisory_xact_lock(x'7768617266'::bigint); select pg_current_xact_id()::text as number";
+/// What begins a transaction that writes. The lock ("wharf" in ASCII) comes first, but for the names: each statement behind it
+/// sees what was written before.
+fn begin_write(names: &[i64]) -> String {
+    let mut begin =
+        "begin isolation level read committed; set local synchronous_commit = on; ".to_owned();
+    if !names.is_empty() {
+        let names = Vec::from_iter(names.iter().map(i64::to_string)).join(",");
+        // A set that is written out, so that each is tried once.
+        begin += &format!(
+            "select name as busy from unnest('{{{names}}}'::bigint[]) as names (name) \
+             where not pg_try_advisory_xact_lock(name); "
+        );
+    }
+    begin
+        + "select pg_advisory_xact_lock(x'7768617266'::bigint); select pg_current_xact_id()::text as number"
+}
 
 /// Where the database is, and as whom it is spoken to.
 #[derive(Clone)]
@@ -68,6 +80,7 @@ impl Target {
             statements: RefCell::default(),
             cursors: Cell::new(0),
             transaction: RefCell::default(),
+            busy: RefCell::default(),
         };
         session.execute_batch(SETTINGS)?;
         Ok(session)
@@ -90,6 +103,8 @@ pub(in super::super) struct Session {
     cursors: Cell<u64>,
     /// The number of the latest transaction that was to write.
     transaction: RefCell<String>,
+    /// Those of its names that another one holds.
+    busy: RefCell<Vec<i64>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -118,22 +133,35 @@ impl Session {
         }
     }
 
-    pub(super) fn begin(&self, access: Access) -> Result<()> {
+    pub(super) fn begin(&self, access: &Access<'_>) -> Result<()> {
         match access {
             Access::Read => self.execute_batch("begin isolation level repeatable read read only"),
-            Access::Write => {
-                let answer = self.wait(self.client.simple_query(BEGIN_WRITE))?;
-                let number = answer.iter().find_map(|message| {
-                    let SimpleQueryMessage::Row(row) = message else {
-                        return None;
-                    };
-                    row.try_get("number").ok().flatten()
-                });
-                self.transaction
-                    .replace(number.unwrap_or_default().to_owned());
+            Access::Write { names } => {
+                let begin = begin_write(names);
+                let answer = self.wait(self.client.simple_query(&begin))?;
+                let column = |name| {
+                    let rows = answer.iter().filter_map(|message| {
+                        if let SimpleQueryMessage::Row(row) = message {
+                            row.try_get(name).ok().flatten()
+                        } else {
+                            None
+                        }
+                    });
+                    rows.collect::<Vec<&str>>()
+                };
+                let number = column("number").concat();
+                self.transaction.replace(number);
+                let busy = column("busy").into_iter();
+                let busy = busy.filter_map(|name| name.parse().ok()).collect();
+                self.busy.replace(busy);
                 Ok(())
             }
         }
+    }
+
+    /// Those names of the latest transaction that another one holds.
+    pub(in super::super) fn busy(&self) -> Vec<i64> {
+        self.busy.borrow().clone()
     }
 
     /// The number of the latest transaction that was to write.

@@ -86,10 +86,11 @@ fn replace(connection: &Connection, run: i64, part: &Part, left: &[Entry]) -> Re
     for entry in left {
         entry.write(&mut entries);
     }
-    let insert =
-        "insert into email_parts (run, first_hash, first_place, entries) values (?1, ?2, ?3, ?4)";
+    let insert = "insert into email_parts (organisation, run, first_hash, first_place, entries) \
+                  values (?1, ?2, ?3, ?4, ?5)";
+    let organisation = part.first.place.block().organisation().0;
     let mut insert = connection.prepare_cached(insert)?;
-    insert.execute((run, first.hash.0, first.place.0, entries))?;
+    insert.execute((organisation, run, first.hash.0, first.place.0, entries))?;
     Ok(())
 }
 

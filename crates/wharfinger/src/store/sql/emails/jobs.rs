@@ -50,12 +50,13 @@ pub(super) fn write(work: &Work<'_>, slice: &Slice) -> Result<Option<i64>, Fault
         Some(_) => return Ok(None),
         None => begin(work, target)?,
     };
-    let insert =
-        "insert into email_parts (run, first_hash, first_place, entries) values (?1, ?2, ?3, ?4)";
+    let insert = "insert into email_parts (organisation, run, first_hash, first_place, entries) \
+                  values (?1, ?2, ?3, ?4, ?5)";
+    let organisation = target.organisation.0;
     let mut insert = work.connection.prepare_cached(insert)?;
     for part in &slice.parts {
         let (hash, place) = (part.first.hash.0, part.first.place.0);
-        insert.execute((run, hash, place, &part.entries))?;
+        insert.execute((organisation, run, hash, place, &part.entries))?;
     }
     if let Some(entries) = slice.ends_with {
         let replace = "update email_runs set is_whole = false where id = ?1";
