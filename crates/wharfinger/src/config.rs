@@ -56,6 +56,10 @@ pub struct ServeOptions {
     /// File with the password for the database; or set WHARFINGER_DATABASE_PASSWORD
     #[arg(long, env = "WHARFINGER_DATABASE_PASSWORD_FILE", value_name = "FILE")]
     pub database_password_file: Option<PathBuf>,
+    /// File with the CA that signed the database's certificate, in PEM form: TLS is spoken, and the certificate and the
+    /// host's name are verified; with sslmode=require in the URL by the CAs that the system trusts
+    #[arg(long, env = "WHARFINGER_DATABASE_CA", value_name = "FILE")]
+    pub database_ca: Option<PathBuf>,
     /// Largest body, in bytes after decompression [default: 67108864]
     #[arg(long, env = "WHARFINGER_BODY_BYTES_MAX", value_name = "BYTES")]
     pub body_bytes_max: Option<usize>,
@@ -176,6 +180,7 @@ impl ServeOptions {
             data: self.data.or(file.data),
             database: self.database.or(file.database),
             database_password_file: self.database_password_file.or(file.database_password_file),
+            database_ca: self.database_ca.or(file.database_ca),
             body_bytes_max: self.body_bytes_max.or(file.body_bytes_max),
             body_bytes_in_flight_max: self
                 .body_bytes_in_flight_max
@@ -211,6 +216,7 @@ impl ServeOptions {
                 self.data.unwrap_or_else(|| DATA_DEFAULT.into()),
                 self.database,
                 self.database_password_file.as_deref(),
+                self.database_ca,
             )?,
             limits: Limits {
                 body_bytes_max: self.body_bytes_max.unwrap_or(limits.body_bytes_max),
@@ -258,6 +264,7 @@ pub(crate) fn locate(
     data: PathBuf,
     database: Option<String>,
     password_file: Option<&Path>,
+    ca: Option<PathBuf>,
 ) -> Result<Location> {
     let Some(url) = database else {
         return Ok(Location::Directory(data));
@@ -271,7 +278,7 @@ pub(crate) fn locate(
         }
         None => std::env::var(DATABASE_PASSWORD).ok(),
     };
-    Ok(Location::Database(Database { url, password }))
+    Ok(Location::Database(Database { url, password, ca }))
 }
 
 fn read_file(path: &Path) -> Result<ServeOptions> {

@@ -23,7 +23,7 @@ use wharfinger_core::caller::Organisation;
 use crate::config::{DATA_DEFAULT, locate};
 use crate::demo;
 use crate::store::sql::{Location, Options, SqlStore};
-use crate::store::{Directory, Store};
+use crate::store::{Directory, Store, StoreError};
 
 /// Order intake server: takes customer orders in batches over HTTP, judges each by itself, keeps the good ones
 /// durably, and says for each what became of it.
@@ -82,6 +82,10 @@ struct KeptIn {
     /// File with the password for the database; or set WHARFINGER_DATABASE_PASSWORD
     #[arg(long, env = "WHARFINGER_DATABASE_PASSWORD_FILE", value_name = "FILE")]
     database_password_file: Option<PathBuf>,
+    /// File with the CA that signed the database's certificate, in PEM form; TLS is spoken, and certificate and name are
+    /// verified
+    #[arg(long, env = "WHARFINGER_DATABASE_CA", value_name = "FILE")]
+    database_ca: Option<PathBuf>,
 }
 
 impl KeptIn {
@@ -98,19 +102,32 @@ impl KeptIn {
 
     /// Opens the store, making it if need be.
     fn create(&self) -> Result<Arc<dyn Store>> {
-        open_store(&self.location()?, &Options::default())
+        let location = self.location()?;
+        if location.is_exposed() {
+            eprintln!("wharfinger: warning: {EXPOSED}");
+        }
+        open_store(&location, &Options::default())
     }
 
     fn location(&self) -> Result<Location> {
         let file = self.database_password_file.as_deref();
-        locate(self.data.clone(), self.database.clone(), file)
+        let ca = self.database_ca.clone();
+        locate(self.data.clone(), self.database.clone(), file, ca)
     }
 }
 
+/// What is said where a database is spoken to across a network, and not by TLS.
+const EXPOSED: &str = "Orders, and what proves the password, cross the network to the database unencrypted. Have the database speak \
+    TLS, and name its CA with --database-ca, or say sslmode=require in the URL where the system trusts it.";
+
 /// Opens the store that is somewhere.
 pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
-    let store = SqlStore::open_at(location, options)
-        .with_context(|| format!("cannot open the store in {location}"))?;
+    let opened = SqlStore::open_at(location, options).map_err(|error| match error {
+        // Nothing was to be written yet.
+        StoreError::Unavailable(why) => anyhow::anyhow!(why),
+        error => error.into(),
+    });
+    let store = opened.with_context(|| format!("cannot open the store in {location}"))?;
     Ok(Arc::new(store))
 }
 

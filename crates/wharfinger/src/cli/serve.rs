@@ -58,6 +58,9 @@ impl Serve {
             Location::Directory(data) => Some(hold(data)?),
             Location::Database(_) => None,
         };
+        if config.location.is_exposed() {
+            tracing::warn!("{}", super::EXPOSED);
+        }
         let store = open(&config, self.email_run_blocks)?;
         let listener = TcpListener::bind(config.listen)
             .await

@@ -437,6 +437,7 @@ const TABLES_OF_PERSONS: [&str; 7] = [
 /// Has PostgreSQL drop what rows were before; or write their tables anew, so that nothing is left of them.
 fn vacuum(home: &Home, is_whole: bool) -> Result<bool, Fault> {
     let connection = home.connect(Use::Write)?;
+    connection.execute_batch("set statement_timeout = 0")?;
     let how = if is_whole { "vacuum (full)" } else { "vacuum" };
     for table in TABLES_OF_PERSONS {
         connection.execute_batch(&format!("{how} {table}"))?;

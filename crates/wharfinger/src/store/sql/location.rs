@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::driver::Target;
+
 /// Where a store is.
 #[derive(Clone)]
 pub enum Location {
@@ -18,6 +20,22 @@ pub struct Database {
     pub url: String,
     /// The user's password, where the URL does not have it.
     pub password: Option<String>,
+    /// The file, in PEM form, of the CAs that may have signed the server's certificate. TLS is spoken where there is one, or where
+    /// the URL says so, with the CAs that the system trusts.
+    pub ca: Option<PathBuf>,
+}
+
+impl Location {
+    /// Whether what is sent could be read on a network: it goes to another machine, and is not encrypted.
+    pub(crate) fn is_exposed(&self) -> bool {
+        match self {
+            Self::Directory(_) => false,
+            // One that cannot be read is refused before anything is sent.
+            Self::Database(database) => {
+                Target::of(database).is_ok_and(|target| target.is_exposed())
+            }
+        }
+    }
 }
 
 /// Without any password.
@@ -25,10 +43,7 @@ impl std::fmt::Display for Location {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Directory(directory) => directory.display().fmt(out),
-            Self::Database(database) => match database.url.rsplit_once('@') {
-                Some((_, place)) => write!(out, "postgres://{place}"),
-                None => out.write_str("the database"),
-            },
+            Self::Database(database) => out.write_str(&without_password(&database.url)),
         }
     }
 }
@@ -36,5 +51,60 @@ impl std::fmt::Display for Location {
 impl std::fmt::Debug for Location {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Location({self})")
+    }
+}
+
+/// A URL without the password that it may have, before the host or among the options. What is not clear is left out.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return "the database".into();
+    };
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((credentials, rest)) => {
+            let user = credentials.split([':', '/', '?', '@']).next();
+            (user.map(|user| format!("{user}@")), rest)
+        }
+        None => (None, rest),
+    };
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_told = |option: &&str| {
+        let mut read = form_urlencoded::parse(option.as_bytes());
+        read.all(|(name, _)| name != "password")
+    };
+    let options = Vec::from_iter(options.split('&').filter(is_told)).join("&");
+    let mark = if options.is_empty() { "" } else { "?" };
+    format!(
+        "{scheme}://{}{place}{mark}{options}",
+        user.unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_password_is_shown_to_nobody_wherever_it_stands() {
+        for (url, shown) in [
+            ("postgres://host/db", "postgres://host/db"),
+            (
+                "postgres://ann@host:1,b:2/db?a=b",
+                "postgres://ann@host:1,b:2/db?a=b",
+            ),
+            ("postgresql://ann:pw@host/db", "postgresql://ann@host/db"),
+            ("postgres://ann:p@w@host/db", "postgres://ann@host/db"),
+            ("postgres://ann:p/w?@host/db", "postgres://ann@host/db"),
+            (
+                "postgres://host/db?password=pw&a=b",
+                "postgres://host/db?a=b",
+            ),
+            (
+                "postgres://host/db?a=b&passw%6frd=pw",
+                "postgres://host/db?a=b",
+            ),
+            ("host=a password=pw", "the database"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Connections for reading, which neither wait for the writer nor hold it up.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::driver::{Access, Connection};
 use tokio::sync::Semaphore;
@@ -9,6 +10,9 @@ use super::connection::Use;
 use super::fault::{Extent, Fault};
 use super::home::Home;
 use crate::store::StoreError;
+
+/// How long is waited for a connection, as long as for another's write.
+const WAITING_MAX: Duration = Duration::from_secs(10);
 
 /// A pool of connections.
 #[derive(Clone)]
@@ -35,8 +39,10 @@ impl Readers {
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
         let permits = Arc::clone(&self.permits);
-        let Ok(permit) = permits.acquire_owned().await else {
-            return Err(StoreError::Unavailable("the store is closed".into()));
+        let permit = match tokio::time::timeout(WAITING_MAX, permits.acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(StoreError::Unavailable("the store is closed".into())),
+            Err(_) => return Err(StoreError::Overloaded),
         };
         let pool = self.clone();
         let reading = tokio::task::spawn_blocking(move || {

@@ -38,6 +38,8 @@ fn version(connection: &rusqlite::Connection) -> Result<usize, Fault> {
 pub(super) fn migrate_on_server(connection: &Connection) -> Result<(), Fault> {
     // Servers that start at the same time wait here for each other.
     let transaction = connection.begin(Access::WRITE)?;
+    // A step may take as long as it does.
+    transaction.execute_batch("set local statement_timeout = 0")?;
     transaction.execute_batch(
         "create table if not exists schema_versions (version bigint primary key, taken_at timestamptz not null default now())",
     )?;

@@ -3,7 +3,11 @@
 mod beside;
 mod cluster;
 mod commits;
+mod encryption;
 mod faults;
+mod patience;
+mod pgbouncer;
+mod refusals;
 mod servers;
 mod starting;
 mod stock;

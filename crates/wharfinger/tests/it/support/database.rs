@@ -59,6 +59,7 @@ pub(crate) fn try_open_store(data: &Path, options: &Options) -> Result<SqlStore,
         Some(url) => Location::Database(sql::Database {
             url,
             password: None,
+            ca: None,
         }),
         None => Location::Directory(data.to_owned()),
     };

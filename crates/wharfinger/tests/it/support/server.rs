@@ -107,6 +107,12 @@ impl Server {
         (self.process.wait().unwrap(), rest)
     }
 
+    /// Its command line, as every user of the machine sees it.
+    pub(crate) fn arguments(&self) -> String {
+        let arguments = std::fs::read(format!("/proc/{}/cmdline", self.process.id()));
+        String::from_utf8_lossy(&arguments.expect("the process lives")).replace('\0', " ")
+    }
+
     /// Its peak resident memory, in KiB, as the system tells it.
     pub(crate) fn memory_peak_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));

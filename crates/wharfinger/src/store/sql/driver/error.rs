@@ -44,16 +44,25 @@ impl Error {
         }
     }
 
+    /// Whether something was waited for too long, on a connection that is as good as before.
+    pub(in super::super) fn is_of_patience(&self) -> bool {
+        self.is_of(&[SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED])
+    }
+
     /// Whether PostgreSQL gave the transaction up for the sake of another one, so that it can be tried again.
     pub(in super::super) fn is_conflict(&self) -> bool {
+        self.is_of(&[
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+        ])
+    }
+
+    fn is_of(&self, states: &[SqlState]) -> bool {
         let state = match self {
             Self::Postgres(error) => error.code(),
             Self::Sqlite(_) | Self::NoRows | Self::Value(_) | Self::Unreachable(_) => None,
         };
-        state.is_some_and(|state| {
-            *state == SqlState::T_R_SERIALIZATION_FAILURE
-                || *state == SqlState::T_R_DEADLOCK_DETECTED
-        })
+        state.is_some_and(|state| states.contains(state))
     }
 }
 
@@ -100,6 +109,9 @@ impl std::fmt::Display for Error {
         match self {
             Self::Sqlite(error) => error.fmt(out),
             Self::Postgres(error) => match error.as_db_error() {
+                Some(error) if *error.code() == SqlState::LOCK_NOT_AVAILABLE => out.write_str(
+                    "another process has been writing, or holding a lock, for more than 10 seconds",
+                ),
                 Some(error) => write!(out, "{} ({})", error.message(), error.code().code()),
                 None => {
                     error.fmt(out)?;

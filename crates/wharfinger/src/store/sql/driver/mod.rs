@@ -5,12 +5,15 @@
 
 mod error;
 mod postgres;
+mod target;
+mod tls;
 mod value;
 
 use rusqlite::config::DbConfig;
 
 pub(super) use self::error::Error;
-pub(super) use self::postgres::{Session, Target};
+pub(super) use self::postgres::Session;
+pub(super) use self::target::Target;
 pub(super) use self::value::{FromValue, Params, ToValue, Value, params};
 
 /// What an engine answers.

@@ -3,19 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::super::location::Database;
 use super::error::Error;
 use super::value::{Params, Value};
 use super::{Access, Result};
 
-/// How long is waited for a server to be reached.
-const CONNECTING_MAX: Duration = Duration::from_secs(5);
 /// Rows that are read at a time where there may be far more than are wanted: first, and at most.
 const CHUNK_FIRST: usize = 32;
 const CHUNK_MAX: usize = 512;
@@ -36,62 +32,17 @@ fn begin_write(names: &[i64]) -> String {
         + "select pg_advisory_xact_lock(x'7768617266'::bigint); select pg_current_xact_id()::text as number"
 }
 
-/// Where the database is, and as whom it is spoken to.
-#[derive(Clone)]
-pub(in super::super) struct Target {
-    config: Config,
-}
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Without the password.
-        out.debug_struct("Target").finish_non_exhaustive()
-    }
-}
-
-impl Target {
-    /// Of a URL, `postgres://user:password@host:port/database?options`.
-    pub(in super::super) fn of(database: &Database) -> std::result::Result<Self, String> {
-        let parsed = database.url.parse::<Config>();
-        let mut config = parsed.map_err(|error| match std::error::Error::source(&error) {
-            Some(source) => source.to_string(),
-            None => error.to_string(),
-        })?;
-        if let Some(password) = &database.password {
-            config.password(password);
-        }
-        config.connect_timeout(CONNECTING_MAX);
-        config.application_name("wharfinger");
-        Ok(Self { config })
-    }
-
-    /// Opens a connection.
-    pub(in super::super) fn connect(&self) -> Result<Session> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::Unreachable(error.to_string()))?;
-        let connecting = self.config.connect(NoTls);
-        let (client, connection) = runtime.block_on(connecting)?;
-        runtime.spawn(connection);
-        let session = Session {
-            runtime: Some(runtime),
-            client,
-            statements: RefCell::default(),
-            cursors: Cell::new(0),
-            transaction: RefCell::default(),
-            busy: RefCell::default(),
-        };
-        session.execute_batch(SETTINGS)?;
-        Ok(session)
-    }
-}
-
 /// Plans must not depend on how many rows there were when they were made: a table that is never analysed would be read whole
 /// for each order.
 const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = off; set enable_hashjoin = off; \
     set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; \
     set jit = off; set idle_in_transaction_session_timeout = '60s'; set bytea_output = 'hex'";
+
+/// How long things may take. Whoever waits longer for a lock is told to come again, as with the embedded engine. A server of
+/// ours that is gone with its machine is noticed, and so is one that no longer waits for the answer: nobody may be held up by
+/// the locks of the dead.
+const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set client_connection_check_interval = '5s'; \
+    set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'";
 
 /// A connection.
 pub(in super::super) struct Session {
@@ -123,6 +74,21 @@ impl Drop for Session {
 }
 
 impl Session {
+    /// On a connection that was just opened.
+    pub(super) fn start(runtime: Runtime, client: Client) -> Result<Self> {
+        let session = Self {
+            runtime: Some(runtime),
+            client,
+            statements: RefCell::default(),
+            cursors: Cell::new(0),
+            transaction: RefCell::default(),
+            busy: RefCell::default(),
+        };
+        session.execute_batch(SETTINGS)?;
+        session.execute_batch(BOUNDS)?;
+        Ok(session)
+    }
+
     fn wait<T>(
         &self,
         asked: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
@@ -138,7 +104,14 @@ impl Session {
             Access::Read => self.execute_batch("begin isolation level repeatable read read only"),
             Access::Write { names } => {
                 let begin = begin_write(names);
-                let answer = self.wait(self.client.simple_query(&begin))?;
+                let answer = match self.wait(self.client.simple_query(&begin)) {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        // It has begun, and has no lock. Where that fails too, the connection is of no use any more.
+                        let _ = self.execute_batch("rollback");
+                        return Err(error);
+                    }
+                };
                 let column = |name| {
                     let rows = answer.iter().filter_map(|message| {
                         if let SimpleQueryMessage::Row(row) = message {

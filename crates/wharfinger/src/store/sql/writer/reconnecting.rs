@@ -21,7 +21,8 @@ impl Thread {
         let Err(error) = self.connection.open(access) else {
             return Ok(());
         };
-        if self.connection.engine() == Engine::Sqlite || error.extent() != Extent::Passing {
+        let is_lost = error.extent() == Extent::Passing && !error.is_of_patience();
+        if self.connection.engine() == Engine::Sqlite || !is_lost {
             return Err(error.into());
         }
         self.connection = self.home.connect(Use::Write)?;

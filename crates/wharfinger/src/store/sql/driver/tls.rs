@@ -1,0 +1,118 @@
+//! TLS to a database: the server's certificate and its name are verified.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// What PostgreSQL's protocol is called in TLS; from version 17 on servers look at it.
+const PROTOCOL: &[u8] = b"postgresql";
+
+/// What speaks TLS, and trusts the CAs of a file, or else those that the system trusts.
+pub(super) fn connector(ca: Option<&Path>) -> Result<MakeRustlsConnect, String> {
+    let roots = match ca {
+        Some(file) => of_file(file)?,
+        None => of_system()?,
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    Ok(MakeRustlsConnect::new(config))
+}
+
+fn of_file(file: &Path) -> Result<RootCertStore, String> {
+    let named = |error: &dyn std::fmt::Display| {
+        format!(
+            "the file of the database's CA, {}, cannot be used: {error}",
+            file.display()
+        )
+    };
+    let bytes = std::fs::read(file).map_err(|error| named(&error))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        let certificate = certificate.map_err(|error| named(&error))?;
+        roots.add(certificate).map_err(|error| named(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(named(
+            &"it has no certificate in PEM form (BEGIN CERTIFICATE)",
+        ));
+    }
+    Ok(roots)
+}
+
+fn of_system() -> Result<RootCertStore, String> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        return Err(
+            "this system trusts no CA: install ca-certificates, or name the CA of the database with --database-ca".into(),
+        );
+    }
+    Ok(roots)
+}
+
+/// What is wrong with a server's TLS, and what to do about it, if that is what an error is about.
+pub(super) fn why(
+    error: Option<&(dyn std::error::Error + 'static)>,
+    trusted: &str,
+) -> Option<String> {
+    let error = error?.downcast_ref::<std::io::Error>()?.get_ref()?;
+    if let Some(error) = error.downcast_ref::<rustls::pki_types::InvalidDnsNameError>() {
+        return Some(format!(
+            "the database's host is no name that a certificate can have: {error}"
+        ));
+    }
+    let error = error.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::InvalidCertificate(fault) = error else {
+        return Some(format!(
+            "the database does not speak TLS as it should: {error}"
+        ));
+    };
+    let why = match fault {
+        // The latter is of another CA of the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
+            "is of no CA that {trusted} names: name the file of the CA that it is of with --database-ca"
+        ),
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => format!(
+            "is not for {}, but for {}: use such a name in the URL, or give the server a certificate for this one \
+             (subjectAltName)",
+            expected.to_str(),
+            names(presented)
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "has expired: give it a new one".into()
+        }
+        CertificateError::Other(_) => format!(
+            "cannot be used ({fault}): it is to be the server's own, not a CA's, with the server's name (subjectAltName)"
+        ),
+        other => format!("cannot be trusted: {other}"),
+    };
+    Some(format!("the database's certificate {why}"))
+}
+
+/// The names of a certificate, which come as `DnsName("a")`.
+fn names(presented: &[String]) -> String {
+    let bare = presented.iter().map(|name| {
+        let inner = name
+            .split_once('(')
+            .and_then(|(_, name)| name.strip_suffix(')'));
+        inner.unwrap_or(name).trim_matches('"')
+    });
+    let bare = Vec::from_iter(bare);
+    if bare.is_empty() {
+        "no name at all".into()
+    } else {
+        bare.join(", ")
+    }
+}

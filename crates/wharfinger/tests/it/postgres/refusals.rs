@@ -1,0 +1,120 @@
+//! What is said where a database cannot be reached or does not let one in: one sentence, with the way out.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
+
+use super::own_cluster;
+use crate::support::cluster::shared;
+use crate::support::database;
+use crate::support::fixture;
+use crate::support::server::{Server, program};
+
+/// What a command says to a URL that leads nowhere, which is one line, warnings apart.
+fn refused(url: &str) -> String {
+    let mut command = program();
+    let output = command.args(["org", "list", "--database", url]).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let lines = said.trim_end().lines();
+    let lines = lines.filter(|line| !line.starts_with("wharfinger: warning"));
+    assert_eq!(lines.count(), 1, "{said}");
+    assert!(!said.contains(shared().password()), "{said}");
+    said
+}
+
+#[test]
+fn each_refusal_names_the_way_out() {
+    let data = fixture::postgres_directory();
+    let url = database::url(data.path()).unwrap();
+    let password = shared().password();
+    let port = shared().port().to_string();
+    // Somebody is there who never says anything, and is no database.
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let silent_port = silent.local_addr().unwrap().port().to_string();
+    let at = |place: &str| url.replace(&format!("127.0.0.1:{port}"), place);
+    let cases = [
+        (
+            url.replace(password, "wrong-one"),
+            "--database-password-file",
+        ),
+        (
+            url.replace(&format!(":{password}"), ""),
+            "asks for the password of user postgres",
+        ),
+        (url.replace("//postgres:", "//nobody:"), "user nobody"),
+        (shared().url("not_there"), "create database \"not_there\""),
+        (at("127.0.0.1:1"), "check the address"),
+        (at("nowhere.invalid"), "check the address"),
+        (at("127.0.0.1:port"), "cannot be read"),
+        (at(&format!("127.0.0.1:{silent_port}")), "says nothing"),
+        (url.replace(password, &format!("p@{password}")), "%40"),
+        (format!("{url}?sslmode=no"), "'no'"),
+        (
+            format!("host=127.0.0.1 password={password}"),
+            "postgres://USER@HOST/NAME",
+        ),
+        ("postgres://".into(), "names no host"),
+    ];
+    for (url, told) in cases {
+        let said = refused(&url);
+        assert!(said.contains(told) && !said.contains("wrong-one"), "{said}");
+    }
+    drop(silent);
+}
+
+#[test]
+fn a_replica_is_refused_and_of_several_hosts_the_primary_is_taken() {
+    let (primary, _data) = own_cluster();
+    let standby = primary.standby().unwrap();
+    let list = |url: &str| {
+        let mut command = program();
+        let output = command.args(["org", "list", "--database", url]).output();
+        output.unwrap()
+    };
+    let output = list(&standby.url("orders"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("takes no writes"), "{said}");
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{}/", standby.port(), primary.port());
+    let both = standby
+        .url("orders")
+        .replace(&format!("127.0.0.1:{}/", standby.port()), &hosts);
+    let output = list(&both);
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Others on the machine see the arguments of a process.
+#[test]
+fn a_password_from_a_file_or_a_variable_is_not_among_the_arguments() {
+    let data = fixture::postgres_directory();
+    let password = shared().password();
+    let url = database::url(data.path()).unwrap();
+    let url = url.replace(&format!(":{password}@"), "@");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), password).unwrap();
+    let configure: [&dyn Fn(&mut Command); 3] = [
+        &|command| {
+            command.args(["--database", &url, "--database-password-file"]);
+            command.arg(file.path());
+        },
+        &|command| {
+            command.args(["--database", &url]);
+            command.env("WHARFINGER_DATABASE_PASSWORD", password);
+        },
+        &|command| {
+            let with_password = database::url(data.path()).unwrap();
+            command.env("WHARFINGER_DATABASE", with_password);
+        },
+    ];
+    for configure in configure {
+        let mut command = program();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
+        configure(&mut command);
+        let server = Server::spawn(command);
+        let arguments = server.arguments();
+        assert!(arguments.contains("--listen"), "{arguments}");
+        assert!(!arguments.contains(password), "{arguments}");
+        server.terminate();
+        assert!(server.wait().0.success());
+    }
+}
