@@ -60,10 +60,11 @@ impl Sending {
 
 struct Player {
     random: Random,
-    data: fixture::DataDirectory,
-    /// As many as there may be, and the one that is spoken to. None only while it is being started again.
+    /// As many as there may be, and the one that is spoken to. None only while it is being started again. They end before
+    /// their store goes.
     servers: Vec<Option<Server>>,
     at: usize,
+    data: fixture::DataDirectory,
     model: Model,
     reader: Reader,
     /// All that was sent and answered.
