@@ -298,3 +298,11 @@ create table admissions (
     block integer primary key,
     orders blob not null
 ) strict;
+
+-- A copy of another store into this one that is not finished: from where, how many rows of it are here, and the digest of
+-- them. No row where a store is whole.
+create table copying (
+    source text not null,
+    copied integer not null,
+    digest blob not null
+) strict;
