@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{serve, write_json};
 use crate::config::locate;
+use crate::store::StoreError;
 use crate::store::sql::{self, Copied, Location, Stage};
 
 /// What the URL of a database begins with.
@@ -72,7 +73,14 @@ impl Copy {
             bar.set_message(name(stage));
         });
         bar.finish_and_clear();
-        let copied = copied.with_context(|| format!("cannot copy {from} to {to}"))?;
+        let cannot = || format!("cannot copy {from} to {to}");
+        let copied = match copied {
+            Err(StoreError::Unavailable(why)) => bail!(
+                "{}: {why}; the same command goes on where it stopped",
+                cannot()
+            ),
+            copied => copied.with_context(cannot)?,
+        };
         self.print(out, &copied, &to)
     }
 

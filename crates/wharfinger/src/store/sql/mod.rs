@@ -71,11 +71,11 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId};
 use wharfinger_core::outcome::Outcome;
 
+pub use self::copy::{Copied, Stage, copy};
 use self::customers::Customers;
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
 use self::home::Home;
-pub use self::copy::{Copied, Stage, copy};
 pub use self::location::{Database, Location};
 pub use self::opening::Options;
 pub(crate) use self::opening::make_directory;

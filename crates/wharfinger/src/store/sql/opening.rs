@@ -166,9 +166,8 @@ fn open_file(directory: &Path) -> Result<(PathBuf, Connection), StoreError> {
 
 /// Opens a database of PostgreSQL that keeps what it acknowledges.
 fn reach(database: &Database) -> Result<(Home, Connection), StoreError> {
-    let target = Target::of(database).map_err(|why| {
-        Fault::Refused(format!("the URL of the database cannot be read: {why}"))
-    })?;
+    let target = Target::of(database)
+        .map_err(|why| Fault::Refused(format!("the URL of the database cannot be read: {why}")))?;
     let home = Home::Server(target);
     let connection = home.connect(Use::Write)?;
     server::check(&connection)?;

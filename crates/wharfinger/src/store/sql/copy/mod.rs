@@ -181,7 +181,11 @@ impl Copying<'_> {
             let mut walk = Walk::new(self.source, of_source, self.max);
             loop {
                 let is_there = digest.rows < begun.rows;
-                let rows_max = if is_there { begun.rows - digest.rows } else { u64::MAX };
+                let rows_max = if is_there {
+                    begun.rows - digest.rows
+                } else {
+                    u64::MAX
+                };
                 let rows = walk.next(rows_max)?;
                 if rows.is_empty() {
                     break;
@@ -193,7 +197,11 @@ impl Copying<'_> {
                 } else if digest.rows == begun.rows && digest != begun {
                     return Err(changed());
                 }
-                let stage = if is_there { Stage::Resuming } else { Stage::Copying };
+                let stage = if is_there {
+                    Stage::Resuming
+                } else {
+                    Stage::Copying
+                };
                 (self.tell)(stage, digest.rows, all);
             }
         }

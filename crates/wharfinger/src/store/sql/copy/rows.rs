@@ -145,7 +145,11 @@ impl<'w> Walk<'w> {
 
     /// How many of the next rows are not too much together.
     fn fit(&self, rows_max: u64) -> Result<u64, Fault> {
-        let long = self.table.columns.iter().filter(|column| column.has_bytes());
+        let long = self
+            .table
+            .columns
+            .iter()
+            .filter(|column| column.has_bytes());
         let lengths = long.map(|column| {
             let name = quoted(&column.name);
             format!("cast(coalesce(octet_length({name}), 0) as bigint)")

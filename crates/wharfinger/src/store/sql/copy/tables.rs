@@ -113,7 +113,9 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
 /// They are not the same, or a table has no key to be read by.
 pub(super) fn pairs(one: Vec<Table>, other: Vec<Table>) -> Result<Vec<(Table, Table)>, Fault> {
     let shapes = |tables: &[Table]| {
-        let shapes = tables.iter().map(|table| (table.name.clone(), table.names()));
+        let shapes = tables
+            .iter()
+            .map(|table| (table.name.clone(), table.names()));
         shapes.collect::<Vec<_>>()
     };
     if shapes(&one) != shapes(&other) {

@@ -13,7 +13,8 @@ use super::tables::{Column, Table, quoted};
 /// The table that each store has rows in from the beginning.
 const SETTINGS: &str = "settings";
 /// What a store says that is not empty, and no unfinished copy.
-const NOT_EMPTY: &str = "it has something in it already, and a store is copied into an empty one only";
+const NOT_EMPTY: &str =
+    "it has something in it already, and a store is copied into an empty one only";
 
 /// From where an unfinished copy is, and how far.
 struct Unfinished {
