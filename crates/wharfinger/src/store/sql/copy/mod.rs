@@ -7,6 +7,8 @@
 mod rows;
 mod tables;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
