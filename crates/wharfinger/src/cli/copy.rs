@@ -19,15 +19,18 @@ const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 /// Move a whole store to another place: to PostgreSQL, or back
 #[derive(Args, Debug)]
 #[command(
-    after_help = "PLACE is a data directory, or a database of PostgreSQL as postgres://USER@HOST/NAME. Everything goes along:\n\
-orders with their history, receipts, what was rejected, kept answers, imports, keys, the audit log, catalogues\n\
-and stock. Ids and positions stay the same, so that cursors and idempotency keys work on.\n\n\
-Stop the servers first: the copy is of one moment, nobody can write to the source while it runs, and no server may\n\
-serve either place. The target must be empty, or an unfinished copy of the same store: broken off, it goes on by the\n\
-same command where it stopped, after it has held what is there against the source; where that has changed meanwhile\n\
-it says so and copies nothing. Until a copy is finished, no other command opens the target.\n\n\
-At the end all rows are read back and compared, and the copy is checked as `wharfinger check` does. Exit status 1 with\n\
-a sentence for each fault. The source stays as it is: delete it yourself, and let no server take orders into it again.\n\n\
+    after_help = "PLACE is a data directory, or a database of PostgreSQL as postgres://USER@HOST/NAME. Everything\n\
+goes along: orders with their history, receipts, what was rejected, kept answers, imports, keys,\n\
+the audit log, catalogues and stock. Ids and positions stay the same, so that cursors and\n\
+idempotency keys work on.\n\n\
+Stop the servers of both places first. The copy is of one moment: nobody can write to the source\n\
+while it runs. The target must be empty, or an unfinished copy: one that was broken off goes on\n\
+by the same command where it stopped, after what is there was held against the source; where that\n\
+has changed meanwhile, it says so and copies nothing. No other command opens an unfinished copy;\n\
+to give one up, delete the directory or drop the database.\n\n\
+At the end all rows are read back and compared, and the copy is checked as by `wharfinger check`:\n\
+exit status 1 with a sentence for each fault. The source stays as it is. Let no server take orders\n\
+into it any more, and delete it when you are content.\n\n\
 A password that is not in the URL comes from a file, or from WHARFINGER_DATABASE_PASSWORD.\n\n\
 Examples: wharfinger copy --from ./wharfinger-data --to postgres://wharfinger@db.example.com/orders\n          \
 wharfinger copy --from postgres://wharfinger@db.example.com/orders --to ./wharfinger-data"

@@ -14,10 +14,14 @@ use crate::support::v1::{order, submit};
 
 /// A store with some orders.
 fn source() -> DataDirectory {
+    source_of(20)
+}
+
+fn source_of(orders: usize) -> DataDirectory {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let orders: Vec<_> = (0..20).map(|number| order(&number.to_string())).collect();
-    submit(&server, "TRK001", &orders);
+    let orders = (0..orders).map(|number| order(&number.to_string()));
+    submit(&server, "TRK001", &Vec::from_iter(orders));
     server.terminate();
     assert!(server.wait().0.success());
     data
@@ -38,24 +42,36 @@ fn there(to: &Path) -> i64 {
 }
 
 fn break_off(from: &Path, to: &Path) {
-    Database::of(to).stop("insert", "orders", "true");
+    break_off_when(from, to, "true");
+}
+
+/// Has a copy fail at the first order of which something is so.
+fn break_off_when(from: &Path, to: &Path, when: &str) {
+    Database::of(to).stop("insert", "orders", when);
     let said = sentence(&copying(from, to).output().unwrap());
     assert!(said.contains("stopped"), "{said}");
     Database::of(to).stop_no_more("orders");
     assert!(there(to) > 0);
 }
 
+/// More orders than are copied in one transaction, and how many that are.
+const ORDERS: usize = 5_000;
+const TOGETHER: i64 = 4_096;
+
 #[test]
 fn a_copy_goes_on_where_an_error_ended_it() {
-    let (from, (_embedded, targets, _on_server)) = (source(), targets());
+    let (from, (_embedded, targets, _on_server)) = (source_of(ORDERS), targets());
+    let last = "select id from orders order by key desc limit 1";
+    let last = Database::of(from.path()).number(last);
     for to in &targets {
-        break_off(from.path(), to);
+        break_off_when(from.path(), to, &format!("new.id = {last}"));
+        assert_eq!(Database::of(to).count("orders"), TOGETHER);
         let there = there(to);
         assert_eq!(copied(from.path(), to)["resumed"], there);
         // It is one like any other now.
         let server = Server::start(to);
         submit(&server, "TRK001", &[order("later")]);
-        assert_eq!(stored::check(to).orders, 21);
+        assert_eq!(stored::check(to).orders, 5_001);
     }
 }
 

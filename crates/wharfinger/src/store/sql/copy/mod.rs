@@ -68,22 +68,28 @@ pub fn copy(
     to: &Location,
     tell: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Copied, StoreError> {
-    let at = |place: &Location, error: StoreError| match error {
-        StoreError::Refused(why) => StoreError::Refused(format!("{place}: {why}")),
-        StoreError::Unavailable(why) => StoreError::Unavailable(format!("{place}: {why}")),
-        other => other,
-    };
-    let source = open_tables_of_store(from).map_err(|error| at(from, error))?;
-    let reading = hold(&source).map_err(|fault| at(from, fault.into()))?;
-    let target = open_tables(to).map_err(|error| at(to, error))?;
-    prepare(&target).map_err(|fault| at(to, fault.into()))?;
+    let source = open_tables_of_store(from).map_err(at(from))?;
+    let reading = hold(&source).map_err(at(from))?;
+    let target = open_tables(to).map_err(at(to))?;
+    prepare(&target).map_err(at(to))?;
     let copying = Copying {
+        from,
         source: &reading,
+        to,
         target: &target,
         max: SLICE_MAX,
         tell,
     };
-    Ok(copying.run(from)?)
+    copying.run()
+}
+
+/// Says where something went wrong.
+fn at<E: Into<StoreError>>(place: &Location) -> impl Fn(E) -> StoreError {
+    move |error| match error.into() {
+        StoreError::Refused(why) => StoreError::Refused(format!("{place}: {why}")),
+        StoreError::Unavailable(why) => StoreError::Unavailable(format!("{place}: {why}")),
+        other => other,
+    }
 }
 
 /// Keeps everybody else from writing to a store, for as long as it is read.
@@ -133,22 +139,29 @@ fn be_alone(connection: &Connection) -> Result<(), Fault> {
 
 /// A copy at work.
 struct Copying<'c> {
+    from: &'c Location,
     source: &'c Connection,
+    to: &'c Location,
     target: &'c Connection,
     max: SliceMax,
     tell: &'c mut dyn FnMut(Stage, u64, u64),
 }
 
 impl Copying<'_> {
-    fn run(mut self, from: &Location) -> Result<Copied, Fault> {
-        let tables = tables::pairs(tables::list(self.source)?, tables::list(self.target)?)?;
-        let all = self.count(&tables)?;
-        let begun = target::begin(self.target, &tables, from)?;
+    fn run(mut self) -> Result<Copied, StoreError> {
+        let (from, to) = (self.from, self.to);
+        let of_source = tables::list(self.source).map_err(at(from))?;
+        let of_target = tables::list(self.target).map_err(at(to))?;
+        let tables = tables::pairs(of_source, of_target)?;
+        let all = self.count(&tables).map_err(at(from))?;
+        let begun = target::begin(self.target, &tables, from).map_err(at(to))?;
+        // Who connects from now on sees that it is unfinished.
+        be_alone(self.target).map_err(at(to))?;
         let digest = self.copy(&tables, begun, all)?;
-        self.read_back(&tables, digest)?;
+        self.read_back(&tables, digest).map_err(at(to))?;
         (self.tell)(Stage::Checking, digest.rows, digest.rows);
-        let report = check(&*self.target.begin(Access::Read)?)?;
-        target::end(self.target)?;
+        let report = self.check().map_err(at(to))?;
+        target::end(self.target).map_err(at(to))?;
         Ok(Copied {
             rows: digest.rows,
             resumed: begun.rows,
@@ -172,12 +185,7 @@ impl Copying<'_> {
         tables: &[(Table, Table)],
         begun: Digest,
         all: u64,
-    ) -> Result<Digest, Fault> {
-        let changed = || {
-            Fault::Refused(
-                "the source is not what it was when the copy was begun: copy it anew, into an empty store".into(),
-            )
-        };
+    ) -> Result<Digest, StoreError> {
         let mut digest = Digest::default();
         for (of_source, of_target) in tables {
             let mut walk = Walk::new(self.source, of_source, self.max);
@@ -188,27 +196,27 @@ impl Copying<'_> {
                 } else {
                     u64::MAX
                 };
-                let rows = walk.next(rows_max)?;
+                let rows = walk.next(rows_max).map_err(at(self.from))?;
                 if rows.is_empty() {
                     break;
                 }
                 let before = digest;
                 digest.add(of_source, &rows);
-                if !is_there {
-                    target::write(self.target, of_target, &rows, before, digest)?;
-                } else if digest.rows == begun.rows && digest != begun {
-                    return Err(changed());
-                }
                 let stage = if is_there {
                     Stage::Resuming
                 } else {
+                    target::write(self.target, of_target, &rows, before, digest)
+                        .map_err(at(self.to))?;
                     Stage::Copying
                 };
+                if digest.rows == begun.rows && digest != begun {
+                    return Err(at(self.from)(changed()));
+                }
                 (self.tell)(stage, digest.rows, all);
             }
         }
         if digest.rows < begun.rows {
-            return Err(changed());
+            return Err(at(self.from)(changed()));
         }
         Ok(digest)
     }
@@ -230,11 +238,28 @@ impl Copying<'_> {
         }
         if digest != expected {
             return Err(Fault::Refused(format!(
-                "what was copied is not what was read back ({} rows, and {}): somebody else has written to the target, \
-                 or a disk is damaged; copy it anew, into an empty store",
+                "what was copied is not what was read back ({} rows, and {}): somebody else has written to it, or a disk \
+                 is damaged; copy it anew, into an empty store",
                 expected.rows, digest.rows
             )));
         }
         Ok(())
     }
+
+    /// Checks the copy. What it cannot get over is in the source too, and does not keep the copy from being finished.
+    fn check(&self) -> Result<CheckReport, Fault> {
+        match check(&*self.target.begin(Access::Read)?) {
+            Err(Fault::Damaged(why)) => Ok(CheckReport {
+                faults: vec![why],
+                ..CheckReport::default()
+            }),
+            checked => checked,
+        }
+    }
+}
+
+fn changed() -> Fault {
+    Fault::Refused(
+        "it is not what it was when the copy was begun: copy it anew, into an empty store".into(),
+    )
 }

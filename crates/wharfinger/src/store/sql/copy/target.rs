@@ -45,7 +45,8 @@ pub(in super::super) fn refuse_unfinished(connection: &Connection) -> Result<(),
     match unfinished(connection)? {
         None => Ok(()),
         Some(Unfinished { source, .. }) => Err(Fault::Refused(format!(
-            "it is an unfinished copy of {source}: run the same `wharfinger copy` again, which goes on where it stopped"
+            "it is an unfinished copy of {source}: run the same `wharfinger copy` again, which goes on where it stopped, \
+             or delete it"
         ))),
     }
 }
@@ -105,7 +106,7 @@ pub(super) fn write(
         ],
     )?;
     if moved != 1 {
-        return Err(Fault::Refused("another copy into it is at work".into()));
+        return Err(Fault::Refused("another copy into it is at work too".into()));
     }
     commit(transaction)
 }

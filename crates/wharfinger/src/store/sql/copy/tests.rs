@@ -23,23 +23,21 @@ fn source() -> Connection {
     source
 }
 
-fn from() -> Location {
-    Location::Directory(PathBuf::from("somewhere"))
-}
-
 fn copied(
     source: &Connection,
     target: &Connection,
     max: SliceMax,
     tell: &mut dyn FnMut(Stage, u64, u64),
-) -> Result<Copied, Fault> {
+) -> Result<Copied, StoreError> {
     let copying = Copying {
+        from: &Location::Directory(PathBuf::from("here")),
         source,
+        to: &Location::Directory(PathBuf::from("there")),
         target,
         max,
         tell,
     };
-    copying.run(&from())
+    copying.run()
 }
 
 /// The bytes of a table's rows, as they lie.
@@ -162,5 +160,5 @@ fn two_copies_do_not_write_to_the_same_store() {
     target.execute_batch(interfere).expect("it is a trigger");
     let refused = copied(&source, &target, max, &mut |_, _, _| {});
     let why = refused.expect_err("another one is at work").to_string();
-    assert!(why.contains("another copy"), "{why}");
+    assert!(why.starts_with("there: another copy"), "{why}");
 }
