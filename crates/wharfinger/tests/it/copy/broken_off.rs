@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use super::{copied, copying, sentence};
 use crate::postgres::until;
@@ -153,6 +154,7 @@ fn a_copy_goes_on_where_it_was_killed_or_has_lost_its_database() {
             let row = shared().with_client(name, |client| client.query_one(&count, &[]));
             row.unwrap().get::<_, i64>(0) == 1
         });
+        assert!(!can_be_written(from.path()));
         if is_killed {
             copy.kill().unwrap();
             assert!(!copy.wait().unwrap().success());
@@ -169,4 +171,20 @@ fn a_copy_goes_on_where_it_was_killed_or_has_lost_its_database() {
     }
     let there = there(to.path());
     assert_eq!(copied(from.path(), to.path())["resumed"], there);
+    assert!(can_be_written(from.path()));
+}
+
+/// Whether somebody could write to a store now.
+fn can_be_written(data: &Path) -> bool {
+    match Database::of(data) {
+        Database::Embedded(connection) => {
+            connection.busy_timeout(Duration::ZERO).unwrap();
+            connection.execute_batch("begin immediate").is_ok()
+        }
+        mut database @ Database::Postgres(_) => {
+            // The lock of whoever writes.
+            let lock = i64::from_be_bytes(*b"\0\0\0wharf");
+            database.number(&format!("select pg_try_advisory_xact_lock({lock})")) == 1
+        }
+    }
 }

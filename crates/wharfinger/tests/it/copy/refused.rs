@@ -2,10 +2,15 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::{copying, sentence};
 use crate::support::cluster::{OwnDatabase, shared};
+use crate::support::database::Database;
 use crate::support::fixture::{self, DataDirectory};
 use crate::support::server::{Server, program, run};
+use crate::support::stored;
+use crate::support::v1::{order, submit};
 
 fn refused(from: &Path, to: &Path) -> String {
     let said = sentence(&copying(from, to).output().unwrap());
@@ -68,6 +73,24 @@ fn a_store_that_is_served_is_not_copied() {
     let _server = Server::start(on_server.path());
     let said = refused(on_server.path(), empty.path());
     assert!(said.contains("stop its servers first"), "{said}");
+}
+
+#[test]
+fn faults_of_a_source_are_told_and_copied() {
+    let from = fixture::data_directory();
+    let server = Server::start(from.path());
+    submit(&server, "TRK001", &[order("A")]);
+    drop(server);
+    let damage = "update orders set hash = zeroblob(16)";
+    assert_eq!(Database::of(from.path()).execute(damage), 1);
+    let to = tempfile::tempdir().unwrap();
+    let output = copying(from.path(), to.path()).output().unwrap();
+    let said = sentence(&output);
+    assert!(said.contains("neither is whole: 1 faults"), "{said}");
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let faults = stored::check(from.path()).faults;
+    assert_eq!(printed["faults"], json!(faults));
+    assert_eq!(stored::check(to.path()).faults, faults);
 }
 
 #[test]
