@@ -83,7 +83,7 @@ impl SqlStore {
             let (home, connection) = reach(database)?;
             schema::migrate_on_server(&connection)?;
             copy::refuse_unfinished(&connection)?;
-            Ok::<_, StoreError>(Self::start(home, connection, None, options)?)
+            Self::start(home, connection, None, options)
         };
         // What is waited for is waited for by a runtime of its own, which a thread of another one cannot do.
         std::thread::scope(|scope| match scope.spawn(open).join() {

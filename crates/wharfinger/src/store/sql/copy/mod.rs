@@ -85,10 +85,14 @@ pub fn copy(
 
 /// Says where something went wrong.
 fn at<E: Into<StoreError>>(place: &Location) -> impl Fn(E) -> StoreError {
-    move |error| match error.into() {
-        StoreError::Refused(why) => StoreError::Refused(format!("{place}: {why}")),
-        StoreError::Unavailable(why) => StoreError::Unavailable(format!("{place}: {why}")),
-        other => other,
+    move |error| {
+        let mut error = error.into();
+        if let StoreError::Refused(why) | StoreError::Unavailable(why) | StoreError::Internal(why) =
+            &mut error
+        {
+            *why = format!("{place}: {why}");
+        }
+        error
     }
 }
 
