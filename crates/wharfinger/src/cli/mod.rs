@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod copy;
 mod customers;
 mod erase;
 mod key;
@@ -58,6 +59,8 @@ enum Command {
     Purge(purge::Purge),
     /// Verify the store
     Check(check::Check),
+    /// Move a whole store to another place: to PostgreSQL, or back
+    Copy(copy::Copy),
     /// Measure it on this machine, beside a program that does the least
     Bench(bench::Bench),
     /// What the measurements compare with
@@ -152,6 +155,8 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Orders(orders) => orders.run(&mut out).await,
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out).await,
+            // So it is here, on both sides.
+            Command::Copy(copy) => tokio::task::block_in_place(|| copy.run(&mut out)),
             // The client of PostgreSQL has a runtime of its own.
             Command::Bench(bench) => tokio::task::block_in_place(|| bench.run(&mut out)),
             Command::BenchPart(part) => part.run(&mut out).await,

@@ -14,6 +14,7 @@ mod bulk;
 mod check;
 mod checkpoints;
 mod connection;
+mod copy;
 mod customers;
 mod deciding;
 mod driver;
@@ -71,6 +72,7 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId};
 use wharfinger_core::outcome::Outcome;
 
+pub use self::copy::{Copied, Stage, copy};
 use self::customers::Customers;
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
