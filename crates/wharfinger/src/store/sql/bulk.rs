@@ -87,6 +87,12 @@ impl<'c> Bulk<'c> {
         keyed.sort_by(|one, other| one.0.cmp(&other.0));
         if !self.may_be_taken(&keyed)? {
             self.store(scope, &keyed)?;
+            // What was looked up before is not so any more.
+            for (key, order) in &keyed {
+                if let Some(known) = self.known.get_mut(key) {
+                    *known = Some(order.row());
+                }
+            }
             return Ok(keyed.len());
         }
         self.look_up(keyed.iter().map(|(key, _)| key.as_str()))?;

@@ -3,6 +3,7 @@
 mod answers;
 mod emails;
 mod entries;
+mod organisations;
 mod receipts;
 mod stock;
 
@@ -45,6 +46,7 @@ pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
     check.database_file()?;
     check.blocks()?;
     check.standing()?;
+    check.organisations()?;
     receipts::check(&mut check)?;
     answers::check(&mut check)?;
     emails::check(&mut check)?;
@@ -241,7 +243,8 @@ impl Check<'_> {
         self.expect(usize::try_from(told) == Ok(known), || {
             "there are tallies of no orders".into()
         });
-        let select = "select count(*) from open_orders where block not in (select id from blocks)";
+        let select = "select count(*) from open_orders \
+                      where not exists (select 1 from blocks where id = block)";
         let lost: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         self.expect(lost == 0, || {
             format!("{lost} lists of open orders are of no block")

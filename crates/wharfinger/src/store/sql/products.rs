@@ -62,18 +62,18 @@ pub(super) fn list(connection: &Connection, request: &ReadProducts) -> Result<Pr
     // Each has an index of its own; what else is asked for is held against the one product that it finds.
     let select = match (&request.id, &request.sku, &request.ean) {
         (Some(_), _, _) => select_products!(
-            "organisation = ?1 and number > ?2 and id = ?4 and (cast(?5 as text) is null or sku = ?5) \
+            "products.organisation = ?1 and number > ?2 and id = ?4 and (cast(?5 as text) is null or sku = ?5) \
              and (cast(?6 as text) is null or ean = ?6) limit ?3"
         ),
         (None, Some(_), _) => select_products!(
-            "organisation = ?1 and number > ?2 and cast(?4 as bigint) is null and sku = ?5 \
+            "products.organisation = ?1 and number > ?2 and cast(?4 as bigint) is null and sku = ?5 \
              and (cast(?6 as text) is null or ean = ?6) limit ?3"
         ),
         (None, None, Some(_)) => select_products!(
-            "organisation = ?1 and number > ?2 and cast(?4 as bigint) is null and cast(?5 as text) is null and ean = ?6 limit ?3"
+            "products.organisation = ?1 and number > ?2 and cast(?4 as bigint) is null and cast(?5 as text) is null and ean = ?6 limit ?3"
         ),
         (None, None, None) => select_products!(
-            "organisation = ?1 and number > ?2 and cast(?4 as bigint) is null and cast(?5 as text) is null and cast(?6 as text) is null \
+            "products.organisation = ?1 and number > ?2 and cast(?4 as bigint) is null and cast(?5 as text) is null and cast(?6 as text) is null \
              order by number limit ?3"
         ),
     };
@@ -188,9 +188,9 @@ impl<'c> Loader<'c, ProductLine> for Products<'c> {
         let prepare = |sql| work.connection.prepare_cached(sql);
         Ok(Self {
             organisation,
-            by_id: prepare(select_products!("organisation = ?1 and id = ?2"))?,
-            by_sku: prepare(select_products!("organisation = ?1 and sku = ?2"))?,
-            by_ean: prepare(select_products!("organisation = ?1 and ean = ?2"))?,
+            by_id: prepare(select_products!("products.organisation = ?1 and id = ?2"))?,
+            by_sku: prepare(select_products!("products.organisation = ?1 and sku = ?2"))?,
+            by_ean: prepare(select_products!("products.organisation = ?1 and ean = ?2"))?,
             insert: prepare(INSERT)?,
             update: prepare(UPDATE)?,
             set_stock: prepare(SET_STOCK)?,

@@ -229,8 +229,8 @@ fn drop_batches(
         }
     }
     if dropped > 0 {
-        let delete =
-            "delete from answers where batch is not null and batch not in (select id from batches)";
+        let delete = "delete from answers where batch is not null \
+                      and not exists (select 1 from batches where batches.id = batch)";
         connection.execute(delete, ())?;
     }
     let last = found.last().map(|(id, _)| *id);

@@ -92,6 +92,7 @@ const DAMAGES: &[&str] = &[
     "update batches set shares = replace(shares, '[1,1', '[9,1')",
     "update batches set shares = ''",
     "delete from batches where shares like '%[2,0,0,1,0]%'",
+    "update open_orders set organisation = 2 where block & 4294967295 = 1",
     "update answers set headers = '{}'",
     "update answers set body = x'01'",
     "update answers set status = -1",

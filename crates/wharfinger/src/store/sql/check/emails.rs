@@ -38,7 +38,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
             format!("addresses of organisation {whose}: runs cover more than its {last} blocks")
         });
     }
-    let select = "select count(*) from email_parts where run not in (select id from email_runs)";
+    let select = "select count(*) from email_parts where not exists (select 1 from email_runs where id = run)";
     let lost: i64 = connection.query_row(select, (), |row| row.get(0))?;
     check.expect(lost == 0, || {
         format!("{lost} parts of indexes by address are of no run")

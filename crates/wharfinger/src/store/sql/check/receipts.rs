@@ -23,7 +23,8 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         let part = check_one(check, batch, &shares);
         check.survive(part, &format!("batch {batch}"))?;
     }
-    let lost = "select count(*) from rejections where batch not in (select id from batches)";
+    let lost = "select count(*) from rejections \
+                where not exists (select 1 from batches where batches.id = batch)";
     let lost: i64 = check.connection.query_row(lost, (), |row| row.get(0))?;
     check.expect(lost == 0, || {
         format!("{lost} lists of orders that were not taken are of no batch")

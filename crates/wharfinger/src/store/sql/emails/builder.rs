@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::driver::{Access, Connection};
+use super::super::driver::{Access, Connection, Engine};
 use tokio::sync::watch;
 use wharfinger_core::ids::OrganisationId;
 
@@ -28,6 +28,8 @@ const SLICE_PARTS_MAX: usize = 16;
 const SLICE_WEIGHT: usize = 500;
 /// How long the builder stays away from a store that has too much to do, and from one that fails.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
+/// How long it stays away where another process builds.
+const ELSEWHERE_PAUSE: Duration = Duration::from_secs(1);
 const FAILURE_PAUSE: Duration = Duration::from_secs(10);
 
 /// The way to the builder. It stops when this is dropped.
@@ -90,6 +92,8 @@ enum Stopped {
     Store(StoreError),
     /// Since the builder is to end.
     Asked,
+    /// By another process on the same database that is about it.
+    Elsewhere,
 }
 
 impl From<Fault> for Stopped {
@@ -120,6 +124,10 @@ fn run(home: &Home, writer: &Writer, due: &Due) {
         }) {
             Ok(()) => continue,
             Err(Stopped::Asked) => return,
+            Err(Stopped::Elsewhere) => {
+                due.look_again_after(ELSEWHERE_PAUSE);
+                continue;
+            }
             Err(Stopped::Fault(fault)) => fault.to_string(),
             Err(Stopped::Store(error)) => error.to_string(),
         };
@@ -131,7 +139,15 @@ fn run(home: &Home, writer: &Writer, due: &Due) {
 
 /// A connection for one round: an idle builder holds none.
 fn open(home: &Home) -> Result<Connection, Stopped> {
-    Ok(home.connect(Use::Read)?)
+    let connection = home.connect(Use::Read)?;
+    if connection.engine() == Engine::Postgres {
+        // "runs" in ASCII. Held until the connection is closed.
+        let claim = "select pg_try_advisory_lock(x'72756e73'::bigint)";
+        if !connection.query_row(claim, (), |row| row.get::<bool>(0))? {
+            return Err(Stopped::Elsewhere);
+        }
+    }
+    Ok(connection)
 }
 
 /// A builder at work.

@@ -129,6 +129,12 @@ impl Due {
         drop(self.changed.wait_timeout_while(state, length, stopped));
     }
 
+    /// Has every organisation looked at again, after some time.
+    pub(super) fn look_again_after(&self, pause: Duration) {
+        self.pause(pause);
+        self.state().all_are_due = true;
+    }
+
     /// Whether the builder is to stop.
     pub(super) fn is_stopped(&self) -> bool {
         self.state().is_stopped

@@ -1,0 +1,83 @@
+//! What the writer does where a server is at the other end: it may be restarted, cut off, or shared with other processes.
+
+use std::time::{Duration, Instant};
+
+use wharfinger_core::ids::BatchId;
+
+use super::super::connection::Use;
+use super::super::driver::{self, Access, Engine};
+use super::super::fault::{Extent, Fault};
+use super::{Job, Thread};
+use crate::store::StoreError;
+
+/// How long it is tried to find out whether something was committed, and how often.
+const FINDING_OUT_MAX: Duration = Duration::from_secs(20);
+const FINDING_OUT_PAUSE: Duration = Duration::from_millis(200);
+
+impl Thread {
+    /// Begins a transaction; by another connection, if this one leads nowhere any more.
+    pub(super) fn begin(&mut self, names: &[i64]) -> Result<(), Fault> {
+        let access = Access::Write { names };
+        let Err(error) = self.connection.open(access) else {
+            return Ok(());
+        };
+        if self.connection.engine() == Engine::Sqlite || error.extent() != Extent::Passing {
+            return Err(error.into());
+        }
+        self.connection = self.home.connect(Use::Write)?;
+        Ok(self.connection.open(access)?)
+    }
+
+    /// Answers the jobs of requests that another process is about.
+    pub(super) fn turn_away_busy(&self, jobs: &mut Vec<Box<dyn Job>>) {
+        let Some(session) = self.connection.postgres() else {
+            return;
+        };
+        let busy = session.busy();
+        let is_busy = |job: &mut Box<dyn Job>| job.name().is_some_and(|name| busy.contains(&name));
+        for job in jobs.extract_if(.., is_busy) {
+            job.answer(Err(StoreError::AnswerKept));
+        }
+    }
+
+    /// After a commit that was not answered: whether it was done all the same. An error where it was not.
+    pub(super) fn find_out(
+        &mut self,
+        error: driver::Error,
+        batch: Option<BatchId>,
+    ) -> Result<(), Fault> {
+        let Some(session) = self.connection.postgres() else {
+            return Err(Fault::Commit(error));
+        };
+        let transaction = session.transaction();
+        let until = Instant::now() + FINDING_OUT_MAX;
+        loop {
+            match self.is_committed(&transaction, batch) {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(Fault::Commit(error)),
+                Err(fault) if fault.extent() == Extent::Passing && Instant::now() < until => {
+                    std::thread::sleep(FINDING_OUT_PAUSE);
+                }
+                Err(_) => return Err(Fault::Unknown(error)),
+            }
+        }
+    }
+
+    /// Whether a transaction was committed: if it wrote the receipt of a batch, that is there; else by what the server knows of
+    /// it. It is not under way any more, since the lock is free that it held.
+    fn is_committed(&mut self, transaction: &str, batch: Option<BatchId>) -> Result<bool, Fault> {
+        self.connection = self.home.connect(Use::Write)?;
+        let looking = self.connection.begin(Access::WRITE)?;
+        let is_committed = match batch {
+            Some(batch) => looking
+                .prepare_cached("select 1 from batches where id = ?1")?
+                .exists([batch.to_bytes()])?,
+            None => {
+                let select = "select coalesce(pg_xact_status(cast(cast(?1 as text) as xid8)), '')";
+                let status: String = looking.query_row(select, [transaction], |row| row.get(0))?;
+                status == "committed"
+            }
+        };
+        Ok(is_committed)
+    }
+}
