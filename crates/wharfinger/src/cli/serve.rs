@@ -61,6 +61,13 @@ impl Serve {
         if config.location.is_exposed() {
             tracing::warn!("{}", super::EXPOSED);
         }
+        let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+        if config.location.has_password_among(arguments) {
+            tracing::warn!(
+                "The password of the database stands in the command line, where every user of this machine can read it. \
+                 Give it in --database-password-file or WHARFINGER_DATABASE_PASSWORD."
+            );
+        }
         let store = open(&config, self.email_run_blocks)?;
         let listener = TcpListener::bind(config.listen)
             .await

@@ -3,6 +3,7 @@
 mod beside;
 mod cluster;
 mod commits;
+mod distribution;
 mod encryption;
 mod faults;
 mod patience;

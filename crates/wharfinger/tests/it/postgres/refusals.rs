@@ -107,8 +107,10 @@ fn a_password_from_a_file_or_a_variable_is_not_among_the_arguments() {
         },
     ];
     for configure in configure {
+        let log = tempfile::NamedTempFile::new().unwrap();
         let mut command = program();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+        command.stderr(log.reopen().unwrap());
         configure(&mut command);
         let server = Server::spawn(command);
         let arguments = server.arguments();
@@ -116,5 +118,13 @@ fn a_password_from_a_file_or_a_variable_is_not_among_the_arguments() {
         assert!(!arguments.contains(password), "{arguments}");
         server.terminate();
         assert!(server.wait().0.success());
+        assert_eq!(std::fs::read_to_string(log.path()).unwrap(), "");
     }
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let server = Server::start_logging_to(data.path(), log.reopen().unwrap().into());
+    server.terminate();
+    server.wait();
+    let said = std::fs::read_to_string(log.path()).unwrap();
+    assert!(said.contains("--database-password-file"), "{said}");
+    assert!(!said.contains(password), "{said}");
 }

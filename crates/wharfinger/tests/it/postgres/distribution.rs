@@ -1,0 +1,94 @@
+//! Whether the tables can be spread over several machines, by the script that says how.
+
+use std::collections::BTreeMap;
+
+use crate::support::database::{Cell, Database};
+use crate::support::fixture;
+
+const SCRIPT: &str = include_str!("../../../../../docs/citus.sql");
+
+/// Stays on the coordinator: it counts the steps that were taken to today's tables.
+const ALONE: &str = "schema_versions";
+
+/// What the script does with each table: the column that it is spread by, or none where it is the same everywhere.
+fn spread() -> BTreeMap<String, Option<String>> {
+    let mut tables = BTreeMap::new();
+    for line in SCRIPT.lines() {
+        let quoted: Vec<&str> = line.split('\'').skip(1).step_by(2).collect();
+        let is_spread = line.starts_with("select create_distributed_table");
+        if is_spread || line.starts_with("select create_reference_table") {
+            let column = is_spread.then(|| quoted[1].to_owned());
+            assert_eq!(tables.insert(quoted[0].to_owned(), column), None, "{line}");
+        }
+    }
+    tables
+}
+
+fn text(cell: &Cell) -> String {
+    cell.text().to_owned()
+}
+
+#[test]
+fn the_script_spreads_every_table_by_a_column_that_is_in_all_its_keys() {
+    let data = fixture::empty_postgres_directory();
+    let mut database = Database::of(data.path());
+    let spread = spread();
+    let mut tables = database.tables();
+    tables.retain(|table| table != ALONE);
+    assert_eq!(tables, spread.keys().cloned().collect::<Vec<_>>());
+
+    let keys = database.rows(
+        "select indexrelid::regclass::text, indrelid::regclass::text, \
+         (select string_agg(attname::text, ' ') from pg_attribute where attrelid = indrelid and attnum = any(indkey)) \
+         from pg_index join pg_class on pg_class.oid = indrelid \
+         where indisunique and relnamespace = 'public'::regnamespace",
+    );
+    let mut has_key = BTreeMap::new();
+    for key in &keys {
+        let (name, table, columns) = (text(&key[0]), text(&key[1]), text(&key[2]));
+        if let Some(Some(column)) = spread.get(&table) {
+            let is_in = columns.split(' ').any(|found| found == column);
+            assert!(is_in, "{name} of {table} is of {columns}, without {column}");
+            has_key.insert(table, ());
+        }
+    }
+    for (table, column) in &spread {
+        assert!(
+            column.is_none() || has_key.contains_key(table),
+            "{table} has no key"
+        );
+    }
+}
+
+/// Tables stay together only where they are spread by columns of one type.
+#[test]
+fn tables_that_stay_together_are_spread_by_columns_of_one_type() {
+    let data = fixture::empty_postgres_directory();
+    let mut database = Database::of(data.path());
+    for line in SCRIPT
+        .lines()
+        .filter(|line| line.starts_with("alter table"))
+    {
+        database.run(line);
+    }
+    let types = database.rows(
+        "select table_name::text, column_name::text, data_type::text from information_schema.columns \
+         where table_schema = 'public'",
+    );
+    for (table, column) in spread() {
+        let Some(column) = column else { continue };
+        let mut found = types
+            .iter()
+            .filter(|row| text(&row[0]) == table && text(&row[1]) == column);
+        let wanted = if column == "organisation" {
+            "bigint"
+        } else {
+            "text"
+        };
+        assert_eq!(
+            found.next().map(|row| text(&row[2])),
+            Some(wanted.into()),
+            "{table}"
+        );
+    }
+}
