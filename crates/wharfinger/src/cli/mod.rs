@@ -125,10 +125,13 @@ const EXPOSED: &str = "Orders, and what proves the password, cross the network t
 
 /// Opens the store that is somewhere.
 pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
-    let opened = SqlStore::open_at(location, options).map_err(|error| match error {
-        // Nothing was to be written yet.
-        StoreError::Unavailable(why) => anyhow::anyhow!(why),
-        error => error.into(),
+    let opened = SqlStore::open_at(location, options).map_err(|error| {
+        if let StoreError::Unavailable(why) = error {
+            // Nothing was to be written yet.
+            anyhow::anyhow!(why)
+        } else {
+            error.into()
+        }
     });
     let store = opened.with_context(|| format!("cannot open the store in {location}"))?;
     Ok(Arc::new(store))

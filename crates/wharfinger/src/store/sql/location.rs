@@ -36,6 +36,16 @@ impl Location {
             }
         }
     }
+
+    /// Whether the URL of the database has a password, and is among these arguments of a command.
+    pub(crate) fn has_password_among(&self, mut arguments: impl Iterator<Item = String>) -> bool {
+        match self {
+            Self::Directory(_) => false,
+            Self::Database(Database { url, .. }) => {
+                without_password(url) != *url && arguments.any(|argument| argument.contains(url))
+            }
+        }
+    }
 }
 
 /// Without any password.

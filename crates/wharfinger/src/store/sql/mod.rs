@@ -361,9 +361,13 @@ impl Store for SqlStore {
         self.writer.depth()
     }
 
-    fn size_bytes(&self) -> Option<u64> {
+    async fn size_bytes(&self) -> Option<u64> {
         let Home::File(file) = &self.home else {
-            return None;
+            let size = |connection: &Connection| {
+                let select = "select pg_database_size(current_database())";
+                Ok(connection.query_row(select, (), |row| row.get::<i64>(0))?)
+            };
+            return u64::try_from(self.readers.read(size).await.ok()?).ok();
         };
         let size = |file: &Path| std::fs::metadata(file).ok().map(|file| file.len());
         let database = size(file)?;

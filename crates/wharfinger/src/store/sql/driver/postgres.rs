@@ -36,7 +36,7 @@ fn begin_write(names: &[i64]) -> String {
 /// for each order.
 const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = off; set enable_hashjoin = off; \
     set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; \
-    set jit = off; set idle_in_transaction_session_timeout = '60s'; set bytea_output = 'hex'";
+    set jit = off; set idle_in_transaction_session_timeout = '10s'; set bytea_output = 'hex'";
 
 /// How long things may take. Whoever waits longer for a lock is told to come again, as with the embedded engine. A server of
 /// ours that is gone with its machine is noticed, and so is one that no longer waits for the answer: nobody may be held up by
