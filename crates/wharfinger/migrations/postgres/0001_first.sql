@@ -324,6 +324,14 @@ create table admissions (
     primary key (block, organisation)
 );
 
+-- A copy of another store into this one that is not finished: from where, how many rows of it are here, and the digest of
+-- them. No row where a store is whole.
+create table copying (
+    source text not null,
+    copied bigint not null,
+    digest bytea not null
+);
+
 -- What is packed already is not to be packed again.
 alter table blocks alter column slots set storage external;
 alter table blocks alter column indexes set storage external;

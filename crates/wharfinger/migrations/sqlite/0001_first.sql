@@ -99,7 +99,8 @@ create table orders (
     hash blob not null,
     place integer,
     number integer,
-    changed integer
+    changed integer,
+    organisation integer generated always as (id >> 42) virtual
 ) strict, without rowid;
 
 -- How far orders are fulfilled, as was last reported: JSON. id as above, place = that of the report in the journal.
@@ -304,4 +305,12 @@ create table admissions (
     organisation integer not null,
     block integer primary key,
     orders blob not null
+) strict;
+
+-- A copy of another store into this one that is not finished: from where, how many rows of it are here, and the digest of
+-- them. No row where a store is whole.
+create table copying (
+    source text not null,
+    copied integer not null,
+    digest blob not null
 ) strict;

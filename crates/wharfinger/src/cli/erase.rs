@@ -8,6 +8,7 @@ use serde_json::json;
 use wharfinger_core::validate::is_email;
 
 use super::{KeptIn, directory, find_organisation, write_json};
+use crate::store::sql::Location;
 use crate::store::{COMMAND_LINE, EraseCustomer};
 
 /// Who is to be erased, and from whose orders.
@@ -83,14 +84,25 @@ impl Erase {
             out,
             "and from {customers} entries of the list of customers, {rejected} rejected orders and {answers} kept answers"
         )?;
-        if !erased.compacted {
+        let on_server = matches!(self.data.location()?, Location::Database(_));
+        if on_server && !erased.compacted {
+            writeln!(
+                out,
+                "what the database had of the customer is free to be written over: --compact writes its tables anew, while servers wait"
+            )?;
+        } else if !erased.compacted {
             writeln!(
                 out,
                 "the database file is too large to be written anew unasked: its unused parts may have copies of short orders, \
                  which --compact removes while a server waits"
             )?;
         }
-        writeln!(out, "backups of the data directory are yours to see to")?;
+        let place = if on_server {
+            "database"
+        } else {
+            "data directory"
+        };
+        writeln!(out, "backups of the {place} are yours to see to")?;
         Ok(())
     }
 }

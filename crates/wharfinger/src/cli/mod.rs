@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod copy;
 mod customers;
 mod erase;
 mod key;
@@ -58,6 +59,8 @@ enum Command {
     Purge(purge::Purge),
     /// Verify the store
     Check(check::Check),
+    /// Move a whole store to another place: to PostgreSQL, or back
+    Copy(copy::Copy),
     /// Measure it on this machine, beside a program that does the least
     Bench(bench::Bench),
     /// What the measurements compare with
@@ -103,9 +106,7 @@ impl KeptIn {
     /// Opens the store, making it if need be.
     fn create(&self) -> Result<Arc<dyn Store>> {
         let location = self.location()?;
-        if location.is_exposed() {
-            eprintln!("wharfinger: warning: {EXPOSED}");
-        }
+        warn_if_exposed(&location);
         open_store(&location, &Options::default())
     }
 
@@ -119,6 +120,13 @@ impl KeptIn {
 /// What is said where a database is spoken to across a network, and not by TLS.
 const EXPOSED: &str = "Orders, and what proves the password, cross the network to the database unencrypted. Have the database speak \
     TLS, and name its CA with --database-ca, or say sslmode=require in the URL where the system trusts it.";
+
+/// Warns on stderr, as commands do.
+fn warn_if_exposed(location: &Location) {
+    if location.is_exposed() {
+        eprintln!("wharfinger: warning: {EXPOSED}");
+    }
+}
 
 /// Opens the store that is somewhere.
 pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
@@ -155,6 +163,8 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Orders(orders) => orders.run(&mut out).await,
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out).await,
+            // So it is here, on both sides.
+            Command::Copy(copy) => tokio::task::block_in_place(|| copy.run(&mut out)),
             // The client of PostgreSQL has a runtime of its own.
             Command::Bench(bench) => tokio::task::block_in_place(|| bench.run(&mut out)),
             Command::BenchPart(part) => part.run(&mut out).await,

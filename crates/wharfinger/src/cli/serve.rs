@@ -190,7 +190,7 @@ fn open(config: &Config, email_run_blocks: Option<u32>) -> Result<Arc<dyn Store>
 }
 
 /// Makes the data directory, if there is none, and holds it.
-fn hold(data: &Path) -> Result<File> {
+pub(super) fn hold(data: &Path) -> Result<File> {
     sql::make_directory(data)
         .with_context(|| format!("cannot make the directory {}", data.display()))?;
     lock(data)
@@ -208,7 +208,7 @@ fn lock(data: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => bail!(
-            "another server runs on the data directory {}; stop it first, or name another directory with --data",
+            "another server or copy runs on the data directory {}; stop it first, or name another directory",
             data.display()
         ),
         Err(std::fs::TryLockError::Error(error)) => {

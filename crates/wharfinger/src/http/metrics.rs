@@ -17,7 +17,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     METRICS.set_log_lines_dropped(logging::lines_dropped());
     let levels = Levels {
         queue_depth: app.store.queue_depth(),
-        store_bytes: app.store.size_bytes(),
+        store_bytes: app.store.size_bytes().await,
         body_bytes: app.body_budget.leased(),
     };
     match METRICS.text(levels) {

@@ -185,7 +185,7 @@ pub trait Store: Send + Sync {
     fn queue_depth(&self) -> usize;
 
     /// Bytes on disk; none where that cannot be told.
-    fn size_bytes(&self) -> Option<u64>;
+    async fn size_bytes(&self) -> Option<u64>;
 
     /// Whether the store takes writes: it answers a write that changes nothing.
     async fn ready(&self) -> Result<(), StoreError>;

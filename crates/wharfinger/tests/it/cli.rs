@@ -243,7 +243,7 @@ fn the_demonstration_runs_and_says_what_it_shows() {
 #[test]
 fn help_texts_are_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
-    let commands: [&[&str]; 26] = [
+    let commands: [&[&str]; 27] = [
         &[],
         &["serve"],
         &["demo"],
@@ -269,6 +269,7 @@ fn help_texts_are_as_written_down() {
         &["orders"],
         &["orders", "process"],
         &["check"],
+        &["copy"],
         &["bench"],
     ];
     for command in commands {

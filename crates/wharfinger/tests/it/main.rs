@@ -6,6 +6,7 @@ mod cases;
 mod catalogue;
 mod cli;
 mod conformance;
+mod copy;
 mod crash;
 mod dry_runs;
 mod erase;

@@ -64,7 +64,10 @@ fn a_second_server_on_the_same_directory_says_so_and_ends() {
     let output = run(data.path(), &["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8_lossy(&output.stderr);
-    assert!(message.contains("another server runs on"), "{message}");
+    assert!(
+        message.contains("another server or copy runs on"),
+        "{message}"
+    );
 }
 
 #[test]

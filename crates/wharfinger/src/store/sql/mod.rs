@@ -14,6 +14,7 @@ mod bulk;
 mod check;
 mod checkpoints;
 mod connection;
+mod copy;
 mod customers;
 mod deciding;
 mod driver;
@@ -71,6 +72,7 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId};
 use wharfinger_core::outcome::Outcome;
 
+pub use self::copy::{Copied, Stage, copy};
 use self::customers::Customers;
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
@@ -359,9 +361,13 @@ impl Store for SqlStore {
         self.writer.depth()
     }
 
-    fn size_bytes(&self) -> Option<u64> {
+    async fn size_bytes(&self) -> Option<u64> {
         let Home::File(file) = &self.home else {
-            return None;
+            let size = |connection: &Connection| {
+                let select = "select pg_database_size(current_database())";
+                Ok(connection.query_row(select, (), |row| row.get::<i64>(0))?)
+            };
+            return u64::try_from(self.readers.read(size).await.ok()?).ok();
         };
         let size = |file: &Path| std::fs::metadata(file).ok().map(|file| file.len());
         let database = size(file)?;

@@ -17,7 +17,7 @@ use super::home::Home;
 use super::location::{Database, Location};
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{SqlStore, schema, server};
+use super::{SqlStore, copy, schema, server};
 use crate::store::StoreError;
 
 /// The name of the database in the data directory.
@@ -67,20 +67,8 @@ impl SqlStore {
     /// # Errors
     /// The directory or its database cannot be opened, or is of a newer program.
     pub fn open(directory: &Path, options: &Options) -> Result<Self, StoreError> {
-        if rusqlite::version_number() < SQLITE_VERSION_MIN {
-            let found = rusqlite::version();
-            return Err(StoreError::Refused(format!(
-                "this program was built with SQLite {found}, which can lose data; 3.53 or newer is needed"
-            )));
-        }
-        let in_directory = |error: &dyn std::fmt::Display| {
-            StoreError::Unavailable(format!("{}: {error}", directory.display()))
-        };
-        make_directory(directory).map_err(|error| in_directory(&error))?;
-        let file: PathBuf = directory.join(FILE);
-        let mut connection = connect(&file, Use::Write)?;
-        schema::migrate(&mut connection)?;
-        let connection = Connection::Sqlite(connection);
+        let (file, connection) = open_file(directory)?;
+        copy::refuse_unfinished(&connection)?;
         let beside = connect(&file, Use::Write)?;
         let home = Home::File(file);
         Self::start(home, connection, Some((beside, options.log_pages)), options)
@@ -92,13 +80,9 @@ impl SqlStore {
     /// The database cannot be reached, does not keep what it acknowledges, or is of a newer program.
     pub fn connect(database: &Database, options: &Options) -> Result<Self, StoreError> {
         let open = || {
-            let target = Target::of(database).map_err(|why| {
-                Fault::Refused(format!("the URL of the database cannot be read: {why}"))
-            })?;
-            let home = Home::Server(Arc::new(target));
-            let connection = home.connect(Use::Write)?;
-            server::check(&connection)?;
+            let (home, connection) = reach(database)?;
             schema::migrate_on_server(&connection)?;
+            copy::refuse_unfinished(&connection)?;
             Self::start(home, connection, None, options)
         };
         // What is waited for is waited for by a runtime of its own, which a thread of another one cannot do.
@@ -159,6 +143,68 @@ impl SqlStore {
         let look =
             move |connection: &Connection| emails::is_built(connection, organisation, &options);
         self.readers.read(look).await
+    }
+}
+
+/// Opens the database of a data directory, with today's tables.
+fn open_file(directory: &Path) -> Result<(PathBuf, Connection), StoreError> {
+    if rusqlite::version_number() < SQLITE_VERSION_MIN {
+        let found = rusqlite::version();
+        return Err(StoreError::Refused(format!(
+            "this program was built with SQLite {found}, which can lose data; 3.53 or newer is needed"
+        )));
+    }
+    let in_directory = |error: &dyn std::fmt::Display| {
+        StoreError::Unavailable(format!("{}: {error}", directory.display()))
+    };
+    make_directory(directory).map_err(|error| in_directory(&error))?;
+    let file: PathBuf = directory.join(FILE);
+    let mut connection = connect(&file, Use::Write)?;
+    schema::migrate(&mut connection)?;
+    Ok((file, Connection::Sqlite(connection)))
+}
+
+/// Opens a database of PostgreSQL that keeps what it acknowledges.
+fn reach(database: &Database) -> Result<(Home, Connection), StoreError> {
+    let target = Target::of(database)
+        .map_err(|why| Fault::Refused(format!("the URL of the database cannot be read: {why}")))?;
+    let home = Home::Server(Arc::new(target));
+    let connection = home.connect(Use::Write)?;
+    server::check(&connection)?;
+    Ok((home, connection))
+}
+
+/// Opens the database of a store that is there already, with today's tables.
+///
+/// # Errors
+/// There is none.
+pub(super) fn open_tables_of_store(location: &Location) -> Result<Connection, StoreError> {
+    let none = || StoreError::Refused(format!("there is no store in {location}"));
+    match location {
+        Location::Directory(directory) if directory.join(FILE).is_file() => open_tables(location),
+        Location::Directory(_) => Err(none()),
+        Location::Database(database) => {
+            let (_, connection) = reach(database)?;
+            let select = "select to_regclass('schema_versions') is not null";
+            let is_there = connection.query_row(select, (), |row| row.get(0));
+            if !is_there.map_err(Fault::from)? {
+                return Err(none());
+            }
+            schema::migrate_on_server(&connection)?;
+            Ok(connection)
+        }
+    }
+}
+
+/// Opens a database, with today's tables, whatever is in them.
+pub(super) fn open_tables(location: &Location) -> Result<Connection, StoreError> {
+    match location {
+        Location::Directory(directory) => Ok(open_file(directory)?.1),
+        Location::Database(database) => {
+            let (_, connection) = reach(database)?;
+            schema::migrate_on_server(&connection)?;
+            Ok(connection)
+        }
     }
 }
 

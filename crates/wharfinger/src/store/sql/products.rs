@@ -19,7 +19,8 @@ macro_rules! select_products {
     ($rest:literal) => {
         concat!(
             "select number, id, sku, ean, active, warehouse, price, currency, name, markets, pricelists, ",
-            "coalesce(pieces, 0) from products left join stock on product = number where ",
+            "coalesce(pieces, 0) from products left join stock ",
+            "on stock.organisation = products.organisation and product = number where ",
             $rest
         )
     };

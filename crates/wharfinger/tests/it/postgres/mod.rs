@@ -37,7 +37,7 @@ fn own_cluster() -> (Cluster, DataDirectory) {
 }
 
 /// Looks until something is so.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < DEADLINE, "in vain: {what}");

@@ -1,0 +1,205 @@
+//! `wharfinger copy`: a whole store to another place.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{serve, write_json};
+use crate::config::locate;
+use crate::store::StoreError;
+use crate::store::sql::{self, Copied, Location, Stage};
+
+/// What the URL of a database begins with.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
+/// Move a whole store to another place: to PostgreSQL, or back
+#[derive(Args, Debug)]
+#[command(
+    after_help = "PLACE is a data directory, or a database of PostgreSQL as postgres://USER@HOST/NAME. Everything\n\
+goes along: orders with their history, receipts, what was rejected, kept answers, imports, keys,\n\
+the audit log, catalogues and stock. Ids and positions stay the same, so that cursors and\n\
+idempotency keys work on.\n\n\
+Stop the servers of both places first. The copy is of one moment: nobody can write to the source\n\
+while it runs. The target must be empty, or an unfinished copy: one that was broken off goes on\n\
+by the same command where it stopped, after what is there was held against the source; where that\n\
+has changed meanwhile, it says so and copies nothing. No other command opens an unfinished copy;\n\
+to give one up, delete the directory or drop the database.\n\n\
+At the end all rows are read back and compared, and the copy is checked as by `wharfinger check`:\n\
+exit status 1 with a sentence for each fault. The source stays as it is. Let no server take orders\n\
+into it any more, and delete it when you are content.\n\n\
+A password that is not in the URL comes from a file, or from WHARFINGER_DATABASE_PASSWORD.\n\n\
+Examples: wharfinger copy --from ./wharfinger-data --to postgres://wharfinger@db.example.com/orders\n          \
+wharfinger copy --from postgres://wharfinger@db.example.com/orders --to ./wharfinger-data"
+)]
+pub(super) struct Copy {
+    /// The store that is copied
+    #[arg(
+        long,
+        env = "WHARFINGER_FROM",
+        value_name = "PLACE",
+        hide_env_values = true
+    )]
+    from: String,
+    /// Where it is copied to
+    #[arg(
+        long,
+        env = "WHARFINGER_TO",
+        value_name = "PLACE",
+        hide_env_values = true
+    )]
+    to: String,
+    /// File with the password for the database that is copied from
+    #[arg(long, env = "WHARFINGER_FROM_PASSWORD_FILE", value_name = "FILE")]
+    from_password_file: Option<PathBuf>,
+    /// File with the password for the database that is copied to
+    #[arg(long, env = "WHARFINGER_TO_PASSWORD_FILE", value_name = "FILE")]
+    to_password_file: Option<PathBuf>,
+    /// File with the CA that signed the certificates of the databases; TLS is spoken to them then
+    #[arg(long, env = "WHARFINGER_DATABASE_CA", value_name = "FILE")]
+    database_ca: Option<PathBuf>,
+    /// Print what was copied as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Copy {
+    /// Blocks for as long as it takes.
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
+        let ca = self.database_ca.as_deref();
+        let from = place(&self.from, self.from_password_file.as_deref(), ca)?;
+        let to = place(&self.to, self.to_password_file.as_deref(), ca)?;
+        for place in [&from, &to] {
+            super::warn_if_exposed(place);
+        }
+        let _held = (hold_source(&from)?, hold_target(&from, &to)?);
+        let bar = bar();
+        let copied = sql::copy(&from, &to, &mut |stage, done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+            bar.set_message(name(stage));
+        });
+        bar.finish_and_clear();
+        let cannot = || format!("cannot copy {from} to {to}");
+        let copied = match copied {
+            Err(StoreError::Unavailable(why)) => bail!(
+                "{}: {why}; the same command goes on where it stopped",
+                cannot()
+            ),
+            copied => copied.with_context(cannot)?,
+        };
+        self.print(out, &copied, &to)
+    }
+
+    fn print(&self, out: &mut dyn Write, copied: &Copied, to: &Location) -> Result<()> {
+        let Copied {
+            rows,
+            resumed,
+            report,
+        } = copied;
+        if self.json {
+            let line = serde_json::json!({
+                "rows": rows,
+                "resumed": resumed,
+                "orders": report.orders,
+                "revisions": report.revisions,
+                "batches": report.batches,
+                "events": report.events,
+                "faults": report.faults,
+            });
+            write_json(out, &line)?;
+        } else {
+            if *resumed > 0 {
+                writeln!(out, "went on behind {resumed} rows that were there already")?;
+            }
+            writeln!(
+                out,
+                "copied {rows} rows to {to}, and read the same ones back"
+            )?;
+            for fault in &report.faults {
+                writeln!(out, "fault: {fault}")?;
+            }
+            writeln!(
+                out,
+                "checked {} orders, {} revisions, {} batches and {} events",
+                report.orders, report.revisions, report.batches, report.events
+            )?;
+        }
+        if !report.faults.is_empty() {
+            bail!(
+                "the copy is the same as its source, and neither is whole: {} faults",
+                report.faults.len()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A place as it is named.
+fn place(named: &str, password_file: Option<&Path>, ca: Option<&Path>) -> Result<Location> {
+    let is_database = SCHEMES.iter().any(|scheme| named.starts_with(scheme));
+    match password_file {
+        Some(file) if !is_database => bail!(
+            "{named} is a directory, for which the password in {} is of no use; a database is postgres://USER@HOST/NAME",
+            file.display()
+        ),
+        _ => locate(
+            named.into(),
+            is_database.then(|| named.to_owned()),
+            password_file,
+            ca.map(Path::to_owned),
+        ),
+    }
+}
+
+/// Keeps servers from a data directory that is there.
+fn hold_source(from: &Location) -> Result<Option<File>> {
+    match from {
+        Location::Database(_) => Ok(None),
+        Location::Directory(directory) if directory.is_dir() => serve::hold(directory).map(Some),
+        Location::Directory(directory) => {
+            bail!("there is no data directory {}", directory.display())
+        }
+    }
+}
+
+/// Makes a data directory, if there is none, and keeps servers from it.
+fn hold_target(from: &Location, to: &Location) -> Result<Option<File>> {
+    let Location::Directory(directory) = to else {
+        return Ok(None);
+    };
+    if let Location::Directory(from) = from
+        && directory.is_dir()
+        && std::fs::canonicalize(from)? == std::fs::canonicalize(directory)?
+    {
+        bail!(
+            "{} and {} are the same directory",
+            from.display(),
+            directory.display()
+        );
+    }
+    serve::hold(directory).map(Some)
+}
+
+fn name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resuming => "holding what is there against the source",
+        Stage::Copying => "copying",
+        Stage::ReadingBack => "reading it back",
+        Stage::Checking => "checking",
+    }
+}
+
+/// A bar that is drawn on a terminal only.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} rows  {elapsed}  {msg}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}

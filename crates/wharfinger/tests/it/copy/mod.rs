@@ -1,0 +1,165 @@
+//! Copying a whole store with the real command: to PostgreSQL and back, broken off and begun again, and what is refused.
+
+mod broken_off;
+mod filled;
+mod refused;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use self::filled::Filled;
+use crate::support::changes::{is_replayed, one, told};
+use crate::support::cluster::OwnDatabase;
+use crate::support::database::{self, Cell, Database};
+use crate::support::fixture::{self, DataDirectory};
+use crate::support::server::{Server, load_products, program, run};
+use crate::support::stored;
+use crate::support::v1::{order, submit};
+
+/// A store, as the command names it.
+fn place(data: &Path) -> String {
+    database::url(data).unwrap_or_else(|| data.to_str().unwrap().to_owned())
+}
+
+fn copying(from: &Path, to: &Path) -> Command {
+    let mut command = program();
+    let (from, to) = (place(from), place(to));
+    command.args(["copy", "--json", "--from", &from, "--to", &to]);
+    command
+}
+
+/// Copies a store; what the command prints.
+fn copied(from: &Path, to: &Path) -> Value {
+    let output = copying(from, to).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed["faults"], json!([]));
+    assert_eq!(
+        printed["rows"],
+        json!(rows(from).values().map(Vec::len).sum::<usize>())
+    );
+    assert_same(from, to);
+    printed
+}
+
+/// The one sentence of a command that ends with status 1.
+fn sentence(output: &Output) -> String {
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    errors
+}
+
+/// Every row of every table, in the same order from either engine; texts as bytes, which they are in one of them.
+fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
+    let mut database = Database::of(data);
+    let mut all = BTreeMap::new();
+    for table in database.tables() {
+        if table.starts_with("sqlite_") {
+            continue;
+        }
+        let mut rows = database.rows(&format!("select * from {table}"));
+        for cell in rows.iter_mut().flatten() {
+            if let Cell::Text(text) = cell {
+                *cell = Cell::Blob(std::mem::take(text).into_bytes());
+            }
+        }
+        rows.sort();
+        all.insert(table, rows);
+    }
+    all
+}
+
+fn assert_same(one: &Path, other: &Path) {
+    let (one, other) = (rows(one), rows(other));
+    assert_eq!(
+        Vec::from_iter(one.keys()),
+        Vec::from_iter(other.keys()),
+        "the same tables"
+    );
+    for (table, rows) in &one {
+        assert_eq!(rows, &other[table], "{table}");
+    }
+}
+
+/// Everything that a server tells, and every answer that it has kept, is as it was in the store that was filled.
+fn assert_tells_the_same(server: &Server, filled: &Filled) {
+    for (request, answer) in &filled.looks {
+        let now = server.send(request);
+        assert_eq!(now.text(), answer.text(), "{request:?}");
+    }
+    for (request, answer) in &filled.kept {
+        let again = server.send(request);
+        assert!(is_replayed(&again), "{request:?}: {}", again.text());
+        assert_eq!(told(&again), told(answer), "{request:?}");
+    }
+}
+
+/// Every kind of row can be made anew, behind those that are there.
+fn assert_goes_on(data: &Path, server: &Server, name: &str) {
+    let orders = [order(name), json!({"key": "faulty"})];
+    let (answer, _) = submit(server, "TRK001", &orders);
+    let counts = answer.json();
+    assert_eq!(
+        (&counts["accepted"], &counts["rejected"]),
+        (&json!(1), &json!(1))
+    );
+    let request = one(&format!("{name}-2"));
+    let request = request.header("idempotency-key", name);
+    let answer = server.send(&request);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(is_replayed(&server.send(&request)));
+    for arguments in [
+        &["org", "create", name][..],
+        &["key", "create", "--org", name],
+    ] {
+        let output = run(data, arguments);
+        assert!(output.status.success(), "{output:?}");
+    }
+    load_products(data, &format!("sku,stock\n{name},7\n"));
+    assert_eq!(stored::check(data).faults, [""; 0]);
+}
+
+#[test]
+fn a_store_moves_to_postgresql_and_back_and_tells_the_same() {
+    let data = fixture::data_directory_with_catalogue();
+    let filled = filled::fill(data.path());
+    for (table, rows) in rows(data.path()) {
+        // What is noted only while a person is erased, or a store copied.
+        let is_passing = ["copying", "erasures"].contains(&table.as_str());
+        assert_eq!(rows.is_empty(), is_passing, "{table}");
+    }
+
+    let database = OwnDatabase::empty();
+    let on_server = DataDirectory::at(database.url());
+    assert_eq!(copied(data.path(), on_server.path())["resumed"], 0);
+    let server = Server::start(on_server.path());
+    assert_tells_the_same(&server, &filled);
+    stop(server);
+
+    let home = tempfile::tempdir().unwrap();
+    let back = home.path().join("a/new/directory");
+    copied(on_server.path(), &back);
+    let server = Server::start(&back);
+    assert_tells_the_same(&server, &filled);
+    assert_goes_on(&back, &server, "LATER");
+    stop(server);
+    let server = Server::start(on_server.path());
+    assert_goes_on(on_server.path(), &server, "LATER");
+    stop(server);
+
+    // And from one to another of the same engine.
+    let again = home.path().join("again");
+    copied(&back, &again);
+    let database = OwnDatabase::empty();
+    copied(on_server.path(), DataDirectory::at(database.url()).path());
+}
+
+fn stop(server: Server) {
+    server.terminate();
+    assert!(server.wait().0.success());
+}

@@ -1,0 +1,105 @@
+//! Places that are not copied from, or to.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{copying, sentence};
+use crate::support::cluster::{OwnDatabase, shared};
+use crate::support::database::Database;
+use crate::support::fixture::{self, DataDirectory};
+use crate::support::server::{Server, program, run};
+use crate::support::stored;
+use crate::support::v1::{order, submit};
+
+fn refused(from: &Path, to: &Path) -> String {
+    let said = sentence(&copying(from, to).output().unwrap());
+    assert!(!said.contains(shared().password()), "{said}");
+    said
+}
+
+#[test]
+fn only_an_empty_store_is_copied_into() {
+    let from = fixture::data_directory();
+    let embedded = tempfile::tempdir().unwrap();
+    assert!(
+        run(embedded.path(), &["org", "create", "HERE"])
+            .status
+            .success()
+    );
+    let on_server = fixture::postgres_directory();
+    for to in [embedded.path(), on_server.path()] {
+        let said = refused(from.path(), to);
+        assert!(said.contains("something in it already"), "{said}");
+    }
+    let codes = run(embedded.path(), &["org", "list"]).stdout;
+    assert!(String::from_utf8(codes).unwrap().contains("HERE"));
+}
+
+#[test]
+fn a_store_that_is_not_there_is_not_copied() {
+    let (to, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let missing = empty.path().join("missing");
+    let said = refused(&missing, to.path());
+    assert!(said.contains("there is no data directory"), "{said}");
+    let said = refused(empty.path(), to.path());
+    assert!(said.contains("there is no store in"), "{said}");
+    let database = OwnDatabase::empty();
+    let nothing = DataDirectory::at(database.url());
+    let said = refused(nothing.path(), to.path());
+    assert!(said.contains("there is no store in"), "{said}");
+    let unreachable = DataDirectory::at("postgres://someone:a-password@127.0.0.1:1/orders");
+    let said = refused(unreachable.path(), to.path());
+    assert!(said.contains("postgres://127.0.0.1:1/orders"), "{said}");
+    assert!(!said.contains("a-password"), "{said}");
+    assert!(!to.path().join("orders.db").exists(), "nothing was made");
+}
+
+#[test]
+fn a_store_that_is_served_is_not_copied() {
+    let (embedded, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start(embedded.path());
+    for (from, to) in [
+        (embedded.path(), empty.path()),
+        (empty.path(), embedded.path()),
+    ] {
+        let said = refused(from, to);
+        assert!(said.contains("another server or copy runs on"), "{said}");
+    }
+    drop(server);
+    let said = refused(embedded.path(), embedded.path());
+    assert!(said.contains("are the same directory"), "{said}");
+    let on_server = fixture::postgres_directory();
+    let _server = Server::start(on_server.path());
+    let said = refused(on_server.path(), empty.path());
+    assert!(said.contains("stop its servers first"), "{said}");
+}
+
+#[test]
+fn faults_of_a_source_are_told_and_copied() {
+    let from = fixture::data_directory();
+    let server = Server::start(from.path());
+    submit(&server, "TRK001", &[order("A")]);
+    drop(server);
+    let damage = "update orders set hash = zeroblob(16)";
+    assert_eq!(Database::of(from.path()).execute(damage), 1);
+    let to = tempfile::tempdir().unwrap();
+    let output = copying(from.path(), to.path()).output().unwrap();
+    let said = sentence(&output);
+    assert!(said.contains("neither is whole: 1 faults"), "{said}");
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let faults = stored::check(from.path()).faults;
+    assert_eq!(printed["faults"], json!(faults));
+    assert_eq!(stored::check(to.path()).faults, faults);
+}
+
+#[test]
+fn a_password_is_of_use_for_a_database_only() {
+    let output = program()
+        .args(["copy", "--from", "one", "--to", "two"])
+        .args(["--to-password-file", "secret"])
+        .output()
+        .unwrap();
+    let said = sentence(&output);
+    assert!(said.contains("two is a directory"), "{said}");
+}
