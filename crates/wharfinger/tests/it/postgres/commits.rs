@@ -90,7 +90,13 @@ fn a_commit_that_was_made_and_not_told_is_found() {
     // From now on a commit is on the primary's disk, and waits for the standby to have it too.
     signal(&standby, "-STOP");
     let request = one("A").header("idempotency-key", "unknown");
-    let resume = || signal(&standby, "-CONT");
+    let resume = || {
+        // What was found is not told either before the standby has it.
+        until("it waits again", || {
+            !waiting(&primary, "SyncRep").is_empty()
+        });
+        signal(&standby, "-CONT");
+    };
     let answer = send_and_cut(&primary, &server, &request, "SyncRep", resume);
     // It is found at once, and not told to come again.
     assert_eq!(answer.status, 200, "{}", answer.text());

@@ -30,21 +30,15 @@ struct Encrypted {
 impl Encrypted {
     fn start() -> Self {
         let (cluster, data) = own_cluster();
-        // The key is to be its user's alone, so it is made there and by that user.
-        let make = format!("copy (select 1) to program '{MAKE} 2>/dev/null'");
-        for statement in [
-            make.as_str(),
-            "alter system set ssl = on",
-            "select pg_reload_conf()",
-        ] {
-            let done = cluster.with_client("postgres", |client| client.batch_execute(statement));
-            done.unwrap();
-        }
         let encrypted = Self {
             cluster,
             _data: data,
             files: tempfile::tempdir().unwrap(),
         };
+        // The key is to be its user's alone, so it is made there and by that user.
+        encrypted.execute(&format!("copy (select 1) to program '{MAKE} 2>/dev/null'"));
+        encrypted.execute("alter system set ssl = on");
+        encrypted.execute("select pg_reload_conf()");
         let ca = encrypted.answer("pg_read_file('ca.pem')");
         std::fs::write(encrypted.ca(), ca).unwrap();
         until("it is told to speak TLS", || {
@@ -56,6 +50,13 @@ impl Encrypted {
     /// The file of its CA.
     fn ca(&self) -> PathBuf {
         self.files.path().join("ca.pem")
+    }
+
+    fn execute(&self, statement: &str) {
+        let done = self
+            .cluster
+            .with_client("postgres", |client| client.batch_execute(statement));
+        done.unwrap();
     }
 
     fn answer(&self, expression: &str) -> String {
@@ -186,6 +187,20 @@ fn a_database_that_may_be_another_one_is_refused() {
     }
     assert_eq!(encrypted.connections().1, "0", "nobody has fallen back");
     assert!(encrypted.list("localhost", "", ca()).status.success());
+
+    // A CA's own certificate is nobody else's.
+    for statement in [
+        "alter system set ssl_cert_file = 'ca.pem'",
+        "alter system set ssl_key_file = 'ca.key'",
+        "select pg_reload_conf()",
+    ] {
+        encrypted.execute(statement);
+    }
+    until("it has another certificate", || {
+        !encrypted.list("localhost", "", ca()).status.success()
+    });
+    let said = encrypted.refused("localhost", "", ca());
+    assert!(said.contains("cannot be trusted"), "{said}");
 }
 
 #[test]

@@ -83,6 +83,25 @@ fn a_replica_is_refused_and_of_several_hosts_the_primary_is_taken() {
     assert!(output.status.success(), "{output:?}");
 }
 
+#[test]
+fn a_database_is_reached_by_its_unix_socket() {
+    let data = fixture::postgres_directory();
+    let directory = shared().with_client("postgres", |client| {
+        client.query_one("show unix_socket_directories", &[])
+    });
+    let directory: String = directory.unwrap().get(0);
+    let socket = format!("@{}:", directory.replace('/', "%2F"));
+    let url = database::url(data.path()).unwrap();
+    let url = url.replace("@127.0.0.1:", &socket);
+    let mut command = program();
+    let output = command.args(["org", "list", "--database", &url]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let said = refused(&format!("{url}?sslmode=require"));
+    assert!(said.contains("Unix socket"), "{said}");
+}
+
 /// Others on the machine see the arguments of a process.
 #[test]
 fn a_password_from_a_file_or_a_variable_is_not_among_the_arguments() {

@@ -36,12 +36,11 @@ fn begin_write(names: &[i64]) -> String {
 /// for each order.
 const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = off; set enable_hashjoin = off; \
     set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; \
-    set jit = off; set idle_in_transaction_session_timeout = '10s'; set bytea_output = 'hex'";
+    set jit = off; set bytea_output = 'hex'; ";
 
-/// How long things may take. Whoever waits longer for a lock is told to come again, as with the embedded engine. A server of
-/// ours that is gone with its machine is noticed, and so is one that no longer waits for the answer: nobody may be held up by
-/// the locks of the dead.
-const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set client_connection_check_interval = '5s'; \
+/// How long things may take. Whoever waits longer for a lock is told to come again, as with the embedded engine. Nobody may be
+/// held up by the locks of one of us that says nothing more: its machine is asked whether it is there.
+const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '15s'; \
     set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'";
 
 /// A connection.
@@ -84,8 +83,7 @@ impl Session {
             transaction: RefCell::default(),
             busy: RefCell::default(),
         };
-        session.execute_batch(SETTINGS)?;
-        session.execute_batch(BOUNDS)?;
+        session.execute_batch(&[SETTINGS, BOUNDS].concat())?;
         Ok(session)
     }
 

@@ -80,27 +80,31 @@ pub(super) fn why(
             "the database does not speak TLS as it should: {error}"
         ));
     };
-    let why = match fault {
-        // The latter is of another CA of the same name.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
+    let (unknown, bad) = (
+        CertificateError::UnknownIssuer,
+        CertificateError::BadSignature,
+    );
+    // The latter is of another CA of the same name.
+    let why = if *fault == unknown || *fault == bad {
+        format!(
             "is of no CA that {trusted} names: name the file of the CA that it is of with --database-ca"
-        ),
-        CertificateError::NotValidForNameContext {
-            expected,
-            presented,
-        } => format!(
+        )
+    } else if let CertificateError::NotValidForNameContext {
+        expected,
+        presented,
+    } = fault
+    {
+        format!(
             "is not for {}, but for {}: use such a name in the URL, or give the server a certificate for this one \
              (subjectAltName)",
             expected.to_str(),
             names(presented)
-        ),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "has expired: give it a new one".into()
-        }
-        CertificateError::Other(_) => format!(
-            "cannot be used ({fault}): it is to be the server's own, not a CA's, with the server's name (subjectAltName)"
-        ),
-        other => format!("cannot be trusted: {other}"),
+        )
+    } else {
+        format!(
+            "cannot be trusted ({fault}): give the server one of its own, not a CA's, that is valid today and for its name \
+             (subjectAltName)"
+        )
     };
     Some(format!("the database's certificate {why}"))
 }
