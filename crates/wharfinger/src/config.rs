@@ -377,6 +377,6 @@ mod tests {
         let defaults = ServeOptions::default().resolve().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 19, "every setting stands in the file");
+        assert_eq!(keys.len(), 22, "every setting stands in the file");
     }
 }

@@ -18,7 +18,7 @@ const FIND: &str = "select id, place, state, revision, hash, number, changed, ke
     from (select unnest(?1::bytea[]) as key) as wanted join orders using (key)";
 const IS_ANY_WITHIN: &str = "select 1 from orders where key between ?1 and ?2 limit 1";
 const INSERT: &str = "insert into orders (organisation, key, id, state, revision, hash, number) \
-    select ?6::integer, unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::smallint[]), 1, unnest(?4::bytea[]), unnest(?5::bigint[])";
+    select unnest(?6::integer[]), unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::smallint[]), 1, unnest(?4::bytea[]), unnest(?5::bigint[])";
 const UPDATE: &str = "update orders set state = new.state, revision = new.revision, hash = new.hash, place = new.place, \
     changed = new.changed from unnest(?1::bytea[], ?2::smallint[], ?3::integer[], ?4::bytea[], ?5::bigint[], ?6::bigint[]) \
     as new (key, state, revision, hash, place, changed) where orders.key = new.key";
@@ -28,7 +28,9 @@ pub(super) struct Bulk<'c> {
     session: &'c Session,
     /// Orders by their keys of the table; none where no order holds it.
     known: HashMap<String, Option<OrderRow>>,
-    /// The keys of those that are not written yet.
+    /// New orders that are not stored yet, with their keys of the table.
+    new: Vec<(String, OrderRow)>,
+    /// The keys of those that are changed, and not written yet.
     changed: Vec<String>,
 }
 
@@ -38,6 +40,7 @@ impl<'c> Bulk<'c> {
         Self {
             session,
             known: HashMap::new(),
+            new: Vec::new(),
             changed: Vec::new(),
         }
     }
@@ -71,26 +74,44 @@ impl<'c> Bulk<'c> {
         Ok(())
     }
 
+    /// Stores a new order, unless its key is taken; whether it did. It is written by [`Self::write`].
+    pub(super) fn insert_one(
+        &mut self,
+        scope: &Scope,
+        order: &NewOrder<'_>,
+    ) -> Result<bool, Fault> {
+        let mut key = String::new();
+        scope.push_key(order.key, &mut key);
+        self.look_up(std::iter::once(key.as_str()))?;
+        let is_free = matches!(self.known.get(&key), Some(None));
+        if is_free {
+            self.known.insert(key.clone(), Some(order.row()));
+            self.new.push((key, order.row()));
+        }
+        Ok(is_free)
+    }
+
     /// Stores new orders, but for those whose key is taken; how many it stored.
     pub(super) fn insert(
         &mut self,
         scope: &Scope,
         orders: &[NewOrder<'_>],
     ) -> Result<usize, Fault> {
+        self.write_new()?;
         let keyed = orders.iter().map(|order| {
             let mut key = String::new();
             scope.push_key(order.key, &mut key);
-            (key, order)
+            (key, order.row())
         });
         let mut keyed: Vec<_> = keyed.collect();
         // In the order of the index, and those of one key side by side in the order of the batch.
         keyed.sort_by(|one, other| one.0.cmp(&other.0));
         if !self.may_be_taken(&keyed)? {
-            self.store(scope, &keyed)?;
+            self.store(&keyed)?;
             // What was looked up before is not so any more.
             for (key, order) in &keyed {
                 if let Some(known) = self.known.get_mut(key) {
-                    *known = Some(order.row());
+                    *known = Some(*order);
                 }
             }
             return Ok(keyed.len());
@@ -100,17 +121,17 @@ impl<'c> Bulk<'c> {
         keyed.retain(|(key, order)| match known.get_mut(key) {
             Some(Some(_)) => false,
             Some(unknown) => {
-                *unknown = Some(order.row());
+                *unknown = Some(*order);
                 true
             }
             None => false,
         });
-        self.store(scope, &keyed)?;
+        self.store(&keyed)?;
         Ok(keyed.len())
     }
 
     /// Whether one of some sorted keys may be another order's: mostly keys count up, and none is within their bounds.
-    fn may_be_taken(&self, sorted: &[(String, &NewOrder<'_>)]) -> Result<bool, Fault> {
+    fn may_be_taken(&self, sorted: &[(String, OrderRow)]) -> Result<bool, Fault> {
         let (Some((first, _)), Some((last, _))) = (sorted.first(), sorted.last()) else {
             return Ok(false);
         };
@@ -122,7 +143,7 @@ impl<'c> Bulk<'c> {
         Ok(!found.is_empty())
     }
 
-    fn store(&self, scope: &Scope, orders: &[(String, &NewOrder<'_>)]) -> Result<(), Fault> {
+    fn store(&self, orders: &[(String, OrderRow)]) -> Result<(), Fault> {
         if orders.is_empty() {
             return Ok(());
         }
@@ -130,11 +151,12 @@ impl<'c> Bulk<'c> {
         let orders = || orders.iter().map(|(_, order)| order);
         let ids = Vec::from_iter(orders().map(|order| order.id.0));
         let states = Vec::from_iter(orders().map(|order| i16::from(state_number(order.state))));
-        let hashes = Vec::from_iter(orders().map(|order| &order.hash[..]));
+        let hashes = Vec::from_iter(orders().map(|order| order.hash.to_be_bytes().to_vec()));
         let numbers = Vec::from_iter(orders().map(|order| order.number.map(u64::cast_signed)));
-        let organisation = scope.organisation.0.cast_signed();
+        let organisations = orders().map(|order| order.id.block().organisation().0.cast_signed());
+        let organisations: Vec<i32> = organisations.collect();
         let arrays: [&(dyn ToSql + Sync); 6] =
-            [&keys, &ids, &states, &hashes, &numbers, &organisation];
+            [&keys, &ids, &states, &hashes, &numbers, &organisations];
         self.session.prepare(INSERT)?.execute_arrays(&arrays)?;
         Ok(())
     }
@@ -156,8 +178,15 @@ impl<'c> Bulk<'c> {
         Ok(())
     }
 
-    /// Writes what was changed.
+    fn write_new(&mut self) -> Result<(), Fault> {
+        let mut new = std::mem::take(&mut self.new);
+        new.sort_by(|one, other| one.0.cmp(&other.0));
+        self.store(&new)
+    }
+
+    /// Writes what is not written yet.
     pub(super) fn write(&mut self) -> Result<(), Fault> {
+        self.write_new()?;
         if self.changed.is_empty() {
             return Ok(());
         }

@@ -74,8 +74,17 @@ impl<'d> Deciding<'d, '_> {
     pub(super) fn foresee(&mut self, steps: &[u32]) -> Result<(), Fault> {
         let (submission, group) = (self.submission, self.group);
         let rows = steps.iter().map(|&step| &group.rows[step as usize]);
-        let named = rows.filter(|row| row.number != Number::Next);
-        let keys = named.map(|row| submission.text(row.key));
+        let (numbered, named): (Vec<&Row>, Vec<&Row>) =
+            rows.partition(|row| row.number == Number::Next);
+        let keys = named.iter().map(|row| submission.text(row.key));
+        self.work.rows.foresee(self.scope, keys)?;
+        // The numbers that these will get, unless some are taken.
+        let next = self.work.counters(self.scope.organisation)?.number;
+        let numbers = (next..)
+            .take(numbered.len())
+            .map(|number| number.to_string());
+        let numbers: Vec<String> = numbers.collect();
+        let keys = numbers.iter().map(String::as_str);
         self.work.rows.foresee(self.scope, keys)
     }
 

@@ -248,7 +248,10 @@ impl<'c> OrderRows<'c> {
 
     /// Stores a new order, unless one holds its key; whether it did.
     pub(super) fn insert(&mut self, scope: &Scope, order: NewOrder<'_>) -> Result<bool, Fault> {
-        Ok(self.insert_together(scope, &[order])? == 1)
+        match &mut self.ways {
+            Ways::Embedded(insert) => Ok(insert.all(scope, &[order])? == 1),
+            Ways::OnServer(bulk) => bulk.insert_one(scope, &order),
+        }
     }
 
     /// Stores as many new orders as are stored together, but for those whose key is taken; how many it stored.

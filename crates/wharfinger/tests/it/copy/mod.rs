@@ -62,7 +62,20 @@ fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
         if table.starts_with("sqlite_") {
             continue;
         }
-        let mut rows = database.rows(&format!("select * from {table}"));
+        // They stand in another order in either engine.
+        let columns = match &database {
+            Database::Embedded(_) => {
+                format!("select name from pragma_table_xinfo('{table}') order by name")
+            }
+            Database::Postgres(_) => format!(
+                "select cast(attname as text) from pg_attribute \
+                 where attrelid = '{table}'::regclass and attnum > 0 order by attname"
+            ),
+        };
+        let columns = database.rows(&columns);
+        let columns = Vec::from_iter(columns.iter().map(|column| column[0].text()));
+        let select = format!("select {} from {table}", columns.join(", "));
+        let mut rows = database.rows(&select);
         for cell in rows.iter_mut().flatten() {
             if let Cell::Text(text) = cell {
                 *cell = Cell::Blob(std::mem::take(text).into_bytes());

@@ -177,16 +177,18 @@ fn insert_each(connection: &Connection, table: &Table, rows: &[Row]) -> Result<(
 
 /// The same in one go: an array for each column.
 fn insert_together(session: &Session, table: &Table, rows: &[Row]) -> Result<(), Fault> {
-    let mut arrays = Vec::with_capacity(table.columns.len());
+    let (mut arrays, mut kinds) = (Vec::new(), Vec::new());
     for (at, column) in table.columns.iter().enumerate() {
+        if column.is_made {
+            continue;
+        }
         let cells = rows.iter().filter_map(|row| row.get(at));
         let cells = cells.map(|cell| cell.for_column(column));
         arrays.push(cells.collect::<Result<Vec<Value<'_>>, _>>()?);
+        kinds.push(format!("cast(?{} as {}[])", arrays.len(), column.kind));
     }
-    let kinds = table.columns.iter().enumerate();
-    let kinds = kinds.map(|(at, column)| format!("cast(?{} as {}[])", at + 1, column.kind));
-    let kinds = kinds.collect::<Vec<_>>().join(", ");
-    let (name, columns) = (quoted(&table.name), table.names());
+    let kinds = kinds.join(", ");
+    let (name, columns) = (quoted(&table.name), table.written_names());
     let insert = format!("insert into {name} ({columns}) select * from unnest({kinds})");
     let arrays = Vec::from_iter(arrays.iter().map(|array| array as &(dyn ToSql + Sync)));
     session.prepare(&insert)?.execute_arrays(&arrays)?;

@@ -8,11 +8,11 @@ use super::*;
 /// Rows of a table with a key of one column, of one with a key of two, and of one with long texts of different lengths.
 const FILL: &str = "
     with recursive n (n) as (select 1 union all select n + 1 from n where n < 40)
-        insert into stock (product, pieces) select n, n * 7 from n;
+        insert into stock (organisation, product, pieces) select 1, n, n * 7 from n;
     with recursive n (n) as (select 0 union all select n + 1 from n where n < 40)
         insert into tallies (organisation, dialect, state, orders) select n / 12, n / 4 % 3, n % 4, n from n;
     with recursive n (n) as (select 1 union all select n + 1 from n where n < 40)
-        insert into admissions (block, orders) select n, zeroblob(n * n) from n;
+        insert into admissions (organisation, block, orders) select 1, n, zeroblob(n * n) from n;
     insert into orders (key, id, state, revision, hash)
         values ('1.1.a', 1, 0, 1, x'00'), ('1.1.a' || char(0) || '1', 2, 3, 1, x'01'), ('1.1.é', 3, 0, 1, x'02')";
 const ROWS: u64 = 40 + 41 + 40 + 3 + 6;
