@@ -91,3 +91,17 @@ impl Readers {
         self.idle().clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_too_long_for_a_connection_is_told_to_come_again() {
+        let readers = Readers::new(Home::File("none".into()), 1);
+        let taken = readers.permits.acquire().await;
+        let read = readers.read(|_| Ok(())).await;
+        assert_eq!(read, Err(StoreError::Overloaded));
+        drop(taken);
+    }
+}

@@ -65,19 +65,19 @@ fn assert_once(data: &DataDirectory, server: &Server, request: &Request, answer:
     assert_eq!((report.orders, report.batches, report.revisions), (1, 1, 1));
 }
 
-/// Sends a request, and cuts the connection when it waits so.
+/// Sends a request, and cuts the connection when it waits so. `release` can look whether it was answered.
 fn send_and_cut(
     cluster: &Cluster,
     server: &Server,
     request: &Request,
     event: &str,
-    release: impl FnOnce(),
+    release: impl FnOnce(&dyn Fn() -> bool),
 ) -> Response {
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| server.send(request));
         until("it waits", || !waiting(cluster, event).is_empty());
         cut(cluster, &waiting(cluster, event));
-        release();
+        release(&|| asked.is_finished());
         asked.join().unwrap()
     })
 }
@@ -90,12 +90,14 @@ fn a_commit_that_was_made_and_not_told_is_found() {
     // From now on a commit is on the primary's disk, and waits for the standby to have it too.
     signal(&standby, "-STOP");
     let request = one("A").header("idempotency-key", "unknown");
-    let resume = || {
+    let resume = |is_answered: &dyn Fn() -> bool| {
         // What was found is not told either before the standby has it.
-        until("it waits again", || {
-            !waiting(&primary, "SyncRep").is_empty()
+        until("it waits again, or was told", || {
+            is_answered() || !waiting(&primary, "SyncRep").is_empty()
         });
+        let is_told = is_answered();
         signal(&standby, "-CONT");
+        assert!(!is_told, "the standby does not have it yet");
     };
     let answer = send_and_cut(&primary, &server, &request, "SyncRep", resume);
     // It is found at once, and not told to come again.
@@ -124,7 +126,7 @@ fn a_commit_that_was_not_made_is_not_acknowledged() {
          for each row execute function wait(); select pg_advisory_lock(42)",
     );
     let request = one("A").header("idempotency-key", "unknown");
-    let release = || other.run("select pg_advisory_unlock(42)");
+    let release = |_: &dyn Fn() -> bool| other.run("select pg_advisory_unlock(42)");
     let answer = send_and_cut(&primary, &server, &request, "advisory", release);
     assert_refused("native", &answer, 503);
     assert_eq!(stored::check(data.path()).batches, 0);
@@ -139,7 +141,7 @@ fn a_transaction_that_was_cut_before_its_commit_leaves_nothing() {
     let mut other = Database::of(data.path());
     other.begin_writing();
     let request = one("A").header("idempotency-key", "cut");
-    let release = || other.run("rollback");
+    let release = |_: &dyn Fn() -> bool| other.run("rollback");
     let answer = send_and_cut(&primary, &server, &request, "relation", release);
     let answer = settled(&server, &request, answer);
     assert_once(&data, &server, &request, &answer);
