@@ -72,6 +72,9 @@ impl Copy {
         let ca = self.database_ca.as_deref();
         let from = place(&self.from, self.from_password_file.as_deref(), ca)?;
         let to = place(&self.to, self.to_password_file.as_deref(), ca)?;
+        for place in [&from, &to] {
+            super::warn_if_exposed(place);
+        }
         let _held = (hold_source(&from)?, hold_target(&from, &to)?);
         let bar = bar();
         let copied = sql::copy(&from, &to, &mut |stage, done, all| {

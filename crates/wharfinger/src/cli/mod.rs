@@ -106,9 +106,7 @@ impl KeptIn {
     /// Opens the store, making it if need be.
     fn create(&self) -> Result<Arc<dyn Store>> {
         let location = self.location()?;
-        if location.is_exposed() {
-            eprintln!("wharfinger: warning: {EXPOSED}");
-        }
+        warn_if_exposed(&location);
         open_store(&location, &Options::default())
     }
 
@@ -122,6 +120,13 @@ impl KeptIn {
 /// What is said where a database is spoken to across a network, and not by TLS.
 const EXPOSED: &str = "Orders, and what proves the password, cross the network to the database unencrypted. Have the database speak \
     TLS, and name its CA with --database-ca, or say sslmode=require in the URL where the system trusts it.";
+
+/// Warns on stderr, as commands do.
+fn warn_if_exposed(location: &Location) {
+    if location.is_exposed() {
+        eprintln!("wharfinger: warning: {EXPOSED}");
+    }
+}
 
 /// Opens the store that is somewhere.
 pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {

@@ -31,10 +31,19 @@ pub(super) fn check(connection: &Connection) -> Result<(), Fault> {
             "The database server runs with full_page_writes = off: a crash may corrupt it."
         );
     }
-    let select = "select count(*), count(*) filter (where sync_state in ('sync', 'quorum')) from pg_stat_replication";
-    let (standbys, synchronous): (i64, i64) =
-        connection.query_row(select, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if standbys > 0 && synchronous == 0 {
+    // A base backup that is being made is no standby. Only some users are told how a standby is; the others go by the setting.
+    let select = "select count(*), count(sync_state), count(*) filter (where sync_state in ('sync', 'quorum')) \
+                  from pg_stat_replication where state is distinct from 'backup'";
+    let (standbys, told, synchronous): (i64, i64, i64) =
+        connection.query_row(select, (), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let has_synchronous = if told > 0 {
+        synchronous > 0
+    } else {
+        !text("synchronous_standby_names")?.is_empty()
+    };
+    if standbys > 0 && !has_synchronous {
         tracing::warn!(
             standbys,
             "The database has standbys, and none of them is synchronous: a failover loses what was acknowledged last. \

@@ -64,6 +64,44 @@ fn standbys_of_which_none_is_synchronous_are_warned_of() {
     assert!(without.contains("synchronous_standby_names"), "{without}");
 }
 
+#[test]
+fn a_user_who_owns_the_database_is_enough() {
+    let (primary, _data) = own_cluster();
+    let _standby = primary.standby().unwrap();
+    for statement in [
+        "create user ann password 'of-ann'",
+        "create database owned owner ann encoding 'UTF8' template template0",
+    ] {
+        let done = primary.with_client("postgres", |client| client.batch_execute(statement));
+        done.unwrap();
+    }
+    let url = format!("postgres://ann:of-ann@127.0.0.1:{}/owned", primary.port());
+    let data = fixture::DataDirectory::at(&url);
+    data.fill();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let server = Server::start_logging_to(data.path(), log.reopen().unwrap().into());
+    submit(&server, "TRK001", &[order("A")]);
+    let erase = [
+        "customers",
+        "erase",
+        "--org",
+        "TRK001",
+        "--email",
+        "ann@example.com",
+        "--compact",
+    ];
+    let purge = ["purge", "--before", "2020-01-01"];
+    for command in [&erase[..], &purge, &["check"]] {
+        let output = run(data.path(), command);
+        assert!(output.status.success(), "{}", errors(&output));
+    }
+    server.terminate();
+    server.wait();
+    let said = std::fs::read_to_string(log.path()).unwrap();
+    // It is not told how the standby is, which is synchronous.
+    assert!(!said.contains("synchronous"), "{said}");
+}
+
 /// The URL of a database without a password, and the password.
 fn apart(data: &Path) -> (String, String) {
     let url = database::url(data).unwrap();

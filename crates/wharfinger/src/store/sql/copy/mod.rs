@@ -102,8 +102,10 @@ fn hold(source: &Connection) -> Result<super::driver::Transaction<'_>, Fault> {
     be_alone(source)?;
     let reading = source.begin(Access::WRITE)?;
     if source.engine() == Engine::Postgres {
-        // While the target is slow, or is checked, nothing is asked here.
-        reading.execute_batch("set local idle_in_transaction_session_timeout = 0")?;
+        // Rows are counted for as long as it takes; and while the target is slow, or is checked, nothing is asked here.
+        reading.execute_batch(
+            "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0",
+        )?;
     }
     Ok(reading)
 }

@@ -45,13 +45,17 @@ impl Target {
     pub(in super::super) fn of(database: &Database) -> std::result::Result<Self, String> {
         let (url, mode) = without_mode(&database.url)?;
         let mut config = parse(&url)?;
-        let is_encrypted = is_encrypted(mode.as_deref(), database.ca.is_some())?;
-        if is_encrypted && is_local(&config) {
-            return Err(
-                "TLS is not spoken over a Unix socket, which leads nowhere else: leave out sslmode and --database-ca, or name a host"
-                    .into(),
-            );
-        }
+        let is_local = is_local(&config);
+        let is_encrypted = match asks_for_tls(mode.as_deref())? {
+            Some(true) if is_local => {
+                return Err(
+                    "TLS is not spoken over a Unix socket, which leads nowhere else: leave out sslmode, or name a host"
+                        .into(),
+                );
+            }
+            Some(is_encrypted) => is_encrypted,
+            None => database.ca.is_some() && !is_local,
+        };
         if let Some(password) = &database.password {
             config.password(password);
         }
@@ -249,16 +253,14 @@ fn parse(url: &str) -> std::result::Result<Config, String> {
     Ok(config)
 }
 
-/// Whether TLS is to be spoken. Where it is, the server's certificate and name are verified: there is no half way.
-fn is_encrypted(mode: Option<&str>, has_ca: bool) -> std::result::Result<bool, String> {
+/// Whether a URL asks for TLS, or to do without it. Where it is spoken, the server's certificate and name are verified: there
+/// is no half way.
+fn asks_for_tls(mode: Option<&str>) -> std::result::Result<Option<bool>, String> {
     match mode {
-        None => Ok(has_ca),
+        None => Ok(None),
         // To prefer it elsewhere means to do without it unasked.
-        Some("require" | "prefer" | "verify-ca" | "verify-full") => Ok(true),
-        Some("disable") if has_ca => Err(
-            "sslmode=disable and --database-ca contradict each other: leave one of them out".into(),
-        ),
-        Some("disable") => Ok(false),
+        Some("require" | "prefer" | "verify-ca" | "verify-full") => Ok(Some(true)),
+        Some("disable") => Ok(Some(false)),
         Some(other) => Err(format!(
             "sslmode is 'require' (TLS, and the server's certificate is verified) or 'disable', not '{other}'"
         )),
