@@ -83,7 +83,7 @@ fn nobody_opens_an_unfinished_copy() {
         break_off(from.path(), to);
         let elsewhere = tempfile::tempdir().unwrap();
         let mut serve = program();
-        serve.args(["serve", "--listen", "127.0.0.1:0"]);
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
         database::aim(&mut serve, to);
         for output in [
             serve.output().unwrap(),
