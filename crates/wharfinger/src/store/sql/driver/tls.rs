@@ -60,10 +60,6 @@ fn of_system() -> Result<RootCertStore, String> {
 }
 
 /// What is wrong with a server's TLS, and what to do about it, if that is what an error is about.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "another crate's, which may get more"
-)]
 pub(super) fn why(
     error: Option<&(dyn std::error::Error + 'static)>,
     trusted: &str,
