@@ -22,7 +22,9 @@ fn source_of(orders: usize) -> DataDirectory {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let orders = (0..orders).map(|number| order(&number.to_string()));
-    submit(&server, "TRK001", &Vec::from_iter(orders));
+    for batch in Vec::from_iter(orders).chunks(1_000) {
+        submit(&server, "TRK001", batch);
+    }
     server.terminate();
     assert!(server.wait().0.success());
     data
