@@ -43,7 +43,7 @@ select create_reference_table('keys');
 select create_reference_table('dialects');
 select create_reference_table('settings');
 
--- On the coordinator alone: schema_versions.
+-- On the coordinator alone: schema_versions, and copying, where a copy notes how far it is.
 
 -- A server sets these for its own sessions, which does not reach the workers' sessions. Plans must not depend on how many rows
 -- there were when they were made.

@@ -40,7 +40,7 @@ const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = 
 
 /// How long things may take. Whoever waits longer for a lock is told to come again, as with the embedded engine. Nobody may be
 /// held up by the locks of one of us that says nothing more: its machine is asked whether it is there.
-const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '10s'; \
+const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '15s'; \
     set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'";
 
 /// A connection.
