@@ -22,7 +22,9 @@ fn source_of(orders: usize) -> DataDirectory {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let orders = (0..orders).map(|number| order(&number.to_string()));
-    submit(&server, "TRK001", &Vec::from_iter(orders));
+    for batch in Vec::from_iter(orders).chunks(1_000) {
+        submit(&server, "TRK001", batch);
+    }
     server.terminate();
     assert!(server.wait().0.success());
     data
@@ -83,7 +85,7 @@ fn nobody_opens_an_unfinished_copy() {
         break_off(from.path(), to);
         let elsewhere = tempfile::tempdir().unwrap();
         let mut serve = program();
-        serve.args(["serve", "--listen", "127.0.0.1:0"]);
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
         database::aim(&mut serve, to);
         for output in [
             serve.output().unwrap(),
