@@ -267,6 +267,13 @@ pub(crate) fn locate(
     ca: Option<PathBuf>,
 ) -> Result<Location> {
     let Some(url) = database else {
+        // It may hold a password, and is not told.
+        if data.to_string_lossy().contains("://") {
+            bail!(
+                "a data directory has no :// in its name: a database of PostgreSQL is named by --database (or in `wharfinger copy`) \
+                 as postgres://USER@HOST/NAME"
+            );
+        }
         return Ok(Location::Directory(data));
     };
     let password = match password_file {

@@ -168,6 +168,11 @@ fn hold_source(from: &Location) -> Result<Option<File>> {
 
 /// Makes a data directory, if there is none, and keeps servers from it.
 fn hold_target(from: &Location, to: &Location) -> Result<Option<File>> {
+    if let (Location::Database(one), Location::Database(other)) = (from, to)
+        && one.url == other.url
+    {
+        bail!("{from} is copied from and to");
+    }
     let Location::Directory(directory) = to else {
         return Ok(None);
     };

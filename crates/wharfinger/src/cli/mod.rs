@@ -94,10 +94,12 @@ struct KeptIn {
 impl KeptIn {
     /// Opens a store that is there.
     fn open(&self) -> Result<Arc<dyn Store>> {
-        if self.database.is_none() && !self.data.is_dir() {
+        if let Location::Directory(directory) = self.location()?
+            && !directory.is_dir()
+        {
             bail!(
                 "there is no data directory {}; `wharfinger serve` makes one, or name another with --data",
-                self.data.display()
+                directory.display()
             );
         }
         self.create()

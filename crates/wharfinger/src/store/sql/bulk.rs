@@ -151,7 +151,8 @@ impl<'c> Bulk<'c> {
         let orders = || orders.iter().map(|(_, order)| order);
         let ids = Vec::from_iter(orders().map(|order| order.id.0));
         let states = Vec::from_iter(orders().map(|order| i16::from(state_number(order.state))));
-        let hashes = Vec::from_iter(orders().map(|order| order.hash.to_be_bytes().to_vec()));
+        let hashes = Vec::from_iter(orders().map(|order| order.hash.to_be_bytes()));
+        let hashes = Vec::from_iter(hashes.iter().map(<[u8; 16]>::as_slice));
         let numbers = Vec::from_iter(orders().map(|order| order.number.map(u64::cast_signed)));
         let organisations = orders().map(|order| order.id.block().organisation().0.cast_signed());
         let organisations: Vec<i32> = organisations.collect();

@@ -57,6 +57,11 @@ impl Stored {
 
 /// Reads products in the order in which they were first loaded.
 pub(super) fn list(connection: &Connection, request: &ReadProducts) -> Result<ProductPage, Fault> {
+    // No product has such a name, and PostgreSQL knows no such text.
+    let names = [&request.sku, &request.ean];
+    if names.into_iter().flatten().any(|name| name.contains('\0')) {
+        return Ok(ProductPage::default());
+    }
     let id = request.id.map(u64::cast_signed);
     let after = request.after.unwrap_or_default();
     let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);

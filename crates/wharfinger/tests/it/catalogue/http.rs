@@ -210,6 +210,12 @@ fn lists_come_in_pages_and_are_narrowed() {
             after = format!("&after={next}");
         }
         assert_eq!(ids, (0..25).collect::<Vec<_>>(), "{target}");
+        let name_with_zero = match target {
+            PRODUCTS => "sku",
+            _ => "email",
+        };
+        let none = office.get(&format!("{target}?{name_with_zero}=x%00"));
+        assert_eq!(none["data"], json!([]), "{target}");
         let one = office.get(&format!("{target}?id=24"));
         assert_eq!(
             (&one["data"][0][name], &one["next"]),

@@ -59,6 +59,45 @@ fn a_store_that_is_not_there_is_not_copied() {
 }
 
 #[test]
+fn what_is_neither_a_directory_nor_a_database_is_told_without_its_password() {
+    let from = tempfile::tempdir().unwrap();
+    for to in [
+        "postgre://ann:a-password@h/x",
+        "Postgres://ann:a-password@h/x",
+    ] {
+        let output = program()
+            .current_dir(from.path())
+            .args(["copy", "--from", ".", "--to", to])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("as postgres://USER@HOST/NAME"), "{said}");
+        assert!(!said.contains("a-password"), "{said}");
+        assert_eq!(
+            from.path().read_dir().unwrap().count(),
+            0,
+            "nothing was made"
+        );
+    }
+}
+
+#[test]
+fn a_database_with_tables_of_others_is_not_copied_into() {
+    let from = tempfile::tempdir().unwrap();
+    assert!(
+        run(from.path(), &["org", "create", "HERE"])
+            .status
+            .success()
+    );
+    let database = OwnDatabase::empty();
+    let to = DataDirectory::at(database.url());
+    Database::of(to.path()).run("create table unrelated (a int primary key)");
+    let said = refused(from.path(), to.path());
+    assert!(said.contains("unrelated"), "{said}");
+}
+
+#[test]
 fn a_store_that_is_served_is_not_copied() {
     let (embedded, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = Server::start(embedded.path());

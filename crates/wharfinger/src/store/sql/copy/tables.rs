@@ -1,5 +1,7 @@
 //! The tables of a store, as the database itself lists them: what is added to the schema is copied without being named here.
 
+use std::collections::BTreeSet;
+
 use super::super::driver::{Connection, Engine};
 use super::super::fault::Fault;
 
@@ -122,16 +124,16 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
 /// # Errors
 /// They are not the same, or a table has no key to be read by.
 pub(super) fn pairs(one: Vec<Table>, other: Vec<Table>) -> Result<Vec<(Table, Table)>, Fault> {
-    let shapes = |tables: &[Table]| {
-        let shapes = tables
-            .iter()
-            .map(|table| (table.name.clone(), table.names()));
-        shapes.collect::<Vec<_>>()
+    let shapes = |tables: &[Table]| -> BTreeSet<String> {
+        let shape = |table: &Table| format!("{} ({})", table.name, table.names());
+        tables.iter().map(shape).collect()
     };
-    if shapes(&one) != shapes(&other) {
-        return Err(Fault::Damaged(
-            "the two stores have not the same tables and columns".into(),
-        ));
+    let (ours, theirs) = (shapes(&one), shapes(&other));
+    let alone: Vec<&String> = ours.symmetric_difference(&theirs).collect();
+    if let Some(first) = alone.first() {
+        return Err(Fault::Refused(format!(
+            "the two stores have not the same tables: only one of them has {first}; give the copy a database of its own"
+        )));
     }
     if let Some(table) = one.iter().chain(&other).find(|table| table.key.is_empty()) {
         let name = &table.name;
