@@ -16,9 +16,13 @@ pub(super) const ROWS_TOGETHER: usize = 8_192;
 
 const FIND: &str = "select id, place, state, revision, hash, number, changed, key \
     from (select unnest(?1::bytea[]) as key) as wanted join orders using (key)";
-const IS_ANY_WITHIN: &str = "select 1 from orders where key between ?1 and ?2 limit 1";
 const INSERT: &str = "insert into orders (organisation, key, id, state, revision, hash, number) \
-    select unnest(?6::integer[]), unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::smallint[]), 1, unnest(?4::bytea[]), unnest(?5::bigint[])";
+    select unnest(?6::integer[]), unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::smallint[]), 1, unnest(?4::bytea[]), \
+    unnest(?5::bigint[])";
+/// The same, unless there is any order from the first of these keys to the last.
+const INSERT_UNLESS_ANY_WITHIN: &str = "insert into orders (organisation, key, id, state, revision, hash, number) \
+    select unnest(?6::integer[]), unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::smallint[]), 1, unnest(?4::bytea[]), \
+    unnest(?5::bigint[]) where not exists (select 1 from orders where key between ?7 and ?8)";
 const UPDATE: &str = "update orders set state = new.state, revision = new.revision, hash = new.hash, place = new.place, \
     changed = new.changed from unnest(?1::bytea[], ?2::smallint[], ?3::integer[], ?4::bytea[], ?5::bigint[], ?6::bigint[]) \
     as new (key, state, revision, hash, place, changed) where orders.key = new.key";
@@ -106,8 +110,8 @@ impl<'c> Bulk<'c> {
         let mut keyed: Vec<_> = keyed.collect();
         // In the order of the index, and those of one key side by side in the order of the batch.
         keyed.sort_by(|one, other| one.0.cmp(&other.0));
-        if !self.may_be_taken(&keyed)? {
-            self.store(&keyed)?;
+        // Mostly keys count up, and none is within their bounds.
+        if self.store_unless_any_within(&keyed)? {
             // What was looked up before is not so any more.
             for (key, order) in &keyed {
                 if let Some(known) = self.known.get_mut(key) {
@@ -130,23 +134,31 @@ impl<'c> Bulk<'c> {
         Ok(keyed.len())
     }
 
-    /// Whether one of some sorted keys may be another order's: mostly keys count up, and none is within their bounds.
-    fn may_be_taken(&self, sorted: &[(String, OrderRow)]) -> Result<bool, Fault> {
+    /// Stores orders, in the order of their keys, unless one of these may be taken; whether it did.
+    fn store_unless_any_within(&self, sorted: &[(String, OrderRow)]) -> Result<bool, Fault> {
         let (Some((first, _)), Some((last, _))) = (sorted.first(), sorted.last()) else {
-            return Ok(false);
+            return Ok(true);
         };
         if sorted.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return Ok(true);
+            return Ok(false);
         }
-        let bounds: [&(dyn ToSql + Sync); 2] = [&first.as_bytes(), &last.as_bytes()];
-        let found = self.session.prepare(IS_ANY_WITHIN)?.query_arrays(&bounds)?;
-        Ok(!found.is_empty())
+        let bounds = [first.as_bytes(), last.as_bytes()];
+        Ok(self.insert_rows(sorted, Some(bounds))? > 0)
     }
 
     fn store(&self, orders: &[(String, OrderRow)]) -> Result<(), Fault> {
-        if orders.is_empty() {
-            return Ok(());
+        if !orders.is_empty() {
+            self.insert_rows(orders, None)?;
         }
+        Ok(())
+    }
+
+    /// Inserts the rows of orders; where bounds are given, unless there is any within them. How many.
+    fn insert_rows(
+        &self,
+        orders: &[(String, OrderRow)],
+        unless_within: Option<[&[u8]; 2]>,
+    ) -> Result<usize, Fault> {
         let keys = Vec::from_iter(orders.iter().map(|(key, _)| key.as_bytes()));
         let orders = || orders.iter().map(|(_, order)| order);
         let ids = Vec::from_iter(orders().map(|order| order.id.0));
@@ -156,10 +168,16 @@ impl<'c> Bulk<'c> {
         let numbers = Vec::from_iter(orders().map(|order| order.number.map(u64::cast_signed)));
         let organisations = orders().map(|order| order.id.block().organisation().0.cast_signed());
         let organisations: Vec<i32> = organisations.collect();
-        let arrays: [&(dyn ToSql + Sync); 6] =
-            [&keys, &ids, &states, &hashes, &numbers, &organisations];
-        self.session.prepare(INSERT)?.execute_arrays(&arrays)?;
-        Ok(())
+        let mut values: Vec<&(dyn ToSql + Sync)> =
+            vec![&keys, &ids, &states, &hashes, &numbers, &organisations];
+        let insert = match &unless_within {
+            Some([first, last]) => {
+                values.extend([first as &(dyn ToSql + Sync), last]);
+                INSERT_UNLESS_ANY_WITHIN
+            }
+            None => INSERT,
+        };
+        Ok(self.session.prepare(insert)?.execute_arrays(&values)?)
     }
 
     /// Changes the order that holds a key of the table, if it is known; whether it was. It is written by [`Self::write`].

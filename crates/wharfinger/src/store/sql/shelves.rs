@@ -41,6 +41,8 @@ pub(super) struct Shelves {
 pub(super) struct Kept {
     offers: Offers,
     stock: Stock,
+    /// The numbers that stand for dialects, which never change.
+    pub dialects: HashMap<&'static str, i64>,
 }
 
 /// A customer who is yet to be written.

@@ -122,17 +122,21 @@ pub(super) enum Origin<'b> {
 
 impl<'c> Work<'c> {
     /// Begins, in a transaction that holds the write lock.
-    pub(super) fn new(connection: &'c Connection, last_ms: i64, kept: Kept) -> Result<Self, Fault> {
+    pub(super) fn new(
+        connection: &'c Connection,
+        last_ms: i64,
+        mut kept: Kept,
+    ) -> Result<Self, Fault> {
         let prepare = |sql| connection.prepare_cached(sql);
         Ok(Self {
             connection,
             rows: OrderRows::new(connection)?,
             standing: Standing::default(),
-            shelves: Shelves::new(kept),
             insert_block: prepare(INSERT_BLOCK)?,
             insert_open: prepare(INSERT_OPEN)?,
             insert_receipt: prepare(INSERT_RECEIPT)?,
-            dialects: HashMap::new(),
+            dialects: std::mem::take(&mut kept.dialects),
+            shelves: Shelves::new(kept),
             now_ms: clock::now_ms().max(last_ms),
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
@@ -290,11 +294,13 @@ impl<'c> Work<'c> {
         }
         let grown = self.counters.iter();
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.reach()));
+        let mut kept = self.shelves.into_kept();
+        kept.dialects = self.dialects;
         Ok(Finished {
             now_ms: self.now_ms,
             batch: self.batch,
             grown: grown.collect(),
-            kept: self.shelves.into_kept(),
+            kept,
         })
     }
 }
