@@ -47,9 +47,8 @@ impl FirstKey {
     /// Makes an organisation and a key in a database, as an operator would.
     fn make(url: &str) -> Result<Self> {
         let run = |arguments: &[&str]| -> Result<Vec<u8>> {
-            let mut command = program()?;
-            command.args(arguments).env(DATABASE, url);
-            let done = command.stderr(Stdio::inherit()).output()?;
+            let mut command = program_on(Place::Database(url))?;
+            let done = command.args(arguments).stderr(Stdio::inherit()).output()?;
             ensure!(
                 done.status.success(),
                 "{} did not succeed",
@@ -166,18 +165,24 @@ impl Drop for Server {
     }
 }
 
-fn serve(place: Place<'_>) -> Result<Command> {
+/// This program, to be run on a place, whatever the environment names.
+fn program_on(place: Place<'_>) -> Result<Command> {
     let mut command = program()?;
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error"])
         .env_remove("WHARFINGER_CONFIG")
         .env_remove("WHARFINGER_DATA")
         .env_remove(DATABASE);
     match place {
-        Place::Directory(data) => command.arg("--data").arg(data),
+        Place::Directory(data) => command.env("WHARFINGER_DATA", data),
         // Arguments can be seen by everybody, and the URL holds a password.
         Place::Database(url) => command.env(DATABASE, url),
     };
+    Ok(command)
+}
+
+fn serve(place: Place<'_>) -> Result<Command> {
+    let mut command = program_on(place)?;
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
     Ok(command)
 }
 

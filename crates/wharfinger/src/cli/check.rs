@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::{KeptIn, write_json};
+use crate::store::CheckReport;
 
 /// Verify the store
 #[derive(Args, Debug)]
@@ -27,23 +28,9 @@ impl Check {
         let store = self.data.open()?;
         let report = store.check().await?;
         if self.json {
-            let line = serde_json::json!({
-                "orders": report.orders,
-                "revisions": report.revisions,
-                "batches": report.batches,
-                "events": report.events,
-                "faults": report.faults,
-            });
-            write_json(out, &line)?;
+            write_json(out, &as_json(&report))?;
         } else {
-            for fault in &report.faults {
-                writeln!(out, "fault: {fault}")?;
-            }
-            writeln!(
-                out,
-                "checked {} orders, {} revisions, {} batches and {} events",
-                report.orders, report.revisions, report.batches, report.events
-            )?;
+            write_report(out, &report)?;
         }
         if !report.faults.is_empty() {
             bail!(
@@ -54,4 +41,28 @@ impl Check {
         }
         Ok(())
     }
+}
+
+/// A report as JSON.
+pub(super) fn as_json(report: &CheckReport) -> serde_json::Value {
+    serde_json::json!({
+        "orders": report.orders,
+        "revisions": report.revisions,
+        "batches": report.batches,
+        "events": report.events,
+        "faults": report.faults,
+    })
+}
+
+/// Writes a report in sentences.
+pub(super) fn write_report(out: &mut dyn Write, report: &CheckReport) -> Result<()> {
+    for fault in &report.faults {
+        writeln!(out, "fault: {fault}")?;
+    }
+    writeln!(
+        out,
+        "checked {} orders, {} revisions, {} batches and {} events",
+        report.orders, report.revisions, report.batches, report.events
+    )?;
+    Ok(())
 }

@@ -8,13 +8,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{serve, write_json};
+use super::{check, serve, write_json};
 use crate::config::locate;
 use crate::store::StoreError;
-use crate::store::sql::{self, Copied, Location, Stage};
-
-/// What the URL of a database begins with.
-const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+use crate::store::sql::{self, Copied, Location, SCHEMES, Stage};
 
 /// Move a whole store to another place: to PostgreSQL, or back
 #[derive(Args, Debug)]
@@ -101,15 +98,9 @@ impl Copy {
             report,
         } = copied;
         if self.json {
-            let line = serde_json::json!({
-                "rows": rows,
-                "resumed": resumed,
-                "orders": report.orders,
-                "revisions": report.revisions,
-                "batches": report.batches,
-                "events": report.events,
-                "faults": report.faults,
-            });
+            let mut line = check::as_json(report);
+            line["rows"] = (*rows).into();
+            line["resumed"] = (*resumed).into();
             write_json(out, &line)?;
         } else {
             if *resumed > 0 {
@@ -119,14 +110,7 @@ impl Copy {
                 out,
                 "copied {rows} rows to {to}, and read the same ones back"
             )?;
-            for fault in &report.faults {
-                writeln!(out, "fault: {fault}")?;
-            }
-            writeln!(
-                out,
-                "checked {} orders, {} revisions, {} batches and {} events",
-                report.orders, report.revisions, report.batches, report.events
-            )?;
+            check::write_report(out, report)?;
         }
         if !report.faults.is_empty() {
             bail!(

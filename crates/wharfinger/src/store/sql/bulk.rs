@@ -16,11 +16,8 @@ pub(super) const ROWS_TOGETHER: usize = 8_192;
 
 const FIND: &str = "select id, place, state, revision, hash, number, changed, key \
     from (select unnest(?1::bytea[]) as key) as wanted join orders using (key)";
+/// Stores orders, unless there is any from the first of the last two keys to the second; where these are null, there is none.
 const INSERT: &str = "insert into orders (organisation, key, id, state, revision, hash, number) \
-    select unnest(?6::integer[]), unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::smallint[]), 1, unnest(?4::bytea[]), \
-    unnest(?5::bigint[])";
-/// The same, unless there is any order from the first of these keys to the last.
-const INSERT_UNLESS_ANY_WITHIN: &str = "insert into orders (organisation, key, id, state, revision, hash, number) \
     select unnest(?6::integer[]), unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::smallint[]), 1, unnest(?4::bytea[]), \
     unnest(?5::bigint[]) where not exists (select 1 from orders where key between ?7 and ?8)";
 const UPDATE: &str = "update orders set state = new.state, revision = new.revision, hash = new.hash, place = new.place, \
@@ -84,8 +81,7 @@ impl<'c> Bulk<'c> {
         scope: &Scope,
         order: &NewOrder<'_>,
     ) -> Result<bool, Fault> {
-        let mut key = String::new();
-        scope.push_key(order.key, &mut key);
+        let key = scope.key(order.key);
         self.look_up(std::iter::once(key.as_str()))?;
         let is_free = matches!(self.known.get(&key), Some(None));
         if is_free {
@@ -102,11 +98,9 @@ impl<'c> Bulk<'c> {
         orders: &[NewOrder<'_>],
     ) -> Result<usize, Fault> {
         self.write_new()?;
-        let keyed = orders.iter().map(|order| {
-            let mut key = String::new();
-            scope.push_key(order.key, &mut key);
-            (key, order.row())
-        });
+        let keyed = orders
+            .iter()
+            .map(|order| (scope.key(order.key), order.row()));
         let mut keyed: Vec<_> = keyed.collect();
         // In the order of the index, and those of one key side by side in the order of the batch.
         keyed.sort_by(|one, other| one.0.cmp(&other.0));
@@ -168,16 +162,18 @@ impl<'c> Bulk<'c> {
         let numbers = Vec::from_iter(orders().map(|order| order.number.map(u64::cast_signed)));
         let organisations = orders().map(|order| order.id.block().organisation().0.cast_signed());
         let organisations: Vec<i32> = organisations.collect();
-        let mut values: Vec<&(dyn ToSql + Sync)> =
-            vec![&keys, &ids, &states, &hashes, &numbers, &organisations];
-        let insert = match &unless_within {
-            Some([first, last]) => {
-                values.extend([first as &(dyn ToSql + Sync), last]);
-                INSERT_UNLESS_ANY_WITHIN
-            }
-            None => INSERT,
-        };
-        Ok(self.session.prepare(insert)?.execute_arrays(&values)?)
+        let (first, last) = unless_within.map(|[first, last]| (first, last)).unzip();
+        let values: [&(dyn ToSql + Sync); 8] = [
+            &keys,
+            &ids,
+            &states,
+            &hashes,
+            &numbers,
+            &organisations,
+            &first,
+            &last,
+        ];
+        Ok(self.session.prepare(INSERT)?.execute_arrays(&values)?)
     }
 
     /// Changes the order that holds a key of the table, if it is known; whether it was. It is written by [`Self::write`].

@@ -34,12 +34,8 @@ const FAULTS_MAX: usize = 100;
 
 /// Checks the whole store.
 pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
-    if connection.engine() == Engine::Postgres {
-        // What is asked of a whole table takes as long as it does, and so does what is made of many long rows.
-        connection.execute_batch(
-            "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0",
-        )?;
-    }
+    // What is asked of a whole table takes as long as it does, and so does what is made of many long rows.
+    connection.lift_bounds()?;
     let mut check = Check {
         connection,
         journal: Journal::new(connection),
@@ -77,7 +73,7 @@ struct Check<'c> {
 
 fn dialect_names(connection: &Connection) -> Result<HashMap<i64, NameCase>, Fault> {
     let mut names = HashMap::new();
-    let mut select = connection.prepare("select id, name from dialects")?;
+    let mut select = connection.prepare_cached("select id, name from dialects")?;
     let mut rows = select.query(())?;
     while let Some(row) = rows.next()? {
         let name: String = row.get(1)?;
@@ -153,7 +149,7 @@ impl Check<'_> {
         if self.connection.engine() == Engine::Postgres {
             return Ok(());
         }
-        let mut integrity = self.connection.prepare("pragma integrity_check")?;
+        let mut integrity = self.connection.prepare_cached("pragma integrity_check")?;
         let mut rows = integrity.query(())?;
         while let Some(row) = rows.next()? {
             let line: String = row.get(0)?;
@@ -164,7 +160,7 @@ impl Check<'_> {
 
     /// Walks the journal, and with it the orders: both are in the order of places.
     fn blocks(&mut self) -> Result<(), Fault> {
-        let mut select = self.connection.prepare(
+        let mut select = self.connection.prepare_cached(
             "select id, first_position, events, at_ms, batch, dialect, checksum, slots, indexes, emails, keys, texts \
              from blocks order by id",
         )?;

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use super::driver::Target;
 
+/// What the URL of a database begins with.
+pub(crate) const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
 /// Where a store is.
 #[derive(Clone)]
 pub enum Location {

@@ -77,6 +77,7 @@ use self::customers::Customers;
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
 use self::home::Home;
+pub(crate) use self::location::SCHEMES;
 pub use self::location::{Database, Location};
 pub use self::opening::Options;
 pub(crate) use self::opening::make_directory;
@@ -377,11 +378,7 @@ impl Store for SqlStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        let touch = |work: &mut work::Work<'_>| {
-            let touch = "update settings set value = value where name = 'directory_version'";
-            work.connection.prepare_cached(touch)?.execute(())?;
-            Ok(())
-        };
+        let touch = |work: &mut work::Work<'_>| admin::touch(work.connection);
         self.writer.ask(1, touch).await
     }
 

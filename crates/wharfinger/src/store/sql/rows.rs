@@ -121,6 +121,11 @@ impl Scope {
         out.push_str(key);
     }
 
+    /// The key of the table for an order key.
+    pub(super) fn key(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
     /// The key of the table for an order that has released its order key. No order key holds a zero byte.
     pub(super) fn released_key(&self, key: &str, order: Place) -> String {
         format!("{}{key}\0{}", self.prefix, order.0)
@@ -205,6 +210,8 @@ pub(super) struct OrderRows<'c> {
     connection: &'c Connection,
     lookup: Lookup<'c>,
     ways: Ways<'c>,
+    revise: Statement<'c>,
+    settle: Statement<'c>,
     /// The key of the table that is bound next.
     key: String,
 }
@@ -212,9 +219,14 @@ pub(super) struct OrderRows<'c> {
 impl<'c> OrderRows<'c> {
     /// Prepares the statements that every write uses.
     pub(super) fn new(connection: &'c Connection) -> Result<Self, Fault> {
+        let prepare = |sql| connection.prepare_cached(sql);
         Ok(Self {
             connection,
             lookup: Lookup::new(connection)?,
+            revise: prepare(
+                "update orders set state = ?2, revision = ?3, hash = ?4, place = ?5 where key = ?1",
+            )?,
+            settle: prepare("update orders set state = ?2, changed = ?3, key = ?4 where key = ?1")?,
             ways: match connection.postgres() {
                 Some(session) => Ways::OnServer(Bulk::new(session)),
                 None => Ways::Embedded(Insert::new(connection)?),
@@ -275,12 +287,7 @@ impl<'c> OrderRows<'c> {
         let Some(bulk) = self.bulk() else {
             return Ok(());
         };
-        let full = |key: &str| {
-            let mut full = String::new();
-            scope.push_key(key, &mut full);
-            full
-        };
-        let keys: Vec<String> = keys.map(full).collect();
+        let keys: Vec<String> = keys.map(|key| scope.key(key)).collect();
         bulk.look_up(keys.iter().map(String::as_str))
     }
 
@@ -322,9 +329,7 @@ impl<'c> OrderRows<'c> {
         if self.is_noted(scope, key, |known| *known = *order) {
             return Ok(());
         }
-        let revise =
-            "update orders set state = ?2, revision = ?3, hash = ?4, place = ?5 where key = ?1";
-        self.connection.prepare_cached(revise)?.execute((
+        self.revise.execute((
             &self.key,
             state_number(order.state),
             order.revision,
@@ -429,9 +434,8 @@ impl<'c> OrderRows<'c> {
         self.bind_key(scope, key, id, Holds::Key)?;
         let released = release_key.then(|| scope.released_key(key, id));
         let then = released.as_ref().unwrap_or(&self.key);
-        let settle = "update orders set state = ?2, changed = ?3, key = ?4 where key = ?1";
-        let mut settle = self.connection.prepare_cached(settle)?;
-        settle.execute((&self.key, state_number(state), at.0, then))?;
+        self.settle
+            .execute((&self.key, state_number(state), at.0, then))?;
         Ok(())
     }
 }

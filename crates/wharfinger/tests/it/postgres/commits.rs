@@ -42,7 +42,7 @@ fn signal(cluster: &Cluster, signal: &str) {
     assert!(done.unwrap().success());
 }
 
-/// Sends a request again for as long as it is refused for now.
+/// Sends a request again for as long as it is answered 503 or 409.
 fn settled(server: &Server, request: &Request, mut answer: Response) -> Response {
     until("it is taken", || {
         if answer.status == 503 || answer.status == 409 {

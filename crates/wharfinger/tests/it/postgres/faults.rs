@@ -75,7 +75,7 @@ impl Shop {
     }
 }
 
-/// Sends a request until it is taken; no other refusal may come than the one for now.
+/// Sends a request until it is taken; no other refusals may come than 409 and 503.
 fn taken(connection: &mut Connection, batch: &Request, load: &Load) -> Response {
     loop {
         let answer = connection.exchange(batch);

@@ -10,7 +10,7 @@ use super::Check;
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let select = "select fingerprint, status, content_type, headers, body, id, \
                   batch is null or batch in (select id from batches), batch from answers order by id";
-    let mut select = check.connection.prepare(select)?;
+    let mut select = check.connection.prepare_cached(select)?;
     let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(5)?;

@@ -17,7 +17,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let connection = check.connection;
     let select =
         "select distinct organisation from email_runs where is_whole order by organisation";
-    let mut select = connection.prepare(select)?;
+    let mut select = connection.prepare_cached(select)?;
     let organisations = select.query_map((), |row| row.get(0).map(OrganisationId))?;
     for organisation in organisations {
         let mut next = 1;

@@ -14,7 +14,7 @@ use crate::store::slots::Mark;
 /// Checks every receipt.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let select = "select id, shares from batches order by id";
-    let mut select = check.connection.prepare(select)?;
+    let mut select = check.connection.prepare_cached(select)?;
     let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         check.report.batches += 1;

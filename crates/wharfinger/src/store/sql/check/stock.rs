@@ -18,7 +18,8 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let folded: i64 = connection.query_row(folded, (), |row| row.get(0))?;
     let mut sums = HashMap::<ProductNumber, i64>::new();
     let mut since = HashMap::<ProductNumber, i64>::new();
-    let mut select = connection.prepare("select id, changes from stock_ledger order by id")?;
+    let mut select =
+        connection.prepare_cached("select id, changes from stock_ledger order by id")?;
     let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
@@ -27,7 +28,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         let part = add(&changes, into).map_err(Fault::from);
         check.survive(part, &format!("entry {id} of the ledger of stock"))?;
     }
-    let mut select = connection.prepare("select product, pieces from stock")?;
+    let mut select = connection.prepare_cached("select product, pieces from stock")?;
     let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         let (product, pieces): (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -52,7 +53,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
 fn check_admissions(check: &mut Check<'_>) -> Result<(), Fault> {
     let mut select = check
         .connection
-        .prepare("select block from admissions order by block")?;
+        .prepare_cached("select block from admissions order by block")?;
     let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
         let block = BlockId(row.get(0)?);

@@ -101,12 +101,8 @@ fn hold(source: &Connection) -> Result<super::driver::Transaction<'_>, Fault> {
     refuse_unfinished(source)?;
     be_alone(source)?;
     let reading = source.begin(Access::WRITE)?;
-    if source.engine() == Engine::Postgres {
-        // Rows are counted for as long as it takes; and while the target is slow, or is checked, nothing is asked here.
-        reading.execute_batch(
-            "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0",
-        )?;
-    }
+    // Rows are counted for as long as it takes; and while the target is slow, or is checked, nothing is asked here.
+    reading.lift_bounds()?;
     Ok(reading)
 }
 

@@ -86,15 +86,16 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
         Engine::Sqlite => LIST_EMBEDDED,
         Engine::Postgres => LIST_ON_SERVER,
     };
-    let mut columns: Vec<(String, Column)> = connection.prepare(list)?.query_map((), |row| {
-        let column = Column {
-            name: row.get(1)?,
-            kind: row.get(2)?,
-            key: row.get(3)?,
-            is_made: row.get(4)?,
-        };
-        Ok((row.get(0)?, column))
-    })?;
+    let mut columns: Vec<(String, Column)> =
+        connection.prepare_cached(list)?.query_map((), |row| {
+            let column = Column {
+                name: row.get(1)?,
+                kind: row.get(2)?,
+                key: row.get(3)?,
+                is_made: row.get(4)?,
+            };
+            Ok((row.get(0)?, column))
+        })?;
     columns.retain(|(table, _)| !OWN.contains(&table.as_str()));
     columns.sort_by(|(table, column), (table_2, column_2)| {
         (table, &column.name).cmp(&(table_2, &column_2.name))

@@ -66,7 +66,7 @@ pub(super) fn begin(
     }
     for (_, table) in tables {
         let select = format!("select 1 from {} limit 1", quoted(&table.name));
-        if table.name != SETTINGS && transaction.prepare(&select)?.exists(())? {
+        if table.name != SETTINGS && transaction.prepare_cached(&select)?.exists(())? {
             return Err(Fault::Refused(NOT_EMPTY.into()));
         }
     }
@@ -127,14 +127,14 @@ fn number_on(connection: &Connection) -> Result<(), Fault> {
         join pg_namespace n on n.oid = t.relnamespace and n.nspname = current_schema() \
         join pg_attribute c on c.attrelid = t.oid and c.attidentity <> ''";
     let numbered: Vec<(String, String)> = connection
-        .prepare(list)?
+        .prepare_cached(list)?
         .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
     for (table, column) in numbered {
         let (table, name) = (quoted(&table), quoted(&column));
         let select = format!(
             "select setval(pg_get_serial_sequence('{table}', '{column}'), max({name})) from {table} having max({name}) > 0"
         );
-        connection.prepare(&select)?.exists(())?;
+        connection.prepare_cached(&select)?.exists(())?;
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ fn dump(connection: &Connection, table: &str) -> Vec<Vec<rows::Cell>> {
         .prepare(&select)
         .expect("it is a table")
         .column_count();
-    let mut select = connection.prepare(&select).expect("it is a table");
+    let mut select = connection.prepare_cached(&select).expect("it is a table");
     select
         .query_map((), |row| {
             (0..columns).map(|column| row.get(column)).collect()

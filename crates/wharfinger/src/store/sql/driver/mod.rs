@@ -126,11 +126,6 @@ impl Connection {
         })
     }
 
-    /// As [`Self::prepare_cached`], for what is asked once.
-    pub(super) fn prepare(&self, sql: &str) -> Result<Statement<'_>> {
-        self.prepare_cached(sql)
-    }
-
     /// Does one thing; how many rows it has changed.
     pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
         self.prepare_cached(sql)?.execute(params)
@@ -151,6 +146,14 @@ impl Connection {
         match self {
             Self::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
             Self::Postgres(session) => session.execute_batch(sql),
+        }
+    }
+
+    /// Lets the transaction that was begun take as long as it does, where a server bounds that.
+    pub(super) fn lift_bounds(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => session.execute_batch(postgres::NO_BOUNDS),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
@@ -15,6 +16,7 @@ use super::{Access, Result};
 /// Rows that are read at a time where there may be far more than are wanted: first, and at most.
 const CHUNK_FIRST: usize = 32;
 const CHUNK_MAX: usize = 512;
+
 /// What begins a transaction that writes. The lock ("wharf" in ASCII) comes first, but for the names: each statement behind it
 /// sees what was written before.
 fn begin_write(names: &[i64]) -> String {
@@ -43,12 +45,16 @@ const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = 
 const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '15s'; \
     set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'";
 
+/// What lifts those that a long transaction would pass.
+pub(super) const NO_BOUNDS: &str =
+    "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0";
+
 /// A connection.
 pub(in super::super) struct Session {
     /// Runs while something is waited for. None only while it is dropped.
     runtime: Option<Runtime>,
     client: Client,
-    statements: RefCell<HashMap<String, tokio_postgres::Statement>>,
+    statements: RefCell<HashMap<Arc<str>, tokio_postgres::Statement>>,
     /// How many cursors were opened.
     cursors: Cell<u64>,
     /// The number of the latest transaction that was to write.
@@ -144,22 +150,29 @@ impl Session {
         self.wait(self.client.batch_execute(sql))
     }
 
+    /// A statement that was prepared before.
+    fn prepared(&self, sql: &str) -> Option<(Arc<str>, tokio_postgres::Statement)> {
+        let statements = self.statements.borrow();
+        let (sql, prepared) = statements.get_key_value(sql)?;
+        Some((Arc::clone(sql), prepared.clone()))
+    }
+
     /// A statement, prepared when it is first asked for.
     pub(in super::super) fn prepare(&self, sql: &str) -> Result<Statement<'_>> {
-        let known = self.statements.borrow().get(sql).cloned();
-        let prepared = match known {
+        let (sql, prepared) = match self.prepared(sql) {
             Some(known) => known,
             None => {
                 let prepared = self.wait(self.client.prepare(&numbered(sql)))?;
+                let sql: Arc<str> = sql.into();
                 let mut statements = self.statements.borrow_mut();
-                statements.insert(sql.to_owned(), prepared.clone());
-                prepared
+                statements.insert(Arc::clone(&sql), prepared.clone());
+                (sql, prepared)
             }
         };
         Ok(Statement {
             session: self,
             prepared,
-            sql: sql.to_owned(),
+            sql,
         })
     }
 }
@@ -182,13 +195,13 @@ fn numbered(sql: &str) -> String {
 pub(in super::super) struct Statement<'c> {
     session: &'c Session,
     prepared: tokio_postgres::Statement,
-    sql: String,
+    sql: Arc<str>,
 }
 
 impl<'c> Statement<'c> {
     pub(super) fn execute(&self, params: &impl Params) -> Result<usize> {
         let values = values(params)?;
-        let values = Vec::from_iter(values.iter().map(|value| value as &(dyn ToSql + Sync)));
+        let values = bound(&values);
         self.execute_arrays(&values)
     }
 
@@ -209,14 +222,14 @@ impl<'c> Statement<'c> {
 
     pub(super) fn query(&self, params: &impl Params) -> Result<Rows<'c>> {
         let values = values(params)?;
-        let values = Vec::from_iter(values.iter().map(|value| value as &(dyn ToSql + Sync)));
+        let values = bound(&values);
         Ok(Rows::all(self.session, self.query_arrays(&values)?))
     }
 
     /// Rows a few at a time, by a cursor.
     pub(super) fn query_lazily(&self, params: &impl Params) -> Result<Rows<'c>> {
         let values = values(params)?;
-        let values = Vec::from_iter(values.iter().map(|value| value as &(dyn ToSql + Sync)));
+        let values = bound(&values);
         let session = self.session;
         let number = session.cursors.get() + 1;
         session.cursors.set(number);
@@ -244,6 +257,11 @@ fn values<'p>(params: &'p impl Params) -> Result<Vec<Value<'p>>> {
         Ok(())
     })?;
     Ok(values)
+}
+
+fn bound<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    let values = values.iter();
+    values.map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 impl ToSql for Value<'_> {

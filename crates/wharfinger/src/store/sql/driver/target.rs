@@ -7,7 +7,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::super::location::Database;
+use super::super::location::{Database, SCHEMES};
 use super::error::Error;
 use super::postgres::Session;
 use super::{Result, tls};
@@ -212,10 +212,7 @@ impl Target {
 
 /// A URL, and what it says of TLS, apart.
 fn without_mode(url: &str) -> std::result::Result<(String, Option<String>), String> {
-    if !["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme))
-    {
+    if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
         return Err("it is to be like postgres://USER@HOST/NAME".into());
     }
     if url.split('?').next().unwrap_or(url).matches('@').count() > 1 {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use wharfinger_core::ids::BatchId;
 
+use super::super::admin;
 use super::super::connection::Use;
 use super::super::driver::{self, Access, Engine};
 use super::super::fault::{Extent, Fault};
@@ -13,9 +14,6 @@ use crate::store::StoreError;
 /// How long it is tried to find out whether something was committed, and how often.
 const FINDING_OUT_MAX: Duration = Duration::from_secs(20);
 const FINDING_OUT_PAUSE: Duration = Duration::from_millis(200);
-
-/// Writes something, and changes nothing.
-const TOUCH: &str = "update settings set value = value where name = 'directory_version'";
 
 impl Thread {
     /// Begins a transaction; by another connection, if this one leads nowhere any more.
@@ -84,7 +82,7 @@ impl Thread {
         };
         if is_committed {
             // On this disk: a replica that is waited for may not have it yet, and has it once it has what is written behind it.
-            looking.execute(TOUCH, ())?;
+            admin::touch(&looking)?;
             looking.commit().map_err(Fault::Commit)?;
         }
         Ok(is_committed)
