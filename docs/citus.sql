@@ -8,13 +8,10 @@
 
 create extension if not exists citus;
 
--- The type of what tables are spread by is to be the same in all that stay together.
-alter table orders alter column organisation type bigint;
-
 -- By organisation. All of one organisation is on one node.
 select create_distributed_table('counters', 'organisation', colocate_with => 'none');
 select create_distributed_table('blocks', 'organisation', colocate_with => 'counters');
-select create_distributed_table('orders', 'organisation', colocate_with => 'counters');
+select create_distributed_table('order_leaves', 'organisation', colocate_with => 'counters');
 select create_distributed_table('fulfilments', 'organisation', colocate_with => 'counters');
 select create_distributed_table('open_orders', 'organisation', colocate_with => 'counters');
 select create_distributed_table('email_runs', 'organisation', colocate_with => 'counters');

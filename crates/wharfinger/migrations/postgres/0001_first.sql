@@ -91,22 +91,18 @@ create table blocks (
     primary key (id, organisation)
 );
 
--- The index: one row an order. key = organisation "." dialect "." order key, as one text that one comparison finds;
--- once the order key is released, a zero byte and the id stand behind it, and another order may have the key.
--- id = the place of the first revision (block id << 10 | ordinal); place = that of the latest, null for the first.
--- changed = the place of the latest change that is no revision, null where there was none.
--- state: 0 draft, 1 pending, 2 processed, 3 cancelled.
-create table orders (
-    id bigint not null,
-    organisation integer not null,
-    revision integer not null,
-    state smallint not null,
-    key bytea not null,
-    hash bytea not null,
-    place bigint,
-    number bigint,
-    changed bigint,
-    primary key (key, organisation)
+-- The index: a row for some neighbouring orders, in the order of their keys. first = the key from which on orders lie in it,
+-- up to before that of the next; each organisation and dialect begins with rows of its own. A key is organisation "." dialect
+-- "." order key, as one text, compared byte by byte; once the order key is released, a zero byte and the id stand behind it,
+-- and another order may have the key. entries = how many orders. orders, packed, has each one's key, its id = the place of its
+-- first revision (block id << 10 | ordinal), the place of the latest, its state, its number, the hash of its content, and
+-- the place of its latest change that is no revision.
+create table order_leaves (
+    first bytea not null,
+    organisation bigint not null,
+    entries integer not null,
+    orders bytea not null,
+    primary key (first, organisation)
 );
 
 -- How far orders are fulfilled, as was last reported: JSON. id as above, place = that of the report in the journal.
@@ -338,12 +334,13 @@ alter table blocks alter column indexes set storage external;
 alter table blocks alter column emails set storage external;
 alter table blocks alter column keys set storage external;
 alter table blocks alter column texts set storage external;
+alter table order_leaves alter column orders set storage external;
 alter table email_parts alter column entries set storage external;
 alter table rejections alter column orders set storage external;
 alter table answers alter column body set storage external;
 
 -- Room for rows that are changed in place, so that their indexes stay as they are.
-alter table orders set (fillfactor = 90);
+alter table order_leaves set (fillfactor = 85);
 alter table open_orders set (fillfactor = 80);
 alter table counters set (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 alter table tallies set (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);

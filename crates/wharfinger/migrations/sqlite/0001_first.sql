@@ -86,22 +86,18 @@ create table blocks (
     organisation integer not null
 ) strict;
 
--- The index: one row an order. key = organisation "." dialect "." order key, as one text that one comparison finds;
--- once the order key is released, a zero byte and the id stand behind it, and another order may have the key.
--- id = the place of the first revision (block id << 10 | ordinal); place = that of the latest, null for the first.
--- changed = the place of the latest change that is no revision, null where there was none.
--- state: 0 draft, 1 pending, 2 processed, 3 cancelled.
-create table orders (
-    key text primary key,
-    id integer not null,
-    state integer not null,
-    revision integer not null,
-    hash blob not null,
-    place integer,
-    number integer,
-    changed integer,
-    organisation integer generated always as (id >> 42) virtual
-) strict, without rowid;
+-- The index: a row for some neighbouring orders, in the order of their keys. first = the key from which on orders lie in it,
+-- up to before that of the next; each organisation and dialect begins with rows of its own. A key is organisation "." dialect
+-- "." order key, as one text, compared byte by byte; once the order key is released, a zero byte and the id stand behind it,
+-- and another order may have the key. entries = how many orders. orders, packed, has each one's key, its id = the place of its
+-- first revision (block id << 10 | ordinal), the place of the latest, its state, its number, the hash of its content, and
+-- the place of its latest change that is no revision.
+create table order_leaves (
+    first blob primary key not null,
+    organisation integer not null,
+    entries integer not null,
+    orders blob not null
+) strict;
 
 -- How far orders are fulfilled, as was last reported: JSON. id as above, place = that of the report in the journal.
 create table fulfilments (

@@ -9,6 +9,7 @@ mod email;
 mod erase;
 mod events;
 mod imports;
+mod leaf;
 mod orders;
 mod place;
 pub mod prepare;

@@ -214,7 +214,7 @@ fn check_finds_a_flipped_bit() {
     server.terminate();
     server.wait();
     assert!(done(data.path(), &["check"]).contains("1 orders"));
-    let damage = "update orders set hash = zeroblob(16)";
+    let damage = "update order_leaves set orders = zeroblob(16)";
     assert_eq!(Database::of(data.path()).execute(damage), 1);
     let output = run(data.path(), &["check"]);
     assert_eq!(output.status.code(), Some(1));

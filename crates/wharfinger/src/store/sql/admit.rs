@@ -4,7 +4,7 @@ use wharfinger_core::admit::Policy;
 use wharfinger_core::outcome::{Counts, Outcome};
 
 use super::admissions;
-use super::deciding::{Deciding, Tried};
+use super::deciding::Deciding;
 use super::fault::Fault;
 use super::imports;
 use super::parts::PartBlocks;
@@ -20,6 +20,9 @@ use crate::store::prepare::{Group, GroupTexts, Row, Submission};
 use crate::store::rejected::{Builder, Kind, Part, Told};
 use crate::store::slots::Mark;
 
+/// Orders that are looked up together, where that is few ways there and back instead of many.
+const ORDERS_FORESEEN: usize = 1_024;
+
 /// Admits a batch: what became of its good orders, in the order of the batch.
 pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<Outcome>, Fault> {
     let dialect = work.dialect(submission.dialect)?;
@@ -32,6 +35,7 @@ pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<
     };
     if submission.policy == Policy::AllOrNothing {
         let connection = work.connection;
+        work.rows.write()?;
         if submission.has_demands() {
             work.write_shelves()?;
         }
@@ -77,18 +81,11 @@ impl Admission<'_> {
             problems_told: 0,
             texts: GroupTexts::default(),
         };
-        for steps in group.steps.chunks(deciding.work.rows.together()) {
-            let tried = deciding.insert_together(steps)?;
-            if tried == Tried::Not {
-                deciding.foresee(steps)?;
-            }
+        for steps in group.steps.chunks(ORDERS_FORESEEN) {
+            deciding.foresee(steps)?;
             for &step in steps {
                 let row = &group.rows[step as usize];
-                let (mark, outcome) = match tried {
-                    Tried::AllNew => deciding.stored(row)?,
-                    Tried::SomeKnown => deciding.decide_after_trial(row)?,
-                    Tried::Not => deciding.decide(row)?,
-                };
+                let (mark, outcome) = deciding.decide(row)?;
                 marks[step as usize] = mark;
                 self.outcomes[row.answer as usize] = outcome;
             }

@@ -3,6 +3,7 @@
 mod answers;
 mod emails;
 mod entries;
+mod index;
 mod organisations;
 mod receipts;
 mod stock;
@@ -207,13 +208,7 @@ impl Check<'_> {
             walk = Some(current);
         }
         self.end_organisation(walk.as_ref())?;
-        let stored: i64 = self
-            .connection
-            .query_row("select count(*) from orders", (), |row| row.get(0))?;
-        let seen = self.report.orders;
-        self.expect(stored.cast_unsigned() == seen, || {
-            format!("{stored} orders are in the index, {seen} of them in the journal")
-        });
+        index::check(self)?;
         let select = "select count(*) from fulfilments";
         let kept: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         let seen = self.reports;

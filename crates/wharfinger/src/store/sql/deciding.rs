@@ -7,10 +7,9 @@ use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::Code;
 
 use super::fault::Fault;
-use super::insert::NewOrder;
 use super::parts::PartBlocks;
 use super::plan;
-use super::rows::{OrderRow, Scope};
+use super::rows::{Holds, OrderRow, Scope};
 use super::standing::Tally;
 use super::work::Work;
 use crate::store::place::{BlockId, Place};
@@ -37,39 +36,7 @@ pub(super) struct Deciding<'d, 'w> {
     pub texts: GroupTexts,
 }
 
-/// What came of storing some orders together, as if all were new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tried {
-    /// They were.
-    AllNew,
-    /// Those that were new are stored; the keys of the others are taken.
-    SomeKnown,
-    /// It was not tried: they are too few, or are to be given numbers, or to be held against a catalogue.
-    Not,
-}
-
 impl<'d> Deciding<'d, '_> {
-    /// Tries to store orders with one statement. Most orders are new, and a statement of their own costs each as much again.
-    pub(super) fn insert_together(&mut self, steps: &[u32]) -> Result<Tried, Fault> {
-        if !self.work.rows.may_insert_together(steps.len()) {
-            return Ok(Tried::Not);
-        }
-        let mut orders = Vec::with_capacity(steps.len());
-        for &step in steps {
-            let row = &self.group.rows[step as usize];
-            match self.as_new(row).filter(|_| row.demand.is_none()) {
-                Some(order) => orders.push(order),
-                None => return Ok(Tried::Not),
-            }
-        }
-        let stored = self.work.rows.insert_together(self.scope, &orders)?;
-        Ok(if stored == orders.len() {
-            Tried::AllNew
-        } else {
-            Tried::SomeKnown
-        })
-    }
-
     /// Looks up together what holds the keys of orders that are decided on one by one.
     pub(super) fn foresee(&mut self, steps: &[u32]) -> Result<(), Fault> {
         let (submission, group) = (self.submission, self.group);
@@ -89,32 +56,21 @@ impl<'d> Deciding<'d, '_> {
     }
 
     /// What is to be stored of an order if it is new; none where it cannot be, or its number is yet to be found.
-    fn as_new(&self, row: &Row) -> Option<NewOrder<'d>> {
+    fn as_new(&self, row: &Row) -> Option<OrderRow> {
         let number = match row.number {
             Number::None => None,
             Number::Given(number) => Some(number),
             Number::Next => return None,
         };
         match decide(None, row.intent, row.hash) {
-            Decision::Create(state) => Some(NewOrder {
-                id: row.place(self.first),
-                key: self.submission.text(row.key),
+            Decision::Create(state) => Some(OrderRow::new(
+                row.place(self.first),
                 state,
-                hash: row.hash.to_be_bytes(),
+                row.hash,
                 number,
-            }),
+            )),
             Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => None,
         }
-    }
-
-    /// Decides on an order that was tried with others, whose key is taken, if only by the order itself.
-    pub(super) fn decide_after_trial(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
-        let key = self.submission.text(row.key);
-        let found = self.work.rows.by_key(self.scope, key)?;
-        if found.is_some_and(|order| order.id == row.place(self.first)) {
-            return self.stored(row);
-        }
-        self.settle(row, found)
     }
 
     /// Decides on an order, and writes its row.
@@ -130,13 +86,13 @@ impl<'d> Deciding<'d, '_> {
         if row.number == Number::Next {
             return self.create_with_next_number(row);
         }
+        let key = self.submission.text(row.key);
         // Most orders are new: that is tried first, and the index itself says whether it is so.
         if let Some(order) = self.as_new(row)
-            && self.work.rows.insert(self.scope, order)?
+            && self.work.rows.insert(self.scope, key, order)?
         {
-            return self.stored(row);
+            return Ok(self.accepted(row, order.state, order.number));
         }
-        let key = self.submission.text(row.key);
         let found = self.work.rows.by_key(self.scope, key)?;
         self.settle(row, found)
     }
@@ -179,28 +135,15 @@ impl<'d> Deciding<'d, '_> {
     ) -> Result<u64, Fault> {
         let mut number = self.work.counters(self.scope.organisation)?.number;
         loop {
-            let order = NewOrder {
-                id,
-                key: &number.to_string(),
-                state,
-                hash: hash.to_be_bytes(),
-                number: Some(number),
-            };
-            if self.work.rows.insert(self.scope, order)? {
+            let order = OrderRow::new(id, state, hash, Some(number));
+            let key = number.to_string();
+            if self.work.rows.insert(self.scope, &key, order)? {
                 break;
             }
             number += 1;
         }
         self.work.counters(self.scope.organisation)?.number = number + 1;
         Ok(number)
-    }
-
-    /// What became of an order that was stored as [`Self::as_new`] has it.
-    pub(super) fn stored(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
-        match self.as_new(row) {
-            Some(order) => Ok(self.accepted(row, order.state, order.number)),
-            None => Err(Fault::Damaged("an order was stored that is not new".into())),
-        }
     }
 
     fn accepted(&mut self, row: &Row, state: State, number: Option<u64>) -> (Mark, Outcome) {
@@ -228,7 +171,10 @@ impl<'d> Deciding<'d, '_> {
             ..*order
         };
         let key = self.submission.text(row.key);
-        self.work.rows.revise(self.scope, key, &revised)?;
+        let held = (order.id, Holds::Key);
+        self.work
+            .rows
+            .change(self.scope, key, held, |row| *row = revised)?;
         if state != order.state {
             let standing = &mut self.work.standing;
             standing.moved(self.scope, order.id, order.state, state);

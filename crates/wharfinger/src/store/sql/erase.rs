@@ -430,7 +430,7 @@ const TABLES_OF_PERSONS: [&str; 7] = [
     "customers",
     "email_parts",
     "fulfilments",
-    "orders",
+    "order_leaves",
     "rejections",
 ];
 

@@ -59,7 +59,7 @@ pub(super) fn fulfil(
         return Ok(Err(unknown));
     };
     let scope = Scope::new(order.organisation(), order.dialect);
-    let Some(row) = work.rows.at(&scope, &order.key, order.place)? else {
+    let Some((row, holds)) = work.rows.at(&scope, &order.key, order.place)? else {
         // Found before the writer was taken; purged since.
         return Ok(Err(unknown));
     };
@@ -79,7 +79,9 @@ pub(super) fn fulfil(
         previous: row.changed.unwrap_or(order.place),
     })?;
     moves.write()?;
-    work.rows.touch(&scope, &order.key, place)?;
+    let of = (row.id, holds);
+    work.rows
+        .change(&scope, &order.key, of, |row| row.changed = Some(place))?;
     let delete = "delete from fulfilments where id = ?1";
     let mut delete = work.connection.prepare_cached(delete)?;
     delete.execute([order.place.0])?;

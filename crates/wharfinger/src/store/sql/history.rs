@@ -28,7 +28,7 @@ pub(super) fn history(
         return Ok(None);
     };
     let scope = Scope::new(located.organisation(), located.dialect);
-    let mut lookup = Lookup::new(connection)?;
+    let mut lookup = Lookup::new(connection);
     let Some((row, _)) = lookup.at(&scope, &located.key, located.place)? else {
         return Err(misplaced(located.place));
     };

@@ -18,9 +18,9 @@ use crate::store::slots::Mark;
 use crate::store::{EmailKey, FoundOrder, ListCursor, ListOrders, ListPage, ListedBy};
 
 /// Entries of the journal that a page looks at.
-const ENTRIES_PER_PAGE_MAX: u32 = 100_000;
+const ENTRIES_PER_PAGE_MAX: usize = 100_000;
 /// What looking at an organisation costs, or at a block of which nothing is wanted, in entries.
-const LOOK_ENTRIES: u32 = 8;
+const LOOK_ENTRIES: usize = 8;
 /// Bytes of orders from which on a page is full.
 const PAGE_BYTES_MAX: usize = 16 << 20;
 
@@ -45,7 +45,7 @@ pub(super) fn list(
         request,
         dialect,
         journal: Journal::new(connection),
-        lookup: Lookup::new(connection)?,
+        lookup: Lookup::new(connection),
         entries_left: ENTRIES_PER_PAGE_MAX,
         bytes: 0,
         seen: request.after,
@@ -73,7 +73,7 @@ struct Listing<'c> {
     dialect: Option<i64>,
     journal: Journal<'c>,
     lookup: Lookup<'c>,
-    entries_left: u32,
+    entries_left: usize,
     bytes: usize,
     /// How far the list was looked at.
     seen: Option<ListCursor>,
@@ -121,7 +121,7 @@ impl Listing<'_> {
     }
 
     /// Takes note of work that was done, in entries; whether more may be done for this page.
-    fn spend(&mut self, entries: u32) -> GoesOn {
+    fn spend(&mut self, entries: usize) -> GoesOn {
         let may_go_on = self.entries_left > 0;
         self.entries_left = self.entries_left.saturating_sub(entries);
         may_go_on
@@ -162,12 +162,8 @@ impl Listing<'_> {
             let scope = Scope::new(organisation, dialect.get(0)?);
             let held = self.lookup.by_key(&scope, key)?;
             orders.extend(held.map(|row| row.id));
-            let mut released = self
-                .connection
-                .prepare_cached("select id from orders where key > ?1 and key < ?2 limit ?3")?;
-            let [from, to] = scope.released_bounds(key);
-            let bounds = (from, to, ENTRIES_PER_PAGE_MAX);
-            orders.extend(released.query_map(bounds, |row| row.get(0).map(Place))?);
+            let released = self.lookup.released(&scope, key, ENTRIES_PER_PAGE_MAX)?;
+            orders.extend(released);
         }
         orders.sort_unstable();
         for order in orders.into_iter().filter(|order| *order >= low) {

@@ -12,7 +12,7 @@ use wharfinger_core::problem::Code;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::locate::{Located, Locator};
-use super::rows::{OrderRow, Scope};
+use super::rows::{Holds, OrderRow, Scope};
 use super::work::{NewBlock, Origin, Work};
 use crate::store::place::{BlockId, ENTRIES_MAX, Place};
 use crate::store::slots::{Mark, Moved};
@@ -31,7 +31,7 @@ pub(super) fn move_orders(
     let mut results = Vec::with_capacity(request.keys.len());
     for key in &request.keys {
         let Some(order) = moves.work.rows.by_key(&scope, key)? else {
-            let was_held = was_released(moves.work, &scope, key)?;
+            let was_held = moves.work.rows.was_released(&scope, key)?;
             results.push(Err(if was_held {
                 Code::AlreadyCancelled
             } else {
@@ -88,7 +88,7 @@ pub(super) fn move_located(
         for (at, order) in orders {
             let row = moves.work.rows.at(&scope, &order.key, order.place)?;
             // Found before the writer was taken; it may have been purged since.
-            let Some(row) = row else { continue };
+            let Some((row, _)) = row else { continue };
             let moved = moves.move_order(&order.key, &row, request.wanted)?;
             results[at] = moved.map_err(|code| NotMoved {
                 code,
@@ -138,7 +138,6 @@ impl<'m, 'w> Moves<'m, 'w> {
             order: order.id,
             to,
         })?;
-        let settled = (state, at, to == Moved::Released);
         let work = &mut *self.work;
         if state == State::Cancelled
             && let Some(kept) = self.journal.admission(order.id)?
@@ -146,7 +145,14 @@ impl<'m, 'w> Moves<'m, 'w> {
             let connection = work.connection;
             work.shelves.give_back(connection, order.id, &kept.lines)?;
         }
-        work.rows.settle(self.scope, key, order.id, settled)?;
+        let held = (order.id, Holds::Key);
+        work.rows.change(self.scope, key, held, |row| {
+            row.state = state;
+            row.changed = Some(at);
+        })?;
+        if to == Moved::Released {
+            work.rows.release(self.scope, key, order.id)?;
+        }
         work.standing
             .moved(self.scope, order.id, order.state, state);
         Ok(Ok(state))
@@ -190,11 +196,4 @@ fn moved(state: State, wanted: Move) -> Moved {
         (State::Cancelled, _) => Moved::Cancelled,
         (State::Draft | State::Pending | State::Processed, _) => Moved::Processed,
     }
-}
-
-/// Whether an order has held a key that is free now.
-fn was_released(work: &Work<'_>, scope: &Scope, key: &str) -> Result<bool, Fault> {
-    let select = "select 1 from orders where key > ?1 and key < ?2";
-    let mut select = work.connection.prepare_cached(select)?;
-    Ok(select.exists(scope.released_bounds(key))?)
 }

@@ -37,7 +37,7 @@ pub(super) fn plan(
             submission,
             // Without a number the dialect has no order yet.
             scope: dialect.map(|dialect| Scope::new(group.organisation, dialect)),
-            lookup: Lookup::new(connection)?,
+            lookup: Lookup::new(connection),
             order_ids: OrderIds::default(),
             organisation: group.organisation,
             shelves,

@@ -182,7 +182,7 @@ impl<'k, 'c> Walk<'k, 'c> {
     /// Takes an order out of the index, if it is final and has not changed since; whether it did.
     fn take_out(&mut self, scope: &Scope, order: Place) -> Result<bool, Fault> {
         let key = self.journal.key(order)?;
-        let found = self.work.rows.find(scope, &key, order)?;
+        let found = self.work.rows.at(scope, &key, order)?;
         let (row, holds) = found.ok_or_else(|| not_in_index(order))?;
         let changed_ms = self.journal.head(row.last_change().block())?.at_ms;
         if row.state.is_open() || changed_ms >= self.before_ms {

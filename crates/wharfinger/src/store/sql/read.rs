@@ -35,7 +35,7 @@ pub(super) fn orders(
         query,
         after: request.after.map(|OrderCursor(place)| Place(place)),
         scope: &scope,
-        lookup: Lookup::new(connection)?,
+        lookup: Lookup::new(connection),
         journal: Journal::new(connection),
         matched: 0,
         page: OrderPage::default(),
@@ -193,7 +193,7 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Found
         return Ok(None);
     };
     let scope = Scope::new(located.organisation(), located.dialect);
-    let mut lookup = Lookup::new(connection)?;
+    let mut lookup = Lookup::new(connection);
     let Some((row, _)) = lookup.at(&scope, &located.key, located.place)? else {
         return Err(not_in_index(located.place));
     };

@@ -15,7 +15,7 @@ use super::offers::are_active;
 use super::parts::PartText;
 use super::plan::told;
 use super::read::shown_texts;
-use super::rows::OrderRow;
+use super::rows::{Holds, OrderRow};
 use crate::store::email::EmailHash;
 use crate::store::prepare::Row;
 use crate::store::slots::Mark;
@@ -203,7 +203,10 @@ impl Deciding<'_, '_> {
                 number: Some(number),
                 changed: None,
             };
-            self.work.rows.revise(self.scope, &key, &revised)?;
+            let held = (order, Holds::Key);
+            self.work
+                .rows
+                .change(self.scope, &key, held, |row| *row = revised)?;
         }
         self.admissions.push((order, part));
         Ok(number)

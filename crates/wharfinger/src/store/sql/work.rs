@@ -130,7 +130,7 @@ impl<'c> Work<'c> {
         let prepare = |sql| connection.prepare_cached(sql);
         Ok(Self {
             connection,
-            rows: OrderRows::new(connection)?,
+            rows: OrderRows::new(connection),
             standing: Standing::default(),
             insert_block: prepare(INSERT_BLOCK)?,
             insert_open: prepare(INSERT_OPEN)?,
@@ -278,6 +278,7 @@ impl<'c> Work<'c> {
     /// Writes what was noted, the counters last: the last thing before the commit.
     pub(super) fn finish(mut self) -> Result<Finished, Fault> {
         self.write_shelves()?;
+        self.rows.write()?;
         self.standing.write(self.connection)?;
         let replace = "insert into counters (organisation, next_block, next_position, next_number, last_ms) \
                        values (?1, ?2, ?3, ?4, ?5) on conflict (organisation) do update \

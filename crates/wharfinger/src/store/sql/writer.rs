@@ -379,7 +379,6 @@ impl Thread {
         let mut work = Work::new(&transaction, self.last_ms, kept)?;
         for job in jobs.iter_mut() {
             job.run(&mut work)?;
-            work.rows.write()?;
         }
         let finished = work.finish()?;
         if let Err(error) = transaction.commit() {

@@ -14,18 +14,14 @@ use super::support::*;
 use super::{answers, fulfilments};
 use crate::support::database::{self, Database, on_embedded, open_store, try_open_store};
 use crate::support::fixture::empty_directory;
+use crate::support::index;
 
 fn open(directory: &Path) -> Arc<dyn Store> {
     Arc::new(open_store(directory, &Options::default()))
 }
 
 fn run_sql(directory: &Path, sql: &str) {
-    // The embedded store has it in the key alone.
-    let sql = match database::url(directory) {
-        Some(_) => sql.replace("ORGANISATION", "organisation,"),
-        None => sql.replace("ORGANISATION", ""),
-    };
-    let changed = Database::of(directory).execute(&sql);
+    let changed = Database::of(directory).execute(sql);
     assert!(changed > 0, "{sql} changes nothing");
 }
 
@@ -50,33 +46,52 @@ async fn fill(store: &Arc<dyn Store>) {
     }
 }
 
+/// Changes of the index, each of which is another kind of damage.
+const DAMAGES_OF_INDEX: &[fn(&mut Vec<index::Row>)] = &[
+    |rows| rows.retain(|row| !row.key.ends_with(".d")),
+    |rows| of(rows, ".d").key = "1.1.e".into(),
+    |rows| of(rows, ".d").key = "1.2.d".into(),
+    |rows| of(rows, ".d").id += 1,
+    |rows| {
+        let key = "1.1.dx".into();
+        let order = index::Row {
+            key,
+            ..of(rows, ".d").clone()
+        };
+        rows.push(order);
+    },
+    |rows| of(rows, ".b").changed = None,
+    |rows| of(rows, ".a").changed = of(rows, ".a").place,
+    |rows| *of(rows, ".b").changed.as_mut().unwrap() += 1,
+    |rows| of(rows, ".d").hash = vec![0; 16],
+    |rows| of(rows, ".a").revision = 3,
+    |rows| of(rows, ".a").place = None,
+    |rows| of(rows, ".b").state = 1,
+    |rows| of(rows, ".d").state = 3,
+    |rows| of(rows, ".1").number = Some(9),
+];
+
+/// The order whose key ends so.
+fn of<'r>(rows: &'r mut [index::Row], end: &str) -> &'r mut index::Row {
+    let mut rows = rows.iter_mut();
+    rows.find(|row| row.key.ends_with(end)).unwrap()
+}
+
 /// Statements, each of which does another kind of damage.
 const DAMAGES: &[&str] = &[
-    "delete from orders where key like '%.d'",
-    "update orders set key = substr(key, 1, length(key) - 1) || 'e' where key like '%.d'",
-    "update orders set key = '1.2.' || substr(key, 5) where key like '%.d'",
-    "update orders set id = id + 1 where key like '%.d'",
-    "insert into orders (ORGANISATION key, id, state, revision, hash) \
-     select ORGANISATION key || 'x', id, state, revision, hash from orders where key like '%.d'",
+    "update order_leaves set orders = x'00'",
+    "update order_leaves set entries = entries + 1",
+    "update order_leaves set organisation = 2",
+    "update order_leaves set first = x'39'",
     "delete from fulfilments",
     "update fulfilments set place = place - 1",
     "insert into fulfilments values (1, 1, 1, '1')",
-    "update orders set changed = null where state = 2",
-    "update orders set changed = place where key like '%.a'",
-    "update orders set changed = changed + 1 where state = 2",
     "update open_orders set ordinals = x'03' where ordinals = x'01'",
     "delete from open_orders where block & 4294967295 = 2",
     "insert into open_orders values (1, 99, 1, x'01')",
     "update tallies set orders = orders + 1 where state = 1",
     "delete from tallies where state = 2",
     "insert into tallies values (9, 1, 0, 1)",
-    "update orders set hash = zeroblob(16) where key like '%.d'",
-    "update orders set revision = 3 where key like '%.a'",
-    "update orders set place = null where key like '%.a'",
-    "update orders set place = id where key like '%.a'",
-    "update orders set state = 1 where key like '%.b'",
-    "update orders set state = 3 where key like '%.d'",
-    "update orders set number = 9 where number = 1",
     "update blocks set texts = substr(texts, 1, length(texts) - 1) where id & 4294967295 = 1",
     "update blocks set texts = x'00' where id & 4294967295 = 2",
     "update blocks set slots = x'0002' where id & 4294967295 = 2",
@@ -108,25 +123,37 @@ const DAMAGES: &[&str] = &[
 #[tokio::test]
 async fn a_check_sees_every_kind_of_damage() {
     for damage in DAMAGES {
-        let directory = empty_directory();
-        let store = open(directory.path());
-        fill(&store).await;
-        let report = store.check().await.expect("checked");
-        assert_eq!(report.faults, Vec::<String>::new());
-        let counted = (
-            report.orders,
-            report.revisions,
-            report.batches,
-            report.events,
-        );
-        assert_eq!(counted, (4, 5, 3, 11));
-        store.close().await;
-        run_sql(directory.path(), damage);
-        let store = open(directory.path());
-        let report = store.check().await.expect("checked");
-        assert!(!report.faults.is_empty(), "not seen: {damage}");
-        store.close().await;
+        let do_damage = |directory: &Path| run_sql(directory, damage);
+        assert!(is_seen(do_damage).await, "not seen: {damage}");
     }
+    for (number, damage) in DAMAGES_OF_INDEX.iter().enumerate() {
+        let do_damage = |directory: &Path| index::change(directory, damage);
+        assert!(is_seen(do_damage).await, "not seen: {number} of the index");
+    }
+    // What the test writes itself is no damage.
+    assert!(!is_seen(|directory| index::change(directory, |_| ())).await);
+}
+
+/// Whether a check sees that something was done to a store in which nothing was wrong.
+async fn is_seen(damage: impl Fn(&Path)) -> bool {
+    let directory = empty_directory();
+    let store = open(directory.path());
+    fill(&store).await;
+    let report = store.check().await.expect("checked");
+    assert_eq!(report.faults, Vec::<String>::new());
+    let counted = (
+        report.orders,
+        report.revisions,
+        report.batches,
+        report.events,
+    );
+    assert_eq!(counted, (4, 5, 3, 11));
+    store.close().await;
+    damage(directory.path());
+    let store = open(directory.path());
+    let report = store.check().await.expect("checked");
+    store.close().await;
+    !report.faults.is_empty()
 }
 
 #[tokio::test]

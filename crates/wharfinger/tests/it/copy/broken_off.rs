@@ -15,16 +15,10 @@ use crate::support::v1::{order, submit};
 
 /// A store with some orders.
 fn source() -> DataDirectory {
-    source_of(20)
-}
-
-fn source_of(orders: usize) -> DataDirectory {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let orders = (0..orders).map(|number| order(&number.to_string()));
-    for batch in Vec::from_iter(orders).chunks(1_000) {
-        submit(&server, "TRK001", batch);
-    }
+    let orders = (0..20).map(|number| order(&number.to_string()));
+    submit(&server, "TRK001", &Vec::from_iter(orders));
     server.terminate();
     assert!(server.wait().0.success());
     data
@@ -45,36 +39,42 @@ fn there(to: &Path) -> i64 {
 }
 
 fn break_off(from: &Path, to: &Path) {
-    break_off_when(from, to, "true");
+    break_off_when(from, to, "order_leaves", "true");
 }
 
-/// Has a copy fail at the first order of which something is so.
-fn break_off_when(from: &Path, to: &Path, when: &str) {
-    Database::of(to).stop("insert", "orders", when);
+/// Has a copy fail at the first row of a table of which something is so.
+fn break_off_when(from: &Path, to: &Path, table: &str, when: &str) {
+    Database::of(to).stop("insert", table, when);
     let said = sentence(&copying(from, to).output().unwrap());
     assert!(said.contains("stopped"), "{said}");
-    Database::of(to).stop_no_more("orders");
+    Database::of(to).stop_no_more(table);
     assert!(there(to) > 0);
 }
 
-/// More orders than are copied in one transaction, and how many that are.
-const ORDERS: usize = 5_000;
+/// More products than are copied in one transaction, and how many that are.
+const PRODUCTS: u64 = 5_000;
 const TOGETHER: i64 = 4_096;
 
 #[test]
 fn a_copy_goes_on_where_an_error_ended_it() {
-    let (from, (_embedded, targets, _on_server)) = (source_of(ORDERS), targets());
-    let last = "select id from orders order by key desc limit 1";
+    let (from, (_embedded, targets, _on_server)) = (source(), targets());
+    let table = from.path().join("products.csv");
+    let rows = (0..PRODUCTS).map(|id| format!("{id},{id}\n"));
+    std::fs::write(&table, format!("id,stock\n{}", String::from_iter(rows))).unwrap();
+    let table = table.to_str().unwrap();
+    let loaded = run(from.path(), &["products", "load", "--org", "TRK001", table]);
+    assert!(loaded.status.success());
+    let last = "select max(number) from products";
     let last = Database::of(from.path()).number(last);
     for to in &targets {
-        break_off_when(from.path(), to, &format!("new.id = {last}"));
-        assert_eq!(Database::of(to).count("orders"), TOGETHER);
+        break_off_when(from.path(), to, "products", &format!("new.number = {last}"));
+        assert_eq!(Database::of(to).count("products"), TOGETHER);
         let there = there(to);
         assert_eq!(copied(from.path(), to)["resumed"], there);
         // It is one like any other now.
         let server = Server::start(to);
         submit(&server, "TRK001", &[order("later")]);
-        assert_eq!(stored::check(to).orders, 5_001);
+        assert_eq!(stored::check(to).orders, 21);
     }
 }
 
@@ -148,7 +148,7 @@ fn a_copy_goes_on_where_it_was_killed_or_has_lost_its_database() {
             "the second one goes on with the first"
         );
         let mut other = Database::of(to.path());
-        other.run("begin; lock table orders in exclusive mode");
+        other.run("begin; lock table order_leaves in exclusive mode");
         let mut copy = copying(from.path(), to.path());
         let mut copy = copy.stderr(Stdio::piped()).spawn().unwrap();
         until("it waits for the table", || {

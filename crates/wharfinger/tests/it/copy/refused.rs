@@ -8,6 +8,7 @@ use super::{copying, sentence};
 use crate::support::cluster::{OwnDatabase, shared};
 use crate::support::database::Database;
 use crate::support::fixture::{self, DataDirectory};
+use crate::support::index;
 use crate::support::server::{Server, program, run};
 use crate::support::stored;
 use crate::support::v1::{order, submit};
@@ -123,8 +124,7 @@ fn faults_of_a_source_are_told_and_copied() {
     let server = Server::start(from.path());
     submit(&server, "TRK001", &[order("A")]);
     drop(server);
-    let damage = "update orders set hash = zeroblob(16)";
-    assert_eq!(Database::of(from.path()).execute(damage), 1);
+    index::change(from.path(), |rows| rows[0].hash = vec![0; 16]);
     let to = tempfile::tempdir().unwrap();
     let output = copying(from.path(), to.path()).output().unwrap();
     let said = sentence(&output);

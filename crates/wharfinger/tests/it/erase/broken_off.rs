@@ -174,7 +174,7 @@ fn a_reader_that_keeps_the_log_is_told_of() {
     submit(&server, "TRK001", &[of(ANN, "Annabel", "A-1")]);
     let reader = rusqlite::Connection::open(data.path().join("orders.db")).unwrap();
     reader
-        .execute_batch("begin; select count(*) from orders;")
+        .execute_batch("begin; select count(*) from order_leaves;")
         .unwrap();
     let refused = run(data.path(), &ARGUMENTS);
     assert!(!refused.status.success());

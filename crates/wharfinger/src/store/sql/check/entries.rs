@@ -48,7 +48,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             keys,
             frame: Frame::default(),
             scope: Scope::new(block.id.organisation(), block.dialect),
-            lookup: Lookup::new(connection)?,
+            lookup: Lookup::new(connection),
             open: read_open(connection, block.id)?,
         })
     }

@@ -120,15 +120,17 @@ impl<'k, 'c> Blocks<'k, 'c> {
     /// Brings an order's row up to date, if this text is its latest.
     fn rehash(&mut self, scope: &Scope, text: &Written) -> Result<(), Fault> {
         let key = self.journal.key(text.order)?;
-        let Some((row, holds)) = self.work.rows.find(scope, &key, text.order)? else {
+        let Some((row, holds)) = self.work.rows.at(scope, &key, text.order)? else {
             // It is being purged.
             return Ok(());
         };
         let unreadable = || Fault::Damaged("an erased text is no JSON".into());
         let hash = text.hash.ok_or_else(unreadable)?;
         if row.latest == text.place {
-            let new = (row.id, holds, hash);
-            self.work.rows.rehash(scope, &key, new)?;
+            let of = (row.id, holds);
+            self.work
+                .rows
+                .change(scope, &key, of, |row| row.hash = hash)?;
         }
         Ok(())
     }

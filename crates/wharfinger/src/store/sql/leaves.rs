@@ -1,0 +1,340 @@
+//! The index as a transaction reads and writes it: the leaves that it has come to are kept, and written together.
+//!
+//! A leaf reaches from its first key to before that of the next one; the first leaf of a scope begins with the scope's own
+//! prefix. Nobody else writes meanwhile.
+
+mod foresee;
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use tokio_postgres::types::ToSql;
+
+use super::driver::{Connection, OptionalExtension, Row, params};
+use super::fault::Fault;
+use super::rows::Scope;
+use crate::store::leaf::{Leaf, OrderRow};
+
+/// Leaves that are kept; more are written, and read again if need be.
+const LEAVES_MAX: usize = 2_048;
+/// The leaf that a key of the table lies in.
+pub(super) const FIND: &str =
+    "select first, orders from order_leaves where first <= ?1 order by first desc limit 1";
+const NEXT: &str = "select first from order_leaves where first > ?1 order by first limit 1";
+const WRITE: &str = "insert into order_leaves (first, organisation, entries, orders) values (?1, ?2, ?3, ?4) \
+    on conflict (first) do update set entries = excluded.entries, orders = excluded.orders";
+const WRITE_TOGETHER: &str = "insert into order_leaves (first, organisation, entries, orders) \
+    select unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::integer[]), unnest(?4::bytea[]) \
+    on conflict (first, organisation) do update set entries = excluded.entries, orders = excluded.orders";
+const DELETE: &str = "delete from order_leaves where first = ?1";
+
+/// A leaf that was read or made.
+struct Kept {
+    leaf: Leaf,
+    /// Up to before which key it reaches.
+    until: Until,
+    is_changed: bool,
+    /// Whether a row of it may be stored under its first key, which is to go.
+    is_renamed: bool,
+}
+
+/// Up to before which key a leaf reaches.
+enum Until {
+    /// Nobody has asked.
+    Unknown,
+    /// This one.
+    Before(String),
+    /// There is no leaf behind it.
+    End,
+}
+
+impl Kept {
+    fn read(packed: &[u8]) -> Result<Self, Fault> {
+        Ok(Self::of(Leaf::decode(packed)?, Until::Unknown))
+    }
+
+    fn of(leaf: Leaf, until: Until) -> Self {
+        Self {
+            leaf,
+            until,
+            is_changed: false,
+            is_renamed: false,
+        }
+    }
+}
+
+/// The index, as a transaction sees it.
+pub(super) struct Leaves<'c> {
+    connection: &'c Connection,
+    /// By their first keys.
+    kept: BTreeMap<String, Kept>,
+    /// The leaf that was asked for last, with its first key; it is not among the others.
+    latest: Option<(String, Kept)>,
+}
+
+impl<'c> Leaves<'c> {
+    /// Begins.
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self {
+            connection,
+            kept: BTreeMap::new(),
+            latest: None,
+        }
+    }
+
+    /// The order that has a key of the table.
+    pub(super) fn get(&mut self, scope: &Scope, key: &str) -> Result<Option<OrderRow>, Fault> {
+        Ok(self.seek(scope, key)?.1.leaf.get(key).copied())
+    }
+
+    /// Changes the order that has a key of the table; whether there is one.
+    pub(super) fn change(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        change: impl FnOnce(&mut OrderRow),
+    ) -> Result<bool, Fault> {
+        let (_, kept) = self.seek(scope, key)?;
+        let Some(order) = kept.leaf.get_mut(key) else {
+            return Ok(false);
+        };
+        change(order);
+        kept.is_changed = true;
+        Ok(true)
+    }
+
+    /// Takes the order out that has a key of the table.
+    pub(super) fn remove(&mut self, scope: &Scope, key: &str) -> Result<Option<OrderRow>, Fault> {
+        let (first, kept) = self.seek(scope, key)?;
+        let removed = kept.leaf.remove(key);
+        kept.is_changed |= removed.is_some();
+        // The key of an order that is gone must not stay as that of its leaf.
+        kept.is_renamed |= removed.is_some() && first == key;
+        Ok(removed)
+    }
+
+    /// Stores a new order, unless one has its key of the table; whether it did.
+    pub(super) fn insert(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        order: OrderRow,
+    ) -> Result<bool, Fault> {
+        let (_, kept) = self.seek(scope, key)?;
+        let Err(mut at) = kept.leaf.find(key) else {
+            return Ok(false);
+        };
+        if kept.leaf.is_full() {
+            // Where keys count up, leaves are to stay full.
+            let cut = if at == kept.leaf.len() {
+                at
+            } else {
+                kept.leaf.len() / 2
+            };
+            let behind = kept.leaf.split_off(cut);
+            let begins = behind.first_key().unwrap_or(key).to_owned();
+            let until = std::mem::replace(&mut kept.until, Until::Before(begins.clone()));
+            kept.is_changed |= behind.len() > 0;
+            let mut behind = Kept::of(behind, until);
+            behind.is_changed = true;
+            if key >= begins.as_str() {
+                at -= cut;
+                self.park();
+                self.latest = Some((begins, behind));
+            } else {
+                self.kept.insert(begins, behind);
+            }
+        }
+        let (_, kept) = self.latest()?;
+        kept.leaf.insert(at, key, order);
+        kept.is_changed = true;
+        Ok(true)
+    }
+
+    /// Whether an order has a key of the table between these two.
+    pub(super) fn has_between(
+        &mut self,
+        scope: &Scope,
+        [from, to]: &[String; 2],
+    ) -> Result<bool, Fault> {
+        let mut key = from.clone();
+        loop {
+            self.seek(scope, &key)?;
+            let leaf = &self.latest()?.1.leaf;
+            let behind = leaf.orders().find(|(key, _)| *key > from.as_str());
+            if let Some((found, _)) = behind {
+                return Ok(found < to.as_str());
+            }
+            match self.until()? {
+                Some(next) if next < *to => key = next,
+                Some(_) | None => return Ok(false),
+            }
+        }
+    }
+
+    fn latest(&mut self) -> Result<&mut (String, Kept), Fault> {
+        let lost = || Fault::Damaged("a leaf of the index was lost".into());
+        self.latest.as_mut().ok_or_else(lost)
+    }
+
+    fn park(&mut self) {
+        if let Some((first, kept)) = self.latest.take() {
+            self.kept.insert(first, kept);
+        }
+    }
+
+    /// The leaf that a key of the table lies in, with its first key.
+    fn seek(&mut self, scope: &Scope, key: &str) -> Result<&mut (String, Kept), Fault> {
+        if !self.is_latest(scope, key)? {
+            self.park();
+            if self.kept.len() >= LEAVES_MAX {
+                self.write()?;
+                self.kept.clear();
+            }
+            self.latest = self.take_kept(key);
+            if !self.is_latest(scope, key)? {
+                self.park();
+                self.latest = Some(self.read(scope, key)?);
+            }
+        }
+        self.latest()
+    }
+
+    /// Takes the kept leaf that begins with a key, or is the last to begin before it.
+    fn take_kept(&mut self, key: &str) -> Option<(String, Kept)> {
+        let up_to = (Bound::Unbounded, Bound::Included(key));
+        let (first, _) = self.kept.range::<str, _>(up_to).next_back()?;
+        let first = first.clone();
+        self.kept.remove_entry(&first)
+    }
+
+    /// Whether a key of the table lies in the latest leaf.
+    fn is_latest(&mut self, scope: &Scope, key: &str) -> Result<bool, Fault> {
+        let Some((first, kept)) = &self.latest else {
+            return Ok(false);
+        };
+        if first.as_str() > key || !scope.has(first) {
+            return Ok(false);
+        }
+        if kept.leaf.last_key().is_some_and(|last| key <= last) {
+            return Ok(true);
+        }
+        if let Until::Before(until) = &kept.until {
+            return Ok(key < until.as_str());
+        }
+        let until = self.until()?;
+        Ok(until.is_none_or(|until| key < until.as_str()))
+    }
+
+    /// Up to before which key the latest leaf reaches; none where there is no leaf behind it.
+    fn until(&mut self) -> Result<Option<String>, Fault> {
+        let connection = self.connection;
+        let (first, kept) = self.latest()?;
+        if let Until::Unknown = kept.until {
+            kept.until = next_first(connection, first)?.map_or(Until::End, Until::Before);
+        }
+        Ok(match &kept.until {
+            Until::Before(until) => Some(until.clone()),
+            Until::Unknown | Until::End => None,
+        })
+    }
+
+    /// Reads the leaf that a key of the table lies in, which is none of those that are kept.
+    fn read(&self, scope: &Scope, key: &str) -> Result<(String, Kept), Fault> {
+        let mut find = self.connection.prepare_cached(FIND)?;
+        let mut rows = find.query([key.as_bytes()])?;
+        if let Some(row) = rows.next()? {
+            let first = first_of(&row)?;
+            if scope.has(&first) {
+                return Ok((first, Kept::read(row.blob(1)?)?));
+            }
+        }
+        let first = scope.prefix().to_owned();
+        Ok((first, Kept::of(Leaf::default(), Until::Unknown)))
+    }
+
+    /// Writes what was changed and is not written yet.
+    pub(super) fn write(&mut self) -> Result<(), Fault> {
+        self.park();
+        let mut written = Vec::new();
+        let mut gone = Vec::new();
+        for (first, kept) in &mut self.kept {
+            if !std::mem::take(&mut kept.is_changed) {
+                continue;
+            }
+            let begins = match kept.leaf.first_key() {
+                Some(begins) if kept.is_renamed => begins,
+                Some(_) => first.as_str(),
+                None => "",
+            };
+            if begins != first {
+                gone.push(first.as_bytes());
+            }
+            if kept.leaf.len() > 0 {
+                written.push((begins, &kept.leaf));
+            }
+        }
+        for first in &gone {
+            self.connection.execute(DELETE, [*first])?;
+        }
+        write_leaves(self.connection, &written)?;
+        if !gone.is_empty() {
+            // Others reach further now.
+            self.kept.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Writes leaves, each with the key that it is to begin with.
+fn write_leaves(connection: &Connection, leaves: &[(&str, &Leaf)]) -> Result<(), Fault> {
+    if leaves.is_empty() {
+        return Ok(());
+    }
+    let organisation = |leaf: &Leaf| {
+        let any = leaf.orders().next();
+        any.map_or(0, |(_, order)| order.id.block().organisation().0)
+    };
+    let entries = |leaf: &Leaf| i32::try_from(leaf.len()).unwrap_or(i32::MAX);
+    let Some(session) = connection.postgres() else {
+        let mut write = connection.prepare_cached(WRITE)?;
+        for (first, leaf) in leaves {
+            let row = params![
+                first.as_bytes(),
+                organisation(leaf),
+                entries(leaf),
+                leaf.encode()
+            ];
+            write.execute(row)?;
+        }
+        return Ok(());
+    };
+    let firsts = Vec::from_iter(leaves.iter().map(|(first, _)| first.as_bytes()));
+    let organisations = leaves.iter().map(|(_, leaf)| i64::from(organisation(leaf)));
+    let organisations: Vec<i64> = organisations.collect();
+    let entries = Vec::from_iter(leaves.iter().map(|(_, leaf)| entries(leaf)));
+    let packed = Vec::from_iter(leaves.iter().map(|(_, leaf)| leaf.encode()));
+    let values: [&(dyn ToSql + Sync); 4] = [&firsts, &organisations, &entries, &packed];
+    session.prepare(WRITE_TOGETHER)?.execute_arrays(&values)?;
+    Ok(())
+}
+
+/// The first key of the leaf behind the one that begins with a key.
+fn next_first(connection: &Connection, first: &str) -> Result<Option<String>, Fault> {
+    let mut next = connection.prepare_cached(NEXT)?;
+    let next = next.query_row([first.as_bytes()], first_of).optional()?;
+    Ok(next)
+}
+
+/// The first key of a leaf, from the first column of its row.
+pub(super) fn first_of(row: &Row<'_>) -> super::driver::Result<String> {
+    text_of(row.get(0)?)
+}
+
+fn text_of(bytes: Vec<u8>) -> super::driver::Result<String> {
+    let no_text = |_| super::driver::Error::Value("a leaf begins with no key".into());
+    String::from_utf8(bytes).map_err(no_text)
+}
+
+#[cfg(test)]
+mod tests;

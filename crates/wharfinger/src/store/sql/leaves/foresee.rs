@@ -1,0 +1,87 @@
+//! On a server, where every statement goes there and back, the leaves of many keys are read together.
+
+use std::ops::Bound;
+
+use tokio_postgres::types::ToSql;
+
+use super::super::driver::Row;
+use super::super::fault::Fault;
+use super::super::rows::Scope;
+use super::{Kept, Leaves, Until, first_of, text_of};
+
+/// Neighbouring leaves that are foreseen together.
+const NEIGHBOURS_MAX: i64 = 32;
+
+/// Some neighbouring leaves, and where each ends.
+const NEIGHBOURS: &str = "select first, orders, \
+        (select next.first from order_leaves next where next.first > leaf.first order by next.first limit 1) as until \
+    from order_leaves leaf where first <= ?2 and first >= coalesce( \
+        (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) \
+    order by first limit ?3";
+/// The leaves that some keys lie in, and where each ends.
+const EACH: &str = "with wanted as materialized (select distinct ( \
+        select first from order_leaves where first <= key order by first desc limit 1) as first \
+        from unnest(?1::bytea[]) as keys (key)) \
+    select first, orders, \
+        (select next.first from order_leaves next where next.first > leaf.first order by next.first limit 1) as until \
+    from wanted join order_leaves leaf using (first)";
+impl Leaves<'_> {
+    /// Reads the leaves that keys of the table lie in, where that is one or two ways there and back instead of many.
+    pub(in super::super) fn foresee<'k>(
+        &mut self,
+        scope: &Scope,
+        keys: impl Iterator<Item = &'k str>,
+    ) -> Result<(), Fault> {
+        let Some(session) = self.connection.postgres() else {
+            return Ok(());
+        };
+        self.park();
+        let mut keys: Vec<String> = keys.map(|key| scope.key(key)).collect();
+        keys.sort_unstable();
+        keys.retain(|key| !self.is_foreseen(scope, key));
+        let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
+            return Ok(());
+        };
+        let bounds: [&(dyn ToSql + Sync); 3] =
+            [&first.as_bytes(), &last.as_bytes(), &NEIGHBOURS_MAX];
+        self.keep(scope, &session.prepare(NEIGHBOURS)?.query_arrays(&bounds)?)?;
+        keys.retain(|key| !self.is_foreseen(scope, key));
+        if !keys.is_empty() {
+            let keys = Vec::from_iter(keys.iter().map(String::as_bytes));
+            self.keep(scope, &session.prepare(EACH)?.query_arrays(&[&keys])?)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps leaves that were foreseen, but for those that are kept already, and may have changed since.
+    fn keep(&mut self, scope: &Scope, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
+        for row in rows {
+            let row = Row::Postgres(row);
+            let first = first_of(&row)?;
+            if scope.has(&first) && !self.kept.contains_key(&first) {
+                let mut kept = Kept::read(row.blob(1)?)?;
+                let until: Option<Vec<u8>> = row.get(2)?;
+                kept.until = match until {
+                    Some(until) => Until::Before(text_of(until)?),
+                    None => Until::End,
+                };
+                self.kept.insert(first, kept);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a key of the table lies in a leaf that is kept.
+    fn is_foreseen(&self, scope: &Scope, key: &str) -> bool {
+        let up_to = (Bound::Unbounded, Bound::Included(key));
+        let Some((first, kept)) = self.kept.range::<str, _>(up_to).next_back() else {
+            return false;
+        };
+        let is_within = match &kept.until {
+            Until::Before(until) => key < until.as_str(),
+            Until::End => true,
+            Until::Unknown => kept.leaf.last_key().is_some_and(|last| key <= last),
+        };
+        is_within && scope.has(first)
+    }
+}
