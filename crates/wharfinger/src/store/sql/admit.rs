@@ -10,7 +10,7 @@ use super::imports;
 use super::parts::PartBlocks;
 use super::plan::{is_refused, plan};
 use super::rejections;
-use super::rows::Scope;
+use super::rows::{FORESEEN_MAX, Scope};
 use super::shares::{self, Share};
 use super::standing::Tally;
 use super::work::{NewBlock, NewReceipt, Origin, Work};
@@ -19,9 +19,6 @@ use crate::store::place::BlockId;
 use crate::store::prepare::{Group, GroupTexts, Row, Submission};
 use crate::store::rejected::{Builder, Kind, Part, Told};
 use crate::store::slots::Mark;
-
-/// Orders that are looked up together, where that is few ways there and back instead of many.
-const ORDERS_FORESEEN: usize = 1_024;
 
 /// Admits a batch: what became of its good orders, in the order of the batch.
 pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<Outcome>, Fault> {
@@ -81,7 +78,7 @@ impl Admission<'_> {
             problems_told: 0,
             texts: GroupTexts::default(),
         };
-        for steps in group.steps.chunks(ORDERS_FORESEEN) {
+        for steps in group.steps.chunks(FORESEEN_MAX) {
             deciding.foresee(steps)?;
             for &step in steps {
                 let row = &group.rows[step as usize];

@@ -15,8 +15,8 @@ use super::fault::Fault;
 use super::rows::Scope;
 use crate::store::leaf::{Leaf, OrderRow};
 
-/// Leaves that are kept; more are written, and read again if need be.
-const LEAVES_MAX: usize = 2_048;
+/// Leaves that are kept, some 6 kB each; where there would be more, they are written, and read again if need be.
+const LEAVES_MAX: usize = 4_096;
 /// The leaf that a key of the table lies in.
 pub(super) const FIND: &str =
     "select first, orders from order_leaves where first <= ?1 order by first desc limit 1";
@@ -27,6 +27,7 @@ const WRITE_TOGETHER: &str = "insert into order_leaves (first, organisation, ent
     select unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::integer[]), unnest(?4::bytea[]) \
     on conflict (first, organisation) do update set entries = excluded.entries, orders = excluded.orders";
 const DELETE: &str = "delete from order_leaves where first = ?1";
+const DELETE_TOGETHER: &str = "delete from order_leaves where first = any(?1::bytea[])";
 
 /// A leaf that was read or made.
 struct Kept {
@@ -187,10 +188,7 @@ impl<'c> Leaves<'c> {
     fn seek(&mut self, scope: &Scope, key: &str) -> Result<&mut (String, Kept), Fault> {
         if !self.is_latest(scope, key)? {
             self.park();
-            if self.kept.len() >= LEAVES_MAX {
-                self.write()?;
-                self.kept.clear();
-            }
+            self.make_room(1)?;
             self.latest = self.take_kept(key);
             if !self.is_latest(scope, key)? {
                 self.park();
@@ -198,6 +196,15 @@ impl<'c> Leaves<'c> {
             }
         }
         self.latest()
+    }
+
+    /// Makes room for so many more leaves.
+    fn make_room(&mut self, leaves: usize) -> Result<(), Fault> {
+        if self.kept.len() + leaves > LEAVES_MAX {
+            self.write()?;
+            self.kept.clear();
+        }
+        Ok(())
     }
 
     /// Takes the kept leaf that begins with a key, or is the last to begin before it.
@@ -274,16 +281,29 @@ impl<'c> Leaves<'c> {
                 written.push((begins, &kept.leaf));
             }
         }
-        for first in &gone {
-            self.connection.execute(DELETE, [*first])?;
-        }
+        // Others reach further where one is gone.
+        let is_outdated = !gone.is_empty();
+        delete_leaves(self.connection, &gone)?;
         write_leaves(self.connection, &written)?;
-        if !gone.is_empty() {
-            // Others reach further now.
+        if is_outdated {
             self.kept.clear();
         }
         Ok(())
     }
+}
+
+/// Deletes the leaves that begin with some keys.
+fn delete_leaves(connection: &Connection, firsts: &[&[u8]]) -> Result<(), Fault> {
+    let Some(session) = connection.postgres().filter(|_| !firsts.is_empty()) else {
+        for first in firsts {
+            connection.execute(DELETE, [*first])?;
+        }
+        return Ok(());
+    };
+    session
+        .prepare(DELETE_TOGETHER)?
+        .execute_arrays(&[&firsts])?;
+    Ok(())
 }
 
 /// Writes leaves, each with the key that it is to begin with.

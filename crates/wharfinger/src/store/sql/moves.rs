@@ -12,7 +12,7 @@ use wharfinger_core::problem::Code;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::locate::{Located, Locator};
-use super::rows::{Holds, OrderRow, Scope};
+use super::rows::{FORESEEN_MAX, Holds, OrderRow, Scope};
 use super::work::{NewBlock, Origin, Work};
 use crate::store::place::{BlockId, ENTRIES_MAX, Place};
 use crate::store::slots::{Mark, Moved};
@@ -83,17 +83,19 @@ pub(super) fn move_located(
     for ((organisation, dialect), orders) in groups {
         let scope = Scope::new(organisation, dialect);
         let mut moves = Moves::new(work, &scope, &request.key_id);
-        let keys = orders.iter().map(|(_, order)| order.key.as_str());
-        moves.work.rows.foresee(&scope, keys)?;
-        for (at, order) in orders {
-            let row = moves.work.rows.at(&scope, &order.key, order.place)?;
-            // Found before the writer was taken; it may have been purged since.
-            let Some((row, _)) = row else { continue };
-            let moved = moves.move_order(&order.key, &row, request.wanted)?;
-            results[at] = moved.map_err(|code| NotMoved {
-                code,
-                state: Some(row.state),
-            });
+        for orders in orders.chunks(FORESEEN_MAX) {
+            let keys = orders.iter().map(|(_, order)| order.key.as_str());
+            moves.work.rows.foresee(&scope, keys)?;
+            for (at, order) in orders {
+                let row = moves.work.rows.at(&scope, &order.key, order.place)?;
+                // Found before the writer was taken; it may have been purged since.
+                let Some((row, _)) = row else { continue };
+                let moved = moves.move_order(&order.key, &row, request.wanted)?;
+                results[*at] = moved.map_err(|code| NotMoved {
+                    code,
+                    state: Some(row.state),
+                });
+            }
         }
         moves.write()?;
     }

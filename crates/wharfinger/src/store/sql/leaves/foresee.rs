@@ -42,6 +42,8 @@ impl Leaves<'_> {
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
             return Ok(());
         };
+        // Each of them may lie in a leaf of its own, and have that split.
+        self.make_room(2 * keys.len())?;
         let bounds: [&(dyn ToSql + Sync); 3] =
             [&first.as_bytes(), &last.as_bytes(), &NEIGHBOURS_MAX];
         self.keep(scope, &session.prepare(NEIGHBOURS)?.query_arrays(&bounds)?)?;
