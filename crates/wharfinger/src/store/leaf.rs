@@ -85,8 +85,8 @@ pub(crate) fn state_number(state: State) -> u8 {
 /// Neighbouring orders, in the order of their keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Leaf {
-    /// Their keys, in no order.
-    text: String,
+    /// The bytes of their keys, in no order.
+    bytes: Vec<u8>,
     orders: Vec<(Range<usize>, OrderRow)>,
 }
 
@@ -98,68 +98,68 @@ impl Leaf {
 
     /// Whether it should take no more.
     pub(crate) fn is_full(&self) -> bool {
-        self.orders.len() >= ORDERS_MAX || self.text.len() >= KEY_BYTES_MAX
+        self.orders.len() >= ORDERS_MAX || self.bytes.len() >= KEY_BYTES_MAX
     }
 
     /// The orders with their keys.
-    pub(crate) fn orders(&self) -> impl DoubleEndedIterator<Item = (&str, &OrderRow)> {
+    pub(crate) fn orders(&self) -> impl DoubleEndedIterator<Item = (&[u8], &OrderRow)> {
         let orders = self.orders.iter();
-        orders.map(|(key, order)| (&self.text[key.clone()], order))
+        orders.map(|(key, order)| (&self.bytes[key.clone()], order))
     }
 
     /// The first key.
-    pub(crate) fn first_key(&self) -> Option<&str> {
+    pub(crate) fn first_key(&self) -> Option<&[u8]> {
         self.orders().next().map(|(key, _)| key)
     }
 
     /// The last key.
-    pub(crate) fn last_key(&self) -> Option<&str> {
+    pub(crate) fn last_key(&self) -> Option<&[u8]> {
         self.orders().next_back().map(|(key, _)| key)
     }
 
     /// Where the order of a key is, or else would be.
-    pub(crate) fn find(&self, key: &str) -> Result<usize, usize> {
+    pub(crate) fn find(&self, key: &[u8]) -> Result<usize, usize> {
         // Mostly keys count up.
         if self.last_key().is_none_or(|last| last < key) {
             return Err(self.orders.len());
         }
         let orders = &self.orders;
-        orders.binary_search_by(|(range, _)| self.text[range.clone()].cmp(key))
+        orders.binary_search_by(|(range, _)| self.bytes[range.clone()].cmp(key))
     }
 
     /// The order of a key.
-    pub(crate) fn get(&self, key: &str) -> Option<&OrderRow> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&OrderRow> {
         let at = self.find(key).ok()?;
         self.orders.get(at).map(|(_, order)| order)
     }
 
     /// As [`Self::get`], to be changed.
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut OrderRow> {
+    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut OrderRow> {
         let at = self.find(key).ok()?;
         self.orders.get_mut(at).map(|(_, order)| order)
     }
 
     /// Puts an order where [`Self::find`] says that its key would be.
-    pub(crate) fn insert(&mut self, at: usize, key: &str, order: OrderRow) {
-        let start = self.text.len();
-        self.text.push_str(key);
-        self.orders.insert(at, (start..self.text.len(), order));
+    pub(crate) fn insert(&mut self, at: usize, key: &[u8], order: OrderRow) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(key);
+        self.orders.insert(at, (start..self.bytes.len(), order));
     }
 
     /// Takes the order of a key out.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<OrderRow> {
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<OrderRow> {
         let at = self.find(key).ok()?;
         Some(self.orders.remove(at).1)
     }
 
     /// Takes the orders from one on out, as a leaf of their own.
     pub(crate) fn split_off(&mut self, at: usize) -> Self {
-        let Self { text, mut orders } = std::mem::take(self);
+        let Self { bytes, mut orders } = std::mem::take(self);
         let behind = orders.split_off(at);
         let with_keys = |orders: Vec<(Range<usize>, OrderRow)>| {
             let mut leaf = Self::default();
             for (key, order) in orders {
-                leaf.insert(leaf.len(), &text[key], order);
+                leaf.insert(leaf.len(), &bytes[key], order);
             }
             leaf
         };
@@ -169,11 +169,11 @@ impl Leaf {
 
     /// Packs it.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.text.len() + self.orders.len() * (HASH_BYTES + 12));
-        let mut last = ("", Place(0));
+        let mut out = Vec::with_capacity(self.bytes.len() + self.orders.len() * (HASH_BYTES + 12));
+        let mut last: (&[u8], Place) = (&[], Place(0));
         for (key, order) in self.orders() {
-            let shared = shared_bytes(last.0.as_bytes(), key.as_bytes());
-            let rest = &key.as_bytes()[shared..];
+            let shared = shared_bytes(last.0, key);
+            let rest = &key[shared..];
             write_number(&mut out, shared as u64);
             write_number(&mut out, rest.len() as u64);
             out.extend_from_slice(rest);
@@ -184,37 +184,43 @@ impl Leaf {
     }
 
     /// Undoes [`Self::encode`].
-    pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, Damage> {
-        const BROKEN: Damage = Damage("the keys of a leaf are none");
+    pub(crate) fn decode(mut packed: &[u8]) -> Result<Self, Damage> {
         let mut leaf = Self {
-            text: String::with_capacity(KEY_BYTES_MAX),
+            bytes: Vec::with_capacity(KEY_BYTES_MAX),
             orders: Vec::with_capacity(ORDERS_MAX),
         };
-        let mut key = Vec::new();
+        let mut last = 0..0;
         let mut id = Place(0);
-        while !bytes.is_empty() {
-            let shared = read_count(&mut bytes)?;
-            let rest = read_count(&mut bytes)?;
-            if shared > key.len() {
-                return Err(BROKEN);
+        while !packed.is_empty() {
+            let shared = read_count(&mut packed)?;
+            let rest = read_count(&mut packed)?;
+            let rest = read_bytes(&mut packed, rest)?;
+            if shared > last.len() {
+                return Err(Damage("a key of a leaf has no beginning"));
             }
-            key.truncate(shared);
-            key.extend_from_slice(read_bytes(&mut bytes, rest)?);
-            let text = std::str::from_utf8(&key).map_err(|_| BROKEN)?;
-            if leaf.last_key().is_some_and(|last| last >= text) {
+            let start = leaf.bytes.len();
+            leaf.bytes
+                .extend_from_within(last.start..last.start + shared);
+            leaf.bytes.extend_from_slice(rest);
+            let key = start..leaf.bytes.len();
+            if !leaf.orders.is_empty() && leaf.bytes[last] >= leaf.bytes[key.clone()] {
                 return Err(Damage("the keys of a leaf are not in order"));
             }
-            let order = decode_order(&mut bytes, id)?;
+            let order = decode_order(&mut packed, id)?;
             id = order.id;
-            leaf.insert(leaf.len(), text, order);
+            leaf.orders.push((key.clone(), order));
+            last = key;
         }
         Ok(leaf)
     }
 }
 
+/// How many bytes two keys begin with alike, eight a step.
 fn shared_bytes(one: &[u8], other: &[u8]) -> usize {
-    let pairs = one.iter().zip(other);
-    pairs.take_while(|(one, other)| one == other).count()
+    let words = one.chunks_exact(8).zip(other.chunks_exact(8));
+    let words = 8 * words.take_while(|(one, other)| one == other).count();
+    let rest = one[words..].iter().zip(&other[words..]);
+    words + rest.take_while(|(one, other)| one == other).count()
 }
 
 fn encode_order(out: &mut Vec<u8>, order: &OrderRow, before: Place) {
@@ -309,13 +315,13 @@ mod tests {
         let mut leaf = Leaf::default();
         // From the last to the first: each goes in front.
         for (key, order) in orders.iter().rev() {
-            let at = leaf.find(key).expect_err("it is not there");
-            leaf.insert(at, key, *order);
+            let at = leaf.find(key.as_bytes()).expect_err("it is not there");
+            leaf.insert(at, key.as_bytes(), *order);
         }
         leaf
     }
 
-    fn content(leaf: &Leaf) -> Vec<(String, OrderRow)> {
+    fn content(leaf: &Leaf) -> Vec<(Vec<u8>, OrderRow)> {
         let orders = leaf.orders();
         orders
             .map(|(key, order)| (key.to_owned(), *order))
@@ -326,17 +332,18 @@ mod tests {
         #[test]
         fn a_leaf_comes_back(orders in prop::collection::btree_map("[ab\u{0}é]{0,6}", row(), 0..40), cut in 0..40_usize) {
             let mut leaf = fill(&orders);
-            let all: Vec<_> = orders.clone().into_iter().collect();
+            let all = orders.iter().map(|(key, order)| (key.as_bytes().to_owned(), *order));
+            let all: Vec<_> = all.collect();
             prop_assert_eq!(content(&leaf), all.clone());
             prop_assert_eq!(content(&Leaf::decode(&leaf.encode())?), all.clone());
-            for (key, order) in &orders {
+            for (key, order) in &all {
                 prop_assert_eq!(leaf.get(key), Some(order));
             }
             let cut = cut.min(leaf.len());
             let behind = leaf.split_off(cut);
             prop_assert_eq!(content(&leaf), &all[..cut]);
             prop_assert_eq!(content(&behind), &all[cut..]);
-            for key in orders.keys() {
+            for (key, _) in &all {
                 prop_assert_eq!(leaf.remove(key).is_some(), leaf.get(key).is_none() && behind.get(key).is_none());
             }
             prop_assert_eq!(leaf.len(), 0);

@@ -10,7 +10,7 @@ use std::ops::Bound;
 
 use tokio_postgres::types::ToSql;
 
-use super::driver::{Connection, OptionalExtension, Row, params};
+use super::driver::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::rows::Scope;
 use crate::store::leaf::{Leaf, OrderRow};
@@ -44,7 +44,7 @@ enum Until {
     /// Nobody has asked.
     Unknown,
     /// This one.
-    Before(String),
+    Before(Vec<u8>),
     /// There is no leaf behind it.
     End,
 }
@@ -68,9 +68,9 @@ impl Kept {
 pub(super) struct Leaves<'c> {
     connection: &'c Connection,
     /// By their first keys.
-    kept: BTreeMap<String, Kept>,
+    kept: BTreeMap<Vec<u8>, Kept>,
     /// The leaf that was asked for last, with its first key; it is not among the others.
-    latest: Option<(String, Kept)>,
+    latest: Option<(Vec<u8>, Kept)>,
 }
 
 impl<'c> Leaves<'c> {
@@ -84,7 +84,7 @@ impl<'c> Leaves<'c> {
     }
 
     /// The order that has a key of the table.
-    pub(super) fn get(&mut self, scope: &Scope, key: &str) -> Result<Option<OrderRow>, Fault> {
+    pub(super) fn get(&mut self, scope: &Scope, key: &[u8]) -> Result<Option<OrderRow>, Fault> {
         Ok(self.seek(scope, key)?.1.leaf.get(key).copied())
     }
 
@@ -92,7 +92,7 @@ impl<'c> Leaves<'c> {
     pub(super) fn change(
         &mut self,
         scope: &Scope,
-        key: &str,
+        key: &[u8],
         change: impl FnOnce(&mut OrderRow),
     ) -> Result<bool, Fault> {
         let (_, kept) = self.seek(scope, key)?;
@@ -105,7 +105,7 @@ impl<'c> Leaves<'c> {
     }
 
     /// Takes the order out that has a key of the table.
-    pub(super) fn remove(&mut self, scope: &Scope, key: &str) -> Result<Option<OrderRow>, Fault> {
+    pub(super) fn remove(&mut self, scope: &Scope, key: &[u8]) -> Result<Option<OrderRow>, Fault> {
         let (first, kept) = self.seek(scope, key)?;
         let removed = kept.leaf.remove(key);
         kept.is_changed |= removed.is_some();
@@ -118,7 +118,7 @@ impl<'c> Leaves<'c> {
     pub(super) fn insert(
         &mut self,
         scope: &Scope,
-        key: &str,
+        key: &[u8],
         order: OrderRow,
     ) -> Result<bool, Fault> {
         let (_, kept) = self.seek(scope, key)?;
@@ -138,7 +138,7 @@ impl<'c> Leaves<'c> {
             kept.is_changed |= behind.len() > 0;
             let mut behind = Kept::of(behind, until);
             behind.is_changed = true;
-            if key >= begins.as_str() {
+            if key >= begins.as_slice() {
                 at -= cut;
                 self.park();
                 self.latest = Some((begins, behind));
@@ -156,24 +156,24 @@ impl<'c> Leaves<'c> {
     pub(super) fn has_between(
         &mut self,
         scope: &Scope,
-        [from, to]: &[String; 2],
+        [from, to]: [&[u8]; 2],
     ) -> Result<bool, Fault> {
-        let mut key = from.clone();
+        let mut key = from.to_owned();
         loop {
             self.seek(scope, &key)?;
             let leaf = &self.latest()?.1.leaf;
-            let behind = leaf.orders().find(|(key, _)| *key > from.as_str());
+            let behind = leaf.orders().find(|(key, _)| *key > from);
             if let Some((found, _)) = behind {
-                return Ok(found < to.as_str());
+                return Ok(found < to);
             }
             match self.until()? {
-                Some(next) if next < *to => key = next,
+                Some(next) if next.as_slice() < to => key = next,
                 Some(_) | None => return Ok(false),
             }
         }
     }
 
-    fn latest(&mut self) -> Result<&mut (String, Kept), Fault> {
+    fn latest(&mut self) -> Result<&mut (Vec<u8>, Kept), Fault> {
         let lost = || Fault::Damaged("a leaf of the index was lost".into());
         self.latest.as_mut().ok_or_else(lost)
     }
@@ -185,17 +185,56 @@ impl<'c> Leaves<'c> {
     }
 
     /// The leaf that a key of the table lies in, with its first key.
-    fn seek(&mut self, scope: &Scope, key: &str) -> Result<&mut (String, Kept), Fault> {
-        if !self.is_latest(scope, key)? {
+    fn seek(&mut self, scope: &Scope, key: &[u8]) -> Result<&mut (Vec<u8>, Kept), Fault> {
+        if self.reaches(scope, key) != Some(true) {
             self.park();
             self.make_room(1)?;
             self.latest = self.take_kept(key);
-            if !self.is_latest(scope, key)? {
-                self.park();
-                self.latest = Some(self.read(scope, key)?);
+            match self.reaches(scope, key) {
+                Some(true) => {}
+                Some(false) => self.read(scope, key)?,
+                None => self.read_or_stay(scope, key)?,
             }
         }
         self.latest()
+    }
+
+    /// Whether a key of the table lies in the latest leaf, if that is known.
+    fn reaches(&self, scope: &Scope, key: &[u8]) -> Option<bool> {
+        let Some((first, kept)) = &self.latest else {
+            return Some(false);
+        };
+        if first.as_slice() > key || !scope.has(first) {
+            return Some(false);
+        }
+        if kept.leaf.last_key().is_some_and(|last| key <= last) {
+            return Some(true);
+        }
+        match &kept.until {
+            Until::Before(until) => Some(key < until.as_slice()),
+            Until::End => Some(true),
+            Until::Unknown => None,
+        }
+    }
+
+    /// Reads the leaf that a key of the table lies in, which is none of those that are kept.
+    fn read(&mut self, scope: &Scope, key: &[u8]) -> Result<(), Fault> {
+        let found = self.find(scope, key)?;
+        self.park();
+        self.latest = Some(found);
+        Ok(())
+    }
+
+    /// As [`Self::read`], where it may be the latest leaf; that is then asked how far it reaches, for the keys behind.
+    fn read_or_stay(&mut self, scope: &Scope, key: &[u8]) -> Result<(), Fault> {
+        let (first, found) = self.find(scope, key)?;
+        if first > self.latest()?.0 {
+            self.park();
+            self.latest = Some((first, found));
+            return Ok(());
+        }
+        self.until()?;
+        Ok(())
     }
 
     /// Makes room for so many more leaves.
@@ -208,33 +247,15 @@ impl<'c> Leaves<'c> {
     }
 
     /// Takes the kept leaf that begins with a key, or is the last to begin before it.
-    fn take_kept(&mut self, key: &str) -> Option<(String, Kept)> {
+    fn take_kept(&mut self, key: &[u8]) -> Option<(Vec<u8>, Kept)> {
         let up_to = (Bound::Unbounded, Bound::Included(key));
-        let (first, _) = self.kept.range::<str, _>(up_to).next_back()?;
+        let (first, _) = self.kept.range::<[u8], _>(up_to).next_back()?;
         let first = first.clone();
         self.kept.remove_entry(&first)
     }
 
-    /// Whether a key of the table lies in the latest leaf.
-    fn is_latest(&mut self, scope: &Scope, key: &str) -> Result<bool, Fault> {
-        let Some((first, kept)) = &self.latest else {
-            return Ok(false);
-        };
-        if first.as_str() > key || !scope.has(first) {
-            return Ok(false);
-        }
-        if kept.leaf.last_key().is_some_and(|last| key <= last) {
-            return Ok(true);
-        }
-        if let Until::Before(until) = &kept.until {
-            return Ok(key < until.as_str());
-        }
-        let until = self.until()?;
-        Ok(until.is_none_or(|until| key < until.as_str()))
-    }
-
     /// Up to before which key the latest leaf reaches; none where there is no leaf behind it.
-    fn until(&mut self) -> Result<Option<String>, Fault> {
+    fn until(&mut self) -> Result<Option<Vec<u8>>, Fault> {
         let connection = self.connection;
         let (first, kept) = self.latest()?;
         if let Until::Unknown = kept.until {
@@ -246,17 +267,17 @@ impl<'c> Leaves<'c> {
         })
     }
 
-    /// Reads the leaf that a key of the table lies in, which is none of those that are kept.
-    fn read(&self, scope: &Scope, key: &str) -> Result<(String, Kept), Fault> {
+    /// The leaf that a key of the table lies in, as it is stored; a new one where there is none.
+    fn find(&self, scope: &Scope, key: &[u8]) -> Result<(Vec<u8>, Kept), Fault> {
         let mut find = self.connection.prepare_cached(FIND)?;
-        let mut rows = find.query([key.as_bytes()])?;
+        let mut rows = find.query([key])?;
         if let Some(row) = rows.next()? {
-            let first = first_of(&row)?;
+            let first: Vec<u8> = row.get(0)?;
             if scope.has(&first) {
                 return Ok((first, Kept::read(row.blob(1)?)?));
             }
         }
-        let first = scope.prefix().to_owned();
+        let first = scope.prefix().as_bytes().to_owned();
         Ok((first, Kept::of(Leaf::default(), Until::Unknown)))
     }
 
@@ -271,11 +292,11 @@ impl<'c> Leaves<'c> {
             }
             let begins = match kept.leaf.first_key() {
                 Some(begins) if kept.is_renamed => begins,
-                Some(_) => first.as_str(),
-                None => "",
+                Some(_) => first.as_slice(),
+                None => &[],
             };
             if begins != first {
-                gone.push(first.as_bytes());
+                gone.push(first.as_slice());
             }
             if kept.leaf.len() > 0 {
                 written.push((begins, &kept.leaf));
@@ -307,7 +328,7 @@ fn delete_leaves(connection: &Connection, firsts: &[&[u8]]) -> Result<(), Fault>
 }
 
 /// Writes leaves, each with the key that it is to begin with.
-fn write_leaves(connection: &Connection, leaves: &[(&str, &Leaf)]) -> Result<(), Fault> {
+fn write_leaves(connection: &Connection, leaves: &[(&[u8], &Leaf)]) -> Result<(), Fault> {
     if leaves.is_empty() {
         return Ok(());
     }
@@ -319,17 +340,12 @@ fn write_leaves(connection: &Connection, leaves: &[(&str, &Leaf)]) -> Result<(),
     let Some(session) = connection.postgres() else {
         let mut write = connection.prepare_cached(WRITE)?;
         for (first, leaf) in leaves {
-            let row = params![
-                first.as_bytes(),
-                organisation(leaf),
-                entries(leaf),
-                leaf.encode()
-            ];
+            let row = params![*first, organisation(leaf), entries(leaf), leaf.encode()];
             write.execute(row)?;
         }
         return Ok(());
     };
-    let firsts = Vec::from_iter(leaves.iter().map(|(first, _)| first.as_bytes()));
+    let firsts = Vec::from_iter(leaves.iter().map(|(first, _)| *first));
     let organisations = leaves.iter().map(|(_, leaf)| i64::from(organisation(leaf)));
     let organisations: Vec<i64> = organisations.collect();
     let entries = Vec::from_iter(leaves.iter().map(|(_, leaf)| entries(leaf)));
@@ -340,20 +356,9 @@ fn write_leaves(connection: &Connection, leaves: &[(&str, &Leaf)]) -> Result<(),
 }
 
 /// The first key of the leaf behind the one that begins with a key.
-fn next_first(connection: &Connection, first: &str) -> Result<Option<String>, Fault> {
+fn next_first(connection: &Connection, first: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
     let mut next = connection.prepare_cached(NEXT)?;
-    let next = next.query_row([first.as_bytes()], first_of).optional()?;
-    Ok(next)
-}
-
-/// The first key of a leaf, from the first column of its row.
-pub(super) fn first_of(row: &Row<'_>) -> super::driver::Result<String> {
-    text_of(row.get(0)?)
-}
-
-fn text_of(bytes: Vec<u8>) -> super::driver::Result<String> {
-    let no_text = |_| super::driver::Error::Value("a leaf begins with no key".into());
-    String::from_utf8(bytes).map_err(no_text)
+    Ok(next.query_row([first], |row| row.get(0)).optional()?)
 }
 
 #[cfg(test)]

@@ -36,8 +36,8 @@ impl Scope {
     }
 
     /// Whether a key of the table is of this scope.
-    pub(super) fn has(&self, key: &str) -> bool {
-        key.starts_with(&self.prefix)
+    pub(super) fn has(&self, key: &[u8]) -> bool {
+        key.starts_with(self.prefix.as_bytes())
     }
 
     /// Writes the key of the table for an order key.
@@ -106,7 +106,7 @@ impl<'c> Lookup<'c> {
 
     /// The order of the key that is looked for.
     fn find(&mut self) -> Result<Option<OrderRow>, Fault> {
-        let key = self.key.as_str();
+        let key = self.key.as_bytes();
         let ends = self.leaf.first_key().zip(self.leaf.last_key());
         if !ends.is_some_and(|(first, last)| first <= key && key <= last) {
             self.leaf = read_leaf(self.connection, key)?;
@@ -146,7 +146,7 @@ impl<'c> Lookup<'c> {
         {
             let leaf = Leaf::decode(row.blob(1)?)?;
             let orders = leaf.orders();
-            let orders = orders.filter(|(key, _)| *key > from.as_str() && *key < to.as_str());
+            let orders = orders.filter(|(key, _)| *key > from.as_bytes() && *key < to.as_bytes());
             found.extend(orders.map(|(_, order)| order.id));
         }
         found.truncate(orders_max);
@@ -155,9 +155,9 @@ impl<'c> Lookup<'c> {
 }
 
 /// The leaf that a key of the table lies in; an empty one where there is none.
-fn read_leaf(connection: &Connection, key: &str) -> Result<Leaf, Fault> {
+fn read_leaf(connection: &Connection, key: &[u8]) -> Result<Leaf, Fault> {
     let mut find = connection.prepare_cached(leaves::FIND)?;
-    let mut rows = find.query([key.as_bytes()])?;
+    let mut rows = find.query([key])?;
     match rows.next()? {
         Some(row) => Ok(Leaf::decode(row.blob(1)?)?),
         None => Ok(Leaf::default()),
@@ -188,7 +188,7 @@ impl<'c> OrderRows<'c> {
         order: OrderRow,
     ) -> Result<bool, Fault> {
         scope.write_key(key, &mut self.key);
-        self.leaves.insert(scope, &self.key, order)
+        self.leaves.insert(scope, self.key.as_bytes(), order)
     }
 
     /// Looks orders up that will be asked for, where that is few ways there and back instead of many.
@@ -208,12 +208,14 @@ impl<'c> OrderRows<'c> {
     /// The order that holds a key.
     pub(super) fn by_key(&mut self, scope: &Scope, key: &str) -> Result<Option<OrderRow>, Fault> {
         scope.write_key(key, &mut self.key);
-        self.leaves.get(scope, &self.key)
+        self.leaves.get(scope, self.key.as_bytes())
     }
 
     /// Whether an order has held a key that is free now.
     pub(super) fn was_released(&mut self, scope: &Scope, key: &str) -> Result<bool, Fault> {
-        self.leaves.has_between(scope, &scope.released_bounds(key))
+        let [from, to] = scope.released_bounds(key);
+        self.leaves
+            .has_between(scope, [from.as_bytes(), to.as_bytes()])
     }
 
     /// The order of this key whose first revision lies at a place, also if it has released the key since; and whether it has.
@@ -229,7 +231,7 @@ impl<'c> OrderRows<'c> {
             return Ok(Some((row, Holds::Key)));
         }
         let released = scope.released_key(key, id);
-        let found = self.leaves.get(scope, &released)?;
+        let found = self.leaves.get(scope, released.as_bytes())?;
         Ok(found.map(|row| (row, Holds::Nothing)))
     }
 
@@ -242,7 +244,7 @@ impl<'c> OrderRows<'c> {
         change: impl FnOnce(&mut OrderRow),
     ) -> Result<(), Fault> {
         self.write_key(scope, key, (id, holds));
-        match self.leaves.change(scope, &self.key, change)? {
+        match self.leaves.change(scope, self.key.as_bytes(), change)? {
             true => Ok(()),
             false => Err(lost(id)),
         }
@@ -256,7 +258,7 @@ impl<'c> OrderRows<'c> {
         (id, holds): (Place, Holds),
     ) -> Result<OrderRow, Fault> {
         self.write_key(scope, key, (id, holds));
-        let removed = self.leaves.remove(scope, &self.key)?;
+        let removed = self.leaves.remove(scope, self.key.as_bytes())?;
         removed.ok_or_else(|| lost(id))
     }
 
@@ -264,7 +266,7 @@ impl<'c> OrderRows<'c> {
     pub(super) fn release(&mut self, scope: &Scope, key: &str, id: Place) -> Result<(), Fault> {
         let order = self.remove(scope, key, (id, Holds::Key))?;
         let released = scope.released_key(key, id);
-        match self.leaves.insert(scope, &released, order)? {
+        match self.leaves.insert(scope, released.as_bytes(), order)? {
             true => Ok(()),
             false => Err(lost(id)),
         }

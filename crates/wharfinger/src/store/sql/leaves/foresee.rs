@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use super::super::driver::Row;
 use super::super::fault::Fault;
 use super::super::rows::Scope;
-use super::{Kept, Leaves, Until, first_of, text_of};
+use super::{Kept, Leaves, Until};
 
 /// Neighbouring leaves that are foreseen together.
 const NEIGHBOURS_MAX: i64 = 32;
@@ -36,7 +36,7 @@ impl Leaves<'_> {
             return Ok(());
         };
         self.park();
-        let mut keys: Vec<String> = keys.map(|key| scope.key(key)).collect();
+        let mut keys: Vec<Vec<u8>> = keys.map(|key| scope.key(key).into_bytes()).collect();
         keys.sort_unstable();
         keys.retain(|key| !self.is_foreseen(scope, key));
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
@@ -44,12 +44,10 @@ impl Leaves<'_> {
         };
         // Each of them may lie in a leaf of its own, and have that split.
         self.make_room(2 * keys.len())?;
-        let bounds: [&(dyn ToSql + Sync); 3] =
-            [&first.as_bytes(), &last.as_bytes(), &NEIGHBOURS_MAX];
+        let bounds: [&(dyn ToSql + Sync); 3] = [&first, &last, &NEIGHBOURS_MAX];
         self.keep(scope, &session.prepare(NEIGHBOURS)?.query_arrays(&bounds)?)?;
         keys.retain(|key| !self.is_foreseen(scope, key));
         if !keys.is_empty() {
-            let keys = Vec::from_iter(keys.iter().map(String::as_bytes));
             self.keep(scope, &session.prepare(EACH)?.query_arrays(&[&keys])?)?;
         }
         Ok(())
@@ -59,14 +57,11 @@ impl Leaves<'_> {
     fn keep(&mut self, scope: &Scope, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
         for row in rows {
             let row = Row::Postgres(row);
-            let first = first_of(&row)?;
+            let first: Vec<u8> = row.get(0)?;
             if scope.has(&first) && !self.kept.contains_key(&first) {
                 let mut kept = Kept::read(row.blob(1)?)?;
                 let until: Option<Vec<u8>> = row.get(2)?;
-                kept.until = match until {
-                    Some(until) => Until::Before(text_of(until)?),
-                    None => Until::End,
-                };
+                kept.until = until.map_or(Until::End, Until::Before);
                 self.kept.insert(first, kept);
             }
         }
@@ -74,13 +69,13 @@ impl Leaves<'_> {
     }
 
     /// Whether a key of the table lies in a leaf that is kept.
-    fn is_foreseen(&self, scope: &Scope, key: &str) -> bool {
+    fn is_foreseen(&self, scope: &Scope, key: &[u8]) -> bool {
         let up_to = (Bound::Unbounded, Bound::Included(key));
-        let Some((first, kept)) = self.kept.range::<str, _>(up_to).next_back() else {
+        let Some((first, kept)) = self.kept.range::<[u8], _>(up_to).next_back() else {
             return false;
         };
         let is_within = match &kept.until {
-            Until::Before(until) => key < until.as_str(),
+            Until::Before(until) => key < until.as_slice(),
             Until::End => true,
             Until::Unknown => kept.leaf.last_key().is_some_and(|last| key <= last),
         };

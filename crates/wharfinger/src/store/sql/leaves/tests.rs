@@ -35,7 +35,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u8, u16)>> {
     prop::collection::vec((step, 0..2_u8, 0..400_u16), 0..1_500)
 }
 
-type Model = BTreeMap<String, OrderRow>;
+type Model = BTreeMap<Vec<u8>, OrderRow>;
 
 fn stored(connection: &Connection) -> Model {
     let select = "select orders from order_leaves";
@@ -60,7 +60,7 @@ fn run(steps: Vec<(Step, u8, u16)>, counts_up: bool) -> Result<(), Fault> {
         let scope = &scopes[usize::from(scope)];
         let is_next = counts_up && matches!(step, Step::Insert);
         let number = if is_next { at } else { number.into() };
-        let key = scope.key(&format!("{number:06}"));
+        let key = scope.key(&format!("{number:06}")).into_bytes();
         let place = BlockId::new(organisation, 7).entry(at % 1_000);
         match step {
             Step::Insert => {
@@ -77,9 +77,12 @@ fn run(steps: Vec<(Step, u8, u16)>, counts_up: bool) -> Result<(), Fault> {
             Step::Remove => assert_eq!(leaves.remove(scope, &key)?, model.remove(&key)),
             Step::Get => assert_eq!(leaves.get(scope, &key)?, model.get(&key).copied()),
             Step::Between => {
-                let bounds = [key, scope.key("000350")];
+                let bounds = [key, scope.key("000350").into_bytes()];
                 let is_any = model.keys().any(|key| *key > bounds[0] && *key < bounds[1]);
-                assert_eq!(leaves.has_between(scope, &bounds)?, is_any);
+                assert_eq!(
+                    leaves.has_between(scope, bounds.each_ref().map(Vec::as_slice))?,
+                    is_any
+                );
             }
             Step::Write => leaves.write()?,
             Step::Reopen => {
@@ -117,12 +120,16 @@ fn leaves_stay_full_where_keys_count_up() {
         let mut leaves = Leaves::new(&connection);
         for at in 0..100 {
             let key = scope.key(&format!("{transaction}-{at:03}"));
-            assert!(leaves.insert(&scope, &key, order).expect("it is written"));
+            assert!(
+                leaves
+                    .insert(&scope, key.as_bytes(), order)
+                    .expect("it is written")
+            );
         }
         leaves.write().expect("it is written");
     }
     let count = "select count(*), max(entries) from order_leaves";
-    let read = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?));
+    let read = |row: &super::super::driver::Row<'_>| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?));
     let counted = connection.query_row(count, (), read).expect("it is read");
     let full = i64::try_from(leaf::ORDERS_MAX).expect("a small number");
     assert_eq!(counted, (1_000_i64.div_euclid(full) + 1, full));
