@@ -126,30 +126,33 @@ impl<'c> Leaves<'c> {
             return Ok(false);
         };
         if kept.leaf.is_full() {
-            // Where keys count up, leaves are to stay full.
-            let cut = if at == kept.leaf.len() {
-                at
-            } else {
-                kept.leaf.len() / 2
-            };
-            let behind = kept.leaf.split_off(cut);
-            let begins = behind.first_key().unwrap_or(key).to_owned();
-            let until = std::mem::replace(&mut kept.until, Until::Before(begins.clone()));
-            kept.is_changed |= behind.len() > 0;
-            let mut behind = Kept::of(behind, until);
-            behind.is_changed = true;
-            if key >= begins.as_slice() {
-                at -= cut;
-                self.park();
-                self.latest = Some((begins, behind));
-            } else {
-                self.kept.insert(begins, behind);
-            }
+            at = self.split(key, at)?;
         }
         let (_, kept) = self.latest()?;
         kept.leaf.insert(at, key, order);
         kept.is_changed = true;
         Ok(true)
+    }
+
+    /// Splits the latest leaf, in which a new key would be at a place; the place that it is to have in what is then the latest.
+    fn split(&mut self, key: &[u8], at: usize) -> Result<usize, Fault> {
+        let (_, kept) = self.latest()?;
+        // Where keys count up, leaves are to stay full.
+        let is_last = at == kept.leaf.len();
+        let cut = if is_last { at } else { kept.leaf.len() / 2 };
+        let leaf = kept.leaf.split_off(cut);
+        let begins = leaf.first_key().unwrap_or(key).to_owned();
+        let until = std::mem::replace(&mut kept.until, Until::Before(begins.clone()));
+        kept.is_changed |= leaf.len() > 0;
+        let mut behind = Kept::of(leaf, until);
+        behind.is_changed = true;
+        if key < begins.as_slice() {
+            self.kept.insert(begins, behind);
+            return Ok(at);
+        }
+        self.park();
+        self.latest = Some((begins, behind));
+        Ok(at - cut)
     }
 
     /// Whether an order has a key of the table between these two.
