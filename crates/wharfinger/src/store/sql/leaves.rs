@@ -18,7 +18,7 @@ use crate::store::leaf::{Leaf, OrderRow};
 /// Leaves that are kept, some 6 kB each; where there would be more, they are written, and read again if need be.
 const LEAVES_MAX: usize = 4_096;
 /// The leaf that a key of the table lies in.
-pub(super) const FIND: &str =
+const FIND: &str =
     "select first, orders from order_leaves where first <= ?1 order by first desc limit 1";
 const NEXT: &str = "select first from order_leaves where first > ?1 order by first limit 1";
 const WRITE: &str = "insert into order_leaves (first, organisation, entries, orders) values (?1, ?2, ?3, ?4) \
@@ -50,10 +50,6 @@ enum Until {
 }
 
 impl Kept {
-    fn read(packed: &[u8]) -> Result<Self, Fault> {
-        Ok(Self::of(Leaf::decode(packed)?, Until::Unknown))
-    }
-
     fn of(leaf: Leaf, until: Until) -> Self {
         Self {
             leaf,
@@ -272,16 +268,10 @@ impl<'c> Leaves<'c> {
 
     /// The leaf that a key of the table lies in, as it is stored; a new one where there is none.
     fn find(&self, scope: &Scope, key: &[u8]) -> Result<(Vec<u8>, Kept), Fault> {
-        let mut find = self.connection.prepare_cached(FIND)?;
-        let mut rows = find.query([key])?;
-        if let Some(row) = rows.next()? {
-            let first: Vec<u8> = row.get(0)?;
-            if scope.has(&first) {
-                return Ok((first, Kept::read(row.blob(1)?)?));
-            }
-        }
-        let first = scope.prefix().as_bytes().to_owned();
-        Ok((first, Kept::of(Leaf::default(), Until::Unknown)))
+        let found = find_leaf(self.connection, key)?.filter(|(first, _)| scope.has(first));
+        let new = || (scope.prefix().as_bytes().to_owned(), Leaf::default());
+        let (first, leaf) = found.unwrap_or_else(new);
+        Ok((first, Kept::of(leaf, Until::Unknown)))
     }
 
     /// Writes what was changed and is not written yet.
@@ -314,6 +304,19 @@ impl<'c> Leaves<'c> {
         }
         Ok(())
     }
+}
+
+/// The leaf that a key of the table lies in, with its first key, as it is stored; it may be of the scope before.
+pub(super) fn find_leaf(
+    connection: &Connection,
+    key: &[u8],
+) -> Result<Option<(Vec<u8>, Leaf)>, Fault> {
+    let mut find = connection.prepare_cached(FIND)?;
+    let mut rows = find.query([key])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some((row.get(0)?, Leaf::decode(row.blob(1)?)?)))
 }
 
 /// Deletes the leaves that begin with some keys.

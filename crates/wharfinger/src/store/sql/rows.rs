@@ -4,7 +4,7 @@ use super::driver::Connection;
 use wharfinger_core::ids::OrganisationId;
 
 use super::fault::Fault;
-use super::leaves::{self, Leaves};
+use super::leaves::{Leaves, find_leaf};
 use crate::store::leaf::Leaf;
 pub(super) use crate::store::leaf::{OrderRow, state_number};
 use crate::store::place::Place;
@@ -109,7 +109,8 @@ impl<'c> Lookup<'c> {
         let key = self.key.as_bytes();
         let ends = self.leaf.first_key().zip(self.leaf.last_key());
         if !ends.is_some_and(|(first, last)| first <= key && key <= last) {
-            self.leaf = read_leaf(self.connection, key)?;
+            let found = find_leaf(self.connection, key)?;
+            self.leaf = found.map(|(_, leaf)| leaf).unwrap_or_default();
         }
         Ok(self.leaf.get(key).copied())
     }
@@ -151,16 +152,6 @@ impl<'c> Lookup<'c> {
         }
         found.truncate(orders_max);
         Ok(found)
-    }
-}
-
-/// The leaf that a key of the table lies in; an empty one where there is none.
-fn read_leaf(connection: &Connection, key: &[u8]) -> Result<Leaf, Fault> {
-    let mut find = connection.prepare_cached(leaves::FIND)?;
-    let mut rows = find.query([key])?;
-    match rows.next()? {
-        Some(row) => Ok(Leaf::decode(row.blob(1)?)?),
-        None => Ok(Leaf::default()),
     }
 }
 

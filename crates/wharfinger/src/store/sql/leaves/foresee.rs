@@ -8,6 +8,7 @@ use super::super::driver::Row;
 use super::super::fault::Fault;
 use super::super::rows::Scope;
 use super::{Kept, Leaves, Until};
+use crate::store::leaf::Leaf;
 
 /// Neighbouring leaves that are foreseen together.
 const NEIGHBOURS_MAX: i64 = 32;
@@ -59,10 +60,10 @@ impl Leaves<'_> {
             let row = Row::Postgres(row);
             let first: Vec<u8> = row.get(0)?;
             if scope.has(&first) && !self.kept.contains_key(&first) {
-                let mut kept = Kept::read(row.blob(1)?)?;
+                let leaf = Leaf::decode(row.blob(1)?)?;
                 let until: Option<Vec<u8>> = row.get(2)?;
-                kept.until = until.map_or(Until::End, Until::Before);
-                self.kept.insert(first, kept);
+                let until = until.map_or(Until::End, Until::Before);
+                self.kept.insert(first, Kept::of(leaf, until));
             }
         }
         Ok(())

@@ -38,13 +38,17 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u8, u16)>> {
 type Model = BTreeMap<Vec<u8>, OrderRow>;
 
 fn stored(connection: &Connection) -> Model {
-    let select = "select orders from order_leaves";
+    let select = "select first, orders from order_leaves";
     let mut select = connection.prepare_cached(select).expect("it is there");
     let mut rows = select.query(()).expect("it is read");
     let mut model = Model::new();
     while let Some(row) = rows.next().expect("a row") {
-        let leaf = Leaf::decode(row.blob(0).expect("bytes")).expect("a leaf");
+        let leaf = Leaf::decode(row.blob(1).expect("bytes")).expect("a leaf");
         assert!(leaf.len() > 0, "an empty leaf is stored");
+        // A key that is no order's any more is nowhere.
+        let first: Vec<u8> = row.get(0).expect("bytes");
+        let is_scope = first == b"1.1." || first == b"1.2.";
+        assert!(is_scope || leaf.get(&first).is_some(), "{first:?}");
         model.extend(leaf.orders().map(|(key, order)| (key.to_owned(), *order)));
     }
     model
