@@ -23,9 +23,11 @@ const FIND: &str =
 const NEXT: &str = "select first from order_leaves where first > ?1 order by first limit 1";
 const WRITE: &str = "insert into order_leaves (first, organisation, entries, orders) values (?1, ?2, ?3, ?4) \
     on conflict (first) do update set entries = excluded.entries, orders = excluded.orders";
-const WRITE_TOGETHER: &str = "insert into order_leaves (first, organisation, entries, orders) \
-    select unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::integer[]), unnest(?4::bytea[]) \
-    on conflict (first, organisation) do update set entries = excluded.entries, orders = excluded.orders";
+const INSERT_TOGETHER: &str = "insert into order_leaves (first, organisation, entries, orders) \
+    select unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::integer[]), unnest(?4::bytea[])";
+const UPDATE_TOGETHER: &str = "update order_leaves leaf set entries = new.entries, orders = new.orders \
+    from unnest(?1::bytea[], ?2::bigint[], ?3::integer[], ?4::bytea[]) as new (first, organisation, entries, orders) \
+    where leaf.first = new.first and leaf.organisation = new.organisation";
 const DELETE: &str = "delete from order_leaves where first = ?1";
 const DELETE_TOGETHER: &str = "delete from order_leaves where first = any(?1::bytea[])";
 
@@ -35,7 +37,9 @@ struct Kept {
     /// Up to before which key it reaches.
     until: Until,
     is_changed: bool,
-    /// Whether a row of it may be stored under its first key, which is to go.
+    /// Whether a row of it is stored under its first key.
+    is_stored: bool,
+    /// Whether such a row is to go.
     is_renamed: bool,
 }
 
@@ -50,12 +54,20 @@ enum Until {
 }
 
 impl Kept {
-    fn of(leaf: Leaf, until: Until) -> Self {
+    fn stored(leaf: Leaf, until: Until) -> Self {
         Self {
             leaf,
             until,
             is_changed: false,
+            is_stored: true,
             is_renamed: false,
+        }
+    }
+
+    fn new(leaf: Leaf, until: Until) -> Self {
+        Self {
+            is_stored: false,
+            ..Self::stored(leaf, until)
         }
     }
 }
@@ -140,7 +152,7 @@ impl<'c> Leaves<'c> {
         let begins = leaf.first_key().unwrap_or(key).to_owned();
         let until = std::mem::replace(&mut kept.until, Until::Before(begins.clone()));
         kept.is_changed |= leaf.len() > 0;
-        let mut behind = Kept::of(leaf, until);
+        let mut behind = Kept::new(leaf, until);
         behind.is_changed = true;
         if key < begins.as_slice() {
             self.kept.insert(begins, behind);
@@ -269,16 +281,19 @@ impl<'c> Leaves<'c> {
     /// The leaf that a key of the table lies in, as it is stored; a new one where there is none.
     fn find(&self, scope: &Scope, key: &[u8]) -> Result<(Vec<u8>, Kept), Fault> {
         let found = find_leaf(self.connection, key)?.filter(|(first, _)| scope.has(first));
-        let new = || (scope.prefix().as_bytes().to_owned(), Leaf::default());
-        let (first, leaf) = found.unwrap_or_else(new);
-        Ok((first, Kept::of(leaf, Until::Unknown)))
+        Ok(match found {
+            Some((first, leaf)) => (first, Kept::stored(leaf, Until::Unknown)),
+            None => {
+                let first = scope.prefix().as_bytes().to_owned();
+                (first, Kept::new(Leaf::default(), Until::Unknown))
+            }
+        })
     }
 
     /// Writes what was changed and is not written yet.
     pub(super) fn write(&mut self) -> Result<(), Fault> {
         self.park();
-        let mut written = Vec::new();
-        let mut gone = Vec::new();
+        let (mut new, mut changed, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for (first, kept) in &mut self.kept {
             if !std::mem::take(&mut kept.is_changed) {
                 continue;
@@ -291,14 +306,17 @@ impl<'c> Leaves<'c> {
             if begins != first {
                 gone.push(first.as_slice());
             }
+            let is_there = std::mem::replace(&mut kept.is_stored, true) && begins == first;
             if kept.leaf.len() > 0 {
+                let written = if is_there { &mut changed } else { &mut new };
                 written.push((begins, &kept.leaf));
             }
         }
         // Others reach further where one is gone.
         let is_outdated = !gone.is_empty();
         delete_leaves(self.connection, &gone)?;
-        write_leaves(self.connection, &written)?;
+        write_leaves(self.connection, &changed, UPDATE_TOGETHER)?;
+        write_leaves(self.connection, &new, INSERT_TOGETHER)?;
         if is_outdated {
             self.kept.clear();
         }
@@ -333,8 +351,13 @@ fn delete_leaves(connection: &Connection, firsts: &[&[u8]]) -> Result<(), Fault>
     Ok(())
 }
 
-/// Writes leaves, each with the key that it is to begin with.
-fn write_leaves(connection: &Connection, leaves: &[(&[u8], &Leaf)]) -> Result<(), Fault> {
+/// Writes leaves, each with the key that it is to begin with; on a server with a statement that knows whether they are stored,
+/// since to find that out costs as much again.
+fn write_leaves(
+    connection: &Connection,
+    leaves: &[(&[u8], &Leaf)],
+    together: &str,
+) -> Result<(), Fault> {
     if leaves.is_empty() {
         return Ok(());
     }
@@ -357,8 +380,10 @@ fn write_leaves(connection: &Connection, leaves: &[(&[u8], &Leaf)]) -> Result<()
     let entries = Vec::from_iter(leaves.iter().map(|(_, leaf)| entries(leaf)));
     let packed = Vec::from_iter(leaves.iter().map(|(_, leaf)| leaf.encode()));
     let values: [&(dyn ToSql + Sync); 4] = [&firsts, &organisations, &entries, &packed];
-    session.prepare(WRITE_TOGETHER)?.execute_arrays(&values)?;
-    Ok(())
+    match session.prepare(together)?.execute_arrays(&values)? {
+        rows if rows == leaves.len() => Ok(()),
+        _ => Err(Fault::Damaged("a leaf of the index was lost".into())),
+    }
 }
 
 /// The first key of the leaf behind the one that begins with a key.

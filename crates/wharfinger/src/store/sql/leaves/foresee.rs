@@ -63,7 +63,7 @@ impl Leaves<'_> {
                 let leaf = Leaf::decode(row.blob(1)?)?;
                 let until: Option<Vec<u8>> = row.get(2)?;
                 let until = until.map_or(Until::End, Until::Before);
-                self.kept.insert(first, Kept::of(leaf, until));
+                self.kept.insert(first, Kept::stored(leaf, until));
             }
         }
         Ok(())
