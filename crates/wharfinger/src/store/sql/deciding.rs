@@ -39,6 +39,9 @@ pub(super) struct Deciding<'d, 'w> {
 impl<'d> Deciding<'d, '_> {
     /// Looks up together what holds the keys of orders that are decided on one by one.
     pub(super) fn foresee(&mut self, steps: &[u32]) -> Result<(), Fault> {
+        if !self.work.rows.can_foresee() {
+            return Ok(());
+        }
         let (submission, group) = (self.submission, self.group);
         let rows = steps.iter().map(|&step| &group.rows[step as usize]);
         let (numbered, named): (Vec<&Row>, Vec<&Row>) =

@@ -70,6 +70,21 @@ impl Kept {
             ..Self::stored(leaf, until)
         }
     }
+
+    /// Whether a key of the table lies in this leaf, which begins with `first`; none where that is not known.
+    fn reaches(&self, first: &[u8], scope: &Scope, key: &[u8]) -> Option<bool> {
+        if first > key || !scope.has(first) {
+            return Some(false);
+        }
+        if self.leaf.last_key().is_some_and(|last| key <= last) {
+            return Some(true);
+        }
+        match &self.until {
+            Until::Before(until) => Some(key < until.as_slice()),
+            Until::End => Some(true),
+            Until::Unknown => None,
+        }
+    }
 }
 
 /// The index, as a transaction sees it.
@@ -200,7 +215,7 @@ impl<'c> Leaves<'c> {
         if self.reaches(scope, key) != Some(true) {
             self.park();
             self.make_room(1)?;
-            self.latest = self.take_kept(key);
+            self.latest = self.take_nearest(key);
             match self.reaches(scope, key) {
                 Some(true) => {}
                 Some(false) => self.read(scope, key)?,
@@ -212,19 +227,9 @@ impl<'c> Leaves<'c> {
 
     /// Whether a key of the table lies in the latest leaf, if that is known.
     fn reaches(&self, scope: &Scope, key: &[u8]) -> Option<bool> {
-        let Some((first, kept)) = &self.latest else {
-            return Some(false);
-        };
-        if first.as_slice() > key || !scope.has(first) {
-            return Some(false);
-        }
-        if kept.leaf.last_key().is_some_and(|last| key <= last) {
-            return Some(true);
-        }
-        match &kept.until {
-            Until::Before(until) => Some(key < until.as_slice()),
-            Until::End => Some(true),
-            Until::Unknown => None,
+        match &self.latest {
+            Some((first, kept)) => kept.reaches(first, scope, key),
+            None => Some(false),
         }
     }
 
@@ -257,11 +262,15 @@ impl<'c> Leaves<'c> {
         Ok(())
     }
 
-    /// Takes the kept leaf that begins with a key, or is the last to begin before it.
-    fn take_kept(&mut self, key: &[u8]) -> Option<(Vec<u8>, Kept)> {
+    /// The kept leaf that begins with a key, or is the last to begin before it.
+    fn nearest(&self, key: &[u8]) -> Option<(&Vec<u8>, &Kept)> {
         let up_to = (Bound::Unbounded, Bound::Included(key));
-        let (first, _) = self.kept.range::<[u8], _>(up_to).next_back()?;
-        let first = first.clone();
+        self.kept.range::<[u8], _>(up_to).next_back()
+    }
+
+    /// As [`Self::nearest`], and takes it out.
+    fn take_nearest(&mut self, key: &[u8]) -> Option<(Vec<u8>, Kept)> {
+        let first = self.nearest(key)?.0.clone();
         self.kept.remove_entry(&first)
     }
 

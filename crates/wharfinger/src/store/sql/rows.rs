@@ -182,6 +182,11 @@ impl<'c> OrderRows<'c> {
         self.leaves.insert(scope, self.key.as_bytes(), order)
     }
 
+    /// Whether anything is gained by [`Self::foresee`].
+    pub(super) fn can_foresee(&self) -> bool {
+        self.leaves.can_foresee()
+    }
+
     /// Looks orders up that will be asked for, where that is few ways there and back instead of many.
     pub(super) fn foresee<'k>(
         &mut self,

@@ -1,7 +1,5 @@
 //! On a server, where every statement goes there and back, the leaves of many keys are read together.
 
-use std::ops::Bound;
-
 use tokio_postgres::types::ToSql;
 
 use super::super::driver::Row;
@@ -26,7 +24,13 @@ const EACH: &str = "with wanted as materialized (select distinct ( \
     select first, orders, \
         (select next.first from order_leaves next where next.first > leaf.first order by next.first limit 1) as until \
     from wanted join order_leaves leaf using (first)";
+
 impl Leaves<'_> {
+    /// Whether anything is gained by [`Self::foresee`].
+    pub(in super::super) fn can_foresee(&self) -> bool {
+        self.connection.postgres().is_some()
+    }
+
     /// Reads the leaves that keys of the table lie in, where that is one or two ways there and back instead of many.
     pub(in super::super) fn foresee<'k>(
         &mut self,
@@ -71,15 +75,7 @@ impl Leaves<'_> {
 
     /// Whether a key of the table lies in a leaf that is kept.
     fn is_foreseen(&self, scope: &Scope, key: &[u8]) -> bool {
-        let up_to = (Bound::Unbounded, Bound::Included(key));
-        let Some((first, kept)) = self.kept.range::<[u8], _>(up_to).next_back() else {
-            return false;
-        };
-        let is_within = match &kept.until {
-            Until::Before(until) => key < until.as_slice(),
-            Until::End => true,
-            Until::Unknown => kept.leaf.last_key().is_some_and(|last| key <= last),
-        };
-        is_within && scope.has(first)
+        let nearest = self.nearest(key);
+        nearest.is_some_and(|(first, kept)| kept.reaches(first, scope, key) == Some(true))
     }
 }
