@@ -66,14 +66,15 @@ create table counters (
 ) strict;
 
 -- The journal: history and feed at once. id = organisation << 32 | number from 1, without gaps.
--- A batch's block holds its orders' texts; a block without a batch is of moves. The small columns stand in front,
--- so that they can be read without the large ones.
+-- A block of batches holds their orders' texts: a large batch has blocks of its own, small ones of one transaction share one. A block
+-- without batches is of moves. The small columns stand in front, so that they can be read without the large ones. batches =
+-- for each its id, how many of the entries are its, and whether this is its first block, which stands for its being received.
 create table blocks (
     id integer primary key,
     first_position integer not null,
     events integer not null,
     at_ms integer not null,
-    batch blob,
+    batches blob,
     dialect integer not null,
     key_id text,
     checksum integer not null,

@@ -104,7 +104,7 @@ impl Watch {
 
     /// Takes bytes up to the end of a line; what is behind it.
     fn see_line<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
-        let Some(at) = bytes.iter().position(|&byte| byte == b'\n') else {
+        let Some(at) = memchr::memchr(b'\n', bytes) else {
             self.lines.extend_from_slice(bytes);
             if self.lines.len() > LINES_BYTES_MAX {
                 self.place = Place::Lost;

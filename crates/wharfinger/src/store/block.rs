@@ -1,12 +1,12 @@
-//! The packed part of a block: orders of one batch and organisation, in frames that can be read alone.
+//! The packed part of a block: orders of one organisation, in frames that can be read alone.
 //!
-//! - `indexes`: the entries' places in the batch, in runs; not compressed, since resubmissions look them up;
+//! - `indexes`: the entries' places in their batches, in runs; not compressed, since resubmissions look them up;
 //! - `emails`: a hash of each entry's e-mail address, where any has one; not compressed, since look-ups read them;
 //! - `keys`: the entries' keys, compressed as one;
 //! - `texts`: a directory of frames, then the frames, each the compressed texts of some neighbouring entries.
 
 use super::bytes::{
-    Damage, Texts, pack, read_bytes, read_count, read_number, unpack, write_number,
+    Damage, Texts, pack, read_bytes, read_count, read_signed, unpack, write_number, write_signed,
 };
 use super::email::EmailHash;
 use super::place::ENTRIES_MAX;
@@ -116,7 +116,7 @@ fn encode_runs(runs: &[(u32, u32)]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut last = 0;
     for &(start, count) in runs {
-        write_number(&mut out, u64::from(start - last));
+        write_signed(&mut out, i64::from(start) - i64::from(last));
         write_number(&mut out, u64::from(count));
         last = start + count;
     }
@@ -127,18 +127,17 @@ fn encode_runs(runs: &[(u32, u32)]) -> Vec<u8> {
 pub(crate) fn decode_indexes(mut bytes: &[u8]) -> Result<Vec<u32>, Damage> {
     const BROKEN: Damage = Damage("a block's indexes are out of range");
     let mut indexes = Vec::new();
-    let mut last = 0_u64;
+    let mut last = 0_i64;
     while !bytes.is_empty() {
-        let start = last.saturating_add(read_number(&mut bytes)?);
-        let count = read_number(&mut bytes)?;
-        last = start.saturating_add(count);
-        if last > u64::from(u32::MAX) || count > (ENTRIES_MAX - indexes.len()) as u64 {
+        let start = last.saturating_add(read_signed(&mut bytes)?);
+        let count = read_count(&mut bytes)?;
+        if count > ENTRIES_MAX - indexes.len() {
             return Err(BROKEN);
         }
-        indexes.reserve((last - start) as usize);
-        for index in start..last {
-            indexes.push(u32::try_from(index).map_err(|_| BROKEN)?);
-        }
+        let start = u32::try_from(start).map_err(|_| BROKEN)?;
+        let end = start.checked_add(count as u32).ok_or(BROKEN)?;
+        indexes.extend(start..end);
+        last = i64::from(end);
     }
     Ok(indexes)
 }

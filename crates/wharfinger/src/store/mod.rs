@@ -1,6 +1,7 @@
 //! What a store does, in coarse steps: the embedded one is in `sqlite`; a second one can be held against the same suite.
 
 mod answer;
+mod batches;
 mod block;
 mod bytes;
 mod catalogue;

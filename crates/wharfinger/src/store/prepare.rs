@@ -161,9 +161,10 @@ impl Submission {
 }
 
 impl Row {
-    /// Where the order lies, if its group begins with this block.
-    pub(crate) fn place(&self, first: super::place::BlockId) -> Place {
-        first.plus(self.block as usize).entry(self.ordinal as usize)
+    /// Where the order lies, if its group begins at this place: in the middle of a block only if that has room for all of it.
+    pub(crate) fn place(&self, first: Place) -> Place {
+        let block = first.block().plus(self.block as usize);
+        block.entry(first.ordinal() + self.ordinal as usize)
     }
 }
 

@@ -17,6 +17,7 @@ mod numbers;
 mod reading;
 mod receipt_lists;
 mod receipts;
+mod sharing;
 mod support;
 mod together;
 mod whole;

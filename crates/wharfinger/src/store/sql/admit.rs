@@ -11,9 +11,11 @@ use super::parts::PartBlocks;
 use super::plan::{is_refused, plan};
 use super::rejections;
 use super::rows::{FORESEEN_MAX, Scope};
+use super::shared::may_share;
 use super::shares::{self, Share};
 use super::standing::Tally;
 use super::work::{NewBlock, NewReceipt, Origin, Work};
+use crate::store::batches::Batches;
 use crate::store::block::Block;
 use crate::store::place::BlockId;
 use crate::store::prepare::{Group, GroupTexts, Row, Submission};
@@ -33,6 +35,7 @@ pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<
     if submission.policy == Policy::AllOrNothing {
         let connection = work.connection;
         work.rows.write()?;
+        work.write_shared()?;
         if submission.has_demands() {
             work.write_shelves()?;
         }
@@ -63,7 +66,12 @@ struct Admission<'s> {
 
 impl Admission<'_> {
     fn admit_group(&mut self, work: &mut Work<'_>, group: &Group) -> Result<(), Fault> {
-        let first = BlockId::new(group.organisation, work.counters(group.organisation)?.block);
+        let is_shared = may_share(self.submission, group);
+        let first = if is_shared {
+            work.place_in_shared(group.organisation, self.dialect, group.rows.len())?
+        } else {
+            work.next_block(group.organisation)?.entry(0)
+        };
         let scope = Scope::new(group.organisation, self.dialect);
         let mut marks = vec![Mark::Refused; group.rows.len()];
         let mut deciding = Deciding {
@@ -73,7 +81,7 @@ impl Admission<'_> {
             group,
             first,
             created: Tally::default(),
-            parts: PartBlocks::new(first.plus(group.blocks.len())),
+            parts: PartBlocks::new(first.block().plus(group.blocks.len())),
             admissions: Vec::new(),
             problems_told: 0,
             texts: GroupTexts::default(),
@@ -97,6 +105,11 @@ impl Admission<'_> {
         self.keep_not_taken(group, Kind::Rejected, refused.map(|(row, _)| row))?;
         let (part_blocks, part_marks) = parts.finish();
         let counts = count(&marks);
+        if is_shared {
+            work.share(group, (self.submission.batch, self.dialect), &marks)?;
+            self.note_share(group, first.block(), 1, counts);
+            return Ok(());
+        }
         marks.extend(part_marks);
         self.write_blocks(
             work,
@@ -128,7 +141,7 @@ impl Admission<'_> {
         work: &mut Work<'_>,
         group: &Group,
         (blocks, mut marks): (impl IntoIterator<Item = &'b Block>, &[Mark]),
-        mut counts: Counts,
+        counts: Counts,
     ) -> Result<(), Fault> {
         // Where no order is taken, a block without entries still tells that the batch was received.
         let nothing = Block::default();
@@ -136,32 +149,33 @@ impl Admission<'_> {
         if blocks.is_empty() {
             blocks.push(&nothing);
         }
-        counts.rejected += group.rejected;
-        let first = work.counters(group.organisation)?.block;
+        let first = work.next_block(group.organisation)?;
         for (at, &block) in blocks.iter().enumerate() {
             let (of_block, rest) = marks.split_at(block.entries);
             marks = rest;
-            let has_alive = of_block.iter().any(|mark| mark.is_alive());
-            let origin = Origin::Batch {
-                id: self.submission.batch,
-                is_first: at == 0,
-            };
+            let batches = Batches::one(self.submission.batch, block.entries, at == 0);
             let new = NewBlock {
-                origin,
+                origin: Origin::Batches(&batches),
                 dialect: self.dialect,
                 marks: of_block,
                 indexes: &block.indexes,
-                packed: has_alive.then_some(block),
+                packed: Some(block),
             };
             work.append(group.organisation, &new)?;
         }
+        self.note_share(group, first, blocks.len(), counts);
+        Ok(())
+    }
+
+    /// Notes for the receipt where the orders of a group lie, and what became of them.
+    fn note_share(&mut self, group: &Group, first: BlockId, blocks: usize, mut counts: Counts) {
+        counts.rejected += group.rejected;
         self.shares.push(Share {
             organisation: Some(group.organisation),
-            first,
-            blocks: u32::try_from(blocks.len()).unwrap_or(u32::MAX),
+            first: first.number(),
+            blocks: u32::try_from(blocks).unwrap_or(u32::MAX),
             counts,
         });
-        Ok(())
     }
 
     /// Keeps orders that were not taken, for the receipt: those turned down with their texts.

@@ -12,6 +12,7 @@ use super::SqlStore;
 use super::erase::{Slice, keys_that_reach};
 use super::fault::Fault;
 use super::work::Work;
+use super::writer::Task;
 use crate::clock;
 use crate::store::bytes::{pack, unpack};
 use crate::store::{KeptAnswer, Remember, StoreError};
@@ -54,7 +55,12 @@ impl SqlStore {
             }
             Ok(Some((made, Some(reply))))
         };
-        let done = self.writer.ask_once(weight, name, run).await?;
+        let task = Task {
+            weight,
+            name,
+            is_batch: batch.is_some(),
+        };
+        let done = self.writer.ask_for(task, run).await?;
         done.ok_or(StoreError::AnswerKept)
     }
 }

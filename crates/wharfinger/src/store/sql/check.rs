@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use super::driver::{Connection, Engine};
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::json::NameCase;
 use wharfinger_core::outcome::State;
 
@@ -25,6 +25,7 @@ use super::rows::{Holds, Scope};
 use super::shares;
 use super::standing::{Ordinals, Tally, read_tally};
 use super::work::{Columns, read_counters};
+use crate::store::batches::Batches;
 use crate::store::email::HASH_BYTES;
 use crate::store::place::BlockId;
 use crate::store::slots::{Mark, Moved};
@@ -102,7 +103,7 @@ struct StoredBlock {
     first_position: u64,
     events: u64,
     at_ms: i64,
-    batch: Option<[u8; 16]>,
+    batches: Option<Vec<u8>>,
     dialect: i64,
     checksum: i64,
     slots: Vec<u8>,
@@ -162,7 +163,7 @@ impl Check<'_> {
     /// Walks the journal, and with it the orders: both are in the order of places.
     fn blocks(&mut self) -> Result<(), Fault> {
         let mut select = self.connection.prepare_cached(
-            "select id, first_position, events, at_ms, batch, dialect, checksum, slots, indexes, emails, keys, texts \
+            "select id, first_position, events, at_ms, batches, dialect, checksum, slots, indexes, emails, keys, texts \
              from blocks order by id",
         )?;
         let mut rows = select.query_lazily(())?;
@@ -173,7 +174,7 @@ impl Check<'_> {
                 first_position: row.get::<i64>(1)?.cast_unsigned(),
                 events: row.get::<i64>(2)?.cast_unsigned(),
                 at_ms: row.get(3)?,
-                batch: row.get(4)?,
+                batches: row.get(4)?,
                 dialect: row.get(5)?,
                 checksum: row.get(6)?,
                 slots: row.get(7)?,
@@ -308,8 +309,12 @@ impl Check<'_> {
         let indexes = block::decode_indexes(&block.indexes)?;
         let is_move = |mark: &Mark| mark.is_change();
         let is_purged = |mark: &Mark| *mark == Mark::Purged;
-        let is_of_one_kind = match block.batch {
-            Some(_) => indexes.len() == marks.len() && !marks.iter().any(is_move),
+        let batches = block.batches.as_deref().map(Batches::decode).transpose()?;
+        let is_of_one_kind = match &batches {
+            Some(batches) => {
+                let entries = [indexes.len(), batches.entries()];
+                entries == [marks.len(); 2] && !marks.iter().any(is_move)
+            }
             None => indexes.is_empty() && marks.iter().all(|mark| is_move(mark) || is_purged(mark)),
         };
         self.expect(is_of_one_kind, || {
@@ -321,14 +326,20 @@ impl Check<'_> {
             format!("block {id} has not as many addresses as slots")
         });
         let may_lack = block.first_position + block.events <= walk.feed_start;
-        let is_first = match block.batch {
-            // Its receipt may be purged too, while an older block still is needed.
-            Some(_) if may_lack && marks.iter().all(is_purged) => false,
-            Some(batch) => self.is_first_of_batch(block.id, &batch)?,
-            None => false,
-        };
-        let of_orders = marks.iter().filter(|mark| mark.is_event()).count() as u64;
-        let events = of_orders + u64::from(is_first);
+        let batches = batches.unwrap_or_default();
+        for of in batches.iter() {
+            let of_batch = marks.get(of.start..of.end).unwrap_or_default();
+            // Its receipt may be purged too, while the block still is needed.
+            let may_be_lost = may_lack && of_batch.iter().all(is_purged);
+            if !may_be_lost && self.is_first_of_batch(block.id, of.id)? != of.is_first {
+                let batch = of.id;
+                self.fault(format!(
+                    "block {id} has it wrong where batch {batch} begins"
+                ));
+            }
+        }
+        let of_orders = marks.iter().filter(|mark| mark.is_event()).count();
+        let events = (of_orders + batches.received()) as u64;
         let is_all = block.events == events || may_lack && block.events > events;
         self.expect(is_all, || {
             format!("block {id} has another number of events than it says")
@@ -347,11 +358,11 @@ impl Check<'_> {
     }
 
     /// Whether a batch says that this is its first block in the organisation; a fault if it does not know the block.
-    fn is_first_of_batch(&mut self, id: BlockId, batch: &[u8; 16]) -> Result<bool, Fault> {
+    fn is_first_of_batch(&mut self, id: BlockId, batch: BatchId) -> Result<bool, Fault> {
         let mut select = self
             .connection
             .prepare_cached("select shares from batches where id = ?1")?;
-        let mut rows = select.query([batch])?;
+        let mut rows = select.query([batch.to_bytes()])?;
         let number = id.number();
         if let Some(row) = rows.next()? {
             let shares: String = row.get(0)?;

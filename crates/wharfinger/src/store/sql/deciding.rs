@@ -12,7 +12,7 @@ use super::plan;
 use super::rows::{Holds, OrderRow, Scope};
 use super::standing::Tally;
 use super::work::Work;
-use crate::store::place::{BlockId, Place};
+use crate::store::place::Place;
 use crate::store::prepare::{Group, GroupTexts, Row, Submission};
 use crate::store::slots::Mark;
 
@@ -22,8 +22,8 @@ pub(super) struct Deciding<'d, 'w> {
     pub scope: &'d Scope,
     pub submission: &'d Submission,
     pub group: &'d Group,
-    /// The block that the group begins with.
-    pub first: BlockId,
+    /// Where the group begins.
+    pub first: Place,
     /// New orders by state.
     pub created: Tally,
     /// What orders are split into.
@@ -222,7 +222,7 @@ impl<'d> Deciding<'d, '_> {
         &mut self,
         order: Place,
     ) -> Result<wharfinger_core::ids::OrderId, Fault> {
-        if order.block() < self.first || order.block().organisation() != self.scope.organisation {
+        if order < self.first || order.block().organisation() != self.scope.organisation {
             return self.work.order_id(order);
         }
         let is_order = |row: &&Row| row.place(self.first) == order;

@@ -1,13 +1,14 @@
 //! Reading the feed of what became of orders: what the marks of the journal's blocks say.
 
 use super::driver::Connection;
-use wharfinger_core::ids::{OrderId, OrganisationId, is_part};
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId, is_part};
 
 use super::fault::Fault;
 use super::ids::OrderIds;
-use super::journal::{Journal, Order, blocks_up_to};
+use super::journal::{Head, Journal, Order, blocks_up_to};
 use super::purges::{self, Start};
 use super::work::read_counters;
+use crate::store::batches::OfBatch;
 use crate::store::place::{BlockId, Place};
 use crate::store::slots::Mark;
 use crate::store::{Event, EventKind, FeedPage, Growth, ReadFeed, StoreError};
@@ -102,12 +103,7 @@ impl Reading<'_> {
         let head = self.journal.head(id)?.clone();
         let entries = head.marks.len() + LOOK_ENTRIES;
         self.entries_left = self.entries_left.saturating_sub(entries);
-        let of_orders = head.marks.iter().filter(|mark| mark.is_event()).count() as u64;
-        let received = (head.events > of_orders).then_some((EventKind::BatchReceived, None));
-        let marks = head.marks.iter().enumerate();
-        let of_marks = marks.filter_map(|(ordinal, mark)| told(*mark, id.entry(ordinal)));
-        let told = received.into_iter().chain(of_marks);
-        for (position, (kind, order)) in (head.first_position..).zip(told) {
+        for (position, (batch, kind, order)) in (head.first_position..).zip(told(id, &head)) {
             if position <= self.page.positions[at].1 {
                 continue;
             }
@@ -123,7 +119,7 @@ impl Reading<'_> {
                     position,
                     at_ms: head.at_ms,
                     kind,
-                    batch: head.batch,
+                    batch,
                     order,
                     origin,
                 };
@@ -148,8 +144,32 @@ impl Reading<'_> {
     }
 }
 
+/// What the feed tells of a block: the batch, what happened, and the order that it is about.
+type Told = (Option<BatchId>, EventKind, Option<Place>);
+
+/// What it tells, in its order: of each batch first that it was received, then of its entries.
+fn told(id: BlockId, head: &Head) -> Vec<Told> {
+    let mut told = Vec::new();
+    let mut batches = head.batches.iter().peekable();
+    for (ordinal, &mark) in head.marks.iter().enumerate() {
+        while let Some(of) = batches.next_if(|of| of.start <= ordinal) {
+            told.extend(received(of));
+        }
+        if let Some((kind, order)) = told_of(mark, id.entry(ordinal)) {
+            told.push((head.batches.of(ordinal), kind, order));
+        }
+    }
+    told.extend(batches.filter_map(received));
+    told
+}
+
+fn received(of: &OfBatch) -> Option<Told> {
+    of.is_first
+        .then_some((Some(of.id), EventKind::BatchReceived, None))
+}
+
 /// What the feed tells of an entry at a place, and the order that it is about.
-fn told(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
+fn told_of(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
     let kind = match mark {
         Mark::Accepted { .. } => EventKind::OrderAccepted,
         Mark::Updated { .. } => EventKind::OrderUpdated,

@@ -127,7 +127,8 @@ impl Chains<'_> {
         self.revision = previous;
         let head = self.journal.head(place.block())?;
         let at_ms = head.at_ms;
-        let batch = head.batch.ok_or_else(|| misplaced(place))?;
+        let batch = head.batches.of(place.ordinal());
+        let batch = batch.ok_or_else(|| misplaced(place))?;
         let revision = Revision {
             revision,
             batch,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::driver::Connection;
-use wharfinger_core::ids::{BatchId, OrderId};
+use wharfinger_core::ids::OrderId;
 
 use super::fault::Fault;
+use crate::store::batches::Batches;
 use crate::store::block;
 use crate::store::place::{BlockId, Place};
 
@@ -15,7 +16,7 @@ const BLOCKS_MAX: usize = 256;
 /// Looks up order ids, and keeps in mind the blocks that it has seen: orders that came together come back together.
 #[derive(Default)]
 pub(super) struct OrderIds {
-    known: HashMap<BlockId, (BatchId, Vec<u32>)>,
+    known: HashMap<BlockId, (Batches, Vec<u32>)>,
 }
 
 impl OrderIds {
@@ -28,29 +29,28 @@ impl OrderIds {
             }
             self.known.insert(id, read(connection, id)?);
         }
-        let (batch, indexes) = &self.known[&id];
-        let Some(&index) = indexes.get(order.ordinal()) else {
-            return Err(Fault::Damaged(format!(
+        let (batches, indexes) = &self.known[&id];
+        let ordinal = order.ordinal();
+        match (batches.of(ordinal), indexes.get(ordinal)) {
+            (Some(batch), Some(&index)) => Ok(batch.order(index)),
+            (_, _) => Err(Fault::Damaged(format!(
                 "there is no order at place {}",
                 order.0
-            )));
-        };
-        Ok(batch.order(index))
+            ))),
+        }
     }
 }
 
-fn read(connection: &Connection, id: BlockId) -> Result<(BatchId, Vec<u32>), Fault> {
+fn read(connection: &Connection, id: BlockId) -> Result<(Batches, Vec<u32>), Fault> {
     let mut select =
-        connection.prepare_cached("select batch, indexes from blocks where id = ?1")?;
-    let (batch, indexes) = select
+        connection.prepare_cached("select batches, indexes from blocks where id = ?1")?;
+    let (batches, indexes) = select
         .query_row([id.0], |row| {
-            let batch: Option<[u8; 16]> = row.get(0)?;
+            let batches: Option<Vec<u8>> = row.get(0)?;
             let indexes: Vec<u8> = row.get(1)?;
-            Ok((batch, indexes))
+            Ok((batches, indexes))
         })
         .map_err(|_| Fault::Damaged(format!("block {} cannot be read", id.0)))?;
-    let Some(batch) = batch else {
-        return Err(Fault::Damaged(format!("block {} is of no batch", id.0)));
-    };
-    Ok((BatchId::from_bytes(batch), block::decode_indexes(&indexes)?))
+    let batches = batches.unwrap_or_default();
+    Ok((Batches::decode(&batches)?, block::decode_indexes(&indexes)?))
 }

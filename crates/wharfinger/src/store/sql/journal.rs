@@ -11,6 +11,7 @@ use super::admissions::OfBlock;
 use super::fault::Fault;
 use super::purges;
 use super::work::Columns;
+use crate::store::batches::{Batches, OfBatch};
 use crate::store::block::{self, Frame};
 use crate::store::bytes::Texts;
 use crate::store::email::EmailHash;
@@ -29,17 +30,23 @@ pub(super) struct Head {
     pub at_ms: i64,
     /// The dialect, as a number.
     pub dialect: i64,
-    /// The batch; none for moves.
-    pub batch: Option<BatchId>,
+    /// The batches that its entries came with; none in a block of moves.
+    pub batches: Batches,
     pub marks: Vec<Mark>,
-    /// The entries' places in the batch.
+    /// The entries' places in their batches.
     pub indexes: Vec<u32>,
 }
 
 impl Head {
     /// The id of the order whose first revision is this entry.
     pub(super) fn order_id(&self, ordinal: usize) -> Option<OrderId> {
-        Some(self.batch?.order(*self.indexes.get(ordinal)?))
+        Some(self.batches.of(ordinal)?.order(*self.indexes.get(ordinal)?))
+    }
+
+    /// What it has of a batch: the ordinal of the first entry, and the places in the batch of all of them.
+    pub(super) fn of_batch(&self, batch: BatchId) -> Option<(usize, &[u32])> {
+        let &OfBatch { start, end, .. } = self.batches.get(batch)?;
+        Some((start, self.indexes.get(start..end)?))
     }
 }
 
@@ -250,13 +257,13 @@ fn missing(place: Place) -> Fault {
 }
 
 fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
-    let select = "select first_position, events, at_ms, batch, slots, indexes, dialect from blocks where id = ?1";
+    let select = "select first_position, events, at_ms, batches, slots, indexes, dialect from blocks where id = ?1";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([id.0])?;
     let Some(row) = rows.next()? else {
         return Err(Fault::Damaged(format!("there is no block {}", id.0)));
     };
-    let batch: Option<[u8; 16]> = row.get(3)?;
+    let batches = row.blob_or_null(3)?.unwrap_or_default();
     let slots = row.blob(4)?;
     let indexes = row.blob(5)?;
     Ok(Head {
@@ -264,7 +271,7 @@ fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
         events: row.get::<i64>(1)?.cast_unsigned(),
         at_ms: row.get(2)?,
         dialect: row.get(6)?,
-        batch: batch.map(BatchId::from_bytes),
+        batches: Batches::decode(batches)?,
         marks: slots::decode(slots)?,
         indexes: block::decode_indexes(indexes)?,
     })

@@ -331,7 +331,8 @@ impl Listing<'_> {
         }
         let head = self.journal.head(order.block())?;
         let (dialect, created_at_ms) = (head.dialect, head.at_ms);
-        if request.batch.is_some() && head.batch != request.batch
+        let batch = head.batches.of(order.ordinal());
+        if request.batch.is_some() && batch != request.batch
             || self.dialect.is_some_and(|wanted| wanted != dialect)
             || request
                 .created_from_ms

@@ -65,15 +65,20 @@ impl<'c> Locator<'c> {
         let Some(index) = order.index() else {
             return Ok(None);
         };
-        for part in self.parts(order.batch())? {
-            let Some(block) = block_of(journal, part, index)? else {
+        let batch = order.batch();
+        for part in self.parts(batch)? {
+            let Some(block) = block_of(journal, part, (batch, index))? else {
                 continue;
             };
             let head = journal.head(block)?;
             let dialect = head.dialect;
-            let Ok(ordinal) = head.indexes.binary_search(&index) else {
+            let Some((start, indexes)) = head.of_batch(batch) else {
                 continue;
             };
+            let Ok(at) = indexes.binary_search(&index) else {
+                continue;
+            };
+            let ordinal = start + at;
             let Some(Mark::Accepted { .. }) = head.marks.get(ordinal) else {
                 // This order of the batch is no new one: it has the id of the one that it changed, or none.
                 return Ok(None);
@@ -124,11 +129,17 @@ pub(super) fn parts_of(connection: &Connection, batch: BatchId) -> Result<Vec<Pa
 }
 
 /// The block of a part that has an order of the batch, if any has: the last that begins with it or an earlier one.
-fn block_of(journal: &mut Journal<'_>, part: Part, index: u32) -> Result<Option<BlockId>, Fault> {
+fn block_of(
+    journal: &mut Journal<'_>,
+    part: Part,
+    (batch, index): (BatchId, u32),
+) -> Result<Option<BlockId>, Fault> {
     let (mut low, mut high) = (0, part.blocks);
     while low < high {
         let middle = low + (high - low) / 2;
-        let first = journal.head(part.first.plus(middle))?.indexes.first();
+        let head = journal.head(part.first.plus(middle))?;
+        let of_batch = head.of_batch(batch);
+        let first = of_batch.and_then(|(_, indexes)| indexes.first());
         if first.is_some_and(|&first| first <= index) {
             low = middle + 1;
         } else {

@@ -50,6 +50,7 @@ mod rewrite;
 mod rows;
 mod schema;
 mod server;
+mod shared;
 mod shares;
 mod shelves;
 mod splitting;

@@ -262,10 +262,13 @@ fn is_purged(
     journal: &mut Journal<'_>,
     batch: [u8; 16],
 ) -> Result<bool, Fault> {
-    for part in parts_of(connection, BatchId::from_bytes(batch))? {
+    let batch = BatchId::from_bytes(batch);
+    for part in parts_of(connection, batch)? {
         for at in 0..part.blocks {
-            let marks = &journal.head(part.first.plus(at))?.marks;
-            if marks.iter().any(|mark| *mark != Mark::Purged) {
+            let head = journal.head(part.first.plus(at))?;
+            let of_batch = head.batches.get(batch);
+            let marks = of_batch.and_then(|of| head.marks.get(of.start..of.end));
+            if marks.is_some_and(|marks| marks.iter().any(|mark| *mark != Mark::Purged)) {
                 return Ok(false);
             }
         }
@@ -283,10 +286,10 @@ fn drop_front(work: &mut Work<'_>, organisation: OrganisationId) -> Result<bool,
     while start.block < end && start.block - first < SLICE_BLOCKS {
         let id = BlockId::new(organisation, start.block);
         let head = journal.head(id)?;
-        let is_needed = match head.batch {
-            Some(batch) => has_receipt(connection, batch)?,
-            None => head.marks.iter().any(|mark| *mark != Mark::Purged),
-        };
+        let mut is_needed = head.marks.iter().any(|mark| *mark != Mark::Purged);
+        for of in head.batches.iter() {
+            is_needed = is_needed || has_receipt(connection, of.id)?;
+        }
         if is_needed {
             break;
         }

@@ -35,7 +35,7 @@ pub(super) fn results(connection: &Connection, request: &ReadResults) -> Result<
     };
     let mut taken = Vec::new();
     for share in shares.iter().filter(|share| shows(share.organisation)) {
-        taking.find(share, &mut taken)?;
+        taking.find(request.batch, share, &mut taken)?;
     }
     let is_kind_wanted = |kind| match kind {
         Kind::Rejected => is_wanted(OutcomeKind::Rejected),
@@ -64,7 +64,7 @@ struct Taking<'c, F> {
 
 impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
     /// Finds the first orders of an organisation that were taken, from a place in the batch on.
-    fn find(&mut self, share: &Share, taken: &mut Vec<Taken>) -> Result<(), Fault> {
+    fn find(&mut self, batch: BatchId, share: &Share, taken: &mut Vec<Taken>) -> Result<(), Fault> {
         let Some(organisation) = share.organisation else {
             return Ok(());
         };
@@ -74,7 +74,8 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         let (mut low, mut high) = (share.first, end);
         while low < high {
             let middle = low + (high - low) / 2;
-            let last = self.journal.head(block(middle))?.indexes.last();
+            let of_batch = self.journal.head(block(middle))?.of_batch(batch);
+            let last = of_batch.and_then(|(_, indexes)| indexes.last());
             if last.is_some_and(|&last| last >= self.from) {
                 high = middle;
             } else {
@@ -85,8 +86,10 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         for number in low..end {
             let id = block(number);
             let head = self.journal.head(id)?.clone();
-            for (ordinal, (&index, &mark)) in head.indexes.iter().zip(&head.marks).enumerate() {
+            let (start, indexes) = head.of_batch(batch).unwrap_or_default();
+            for (ordinal, &index) in (start..).zip(indexes) {
                 let place = id.entry(ordinal);
+                let mark = self.journal.mark(place)?;
                 // A part is told with the order that it is of.
                 if index >= self.from
                     && !is_part(index)

@@ -1,7 +1,7 @@
 //! A write transaction at work: the counters and look-ups that its jobs share.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use super::driver::{Connection, OptionalExtension, Statement, params};
 use uuid::Uuid;
@@ -11,11 +11,14 @@ use super::emails::Reach;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::rows::OrderRows;
+use super::shared::SharedBlock;
 use super::shelves::{Kept, Shelves};
 use super::standing::{Ordinals, Standing};
 use crate::clock;
+use crate::store::batches::Batches;
 use crate::store::block::Block;
 use crate::store::place::{BlockId, ORGANISATIONS_MAX, Place};
+use crate::store::prepare::Group;
 use crate::store::slots::{self, Mark};
 
 /// A write transaction.
@@ -36,6 +39,8 @@ pub(super) struct Work<'c> {
     now_ms: i64,
     counters: HashMap<OrganisationId, Counters>,
     order_ids: OrderIds,
+    /// Blocks that small batches share, and that are not written yet: each is its organisation's latest.
+    shared: BTreeMap<OrganisationId, SharedBlock>,
     /// A batch whose receipt was written.
     batch: Option<BatchId>,
 }
@@ -71,10 +76,22 @@ pub(super) struct NewBlock<'b> {
     pub dialect: i64,
     /// What became of its entries.
     pub marks: &'b [Mark],
-    /// The entries' places in the batch.
+    /// The entries' places in their batches.
     pub indexes: &'b [u8],
-    /// What the entries hold; none where nobody will ask for it.
+    /// What the entries hold, if they are of batches; kept only where any is a revision of an order, since nobody will ask for others.
     pub packed: Option<&'b Block>,
+}
+
+impl NewBlock<'_> {
+    /// How many events it has: those of its entries, and one for each batch that is received with it.
+    fn events(&self) -> u64 {
+        let of_marks = self.marks.iter().filter(|mark| mark.is_event()).count();
+        let received = match self.origin {
+            Origin::Batches(batches) => batches.received(),
+            Origin::Moves { .. } => 0,
+        };
+        (of_marks + received) as u64
+    }
 }
 
 /// The receipt of a batch.
@@ -96,7 +113,7 @@ pub(super) struct NewReceipt<'r> {
 }
 
 const INSERT_BLOCK: &str = "insert into blocks \
-    (id, first_position, events, at_ms, batch, dialect, key_id, checksum, slots, indexes, emails, keys, texts, organisation) \
+    (id, first_position, events, at_ms, batches, dialect, key_id, checksum, slots, indexes, emails, keys, texts, organisation) \
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const INSERT_OPEN: &str =
     "insert into open_orders (organisation, block, dialect, ordinals) values (?1, ?2, ?3, ?4)";
@@ -106,13 +123,8 @@ const INSERT_RECEIPT: &str = "insert into batches \
 /// Where a block comes from.
 #[derive(Clone, Copy)]
 pub(super) enum Origin<'b> {
-    /// A batch. Its first block in an organisation also stands for its being received.
-    Batch {
-        /// The batch.
-        id: BatchId,
-        /// Whether it is the first block.
-        is_first: bool,
-    },
+    /// These batches.
+    Batches(&'b Batches),
     /// Moves that an API key asked for.
     Moves {
         /// The key.
@@ -140,6 +152,7 @@ impl<'c> Work<'c> {
             now_ms: clock::now_ms().max(last_ms),
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
+            shared: BTreeMap::new(),
             batch: None,
         })
     }
@@ -189,7 +202,83 @@ impl<'c> Work<'c> {
 
     /// The id of the order at a place.
     pub(super) fn order_id(&mut self, order: Place) -> Result<OrderId, Fault> {
+        let block = order.block();
+        let shared = self.shared.get(&block.organisation());
+        if let Some(shared) = shared.filter(|shared| shared.id == block) {
+            let lost = || Fault::Damaged(format!("there is no order at place {}", order.0));
+            return shared.order_id(order.ordinal()).ok_or_else(lost);
+        }
         self.order_ids.get(self.connection, order)
+    }
+
+    /// The id that the organisation's next block will have; nothing is added to the one before any more.
+    pub(super) fn next_block(&mut self, organisation: OrganisationId) -> Result<BlockId, Fault> {
+        self.end_shared(organisation)?;
+        Ok(BlockId::new(
+            organisation,
+            self.counters(organisation)?.block,
+        ))
+    }
+
+    /// Where so many orders of a dialect will lie that may share a block.
+    pub(super) fn place_in_shared(
+        &mut self,
+        organisation: OrganisationId,
+        dialect: i64,
+        orders: usize,
+    ) -> Result<Place, Fault> {
+        match self.shared.get(&organisation) {
+            Some(shared) if shared.has_room(dialect, orders) => Ok(shared.next()),
+            Some(_) | None => Ok(self.next_block(organisation)?.entry(0)),
+        }
+    }
+
+    /// Puts the orders of a batch into a block that others may share.
+    pub(super) fn share(
+        &mut self,
+        group: &Group,
+        (batch, dialect): (BatchId, i64),
+        marks: &[Mark],
+    ) -> Result<(), Fault> {
+        let organisation = group.organisation;
+        let counters = *self.counters(organisation)?;
+        let begins = || {
+            let id = BlockId::new(organisation, counters.block);
+            SharedBlock::new(id, counters.position, dialect)
+        };
+        let shared = self.shared.entry(organisation).or_insert_with(begins);
+        shared.push(batch, &group.rows, (group.blocks.first(), marks))?;
+        let (next, position) = (shared.id.number() + 1, shared.end_position);
+        let counters = self.counters(organisation)?;
+        (counters.block, counters.position) = (next, position);
+        Ok(())
+    }
+
+    /// Writes the block that is shared in an organisation: for whoever is to read it, and before another one follows.
+    fn end_shared(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
+        let Some(mut shared) = self.shared.remove(&organisation) else {
+            return Ok(());
+        };
+        let packed = shared.pack();
+        self.write_block(
+            shared.id,
+            shared.first_position,
+            &NewBlock {
+                origin: Origin::Batches(&shared.batches),
+                dialect: shared.dialect,
+                marks: &shared.marks,
+                indexes: &packed.indexes,
+                packed: Some(&packed),
+            },
+        )
+    }
+
+    /// As [`Self::end_shared`], of all organisations.
+    pub(super) fn write_shared(&mut self) -> Result<(), Fault> {
+        while let Some((&organisation, _)) = self.shared.first_key_value() {
+            self.end_shared(organisation)?;
+        }
+        Ok(())
     }
 
     /// Writes the organisation's next block.
@@ -198,30 +287,42 @@ impl<'c> Work<'c> {
         organisation: OrganisationId,
         block: &NewBlock<'_>,
     ) -> Result<BlockId, Fault> {
-        let counters = *self.counters(organisation)?;
-        let id = BlockId::new(organisation, counters.block);
+        let id = self.next_block(organisation)?;
+        let position = self.counters(organisation)?.position;
+        self.write_block(id, position, block)?;
+        let counters = self.counters(organisation)?;
+        counters.block += 1;
+        counters.position += block.events();
+        Ok(id)
+    }
+
+    fn write_block(
+        &mut self,
+        id: BlockId,
+        first_position: u64,
+        block: &NewBlock<'_>,
+    ) -> Result<(), Fault> {
+        let organisation = id.organisation();
         let slots = slots::encode(block.marks);
-        let mut events = block.marks.iter().filter(|mark| mark.is_event()).count() as u64;
-        let (batch, key_id) = match block.origin {
-            Origin::Batch { id, is_first } => {
-                events += u64::from(is_first);
-                (Some(id.to_bytes()), None)
-            }
+        let (batches, key_id) = match block.origin {
+            Origin::Batches(batches) => (Some(batches.encode()), None),
             Origin::Moves { key_id } => (None, Some(key_id)),
         };
+        let has_alive = block.marks.iter().any(|mark| mark.is_alive());
+        let packed = block.packed.filter(|_| has_alive);
         let columns = Columns {
             slots: &slots,
             indexes: block.indexes,
-            emails: block.packed.and_then(|packed| packed.emails.as_deref()),
-            keys: block.packed.map(|packed| packed.keys.as_slice()),
-            texts: block.packed.map(|packed| packed.texts.as_slice()),
+            emails: packed.and_then(|packed| packed.emails.as_deref()),
+            keys: packed.map(|packed| packed.keys.as_slice()),
+            texts: packed.map(|packed| packed.texts.as_slice()),
         };
         self.insert_block.execute(params![
             id.0,
-            counters.position.cast_signed(),
-            events.cast_signed(),
+            first_position.cast_signed(),
+            block.events().cast_signed(),
             self.now_ms,
-            batch,
+            batches,
             block.dialect,
             key_id,
             columns.checksum(),
@@ -238,12 +339,8 @@ impl<'c> Work<'c> {
             let open = (organisation.0, id.0, block.dialect, new.0);
             self.insert_open.execute(open)?;
         }
-        let now_ms = self.now_ms;
-        let counters = self.counters(organisation)?;
-        counters.block += 1;
-        counters.position += events;
-        counters.last_ms = now_ms;
-        Ok(id)
+        self.counters(organisation)?.last_ms = self.now_ms;
+        Ok(())
     }
 
     /// Writes the receipt of a batch.
@@ -277,6 +374,7 @@ impl<'c> Work<'c> {
 
     /// Writes what was noted, the counters last: the last thing before the commit.
     pub(super) fn finish(mut self) -> Result<Finished, Fault> {
+        self.write_shared()?;
         self.write_shelves()?;
         self.rows.write()?;
         self.standing.write(self.connection)?;

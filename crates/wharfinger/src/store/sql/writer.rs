@@ -34,10 +34,31 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, done: Result<(), StoreError>);
 }
 
+/// What the writer has to know of a piece of work.
+#[derive(Clone, Copy)]
+pub(super) struct Task {
+    /// Roughly how many orders it writes.
+    pub weight: usize,
+    /// What stands for the name of the request that it is of, if that is to be done once.
+    pub name: Option<i64>,
+    /// Whether it takes a batch in: only that may find blocks of the transaction that are not written yet.
+    pub is_batch: bool,
+}
+
+impl Task {
+    /// One that may read whatever the transaction has written.
+    fn of(weight: usize) -> Self {
+        Self {
+            weight,
+            name: None,
+            is_batch: false,
+        }
+    }
+}
+
 /// A job made of a closure.
 struct Asked<T, F> {
-    weight: usize,
-    name: Option<i64>,
+    task: Task,
     run: F,
     found: Option<T>,
     sender: oneshot::Sender<Result<T, StoreError>>,
@@ -49,14 +70,17 @@ where
     F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send,
 {
     fn weight(&self) -> usize {
-        self.weight
+        self.task.weight
     }
 
     fn name(&self) -> Option<i64> {
-        self.name
+        self.task.name
     }
 
     fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
+        if !self.task.is_batch {
+            work.write_shared()?;
+        }
         self.found = Some((self.run)(work)?);
         Ok(())
     }
@@ -147,21 +171,16 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.ask_once(weight, None, run).await
+        self.ask_for(Task::of(weight), run).await
     }
 
-    /// As [`Self::ask`], for a request of this name: [`StoreError::AnswerKept`] where another process is about it.
-    pub(super) async fn ask_once<T, F>(
-        &self,
-        weight: usize,
-        name: Option<i64>,
-        run: F,
-    ) -> Result<T, StoreError>
+    /// As [`Self::ask`]; of a task with a name, [`StoreError::AnswerKept`] where another process is about it.
+    pub(super) async fn ask_for<T, F>(&self, task: Task, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let answer = self.send(weight, name, run)?;
+        let answer = self.send(task, run)?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -171,19 +190,18 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let answer = self.send(weight, None, run)?;
+        let answer = self.send(Task::of(weight), run)?;
         answer.blocking_recv().map_err(|_| closed())?
     }
 
-    fn send<T, F>(&self, weight: usize, name: Option<i64>, run: F) -> Result<Answer<T>, StoreError>
+    fn send<T, F>(&self, task: Task, run: F) -> Result<Answer<T>, StoreError>
     where
         T: Send + 'static,
         F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let (sender, answer) = oneshot::channel();
         let job = Asked {
-            weight,
-            name,
+            task,
             run,
             found: None,
             sender,

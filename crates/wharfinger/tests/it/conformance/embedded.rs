@@ -97,7 +97,7 @@ const DAMAGES: &[&str] = &[
     "update blocks set slots = x'0002' where id & 4294967295 = 2",
     "update blocks set events = events + 1 where id & 4294967295 = 2",
     "update blocks set first_position = 1 where id & 4294967295 = 2",
-    "update blocks set batch = zeroblob(16) where id & 4294967295 = 2",
+    "update blocks set batches = zeroblob(18) where id & 4294967295 = 2",
     "update blocks set at_ms = 0 where id & 4294967295 = 2",
     "delete from blocks where id & 4294967295 = 3",
     "delete from blocks where id & 4294967295 = 4",

@@ -42,10 +42,11 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
         let found = found.entry(share.organisation).or_default();
         for id in share.block_ids() {
             let head = check.journal.head(id)?;
-            if head.batch != Some(batch) {
+            let Some((start, of_batch)) = head.of_batch(batch) else {
                 return Err(Fault::Damaged(format!("block {} is not of it", id.0)));
-            }
-            let entries = head.indexes.iter().zip(&head.marks);
+            };
+            let marks = head.marks.get(start..).unwrap_or_default();
+            let entries = of_batch.iter().zip(marks);
             // Parts are told with the order that they are of.
             for (&index, mark) in entries.filter(|(index, _)| !is_part(**index)) {
                 match mark {

@@ -15,6 +15,7 @@ use super::super::fault::Fault;
 use super::super::journal::Journal;
 use super::super::work::dialect_name;
 use super::Person;
+use crate::store::batches::Batches;
 use crate::store::email::EmailHash;
 use crate::store::place::{BlockId, Place};
 use crate::store::slots::{self, Mark};
@@ -161,8 +162,8 @@ pub(super) fn scan(
     orders: &HashSet<Place>,
     from: u32,
 ) -> Result<Scanned, Fault> {
-    let select = "select id, batch, slots, emails, texts is not null from blocks \
-                  where id >= ?1 and id <= ?2 and batch is not null order by id limit ?3";
+    let select = "select id, batches, slots, emails, texts is not null from blocks \
+                  where id >= ?1 and id <= ?2 and batches is not null order by id limit ?3";
     let mut select = connection.prepare_cached(select)?;
     let block = |number| BlockId::new(person.organisation, number).0;
     let mut rows = select.query((block(from), block(u32::MAX), LOOKED_AT))?;
@@ -173,23 +174,23 @@ pub(super) fn scan(
         let slots = row.blob(2)?;
         let emails = row.blob_or_null(3)?.unwrap_or_default();
         let mut hashes = EmailHash::each(emails);
-        let is_of_person = |(ordinal, mark): (usize, &Mark)| {
+        let batches = Batches::decode(row.blob(1)?)?;
+        let mut has_any = false;
+        for (ordinal, mark) in slots::decode(slots)?.into_iter().enumerate() {
             let has_hash = hashes.next() == Some(person.hash);
-            match mark.order(id.entry(ordinal)) {
+            let is_of_person = match mark.order(id.entry(ordinal)) {
                 Some(order) => orders.contains(&order),
                 None => has_hash,
+            };
+            if is_of_person {
+                has_any = true;
+                scanned
+                    .batches
+                    .extend(batches.of(ordinal).map(BatchId::to_bytes));
             }
-        };
-        if slots::decode(slots)?
-            .iter()
-            .enumerate()
-            .map(is_of_person)
-            .fold(false, |any, is_one| any | is_one)
-        {
-            scanned.batches.insert(row.get(1)?);
-            if row.get(4)? {
-                scanned.blocks.push(id);
-            }
+        }
+        if has_any && row.get(4)? {
+            scanned.blocks.push(id);
         }
         looked_at += 1;
         // While it is done, more may come: an order that is processed can still be added to.

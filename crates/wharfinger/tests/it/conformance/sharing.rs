@@ -1,0 +1,324 @@
+//! Small batches of one transaction share blocks, and are told apart all the same.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use wharfinger::store::sql::Options;
+use wharfinger::store::{
+    COMMAND_LINE, EraseCustomer, EventKind, ListOrders, Store, StoreError, Submission, Visible,
+};
+use wharfinger_core::admit::Move;
+use wharfinger_core::ids::{BatchId, OrderId};
+use wharfinger_core::outcome::State;
+
+use super::answers::{remember, told};
+use super::support::*;
+use crate::support::database::{Database, open_store};
+use crate::support::fixture::{DataDirectory, empty_directory};
+
+/// What is asked of the writer, and the names of what became of it.
+type Asked = BoxFuture<'static, Vec<&'static str>>;
+
+/// Has all of it done in one transaction: while another one stands before it, it waits together.
+async fn in_one_transaction(
+    (directory, store): (&Path, &Arc<dyn Store>),
+    mut asked: Vec<Asked>,
+) -> Vec<Vec<&'static str>> {
+    let mut database = Database::of(directory);
+    database.begin_writing();
+    let mut first = taking(
+        store,
+        submission(store, batch_id(), DIALECT, &[order("0", "")]),
+    );
+    assert_eq!((&mut first).now_or_never(), None);
+    while store.queue_depth() > 0 {
+        tokio::task::yield_now().await;
+    }
+    for one in &mut asked {
+        assert_eq!(one.now_or_never(), None);
+    }
+    assert_eq!(store.queue_depth(), asked.len());
+    database.run("rollback");
+    first.await;
+    join_all(asked).await
+}
+
+fn taking(store: &Arc<dyn Store>, ready: Submission) -> Asked {
+    let store = Arc::clone(store);
+    async move { names(&admit(&store, ready).await) }.boxed()
+}
+
+/// Blocks of an organisation, moves aside.
+fn blocks(directory: &Path, organisation: u32) -> i64 {
+    let of = format!("blocks where batches is not null and organisation = {organisation}");
+    Database::of(directory).count(&of)
+}
+
+async fn listed(store: &Arc<dyn Store>, batch: BatchId) -> Vec<OrderId> {
+    let list = ListOrders {
+        batch: Some(batch),
+        ..ListOrders::all(vec![HERE, THERE], 100)
+    };
+    let page = store.list(list).await.expect("a page");
+    page.orders.iter().map(|found| found.order.id).collect()
+}
+
+/// What the feed of an organisation tells of a batch, one behind the other.
+async fn events(store: &Arc<dyn Store>, batch: BatchId) -> Vec<(EventKind, Option<OrderId>)> {
+    let events = store.events(HERE, 0, 1_000).await.expect("events");
+    let positions: Vec<u64> = events.iter().map(|event| event.position).collect();
+    assert_eq!(positions, (1..=events.len() as u64).collect::<Vec<_>>());
+    let of_batch: Vec<_> = events
+        .iter()
+        .filter(|event| event.batch == Some(batch))
+        .collect();
+    let (first, last) = (of_batch[0], of_batch[of_batch.len() - 1]);
+    assert_eq!(last.position - first.position, of_batch.len() as u64 - 1);
+    of_batch
+        .iter()
+        .map(|event| (event.kind, event.order))
+        .collect()
+}
+
+/// Batches of one transaction, most of them small.
+struct Sent {
+    directory: DataDirectory,
+    store: Arc<dyn Store>,
+    /// A batch before them, with an order that two of them have too.
+    old: BatchId,
+    batches: Vec<(BatchId, Vec<Order>)>,
+    /// One of another dialect.
+    other: BatchId,
+}
+
+async fn send_together() -> Sent {
+    let directory = empty_directory();
+    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let (old, _) = submit(&store, &[order("old", "x")]).await;
+    let many: Vec<_> = (0..17).map(|at| order(&format!("m{at}"), "x")).collect();
+    let (sent, expected): (Vec<Vec<Order>>, Vec<Vec<&str>>) = [
+        (vec![order("a", "x")], vec!["accepted"]),
+        (vec![order("b", "x"), order("c", "x")], vec!["accepted"; 2]),
+        (vec![faulty("d")], vec![]),
+        (vec![order("old", "x")], vec!["unchanged"]),
+        (vec![faulty("e"), order("f", "x")], vec!["accepted"]),
+        (vec![order("old", "y")], vec!["updated"]),
+        (vec![order("g", "x").of(THERE)], vec!["accepted"]),
+        (vec![order("a", "x")], vec!["unchanged"]),
+        (vec![order("a", "z")], vec!["updated"]),
+        (many, vec!["accepted"; 17]),
+        (
+            vec![order("k", "x"), order("k", "x"), order("k", "z")],
+            vec!["accepted", "unchanged", "updated"],
+        ),
+    ]
+    .into_iter()
+    .unzip();
+    let batches: Vec<_> = sent
+        .into_iter()
+        .map(|orders| (batch_id(), orders))
+        .collect();
+    let ready = batches
+        .iter()
+        .map(|(batch, orders)| submission(&store, *batch, DIALECT, orders));
+    let mut ready: Vec<_> = ready.collect();
+    ready.push(whole(&store, batch_id(), &[order("w", "x"), faulty("v")]));
+    let other = batch_id();
+    ready.push(submission(&store, other, "other", &[order("a", "x")]));
+    let asked = ready.into_iter().map(|ready| taking(&store, ready));
+    let outcomes = in_one_transaction((directory.path(), &store), asked.collect()).await;
+    assert_eq!(outcomes[..expected.len()], expected);
+    assert_eq!(outcomes[expected.len()..], [["withheld"], ["accepted"]]);
+    // Two by themselves, then what is shared, the large one, what is shared again, the refused one, the other dialect's.
+    let blocks = [1, 2].map(|organisation| blocks(directory.path(), organisation));
+    assert_eq!(blocks, [7, 1]);
+    Sent {
+        directory,
+        store,
+        old,
+        batches,
+        other,
+    }
+}
+
+#[tokio::test]
+async fn small_batches_of_one_transaction_share_a_block_and_are_told_apart() {
+    let sent = send_together().await;
+    let (store, batch) = (&sent.store, |at: usize| sent.batches[at].0);
+    for (batch, orders) in &sent.batches {
+        let results = results(store, *batch).await;
+        let keys = results.iter().filter_map(|told| told.key.as_deref());
+        assert!(keys.eq(orders.iter().map(|order| order.key.as_str())));
+        let told = receipt(store, *batch).await.counts;
+        let taken = told.accepted + told.updated + told.unchanged;
+        assert_eq!(taken + told.rejected, orders.len() as u64);
+    }
+    let of = |at: usize, indexes: &[u32]| -> Vec<OrderId> {
+        indexes
+            .iter()
+            .map(|&index| batch(at).order(index))
+            .collect()
+    };
+    for (at, indexes) in [(1, &[0, 1][..]), (3, &[]), (4, &[1]), (6, &[0])] {
+        assert_eq!(listed(store, batch(at)).await, of(at, indexes));
+    }
+    assert_eq!(listed(store, sent.other).await, [sent.other.order(0)]);
+    for (at, index, key) in [(0, 0, "a"), (1, 1, "c"), (4, 1, "f"), (10, 0, "k")] {
+        let found = store.order(batch(at).order(index)).await.expect("read");
+        assert_eq!(found.expect("it is there").order.key, key);
+    }
+    // Of the batch whose first order was faulty there is no such order, whatever its neighbours have.
+    let none = store.order(batch(4).order(0)).await.expect("read");
+    assert!(none.is_none());
+    let of_a = revisions(store, batch(0).order(0)).await;
+    let of_a = of_a
+        .iter()
+        .map(|revision| (revision.revision, revision.batch));
+    assert!(of_a.eq([(2, batch(8)), (1, batch(0))]));
+    let checked = store.check().await.expect("checked");
+    assert_eq!(checked.faults, Vec::<String>::new());
+    drop(sent.directory);
+}
+
+#[tokio::test]
+async fn the_feed_tells_of_each_batch_that_shares_a_block() {
+    let sent = send_together().await;
+    let (store, batch) = (&sent.store, |at: usize| sent.batches[at].0);
+    let accepted = |at: usize, index| (EventKind::OrderAccepted, Some(batch(at).order(index)));
+    let updated = |order| (EventKind::OrderUpdated, Some(order));
+    for (at, told) in [
+        (0, vec![accepted(0, 0)]),
+        (1, vec![accepted(1, 0), accepted(1, 1)]),
+        (2, vec![]),
+        (3, vec![]),
+        (4, vec![accepted(4, 1)]),
+        (5, vec![updated(sent.old.order(0))]),
+        (8, vec![updated(batch(0).order(0))]),
+    ] {
+        let mut expected = vec![(EventKind::BatchReceived, None)];
+        expected.extend(told);
+        assert_eq!(events(store, batch(at)).await, expected);
+    }
+    drop(sent.directory);
+}
+
+#[tokio::test]
+async fn what_follows_in_a_transaction_finds_what_small_batches_brought() {
+    let directory = empty_directory();
+    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let process = |key: &'static str| {
+        let store = Arc::clone(&store);
+        async move {
+            let moved = move_keys(&store, Move::Process, &[key]).await;
+            vec![if moved == [Ok(())] {
+                "moved"
+            } else {
+                "not moved"
+            }]
+        }
+        .boxed()
+    };
+    let take = |orders: &[Order]| taking(&store, submission(&store, batch_id(), DIALECT, orders));
+    let asked = vec![
+        take(&[order("a", "x")]),
+        take(&[order("b", "x")]),
+        process("b"),
+        take(&[order("c", "x")]),
+        taking(
+            &store,
+            whole(&store, batch_id(), &[order("c", "x"), order("d", "x")]),
+        ),
+        process("d"),
+    ];
+    let outcomes = in_one_transaction((directory.path(), &store), asked).await;
+    let expected = [
+        vec!["accepted"],
+        vec!["accepted"],
+        vec!["moved"],
+        vec!["accepted"],
+        vec!["unchanged", "accepted"],
+        vec!["moved"],
+    ];
+    assert_eq!(outcomes, expected);
+    let of_state = |state| {
+        let mut query = everything();
+        query.states = vec![state];
+        keys(&store, query)
+    };
+    assert_eq!(of_state(State::Pending).await, ["0", "a", "c"]);
+    assert_eq!(of_state(State::Processed).await, ["b", "d"]);
+    assert_eq!(
+        store.check().await.expect("checked").faults,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
+async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
+    let directory = empty_directory();
+    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let of = |email: &str, key: &str| {
+        let text = format!(r#"{{"key":"{key}","customer":{{"email":"{email}"}},"lines":[]}}"#);
+        Order {
+            text,
+            email: Some(email.into()),
+            ..order(key, "")
+        }
+    };
+    let sent = [("ann@example.com", "a"), ("bob@example.com", "b")];
+    let batches = [batch_id(), batch_id()];
+    let ready = sent.iter().zip(batches).map(|((email, key), batch)| {
+        let ready = submission(&store, batch, "native", &[of(email, key)]);
+        taking(&store, ready.remembered(remember(key, told)))
+    });
+    let outcomes = in_one_transaction((directory.path(), &store), ready.collect()).await;
+    assert_eq!(outcomes, [["accepted"]; 2]);
+    assert_eq!(blocks(directory.path(), 1), 2);
+    let erase = EraseCustomer {
+        organisation: HERE,
+        email: "ann@example.com".into(),
+        who: COMMAND_LINE.into(),
+        compact: false,
+        remember: None,
+    };
+    let erased = store.erase_customer(erase).await.expect("erased").erasure;
+    assert_eq!((erased.orders, erased.cancelled, erased.answers), (1, 1, 1));
+    let text = async |batch: BatchId| {
+        let found = store.order(batch.order(0)).await.expect("read");
+        found.map(|found| found.order.texts.concat())
+    };
+    assert_eq!(
+        text(batches[0]).await.as_deref(),
+        Some(r#"{"key":"a","lines":[]}"#)
+    );
+    assert_eq!(
+        text(batches[1]).await,
+        Some(of("bob@example.com", "b").text)
+    );
+    assert_eq!(
+        store.kept_answer(KEY, "a").await,
+        Err(StoreError::AnswerErased)
+    );
+    assert!(store.kept_answer(KEY, "b").await.expect("read").is_some());
+    // What is final goes, with its receipt; the batch that shared the block stays.
+    let purged = store.purge(i64::MAX).await.expect("purged");
+    assert_eq!(purged.batches, 1);
+    assert_eq!(text(batches[0]).await, None);
+    assert_eq!(
+        text(batches[1]).await,
+        Some(of("bob@example.com", "b").text)
+    );
+    let receipt = async |batch| store.receipt(batch, &Visible::All).await.expect("read");
+    assert!(receipt(batches[0]).await.is_none());
+    assert_eq!(
+        receipt(batches[1]).await.map(|head| head.counts.accepted),
+        Some(1)
+    );
+    assert_eq!(results(&store, batches[1]).await.len(), 1);
+    assert_eq!(
+        store.check().await.expect("checked").faults,
+        Vec::<String>::new()
+    );
+}
