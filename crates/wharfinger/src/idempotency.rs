@@ -65,7 +65,7 @@ impl Once {
     /// What the store is to keep: the answer that `encode` makes of what was done.
     pub fn remember<T: ?Sized>(
         &self,
-        encode: impl Fn(&T) -> Reply + Send + 'static,
+        encode: impl Fn(&T) -> Reply + Send + Sync + 'static,
     ) -> Remember<T> {
         Remember {
             key_id: self.whose.0.clone(),
@@ -155,7 +155,7 @@ pub async fn change<T, R>(
     app: &App,
     call: &Call<'_>,
     body: &[u8],
-    encode: impl Fn(&T) -> Reply + Clone + Send + 'static,
+    encode: impl Fn(&T) -> Reply + Clone + Send + Sync + 'static,
     change: impl AsyncFnOnce(Option<Remember<T>>) -> Result<(R, Option<Reply>), StoreError>,
 ) -> Result<Answered, RequestFailure>
 where

@@ -15,7 +15,7 @@ pub struct Remember<T: ?Sized> {
     /// Until when, in milliseconds since 1970.
     pub kept_until_ms: i64,
     /// Puts what was done into words. Called by the thread that writes, and again where it has to begin anew.
-    pub encode: Box<dyn Fn(&T) -> Reply + Send>,
+    pub encode: Box<dyn Fn(&T) -> Reply + Send + Sync>,
 }
 
 /// Names and secrets of clients may be in an idempotency key: it is not told.

@@ -135,7 +135,7 @@ async fn move_all(
     body: &Bytes,
     ids: Vec<OrderId>,
     wanted: Move,
-    encode: impl Fn(&[MovedOrder]) -> Reply + Clone + Send + 'static,
+    encode: impl Fn(&[MovedOrder]) -> Reply + Clone + Send + Sync + 'static,
 ) -> Result<Answered, RequestFailure> {
     let key_id = call.authenticated.key_id().to_owned();
     let reach = call.authenticated.caller().reach.clone();

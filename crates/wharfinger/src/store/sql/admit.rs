@@ -7,6 +7,8 @@ use super::admissions;
 use super::deciding::Deciding;
 use super::fault::Fault;
 use super::imports;
+use super::new_block::{NewBlock, Origin};
+use super::new_receipts::NewReceipt;
 use super::parts::PartBlocks;
 use super::plan::{is_refused, plan};
 use super::rejections;
@@ -14,7 +16,8 @@ use super::rows::{FORESEEN_MAX, Scope};
 use super::shared::may_share;
 use super::shares::{self, Share};
 use super::standing::Tally;
-use super::work::{NewBlock, NewReceipt, Origin, Work};
+use super::work::Work;
+use crate::clock;
 use crate::store::batches::Batches;
 use crate::store::block::Block;
 use crate::store::place::BlockId;
@@ -35,7 +38,7 @@ pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<
     if submission.policy == Policy::AllOrNothing {
         let connection = work.connection;
         work.rows.write()?;
-        work.write_shared()?;
+        work.write_batches()?;
         if submission.has_demands() {
             work.write_shelves()?;
         }
@@ -225,15 +228,18 @@ impl Admission<'_> {
             let counts = self.shares.iter().map(|share| share.counts).sum();
             imports::advance(work, &submission.key_id, step, counts)?;
         }
-        work.write_receipt(&NewReceipt {
+        let now_ms = clock::now_ms();
+        work.note_receipt(NewReceipt {
             batch: submission.batch,
-            key_id: &submission.key_id,
+            key_id: submission.key_id.clone(),
             dialect: self.dialect,
             operation: submission.operation,
             received_at_ms: submission.received_at_ms,
+            duration_ms: now_ms.saturating_sub(submission.received_at_ms).max(0),
             import: submission.import.as_ref().map(|step| step.id),
-            shares: &shares::to_json(&self.shares),
-        })
+            shares: shares::to_json(&self.shares),
+        });
+        Ok(())
     }
 }
 

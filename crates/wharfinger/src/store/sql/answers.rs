@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::driver::{Connection, Engine, OptionalExtension, params};
 use wharfinger_core::dialect::Reply;
@@ -15,6 +16,7 @@ use super::work::Work;
 use super::writer::Task;
 use crate::clock;
 use crate::store::bytes::{pack, unpack};
+use crate::store::prepare::Submission;
 use crate::store::{KeptAnswer, Remember, StoreError};
 
 /// Answers that one piece of work drops, at most.
@@ -31,7 +33,7 @@ impl SqlStore {
         &self,
         weight: usize,
         remember: Option<Remember<T>>,
-        batch: Option<BatchId>,
+        batch: Option<Arc<Submission>>,
         is_change: fn(&T) -> bool,
         mut change: impl FnMut(&mut Work<'_>) -> Result<M, Fault> + Send + 'static,
     ) -> Result<(M, Option<Reply>), StoreError>
@@ -40,6 +42,7 @@ impl SqlStore {
         T: ?Sized + 'static,
     {
         let name = remember.as_ref().map(name);
+        let id = batch.as_ref().map(|submission| submission.batch);
         let run = move |work: &mut Work<'_>| {
             let Some(remember) = &remember else {
                 return Ok(Some((change(work)?, None)));
@@ -51,14 +54,14 @@ impl SqlStore {
             let made = change(work)?;
             let reply = (remember.encode)(made.borrow());
             if is_change(made.borrow()) {
-                keep(work.connection, remember, batch, &reply)?;
+                keep(work.connection, remember, id, &reply)?;
             }
             Ok(Some((made, Some(reply))))
         };
         let task = Task {
             weight,
             name,
-            is_batch: batch.is_some(),
+            batch,
         };
         let done = self.writer.ask_for(task, run).await?;
         done.ok_or(StoreError::AnswerKept)

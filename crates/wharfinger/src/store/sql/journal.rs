@@ -9,8 +9,8 @@ use wharfinger_core::json::{NameCase, Reader};
 
 use super::admissions::OfBlock;
 use super::fault::Fault;
+use super::new_block::Columns;
 use super::purges;
-use super::work::Columns;
 use crate::store::batches::{Batches, OfBatch};
 use crate::store::block::{self, Frame};
 use crate::store::bytes::Texts;

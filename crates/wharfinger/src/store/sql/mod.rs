@@ -33,6 +33,8 @@ mod loads;
 mod locate;
 mod location;
 mod moves;
+mod new_block;
+mod new_receipts;
 mod offers;
 mod opening;
 mod parts;
@@ -112,8 +114,10 @@ fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
 #[async_trait]
 impl Store for SqlStore {
     async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
-        let (weight, batch) = (submission.good, submission.batch);
         let remember = submission.remember.take();
+        let weight = submission.good;
+        let submission = Arc::new(submission);
+        let batch = Arc::clone(&submission);
         let admit = move |work: &mut work::Work<'_>| admit::admit(work, &submission);
         // A batch always leaves its receipt.
         let always = |_: &[Outcome]| true;

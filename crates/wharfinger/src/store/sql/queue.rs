@@ -76,6 +76,7 @@ mod tests {
     use super::super::work::Work;
     use super::*;
     use crate::store::StoreError;
+    use crate::store::prepare::Submission;
 
     struct Weighing(usize);
 
@@ -85,6 +86,10 @@ mod tests {
         }
 
         fn name(&self) -> Option<i64> {
+            None
+        }
+
+        fn batch(&self) -> Option<&Submission> {
             None
         }
 

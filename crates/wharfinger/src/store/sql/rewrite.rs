@@ -3,7 +3,7 @@
 use super::driver::{Connection, params};
 
 use super::fault::Fault;
-use super::work::Columns;
+use super::new_block::Columns;
 use crate::store::block::{self, Block, Builder, Frame};
 use crate::store::email::EmailHash;
 use crate::store::place::BlockId;

@@ -3,23 +3,23 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use super::driver::{Connection, OptionalExtension, Statement, params};
-use uuid::Uuid;
+use super::driver::{Connection, OptionalExtension, params};
+use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::emails::Reach;
 use super::fault::Fault;
 use super::ids::OrderIds;
-use super::rows::OrderRows;
+use super::new_block::{NewBlock, Origin};
+use super::new_receipts::{self, NewReceipt};
+use super::rows::{FORESEEN_MAX, OrderRows, Scope};
 use super::shared::SharedBlock;
 use super::shelves::{Kept, Shelves};
-use super::standing::{Ordinals, Standing};
+use super::standing::Standing;
 use crate::clock;
-use crate::store::batches::Batches;
-use crate::store::block::Block;
 use crate::store::place::{BlockId, ORGANISATIONS_MAX, Place};
-use crate::store::prepare::Group;
-use crate::store::slots::{self, Mark};
+use crate::store::prepare::{Group, Submission};
+use crate::store::slots::Mark;
 
 /// A write transaction.
 pub(super) struct Work<'c> {
@@ -31,9 +31,6 @@ pub(super) struct Work<'c> {
     pub standing: Standing,
     /// What enforced catalogues have.
     pub shelves: Shelves,
-    insert_block: Statement<'c>,
-    insert_open: Statement<'c>,
-    insert_receipt: Statement<'c>,
     dialects: HashMap<&'static str, i64>,
     /// When it is: not before any commit of this process.
     now_ms: i64,
@@ -41,7 +38,9 @@ pub(super) struct Work<'c> {
     order_ids: OrderIds,
     /// Blocks that small batches share, and that are not written yet: each is its organisation's latest.
     shared: BTreeMap<OrganisationId, SharedBlock>,
-    /// A batch whose receipt was written.
+    /// Receipts that are not written yet.
+    receipts: Vec<NewReceipt>,
+    /// A batch whose receipt is written with the others.
     batch: Option<BatchId>,
 }
 
@@ -68,70 +67,6 @@ impl Counters {
     }
 }
 
-/// A block to be written.
-pub(super) struct NewBlock<'b> {
-    /// Where it comes from.
-    pub origin: Origin<'b>,
-    /// The dialect, as a number.
-    pub dialect: i64,
-    /// What became of its entries.
-    pub marks: &'b [Mark],
-    /// The entries' places in their batches.
-    pub indexes: &'b [u8],
-    /// What the entries hold, if they are of batches; kept only where any is a revision of an order, since nobody will ask for others.
-    pub packed: Option<&'b Block>,
-}
-
-impl NewBlock<'_> {
-    /// How many events it has: those of its entries, and one for each batch that is received with it.
-    fn events(&self) -> u64 {
-        let of_marks = self.marks.iter().filter(|mark| mark.is_event()).count();
-        let received = match self.origin {
-            Origin::Batches(batches) => batches.received(),
-            Origin::Moves { .. } => 0,
-        };
-        (of_marks + received) as u64
-    }
-}
-
-/// The receipt of a batch.
-pub(super) struct NewReceipt<'r> {
-    /// The batch.
-    pub batch: BatchId,
-    /// The API key that sent it.
-    pub key_id: &'r str,
-    /// The dialect, as a number.
-    pub dialect: i64,
-    /// The route's name.
-    pub operation: &'r str,
-    /// When it was received, in milliseconds since 1970.
-    pub received_at_ms: i64,
-    /// The import that it is a piece of.
-    pub import: Option<Uuid>,
-    /// What it did in each organisation, as [`super::shares::from_json`] reads it.
-    pub shares: &'r str,
-}
-
-const INSERT_BLOCK: &str = "insert into blocks \
-    (id, first_position, events, at_ms, batches, dialect, key_id, checksum, slots, indexes, emails, keys, texts, organisation) \
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-const INSERT_OPEN: &str =
-    "insert into open_orders (organisation, block, dialect, ordinals) values (?1, ?2, ?3, ?4)";
-const INSERT_RECEIPT: &str = "insert into batches \
-    (id, key_id, dialect, operation, received_at_ms, duration_ms, import, shares) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-
-/// Where a block comes from.
-#[derive(Clone, Copy)]
-pub(super) enum Origin<'b> {
-    /// These batches.
-    Batches(&'b Batches),
-    /// Moves that an API key asked for.
-    Moves {
-        /// The key.
-        key_id: &'b str,
-    },
-}
-
 impl<'c> Work<'c> {
     /// Begins, in a transaction that holds the write lock.
     pub(super) fn new(
@@ -139,20 +74,17 @@ impl<'c> Work<'c> {
         last_ms: i64,
         mut kept: Kept,
     ) -> Result<Self, Fault> {
-        let prepare = |sql| connection.prepare_cached(sql);
         Ok(Self {
             connection,
             rows: OrderRows::new(connection),
             standing: Standing::default(),
-            insert_block: prepare(INSERT_BLOCK)?,
-            insert_open: prepare(INSERT_OPEN)?,
-            insert_receipt: prepare(INSERT_RECEIPT)?,
             dialects: std::mem::take(&mut kept.dialects),
             shelves: Shelves::new(kept),
             now_ms: clock::now_ms().max(last_ms),
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
             shared: BTreeMap::new(),
+            receipts: Vec::new(),
             batch: None,
         })
     }
@@ -198,6 +130,34 @@ impl<'c> Work<'c> {
         };
         self.dialects.insert(name, id);
         Ok(id)
+    }
+
+    /// Looks up together what holds the keys of the orders of some batches, where that is few ways there and back instead of
+    /// many. A batch of very many does so by itself.
+    pub(super) fn foresee<'s>(
+        &mut self,
+        batches: impl Iterator<Item = &'s Submission>,
+    ) -> Result<(), Fault> {
+        if !self.rows.can_foresee() {
+            return Ok(());
+        }
+        let mut scopes = BTreeMap::<_, Vec<&str>>::new();
+        for submission in batches.filter(|batch| batch.good <= FORESEEN_MAX) {
+            let dialect = self.dialect(submission.dialect)?;
+            for group in &submission.groups {
+                let named = group.rows.iter().filter(|row| row.number != Number::Next);
+                let keys = named.map(|row| submission.text(row.key));
+                let of = (group.organisation, dialect);
+                scopes.entry(of).or_default().extend(keys);
+            }
+        }
+        for ((organisation, dialect), keys) in scopes {
+            let scope = Scope::new(organisation, dialect);
+            for keys in keys.chunks(FORESEEN_MAX) {
+                self.rows.foresee(&scope, keys.iter().copied())?;
+            }
+        }
+        Ok(())
     }
 
     /// The id of the order at a place.
@@ -273,14 +233,6 @@ impl<'c> Work<'c> {
         )
     }
 
-    /// As [`Self::end_shared`], of all organisations.
-    pub(super) fn write_shared(&mut self) -> Result<(), Fault> {
-        while let Some((&organisation, _)) = self.shared.first_key_value() {
-            self.end_shared(organisation)?;
-        }
-        Ok(())
-    }
-
     /// Writes the organisation's next block.
     pub(super) fn append(
         &mut self,
@@ -302,62 +254,24 @@ impl<'c> Work<'c> {
         first_position: u64,
         block: &NewBlock<'_>,
     ) -> Result<(), Fault> {
-        let organisation = id.organisation();
-        let slots = slots::encode(block.marks);
-        let (batches, key_id) = match block.origin {
-            Origin::Batches(batches) => (Some(batches.encode()), None),
-            Origin::Moves { key_id } => (None, Some(key_id)),
-        };
-        let has_alive = block.marks.iter().any(|mark| mark.is_alive());
-        let packed = block.packed.filter(|_| has_alive);
-        let columns = Columns {
-            slots: &slots,
-            indexes: block.indexes,
-            emails: packed.and_then(|packed| packed.emails.as_deref()),
-            keys: packed.map(|packed| packed.keys.as_slice()),
-            texts: packed.map(|packed| packed.texts.as_slice()),
-        };
-        self.insert_block.execute(params![
-            id.0,
-            first_position.cast_signed(),
-            block.events().cast_signed(),
-            self.now_ms,
-            batches,
-            block.dialect,
-            key_id,
-            columns.checksum(),
-            columns.slots,
-            columns.indexes,
-            columns.emails,
-            columns.keys,
-            columns.texts,
-            organisation.0,
-        ])?;
-        let new = Ordinals::of(block.marks, |mark| matches!(mark, Mark::Accepted { .. }));
-        if !new.0.is_empty() {
-            // All are open to begin with.
-            let open = (organisation.0, id.0, block.dialect, new.0);
-            self.insert_open.execute(open)?;
-        }
-        self.counters(organisation)?.last_ms = self.now_ms;
+        block.write(self.connection, (id, first_position), self.now_ms)?;
+        self.counters(id.organisation())?.last_ms = self.now_ms;
         Ok(())
     }
 
-    /// Writes the receipt of a batch.
-    pub(super) fn write_receipt(&mut self, receipt: &NewReceipt<'_>) -> Result<(), Fault> {
+    /// Notes the receipt of a batch, to be written with those of others.
+    pub(super) fn note_receipt(&mut self, receipt: NewReceipt) {
         self.batch = Some(receipt.batch);
-        self.insert_receipt.execute(params![
-            receipt.batch.to_bytes(),
-            receipt.key_id,
-            receipt.dialect,
-            receipt.operation,
-            receipt.received_at_ms,
-            clock::now_ms()
-                .saturating_sub(receipt.received_at_ms)
-                .max(0),
-            receipt.import.as_ref().map(Uuid::as_bytes),
-            receipt.shares,
-        ])?;
+        self.receipts.push(receipt);
+    }
+
+    /// Writes what batches have left to be written together: for whoever is to read it from the store.
+    pub(super) fn write_batches(&mut self) -> Result<(), Fault> {
+        while let Some((&organisation, _)) = self.shared.first_key_value() {
+            self.end_shared(organisation)?;
+        }
+        new_receipts::write(self.connection, &self.receipts)?;
+        self.receipts.clear();
         Ok(())
     }
 
@@ -374,7 +288,7 @@ impl<'c> Work<'c> {
 
     /// Writes what was noted, the counters last: the last thing before the commit.
     pub(super) fn finish(mut self) -> Result<Finished, Fault> {
-        self.write_shared()?;
+        self.write_batches()?;
         self.write_shelves()?;
         self.rows.write()?;
         self.standing.write(self.connection)?;
@@ -452,31 +366,4 @@ pub(super) fn find_dialect(connection: &Connection, name: &str) -> Result<Option
 pub(super) fn dialect_name(connection: &Connection, dialect: i64) -> Result<String, Fault> {
     let mut select = connection.prepare_cached("select name from dialects where id = ?1")?;
     Ok(select.query_row([dialect], |row| row.get(0))?)
-}
-
-/// What a block holds.
-#[derive(Clone, Copy)]
-pub(super) struct Columns<'b> {
-    pub slots: &'b [u8],
-    pub indexes: &'b [u8],
-    pub emails: Option<&'b [u8]>,
-    pub keys: Option<&'b [u8]>,
-    pub texts: Option<&'b [u8]>,
-}
-
-impl Columns<'_> {
-    /// The checksum over all of it, as SQLite's kind of number.
-    pub(super) fn checksum(&self) -> i64 {
-        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
-        for part in [
-            self.slots,
-            self.indexes,
-            self.emails.unwrap_or_default(),
-            self.keys.unwrap_or_default(),
-            self.texts.unwrap_or_default(),
-        ] {
-            hash.update(part);
-        }
-        hash.digest().cast_signed()
-    }
 }

@@ -17,6 +17,7 @@ use super::queue::Waiting;
 use super::shelves::Kept;
 use super::work::Work;
 use crate::metrics::METRICS;
+use crate::store::prepare::Submission;
 use crate::store::{Growth, StoreError};
 
 /// How often a transaction is tried again that PostgreSQL gave up for the sake of another one.
@@ -28,6 +29,8 @@ pub(super) trait Job: Send {
     fn weight(&self) -> usize;
     /// What stands for the name of the request that it is of, if that is to be done once.
     fn name(&self) -> Option<i64>;
+    /// The batch that it takes in, if it does.
+    fn batch(&self) -> Option<&Submission>;
     /// Does it, inside a transaction that may yet fail.
     fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault>;
     /// Answers it: with what [`Self::run`] found, if that is on disk.
@@ -35,14 +38,13 @@ pub(super) trait Job: Send {
 }
 
 /// What the writer has to know of a piece of work.
-#[derive(Clone, Copy)]
 pub(super) struct Task {
     /// Roughly how many orders it writes.
     pub weight: usize,
     /// What stands for the name of the request that it is of, if that is to be done once.
     pub name: Option<i64>,
-    /// Whether it takes a batch in: only that may find blocks of the transaction that are not written yet.
-    pub is_batch: bool,
+    /// The batch that it takes in, if it does: nothing else may find that of the transaction some is not written yet.
+    pub batch: Option<Arc<Submission>>,
 }
 
 impl Task {
@@ -51,7 +53,7 @@ impl Task {
         Self {
             weight,
             name: None,
-            is_batch: false,
+            batch: None,
         }
     }
 }
@@ -77,9 +79,13 @@ where
         self.task.name
     }
 
+    fn batch(&self) -> Option<&Submission> {
+        self.task.batch.as_deref()
+    }
+
     fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
-        if !self.task.is_batch {
-            work.write_shared()?;
+        if self.task.batch.is_none() {
+            work.write_batches()?;
         }
         self.found = Some((self.run)(work)?);
         Ok(())
@@ -395,6 +401,7 @@ impl Thread {
         // Of a transaction that fails nothing is kept, and the next one reads it anew.
         let kept = std::mem::take(&mut self.catalogues);
         let mut work = Work::new(&transaction, self.last_ms, kept)?;
+        work.foresee(jobs.iter().filter_map(|job| job.batch()))?;
         for job in jobs.iter_mut() {
             job.run(&mut work)?;
         }

@@ -18,7 +18,7 @@ const CANCEL: Move = Move::Cancel { release_key: false };
 /// To keep an answer for an hour.
 pub(super) fn remember<T: ?Sized>(
     idempotency_key: &str,
-    encode: impl Fn(&T) -> Reply + Send + 'static,
+    encode: impl Fn(&T) -> Reply + Send + Sync + 'static,
 ) -> Remember<T> {
     Remember {
         key_id: KEY.into(),
