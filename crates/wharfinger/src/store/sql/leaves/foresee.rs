@@ -18,12 +18,11 @@ const NEIGHBOURS: &str = "select first, orders, \
         (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) \
     order by first limit ?3";
 /// The leaves that some keys lie in, and where each ends.
-const EACH: &str = "with wanted as materialized (select distinct ( \
-        select first from order_leaves where first <= key order by first desc limit 1) as first \
-        from unnest(?1::bytea[]) as keys (key)) \
-    select first, orders, \
+const EACH: &str = "select first, orders, \
         (select next.first from order_leaves next where next.first > leaf.first order by next.first limit 1) as until \
-    from wanted join order_leaves leaf using (first)";
+    from (select distinct on (first) first, orders from unnest(?1::bytea[]) as keys (key) cross join lateral \
+        (select first, orders from order_leaves where first <= key order by first desc limit 1) as each \
+        order by first) as leaf";
 
 impl Leaves<'_> {
     /// Whether anything is gained by [`Self::foresee`].
