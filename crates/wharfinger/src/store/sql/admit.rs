@@ -38,7 +38,7 @@ pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<
     if submission.policy == Policy::AllOrNothing {
         let connection = work.connection;
         work.rows.write()?;
-        work.write_batches()?;
+        work.write_together()?;
         if submission.has_demands() {
             work.write_shelves()?;
         }

@@ -4,18 +4,19 @@ use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::driver::{Connection, Engine, OptionalExtension, params};
+use super::driver::{Connection, Engine, OptionalExtension};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::email::is_mentioned;
-use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::ids::OrganisationId;
 
 use super::SqlStore;
 use super::erase::{Slice, keys_that_reach};
 use super::fault::Fault;
+use super::new_answers::Name;
 use super::work::Work;
 use super::writer::Task;
 use crate::clock;
-use crate::store::bytes::{pack, unpack};
+use crate::store::bytes::unpack;
 use crate::store::prepare::Submission;
 use crate::store::{KeptAnswer, Remember, StoreError};
 
@@ -41,20 +42,22 @@ impl SqlStore {
         M: Borrow<T> + Send + 'static,
         T: ?Sized + 'static,
     {
-        let name = remember.as_ref().map(name);
+        let name = remember.as_ref().map(Name::of);
+        let asked = name.clone();
         let id = batch.as_ref().map(|submission| submission.batch);
         let run = move |work: &mut Work<'_>| {
-            let Some(remember) = &remember else {
+            let (Some(remember), Some(name)) = (&remember, &asked) else {
                 return Ok(Some((change(work)?, None)));
             };
             // Seen before anything is written, so that the others who share the transaction do not notice.
-            if is_kept(work.connection, remember, clock::now_ms())? {
+            let connection = work.connection;
+            if work.answers.is_kept(connection, name, clock::now_ms())? {
                 return Ok(None);
             }
             let made = change(work)?;
             let reply = (remember.encode)(made.borrow());
             if is_change(made.borrow()) {
-                keep(work.connection, remember, id, &reply)?;
+                work.answers.keep(remember, id, &reply);
             }
             Ok(Some((made, Some(reply))))
         };
@@ -66,54 +69,6 @@ impl SqlStore {
         let done = self.writer.ask_for(task, run).await?;
         done.ok_or(StoreError::AnswerKept)
     }
-}
-
-/// What stands for the name of a request.
-fn name<T: ?Sized>(remember: &Remember<T>) -> i64 {
-    let name = format!("{}\0{}", remember.key_id, remember.idempotency_key);
-    xxhash_rust::xxh3::xxh3_64(name.as_bytes()).cast_signed()
-}
-
-/// Whether an answer is kept under the name of a request.
-fn is_kept<T: ?Sized>(
-    connection: &Connection,
-    remember: &Remember<T>,
-    now_ms: i64,
-) -> Result<bool, Fault> {
-    let select =
-        "select 1 from answers where key_id = ?1 and idempotency_key = ?2 and kept_until_ms > ?3";
-    let name = (&remember.key_id, &remember.idempotency_key, now_ms);
-    Ok(connection.prepare_cached(select)?.exists(name)?)
-}
-
-/// Keeps the answer to a request; one that was kept before under its name is past its time.
-fn keep<T: ?Sized>(
-    connection: &Connection,
-    remember: &Remember<T>,
-    batch: Option<BatchId>,
-    reply: &Reply,
-) -> Result<(), Fault> {
-    let insert = "insert into answers \
-                  (key_id, idempotency_key, fingerprint, kept_until_ms, batch, status, content_type, headers, body) \
-                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
-                  on conflict (key_id, idempotency_key) do update set fingerprint = excluded.fingerprint, \
-                  kept_until_ms = excluded.kept_until_ms, batch = excluded.batch, status = excluded.status, \
-                  content_type = excluded.content_type, headers = excluded.headers, body = excluded.body";
-    let headers = serde_json::to_string(&reply.headers).expect("text is always JSON");
-    let mut body = Vec::new();
-    pack(&mut body, &reply.body);
-    connection.prepare_cached(insert)?.execute(params![
-        remember.key_id,
-        remember.idempotency_key,
-        remember.fingerprint,
-        remember.kept_until_ms,
-        batch.map(BatchId::to_bytes),
-        reply.status,
-        reply.content_type,
-        headers,
-        body,
-    ])?;
-    Ok(())
 }
 
 /// The answer that is kept under a name; an error where it was erased.

@@ -33,6 +33,7 @@ mod loads;
 mod locate;
 mod location;
 mod moves;
+mod new_answers;
 mod new_block;
 mod new_receipts;
 mod offers;

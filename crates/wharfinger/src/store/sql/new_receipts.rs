@@ -1,6 +1,6 @@
 //! Writing the receipts of batches: all of a transaction together, which on a server is one way there and back.
 
-use super::driver::{Connection, params};
+use super::driver::{Connection, Session, params};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 use wharfinger_core::ids::BatchId;
@@ -38,45 +38,45 @@ pub(super) fn write(connection: &Connection, receipts: &[NewReceipt]) -> Result<
     if receipts.is_empty() {
         return Ok(());
     }
-    let Some(session) = connection.postgres() else {
-        let mut insert = connection.prepare_cached(INSERT)?;
-        for receipt in receipts {
-            insert.execute(params![
-                receipt.batch.to_bytes(),
-                receipt.key_id,
-                receipt.dialect,
-                receipt.operation,
-                receipt.received_at_ms,
-                receipt.duration_ms,
-                receipt.import.as_ref().map(Uuid::as_bytes),
-                receipt.shares,
-            ])?;
-        }
-        return Ok(());
-    };
-    let ids = receipts.iter().map(|receipt| receipt.batch.to_bytes());
-    let imports = receipts.iter().map(|receipt| receipt.import);
-    let imports = imports.map(|import| import.map(|id| id.as_bytes().to_vec()));
-    let each =
+    match connection.postgres() {
+        Some(session) => write_together(session, receipts),
+        None => write_each(connection, receipts),
+    }
+}
+
+fn write_each(connection: &Connection, receipts: &[NewReceipt]) -> Result<(), Fault> {
+    let mut insert = connection.prepare_cached(INSERT)?;
+    for receipt in receipts {
+        insert.execute(params![
+            receipt.batch.to_bytes(),
+            receipt.key_id,
+            receipt.dialect,
+            receipt.operation,
+            receipt.received_at_ms,
+            receipt.duration_ms,
+            receipt.import.as_ref().map(Uuid::as_bytes),
+            receipt.shares,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_together(session: &Session, receipts: &[NewReceipt]) -> Result<(), Fault> {
+    let numbers =
         |number: fn(&NewReceipt) -> i64| -> Vec<i64> { receipts.iter().map(number).collect() };
     let texts =
         |text: fn(&NewReceipt) -> &str| -> Vec<&str> { receipts.iter().map(text).collect() };
-    let ids = Vec::from_iter(ids.map(Vec::from));
-    let imports = Vec::from_iter(imports);
-    let numbers = [
-        each(|receipt| receipt.dialect),
-        each(|receipt| receipt.received_at_ms),
-        each(|receipt| receipt.duration_ms),
-    ];
-    let texts = [
-        texts(|receipt| &receipt.key_id),
-        texts(|receipt| receipt.operation),
-        texts(|receipt| &receipt.shares),
-    ];
-    let [dialects, received, durations] = &numbers;
-    let [keys, operations, shares] = &texts;
+    let ids = receipts.iter().map(|receipt| receipt.batch.to_bytes());
+    let imports = receipts.iter().map(|receipt| receipt.import);
     let values: [&(dyn ToSql + Sync); 8] = [
-        &ids, keys, dialects, operations, received, durations, &imports, shares,
+        &Vec::from_iter(ids.map(Vec::from)),
+        &texts(|receipt| &receipt.key_id),
+        &numbers(|receipt| receipt.dialect),
+        &texts(|receipt| receipt.operation),
+        &numbers(|receipt| receipt.received_at_ms),
+        &numbers(|receipt| receipt.duration_ms),
+        &Vec::from_iter(imports.map(|import| import.map(|id| id.as_bytes().to_vec()))),
+        &texts(|receipt| &receipt.shares),
     ];
     session.prepare(INSERT_TOGETHER)?.execute_arrays(&values)?;
     Ok(())

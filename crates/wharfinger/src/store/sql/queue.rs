@@ -73,6 +73,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::super::fault::Fault;
+    use super::super::new_answers::Name;
     use super::super::work::Work;
     use super::*;
     use crate::store::StoreError;
@@ -85,7 +86,7 @@ mod tests {
             self.0
         }
 
-        fn name(&self) -> Option<i64> {
+        fn name(&self) -> Option<&Name> {
             None
         }
 

@@ -10,15 +10,17 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use super::emails::Reach;
 use super::fault::Fault;
 use super::ids::OrderIds;
+use super::new_answers::NewAnswers;
 use super::new_block::{NewBlock, Origin};
 use super::new_receipts::{self, NewReceipt};
 use super::rows::{FORESEEN_MAX, OrderRows, Scope};
 use super::shared::SharedBlock;
 use super::shelves::{Kept, Shelves};
 use super::standing::Standing;
+use super::writer::Job;
 use crate::clock;
 use crate::store::place::{BlockId, ORGANISATIONS_MAX, Place};
-use crate::store::prepare::{Group, Submission};
+use crate::store::prepare::Group;
 use crate::store::slots::Mark;
 
 /// A write transaction.
@@ -38,6 +40,8 @@ pub(super) struct Work<'c> {
     order_ids: OrderIds,
     /// Blocks that small batches share, and that are not written yet: each is its organisation's latest.
     shared: BTreeMap<OrganisationId, SharedBlock>,
+    /// Answers that are kept.
+    pub answers: NewAnswers,
     /// Receipts that are not written yet.
     receipts: Vec<NewReceipt>,
     /// A batch whose receipt is written with the others.
@@ -85,6 +89,7 @@ impl<'c> Work<'c> {
             order_ids: OrderIds::default(),
             shared: BTreeMap::new(),
             receipts: Vec::new(),
+            answers: NewAnswers::default(),
             batch: None,
         })
     }
@@ -132,15 +137,16 @@ impl<'c> Work<'c> {
         Ok(id)
     }
 
-    /// Looks up together what holds the keys of the orders of some batches, where that is few ways there and back instead of
-    /// many. A batch of very many does so by itself.
-    pub(super) fn foresee<'s>(
-        &mut self,
-        batches: impl Iterator<Item = &'s Submission>,
-    ) -> Result<(), Fault> {
+    /// Looks up together what jobs will ask for: whether they were answered before, and what holds the keys of their orders;
+    /// where that is few ways there and back instead of many. A batch of very many orders looks their keys up by itself.
+    pub(super) fn foresee(&mut self, jobs: &[Box<dyn Job>]) -> Result<(), Fault> {
         if !self.rows.can_foresee() {
             return Ok(());
         }
+        let names = jobs.iter().filter_map(|job| job.name());
+        self.answers
+            .foresee(self.connection, names, clock::now_ms())?;
+        let batches = jobs.iter().filter_map(|job| job.batch());
         let mut scopes = BTreeMap::<_, Vec<&str>>::new();
         for submission in batches.filter(|batch| batch.good <= FORESEEN_MAX) {
             let dialect = self.dialect(submission.dialect)?;
@@ -265,14 +271,14 @@ impl<'c> Work<'c> {
         self.receipts.push(receipt);
     }
 
-    /// Writes what batches have left to be written together: for whoever is to read it from the store.
-    pub(super) fn write_batches(&mut self) -> Result<(), Fault> {
+    /// Writes what jobs have left to be written together: for whoever is to read it from the store.
+    pub(super) fn write_together(&mut self) -> Result<(), Fault> {
         while let Some((&organisation, _)) = self.shared.first_key_value() {
             self.end_shared(organisation)?;
         }
         new_receipts::write(self.connection, &self.receipts)?;
         self.receipts.clear();
-        Ok(())
+        self.answers.write(self.connection)
     }
 
     /// Writes what was noted of catalogues: for whoever is to read it from the store.
@@ -288,7 +294,7 @@ impl<'c> Work<'c> {
 
     /// Writes what was noted, the counters last: the last thing before the commit.
     pub(super) fn finish(mut self) -> Result<Finished, Fault> {
-        self.write_batches()?;
+        self.write_together()?;
         self.write_shelves()?;
         self.rows.write()?;
         self.standing.write(self.connection)?;

@@ -13,6 +13,7 @@ use super::checkpoints::{Checkpoints, checkpoint};
 use super::emails::{Due, Reach};
 use super::fault::{Extent, Fault};
 use super::home::Home;
+use super::new_answers::Name;
 use super::queue::Waiting;
 use super::shelves::Kept;
 use super::work::Work;
@@ -27,8 +28,8 @@ const CONFLICTS_MAX: usize = 8;
 pub(super) trait Job: Send {
     /// Roughly how many orders it writes.
     fn weight(&self) -> usize;
-    /// What stands for the name of the request that it is of, if that is to be done once.
-    fn name(&self) -> Option<i64>;
+    /// The name of the request that it is of, if that is to be done once.
+    fn name(&self) -> Option<&Name>;
     /// The batch that it takes in, if it does.
     fn batch(&self) -> Option<&Submission>;
     /// Does it, inside a transaction that may yet fail.
@@ -41,8 +42,8 @@ pub(super) trait Job: Send {
 pub(super) struct Task {
     /// Roughly how many orders it writes.
     pub weight: usize,
-    /// What stands for the name of the request that it is of, if that is to be done once.
-    pub name: Option<i64>,
+    /// The name of the request that it is of, if that is to be done once.
+    pub name: Option<Name>,
     /// The batch that it takes in, if it does: nothing else may find that of the transaction some is not written yet.
     pub batch: Option<Arc<Submission>>,
 }
@@ -75,8 +76,8 @@ where
         self.task.weight
     }
 
-    fn name(&self) -> Option<i64> {
-        self.task.name
+    fn name(&self) -> Option<&Name> {
+        self.task.name.as_ref()
     }
 
     fn batch(&self) -> Option<&Submission> {
@@ -85,7 +86,7 @@ where
 
     fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
         if self.task.batch.is_none() {
-            work.write_batches()?;
+            work.write_together()?;
         }
         self.found = Some((self.run)(work)?);
         Ok(())
@@ -393,7 +394,8 @@ impl Thread {
 
     fn commit(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), Fault> {
         let began = Instant::now();
-        let names: Vec<i64> = jobs.iter().filter_map(|job| job.name()).collect();
+        let names = jobs.iter().filter_map(|job| job.name());
+        let names: Vec<i64> = names.map(Name::number).collect();
         self.begin(&names)?;
         self.turn_away_busy(jobs);
         let requests = jobs.len();
@@ -401,7 +403,7 @@ impl Thread {
         // Of a transaction that fails nothing is kept, and the next one reads it anew.
         let kept = std::mem::take(&mut self.catalogues);
         let mut work = Work::new(&transaction, self.last_ms, kept)?;
-        work.foresee(jobs.iter().filter_map(|job| job.batch()))?;
+        work.foresee(jobs)?;
         for job in jobs.iter_mut() {
             job.run(&mut work)?;
         }

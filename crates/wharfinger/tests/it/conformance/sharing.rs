@@ -322,3 +322,40 @@ async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
         Vec::<String>::new()
     );
 }
+
+#[tokio::test]
+async fn a_name_is_taken_once_in_a_transaction() {
+    let directory = empty_directory();
+    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let named = |key: &str, name: &str| {
+        let ready = submission(&store, batch_id(), DIALECT, &[order(key, "x")]);
+        let (store, ready) = (Arc::clone(&store), ready.remembered(remember(name, told)));
+        async move {
+            match store.admit_batch(ready).await {
+                Ok(admitted) => names(&admitted.outcomes),
+                Err(StoreError::AnswerKept) => vec!["answered before"],
+                Err(_) => vec!["failed"],
+            }
+        }
+        .boxed()
+    };
+    named("a", "first").await;
+    let asked = vec![
+        named("b", "second"),
+        named("c", "second"),
+        named("d", "first"),
+        named("e", "third"),
+    ];
+    let outcomes = in_one_transaction((directory.path(), &store), asked).await;
+    let expected = ["accepted", "answered before", "answered before", "accepted"];
+    assert_eq!(outcomes.concat(), expected);
+    assert_eq!(keys(&store, everything()).await, ["a", "0", "b", "e"]);
+    for name in ["first", "second", "third"] {
+        let kept = store.kept_answer(KEY, name).await.expect("read");
+        assert_eq!(kept.map(|kept| kept.body), Some(b"accepted".to_vec()));
+    }
+    assert_eq!(
+        store.check().await.expect("checked").faults,
+        Vec::<String>::new()
+    );
+}

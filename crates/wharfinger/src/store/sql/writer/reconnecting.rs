@@ -36,7 +36,10 @@ impl Thread {
             return;
         };
         let busy = session.busy();
-        let is_busy = |job: &mut Box<dyn Job>| job.name().is_some_and(|name| busy.contains(&name));
+        let is_busy = |job: &mut Box<dyn Job>| {
+            let name = job.name();
+            name.is_some_and(|name| busy.contains(&name.number()))
+        };
         for job in jobs.extract_if(.., is_busy) {
             job.answer(Err(StoreError::AnswerKept));
         }
