@@ -106,8 +106,14 @@ async fn send_together() -> Sent {
         (vec![faulty("e"), order("f", "x")], vec!["accepted"]),
         (vec![order("old", "y")], vec!["updated"]),
         (vec![order("g", "x").of(THERE)], vec!["accepted"]),
-        (vec![order("a", "x")], vec!["unchanged"]),
-        (vec![order("a", "z")], vec!["updated"]),
+        (
+            vec![order("n", "x"), order("a", "x")],
+            vec!["accepted", "unchanged"],
+        ),
+        (
+            vec![order("a", "z"), order("n", "x")],
+            vec!["updated", "unchanged"],
+        ),
         (many, vec!["accepted"; 17]),
         (
             vec![order("k", "x"), order("k", "x"), order("k", "z")],
@@ -126,14 +132,15 @@ async fn send_together() -> Sent {
     let mut ready: Vec<_> = ready.collect();
     ready.push(whole(&store, batch_id(), &[order("w", "x"), faulty("v")]));
     let other = batch_id();
-    ready.push(submission(&store, other, "other", &[order("a", "x")]));
+    ready.insert(4, submission(&store, other, "other", &[order("a", "x")]));
     let asked = ready.into_iter().map(|ready| taking(&store, ready));
-    let outcomes = in_one_transaction((directory.path(), &store), asked.collect()).await;
-    assert_eq!(outcomes[..expected.len()], expected);
-    assert_eq!(outcomes[expected.len()..], [["withheld"], ["accepted"]]);
-    // Two by themselves, then what is shared, the large one, what is shared again, the refused one, the other dialect's.
+    let mut outcomes = in_one_transaction((directory.path(), &store), asked.collect()).await;
+    assert_eq!(outcomes.remove(4), ["accepted"]);
+    assert_eq!(outcomes.pop(), Some(vec!["withheld"]));
+    assert_eq!(outcomes, expected);
+    // Two by themselves, then what is shared, the other dialect's, what is shared again, the large one, another, the refused one.
     let blocks = [1, 2].map(|organisation| blocks(directory.path(), organisation));
-    assert_eq!(blocks, [7, 1]);
+    assert_eq!(blocks, [8, 1]);
     Sent {
         directory,
         store,
@@ -165,7 +172,13 @@ async fn small_batches_of_one_transaction_share_a_block_and_are_told_apart() {
         assert_eq!(listed(store, batch(at)).await, of(at, indexes));
     }
     assert_eq!(listed(store, sent.other).await, [sent.other.order(0)]);
-    for (at, index, key) in [(0, 0, "a"), (1, 1, "c"), (4, 1, "f"), (10, 0, "k")] {
+    for (at, index, key) in [
+        (0, 0, "a"),
+        (1, 1, "c"),
+        (4, 1, "f"),
+        (7, 0, "n"),
+        (10, 0, "k"),
+    ] {
         let found = store.order(batch(at).order(index)).await.expect("read");
         assert_eq!(found.expect("it is there").order.key, key);
     }
@@ -253,6 +266,25 @@ async fn what_follows_in_a_transaction_finds_what_small_batches_brought() {
         store.check().await.expect("checked").faults,
         Vec::<String>::new()
     );
+}
+
+#[tokio::test]
+async fn what_is_dropped_in_a_transaction_may_be_what_a_batch_has_just_left() {
+    let directory = empty_directory();
+    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let mut expired = remember("name", told);
+    expired.kept_until_ms = 0;
+    let ready = submission(&store, batch_id(), DIALECT, &[order("a", "x")]);
+    let dropping = Arc::clone(&store);
+    let dropping = async move {
+        match dropping.drop_expired().await {
+            Ok(1) => vec!["one"],
+            Ok(_) | Err(_) => vec!["another count"],
+        }
+    };
+    let asked = vec![taking(&store, ready.remembered(expired)), dropping.boxed()];
+    let outcomes = in_one_transaction((directory.path(), &store), asked).await;
+    assert_eq!(outcomes.concat(), ["accepted", "one"]);
 }
 
 #[tokio::test]
