@@ -31,6 +31,8 @@ pub(crate) struct Block {
     pub keys: Vec<u8>,
     /// The entries' texts.
     pub texts: Vec<u8>,
+    /// How long the texts are before they are packed.
+    pub plain_bytes: usize,
 }
 
 /// Packs entries into a block.
@@ -100,6 +102,7 @@ impl Builder {
             emails: self.has_email.then(|| self.emails.clone()),
             keys,
             texts,
+            plain_bytes: self.bytes,
         };
         (self.entries, self.bytes) = (0, 0);
         self.runs.clear();

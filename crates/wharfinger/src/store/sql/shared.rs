@@ -13,13 +13,13 @@ use crate::store::slots::Mark;
 
 /// Orders up to which a batch shares its block; one that is larger was packed beside the writer, and stays as it is.
 const ORDERS_MAX: usize = 16;
-/// Bytes of packed texts up to which it does.
+/// Bytes of texts up to which it does: they are packed again, by the writer.
 const BYTES_MAX: usize = 16 << 10;
 
 /// Whether the orders of a group may share a block with other batches. Not where parts may lie behind them, or where what was decided on
 /// them by a catalogue lies beside the block.
 pub(super) fn may_share(submission: &Submission, group: &Group) -> bool {
-    let is_small = |block: &Block| block.entries <= ORDERS_MAX && block.texts.len() <= BYTES_MAX;
+    let is_small = |block: &Block| block.entries <= ORDERS_MAX && block.plain_bytes <= BYTES_MAX;
     let is_plain = |row: &Row| row.intent != Intent::Complete && submission.demand(row).is_none();
     group.blocks.len() <= 1 && group.blocks.iter().all(is_small) && group.rows.iter().all(is_plain)
 }
@@ -90,11 +90,14 @@ impl SharedBlock {
         for (row, mark) in rows.iter().zip(marks) {
             let email = hashes.next().unwrap_or(EmailHash::NONE);
             let ordinal = row.ordinal as usize;
-            let entry = keys.get(ordinal).zip(frame.text(ordinal));
-            match entry.filter(|_| mark.is_alive()) {
-                Some((key, text)) => self.packed.push(row.index, key, email, text),
-                None => self.packed.push(row.index, "", EmailHash::NONE, ""),
+            if !mark.is_alive() {
+                self.packed.push(row.index, "", EmailHash::NONE, "");
+                continue;
             }
+            let lacks = Damage("a small block lacks an entry");
+            let text = frame.text(ordinal).ok_or(lacks)?;
+            let key = keys.get(ordinal).ok_or(lacks)?;
+            self.packed.push(row.index, key, email, text);
         }
         Ok(())
     }

@@ -23,6 +23,9 @@ use crate::store::place::{BlockId, ORGANISATIONS_MAX, Place};
 use crate::store::prepare::Group;
 use crate::store::slots::Mark;
 
+/// Orders up to which the keys of a batch are looked up with those of others.
+const FEW_ORDERS: usize = 64;
+
 /// A write transaction.
 pub(super) struct Work<'c> {
     /// The connection that is in it.
@@ -138,7 +141,7 @@ impl<'c> Work<'c> {
     }
 
     /// Looks up together what jobs will ask for: whether they were answered before, and what holds the keys of their orders;
-    /// where that is few ways there and back instead of many. A batch of very many orders looks their keys up by itself.
+    /// where that is few ways there and back instead of many. A batch of many orders looks their keys up by itself.
     pub(super) fn foresee(&mut self, jobs: &[Box<dyn Job>]) -> Result<(), Fault> {
         if !self.rows.can_foresee() {
             return Ok(());
@@ -148,7 +151,7 @@ impl<'c> Work<'c> {
             .foresee(self.connection, names, clock::now_ms())?;
         let batches = jobs.iter().filter_map(|job| job.batch());
         let mut scopes = BTreeMap::<_, Vec<&str>>::new();
-        for submission in batches.filter(|batch| batch.good <= FORESEEN_MAX) {
+        for submission in batches.filter(|batch| batch.good <= FEW_ORDERS) {
             let dialect = self.dialect(submission.dialect)?;
             for group in &submission.groups {
                 let named = group.rows.iter().filter(|row| row.number != Number::Next);

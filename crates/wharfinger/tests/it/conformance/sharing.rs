@@ -287,6 +287,30 @@ async fn what_is_dropped_in_a_transaction_may_be_what_a_batch_has_just_left() {
     assert_eq!(outcomes.concat(), ["accepted", "one"]);
 }
 
+/// Few orders whose texts pack so well that they look small: they have more than a frame holds.
+#[tokio::test]
+async fn few_orders_with_long_texts_are_kept_whole() {
+    let directory = empty_directory();
+    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let long = |key: &str, spaces: usize| Order {
+        text: format!(r#"{{"key":"{key}",{}"content":"x"}}"#, " ".repeat(spaces)),
+        ..order(key, "")
+    };
+    for spaces in [1_000, 5_000, 15_000, 70_000] {
+        let key = |at: usize| format!("{spaces}-{at}");
+        let sent: Vec<_> = (0..16).map(|at| long(&key(at), spaces)).collect();
+        let (batch, outcomes) = submit(&store, &sent).await;
+        assert_eq!(names(&outcomes), ["accepted"; 16]);
+        for (index, sent) in (0..).zip(&sent) {
+            let found = store.order(batch.order(index)).await.expect("read");
+            let found = found.expect("it is there").order;
+            assert_eq!((&found.key, &found.texts[0]), (&sent.key, &sent.text));
+        }
+    }
+    let checked = store.check().await.expect("checked");
+    assert_eq!(checked.faults, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
     let directory = empty_directory();
