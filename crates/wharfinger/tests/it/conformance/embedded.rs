@@ -16,7 +16,8 @@ use crate::support::database::{self, Database, on_embedded, open_store, try_open
 use crate::support::fixture::empty_directory;
 use crate::support::index;
 
-fn open(directory: &Path) -> Arc<dyn Store> {
+/// Opens the store of a directory.
+pub(super) fn open(directory: &Path) -> Arc<dyn Store> {
     Arc::new(open_store(directory, &Options::default()))
 }
 

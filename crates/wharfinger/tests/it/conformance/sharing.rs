@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use wharfinger::store::sql::Options;
 use wharfinger::store::{
     COMMAND_LINE, EraseCustomer, EventKind, ListOrders, Store, StoreError, Submission, Visible,
 };
@@ -14,8 +13,9 @@ use wharfinger_core::ids::{BatchId, OrderId};
 use wharfinger_core::outcome::State;
 
 use super::answers::{remember, told};
+use super::embedded::open;
 use super::support::*;
-use crate::support::database::{Database, open_store};
+use crate::support::database::Database;
 use crate::support::fixture::{DataDirectory, empty_directory};
 
 /// What is asked of the writer, and the names of what became of it.
@@ -48,6 +48,12 @@ async fn in_one_transaction(
 fn taking(store: &Arc<dyn Store>, ready: Submission) -> Asked {
     let store = Arc::clone(store);
     async move { names(&admit(&store, ready).await) }.boxed()
+}
+
+/// That a check finds nothing wrong.
+async fn assert_whole(store: &Arc<dyn Store>) {
+    let checked = store.check().await.expect("checked");
+    assert_eq!(checked.faults, Vec::<String>::new());
 }
 
 /// Blocks of an organisation, moves aside.
@@ -95,7 +101,7 @@ struct Sent {
 
 async fn send_together() -> Sent {
     let directory = empty_directory();
-    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let store = open(directory.path());
     let (old, _) = submit(&store, &[order("old", "x")]).await;
     let many: Vec<_> = (0..17).map(|at| order(&format!("m{at}"), "x")).collect();
     let (sent, expected): (Vec<Vec<Order>>, Vec<Vec<&str>>) = [
@@ -190,8 +196,7 @@ async fn small_batches_of_one_transaction_share_a_block_and_are_told_apart() {
         .iter()
         .map(|revision| (revision.revision, revision.batch));
     assert!(of_a.eq([(2, batch(8)), (1, batch(0))]));
-    let checked = store.check().await.expect("checked");
-    assert_eq!(checked.faults, Vec::<String>::new());
+    assert_whole(store).await;
     drop(sent.directory);
 }
 
@@ -220,7 +225,7 @@ async fn the_feed_tells_of_each_batch_that_shares_a_block() {
 #[tokio::test]
 async fn what_follows_in_a_transaction_finds_what_small_batches_brought() {
     let directory = empty_directory();
-    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let store = open(directory.path());
     let process = |key: &'static str| {
         let store = Arc::clone(&store);
         async move {
@@ -262,16 +267,13 @@ async fn what_follows_in_a_transaction_finds_what_small_batches_brought() {
     };
     assert_eq!(of_state(State::Pending).await, ["0", "a", "c"]);
     assert_eq!(of_state(State::Processed).await, ["b", "d"]);
-    assert_eq!(
-        store.check().await.expect("checked").faults,
-        Vec::<String>::new()
-    );
+    assert_whole(&store).await;
 }
 
 #[tokio::test]
 async fn what_is_dropped_in_a_transaction_may_be_what_a_batch_has_just_left() {
     let directory = empty_directory();
-    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let store = open(directory.path());
     let mut expired = remember("name", told);
     expired.kept_until_ms = 0;
     let ready = submission(&store, batch_id(), DIALECT, &[order("a", "x")]);
@@ -291,7 +293,7 @@ async fn what_is_dropped_in_a_transaction_may_be_what_a_batch_has_just_left() {
 #[tokio::test]
 async fn few_orders_with_long_texts_are_kept_whole() {
     let directory = empty_directory();
-    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let store = open(directory.path());
     let long = |key: &str, spaces: usize| Order {
         text: format!(r#"{{"key":"{key}",{}"content":"x"}}"#, " ".repeat(spaces)),
         ..order(key, "")
@@ -307,14 +309,13 @@ async fn few_orders_with_long_texts_are_kept_whole() {
             assert_eq!((&found.key, &found.texts[0]), (&sent.key, &sent.text));
         }
     }
-    let checked = store.check().await.expect("checked");
-    assert_eq!(checked.faults, Vec::<String>::new());
+    assert_whole(&store).await;
 }
 
 #[tokio::test]
 async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
     let directory = empty_directory();
-    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let store = open(directory.path());
     let of = |email: &str, key: &str| {
         let text = format!(r#"{{"key":"{key}","customer":{{"email":"{email}"}},"lines":[]}}"#);
         Order {
@@ -373,16 +374,13 @@ async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
         Some(1)
     );
     assert_eq!(results(&store, batches[1]).await.len(), 1);
-    assert_eq!(
-        store.check().await.expect("checked").faults,
-        Vec::<String>::new()
-    );
+    assert_whole(&store).await;
 }
 
 #[tokio::test]
 async fn a_name_is_taken_once_in_a_transaction() {
     let directory = empty_directory();
-    let store: Arc<dyn Store> = Arc::new(open_store(directory.path(), &Options::default()));
+    let store = open(directory.path());
     let named = |key: &str, name: &str| {
         let ready = submission(&store, batch_id(), DIALECT, &[order(key, "x")]);
         let (store, ready) = (Arc::clone(&store), ready.remembered(remember(name, told)));
@@ -410,8 +408,5 @@ async fn a_name_is_taken_once_in_a_transaction() {
         let kept = store.kept_answer(KEY, name).await.expect("read");
         assert_eq!(kept.map(|kept| kept.body), Some(b"accepted".to_vec()));
     }
-    assert_eq!(
-        store.check().await.expect("checked").faults,
-        Vec::<String>::new()
-    );
+    assert_whole(&store).await;
 }
