@@ -72,7 +72,7 @@ impl Batches {
 
     /// As it is stored.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.0.len() * (ID_BYTES + 1));
+        let mut out = Vec::with_capacity(self.0.len() * (ID_BYTES + 3));
         for of in self.iter() {
             out.extend_from_slice(&of.id.to_bytes());
             write_number(&mut out, (of.end - of.start) as u64);

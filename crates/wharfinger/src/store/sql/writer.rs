@@ -44,7 +44,7 @@ pub(super) struct Task {
     pub weight: usize,
     /// The name of the request that it is of, if that is to be done once.
     pub name: Option<Name>,
-    /// The batch that it takes in, if it does: nothing else may find that of the transaction some is not written yet.
+    /// The batch that it takes in, if it does; before any other task what batches have left is written, as it may read that.
     pub batch: Option<Arc<Submission>>,
 }
 
