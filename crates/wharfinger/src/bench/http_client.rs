@@ -7,18 +7,26 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 /// No answer may take longer: the server's own limit.
-const TIMEOUT: Duration = Duration::from_secs(600);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(600);
 /// More than any head of an answer has.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// A connection that is kept open.
 pub(super) struct Connection {
     stream: TcpStream,
-    answer: Vec<u8>,
+    incoming: Incoming,
+}
+
+/// An answer, as far as it has come.
+#[derive(Default)]
+pub(super) struct Incoming {
+    bytes: Vec<u8>,
+    /// With the bytes that it takes, where all of it has come.
+    head: Option<(Head, usize)>,
 }
 
 /// The parts of an answer's head that a sender needs.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Head {
     status: u16,
     body_bytes: usize,
@@ -33,16 +41,22 @@ pub(super) struct Answer<'a> {
     pub(super) closes: bool,
 }
 
+/// Opens a connection to a server.
+pub(super) fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address)
+        .with_context(|| format!("cannot connect to the server at {address}"))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 impl Connection {
     pub(super) fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address)
-            .with_context(|| format!("cannot connect to the server at {address}"))?;
-        stream.set_nodelay(true)?;
+        let stream = connect(address)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         Ok(Self {
             stream,
-            answer: Vec::new(),
+            incoming: Incoming::default(),
         })
     }
 
@@ -58,52 +72,60 @@ impl Connection {
     ) -> Result<Answer<'_>> {
         let written = write(&mut self.stream);
         // A request may be refused before all of it was sent; the answer says why.
-        let read = self.read();
-        let (head, body_begin) = match (written, read) {
-            (_, Ok(read)) => read,
-            (Err(error), Err(_)) => return Err(error).context("cannot send to the server"),
-            (Ok(()), Err(error)) => return Err(error),
-        };
-        let body = std::str::from_utf8(&self.answer[body_begin..]);
+        match (written, self.read()) {
+            (_, Ok(())) => self.incoming.answer(),
+            (Err(error), Err(_)) => Err(error).context("cannot send to the server"),
+            (Ok(()), Err(error)) => Err(error),
+        }
+    }
+
+    fn read(&mut self) -> Result<()> {
+        self.incoming.clear();
+        let mut piece = [0; 8 << 10];
+        loop {
+            let read = self.stream.read(&mut piece);
+            let length = read.context("cannot read the server's answer")?;
+            if self.incoming.is_whole_with(&piece[..length])? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Incoming {
+    /// Makes room for the next answer.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.head = None;
+    }
+
+    /// Takes what was read. Whether the answer is whole now.
+    pub(super) fn is_whole_with(&mut self, piece: &[u8]) -> Result<bool> {
+        ensure!(!piece.is_empty(), "the server closed the connection");
+        self.bytes.extend_from_slice(piece);
+        if self.head.is_none() {
+            let Some(at) = find(&self.bytes, b"\r\n\r\n") else {
+                let length = self.bytes.len();
+                ensure!(length < HEAD_BYTES_MAX, "the answer's head has no end");
+                return Ok(false);
+            };
+            self.head = Some((parse_head(&self.bytes[..at + 4])?, at + 4));
+        }
+        let end = self.head.map(|(head, bytes)| bytes + head.body_bytes);
+        let length = Some(self.bytes.len());
+        ensure!(length <= end, "the server sent more than its answer");
+        Ok(length == end)
+    }
+
+    /// The answer, which has come whole.
+    pub(super) fn answer(&self) -> Result<Answer<'_>> {
+        let (head, body_begin) = self.head.context("no answer has come")?;
+        let body = std::str::from_utf8(&self.bytes[body_begin..]);
         Ok(Answer {
             status: head.status,
             body: body.context("the answer is not UTF-8")?,
             closes: head.closes,
         })
-    }
-
-    fn read(&mut self) -> Result<(Head, usize)> {
-        self.answer.clear();
-        let head_end = loop {
-            if let Some(at) = find(&self.answer, b"\r\n\r\n") {
-                break at + 4;
-            }
-            ensure!(
-                self.answer.len() < HEAD_BYTES_MAX,
-                "the answer's head has no end"
-            );
-            self.read_some()?;
-        };
-        let head = parse_head(&self.answer[..head_end])?;
-        while self.answer.len() < head_end + head.body_bytes {
-            self.read_some()?;
-        }
-        ensure!(
-            self.answer.len() == head_end + head.body_bytes,
-            "the server sent more than its answer"
-        );
-        Ok((head, head_end))
-    }
-
-    fn read_some(&mut self) -> Result<()> {
-        let mut piece = [0; 8 << 10];
-        let length = self
-            .stream
-            .read(&mut piece)
-            .context("cannot read the server's answer")?;
-        ensure!(length > 0, "the server closed the connection");
-        self.answer.extend_from_slice(&piece[..length]);
-        Ok(())
     }
 }
 

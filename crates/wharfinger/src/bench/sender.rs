@@ -1,15 +1,17 @@
 //! Sends requests on some connections until it is enough, and checks every answer.
 
+mod lines;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, mpsc};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::body::Body;
 use super::figures::Round;
-use super::http_client::Connection;
 
 /// Characters of an unexpected answer that are shown.
 const SHOWN_CHARS_MAX: usize = 300;
@@ -35,6 +37,16 @@ enum Until<'u> {
         stop: &'u AtomicBool,
         answered: &'u mpsc::Sender<()>,
     },
+}
+
+/// What the threads of one round of sending share.
+struct Run<'u> {
+    check: Check,
+    until: Until<'u>,
+    /// All connections are open.
+    ready: Barrier,
+    /// One of the threads has: the others need not go on.
+    failed: AtomicBool,
 }
 
 /// Requests that are ready to be sent, those of each connection apart.
@@ -93,20 +105,24 @@ impl Sender {
         })
     }
 
+    /// Each of a few threads sends on its part of the connections.
     fn send(&mut self, until: Until<'_>) -> Result<Round> {
-        let check = self.check;
-        let ready = Barrier::new(self.requests.len());
-        let failed = AtomicBool::new(false);
+        let addresses = self.addresses.iter().copied().cycle();
+        let mut requests: Vec<_> = addresses.zip(&mut self.requests).collect();
+        let threads = available_parallelism()?.get().min(requests.len());
+        let share = requests.len().div_ceil(threads);
+        let threads = requests.len().div_ceil(share);
+        let run = Run {
+            check: self.check,
+            until,
+            ready: Barrier::new(threads),
+            failed: AtomicBool::new(false),
+        };
         let sent: Vec<Result<Round>> = std::thread::scope(|scope| {
             let mut senders = Vec::new();
-            let (ready, failed) = (&ready, &failed);
-            let addresses = self.addresses.iter().cycle();
-            for (request, &address) in self.requests.iter_mut().zip(addresses) {
-                senders.push(scope.spawn(move || {
-                    let sent = send_on_one(address, check, request, until, ready, failed);
-                    failed.fetch_or(sent.is_err(), Ordering::Relaxed);
-                    sent
-                }));
+            let run = &run;
+            for share in requests.chunks_mut(share) {
+                senders.push(scope.spawn(move || lines::send_on(share, run)));
             }
             let ended = senders.into_iter().map(|sender| {
                 let ended = sender.join();
@@ -122,48 +138,21 @@ impl Sender {
     }
 }
 
-fn send_on_one(
-    address: SocketAddr,
-    check: Check,
-    request: &mut Body,
-    until: Until<'_>,
-    ready: &Barrier,
-    failed: &AtomicBool,
-) -> Result<Round> {
-    // Opened anew for every round: a server closes connections that wait through another's round.
-    let connection = Connection::open(address);
-    ready.wait();
-    let mut connection = connection?;
-    let begin = Instant::now();
-    let mut sent = Round::default();
-    while !until.is_reached(begin, &sent) && !failed.load(Ordering::Relaxed) {
-        request.restamp();
-        let written_at = Instant::now();
-        let answer = connection.exchange(request.bytes())?;
-        let (status, answer) = (answer.status, answer.body);
-        sent.latencies.push(written_at.elapsed());
-        let orders = check.orders(request);
-        check.look(status, answer, orders)?;
-        sent.orders += orders as u64;
-        until.tell(&sent);
-    }
-    sent.duration = begin.elapsed();
-    Ok(sent)
-}
-
 impl Until<'_> {
-    fn is_reached(self, begin: Instant, sent: &Round) -> bool {
+    /// Whether a connection that has sent so many requests since then need not send more.
+    fn is_reached(self, begin: Instant, requests: u64) -> bool {
         match self {
             Self::Elapsed(length) => begin.elapsed() >= length,
-            Self::Requests(count) => sent.latencies.len() as u64 >= count,
+            Self::Requests(count) => requests >= count,
             Self::Told { stop, .. } => stop.load(Ordering::Relaxed),
         }
     }
 
-    fn tell(self, sent: &Round) {
+    /// Tells of a connection's first answer; its requests so far.
+    fn tell(self, requests: u64) {
         match self {
             Self::Elapsed(_) | Self::Requests(_) => (),
-            Self::Told { answered, .. } if sent.latencies.len() == 1 => {
+            Self::Told { answered, .. } if requests == 1 => {
                 // Only the first to answer is waited for.
                 let _ = answered.send(());
             }
