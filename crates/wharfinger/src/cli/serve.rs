@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::budget::Budget;
 use crate::config::{Config, ServeOptions};
 use crate::feed::Feed;
+use crate::http::threads::Threads;
 use crate::idempotency::Idempotency;
 use crate::imports::Imports;
 use crate::rates::Rates;
@@ -85,6 +86,7 @@ impl Serve {
             imports: Imports::default(),
             rejected_days: config.rejected_days,
         });
+        let threads = Threads::start().context("cannot start the threads that serve")?;
         // Before anybody is told that it is ready: a signal that comes at once must find its handler.
         let stop = Stop::listen()?;
         if !address.ip().is_loopback() {
@@ -97,9 +99,11 @@ impl Serve {
             // Nobody reads it; orders can be taken all the same.
             tracing::warn!(%error, "Could not write to standard output.");
         }
-        let ended = serve(&app, listener, stop).await;
+        let ended = serve(&app, listener, &threads, stop).await;
         app.access.write_last_used(store.as_ref()).await;
         store.close().await;
+        // Until here what could not be finished in time may still be told so.
+        drop(threads);
         ended
     }
 }
@@ -125,7 +129,7 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Serves until told to stop, or until the store can write no more.
-async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> {
+async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: Stop) -> Result<()> {
     let Stop {
         mut terminated,
         mut interrupted,
@@ -147,7 +151,7 @@ async fn serve(app: &Arc<App>, listener: TcpListener, stop: Stop) -> Result<()> 
         stopping.feed.stop();
     };
     let routes = http::routes(app);
-    let serving = http::connections::serve(listener, routes, app.transport, told_to_stop);
+    let serving = http::connections::serve(listener, threads, routes, app.transport, told_to_stop);
     let ended = tokio::select! {
         () = serving => Ok(()),
         why = app.store.failed() => {

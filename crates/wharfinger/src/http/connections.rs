@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use super::framing::{FramedTwice, Watched};
+use super::threads::Threads;
 use crate::app::Transport;
 use crate::secret;
 
@@ -43,9 +44,10 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// by then, or sends before it can know, is still answered.
 const LAST_REQUESTS_WITHIN: Duration = Duration::from_millis(250);
 
-/// Serves until `stop` resolves; then accepts no more and waits for requests in flight.
+/// Serves on these threads until `stop` resolves; then accepts no more and waits for requests in flight.
 pub async fn serve(
     listener: TcpListener,
+    threads: &Threads,
     routes: Router,
     transport: Transport,
     stop: impl Future<Output = ()>,
@@ -63,10 +65,13 @@ pub async fn serve(
             continue;
         };
         let (routes, stopped) = (routes.clone(), stopped.clone());
-        tokio::spawn(async move {
+        let served = threads.serve(stream, async move |stream| {
             serve_connection(stream, address, routes, transport, stopped).await;
             drop(place);
         });
+        if let Err(error) = served {
+            tracing::warn!(%error, "Could not serve a connection.");
+        }
     }
     drop(listener);
     stopping.send_replace(true);

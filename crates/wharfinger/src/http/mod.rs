@@ -10,6 +10,7 @@ pub mod openapi;
 mod request;
 mod request_id;
 mod stream;
+pub mod threads;
 mod v1;
 
 use std::collections::BTreeMap;
