@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
@@ -27,7 +28,7 @@ impl Threads {
     /// # Errors
     /// The system gives no threads.
     pub fn start() -> io::Result<Self> {
-        let cores = std::thread::available_parallelism()?.get();
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let threads = (0..cores).map(|_| Thread::start());
         threads.collect::<io::Result<_>>().map(Self)
     }
