@@ -21,7 +21,7 @@ pub(super) struct Connection {
 #[derive(Default)]
 pub(super) struct Incoming {
     bytes: Vec<u8>,
-    /// With the bytes that it takes, where all of it has come.
+    /// The head and the bytes that it takes, once all of it has come.
     head: Option<(Head, usize)>,
 }
 
