@@ -1,6 +1,6 @@
 //! Log lines on stderr, written by a thread of their own: whoever does not read them holds up no request.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Stderr, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -68,9 +68,9 @@ pub(crate) fn lines_dropped() -> u64 {
 
 /// Writes lines together that come close to each other. A thread that is woken for each of them, to write it by itself, costs
 /// a tenth of what it takes to serve single orders.
-struct Gathered<W: Write>(BufWriter<W>);
+struct Gathered(BufWriter<Stderr>);
 
-impl<W: Write> Write for Gathered<W> {
+impl Write for Gathered {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }

@@ -105,23 +105,22 @@ impl Sender {
         })
     }
 
-    /// Each of a few threads sends on its part of the connections.
+    /// A thread a core sends, each on its share of the connections.
     fn send(&mut self, until: Until<'_>) -> Result<Round> {
         let addresses = self.addresses.iter().copied().cycle();
         let mut requests: Vec<_> = addresses.zip(&mut self.requests).collect();
-        let threads = available_parallelism()?.get().min(requests.len());
-        let share = requests.len().div_ceil(threads);
-        let threads = requests.len().div_ceil(share);
+        let share = requests.len().div_ceil(available_parallelism()?.get());
+        let shares: Vec<_> = requests.chunks_mut(share).collect();
         let run = Run {
             check: self.check,
             until,
-            ready: Barrier::new(threads),
+            ready: Barrier::new(shares.len()),
             failed: AtomicBool::new(false),
         };
         let sent: Vec<Result<Round>> = std::thread::scope(|scope| {
             let mut senders = Vec::new();
             let run = &run;
-            for share in requests.chunks_mut(share) {
+            for share in shares {
                 senders.push(scope.spawn(move || lines::send_on(share, run)));
             }
             let ended = senders.into_iter().map(|sender| {
