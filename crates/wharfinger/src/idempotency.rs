@@ -16,7 +16,7 @@ use wharfinger_core::failure::RequestFailure;
 use crate::app::App;
 use crate::call::Call;
 use crate::clock;
-use crate::intake::Answered;
+use crate::intake::{Answered, Body};
 use crate::store::{KeptAnswer, Remember, StoreError};
 
 /// The header field.
@@ -36,6 +36,33 @@ pub struct Idempotency {
 
 /// An API key's id, and an idempotency key of that caller's.
 type Whose = (String, String);
+
+/// The body of a request, as its fingerprint covers it.
+#[derive(Clone, Copy)]
+pub struct Sent<'b> {
+    /// Its bytes, content coding undone.
+    bytes: &'b [u8],
+    /// Whether its media type says that they are one JSON text a line.
+    is_lines: bool,
+}
+
+impl<'b> From<&'b [u8]> for Sent<'b> {
+    fn from(bytes: &'b [u8]) -> Self {
+        Self {
+            bytes,
+            is_lines: false,
+        }
+    }
+}
+
+impl<'b> From<&'b Body> for Sent<'b> {
+    fn from(body: &'b Body) -> Self {
+        Self {
+            bytes: &body.bytes,
+            is_lines: body.is_lines,
+        }
+    }
+}
 
 /// What to do with a request.
 pub enum Begun {
@@ -109,7 +136,7 @@ impl Idempotency {
         }
     }
 
-    /// Begins a request that changes something. Its body comes with its content coding undone.
+    /// Begins a request that changes something.
     ///
     /// # Errors
     /// A request with its key is at work, or its key was used for another request.
@@ -117,7 +144,7 @@ impl Idempotency {
         &self,
         app: &App,
         call: &Call<'_>,
-        body: &[u8],
+        body: Sent<'_>,
     ) -> Result<Begun, RequestFailure> {
         let Some(key) = &call.idempotency_key else {
             return Ok(Begun::Unkept);
@@ -129,7 +156,7 @@ impl Idempotency {
         }
     }
 
-    fn claim(&self, call: &Call<'_>, key: &str, body: &[u8]) -> Result<Once, RequestFailure> {
+    fn claim(&self, call: &Call<'_>, key: &str, body: Sent<'_>) -> Result<Once, RequestFailure> {
         let whose = (call.authenticated.key_id().to_owned(), key.to_owned());
         if !lock(&self.at_work).insert(whose.clone()) {
             return Err(RequestFailure::IdempotencyKeyBusy {
@@ -139,7 +166,7 @@ impl Idempotency {
         let kept_for_ms = i64::try_from(self.kept_for.as_millis()).unwrap_or(i64::MAX);
         Ok(Once {
             whose,
-            fingerprint: fingerprint(call.operation.method, call.target, body),
+            fingerprint: fingerprint(call, body),
             kept_until_ms: clock::now_ms().saturating_add(kept_for_ms),
             at_work: Arc::clone(&self.at_work),
         })
@@ -151,10 +178,10 @@ impl Idempotency {
 ///
 /// # Errors
 /// A request with the same key is at work or was another one, or the store cannot be written.
-pub async fn change<T, R>(
+pub async fn change<'b, T, R>(
     app: &App,
     call: &Call<'_>,
-    body: &[u8],
+    body: impl Into<Sent<'b>>,
     encode: impl Fn(&T) -> Reply + Clone + Send + Sync + 'static,
     change: impl AsyncFnOnce(Option<Remember<T>>) -> Result<(R, Option<Reply>), StoreError>,
 ) -> Result<Answered, RequestFailure>
@@ -162,7 +189,7 @@ where
     T: ?Sized,
     R: Borrow<T>,
 {
-    match app.idempotency.begin(app, call, body).await? {
+    match app.idempotency.begin(app, call, body.into()).await? {
         Begun::Done(kept) => Ok(Answered::Again(kept)),
         Begun::Unkept => match change(None).await {
             Ok((found, _)) => Ok(Answered::Now(encode(found.borrow()))),
@@ -181,12 +208,26 @@ fn lock(set: &Mutex<HashSet<Whose>>) -> std::sync::MutexGuard<'_, HashSet<Whose>
     set.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What makes two requests the same: method, path with query, and body.
-fn fingerprint(method: &str, target: &str, body: &[u8]) -> [u8; 32] {
+/// The hash of all that decides what a request means. Two requests are the same if it is equal.
+///
+/// The organisation is the one that was found for the request, so that it counts however the request names it: by a header field, in
+/// the path or the query, or not at all where the API key has only one. A dry run keeps no answer and is given none, so
+/// that it needs no part here.
+fn fingerprint(call: &Call<'_>, body: Sent<'_>) -> [u8; 32] {
+    let parts = [
+        call.dialect.id(),
+        call.operation.method,
+        call.target,
+        call.organisation.map_or("", |found| found.code.as_str()),
+        if body.is_lines { "lines" } else { "json" },
+    ];
     let mut hash = Sha256::new();
-    for part in [method.as_bytes(), b" ", target.as_bytes(), b"\n", body] {
+    for part in parts {
+        // The length keeps the parts apart.
+        hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
+    hash.update(body.bytes);
     hash.finalize().into()
 }
 

@@ -69,7 +69,7 @@ pub async fn submit(
         let decided = tried.map_err(|error| call.failure(error))?;
         return Ok(telling.tell(&judged.slots, decided));
     }
-    match app.idempotency.begin(app, call, &body.bytes).await? {
+    match app.idempotency.begin(app, call, body.into()).await? {
         Begun::Unkept => {
             let admitted = admit(app, submission).await;
             let admitted = admitted.map_err(|error| call.failure(error))?;
@@ -197,7 +197,7 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFai
         let withdrawn: Vec<_> = told.iter().cloned().zip(results.iter().copied()).collect();
         dialect.encode(operation, &Answer::Withdrawn(&withdrawn))
     };
-    change(app, call, &[], reply, async |remember| {
+    change(app, call, [].as_slice(), reply, async |remember| {
         let moved = app.store.move_orders(request(remember)).await?;
         Ok((moved.results, moved.reply))
     })

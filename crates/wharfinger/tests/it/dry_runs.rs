@@ -1,31 +1,14 @@
 //! Dry runs, on every route that takes orders: the answer that would come, and nothing of it stays.
 
-use std::path::Path;
-
 use wharfinger::http::dialect_routes;
 
 use crate::support::case::normalise;
 use crate::support::changes::{Change, administrator, assert_refused, changes};
 use crate::support::client::{Request, Response};
-use crate::support::database::{Cell, Database};
 use crate::support::fixture;
 use crate::support::server::Server;
+use crate::support::stored::rows;
 use crate::support::v1::{get, order, request};
-
-/// Every row of every table, but for when keys were last used.
-fn rows(data: &Path) -> Vec<(String, Vec<Vec<Cell>>)> {
-    let mut database = Database::of(data);
-    let mut tables = Vec::new();
-    for name in database.tables() {
-        if name != "keys" {
-            let mut rows = database.rows(&format!("select * from {name}"));
-            rows.sort();
-            tables.push((name, rows));
-        }
-    }
-    assert!(tables.len() > 10, "what is read is the store");
-    tables
-}
 
 /// An answer as a dry run and the run itself share it.
 fn told(answer: &Response) -> (u16, Option<String>, String) {

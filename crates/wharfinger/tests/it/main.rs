@@ -11,6 +11,7 @@ mod crash;
 mod dry_runs;
 mod erase;
 mod events;
+mod fingerprints;
 mod forms;
 mod fulfilment;
 mod guide;

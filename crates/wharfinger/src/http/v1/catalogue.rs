@@ -103,7 +103,7 @@ pub(super) async fn load<L: LoadLine>(
     let unreadable = entries.unreadable();
     let encode = move |loaded: &LoadedLines| entries.tell(&loaded.outcomes, results);
     let tell = encode.clone();
-    let answered = change(app, call, &read.body.bytes, encode, async |remember| {
+    let answered = change(app, call, &read.body, encode, async |remember| {
         let loaded = store(Load {
             organisation,
             lines,

@@ -79,7 +79,7 @@ pub(super) async fn erase(
         };
         Reply::json(200, &told)
     };
-    let answered = change(app, call, &body, encode, async |remember| {
+    let answered = change(app, call, &body[..], encode, async |remember| {
         let erased = app.store.erase_customer(request(remember)).await?;
         Ok((erased.erasure, erased.reply))
     });

@@ -67,7 +67,7 @@ pub(super) async fn report(
     };
     let key_id = call.authenticated.key_id().to_owned();
     let reach = call.authenticated.caller().reach.clone();
-    let answered = change(app, call, &body, encode, async |remember| {
+    let answered = change(app, call, &body[..], encode, async |remember| {
         let request = Fulfil {
             id,
             reach,

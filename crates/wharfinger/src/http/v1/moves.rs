@@ -139,7 +139,7 @@ async fn move_all(
 ) -> Result<Answered, RequestFailure> {
     let key_id = call.authenticated.key_id().to_owned();
     let reach = call.authenticated.caller().reach.clone();
-    change(app, call, body, encode, async |remember| {
+    change(app, call, &body[..], encode, async |remember| {
         let request = MoveById {
             ids,
             reach,

@@ -21,6 +21,20 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// The same request as key `full` sends it, which reaches several organisations. An administrator's stays as it is.
+    pub(crate) fn request_of_full(&self) -> Request {
+        let key = match self.dialect {
+            "reevoo" => basic("full"),
+            "native" if self.key.1 == format!("Bearer {}", secret_of("one")) => {
+                format!("Bearer {}", secret_of("full"))
+            }
+            "native" => self.key.1.clone(),
+            _ => secret_of("full"),
+        };
+        let request = Request::new(self.route.0, &self.target).header(self.key.0, key);
+        request.body(self.body.clone())
+    }
+
     pub(crate) fn request(&self) -> Request {
         self.request_to(&self.target)
     }

@@ -44,6 +44,18 @@ impl Request {
         self
     }
 
+    /// The same with another method.
+    pub(crate) fn method(mut self, method: &str) -> Self {
+        self.method = method.into();
+        self
+    }
+
+    /// The same to another path or query.
+    pub(crate) fn target(mut self, target: &str) -> Self {
+        self.target = target.into();
+        self
+    }
+
     /// The request as bytes. A content length is given unless the headers frame the body themselves.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: test\r\n", self.method, self.target);

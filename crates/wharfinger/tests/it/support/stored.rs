@@ -9,7 +9,7 @@ use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::BatchId;
 
 use super::client::Response;
-use super::database::open_store;
+use super::database::{Cell, Database, open_store};
 
 /// Opens the store for as long as `look` takes.
 pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&dyn Store) -> T) -> T {
@@ -84,4 +84,19 @@ pub(crate) fn all_orders(data: &Path, code: &str, dialect: &'static str) -> Vec<
             }
         }
     })
+}
+
+/// Every row of every table, but for when keys were last used.
+pub(crate) fn rows(data: &Path) -> Vec<(String, Vec<Vec<Cell>>)> {
+    let mut database = Database::of(data);
+    let mut tables = Vec::new();
+    for name in database.tables() {
+        if name != "keys" {
+            let mut rows = database.rows(&format!("select * from {name}"));
+            rows.sort();
+            tables.push((name, rows));
+        }
+    }
+    assert!(tables.len() > 10, "what is read is the store");
+    tables
 }
