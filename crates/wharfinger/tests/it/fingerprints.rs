@@ -112,11 +112,11 @@ fn a_request_that_means_something_else_never_gets_the_kept_answer() {
                 answer.text()
             );
             refused += usize::from(answer.status == 422);
-            assert!(
-                rows(data.path()) == after_first,
-                "{change}: {what}: something was stored"
-            );
         }
+        assert!(
+            rows(data.path()) == after_first,
+            "{change}: something was stored"
+        );
         assert!(refused > 0, "{change}: some variations are well-formed");
         let again = server.send(&same);
         assert_eq!(told(&again), told(&first), "{change}");
