@@ -22,8 +22,10 @@ pub struct App {
     pub limits: Limits,
     /// Bounds of how a request arrives.
     pub transport: Transport,
-    /// Memory for bodies that are being read or judged.
+    /// Memory, in bytes, for bodies that are being read or judged.
     pub body_budget: Budget,
+    /// Places for imports; each holds a thread that may wait.
+    pub import_places: Budget,
     /// Those who wait for events.
     pub feed: Feed,
     /// Requests that are done once, however often they are sent.
@@ -39,8 +41,12 @@ pub struct App {
 pub struct Transport {
     /// For the head of a request.
     pub header_timeout: Duration,
-    /// Between two pieces of a body.
+    /// How long a client may keep the server waiting for a body; bytes at the lowest rate win the time back.
     pub body_idle_timeout: Duration,
+    /// How long a client may leave an answer unread; bytes at the lowest rate win the time back.
+    pub write_timeout: Duration,
+    /// The lowest rate at which a client may send a body or read an answer; 0 for none.
+    pub bytes_per_second_min: u32,
     /// For a whole request.
     pub request_timeout: Duration,
     /// Connections served at once; the rest wait to be accepted.
@@ -54,6 +60,8 @@ impl Default for Transport {
         Self {
             header_timeout: Duration::from_secs(10),
             body_idle_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            bytes_per_second_min: 1_000,
             request_timeout: Duration::from_secs(600),
             connections_max: 10_000,
             shutdown_timeout: Duration::from_secs(30),

@@ -1,66 +1,150 @@
-//! A bound on memory that many requests share: who asks for more than is left is told at once.
+//! A bound on something that many requests share, such as memory, with a share of it for each tenant. A request for more than is
+//! left is refused at once.
+//!
+//! A holder may have as much as is left for everybody else (with a share of 50 percent). So one holder alone gets half of the budget,
+//! two get a third each, and whoever comes next always finds something left. This is the "dynamic threshold" of buffer
+//! management in switches (Choudhury and Hahne, 1998).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A number of bytes to lease from.
+use wharfinger_core::ids::OrganisationId;
+
+/// A bounded amount to lease from. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Budget {
-    bytes: usize,
-    left: Arc<AtomicUsize>,
+    amount: usize,
+    share_percent: u8,
+    state: Arc<Mutex<State>>,
 }
 
-/// Bytes taken from a budget, given back when dropped.
+#[derive(Debug, Default)]
+struct State {
+    leased: usize,
+    by_holder: HashMap<Holder, usize>,
+}
+
+/// Whose share a lease counts in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// An API key, by its id.
+    Key(String),
+    /// An organisation.
+    Organisation(OrganisationId),
+    /// A network address.
+    Address(IpAddr),
+}
+
+/// A part of a budget, given back when dropped.
 #[derive(Debug)]
 pub struct Lease {
     budget: Budget,
-    bytes: usize,
+    holders: Vec<Holder>,
+    amount: usize,
 }
 
 impl Budget {
-    /// A budget of so many bytes.
+    /// A budget of which one holder gets at most `share_percent` percent while it is the only one.
     #[must_use]
-    pub fn new(bytes: usize) -> Self {
+    pub fn new(amount: usize, share_percent: u8) -> Self {
         Self {
-            bytes,
-            left: Arc::new(AtomicUsize::new(bytes)),
+            amount,
+            share_percent,
+            state: Arc::default(),
         }
     }
 
-    /// How many bytes are leased at this moment.
+    /// How much is leased at this moment.
     #[must_use]
     pub fn leased(&self) -> usize {
-        self.bytes.saturating_sub(self.left.load(Ordering::Relaxed))
+        self.state().leased
     }
 
-    /// A lease of nothing, to be grown.
+    /// A lease of nothing, to be grown, that counts in the shares of these holders.
     #[must_use]
-    pub fn lease(&self) -> Lease {
+    pub fn lease(&self, holders: Vec<Holder>) -> Lease {
         Lease {
             budget: self.clone(),
-            bytes: 0,
+            holders,
+            amount: 0,
         }
+    }
+
+    /// What one holder may have where so much is left for the others.
+    fn share(&self, left: usize) -> usize {
+        let others_percent = usize::from(100_u8.saturating_sub(self.share_percent));
+        left.saturating_mul(usize::from(self.share_percent))
+            .checked_div(others_percent)
+            .unwrap_or(usize::MAX)
+    }
+
+    /// Numbers that are changed together, and never panicked between.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lease {
-    /// Takes more. False where that much is not left; the lease is then as before.
+    /// Takes more. False where that much is not left, or is more than a holder's share; the lease is then as before.
     #[must_use]
-    pub fn grow(&mut self, bytes: usize) -> bool {
-        let left = &self.budget.left;
-        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(bytes)
-        });
-        if taken.is_ok() {
-            self.bytes += bytes;
+    pub fn grow(&mut self, amount: usize) -> bool {
+        let mut state = self.budget.state();
+        let left = self.budget.amount.saturating_sub(state.leased);
+        let Some(left) = left.checked_sub(amount) else {
+            return false;
+        };
+        let share = self.budget.share(left);
+        let held = |holder| state.by_holder.get(holder).copied().unwrap_or_default();
+        if self
+            .holders
+            .iter()
+            .any(|holder| held(holder).saturating_add(amount) > share)
+        {
+            return false;
         }
-        taken.is_ok()
+        state.leased += amount;
+        for holder in &self.holders {
+            *state.by_holder.entry(holder.clone()).or_default() += amount;
+        }
+        self.amount += amount;
+        true
+    }
+
+    /// Gives a part back, at most all of it.
+    pub fn shrink(&mut self, amount: usize) {
+        let amount = amount.min(self.amount);
+        self.amount -= amount;
+        let mut state = self.budget.state();
+        state.leased = state.leased.saturating_sub(amount);
+        for holder in &self.holders {
+            if let Some(held) = state.by_holder.get_mut(holder) {
+                *held = held.saturating_sub(amount);
+                if *held == 0 {
+                    state.by_holder.remove(holder);
+                }
+            }
+        }
+    }
+
+    /// Grows or shrinks to this amount. False where it cannot grow; the lease is then as before.
+    #[must_use]
+    pub fn resize(&mut self, amount: usize) -> bool {
+        match amount.checked_sub(self.amount) {
+            Some(more) => more == 0 || self.grow(more),
+            None => {
+                self.shrink(self.amount - amount);
+                true
+            }
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.budget.left.fetch_add(self.bytes, Ordering::Relaxed);
+        if self.amount > 0 {
+            self.shrink(self.amount);
+        }
     }
 }
 
@@ -68,18 +152,55 @@ impl Drop for Lease {
 mod tests {
     use super::*;
 
+    fn key(id: &str) -> Vec<Holder> {
+        vec![Holder::Key(id.into())]
+    }
+
     #[test]
     fn what_is_leased_comes_back() {
-        let budget = Budget::new(10);
-        let mut first = budget.lease();
+        let budget = Budget::new(10, 100);
+        let mut first = budget.lease(key("a"));
         assert!(first.grow(6));
-        let mut second = budget.lease();
+        let mut second = budget.lease(Vec::new());
         assert!(!second.grow(5));
         assert!(second.grow(4));
         assert_eq!(budget.leased(), 10);
+        assert!(first.resize(1));
+        assert_eq!(budget.leased(), 5);
         drop(first);
         assert_eq!(budget.leased(), 4);
-        assert!(second.grow(6));
-        assert!(!second.grow(1));
+        assert!(second.resize(10) && !second.resize(11));
+        drop(second);
+        let state = budget.state();
+        assert!(state.leased == 0 && state.by_holder.is_empty());
+    }
+
+    #[test]
+    fn a_holder_gets_as_much_as_is_left_for_others() {
+        let budget = Budget::new(120, 50);
+        let mut greedy = budget.lease(key("a"));
+        assert!(!greedy.grow(61));
+        assert!(greedy.grow(60));
+        assert!(!budget.lease(key("a")).grow(1));
+        let mut next = budget.lease(key("b"));
+        assert!(!next.grow(31) && next.grow(30));
+        // What the first one has above its share is not taken from it, but it gets no more.
+        assert!(!greedy.grow(1));
+        greedy.shrink(30);
+        assert!(!greedy.grow(16) && greedy.grow(10));
+        assert!(budget.lease(key("c")).grow(20));
+    }
+
+    #[test]
+    fn many_keys_of_an_organisation_have_one_share() {
+        let budget = Budget::new(100, 50);
+        let holders = |id: &str| {
+            let organisation = Holder::Organisation(OrganisationId(1));
+            vec![Holder::Key(id.into()), organisation]
+        };
+        let mut first = budget.lease(holders("a"));
+        assert!(first.grow(50));
+        assert!(!budget.lease(holders("b")).grow(1));
+        assert!(budget.lease(key("c")).grow(25));
     }
 }

@@ -1,10 +1,11 @@
 //! A request that was let in: who asks for what.
 
-use wharfinger_core::caller::Organisation;
+use wharfinger_core::caller::{Organisation, Reach};
 use wharfinger_core::dialect::{Context, Dialect, Head, Operation};
 use wharfinger_core::failure::RequestFailure;
 
 use crate::access::Authenticated;
+use crate::budget::{Budget, Holder, Lease};
 use crate::store::{RETRY_AFTER, StoreError};
 
 /// A request that was let in.
@@ -39,6 +40,20 @@ impl<'c> Call<'c> {
             caller: self.authenticated.caller(),
             organisation: self.organisation,
         }
+    }
+
+    /// A lease of nothing, in the shares of the key and of the organisation: the one that the request names, or the only one
+    /// that the key reaches.
+    #[must_use]
+    pub fn lease(&self, budget: &Budget) -> Lease {
+        let mut holders = vec![Holder::Key(self.authenticated.key_id().to_owned())];
+        let only = match &self.authenticated.key().reach {
+            Reach::Only(ids) if ids.len() == 1 => ids.first().copied(),
+            Reach::Only(_) | Reach::All => None,
+        };
+        let organisation = self.organisation.map(|organisation| organisation.id);
+        holders.extend(organisation.or(only).map(Holder::Organisation));
+        budget.lease(holders)
     }
 
     /// The organisation that the request is about.

@@ -18,6 +18,8 @@ use crate::store::sql::{Database, Location};
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 /// Memory that bodies in flight, and what is made of them, may take together, unless told otherwise.
 const BODY_BYTES_IN_FLIGHT_DEFAULT: usize = 1 << 30;
+/// Percent of a budget that one key or organisation gets while it is the only one, unless told otherwise.
+const SHARE_PERCENT_DEFAULT: u8 = 50;
 /// Requests that may wait for the store, unless told otherwise.
 const QUEUE_DEFAULT: usize = 1_024;
 /// Hours that an answer is kept for its idempotency key, unless told otherwise.
@@ -70,6 +72,9 @@ pub struct ServeOptions {
         value_name = "BYTES"
     )]
     pub body_bytes_in_flight_max: Option<usize>,
+    /// Percent of this memory that one key or organisation gets while it is the only one, and less beside others [default: 50]
+    #[arg(long, env = "WHARFINGER_SHARE_PERCENT", value_name = "PERCENT")]
+    pub share_percent: Option<u8>,
     /// Most orders in a batch [default: 50000]
     #[arg(long, env = "WHARFINGER_ORDERS_PER_BATCH_MAX", value_name = "COUNT")]
     pub orders_per_batch_max: Option<usize>,
@@ -82,9 +87,15 @@ pub struct ServeOptions {
     /// Seconds for the head of a request [default: 10]
     #[arg(long, env = "WHARFINGER_HEADER_TIMEOUT_S", value_name = "SECONDS")]
     pub header_timeout_s: Option<u64>,
-    /// Seconds between two pieces of a body [default: 30]
+    /// Seconds that a client may keep the server waiting for a body [default: 30]
     #[arg(long, env = "WHARFINGER_BODY_IDLE_TIMEOUT_S", value_name = "SECONDS")]
     pub body_idle_timeout_s: Option<u64>,
+    /// Seconds that a client may leave an answer unread [default: 30]
+    #[arg(long, env = "WHARFINGER_WRITE_TIMEOUT_S", value_name = "SECONDS")]
+    pub write_timeout_s: Option<u64>,
+    /// Slowest rate at which a body may come or an answer be read, averaged over these times; 0 for none [default: 1000]
+    #[arg(long, env = "WHARFINGER_BYTES_PER_SECOND_MIN", value_name = "BYTES")]
+    pub bytes_per_second_min: Option<u32>,
     /// Seconds for a whole request [default: 600]
     #[arg(long, env = "WHARFINGER_REQUEST_TIMEOUT_S", value_name = "SECONDS")]
     pub request_timeout_s: Option<u64>,
@@ -140,6 +151,8 @@ pub struct Config {
     pub transport: Transport,
     /// Memory that bodies in flight may take together.
     pub body_bytes_in_flight_max: usize,
+    /// What one key or organisation gets of a budget while it is the only one.
+    pub share_percent: u8,
     /// Requests that may wait for the store.
     pub queue_max: usize,
     /// How long an answer is kept for its idempotency key.
@@ -185,11 +198,14 @@ impl ServeOptions {
             body_bytes_in_flight_max: self
                 .body_bytes_in_flight_max
                 .or(file.body_bytes_in_flight_max),
+            share_percent: self.share_percent.or(file.share_percent),
             orders_per_batch_max: self.orders_per_batch_max.or(file.orders_per_batch_max),
             order_bytes_max: self.order_bytes_max.or(file.order_bytes_max),
             order_depth_max: self.order_depth_max.or(file.order_depth_max),
             header_timeout_s: self.header_timeout_s.or(file.header_timeout_s),
             body_idle_timeout_s: self.body_idle_timeout_s.or(file.body_idle_timeout_s),
+            write_timeout_s: self.write_timeout_s.or(file.write_timeout_s),
+            bytes_per_second_min: self.bytes_per_second_min.or(file.bytes_per_second_min),
             request_timeout_s: self.request_timeout_s.or(file.request_timeout_s),
             shutdown_timeout_s: self.shutdown_timeout_s.or(file.shutdown_timeout_s),
             connections_max: self.connections_max.or(file.connections_max),
@@ -229,6 +245,10 @@ impl ServeOptions {
             transport: Transport {
                 header_timeout: seconds(self.header_timeout_s, transport.header_timeout),
                 body_idle_timeout: seconds(self.body_idle_timeout_s, transport.body_idle_timeout),
+                write_timeout: seconds(self.write_timeout_s, transport.write_timeout),
+                bytes_per_second_min: self
+                    .bytes_per_second_min
+                    .unwrap_or(transport.bytes_per_second_min),
                 request_timeout: seconds(self.request_timeout_s, transport.request_timeout),
                 shutdown_timeout: seconds(self.shutdown_timeout_s, transport.shutdown_timeout),
                 connections_max: self.connections_max.unwrap_or(transport.connections_max),
@@ -236,6 +256,7 @@ impl ServeOptions {
             body_bytes_in_flight_max: self
                 .body_bytes_in_flight_max
                 .unwrap_or(BODY_BYTES_IN_FLIGHT_DEFAULT),
+            share_percent: self.share_percent.unwrap_or(SHARE_PERCENT_DEFAULT),
             queue_max: self.queue_max.unwrap_or(QUEUE_DEFAULT),
             answers_kept_for: Duration::from_secs(
                 self.idempotency_hours
@@ -323,6 +344,7 @@ fn check(config: &Config) -> Result<()> {
     let times = [
         ("header-timeout-s", transport.header_timeout),
         ("body-idle-timeout-s", transport.body_idle_timeout),
+        ("write-timeout-s", transport.write_timeout),
         ("request-timeout-s", transport.request_timeout),
         ("idempotency-hours", config.answers_kept_for),
     ];
@@ -345,9 +367,18 @@ fn check(config: &Config) -> Result<()> {
     if limits.body_bytes_max > BODY_BYTES_CEILING {
         bail!("--body-bytes-max must be at most {BODY_BYTES_CEILING}");
     }
+    if !(1..=100).contains(&config.share_percent) {
+        bail!("--share-percent must be from 1 to 100");
+    }
     // A body takes its own bytes, and as many for what is made of it.
-    if config.body_bytes_in_flight_max / 2 < limits.body_bytes_max {
-        bail!("--body-bytes-in-flight-max must be at least twice --body-bytes-max");
+    let bytes_in_flight_min =
+        (2 * limits.body_bytes_max * 100).div_ceil(usize::from(config.share_percent));
+    if config.body_bytes_in_flight_max < bytes_in_flight_min {
+        bail!(
+            "--body-bytes-in-flight-max must be at least {bytes_in_flight_min}, so that the share of one key ({} %) has room \
+             for twice --body-bytes-max",
+            config.share_percent
+        );
     }
     Ok(())
 }
@@ -365,6 +396,9 @@ mod tests {
             "header_timeout_s = 0",
             "body_idle_timeout_s = 0",
             "request_timeout_s = 0",
+            "write_timeout_s = 0",
+            "share_percent = 0",
+            "share_percent = 101",
             "body_bytes_max = 2147483648",
             "body_bytes_in_flight_max = 1000",
             "requests_per_second = 0",
@@ -384,6 +418,6 @@ mod tests {
         let defaults = ServeOptions::default().resolve().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 22, "every setting stands in the file");
+        assert_eq!(keys.len(), 25, "every setting stands in the file");
     }
 }

@@ -24,7 +24,7 @@ use crate::config::{Config, ServeOptions};
 use crate::feed::Feed;
 use crate::http::threads::Threads;
 use crate::idempotency::Idempotency;
-use crate::imports::Imports;
+use crate::imports::{self, Imports};
 use crate::rates::Rates;
 use crate::store::sql::{self, EmailRuns, Location};
 use crate::store::{COMMAND_LINE, Change, Store};
@@ -80,7 +80,8 @@ impl Serve {
             store: Arc::clone(&store),
             limits: config.limits,
             transport: config.transport,
-            body_budget: Budget::new(config.body_bytes_in_flight_max),
+            body_budget: Budget::new(config.body_bytes_in_flight_max, config.share_percent),
+            import_places: Budget::new(imports::AT_ONCE_MAX, config.share_percent),
             feed: Feed::default(),
             idempotency: Idempotency::new(config.answers_kept_for),
             imports: Imports::default(),

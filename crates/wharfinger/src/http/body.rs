@@ -1,18 +1,20 @@
 //! Reading a request's body: its type, its coding, its size, its pace, each within bounds.
 
 use std::io::{self, BufRead, Read};
-use std::time::Duration;
+use std::time::Instant;
 
 use axum::body::Body;
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Frame};
 use wharfinger_core::failure::RequestFailure;
 
-use crate::app::App;
+use super::pace::Pace;
+use crate::app::{App, Transport};
 use crate::budget::Lease;
+use crate::call::Call;
 use crate::intake;
 use crate::store::RETRY_AFTER;
 
@@ -22,10 +24,29 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// Bytes that are undone at a time.
 const STEP_BYTES: usize = 64 << 10;
 
+/// Room that is made at once for a body that comes in pieces. More is made as it arrives: many clients may announce much.
+const FIRST_ROOM_BYTES: usize = 1 << 20;
+
 /// A body, and the memory that was leased for it.
 pub(super) struct ReadBody {
     pub(super) body: intake::Body,
-    _lease: Lease,
+    lease: Lease,
+}
+
+impl ReadBody {
+    /// Its bytes, which keep their memory leased until they are dropped.
+    pub(super) fn into_bytes(self) -> Bytes {
+        struct Leased(
+            Bytes,
+            #[expect(dead_code, reason = "dropped with the bytes")] Lease,
+        );
+        impl AsRef<[u8]> for Leased {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        Bytes::from_owner(Leased(self.body.bytes, self.lease))
+    }
 }
 
 /// What a body may be, by its media type.
@@ -51,21 +72,19 @@ pub(super) enum Coding {
 /// In this order: its media type or coding is not taken, it is too large, too slow or broken off, its coding cannot be undone.
 pub(super) async fn read(
     app: &App,
+    call: &Call<'_>,
     headers: &HeaderMap,
     body: &mut Body,
     accepts: Accepts,
 ) -> Result<ReadBody, RequestFailure> {
-    let mut lease = app.body_budget.lease();
+    let mut lease = call.lease(&app.body_budget);
     if body.is_end_stream() {
         // Nothing was sent, so that it does not matter what it would have been.
         let body = intake::Body {
             bytes: Bytes::new(),
             is_lines: false,
         };
-        return Ok(ReadBody {
-            body,
-            _lease: lease,
-        });
+        return Ok(ReadBody { body, lease });
     }
     let is_lines = match media(headers) {
         Some(Media::Json) => false,
@@ -82,7 +101,7 @@ pub(super) async fn read(
     };
     let coding = coding(headers)?;
     let bytes_max = app.limits.body_bytes_max;
-    let collected = collect(body, bytes_max, app.transport.body_idle_timeout, &mut lease).await?;
+    let collected = collect(body, bytes_max, &app.transport, &mut lease).await?;
     let bytes = match coding {
         Coding::Identity => collected,
         Coding::Gzip | Coding::Zstd => {
@@ -91,7 +110,7 @@ pub(super) async fn read(
     };
     Ok(ReadBody {
         body: intake::Body { bytes, is_lines },
-        _lease: lease,
+        lease,
     })
 }
 
@@ -151,22 +170,18 @@ pub(super) fn coding(headers: &HeaderMap) -> Result<Coding, RequestFailure> {
 async fn collect(
     body: &mut Body,
     bytes_max: usize,
-    idle_timeout: Duration,
+    transport: &Transport,
     lease: &mut Lease,
 ) -> Result<Bytes, RequestFailure> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > bytes_max {
         return Err(RequestFailure::BodyTooLarge { bytes_max });
     }
-    // All of it at once: a body that is refused halfway has cost its memory for nothing.
-    lease_more(lease, announced)?;
-    let mut leased = announced;
+    let mut pace = body_pace(transport);
     let mut first = Bytes::new();
     let mut all = Vec::new();
     loop {
-        let Ok(frame) = tokio::time::timeout(idle_timeout, body.frame()).await else {
-            return Err(RequestFailure::BodyTimeout);
-        };
+        let frame = next_frame(body, &mut pace).await?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| {
             RequestFailure::BrokenBody("The body breaks off before its announced end")
@@ -177,21 +192,47 @@ async fn collect(
         if first.len() + all.len() + data.len() > bytes_max {
             return Err(RequestFailure::BodyTooLarge { bytes_max });
         }
-        let more = (first.len() + all.len() + data.len()).saturating_sub(leased);
-        lease_more(lease, more)?;
-        leased += more;
+        // What has arrived counts, not what was announced.
+        lease_more(lease, data.len())?;
         if first.is_empty() && all.is_empty() {
             first = data;
             continue;
         }
         if all.is_empty() {
-            all.reserve(announced.max(first.len() + data.len()));
+            all.reserve(
+                announced
+                    .min(FIRST_ROOM_BYTES)
+                    .max(first.len() + data.len()),
+            );
             all.extend_from_slice(&first);
             first.clear();
         }
         all.extend_from_slice(data.chunk());
     }
     Ok(if all.is_empty() { first } else { all.into() })
+}
+
+/// The time that a client has for sending a body.
+pub(super) fn body_pace(transport: &Transport) -> Pace {
+    Pace::new(transport.body_idle_timeout, transport.bytes_per_second_min)
+}
+
+/// Waits for the next piece of a body; none at its end.
+///
+/// # Errors
+/// [`RequestFailure::BodyTimeout`]: it comes too slowly.
+pub(super) async fn next_frame(
+    body: &mut Body,
+    pace: &mut Pace,
+) -> Result<Option<Result<Frame<Bytes>, axum::Error>>, RequestFailure> {
+    let began = Instant::now();
+    let frame = tokio::time::timeout(pace.left(), body.frame()).await;
+    let frame = frame.map_err(|_elapsed| RequestFailure::BodyTimeout)?;
+    pace.waited(began.elapsed());
+    if let Some(Ok(frame)) = &frame {
+        pace.moved(frame.data_ref().map_or(0, Bytes::len));
+    }
+    Ok(frame)
 }
 
 /// Leases memory for more of a body, and as much again for what judging makes of it.
@@ -213,6 +254,15 @@ fn undo(
 ) -> Result<Bytes, RequestFailure> {
     let decoder = decoder(coding, coded).map_err(|_| RequestFailure::BrokenEncoding)?;
     read_within(decoder, bytes_max, lease)
+}
+
+/// The memory that a decoder keeps of what it has decoded, in bytes.
+pub(super) fn window_bytes(coding: Coding) -> usize {
+    match coding {
+        Coding::Identity => 0,
+        Coding::Gzip => 64 << 10,
+        Coding::Zstd => 1 << ZSTD_WINDOW_LOG_MAX,
+    }
 }
 
 /// Reads what was coded, a little at a time.

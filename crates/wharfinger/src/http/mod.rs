@@ -7,6 +7,7 @@ mod framing;
 mod health;
 mod metrics;
 pub mod openapi;
+mod pace;
 mod request;
 mod request_id;
 mod stream;

@@ -31,7 +31,7 @@ use crate::intake;
 use crate::metrics::METRICS;
 use crate::rates::Meter;
 use crate::store::RETRY_AFTER;
-use crate::{idempotency, readback, secret};
+use crate::{idempotency, logging, readback, secret};
 
 /// What the log line says of a request, besides its route and status.
 #[derive(Default)]
@@ -182,7 +182,7 @@ async fn serve(
                 Envelope::OneOrMany => Accepts::JsonOrLines,
                 Envelope::One | Envelope::Array | Envelope::Object => Accepts::Json,
             };
-            let read = body::read(app, &parts.headers, received.body, accepts).await?;
+            let read = body::read(app, &call, &parts.headers, received.body, accepts).await?;
             let taken = intake::submit(app, &call, secret::batch_id(), &read.body).await?;
             noted.batch = taken.batch.map(|(batch, _)| batch);
             noted.counts = taken.batch.map(|(_, counts)| counts);
@@ -369,7 +369,7 @@ fn log(
     let counts = noted.counts.unwrap_or_default();
     tracing::info!(
         request_id = request_id.to_str().unwrap_or_default(),
-        method = parts.method.as_str(),
+        method = logging::cut(parts.method.as_str()),
         dialect,
         operation,
         status,
@@ -381,7 +381,7 @@ fn log(
         unchanged = counts.unchanged,
         rejected = counts.rejected,
         withheld = counts.withheld,
-        failure = noted.failure.as_deref(),
+        failure = noted.failure.as_deref().map(logging::cut),
         duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         "Request served."
     );

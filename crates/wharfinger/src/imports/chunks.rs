@@ -12,8 +12,8 @@ const BYTES: usize = 4 << 20;
 const STEP_BYTES: usize = 64 << 10;
 
 /// The most bytes that a piece may take in memory.
-#[must_use]
-pub(crate) fn bytes_max(line_bytes_max: usize) -> usize {
+#[cfg(test)]
+fn bytes_max(line_bytes_max: usize) -> usize {
     BYTES + line_bytes_max + 2 * STEP_BYTES
 }
 
@@ -40,6 +40,8 @@ pub(crate) struct Chunks<R> {
     step: Vec<u8>,
     /// How the stream ended, once it has.
     ended: Option<io::Result<()>>,
+    /// Bytes that were read.
+    bytes_read: u64,
 }
 
 impl<R: Read> Chunks<R> {
@@ -53,18 +55,31 @@ impl<R: Read> Chunks<R> {
             lines: 0,
             step: vec![0; STEP_BYTES],
             ended: None,
+            bytes_read: 0,
         }
     }
 
-    /// The next piece; none at the end. Where the stream breaks off, the whole lines before that are given first, and
-    /// the beginning of a line is not given at all.
+    /// Whether there is more to read before the next piece can be taken.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.lines < LINES && self.line_start < BYTES && self.ended.is_none()
+    }
+
+    /// Bytes of the next piece that are in memory.
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Bytes of the stream that were read.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    /// The next piece, once no more is wanted; none at the end. Where the stream breaks off, the whole lines before that are
+    /// given first, and the beginning of a line is not given at all.
     ///
     /// # Errors
     /// The stream's.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Chunk>> {
-        while self.lines < LINES && self.line_start < BYTES && self.ended.is_none() {
-            self.read_on();
-        }
+    pub(crate) fn take(&mut self) -> io::Result<Option<Chunk>> {
         if let Some(Ok(())) = self.ended
             && self.line_start < self.buffer.len()
         {
@@ -85,10 +100,14 @@ impl<R: Read> Chunks<R> {
         Ok(Some(Chunk { bytes, lines }))
     }
 
-    fn read_on(&mut self) {
+    /// Reads a little more. May wait for the stream.
+    pub(crate) fn read_on(&mut self) {
         match self.reader.read(&mut self.step) {
             Ok(0) => self.ended = Some(Ok(())),
-            Ok(count) => self.take_in(count),
+            Ok(count) => {
+                self.bytes_read += u64::try_from(count).unwrap_or(u64::MAX);
+                self.take_in(count);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => self.ended = Some(Err(error)),
         }
@@ -142,12 +161,19 @@ mod tests {
         }
     }
 
+    fn next<R: Read>(chunks: &mut Chunks<R>) -> io::Result<Option<Chunk>> {
+        while chunks.wants_more() {
+            chunks.read_on();
+        }
+        chunks.take()
+    }
+
     fn read(pieces: Vec<Vec<u8>>, breaks: bool) -> (Vec<u8>, u64, bool) {
         let pieces = pieces.into_iter();
         let mut chunks = Chunks::new(Pieces { pieces, breaks }, 8);
         let (mut bytes, mut lines) = (Vec::new(), 0);
         loop {
-            match chunks.next() {
+            match next(&mut chunks) {
                 Ok(Some(chunk)) => {
                     assert!(chunk.lines > 0);
                     bytes.extend_from_slice(&chunk.bytes);
@@ -188,7 +214,7 @@ mod tests {
             8,
         );
         let mut lines = 0;
-        while let Some(chunk) = chunks.next().expect("it does not break off") {
+        while let Some(chunk) = next(&mut chunks).expect("it does not break off") {
             assert!(chunk.lines <= LINES + 7_282, "{}", chunk.lines);
             assert!(chunk.bytes.len() <= bytes_max(8));
             lines += chunk.lines;

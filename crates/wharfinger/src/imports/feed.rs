@@ -1,12 +1,14 @@
 //! From a body that arrives piece by piece to a reader that waits for it, on a thread that may wait.
 
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
 /// Pieces of a body that may wait to be read.
-const PIECES_MAX: usize = 16;
+const PIECES_MAX: usize = 4;
 
 /// The end that pieces are put into. An empty one says that the body is whole; an error, or dropping this, that it broke off.
 pub(crate) type Pieces = mpsc::Sender<io::Result<Bytes>>;
@@ -16,6 +18,7 @@ pub(crate) struct Feed {
     pieces: mpsc::Receiver<io::Result<Bytes>>,
     current: Bytes,
     is_whole: bool,
+    bytes_read: Arc<AtomicU64>,
 }
 
 /// Both ends.
@@ -25,8 +28,16 @@ pub(crate) fn feed() -> (Pieces, Feed) {
         pieces,
         current: Bytes::new(),
         is_whole: false,
+        bytes_read: Arc::default(),
     };
     (sender, feed)
+}
+
+impl Feed {
+    /// How many bytes were read from it, told to whoever cannot see through a decoder.
+    pub(crate) fn bytes_read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.bytes_read)
+    }
 }
 
 impl BufRead for Feed {
@@ -41,6 +52,8 @@ impl BufRead for Feed {
 
     fn consume(&mut self, count: usize) {
         self.current.advance(count);
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.bytes_read.fetch_add(count, Ordering::Relaxed);
     }
 }
 

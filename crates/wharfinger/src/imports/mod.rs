@@ -9,6 +9,7 @@ mod feed;
 
 use std::collections::HashSet;
 use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -23,11 +24,12 @@ use wharfinger_core::limits::Limits;
 use self::chunks::{Chunk, Chunks};
 pub(crate) use self::feed::{Pieces, feed};
 use crate::app::App;
+use crate::budget::Lease;
 use crate::call::{Call, OwnedCall};
 use crate::intake::{admit, heading, judge_for};
 use crate::secret;
 use crate::store::prepare::{Submission, prepare};
-use crate::store::{Admitted, ImportStep, StoreError};
+use crate::store::{Admitted, ImportStep, RETRY_AFTER, StoreError};
 
 /// The imports that are receiving at present, by this process.
 #[derive(Clone, Default)]
@@ -73,11 +75,18 @@ impl Drop for Receiving {
     }
 }
 
-/// The memory that an import takes, in bytes: a piece that is read, one that is judged and one that is committed, and what is
-/// made of them.
-pub(crate) fn bytes_in_flight(limits: &Limits) -> usize {
-    6 * chunks::bytes_max(limits.order_bytes_max)
-}
+/// Imports that may receive at once. Each holds a thread, of which there are twice as many.
+pub const AT_ONCE_MAX: usize = 256;
+
+/// The memory that an import takes before anything has arrived, in bytes: pieces on their way and buffers.
+pub(crate) const BYTES_MIN: usize = 512 << 10;
+
+/// Blank lines that an import may have whatever else is in it.
+const BLANK_LINES_FREE: u64 = 10_000;
+/// Further blank lines that it may have for each line that is not blank.
+const BLANK_LINES_PER_ORDER: u64 = 2;
+/// How many times its size a part may be decompressed to, behind as many bytes as a body may have.
+const EXPANSION_MAX: u64 = 200;
 
 /// One part of an import: what one request brings.
 pub(crate) struct Part {
@@ -91,6 +100,18 @@ pub(crate) struct Part {
     pub(crate) lines_before: u64,
     /// Keeps other parts away.
     pub(crate) receiving: Receiving,
+}
+
+/// The body of a part.
+pub(crate) struct Source<R> {
+    /// Its bytes, decompressed.
+    pub(crate) plain: R,
+    /// How many bytes of it were read before they were decompressed.
+    pub(crate) bytes_read: Arc<AtomicU64>,
+    /// Memory for it.
+    pub(crate) memory: Lease,
+    /// Bytes of this memory that it takes whatever has arrived.
+    pub(crate) bytes_min: usize,
 }
 
 /// Why a part was not taken in to its end. What was committed before stays.
@@ -110,7 +131,7 @@ type Commit = JoinHandle<Result<Admitted, StoreError>>;
 pub(crate) fn receive(
     app: &Arc<App>,
     part: &Part,
-    body: impl Read,
+    source: Source<impl Read>,
     handle: &Handle,
 ) -> Result<(), Stopped> {
     let call = part.call.call();
@@ -124,19 +145,20 @@ pub(crate) fn receive(
             ..app.limits
         },
         lines: part.lines_before,
+        orders: 0,
         began: Instant::now(),
     };
-    let mut chunks = Chunks::new(body, app.limits.order_bytes_max);
+    let mut incoming = Incoming::new(source, &app.limits);
     let mut commit: Option<Commit> = None;
     let settle = |commit: Option<Commit>| match commit {
         Some(commit) => settled(handle, commit),
         None => Ok(()),
     };
     loop {
-        let chunk = match chunks.next() {
+        let chunk = match incoming.next() {
             Ok(Some(chunk)) => chunk,
             Ok(None) => return settle(commit),
-            Err(_) => return settle(commit).and(Err(Stopped::Broken)),
+            Err(stopped) => return settle(commit).and(Err(stopped)),
         };
         let submission = match pieces.judge(&chunk) {
             Ok(submission) => submission,
@@ -145,6 +167,61 @@ pub(crate) fn receive(
         settle(commit.take())?;
         let app = Arc::clone(app);
         commit = Some(handle.spawn(async move { admit(&app, submission).await }));
+    }
+}
+
+/// The lines of a part as they arrive, within bounds.
+struct Incoming<R> {
+    chunks: Chunks<R>,
+    coded_bytes_read: Arc<AtomicU64>,
+    memory: Lease,
+    bytes_min: usize,
+    /// Bytes of the piece that is judged or committed.
+    at_work: usize,
+    /// Bytes that it may be decompressed to, however few it was sent in.
+    plain_bytes_free: u64,
+}
+
+impl<R: Read> Incoming<R> {
+    fn new(source: Source<R>, limits: &Limits) -> Self {
+        Self {
+            chunks: Chunks::new(source.plain, limits.order_bytes_max),
+            coded_bytes_read: source.bytes_read,
+            memory: source.memory,
+            bytes_min: source.bytes_min,
+            at_work: 0,
+            plain_bytes_free: u64::try_from(limits.body_bytes_max).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Waits for the next piece; none at the end.
+    fn next(&mut self) -> Result<Option<Chunk>, Stopped> {
+        while self.chunks.wants_more() {
+            self.chunks.read_on();
+            self.bound()?;
+        }
+        let chunk = self.chunks.take().map_err(|_| Stopped::Broken)?;
+        self.at_work = chunk.as_ref().map_or(0, |chunk| chunk.bytes.len());
+        Ok(chunk)
+    }
+
+    fn bound(&mut self) -> Result<(), Stopped> {
+        // What is read and what is at work, and as much again for what is made of them.
+        let bytes = 2 * (self.chunks.buffered() + self.at_work);
+        if !self.memory.resize(self.bytes_min + bytes) {
+            let retry_after_s = RETRY_AFTER.as_secs();
+            return Err(Stopped::Refused(RequestFailure::Overloaded {
+                retry_after_s,
+            }));
+        }
+        let coded = self.coded_bytes_read.load(Ordering::Relaxed);
+        let expanded_max = coded.saturating_mul(EXPANSION_MAX);
+        if self.chunks.bytes_read() > expanded_max.saturating_add(self.plain_bytes_free) {
+            return Err(Stopped::Refused(RequestFailure::BrokenBody(
+                "The body decompresses to more than 200 times its size; compress it less, or not at all",
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -163,6 +240,8 @@ struct Pipeline<'p> {
     call: Call<'p>,
     limits: Limits,
     lines: u64,
+    /// Lines of this part that were not blank.
+    orders: u64,
     began: Instant,
 }
 
@@ -174,6 +253,7 @@ impl Pipeline<'_> {
             lines_before: Some(usize::try_from(self.lines).unwrap_or(usize::MAX)),
         };
         let judged = judge_for(&self.call, asked, body, &self.limits)?;
+        self.bound_blank_lines(chunk, judged.slots.len())?;
         let heading = heading(self.app, &self.call, asked, secret::batch_id());
         let mut submission = prepare(&heading, &judged.slots);
         let active_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -187,5 +267,18 @@ impl Pipeline<'_> {
             active_ms,
         });
         Ok(submission)
+    }
+
+    /// Refuses a part that has little else than blank lines: they cost its sender next to nothing.
+    fn bound_blank_lines(&mut self, chunk: &Chunk, orders: usize) -> Result<(), RequestFailure> {
+        self.orders += u64::try_from(orders).unwrap_or(u64::MAX);
+        let lines = self.lines + chunk.lines - self.part.lines_before;
+        let blank = lines.saturating_sub(self.orders);
+        if blank > BLANK_LINES_FREE + BLANK_LINES_PER_ORDER * self.orders {
+            return Err(RequestFailure::BrokenBody(
+                "The body has too many blank lines: an import may have 10,000, and two more for each order",
+            ));
+        }
+        Ok(())
     }
 }

@@ -279,36 +279,29 @@ fn memory_for_bodies_is_shared_and_bounded() {
         "1000000",
         "--body-bytes-in-flight-max",
         "2000000",
+        "--share-percent",
+        "100",
     ];
     let server = Server::start_with(data.path(), &options);
     let large = format!("[{}{}]", " ".repeat(900_000), order("LARGE"));
+    let body_bytes = large.len();
     let bytes = post(large).bytes();
     let (all_but_one, last) = bytes.split_at(bytes.len() - 1);
-    let (sender, answers) = std::sync::mpsc::channel();
-    let mut writers = Vec::new();
-    for number in 0..2 {
-        let mut connection = Connection::open(server.address);
-        let mut writer = connection.writer();
-        let (all_but_one, sender) = (all_but_one.to_owned(), sender.clone());
-        writers.push(std::thread::spawn(move || {
-            // The one that is refused may not be taken whole.
-            let _ = writer.write_all(&all_but_one);
-            writer
-        }));
-        std::thread::spawn(move || {
-            let _ = sender.send((number, connection.read()));
-        });
-    }
-    // There is room for one of them only; neither is complete, so that the first answer is a refusal.
-    let (refused, answer) = answers.recv().unwrap();
-    let answer = answer.expect("the refused one is told why");
-    assert_eq!(answer.status, 503);
-    assert!(answer.header("retry-after").is_some());
-    let other: usize = 1 - refused;
-    let mut writer = writers.remove(other).join().unwrap();
-    writer.write_all(last).unwrap();
-    let (_, answer) = answers.recv().unwrap();
-    assert_eq!(answer.expect("the other one is answered").status, 202);
+    let mut first = Connection::open(server.address);
+    assert!(first.write(all_but_one));
+    // There is room for one of them only.
+    let metrics = Request::new("GET", "/metrics");
+    let leased = format!("wharfinger_body_bytes_in_flight {}\n", 2 * (body_bytes - 1));
+    while !server.send(&metrics).text().contains(&leased) {}
+    let mut second = Connection::open(server.address);
+    // It may not be taken whole.
+    second.write(&bytes);
+    let refused = second.read().expect("the refused one is told why");
+    assert_eq!(refused.status, 503);
+    assert!(refused.header("retry-after").is_some());
+    assert!(first.write(last));
+    let answer = first.read().expect("the other one is answered");
+    assert_eq!(answer.status, 202);
     assert_still_serving(server.address, "AFTER");
 }
 

@@ -31,6 +31,7 @@ mod receipts;
 mod rivals;
 mod routes;
 mod serving;
+mod shares;
 mod splitting;
 mod stock;
 mod support;

@@ -95,7 +95,7 @@ pub(super) async fn load<L: LoadLine>(
     let query = Query::new(&call.head, call.operation)?;
     let (policy, results) = (query.policy()?, query.results()?);
     let organisation = find(call)?.id;
-    let read = body::read(app, headers, body, Accepts::JsonOrLines).await?;
+    let read = body::read(app, call, headers, body, Accepts::JsonOrLines).await?;
     let (entries, lines) = without_blocking_others(read.body.bytes.len(), || {
         Entries::read::<L>(app, &read.body)
     })?;

@@ -46,7 +46,7 @@ pub(super) async fn erase(
     body: &mut Body,
 ) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
-    let body = input::body(app, headers, body).await?;
+    let body = input::body(app, call, headers, body).await?;
     let known = &["organisation", "email"];
     let (organisation, email) = input::strict_object(app, &body, known, |form| {
         let organisation = form.mandatory("organisation", |code| {

@@ -51,7 +51,7 @@ pub(super) async fn report(
     Query::new(&call.head, call.operation)?;
     let found = orders::find(app, call).await?;
     let id = found.order.id;
-    let body = input::body(app, headers, body).await?;
+    let body = input::body(app, call, headers, body).await?;
     let dialect = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
     let order_lines = dialect.canonical(&found.order).lines.len();
     let fulfilment = input::strict_object(app, &body, ATTRIBUTES, |form| {

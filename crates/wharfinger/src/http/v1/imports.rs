@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response, Sse, sse};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
-use http_body_util::BodyExt;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::runtime::Handle;
@@ -23,8 +22,9 @@ use super::super::body::{self, Media};
 use super::answer::{ok, time};
 use super::input;
 use crate::app::App;
+use crate::budget::Lease;
 use crate::call::{Call, OwnedCall};
-use crate::imports::{self, Part, Pieces, Receiving, Stopped};
+use crate::imports::{self, Part, Pieces, Receiving, Source, Stopped};
 use crate::store::{Import, ImportEnd, ImportState, NewImport, RETRY_AFTER, StoreError};
 
 /// How often a stream of an import's progress looks for news.
@@ -76,8 +76,10 @@ pub(super) async fn receive(
         });
     }
     let coding = body::coding(headers)?;
-    let mut lease = app.body_budget.lease();
-    if !lease.grow(imports::bytes_in_flight(&app.limits)) {
+    let mut place = call.lease(&app.import_places);
+    let mut memory = call.lease(&app.body_budget);
+    let bytes_min = imports::BYTES_MIN + body::window_bytes(coding);
+    if !place.grow(1) || !memory.grow(bytes_min) {
         return Err(overloaded());
     }
     let key_id = call.authenticated.key_id();
@@ -108,7 +110,7 @@ pub(super) async fn receive(
         lines_before: import.lines,
         receiving,
     };
-    let (received, part) = take_in(app, part, coding, body).await;
+    let (received, part) = take_in(app, part, coding, body, memory).await;
     finish(app, call, part.receiving, id, received, &said).await
 }
 
@@ -118,12 +120,22 @@ async fn take_in(
     part: Part,
     coding: body::Coding,
     body: &mut Body,
+    memory: Lease,
 ) -> (Result<(), Stopped>, Part) {
     let (pieces, feed) = imports::feed();
     let (app_there, handle) = (Arc::clone(app), Handle::current());
     let work = tokio::task::spawn_blocking(move || {
+        let bytes_read = feed.bytes_read();
         let received = match body::decoder(coding, feed) {
-            Ok(reader) => imports::receive(&app_there, &part, reader, &handle),
+            Ok(plain) => {
+                let source = Source {
+                    plain,
+                    bytes_read,
+                    memory,
+                    bytes_min: imports::BYTES_MIN + body::window_bytes(coding),
+                };
+                imports::receive(&app_there, &part, source, &handle)
+            }
             Err(_) => Err(Stopped::Broken),
         };
         (received, part)
@@ -141,13 +153,14 @@ async fn take_in(
 /// Passes the body on, piece by piece, as fast as it is taken.
 async fn forward(app: &App, body: &mut Body, pieces: &Pieces) -> Result<(), RequestFailure> {
     let broken = || RequestFailure::BrokenBody("The body breaks off before its end");
+    // Only the time counts that is spent waiting for the client, not for the store.
+    let mut pace = body::body_pace(&app.transport);
     loop {
-        let frame = tokio::time::timeout(app.transport.body_idle_timeout, body.frame()).await;
-        let data = match frame {
-            Err(_elapsed) => {
+        let data = match body::next_frame(body, &mut pace).await {
+            Err(failure) => {
                 // Whoever took the pieces may have gone.
                 let _ = pieces.send(Err(io::ErrorKind::TimedOut.into())).await;
-                return Err(RequestFailure::BodyTimeout);
+                return Err(failure);
             }
             Ok(Some(Err(_))) => {
                 let _ = pieces.send(Err(io::ErrorKind::UnexpectedEof.into())).await;

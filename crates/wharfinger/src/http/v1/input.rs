@@ -25,11 +25,12 @@ const LIMIT_MAX: usize = 1_000;
 /// Reads the whole body as JSON. Its bytes are what an idempotency key stands for.
 pub(super) async fn body(
     app: &App,
+    call: &Call<'_>,
     headers: &HeaderMap,
     body: &mut Body,
 ) -> Result<Bytes, RequestFailure> {
-    let read = body::read(app, headers, body, Accepts::Json).await?;
-    Ok(read.body.bytes)
+    let read = body::read(app, call, headers, body, Accepts::Json).await?;
+    Ok(read.into_bytes())
 }
 
 /// Reads an object attribute by attribute.

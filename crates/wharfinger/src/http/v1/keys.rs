@@ -77,7 +77,7 @@ pub(super) async fn create(
     body: &mut Body,
 ) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
-    let body = input::body(app, headers, body).await?;
+    let body = input::body(app, call, headers, body).await?;
     let new = input::strict_object(app, &body, ATTRIBUTES, |form| {
         let maker = Maker {
             call,
@@ -110,7 +110,7 @@ pub(super) async fn rotate(
     if !is_within_powers_of(key, call.authenticated.key(), app.access.rates_of_all()) {
         return Err(RequestFailure::Forbidden);
     }
-    let body = input::body(app, headers, body).await?;
+    let body = input::body(app, call, headers, body).await?;
     let secret = secret::key_secret();
     let change = Change::RotateKey {
         id: key.id.clone(),
@@ -133,7 +133,7 @@ pub(super) async fn revoke(
     Query::new(&call.head, call.operation)?;
     let directory = directory(app, call).await?;
     let mut key = find(call, &directory)?.clone();
-    let body = input::body(app, headers, body).await?;
+    let body = input::body(app, call, headers, body).await?;
     let at_ms = clock::now_ms();
     key.revoked_at_ms = Some(at_ms);
     let told = ToldKey::of(&key, &directory.organisations);

@@ -87,7 +87,7 @@ pub(super) async fn one(
 ) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     let id = input::id(call, "Order")?;
-    let body = input::body(app, headers, body).await?;
+    let body = input::body(app, call, headers, body).await?;
     if !body.is_empty() {
         // There is nothing to be said; but what is said must be an object.
         input::object(app, &body, |_| ())?;
@@ -111,7 +111,7 @@ pub(super) async fn many(
     wanted: Move,
 ) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
-    let body = input::body(app, headers, body).await?;
+    let body = input::body(app, call, headers, body).await?;
     let texts = ids_in(app, &body)?;
     let ids = texts.iter().map(|text| order_id(text)).collect();
     let encode = move |moved: &[MovedOrder]| {

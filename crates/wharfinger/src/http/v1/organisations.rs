@@ -90,7 +90,7 @@ pub(super) async fn create(
     if *call.authenticated.caller().reach != Reach::All {
         return Err(RequestFailure::Forbidden);
     }
-    let body = input::body(app, headers, body).await?;
+    let body = input::body(app, call, headers, body).await?;
     let known = &["code", "name", "customer_orders_enabled", "catalogue"];
     let (code, said) = input::strict_object(app, &body, known, |form| {
         let code = form.mandatory("code", |value| {
@@ -146,7 +146,7 @@ pub(super) async fn change(
 ) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     let organisation = find(call)?;
-    let body = input::body(app, headers, body).await?;
+    let body = input::body(app, call, headers, body).await?;
     let known = &["name", "customer_orders_enabled", "catalogue"];
     let said = input::strict_object(app, &body, known, Changeable::read)?;
     let mut told = Told::of(organisation);
