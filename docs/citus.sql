@@ -39,6 +39,7 @@ select create_reference_table('organisations');
 select create_reference_table('keys');
 select create_reference_table('dialects');
 select create_reference_table('settings');
+select create_reference_table('epochs');
 
 -- On the coordinator alone: schema_versions, and copying, where a copy notes how far it is.
 

@@ -110,6 +110,12 @@ impl<'c> Caller<'c> {
         self.reach.has(organisation.id).then_some(organisation)
     }
 
+    /// Whether the key may act for an organisation.
+    #[must_use]
+    pub fn reaches(&self, organisation: OrganisationId) -> bool {
+        self.reach.has(organisation)
+    }
+
     /// The organisations that the key may act for, in the order of their ids.
     #[must_use]
     pub fn reached(&self) -> Vec<&'c Organisation> {

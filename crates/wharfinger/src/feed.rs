@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use wharfinger_core::ids::OrganisationId;
 
-use crate::store::{Event, EventKind, Growth, ReadFeed, Store, StoreError};
+use crate::store::{Epoch, Event, EventKind, Growth, ReadFeed, Store, StoreError};
 
 /// Pages of events that are read at the same time: half as many as the store reads of anything.
 const READS_MAX: usize = 2;
@@ -67,6 +67,8 @@ impl Feed {
 /// How far somebody has read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
+    /// The latest epoch of the store when it was read last; none where nothing was read yet.
+    pub epoch: Option<Epoch>,
     /// The organisation that the next page begins with, so that a busy one does not keep the others from being read.
     pub turn: u32,
     /// The position of the last event that was read, by organisation; none where nothing was.
@@ -78,10 +80,12 @@ impl Position {
         self.read.get(&organisation).copied().unwrap_or_default()
     }
 
-    /// Notes how far an organisation was read.
-    pub fn advance(&mut self, organisation: OrganisationId, position: u64) {
+    /// Notes how far an organisation was read; 0 for not at all.
+    pub fn set(&mut self, organisation: OrganisationId, position: u64) {
         if position > 0 {
             self.read.insert(organisation, position);
+        } else {
+            self.read.remove(&organisation);
         }
     }
 }
@@ -156,8 +160,12 @@ impl Reader {
         let (before, from_turn) =
             organisations.split_at(organisations.partition_point(|known| *known < turn));
         let rotated = from_turn.iter().chain(before);
+        let is_other = |organisation| organisations.binary_search(organisation).is_err();
+        let others = self.position.read.iter().filter(|(of, _)| is_other(of));
         let request = ReadFeed {
             from: rotated.map(|&of| (of, self.position.of(of))).collect(),
+            others: others.map(|(&of, &position)| (of, position)).collect(),
+            epoch: self.position.epoch,
             kind: self.kind,
             limit: self.limit,
         };
@@ -165,12 +173,13 @@ impl Reader {
         let _turn = feed.turns.acquire().await;
         let page = store.feed(request).await?;
         self.last_read = Instant::now();
+        self.position.epoch = Some(page.epoch);
         if let Some(at) = page.cut {
             let next = (at + 1) % page.positions.len();
             self.position.turn = page.positions[next].0.0;
         }
         for (organisation, position) in page.positions {
-            self.position.advance(organisation, position);
+            self.position.set(organisation, position);
         }
         Ok(Page {
             events: page.events,

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use wharfinger_core::ids::BatchId;
 
 use crate::clock;
+use crate::store::Epoch;
 
 /// What a secret begins with, so that scanners can find leaked ones.
 const SECRET_PREFIX: &str = "whf_";
@@ -46,6 +47,12 @@ fn random_for_id<const N: usize>() -> [u8; N] {
 pub fn batch_id() -> BatchId {
     let unix_ms = u64::try_from(clock::now_ms()).unwrap_or_default();
     BatchId::new(unix_ms, u64::from_be_bytes(random_for_id()))
+}
+
+/// A new epoch of a store.
+#[must_use]
+pub fn epoch() -> Epoch {
+    Epoch(i64::from_be_bytes(random_for_id()))
 }
 
 /// A new request id.

@@ -60,13 +60,26 @@ create table dialects (
     name text not null unique
 );
 
+-- Each process that has written to the journal, in the order of their first commits; the first row is of the store's
+-- beginning. id is random. A cursor of the feed names the latest row that its reader saw: a store that was restored to an
+-- earlier moment does not know the rows that were added since.
+create table epochs (
+    number bigint primary key,
+    id bigint not null,
+    began_at_ms bigint not null
+);
+
+insert into epochs (number, id, began_at_ms) values (1, ('x' || substr(md5(gen_random_uuid()::text), 1, 16))::bit(64)::bigint, 0);
+
 -- What is next in each organisation. Read once and written once in a transaction.
 create table counters (
     organisation bigint primary key,
     next_block bigint not null,
     next_position bigint not null,
     next_number bigint not null,
-    last_ms bigint not null
+    last_ms bigint not null,
+    -- The epoch of the latest block.
+    epoch bigint not null
 );
 
 -- The journal: history and feed at once. id = organisation << 32 | number from 1, without gaps.
@@ -81,6 +94,8 @@ create table blocks (
     batches bytea,
     dialect smallint not null,
     key_id text,
+    -- The epoch that it was written in: never lower than that of the block before it.
+    epoch bigint not null,
     checksum bigint not null,
     slots bytea not null,
     indexes bytea not null,

@@ -56,13 +56,26 @@ create table dialects (
     name text not null unique
 ) strict;
 
+-- Each process that has written to the journal, in the order of their first commits; the first row is of the store's
+-- beginning. id is random. A cursor of the feed names the latest row that its reader saw: a store that was restored to an
+-- earlier moment does not know the rows that were added since.
+create table epochs (
+    number integer primary key,
+    id integer not null,
+    began_at_ms integer not null
+) strict;
+
+insert into epochs (number, id, began_at_ms) values (1, random(), 0);
+
 -- What is next in each organisation. Read once and written once in a transaction.
 create table counters (
     organisation integer primary key,
     next_block integer not null,
     next_position integer not null,
     next_number integer not null,
-    last_ms integer not null
+    last_ms integer not null,
+    -- The epoch of the latest block.
+    epoch integer not null
 ) strict;
 
 -- The journal: history and feed at once. id = organisation << 32 | number from 1, without gaps.
@@ -77,6 +90,8 @@ create table blocks (
     batches blob,
     dialect integer not null,
     key_id text,
+    -- The epoch that it was written in: never lower than that of the block before it.
+    epoch integer not null,
     checksum integer not null,
     slots blob not null,
     indexes blob not null,

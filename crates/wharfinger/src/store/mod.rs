@@ -41,7 +41,7 @@ pub use directory::{
 };
 pub use email::EmailKey;
 pub use erase::{EraseCustomer, ErasedCustomer, Erasure};
-pub use events::{Event, EventKind, FeedPage, Growth, ReadFeed};
+pub use events::{Epoch, Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed};
 pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use orders::{
     FoundOrder, Fulfil, Fulfilled, FulfilledOrder, History, HistoryCursor, HistoryEntry,
@@ -228,8 +228,8 @@ pub enum StoreError {
     Internal(String),
     /// A page is to go on where none has ended.
     BadCursor,
-    /// A feed is to go on where events were purged. Each organisation's whose are, and the position behind which it is whole.
-    FeedBegins(Vec<(OrganisationId, u64)>),
+    /// A feed is to go on where it cannot: events were purged there, or the store was restored to an earlier moment.
+    FeedBegins(Box<FeedBegins>),
     /// Lines were to be loaded all or none, and some are not good; nothing was done. What became of each.
     NotLoaded(Vec<LineOutcome>),
     /// The import that a batch is of is not where the batch begins; nothing was done. How it stands.
@@ -242,7 +242,7 @@ impl std::fmt::Display for StoreError {
             Self::Overloaded => out.write_str("too much work waits for the store"),
             Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
             Self::Refused(why) => out.write_str(why),
-            Self::FeedBegins(_) => out.write_str("events were purged behind the cursor"),
+            Self::FeedBegins(_) => out.write_str("the feed cannot be read on from the cursor"),
             Self::NotLoaded(_) => out.write_str("some of the lines are not good"),
             Self::BadCursor => out.write_str("no page has ended there"),
             Self::AnswerKept => out.write_str("the request was answered meanwhile"),

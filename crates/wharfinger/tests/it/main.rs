@@ -28,6 +28,7 @@ mod purge;
 mod rates;
 mod readme;
 mod receipts;
+mod restore;
 mod rivals;
 mod routes;
 mod serving;

@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::call::Call;
 use crate::feed::{self, Position, Reader, Woken};
 use crate::metrics::METRICS;
-use crate::store::{Event, EventKind, StoreError};
+use crate::store::{Epoch, Event, EventKind, StoreError};
 
 /// The longest that a request may wait, in seconds.
 const WAIT_S_MAX: u64 = 60;
@@ -32,6 +32,12 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const STREAM_EVENTS: usize = 500;
 /// The longest cursor that fits into an address.
 const CURSOR_CHARS_MAX: usize = 60_000;
+
+/// What a reader is told whose next events are gone.
+const PURGED: &str = "Events behind this cursor were purged; go on with the cursor in first, from which on there is no gap";
+/// What a reader is told who has read events that the store does not have.
+const RESTORED: &str = "The store was restored to an earlier moment than that of this cursor; go on with the cursor in first, which \
+     gives some events again and misses none";
 
 /// Every kind of event.
 const KINDS: [EventKind; 6] = [
@@ -113,7 +119,12 @@ pub(super) async fn list(
         .header("last-event-id")
         .filter(|last| !last.is_empty());
     let after = last.filter(|_| is_stream).or(listing.after);
-    let position = after.map(read_cursor).transpose()?.unwrap_or_default();
+    let mut position = after.map(read_cursor).transpose()?.unwrap_or_default();
+    // A cursor may name organisations that this key does not reach, and must not tell anything of them.
+    let caller = call.authenticated.caller();
+    position
+        .read
+        .retain(|organisation, _| caller.reaches(*organisation));
     let limit = if is_stream {
         STREAM_EVENTS
     } else {
@@ -160,19 +171,20 @@ pub(super) async fn list(
     }))
 }
 
-/// What the caller is told where the feed cannot be read; where it was purged, the cursor from which on it can.
+/// What the caller is told where the feed cannot be read; where it cannot from this cursor, the one from which it can.
 fn failure(call: &Call<'_>, position: &Position, error: StoreError) -> RequestFailure {
     let StoreError::FeedBegins(begins) = error else {
         return call.failure(error);
     };
     let mut first = position.clone();
-    for (organisation, position) in begins {
-        first.advance(organisation, position);
+    first.epoch = Some(begins.epoch);
+    for (organisation, position) in begins.positions {
+        first.set(organisation, position);
     }
+    let what = if begins.is_restored { RESTORED } else { PURGED };
     match write_cursor(&first) {
         Ok(first) => RequestFailure::Gone {
-            what: "Events behind this cursor were purged; go on with the cursor in first, from which on there is no gap"
-                .into(),
+            what: what.into(),
             first: Some(first),
         },
         Err(failure) => failure,
@@ -194,9 +206,9 @@ fn reached<'c>(caller: Caller<'c>, named: Option<&str>) -> Option<Vec<&'c Organi
     }
 }
 
-/// A cursor of the feed as it is written: whose turn it is, and an organisation and its position each; organisations as the
-/// distance from the one before.
-type Written = (u32, Vec<u64>);
+/// A cursor of the feed as it is written: the epoch, whose turn it is, and an organisation and its position each;
+/// organisations as the distance from the one before.
+type Written = (Option<i64>, u32, Vec<u64>);
 
 fn write_cursor(position: &Position) -> Result<String, RequestFailure> {
     let mut pairs = Vec::with_capacity(2 * position.read.len());
@@ -205,7 +217,7 @@ fn write_cursor(position: &Position) -> Result<String, RequestFailure> {
         pairs.extend([u64::from(organisation.0 - last), *position]);
         last = organisation.0;
     }
-    let written: Written = (position.turn, pairs);
+    let written: Written = (position.epoch.map(|epoch| epoch.0), position.turn, pairs);
     let cursor = cursor::write("events", &written);
     if cursor.len() > CURSOR_CHARS_MAX {
         return Err(RequestFailure::BadParameter(
@@ -216,8 +228,10 @@ fn write_cursor(position: &Position) -> Result<String, RequestFailure> {
 }
 
 fn read_cursor(written: &str) -> Result<Position, RequestFailure> {
-    let (turn, pairs): Written = cursor::read("events", written)?;
+    let (epoch, turn, pairs): Written = cursor::read("events", written)?;
     let mut position = Position {
+        // One without is nobody's: every page names one.
+        epoch: Some(Epoch(epoch.ok_or_else(cursor::bad)?)),
         turn,
         ..Position::default()
     };
@@ -228,7 +242,7 @@ fn read_cursor(written: &str) -> Result<Position, RequestFailure> {
         last = distance
             .and_then(|distance| last.checked_add(distance))
             .ok_or_else(cursor::bad)?;
-        position.advance(OrganisationId(last), *read);
+        position.set(OrganisationId(last), *read);
     }
     if rest.is_empty() {
         Ok(position)
@@ -293,9 +307,10 @@ impl Streaming {
         if self.has_waited {
             note_lag(&page);
         }
+        sent.epoch = self.reader.position().epoch;
         let mut events = page.events.iter().peekable();
         while let Some((whose, event)) = events.next() {
-            sent.advance(*whose, event.position);
+            sent.set(*whose, event.position);
             // Behind the last one, the page tells also of what was passed over.
             let position = match events.peek() {
                 Some(_) => &sent,

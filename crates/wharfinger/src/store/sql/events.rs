@@ -3,15 +3,16 @@
 use super::driver::Connection;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId, is_part};
 
+use super::epochs::Epochs;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::journal::{Head, Journal, Order, blocks_up_to};
 use super::purges::{self, Start};
-use super::work::read_counters;
+use super::work::{Counters, read_counters};
 use crate::store::batches::OfBatch;
 use crate::store::place::{BlockId, Place};
 use crate::store::slots::Mark;
-use crate::store::{Event, EventKind, FeedPage, Growth, ReadFeed, StoreError};
+use crate::store::{Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed, StoreError};
 
 /// Entries of the journal that a page looks at.
 const ENTRIES_PER_PAGE_MAX: usize = 100_000;
@@ -24,29 +25,20 @@ type GoesOn = bool;
 /// Reads a page of the feeds of some organisations, one behind the other.
 ///
 /// # Errors
-/// [`StoreError::FeedBegins`]: it is to go on where something was purged.
+/// [`StoreError::FeedBegins`]: it is to go on where something was purged, or where the store is no longer what was read.
 pub(super) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPage, Fault> {
-    let mut begins = Vec::new();
-    let mut starts = Vec::with_capacity(request.from.len());
-    for &(organisation, after) in &request.from {
-        let start = purges::start(connection, organisation)?;
-        starts.push(start);
-        if after > 0 && after < start.position - 1 {
-            begins.push((organisation, start.position - 1));
-        }
-    }
-    if !begins.is_empty() {
-        return Err(Fault::Told(StoreError::FeedBegins(begins)));
-    }
+    let epochs = Epochs::read(connection, request.epoch)?;
+    let bounds = bounds(connection, request, &epochs)?;
     let mut reading = Reading {
         connection,
         request,
-        starts,
+        bounds,
         journal: Journal::new(connection),
         order_ids: OrderIds::default(),
         entries_left: ENTRIES_PER_PAGE_MAX,
         page: FeedPage {
             events: Vec::new(),
+            epoch: epochs.latest,
             positions: request.from.clone(),
             cut: None,
         },
@@ -60,12 +52,48 @@ pub(super) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPa
     Ok(reading.page)
 }
 
+/// Where the journal of an organisation begins and ends.
+type Bounds = (Start, Counters);
+
+/// Those of each organisation that is read.
+///
+/// # Errors
+/// [`StoreError::FeedBegins`]
+fn bounds(
+    connection: &Connection,
+    request: &ReadFeed,
+    epochs: &Epochs,
+) -> Result<Vec<Bounds>, Fault> {
+    let mut begins = FeedBegins {
+        is_restored: false,
+        epoch: epochs.latest,
+        positions: Vec::new(),
+    };
+    let mut bounds = Vec::with_capacity(request.from.len());
+    for &(organisation, after) in request.from.iter().chain(&request.others) {
+        let start = purges::start(connection, organisation)?;
+        let counters = read_counters(connection, organisation)?;
+        let has_read = epochs.has_read(connection, (organisation, after), (&counters, &start))?;
+        let is_purged = after > 0 && after < start.position - 1;
+        if !has_read || is_purged {
+            begins.is_restored |= !is_purged;
+            begins.positions.push((organisation, start.position - 1));
+        }
+        bounds.push((start, counters));
+    }
+    if begins.positions.is_empty() {
+        Ok(bounds)
+    } else {
+        Err(Fault::Told(StoreError::FeedBegins(Box::new(begins))))
+    }
+}
+
 /// A page being filled.
 struct Reading<'c> {
     connection: &'c Connection,
     request: &'c ReadFeed,
-    /// Where the journal of each organisation begins, in the order that is asked for.
-    starts: Vec<Start>,
+    /// Of each organisation, in the order that is asked for.
+    bounds: Vec<Bounds>,
     journal: Journal<'c>,
     order_ids: OrderIds,
     entries_left: usize,
@@ -80,11 +108,10 @@ impl Reading<'_> {
             return Ok(false);
         }
         self.entries_left = self.entries_left.saturating_sub(LOOK_ENTRIES);
-        let counters = read_counters(self.connection, organisation)?;
+        let (start, counters) = self.bounds[at];
         if counters.position <= after.saturating_add(1) {
             return Ok(true);
         }
-        let start = self.starts[at];
         let after = after.max(start.position - 1);
         self.page.positions[at].1 = after;
         let wanted = i64::try_from(after.saturating_add(1)).unwrap_or(i64::MAX);

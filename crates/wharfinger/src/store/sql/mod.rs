@@ -18,6 +18,7 @@ mod customers;
 mod deciding;
 mod driver;
 mod emails;
+mod epochs;
 mod erase;
 mod events;
 mod fault;

@@ -36,8 +36,8 @@ pub(super) enum Origin<'b> {
 }
 
 const INSERT_BLOCK: &str = "insert into blocks \
-    (id, first_position, events, at_ms, batches, dialect, key_id, checksum, slots, indexes, emails, keys, texts, organisation) \
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    (id, first_position, events, at_ms, batches, dialect, key_id, epoch, checksum, slots, indexes, emails, keys, texts, organisation) \
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const INSERT_OPEN: &str =
     "insert into open_orders (organisation, block, dialect, ordinals) values (?1, ?2, ?3, ?4)";
 
@@ -57,7 +57,7 @@ impl NewBlock<'_> {
         &self,
         connection: &Connection,
         (id, first_position): (BlockId, u64),
-        at_ms: i64,
+        (epoch, at_ms): (i64, i64),
     ) -> Result<(), Fault> {
         let organisation = id.organisation().0;
         let slots = slots::encode(self.marks);
@@ -82,6 +82,7 @@ impl NewBlock<'_> {
             batches,
             self.dialect,
             key_id,
+            epoch,
             columns.checksum(),
             columns.slots,
             columns.indexes,

@@ -8,6 +8,7 @@ use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::emails::Reach;
+use super::epochs;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::new_answers::NewAnswers;
@@ -39,6 +40,8 @@ pub(super) struct Work<'c> {
     dialects: HashMap<&'static str, i64>,
     /// When it is: not before any commit of this process.
     now_ms: i64,
+    /// The epoch of this process; none where it has not written to the journal yet.
+    epoch: Option<i64>,
     counters: HashMap<OrganisationId, Counters>,
     order_ids: OrderIds,
     /// Blocks that small batches share, and that are not written yet: each is its organisation's latest.
@@ -62,6 +65,8 @@ pub(super) struct Counters {
     pub number: u64,
     /// When its latest block was written.
     pub last_ms: i64,
+    /// The epoch of its latest block.
+    pub epoch: i64,
 }
 
 impl Counters {
@@ -78,7 +83,7 @@ impl<'c> Work<'c> {
     /// Begins, in a transaction that holds the write lock.
     pub(super) fn new(
         connection: &'c Connection,
-        last_ms: i64,
+        (last_ms, epoch): (i64, Option<i64>),
         mut kept: Kept,
     ) -> Result<Self, Fault> {
         Ok(Self {
@@ -88,6 +93,7 @@ impl<'c> Work<'c> {
             dialects: std::mem::take(&mut kept.dialects),
             shelves: Shelves::new(kept),
             now_ms: clock::now_ms().max(last_ms),
+            epoch,
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
             shared: BTreeMap::new(),
@@ -263,9 +269,23 @@ impl<'c> Work<'c> {
         first_position: u64,
         block: &NewBlock<'_>,
     ) -> Result<(), Fault> {
-        block.write(self.connection, (id, first_position), self.now_ms)?;
-        self.counters(id.organisation())?.last_ms = self.now_ms;
-        Ok(())
+        let own = self.epoch()?;
+        let now_ms = self.now_ms;
+        let counters = self.counters(id.organisation())?;
+        counters.last_ms = now_ms;
+        counters.epoch = counters.epoch.max(own);
+        let epoch = counters.epoch;
+        block.write(self.connection, (id, first_position), (epoch, now_ms))
+    }
+
+    /// The epoch of this process, which begins with the first block that it writes.
+    fn epoch(&mut self) -> Result<i64, Fault> {
+        if let Some(known) = self.epoch {
+            return Ok(known);
+        }
+        let begun = epochs::begin(self.connection, self.now_ms)?;
+        self.epoch = Some(begun);
+        Ok(begun)
     }
 
     /// Notes the receipt of a batch, to be written with those of others.
@@ -301,10 +321,10 @@ impl<'c> Work<'c> {
         self.write_shelves()?;
         self.rows.write()?;
         self.standing.write(self.connection)?;
-        let replace = "insert into counters (organisation, next_block, next_position, next_number, last_ms) \
-                       values (?1, ?2, ?3, ?4, ?5) on conflict (organisation) do update \
+        let replace = "insert into counters (organisation, next_block, next_position, next_number, last_ms, epoch) \
+                       values (?1, ?2, ?3, ?4, ?5, ?6) on conflict (organisation) do update \
                        set next_block = excluded.next_block, next_position = excluded.next_position, \
-                       next_number = excluded.next_number, last_ms = excluded.last_ms";
+                       next_number = excluded.next_number, last_ms = excluded.last_ms, epoch = excluded.epoch";
         for (organisation, counters) in &self.counters {
             self.connection.prepare_cached(replace)?.execute(params![
                 organisation.0,
@@ -312,6 +332,7 @@ impl<'c> Work<'c> {
                 counters.position.cast_signed(),
                 counters.number.cast_signed(),
                 counters.last_ms,
+                counters.epoch,
             ])?;
         }
         let grown = self.counters.iter();
@@ -320,6 +341,7 @@ impl<'c> Work<'c> {
         kept.dialects = self.dialects;
         Ok(Finished {
             now_ms: self.now_ms,
+            epoch: self.epoch,
             batch: self.batch,
             grown: grown.collect(),
             kept,
@@ -331,6 +353,8 @@ impl<'c> Work<'c> {
 pub(super) struct Finished {
     /// When it was.
     pub now_ms: i64,
+    /// The epoch of this process, if it has begun.
+    pub epoch: Option<i64>,
     /// A batch whose receipt it wrote, if it wrote one.
     pub batch: Option<BatchId>,
     /// What is known of catalogues.
@@ -344,7 +368,7 @@ pub(super) fn read_counters(
     connection: &Connection,
     organisation: OrganisationId,
 ) -> Result<Counters, Fault> {
-    let select = "select next_block, next_position, next_number, last_ms from counters where organisation = ?1";
+    let select = "select next_block, next_position, next_number, last_ms, epoch from counters where organisation = ?1";
     let found = connection
         .prepare_cached(select)?
         .query_row([organisation.0], |row| {
@@ -353,6 +377,7 @@ pub(super) fn read_counters(
                 position: row.get::<i64>(1)?.cast_unsigned(),
                 number: row.get::<i64>(2)?.cast_unsigned(),
                 last_ms: row.get(3)?,
+                epoch: row.get(4)?,
             })
         })
         .optional()?;
@@ -361,6 +386,7 @@ pub(super) fn read_counters(
         position: 1,
         number: 1,
         last_ms: 0,
+        epoch: 0,
     }))
 }
 

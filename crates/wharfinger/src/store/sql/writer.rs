@@ -155,6 +155,7 @@ impl Writer {
             waiting: Waiting::default(),
             failed,
             last_ms: 0,
+            epoch: None,
             catalogues: Kept::default(),
             emails,
             growth,
@@ -268,6 +269,9 @@ struct Thread {
     waiting: Waiting,
     failed: watch::Sender<Option<String>>,
     last_ms: i64,
+    /// The epoch of this process, once it has written to the journal. A new one begins with a new connection: the server at its
+    /// other end may have been restored, or replaced by a standby, to which not all had come.
+    epoch: Option<i64>,
     /// What is known of catalogues.
     catalogues: Kept,
     /// Is told how far organisations have grown.
@@ -402,17 +406,16 @@ impl Thread {
         let transaction = self.connection.opened();
         // Of a transaction that fails nothing is kept, and the next one reads it anew.
         let kept = std::mem::take(&mut self.catalogues);
-        let mut work = Work::new(&transaction, self.last_ms, kept)?;
+        let mut work = Work::new(&transaction, (self.last_ms, self.epoch), kept)?;
         work.foresee(jobs)?;
         for job in jobs.iter_mut() {
             job.run(&mut work)?;
         }
         let finished = work.finish()?;
-        if let Err(error) = transaction.commit() {
-            if error.is_conflict() {
-                return Err(Fault::Commit(error));
-            }
-            self.find_out(error, finished.batch)?;
+        match transaction.commit() {
+            Ok(()) => self.epoch = finished.epoch,
+            Err(error) if error.is_conflict() => return Err(Fault::Commit(error)),
+            Err(error) => self.find_out(error, finished.batch)?,
         }
         // What went into a file that nobody can find again must not be acknowledged.
         if file_identity(&self.connection) != self.file {

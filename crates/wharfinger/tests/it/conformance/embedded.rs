@@ -202,6 +202,8 @@ async fn a_page_looks_at_a_bounded_part_of_the_journal() {
     assert_eq!((found, second.next), (vec![ids[2]], None));
     let cancelled = |from| ReadFeed {
         from,
+        others: Vec::new(),
+        epoch: None,
         kind: Some(EventKind::OrderCancelled),
         limit: 100,
     };

@@ -65,6 +65,18 @@ impl DataDirectory {
         }
     }
 
+    /// Another one with what this one has now, which nobody uses meanwhile.
+    pub(crate) fn duplicate(&self) -> Self {
+        match &self.database {
+            Some(database) => Self::new(Some(OwnDatabase::copy_of(database))),
+            None => {
+                let copy = Self::new(None);
+                copy_files(self.path(), copy.path());
+                copy
+            }
+        }
+    }
+
     /// Fills an empty store with what the tests begin with.
     pub(crate) fn fill(&self) {
         fill(self.path(), Content::Fixture);
@@ -131,12 +143,17 @@ pub(crate) fn postgres_directory_with_catalogue() -> DataDirectory {
 fn copied(template: &OnceLock<DataDirectory>, content: Content) -> DataDirectory {
     let template = template.get_or_init(|| filled(None, content));
     let copy = DataDirectory::new(None);
-    for entry in std::fs::read_dir(template.path()).unwrap() {
+    copy_files(template.path(), copy.path());
+    copy
+}
+
+/// Copies all files of a directory into another one, over those that are there.
+pub(crate) fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
         let file: PathBuf = entry.unwrap().path();
         let name = file.file_name().unwrap();
-        std::fs::copy(&file, copy.path().join(name)).unwrap();
+        std::fs::copy(&file, to.join(name)).unwrap();
     }
-    copy
 }
 
 /// A copy of a template of PostgreSQL's.

@@ -10,8 +10,8 @@ use super::super::location::Location;
 use super::rows::{Digest, Row};
 use super::tables::{Column, Table, quoted};
 
-/// The table that each store has rows in from the beginning.
-const SETTINGS: &str = "settings";
+/// The tables that each store has rows in from the beginning.
+const FILLED: [&str; 2] = ["epochs", "settings"];
 /// What a store says that is not empty, and no unfinished copy.
 const NOT_EMPTY: &str =
     "it has something in it already, and a store is copied into an empty one only";
@@ -66,11 +66,14 @@ pub(super) fn begin(
     }
     for (_, table) in tables {
         let select = format!("select 1 from {} limit 1", quoted(&table.name));
-        if table.name != SETTINGS && transaction.prepare_cached(&select)?.exists(())? {
+        let is_filled = FILLED.contains(&table.name.as_str());
+        if !is_filled && transaction.prepare_cached(&select)?.exists(())? {
             return Err(Fault::Refused(NOT_EMPTY.into()));
         }
     }
-    transaction.execute(&format!("delete from {SETTINGS}"), ())?;
+    for table in FILLED {
+        transaction.execute(&format!("delete from {table}"), ())?;
+    }
     let digest = Digest::default();
     let insert = "insert into copying (source, copied, digest) values (?1, 0, ?2)";
     let noted = params![source.to_string(), digest.sum.to_le_bytes()];

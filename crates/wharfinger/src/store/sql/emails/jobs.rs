@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_run_that_somebody_deleted_is_not_written_on() {
         let connection = empty();
-        let work = Work::new(&connection, 0, Kept::default()).expect("it begins");
+        let work = Work::new(&connection, (0, None), Kept::default()).expect("it begins");
         let first = target(1, 2, &[]);
         let run = write(&work, &slice(&first, None, 1, None)).expect("it is written");
         assert!(run.is_some());
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_run_that_somebody_made_is_made_once() {
         let connection = empty();
-        let work = Work::new(&connection, 0, Kept::default()).expect("it begins");
+        let work = Work::new(&connection, (0, None), Kept::default()).expect("it begins");
         let first = target(1, 2, &[]);
         let slow = write(&work, &slice(&first, None, 1, None)).expect("it is written");
         let fast = write(&work, &slice(&first, None, 1, Some(1))).expect("it is written");
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn what_was_read_before_an_erasure_is_not_made_into_a_run() {
         let connection = empty();
-        let work = Work::new(&connection, 0, Kept::default()).expect("it begins");
+        let work = Work::new(&connection, (0, None), Kept::default()).expect("it begins");
         let first = target(1, 2, &[]);
         let run = write(&work, &slice(&first, None, 1, None)).expect("it is written");
         assert!(run.is_some());

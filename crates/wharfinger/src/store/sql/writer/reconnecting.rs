@@ -26,8 +26,14 @@ impl Thread {
         if self.connection.engine() == Engine::Sqlite || !is_lost {
             return Err(error.into());
         }
-        self.connection = self.home.connect(Use::Write)?;
+        self.reconnect()?;
         Ok(self.connection.open(access)?)
+    }
+
+    fn reconnect(&mut self) -> Result<(), Fault> {
+        self.connection = self.home.connect(Use::Write)?;
+        self.epoch = None;
+        Ok(())
     }
 
     /// Answers the jobs of requests that another process is about.
@@ -71,7 +77,7 @@ impl Thread {
     /// Whether a transaction was committed: if it wrote the receipt of a batch, that is there; else by what the server knows of
     /// it. It is not under way any more, since the lock is free that it held.
     fn is_committed(&mut self, transaction: &str, batch: Option<BatchId>) -> Result<bool, Fault> {
-        self.connection = self.home.connect(Use::Write)?;
+        self.reconnect()?;
         let looking = self.connection.begin(Access::WRITE)?;
         let is_committed = match batch {
             Some(batch) => looking
