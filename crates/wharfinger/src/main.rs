@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     match cli::run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("wharfinger: {error:#}");
+            cli::complain(&error);
             ExitCode::FAILURE
         }
     }

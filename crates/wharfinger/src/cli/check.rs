@@ -5,8 +5,9 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::{KeptIn, write_json};
+use super::{KeptIn, readable, warn_if_exposed, write_json};
 use crate::store::CheckReport;
+use crate::store::sql::SqlStore;
 
 /// Verify the store
 #[derive(Args, Debug)]
@@ -24,9 +25,12 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
-        let store = self.data.open()?;
-        let report = store.check().await?;
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
+        let location = self.data.location()?;
+        warn_if_exposed(&location);
+        // The client of PostgreSQL has a runtime of its own.
+        let checked = tokio::task::block_in_place(|| SqlStore::check_at(&location));
+        let report = readable(checked, &location)?;
         if self.json {
             write_json(out, &as_json(&report))?;
         } else {
@@ -35,7 +39,7 @@ impl Check {
         if !report.faults.is_empty() {
             bail!(
                 "the store in {} is not whole: {} faults",
-                self.data.location()?,
+                location,
                 report.faults.len()
             );
         }

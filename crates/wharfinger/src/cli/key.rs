@@ -71,6 +71,9 @@ struct Create {
     /// Print its id and secret as JSON
     #[arg(long)]
     json: bool,
+    /// Create the store if there is none; it has no organisations then
+    #[arg(long, requires = "all_orgs")]
+    init: bool,
     #[command(flatten)]
     data: KeptIn,
 }
@@ -156,7 +159,7 @@ impl Named {
 
 impl Create {
     async fn run(self, out: &mut dyn Write) -> Result<()> {
-        let store = self.data.open()?;
+        let store = self.data.open_or_init(self.init)?;
         let directory = directory(store.as_ref()).await?;
         let reach = if self.all_orgs {
             Reach::All

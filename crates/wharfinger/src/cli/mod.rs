@@ -9,6 +9,7 @@ mod key;
 mod load;
 mod orders;
 mod org;
+mod out;
 mod products;
 mod purge;
 pub mod serve;
@@ -17,7 +18,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use wharfinger_core::caller::Organisation;
 
@@ -92,21 +93,21 @@ struct KeptIn {
 }
 
 impl KeptIn {
-    /// Opens a store that is there.
+    /// Opens a store that exists.
     fn open(&self) -> Result<Arc<dyn Store>> {
-        if let Location::Directory(directory) = self.location()?
-            && !directory.is_dir()
-        {
-            bail!(
-                "there is no data directory {}; `wharfinger serve` makes one, or name another with --data",
-                directory.display()
-            );
-        }
-        self.create()
+        let location = self.location()?;
+        warn_if_exposed(&location);
+        opened(
+            SqlStore::open_existing(&location, &Options::default()),
+            &location,
+        )
     }
 
-    /// Opens the store, making it if need be.
-    fn create(&self) -> Result<Arc<dyn Store>> {
+    /// Opens the store; with `init`, creates it if it does not exist.
+    fn open_or_init(&self, init: bool) -> Result<Arc<dyn Store>> {
+        if !init {
+            return self.open();
+        }
         let location = self.location()?;
         warn_if_exposed(&location);
         open_store(&location, &Options::default())
@@ -126,13 +127,22 @@ const EXPOSED: &str = "Orders, and what proves the password, cross the network t
 /// Warns on stderr, as commands do.
 fn warn_if_exposed(location: &Location) {
     if location.is_exposed() {
-        eprintln!("wharfinger: warning: {EXPOSED}");
+        out::complain(format_args!("wharfinger: warning: {EXPOSED}"));
     }
 }
 
-/// Opens the store that is somewhere.
+/// Opens the store of a location, and creates it if it does not exist.
 pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
-    let opened = SqlStore::open_at(location, options).map_err(|error| {
+    opened(SqlStore::open_at(location, options), location)
+}
+
+fn opened(store: Result<SqlStore, StoreError>, location: &Location) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(readable(store, location)?))
+}
+
+/// Says in a sentence why a store cannot be opened or read.
+fn readable<T>(done: Result<T, StoreError>, location: &Location) -> Result<T> {
+    let done = done.map_err(|error| {
         if let StoreError::Unavailable(why) = error {
             // Nothing was to be written yet.
             anyhow::anyhow!(why)
@@ -140,8 +150,12 @@ pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<d
             error.into()
         }
     });
-    let store = opened.with_context(|| format!("cannot open the store in {location}"))?;
-    Ok(Arc::new(store))
+    done.with_context(|| format!("cannot open the store in {location}"))
+}
+
+/// Writes why the program failed to standard error.
+pub fn complain(error: &anyhow::Error) {
+    out::complain(format_args!("wharfinger: {error:#}"));
 }
 
 /// Runs the command that the arguments name.
@@ -153,7 +167,7 @@ pub fn run(cli: Cli) -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let mut out = std::io::stdout();
+    let mut out = out::Out::default();
     runtime.block_on(async {
         match cli.command {
             Command::Serve(serve) => serve.run(&mut out).await,
@@ -164,7 +178,7 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Customers(customers) => customers.run(&mut out).await,
             Command::Orders(orders) => orders.run(&mut out).await,
             Command::Purge(purge) => purge.run(&mut out).await,
-            Command::Check(check) => check.run(&mut out).await,
+            Command::Check(check) => check.run(&mut out),
             // So it is here, on both sides.
             Command::Copy(copy) => tokio::task::block_in_place(|| copy.run(&mut out)),
             // The client of PostgreSQL has a runtime of its own.

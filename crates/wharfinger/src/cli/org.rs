@@ -21,7 +21,10 @@ pub(super) struct Org {
 #[derive(Debug, Subcommand)]
 enum OrgCommand {
     /// Make an organisation
-    #[command(after_help = "Example: wharfinger org create TRK001 --name 'Harbour Books'")]
+    #[command(
+        after_help = "Examples: wharfinger org create TRK001 --name 'Harbour Books'\n          \
+                      wharfinger org create TRK001 --init   (before the first `wharfinger serve`)"
+    )]
     Create {
         /// What clients call it: letters, digits, `-`, `_` and `.`
         code: String,
@@ -34,6 +37,9 @@ enum OrgCommand {
         /// Print it as JSON
         #[arg(long)]
         json: bool,
+        /// Create the store if there is none
+        #[arg(long)]
+        init: bool,
         #[command(flatten)]
         data: KeptIn,
     },
@@ -109,12 +115,13 @@ impl Org {
                 name,
                 catalogue,
                 json,
+                init,
                 data,
             } => {
                 if !is_code(&code) {
                     bail!("'{code}' cannot be an organisation's code: use {CODE_FORM}");
                 }
-                let store = data.create()?;
+                let store = data.open_or_init(init)?;
                 let organisation = Organisation {
                     catalogue: catalogue.mode(),
                     ..Organisation::new(code, name)

@@ -49,6 +49,14 @@ pub struct Serve {
     /// Blocks from which on the index by e-mail address is built: few, so that tests see it at work
     #[arg(long, hide = true, value_name = "COUNT")]
     email_run_blocks: Option<u32>,
+    /// Start although the write-ahead log is damaged, and give up so many of its frames: the number that `wharfinger check` told
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    accept_lost_frames: u64,
 }
 
 impl Serve {
@@ -69,7 +77,7 @@ impl Serve {
                  Give it in --database-password-file or WHARFINGER_DATABASE_PASSWORD."
             );
         }
-        let store = open(&config, self.email_run_blocks)?;
+        let store = open(&config, self.email_run_blocks, self.accept_lost_frames)?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -180,7 +188,11 @@ async fn keep_house(app: &App) {
     }
 }
 
-fn open(config: &Config, email_run_blocks: Option<u32>) -> Result<Arc<dyn Store>> {
+fn open(
+    config: &Config,
+    email_run_blocks: Option<u32>,
+    lost_frames: u64,
+) -> Result<Arc<dyn Store>> {
     let default = EmailRuns::default();
     let email_runs = EmailRuns {
         blocks_min: email_run_blocks.unwrap_or(default.blocks_min),
@@ -189,6 +201,7 @@ fn open(config: &Config, email_run_blocks: Option<u32>) -> Result<Arc<dyn Store>
     let options = sql::Options {
         queue_max: config.queue_max,
         email_runs: Some(email_runs),
+        lost_frames,
         ..sql::Options::default()
     };
     super::open_store(&config.location, &options)

@@ -112,7 +112,7 @@ fn play(page: &str, scopes: &[&str]) {
     let pieces = pieces(&guide);
 
     let data = tempfile::tempdir().unwrap();
-    run(data.path(), &["org", "create", "DEMO"]);
+    run(data.path(), &["org", "create", "DEMO", "--init"]);
     let create = [&["key", "create", "--org", "DEMO", "--json"], scopes].concat();
     let key = run(data.path(), &create);
     let key: serde_json::Value = serde_json::from_slice(&key.stdout).unwrap();

@@ -23,6 +23,7 @@ mod model;
 mod openapi;
 mod operations;
 mod orders;
+mod places;
 mod postgres;
 mod purge;
 mod rates;

@@ -28,7 +28,7 @@ fn every_request_is_answered_as_the_readme_says() {
     assert!(exchanges.len() >= 3);
 
     let data = tempfile::tempdir().unwrap();
-    run(data.path(), &["org", "create", "DEMO"]);
+    run(data.path(), &["org", "create", "DEMO", "--init"]);
     let key = run(data.path(), &["key", "create", "--org", "DEMO", "--json"]);
     let key: serde_json::Value = serde_json::from_slice(&key.stdout).unwrap();
     let server = Server::start(data.path());

@@ -268,7 +268,7 @@ fn a_new_data_directory_is_for_its_owner_alone() {
     let directory = data.path().join("orders");
     let by_command = data.path().join("by-command");
     let _server = Server::start(&directory);
-    run(&by_command, &["org", "create", "FIRST"]);
+    run(&by_command, &["org", "create", "FIRST", "--init"]);
     for directory in [directory, by_command] {
         let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{}", directory.display());

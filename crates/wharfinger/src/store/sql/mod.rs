@@ -11,6 +11,7 @@ mod admissions;
 mod admit;
 mod answers;
 mod check;
+mod checking;
 mod checkpoints;
 mod connection;
 mod copy;
@@ -62,6 +63,7 @@ mod standing;
 mod stock;
 mod walk;
 mod work;
+mod write_ahead_log;
 mod writer;
 
 use std::path::Path;
@@ -397,7 +399,7 @@ impl Store for SqlStore {
     }
 
     async fn check(&self) -> Result<CheckReport, StoreError> {
-        self.readers.read(check::check).await
+        self.check_open().await
     }
 
     async fn failed(&self) -> String {

@@ -1,6 +1,7 @@
 //! Opening the embedded store of a data directory.
 
 use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +17,9 @@ use super::fault::Fault;
 use super::home::Home;
 use super::location::{Database, Location};
 use super::readers::Readers;
+use super::write_ahead_log::{self, Damage};
 use super::writer::Writer;
-use super::{SqlStore, copy, schema, server};
+use super::{SqlStore, checking, copy, schema, server};
 use crate::store::StoreError;
 
 /// The name of the database in the data directory.
@@ -36,6 +38,9 @@ pub struct Options {
     pub log_pages: i32,
     /// Builds the index by e-mail address: for the process that serves. Where it is not built, look-ups take longer.
     pub email_runs: Option<EmailRuns>,
+    /// Frames of a damaged write-ahead log that may be lost by opening the store: as many as `wharfinger check` tells. A store
+    /// that would lose another number is refused.
+    pub lost_frames: u64,
 }
 
 impl Default for Options {
@@ -46,6 +51,7 @@ impl Default for Options {
             // 32 MiB, so that a page that is changed by one commit after the other is written back once.
             log_pages: 8_192,
             email_runs: None,
+            lost_frames: 0,
         }
     }
 }
@@ -62,12 +68,24 @@ impl SqlStore {
         }
     }
 
+    /// Opens the store of a location, which exists.
+    ///
+    /// # Errors
+    /// There is no store; and those of [`Self::open_at`].
+    pub fn open_existing(location: &Location, options: &Options) -> Result<Self, StoreError> {
+        match location {
+            Location::Directory(directory) => drop(database_file(directory)?),
+            Location::Database(database) => apart(|| reach_store(database).map(drop))?,
+        }
+        Self::open_at(location, options)
+    }
+
     /// Opens the store of a data directory, and makes it where there is none.
     ///
     /// # Errors
     /// The directory or its database cannot be opened, or is of a newer program.
     pub fn open(directory: &Path, options: &Options) -> Result<Self, StoreError> {
-        let (file, connection) = open_file(directory)?;
+        let (file, connection) = open_file(directory, options.lost_frames)?;
         copy::refuse_unfinished(&connection)?;
         let beside = connect(&file, Use::Write)?;
         let home = Home::File(file);
@@ -85,11 +103,7 @@ impl SqlStore {
             copy::refuse_unfinished(&connection)?;
             Self::start(home, connection, None, options)
         };
-        // What is waited for is waited for by a runtime of its own, which a thread of another one cannot do.
-        std::thread::scope(|scope| match scope.spawn(open).join() {
-            Ok(opened) => opened,
-            Err(_) => Err(StoreError::Internal("opening the store panicked".into())),
-        })
+        apart(open)
     }
 
     fn start(
@@ -146,8 +160,49 @@ impl SqlStore {
     }
 }
 
+/// Does something on a thread of its own: the client of PostgreSQL waits by a runtime, which a thread of another one cannot do.
+fn apart<T: Send>(open: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
+    std::thread::scope(|scope| match scope.spawn(open).join() {
+        Ok(opened) => opened,
+        Err(_) => Err(StoreError::Internal("opening the store panicked".into())),
+    })
+}
+
+/// The database file of a data directory that has a store.
+///
+/// # Errors
+/// It has none.
+pub(super) fn database_file(directory: &Path) -> Result<PathBuf, StoreError> {
+    let file = directory.join(FILE);
+    // The tables come with the first commit: what has none yet is no store.
+    match std::fs::metadata(&file) {
+        Ok(found) if found.is_file() && found.len() > 0 => Ok(file),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::Unavailable(format!(
+            "{}: {error}",
+            file.display()
+        ))),
+        Ok(_) | Err(_) => Err(no_store()),
+    }
+}
+
+fn no_store() -> StoreError {
+    StoreError::Refused(
+        "there is no store; `wharfinger serve` creates one, and so does `wharfinger org create CODE --init`".into(),
+    )
+}
+
+/// Refuses a database whose log is damaged: SQLite would drop what it cannot read, and write over it.
+fn refuse_damaged_log(file: &Path, accepted: u64) -> Result<Option<Damage>, StoreError> {
+    let damage =
+        write_ahead_log::damage(file).map_err(|error| checking::unreadable(file, &error))?;
+    match damage {
+        Some(damage) if damage.lost != accepted => Err(StoreError::Refused(damage.told())),
+        damage => Ok(damage),
+    }
+}
+
 /// Opens the database of a data directory, with today's tables.
-fn open_file(directory: &Path) -> Result<(PathBuf, Connection), StoreError> {
+fn open_file(directory: &Path, lost_frames: u64) -> Result<(PathBuf, Connection), StoreError> {
     if rusqlite::version_number() < SQLITE_VERSION_MIN {
         let found = rusqlite::version();
         return Err(StoreError::Refused(format!(
@@ -159,7 +214,15 @@ fn open_file(directory: &Path) -> Result<(PathBuf, Connection), StoreError> {
     };
     make_directory(directory).map_err(|error| in_directory(&error))?;
     let file: PathBuf = directory.join(FILE);
+    let damage = refuse_damaged_log(&file, lost_frames)?;
     let mut connection = connect(&file, Use::Write)?;
+    if let Some(damage) = damage {
+        tracing::warn!("{damage}. They are given up, as was asked for.");
+        // So that nobody finds them again.
+        connection
+            .execute_batch("pragma wal_checkpoint(truncate)")
+            .map_err(Fault::from)?;
+    }
     schema::migrate(&mut connection)?;
     Ok((file, Connection::Sqlite(connection)))
 }
@@ -174,32 +237,43 @@ fn reach(database: &Database) -> Result<(Home, Connection), StoreError> {
     Ok((home, connection))
 }
 
-/// Opens the database of a store that is there already, with today's tables.
+/// Opens the database of a store that exists, with today's tables.
 ///
 /// # Errors
 /// There is none.
 pub(super) fn open_tables_of_store(location: &Location) -> Result<Connection, StoreError> {
-    let none = || StoreError::Refused(format!("there is no store in {location}"));
     match location {
-        Location::Directory(directory) if directory.join(FILE).is_file() => open_tables(location),
-        Location::Directory(_) => Err(none()),
+        Location::Directory(directory) => {
+            database_file(directory)?;
+            open_tables(location)
+        }
         Location::Database(database) => {
-            let (_, connection) = reach(database)?;
-            let select = "select to_regclass('schema_versions') is not null";
-            let is_there = connection.query_row(select, (), |row| row.get(0));
-            if !is_there.map_err(Fault::from)? {
-                return Err(none());
-            }
+            let connection = reach_store(database)?;
             schema::migrate_on_server(&connection)?;
             Ok(connection)
         }
     }
 }
 
+/// Opens a database of PostgreSQL that has a store, whatever its schema.
+///
+/// # Errors
+/// There is none.
+pub(super) fn reach_store(database: &Database) -> Result<Connection, StoreError> {
+    let (_, connection) = reach(database)?;
+    let select = "select to_regclass('schema_versions') is not null";
+    let is_there = connection.query_row(select, (), |row| row.get(0));
+    if is_there.map_err(Fault::from)? {
+        Ok(connection)
+    } else {
+        Err(no_store())
+    }
+}
+
 /// Opens a database, with today's tables, whatever is in them.
 pub(super) fn open_tables(location: &Location) -> Result<Connection, StoreError> {
     match location {
-        Location::Directory(directory) => Ok(open_file(directory)?.1),
+        Location::Directory(directory) => Ok(open_file(directory, 0)?.1),
         Location::Database(database) => {
             let (_, connection) = reach(database)?;
             schema::migrate_on_server(&connection)?;

@@ -28,7 +28,28 @@ pub(super) fn migrate(connection: &mut rusqlite::Connection) -> Result<(), Fault
     Ok(())
 }
 
-fn version(connection: &rusqlite::Connection) -> Result<usize, Fault> {
+/// Refuses a store whose tables are not today's.
+pub(super) fn require(connection: &Connection) -> Result<(), Fault> {
+    let (found, known, what) = match connection {
+        Connection::Sqlite(connection) => (version(connection)?, MIGRATIONS, "data directory"),
+        Connection::Postgres(_) => (
+            version_on_server(connection)?,
+            MIGRATIONS_ON_SERVER,
+            "database",
+        ),
+    };
+    match missing(known, found, what)? {
+        [] => Ok(()),
+        [..] if found == 0 => Err(Fault::Refused(format!("there is no store in the {what}"))),
+        [..] => Err(Fault::Refused(format!(
+            "the {what} has schema {found}, and this program has {}: start a server on it first",
+            known.len()
+        ))),
+    }
+}
+
+/// Steps that were taken in a file; 0 where it is not a store.
+pub(super) fn version(connection: &rusqlite::Connection) -> Result<usize, Fault> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     usize::try_from(version)
         .map_err(|_| Fault::Refused("the data directory is not one of this program".into()))
@@ -43,11 +64,7 @@ pub(super) fn migrate_on_server(connection: &Connection) -> Result<(), Fault> {
     transaction.execute_batch(
         "create table if not exists schema_versions (version bigint primary key, taken_at timestamptz not null default now())",
     )?;
-    let select = "select max(version) from schema_versions";
-    let found: Option<Option<i64>> = transaction
-        .query_row(select, (), |row| row.get(0))
-        .optional()?;
-    let found = usize::try_from(found.flatten().unwrap_or(0)).unwrap_or(usize::MAX);
+    let found = version_on_server(&transaction)?;
     for (at, migration) in missing(MIGRATIONS_ON_SERVER, found, "database")?
         .iter()
         .enumerate()
@@ -59,6 +76,14 @@ pub(super) fn migrate_on_server(connection: &Connection) -> Result<(), Fault> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+fn version_on_server(connection: &Connection) -> Result<usize, Fault> {
+    let select = "select max(version) from schema_versions";
+    let found: Option<Option<i64>> = connection
+        .query_row(select, (), |row| row.get(0))
+        .optional()?;
+    Ok(usize::try_from(found.flatten().unwrap_or(0)).unwrap_or(usize::MAX))
 }
 
 /// The steps that were not taken yet.

@@ -24,7 +24,7 @@ fn only_an_empty_store_is_copied_into() {
     let from = fixture::data_directory();
     let embedded = tempfile::tempdir().unwrap();
     assert!(
-        run(embedded.path(), &["org", "create", "HERE"])
+        run(embedded.path(), &["org", "create", "HERE", "--init"])
             .status
             .success()
     );
@@ -44,11 +44,11 @@ fn a_store_that_is_not_there_is_not_copied() {
     let said = refused(&missing, to.path());
     assert!(said.contains("there is no data directory"), "{said}");
     let said = refused(empty.path(), to.path());
-    assert!(said.contains("there is no store in"), "{said}");
+    assert!(said.contains("there is no store"), "{said}");
     let database = OwnDatabase::empty();
     let nothing = DataDirectory::at(database.url());
     let said = refused(nothing.path(), to.path());
-    assert!(said.contains("there is no store in"), "{said}");
+    assert!(said.contains("there is no store"), "{said}");
     let unreachable = DataDirectory::at("postgres://someone:a-password@127.0.0.1:1/orders");
     let said = refused(unreachable.path(), to.path());
     assert!(
@@ -87,7 +87,7 @@ fn what_is_neither_a_directory_nor_a_database_is_told_without_its_password() {
 fn a_database_with_tables_of_others_is_not_copied_into() {
     let from = tempfile::tempdir().unwrap();
     assert!(
-        run(from.path(), &["org", "create", "HERE"])
+        run(from.path(), &["org", "create", "HERE", "--init"])
             .status
             .success()
     );

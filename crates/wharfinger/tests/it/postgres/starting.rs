@@ -202,3 +202,29 @@ fn servers_that_start_at_once_on_an_empty_database_are_all_ready() {
     });
     cluster.drop_database("started_at_once").unwrap();
 }
+
+/// Whoever mistypes the name of a database gets no tables in it.
+#[test]
+fn only_a_server_makes_the_tables_unless_a_command_is_told_to() {
+    let cluster = shared();
+    cluster.create_database("without_a_store").unwrap();
+    let data = fixture::DataDirectory::at(&cluster.url("without_a_store"));
+    for command in [
+        &["check"] as &[&str],
+        &["org", "create", "FIRST"],
+        &["key", "list"],
+        &["purge", "--before", "2025-01-01"],
+    ] {
+        let output = run(data.path(), command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        let said = errors(&output);
+        assert!(said.contains("there is no store"), "{said}");
+    }
+    let mut database = database::Database::of(data.path());
+    assert_eq!(database.count("pg_tables where schemaname = 'public'"), 0);
+    drop(database);
+    let made = run(data.path(), &["org", "create", "FIRST", "--init"]);
+    assert!(made.status.success(), "{}", errors(&made));
+    assert!(run(data.path(), &["check"]).status.success());
+    cluster.drop_database("without_a_store").unwrap();
+}

@@ -57,6 +57,16 @@ impl Error {
         ])
     }
 
+    /// Whether SQLite says one of these.
+    pub(in super::super) fn is_sqlite(&self, codes: &[ErrorCode]) -> bool {
+        match self {
+            Self::Sqlite(error) => error
+                .sqlite_error_code()
+                .is_some_and(|code| codes.contains(&code)),
+            Self::Postgres(_) | Self::NoRows | Self::Value(_) | Self::Unreachable(_) => false,
+        }
+    }
+
     fn is_of(&self, states: &[SqlState]) -> bool {
         let state = match self {
             Self::Postgres(error) => error.code(),
