@@ -1,5 +1,6 @@
 //! Why a whole request is turned down, before any of its orders was judged.
 
+use crate::caller::Scope;
 use crate::json::Malformed;
 use crate::problem::{Code, Problem};
 
@@ -25,8 +26,8 @@ pub enum RequestFailure {
         /// When to try again.
         retry_after_s: u64,
     },
-    /// The key lacks the scope.
-    Forbidden,
+    /// The key may not do this; what it lacks, in a few words.
+    Forbidden(String),
     /// The request must name an organisation, and names none.
     OrganisationMissing,
     /// No such organisation, or not one of the caller's: told alike.
@@ -99,6 +100,12 @@ pub enum RequestFailure {
 }
 
 impl RequestFailure {
+    /// The failure of a key without this scope.
+    #[must_use]
+    pub fn lacks_scope(scope: Scope) -> Self {
+        Self::Forbidden(format!("this key lacks the scope {}", scope.name()))
+    }
+
     /// One of each, with typical bounds: what is documented, and held against every dialect.
     #[must_use]
     pub fn examples() -> [Self; 29] {
@@ -110,7 +117,7 @@ impl RequestFailure {
             Self::Overloaded { retry_after_s: 2 },
             Self::Unauthorized,
             Self::TooManyAttempts { retry_after_s: 60 },
-            Self::Forbidden,
+            Self::lacks_scope(Scope::OrdersWrite),
             Self::OrganisationMissing,
             Self::OrganisationUnknown,
             Self::OrganisationDisabled,
@@ -153,7 +160,7 @@ impl RequestFailure {
             Self::Overloaded { .. } => 503,
             Self::Unauthorized => 401,
             Self::TooManyAttempts { .. } | Self::RateLimited { .. } => 429,
-            Self::Forbidden | Self::OrganisationDisabled => 403,
+            Self::Forbidden(_) | Self::OrganisationDisabled => 403,
             Self::OrganisationMissing
             | Self::OrganisationUnknown
             | Self::BrokenEncoding
@@ -184,7 +191,7 @@ impl RequestFailure {
             Self::Overloaded { .. } => "overloaded",
             Self::Unauthorized => "unauthorized",
             Self::TooManyAttempts { .. } => "too_many_attempts",
-            Self::Forbidden => "forbidden",
+            Self::Forbidden(_) => "forbidden",
             Self::OrganisationMissing => "organisation_missing",
             Self::OrganisationUnknown => "organisation_unknown",
             Self::OrganisationDisabled => "organisation_disabled",
@@ -220,7 +227,7 @@ impl RequestFailure {
             Self::Overloaded { .. } => "Overloaded",
             Self::Unauthorized => "Unauthorized",
             Self::TooManyAttempts { .. } => "Too many failed attempts",
-            Self::Forbidden => "Access denied",
+            Self::Forbidden(_) => "Access denied",
             Self::OrganisationMissing => "No organisation named",
             Self::OrganisationUnknown => "Unknown organisation",
             Self::OrganisationDisabled => "Customer orders not enabled",
@@ -258,7 +265,7 @@ impl RequestFailure {
             Self::Overloaded { .. } => "Too busy at the moment; try again later".into(),
             Self::Unauthorized => "Unauthorized".into(),
             Self::TooManyAttempts { .. } => "Too many failed attempts; try again later".into(),
-            Self::Forbidden => "Access denied".into(),
+            Self::Forbidden(why) => format!("Access denied: {why}"),
             Self::OrganisationMissing => "The request must name an organisation".into(),
             Self::OrganisationUnknown => "No such organisation for this key".into(),
             Self::OrganisationDisabled => {
@@ -318,7 +325,7 @@ impl RequestFailure {
             Self::UnsupportedEncoding => vec![("accept-encoding", "gzip, zstd".into())],
             Self::NotFound(_)
             | Self::Unauthorized
-            | Self::Forbidden
+            | Self::Forbidden(_)
             | Self::OrganisationMissing
             | Self::OrganisationUnknown
             | Self::OrganisationDisabled

@@ -50,6 +50,22 @@ pub fn short_text<'a>(chars_max: usize) -> impl Fn(Value<'_, 'a>) -> Checked<Cow
     }
 }
 
+/// Short text that a terminal and a table show on one line as it is.
+///
+/// # Errors
+/// Those of [`short_text`], and [`Code::NotOfForm`]: it has a control character.
+pub fn line_text<'a>(chars_max: usize) -> impl Fn(Value<'_, 'a>) -> Checked<Cow<'a, str>> {
+    move |value| {
+        let text = short_text(chars_max)(value)?;
+        if text.chars().any(char::is_control) {
+            return Err(Code::NotOfForm {
+                form: "text without control characters",
+            });
+        }
+        Ok(text)
+    }
+}
+
 /// An e-mail address.
 ///
 /// # Errors

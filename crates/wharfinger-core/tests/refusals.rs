@@ -64,7 +64,7 @@ fn is_status_open(failure: &RequestFailure) -> bool {
         | RequestFailure::Overloaded { .. }
         | RequestFailure::Unauthorized
         | RequestFailure::TooManyAttempts { .. }
-        | RequestFailure::Forbidden
+        | RequestFailure::Forbidden(_)
         | RequestFailure::UnsupportedMediaType { .. }
         | RequestFailure::UnsupportedEncoding
         | RequestFailure::BodyTooLarge { .. }

@@ -16,6 +16,12 @@ pub const CODE_CHARS_MAX: usize = 64;
 /// What a code must be.
 pub const CODE_FORM: &str = "1 to 64 letters, digits, '-', '_' and '.', and not dots alone";
 
+/// The longest name that an organisation may have, in characters.
+pub const NAME_CHARS_MAX: usize = 255;
+
+/// What a name must be.
+pub const NAME_FORM: &str = "at most 255 characters, none of them a control character";
+
 /// What a span of time must be.
 pub const SPAN_FORM: &str = "a number and a unit, such as 90d, 12h or 30m";
 
@@ -30,6 +36,12 @@ pub fn is_code(code: &str) -> bool {
     (1..=CODE_CHARS_MAX).contains(&code.len())
         && code.bytes().all(is_plain)
         && code.bytes().any(|byte| byte != b'.')
+}
+
+/// Whether this can be an organisation's name. It is shown on terminals and in tables.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    name.chars().count() <= NAME_CHARS_MAX && !name.chars().any(char::is_control)
 }
 
 /// Reads a span of time of days, hours or minutes.
@@ -215,6 +227,16 @@ mod tests {
         assert!(!may_make(&|new| new.rates.requests_per_second = Some(11)));
         assert!(!may_make(&|new| new.rates.requests_per_second = None));
         assert!(!may_make(&|new| new.rates.orders_per_second = Some(501)));
+    }
+
+    #[test]
+    fn names_fit_on_a_line() {
+        for good in ["", "Harbour Books", "Nørre & Søn", &"é".repeat(255)] {
+            assert!(is_name(good), "{good}");
+        }
+        for wrong in ["two\nlines", "\u{1b}[31m", "\u{9b}31m", &"a".repeat(256)] {
+            assert!(!is_name(wrong), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -279,13 +279,7 @@ fn list(entry: &mut Form<'_, '_, '_>, name: &str) -> Said<Vec<String>> {
 
 /// Text that fits on a line.
 fn text(value: Value<'_, '_>) -> Checked<String> {
-    let text = validate::short_text(TEXT_CHARS_MAX)(value)?;
-    if text.chars().any(char::is_control) {
-        return Err(Code::NotOfForm {
-            form: "text without control characters",
-        });
-    }
-    Ok(text.into_owned())
+    validate::line_text(TEXT_CHARS_MAX)(value).map(Into::into)
 }
 
 /// The bounds of a line are those of an order.

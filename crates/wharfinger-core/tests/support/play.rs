@@ -118,7 +118,7 @@ impl World {
             return Ok(Err(RequestFailure::Unauthorized));
         };
         if !key.scopes.contains(&operation.scope.name()) {
-            return Ok(Err(RequestFailure::Forbidden));
+            return Ok(Err(RequestFailure::lacks_scope(operation.scope)));
         }
         debug_assert_ne!(
             operation.scope,

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::{KeptIn, readable, warn_if_exposed, write_json};
+use super::{KeptIn, readable, shown, warn_if_exposed, write_json};
 use crate::store::CheckReport;
 use crate::store::sql::SqlStore;
 
@@ -61,7 +61,7 @@ pub(super) fn as_json(report: &CheckReport) -> serde_json::Value {
 /// Writes a report in sentences.
 pub(super) fn write_report(out: &mut dyn Write, report: &CheckReport) -> Result<()> {
     for fault in &report.faults {
-        writeln!(out, "fault: {fault}")?;
+        writeln!(out, "fault: {}", shown(fault))?;
     }
     writeln!(
         out,

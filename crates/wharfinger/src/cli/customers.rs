@@ -10,7 +10,7 @@ use wharfinger_core::email;
 
 use super::erase::Erase;
 use super::load::{LoadFiles, Loadable};
-use super::{KeptIn, directory, find_organisation, write_json};
+use super::{KeptIn, directory, find_organisation, shown, write_json};
 use crate::catalogue::ToldCustomer;
 use crate::store::{Load, Loaded, ReadCustomers, Store, StoreError};
 
@@ -134,6 +134,6 @@ fn write_customer(out: &mut dyn Write, customer: &Customer, json: bool) -> Resul
             .wants_new_password
             .then(|| "wants a new password".to_owned()),
     );
-    writeln!(out, "{}", parts.join("  "))?;
+    writeln!(out, "{}", shown(&parts.join("  ")))?;
     Ok(())
 }

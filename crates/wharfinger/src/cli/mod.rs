@@ -190,9 +190,34 @@ pub fn run(cli: Cli) -> Result<()> {
 
 /// Writes a value as JSON on a line of its own.
 fn write_json(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    writeln!(out)?;
+    let mut text = serde_json::to_string(value)?;
+    // JSON escapes only the first 32 control characters; terminals obey the later ones too.
+    if text.chars().any(char::is_control) {
+        let escaped = |letter: char| match letter.is_control() {
+            true => format!("\\u{:04x}", u32::from(letter)),
+            false => letter.to_string(),
+        };
+        text = text.chars().map(escaped).collect();
+    }
+    writeln!(out, "{text}")?;
     Ok(())
+}
+
+/// Text as it is shown on a terminal: control characters, which could move the cursor or hide what is written, are escaped.
+/// New names have none, but older ones and those that clients gave may.
+fn shown(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if letter.is_control() {
+            escaped.extend(letter.escape_default());
+        } else {
+            escaped.push(letter);
+        }
+    }
+    escaped.into()
 }
 
 async fn directory(store: &dyn Store) -> Result<Directory> {

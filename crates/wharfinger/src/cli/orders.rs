@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialects;
 
-use super::{KeptIn, directory, find_organisation, write_json};
+use super::{KeptIn, directory, find_organisation, shown, write_json};
 use crate::store::MoveOrders;
 
 /// What the journal names, instead of an API key, as the one who asked for a move.
@@ -96,7 +96,7 @@ impl Named {
                 let line = serde_json::json!({ "key": key, "moved": moved, "result": what });
                 write_json(out, &line)?;
             } else {
-                writeln!(out, "{key}  {what}")?;
+                writeln!(out, "{}  {what}", shown(key))?;
             }
         }
         if refused > 0 {

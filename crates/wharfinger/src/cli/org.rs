@@ -8,8 +8,8 @@ use serde::Serialize;
 use wharfinger_core::caller::Organisation;
 use wharfinger_core::catalogue::CatalogueMode;
 
-use super::{KeptIn, directory, find_organisation, write_json};
-use crate::administration::{CODE_FORM, is_code};
+use super::{KeptIn, directory, find_organisation, shown, write_json};
+use crate::administration::{CODE_FORM, NAME_FORM, is_code, is_name};
 use crate::store::{COMMAND_LINE, Change, OrganisationChange};
 
 #[derive(Args, Debug)]
@@ -119,7 +119,10 @@ impl Org {
                 data,
             } => {
                 if !is_code(&code) {
-                    bail!("'{code}' cannot be an organisation's code: use {CODE_FORM}");
+                    bail!("{code:?} cannot be an organisation's code: use {CODE_FORM}");
+                }
+                if !is_name(&name) {
+                    bail!("{name:?} cannot be an organisation's name: use {NAME_FORM}");
                 }
                 let store = data.open_or_init(init)?;
                 let organisation = Organisation {
@@ -182,6 +185,6 @@ fn write_organisation(out: &mut dyn Write, organisation: &Organisation, json: bo
         "{:<16} customer orders {orders:<4} catalogue {:<9} {}",
         line.code, line.catalogue, line.name
     );
-    writeln!(out, "{}", line.trim_end())?;
+    writeln!(out, "{}", shown(line.trim_end()))?;
     Ok(())
 }

@@ -8,8 +8,8 @@ use clap::{ArgGroup, Args, Subcommand};
 use wharfinger_core::catalogue::Product;
 use wharfinger_core::catalogue::load::{LIST_SEPARATOR, LoadLine, ProductLine};
 
-use super::load::{Format, LoadFiles, Loadable};
-use super::{KeptIn, directory, find_organisation, write_json};
+use super::load::{Format, LoadFiles, Loadable, guarded};
+use super::{KeptIn, directory, find_organisation, shown, write_json};
 use crate::catalogue::ToldProduct;
 use crate::store::{Load, Loaded, ReadProducts, Store, StoreError};
 
@@ -209,8 +209,11 @@ impl Listed {
 
 /// A product as a row of a table, in the order of its attributes.
 fn row(product: &Product) -> [String; 11] {
-    let list = |texts: &[String]| texts.join(&LIST_SEPARATOR.to_string());
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let list = |texts: &[String]| {
+        let cell = texts.join(&LIST_SEPARATOR.to_string());
+        guarded(&cell).into_owned()
+    };
+    let text = |text: &Option<String>| guarded(text.as_deref().unwrap_or_default()).into_owned();
     [
         product.id.map(|id| id.to_string()).unwrap_or_default(),
         text(&product.sku),
@@ -251,6 +254,6 @@ fn write_product(out: &mut dyn Write, product: &Product, json: bool) -> Result<(
     say("in", product.warehouse.clone());
     parts.extend((!product.active).then(|| "not sold".to_owned()));
     parts.extend(product.name.clone());
-    writeln!(out, "{}", parts.join("  "))?;
+    writeln!(out, "{}", shown(&parts.join("  ")))?;
     Ok(())
 }

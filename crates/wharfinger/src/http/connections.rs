@@ -20,14 +20,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
-use super::framing::{FramedTwice, Watched};
+use super::framing::{Doubts, Watched};
 use super::threads::Threads;
 use crate::app::Transport;
 use crate::secret;
 
-/// Marks a request that says in two ways where its body ends.
+/// Marks a request of which it is doubtful where its body ends, and says why.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct IsFramedTwice;
+pub(super) struct IsDoubtful(pub(super) &'static str);
 
 /// What a client is told whose request head did not come in time.
 fn head_timeout_answer() -> String {
@@ -115,14 +115,14 @@ async fn serve_connection(
 ) {
     // Answers are written whole; waiting to fill packets only delays them.
     let _ = stream.set_nodelay(true);
-    let framed_twice = FramedTwice::default();
-    let stream = Watched::new(stream, framed_twice.clone());
+    let doubts = Doubts::default();
+    let stream = Watched::new(stream, doubts.clone());
     let requests = AtomicU64::new(0);
     let stopped_yet = stopped.clone();
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
-        if framed_twice.is(requests.fetch_add(1, Ordering::Relaxed) + 1) {
-            request.extensions_mut().insert(IsFramedTwice);
+        if let Some(why) = doubts.about(requests.fetch_add(1, Ordering::Relaxed) + 1) {
+            request.extensions_mut().insert(IsDoubtful(why));
         }
         let answer = routes.clone().oneshot(request.map(axum::body::Body::new));
         let stopped_yet = stopped_yet.clone();

@@ -1,13 +1,13 @@
 //! Watching how requests are framed, as their bytes come in.
 //!
-//! A request with both `Content-Length` and `Transfer-Encoding` is how requests are smuggled past proxies: it must be refused, and the
-//! connection closed. hyper goes by the latter and drops the former without a word, so that behind it nobody can tell. This
-//! stands before it: it follows heads and bodies just far enough to know where each head begins.
+//! A request with both `Content-Length` and `Transfer-Encoding`, or with another transfer coding than one `chunked`, is how requests are
+//! smuggled past proxies: it must be refused, and the connection closed. hyper goes by the last transfer coding and drops the rest
+//! without a word, so that behind it nobody can tell. This stands before it: it follows heads and bodies just far
+//! enough to know where each head begins.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,15 +15,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Bytes of a head or of a chunk's size that are watched; hyper refuses longer ones itself.
 const LINES_BYTES_MAX: usize = 512 << 10;
 
-/// Which request of a connection, from 1, was framed twice.
-#[derive(Clone, Debug, Default)]
-pub(super) struct FramedTwice(Arc<AtomicU64>);
+const FRAMED_TWICE: &str = "Send either Content-Length or Transfer-Encoding, not both";
+const OTHER_CODING: &str = "Transfer-Encoding must be chunked, once, and nothing else; name compression in Content-Encoding";
 
-impl FramedTwice {
-    /// Whether it is this request, or an earlier one.
-    pub(super) fn is(&self, request: u64) -> bool {
-        let first = self.0.load(Ordering::Acquire);
-        first != 0 && first <= request
+/// The first request of a connection, from 1, of which it is doubtful where its body ends, and why.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Doubts(Arc<OnceLock<(u64, &'static str)>>);
+
+impl Doubts {
+    /// Why it is doubtful where this request ends, or where it began.
+    pub(super) fn about(&self, request: u64) -> Option<&'static str> {
+        let (first, why) = self.0.get()?;
+        (*first <= request).then_some(*why)
     }
 }
 
@@ -35,14 +38,14 @@ pub(super) struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, framed_twice: FramedTwice) -> Self {
+    pub(super) fn new(stream: S, doubts: Doubts) -> Self {
         Self {
             stream,
             watch: Watch {
                 place: Place::Head,
                 lines: Vec::new(),
                 requests: 0,
-                framed_twice,
+                doubts,
             },
         }
     }
@@ -54,7 +57,7 @@ struct Watch {
     /// The head, or the line in front of a chunk, as far as it has come.
     lines: Vec<u8>,
     requests: u64,
-    framed_twice: FramedTwice,
+    doubts: Doubts,
 }
 
 /// What the next byte belongs to.
@@ -131,7 +134,7 @@ impl Watch {
     fn behind_head(&mut self) -> Place {
         self.requests += 1;
         let mut length = None;
-        let mut is_chunked = false;
+        let mut codings = Vec::new();
         for line in self.lines.split(|&byte| byte == b'\n').skip(1) {
             let Some(colon) = line.iter().position(|&byte| byte == b':') else {
                 continue;
@@ -140,11 +143,19 @@ impl Watch {
             if name.eq_ignore_ascii_case(b"content-length") {
                 length = Some(value);
             } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-                is_chunked = true;
+                codings.extend(value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii));
             }
         }
-        if is_chunked && length.is_some() {
-            self.framed_twice.0.store(self.requests, Ordering::Release);
+        let is_chunked = !codings.is_empty();
+        let is_plain = matches!(codings[..], [coding] if coding.eq_ignore_ascii_case(b"chunked"));
+        let doubt = match (is_chunked, length.is_some()) {
+            (true, true) => Some(FRAMED_TWICE),
+            (true, false) if !is_plain => Some(OTHER_CODING),
+            (true | false, _) => None,
+        };
+        if let Some(why) = doubt {
+            // The first one stays: behind it nothing is certain.
+            let _ = self.doubts.0.set((self.requests, why));
             return Place::Lost;
         }
         match length.map(|length| std::str::from_utf8(length).ok()?.parse().ok()) {
@@ -228,14 +239,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 mod tests {
     use super::*;
 
-    /// The request found to be framed twice, with the bytes coming in pieces of this size.
+    /// The request found to be doubtful, with the bytes coming in pieces of this size.
     fn found(bytes: &str, piece: usize) -> u64 {
-        let framed_twice = FramedTwice::default();
-        let mut watched = Watched::new((), framed_twice.clone());
+        let doubts = Doubts::default();
+        let mut watched = Watched::new((), doubts.clone());
         for piece in bytes.as_bytes().chunks(piece) {
             watched.watch.see(piece);
         }
-        framed_twice.0.load(Ordering::Acquire)
+        doubts.0.get().map_or(0, |(request, _)| *request)
     }
 
     #[test]
@@ -250,6 +261,19 @@ mod tests {
             let behind = format!("{sized}{chunked}\r\n{bare}{twice}");
             assert_eq!(found(&behind, piece), 4, "in pieces of {piece}");
             assert_eq!(found(&format!("{sized}{chunked}{bare}"), piece), 0);
+            for codings in [
+                "gzip, chunked",
+                "chunked, chunked",
+                "chunked,",
+                "identity",
+                "chunked\r\nTransfer-Encoding: chunked",
+                "",
+            ] {
+                let coded = format!("POST / HTTP/1.1\r\ntransfer-encoding: {codings}\r\n\r\n");
+                assert_eq!(found(&format!("{chunked}{coded}"), piece), 2, "{codings}");
+            }
+            let spelled = "POST / HTTP/1.1\r\nTRANSFER-ENCODING:\tChunked \r\n\r\n0\r\n\r\n";
+            assert_eq!(found(spelled, piece), 0);
         }
     }
 }

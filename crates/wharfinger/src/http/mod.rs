@@ -4,6 +4,7 @@ mod answer;
 mod body;
 pub mod connections;
 mod framing;
+mod guard;
 mod health;
 mod metrics;
 pub mod openapi;
@@ -43,7 +44,9 @@ pub fn routes(app: &Arc<App>) -> Router {
             router = router.route(path, method_router(app, *dialect, &operations));
         }
     }
-    router.fallback(request::unknown_route)
+    router
+        .fallback(request::unknown_route)
+        .layer(from_fn(guard::guard))
 }
 
 fn by_path(dialect: &'static dyn Dialect) -> BTreeMap<&'static str, Vec<&'static Operation>> {

@@ -20,7 +20,6 @@ use wharfinger_core::outcome::Counts;
 
 use super::answer::{discard, refusal, respond, respond_with, tell_rates};
 use super::body::{self, Accepts};
-use super::connections::IsFramedTwice;
 use super::request_id::{REQUEST_ID, request_id};
 use super::stream::respond_in_chunks;
 use super::v1;
@@ -137,11 +136,6 @@ async fn serve(
     // A path that is not UTF-8 once decoded names nothing that there could be.
     let not_found = || RequestFailure::NotFound(parts.uri.path().to_owned());
     let path = received.path.ok_or_else(not_found)?;
-    if parts.extensions.get::<IsFramedTwice>().is_some() {
-        return Err(RequestFailure::BrokenBody(
-            "Send either Content-Length or Transfer-Encoding, not both",
-        ));
-    }
     if app.store.is_overloaded() {
         let retry_after_s = RETRY_AFTER.as_secs();
         return Err(RequestFailure::Overloaded { retry_after_s });
@@ -158,7 +152,7 @@ async fn serve(
     noted.meter = authenticated.meter().cloned();
     authenticated.count_request()?;
     if !authenticated.may(operation.scope) {
-        return Err(RequestFailure::Forbidden);
+        return Err(RequestFailure::lacks_scope(operation.scope));
     }
     let organisation = dialect.organisation(operation, &head, authenticated.caller())?;
     noted.organisation = organisation.map(|organisation| organisation.code.clone());
@@ -288,15 +282,20 @@ fn header_fields(parts: &Parts) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Answers a request for a path that nobody serves, in the form of the dialect whose paths begin like it.
+/// Answers a request for a path that nobody serves.
 pub(super) async fn unknown_route(request: Request) -> Response {
     let failure = RequestFailure::NotFound(request.uri().path().to_owned());
+    turn_down_early(&failure, request).await
+}
+
+/// Answers a request whatever its route is, in the form of the dialect whose paths begin like its own.
+pub(super) async fn turn_down_early(failure: &RequestFailure, request: Request) -> Response {
     let first = first_segment(request.uri().path()).to_owned();
     let owner = dialects::ALL.iter().copied().find(|dialect| {
         let mut paths = dialect.operations().iter().map(|operation| operation.path);
         paths.any(|path| first_segment(path) == first)
     });
-    turn_down(owner.unwrap_or(dialects::OWN), &failure, request).await
+    turn_down(owner.unwrap_or(dialects::OWN), failure, request).await
 }
 
 /// Answers a request with a method that its path does not take.

@@ -176,6 +176,8 @@ fn organisations_that_cannot_be_are_refused() {
             ("/catalogue", "not_one_of"),
         ],
     );
+    let hostile = json!({"code": "A", "name": "\u{1b}]0;owned\u{7}"});
+    assert_errors(&post(&hostile), &[("/name", "not_of_form")]);
     let misspelt = post(&json!({"code": "A", "nmae": "B"}));
     assert_eq!(misspelt.status, 400);
     assert!(misspelt.text().contains("nmae"), "{}", misspelt.text());

@@ -160,6 +160,11 @@ fn what_cannot_be_done_is_said_in_one_sentence() {
     let path = data.path();
     assert!(refused(path, &["org", "create", "TRK001"]).contains("TRK001"));
     assert!(refused(path, &["org", "create", "with space"]).contains("letters, digits"));
+    for name in ["two\nlines", "\u{1b}[31m", "\u{9b}31m", &"n".repeat(256)] {
+        let told = refused(path, &["org", "create", "NEW1", "--name", name]);
+        assert!(told.contains("none of them a control character"), "{told}");
+        assert!(!told.trim_end().contains(char::is_control), "{told:?}");
+    }
     assert!(
         refused(path, &["org", "set", "NOBODY", "--customer-orders", "off"])
             .contains("wharfinger org list")

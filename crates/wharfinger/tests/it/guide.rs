@@ -1,6 +1,6 @@
-//! The guides and the page about catalogues, each typed into one shell from its beginning to its end.
+//! The pages of the documentation, each typed into one shell from its beginning to its end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::case::normalise;
@@ -90,51 +90,143 @@ fn told(printed: &str, key_id: &str) -> String {
 
 #[test]
 fn every_command_of_the_guide_is_answered_as_it_says() {
-    play("docs/guide.md", &[]);
+    play("docs/guide.md");
 }
 
 #[test]
 fn every_command_of_the_page_about_catalogues_is_answered_as_it_says() {
-    play("docs/catalogue.md", &["--scope", "admin"]);
+    play("docs/catalogue.md");
 }
 
 #[test]
 fn every_command_of_the_guide_to_catalogues_is_answered_as_it_says() {
-    play("docs/guide-catalogue.md", &[]);
+    play("docs/guide-catalogue.md");
 }
 
-/// Types a page into a shell, with the secret of a key that has these scopes, and holds what is printed against what it says.
-fn play(page: &str, scopes: &[&str]) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(page);
-    let guide = std::fs::read_to_string(&file).unwrap();
-    let pieces = pieces(&guide);
+#[test]
+fn every_command_of_the_dialects_pages_is_answered_as_it_says() {
+    play("docs/dialects/native.md");
+    play("docs/dialects/centra.md");
+}
 
-    let data = tempfile::tempdir().unwrap();
-    run(data.path(), &["org", "create", "DEMO", "--init"]);
-    let create = [&["key", "create", "--org", "DEMO", "--json"], scopes].concat();
-    let key = run(data.path(), &create);
-    let key: serde_json::Value = serde_json::from_slice(&key.stdout).unwrap();
-    let server = Server::start(data.path());
-    let mut script = String::new();
-    for piece in &pieces {
-        if let Piece::Commands(commands) = piece {
-            script.push_str(commands);
-            script.push_str(&format!("printf '{}'\n", MARK.replace('\n', "\\n")));
+/// The pages whose commands are typed by the tests above. The README has a test of its own.
+const PLAYED: [&str; 5] = [
+    "docs/guide.md",
+    "docs/catalogue.md",
+    "docs/guide-catalogue.md",
+    "docs/dialects/native.md",
+    "docs/dialects/centra.md",
+];
+
+/// A request by curl that no test runs grows wrong unseen.
+#[test]
+fn every_curl_of_every_page_is_typed_by_a_test() {
+    let root = root();
+    let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
+    for folder in ["docs", "docs/dialects"] {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap();
+        let files = entries.map(|entry| entry.unwrap().path());
+        pages.extend(files.filter(|file| file.extension().is_some_and(|name| name == "md")));
+    }
+    assert!(pages.len() > 10);
+    for page in pages {
+        let name = page.strip_prefix(&root).unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&page).unwrap();
+        let mut has_commands = false;
+        for piece in pieces(&text) {
+            match piece {
+                Piece::Text(text) => {
+                    // Curl is spoken of, but not told what to do.
+                    let is_command = text.contains("curl -") || text.contains("curl http");
+                    let is_quoted = text.contains("curl '") || text.contains("curl \"");
+                    assert!(!is_command && !is_quoted, "{name}: {text}");
+                }
+                Piece::Commands(_) => has_commands = true,
+                Piece::Answer => {}
+            }
+        }
+        let is_played = name == "README.md" || PLAYED.contains(&name);
+        assert!(is_played || !has_commands, "{name} is typed by no test");
+    }
+}
+
+/// A reader who goes through the guide again, with what the first time has left, comes to its end again.
+#[test]
+fn the_guide_can_be_typed_twice() {
+    let guide = std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
+    let pieces = pieces(&guide);
+    let shelf = Shelf::new();
+    let first = shelf.type_in(&pieces);
+    let second = shelf.type_in(&pieces);
+    let blocks = |printed: &str| printed.split(MARK).map(str::to_owned).collect::<Vec<_>>();
+    let (first, second) = (blocks(&first), blocks(&second));
+    assert_eq!(first.len(), second.len());
+    for (first, second) in first.iter().zip(&second) {
+        assert_eq!(first.trim().is_empty(), second.trim().is_empty(), "{first}");
+    }
+    let told = second.concat();
+    for state in ["interrupted", "complete"] {
+        assert!(told.contains(&format!("\"state\":\"{state}\"")), "{told}");
+    }
+}
+
+/// A server that a reader has started, with the key that it began with, and a directory for files.
+struct Shelf {
+    server: Server,
+    key: serde_json::Value,
+    data: tempfile::TempDir,
+    files: tempfile::TempDir,
+}
+
+impl Shelf {
+    fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        run(data.path(), &["org", "create", "DEMO", "--init"]);
+        let key = run(data.path(), &["key", "create", "--org", "DEMO", "--json"]);
+        Self {
+            server: Server::start(data.path()),
+            key: serde_json::from_slice(&key.stdout).unwrap(),
+            data,
+            files: tempfile::tempdir().unwrap(),
         }
     }
-    let script = script.replace("127.0.0.1:8080", &server.address.to_string());
-    let shelf = tempfile::tempdir().unwrap();
-    let output = Command::new("sh")
-        .args(["-c", &script])
-        .current_dir(shelf.path())
-        .env("KEY_SECRET", key["secret"].as_str().unwrap())
-        .env("WHARFINGER_DATA", data.path())
-        .env("PATH", path_with_program())
-        .output()
-        .unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
+
+    /// Types all commands into one shell; what is printed, with a mark behind each block.
+    fn type_in(&self, pieces: &[Piece<'_>]) -> String {
+        let mut script = String::new();
+        for piece in pieces {
+            if let Piece::Commands(commands) = piece {
+                script.push_str(commands);
+                script.push_str(&format!("printf '{}'\n", MARK.replace('\n', "\\n")));
+            }
+        }
+        let script = script.replace("127.0.0.1:8080", &self.server.address.to_string());
+        let output = Command::new("timeout")
+            .args(["60", "sh", "-c", &script])
+            .current_dir(self.files.path())
+            .env("KEY_SECRET", self.key["secret"].as_str().unwrap())
+            .env("WHARFINGER_DATA", self.data.path())
+            .env("PATH", path_with_program())
+            .output()
+            .unwrap();
+        assert_ne!(output.status.code(), Some(124), "the page does not end");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.canonicalize().unwrap()
+}
+
+/// Types a page into a shell, and holds what is printed against what it says.
+fn play(page: &str) {
+    let file = root().join(page);
+    let guide = std::fs::read_to_string(&file).unwrap();
+    let pieces = pieces(&guide);
+    let shelf = Shelf::new();
+    let key = &shelf.key;
+    let printed = shelf.type_in(&pieces);
     let mut printed = printed.split(MARK);
 
     let mut told_guide = String::new();

@@ -137,7 +137,7 @@ fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
     match failure {
         // A site that is not the key's is told like a wrong key.
         RequestFailure::Unauthorized | RequestFailure::OrganisationUnknown => (401, denied.into()),
-        RequestFailure::Forbidden => (403, "Access denied".into()),
+        RequestFailure::Forbidden(_) => (403, "Access denied".into()),
         RequestFailure::OrganisationMissing => (400, "site_id header is required".into()),
         RequestFailure::NotFound(_)
         | RequestFailure::MethodNotAllowed { .. }

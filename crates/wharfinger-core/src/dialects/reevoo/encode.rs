@@ -179,7 +179,8 @@ pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) ->
     let status = failure.status();
     let reply = match failure {
         RequestFailure::Unauthorized => unauthorized(status, operation),
-        RequestFailure::Forbidden | RequestFailure::OrganisationDisabled => Reply::json(
+        // The vendor has one text for both.
+        RequestFailure::Forbidden(_) | RequestFailure::OrganisationDisabled => Reply::json(
             status,
             &Denied {
                 status,

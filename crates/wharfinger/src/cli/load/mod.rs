@@ -1,5 +1,6 @@
 //! Loading files into a catalogue: what `products load` and `customers load` have in common.
 
+mod cells;
 mod files;
 mod table;
 
@@ -14,6 +15,7 @@ use wharfinger_core::admit::Policy;
 use wharfinger_core::catalogue::load::{LineProblem, LoadLine};
 use wharfinger_core::ids::OrganisationId;
 
+pub(super) use self::cells::guarded;
 use self::files::{File, Read};
 use super::{KeptIn, directory, find_organisation, write_json};
 use crate::store::{COMMAND_LINE, LineOutcome, Load, LoadCounts, Loaded, Store, StoreError};

@@ -8,6 +8,7 @@ use wharfinger_core::catalogue::load::{self, LineProblem, LoadLine, unknown_name
 use wharfinger_core::limits::Limits;
 use wharfinger_core::problem::Path;
 
+use super::cells::unguarded;
 use super::files::{Read, Stream};
 
 /// A table that is being read.
@@ -82,7 +83,7 @@ impl Table {
         let mut problems = Vec::new();
         for (column, field) in self.columns.iter().zip(&self.row) {
             match str::from_utf8(field) {
-                Ok(text) => texts.push(text),
+                Ok(text) => texts.push(unguarded(text)),
                 Err(_) => problems.push(LineProblem {
                     path: Path::of(column),
                     code: "not_utf8",

@@ -123,7 +123,8 @@ fn plain(pattern: &str) -> Value {
     })
 }
 
-fn text() -> Value {
+/// Text without control characters, of as many characters as a name may have.
+pub(super) fn text() -> Value {
     plain(r"^[^\x00-\x1f\x7f-\x9f]*$")
 }
 

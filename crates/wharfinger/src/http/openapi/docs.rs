@@ -13,6 +13,9 @@ use super::super::answer::respond;
 /// What the page may do: run its own script, wear its own style, and ask this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// How long the page and the description may be kept: a new version of the server is seen soon.
+pub(super) const CACHED: &str = "max-age=300";
+
 const PAGE: &str = include_str!("page.html");
 /// What stands in the page for the two lists of codes.
 const FAILURES: &str = "<!-- failures -->";
@@ -43,7 +46,7 @@ fn file(content_type: &'static str, text: &str) -> Response {
         status: 200,
         headers: vec![
             ("content-security-policy", POLICY.to_owned()),
-            ("x-content-type-options", "nosniff".to_owned()),
+            ("cache-control", CACHED.to_owned()),
             ("referrer-policy", "no-referrer".to_owned()),
         ],
         content_type,

@@ -38,7 +38,10 @@ pub(super) async fn show() -> Response {
     });
     respond(Reply {
         status: 200,
-        headers: vec![("access-control-allow-origin", "*".to_owned())],
+        headers: vec![
+            ("access-control-allow-origin", "*".to_owned()),
+            ("cache-control", docs::CACHED.to_owned()),
+        ],
         content_type: "application/json",
         body: body.clone(),
     })

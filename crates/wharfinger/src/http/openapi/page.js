@@ -96,6 +96,31 @@ function request(api, method, path, operation, form) {
   return [asked ? `${target}?${asked}` : target, options];
 }
 
+// JSON with line breaks and indents. Every number and text stays as it is written: JSON.parse would make 55.1 of 55.10.
+function laidOut(text) {
+  JSON.parse(text); // throws where the text is no JSON
+  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[^\s"[\]{},:]+|[[\]{},:]/g) || [];
+  const isClosing = (token) => token === "}" || token === "]";
+  let depth = 0;
+  const line = () => "\n" + "  ".repeat(depth);
+  let shown = "";
+  tokens.forEach((token, at) => {
+    if (token === "{" || token === "[") {
+      depth += 1;
+      shown += isClosing(tokens[at + 1]) ? token : token + line();
+    } else if (isClosing(token)) {
+      depth -= 1;
+      const isEmpty = ["{", "["].includes(tokens[at - 1]);
+      shown += isEmpty ? token : line() + token;
+    } else if (token === ",") {
+      shown += token + line();
+    } else {
+      shown += token === ":" ? ": " : token;
+    }
+  });
+  return shown;
+}
+
 function tryIt(api, method, path, operation) {
   const form = element("form", {});
   for (const parameter of operation.parameters || []) {
@@ -125,7 +150,7 @@ function tryIt(api, method, path, operation) {
       const response = await fetch(target, options);
       let body = await response.text();
       try {
-        body = JSON.stringify(JSON.parse(body), null, 2);
+        body = laidOut(body);
       } catch {
         // It is shown as it came.
       }

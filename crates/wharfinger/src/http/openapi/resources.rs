@@ -287,7 +287,7 @@ fn new_organisation() -> Value {
         "required": ["code"],
         "properties": {
             "code": {"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX},
-            "name": text(organisations::NAME_CHARS_MAX),
+            "name": catalogue::text(),
             "customer_orders_enabled": boolean(),
             "catalogue": catalogue_mode(),
         },
@@ -299,7 +299,7 @@ fn organisation_changes() -> Value {
         "type": "object",
         "additionalProperties": false,
         "properties": {
-            "name": text(organisations::NAME_CHARS_MAX),
+            "name": catalogue::text(),
             "customer_orders_enabled": boolean(),
             "catalogue": catalogue_mode(),
         },

@@ -88,7 +88,8 @@ pub(super) async fn create(
     let (key, secret) = new.issue();
     if !is_within_powers_of(&key, call.authenticated.key(), app.access.rates_of_all()) {
         // Every way to this is told by its attribute before.
-        return Err(RequestFailure::Forbidden);
+        let why = "the new key would be able to do what this key cannot";
+        return Err(RequestFailure::Forbidden(why.into()));
     }
     let told = ToldKey {
         secret: Some(secret),
@@ -108,7 +109,8 @@ pub(super) async fn rotate(
     let directory = directory(app, call).await?;
     let key = find(call, &directory)?;
     if !is_within_powers_of(key, call.authenticated.key(), app.access.rates_of_all()) {
-        return Err(RequestFailure::Forbidden);
+        let why = "the named key can do what this key cannot";
+        return Err(RequestFailure::Forbidden(why.into()));
     }
     let body = input::body(app, call, headers, body).await?;
     let secret = secret::key_secret();

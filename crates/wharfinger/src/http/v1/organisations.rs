@@ -18,13 +18,10 @@ use super::super::answer::respond_with;
 use super::answer::{Page, ok};
 use super::input::{Listing, not_found};
 use super::{administer, cursor, input};
-use crate::administration::{CODE_FORM, is_code};
+use crate::administration::{CODE_FORM, NAME_CHARS_MAX, is_code};
 use crate::app::App;
 use crate::call::Call;
 use crate::store::{Change, OrganisationChange};
-
-/// The longest name, in characters.
-pub(in super::super) const NAME_CHARS_MAX: usize = 255;
 
 /// An organisation, as it is told.
 #[derive(Clone, JsonSchema, Serialize)]
@@ -88,7 +85,8 @@ pub(super) async fn create(
 ) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     if *call.authenticated.caller().reach != Reach::All {
-        return Err(RequestFailure::Forbidden);
+        let why = "only a key of all organisations can make one";
+        return Err(RequestFailure::Forbidden(why.into()));
     }
     let body = input::body(app, call, headers, body).await?;
     let known = &["code", "name", "customer_orders_enabled", "catalogue"];
@@ -124,7 +122,7 @@ struct Changeable {
 
 impl Changeable {
     fn read(form: &mut Form<'_, '_, '_>) -> Self {
-        let name = form.optional("name", validate::short_text(NAME_CHARS_MAX));
+        let name = form.optional("name", validate::line_text(NAME_CHARS_MAX));
         Self {
             name: name.map(Into::into),
             customer_orders_enabled: form.optional("customer_orders_enabled", validate::boolean),

@@ -32,6 +32,104 @@ fn what_is_exported_can_be_loaded_again_and_is_the_same() {
     }
 }
 
+/// A spreadsheet runs a cell that begins like a formula. What was loaded is the same after a round trip all the same.
+#[test]
+fn an_exported_table_has_no_formulas_and_loads_back_as_it_was() {
+    let shelf = Shelf::new();
+    let texts = [
+        "=HYPERLINK(\"http://evil\",\"x\")",
+        "+46 70",
+        "-5",
+        "@SUM(A1)",
+        "'=1",
+        "''-1",
+        "'n Sync",
+        "'",
+        "plain",
+    ];
+    let mut lines_of_json = String::new();
+    for (number, text) in texts.iter().enumerate() {
+        let line = json!({
+            "sku": format!("{text}{number}"), "name": text, "warehouse": text, "markets": [text, "SE"], "stock": 5,
+        });
+        lines_of_json += &format!("{line}\n");
+    }
+    shelf.loads("products", "p.ndjson", lines_of_json);
+    let before = products(shelf.data());
+    assert_eq!(before[2]["name"], "-5");
+    let export = ["products", "export", "--org", "TRK001"];
+    let table = done(shelf.data(), &export);
+    let mut rows = csv::Reader::from_reader(table.as_bytes());
+    for row in rows.records() {
+        for cell in &row.unwrap() {
+            assert!(!cell.starts_with(['=', '+', '-', '@']), "{cell}");
+        }
+    }
+    assert!(table.contains(",'-5,"), "{table}");
+    assert!(table.contains(",'n Sync,"), "{table}");
+    assert_eq!(shelf.loads("products", "again.csv", &table), [0, 0, 9]);
+    assert_eq!(products(shelf.data()), before);
+    let there = shelf.put("there.csv", &table);
+    let load = [
+        "products",
+        "load",
+        "--org",
+        "TRK002",
+        there.to_str().unwrap(),
+    ];
+    done(shelf.data(), &load);
+    let list = ["products", "list", "--org", "TRK002", "--json"];
+    assert_eq!(lines(&done(shelf.data(), &list)), before);
+    // A table that was written by hand has no guards.
+    assert_eq!(
+        shelf.loads("products", "hand.csv", "sku,name\n=1,-5\n"),
+        [1, 0, 0]
+    );
+    let of_hand = lines(&done(
+        shelf.data(),
+        &[
+            "products", "show", "--org", "TRK001", "--sku", "=1", "--json",
+        ],
+    ));
+    assert_eq!(of_hand[0]["name"], "-5");
+}
+
+/// Names of today have no control characters; a store of before may.
+#[test]
+fn control_characters_are_shown_escaped() {
+    let shelf = Shelf::new();
+    shelf.loads("products", "p.csv", "sku,name\nA,Tea\n");
+    shelf.loads(
+        "customers",
+        "c.csv",
+        "email,first_name\na@example.com,Ann\n",
+    );
+    let mut database = Database::of(shelf.data());
+    for (table, column, plain) in [
+        ("products", "name", "Tea"),
+        ("customers", "first_name", "Ann"),
+        ("organisations", "name", ""),
+    ] {
+        let hostile = "\u{1b}[31m\u{9b}\u{7f}\n";
+        let sql = format!("update {table} set {column} = '{hostile}' where {column} = '{plain}'");
+        assert!(database.execute(&sql) > 0, "{table}");
+    }
+    for arguments in [
+        &["products", "list", "--org", "TRK001"][..],
+        &["customers", "list", "--org", "TRK001"],
+        &["org", "list"],
+    ] {
+        let printed = done(shelf.data(), arguments);
+        assert!(printed.contains("\\u{1b}[31m\\u{9b}\\u{7f}"), "{printed}");
+        let is_plain = |letter: char| letter == '\n' || !letter.is_control();
+        assert!(printed.chars().all(is_plain), "{printed:?}");
+        let json = done(shelf.data(), &[arguments, &["--json"]].concat());
+        assert!(json.contains("\\u009b\\u007f\\n"), "{json}");
+        assert!(json.chars().all(is_plain), "{json:?}");
+        assert!(!lines(&json).is_empty());
+    }
+}
+
 #[test]
 fn a_product_is_shown_by_what_names_it() {
     let shelf = Shelf::new();

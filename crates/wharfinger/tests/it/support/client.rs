@@ -159,6 +159,18 @@ impl Connection {
         }
     }
 
+    /// Reads the head of one answer, whose body may have no end.
+    pub(crate) fn head(&mut self) -> Option<Response> {
+        let head_end = self.read_until(b"\r\n\r\n")?;
+        let head: Vec<u8> = self.unread.drain(..head_end).collect();
+        let (status, headers) = parse_head(&head);
+        Some(Response {
+            status,
+            headers,
+            body: Vec::new(),
+        })
+    }
+
     /// Whether the server has closed the connection, once all it sent was read.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.unread.is_empty() && !self.read_more()
