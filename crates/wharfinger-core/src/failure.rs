@@ -19,6 +19,11 @@ pub enum RequestFailure {
         /// When to try again.
         retry_after_s: u64,
     },
+    /// The server's disk has no room for more orders.
+    DiskFull {
+        /// When to try again.
+        retry_after_s: u64,
+    },
     /// No key, or a wrong one.
     Unauthorized,
     /// Too many wrong keys from one address.
@@ -108,13 +113,14 @@ impl RequestFailure {
 
     /// One of each, with typical bounds: what is documented, and held against every dialect.
     #[must_use]
-    pub fn examples() -> [Self; 29] {
+    pub fn examples() -> [Self; 30] {
         [
             Self::NotFound("Order \"7\"".into()),
             Self::MethodNotAllowed {
                 allow: "GET, PUT".into(),
             },
             Self::Overloaded { retry_after_s: 2 },
+            Self::DiskFull { retry_after_s: 10 },
             Self::Unauthorized,
             Self::TooManyAttempts { retry_after_s: 60 },
             Self::lacks_scope(Scope::OrdersWrite),
@@ -151,10 +157,20 @@ impl RequestFailure {
         ]
     }
 
+    /// As [`Self::status`], for clients of a vendor's API that may know only the usual ones.
+    #[must_use]
+    pub fn usual_status(&self) -> u16 {
+        match self.status() {
+            507 => 503,
+            status => status,
+        }
+    }
+
     /// The HTTP status, where the dialect has no other for it.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
+            Self::DiskFull { .. } => 507,
             Self::NotFound(_) => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::Overloaded { .. } => 503,
@@ -189,6 +205,7 @@ impl RequestFailure {
             Self::NotFound(_) => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::Overloaded { .. } => "overloaded",
+            Self::DiskFull { .. } => "disk_full",
             Self::Unauthorized => "unauthorized",
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::Forbidden(_) => "forbidden",
@@ -225,6 +242,7 @@ impl RequestFailure {
             Self::NotFound(_) => "Not found",
             Self::MethodNotAllowed { .. } => "Method not allowed",
             Self::Overloaded { .. } => "Overloaded",
+            Self::DiskFull { .. } => "Disk full",
             Self::Unauthorized => "Unauthorized",
             Self::TooManyAttempts { .. } => "Too many failed attempts",
             Self::Forbidden(_) => "Access denied",
@@ -263,6 +281,9 @@ impl RequestFailure {
                 format!("Method not allowed here; use {allow}")
             }
             Self::Overloaded { .. } => "Too busy at the moment; try again later".into(),
+            Self::DiskFull { .. } => {
+                "The disk of the server is full, and nothing was stored; try again later".into()
+            }
             Self::Unauthorized => "Unauthorized".into(),
             Self::TooManyAttempts { .. } => "Too many failed attempts; try again later".into(),
             Self::Forbidden(why) => format!("Access denied: {why}"),
@@ -317,6 +338,7 @@ impl RequestFailure {
         match self {
             Self::MethodNotAllowed { allow } => vec![("allow", allow.clone())],
             Self::Overloaded { retry_after_s }
+            | Self::DiskFull { retry_after_s }
             | Self::TooManyAttempts { retry_after_s }
             | Self::RateLimited { retry_after_s }
             | Self::IdempotencyKeyBusy { retry_after_s } => {

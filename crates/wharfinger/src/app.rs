@@ -8,6 +8,7 @@ use wharfinger_core::limits::Limits;
 use crate::access::Access;
 use crate::budget::Budget;
 use crate::feed::Feed;
+use crate::http::Readiness;
 use crate::idempotency::Idempotency;
 use crate::imports::Imports;
 use crate::store::Store;
@@ -32,6 +33,8 @@ pub struct App {
     pub idempotency: Idempotency,
     /// Imports that are receiving.
     pub imports: Imports,
+    /// What was found out last for whoever asks whether it is ready.
+    pub readiness: Readiness,
     /// How many days the texts of rejected orders are kept.
     pub rejected_days: u32,
 }

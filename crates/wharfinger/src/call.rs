@@ -6,7 +6,7 @@ use wharfinger_core::failure::RequestFailure;
 
 use crate::access::Authenticated;
 use crate::budget::{Budget, Holder, Lease};
-use crate::store::{RETRY_AFTER, StoreError};
+use crate::store::{DISK_RETRY_AFTER, RETRY_AFTER, StoreError};
 
 /// A request that was let in.
 pub struct Call<'c> {
@@ -74,13 +74,19 @@ impl<'c> Call<'c> {
         match error {
             StoreError::Overloaded => overloaded,
             StoreError::Unavailable(why) => {
-                // The client is told to come again; why, such as a full disk, is for the operator.
+                // The client is told to come again; why is for the operator.
                 tracing::error!(
                     request_id,
                     error = why,
                     "The store cannot be used at the moment."
                 );
                 overloaded
+            }
+            StoreError::DiskFull(why) => {
+                tracing::error!(request_id, error = why, "The disk is full.");
+                RequestFailure::DiskFull {
+                    retry_after_s: DISK_RETRY_AFTER.as_secs(),
+                }
             }
             StoreError::Refused(why) => RequestFailure::Conflict(as_sentence(&why)),
             StoreError::Internal(why) => {

@@ -26,6 +26,8 @@ const QUEUE_DEFAULT: usize = 1_024;
 const IDEMPOTENCY_HOURS_DEFAULT: u64 = 24;
 /// Days that the texts of rejected orders are kept, unless told otherwise.
 const REJECTED_DAYS_DEFAULT: u32 = 30;
+/// Bytes of the disk that are kept free, unless told otherwise: room for a purge, or an erasure, and what they leave in the log.
+const DISK_RESERVE_DEFAULT: u64 = 512 << 20;
 /// Far more connections or waiting requests than a machine can have, and few enough to be counted.
 const COUNT_CEILING: usize = 1 << 24;
 /// Places in a batch from here on leave no room for the parts that orders are split into.
@@ -108,6 +110,15 @@ pub struct ServeOptions {
     /// Requests that may wait for the store; further ones are answered 503 [default: 1024]
     #[arg(long, env = "WHARFINGER_QUEUE_MAX", value_name = "COUNT")]
     pub queue_max: Option<usize>,
+    /// Bytes of the disk to keep free: below it no new orders are taken, while moving, purging and erasing go on; not for a
+    /// database [default: 536870912]
+    #[arg(
+        long,
+        visible_alias = "disk-reserve",
+        env = "WHARFINGER_DISK_RESERVE_BYTES",
+        value_name = "BYTES"
+    )]
+    pub disk_reserve_bytes: Option<u64>,
     /// Hours that an answer is kept for its Idempotency-Key [default: 24]
     #[arg(long, env = "WHARFINGER_IDEMPOTENCY_HOURS", value_name = "HOURS")]
     pub idempotency_hours: Option<u64>,
@@ -155,6 +166,8 @@ pub struct Config {
     pub share_percent: u8,
     /// Requests that may wait for the store.
     pub queue_max: usize,
+    /// Bytes of the disk to keep free.
+    pub disk_reserve_bytes: u64,
     /// How long an answer is kept for its idempotency key.
     pub answers_kept_for: Duration,
     /// How many days the texts of rejected orders are kept.
@@ -210,6 +223,7 @@ impl ServeOptions {
             shutdown_timeout_s: self.shutdown_timeout_s.or(file.shutdown_timeout_s),
             connections_max: self.connections_max.or(file.connections_max),
             queue_max: self.queue_max.or(file.queue_max),
+            disk_reserve_bytes: self.disk_reserve_bytes.or(file.disk_reserve_bytes),
             idempotency_hours: self.idempotency_hours.or(file.idempotency_hours),
             rejected_days: self.rejected_days.or(file.rejected_days),
             requests_per_second: self.requests_per_second.or(file.requests_per_second),
@@ -258,6 +272,7 @@ impl ServeOptions {
                 .unwrap_or(BODY_BYTES_IN_FLIGHT_DEFAULT),
             share_percent: self.share_percent.unwrap_or(SHARE_PERCENT_DEFAULT),
             queue_max: self.queue_max.unwrap_or(QUEUE_DEFAULT),
+            disk_reserve_bytes: self.disk_reserve_bytes.unwrap_or(DISK_RESERVE_DEFAULT),
             answers_kept_for: Duration::from_secs(
                 self.idempotency_hours
                     .unwrap_or(IDEMPOTENCY_HOURS_DEFAULT)
@@ -418,6 +433,6 @@ mod tests {
         let defaults = ServeOptions::default().resolve().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 25, "every setting stands in the file");
+        assert_eq!(keys.len(), 26, "every setting stands in the file");
     }
 }

@@ -19,6 +19,7 @@ use wharfinger_core::dialects;
 use wharfinger_core::outcome::Counts;
 
 use crate::clock;
+use crate::store::Room;
 
 /// The metrics of this process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -55,6 +56,9 @@ struct OfIntake {
 struct OfStore {
     commit_duration: Histogram,
     commit_requests: Histogram,
+    commits_failed: Counter,
+    disk_free_bytes: Gauge,
+    disk_reserve_bytes: Gauge,
     queue_depth: Gauge,
     size_bytes: Gauge,
     events_lag: Histogram,
@@ -72,6 +76,8 @@ pub struct Levels {
     pub queue_depth: usize,
     /// Bytes of the store on disk; none where that cannot be told.
     pub store_bytes: Option<u64>,
+    /// Room on the disk; none where that cannot be told.
+    pub room: Option<Room>,
     /// Bytes of memory that bodies in flight have leased.
     pub body_bytes: usize,
 }
@@ -142,6 +148,11 @@ impl Metrics {
         self.store.commit_duration.observe(took.as_secs_f64());
     }
 
+    /// Counts a transaction of the store's writer that could not be committed.
+    pub fn count_failed_commit(&self) {
+        self.store.commits_failed.inc();
+    }
+
     /// Notes an event that is handed to a reader who waited for it; when it was committed, in milliseconds since 1970.
     pub fn note_event(&self, committed_at_ms: i64) {
         let lag_ms = clock::now_ms().saturating_sub(committed_at_ms).max(0);
@@ -166,6 +177,13 @@ impl Metrics {
             self.store
                 .size_bytes
                 .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+        if let Some(room) = levels.room {
+            let as_gauge = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+            self.store.disk_free_bytes.set(as_gauge(room.free_bytes));
+            self.store
+                .disk_reserve_bytes
+                .set(as_gauge(room.reserve_bytes));
         }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -222,6 +240,24 @@ impl OfStore {
                 "store_commit_requests",
                 "Requests that share a transaction",
                 Histogram::new(SHARERS),
+            ),
+            commits_failed: register(
+                registry,
+                "store_commits_failed",
+                "Transactions of the store's writer that could not be committed",
+                Counter::default(),
+            ),
+            disk_free_bytes: register(
+                registry,
+                "disk_free_bytes",
+                "Room left on the disk of the data directory; 0 for a database server",
+                Gauge::default(),
+            ),
+            disk_reserve_bytes: register(
+                registry,
+                "disk_reserve_bytes",
+                "Room on the disk below which no new orders are taken",
+                Gauge::default(),
             ),
             queue_depth: register(
                 registry,

@@ -13,6 +13,8 @@ insert into settings (name, value) values
     ('stock_folded', 0),
     -- How often addresses were taken out of blocks: what was read before that is not made into runs.
     ('emails_erased', 0),
+    -- Counts what is written to see whether the store can be.
+    ('touched', 0),
     -- The key that e-mail addresses are hashed with, in two halves.
     ('email_key_1', random()),
     ('email_key_2', random());

@@ -82,7 +82,7 @@ impl Copy {
         bar.finish_and_clear();
         let cannot = || format!("cannot copy {from} to {to}");
         let copied = match copied {
-            Err(StoreError::Unavailable(why)) => bail!(
+            Err(StoreError::Unavailable(why) | StoreError::DiskFull(why)) => bail!(
                 "{}: {why}; the same command goes on where it stopped",
                 cannot()
             ),

@@ -93,6 +93,7 @@ impl Serve {
             feed: Feed::default(),
             idempotency: Idempotency::new(config.answers_kept_for),
             imports: Imports::default(),
+            readiness: http::Readiness::default(),
             rejected_days: config.rejected_days,
         });
         let threads = Threads::start().context("cannot start the threads that serve")?;
@@ -200,6 +201,7 @@ fn open(
     };
     let options = sql::Options {
         queue_max: config.queue_max,
+        disk_reserve_bytes: config.disk_reserve_bytes,
         email_runs: Some(email_runs),
         lost_frames,
         ..sql::Options::default()

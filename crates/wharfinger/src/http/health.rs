@@ -3,39 +3,121 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::app::App;
-use crate::store;
+use crate::store::{self, Store, StoreError};
 
 /// How long the store may take to say that it takes writes.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer is given again to whoever asks, so that asking often costs nothing.
+const SHARED_FOR: Duration = Duration::from_millis(100);
+
+/// What was found out last, and when.
+#[derive(Default)]
+pub struct Readiness(Mutex<Option<(Instant, Checks)>>);
+
+/// The checks of `/readyz`: each is passed, or says what is wrong. They are shown to everybody.
+#[derive(Clone)]
+struct Checks {
+    store: Result<(), String>,
+    disk: Result<(), String>,
+}
 
 /// `GET /healthz`: answers as long as the process can answer at all.
 pub(super) async fn lives() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: whether the store takes writes at this moment.
-pub(super) async fn takes_writes(State(app): State<Arc<App>>) -> Response {
-    match tokio::time::timeout(READY_TIMEOUT, app.store.ready()).await {
-        Ok(Ok(())) => "ready\n".into_response(),
+/// `GET /readyz`: whether the store takes new orders at this moment; with `?verbose`, what was checked.
+pub(super) async fn takes_writes(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let checks = app.readiness.look(app.store.as_ref()).await;
+    let query = query.unwrap_or_default();
+    let mut asked = form_urlencoded::parse(query.as_bytes());
+    let is_verbose = asked.any(|(name, _)| name == "verbose");
+    checks.answer(is_verbose)
+}
+
+impl Readiness {
+    async fn look(&self, store: &dyn Store) -> Checks {
+        // Whoever comes meanwhile waits here, and is given the same answer.
+        let mut last = self.0.lock().await;
+        if let Some((at, checks)) = last.as_ref()
+            && at.elapsed() < SHARED_FOR
+        {
+            return checks.clone();
+        }
+        let checks = Checks {
+            store: check_store(store).await,
+            disk: match store.room() {
+                Some(room) if room.is_short() => Err(room.to_string()),
+                Some(_) | None => Ok(()),
+            },
+        };
+        *last = Some((Instant::now(), checks.clone()));
+        checks
+    }
+}
+
+async fn check_store(store: &dyn Store) -> Result<(), String> {
+    match tokio::time::timeout(READY_TIMEOUT, store.ready()).await {
+        Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
             tracing::warn!(%error, "Not ready.");
-            not_ready()
+            Err(match error {
+                StoreError::DiskFull(_) => "the disk is full".into(),
+                StoreError::Overloaded
+                | StoreError::Unavailable(_)
+                | StoreError::Refused(_)
+                | StoreError::AnswerKept
+                | StoreError::AnswerErased
+                | StoreError::Internal(_)
+                | StoreError::BadCursor
+                | StoreError::FeedBegins(_)
+                | StoreError::NotLoaded(_)
+                | StoreError::ImportMoved(_) => "it cannot be written".into(),
+            })
         }
         Err(_) => {
             tracing::warn!("Not ready: the store did not answer in time.");
-            not_ready()
+            Err("it did not answer in time".into())
         }
     }
 }
 
-fn not_ready() -> Response {
-    let retry_after = store::RETRY_AFTER.as_secs().to_string();
-    let headers = [(RETRY_AFTER, retry_after)];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, "not ready\n").into_response()
+impl Checks {
+    fn answer(&self, is_verbose: bool) -> Response {
+        let checks = [("store", &self.store), ("disk", &self.disk)];
+        let mut failed = checks.iter().filter_map(|(name, check)| {
+            let why = check.as_ref().err()?;
+            Some(format!("{name}: {why}"))
+        });
+        let verdict = match failed.next() {
+            None => "ready".to_owned(),
+            Some(why) => format!("not ready: {why}"),
+        };
+        let mut body = String::new();
+        if is_verbose {
+            for (name, check) in checks {
+                let result = check.as_ref().map_or_else(String::as_str, |()| "ok");
+                body.push_str(&format!("{name}: {result}\n"));
+            }
+        }
+        body.push_str(&verdict);
+        body.push('\n');
+        if verdict == "ready" {
+            return body.into_response();
+        }
+        let retry_after = store::RETRY_AFTER.as_secs().to_string();
+        let headers = [(RETRY_AFTER, retry_after)];
+        (StatusCode::SERVICE_UNAVAILABLE, headers, body).into_response()
+    }
 }

@@ -18,6 +18,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let levels = Levels {
         queue_depth: app.store.queue_depth(),
         store_bytes: app.store.size_bytes().await,
+        room: app.store.room(),
         body_bytes: app.body_budget.leased(),
     };
     match METRICS.text(levels) {

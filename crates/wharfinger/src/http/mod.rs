@@ -25,6 +25,7 @@ use axum::routing::{MethodFilter, MethodRouter, get, on};
 use wharfinger_core::dialect::{Dialect, Operation};
 use wharfinger_core::dialects;
 
+pub use self::health::Readiness;
 use crate::app::App;
 
 /// The dialects' routes, from their own lists, and the server's own.

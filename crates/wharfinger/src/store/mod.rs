@@ -189,7 +189,10 @@ pub trait Store: Send + Sync {
     /// Bytes on disk; none where that cannot be told.
     async fn size_bytes(&self) -> Option<u64>;
 
-    /// Whether the store takes writes: it answers a write that changes nothing.
+    /// The room on the disk, and how much of it is kept free; none where the store is on another machine, or it cannot be told.
+    fn room(&self) -> Option<Room>;
+
+    /// Whether the store takes writes: it writes a number, and commits.
     async fn ready(&self) -> Result<(), StoreError>;
 
     /// Removes the final orders whose latest change was before a time, in milliseconds since 1970, with their history. What was
@@ -218,6 +221,8 @@ pub enum StoreError {
     Overloaded,
     /// The store cannot write at present, or no more; nothing was done.
     Unavailable(String),
+    /// The disk has no room, or less than the reserve; nothing was done.
+    DiskFull(String),
     /// An administrative change that cannot be made, and why.
     Refused(String),
     /// Another request of the same name was answered meanwhile: [`Store::kept_answer`] has it. Nothing was done.
@@ -241,7 +246,7 @@ impl std::fmt::Display for StoreError {
         match self {
             Self::Overloaded => out.write_str("too much work waits for the store"),
             Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
-            Self::Refused(why) => out.write_str(why),
+            Self::DiskFull(why) | Self::Refused(why) => out.write_str(why),
             Self::FeedBegins(_) => out.write_str("the feed cannot be read on from the cursor"),
             Self::NotLoaded(_) => out.write_str("some of the lines are not good"),
             Self::BadCursor => out.write_str("no page has ended there"),
@@ -333,6 +338,36 @@ pub struct CheckReport {
     /// What is wrong, a sentence each; at most a hundred.
     pub faults: Vec<String>,
 }
+
+/// Room on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that can still be written.
+    pub free_bytes: u64,
+    /// Bytes below which no new orders are taken.
+    pub reserve_bytes: u64,
+}
+
+impl Room {
+    /// Whether less is left than is to be kept free.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.free_bytes < self.reserve_bytes
+    }
+}
+
+impl std::fmt::Display for Room {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            out,
+            "the disk has {} bytes left, and the reserve is {} bytes",
+            self.free_bytes, self.reserve_bytes
+        )
+    }
+}
+
+/// How long a caller should wait when the disk is full: until somebody makes room.
+pub const DISK_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a caller should wait when the store is overloaded.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);

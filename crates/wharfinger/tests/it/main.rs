@@ -8,6 +8,7 @@ mod cli;
 mod conformance;
 mod copy;
 mod crash;
+mod disk;
 mod dry_runs;
 mod erase;
 mod events;

@@ -186,5 +186,5 @@ pub(super) fn refusal(failure: &RequestFailure) -> Reply {
         return Reply::json(401, &No::new(WRONG, message))
             .with_header("www-authenticate", "Bearer realm=\"Wharfinger\"");
     }
-    Reply::json(failure.status(), &No::new(WRONG, failure.message())).for_failure(failure)
+    Reply::json(failure.usual_status(), &No::new(WRONG, failure.message())).for_failure(failure)
 }

@@ -142,6 +142,7 @@ fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
         RequestFailure::NotFound(_)
         | RequestFailure::MethodNotAllowed { .. }
         | RequestFailure::Overloaded { .. }
+        | RequestFailure::DiskFull { .. }
         | RequestFailure::TooManyAttempts { .. }
         | RequestFailure::OrganisationDisabled
         | RequestFailure::UnsupportedMediaType { .. }
@@ -163,6 +164,6 @@ fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
         | RequestFailure::Conflict(_)
         | RequestFailure::Gone { .. }
         | RequestFailure::RateLimited { .. }
-        | RequestFailure::Internal => (failure.status(), failure.message().into()),
+        | RequestFailure::Internal => (failure.usual_status(), failure.message().into()),
     }
 }

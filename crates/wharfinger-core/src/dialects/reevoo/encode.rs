@@ -176,7 +176,7 @@ fn text(problem: &Problem) -> String {
 
 /// Puts a refusal into the vendor's words.
 pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
-    let status = failure.status();
+    let status = failure.usual_status();
     let reply = match failure {
         RequestFailure::Unauthorized => unauthorized(status, operation),
         // The vendor has one text for both.
@@ -194,6 +194,7 @@ pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) ->
         RequestFailure::NotFound(_)
         | RequestFailure::MethodNotAllowed { .. }
         | RequestFailure::Overloaded { .. }
+        | RequestFailure::DiskFull { .. }
         | RequestFailure::TooManyAttempts { .. }
         | RequestFailure::UnsupportedMediaType { .. }
         | RequestFailure::UnsupportedEncoding

@@ -143,6 +143,7 @@ impl Check<'_> {
                 | Fault::Refused(_)
                 | Fault::Told(_)
                 | Fault::Gone
+                | Fault::DiskFull(_)
                 | Fault::NoThread(_),
             ) => part,
         }

@@ -11,6 +11,8 @@ pub(super) enum Fault {
     Sql(Error),
     /// The commit failed, so that nobody knows what is on disk.
     Commit(Error),
+    /// The disk has no room, or a quota does not allow more; nothing of it is on disk.
+    DiskFull(Error),
     /// The commit was not answered, and whether it was done could not be found out.
     Unknown(Error),
     /// The caller asks for what cannot be.
@@ -44,7 +46,25 @@ impl Fault {
             Self::Gone | Self::NoThread(_) => Extent::Fatal,
             Self::Sql(error) => error.extent(),
             Self::Commit(error) => error.extent_of_commit(),
-            Self::Unknown(_) => Extent::Passing,
+            Self::Unknown(_) | Self::DiskFull(_) => Extent::Passing,
+        }
+    }
+}
+
+impl Fault {
+    /// Tells a full disk apart from other faults. `is_full` looks whether there is no room; it is asked only where the engine
+    /// says that a write failed, and not why.
+    pub(super) fn told_apart(self, is_full: impl Fn() -> bool) -> Self {
+        if let Self::Sql(error) | Self::Commit(error) = &self {
+            let is_full = error.is_disk_full() || error.is_failed_write() && is_full();
+            if !is_full {
+                return self;
+            }
+        }
+        if let Self::Sql(error) | Self::Commit(error) = self {
+            Self::DiskFull(error)
+        } else {
+            self
         }
     }
 }
@@ -54,6 +74,7 @@ impl std::fmt::Display for Fault {
         match self {
             Self::Sql(error) => write!(out, "{error}"),
             Self::Commit(error) => write!(out, "the commit failed: {error}"),
+            Self::DiskFull(error) => write!(out, "the disk is full: {error}"),
             Self::Unknown(error) => write!(
                 out,
                 "the commit was not answered, and the orders may be stored or not: {error}"
@@ -80,6 +101,9 @@ impl From<Damage> for Fault {
 
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
+        if let Fault::DiskFull(_) = fault {
+            return Self::DiskFull(fault.to_string());
+        }
         match fault.extent() {
             Extent::Passing | Extent::Fatal => Self::Unavailable(fault.to_string()),
             Extent::Own => match fault {
@@ -89,6 +113,7 @@ impl From<Fault> for StoreError {
                 | Fault::Sql(_)
                 | Fault::Commit(_)
                 | Fault::Unknown(_)
+                | Fault::DiskFull(_)
                 | Fault::Gone
                 | Fault::NoThread(_) => Self::Internal(fault.to_string()),
             },

@@ -52,6 +52,7 @@ mod receipt;
 mod rejections;
 mod results;
 mod rewrite;
+mod room;
 mod rows;
 mod schema;
 mod server;
@@ -89,6 +90,7 @@ pub use self::opening::Options;
 pub(crate) use self::opening::make_directory;
 use self::products::Products;
 use self::readers::Readers;
+use self::room::Disk;
 use self::writer::Writer;
 use super::{
     Admitted, AuditPage, Change, CheckReport, CustomerPage, Directory, EmailKey, EraseCustomer,
@@ -96,7 +98,7 @@ use super::{
     HistoryCursor, Import, ImportEnd, KeptAnswer, ListOrders, ListPage, Load, Loaded, MoveById,
     MoveOrders, MovedById, MovedOrders, NewImport, OrderPage, ProductPage, PurgeReport, ReadAudit,
     ReadCustomers, ReadFeed, ReadOrders, ReadProducts, ReadReceipts, ReadResults, ReceiptHead,
-    ReceiptPage, Remember, ResultPage, Store, StoreError, Submission, Visible,
+    ReceiptPage, Remember, ResultPage, Room, Store, StoreError, Submission, Visible,
 };
 use crate::clock;
 
@@ -108,6 +110,7 @@ pub struct SqlStore {
     home: Home,
     email_key: EmailKey,
     growth: Arc<watch::Sender<Growth>>,
+    disk: Disk,
 }
 
 /// Whether any of some orders was moved: only then is there an answer to be kept.
@@ -118,6 +121,7 @@ fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
 #[async_trait]
 impl Store for SqlStore {
     async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
+        self.disk.check()?;
         let remember = submission.remember.take();
         let weight = submission.good;
         let submission = Arc::new(submission);
@@ -383,6 +387,10 @@ impl Store for SqlStore {
         // Without a log there is none to be counted.
         let log = size(&file.with_extension("db-wal")).unwrap_or_default();
         Some(database + log)
+    }
+
+    fn room(&self) -> Option<Room> {
+        self.disk.room()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -17,6 +17,7 @@ use super::fault::Fault;
 use super::home::Home;
 use super::location::{Database, Location};
 use super::readers::Readers;
+use super::room::Disk;
 use super::write_ahead_log::{self, Damage};
 use super::writer::Writer;
 use super::{SqlStore, checking, copy, schema, server};
@@ -36,6 +37,8 @@ pub struct Options {
     pub readers: usize,
     /// Pages of the write-ahead log from which on it is written back to the database file.
     pub log_pages: i32,
+    /// Bytes on the disk of files that are kept free: below it no new orders are taken.
+    pub disk_reserve_bytes: u64,
     /// Builds the index by e-mail address: for the process that serves. Where it is not built, look-ups take longer.
     pub email_runs: Option<EmailRuns>,
     /// Frames of a damaged write-ahead log that may be lost by opening the store: as many as `wharfinger check` tells. A store
@@ -50,6 +53,7 @@ impl Default for Options {
             readers: 4,
             // 32 MiB, so that a page that is changed by one commit after the other is written back once.
             log_pages: 8_192,
+            disk_reserve_bytes: 0,
             email_runs: None,
             lost_frames: 0,
         }
@@ -129,6 +133,7 @@ impl SqlStore {
             emails,
             writer,
             readers: Readers::new(home.clone(), options.readers),
+            disk: Disk::of(&home, options.disk_reserve_bytes),
             home,
             email_key,
             growth,

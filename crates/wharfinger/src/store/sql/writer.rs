@@ -15,6 +15,7 @@ use super::fault::{Extent, Fault};
 use super::home::Home;
 use super::new_answers::Name;
 use super::queue::Waiting;
+use super::room;
 use super::shelves::Kept;
 use super::work::Work;
 use crate::metrics::METRICS;
@@ -329,7 +330,7 @@ impl Thread {
             Message::Work(job, place) => self.waiting.push(job, place),
             // What has come since is little, and is written back here, between two commits.
             Message::LogWritten(Ok(())) => self.write_back(checkpoint),
-            Message::LogWritten(Err(fault)) => self.not_written_back(&fault),
+            Message::LogWritten(Err(fault)) => self.not_written_back(fault),
             Message::Close(sender) => {
                 self.messages.close();
                 self.closing.push(sender);
@@ -346,16 +347,25 @@ impl Thread {
             return;
         };
         if let Err(fault) = checkpoint(connection) {
-            self.not_written_back(&fault);
+            self.not_written_back(fault);
         }
     }
 
-    fn not_written_back(&self, fault: &Fault) {
+    fn not_written_back(&self, fault: Fault) {
+        let fault = &self.told_apart(fault);
         if fault.extent() == Extent::Fatal {
             self.fail(fault);
         } else {
             tracing::warn!(%fault, "the log could not be written back");
         }
+    }
+
+    fn told_apart(&self, fault: Fault) -> Fault {
+        let directory = match &self.home {
+            Home::File(file) => file.parent(),
+            Home::Server(_) => None,
+        };
+        fault.told_apart(|| directory.is_some_and(room::is_full))
     }
 
     /// From now on nothing is written.
@@ -384,6 +394,10 @@ impl Thread {
         let Err(fault) = done else {
             return answer_all(jobs, &Ok(()));
         };
+        let fault = self.told_apart(fault);
+        if fault.extent() != Extent::Own {
+            METRICS.count_failed_commit();
+        }
         if fault.extent() == Extent::Own && jobs.len() > 1 {
             for job in jobs {
                 self.serve(vec![job]);

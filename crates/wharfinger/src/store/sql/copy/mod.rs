@@ -87,8 +87,10 @@ pub fn copy(
 fn at<E: Into<StoreError>>(place: &Location) -> impl Fn(E) -> StoreError {
     move |error| {
         let mut error = error.into();
-        if let StoreError::Refused(why) | StoreError::Unavailable(why) | StoreError::Internal(why) =
-            &mut error
+        if let StoreError::Refused(why)
+        | StoreError::Unavailable(why)
+        | StoreError::DiskFull(why)
+        | StoreError::Internal(why) = &mut error
         {
             *why = format!("{place}: {why}");
         }

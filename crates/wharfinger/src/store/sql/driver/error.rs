@@ -5,6 +5,12 @@ use tokio_postgres::error::SqlState;
 
 use super::super::fault::Extent;
 
+/// A file could not be written; the index of the log could not be made longer.
+const FAILED_WRITES: [i32; 2] = [
+    rusqlite::ffi::SQLITE_IOERR_WRITE,
+    rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+];
+
 /// Why a statement has no answer.
 #[derive(Debug)]
 pub(in super::super) enum Error {
@@ -47,6 +53,25 @@ impl Error {
     /// Whether something was waited for too long, on a connection that is as good as before.
     pub(in super::super) fn is_of_patience(&self) -> bool {
         self.is_of(&[SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED])
+    }
+
+    /// Whether there is no room on the disk.
+    pub(in super::super) fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            Self::Postgres(_) => self.is_of(&[SqlState::DISK_FULL]),
+            Self::NoRows | Self::Value(_) | Self::Unreachable(_) => false,
+        }
+    }
+
+    /// Whether a file could not be written, or made longer. Of a quota the engine says no more than that. The log then ends where
+    /// it did before, as it does on a full disk. Where what was written could not be flushed, nobody knows what is there.
+    pub(in super::super) fn is_failed_write(&self) -> bool {
+        let Self::Sqlite(error) = self else {
+            return false;
+        };
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        code.is_some_and(|code| FAILED_WRITES.contains(&code))
     }
 
     /// Whether PostgreSQL gave the transaction up for the sake of another one, so that it can be tried again.

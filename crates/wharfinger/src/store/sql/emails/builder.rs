@@ -328,6 +328,7 @@ impl Building<'_> {
                 Err(StoreError::Overloaded) => self.due.pause(BUSY_PAUSE),
                 Err(
                     error @ (StoreError::Unavailable(_)
+                    | StoreError::DiskFull(_)
                     | StoreError::Refused(_)
                     | StoreError::BadCursor
                     | StoreError::FeedBegins(_)
