@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use subtle::ConstantTimeEq;
-use wharfinger_core::caller::{Caller, Organisations, Scope};
+use wharfinger_core::caller::{Caller, Organisations, Reach, Scope};
 use wharfinger_core::dialect::Credentials;
 use wharfinger_core::failure::RequestFailure;
 
+use crate::budget::Holder;
 use crate::rates::{Meter, Rates};
 use crate::store::{Directory, Key, Store, StoreError};
 use crate::{clock, secret};
@@ -75,6 +76,20 @@ impl Authenticated {
     #[must_use]
     pub fn key(&self) -> &Key {
         &self.known.key
+    }
+
+    /// In whose shares of a budget the key counts: its own, and that of its organisation where it reaches only one.
+    #[must_use]
+    pub fn holders(&self) -> Vec<Holder> {
+        let only = match &self.known.key.reach {
+            Reach::Only(ids) if ids.len() == 1 => ids.first().copied(),
+            Reach::Only(_) | Reach::All => None,
+        };
+        let key = Holder::Key(self.key_id().to_owned());
+        [Some(key), only.map(Holder::Organisation)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// What counts its requests and orders, where there is a limit.

@@ -54,6 +54,8 @@ pub struct Transport {
     pub request_timeout: Duration,
     /// Connections served at once; the rest wait to be accepted.
     pub connections_max: usize,
+    /// Connections of one address; further ones are turned away.
+    pub connections_per_address_max: usize,
     /// For requests in flight when the server is told to stop.
     pub shutdown_timeout: Duration,
 }
@@ -67,6 +69,7 @@ impl Default for Transport {
             bytes_per_second_min: 1_000,
             request_timeout: Duration::from_secs(600),
             connections_max: 10_000,
+            connections_per_address_max: 5_000,
             shutdown_timeout: Duration::from_secs(30),
         }
     }

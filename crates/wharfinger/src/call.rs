@@ -1,6 +1,6 @@
 //! A request that was let in: who asks for what.
 
-use wharfinger_core::caller::{Organisation, Reach};
+use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::{Context, Dialect, Head, Operation};
 use wharfinger_core::failure::RequestFailure;
 
@@ -46,13 +46,10 @@ impl<'c> Call<'c> {
     /// that the key reaches.
     #[must_use]
     pub fn lease(&self, budget: &Budget) -> Lease {
-        let mut holders = vec![Holder::Key(self.authenticated.key_id().to_owned())];
-        let only = match &self.authenticated.key().reach {
-            Reach::Only(ids) if ids.len() == 1 => ids.first().copied(),
-            Reach::Only(_) | Reach::All => None,
-        };
-        let organisation = self.organisation.map(|organisation| organisation.id);
-        holders.extend(organisation.or(only).map(Holder::Organisation));
+        let mut holders = self.authenticated.holders();
+        if let (1, Some(organisation)) = (holders.len(), self.organisation) {
+            holders.push(Holder::Organisation(organisation.id));
+        }
         budget.lease(holders)
     }
 

@@ -107,6 +107,14 @@ pub struct ServeOptions {
     /// Connections served at once; further ones wait [default: 10000]
     #[arg(long, env = "WHARFINGER_CONNECTIONS_MAX", value_name = "COUNT")]
     pub connections_max: Option<usize>,
+    /// Connections of one address, or of one /64 of IPv6; further ones are turned away; 0 for no limit, as behind a proxy
+    /// [default: half of --connections-max]
+    #[arg(
+        long,
+        env = "WHARFINGER_CONNECTIONS_PER_ADDRESS_MAX",
+        value_name = "COUNT"
+    )]
+    pub connections_per_address_max: Option<usize>,
     /// Requests that may wait for the store; further ones are answered 503 [default: 1024]
     #[arg(long, env = "WHARFINGER_QUEUE_MAX", value_name = "COUNT")]
     pub queue_max: Option<usize>,
@@ -222,6 +230,9 @@ impl ServeOptions {
             request_timeout_s: self.request_timeout_s.or(file.request_timeout_s),
             shutdown_timeout_s: self.shutdown_timeout_s.or(file.shutdown_timeout_s),
             connections_max: self.connections_max.or(file.connections_max),
+            connections_per_address_max: self
+                .connections_per_address_max
+                .or(file.connections_per_address_max),
             queue_max: self.queue_max.or(file.queue_max),
             disk_reserve_bytes: self.disk_reserve_bytes.or(file.disk_reserve_bytes),
             idempotency_hours: self.idempotency_hours.or(file.idempotency_hours),
@@ -236,6 +247,7 @@ impl ServeOptions {
     fn with_defaults(self) -> Result<Config> {
         let limits = Limits::default();
         let transport = Transport::default();
+        let connections_max = self.connections_max.unwrap_or(transport.connections_max);
         let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
         Ok(Config {
             listen: match self.listen {
@@ -265,7 +277,12 @@ impl ServeOptions {
                     .unwrap_or(transport.bytes_per_second_min),
                 request_timeout: seconds(self.request_timeout_s, transport.request_timeout),
                 shutdown_timeout: seconds(self.shutdown_timeout_s, transport.shutdown_timeout),
-                connections_max: self.connections_max.unwrap_or(transport.connections_max),
+                connections_max,
+                connections_per_address_max: match self.connections_per_address_max {
+                    Some(0) => usize::MAX,
+                    Some(count) => count,
+                    None => connections_max.div_ceil(2),
+                },
             },
             body_bytes_in_flight_max: self
                 .body_bytes_in_flight_max

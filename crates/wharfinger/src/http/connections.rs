@@ -1,8 +1,9 @@
 //! Accepting connections, serving them within bounds, and letting them finish.
 
 use std::future::{Future, poll_fn};
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,26 +16,49 @@ use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::framing::{Doubts, Watched};
+use super::framing::{Doubts, HEAD_BYTES_MAX, Watched};
+use super::pace::Pace;
+use super::paced::Paced;
+use super::seats::{Seated, Seats, ServedBody, Serving, counted_as};
 use super::threads::Threads;
 use crate::app::Transport;
+use crate::budget::{Budget, Holder};
 use crate::secret;
+use crate::store::RETRY_AFTER;
 
 /// Marks a request of which it is doubtful where its body ends, and says why.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IsDoubtful(pub(super) &'static str);
 
-/// What a client is told whose request head did not come in time.
-fn head_timeout_answer() -> String {
+/// Memory for heads of requests, beyond the first part of each, in all connections together.
+const HEADS_BYTES_MAX: usize = 64 << 20;
+
+/// Percent of it that one address gets while it is the only one.
+const HEADS_SHARE_PERCENT: u8 = 50;
+
+/// Bytes of an answer that wait in the system to be sent. The less they are, the sooner is it known whether a client reads.
+const UNSENT_BYTES_MAX: u32 = 64 << 10;
+
+/// How much is read from a client, and for how long, that was told that its head is too large: until then it may not read.
+const LINGER_BYTES_MAX: usize = 1 << 20;
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// An answer to a client whose request no route has seen.
+fn plain_answer(status: &str, fields: &str) -> String {
     let request_id = secret::request_id();
     format!(
-        "HTTP/1.1 408 Request Timeout\r\nx-request-id: {request_id}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        "HTTP/1.1 {status}\r\nx-request-id: {request_id}\r\n{fields}connection: close\r\ncontent-length: 0\r\n\r\n"
     )
+}
+
+fn retry_after() -> String {
+    format!("retry-after: {}\r\n", RETRY_AFTER.as_secs())
 }
 
 /// How long to wait before accepting again, when the system has no more file descriptors.
@@ -52,22 +76,43 @@ pub async fn serve(
     transport: Transport,
     stop: impl Future<Output = ()>,
 ) {
-    let places = Arc::new(Semaphore::new(transport.connections_max));
+    // What is accepted inherits it.
+    if let Err(error) = SockRef::from(&listener).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
+        tracing::warn!(%error, "Could not bound what waits to be sent.");
+    }
+    let seats = Seats::new(
+        transport.connections_max,
+        transport.connections_per_address_max,
+    );
+    let heads = Budget::new(HEADS_BYTES_MAX, HEADS_SHARE_PERCENT);
     let (stopping, stopped) = watch::channel(false);
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &seats) => accepted,
         };
-        let Some((stream, address, place)) = accepted else {
-            tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
-            continue;
+        let accepted = match accepted {
+            Ok(Some(accepted)) => accepted,
+            Ok(None) => continue,
+            Err(error) => {
+                tracing::warn!(%error, "Could not accept a connection.");
+                // Mostly there are no file descriptors left.
+                seats.make_room();
+                tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
+                continue;
+            }
         };
-        let (routes, stopped) = (routes.clone(), stopped.clone());
+        let (stream, address, seated) = accepted;
+        let (routes, heads, stopped) = (routes.clone(), heads.clone(), stopped.clone());
         let served = threads.serve(stream, async move |stream| {
-            serve_connection(stream, address, routes, transport, stopped).await;
-            drop(place);
+            let connection = Connection {
+                address,
+                seated,
+                heads,
+                transport,
+            };
+            connection.serve(stream, routes, stopped).await;
         });
         if let Err(error) = served {
             tracing::warn!(%error, "Could not serve a connection.");
@@ -75,9 +120,8 @@ pub async fn serve(
     }
     drop(listener);
     stopping.send_replace(true);
-    let places_max = u32::try_from(transport.connections_max).unwrap_or(u32::MAX);
-    let all_done = places.acquire_many(places_max);
-    if tokio::time::timeout(transport.shutdown_timeout, all_done)
+    let all_left = seats.all_left();
+    if tokio::time::timeout(transport.shutdown_timeout, all_left)
         .await
         .is_err()
     {
@@ -85,19 +129,20 @@ pub async fn serve(
     }
 }
 
-/// Waits for a free place first, so that connections past the bound stay in the system's queue.
+/// Accepts a connection, and finds a place for it; none where its address has too many.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, address)) => Some((stream, address, place)),
-        Err(error) => {
-            tracing::warn!(%error, "Could not accept a connection.");
-            None
-        }
+    seats: &Seats,
+) -> io::Result<Option<(TcpStream, SocketAddr, Seated)>> {
+    let (stream, address) = listener.accept().await?;
+    if seats.is_full_for(address) {
+        let answer = plain_answer("429 Too Many Requests", &retry_after());
+        // As far as it goes without waiting.
+        let _ = stream.into_std()?.write(answer.as_bytes());
+        return Ok(None);
     }
+    let seated = seats.take(address).await;
+    Ok(seated.map(|seated| (stream, address, seated)))
 }
 
 async fn time_to_close(stopped: &mut watch::Receiver<bool>) {
@@ -106,52 +151,117 @@ async fn time_to_close(stopped: &mut watch::Receiver<bool>) {
     tokio::time::sleep(LAST_REQUESTS_WITHIN).await;
 }
 
-async fn serve_connection(
-    stream: TcpStream,
+/// A connection that has a place.
+struct Connection {
     address: SocketAddr,
-    routes: Router,
+    seated: Seated,
+    heads: Budget,
     transport: Transport,
-    mut stopped: watch::Receiver<bool>,
-) {
-    // Answers are written whole; waiting to fill packets only delays them.
-    let _ = stream.set_nodelay(true);
-    let doubts = Doubts::default();
-    let stream = Watched::new(stream, doubts.clone());
-    let requests = AtomicU64::new(0);
-    let stopped_yet = stopped.clone();
-    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(address));
-        if let Some(why) = doubts.about(requests.fetch_add(1, Ordering::Relaxed) + 1) {
-            request.extensions_mut().insert(IsDoubtful(why));
-        }
-        let answer = routes.clone().oneshot(request.map(axum::body::Body::new));
-        let stopped_yet = stopped_yet.clone();
-        answer.map_ok(move |mut response| {
-            if *stopped_yet.borrow() {
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(CONNECTION, close);
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, routes: Router, mut stopped: watch::Receiver<bool>) {
+        // Answers are written whole; waiting to fill packets only delays them.
+        let _ = stream.set_nodelay(true);
+        let Self {
+            address,
+            seated,
+            heads,
+            transport,
+        } = self;
+        let doubts = Doubts::default();
+        let pace = Pace::new(transport.write_timeout, transport.bytes_per_second_min);
+        let heads = heads.lease(vec![Holder::Address(counted_as(address))]);
+        let stream = Paced::new(stream, pace, Arc::clone(&seated.seat));
+        let stream = Watched::new(stream, doubts.clone(), heads);
+        let requests = AtomicU64::new(0);
+        let stopped_yet = stopped.clone();
+        let seat = Arc::clone(&seated.seat);
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            let serving = Serving::begin(&seat);
+            request.extensions_mut().insert(Arc::clone(&seat));
+            request.extensions_mut().insert(ConnectInfo(address));
+            if let Some(why) = doubts.about(requests.fetch_add(1, Ordering::Relaxed) + 1) {
+                request.extensions_mut().insert(IsDoubtful(why));
             }
-            response
-        })
-    });
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(transport.header_timeout)
-        // A client that has said all it has to say still waits for its answer.
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), service);
-    let served = tokio::select! {
-        served = poll_fn(|context| connection.poll_without_shutdown(context)) => served,
-        () = time_to_close(&mut stopped) => {
-            Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|context| connection.poll_without_shutdown(context)).await
-        }
+            let answer = routes.clone().oneshot(request.map(axum::body::Body::new));
+            let stopped_yet = stopped_yet.clone();
+            answer.map_ok(move |mut response| {
+                if *stopped_yet.borrow() {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                response.map(|body| ServedBody::new(body, serving))
+            })
+        });
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(transport.header_timeout)
+            .max_buf_size(HEAD_BYTES_MAX)
+            // A client that has said all it has to say still waits for its answer.
+            .half_close(true)
+            .serve_connection(TokioIo::new(stream), service);
+        let must_finish = tokio::select! {
+            served = poll_fn(|context| connection.poll_without_shutdown(context)) => Some(served),
+            () = time_to_close(&mut stopped) => None,
+            () = seated.seat.told_to_go() => {
+                if seated.seat.may_be_cut() {
+                    return;
+                }
+                None
+            }
+        };
+        let served = match must_finish {
+            Some(served) => served,
+            None => {
+                Pin::new(&mut connection).graceful_shutdown();
+                poll_fn(|context| connection.poll_without_shutdown(context)).await
+            }
+        };
+        let parts = connection.into_parts();
+        let stream = parts.io.into_inner();
+        close(stream, served, !parts.read_buf.is_empty()).await;
+    }
+}
+
+/// Ends a connection, with an answer where hyper has given none.
+async fn close(mut stream: Watched<Paced<TcpStream>>, served: hyper::Result<()>, is_in_head: bool) {
+    let Err(error) = served else {
+        let _ = stream.shutdown().await;
+        return;
     };
-    let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner();
-    let head_was_late = served.is_err_and(|error| error.is_timeout()) && !parts.read_buf.is_empty();
-    if head_was_late {
-        let _ = stream.write_all(head_timeout_answer().as_bytes()).await;
+    let answer = if error.is_timeout() && is_in_head {
+        Some(plain_answer("408 Request Timeout", ""))
+    } else if is_out_of_memory(&error) {
+        Some(plain_answer("503 Service Unavailable", &retry_after()))
+    } else {
+        None
+    };
+    let is_answered = answer.is_some() || error.is_parse_too_large();
+    if let Some(answer) = answer {
+        let _ = stream.write_all(answer.as_bytes()).await;
     }
     let _ = stream.shutdown().await;
+    if is_answered {
+        // What comes in after a connection is closed takes the answer away from its reader.
+        let rest = linger(&mut stream);
+        let _ = tokio::time::timeout(LINGER_TIMEOUT, rest).await;
+    }
+}
+
+fn is_out_of_memory(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let io_error = source.and_then(|source| source.downcast_ref::<io::Error>());
+    io_error.is_some_and(|error| error.kind() == io::ErrorKind::OutOfMemory)
+}
+
+async fn linger(stream: &mut Watched<Paced<TcpStream>>) {
+    let mut left = LINGER_BYTES_MAX;
+    let mut piece = vec![0; 4 << 10];
+    while let Ok(read @ 1..) = stream.read(&mut piece).await {
+        left = left.saturating_sub(read);
+        if left == 0 {
+            return;
+        }
+    }
 }

@@ -8,12 +8,20 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes of a head or of a chunk's size that are watched; hyper refuses longer ones itself.
-const LINES_BYTES_MAX: usize = 512 << 10;
+use crate::budget::Lease;
+
+/// Bytes of a head, or of the line in front of a chunk. hyper refuses longer heads.
+pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of a head that every connection may have without a lease.
+const HEAD_BYTES_FREE: usize = 4 << 10;
+
+/// Bytes that are read at a time from a client that sends requests without waiting for their answers.
+const READ_BYTES_AHEAD: usize = 8 << 10;
 
 const FRAMED_TWICE: &str = "Send either Content-Length or Transfer-Encoding, not both";
 const OTHER_CODING: &str = "Transfer-Encoding must be chunked, once, and nothing else; name compression in Content-Encoding";
@@ -35,18 +43,35 @@ impl Doubts {
 pub(super) struct Watched<S> {
     stream: S,
     watch: Watch,
+    /// Memory for the heads of this connection's requests.
+    heads: Lease,
+    /// Whether the client sends requests ahead, as far as can be told.
+    is_ahead: bool,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, doubts: Doubts) -> Self {
+    pub(super) fn new(stream: S, doubts: Doubts, heads: Lease) -> Self {
         Self {
             stream,
             watch: Watch {
                 place: Place::Head,
                 lines: Vec::new(),
                 requests: 0,
+                head_bytes: 0,
                 doubts,
             },
+            heads,
+            is_ahead: false,
+        }
+    }
+
+    /// Leases memory for the latest head: for the bytes that are parsed, and for those that are watched.
+    fn hold_head(&mut self) -> io::Result<()> {
+        let beyond = self.watch.head_bytes.saturating_sub(HEAD_BYTES_FREE);
+        if self.heads.resize(2 * beyond) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::OutOfMemory.into())
         }
     }
 }
@@ -57,6 +82,8 @@ struct Watch {
     /// The head, or the line in front of a chunk, as far as it has come.
     lines: Vec<u8>,
     requests: u64,
+    /// Bytes of the latest head, as far as it has come.
+    head_bytes: usize,
     doubts: Doubts,
 }
 
@@ -109,13 +136,15 @@ impl Watch {
     fn see_line<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let Some(at) = memchr::memchr(b'\n', bytes) else {
             self.lines.extend_from_slice(bytes);
-            if self.lines.len() > LINES_BYTES_MAX {
+            self.note_head_bytes();
+            if self.lines.len() > HEAD_BYTES_MAX {
                 self.place = Place::Lost;
             }
             return &[];
         };
         let (line, rest) = bytes.split_at(at + 1);
         self.lines.extend_from_slice(line);
+        self.note_head_bytes();
         let is_blank = ends_blank(&self.lines);
         match self.place {
             Place::ChunkSize => self.place = behind_chunk_size(&self.lines),
@@ -128,7 +157,14 @@ impl Watch {
             }
         }
         self.lines.clear();
+        self.lines.shrink_to(HEAD_BYTES_FREE);
         rest
+    }
+
+    fn note_head_bytes(&mut self) {
+        if self.place == Place::Head {
+            self.head_bytes = self.lines.len();
+        }
     }
 
     fn behind_head(&mut self) -> Place {
@@ -197,11 +233,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
-        if let Poll::Ready(Ok(())) = read {
-            this.watch.see(&buffer.filled()[before..]);
+        let is_at_head = this.watch.place == Place::Head;
+        if is_at_head && this.is_ahead && buffer.remaining() > READ_BYTES_AHEAD {
+            // The larger its reads are, the larger hyper makes its buffer.
+            let mut part = ReadBuf::new(buffer.initialize_unfilled_to(READ_BYTES_AHEAD));
+            ready!(Pin::new(&mut this.stream).poll_read(context, &mut part))?;
+            let read = part.filled().len();
+            buffer.advance(read);
+        } else {
+            ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
         }
-        read
+        let read = &buffer.filled()[before..];
+        this.is_ahead = is_at_head && read.len() >= READ_BYTES_AHEAD;
+        this.watch.see(read);
+        Poll::Ready(this.hold_head())
     }
 }
 
@@ -238,11 +283,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Budget;
 
     /// The request found to be doubtful, with the bytes coming in pieces of this size.
     fn found(bytes: &str, piece: usize) -> u64 {
         let doubts = Doubts::default();
-        let mut watched = Watched::new((), doubts.clone());
+        let heads = Budget::new(0, 100).lease(Vec::new());
+        let mut watched = Watched::new((), doubts.clone(), heads);
         for piece in bytes.as_bytes().chunks(piece) {
             watched.watch.see(piece);
         }

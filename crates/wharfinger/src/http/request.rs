@@ -21,6 +21,7 @@ use wharfinger_core::outcome::Counts;
 use super::answer::{discard, refusal, respond, respond_with, tell_rates};
 use super::body::{self, Accepts};
 use super::request_id::{REQUEST_ID, request_id};
+use super::seats::Seat;
 use super::stream::respond_in_chunks;
 use super::v1;
 use crate::access::Authenticated;
@@ -148,6 +149,14 @@ async fn serve(
         headers: &headers,
     };
     let authenticated = authenticate(app, dialect, &head, parts)?;
+    if let Some(seat) = parts.extensions.get::<Arc<Seat>>() {
+        seat.note_key();
+        if !seat.is_served_for(authenticated.holders()) {
+            return Err(RequestFailure::Overloaded {
+                retry_after_s: RETRY_AFTER.as_secs(),
+            });
+        }
+    }
     noted.key_id = Some(authenticated.key_id().to_owned());
     noted.meter = authenticated.meter().cloned();
     authenticated.count_request()?;

@@ -1,6 +1,6 @@
 //! What a hostile or broken client sends: the right answer or a closed connection, and the server goes on serving others.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 use flate2::Compression;
@@ -258,16 +258,28 @@ fn two_thousand_idle_connections_keep_nobody_out() {
 }
 
 #[test]
-fn connections_past_the_bound_wait_their_turn() {
+fn a_connection_past_the_bound_waits_until_another_one_is_done() {
     let data = fixture::data_directory();
-    let server = Server::start_with(data.path(), &["--connections-max", "1"]);
+    let options = [
+        "--connections-max",
+        "1",
+        "--connections-per-address-max",
+        "0",
+    ];
+    let server = Server::start_with(data.path(), &options);
     let mut first = Connection::open(server.address);
-    let alive = Request::new("GET", "/healthz");
-    assert_eq!(first.exchange(&alive).unwrap().status, 200);
+    let body = format!("[{}]", order("FIRST"));
+    let length = body.len().to_string();
+    let head = post("").header("content-length", length);
+    assert!(first.write(&head.header("expect", "100-continue").bytes()));
+    let mut go_on = [0; 25];
+    first.writer().read_exact(&mut go_on).unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
     let mut second = Connection::open(server.address);
-    second.write(&alive.bytes());
-    assert_eq!(first.exchange(&alive).unwrap().status, 200);
-    drop(first);
+    second.write(&Request::new("GET", "/healthz").bytes());
+    assert!(first.write(body.as_bytes()));
+    // The first one is served to its end, and then makes room.
+    assert_eq!(first.read().unwrap().status, 202);
     assert_eq!(second.read().unwrap().status, 200);
 }
 

@@ -1,0 +1,335 @@
+//! Who has which connection, and which of them is closed when there is no place left.
+//!
+//! There are places for so many connections. When all are taken, a new connection gets the place of another one: of the oldest that has
+//! never shown a valid key; else of the oldest that waits for its next request; else of the oldest that leaves an answer unread.
+//! Connections that are served are never closed. So a client without a key cannot keep those with a key out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::budget::{Budget, Holder, Lease};
+
+/// How long the connection that is closed may take, before another one is closed too.
+const CLOSED_WITHIN: Duration = Duration::from_millis(50);
+
+/// Percent of the places on which one key or organisation is served while it is the only one.
+const REQUESTS_SHARE_PERCENT: u8 = 50;
+
+/// All places.
+#[derive(Clone, Debug)]
+pub(super) struct Seats {
+    places: Arc<Semaphore>,
+    places_max: usize,
+    per_address_max: usize,
+    taken: Arc<Mutex<Taken>>,
+    /// Requests that are served with a key: one for each connection, and one more, so that there is a share of a single place.
+    requests: Budget,
+}
+
+/// The connections, from the oldest to the newest.
+#[derive(Debug, Default)]
+struct Taken {
+    next: u64,
+    without_key: BTreeMap<u64, Arc<Seat>>,
+    with_key: BTreeMap<u64, Arc<Seat>>,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// What one connection does at this moment.
+#[derive(Debug)]
+pub(super) struct Seat {
+    number: u64,
+    seats: Seats,
+    has_key: AtomicBool,
+    /// Requests that are served, or whose answers are being made.
+    requests: AtomicUsize,
+    /// Whether an answer waits to be read.
+    is_unread: AtomicBool,
+    told_to_go: Notify,
+    /// The share that the request has which is served with a key.
+    share: Mutex<Option<Lease>>,
+}
+
+/// A request that is served; dropped, it is so no more.
+#[derive(Debug)]
+pub(super) struct Serving(Arc<Seat>);
+
+impl Serving {
+    pub(super) fn begin(seat: &Arc<Seat>) -> Self {
+        seat.requests.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(seat))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.0.share().take());
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of an answer, whose request is served until it is dropped.
+pub(super) struct ServedBody {
+    body: axum::body::Body,
+    _serving: Serving,
+}
+
+impl ServedBody {
+    pub(super) fn new(body: axum::body::Body, serving: Serving) -> Self {
+        Self {
+            body,
+            _serving: serving,
+        }
+    }
+}
+
+impl Body for ServedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Holds a connection's place until it is dropped.
+#[derive(Debug)]
+pub(super) struct Seated {
+    pub(super) seat: Arc<Seat>,
+    address: IpAddr,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Seats {
+    pub(super) fn new(places_max: usize, per_address_max: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places_max)),
+            places_max,
+            per_address_max,
+            taken: Arc::default(),
+            requests: Budget::new(places_max.saturating_add(1), REQUESTS_SHARE_PERCENT),
+        }
+    }
+
+    /// Whether an address has as many connections as it may.
+    pub(super) fn is_full_for(&self, address: SocketAddr) -> bool {
+        let taken = self.taken().by_address.get(&counted_as(address)).copied();
+        taken.unwrap_or_default() >= self.per_address_max
+    }
+
+    /// Waits for a place; where there is none, another connection is closed.
+    pub(super) async fn take(&self, address: SocketAddr) -> Option<Seated> {
+        let place = loop {
+            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                break place;
+            }
+            self.make_room();
+            let place = Arc::clone(&self.places).acquire_owned();
+            if let Ok(place) = tokio::time::timeout(CLOSED_WITHIN, place).await {
+                break place.ok()?;
+            }
+        };
+        let address = counted_as(address);
+        let mut taken = self.taken();
+        taken.next += 1;
+        let number = taken.next;
+        let seat = Arc::new(Seat {
+            number,
+            seats: self.clone(),
+            has_key: AtomicBool::new(false),
+            requests: AtomicUsize::new(0),
+            is_unread: AtomicBool::new(false),
+            told_to_go: Notify::new(),
+            share: Mutex::default(),
+        });
+        taken.without_key.insert(number, Arc::clone(&seat));
+        *taken.by_address.entry(address).or_default() += 1;
+        drop(taken);
+        Some(Seated {
+            seat,
+            address,
+            _place: place,
+        })
+    }
+
+    /// Tells one connection to go, if there is one that may be closed.
+    pub(super) fn make_room(&self) {
+        let mut taken = self.taken();
+        let without_key = taken.without_key.pop_first();
+        let going = without_key.map(|(_, seat)| seat).or_else(|| {
+            let of_those = |may_go: fn(&Seat) -> bool| {
+                let mut seats = taken.with_key.values();
+                seats.find(|seat| may_go(seat)).map(|seat| seat.number)
+            };
+            let number = of_those(Seat::is_idle).or_else(|| of_those(Seat::is_unread))?;
+            taken.with_key.remove(&number)
+        });
+        if let Some(seat) = going {
+            seat.told_to_go.notify_one();
+        }
+    }
+
+    /// Waits until no connection is left.
+    pub(super) async fn all_left(&self) {
+        let all = u32::try_from(self.places_max).unwrap_or(u32::MAX);
+        // An error means that the semaphore is closed, which nobody does.
+        let _ = self.places.acquire_many(all).await;
+    }
+
+    /// Maps that are changed by single steps, and never panicked between.
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// Counts the request that is served in the shares of these holders. False where they are served on as many connections as
+    /// they may be.
+    #[must_use]
+    pub(super) fn is_served_for(&self, holders: Vec<Holder>) -> bool {
+        let mut lease = self.seats.requests.lease(holders);
+        let has_share = lease.grow(1);
+        *self.share() = has_share.then_some(lease);
+        has_share
+    }
+
+    fn share(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.share.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the connection has shown a valid key.
+    pub(super) fn note_key(&self) {
+        if self.has_key.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let mut taken = self.seats.taken();
+        // It may have been told to go meanwhile.
+        if let Some(seat) = taken.without_key.remove(&self.number) {
+            taken.with_key.insert(self.number, seat);
+        }
+    }
+
+    pub(super) fn set_unread(&self, is_unread: bool) {
+        self.is_unread.store(is_unread, Ordering::Relaxed);
+    }
+
+    fn is_unread(&self) -> bool {
+        self.is_unread.load(Ordering::Relaxed)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) == 0 && !self.is_unread()
+    }
+
+    /// Whether it may be cut off, rather than finish what it does: it has shown no key, or leaves its answer unread.
+    pub(super) fn may_be_cut(&self) -> bool {
+        !self.has_key.load(Ordering::Relaxed) || self.is_unread()
+    }
+
+    /// Resolves when the connection's place is wanted for another one.
+    pub(super) async fn told_to_go(&self) {
+        self.told_to_go.notified().await;
+    }
+}
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        let mut taken = self.seat.seats.taken();
+        taken.without_key.remove(&self.seat.number);
+        taken.with_key.remove(&self.seat.number);
+        if let Some(count) = taken.by_address.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// An address, as connections are counted: a customer of a network has a whole /64 of IPv6.
+pub(super) fn counted_as(address: SocketAddr) -> IpAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn address(last: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, last], 1))
+    }
+
+    fn is_told_to_go(seated: &Seated) -> bool {
+        seated.seat.told_to_go().now_or_never().is_some()
+    }
+
+    #[tokio::test]
+    async fn those_without_a_key_go_first_then_idle_ones_then_those_who_do_not_read() {
+        let seats = Seats::new(4, 4);
+        let mut seated = Vec::new();
+        for number in 0..4 {
+            seated.push(seats.take(address(number)).await.unwrap());
+        }
+        for number in [0, 1, 3] {
+            seated[number].seat.note_key();
+        }
+        let serving = Serving::begin(&seated[0].seat);
+        let _others = [1, 2].map(|number| Serving::begin(&seated[number].seat));
+        seated[1].seat.set_unread(true);
+        for next in [2, 3, 1] {
+            seats.make_room();
+            let told: Vec<_> = seated.iter().map(is_told_to_go).collect();
+            let expected: Vec<_> = (0..4).map(|number| number == next).collect();
+            assert_eq!(told, expected);
+        }
+        // The one that is served stays.
+        seats.make_room();
+        assert!(!seated.iter().any(is_told_to_go));
+        drop(serving);
+        seats.make_room();
+        assert!(is_told_to_go(&seated[0]));
+        drop(seated);
+        assert!(seats.taken().by_address.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_address_has_so_many_and_a_network_of_ipv6_counts_as_one() {
+        let seats = Seats::new(4, 1);
+        let seated = seats.take(address(1)).await;
+        assert!(seats.is_full_for(address(1)) && !seats.is_full_for(address(2)));
+        drop(seated);
+        assert!(!seats.is_full_for(address(1)));
+        let counted = |text: &str| counted_as(SocketAddr::new(text.parse().unwrap(), 1));
+        assert_eq!(counted("2001:db8::1"), counted("2001:db8::ffff:1"));
+        assert_ne!(counted("2001:db8::1"), counted("2001:db8:0:1::1"));
+        assert_eq!(counted("::ffff:192.0.2.1"), counted("192.0.2.1"));
+    }
+}
