@@ -450,6 +450,6 @@ mod tests {
         let defaults = ServeOptions::default().resolve().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 26, "every setting stands in the file");
+        assert_eq!(keys.len(), 27, "every setting stands in the file");
     }
 }
