@@ -24,6 +24,11 @@ pub enum RequestFailure {
         /// When to try again.
         retry_after_s: u64,
     },
+    /// The store could not confirm what was done: it may be stored or not.
+    CommitUnknown {
+        /// When to try again.
+        retry_after_s: u64,
+    },
     /// No key, or a wrong one.
     Unauthorized,
     /// Too many wrong keys from one address.
@@ -113,7 +118,7 @@ impl RequestFailure {
 
     /// One of each, with typical bounds: what is documented, and held against every dialect.
     #[must_use]
-    pub fn examples() -> [Self; 30] {
+    pub fn examples() -> [Self; 31] {
         [
             Self::NotFound("Order \"7\"".into()),
             Self::MethodNotAllowed {
@@ -121,6 +126,7 @@ impl RequestFailure {
             },
             Self::Overloaded { retry_after_s: 2 },
             Self::DiskFull { retry_after_s: 10 },
+            Self::CommitUnknown { retry_after_s: 1 },
             Self::Unauthorized,
             Self::TooManyAttempts { retry_after_s: 60 },
             Self::lacks_scope(Scope::OrdersWrite),
@@ -173,7 +179,7 @@ impl RequestFailure {
             Self::DiskFull { .. } => 507,
             Self::NotFound(_) => 404,
             Self::MethodNotAllowed { .. } => 405,
-            Self::Overloaded { .. } => 503,
+            Self::Overloaded { .. } | Self::CommitUnknown { .. } => 503,
             Self::Unauthorized => 401,
             Self::TooManyAttempts { .. } | Self::RateLimited { .. } => 429,
             Self::Forbidden(_) | Self::OrganisationDisabled => 403,
@@ -206,6 +212,7 @@ impl RequestFailure {
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::Overloaded { .. } => "overloaded",
             Self::DiskFull { .. } => "disk_full",
+            Self::CommitUnknown { .. } => "commit_unknown",
             Self::Unauthorized => "unauthorized",
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::Forbidden(_) => "forbidden",
@@ -243,6 +250,7 @@ impl RequestFailure {
             Self::MethodNotAllowed { .. } => "Method not allowed",
             Self::Overloaded { .. } => "Overloaded",
             Self::DiskFull { .. } => "Disk full",
+            Self::CommitUnknown { .. } => "Stored or not",
             Self::Unauthorized => "Unauthorized",
             Self::TooManyAttempts { .. } => "Too many failed attempts",
             Self::Forbidden(_) => "Access denied",
@@ -283,6 +291,10 @@ impl RequestFailure {
             Self::Overloaded { .. } => "Too busy at the moment; try again later".into(),
             Self::DiskFull { .. } => {
                 "The disk of the server is full, and nothing was stored; try again later".into()
+            }
+            Self::CommitUnknown { .. } => {
+                "This request may be stored or not; send it again, with the same Idempotency-Key or the same order keys"
+                    .into()
             }
             Self::Unauthorized => "Unauthorized".into(),
             Self::TooManyAttempts { .. } => "Too many failed attempts; try again later".into(),
@@ -339,6 +351,7 @@ impl RequestFailure {
             Self::MethodNotAllowed { allow } => vec![("allow", allow.clone())],
             Self::Overloaded { retry_after_s }
             | Self::DiskFull { retry_after_s }
+            | Self::CommitUnknown { retry_after_s }
             | Self::TooManyAttempts { retry_after_s }
             | Self::RateLimited { retry_after_s }
             | Self::IdempotencyKeyBusy { retry_after_s } => {

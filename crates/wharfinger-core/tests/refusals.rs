@@ -64,6 +64,7 @@ fn is_status_open(failure: &RequestFailure) -> bool {
         | RequestFailure::MethodNotAllowed { .. }
         | RequestFailure::Overloaded { .. }
         | RequestFailure::DiskFull { .. }
+        | RequestFailure::CommitUnknown { .. }
         | RequestFailure::Unauthorized
         | RequestFailure::TooManyAttempts { .. }
         | RequestFailure::Forbidden(_)

@@ -85,6 +85,16 @@ impl<'c> Call<'c> {
                     retry_after_s: DISK_RETRY_AFTER.as_secs(),
                 }
             }
+            StoreError::InDoubt(why) => {
+                tracing::error!(
+                    request_id,
+                    error = why,
+                    "The store could not confirm a change."
+                );
+                RequestFailure::CommitUnknown {
+                    retry_after_s: RETRY_AFTER.as_secs(),
+                }
+            }
             StoreError::Refused(why) => RequestFailure::Conflict(as_sentence(&why)),
             StoreError::Internal(why) => {
                 tracing::error!(request_id, error = why, "The store failed.");

@@ -1,6 +1,5 @@
 //! `wharfinger copy`: a whole store to another place.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,10 +7,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{check, serve, write_json};
+use super::{check, write_json};
 use crate::config::locate;
 use crate::store::StoreError;
-use crate::store::sql::{self, Copied, Location, SCHEMES, Stage};
+use crate::store::sql::{self, Copied, Hold, Location, SCHEMES, Stage};
 
 /// Move a whole store to another place: to PostgreSQL, or back
 #[derive(Args, Debug)]
@@ -140,10 +139,12 @@ fn place(named: &str, password_file: Option<&Path>, ca: Option<&Path>) -> Result
 }
 
 /// Keeps servers from a data directory that is there.
-fn hold_source(from: &Location) -> Result<Option<File>> {
+fn hold_source(from: &Location) -> Result<Option<Hold>> {
     match from {
         Location::Database(_) => Ok(None),
-        Location::Directory(directory) if directory.is_dir() => serve::hold(directory).map(Some),
+        Location::Directory(directory) if directory.is_dir() => {
+            Ok(Some(sql::hold(directory, false)?))
+        }
         Location::Directory(directory) => {
             bail!("there is no data directory {}", directory.display())
         }
@@ -151,7 +152,7 @@ fn hold_source(from: &Location) -> Result<Option<File>> {
 }
 
 /// Makes a data directory, if there is none, and keeps servers from it.
-fn hold_target(from: &Location, to: &Location) -> Result<Option<File>> {
+fn hold_target(from: &Location, to: &Location) -> Result<Option<Hold>> {
     if let (Location::Database(one), Location::Database(other)) = (from, to)
         && one.url == other.url
     {
@@ -170,7 +171,7 @@ fn hold_target(from: &Location, to: &Location) -> Result<Option<File>> {
             directory.display()
         );
     }
-    serve::hold(directory).map(Some)
+    Ok(Some(sql::hold(directory, true)?))
 }
 
 fn name(stage: Stage) -> &'static str {

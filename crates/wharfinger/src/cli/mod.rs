@@ -7,6 +7,7 @@ mod customers;
 mod erase;
 mod key;
 mod load;
+mod open_files;
 mod orders;
 mod org;
 mod out;
@@ -163,6 +164,7 @@ pub fn complain(error: &anyhow::Error) {
 /// # Errors
 /// What went wrong, in a sentence for the user.
 pub fn run(cli: Cli) -> Result<()> {
+    open_files::require_for_commands()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,14 +1,13 @@
 //! `wharfinger serve`: the server, from its first line to its last.
 
-use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
+use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wharfinger_core::caller::{Organisation, Reach, Scope};
@@ -16,6 +15,7 @@ use wharfinger_core::dialect::{Sample, SampleKey};
 use wharfinger_core::dialects;
 
 use super::key::{self, Issued};
+use super::open_files;
 use crate::access::Access;
 use crate::administration::NewKey;
 use crate::app::App;
@@ -32,9 +32,6 @@ use crate::{clock, http, logging};
 
 /// The organisation of a fresh data directory.
 const FIRST_ORGANISATION: &str = "DEMO";
-
-/// The file that a running server holds locked.
-const LOCK_FILE: &str = "server.lock";
 
 /// Run the server
 #[derive(Args, Debug)]
@@ -57,14 +54,18 @@ pub struct Serve {
         hide_default_value = true
     )]
     accept_lost_frames: u64,
+    /// Pages of the write-ahead log from which on it is written back: few, so that tests see it done
+    #[arg(long, hide = true, value_name = "COUNT")]
+    log_pages: Option<i32>,
 }
 
 impl Serve {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let config = self.options.resolve()?;
         let _logging = logging::begin(&config)?;
-        let _lock = match &config.location {
-            Location::Directory(data) => Some(hold(data)?),
+        open_files::require(&config)?;
+        let _hold = match &config.location {
+            Location::Directory(data) => Some(sql::hold(data, true)?),
             Location::Database(_) => None,
         };
         if config.location.is_exposed() {
@@ -77,7 +78,8 @@ impl Serve {
                  Give it in --database-password-file or WHARFINGER_DATABASE_PASSWORD."
             );
         }
-        let store = open(&config, self.email_run_blocks, self.accept_lost_frames)?;
+        let (email_run_blocks, lost_frames) = (self.email_run_blocks, self.accept_lost_frames);
+        let store = open(&config, email_run_blocks, lost_frames, self.log_pages)?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -135,6 +137,8 @@ impl Stop {
 
 /// How often it is looked for what has been kept long enough.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
+/// How long requests may take to be answered after the store has failed. They do no work any more, but some clients read slowly.
+const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// Milliseconds of a day.
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -153,25 +157,41 @@ async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: S
     let watching = tokio::spawn(async move { reader.feed.follow(reader.store.as_ref()).await });
     let stopping = Arc::clone(app);
     let told_to_stop = async move {
+        let told = async {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = interrupted.recv() => {}
+            }
+        };
         tokio::select! {
-            _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
+            () = told => tracing::info!("Told to stop; finishing what is in flight."),
+            // Those who wait for the store are still told what they may rely on.
+            _ = stopping.store.failed() => {}
         }
-        tracing::info!("Told to stop; finishing what is in flight.");
         stopping.feed.stop();
     };
     let routes = http::routes(app);
     let serving = http::connections::serve(listener, threads, routes, app.transport, told_to_stop);
-    let ended = tokio::select! {
-        () = serving => Ok(()),
-        why = app.store.failed() => {
-            Err(anyhow::anyhow!("the store cannot be written any more, nothing was acknowledged since: {why}"))
-        }
+    tokio::select! {
+        () = serving => {}
+        () = failed_long_enough(app.store.as_ref()) => {}
+    }
+    let ended = match app.store.failed().now_or_never() {
+        None => Ok(()),
+        Some(why) => Err(anyhow::anyhow!(
+            "the store cannot be written any more, nothing was acknowledged since: {why}"
+        )),
     };
     following.abort();
     housekeeping.abort();
     watching.abort();
     ended
+}
+
+/// Waits until the store has failed, and for those who wait for it to be answered.
+async fn failed_long_enough(store: &dyn Store) {
+    store.failed().await;
+    tokio::time::sleep(LAST_ANSWERS_WITHIN).await;
 }
 
 /// Drops what has been kept long enough, until the task is dropped.
@@ -193,48 +213,24 @@ fn open(
     config: &Config,
     email_run_blocks: Option<u32>,
     lost_frames: u64,
+    log_pages: Option<i32>,
 ) -> Result<Arc<dyn Store>> {
-    let default = EmailRuns::default();
+    let email_runs = EmailRuns::default();
     let email_runs = EmailRuns {
-        blocks_min: email_run_blocks.unwrap_or(default.blocks_min),
-        ..default
+        blocks_min: email_run_blocks.unwrap_or(email_runs.blocks_min),
+        ..email_runs
     };
+    let default = sql::Options::default();
     let options = sql::Options {
         queue_max: config.queue_max,
         disk_reserve_bytes: config.disk_reserve_bytes,
         email_runs: Some(email_runs),
+        log_pages: log_pages.unwrap_or(default.log_pages),
+        is_holder: true,
         lost_frames,
-        ..sql::Options::default()
+        ..default
     };
     super::open_store(&config.location, &options)
-}
-
-/// Makes the data directory, if there is none, and holds it.
-pub(super) fn hold(data: &Path) -> Result<File> {
-    sql::make_directory(data)
-        .with_context(|| format!("cannot make the directory {}", data.display()))?;
-    lock(data)
-}
-
-/// Holds the data directory for one server, until the file is dropped or the process ends, however it ends.
-fn lock(data: &Path) -> Result<File> {
-    let path = data.join(LOCK_FILE);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .with_context(|| format!("cannot open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => bail!(
-            "another server or copy runs on the data directory {}; stop it first, or name another directory",
-            data.display()
-        ),
-        Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock {}", path.display()))
-        }
-    }
 }
 
 /// On a fresh store that only this machine can reach: an organisation and a key to begin with.

@@ -29,8 +29,11 @@ impl Threads {
     /// The system gives no threads.
     pub fn start() -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = (0..cores).map(|_| Thread::start());
-        threads.collect::<io::Result<_>>().map(Self)
+        let mut threads = Self(Vec::new());
+        for _ in 0..cores {
+            threads.0.push(Thread::start()?);
+        }
+        Ok(threads)
     }
 
     /// Has a connection served by the thread that has the fewest. `stream` was accepted elsewhere.

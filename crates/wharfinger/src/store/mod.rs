@@ -223,6 +223,9 @@ pub enum StoreError {
     Unavailable(String),
     /// The disk has no room, or less than the reserve; nothing was done.
     DiskFull(String),
+    /// The store failed as it was to confirm the change, which may be stored or not. Once the store is opened again, the same request
+    /// finds out.
+    InDoubt(String),
     /// An administrative change that cannot be made, and why.
     Refused(String),
     /// Another request of the same name was answered meanwhile: [`Store::kept_answer`] has it. Nothing was done.
@@ -247,6 +250,7 @@ impl std::fmt::Display for StoreError {
             Self::Overloaded => out.write_str("too much work waits for the store"),
             Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
             Self::DiskFull(why) | Self::Refused(why) => out.write_str(why),
+            Self::InDoubt(why) => write!(out, "the change may be stored or not: {why}"),
             Self::FeedBegins(_) => out.write_str("the feed cannot be read on from the cursor"),
             Self::NotLoaded(_) => out.write_str("some of the lines are not good"),
             Self::BadCursor => out.write_str("no page has ended there"),

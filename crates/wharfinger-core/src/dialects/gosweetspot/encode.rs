@@ -143,6 +143,7 @@ fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
         | RequestFailure::MethodNotAllowed { .. }
         | RequestFailure::Overloaded { .. }
         | RequestFailure::DiskFull { .. }
+        | RequestFailure::CommitUnknown { .. }
         | RequestFailure::TooManyAttempts { .. }
         | RequestFailure::OrganisationDisabled
         | RequestFailure::UnsupportedMediaType { .. }

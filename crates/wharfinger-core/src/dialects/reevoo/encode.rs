@@ -195,6 +195,7 @@ pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) ->
         | RequestFailure::MethodNotAllowed { .. }
         | RequestFailure::Overloaded { .. }
         | RequestFailure::DiskFull { .. }
+        | RequestFailure::CommitUnknown { .. }
         | RequestFailure::TooManyAttempts { .. }
         | RequestFailure::UnsupportedMediaType { .. }
         | RequestFailure::UnsupportedEncoding

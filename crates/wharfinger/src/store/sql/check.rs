@@ -142,7 +142,8 @@ impl Check<'_> {
                 | Fault::Unknown(_)
                 | Fault::Refused(_)
                 | Fault::Told(_)
-                | Fault::Gone
+                | Fault::Gone(_)
+                | Fault::Unsynced(_)
                 | Fault::DiskFull(_)
                 | Fault::NoThread(_),
             ) => part,

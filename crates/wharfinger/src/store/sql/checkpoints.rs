@@ -162,6 +162,25 @@ pub(super) fn empty_log(file: &Path) -> Result<bool, Fault> {
     }
 }
 
+/// Whether some of the log was written back, and not all. What was is not synced then: that is done at the end.
+pub(super) fn is_partly_written_back(connection: &Connection) -> Result<bool, Fault> {
+    let mut look = connection.prepare_cached("pragma wal_checkpoint(noop)")?;
+    let is_partly = look.query_row([], |row| {
+        let (log, written): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(0 < written && written < log)
+    })?;
+    Ok(is_partly)
+}
+
+/// Writes back as much of the log as readers let go of, and leaves it empty if they let go of all. Waits for nobody where the
+/// connection does not wait.
+pub(super) fn write_back_and_empty(connection: &Connection) -> Result<(), Fault> {
+    if checkpoint(connection)? == 0 {
+        is_emptied(connection)?;
+    }
+    Ok(())
+}
+
 /// Writes the database anew, by way of the log. A copy is made meanwhile: in memory where the database is small.
 pub(super) fn compact(file: &Path, is_small: bool) -> Result<(), Fault> {
     let connection = connect(file, Use::Write)?;

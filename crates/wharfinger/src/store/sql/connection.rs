@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::fault::Fault;
 
 /// How long a write waits for another process's.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements that a connection keeps.
 const STATEMENTS_MAX: usize = 64;
 

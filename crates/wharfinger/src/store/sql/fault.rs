@@ -1,5 +1,7 @@
 //! What can go wrong in the database, and how far it reaches.
 
+use std::path::PathBuf;
+
 use super::driver::Error;
 use crate::store::StoreError;
 use crate::store::bytes::Damage;
@@ -21,8 +23,10 @@ pub(super) enum Fault {
     Told(StoreError),
     /// What is stored is not as it should be.
     Damaged(String),
-    /// The database's file is no longer where it was opened: what is written is lost to everybody else.
-    Gone,
+    /// A file of the store is no longer where it was opened: what is written is lost to everybody else.
+    Gone(PathBuf),
+    /// What an unclean end has left could not be brought to disk again.
+    Unsynced(std::io::Error),
     /// The system has no thread to give.
     NoThread(std::io::Error),
 }
@@ -43,7 +47,7 @@ impl Fault {
     pub(super) fn extent(&self) -> Extent {
         match self {
             Self::Refused(_) | Self::Told(_) | Self::Damaged(_) => Extent::Own,
-            Self::Gone | Self::NoThread(_) => Extent::Fatal,
+            Self::Gone(_) | Self::Unsynced(_) | Self::NoThread(_) => Extent::Fatal,
             Self::Sql(error) => error.extent(),
             Self::Commit(error) => error.extent_of_commit(),
             Self::Unknown(_) | Self::DiskFull(_) => Extent::Passing,
@@ -67,6 +71,21 @@ impl Fault {
             self
         }
     }
+
+    /// Whether the work may be stored or not: nobody knows before the store is opened again, or is reached again.
+    fn leaves_in_doubt(&self) -> bool {
+        match self {
+            Self::Commit(error) => error.extent_of_commit() == Extent::Fatal,
+            Self::Unknown(_) | Self::Gone(_) => true,
+            Self::Sql(_)
+            | Self::Refused(_)
+            | Self::Told(_)
+            | Self::Damaged(_)
+            | Self::Unsynced(_)
+            | Self::DiskFull(_)
+            | Self::NoThread(_) => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Fault {
@@ -81,7 +100,16 @@ impl std::fmt::Display for Fault {
             ),
             Self::Refused(why) | Self::Damaged(why) => out.write_str(why),
             Self::Told(error) => error.fmt(out),
-            Self::Gone => out.write_str("the database file was removed or replaced"),
+            Self::Gone(file) => write!(
+                out,
+                "{} was removed or replaced while the store was open",
+                file.display()
+            ),
+            Self::Unsynced(error) => write!(
+                out,
+                "the store was not closed in order, and its log could not be written to disk again: {error}; \
+                 nothing is acknowledged before that succeeds, so look after the disk and start again"
+            ),
             Self::NoThread(error) => write!(out, "a thread could not be started: {error}"),
         }
     }
@@ -104,6 +132,9 @@ impl From<Fault> for StoreError {
         if let Fault::DiskFull(_) = fault {
             return Self::DiskFull(fault.to_string());
         }
+        if fault.leaves_in_doubt() {
+            return Self::InDoubt(fault.to_string());
+        }
         match fault.extent() {
             Extent::Passing | Extent::Fatal => Self::Unavailable(fault.to_string()),
             Extent::Own => match fault {
@@ -114,7 +145,8 @@ impl From<Fault> for StoreError {
                 | Fault::Commit(_)
                 | Fault::Unknown(_)
                 | Fault::DiskFull(_)
-                | Fault::Gone
+                | Fault::Gone(_)
+                | Fault::Unsynced(_)
                 | Fault::NoThread(_) => Self::Internal(fault.to_string()),
             },
         }

@@ -1,8 +1,6 @@
 //! Opening the embedded store of a data directory.
 
-use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,17 +12,16 @@ use super::driver::{Connection, Target};
 use super::emails::builder::Builder;
 use super::emails::{self, EmailRuns};
 use super::fault::Fault;
+use super::files::{self, DATABASE, about};
 use super::home::Home;
 use super::location::{Database, Location};
 use super::readers::Readers;
 use super::room::Disk;
 use super::write_ahead_log::{self, Damage};
 use super::writer::Writer;
-use super::{SqlStore, checking, copy, schema, server};
+use super::{SqlStore, checking, copy, recovery, schema, server};
 use crate::store::StoreError;
 
-/// The name of the database in the data directory.
-const FILE: &str = "orders.db";
 /// SQLite up to 3.51.2 can corrupt a database in WAL mode; 3.53 is the first that is trusted here.
 const SQLITE_VERSION_MIN: i32 = 3_053_000;
 
@@ -39,6 +36,8 @@ pub struct Options {
     pub log_pages: i32,
     /// Bytes on the disk of files that are kept free: below it no new orders are taken.
     pub disk_reserve_bytes: u64,
+    /// Whether this process holds the data directory, as a server does. Nobody else then sees to what an unclean end has left.
+    pub is_holder: bool,
     /// Builds the index by e-mail address: for the process that serves. Where it is not built, look-ups take longer.
     pub email_runs: Option<EmailRuns>,
     /// Frames of a damaged write-ahead log that may be lost by opening the store: as many as `wharfinger check` tells. A store
@@ -54,6 +53,7 @@ impl Default for Options {
             // 32 MiB, so that a page that is changed by one commit after the other is written back once.
             log_pages: 8_192,
             disk_reserve_bytes: 0,
+            is_holder: false,
             email_runs: None,
             lost_frames: 0,
         }
@@ -89,7 +89,7 @@ impl SqlStore {
     /// # Errors
     /// The directory or its database cannot be opened, or is of a newer program.
     pub fn open(directory: &Path, options: &Options) -> Result<Self, StoreError> {
-        let (file, connection) = open_file(directory, options.lost_frames)?;
+        let (file, connection) = open_file(directory, options.is_holder, options.lost_frames)?;
         copy::refuse_unfinished(&connection)?;
         let beside = connect(&file, Use::Write)?;
         let home = Home::File(file);
@@ -178,7 +178,7 @@ fn apart<T: Send>(open: impl FnOnce() -> Result<T, StoreError> + Send) -> Result
 /// # Errors
 /// It has none.
 pub(super) fn database_file(directory: &Path) -> Result<PathBuf, StoreError> {
-    let file = directory.join(FILE);
+    let file = directory.join(DATABASE);
     // The tables come with the first commit: what has none yet is no store.
     match std::fs::metadata(&file) {
         Ok(found) if found.is_file() && found.len() > 0 => Ok(file),
@@ -207,20 +207,27 @@ fn refuse_damaged_log(file: &Path, accepted: u64) -> Result<Option<Damage>, Stor
 }
 
 /// Opens the database of a data directory, with today's tables.
-fn open_file(directory: &Path, lost_frames: u64) -> Result<(PathBuf, Connection), StoreError> {
+///
+/// What an unclean end has left is seen to by whoever holds the directory, and by anybody while nobody does.
+fn open_file(
+    directory: &Path,
+    is_holder: bool,
+    lost_frames: u64,
+) -> Result<(PathBuf, Connection), StoreError> {
     if rusqlite::version_number() < SQLITE_VERSION_MIN {
         let found = rusqlite::version();
         return Err(StoreError::Refused(format!(
             "this program was built with SQLite {found}, which can lose data; 3.53 or newer is needed"
         )));
     }
-    let in_directory = |error: &dyn std::fmt::Display| {
-        StoreError::Unavailable(format!("{}: {error}", directory.display()))
-    };
-    make_directory(directory).map_err(|error| in_directory(&error))?;
-    let file: PathBuf = directory.join(FILE);
+    files::make_directory(directory).map_err(|error| about(directory, &error))?;
+    let file: PathBuf = directory.join(DATABASE);
     let damage = refuse_damaged_log(&file, lost_frames)?;
+    files::create_database(&file).map_err(|error| about(&file, &error))?;
     let mut connection = connect(&file, Use::Write)?;
+    if recovery::is_needed(&file) && (is_holder || !files::is_held(directory)) {
+        recovery::recover(&file, &connection, is_holder)?;
+    }
     if let Some(damage) = damage {
         tracing::warn!("{damage}. They are given up, as was asked for.");
         // So that nobody finds them again.
@@ -229,6 +236,9 @@ fn open_file(directory: &Path, lost_frames: u64) -> Result<(PathBuf, Connection)
             .map_err(Fault::from)?;
     }
     schema::migrate(&mut connection)?;
+    files::make_private(&file).map_err(|error| about(&file, &error))?;
+    // SQLite does so too, and does not look whether it succeeds.
+    files::sync_directory(directory).map_err(|error| about(directory, &error))?;
     Ok((file, Connection::Sqlite(connection)))
 }
 
@@ -275,25 +285,14 @@ pub(super) fn reach_store(database: &Database) -> Result<Connection, StoreError>
     }
 }
 
-/// Opens a database, with today's tables, whatever is in them.
+/// Opens a database, with today's tables, whatever is in them. A data directory is held by this process.
 pub(super) fn open_tables(location: &Location) -> Result<Connection, StoreError> {
     match location {
-        Location::Directory(directory) => Ok(open_file(directory, 0)?.1),
+        Location::Directory(directory) => Ok(open_file(directory, true, 0)?.1),
         Location::Database(database) => {
             let (_, connection) = reach(database)?;
             schema::migrate_on_server(&connection)?;
             Ok(connection)
         }
     }
-}
-
-/// Makes a data directory, if there is none. Orders name people: it is for its owner alone.
-///
-/// # Errors
-/// The system's.
-pub(crate) fn make_directory(directory: &Path) -> std::io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
 }

@@ -2,7 +2,6 @@
 
 mod reconnecting;
 
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use super::checkpoints::{Checkpoints, checkpoint};
 use super::emails::{Due, Reach};
 use super::fault::{Extent, Fault};
+use super::files::Places;
 use super::home::Home;
 use super::new_answers::Name;
 use super::queue::Waiting;
@@ -148,7 +148,7 @@ impl Writer {
             _ => None,
         };
         let thread = Thread {
-            file: file_identity(&connection),
+            places: connection.sqlite().map(Places::of),
             home,
             connection,
             checkpoints,
@@ -262,8 +262,8 @@ fn closed() -> StoreError {
 struct Thread {
     /// Where the connection leads.
     home: Home,
-    /// The identity of the database's file when it was opened.
-    file: Option<(u64, u64)>,
+    /// Where the files of the embedded store were when it was opened.
+    places: Option<Places>,
     connection: Connection,
     checkpoints: Option<Checkpoints>,
     messages: mpsc::UnboundedReceiver<Message>,
@@ -374,6 +374,24 @@ impl Thread {
         self.failed.send_replace(Some(fault.to_string()));
     }
 
+    /// Writes a log that was removed back to the database, while this process still has it: all that was acknowledged is in it.
+    fn save_removed_log(&self, fault: &Fault) {
+        let is_removed = matches!(fault, Fault::Gone(_))
+            && self.places.as_ref().is_some_and(Places::lacks_log_alone);
+        let (Some(checkpoints), Some(connection)) = (&self.checkpoints, self.connection.sqlite())
+        else {
+            return;
+        };
+        if !is_removed {
+            return;
+        }
+        match checkpoints.catch_up(connection) {
+            Ok(0) => tracing::error!("what was acknowledged was saved to the database file"),
+            Ok(pages) => tracing::error!(pages, "a reader keeps the removed log from being saved"),
+            Err(fault) => tracing::error!(%fault, "the removed log could not be saved"),
+        }
+    }
+
     /// Runs the jobs together; by themselves if one of them fails for a reason of its own.
     fn serve(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         if jobs.is_empty() {
@@ -406,6 +424,7 @@ impl Thread {
         }
         if fault.extent() == Extent::Fatal {
             self.fail(&fault);
+            self.save_removed_log(&fault);
         }
         answer_all(jobs, &Err(StoreError::from(fault)));
     }
@@ -432,8 +451,8 @@ impl Thread {
             Err(error) => self.find_out(error, finished.batch)?,
         }
         // What went into a file that nobody can find again must not be acknowledged.
-        if file_identity(&self.connection) != self.file {
-            return Err(Fault::Gone);
+        if let Some(places) = &self.places {
+            places.check()?;
         }
         METRICS.note_commit(requests, began.elapsed());
         self.catalogues = finished.kept;
@@ -451,12 +470,6 @@ impl Thread {
         }
         Ok(())
     }
-}
-
-/// The device and inode of the file at the connection's path, if there is one.
-fn file_identity(connection: &Connection) -> Option<(u64, u64)> {
-    let file = std::fs::metadata(connection.sqlite()?.path()?).ok()?;
-    Some((file.dev(), file.ino()))
 }
 
 fn answer_all(jobs: Vec<Box<dyn Job>>, done: &Result<(), StoreError>) {

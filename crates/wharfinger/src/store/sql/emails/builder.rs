@@ -329,6 +329,7 @@ impl Building<'_> {
                 Err(
                     error @ (StoreError::Unavailable(_)
                     | StoreError::DiskFull(_)
+                    | StoreError::InDoubt(_)
                     | StoreError::Refused(_)
                     | StoreError::BadCursor
                     | StoreError::FeedBegins(_)

@@ -1,0 +1,59 @@
+//! The system's limit on the files that the process may have open.
+
+use std::num::NonZero;
+
+use anyhow::{Result, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::config::Config;
+
+/// Open files that any command needs.
+const FOR_COMMANDS: u64 = 32;
+/// Open files that a server needs besides its connections: the store, its readers, the log.
+const FOR_SERVER: u64 = 64;
+/// Open files that each thread needs that serves connections.
+const FOR_THREAD: u64 = 8;
+
+/// Refuses to run a command that would fail half-way.
+pub(super) fn require_for_commands() -> Result<()> {
+    require_open_files(FOR_COMMANDS)?;
+    Ok(())
+}
+
+/// Refuses to start a server that could not serve anybody; warns where it cannot serve as many connections as it is set to.
+pub(super) fn require(config: &Config) -> Result<()> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let own = FOR_SERVER + FOR_THREAD * u64::try_from(threads)?;
+    let limit = require_open_files(own)?;
+    let connections_max = u64::try_from(config.transport.connections_max)?;
+    if limit.is_some_and(|limit| limit < own + connections_max) {
+        tracing::warn!(
+            connections_max,
+            limit,
+            "The limit on open files is lower than connections_max needs; further connections wait. Raise it with \
+             `ulimit -n`, or with LimitNOFILE= in the unit of systemd."
+        );
+    }
+    Ok(())
+}
+
+/// Raises the limit as far as the process may, and refuses where that is not enough; the limit, if there is one.
+fn require_open_files(needed: u64) -> Result<Option<u64>> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    let limit = if current != maximum && setrlimit(Resource::Nofile, raised).is_ok() {
+        maximum
+    } else {
+        current
+    };
+    ensure!(
+        limit.is_none_or(|limit| limit >= needed),
+        "only {} files may be open at a time, and {needed} are needed; raise the limit with `ulimit -n 4096`, or with \
+         LimitNOFILE= in the unit of systemd",
+        limit.unwrap_or_default()
+    );
+    Ok(limit)
+}
