@@ -58,7 +58,7 @@ pub(super) fn recover(file: &Path, connection: &Connection, is_holder: bool) -> 
             return Err(Fault::Unsynced(io::Error::other(error.to_string())));
         }
         Err(fault) => {
-            tracing::warn!(%fault, "The log that was left behind could not be written back yet.")
+            tracing::warn!(%fault, "The log that was left behind could not be written back yet.");
         }
         Ok(()) => {}
     }
