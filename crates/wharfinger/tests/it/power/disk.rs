@@ -211,9 +211,9 @@ impl File {
         mut choose: impl FnMut(&[&'f [u8]], usize) -> Option<&'f [u8]>,
     ) -> Vec<u8> {
         let mut bytes = self.synced.clone();
-        let sizes = self.changes[..changes].iter().map(|change| change.size);
+        let mut sizes = self.changes[..changes].iter().map(|change| change.size);
         bytes.truncate(sizes.clone().min().unwrap_or(bytes.len()));
-        bytes.resize(sizes.last().unwrap_or(self.synced.len()), 0);
+        bytes.resize(sizes.next_back().unwrap_or(self.synced.len()), 0);
         let pages = self.changes.iter().flat_map(|change| change.pages.keys());
         for page in pages.copied().collect::<BTreeSet<_>>() {
             let cut_off = self.changes[..changes]
