@@ -76,6 +76,7 @@ async fn check_store(store: &dyn Store) -> Result<(), String> {
                 StoreError::DiskFull(_) => "the disk is full".into(),
                 StoreError::Overloaded
                 | StoreError::Unavailable(_)
+                | StoreError::InDoubt(_)
                 | StoreError::Refused(_)
                 | StoreError::AnswerKept
                 | StoreError::AnswerErased
