@@ -171,7 +171,9 @@ fn hold_target(from: &Location, to: &Location) -> Result<Option<Hold>> {
             directory.display()
         );
     }
-    Ok(Some(sql::hold(directory, true)?))
+    sql::make_directory(directory)
+        .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    Ok(Some(sql::hold(directory, false)?))
 }
 
 fn name(stage: Stage) -> &'static str {

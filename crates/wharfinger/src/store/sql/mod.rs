@@ -85,6 +85,7 @@ pub use self::copy::{Copied, Stage, copy};
 use self::customers::Customers;
 pub use self::emails::EmailRuns;
 use self::emails::builder::Builder;
+pub(crate) use self::files::make_directory;
 pub use self::files::{Hold, hold};
 use self::home::Home;
 pub(crate) use self::location::SCHEMES;
