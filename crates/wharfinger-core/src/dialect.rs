@@ -22,6 +22,7 @@ pub use crate::operation::{
 };
 use crate::outcome::State;
 use crate::problem::Problem;
+use crate::warning::Warning;
 
 /// One wire format. What a vendor lacks is absent from [`Self::operations`], never a method that does nothing.
 pub trait Dialect: Sync {
@@ -217,8 +218,8 @@ pub struct Slot<'a> {
     pub organisation: Option<OrganisationId>,
     /// The e-mail address of its customer, where it is good and has one.
     pub email: Option<Cow<'a, str>>,
-    /// What is odd about it, a sentence each, good or not.
-    pub warnings: Vec<String>,
+    /// What is odd about it, good or not.
+    pub warnings: Vec<Warning>,
     /// Good enough to store, or what is wrong.
     pub verdict: Verdict,
 }

@@ -4,28 +4,38 @@
 //! the order in which problems are told.
 
 use crate::json::{Kind, Object, Value};
-use crate::limits::PROBLEMS_PER_ORDER_MAX;
+use crate::limits::{PROBLEMS_PER_ORDER_MAX, WARNINGS_PER_ORDER_MAX};
 use crate::problem::{Code, Path, Problem, Step};
 use crate::validate::Checked;
+use crate::warning::{Warning, WarningCode};
 
 /// An object whose attributes are being read.
 #[derive(Debug)]
 pub struct Form<'f, 'd, 'a> {
     object: Object<'d, 'a>,
     place: Place<'f>,
-    problems: &'f mut Vec<Problem>,
+    notes: &'f mut Notes,
 }
 
-/// Where the object is; a chain through the decoders' stack, made into a [`Path`] only for a problem.
+/// What is noted while an order is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+    /// What is odd about it, and taken all the same.
+    pub warnings: Vec<Warning>,
+}
+
+/// Where the object is; a chain through the decoders' stack, made into a [`Path`] only for a problem or a warning.
 #[derive(Clone, Copy, Debug)]
-enum Place<'f> {
+pub(crate) enum Place<'f> {
     Root,
     Member(&'f Place<'f>, &'f str),
     Element(&'f Place<'f>, usize),
 }
 
 impl Place<'_> {
-    fn path(&self) -> Path {
+    pub(crate) fn path(&self) -> Path {
         match self {
             Self::Root => Path::default(),
             Self::Member(parent, name) => {
@@ -54,11 +64,11 @@ pub enum Need {
 impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     /// Begins to read an order.
     #[must_use]
-    pub fn of_order(object: Value<'d, 'a>, problems: &'f mut Vec<Problem>) -> Self {
+    pub fn of_order(object: Value<'d, 'a>, notes: &'f mut Notes) -> Self {
         Self {
             object: Object::new(object),
             place: Place::Root,
-            problems,
+            notes,
         }
     }
 
@@ -133,7 +143,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         Some(read(&mut Form {
             object: Object::new(value),
             place: Place::Member(&self.place, name),
-            problems: self.problems,
+            notes: self.notes,
         }))
     }
 
@@ -157,10 +167,10 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
                 read(&mut Form {
                     object: Object::new(element),
                     place,
-                    problems: self.problems,
+                    notes: self.notes,
                 });
             } else {
-                note(self.problems, place, Code::NotObject);
+                note(&mut self.notes.problems, place, Code::NotObject);
             }
         }
         count
@@ -179,19 +189,29 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         let place = Place::Member(&self.place, name);
         for (index, element) in array.elements().enumerate() {
             if let Err(code) = rule(element) {
-                note(self.problems, Place::Element(&place, index), code);
+                note(&mut self.notes.problems, Place::Element(&place, index), code);
             }
         }
     }
 
     /// Notes a problem with an attribute of this object.
     pub fn problem(&mut self, name: &str, code: Code) {
-        note(self.problems, Place::Member(&self.place, name), code);
+        note(&mut self.notes.problems, Place::Member(&self.place, name), code);
     }
 
     /// Notes a problem with this object itself.
     pub fn problem_here(&mut self, code: Code) {
-        note(self.problems, self.place, code);
+        note(&mut self.notes.problems, self.place, code);
+    }
+
+    /// Warns of an attribute of this object.
+    #[cold]
+    pub fn warn(&mut self, name: &str, code: WarningCode) {
+        let warnings = &mut self.notes.warnings;
+        if warnings.len() < WARNINGS_PER_ORDER_MAX {
+            let path = Place::Member(&self.place, name).path();
+            warnings.push(Warning { path, code });
+        }
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::canonical::Amount;
-use crate::form::{Form, Need};
+use crate::form::{Form, Need, Notes};
 use crate::json::{NameCase, Reader, Value};
 use crate::moment::{Moment, moment};
 use crate::problem::Code;
@@ -116,9 +116,9 @@ impl Fulfilment {
     pub fn from_json(json: &str) -> Option<Self> {
         let mut reader = Reader::of_stored(json, NameCase::Exact).ok()?;
         let entry = reader.next().ok()??;
-        let mut problems = Vec::new();
-        let read = Self::read(&mut Form::of_order(entry.value, &mut problems), usize::MAX);
-        problems.is_empty().then_some(read)
+        let mut notes = Notes::default();
+        let read = Self::read(&mut Form::of_order(entry.value, &mut notes), usize::MAX);
+        notes.problems.is_empty().then_some(read)
     }
 
     /// The report as JSON, which [`Self::read`] reads.
@@ -203,12 +203,12 @@ mod tests {
     fn read(json: &str) -> Result<String, String> {
         let mut reader = Reader::of_stored(json, NameCase::Exact).unwrap();
         let entry = reader.next().unwrap().unwrap();
-        let mut problems = Vec::new();
-        let report = Fulfilment::read(&mut Form::of_order(entry.value, &mut problems), 2);
-        if problems.is_empty() {
+        let mut notes = Notes::default();
+        let report = Fulfilment::read(&mut Form::of_order(entry.value, &mut notes), 2);
+        if notes.problems.is_empty() {
             return Ok(report.to_json());
         }
-        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let told: Vec<_> = notes.problems.iter().map(ToString::to_string).collect();
         Err(told.join("; "))
     }
 

@@ -34,4 +34,6 @@ pub mod operation;
 pub mod outcome;
 pub mod problem;
 pub mod query;
+pub mod unknown;
 pub mod validate;
+pub mod warning;

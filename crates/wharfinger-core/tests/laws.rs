@@ -317,15 +317,15 @@ fn each_order_has_its_answer() {
 /// A body that is nothing but wrong elements is told of within bounds.
 #[test]
 fn the_problems_of_an_order_are_bounded() {
-    use wharfinger_core::form::{Form, Need};
+    use wharfinger_core::form::{Form, Need, Notes};
     let body = format!("{{\"a\":[{}0]}}", "0,".repeat(5_000));
     let mut reader =
         Reader::new(body.as_bytes(), Envelope::One, json::rules(NameCase::Exact)).unwrap();
     let entry = reader.next().unwrap().unwrap();
-    let mut problems = Vec::new();
-    Form::of_order(entry.value, &mut problems).objects("a", Need::Optional, |_| {});
+    let mut notes = Notes::default();
+    Form::of_order(entry.value, &mut notes).objects("a", Need::Optional, |_| {});
     assert_eq!(
-        problems.len(),
+        notes.problems.len(),
         wharfinger_core::limits::PROBLEMS_PER_ORDER_MAX
     );
 }

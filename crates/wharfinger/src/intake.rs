@@ -10,6 +10,7 @@ use wharfinger_core::kept::KeptSlots;
 use wharfinger_core::limits::Limits;
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::problem::Code;
+use wharfinger_core::warning::{Warning, WarningCode};
 
 use crate::app::App;
 use crate::call::Call;
@@ -31,6 +32,8 @@ pub struct Body {
     pub bytes: Bytes,
     /// Whether it is orders one a line.
     pub is_lines: bool,
+    /// Whether the request declared a form, and its body is JSON.
+    pub said_form: bool,
 }
 
 /// What a request is answered with.
@@ -110,11 +113,16 @@ fn judge_and_prepare<'b>(
     batch: BatchId,
     body: &'b Body,
 ) -> Result<(Judged<'b>, Submission), RequestFailure> {
-    let body = judge::Body {
+    let text = judge::Body {
         bytes: &body.bytes,
         lines_before: body.is_lines.then_some(0),
     };
-    let judged = judge_for(call, asked, body, &app.limits)?;
+    let mut judged = judge_for(call, asked, text, &app.limits)?;
+    if let (true, Some(first)) = (body.said_form, judged.slots.first_mut()) {
+        // The first order stands for the request.
+        let warning = Warning::of_order(WarningCode::FormMediaType);
+        first.warnings.insert(0, warning);
+    }
     let submission = prepare(&heading(app, call, asked, batch), &judged.slots);
     Ok((judged, submission))
 }

@@ -1,15 +1,23 @@
 //! Telling what became of a batch.
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use wharfinger_core::dialect::{
     Answer, Asked, Dialect, Operation, Reply, Slot, Submitted, Told, Verdict,
 };
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::BatchId;
 use wharfinger_core::outcome::{Counts, Outcome};
+use wharfinger_core::warning::Warning;
 
 use crate::call::Call;
 use crate::intake::{Answered, Taken};
 use crate::store::Admitted;
+
+/// Kinds of warnings that a header field names.
+const KINDS_TOLD_MAX: usize = 10;
+
+/// What is percent-encoded in the pointers of a header field.
+const NOT_IN_POINTER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b';');
 
 /// What is needed to tell what became of a batch.
 #[derive(Clone, Copy)]
@@ -53,6 +61,9 @@ impl Telling {
         if self.told.dry_run {
             reply = reply.with_header("wharfinger-dry-run", "true");
         }
+        if let Some(warnings) = warnings(slots) {
+            reply = reply.with_header("wharfinger-warnings", warnings);
+        }
         (reply, Counts::of(&outcomes))
     }
 
@@ -78,6 +89,33 @@ impl Telling {
             batch: Some((self.batch, Counts::of(&outcomes))),
         })
     }
+}
+
+/// How many orders have warnings, and of what kinds they are, each with the first order that has it:
+/// `2; 0/curency unknown_attribute, 1/order_items/0/price price_form`.
+fn warnings(slots: &[Slot<'_>]) -> Option<String> {
+    let warned = slots.iter().filter(|slot| !slot.warnings.is_empty()).count();
+    if warned == 0 {
+        return None;
+    }
+    let mut kinds: Vec<(usize, &Warning)> = Vec::new();
+    'slots: for (index, slot) in slots.iter().enumerate() {
+        for warning in &slot.warnings {
+            if kinds.len() == KINDS_TOLD_MAX {
+                break 'slots;
+            }
+            if !kinds.iter().any(|(_, known)| known.is_like(warning)) {
+                kinds.push((index, warning));
+            }
+        }
+    }
+    let kind = |(index, warning): (usize, &Warning)| {
+        let pointer = warning.path.pointer();
+        let pointer = utf8_percent_encode(&pointer, NOT_IN_POINTER);
+        format!("{index}{pointer} {}", warning.code.id())
+    };
+    let kinds: Vec<_> = kinds.into_iter().map(kind).collect();
+    Some(format!("{warned}; {}", kinds.join(", ")))
 }
 
 /// Puts the store's outcomes of the good orders between those that were turned down before.

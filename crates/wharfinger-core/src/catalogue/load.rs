@@ -6,7 +6,7 @@
 use super::PIECES_MAX;
 use crate::canonical::Amount;
 use crate::email;
-use crate::form::{Form, Need};
+use crate::form::{Form, Need, Notes};
 use crate::json::{
     Content, Entry, Envelope, Kind, Lines, Malformed, NameCase, Reader, Rules, Value,
 };
@@ -375,9 +375,9 @@ fn read_entry<L: LoadLine>(entry: &Entry<'_, '_>) -> ReadLine<L> {
     if entry.value.kind() != Kind::Object {
         return Err(told(vec![Problem::with_order(Code::NotObject)]));
     }
-    let mut problems = Vec::new();
-    let line = L::read(&mut Form::of_order(entry.value, &mut problems));
-    let mut problems = told(problems);
+    let mut notes = Notes::default();
+    let line = L::read(&mut Form::of_order(entry.value, &mut notes));
+    let mut problems = told(notes.problems);
     let names = entry.value.members().map(|(name, _)| name);
     let unknown = names.filter(|name| !L::ATTRIBUTES.contains(&name.as_ref()));
     problems.extend(unknown.take(PROBLEMS_PER_LINE_MAX).map(|name| LineProblem {

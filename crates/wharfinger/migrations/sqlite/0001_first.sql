@@ -184,7 +184,8 @@ create table tallies (
 ) strict, without rowid;
 
 -- Receipts. shares: JSON, [organisation, number of the first block, how many blocks, [accepted, updated, unchanged,
--- rejected, withheld]] each; organisation 0 for orders of which it is not known.
+-- rejected, withheld, orders with warnings]] each; the last number is absent where it is 0. organisation is 0 for orders of which
+-- it is not known.
 create table batches (
     id blob primary key,
     key_id text not null,
@@ -215,15 +216,15 @@ create table imports (
     primary key (key_id, id)
 ) strict, without rowid;
 
--- The orders of a batch that were not taken; organisation 0 where it is not known. Those of a part are all rejected, with
--- what is wrong, or all withheld, without their texts. The indexes are those of its first and last order. The texts of those
+-- The orders of a batch of which its receipt keeps something; organisation 0 where it is not known. kind: 0, all of a part are
+-- rejected, with what is wrong; 1, all are withheld, without their texts; 2, all have warnings, whatever became of them. The indexes are those of its first and last order. The texts of those
 -- that are rejected are taken out after some time.
 create table rejections (
     id integer primary key,
     batch blob not null,
     organisation integer not null,
     part integer not null,
-    is_withheld integer not null,
+    kind integer not null,
     first_index integer not null,
     last_index integer not null,
     has_texts integer not null,

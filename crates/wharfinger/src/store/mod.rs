@@ -50,6 +50,7 @@ pub use orders::{
 };
 pub use prepare::Submission;
 pub use receipt::{
+    ReceiptWarning,
     OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, Recorded, RecordedOutcome,
     RecordedProblem, Rejection, ResultPage, Visible,
 };

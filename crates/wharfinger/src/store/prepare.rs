@@ -34,6 +34,10 @@ pub struct Submission {
     pub(crate) rejected: Vec<Part>,
     /// How many of them are of no known organisation.
     pub(crate) rejected_of_nobody: u64,
+    /// The orders that have warnings, good or not.
+    pub(crate) warned: Vec<Part>,
+    /// How many of them are of no known organisation.
+    pub(crate) warned_of_nobody: u64,
     /// The lines that the good orders stand on, where the body is of lines.
     pub(crate) lines: Vec<u32>,
     /// Whether to keep the answer.
@@ -68,6 +72,8 @@ pub(crate) struct Group {
     pub blocks: Vec<Block>,
     /// How many more orders there are that are not good.
     pub rejected: u64,
+    /// How many orders have warnings, good or not.
+    pub warned: u64,
 }
 
 impl Group {
@@ -204,12 +210,21 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         // A batch for an organisation is told of there, even if there is no order in it.
         groups.of(organisation);
     }
-    let mut rejections = Rejections::default();
+    let mut rejections = Parts::of(Kind::Rejected);
+    let mut warned = Parts::of(Kind::Warned);
+    let mut warned_of_nobody = 0;
     let mut good = 0;
     let mut lines = Vec::new();
     let mut demands = Vec::new();
     let mut rejected_of_nobody = 0;
     for (index, slot) in (0_u32..).zip(slots) {
+        if !slot.warnings.is_empty() {
+            match slot.organisation {
+                Some(organisation) => groups.of(organisation).group.warned += 1,
+                None => warned_of_nobody += 1,
+            }
+            warned.push(slot, index, &[]);
+        }
         match &slot.verdict {
             Verdict::Good(draft) => {
                 let organisation = slot.organisation.expect("a good order has an organisation");
@@ -249,6 +264,8 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         good: good as usize,
         rejected: rejections.finish(),
         rejected_of_nobody,
+        warned: warned.finish(),
+        warned_of_nobody,
         lines,
         remember: None,
         demands,
@@ -356,6 +373,7 @@ impl Groups {
                         steps: Vec::new(),
                         blocks: Vec::new(),
                         rejected: 0,
+                        warned: 0,
                     },
                     open: block::Builder::default(),
                     entries: 0,
@@ -387,20 +405,28 @@ impl Groups {
     }
 }
 
-/// The orders that are not good, by organisation.
-#[derive(Default)]
-struct Rejections {
+/// The orders of which the receipt keeps something, by organisation.
+struct Parts {
+    kind: Kind,
     builders: Vec<rejected::Builder>,
     by_organisation: HashMap<Option<OrganisationId>, usize>,
 }
 
-impl Rejections {
+impl Parts {
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            builders: Vec::new(),
+            by_organisation: HashMap::new(),
+        }
+    }
+
     fn push(&mut self, slot: &Slot<'_>, index: u32, problems: &[Problem]) {
         let new = self.builders.len();
         let at = *self.by_organisation.entry(slot.organisation).or_insert(new);
         if at == new {
             self.builders
-                .push(rejected::Builder::new(slot.organisation, Kind::Rejected));
+                .push(rejected::Builder::new(slot.organisation, self.kind));
         }
         self.builders[at].push(Told {
             index,
@@ -409,6 +435,7 @@ impl Rejections {
             key: slot.key.as_deref(),
             text: slot.raw,
             problems,
+            warnings: &slot.warnings,
         });
     }
 

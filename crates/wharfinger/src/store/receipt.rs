@@ -83,6 +83,19 @@ pub struct ReceiptHead {
     pub duration_ms: u64,
     /// How many orders had each outcome.
     pub counts: Counts,
+    /// How many orders have warnings.
+    pub warned: u64,
+    /// The kinds of warnings, each with the first order that has it; only told where one receipt is read.
+    pub warnings: Vec<ReceiptWarning>,
+}
+
+/// A kind of warning that orders of a batch have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptWarning {
+    /// The first order's place in the batch.
+    pub index: u32,
+    /// The warning of that order.
+    pub warning: RecordedProblem,
 }
 
 /// Which orders of a batch to read, in the order of the batch.
@@ -166,6 +179,8 @@ pub struct Recorded {
     pub parts: Vec<u64>,
     /// What became of it.
     pub outcome: RecordedOutcome,
+    /// What is odd about it.
+    pub warnings: Vec<RecordedProblem>,
 }
 
 /// What became of an order, as kept.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use wharfinger_core::email::is_mentioned;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::problem::Problem;
+use wharfinger_core::warning::{Warning, with_hint};
 
 use super::bytes::{Damage, pack, unpack};
 use super::{Recorded, RecordedOutcome, RecordedProblem, Rejection};
@@ -13,21 +14,44 @@ const PART_BYTES_MAX: usize = 1 << 20;
 /// Orders of a part.
 const PART_ORDERS_MAX: usize = 1024;
 
-/// Why the orders of a part were not taken.
+/// Why a receipt keeps something of the orders of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Something is wrong with each.
     Rejected,
     /// Something is wrong with another order of the batch. Their texts are not kept: nothing in them is to be mended.
     Withheld,
+    /// They have warnings, whatever became of them. Nothing else of them is kept here.
+    Warned,
 }
 
-/// Some orders of a batch that were not taken, all of one organisation and for one kind of reason.
+impl Kind {
+    /// As a number in the store.
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Self::Rejected => 0,
+            Self::Withheld => 1,
+            Self::Warned => 2,
+        }
+    }
+
+    /// Undoes [`Self::number`].
+    pub(crate) fn of(number: i64) -> Result<Self, Damage> {
+        match number {
+            0 => Ok(Self::Rejected),
+            1 => Ok(Self::Withheld),
+            2 => Ok(Self::Warned),
+            _ => Err(Damage("a list of orders is of an unknown kind")),
+        }
+    }
+}
+
+/// Some orders of a batch of which the receipt keeps something, all of one organisation and for one kind of reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// Whose they are; none where that is not known.
     pub organisation: Option<OrganisationId>,
-    /// Why they were not taken.
+    /// Why it is kept.
     pub kind: Kind,
     /// The first one's place in the batch.
     pub first_index: u32,
@@ -78,6 +102,8 @@ pub(crate) struct Told<'a> {
     pub text: &'a str,
     /// What is wrong with it.
     pub problems: &'a [Problem],
+    /// What is odd about it.
+    pub warnings: &'a [Warning],
 }
 
 /// Gathers orders that were not taken, of one organisation and kind.
@@ -107,11 +133,16 @@ impl Builder {
 
     /// Adds an order; they come in the order of the batch.
     pub(crate) fn push(&mut self, told: Told<'_>) {
-        let errors = told.problems.iter().map(|problem| ItemProblem {
+        let problem = |problem: &Problem| ItemProblem {
             pointer: problem.path.pointer(),
             code: problem.code.id().to_owned(),
-            message: problem.to_string(),
-        });
+            message: with_hint(problem.to_string(), problem, told.warnings),
+        };
+        let errors = match self.kind {
+            Kind::Rejected => told.problems.iter().map(problem).collect(),
+            Kind::Withheld => Vec::new(),
+            Kind::Warned => told.warnings.iter().map(item_warning).collect(),
+        };
         let item = Item {
             index: told.index,
             line: told.line,
@@ -119,9 +150,9 @@ impl Builder {
             key: told.key.map(Text::Borrowed),
             text: match self.kind {
                 Kind::Rejected => Some(Text::Borrowed(told.text)),
-                Kind::Withheld => None,
+                Kind::Withheld | Kind::Warned => None,
             },
-            errors: errors.collect(),
+            errors,
         };
         write_item(&item, &mut self.json);
         if self.orders == 0 {
@@ -157,7 +188,27 @@ impl Builder {
     }
 }
 
-/// Reads the orders of a part back.
+fn item_warning(warning: &Warning) -> ItemProblem {
+    ItemProblem {
+        pointer: warning.path.pointer(),
+        code: warning.code.id().to_owned(),
+        message: warning.to_string(),
+    }
+}
+
+/// Reads the warnings of a part back, each order's with its place in the batch.
+pub(crate) fn read_warnings(packed: &[u8]) -> Result<Vec<(u32, Vec<RecordedProblem>)>, Damage> {
+    let lines = unpack(packed)?;
+    let mut warned = Vec::new();
+    for item in items(&lines) {
+        let item = item?;
+        let warnings = item.errors.into_iter().map(recorded_problem);
+        warned.push((item.index, warnings.collect()));
+    }
+    Ok(warned)
+}
+
+/// Reads the orders of a part back; those of a part of warnings are told elsewhere.
 pub(crate) fn read(
     organisation: Option<OrganisationId>,
     kind: Kind,
@@ -168,6 +219,7 @@ pub(crate) fn read(
     for item in items(&lines) {
         let item = item?;
         let outcome = match kind {
+            Kind::Warned => return Ok(Vec::new()),
             Kind::Withheld => RecordedOutcome::Withheld,
             Kind::Rejected => RecordedOutcome::Rejected(Rejection {
                 text: item.text.map(Text::into_owned),
@@ -183,6 +235,7 @@ pub(crate) fn read(
             number: None,
             parts: Vec::new(),
             outcome,
+            warnings: Vec::new(),
         });
     }
     Ok(orders)

@@ -44,3 +44,4 @@ mod shares;
 mod splitting;
 mod stock;
 mod support;
+mod warnings;

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::demand;
+use super::shape::SHAPE;
 use crate::admit::Intent;
 use crate::catalogue::{CatalogueMode, Demand};
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
-use crate::form::{Form, Need};
-use crate::json::{Entry, Kind, Value};
+use crate::form::{Form, Need, Notes};
+use crate::json::{Entry, Kind, NameCase, Value};
 use crate::problem::{Code, Problem};
+use crate::unknown::{self, Tell};
 use crate::validate::{self, Checked};
 
 /// The largest order number: the largest whole number that every JSON parser keeps exactly, 2^53-1.
@@ -23,12 +25,12 @@ pub(super) const PRICE_DECIMALS_MAX: u32 = 2;
 
 /// Judges an order that is to be created.
 pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
-    let mut problems = Vec::new();
+    let mut notes = Notes::default();
     let mut number = None;
     let mut email = None;
     let mut draft = false;
     if entry.value.kind() == Kind::Object {
-        let mut form = Form::of_order(entry.value, &mut problems);
+        let mut form = Form::of_order(entry.value, &mut notes);
         email = addresses(&mut form);
         form.objects("products", Need::Mandatory, product);
         number = form.optional("orderNumber", order_number);
@@ -36,7 +38,7 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         other_attributes(&mut form);
         payment(&mut form);
     } else {
-        problems.push(Problem::with_order(Code::NotObject));
+        notes.problems.push(Problem::with_order(Code::NotObject));
     }
     let (key, number) = match number {
         Some((key, number)) => (Some(key), Number::Given(number)),
@@ -46,11 +48,11 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         hash: entry.hash,
         intent: Intent::Create { draft },
         number,
-        demand: demanded(context, entry, email.as_deref(), &problems),
+        demand: demanded(context, entry, email.as_deref(), &notes.problems),
     };
     Slot {
         email,
-        ..slot(context, entry, key, good, problems)
+        ..slot(context, entry, key, good, notes)
     }
 }
 
@@ -60,13 +62,13 @@ pub(super) fn completion<'a>(
     entry: &Entry<'_, 'a>,
     number: &str,
 ) -> Slot<'a> {
-    let mut problems = Vec::new();
+    let mut notes = Notes::default();
     let number = number_in_path(number);
     if number.is_none() {
         // No order can have such a number.
-        problems.push(Problem::with_order(Code::UnknownOrder));
+        notes.problems.push(Problem::with_order(Code::UnknownOrder));
     }
-    let mut form = Form::of_order(entry.value, &mut problems);
+    let mut form = Form::of_order(entry.value, &mut notes);
     payment(&mut form);
     texts(
         &mut form,
@@ -81,7 +83,7 @@ pub(super) fn completion<'a>(
         demand: None,
     };
     let key = number.map(|number| Cow::Owned(number.to_string()));
-    slot(context, entry, key, good, problems)
+    slot(context, entry, key, good, notes)
 }
 
 /// What a good order asks of its organisation's catalogue, if that is to be asked.
@@ -101,12 +103,14 @@ fn slot<'a>(
     entry: &Entry<'_, 'a>,
     key: Option<Cow<'a, str>>,
     good: Draft,
-    problems: Vec<Problem>,
+    mut notes: Notes,
 ) -> Slot<'a> {
-    let verdict = if problems.is_empty() {
+    let rules = (NameCase::Exact, Tell::Misspelt);
+    unknown::look(entry.value, SHAPE, rules, &mut notes.warnings);
+    let verdict = if notes.problems.is_empty() {
         Verdict::Good(good)
     } else {
-        Verdict::Faulty(problems)
+        Verdict::Faulty(notes.problems)
     };
     Slot {
         raw: entry.raw,
@@ -115,7 +119,7 @@ fn slot<'a>(
         key,
         organisation: context.organisation.map(|organisation| organisation.id),
         email: None,
-        warnings: Vec::new(),
+        warnings: notes.warnings,
         verdict,
     }
 }

@@ -12,6 +12,7 @@ mod own_form;
 mod present;
 mod query;
 mod samples;
+mod shape;
 mod wire;
 
 use crate::caller::{Caller, Organisation, Scope};

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use super::shape::SHAPE;
 use crate::admit::Intent;
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
-use crate::form::{Form, Need};
-use crate::json::{Decimal, Entry, Kind, Value};
+use crate::form::{Form, Need, Notes};
+use crate::json::{Decimal, Entry, Kind, NameCase, Value};
 use crate::limits::KEY_CHARS_MAX;
 use crate::problem::Code;
+use crate::unknown::{self, Tell};
 use crate::validate::{self, Checked};
 
 pub(super) const PRODUCT_CODE_CHARS_MAX: usize = 20;
@@ -17,15 +19,17 @@ const QUANTITY_MAX: u64 = 2_147_483_647;
 
 /// Judges one order.
 pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
-    let mut problems = Vec::new();
-    let mut form = Form::of_order(entry.value, &mut problems);
+    let mut notes = Notes::default();
+    let mut form = Form::of_order(entry.value, &mut notes);
     let (key, email) = if entry.value.kind() == Kind::Object {
         order(&mut form)
     } else {
         form.problem_here(Code::NotObject);
         (None, None)
     };
-    let verdict = if problems.is_empty() {
+    let rules = (NameCase::Ignored, Tell::Misspelt);
+    unknown::look(entry.value, SHAPE, rules, &mut notes.warnings);
+    let verdict = if notes.problems.is_empty() {
         Verdict::Good(Draft {
             hash: entry.hash,
             intent: Intent::Upsert,
@@ -33,7 +37,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
             demand: None,
         })
     } else {
-        Verdict::Faulty(problems)
+        Verdict::Faulty(notes.problems)
     };
     Slot {
         raw: entry.raw,
@@ -42,7 +46,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         key,
         organisation: context.organisation.map(|organisation| organisation.id),
         email,
-        warnings: Vec::new(),
+        warnings: notes.warnings,
         verdict,
     }
 }

@@ -10,6 +10,7 @@ use crate::dialect::{Orders, Reply, StoredOrder, Submitted};
 use crate::failure::RequestFailure;
 use crate::outcome::{Outcome, State, WITHHELD};
 use crate::problem::{Code, Problem};
+use crate::warning::{Warning, with_hint};
 
 /// What `WWW-Authenticate` says; there is no registered scheme for a header of the vendor's own.
 const CHALLENGE: &str = "AccessKey realm=\"orders\"";
@@ -22,19 +23,21 @@ pub(super) fn saved(submitted: &Submitted<'_>, with_messages: bool) -> Reply {
         answers.push(Saved {
             packingslipno: slot.key.as_deref(),
             result: outcome.taken().is_some(),
-            msg: with_messages.then(|| message(outcome)),
+            msg: with_messages.then(|| message(outcome, &slot.warnings)),
         });
     }
     Reply::json(200, &answers)
 }
 
-fn message(outcome: &Outcome) -> String {
+fn message(outcome: &Outcome, warnings: &[Warning]) -> String {
     match outcome {
         Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) => String::new(),
         // An order cancelled otherwise than by DELETE keeps its number, and is as final as a processed one.
         Outcome::Rejected(problems) if problems.iter().any(is_final) => "already processed".into(),
         Outcome::Rejected(problems) => {
-            let sentences: Vec<String> = problems.iter().map(Problem::to_string).collect();
+            let sentence =
+                |problem: &Problem| with_hint(problem.to_string(), problem, warnings);
+            let sentences: Vec<String> = problems.iter().map(sentence).collect();
             sentences.join("; ")
         }
         Outcome::Withheld => WITHHELD.into(),

@@ -12,6 +12,7 @@ mod load;
 mod mapping;
 mod moment;
 mod samples;
+mod shape;
 mod stored;
 mod wire;
 

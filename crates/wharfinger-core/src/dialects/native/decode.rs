@@ -3,33 +3,36 @@
 
 use std::borrow::Cow;
 
-use super::unknown;
+use super::shape::SHAPE;
 use crate::dialect::{Context, Slot, Verdict};
-use crate::form::{Form, Need};
+use crate::form::{Form, Need, Notes};
 use crate::ids::OrganisationId;
-use crate::json::{Entry, Kind};
+use crate::json::{Entry, Kind, NameCase};
 use crate::limits::KEY_CHARS_MAX;
 use crate::moment::moment;
 use crate::problem::{Code, Problem};
+use crate::unknown::{self, Tell};
 use crate::validate::{
     amount, country, currency, email, language, locale, positive, short_text, text,
 };
 
 /// Judges one order by itself.
 pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
-    let mut problems = Vec::new();
+    let mut notes = Notes::default();
     let mut slot = Slot::unread(context, entry);
     if entry.value.kind() == Kind::Object {
-        let mut order = Form::of_order(entry.value, &mut problems);
+        let mut order = Form::of_order(entry.value, &mut notes);
         slot.organisation = organisation(&mut order, context);
         slot.key = order.mandatory("key", short_text(KEY_CHARS_MAX));
         slot.email = attributes(&mut order);
-        slot.warnings = unknown::warnings(entry.value);
+        let rules = (NameCase::Exact, Tell::All);
+        unknown::look(entry.value, SHAPE, rules, &mut notes.warnings);
     } else {
-        problems.push(Problem::with_order(Code::NotObject));
+        notes.problems.push(Problem::with_order(Code::NotObject));
     }
-    if !problems.is_empty() {
-        slot.verdict = Verdict::Faulty(problems);
+    slot.warnings = notes.warnings;
+    if !notes.problems.is_empty() {
+        slot.verdict = Verdict::Faulty(notes.problems);
     }
     slot
 }

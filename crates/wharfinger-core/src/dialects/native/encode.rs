@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::wire::{Batch, BatchError, OrderError, OrderResult, Refusal};
+use super::wire::{Batch, BatchError, OrderError, OrderResult, OrderWarning, Refusal};
 use crate::dialect::{Reply, Results, Slot, Submitted};
 use crate::failure::RequestFailure;
 use crate::outcome::{BatchStatus, Counts, Outcome};
 use crate::problem::{Code, Problem, Step};
+use crate::warning::{Warning, with_hint};
 
 /// What became of a batch: 200 where every order was taken, 207 where some were, 422 where none was.
 pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {
@@ -81,16 +82,27 @@ fn result<'s>(index: usize, slot: &'s Slot<'s>, outcome: &'s Outcome) -> OrderRe
         number,
         orders: taken.map_or(&[], |taken| &taken.parts),
         revision: taken.map(|taken| taken.revision),
-        errors: problems.iter().map(error).collect(),
-        warnings: &slot.warnings,
+        errors: problems
+            .iter()
+            .map(|problem| error(problem, &slot.warnings))
+            .collect(),
+        warnings: slot.warnings.iter().map(warning).collect(),
     }
 }
 
-fn error(problem: &Problem) -> OrderError {
+fn error(problem: &Problem, warnings: &[Warning]) -> OrderError {
     OrderError {
         pointer: problem.path.pointer(),
         code: problem.code.id(),
-        message: sentence(problem),
+        message: with_hint(sentence(problem), problem, warnings),
+    }
+}
+
+fn warning(warning: &Warning) -> OrderWarning {
+    OrderWarning {
+        pointer: warning.path.pointer(),
+        code: warning.code.id(),
+        message: warning.to_string(),
     }
 }
 
@@ -116,7 +128,7 @@ pub(super) fn problem(failure: &RequestFailure, path: &str) -> Reply {
     };
     let mut errors = Vec::new();
     if let RequestFailure::Invalid(problems) = failure {
-        errors.extend(problems.iter().map(error));
+        errors.extend(problems.iter().map(|problem| error(problem, &[])));
     }
     let body = Refusal {
         r#type: format!("/docs#{}", failure.id()),

@@ -9,7 +9,7 @@ mod parameters;
 mod query;
 mod routes;
 mod samples;
-mod unknown;
+mod shape;
 mod wire;
 
 use schemars::SchemaGenerator;

@@ -85,13 +85,23 @@ pub(super) struct OrderResult<'s> {
     pub revision: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<OrderError>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    pub warnings: &'s [String],
+    /// What is odd about the order, whether it was taken or not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<OrderWarning>,
 }
 
 /// One thing that is wrong with an order.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct OrderError {
+    /// RFC 6901, relative to the order.
+    pub pointer: String,
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// One thing that is odd about an order.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct OrderWarning {
     /// RFC 6901, relative to the order.
     pub pointer: String,
     pub code: &'static str,

@@ -3,13 +3,15 @@
 
 use std::borrow::Cow;
 
+use super::shape::SHAPE;
 use crate::caller::Organisation;
 use crate::dialect::{Context, Slot, Verdict};
-use crate::form::{Form, Need};
+use crate::form::{Form, Need, Notes};
 use crate::ids::OrganisationId;
 use crate::json::{DIGITS_MAX, Decimal, Entry, Kind, NameCase, Reader, Value};
 use crate::limits::KEY_CHARS_MAX;
 use crate::problem::{Code, Problem};
+use crate::unknown::{self, Tell};
 use crate::validate::{
     Checked, amount, any_text, country, currency, day_month_year, email, language, locale,
     short_text, text,
@@ -17,18 +19,21 @@ use crate::validate::{
 
 /// Judges one order by itself.
 pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
-    let mut problems = Vec::new();
+    let mut notes = Notes::default();
     let mut slot = Slot::unread(context, entry);
     if entry.value.kind() == Kind::Object {
-        let mut order = Form::of_order(entry.value, &mut problems);
+        let mut order = Form::of_order(entry.value, &mut notes);
         slot.organisation = trkref(&mut order, context);
         slot.key = order.mandatory("order_ref", short_text(KEY_CHARS_MAX));
         slot.email = attributes(&mut order);
+        let rules = (NameCase::Exact, Tell::Misspelt);
+        unknown::look(entry.value, SHAPE, rules, &mut notes.warnings);
     } else {
-        problems.push(Problem::with_order(Code::NotObject));
+        notes.problems.push(Problem::with_order(Code::NotObject));
     }
-    if !problems.is_empty() {
-        slot.verdict = Verdict::Faulty(problems);
+    slot.warnings = notes.warnings;
+    if !notes.problems.is_empty() {
+        slot.verdict = Verdict::Faulty(notes.problems);
     }
     slot
 }

@@ -11,6 +11,7 @@ use crate::dialect::{Answer, Operation, Reply, Slot, Submitted, Verdict};
 use crate::failure::RequestFailure;
 use crate::outcome::{Counts, Outcome, WITHHELD};
 use crate::problem::{Code, Problem};
+use crate::warning::{Warning, with_hint};
 
 /// Rejected orders that an answer lists; its summary counts all.
 const LISTED_MAX: usize = 1_000;
@@ -37,7 +38,7 @@ fn encode_one(submitted: &Submitted<'_>) -> Reply {
                 message: "Customer order accepted",
             },
         ),
-        [Outcome::Rejected(problems)] => invalid_order(texts(problems)),
+        [Outcome::Rejected(problems)] => invalid_order(texts(problems, submitted.slots.first().map_or(&[], |slot| &slot.warnings))),
         [Outcome::Withheld] => invalid_order(vec![WITHHELD.into()]),
         [] | [_, _, ..] => refuse(Some(&ONE), &RequestFailure::Internal),
     }
@@ -92,7 +93,7 @@ fn rejected_orders<'s>(submitted: &Submitted<'s>) -> Vec<RejectedOrder<'s>> {
             Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) => {}
             Outcome::Rejected(problems) => rejected.push(RejectedOrder {
                 customer_order: as_sent(slot),
-                errors: texts(problems),
+                errors: texts(problems, &slot.warnings),
             }),
             Outcome::Withheld => rejected.push(RejectedOrder {
                 customer_order: as_sent(slot),
@@ -111,8 +112,10 @@ fn as_sent<'s>(slot: &Slot<'s>) -> Option<&'s RawValue> {
     }
 }
 
-fn texts(problems: &[Problem]) -> Vec<String> {
-    problems.iter().map(text).collect()
+fn texts(problems: &[Problem], warnings: &[Warning]) -> Vec<String> {
+    let told = problems.iter();
+    told.map(|problem| with_hint(text(problem), problem, warnings))
+        .collect()
 }
 
 /// The vendor knows two sentences about an attribute, and a few about the order as a whole.

@@ -10,6 +10,7 @@ mod figures;
 mod load;
 mod mapping;
 mod samples;
+mod shape;
 mod wire;
 
 use base64::Engine;

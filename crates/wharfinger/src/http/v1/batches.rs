@@ -22,7 +22,7 @@ use super::input::{self, Listing};
 use crate::app::App;
 use crate::call::Call;
 use crate::store::{
-    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome, Store,
+    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome, RecordedProblem, Store,
     StoreError, Visible,
 };
 
@@ -49,6 +49,21 @@ pub(in super::super) struct Receipt {
     unchanged: u64,
     rejected: u64,
     withheld: u64,
+    /// Orders with warnings, whatever became of them.
+    warned: u64,
+    /// The kinds of warnings, each with the first order that has it; only where one receipt is read. At most 100.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<ReceiptWarning>,
+}
+
+/// A kind of warning that orders of a batch have.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ReceiptWarning")]
+struct ReceiptWarning {
+    /// The first such order's place in the batch, from 0.
+    index: u32,
+    #[serde(flatten)]
+    warning: Problem,
 }
 
 /// What became of one order of a batch.
@@ -81,9 +96,12 @@ pub(in super::super) struct OrderResult {
     revision: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Problem>,
+    /// What is odd about the order, whether it was taken or not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Problem>,
 }
 
-/// One thing that was wrong with an order.
+/// One thing that was wrong with an order, or odd about it.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "RecordedProblem")]
 pub(in super::super) struct Problem {
@@ -273,6 +291,15 @@ fn told(head: &ReceiptHead, codes: &Codes) -> Receipt {
         unchanged: counts.unchanged,
         rejected: counts.rejected,
         withheld: counts.withheld,
+        warned: head.warned,
+        warnings: head
+            .warnings
+            .iter()
+            .map(|kind| ReceiptWarning {
+                index: kind.index,
+                warning: problem(kind.warning.clone()),
+            })
+            .collect(),
     }
 }
 
@@ -298,15 +325,18 @@ fn result(recorded: Recorded, codes: &Codes) -> OrderResult {
         orders: recorded.parts,
         revision,
         errors,
+        warnings: problems(recorded.warnings),
     }
 }
 
-pub(super) fn problems(recorded: Vec<crate::store::RecordedProblem>) -> Vec<Problem> {
-    let recorded = recorded.into_iter();
-    let told = recorded.map(|problem| Problem {
-        pointer: problem.pointer,
-        code: problem.code,
-        message: problem.message,
-    });
-    told.collect()
+pub(super) fn problems(recorded: Vec<RecordedProblem>) -> Vec<Problem> {
+    recorded.into_iter().map(problem).collect()
+}
+
+fn problem(recorded: RecordedProblem) -> Problem {
+    Problem {
+        pointer: recorded.pointer,
+        code: recorded.code,
+        message: recorded.message,
+    }
 }

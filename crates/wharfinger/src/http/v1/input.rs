@@ -8,7 +8,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::form::Form;
+use wharfinger_core::form::{Form, Notes};
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::json::{Envelope, Kind, NameCase, Reader, Rules};
 use wharfinger_core::query::Query;
@@ -57,12 +57,12 @@ pub(super) fn object<T>(
     if entry.value.kind() != Kind::Object {
         return Err(RequestFailure::WrongEnvelope { expected });
     }
-    let mut problems = Vec::new();
-    let read = read(&mut Form::of_order(entry.value, &mut problems));
-    if problems.is_empty() {
+    let mut notes = Notes::default();
+    let read = read(&mut Form::of_order(entry.value, &mut notes));
+    if notes.problems.is_empty() {
         Ok(read)
     } else {
-        Err(RequestFailure::Invalid(problems))
+        Err(RequestFailure::Invalid(notes.problems))
     }
 }
 

@@ -42,6 +42,9 @@ pub(in super::super) struct Rejected {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     errors: Vec<Problem>,
+    /// What is odd about the order, such as a misspelt attribute.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Problem>,
 }
 
 /// The failure of asking for texts that were kept long enough.
@@ -227,5 +230,6 @@ fn rejection(recorded: Recorded) -> Option<Rejected> {
         order,
         text,
         errors: problems(rejection.errors),
+        warnings: problems(recorded.warnings),
     })
 }

@@ -178,6 +178,7 @@ impl Admission<'_> {
             first: first.number(),
             blocks: u32::try_from(blocks).unwrap_or(u32::MAX),
             counts,
+            warned: group.warned,
         });
     }
 
@@ -198,6 +199,7 @@ impl Admission<'_> {
                 key: Some(self.submission.text(row.key)).filter(|key| !key.is_empty()),
                 text: "",
                 problems: &[],
+                warnings: &[],
             };
             if let Outcome::Rejected(problems) = &self.outcomes[row.answer as usize] {
                 told.text = texts.of(group, row)?;
@@ -212,6 +214,7 @@ impl Admission<'_> {
     fn write_receipt(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
         let submission = self.submission;
         let parts = submission.rejected.iter().chain(&self.not_taken);
+        let parts = parts.chain(&submission.warned);
         rejections::write(work.connection, submission.batch, parts)?;
         if submission.rejected_of_nobody > 0 {
             self.shares.push(Share {
@@ -222,6 +225,7 @@ impl Admission<'_> {
                     rejected: submission.rejected_of_nobody,
                     ..Counts::default()
                 },
+                warned: submission.warned_of_nobody,
             });
         }
         if let Some(step) = &submission.import {

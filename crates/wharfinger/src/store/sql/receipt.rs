@@ -6,6 +6,7 @@ use wharfinger_core::ids::BatchId;
 use wharfinger_core::outcome::Counts;
 
 use super::fault::Fault;
+use super::rejections;
 use super::shares::{self, Share};
 use crate::store::{ReadReceipts, ReceiptHead, ReceiptPage, Visible};
 
@@ -95,7 +96,14 @@ pub(super) fn receipt(
     visible: &Visible,
 ) -> Result<Option<ReceiptHead>, Fault> {
     let found = find(connection, batch)?;
-    Ok(found.and_then(|(head, shares)| seen(head, &shares, visible)))
+    let Some(mut head) = found.and_then(|(head, shares)| seen(head, &shares, visible)) else {
+        return Ok(None);
+    };
+    if head.warned > 0 {
+        let shows = |organisation| visible.shows(organisation, &head.key_id);
+        head.warnings = rejections::kinds_of_warnings(connection, batch, shows)?;
+    }
+    Ok(Some(head))
 }
 
 /// The receipt of a batch and its shares; nothing is counted yet.
@@ -120,6 +128,8 @@ fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<Share>), Fault> {
         import: row.get::<Option<[u8; 16]>>(6)?.map(Uuid::from_bytes),
         organisations: Vec::new(),
         counts: Counts::default(),
+        warned: 0,
+        warnings: Vec::new(),
     };
     let shares: String = row.get(7)?;
     Ok((head, shares::from_json(&shares)?))
@@ -134,6 +144,7 @@ fn seen(mut head: ReceiptHead, shares: &[Share], visible: &Visible) -> Option<Re
         if visible.shows(share.organisation, &head.key_id) {
             head.organisations.extend(share.organisation);
             head.counts += share.counts;
+            head.warned += share.warned;
         }
     }
     let is_for_caller = !head.organisations.is_empty() || visible.shows(None, &head.key_id);

@@ -1,4 +1,6 @@
-//! The table of orders that were not taken.
+//! The table of orders of which a receipt keeps something: those that were not taken, and those that have warnings.
+
+use std::collections::{HashMap, HashSet};
 
 use super::driver::{Connection, OptionalExtension, params};
 use wharfinger_core::ids::{BatchId, OrganisationId};
@@ -7,7 +9,7 @@ use super::erase::{Slice, keys_that_reach};
 use super::fault::Fault;
 use super::shares::{read_organisation, stored_organisation};
 use crate::store::rejected::{self, Kind, Part};
-use crate::store::{Recorded, RecordedOutcome};
+use crate::store::{ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem};
 
 /// Parts that one piece of work takes the texts out of: a part has about a MiB of them, packed.
 const SLICE_PARTS: i64 = 8;
@@ -16,20 +18,25 @@ const ID_TIME_MAX: i64 = (1 << 48) - 1;
 /// Bytes of text that a page holds, but for its first order.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
+/// Parts of warnings that are read for a receipt: each is of some thousand orders at most.
+const WARNED_PARTS_MAX: usize = 16;
+/// Kinds of warnings that a receipt tells.
+const WARNING_KINDS_MAX: usize = 100;
+
 /// Writes the parts of a batch.
 pub(super) fn write<'p>(
     connection: &Connection,
     batch: BatchId,
     parts: impl Iterator<Item = &'p Part>,
 ) -> Result<(), Fault> {
-    let insert = "insert into rejections (batch, organisation, part, is_withheld, first_index, last_index, has_texts, orders) \
+    let insert = "insert into rejections (batch, organisation, part, kind, first_index, last_index, has_texts, orders) \
                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     for (at, part) in (0_i64..).zip(parts) {
         connection.prepare_cached(insert)?.execute(params![
             batch.to_bytes(),
             stored_organisation(part.organisation),
             at,
-            part.kind == Kind::Withheld,
+            part.kind.number(),
             part.first_index,
             part.last_index,
             part.kind == Kind::Rejected,
@@ -112,14 +119,14 @@ pub(super) fn erase(
 
 /// All orders of a batch that were not taken.
 pub(super) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Recorded>, Fault> {
-    let select = "select organisation, is_withheld, orders from rejections where batch = ?1";
+    let select = "select organisation, kind, orders from rejections where batch = ?1";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([batch.to_bytes()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let organisation = read_organisation(row.get(0)?);
         let orders = row.blob(2)?;
-        found.extend(rejected::read(organisation, kind(row.get(1)?), orders)?);
+        found.extend(rejected::read(organisation, Kind::of(row.get(1)?)?, orders)?);
     }
     Ok(found)
 }
@@ -191,24 +198,109 @@ impl Page {
 
 /// The parts of a batch that hold orders from a place on, by their first orders.
 fn part_heads(connection: &Connection, batch: BatchId, from: u32) -> Result<Vec<PartHead>, Fault> {
-    let select = "select id, organisation, is_withheld, first_index from rejections \
+    let select = "select id, organisation, kind, first_index from rejections \
                   where batch = ?1 and last_index >= ?2 order by first_index";
     let mut select = connection.prepare_cached(select)?;
-    let heads = select.query_map((batch.to_bytes(), from), |row| {
-        Ok(PartHead {
+    let mut rows = select.query((batch.to_bytes(), from))?;
+    let mut heads = Vec::new();
+    while let Some(row) = rows.next()? {
+        heads.push(PartHead {
             id: row.get(0)?,
             organisation: read_organisation(row.get(1)?),
-            kind: kind(row.get(2)?),
+            kind: Kind::of(row.get(2)?)?,
             first_index: row.get(3)?,
-        })
-    })?;
+        });
+    }
     Ok(heads)
 }
 
-fn kind(is_withheld: bool) -> Kind {
-    if is_withheld {
-        Kind::Withheld
-    } else {
-        Kind::Rejected
+/// Gives the warnings of orders of a batch to what became of them, which is in the order of the batch.
+pub(super) fn attach_warnings(
+    connection: &Connection,
+    batch: BatchId,
+    shows: impl Fn(Option<OrganisationId>) -> bool,
+    results: &mut [Recorded],
+) -> Result<(), Fault> {
+    let (Some(first), Some(last)) = (results.first(), results.last()) else {
+        return Ok(());
+    };
+    let (first, last) = (first.index, last.index);
+    for part in warned_heads(connection, batch, first, shows)? {
+        if part.first_index > last {
+            break;
+        }
+        for (index, warnings) in read_warned(connection, &part)? {
+            if let Ok(at) = results.binary_search_by_key(&index, |recorded| recorded.index) {
+                results[at].warnings = warnings;
+            }
+        }
     }
+    Ok(())
+}
+
+/// The kinds of warnings that orders of a batch have, each with the first order that has it. Looks at the first parts only.
+pub(super) fn kinds_of_warnings(
+    connection: &Connection,
+    batch: BatchId,
+    shows: impl Fn(Option<OrganisationId>) -> bool,
+) -> Result<Vec<ReceiptWarning>, Fault> {
+    let mut known = HashSet::new();
+    let mut kinds = Vec::new();
+    let heads = warned_heads(connection, batch, 0, shows)?;
+    for part in heads.iter().take(WARNED_PARTS_MAX) {
+        for (index, warnings) in read_warned(connection, part)? {
+            for warning in warnings {
+                if kinds.len() == WARNING_KINDS_MAX {
+                    return Ok(kinds);
+                }
+                if known.insert((warning.code.clone(), without_indexes(&warning.pointer))) {
+                    kinds.push(ReceiptWarning { index, warning });
+                }
+            }
+        }
+    }
+    Ok(kinds)
+}
+
+/// A pointer in which every place in an array is the same.
+fn without_indexes(pointer: &str) -> String {
+    let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+    let steps = pointer.split('/');
+    let steps: Vec<_> = steps.map(|step| if is_index(step) { "*" } else { step }).collect();
+    steps.join("/")
+}
+
+/// How many orders of each organisation have warnings, by the lists of them.
+pub(super) fn count_warned(
+    connection: &Connection,
+    batch: BatchId,
+) -> Result<HashMap<Option<OrganisationId>, u64>, Fault> {
+    let mut counts = HashMap::new();
+    for part in warned_heads(connection, batch, 0, |_| true)? {
+        let warned = read_warned(connection, &part)?.len() as u64;
+        *counts.entry(part.organisation).or_default() += warned;
+    }
+    Ok(counts)
+}
+
+/// The parts that hold warnings of orders from a place on.
+fn warned_heads(
+    connection: &Connection,
+    batch: BatchId,
+    from: u32,
+    shows: impl Fn(Option<OrganisationId>) -> bool,
+) -> Result<Vec<PartHead>, Fault> {
+    let mut heads = part_heads(connection, batch, from)?;
+    heads.retain(|part| part.kind == Kind::Warned && shows(part.organisation));
+    Ok(heads)
+}
+
+/// The warnings of the orders of a part.
+fn read_warned(
+    connection: &Connection,
+    part: &PartHead,
+) -> Result<Vec<(u32, Vec<RecordedProblem>)>, Fault> {
+    let mut select = connection.prepare_cached("select orders from rejections where id = ?1")?;
+    let orders: Vec<u8> = select.query_row([part.id], |row| row.get(0))?;
+    Ok(rejected::read_warnings(&orders)?)
 }

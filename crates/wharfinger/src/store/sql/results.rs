@@ -40,11 +40,16 @@ pub(super) fn results(connection: &Connection, request: &ReadResults) -> Result<
     let is_kind_wanted = |kind| match kind {
         Kind::Rejected => is_wanted(OutcomeKind::Rejected),
         Kind::Withheld => is_wanted(OutcomeKind::Withheld),
+        Kind::Warned => false,
     };
     let is_part_wanted = |organisation, kind| shows(organisation) && is_kind_wanted(kind);
     let not_taken =
         rejections::read_page(connection, request.batch, is_part_wanted, from, limit + 1)?;
-    taking.merge(request.batch, taken, not_taken)
+    let mut page = taking.merge(request.batch, taken, not_taken)?;
+    if shares.iter().any(|share| share.warned > 0) {
+        rejections::attach_warnings(connection, request.batch, shows, &mut page.results)?;
+    }
+    Ok(page)
 }
 
 /// An order of a batch that was taken: its place in the batch, and its entry in the journal.
@@ -178,6 +183,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
                 None => Vec::new(),
             },
             outcome,
+            warnings: Vec::new(),
         })
     }
 

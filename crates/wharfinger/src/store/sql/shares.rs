@@ -17,10 +17,13 @@ pub(super) struct Share {
     pub blocks: u32,
     /// How many orders had each outcome.
     pub counts: Counts,
+    /// How many orders have warnings.
+    pub warned: u64,
 }
 
-/// A share as JSON: organisation (0 for none), first block, blocks, and the counts in their order.
-type Stored = (u32, u32, u32, [u64; 5]);
+/// A share as JSON: organisation (0 for none), first block, blocks, and the counts in their order; then, where there are any,
+/// how many orders have warnings.
+type Stored = (u32, u32, u32, Vec<u64>);
 
 impl Share {
     /// The blocks, in the order of the batch.
@@ -32,13 +35,14 @@ impl Share {
     }
 
     fn stored(&self) -> Stored {
-        let counts = [
+        let mut counts = vec![
             self.counts.accepted,
             self.counts.updated,
             self.counts.unchanged,
             self.counts.rejected,
             self.counts.withheld,
         ];
+        counts.extend(Some(self.warned).filter(|warned| *warned > 0));
         (
             stored_organisation(self.organisation),
             self.first,
@@ -47,9 +51,11 @@ impl Share {
         )
     }
 
-    fn read((organisation, first, blocks, counts): Stored) -> Self {
-        let [accepted, updated, unchanged, rejected, withheld] = counts;
-        Self {
+    fn read((organisation, first, blocks, counts): Stored) -> Option<Self> {
+        let [accepted, updated, unchanged, rejected, withheld, ref warned @ ..] = counts[..] else {
+            return None;
+        };
+        Some(Self {
             organisation: read_organisation(organisation),
             first,
             blocks,
@@ -60,7 +66,8 @@ impl Share {
                 rejected,
                 withheld,
             },
-        }
+            warned: warned.first().copied().unwrap_or(0),
+        })
     }
 }
 
@@ -82,7 +89,7 @@ pub(super) fn to_json(shares: &[Share]) -> String {
 
 /// Undoes [`to_json`].
 pub(super) fn from_json(json: &str) -> Result<Vec<Share>, Fault> {
-    let stored: Vec<Stored> = serde_json::from_str(json)
-        .map_err(|_| Fault::Damaged("a receipt's shares cannot be read".into()))?;
-    Ok(stored.into_iter().map(Share::read).collect())
+    let stored: Option<Vec<Stored>> = serde_json::from_str(json).ok();
+    let shares = stored.and_then(|stored| stored.into_iter().map(Share::read).collect());
+    shares.ok_or_else(|| Fault::Damaged("a receipt's shares cannot be read".into()))
 }

@@ -115,7 +115,7 @@ const DAMAGES: &[&str] = &[
     "update answers set status = -1",
     "update answers set fingerprint = x'00'",
     "update answers set batch = zeroblob(16)",
-    "update rejections set is_withheld = true",
+    "update rejections set kind = 1",
     "update rejections set organisation = 0",
     "delete from rejections",
     "update rejections set orders = x'00'",

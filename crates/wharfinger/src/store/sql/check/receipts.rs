@@ -35,10 +35,14 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
 fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), Fault> {
     let mut told = HashMap::<Option<OrganisationId>, Counts>::new();
     let mut found = HashMap::<Option<OrganisationId>, Counts>::new();
+    let mut warned = HashMap::<Option<OrganisationId>, u64>::new();
     let mut indexes = Vec::new();
     let mut purged = 0;
     for share in shares::from_json(shares)? {
         *told.entry(share.organisation).or_default() += share.counts;
+        if share.warned > 0 {
+            *warned.entry(share.organisation).or_default() += share.warned;
+        }
         let found = found.entry(share.organisation).or_default();
         for id in share.block_ids() {
             let head = check.journal.head(id)?;
@@ -74,6 +78,10 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
         }
         indexes.push(recorded.index);
     }
+    let listed = rejections::count_warned(check.connection, batch)?;
+    check.expect(listed == warned, || {
+        format!("batch {batch}: its orders with warnings are {warned:?}, those listed {listed:?}")
+    });
     let is_all = if purged == 0 {
         found == told
     } else {

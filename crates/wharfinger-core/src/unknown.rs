@@ -1,0 +1,178 @@
+//! Names that no attribute has: most often a slip of the keyboard, which would else go unnoticed.
+
+use std::borrow::Cow;
+
+use strsim::osa_distance;
+
+use crate::form::Place;
+use crate::json::{Kind, NameCase, Value};
+use crate::limits::WARNINGS_PER_ORDER_MAX;
+use crate::warning::{Warning, WarningCode};
+
+/// Characters of a name that a warning shows; no longer name is likened to an attribute's.
+const NAME_CHARS_MAX: usize = 40;
+
+/// The most letters that may differ between a name and the one that was meant.
+const DISTANCE_MAX: usize = 3;
+
+/// The attributes that an object of a dialect's order may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Their names, in the order in which most senders write them.
+    pub names: &'static [&'static str],
+    /// Those that hold objects, or arrays of objects, with attributes of their own.
+    pub parts: &'static [(&'static str, &'static Shape)],
+}
+
+impl Shape {
+    /// An object of scalars, and of objects with any attributes.
+    #[must_use]
+    pub const fn flat(names: &'static [&'static str]) -> Self {
+        Self { names, parts: &[] }
+    }
+}
+
+/// Which unknown attributes are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// Every one.
+    All,
+    /// Those that are near an attribute which the object lacks: clients of a vendor send attributes of their own besides.
+    Misspelt,
+}
+
+/// Warns of the unknown attributes of an order, in the order in which they stand.
+pub fn look(
+    order: Value<'_, '_>,
+    shape: &'static Shape,
+    (case, tell): (NameCase, Tell),
+    warnings: &mut Vec<Warning>,
+) {
+    let mut looking = Looking {
+        case,
+        tell,
+        warnings,
+    };
+    looking.object(Place::Root, order, shape);
+}
+
+struct Looking<'w> {
+    case: NameCase,
+    tell: Tell,
+    warnings: &'w mut Vec<Warning>,
+}
+
+impl Looking<'_> {
+    fn object(&mut self, place: Place<'_>, object: Value<'_, '_>, shape: &'static Shape) {
+        let known = shape.names;
+        // Most senders write attributes in the order of the table, so that the one behind the last is tried first.
+        let mut next = 0;
+        for (name, value) in object.members() {
+            let is_same = |attribute: &&str| self.case.same(attribute.as_bytes(), name.as_bytes());
+            let at = known[next..].iter().position(is_same).map(|ahead| next + ahead);
+            match at.or_else(|| known[..next].iter().position(is_same)) {
+                Some(at) => {
+                    next = at + 1;
+                    self.part(place, known[at], value, shape);
+                }
+                None => self.unknown(place, &name, object, known),
+            }
+        }
+    }
+
+    /// Looks at the objects that an attribute holds.
+    #[inline]
+    fn part(&mut self, place: Place<'_>, name: &'static str, value: Value<'_, '_>, of: &Shape) {
+        if !matches!(value.kind(), Kind::Object | Kind::Array) {
+            return;
+        }
+        let Some((_, shape)) = of.parts.iter().find(|(part, _)| *part == name) else {
+            return;
+        };
+        let place = Place::Member(&place, name);
+        if value.kind() == Kind::Object {
+            self.object(place, value, shape);
+        }
+        for (index, element) in value.elements().enumerate() {
+            self.object(Place::Element(&place, index), element, shape);
+        }
+    }
+
+    #[cold]
+    fn unknown(
+        &mut self,
+        place: Place<'_>,
+        name: &str,
+        object: Value<'_, '_>,
+        known: &'static [&'static str],
+    ) {
+        if self.warnings.len() >= WARNINGS_PER_ORDER_MAX {
+            return;
+        }
+        let meant = nearest(name, known);
+        let is_told = match (self.tell, meant) {
+            (Tell::All, _) => true,
+            (Tell::Misspelt, Some(meant)) => object.get(meant).is_none(),
+            (Tell::Misspelt, None) => false,
+        };
+        if is_told {
+            let shown = match name.char_indices().nth(NAME_CHARS_MAX) {
+                Some((end, _)) => Cow::Owned(format!("{}…", &name[..end])),
+                None => Cow::Borrowed(name),
+            };
+            self.warnings.push(Warning {
+                path: Place::Member(&place, &shown).path(),
+                code: WarningCode::UnknownAttribute { meant },
+            });
+        }
+    }
+}
+
+/// The attribute whose name is nearest, if it is near. Case and signs make no difference, so that `placedAt` is `placed_at`.
+fn nearest(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
+    if name.len() > NAME_CHARS_MAX {
+        return None;
+    }
+    let letters = letters(name);
+    let distance_max = (letters.len() / 3).clamp(1, DISTANCE_MAX);
+    let distances = known.iter().map(|attribute| {
+        (
+            osa_distance(&letters, &self::letters(attribute)),
+            *attribute,
+        )
+    });
+    let near = distances.filter(|(distance, _)| *distance <= distance_max);
+    near.min_by_key(|(distance, _)| *distance)
+        .map(|(_, attribute)| attribute)
+}
+
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(|letter| letter.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canonical::attributes::{LINE, ORDER};
+
+    #[test]
+    fn the_attribute_that_was_meant_is_named() {
+        for (name, meant) in [
+            ("custmer", Some("customer")),
+            ("placedAt", Some("placed_at")),
+            ("Shipping-Adress", Some("shipping_address")),
+            ("LINES", Some("lines")),
+            ("kye", Some("key")),
+            ("total", None),
+            ("x", None),
+            ("", None),
+            ("🛒🛒🛒", None),
+        ] {
+            assert_eq!(nearest(name, &ORDER), meant, "{name}");
+        }
+        assert_eq!(nearest("qty", &LINE), None);
+        assert_eq!(nearest("unitPrice", &LINE), Some("unit_price"));
+        assert_eq!(nearest(&"k".repeat(1_000_000), &ORDER), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! What is odd about an order and was taken all the same is told: in answers, receipts, results and dry runs, in every dialect.
+
+use serde_json::{Value, json};
+
+use crate::support::client::{Request, Response};
+use crate::support::fixture;
+use crate::support::server::Server;
+use crate::support::stored::check;
+use crate::support::v1::{batch_id, get};
+
+/// A batch for each dialect: its route, and two orders that are taken. One attribute of the second is misspelt.
+const BATCHES: [(&str, &str, &str, &str); 4] = [
+    (
+        "POST",
+        "/v1/batches?organisation=TRK001",
+        r#"[{"key":"A-1","placed_at":"2026-01-05","lines":[{"sku":"S-1"}]},
+            {"key":"A-2","placed_at":"2026-01-05","lines":[{"sku":"S-1"}],"curency":"GBP"}]"#,
+        "/curency",
+    ),
+    (
+        "POST",
+        "/v4/customer_orders",
+        r#"[{"trkref":"TRK001","order_ref":"A-1","order_date":"25-09-2021","customer":{"email":"a@b.com"},"order_items":[{"sku":"S"}]},
+            {"trkref":"TRK001","order_ref":"A-2","order_date":"25-09-2021","customer":{"email":"a@b.com"},"order_items":[{"sku":"S"},{"sku":"T","curency":"GBP"}]}]"#,
+        "/order_items/1/curency",
+    ),
+    (
+        "POST",
+        "/centra/TRK001/orders",
+        r#"{"a":{"address":{"email":"a@b.com","country":"SE"},"products":[{"id":1,"qty":1}]},
+            "b":{"address":{"email":"a@b.com","country":"SE","zipcod":"111"},"products":[{"id":1,"qty":1}]}}"#,
+        "/address/zipcod",
+    ),
+    (
+        "PUT",
+        "/api/customerorders",
+        r#"[{"packingslipno":"A-1","consignee":"Ana"},{"packingslipno":"A-2","consignee":"Ana","POSTCOD":"8041"}]"#,
+        "/POSTCOD",
+    ),
+];
+
+/// A request with the key `one` in whatever header field the dialect of its route looks for it.
+fn request(method: &str, target: &str, body: &str) -> Request {
+    let secret = fixture::secret_of("one");
+    let bearer = target.starts_with("/v1") || target.starts_with("/centra");
+    let authorization = if bearer {
+        format!("Bearer {secret}")
+    } else {
+        fixture::basic("one")
+    };
+    Request::new(method, target)
+        .header("authorization", authorization)
+        .header("access_key", secret)
+        .body(body)
+}
+
+/// The receipts and orders that are stored.
+fn stored(server: &Server) -> [Value; 2] {
+    ["/v1/batches", "/v1/orders"].map(|target| get(server, target))
+}
+
+fn header<'r>(answer: &'r Response, name: &str) -> &'r str {
+    answer.header(name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+#[test]
+fn a_misspelt_attribute_is_told_in_the_receipt_of_every_dialect() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    for (method, target, body, pointer) in BATCHES {
+        let send = || server.send(&request(method, target, body));
+        let answer = send();
+        assert!(answer.status < 300, "{target}: {}", answer.text());
+        let told = format!("1; 1{pointer} unknown_attribute");
+        assert_eq!(header(&answer, "wharfinger-warnings"), told);
+
+        let path = format!("/v1/batches/{}", batch_id(&answer));
+        let receipt = get(&server, &path);
+        assert_eq!(receipt["warned"], 1, "{target}");
+        let warnings = receipt["warnings"].as_array().unwrap();
+        assert_eq!(warnings.len(), 1, "{receipt}");
+        assert_eq!(warnings[0]["index"], 1);
+        assert_eq!(warnings[0]["pointer"], pointer);
+        assert_eq!(warnings[0]["code"], "unknown_attribute");
+        let message = warnings[0]["message"].as_str().unwrap();
+        assert!(message.contains("did you mean"), "{message}");
+
+        let results = get(&server, &format!("{path}/results"));
+        assert_eq!(results["data"][0].get("warnings"), None, "{results}");
+        let of_second = json!([{"pointer": pointer, "code": "unknown_attribute", "message": message}]);
+        assert_eq!(results["data"][1]["warnings"], of_second);
+        let second_page = get(&server, &format!("{path}/results?outcome=accepted&limit=1"));
+        assert_eq!(second_page["data"][0]["index"], 0);
+
+        let listed = get(&server, "/v1/batches?limit=1");
+        assert_eq!(listed["data"][0]["warned"], 1);
+        assert_eq!(listed["data"][0].get("warnings"), None);
+    }
+    drop(server);
+    assert_eq!(check(data.path()).faults, Vec::<String>::new());
+}
+
+#[test]
+fn a_dry_run_tells_of_warnings_and_keeps_none() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let before = stored(&server);
+    for (method, target, body, pointer) in BATCHES {
+        let dry = request(method, target, body).header("wharfinger-dry-run", "true");
+        let answer = server.send(&dry);
+        let told = format!("1; 1{pointer} unknown_attribute");
+        assert_eq!(header(&answer, "wharfinger-warnings"), told);
+        assert_eq!(header(&answer, "wharfinger-dry-run"), "true");
+    }
+    assert_eq!(stored(&server), before);
+}
+
+#[test]
+fn the_same_order_again_is_warned_of_again_and_a_refused_one_too() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let (method, target, body, pointer) = BATCHES[3];
+    server.send(&request(method, target, body));
+    let again = server.send(&request(method, target, body));
+    let results = get(&server, &format!("/v1/batches/{}/results", batch_id(&again)));
+    assert_eq!(results["data"][1]["outcome"], "unchanged");
+    assert_eq!(results["data"][1]["warnings"][0]["pointer"], pointer);
+
+    let refused = r#"[{"packingslipno":"A-3","consinee":"Ana"}]"#;
+    let answer = server.send(&request(method, target, refused));
+    let message = "consignee is required (found consinee)";
+    assert_eq!(answer.json()[0]["msg"], message);
+    let path = format!("/v1/batches/{}", batch_id(&answer));
+    let results = get(&server, &format!("{path}/results"));
+    assert_eq!(results["data"][0]["errors"][0]["message"], message);
+    assert_eq!(results["data"][0]["warnings"][0]["pointer"], "/consinee");
+    let rejected = get(&server, &format!("{path}/rejected"));
+    assert_eq!(rejected["data"][0]["warnings"][0]["pointer"], "/consinee");
+}
+
+#[test]
+fn json_that_is_declared_a_form_is_taken_with_a_warning() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let form = "application/x-www-form-urlencoded";
+    for (method, target, body, _) in BATCHES {
+        let body = format!("\u{feff} \n{body}");
+        let sent = request(method, target, &body).header("content-type", form);
+        let answer = server.send(&sent);
+        assert!(answer.status < 300, "{target}: {}", answer.text());
+        let receipt = get(&server, &format!("/v1/batches/{}", batch_id(&answer)));
+        assert_eq!(receipt["warned"], 2, "{receipt}");
+        let first = json!({"index": 0, "pointer": "", "code": "form_media_type",
+            "message": "the order was sent as application/x-www-form-urlencoded, and read as JSON"});
+        assert_eq!(receipt["warnings"][0], first);
+    }
+    let before = stored(&server);
+    for (method, target, _, _) in BATCHES {
+        for body in ["a=1", "%7B%7D", "\"\"", "", " "] {
+            let sent = request(method, target, body).header("content-type", form);
+            let answer = server.send(&sent);
+            let status = if body.is_empty() { 400 } else { 415 };
+            assert_eq!(answer.status, status, "{target} {body}");
+        }
+    }
+    assert_eq!(stored(&server), before);
+}
