@@ -67,29 +67,24 @@ impl Looking<'_> {
         let known = shape.names;
         // Most senders write attributes in the order of the table, so that the one behind the last is tried first.
         let mut next = 0;
-        for (name, value) in object.members() {
+        for (name, _) in object.members() {
             let is_same = |attribute: &&str| self.case.same(attribute.as_bytes(), name.as_bytes());
             let at = known[next..].iter().position(is_same).map(|ahead| next + ahead);
             match at.or_else(|| known[..next].iter().position(is_same)) {
-                Some(at) => {
-                    next = at + 1;
-                    self.part(place, known[at], value, shape);
-                }
+                Some(at) => next = at + 1,
                 None => self.unknown(place, &name, object, known),
+            }
+        }
+        // In the order of the table, so that the order of members changes nothing.
+        for (name, shape) in shape.parts {
+            if let Some(value) = object.get(name) {
+                self.part(Place::Member(&place, name), value, shape);
             }
         }
     }
 
     /// Looks at the objects that an attribute holds.
-    #[inline]
-    fn part(&mut self, place: Place<'_>, name: &'static str, value: Value<'_, '_>, of: &Shape) {
-        if !matches!(value.kind(), Kind::Object | Kind::Array) {
-            return;
-        }
-        let Some((_, shape)) = of.parts.iter().find(|(part, _)| *part == name) else {
-            return;
-        };
-        let place = Place::Member(&place, name);
+    fn part(&mut self, place: Place<'_>, value: Value<'_, '_>, shape: &'static Shape) {
         if value.kind() == Kind::Object {
             self.object(place, value, shape);
         }
