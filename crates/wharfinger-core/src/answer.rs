@@ -1,5 +1,6 @@
 //! Answers: what a dialect is given to put into words, and the reply that it makes of it.
 
+use crate::caller::Organisation;
 use crate::dialect::{OrderQuery, Slot, StoredOrder};
 use crate::failure::RequestFailure;
 use crate::ids::BatchId;
@@ -16,6 +17,39 @@ pub enum Answer<'s> {
     Order(&'s StoredOrder),
     /// What became of each key that was to be withdrawn.
     Withdrawn(&'s [(String, Result<(), Code>)]),
+    /// Organisations that the key may act for.
+    Organisations(OrganisationPage<'s>),
+}
+
+/// A page of organisations.
+#[derive(Clone, Copy)]
+pub struct OrganisationPage<'s> {
+    /// Those on the page.
+    pub organisations: &'s [&'s Organisation],
+    /// How many were passed over.
+    pub offset: u64,
+    /// The most that are on a page.
+    pub limit: u64,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+impl<'s> OrganisationPage<'s> {
+    /// The page that is asked for of those that a key reaches.
+    #[must_use]
+    pub fn page(reached: &'s [&'s Organisation], offset: u64, limit: u64) -> Self {
+        let place = |count: u64| {
+            usize::try_from(count)
+                .unwrap_or(usize::MAX)
+                .min(reached.len())
+        };
+        Self {
+            organisations: &reached[place(offset)..place(offset.saturating_add(limit))],
+            offset,
+            limit,
+            total: reached.len() as u64,
+        }
+    }
 }
 
 /// What became of a batch.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::admit::{Intent, Policy};
-pub use crate::answer::{Answer, Orders, Reply, Results, Submitted, Told};
+pub use crate::answer::{Answer, Orders, OrganisationPage, Reply, Results, Submitted, Told};
 use crate::caller::{Caller, Organisation};
 use crate::canonical;
 use crate::catalogue::{Admission, Demand};
@@ -31,6 +31,10 @@ pub trait Dialect: Sync {
 
     /// Its routes.
     fn operations(&self) -> &'static [Operation];
+
+    /// The path of a route that a request is meant for, where the vendor takes a path which the routes do not list. Asked
+    /// only for a path that no route has.
+    fn respell(&self, path: &str) -> Option<String>;
 
     /// How it compares the names of attributes.
     fn name_case(&self) -> NameCase;
@@ -294,6 +298,15 @@ pub enum Ask {
     Withdraw {
         /// The order keys, as they are to be answered.
         keys: Vec<String>,
+        /// For each another key, which is meant where no order holds the first.
+        otherwise: Vec<Option<String>>,
+    },
+    /// The organisations that the key may act for, or the one that the request names.
+    Organisations {
+        /// How many to pass over.
+        offset: u64,
+        /// How many to give, 1 at least.
+        limit: u64,
     },
 }
 

@@ -189,14 +189,22 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         let place = Place::Member(&self.place, name);
         for (index, element) in array.elements().enumerate() {
             if let Err(code) = rule(element) {
-                note(&mut self.notes.problems, Place::Element(&place, index), code);
+                note(
+                    &mut self.notes.problems,
+                    Place::Element(&place, index),
+                    code,
+                );
             }
         }
     }
 
     /// Notes a problem with an attribute of this object.
     pub fn problem(&mut self, name: &str, code: Code) {
-        note(&mut self.notes.problems, Place::Member(&self.place, name), code);
+        note(
+            &mut self.notes.problems,
+            Place::Member(&self.place, name),
+            code,
+        );
     }
 
     /// Notes a problem with this object itself.

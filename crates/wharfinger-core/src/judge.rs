@@ -8,7 +8,7 @@ use crate::json::{Content, Entry, Envelope, Lines, Reader, Rules};
 use crate::limits::{
     Limits, WARNINGS_PER_BATCH_MAX, WARNINGS_PER_LATE_ORDER_MAX, problems_told_max,
 };
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// The least bytes that an order is taken to have when room is made for those to come.
 const ORDER_BYTES_MIN: usize = 128;
@@ -163,7 +163,16 @@ fn judge_entry<'a>(
         return dialect.judge(context, entry);
     }
     let problems = entry.faults.to_vec();
-    unreadable(context, entry.raw, entry.name.clone(), problems)
+    let is_long_number = |problem: &Problem| matches!(problem.code, Code::TooManyDigits { .. });
+    let has_long_numbers_alone = problems.iter().all(is_long_number);
+    let mut slot = unreadable(context, entry.raw, entry.name.clone(), problems);
+    if has_long_numbers_alone {
+        // No value is taken from such a number, and all else of the order is as it was sent.
+        let judged = dialect.judge(context, entry);
+        slot.key = judged.key;
+        slot.organisation = judged.organisation;
+    }
+    slot
 }
 
 fn unreadable<'a>(

@@ -222,3 +222,23 @@ pub enum EmptyBody {
     /// It stands for an order `{}`.
     EmptyObject,
 }
+
+/// A path as the routes have it, where it is one of theirs but for the case of its fixed segments.
+#[must_use]
+pub fn in_any_case(path: &str, operations: &[Operation]) -> Option<String> {
+    operations.iter().find_map(|operation| {
+        let templates = operation.path.split('/');
+        if templates.clone().count() != path.split('/').count() {
+            return None;
+        }
+        let segments = templates.zip(path.split('/')).map(|(template, segment)| {
+            if template.starts_with('{') {
+                Some(segment)
+            } else {
+                template.eq_ignore_ascii_case(segment).then_some(template)
+            }
+        });
+        let segments: Option<Vec<_>> = segments.collect();
+        segments.map(|segments| segments.join("/"))
+    })
+}

@@ -69,7 +69,10 @@ impl Looking<'_> {
         let mut next = 0;
         for (name, _) in object.members() {
             let is_same = |attribute: &&str| self.case.same(attribute.as_bytes(), name.as_bytes());
-            let at = known[next..].iter().position(is_same).map(|ahead| next + ahead);
+            let at = known[next..]
+                .iter()
+                .position(is_same)
+                .map(|ahead| next + ahead);
             match at.or_else(|| known[..next].iter().position(is_same)) {
                 Some(at) => next = at + 1,
                 None => self.unknown(place, &name, object, known),

@@ -167,10 +167,37 @@ pub fn locale<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
 /// [`Code::NotCurrency`].
 pub fn currency<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     let code = value.text().ok_or(Code::NotCurrency)?;
-    if CURRENCIES.has(code.as_bytes()) {
+    if is_currency(&code) {
         Ok(code)
     } else {
         Err(Code::NotCurrency)
+    }
+}
+
+/// Whether this is an ISO 4217 currency code, in capitals.
+#[must_use]
+pub fn is_currency(code: &str) -> bool {
+    CURRENCIES.has(code.as_bytes())
+}
+
+/// A code that is written in capitals, also where it was sent in lower case; and whether it was.
+///
+/// # Errors
+/// The code given, where this is none that is known.
+pub fn in_capitals<'a>(
+    value: Value<'_, 'a>,
+    is_known: fn(&str) -> bool,
+    unknown: Code,
+) -> Checked<(Cow<'a, str>, bool)> {
+    let sent = value.text().ok_or(unknown)?;
+    if is_known(&sent) {
+        return Ok((sent, false));
+    }
+    let capitals = sent.to_ascii_uppercase();
+    if is_known(&capitals) {
+        Ok((Cow::Owned(capitals), true))
+    } else {
+        Err(unknown)
     }
 }
 

@@ -123,9 +123,9 @@ impl fmt::Display for WarningCode {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownAttribute { .. } => out.write_str("is an unknown attribute"),
-            Self::FormMediaType => out.write_str(
-                "was sent as application/x-www-form-urlencoded, and read as JSON",
-            ),
+            Self::FormMediaType => {
+                out.write_str("was sent as application/x-www-form-urlencoded, and read as JSON")
+            }
             Self::TooLong { chars_max } => write!(out, "has more than {chars_max} characters"),
             Self::Exceeds { other } => write!(out, "is more than {other}"),
             Self::LowerCase => out.write_str("is in lower case, and read in capitals"),
@@ -133,7 +133,9 @@ impl fmt::Display for WarningCode {
                 out.write_str("has several e-mail addresses; the first is the customer's")
             }
             Self::NullValue => out.write_str("is null"),
-            Self::PriceForm => out.write_str("is not written with a comma before the decimals alone"),
+            Self::PriceForm => {
+                out.write_str("is not written with a comma before the decimals alone")
+            }
             Self::TooManyDigits => write!(
                 out,
                 "has more than {DIGITS_MAX} digits; it is rounded where it is reckoned with"

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wharfinger_core::dialects;
 use wharfinger_core::problem::Code;
+use wharfinger_core::warning::WarningCode;
 
 /// A file longer than this holds more than one idea.
 const LINES_MAX: usize = 499;
@@ -215,6 +216,17 @@ fn the_list_of_problem_codes_is_whole() {
     let listed: BTreeSet<&str> = Code::EXAMPLES.iter().map(Code::id).collect();
     assert_eq!(listed, in_source);
     assert_eq!(listed.len(), Code::EXAMPLES.len(), "one of each");
+}
+
+/// The page has a table row a code, in the order of the list: `| code | when |`.
+#[test]
+fn the_page_of_warnings_matches_the_code() {
+    let page = read(&root().join("docs/warnings.md"));
+    let (_, table) = page.split_once("| code | when |").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let codes: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    let expected: Vec<&str> = WarningCode::EXAMPLES.iter().map(|code| code.id()).collect();
+    assert_eq!(codes, expected);
 }
 
 /// The page has a table row a code, in the order of the list: `| code | sentence | when |`.

@@ -17,6 +17,7 @@ use crate::call::Call;
 use crate::clock;
 use crate::idempotency::{Begun, change};
 use crate::metrics::METRICS;
+use crate::readback::meant_keys;
 use crate::store::prepare::{Heading, Submission, prepare};
 use crate::store::{Admitted, KeptAnswer, MoveOrders, StoreError};
 use crate::telling::Telling;
@@ -187,9 +188,10 @@ pub(crate) fn without_blocking_others<T>(body_bytes: usize, work: impl FnOnce() 
 /// # Errors
 /// A parameter is wrong, or the store cannot be written.
 pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFailure> {
-    let Ask::Withdraw { keys } = call.dialect.ask(call.operation, &call.head)? else {
+    let Ask::Withdraw { keys, otherwise } = call.dialect.ask(call.operation, &call.head)? else {
         return Err(RequestFailure::Internal);
     };
+    let keys = meant_keys(app, call, keys, otherwise).await?;
     let organisation = call.organisation()?.id;
     let request = |remember| MoveOrders {
         organisation,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharfinger_core::dialect::{Answer, Ask, OrderQuery, Orders, Reply};
+use wharfinger_core::dialect::{Answer, Ask, OrderQuery, Orders, OrganisationPage, Reply};
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::outcome::State;
 
@@ -60,8 +60,37 @@ fn encode_chunk(
 fn asked_for_orders(call: &Call<'_>) -> Result<OrderQuery, RequestFailure> {
     match call.dialect.ask(call.operation, &call.head)? {
         Ask::Orders(query) => Ok(query),
-        Ask::Order { .. } | Ask::Withdraw { .. } => Err(RequestFailure::Internal),
+        Ask::Order { .. } | Ask::Withdraw { .. } | Ask::Organisations { .. } => {
+            Err(RequestFailure::Internal)
+        }
     }
+}
+
+/// The keys that are meant: another spelling of each that no order holds, where there is one.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn meant_keys(
+    app: &App,
+    call: &Call<'_>,
+    keys: Vec<String>,
+    otherwise: Vec<Option<String>>,
+) -> Result<Vec<String>, RequestFailure> {
+    if otherwise.iter().all(Option::is_none) {
+        return Ok(keys);
+    }
+    let query = Arc::new(OrderQuery {
+        keys: Some(keys.clone()),
+        ..OrderQuery::first(keys.len() as u64)
+    });
+    let page = read_page(app, call, &query, None).await?;
+    let is_held = |key: &str| page.orders.iter().any(|order| order.key == key);
+    let pairs = keys.into_iter().zip(otherwise);
+    let meant = pairs.map(|(key, other)| match other {
+        Some(other) if !is_held(&key) => other,
+        _ => key,
+    });
+    Ok(meant.collect())
 }
 
 async fn read_page(
@@ -80,14 +109,28 @@ async fn read_page(
     page.map_err(|error| call.failure(error))
 }
 
-/// Reads one order back; a cancelled one is not shown.
+/// Reads one order back, where a cancelled one is not shown; or tells of the caller's organisations.
 ///
 /// # Errors
 /// There is no such order, or the store cannot be read.
 pub async fn show(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
-    let Ask::Order { key } = call.dialect.ask(call.operation, &call.head)? else {
-        return Err(RequestFailure::Internal);
-    };
+    match call.dialect.ask(call.operation, &call.head)? {
+        Ask::Order { key } => show_order(app, call, key).await,
+        Ask::Organisations { offset, limit } => {
+            let reached = match call.organisation {
+                Some(organisation) => vec![organisation],
+                None => call.authenticated.caller().reached(),
+            };
+            let page = OrganisationPage::page(&reached, offset, limit);
+            Ok(call
+                .dialect
+                .encode(call.operation, &Answer::Organisations(page)))
+        }
+        Ask::Orders(_) | Ask::Withdraw { .. } => Err(RequestFailure::Internal),
+    }
+}
+
+async fn show_order(app: &App, call: &Call<'_>, key: String) -> Result<Reply, RequestFailure> {
     let query = Arc::new(OrderQuery {
         keys: Some(vec![key.clone()]),
         states: vec![State::Draft, State::Pending, State::Processed],

@@ -94,7 +94,10 @@ impl Telling {
 /// How many orders have warnings, and of what kinds they are, each with the first order that has it:
 /// `2; 0/curency unknown_attribute, 1/order_items/0/price price_form`.
 fn warnings(slots: &[Slot<'_>]) -> Option<String> {
-    let warned = slots.iter().filter(|slot| !slot.warnings.is_empty()).count();
+    let warned = slots
+        .iter()
+        .filter(|slot| !slot.warnings.is_empty())
+        .count();
     if warned == 0 {
         return None;
     }

@@ -6,8 +6,8 @@ use wharfinger_core::admit::{Intent, Move};
 use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach, Scope};
 use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders, Reply,
-    Results, Slot, StoredOrder, Submitted, Told, Verdict,
+    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders,
+    OrganisationPage, Reply, Results, Slot, StoredOrder, Submitted, Told, Verdict,
 };
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::{BatchId, OrganisationId};
@@ -90,7 +90,9 @@ impl World {
         body: &[u8],
     ) -> Result<Answered, String> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let respelled = self.dialect.respell(path);
         let (operation, parameters) = route(self.dialect, method, path)
+            .or_else(|| route(self.dialect, method, respelled.as_deref()?))
             .ok_or("the dialect has no such route; only the server answers that (@server)")?;
         let fields: Vec<(&str, &str)> = headers
             .iter()
@@ -145,12 +147,19 @@ impl World {
             };
             return submit(self.dialect, &mut self.model, &context, body);
         }
-        let organisation = organisation
-            .ok_or("a read that is about no organisation")?
-            .id;
-        match self.dialect.ask(operation, head) {
-            Ok(ask) => self.read(operation, organisation, ask),
-            Err(failure) => Ok(Err(failure)),
+        match (self.dialect.ask(operation, head), organisation) {
+            (Ok(Ask::Organisations { offset, limit }), organisation) => {
+                let reached = organisation.map_or_else(|| caller.reached(), |one| vec![one]);
+                let page = OrganisationPage::page(&reached, offset, limit);
+                let reply = self.dialect.encode(operation, &Answer::Organisations(page));
+                Ok(Ok((reply, None)))
+            }
+            (Ok(_), None) => Err("a read that is about no organisation".into()),
+            (Ok(ask), Some(organisation)) => {
+                let organisation = organisation.id;
+                self.read(operation, organisation, ask)
+            }
+            (Err(failure), _) => Ok(Err(failure)),
         }
     }
 
@@ -182,10 +191,16 @@ impl World {
                     None => Ok(Err(RequestFailure::NotFound(format!("Order {key}")))),
                 }
             }
-            (Action::Withdraw, Ask::Withdraw { keys }) => {
+            (Action::Withdraw, Ask::Withdraw { keys, otherwise }) => {
                 let wanted = Move::Cancel { release_key: true };
                 let mut results = Vec::new();
-                for key in keys {
+                for (key, other) in keys.into_iter().zip(otherwise) {
+                    let held = self.model.order(organisation, dialect.id(), &key);
+                    let key = if held.is_none() {
+                        other.unwrap_or(key)
+                    } else {
+                        key
+                    };
                     let result = self
                         .model
                         .move_order(organisation, dialect.id(), &key, wanted);

@@ -24,6 +24,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
+use http::Uri;
+use tower::Service;
 use wharfinger_core::dialect::{Dialect, Operation};
 use wharfinger_core::dialects;
 
@@ -47,9 +49,31 @@ pub fn routes(app: &Arc<App>) -> Router {
             router = router.route(path, method_router(app, *dialect, &operations));
         }
     }
-    router
-        .fallback(request::unknown_route)
-        .layer(from_fn(guard::guard))
+    let known = router.clone().fallback(request::unknown_route);
+    let router = router.fallback(move |mut request: Request| {
+        let mut known = known.clone();
+        async move {
+            if let Some(uri) = respelled(request.uri()) {
+                *request.uri_mut() = uri;
+            }
+            known.call(request).await
+        }
+    });
+    router.layer(from_fn(guard::guard))
+}
+
+/// The address of a route that a dialect takes a request to be meant for.
+fn respelled(uri: &Uri) -> Option<Uri> {
+    let path = dialects::ALL
+        .iter()
+        .find_map(|dialect| dialect.respell(uri.path()))?;
+    let target = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 fn by_path(dialect: &'static dyn Dialect) -> BTreeMap<&'static str, Vec<&'static Operation>> {

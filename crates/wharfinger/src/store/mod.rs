@@ -50,9 +50,8 @@ pub use orders::{
 };
 pub use prepare::Submission;
 pub use receipt::{
-    ReceiptWarning,
-    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, Recorded, RecordedOutcome,
-    RecordedProblem, Rejection, ResultPage, Visible,
+    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, ReceiptWarning, Recorded,
+    RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
 };
 
 /// Keeps orders, receipts, events, organisations and keys.

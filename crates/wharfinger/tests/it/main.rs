@@ -5,6 +5,7 @@ mod bench;
 mod cases;
 mod catalogue;
 mod cli;
+mod clients;
 mod conformance;
 mod connections;
 mod copy;

@@ -87,7 +87,8 @@ fn a_misspelt_attribute_is_told_in_the_receipt_of_every_dialect() {
 
         let results = get(&server, &format!("{path}/results"));
         assert_eq!(results["data"][0].get("warnings"), None, "{results}");
-        let of_second = json!([{"pointer": pointer, "code": "unknown_attribute", "message": message}]);
+        let of_second =
+            json!([{"pointer": pointer, "code": "unknown_attribute", "message": message}]);
         assert_eq!(results["data"][1]["warnings"], of_second);
         let second_page = get(&server, &format!("{path}/results?outcome=accepted&limit=1"));
         assert_eq!(second_page["data"][0]["index"], 0);
@@ -122,7 +123,10 @@ fn the_same_order_again_is_warned_of_again_and_a_refused_one_too() {
     let (method, target, body, pointer) = BATCHES[3];
     server.send(&request(method, target, body));
     let again = server.send(&request(method, target, body));
-    let results = get(&server, &format!("/v1/batches/{}/results", batch_id(&again)));
+    let results = get(
+        &server,
+        &format!("/v1/batches/{}/results", batch_id(&again)),
+    );
     assert_eq!(results["data"][1]["outcome"], "unchanged");
     assert_eq!(results["data"][1]["warnings"][0]["pointer"], pointer);
 

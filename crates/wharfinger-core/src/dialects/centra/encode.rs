@@ -47,7 +47,9 @@ pub(super) fn answer(operation: &Operation, answer: &Answer<'_>) -> Reply {
             },
         ),
         // No operation of this dialect asks for these.
-        Answer::Order(_) | Answer::Withdrawn(_) => refusal(&RequestFailure::Internal),
+        Answer::Order(_) | Answer::Withdrawn(_) | Answer::Organisations(_) => {
+            refusal(&RequestFailure::Internal)
+        }
     }
 }
 

@@ -90,6 +90,10 @@ impl Dialect for Centra {
         &OPERATIONS
     }
 
+    fn respell(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     fn name_case(&self) -> NameCase {
         NameCase::Exact
     }

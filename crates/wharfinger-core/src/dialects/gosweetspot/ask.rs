@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use percent_encoding::percent_decode_str;
+
 use super::moment;
 use crate::dialect::{Ask, Head, OrderQuery, Parameter, ParameterKind};
 use crate::failure::RequestFailure;
@@ -54,6 +56,14 @@ pub(super) const LIST: &[Parameter] = &[
     ),
 ];
 
+/// The parameter that names one order.
+pub(super) const SHOW: &[Parameter] = &[Parameter::query(
+    "packingslipno",
+    ParameterKind::Text,
+    "The packing slip number",
+)
+.required()];
+
 /// The parameters of a cancellation.
 pub(super) const WITHDRAW: &[Parameter] = &[SLIP_NUMBERS.required()];
 
@@ -103,26 +113,37 @@ pub(super) fn pending() -> Ask {
     })
 }
 
-/// `GET /v2/order/{packingslipno}`.
+/// `GET /v2/order/{packingslipno}`, and `GET /v2/order?packingslipno=`.
 pub(super) fn show(head: &Head<'_>) -> Result<Ask, RequestFailure> {
-    let key = head
-        .path_parameter("packingslipno")
-        .ok_or(RequestFailure::Internal)?;
-    Ok(Ask::Order { key: key.into() })
+    let of_path = head.path_parameter("packingslipno");
+    match of_path.or_else(|| present(head, "packingslipno")) {
+        Some(key) => Ok(Ask::Order { key: key.into() }),
+        None => Err(missing_number()),
+    }
+}
+
+fn missing_number() -> RequestFailure {
+    RequestFailure::BadParameter("packingslipno is required".into())
 }
 
 /// `DELETE /api/customerorders`.
 pub(super) fn withdraw(head: &Head<'_>) -> Result<Ask, RequestFailure> {
     let keys = slip_numbers(head);
     if keys.is_empty() {
-        let message = "packingslipno is required";
-        return Err(RequestFailure::BadParameter(message.into()));
+        return Err(missing_number());
     }
     if keys.len() > DELETED_PER_CALL_MAX {
         let message = format!("Max delete limit is {DELETED_PER_CALL_MAX} packing slip numbers.");
         return Err(RequestFailure::TooMany(message));
     }
-    Ok(Ask::Withdraw { keys })
+    let otherwise = keys.iter().map(|key| decoded_again(key)).collect();
+    Ok(Ask::Withdraw { keys, otherwise })
+}
+
+/// What a number is where it was percent-encoded twice, as in the vendor's own example (`test%25231234` for `test#1234`).
+fn decoded_again(number: &str) -> Option<String> {
+    let decoded = percent_decode_str(number).decode_utf8().ok()?;
+    (decoded != number && !decoded.is_empty()).then(|| decoded.into_owned())
 }
 
 /// The slip numbers of `?packingslipno=a,b`, each once, in order; blank ones are left out, as is white space

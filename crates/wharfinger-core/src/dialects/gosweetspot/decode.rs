@@ -11,6 +11,7 @@ use crate::limits::KEY_CHARS_MAX;
 use crate::problem::Code;
 use crate::unknown::{self, Tell};
 use crate::validate::{self, Checked};
+use crate::warning::WarningCode;
 
 pub(super) const PRODUCT_CODE_CHARS_MAX: usize = 20;
 const IMAGE_URL_CHARS_MAX: usize = 500;
@@ -63,12 +64,17 @@ fn order<'a>(form: &mut Form<'_, '_, 'a>) -> (Read<'a>, Read<'a>) {
     form.optional("suburb", validate::any_text);
     form.optional("city", validate::any_text);
     form.optional("postcode", validate::any_text);
-    form.optional("country", country);
+    code(form, "country", country);
     form.optional("delvref", validate::any_text);
     form.optional("delvinstructions", validate::any_text);
     form.optional("contactname", validate::any_text);
     form.optional("contactphone", validate::any_text);
-    let email = form.optional("email", validate::email);
+    let email = form.optional("email", email).map(|(address, is_one)| {
+        if !is_one {
+            form.warn("email", WarningCode::SeveralAddresses);
+        }
+        address
+    });
     form.optional("rawaddress", validate::any_text);
     form.optional("costcentre", validate::any_text);
     form.optional("iconUrl", validate::any_text);
@@ -78,37 +84,91 @@ fn order<'a>(form: &mut Form<'_, '_, 'a>) -> (Read<'a>, Read<'a>) {
 }
 
 fn product(form: &mut Form<'_, '_, '_>) {
-    form.optional("productcode", validate::short_text(PRODUCT_CODE_CHARS_MAX));
+    let is_long = |code: Value<'_, '_>| {
+        let code = validate::text(code)?;
+        Ok(code.len() > PRODUCT_CODE_CHARS_MAX && code.chars().count() > PRODUCT_CODE_CHARS_MAX)
+    };
+    // Vendor's page: string:20. Shops have longer ones, which nothing here needs to be short.
+    if form.optional("productcode", is_long) == Some(true) {
+        let chars_max = PRODUCT_CODE_CHARS_MAX;
+        form.warn("productcode", WarningCode::TooLong { chars_max });
+    }
     form.optional("description", validate::any_text);
     let units = form.optional("units", validate::decimal);
     form.optional("unitvalue", validate::decimal);
-    form.optional("countryofmanufacture", validate::country);
+    code(form, "countryofmanufacture", made_in);
     form.optional("unitkg", validate::decimal);
     form.optional("imageurl", validate::short_text(IMAGE_URL_CHARS_MAX));
-    form.optional("currency", validate::currency);
+    code(form, "currency", currency);
     let already_sent = form.optional("alreadySent", validate::decimal);
     if let (Some(units), Some(already_sent)) = (units, already_sent)
         && exceeds(&already_sent, &units)
     {
-        form.problem("alreadySent", Code::Exceeds { other: "units" });
+        form.warn("alreadySent", WarningCode::Exceeds { other: "units" });
     }
 }
 
 fn package(form: &mut Form<'_, '_, '_>) {
     form.optional("PackageStockName", validate::any_text);
-    form.mandatory("Quantity", validate::integer(0, QUANTITY_MAX));
+    let quantity = form.value().get("Quantity");
+    // The vendor's own client writes null where nothing was set.
+    if quantity.is_some_and(|quantity| quantity.kind() == Kind::Null) {
+        form.warn("Quantity", WarningCode::NullValue);
+    } else {
+        form.mandatory("Quantity", validate::integer(0, QUANTITY_MAX));
+    }
     form.optional("WeightKg", validate::decimal);
     form.optional("LengthCm", validate::decimal);
     form.optional("WidthCm", validate::decimal);
     form.optional("HeightCm", validate::decimal);
 }
 
-/// A country code. The vendor's page lists `UK` beside real ISO codes; it is taken for `GB`, and given back as `UK`.
-pub(super) fn country<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
-    match value.text() {
-        Some(code) if code == "UK" => Ok(code),
-        _ => validate::country(value),
+/// A code in capitals, and whether it was sent in lower case.
+pub(super) type InCapitals<'a> = (Cow<'a, str>, bool);
+
+/// Reads a code that may be sent in lower case.
+fn code<'a>(
+    form: &mut Form<'_, '_, 'a>,
+    name: &str,
+    rule: fn(Value<'_, 'a>) -> Checked<InCapitals<'a>>,
+) {
+    if let Some((_, true)) = form.optional(name, rule) {
+        form.warn(name, WarningCode::LowerCase);
     }
+}
+
+/// A country code. The vendor's page lists `UK` beside real ISO codes; it is taken for `GB`, and given back as `UK`.
+pub(super) fn country<'a>(value: Value<'_, 'a>) -> Checked<InCapitals<'a>> {
+    let is_known = |code: &str| code == "UK" || validate::is_country(code);
+    validate::in_capitals(value, is_known, Code::NotCountry)
+}
+
+/// The country of manufacture.
+pub(super) fn made_in<'a>(value: Value<'_, 'a>) -> Checked<InCapitals<'a>> {
+    validate::in_capitals(value, validate::is_country, Code::NotCountry)
+}
+
+/// A currency code.
+pub(super) fn currency<'a>(value: Value<'_, 'a>) -> Checked<InCapitals<'a>> {
+    validate::in_capitals(value, validate::is_currency, Code::NotCurrency)
+}
+
+/// The first e-mail address, and whether it is the only one: clients send several with `;` or `,` between them.
+pub(super) fn email<'a>(value: Value<'_, 'a>) -> Checked<(Cow<'a, str>, bool)> {
+    if let Ok(address) = validate::email(value) {
+        return Ok((address, true));
+    }
+    let text = value.text().ok_or(Code::NotEmail)?;
+    let mut addresses = text.split([';', ',']).map(str::trim);
+    if !addresses
+        .clone()
+        .all(|address| address.is_empty() || validate::is_email(address))
+    {
+        return Err(Code::NotEmail);
+    }
+    let first = addresses.find(|address| !address.is_empty());
+    let first = first.ok_or(Code::NotEmail)?.to_owned();
+    Ok((Cow::Owned(first), false))
 }
 
 /// Whether `left` is more than `right`.

@@ -29,14 +29,19 @@ pub(super) fn saved(submitted: &Submitted<'_>, with_messages: bool) -> Reply {
     Reply::json(200, &answers)
 }
 
+/// Whether an order was saved.
+pub(super) fn one(submitted: &Submitted<'_>) -> Reply {
+    let is_saved = |outcome: &Outcome| outcome.taken().is_some();
+    Reply::json(200, &submitted.outcomes.iter().any(is_saved))
+}
+
 fn message(outcome: &Outcome, warnings: &[Warning]) -> String {
     match outcome {
         Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) => String::new(),
         // An order cancelled otherwise than by DELETE keeps its number, and is as final as a processed one.
         Outcome::Rejected(problems) if problems.iter().any(is_final) => "already processed".into(),
         Outcome::Rejected(problems) => {
-            let sentence =
-                |problem: &Problem| with_hint(problem.to_string(), problem, warnings);
+            let sentence = |problem: &Problem| with_hint(problem.to_string(), problem, warnings);
             let sentences: Vec<String> = problems.iter().map(sentence).collect();
             sentences.join("; ")
         }

@@ -47,7 +47,9 @@ fn contact(order: &Stored<'_, '_>) -> Customer {
     let (first_name, last_name) = name.as_deref().map(split_name).unwrap_or_default();
     Customer {
         reference: None,
-        email: order.text("email"),
+        email: order
+            .checked("email", decode::email)
+            .map(|(address, _)| address.into_owned()),
         title: None,
         first_name,
         last_name,
@@ -57,7 +59,7 @@ fn contact(order: &Stored<'_, '_>) -> Customer {
 
 /// Vendor quirk: `UK` stands for `GB`.
 fn country(order: &Stored<'_, '_>) -> Option<String> {
-    let code = order.checked("country", decode::country)?;
+    let (code, _) = order.checked("country", decode::country)?;
     Some(if code == "UK" { "GB" } else { &code }.to_owned())
 }
 
@@ -69,7 +71,9 @@ fn line(product: &Stored<'_, '_>) -> Line {
         product_id: None,
         description: product.text("description"),
         unit_price: product.amount("unitvalue"),
-        currency: product.text("currency"),
+        currency: product
+            .checked("currency", decode::currency)
+            .map(|(code, _)| code.into_owned()),
         weight_kg: product.amount("unitkg"),
         metadata: None,
     }

@@ -26,6 +26,7 @@ use crate::erase::Figure;
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
 use crate::load::Load;
+use crate::operation;
 
 /// The dialect; it holds nothing.
 pub(super) struct GoSweetSpot;
@@ -36,8 +37,17 @@ const TAKE_ORDERS: Action = Action::Submit {
     empty_body: EmptyBody::Malformed,
 };
 
-/// The name of the older batch route, whose answers have no `msg`.
-const NEW_ORDERS: &str = "new_orders";
+const TAKE_ONE: Action = Action::Submit {
+    envelope: Envelope::One,
+    wrong_root: WrongRoot::Refuse,
+    empty_body: EmptyBody::Malformed,
+};
+
+/// The path of the older batch route, whose answers have no `msg`.
+const NEW_ORDERS: &str = "/v2/neworders";
+
+/// The path of the older route for one order, whose answer is a bare boolean.
+const NEW_ORDER: &str = "/v2/neworder";
 
 static OPERATIONS: &[Operation] = &[
     Operation {
@@ -68,12 +78,40 @@ static OPERATIONS: &[Operation] = &[
         parameters: ask::WITHDRAW,
     },
     Operation {
-        name: NEW_ORDERS,
+        name: "new_orders",
         method: "POST",
-        path: "/v2/neworders",
+        path: NEW_ORDERS,
         scope: Scope::OrdersWrite,
         action: TAKE_ORDERS,
         summary: "Create or update a batch of orders (older route)",
+        parameters: &[],
+    },
+    // The vendor's pages for both say PUT.
+    Operation {
+        name: "put_new_orders",
+        method: "PUT",
+        path: NEW_ORDERS,
+        scope: Scope::OrdersWrite,
+        action: TAKE_ORDERS,
+        summary: "Create or update a batch of orders (older route)",
+        parameters: &[],
+    },
+    Operation {
+        name: "new_order",
+        method: "POST",
+        path: NEW_ORDER,
+        scope: Scope::OrdersWrite,
+        action: TAKE_ONE,
+        summary: "Create or update an order (older route)",
+        parameters: &[],
+    },
+    Operation {
+        name: "put_new_order",
+        method: "PUT",
+        path: NEW_ORDER,
+        scope: Scope::OrdersWrite,
+        action: TAKE_ONE,
+        summary: "Create or update an order (older route)",
         parameters: &[],
     },
     Operation {
@@ -84,6 +122,15 @@ static OPERATIONS: &[Operation] = &[
         action: Action::Show,
         summary: "Show where one order stands",
         parameters: &[],
+    },
+    Operation {
+        name: "show_order_of_query",
+        method: "GET",
+        path: "/v2/order",
+        scope: Scope::OrdersRead,
+        action: Action::Show,
+        summary: "Show where one order stands",
+        parameters: ask::SHOW,
     },
     Operation {
         name: "pending_orders",
@@ -108,6 +155,11 @@ impl Dialect for GoSweetSpot {
     /// The vendor's own C# client sends `PascalCase` (`PostCode`, `DelvInstructions`) where the pages say `postcode`.
     fn name_case(&self) -> NameCase {
         NameCase::Ignored
+    }
+
+    /// ASP.NET, on which the vendor's server runs, compares paths without regard to case, and clients have them in any.
+    fn respell(&self, path: &str) -> Option<String> {
+        operation::in_any_case(path, OPERATIONS)
     }
 
     fn credentials(&self, head: &Head<'_>) -> Credentials {
@@ -178,11 +230,14 @@ impl Dialect for GoSweetSpot {
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {
         match answer {
-            Answer::Submitted(submitted) => encode::saved(submitted, operation.name != NEW_ORDERS),
+            Answer::Submitted(submitted) if operation.path == NEW_ORDER => encode::one(submitted),
+            Answer::Submitted(submitted) => encode::saved(submitted, operation.path != NEW_ORDERS),
             Answer::Orders(orders) if operation.action == Action::Stream => encode::chunk(orders),
             Answer::Orders(orders) => encode::page(orders),
             Answer::Order(order) => encode::order(order),
             Answer::Withdrawn(results) => encode::withdrawn(results),
+            // No operation of this dialect asks for these.
+            Answer::Organisations(_) => encode::refusal(&RequestFailure::Internal),
         }
     }
 

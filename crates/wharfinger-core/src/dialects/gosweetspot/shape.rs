@@ -20,6 +20,12 @@ pub(super) const SHAPE: &Shape = &Shape {
         "rawaddress",
         "costcentre",
         "iconUrl",
+        "customField1Value",
+        "customField2Value",
+        "shippingDescription",
+        "bin",
+        "dangerousgoods",
+        "isSignatureRequired",
         "products",
         "packages",
     ],
@@ -36,6 +42,7 @@ const PRODUCT: &Shape = &Shape::flat(&[
     "imageurl",
     "currency",
     "alreadySent",
+    "bin",
 ]);
 
 const PACKAGE: &Shape = &Shape::flat(&[

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use bigdecimal::Zero;
 use serde_json::value::RawValue;
 
+use super::decode::{self, InCapitals};
 use super::wire::{Amount, Listed, NotKnown, Package, Pending, Product, Shown, Status};
 use crate::dialect::StoredOrder;
 use crate::fulfilment::Fulfilment;
-use crate::json::{Decimal, NameCase, Reader, Value};
+use crate::json::{Decimal, Kind, NameCase, Reader, Value};
 use crate::moment::Moment;
 use crate::outcome::State;
-use crate::validate;
+use crate::validate::{self, Checked};
 
 /// An order of a page.
 pub(super) fn listed(order: &StoredOrder, with_products: bool) -> Listed<'_> {
@@ -35,7 +36,7 @@ pub(super) fn pending(order: &StoredOrder) -> Pending<'_> {
 pub(super) fn email(order: &StoredOrder) -> Option<String> {
     reread(order, |content| {
         let address = content.0?.get("email")?;
-        Some(validate::email(address).ok()?.into_owned())
+        Some(decode::email(address).ok()?.0.into_owned())
     })
 }
 
@@ -77,7 +78,7 @@ fn listed_from<'s>(
         suburb: content.text("suburb"),
         city: content.text("city"),
         postcode: content.text("postcode"),
-        country: content.text("country"),
+        country: content.code("country", decode::country),
         delvref: content.text("delvref"),
         delvinstructions: content.text("delvinstructions"),
         contactname: content.text("contactname"),
@@ -86,6 +87,12 @@ fn listed_from<'s>(
         isrural: NotKnown,
         notrural: NotKnown,
         costcentre: content.text("costcentre"),
+        custom_field1_value: content.text("customField1Value"),
+        custom_field2_value: content.text("customField2Value"),
+        shipping_description: content.text("shippingDescription"),
+        bin: content.text("bin"),
+        dangerousgoods: content.list("dangerousgoods"),
+        is_signature_required: content.flag("isSignatureRequired"),
         status: status(order),
         products,
     }
@@ -134,22 +141,26 @@ fn product<'s>(content: &Content<'_, 's>) -> Product<'s> {
     Product {
         productcode: content.text("productcode"),
         description: content.text("description"),
-        units: spelled(units.as_ref()),
+        units: or_zero(spelled(units.as_ref())),
         unitvalue: spelled(unit_value.as_ref()),
-        countryofmanufacture: content.text("countryofmanufacture"),
-        unitkg: content.amount("unitkg"),
+        country_of_manufacture: content.code("countryofmanufacture", decode::made_in),
+        unitkg: or_zero(content.amount("unitkg")),
         imageurl: content.text("imageurl"),
-        currency: content.text("currency"),
-        already_sent: content.amount("alreadySent"),
-        fulfilled_qty: RawValue::from_string("0".to_owned()).ok(),
-        linetotal: line_total(units.as_ref(), unit_value.as_ref()),
+        currency: content.code("currency", decode::currency),
+        already_sent: or_zero(content.amount("alreadySent")),
+        fulfilled_qty: or_zero(None),
+        linetotal: match (&units, &unit_value) {
+            (None, Some(_)) => or_zero(None),
+            _ => line_total(units.as_ref(), unit_value.as_ref()),
+        },
+        bin: content.text("bin"),
     }
 }
 
 fn package<'s>(content: &Content<'_, 's>) -> Package<'s> {
     Package {
         package_stock_name: content.text("PackageStockName"),
-        quantity: content.amount("Quantity"),
+        quantity: or_zero(content.amount("Quantity")),
         weight_kg: content.amount("WeightKg"),
         length_cm: content.amount("LengthCm"),
         width_cm: content.amount("WidthCm"),
@@ -179,6 +190,33 @@ impl<'s> Content<'_, 's> {
         validate::text(value).ok()
     }
 
+    /// A code in capitals; as it was sent, where it is none.
+    fn code(
+        &self,
+        name: &str,
+        rule: impl FnOnce(Value<'_, 's>) -> Checked<InCapitals<'s>>,
+    ) -> Option<Cow<'s, str>> {
+        match rule(self.0?.get(name)?) {
+            Ok((code, _)) => Some(code),
+            Err(_) => self.text(name),
+        }
+    }
+
+    /// A list as it was sent; none where something else was.
+    fn list(&self, name: &str) -> Option<Box<RawValue>> {
+        let value = self.0?.get(name)?;
+        let is_list = value.kind() == Kind::Array;
+        RawValue::from_string(value.raw().to_owned())
+            .ok()
+            .filter(|_| is_list)
+    }
+
+    /// A boolean; false where it was not sent.
+    fn flag(&self, name: &str) -> bool {
+        let value = self.0.and_then(|content| content.get(name));
+        value.and_then(|value| validate::boolean(value).ok()) == Some(true)
+    }
+
     fn number(&self, name: &str) -> Option<Decimal<'s>> {
         let value = self.0?.get(name)?;
         validate::decimal(value).ok()
@@ -196,6 +234,11 @@ impl<'s> Content<'_, 's> {
         }
         told
     }
+}
+
+/// A number, or 0: the vendor's own client holds these in numbers that cannot be null.
+fn or_zero(amount: Amount) -> Amount {
+    amount.or_else(|| RawValue::from_string("0".to_owned()).ok())
 }
 
 /// A number as a JSON number in its own spelling. One that was sent as text may have zeros in front, which JSON

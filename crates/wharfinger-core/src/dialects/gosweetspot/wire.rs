@@ -110,6 +110,16 @@ pub(super) struct Listed<'s> {
     pub isrural: NotKnown,
     pub notrural: NotKnown,
     pub costcentre: Text<'s>,
+    #[serde(rename = "customField1Value")]
+    pub custom_field1_value: Text<'s>,
+    #[serde(rename = "customField2Value")]
+    pub custom_field2_value: Text<'s>,
+    #[serde(rename = "shippingDescription")]
+    pub shipping_description: Text<'s>,
+    pub bin: Text<'s>,
+    pub dangerousgoods: Option<Box<RawValue>>,
+    #[serde(rename = "isSignatureRequired")]
+    pub is_signature_required: bool,
     pub status: Status<'s>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub products: Option<Vec<Product<'s>>>,
@@ -136,7 +146,8 @@ pub(super) struct Product<'s> {
     pub description: Text<'s>,
     pub units: Amount,
     pub unitvalue: Amount,
-    pub countryofmanufacture: Text<'s>,
+    #[serde(rename = "countryofManufacture")]
+    pub country_of_manufacture: Text<'s>,
     pub unitkg: Amount,
     pub imageurl: Text<'s>,
     pub currency: Text<'s>,
@@ -145,6 +156,7 @@ pub(super) struct Product<'s> {
     #[serde(rename = "fulfilledQty")]
     pub fulfilled_qty: Amount,
     pub linetotal: Amount,
+    pub bin: Text<'s>,
 }
 
 /// A pending order. The vendor's example (`v2-pending-orders.html`) has the attributes of a listed order and these,

@@ -46,6 +46,10 @@ impl Dialect for Native {
         routes::OPERATIONS
     }
 
+    fn respell(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     fn name_case(&self) -> NameCase {
         NameCase::Exact
     }
@@ -123,9 +127,10 @@ impl Dialect for Native {
         match answer {
             Answer::Submitted(submitted) => encode::batch(submitted),
             // No operation of this dialect asks for these.
-            Answer::Orders(_) | Answer::Order(_) | Answer::Withdrawn(_) => {
-                encode::problem(&RequestFailure::Internal, "")
-            }
+            Answer::Orders(_)
+            | Answer::Order(_)
+            | Answer::Withdrawn(_)
+            | Answer::Organisations(_) => encode::problem(&RequestFailure::Internal, ""),
         }
     }
 

@@ -16,6 +16,10 @@ use crate::validate::{
     Checked, amount, any_text, country, currency, day_month_year, email, language, locale,
     short_text, text,
 };
+use crate::warning::WarningCode;
+
+/// Decimals behind a point, or behind marks between thousands: with more, one sign could mean either.
+const DECIMALS_MAX: usize = 4;
 
 /// Judges one order by itself.
 pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
@@ -103,7 +107,9 @@ fn customer<'a>(customer: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
 /// Vendor quirk: an item has no quantity, each is one unit.
 fn order_item(item: &mut Form<'_, '_, '_>) {
     item.mandatory("sku", any_text);
-    item.optional("price", price);
+    if item.optional("price", price) == Some(Price::OddText) {
+        item.warn("price", WarningCode::PriceForm);
+    }
     item.optional("currency", currency);
     item.object("metadata", Need::Optional, metadata);
 }
@@ -122,22 +128,66 @@ pub(super) fn is_metadata_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_allowed)
 }
 
-/// A number that is not negative; or, a vendor quirk, text of digits with at most one comma before the decimals.
-pub(super) fn price(value: Value<'_, '_>) -> Checked<()> {
+/// How a price was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Price {
+    /// As the vendor's page has it: a number, or text of digits with at most one comma before the decimals.
+    Usual,
+    /// As text of another form that can only mean one price.
+    OddText,
+}
+
+/// A number that is not negative, or text that [`plain_price`] can read.
+pub(super) fn price(value: Value<'_, '_>) -> Checked<Price> {
     let Some(spelling) = value.text() else {
-        return amount(value).map(|_| ()).map_err(|_| Code::NotPrice);
+        return amount(value)
+            .map(|_| Price::Usual)
+            .map_err(|_| Code::NotPrice);
     };
     let mut parts = spelling.as_bytes().split(|&byte| byte == b',');
-    if parts.clone().count() > 2 || !parts.all(is_digits) {
-        return Err(Code::NotPrice);
+    let is_usual = parts.clone().count() <= 2 && parts.all(is_digits);
+    if is_usual && spelling.len() <= DIGITS_MAX {
+        return Ok(Price::Usual);
     }
-    let is_long = spelling.len() > DIGITS_MAX;
-    if is_long && Decimal::parse(spelling.replace(',', ".").into()).is_none() {
+    let plain = plain_price(&spelling).ok_or(Code::NotPrice)?;
+    if Decimal::parse(plain.into()).is_none() {
         return Err(Code::TooManyDigits {
             digits_max: DIGITS_MAX,
         });
     }
-    Ok(())
+    Ok(if is_usual {
+        Price::Usual
+    } else {
+        Price::OddText
+    })
+}
+
+/// The number that a price as text means, with a point before its decimals.
+///
+/// A vendor quirk: a comma stands before the decimals, however many. Clients write a point there too, and mark thousands:
+/// the last sign is that of the decimals, of which there are then one to four, and those before it are all the other sign,
+/// with three digits between them.
+pub(super) fn plain_price(text: &str) -> Option<String> {
+    let is_sign = |letter: char| matches!(letter, ',' | '.');
+    let Some((whole, decimals)) = text.rsplit_once(is_sign) else {
+        return is_digits(text.as_bytes()).then(|| text.to_owned());
+    };
+    if !is_digits(decimals.as_bytes()) {
+        return None;
+    }
+    if is_digits(whole.as_bytes()) {
+        let is_usual = text.contains(',') || decimals.len() <= DECIMALS_MAX;
+        return is_usual.then(|| format!("{whole}.{decimals}"));
+    }
+    let of_decimals = text.as_bytes()[whole.len()];
+    let of_thousands = if of_decimals == b',' { '.' } else { ',' };
+    let mut groups = whole.split(of_thousands);
+    let first = groups.next()?;
+    let is_grouped = (1..=3).contains(&first.len())
+        && is_digits(first.as_bytes())
+        && groups.all(|group| group.len() == 3 && is_digits(group.as_bytes()));
+    let is_plain = is_grouped && decimals.len() <= DECIMALS_MAX;
+    is_plain.then(|| format!("{}.{decimals}", whole.replace(of_thousands, "")))
 }
 
 /// The e-mail address of a stored order's customer.
@@ -150,4 +200,46 @@ pub(super) fn stored_email(text: &str) -> Option<String> {
 
 fn is_digits(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_as_text_means_one_number() {
+        for (text, number) in [
+            ("25", "25"),
+            ("55,99", "55.99"),
+            ("55,123456", "55.123456"),
+            ("55.99", "55.99"),
+            ("55.1234", "55.1234"),
+            ("1.234,50", "1234.50"),
+            ("1,234.50", "1234.50"),
+            ("1.234.567,5", "1234567.5"),
+        ] {
+            assert_eq!(plain_price(text).as_deref(), Some(number), "{text}");
+        }
+        for text in [
+            "",
+            ",",
+            ".",
+            "5.",
+            ".5",
+            "55.12345",
+            "1,2,3",
+            "1.234.567",
+            "1,234,567",
+            "12.34,5",
+            "1.2345,6",
+            "1234.567,8",
+            "1.234,56789",
+            "-5",
+            "5 EUR",
+            "1e3",
+            "1,.5",
+        ] {
+            assert_eq!(plain_price(text), None, "{text}");
+        }
+    }
 }

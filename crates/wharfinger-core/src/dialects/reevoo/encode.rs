@@ -6,7 +6,7 @@ use super::wire::{
     BatchErrors, BatchResult, BatchUnauthorized, Denied, OrderAccepted, OrderInvalid, Refusal,
     RejectedOrder, Summary,
 };
-use super::{BATCH, ONE};
+use super::{BATCH, ONE, ORGANISATIONS, organisations};
 use crate::dialect::{Answer, Operation, Reply, Slot, Submitted, Verdict};
 use crate::failure::RequestFailure;
 use crate::outcome::{Counts, Outcome, WITHHELD};
@@ -21,6 +21,11 @@ pub(super) fn encode(operation: &Operation, answer: &Answer<'_>) -> Reply {
     match answer {
         Answer::Submitted(submitted) if *operation == ONE => encode_one(submitted),
         Answer::Submitted(submitted) => encode_batch(submitted),
+        Answer::Organisations(page) if *operation == ORGANISATIONS => organisations::list(page),
+        Answer::Organisations(page) => match page.organisations {
+            [organisation] => organisations::show(organisation),
+            _ => refuse(Some(operation), &RequestFailure::Internal),
+        },
         // No operation of this dialect asks for these.
         Answer::Orders(_) | Answer::Order(_) | Answer::Withdrawn(_) => {
             refuse(Some(operation), &RequestFailure::Internal)
@@ -38,7 +43,10 @@ fn encode_one(submitted: &Submitted<'_>) -> Reply {
                 message: "Customer order accepted",
             },
         ),
-        [Outcome::Rejected(problems)] => invalid_order(texts(problems, submitted.slots.first().map_or(&[], |slot| &slot.warnings))),
+        [Outcome::Rejected(problems)] => invalid_order(texts(
+            problems,
+            submitted.slots.first().map_or(&[], |slot| &slot.warnings),
+        )),
         [Outcome::Withheld] => invalid_order(vec![WITHHELD.into()]),
         [] | [_, _, ..] => refuse(Some(&ONE), &RequestFailure::Internal),
     }

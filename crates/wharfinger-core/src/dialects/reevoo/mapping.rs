@@ -1,6 +1,6 @@
 //! The vendor's order and the canonical one, each made from the other.
 
-use super::decode::{is_metadata_name, price};
+use super::decode::{is_metadata_name, plain_price, price};
 use super::wire::{Form, Item, Person};
 use crate::canonical::{
     Address, Amount, Customer, Json, Line, Members, Missing, Order, Rendered, Stored, read,
@@ -66,11 +66,11 @@ fn line(item: &Stored<'_, '_>) -> Line {
     }
 }
 
-/// A price as a decimal number: text has a comma before the decimals.
+/// A price as a decimal number.
 fn unit_price(value: Value<'_, '_>) -> Checked<Amount> {
     price(value)?;
     let spelling = match value.text() {
-        Some(text) => text.replace(',', ".").into(),
+        Some(text) => plain_price(&text).ok_or(Code::NotPrice)?.into(),
         None => value.raw().into(),
     };
     let number = Decimal::parse(spelling).ok_or(Code::NotPrice)?;

@@ -4,11 +4,13 @@
 //! <https://developer.reevoo.com/reference/batch-submission>, and the older
 //! <http://reevoo.github.io/docs/reevooapi/customer-order/customer-order-single-submission/>.
 
+mod ask;
 mod decode;
 mod encode;
 mod figures;
 mod load;
 mod mapping;
+mod organisations;
 mod samples;
 mod shape;
 mod wire;
@@ -26,6 +28,7 @@ use crate::erase::Figure;
 use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
 use crate::load::Load;
+use crate::operation;
 
 /// Customer orders of Platform API v4.
 pub(super) struct Reevoo;
@@ -60,13 +63,42 @@ const BATCH: Operation = Operation {
     parameters: &[],
 };
 
+/// The organisations that the key reaches, as clients ask for them to see whether a key is good.
+/// Source: "Platform API v4 / Organisations" of the vendor's older pages.
+const ORGANISATIONS: Operation = Operation {
+    name: "organisations",
+    method: "GET",
+    path: "/v4/organisations",
+    scope: Scope::OrdersWrite,
+    action: Action::Show,
+    summary: "List the organisations of the key",
+    parameters: ask::PAGE,
+};
+
+/// One of them.
+const ORGANISATION: Operation = Operation {
+    name: "organisation",
+    method: "GET",
+    path: "/v4/organisations/{trkref}",
+    scope: Scope::OrdersWrite,
+    action: Action::Show,
+    summary: "Show an organisation of the key",
+    parameters: &[],
+};
+
 impl Dialect for Reevoo {
     fn id(&self) -> &'static str {
         "reevoo"
     }
 
     fn operations(&self) -> &'static [Operation] {
-        &[ONE, BATCH]
+        &[ONE, BATCH, ORGANISATIONS, ORGANISATION]
+    }
+
+    /// The vendor's server takes the format at the end of a path, and clients say it.
+    fn respell(&self, path: &str) -> Option<String> {
+        let path = path.strip_suffix(".json")?;
+        operation::in_any_case(path, self.operations()).filter(|known| known == path)
     }
 
     fn name_case(&self) -> NameCase {
@@ -84,14 +116,14 @@ impl Dialect for Reevoo {
         head: &Head<'_>,
         caller: Caller<'c>,
     ) -> Result<Option<&'c Organisation>, RequestFailure> {
-        if *operation == BATCH {
+        if *operation == BATCH || *operation == ORGANISATIONS {
             return Ok(None);
         }
         let organisation = head
             .path_parameter("trkref")
             .and_then(|code| caller.organisation(code))
             .ok_or(RequestFailure::OrganisationUnknown)?;
-        if !organisation.customer_orders_enabled {
+        if *operation == ONE && !organisation.customer_orders_enabled {
             return Err(RequestFailure::OrganisationDisabled);
         }
         Ok(Some(organisation))
@@ -105,9 +137,16 @@ impl Dialect for Reevoo {
         decode::judge(context, entry)
     }
 
-    /// Every route takes orders in; there is nothing to ask for.
-    fn ask(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Ask, RequestFailure> {
-        Err(RequestFailure::Internal)
+    fn ask(&self, operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure> {
+        match operation.action {
+            Action::Show => ask::organisations(head),
+            // Submissions are judged, not asked; no route is about anything else.
+            Action::Submit { .. }
+            | Action::List
+            | Action::Stream
+            | Action::Withdraw
+            | Action::Resource(_) => Err(RequestFailure::Internal),
+        }
     }
 
     fn email(&self, order: &StoredOrder) -> Option<String> {

@@ -22,8 +22,8 @@ use super::input::{self, Listing};
 use crate::app::App;
 use crate::call::Call;
 use crate::store::{
-    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome, RecordedProblem, Store,
-    StoreError, Visible,
+    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome,
+    RecordedProblem, Store, StoreError, Visible,
 };
 
 /// Orders that a stream reads at a time.

@@ -126,7 +126,11 @@ pub(super) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Re
     while let Some(row) = rows.next()? {
         let organisation = read_organisation(row.get(0)?);
         let orders = row.blob(2)?;
-        found.extend(rejected::read(organisation, Kind::of(row.get(1)?)?, orders)?);
+        found.extend(rejected::read(
+            organisation,
+            Kind::of(row.get(1)?)?,
+            orders,
+        )?);
     }
     Ok(found)
 }
@@ -266,7 +270,9 @@ pub(super) fn kinds_of_warnings(
 fn without_indexes(pointer: &str) -> String {
     let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
     let steps = pointer.split('/');
-    let steps: Vec<_> = steps.map(|step| if is_index(step) { "*" } else { step }).collect();
+    let steps: Vec<_> = steps
+        .map(|step| if is_index(step) { "*" } else { step })
+        .collect();
     steps.join("/")
 }
 

@@ -52,7 +52,15 @@ impl Share {
     }
 
     fn read((organisation, first, blocks, counts): Stored) -> Option<Self> {
-        let [accepted, updated, unchanged, rejected, withheld, ref warned @ ..] = counts[..] else {
+        let [
+            accepted,
+            updated,
+            unchanged,
+            rejected,
+            withheld,
+            ref warned @ ..,
+        ] = counts[..]
+        else {
             return None;
         };
         Some(Self {

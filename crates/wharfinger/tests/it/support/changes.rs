@@ -172,6 +172,7 @@ fn of_gosweetspot(server: &Server) -> Vec<Change> {
         key: ("access_key", secret_of("one")),
     };
     let (orders, older) = ("/api/customerorders", "/v2/neworders");
+    let single = "/v2/neworder";
     // The order that is to be withdrawn.
     let gone = change(("POST", older), older, slips("GONE"));
     let gone = server.send(&gone.request());
@@ -179,6 +180,9 @@ fn of_gosweetspot(server: &Server) -> Vec<Change> {
     vec![
         change(("PUT", orders), orders, slips("P")),
         change(("POST", older), older, slips("N")),
+        change(("PUT", older), older, slips("O")),
+        change(("POST", single), single, slip("Q-1", "NZ")),
+        change(("PUT", single), single, slip("Q-2", "NZ")),
         change(
             ("DELETE", orders),
             "/api/customerorders?packingslipno=GONE",

@@ -1,0 +1,42 @@
+//! What requests without orders ask for.
+
+use crate::dialect::{Ask, Head, Parameter, ParameterKind};
+use crate::failure::RequestFailure;
+
+/// As in the vendor's example.
+const PER_PAGE: u64 = 30;
+const PER_PAGE_MAX: u64 = 100;
+/// Far beyond any page there can be.
+const PAGE_MAX: u64 = 1_000_000_000;
+
+/// The parameters of a list. The vendor's page names none; they are those of its answer.
+pub(super) const PAGE: &[Parameter] = &[
+    Parameter::query("page", ParameterKind::Number(1, PAGE_MAX), "Which page"),
+    Parameter::query(
+        "per_page",
+        ParameterKind::Number(1, PER_PAGE_MAX),
+        "How many on a page; 30 unless told otherwise",
+    ),
+];
+
+/// `GET /v4/organisations`, and one of them.
+pub(super) fn organisations(head: &Head<'_>) -> Result<Ask, RequestFailure> {
+    let page = number(head, "page", 1, PAGE_MAX)?;
+    let limit = number(head, "per_page", PER_PAGE, PER_PAGE_MAX)?;
+    let offset = (page - 1) * limit;
+    Ok(Ask::Organisations { offset, limit })
+}
+
+fn number(head: &Head<'_>, name: &str, default: u64, max: u64) -> Result<u64, RequestFailure> {
+    let text = head.query_parameter(name).map_or("", str::trim);
+    if text.is_empty() {
+        return Ok(default);
+    }
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=max).contains(number));
+    number.ok_or_else(|| {
+        RequestFailure::BadParameter(format!("{name} must be a whole number from 1 to {max}"))
+    })
+}
