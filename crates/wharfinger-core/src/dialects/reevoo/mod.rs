@@ -119,9 +119,13 @@ impl Dialect for Reevoo {
         if *operation == BATCH || *operation == ORGANISATIONS {
             return Ok(None);
         }
-        let organisation = head
-            .path_parameter("trkref")
+        let code = head.path_parameter("trkref");
+        // The format at the end of this path is read as a part of the code.
+        let without_format = code.and_then(|code| code.strip_suffix(".json"));
+        let without_format = without_format.filter(|_| *operation == ORGANISATION);
+        let organisation = code
             .and_then(|code| caller.organisation(code))
+            .or_else(|| caller.organisation(without_format?))
             .ok_or(RequestFailure::OrganisationUnknown)?;
         if *operation == ONE && !organisation.customer_orders_enabled {
             return Err(RequestFailure::OrganisationDisabled);
