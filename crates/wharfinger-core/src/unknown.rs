@@ -110,7 +110,9 @@ impl Looking<'_> {
         let meant = nearest(name, known);
         let is_told = match (self.tell, meant) {
             (Tell::All, _) => true,
-            (Tell::Misspelt, Some(meant)) => object.get(meant).is_none(),
+            (Tell::Misspelt, Some(meant)) => object
+                .get(meant)
+                .is_none_or(|value| value.is_blank() || value.is_empty_container()),
             (Tell::Misspelt, None) => false,
         };
         if is_told {

@@ -3,6 +3,7 @@
 Environment: URL, KEY (the key's id) and SECRET.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from decimal import Decimal
@@ -77,8 +78,6 @@ codes = {(warning["index"], warning["code"]) for warning in receipt["warnings"]}
 assert codes == {(1, "price_form"), (3, "unknown_attribute")}, codes
 
 # The same batch again, mended; the body is text, for which requests declares no media type.
-import json
-
 batch[2] = order("P-3")
 batch[3] = order("P-4")
 result = expect(shop.post(f"{URL}/v4/customer_orders", data=json.dumps(batch)), 202)
@@ -93,7 +92,7 @@ assert after["data"] == [], after
 orders = expect(office.get(f"{URL}/v1/orders", params={"dialect": "reevoo"}), 200)["data"]
 by_key = {found["key"]: found for found in orders}
 assert set(by_key) == {"P-1", "P-2", "P-3", "P-4", "P-5"}, by_key.keys()
-assert lines(by_key["P-1"]) == [Line("S-1", Decimal(1), Decimal("28.95"))] or lines(by_key["P-1"])
+assert lines(by_key["P-1"]) == [Line("S-1", Decimal(1), Decimal("28.95"))]
 assert lines(by_key["P-2"]) == [Line("S-1", Decimal(1), Decimal("55.99"))]
 assert lines(by_key["P-5"]) == [Line("S-1", Decimal(1), Decimal("1234.50"))]
 
