@@ -42,15 +42,14 @@ impl Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = &self.path;
-        match self.code {
-            WarningCode::UnknownAttribute { meant: Some(meant) } => {
-                write!(out, "unknown attribute `{path}`, did you mean `{meant}`?")
-            }
-            WarningCode::UnknownAttribute { meant: None } => {
-                write!(out, "unknown attribute `{path}`")
-            }
-            _ if path.is_root() => write!(out, "the order {}", self.code),
-            _ => write!(out, "{path} {}", self.code),
+        if let WarningCode::UnknownAttribute { meant } = self.code {
+            write!(out, "unknown attribute `{path}`")?;
+            return meant.map_or(Ok(()), |meant| write!(out, ", did you mean `{meant}`?"));
+        }
+        if path.is_root() {
+            write!(out, "the order {}", self.code)
+        } else {
+            write!(out, "{path} {}", self.code)
         }
     }
 }
