@@ -55,6 +55,15 @@ pub fn epoch() -> Epoch {
     Epoch(i64::from_be_bytes(random_for_id()))
 }
 
+/// The id of a batch that is only tried: it begins with eight zeros, as one of early 1970 would, so that it and the ids of its
+/// orders are not taken for those of stored ones.
+#[must_use]
+pub fn trial_batch_id() -> BatchId {
+    let [first, second] = random_for_id();
+    let low = u64::from(u16::from_be_bytes([first, second]));
+    BatchId::new(low, u64::from_be_bytes(random_for_id()))
+}
+
 /// A new request id.
 #[must_use]
 pub fn request_id() -> String {

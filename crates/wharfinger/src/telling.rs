@@ -122,7 +122,7 @@ fn warnings(slots: &[Slot<'_>]) -> Option<String> {
 }
 
 /// Puts the store's outcomes of the good orders between those that were turned down before.
-fn one_outcome_a_slot(slots: &[Slot<'_>], decided: Vec<Outcome>) -> Vec<Outcome> {
+pub(crate) fn one_outcome_a_slot(slots: &[Slot<'_>], decided: Vec<Outcome>) -> Vec<Outcome> {
     let mut decided = decided.into_iter();
     let outcomes: Vec<_> = slots
         .iter()

@@ -186,7 +186,12 @@ async fn serve(
                 Envelope::One | Envelope::Array | Envelope::Object => Accepts::Json,
             };
             let read = body::read(app, &call, &parts.headers, received.body, accepts).await?;
-            let taken = intake::submit(app, &call, secret::batch_id(), &read.body).await?;
+            let batch = if call.dry_run {
+                secret::trial_batch_id()
+            } else {
+                secret::batch_id()
+            };
+            let taken = intake::submit(app, &call, batch, &read.body).await?;
             noted.batch = taken.batch.map(|(batch, _)| batch);
             noted.counts = taken.batch.map(|(_, counts)| counts);
             Ok(respond_with(taken.answered))
@@ -233,7 +238,7 @@ fn is_dry_run(
     }
     let is_asked_for = first == b"true";
     match operation.action {
-        Action::Submit { .. } => Ok(is_asked_for),
+        Action::Submit { .. } | Action::Resource(Resource::ReceiveImport) => Ok(is_asked_for),
         Action::List | Action::Stream | Action::Show | Action::Withdraw | Action::Resource(_) => {
             if is_asked_for && operation.method != "GET" {
                 return refused("This request cannot be tried, only done; nothing was changed");

@@ -6,6 +6,7 @@
 
 mod chunks;
 mod feed;
+mod trial;
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -18,11 +19,12 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 use wharfinger_core::dialect::Asked;
 use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::judge;
+use wharfinger_core::judge::{self, Judged};
 use wharfinger_core::limits::Limits;
 
 use self::chunks::{Chunk, Chunks};
 pub(crate) use self::feed::{Pieces, feed};
+pub(crate) use self::trial::Trial;
 use crate::app::App;
 use crate::budget::Lease;
 use crate::call::{Call, OwnedCall};
@@ -30,6 +32,7 @@ use crate::intake::{admit, heading, judge_for};
 use crate::secret;
 use crate::store::prepare::{Submission, prepare};
 use crate::store::{Admitted, ImportStep, RETRY_AFTER, StoreError};
+use crate::telling::one_outcome_a_slot;
 
 /// The imports that are receiving at present, by this process.
 #[derive(Clone, Default)]
@@ -98,8 +101,8 @@ pub(crate) struct Part {
     pub(crate) id: Uuid,
     /// Lines that were committed before.
     pub(crate) lines_before: u64,
-    /// Keeps other parts away.
-    pub(crate) receiving: Receiving,
+    /// Keeps other parts away; none where the import is only tried.
+    pub(crate) receiving: Option<Receiving>,
 }
 
 /// The body of a part.
@@ -127,12 +130,13 @@ pub(crate) enum Stopped {
 /// A piece on its way to the disk.
 type Commit = JoinHandle<Result<Admitted, StoreError>>;
 
-/// Takes a part in, to the end of its body. On a thread that may wait, of the runtime that `handle` is of.
+/// Takes a part in, to the end of its body; or tries it, where there is a trial to be filled. On a thread that may wait, of the runtime that `handle` is of.
 pub(crate) fn receive(
     app: &Arc<App>,
     part: &Part,
     source: Source<impl Read>,
     handle: &Handle,
+    mut trial: Option<&mut Trial>,
 ) -> Result<(), Stopped> {
     let call = part.call.call();
     let mut pieces = Pipeline {
@@ -160,6 +164,10 @@ pub(crate) fn receive(
             Ok(None) => return settle(commit),
             Err(stopped) => return settle(commit).and(Err(stopped)),
         };
+        if let Some(trial) = trial.as_deref_mut() {
+            pieces.try_out(&chunk, trial, handle)?;
+            continue;
+        }
         let submission = match pieces.judge(&chunk) {
             Ok(submission) => submission,
             Err(failure) => return settle(commit).and(Err(Stopped::Refused(failure))),
@@ -246,15 +254,37 @@ struct Pipeline<'p> {
 }
 
 impl Pipeline<'_> {
-    fn judge(&mut self, chunk: &Chunk) -> Result<Submission, RequestFailure> {
-        let asked = &self.part.asked;
+    fn judged<'b>(&mut self, chunk: &'b Chunk) -> Result<Judged<'b>, RequestFailure> {
         let body = judge::Body {
             bytes: &chunk.bytes,
             lines_before: Some(usize::try_from(self.lines).unwrap_or(usize::MAX)),
         };
-        let judged = judge_for(&self.call, asked, body, &self.limits)?;
+        let judged = judge_for(&self.call, &self.part.asked, body, &self.limits)?;
         self.bound_blank_lines(chunk, judged.slots.len())?;
-        let heading = heading(self.app, &self.call, asked, secret::batch_id());
+        Ok(judged)
+    }
+
+    /// Notes what would become of a piece.
+    fn try_out(
+        &mut self,
+        chunk: &Chunk,
+        trial: &mut Trial,
+        handle: &Handle,
+    ) -> Result<(), Stopped> {
+        let judged = self.judged(chunk).map_err(Stopped::Refused)?;
+        let batch = secret::trial_batch_id();
+        let heading = heading(self.app, &self.call, &self.part.asked, batch);
+        let tried = self.app.store.try_batch(prepare(&heading, &judged.slots));
+        let decided = handle.block_on(tried).map_err(Stopped::Store)?;
+        let outcomes = one_outcome_a_slot(&judged.slots, decided);
+        trial.note(chunk.lines, &judged.slots, &outcomes);
+        self.lines += chunk.lines;
+        Ok(())
+    }
+
+    fn judge(&mut self, chunk: &Chunk) -> Result<Submission, RequestFailure> {
+        let judged = self.judged(chunk)?;
+        let heading = heading(self.app, &self.call, &self.part.asked, secret::batch_id());
         let mut submission = prepare(&heading, &judged.slots);
         let active_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.began = Instant::now();

@@ -25,6 +25,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use uuid::Uuid;
 use wharfinger_core::admit::Move;
+use wharfinger_core::caller::Reach;
 use wharfinger_core::catalogue::load::{CustomerLine, ProductLine};
 use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
@@ -93,16 +94,17 @@ pub trait Store: Send + Sync {
     /// Keeps a report of how far an order is fulfilled, in place of the one before.
     async fn fulfil(&self, request: Fulfil) -> Result<Fulfilled, StoreError>;
 
-    /// An order by its id, whichever organisation and dialect it is of.
-    async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError>;
+    /// An order by its id, of any organisation within reach and any dialect.
+    async fn order(&self, id: OrderId, reach: &Reach) -> Result<Option<FoundOrder>, StoreError>;
 
     /// Lists orders of many organisations and dialects.
     async fn list(&self, request: ListOrders) -> Result<ListPage, StoreError>;
 
-    /// What became of an order, the latest first; none where there is no such order.
+    /// What became of an order, the latest first; none where there is no such order within reach.
     async fn history(
         &self,
         id: OrderId,
+        reach: &Reach,
         after: Option<HistoryCursor>,
         limit: usize,
     ) -> Result<Option<History>, StoreError>;

@@ -43,11 +43,14 @@ fn a_dry_run_is_answered_as_the_run_itself_and_stores_nothing() {
         for tried in [&by_query, &by_header, &keyed] {
             assert_eq!(told(tried), told(&done), "{change}");
             assert_eq!(tried.header("wharfinger-dry-run"), Some("true"));
-            assert!(tried.header("wharfinger-batch-id").is_some());
+            let batch = tried.header("wharfinger-batch-id").unwrap();
+            assert!(batch.starts_with("00000000-"), "{change}: {batch}");
         }
         assert_eq!(done.header("wharfinger-dry-run"), None, "{change}");
         assert!(before != rows(data.path()), "{change}: nothing was stored");
         if change.dialect == "native" {
+            let order = &by_query.json()["results"][0]["order_id"];
+            assert!(order.as_str().unwrap().starts_with("00000000-"), "{order}");
             assert_eq!(by_query.json()["dry_run"], true);
             assert_eq!(done.json().get("dry_run"), None);
         }
@@ -115,6 +118,80 @@ fn a_dry_run_is_asked_for_with_true_and_nothing_else() {
     assert!(before == rows(data.path()), "something was stored");
 }
 
+/// An import is judged line by line as it would be taken, and nothing of it stays, not even that it was tried.
+#[test]
+fn an_import_is_tried_and_stores_nothing() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let stored = "/v1/batches?organisation=TRK001";
+    let known = request("POST", stored, "one").body(order("KNOWN").to_string());
+    assert_eq!(server.send(&known).status, 200);
+    let import = "/v1/imports/019a0000-0000-4000-8000-00000000000b";
+    let target = format!("{import}?organisation=TRK001");
+    // More lines than a piece has; two that are no order; the last one stands twice.
+    let mut lines: Vec<String> = (0..5_000)
+        .map(|n| order(&format!("N-{n}")).to_string())
+        .collect();
+    lines[1] = order("KNOWN").to_string();
+    lines[2] = r#"{"key":"BAD"}"#.into();
+    lines[3] = "no JSON".into();
+    lines.push(order("N-4999").to_string());
+    let body = lines.join("\n");
+    let put = |target: &str| {
+        let request = request("PUT", target, "one");
+        let request = request.header("content-type", "application/x-ndjson");
+        request.body(body.clone())
+    };
+    let before = rows(data.path());
+    let tried = server.send(&put(&format!("{target}&dry_run=true")));
+    let by_header = server.send(&put(&target).header("wharfinger-dry-run", "true"));
+    assert!(before == rows(data.path()), "something was stored");
+    let shown = server.send(&request("GET", import, "one"));
+    assert_eq!(shown.status, 404, "there is no import");
+    for tried in [&tried, &by_header] {
+        assert_eq!(tried.status, 200, "{}", tried.text());
+        assert_eq!(tried.header("wharfinger-dry-run"), Some("true"));
+        let told = tried.json();
+        assert_eq!(
+            (&told["dry_run"], &told["state"]),
+            (&true.into(), &"complete".into())
+        );
+        assert!(told["pieces"].as_u64().unwrap() >= 1);
+        let rejections = told["rejections"].as_array().unwrap();
+        let at: Vec<_> = rejections
+            .iter()
+            .map(|line| line["line"].as_u64().unwrap())
+            .collect();
+        assert_eq!(at, [3, 4]);
+        assert_eq!(rejections[0]["key"], "BAD");
+        assert_eq!(rejections[0]["errors"][0]["pointer"], "/placed_at");
+        assert_eq!(told.get("batches"), None);
+    }
+    let done = server.send(&put(&target));
+    assert_eq!(done.status, 200, "{}", done.text());
+    for count in [
+        "lines_committed",
+        "received",
+        "accepted",
+        "updated",
+        "unchanged",
+        "rejected",
+    ] {
+        assert_eq!(tried.json()[count], done.json()[count], "{count}");
+    }
+    assert_eq!(done.json()["unchanged"], 2);
+    // What the import itself would be told is told of the trial too.
+    let again = server.send(&put(&format!("{target}&dry_run=true")));
+    assert_refused("native", &again, 409);
+    assert_eq!(again.header("import-offset"), Some("5001"));
+    let fresh = format!(
+        "/v1/imports/019a0000-0000-4000-8000-00000000000c?{}",
+        "organisation=TRK001&dry_run=true"
+    );
+    let behind = server.send(&put(&fresh).header("import-offset", "7"));
+    assert_refused("native", &behind, 409);
+}
+
 /// A change that cannot be tried is not made.
 #[test]
 fn what_cannot_be_tried_is_refused() {
@@ -135,16 +212,10 @@ fn what_cannot_be_tried_is_refused() {
         let by_header = change.request().header("wharfinger-dry-run", "true");
         assert_refused(change.dialect, &server.send(&by_header), 400);
     }
-    for method in ["PUT", "DELETE"] {
-        let by_query = request(method, &format!("{import}?dry_run=true"), "one");
-        assert_refused(
-            "native",
-            &server.send(&by_query.body(order("J").to_string())),
-            400,
-        );
-        let by_header = request(method, import, "one").header("wharfinger-dry-run", "true");
-        assert_refused("native", &server.send(&by_header), 400);
-    }
+    let by_query = request("DELETE", &format!("{import}?dry_run=true"), "one");
+    assert_refused("native", &server.send(&by_query), 400);
+    let by_header = request("DELETE", import, "one").header("wharfinger-dry-run", "true");
+    assert_refused("native", &server.send(&by_header), 400);
     assert!(before == rows(data.path()), "something was changed");
     let routes = dialect_routes().into_iter();
     let changing = routes.filter(|(method, _, _)| *method != "GET");

@@ -32,6 +32,38 @@ fn refused(response: &Response, status: u16) -> String {
     json["detail"].as_str().unwrap().to_owned()
 }
 
+/// Nothing of an order out of reach is read, so that neither its size nor its state shows in the time that an answer takes: a
+/// damaged block is not noticed by who does not reach it.
+#[test]
+fn an_order_out_of_reach_is_not_read_at_all() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let target = "/v1/batches?organisation=TRK002";
+    let made = server.send(&request("POST", target, "other").body(order("FAR").to_string()));
+    assert_eq!(made.status, 200, "{}", made.text());
+    let id = crate::support::v1::order_id(&made, 0);
+    let ask = |key: &str, path: &str| {
+        server.send(&request("GET", &format!("/v1/orders/{id}{path}"), key))
+    };
+    assert_eq!(ask("other", "").status, 200);
+    let mut database = crate::support::database::Database::of(data.path());
+    assert_eq!(
+        database.execute("update blocks set slots = indexes, checksum = 0"),
+        1
+    );
+    for path in ["", "/history"] {
+        assert_eq!(ask("other", path).status, 500, "the block is damaged");
+        let unreached = ask("one", path);
+        assert_eq!(unreached.status, 404, "{}", unreached.text());
+    }
+    for (method, path) in [("POST", "/process"), ("PUT", "/fulfilment")] {
+        let target = format!("/v1/orders/{id}{path}");
+        let body = r#"{"status":"picked"}"#;
+        let answer = server.send(&request(method, &target, "one").body(body));
+        assert_eq!(answer.status, 404, "{}", answer.text());
+    }
+}
+
 #[test]
 fn an_order_is_shown_by_its_id_with_its_history() {
     let data = fixture::data_directory();

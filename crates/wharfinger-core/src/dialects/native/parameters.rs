@@ -114,6 +114,7 @@ pub(super) const RECEIVE_IMPORT: &[Parameter] = &[
         Dialect,
         "The dialect that the orders are written in, and belong to",
     ),
+    query("dry_run", Boolean, "Judge every line and store nothing"),
     Parameter::header(
         "import-offset",
         Number(0, u64::MAX),

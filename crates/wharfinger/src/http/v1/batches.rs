@@ -111,6 +111,17 @@ pub(in super::super) struct Problem {
     message: String,
 }
 
+impl Problem {
+    /// Tells of one.
+    pub(super) fn of(problem: &wharfinger_core::problem::Problem) -> Self {
+        Self {
+            pointer: problem.path.pointer(),
+            code: problem.code.id().to_owned(),
+            message: problem.to_string(),
+        }
+    }
+}
+
 /// Lists receipts, newest first.
 pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;

@@ -12,20 +12,26 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::runtime::Handle;
 use uuid::Uuid;
-use wharfinger_core::dialect::Asked;
+use wharfinger_core::dialect::{Asked, Reply};
 use wharfinger_core::dialects;
 use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::outcome::Counts;
 use wharfinger_core::query::Query;
 
 use super::super::answer::respond;
 use super::super::body::{self, Media};
 use super::answer::{ok, time};
+use super::batches::Problem;
 use super::input;
 use crate::app::App;
 use crate::budget::Lease;
 use crate::call::{Call, OwnedCall};
-use crate::imports::{self, Part, Pieces, Receiving, Source, Stopped};
+use crate::clock;
+use crate::imports::{self, Part, Pieces, Receiving, Source, Stopped, Trial};
 use crate::store::{Import, ImportEnd, ImportState, NewImport, RETRY_AFTER, StoreError};
+
+/// Why a second part at the same time is not taken.
+const BUSY: &str = "is receiving already";
 
 /// How often a stream of an import's progress looks for news.
 const NEWS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
@@ -55,7 +61,30 @@ pub(in super::super) struct Told {
     active_seconds: f64,
     lines_per_second: f64,
     /// Where the receipts of its pieces are.
-    batches: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batches: Option<String>,
+    /// What a dry run has found besides; then nothing was stored.
+    #[serde(flatten)]
+    tried: Option<Tried>,
+}
+
+/// What is told of an import that was only tried.
+#[derive(JsonSchema, Serialize)]
+struct Tried {
+    dry_run: bool,
+    /// Pieces that the lines were judged in. A line is judged over the store and the lines before it in its piece.
+    pieces: u64,
+    /// The first lines that would be rejected, at most 1,000.
+    rejections: Vec<TriedLine>,
+}
+
+/// A line that would be rejected.
+#[derive(JsonSchema, Serialize)]
+struct TriedLine {
+    line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    errors: Vec<Problem>,
 }
 
 /// Takes in a part of an import, or all of it.
@@ -89,39 +118,107 @@ pub(super) async fn receive(
         organisation: call.organisation.map(|organisation| organisation.id),
         dialect: written_in.unwrap_or(call.dialect).id(),
     };
-    let Some(receiving) = app.imports.claim(key_id, id) else {
-        let import = app.store.import(key_id, id).await;
-        let import = import.map_err(|error| call.failure(error))?;
-        let lines = import.map_or(0, |import| import.lines);
-        return Ok(wrong_offset(call, lines, "is receiving already"));
-    };
-    let import = app.store.begin_import(new.clone()).await;
-    let import = import.map_err(|error| call.failure(error))?;
-    if let Some(why) = why_not(&import, &new, said.offset) {
-        return Ok(wrong_offset(call, import.lines, &why));
-    }
-    let part = Part {
+    let part = |receiving, lines_before| Part {
         call: OwnedCall::of(call),
         asked: Asked {
             written_in,
             ..Asked::default()
         },
         id,
-        lines_before: import.lines,
+        lines_before,
         receiving,
     };
-    let (received, part) = take_in(app, part, coding, body, memory).await;
+    if call.dry_run {
+        let import = untouched(app, call, &new).await?;
+        let why = why_not(&import, &new, said.offset);
+        let is_receiving = app.imports.is_receiving(key_id, id);
+        if let Some(why) = is_receiving.then(|| BUSY.into()).or(why) {
+            return Ok(wrong_offset(call, import.lines, &why));
+        }
+        let trial = Some(Trial::default());
+        let part = part(None, import.lines);
+        let (received, _, trial) = take_in(app, (part, trial), coding, body, memory).await;
+        stopped(call, received)?;
+        return Ok(tried(app, call, import, trial.unwrap_or_default(), &said));
+    }
+    let Some(receiving) = app.imports.claim(key_id, id) else {
+        let import = app.store.import(key_id, id).await;
+        let import = import.map_err(|error| call.failure(error))?;
+        let lines = import.map_or(0, |import| import.lines);
+        return Ok(wrong_offset(call, lines, BUSY));
+    };
+    let import = app.store.begin_import(new.clone()).await;
+    let import = import.map_err(|error| call.failure(error))?;
+    if let Some(why) = why_not(&import, &new, said.offset) {
+        return Ok(wrong_offset(call, import.lines, &why));
+    }
+    let part = part(Some(receiving), import.lines);
+    let (received, part, _) = take_in(app, (part, None), coding, body, memory).await;
     finish(app, call, part.receiving, id, received, &said).await
+}
+
+/// The import as it stands, and as it would begin where there is none.
+async fn untouched(app: &App, call: &Call<'_>, new: &NewImport) -> Result<Import, RequestFailure> {
+    let found = app.store.import(&new.key_id, new.id).await;
+    let found = found.map_err(|error| call.failure(error))?;
+    let now_ms = clock::now_ms();
+    Ok(found.unwrap_or_else(|| Import {
+        id: new.id,
+        organisation: new.organisation,
+        dialect: new.dialect.to_owned(),
+        state: ImportState::Open,
+        lines: 0,
+        counts: Counts::default(),
+        began_at_ms: now_ms,
+        changed_at_ms: now_ms,
+        active_ms: 0,
+    }))
+}
+
+/// The answer to an import that was tried: what there would be with the part, and what would be rejected.
+fn tried(app: &App, call: &Call<'_>, import: Import, trial: Trial, said: &Said) -> Response {
+    let (before, more) = (import.counts, trial.counts);
+    let import = Import {
+        state: if said.is_last {
+            ImportState::Complete
+        } else {
+            import.state
+        },
+        lines: import.lines + trial.lines,
+        counts: Counts {
+            accepted: before.accepted + more.accepted,
+            updated: before.updated + more.updated,
+            unchanged: before.unchanged + more.unchanged,
+            rejected: before.rejected + more.rejected,
+            withheld: before.withheld + more.withheld,
+        },
+        ..import
+    };
+    let lines = trial.rejected.into_iter().map(|rejected| TriedLine {
+        line: rejected.line,
+        key: rejected.key,
+        errors: rejected.problems.iter().map(Problem::of).collect(),
+    });
+    let told = Told {
+        batches: None,
+        tried: Some(Tried {
+            dry_run: true,
+            pieces: trial.pieces,
+            rejections: lines.collect(),
+        }),
+        ..told(app, call, &import)
+    };
+    respond(Reply::json(200, &told).with_header("wharfinger-dry-run", "true"))
 }
 
 /// Reads the body on one side, and judges what it holds on the other.
 async fn take_in(
     app: &Arc<App>,
-    part: Part,
+    (part, mut trial): (Part, Option<Trial>),
     coding: body::Coding,
     body: &mut Body,
     memory: Lease,
-) -> (Result<(), Stopped>, Part) {
+) -> (Result<(), Stopped>, Part, Option<Trial>) {
     let (pieces, feed) = imports::feed();
     let (app_there, handle) = (Arc::clone(app), Handle::current());
     let work = tokio::task::spawn_blocking(move || {
@@ -134,19 +231,19 @@ async fn take_in(
                     memory,
                     bytes_min: imports::BYTES_MIN + body::window_bytes(coding),
                 };
-                imports::receive(&app_there, &part, source, &handle)
+                imports::receive(&app_there, &part, source, &handle, trial.as_mut())
             }
             Err(_) => Err(Stopped::Broken),
         };
-        (received, part)
+        (received, part, trial)
     });
     let fed = forward(app, body, &pieces).await;
     drop(pieces);
-    let (received, part) = work.await.expect("the work does not panic");
+    let (received, part, trial) = work.await.expect("the work does not panic");
     // A body that came too slowly is told as such, not as one that broke off.
     match (fed, received) {
-        (Err(failure), Err(Stopped::Broken)) => (Err(Stopped::Refused(failure)), part),
-        (_, received) => (received, part),
+        (Err(failure), Err(Stopped::Broken)) => (Err(Stopped::Refused(failure)), part, trial),
+        (_, received) => (received, part, trial),
     }
 }
 
@@ -254,29 +351,30 @@ fn wrong_offset(call: &Call<'_>, lines: u64, why: &str) -> Response {
     respond(reply.with_header("import-offset", lines.to_string()))
 }
 
+/// Why a part was not taken in to its end, as it is told.
+fn stopped(call: &Call<'_>, received: Result<(), Stopped>) -> Result<(), RequestFailure> {
+    received.map_err(|stopped| match stopped {
+        Stopped::Broken => RequestFailure::BrokenEncoding,
+        Stopped::Refused(failure) => failure,
+        Stopped::Store(error) => call.failure(error),
+    })
+}
+
 /// Ends the part: the import is complete if the body was whole and no more is to come.
 async fn finish(
     app: &Arc<App>,
     call: &Call<'_>,
-    receiving: Receiving,
+    receiving: Option<Receiving>,
     id: Uuid,
     received: Result<(), Stopped>,
     said: &Said,
 ) -> Result<Response, RequestFailure> {
     let key_id = call.authenticated.key_id();
-    match received {
-        Ok(()) => {}
-        Err(Stopped::Broken) => return Err(RequestFailure::BrokenEncoding),
-        Err(Stopped::Refused(failure)) => return Err(failure),
-        Err(Stopped::Store(StoreError::ImportMoved(import))) => {
-            return Ok(wrong_offset(
-                call,
-                import.lines,
-                "was cancelled, or went on elsewhere",
-            ));
-        }
-        Err(Stopped::Store(error)) => return Err(call.failure(error)),
+    if let Err(Stopped::Store(StoreError::ImportMoved(import))) = received {
+        let why = "was cancelled, or went on elsewhere";
+        return Ok(wrong_offset(call, import.lines, why));
     }
+    stopped(call, received)?;
     if said.is_last {
         let ended = app.store.end_import(key_id, id, ImportEnd::Complete).await;
         ended.map_err(|error| call.failure(error))?;
@@ -393,6 +491,7 @@ fn told(app: &App, call: &Call<'_>, import: &Import) -> Told {
         } else {
             0.0
         },
-        batches: format!("/v1/batches?import={}", import.id),
+        batches: Some(format!("/v1/batches?import={}", import.id)),
+        tried: None,
     }
 }

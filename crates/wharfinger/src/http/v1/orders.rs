@@ -83,12 +83,11 @@ fn rendered(found: &FoundOrder, form: RenderAs) -> Result<Response, RequestFailu
 /// The order that the path names.
 pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, RequestFailure> {
     let id = input::id(call, "Order")?;
-    let found = app.store.order(OrderId::from_bytes(id.into_bytes())).await;
-    let found = found.map_err(|error| call.failure(error))?;
     let reach = call.authenticated.caller().reach;
-    found
-        .filter(|found| reach.has(found.organisation))
-        .ok_or_else(|| input::not_found("Order", &id))
+    let order = OrderId::from_bytes(id.into_bytes());
+    let found = app.store.order(order, reach).await;
+    let found = found.map_err(|error| call.failure(error))?;
+    found.ok_or_else(|| input::not_found("Order", &id))
 }
 
 /// One thing that became of an order, as it is told.
@@ -125,12 +124,10 @@ pub(super) async fn history(app: &App, call: &Call<'_>) -> Result<Response, Requ
     let after = after.map(|(revision, change): Position| HistoryCursor { revision, change });
     let id = input::id(call, "Order")?;
     let order = OrderId::from_bytes(id.into_bytes());
-    let found = app.store.history(order, after, listing.limit).await;
-    let found = found.map_err(|error| call.failure(error))?;
     let reach = call.authenticated.caller().reach;
-    let history = found
-        .filter(|history| reach.has(history.organisation))
-        .ok_or_else(|| input::not_found("Order", &id))?;
+    let found = app.store.history(order, reach, after, listing.limit).await;
+    let found = found.map_err(|error| call.failure(error))?;
+    let history = found.ok_or_else(|| input::not_found("Order", &id))?;
     let next = history.next.map(|next| {
         let position: Position = (next.revision, next.change);
         cursor::write("history", &position)

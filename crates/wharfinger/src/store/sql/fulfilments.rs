@@ -41,8 +41,7 @@ pub(super) fn locate(
     reach: &Reach,
 ) -> Result<Option<Located>, Fault> {
     let mut journal = Journal::new(connection);
-    let located = Locator::new(connection).find(&mut journal, id)?;
-    Ok(located.filter(|located| reach.has(located.organisation())))
+    Locator::new(connection, reach).find(&mut journal, id)
 }
 
 /// Keeps a report; one that says the same as the last changes nothing.

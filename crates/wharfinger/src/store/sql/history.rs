@@ -1,6 +1,7 @@
 //! What became of an order: its revisions and its moves, the latest first. Each names the one before.
 
 use super::driver::Connection;
+use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::OrderId;
 
 use super::fault::Fault;
@@ -20,11 +21,11 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 pub(super) fn history(
     connection: &Connection,
     order: OrderId,
-    after: Option<HistoryCursor>,
-    limit: usize,
+    reach: &Reach,
+    (after, limit): (Option<HistoryCursor>, usize),
 ) -> Result<Option<History>, Fault> {
     let mut journal = Journal::new(connection);
-    let Some(located) = Locator::new(connection).find(&mut journal, order)? else {
+    let Some(located) = Locator::new(connection, reach).find(&mut journal, order)? else {
         return Ok(None);
     };
     let scope = Scope::new(located.organisation(), located.dialect);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::driver::{Connection, OptionalExtension};
+use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::fault::Fault;
@@ -44,14 +45,17 @@ pub(super) struct Part {
 /// Finds orders by their ids, and keeps the batches in mind that it has seen: orders that came together are asked for together.
 pub(super) struct Locator<'c> {
     connection: &'c Connection,
+    reach: &'c Reach,
     batches: HashMap<BatchId, Vec<Part>>,
 }
 
 impl<'c> Locator<'c> {
-    /// Begins.
-    pub(super) fn new(connection: &'c Connection) -> Self {
+    /// Begins. An order out of reach is not found, and nothing of it is read: a caller cannot tell, by the time that it
+    /// takes either, whether it is there.
+    pub(super) fn new(connection: &'c Connection, reach: &'c Reach) -> Self {
         Self {
             connection,
+            reach,
             batches: HashMap::new(),
         }
     }
@@ -66,7 +70,9 @@ impl<'c> Locator<'c> {
             return Ok(None);
         };
         let batch = order.batch();
-        for part in self.parts(batch)? {
+        let reach = self.reach;
+        let parts = self.parts(batch)?.into_iter();
+        for part in parts.filter(|part| reach.has(part.first.organisation())) {
             let Some(block) = block_of(journal, part, (batch, index))? else {
                 continue;
             };

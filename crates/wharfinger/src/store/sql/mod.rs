@@ -76,6 +76,7 @@ use self::driver::Connection;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use uuid::Uuid;
+use wharfinger_core::caller::Reach;
 use wharfinger_core::catalogue::load::{CustomerLine, ProductLine};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId};
@@ -226,8 +227,9 @@ impl Store for SqlStore {
         done.map(|(result, reply)| Fulfilled { result, reply })
     }
 
-    async fn order(&self, id: OrderId) -> Result<Option<FoundOrder>, StoreError> {
-        let read = move |connection: &Connection| read::order(connection, id);
+    async fn order(&self, id: OrderId, reach: &Reach) -> Result<Option<FoundOrder>, StoreError> {
+        let reach = reach.clone();
+        let read = move |connection: &Connection| read::order(connection, id, &reach);
         self.readers.read(read).await
     }
 
@@ -240,10 +242,13 @@ impl Store for SqlStore {
     async fn history(
         &self,
         id: OrderId,
+        reach: &Reach,
         after: Option<HistoryCursor>,
         limit: usize,
     ) -> Result<Option<History>, StoreError> {
-        let read = move |connection: &Connection| history::history(connection, id, after, limit);
+        let reach = reach.clone();
+        let read =
+            move |connection: &Connection| history::history(connection, id, &reach, (after, limit));
         self.readers.read(read).await
     }
 

@@ -55,11 +55,8 @@ pub(super) fn locate(
     reach: &Reach,
 ) -> Result<Vec<Option<Located>>, Fault> {
     let mut journal = Journal::new(connection);
-    let mut locator = Locator::new(connection);
-    let find = |&id: &OrderId| {
-        let located = locator.find(&mut journal, id)?;
-        Ok(located.filter(|located| reach.has(located.organisation())))
-    };
+    let mut locator = Locator::new(connection, reach);
+    let find = |&id: &OrderId| locator.find(&mut journal, id);
     ids.iter().map(find).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Reading orders back: a page of them, or one by its id.
 
 use super::driver::Connection;
+use wharfinger_core::caller::Reach;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::{OrderId, OrganisationId};
 
@@ -186,10 +187,14 @@ impl PageInMaking<'_> {
     }
 }
 
-/// The order of an id, if there is one.
-pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<FoundOrder>, Fault> {
+/// The order of an id, if there is one within reach.
+pub(super) fn order(
+    connection: &Connection,
+    id: OrderId,
+    reach: &Reach,
+) -> Result<Option<FoundOrder>, Fault> {
     let mut journal = Journal::new(connection);
-    let Some(located) = Locator::new(connection).find(&mut journal, id)? else {
+    let Some(located) = Locator::new(connection, reach).find(&mut journal, id)? else {
         return Ok(None);
     };
     let scope = Scope::new(located.organisation(), located.dialect);

@@ -43,7 +43,7 @@ async fn move_ids(
 }
 
 async fn state_of(store: &Arc<dyn Store>, id: OrderId) -> State {
-    let found = store.order(id).await.expect("read");
+    let found = store.order(id, &Reach::All).await.expect("read");
     found.expect("there is such an order").order.state
 }
 
@@ -57,7 +57,11 @@ pub(super) async fn an_order_is_found_by_its_id(store: Arc<dyn Store>) {
     let (batch, _) = submit(&store, &sent).await;
     for at in [0, 1, 2, 1_499, 1_500, 1_502, 2_999] {
         let id = batch.order(u32::try_from(at).unwrap());
-        let found = store.order(id).await.expect("read").expect("it is there");
+        let found = store
+            .order(id, &Reach::All)
+            .await
+            .expect("read")
+            .expect("it is there");
         assert_eq!(
             (found.organisation, found.dialect.as_str()),
             (whose(at), DIALECT)
@@ -69,7 +73,7 @@ pub(super) async fn an_order_is_found_by_its_id(store: Arc<dyn Store>) {
     assert_eq!(state_of(&store, batch.order(1)).await, State::Cancelled);
     let elsewhere = submit_elsewhere(&store, numbered(Number::Next, "x")).await;
     let found = store
-        .order(elsewhere)
+        .order(elsewhere, &Reach::All)
         .await
         .expect("read")
         .expect("it is there");
@@ -85,8 +89,8 @@ pub(super) async fn an_order_is_found_by_its_id(store: Arc<dyn Store>) {
         OrderId::from_bytes(batch.to_bytes()),
     ];
     for id in unknown {
-        assert_eq!(store.order(id).await, Ok(None));
-        assert_eq!(store.history(id, None, 10).await, Ok(None));
+        assert_eq!(store.order(id, &Reach::All).await, Ok(None));
+        assert_eq!(store.history(id, &Reach::All, None, 10).await, Ok(None));
     }
 }
 
@@ -94,7 +98,10 @@ pub(super) async fn an_order_tells_when_it_last_changed(store: Arc<dyn Store>) {
     let (batch, _) = submit(&store, &[order("a", "1")]).await;
     let mut last = 0;
     let mut changed = async |is_later: bool| {
-        let found = store.order(batch.order(0)).await.expect("read");
+        let found = store
+            .order(batch.order(0), &Reach::All)
+            .await
+            .expect("read");
         let order = found.expect("it is there").order;
         assert_eq!(order.updated_at_ms > last, is_later);
         assert!(order.updated_at_ms >= order.created_at_ms);
@@ -198,7 +205,10 @@ pub(super) async fn history_is_told_latest_first_and_in_pages(store: Arc<dyn Sto
     for limit in [1, 2, 3, 4, 100] {
         let (mut entries, mut after) = (Vec::new(), None);
         loop {
-            let page = store.history(id, after, limit).await.expect("read");
+            let page = store
+                .history(id, &Reach::All, after, limit)
+                .await
+                .expect("read");
             let page = page.expect("there is such an order");
             assert_eq!(page.organisation, HERE);
             assert!(page.entries.len() <= limit);
@@ -213,18 +223,23 @@ pub(super) async fn history_is_told_latest_first_and_in_pages(store: Arc<dyn Sto
         assert!(entries.is_sorted_by_key(|entry| std::cmp::Reverse(entry.at_ms)));
     }
     // No cursor leads to another order.
-    let other = store.history(second.order(0), None, 1).await.expect("read");
+    let other = store
+        .history(second.order(0), &Reach::All, None, 1)
+        .await
+        .expect("read");
     assert_eq!(other.expect("it is there").next, None);
-    let page = store.history(id, None, 1).await.expect("read");
+    let page = store.history(id, &Reach::All, None, 1).await.expect("read");
     let cursor = page.expect("it is there").next;
-    let stolen = store.history(second.order(0), cursor, 10).await;
+    let stolen = store
+        .history(second.order(0), &Reach::All, cursor, 10)
+        .await;
     assert_eq!(stolen, Err(StoreError::BadCursor));
     for place in [i64::MIN, -1, 0, 1, i64::MAX] {
         let made_up = HistoryCursor {
             revision: Some(place),
             change: Some(place),
         };
-        let read = store.history(id, Some(made_up), 10).await;
+        let read = store.history(id, &Reach::All, Some(made_up), 10).await;
         assert_eq!(read, Err(StoreError::BadCursor), "{place}");
     }
 }

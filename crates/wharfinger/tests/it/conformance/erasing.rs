@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use wharfinger::store::{COMMAND_LINE, EraseCustomer, Erasure, Remember, Store, StoreError};
+use wharfinger_core::caller::Reach;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::outcome::State;
 
@@ -58,7 +59,10 @@ pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<dyn Store>) {
         ),
         (1, State::Pending, orders[1].text.as_str()),
     ] {
-        let found = store.order(batch.order(index)).await.expect("it is read");
+        let found = store
+            .order(batch.order(index), &Reach::All)
+            .await
+            .expect("it is read");
         let order = found.expect("it is there").order;
         assert_eq!((order.state, order.texts[0].as_str()), (state, left));
     }

@@ -28,7 +28,7 @@ pub(super) async fn report(store: &Arc<dyn Store>, id: OrderId, status: &str) ->
 }
 
 async fn kept(store: &Arc<dyn Store>, id: OrderId) -> Option<Reported> {
-    let found = store.order(id).await.expect("read");
+    let found = store.order(id, &Reach::All).await.expect("read");
     found.expect("there is such an order").order.fulfilment
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<dyn
     assert_eq!(kept(&store, a).await, Some(third.clone()));
     assert_eq!(kept(&store, b).await, None);
     let found = store
-        .order(a)
+        .order(a, &Reach::All)
         .await
         .expect("read")
         .expect("it is there")
@@ -63,7 +63,10 @@ pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<dyn
     let processed = (EventKind::OrderProcessed, Some(a));
     assert_eq!(told, [report, processed, report, report]);
 
-    let history = store.history(a, None, 100).await.expect("read");
+    let history = store
+        .history(a, &Reach::All, None, 100)
+        .await
+        .expect("read");
     let entries = history.expect("it is there").entries;
     let told: Vec<_> = entries
         .iter()

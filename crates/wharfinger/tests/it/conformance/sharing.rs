@@ -9,6 +9,7 @@ use wharfinger::store::{
     COMMAND_LINE, EraseCustomer, EventKind, ListOrders, Store, StoreError, Submission, Visible,
 };
 use wharfinger_core::admit::Move;
+use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::{BatchId, OrderId};
 use wharfinger_core::outcome::State;
 
@@ -185,11 +186,17 @@ async fn small_batches_of_one_transaction_share_a_block_and_are_told_apart() {
         (7, 0, "n"),
         (10, 0, "k"),
     ] {
-        let found = store.order(batch(at).order(index)).await.expect("read");
+        let found = store
+            .order(batch(at).order(index), &Reach::All)
+            .await
+            .expect("read");
         assert_eq!(found.expect("it is there").order.key, key);
     }
     // Of the batch whose first order was faulty there is no such order, whatever its neighbours have.
-    let none = store.order(batch(4).order(0)).await.expect("read");
+    let none = store
+        .order(batch(4).order(0), &Reach::All)
+        .await
+        .expect("read");
     assert!(none.is_none());
     let of_a = revisions(store, batch(0).order(0)).await;
     let of_a = of_a
@@ -304,7 +311,10 @@ async fn few_orders_with_long_texts_are_kept_whole() {
         let (batch, outcomes) = submit(&store, &sent).await;
         assert_eq!(names(&outcomes), ["accepted"; 16]);
         for (index, sent) in (0..).zip(&sent) {
-            let found = store.order(batch.order(index)).await.expect("read");
+            let found = store
+                .order(batch.order(index), &Reach::All)
+                .await
+                .expect("read");
             let found = found.expect("it is there").order;
             assert_eq!((&found.key, &found.texts[0]), (&sent.key, &sent.text));
         }
@@ -343,7 +353,10 @@ async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
     let erased = store.erase_customer(erase).await.expect("erased").erasure;
     assert_eq!((erased.orders, erased.cancelled, erased.answers), (1, 1, 1));
     let text = async |batch: BatchId| {
-        let found = store.order(batch.order(0)).await.expect("read");
+        let found = store
+            .order(batch.order(0), &Reach::All)
+            .await
+            .expect("read");
         found.map(|found| found.order.texts.concat())
     };
     assert_eq!(

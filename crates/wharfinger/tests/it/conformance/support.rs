@@ -10,6 +10,7 @@ use wharfinger::store::{
     Store, StoreError, Submission, Visible,
 };
 use wharfinger_core::admit::{Intent, Move, Policy};
+use wharfinger_core::caller::Reach;
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
@@ -264,7 +265,10 @@ pub(super) async fn submit_one(store: &Arc<dyn Store>, order: Order) -> Outcome 
 
 /// The revisions of an order, the latest first.
 pub(super) async fn revisions(store: &Arc<dyn Store>, order: OrderId) -> Vec<Revision> {
-    let history = store.history(order, None, 100).await.expect("read");
+    let history = store
+        .history(order, &Reach::All, None, 100)
+        .await
+        .expect("read");
     let entries = history.expect("there is such an order").entries;
     let of_entry = |what| match what {
         HistoryKind::Revision(revision) => Some(revision),
