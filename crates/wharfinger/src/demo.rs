@@ -1,5 +1,6 @@
 //! `wharfinger demo`: the whole promise in a few seconds. A real server, real requests, a real crash.
 
+mod flight;
 mod server;
 mod table;
 
@@ -15,6 +16,7 @@ use wharfinger_core::dialects;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::WITHHELD;
 
+use self::flight::{BATCH_ORDERS, Flight, IMPORT_LINES, SENT_LINES};
 use self::server::Answer;
 use crate::child::Server;
 use crate::cli::open_store;
@@ -74,16 +76,21 @@ impl Demo {
             out,
             "\n3. The server is killed in the middle of its work (kill -9)\n"
         )?;
+        let mut flight = Flight::new(&key);
+        let committed = flight.begin(&server)?;
         server.kill()?;
         writeln!(
             out,
-            "   It had no chance to tidy up. A new one starts on the same directory."
+            "   An import of {IMPORT_LINES} lines was under way: {SENT_LINES} lines were sent, {committed} answered as committed.\n   \
+             A batch of {BATCH_ORDERS} orders had just been sent, and its answer was not waited for.\n   \
+             The server had no chance to tidy up. A new one starts on the same directory."
         )?;
         let server = Server::start(data.into())?;
         writeln!(out, "   It listens on {}.\n", server.url)?;
 
         writeln!(out, "4. What is left\n")?;
         show_survivors(out, data, &accepted).await?;
+        show_rest(out, data, (&server, &flight), (accepted.len() as u64, committed)).await?;
         server.stop()?;
         writeln!(
             out,
@@ -194,7 +201,60 @@ async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) 
     Ok(())
 }
 
-/// Every order of a dialect, whatever its state.
+/// Shows what the crash has left of what was in flight, and sends it again: then each order is there once.
+async fn show_rest(
+    out: &mut dyn Write,
+    data: &Path,
+    (server, flight): (&Server, &Flight),
+    (others, committed): (u64, u64),
+) -> Result<()> {
+    let lines = flight.lines_committed(server)?;
+    ensure!(
+        lines >= committed,
+        "{committed} lines were answered as committed, {lines} are there"
+    );
+    let of_batch = count_stored(data).await? - others - lines;
+    ensure!(
+        of_batch == 0 || of_batch == BATCH_ORDERS,
+        "{of_batch} orders of a batch of {BATCH_ORDERS} are there"
+    );
+    writeln!(
+        out,
+        "   {committed} lines of the import were answered as committed; {lines} are there.\n   \
+         The batch was not answered; {of_batch} of its {BATCH_ORDERS} orders are there: all or none."
+    )?;
+    writeln!(out, "\n5. What was not answered is sent again\n")?;
+    let accepted = flight.send_batch_again(server)?;
+    let imported = flight.send_rest(server, lines)?;
+    writeln!(
+        out,
+        "   The batch, with its Idempotency-Key: {accepted} orders accepted.\n   \
+         The rest of the import, from line {lines} on: {imported} lines accepted in all."
+    )?;
+    let stored = count_stored(data).await?;
+    let expected = others + BATCH_ORDERS + IMPORT_LINES;
+    ensure!(
+        stored == expected,
+        "{expected} orders were sent, {stored} are there"
+    );
+    writeln!(out, "   {stored} orders are in the store, each once.")?;
+    Ok(())
+}
+
+/// How many orders a store has that is whole.
+async fn count_stored(data: &Path) -> Result<u64> {
+    let store = open_store(&Location::Directory(data.to_owned()), &Options::default())?;
+    let report = store.check().await?;
+    store.close().await;
+    ensure!(
+        report.faults.is_empty(),
+        "the store is not whole: {:?}",
+        report.faults
+    );
+    Ok(report.orders)
+}
+
+/// Every order of a dialect, whatever its state, but for those that were in flight.
 async fn orders(store: &dyn Store, dialect: &'static str) -> Result<Orders> {
     let query = OrderQuery::first(1_000);
     let request = ReadOrders {
@@ -204,8 +264,8 @@ async fn orders(store: &dyn Store, dialect: &'static str) -> Result<Orders> {
         after: None,
     };
     let page = store.orders(request).await?;
-    let by_id = page.orders.into_iter().map(|order| (order.id, order));
-    Ok(by_id.collect())
+    let answered = page.orders.into_iter().filter(|order| !flight::has(order));
+    Ok(answered.map(|order| (order.id, order)).collect())
 }
 
 async fn first_organisation(store: &dyn Store) -> Result<OrganisationId> {

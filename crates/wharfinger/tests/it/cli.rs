@@ -234,7 +234,12 @@ fn the_demonstration_runs_and_says_what_it_shows() {
     assert!(output.status.success(), "{text}\n{errors}");
     for promised in [
         "kill -9",
-        "each once",
+        "6000 lines were sent",
+        "its answer was not waited for",
+        "all or none",
+        "2000 orders accepted",
+        "10000 lines accepted in all",
+        "orders are in the store, each once",
         "accepted",
         "rejected",
         "unchanged",
