@@ -90,7 +90,13 @@ impl Demo {
 
         writeln!(out, "4. What is left\n")?;
         show_survivors(out, data, &accepted).await?;
-        show_rest(out, data, (&server, &flight), (accepted.len() as u64, committed)).await?;
+        show_rest(
+            out,
+            data,
+            (&server, &flight),
+            (accepted.len() as u64, committed),
+        )
+        .await?;
         server.stop()?;
         writeln!(
             out,

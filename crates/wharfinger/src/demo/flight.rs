@@ -33,16 +33,17 @@ pub(super) struct Flight {
 
 impl Flight {
     pub(super) fn new(key: &FirstKey) -> Self {
-        let request = |method, target: String, media_type: &str, more: (&'static str, &str), body| Sample {
-            method,
-            target,
-            headers: vec![
-                ("authorization", format!("Bearer {}", key.secret)),
-                ("content-type", media_type.to_owned()),
-                (more.0, more.1.to_owned()),
-            ],
-            body,
-        };
+        let request =
+            |method, target: String, media_type: &str, more: (&'static str, &str), body| Sample {
+                method,
+                target,
+                headers: vec![
+                    ("authorization", format!("Bearer {}", key.secret)),
+                    ("content-type", media_type.to_owned()),
+                    (more.0, more.1.to_owned()),
+                ],
+                body,
+            };
         let organisation = &key.organisation;
         Self {
             batch: request(
@@ -131,8 +132,14 @@ fn orders(prefix: &str, from: u64, to: u64) -> String {
 
 /// Sends a request's head and the beginning of its body, and reads nothing.
 fn begin(server: &Server, request: &Sample, body: &str) -> Result<TcpStream> {
-    let address = server.url.strip_prefix("http://").context("a server has an address")?;
-    let mut head = format!("{} {} HTTP/1.1\r\nhost: {address}\r\n", request.method, request.target);
+    let address = server
+        .url
+        .strip_prefix("http://")
+        .context("a server has an address")?;
+    let mut head = format!(
+        "{} {} HTTP/1.1\r\nhost: {address}\r\n",
+        request.method, request.target
+    );
     for (name, value) in &request.headers {
         write!(head, "{name}: {value}\r\n")?;
     }

@@ -165,7 +165,7 @@ fn what_an_import_does_not_take_is_said_and_leaves_nothing() {
         bearer(Request::new("PUT", &target), "full").body(line("A"))
     };
     let cases = [
-        (at("?organisation=TRK001&dry_run=true"), 400),
+        (at("?organisation=TRK001&dry_run=maybe"), 400),
         (at("?organisation=TRK001&policy=all_or_nothing"), 400),
         (at("?organisation=NOBODY"), 400),
         (at("?organisation=TRK001&dialect=none"), 400),
