@@ -19,7 +19,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use crate::budget::{Budget, Holder, Lease};
 
 /// How long the connection that is closed may take, before another one is closed too.
-const CLOSED_WITHIN: Duration = Duration::from_millis(50);
+const CLOSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Percent of the places on which one key or organisation is served while it is the only one.
 const REQUESTS_SHARE_PERCENT: u8 = 50;
