@@ -67,6 +67,7 @@ struct OfStore {
 /// What the process is.
 struct OfProcess {
     log_lines_dropped: Counter,
+    clock_went_back: Counter,
 }
 
 /// What stands at this moment; asked for when the metrics are.
@@ -146,6 +147,11 @@ impl Metrics {
     pub fn note_commit(&self, requests: usize, took: Duration) {
         self.store.commit_requests.observe(requests as f64);
         self.store.commit_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts that the clock went back by more than a minute.
+    pub fn count_clock_back(&self) {
+        self.process.clock_went_back.inc();
     }
 
     /// Counts a transaction of the store's writer that could not be committed.
@@ -291,6 +297,12 @@ impl OfProcess {
         );
         started.set(clock::now_ms() as f64 / 1e3);
         Self {
+            clock_went_back: register(
+                registry,
+                "clock_went_back",
+                "Transactions before which the clock went back by more than a minute",
+                Counter::default(),
+            ),
             log_lines_dropped: register(
                 registry,
                 "log_lines_dropped",

@@ -80,6 +80,9 @@ create table counters (
     next_position bigint not null,
     next_number bigint not null,
     last_ms bigint not null,
+    -- The latest time of any block, and the number of the last block that is of an earlier one: the clock had gone back. Else 0.
+    latest_ms bigint not null,
+    back_block bigint not null,
     -- The epoch of the latest block.
     epoch bigint not null
 );
@@ -93,6 +96,8 @@ create table blocks (
     first_position bigint not null,
     events bigint not null,
     at_ms bigint not null,
+    -- The latest at_ms up to here: unlike that it never goes back.
+    latest_ms bigint not null,
     batches bytea,
     dialect smallint not null,
     key_id text,

@@ -76,6 +76,9 @@ create table counters (
     next_position integer not null,
     next_number integer not null,
     last_ms integer not null,
+    -- The latest time of any block, and the number of the last block that is of an earlier one: the clock had gone back. Else 0.
+    latest_ms integer not null,
+    back_block integer not null,
     -- The epoch of the latest block.
     epoch integer not null
 ) strict;
@@ -89,6 +92,8 @@ create table blocks (
     first_position integer not null,
     events integer not null,
     at_ms integer not null,
+    -- The latest at_ms up to here: unlike that it never goes back.
+    latest_ms integer not null,
     batches blob,
     dialect integer not null,
     key_id text,

@@ -6,6 +6,7 @@ mod cases;
 mod catalogue;
 mod cli;
 mod clients;
+mod clock;
 mod conformance;
 mod connections;
 mod copy;

@@ -128,11 +128,13 @@ impl<'n> Noted<'n> {
 
 /// Notes when keys were last used.
 pub(super) fn note_key_use(work: &Work<'_>, uses: &[(String, i64)]) -> Result<(), Fault> {
-    let update =
-        "update keys set last_used_at_ms = ?2 where id = ?1 and coalesce(last_used_at_ms, 0) < ?2";
+    let update = "update keys set last_used_at_ms = ?2 \
+                  where id = ?1 and (coalesce(last_used_at_ms, 0) < ?2 or last_used_at_ms > ?3)";
     let mut update = work.connection.prepare_cached(update)?;
+    // What is later than now was noted before the clock went back.
+    let now_ms = work.now_ms();
     for (id, at_ms) in uses {
-        update.execute(params![id, at_ms])?;
+        update.execute(params![id, at_ms, now_ms])?;
     }
     Ok(())
 }

@@ -104,6 +104,7 @@ struct StoredBlock {
     first_position: u64,
     events: u64,
     at_ms: i64,
+    latest_ms: i64,
     batches: Option<Vec<u8>>,
     dialect: i64,
     checksum: i64,
@@ -166,7 +167,7 @@ impl Check<'_> {
     /// Walks the journal, and with it the orders: both are in the order of places.
     fn blocks(&mut self) -> Result<(), Fault> {
         let mut select = self.connection.prepare_cached(
-            "select id, first_position, events, at_ms, batches, dialect, checksum, slots, indexes, emails, keys, texts \
+            "select id, first_position, events, at_ms, batches, dialect, checksum, slots, indexes, emails, keys, texts, latest_ms \
              from blocks order by id",
         )?;
         let mut rows = select.query_lazily(())?;
@@ -177,6 +178,7 @@ impl Check<'_> {
                 first_position: row.get::<i64>(1)?.cast_unsigned(),
                 events: row.get::<i64>(2)?.cast_unsigned(),
                 at_ms: row.get(3)?,
+                latest_ms: row.get(12)?,
                 batches: row.get(4)?,
                 dialect: row.get(5)?,
                 checksum: row.get(6)?,
@@ -201,7 +203,7 @@ impl Check<'_> {
                             block.first_position
                         },
                         feed_start: start.position,
-                        last_ms: 0,
+                        last_ms: if start.block == 1 { 0 } else { block.latest_ms },
                         settled: 0,
                     }
                 }
@@ -267,12 +269,12 @@ impl Check<'_> {
                 walk.position
             )
         });
-        self.expect(block.at_ms >= walk.last_ms, || {
+        walk.last_ms = walk.last_ms.max(block.at_ms);
+        self.expect(block.latest_ms == walk.last_ms, || {
             format!("block {id} is older than the one before")
         });
         walk.block = number.saturating_add(1);
         walk.position = block.first_position + block.events;
-        walk.last_ms = block.at_ms;
         self.report.events += block.events;
     }
 

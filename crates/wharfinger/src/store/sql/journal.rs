@@ -11,6 +11,7 @@ use super::admissions::OfBlock;
 use super::fault::Fault;
 use super::new_block::Columns;
 use super::purges;
+use super::work::read_counters;
 use crate::store::batches::{Batches, OfBatch};
 use crate::store::block::{self, Frame};
 use crate::store::bytes::Texts;
@@ -329,7 +330,8 @@ pub(super) fn last_block(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Position,
-    Time,
+    /// The latest time of a block and all before it.
+    LatestTime,
 }
 
 /// The number of an organisation's last block that begins at `bound` or earlier; that before its first block where there is
@@ -342,7 +344,7 @@ pub(super) fn blocks_up_to(
 ) -> Result<u32, Fault> {
     let mut select = connection.prepare_cached(match order {
         Order::Position => "select first_position from blocks where id = ?1",
-        Order::Time => "select at_ms from blocks where id = ?1",
+        Order::LatestTime => "select latest_ms from blocks where id = ?1",
     })?;
     let mut low = purges::start(connection, organisation)?.block - 1;
     let mut high = last_block(connection, organisation)?;
@@ -357,6 +359,28 @@ pub(super) fn blocks_up_to(
         }
     }
     Ok(low)
+}
+
+/// The number of an organisation's last block of which all up to it are from before a time: what is from then on lies behind it.
+pub(super) fn blocks_before(
+    connection: &Connection,
+    organisation: OrganisationId,
+    from_ms: i64,
+) -> Result<u32, Fault> {
+    let bound = from_ms.saturating_sub(1);
+    blocks_up_to(connection, organisation, Order::LatestTime, bound)
+}
+
+/// The number of an organisation's last block that may be from a time or before it. Where the clock has gone back, others before
+/// it may be from later.
+pub(super) fn blocks_until(
+    connection: &Connection,
+    organisation: OrganisationId,
+    until_ms: i64,
+) -> Result<u32, Fault> {
+    let until = blocks_up_to(connection, organisation, Order::LatestTime, until_ms)?;
+    let back = read_counters(connection, organisation)?.back_block;
+    Ok(until.max(back))
 }
 
 /// The content hash of an order's text; none where it cannot be read. Limits may have been changed since it was

@@ -7,7 +7,7 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::emails::Search;
 use super::fault::Fault;
-use super::journal::{Journal, Order, blocks_up_to, last_block};
+use super::journal::{Journal, blocks_before, blocks_until, last_block};
 use super::locate::parts_of;
 use super::read::{load, not_in_index, shown_texts};
 use super::rows::{Lookup, OrderRow, Scope};
@@ -134,15 +134,14 @@ impl Listing<'_> {
         });
     }
 
-    /// The blocks that were written in the time that is asked for.
+    /// The blocks outside of which none was written in the time that is asked for.
     fn created_in(&self, organisation: OrganisationId) -> Result<RangeInclusive<u32>, Fault> {
-        let up_to = |bound: i64| blocks_up_to(self.connection, organisation, Order::Time, bound);
         let before_first = match self.request.created_from_ms {
-            Some(from) => up_to(from.saturating_sub(1))?,
+            Some(from) => blocks_before(self.connection, organisation, from)?,
             None => 0,
         };
         let last = match self.request.created_before_ms {
-            Some(before) => up_to(before.saturating_sub(1))?,
+            Some(before) => blocks_until(self.connection, organisation, before.saturating_sub(1))?,
             None => last_block(self.connection, organisation)?,
         };
         Ok(before_first + 1..=last)
@@ -249,12 +248,7 @@ impl Listing<'_> {
     /// Along the feed: each order where it changed last.
     fn along_changes(&mut self, organisation: OrganisationId, low: Place) -> Result<GoesOn, Fault> {
         let from = self.request.updated_from_ms.unwrap_or_default();
-        let before = blocks_up_to(
-            self.connection,
-            organisation,
-            Order::Time,
-            from.saturating_sub(1),
-        )?;
+        let before = blocks_before(self.connection, organisation, from)?;
         let first = before.saturating_add(1).max(low.block().number());
         for number in first..=last_block(self.connection, organisation)? {
             let block = BlockId::new(organisation, number);

@@ -23,6 +23,17 @@ pub(super) struct NewBlock<'b> {
     pub packed: Option<&'b Block>,
 }
 
+/// When a block is written.
+#[derive(Clone, Copy)]
+pub(super) struct Written {
+    /// The number of the epoch.
+    pub epoch: i64,
+    /// The time.
+    pub at_ms: i64,
+    /// The latest time of this block and all before it.
+    pub latest_ms: i64,
+}
+
 /// Where a block comes from.
 #[derive(Clone, Copy)]
 pub(super) enum Origin<'b> {
@@ -36,8 +47,8 @@ pub(super) enum Origin<'b> {
 }
 
 const INSERT_BLOCK: &str = "insert into blocks \
-    (id, first_position, events, at_ms, batches, dialect, key_id, epoch, checksum, slots, indexes, emails, keys, texts, organisation) \
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    (id, first_position, events, at_ms, latest_ms, batches, dialect, key_id, epoch, checksum, slots, indexes, emails, keys, texts, organisation) \
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 const INSERT_OPEN: &str =
     "insert into open_orders (organisation, block, dialect, ordinals) values (?1, ?2, ?3, ?4)";
 
@@ -57,7 +68,11 @@ impl NewBlock<'_> {
         &self,
         connection: &Connection,
         (id, first_position): (BlockId, u64),
-        (epoch, at_ms): (i64, i64),
+        Written {
+            epoch,
+            at_ms,
+            latest_ms,
+        }: Written,
     ) -> Result<(), Fault> {
         let organisation = id.organisation().0;
         let slots = slots::encode(self.marks);
@@ -79,6 +94,7 @@ impl NewBlock<'_> {
             first_position.cast_signed(),
             self.events().cast_signed(),
             at_ms,
+            latest_ms,
             batches,
             self.dialect,
             key_id,

@@ -8,7 +8,7 @@ use wharfinger_core::ids::{OrderId, OrganisationId};
 use super::emails;
 use super::fault::Fault;
 use super::fulfilments;
-use super::journal::{Journal, Order, blocks_up_to, last_block};
+use super::journal::{Journal, blocks_before, blocks_until, last_block};
 use super::locate::Locator;
 use super::rows::{Lookup, OrderRow, Scope};
 use super::walk::{Blocks, walk};
@@ -50,22 +50,27 @@ pub(super) fn orders(
     Ok(page.finish())
 }
 
-/// The blocks that were written in the time that is asked for.
+/// The blocks outside of which none was written in the time that is asked for.
 fn created_in(
     connection: &Connection,
     organisation: OrganisationId,
     query: &OrderQuery,
 ) -> Result<Blocks, Fault> {
-    let up_to = |bound| blocks_up_to(connection, organisation, Order::Time, bound);
     let before_first = match query.created_from_ms {
-        Some(from) => up_to(from.saturating_sub(1))?,
+        Some(from) => blocks_before(connection, organisation, from)?,
         None => 0,
     };
     let last = match query.created_to_ms {
-        Some(to) => up_to(to)?,
+        Some(to) => blocks_until(connection, organisation, to)?,
         None => last_block(connection, organisation)?,
     };
     Ok(before_first + 1..last.saturating_add(1))
+}
+
+/// Whether a time is in that which is asked for: where the clock has gone back, not all blocks between two are.
+pub(super) fn is_created_in(query: &OrderQuery, at_ms: i64) -> bool {
+    query.created_from_ms.is_none_or(|from| from <= at_ms)
+        && query.created_to_ms.is_none_or(|to| at_ms <= to)
 }
 
 /// An order's row, and its key.
@@ -111,6 +116,7 @@ impl PageInMaking<'_> {
         for key in keys {
             if let Some(row) = self.lookup.by_key(self.scope, key)?
                 && blocks.contains(&row.id.block().number())
+                && is_created_in(self.query, self.journal.head(row.id.block())?.at_ms)
                 && self.query.states.contains(&row.state)
             {
                 found.push((row, key.clone()));

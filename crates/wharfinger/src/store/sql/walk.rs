@@ -6,7 +6,7 @@ use wharfinger_core::outcome::State;
 
 use super::fault::Fault;
 use super::journal::Journal;
-use super::read::PageInMaking;
+use super::read::{PageInMaking, is_created_in};
 use super::rows::Scope;
 use super::standing::{read_open, read_tally};
 use crate::store::place::BlockId;
@@ -88,6 +88,7 @@ fn count(
 struct Candidates<'c, 'q> {
     connection: &'c Connection,
     scope: &'q Scope,
+    query: &'q OrderQuery,
     newest_first: bool,
     wants_open: bool,
     wants_final: bool,
@@ -100,7 +101,7 @@ impl<'c, 'q> Candidates<'c, 'q> {
     fn new(
         connection: &'c Connection,
         scope: &'q Scope,
-        query: &OrderQuery,
+        query: &'q OrderQuery,
         blocks: Blocks,
     ) -> Self {
         let wanted = |is_open: bool| {
@@ -118,6 +119,7 @@ impl<'c, 'q> Candidates<'c, 'q> {
         Self {
             connection,
             scope,
+            query,
             newest_first: query.newest_first,
             wants_open,
             wants_final,
@@ -168,7 +170,11 @@ impl<'c, 'q> Candidates<'c, 'q> {
     }
 
     fn ordinals(&self, journal: &mut Journal<'_>, block: BlockId) -> Result<Vec<usize>, Fault> {
-        let marks = &journal.head(block)?.marks;
+        let head = journal.head(block)?;
+        if !is_created_in(self.query, head.at_ms) {
+            return Ok(Vec::new());
+        }
+        let marks = &head.marks;
         let is_new = |ordinal: &usize| matches!(marks[*ordinal], Mark::Accepted { .. });
         let begun = (0..marks.len()).filter(is_new);
         if self.wants_open && self.wants_final {

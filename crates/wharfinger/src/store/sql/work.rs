@@ -12,7 +12,7 @@ use super::epochs;
 use super::fault::Fault;
 use super::ids::OrderIds;
 use super::new_answers::NewAnswers;
-use super::new_block::{NewBlock, Origin};
+use super::new_block::{NewBlock, Origin, Written};
 use super::new_receipts::{self, NewReceipt};
 use super::rows::{FORESEEN_MAX, OrderRows, Scope};
 use super::shared::SharedBlock;
@@ -38,8 +38,12 @@ pub(super) struct Work<'c> {
     /// What enforced catalogues have.
     pub shelves: Shelves,
     dialects: HashMap<&'static str, i64>,
-    /// When it is: not before any commit of this process.
+    /// When it began, as the clock said.
+    began_ms: i64,
+    /// When it is: not before what was committed last, unless the clock has gone back.
     now_ms: i64,
+    /// The time that the clock has gone back from, where it has.
+    back_from_ms: Option<i64>,
     /// The epoch of this process; none where it has not written to the journal yet.
     epoch: Option<i64>,
     counters: HashMap<OrganisationId, Counters>,
@@ -65,6 +69,10 @@ pub(super) struct Counters {
     pub number: u64,
     /// When its latest block was written.
     pub last_ms: i64,
+    /// The latest time of any of its blocks.
+    pub latest_ms: i64,
+    /// The number of its last block that is of an earlier time than one before it; 0 where there is none.
+    pub back_block: u32,
     /// The epoch of its latest block.
     pub epoch: i64,
 }
@@ -86,13 +94,16 @@ impl<'c> Work<'c> {
         (last_ms, epoch): (i64, Option<i64>),
         mut kept: Kept,
     ) -> Result<Self, Fault> {
+        let began_ms = clock::now_ms();
         Ok(Self {
             connection,
             rows: OrderRows::new(connection),
             standing: Standing::default(),
             dialects: std::mem::take(&mut kept.dialects),
             shelves: Shelves::new(kept),
-            now_ms: clock::now_ms().max(last_ms),
+            began_ms,
+            now_ms: clock::following(last_ms, began_ms),
+            back_from_ms: clock::has_gone_back(last_ms, began_ms).then_some(last_ms),
             epoch,
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
@@ -122,8 +133,13 @@ impl<'c> Work<'c> {
                     ));
                 }
                 let counters = read_counters(self.connection, organisation)?;
-                // Time runs forward in every feed, also if another process has a clock that is ahead.
-                self.now_ms = self.now_ms.max(counters.last_ms);
+                // Time runs forward in every feed, also if another process has a clock that is a little ahead.
+                let last_ms = counters.last_ms;
+                let following_ms = clock::following(last_ms, self.began_ms);
+                self.now_ms = self.now_ms.max(following_ms);
+                if clock::has_gone_back(last_ms, self.began_ms) {
+                    self.back_from_ms = Some(last_ms);
+                }
                 Ok(unknown.insert(counters))
             }
         }
@@ -273,9 +289,17 @@ impl<'c> Work<'c> {
         let now_ms = self.now_ms;
         let counters = self.counters(id.organisation())?;
         counters.last_ms = now_ms;
+        counters.latest_ms = counters.latest_ms.max(now_ms);
+        if now_ms < counters.latest_ms {
+            counters.back_block = id.number();
+        }
         counters.epoch = counters.epoch.max(own);
-        let epoch = counters.epoch;
-        block.write(self.connection, (id, first_position), (epoch, now_ms))
+        let written = Written {
+            epoch: counters.epoch,
+            at_ms: now_ms,
+            latest_ms: counters.latest_ms,
+        };
+        block.write(self.connection, (id, first_position), written)
     }
 
     /// The epoch of this process, which begins with the first block that it writes.
@@ -321,10 +345,11 @@ impl<'c> Work<'c> {
         self.write_shelves()?;
         self.rows.write()?;
         self.standing.write(self.connection)?;
-        let replace = "insert into counters (organisation, next_block, next_position, next_number, last_ms, epoch) \
-                       values (?1, ?2, ?3, ?4, ?5, ?6) on conflict (organisation) do update \
+        let replace = "insert into counters (organisation, next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch) \
+                       values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (organisation) do update \
                        set next_block = excluded.next_block, next_position = excluded.next_position, \
-                       next_number = excluded.next_number, last_ms = excluded.last_ms, epoch = excluded.epoch";
+                       next_number = excluded.next_number, last_ms = excluded.last_ms, \
+                       latest_ms = excluded.latest_ms, back_block = excluded.back_block, epoch = excluded.epoch";
         for (organisation, counters) in &self.counters {
             self.connection.prepare_cached(replace)?.execute(params![
                 organisation.0,
@@ -332,6 +357,8 @@ impl<'c> Work<'c> {
                 counters.position.cast_signed(),
                 counters.number.cast_signed(),
                 counters.last_ms,
+                counters.latest_ms,
+                counters.back_block,
                 counters.epoch,
             ])?;
         }
@@ -341,6 +368,7 @@ impl<'c> Work<'c> {
         kept.dialects = self.dialects;
         Ok(Finished {
             now_ms: self.now_ms,
+            back_from_ms: self.back_from_ms,
             epoch: self.epoch,
             batch: self.batch,
             grown: grown.collect(),
@@ -353,6 +381,8 @@ impl<'c> Work<'c> {
 pub(super) struct Finished {
     /// When it was.
     pub now_ms: i64,
+    /// The time that the clock has gone back from since what was committed before, where it has.
+    pub back_from_ms: Option<i64>,
     /// The epoch of this process, if it has begun.
     pub epoch: Option<i64>,
     /// A batch whose receipt it wrote, if it wrote one.
@@ -368,7 +398,8 @@ pub(super) fn read_counters(
     connection: &Connection,
     organisation: OrganisationId,
 ) -> Result<Counters, Fault> {
-    let select = "select next_block, next_position, next_number, last_ms, epoch from counters where organisation = ?1";
+    let select = "select next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch from counters \
+                  where organisation = ?1";
     let found = connection
         .prepare_cached(select)?
         .query_row([organisation.0], |row| {
@@ -377,7 +408,9 @@ pub(super) fn read_counters(
                 position: row.get::<i64>(1)?.cast_unsigned(),
                 number: row.get::<i64>(2)?.cast_unsigned(),
                 last_ms: row.get(3)?,
-                epoch: row.get(4)?,
+                latest_ms: row.get(4)?,
+                back_block: row.get(5)?,
+                epoch: row.get(6)?,
             })
         })
         .optional()?;
@@ -386,6 +419,8 @@ pub(super) fn read_counters(
         position: 1,
         number: 1,
         last_ms: 0,
+        latest_ms: 0,
+        back_block: 0,
         epoch: 0,
     }))
 }

@@ -18,6 +18,7 @@ use super::queue::Waiting;
 use super::room;
 use super::shelves::Kept;
 use super::work::Work;
+use crate::clock;
 use crate::metrics::METRICS;
 use crate::store::prepare::Submission;
 use crate::store::{Growth, StoreError};
@@ -456,6 +457,14 @@ impl Thread {
         }
         METRICS.note_commit(requests, began.elapsed());
         self.catalogues = finished.kept;
+        if let Some(from_ms) = finished.back_from_ms {
+            METRICS.count_clock_back();
+            tracing::warn!(
+                from = clock::rfc_3339(from_ms),
+                to = clock::rfc_3339(finished.now_ms),
+                "The clock went back by more than a minute. Times of new orders are what it says now; their order is not changed."
+            );
+        }
         self.last_ms = finished.now_ms;
         if !finished.grown.is_empty() {
             let latest = |reach: Reach| reach.position.saturating_sub(1);

@@ -7,7 +7,7 @@ use wharfinger_core::ids::OrganisationId;
 
 use super::super::fault::Fault;
 use super::super::purges;
-use super::super::read::{Found, PageInMaking, shown_texts};
+use super::super::read::{Found, PageInMaking, is_created_in, shown_texts};
 use super::super::walk::Blocks;
 use super::{Entry, Run, covered, part_behind, part_up_to, read_entries, whole_runs};
 use crate::store::email::EmailHash;
@@ -90,6 +90,10 @@ fn current(
         return Ok(None);
     }
     if !blocks.contains(&order.block().number()) {
+        return Ok(None);
+    }
+    let created_at_ms = page.journal.head(order.block())?.at_ms;
+    if !is_created_in(page.query, created_at_ms) {
         return Ok(None);
     }
     let Some((row, key)) = page.find(order)? else {

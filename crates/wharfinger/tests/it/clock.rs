@@ -1,0 +1,162 @@
+//! A clock that jumps ahead, and back.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::client::Request;
+use crate::support::database;
+use crate::support::fixture::{self, DataDirectory};
+use crate::support::server::{Server, program, run};
+use crate::support::stored;
+use crate::support::v1::{get, order, request, submit};
+
+const YEARS_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
+
+/// A store and the clock of its server.
+struct Clock {
+    data: DataDirectory,
+    offset: PathBuf,
+}
+
+impl Clock {
+    fn new() -> Self {
+        let data = fixture::data_directory();
+        let offset = data.path().join("offset");
+        Self { data, offset }
+    }
+
+    /// Puts the clock so many milliseconds ahead of the right time.
+    fn set(&self, offset_ms: i64) {
+        let new = self.data.path().join("offset.new");
+        std::fs::write(&new, offset_ms.to_string()).unwrap();
+        std::fs::rename(new, &self.offset).unwrap();
+    }
+
+    fn serve(&self) -> Server {
+        let mut command = program();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+        command.args(["--log-format", "json"]);
+        command.env("WHARFINGER_TEST_CLOCK", &self.offset);
+        let log = std::fs::File::create(self.data.path().join("log")).unwrap();
+        command.stderr(log);
+        database::aim(&mut command, self.data.path());
+        Server::spawn(command)
+    }
+}
+
+fn keys(server: &Server, filter: &str) -> Vec<String> {
+    let page = get(server, &format!("/v1/orders?{filter}"));
+    let orders = page["data"].as_array().unwrap().iter();
+    orders.map(|order| text(&order["key"])).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+fn at(offset_ms: i64) -> String {
+    wharfinger::clock::rfc_3339(wharfinger::clock::now_ms() + offset_ms)
+}
+
+fn created_at(server: &Server, id: &str) -> String {
+    text(&get(server, &format!("/v1/orders/{id}"))["created_at"])
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+#[test]
+fn times_are_the_clocks_and_nothing_is_skipped_when_it_jumps_ahead_and_back() {
+    let clock = Clock::new();
+    clock.set(0);
+    let server = clock.serve();
+    let take = |key: &str| submit(&server, "TRK001", &[order(key)]).1.remove(0);
+    let first = take("A-1");
+    clock.set(YEARS_MS);
+    let ahead = take("A-2");
+    clock.set(0);
+    let back = take("A-3");
+    let last = take("A-4");
+
+    let soon = at(60_000);
+    let ids = [&first, &ahead, &back, &last];
+    let times = ids.map(|id| created_at(&server, id));
+    assert!(
+        times[0] <= times[2] && times[2] <= times[3] && times[3] < soon,
+        "{times:?}"
+    );
+    assert!(times[1] > at(YEARS_MS - HOUR_MS), "{times:?}");
+
+    // Lists are in the order in which orders came, and find each by its time.
+    assert_eq!(keys(&server, ""), ["A-1", "A-2", "A-3", "A-4"]);
+    let (before, after, later) = (at(-HOUR_MS), at(HOUR_MS), at(YEARS_MS / 2));
+    let right = ["A-1", "A-3", "A-4"];
+    let filter = format!("created_after={before}&created_before={after}");
+    assert_eq!(keys(&server, &filter), right);
+    assert_eq!(keys(&server, &format!("created_before={after}")), right);
+    assert_eq!(keys(&server, &format!("created_after={later}")), ["A-2"]);
+    assert_eq!(keys(&server, &format!("updated_after={later}")), ["A-2"]);
+    let all = keys(&server, &format!("updated_after={before}"));
+    assert_eq!(all, ["A-1", "A-2", "A-3", "A-4"]);
+
+    // The feed is in the order of commits.
+    let page = get(&server, "/v1/events?type=order.accepted");
+    let told = page["data"].as_array().unwrap().iter();
+    let told: Vec<_> = told.map(|event| text(&event["order_id"])).collect();
+    assert_eq!(told.iter().collect::<Vec<_>>(), ids);
+
+    // Receipts are in the order of their times.
+    let receipts = get(&server, "/v1/batches");
+    let received = receipts["data"].as_array().unwrap().iter();
+    let received: Vec<_> = received
+        .map(|receipt| text(&receipt["received_at"]))
+        .collect();
+    assert_eq!(received.len(), 4);
+    assert!(
+        received.is_sorted_by(|one, other| one >= other),
+        "{received:?}"
+    );
+
+    let metrics = server.send(&Request::new("GET", "/metrics"));
+    let name = "wharfinger_clock_went_back_total";
+    assert!(metrics.text().contains(name));
+    assert!(!metrics.text().contains(&format!("{name} 0")));
+    // What is final and old goes; what was taken while the clock was ahead is not old yet.
+    for id in ids {
+        let target = format!("/v1/orders/{id}/process");
+        assert_eq!(server.send(&request("POST", &target, "full")).status, 200);
+    }
+    drop(server);
+    let log = std::fs::read_to_string(clock.data.path().join("log")).unwrap();
+    assert!(log.contains("The clock went back"), "{log}");
+    assert_eq!(
+        stored::check(clock.data.path()).faults,
+        Vec::<String>::new()
+    );
+    let output = run(clock.data.path(), &["purge", "--before", &at(1)]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(
+        stored::check(clock.data.path()).faults,
+        Vec::<String>::new()
+    );
+    let server = clock.serve();
+    assert_eq!(keys(&server, ""), ["A-2"]);
+}
+
+#[test]
+fn times_do_not_go_back_when_the_clock_is_put_right_a_little() {
+    let clock = Clock::new();
+    clock.set(0);
+    let server = clock.serve();
+    let take = |key: &str| submit(&server, "TRK001", &[order(key)]).1.remove(0);
+    let first = take("A-1");
+    clock.set(-30_000);
+    let second = take("A-2");
+    assert_eq!(created_at(&server, &first), created_at(&server, &second));
+    let metrics = server.send(&Request::new("GET", "/metrics"));
+    assert!(
+        metrics
+            .text()
+            .contains("wharfinger_clock_went_back_total 0")
+    );
+}
