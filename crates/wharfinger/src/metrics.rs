@@ -61,6 +61,8 @@ struct OfStore {
     disk_reserve_bytes: Gauge,
     queue_depth: Gauge,
     size_bytes: Gauge,
+    log_bytes: Gauge,
+    log_held_since: Gauge<f64, AtomicU64>,
     events_lag: Histogram,
 }
 
@@ -147,6 +149,16 @@ impl Metrics {
     pub fn note_commit(&self, requests: usize, took: Duration) {
         self.store.commit_requests.observe(requests as f64);
         self.store.commit_duration.observe(took.as_secs_f64());
+    }
+
+    /// Sets how long the write-ahead log is.
+    pub fn set_log_bytes(&self, bytes: i64) {
+        self.store.log_bytes.set(bytes);
+    }
+
+    /// Sets since when somebody who reads keeps the log from beginning anew, in milliseconds since 1970; 0 where nobody does.
+    pub fn set_log_held_since_ms(&self, since_ms: i64) {
+        self.store.log_held_since.set(since_ms as f64 / 1e3);
     }
 
     /// Counts that the clock went back by more than a minute.
@@ -275,6 +287,18 @@ impl OfStore {
                 registry,
                 "store_size_bytes",
                 "The store on disk, its log included",
+                Gauge::default(),
+            ),
+            log_bytes: register(
+                registry,
+                "store_log_bytes",
+                "What the write-ahead log of the data directory holds",
+                Gauge::default(),
+            ),
+            log_held_since: register(
+                registry,
+                "store_log_held_since_seconds",
+                "Since when a long reader keeps the log from beginning anew, in seconds since 1970; 0 where none does",
                 Gauge::default(),
             ),
             events_lag: register(

@@ -25,6 +25,7 @@ mod hostile;
 mod idempotency;
 mod imports;
 mod lists;
+mod long_reader;
 mod model;
 mod noisy;
 mod openapi;

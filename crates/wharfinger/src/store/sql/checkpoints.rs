@@ -5,7 +5,6 @@
 //! since; then all is written back, and the log begins anew.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -17,14 +16,13 @@ use tokio::sync::mpsc::WeakUnboundedSender;
 
 use super::connection::{Use, connect};
 use super::fault::Fault;
+use super::log::Log;
 use super::writer::Message;
 
 /// Pages that are left to the writer.
 const LAST_PAGES: i64 = 256;
 /// How often the thread goes after what the writer has added meanwhile.
 const PASSES_MAX: usize = 4;
-/// How many times as long as it should be the log may get before the writer waits until it is written back.
-const BEHIND_TIMES: i32 = 4;
 
 /// How long emptying the log may keep others from writing, how long it waits in between, and how long it tries.
 const EMPTYING_HOLDS: Duration = Duration::from_millis(200);
@@ -34,9 +32,7 @@ const EMPTYING_WAITS: Duration = Duration::from_secs(10);
 /// The thread that writes back.
 pub(super) struct Checkpoints {
     thread: JoinHandle<()>,
-    /// Pages of the log, as of the latest commit.
-    pages: Arc<AtomicI32>,
-    pages_max: i32,
+    log: Arc<Log>,
     turn: Turn,
 }
 
@@ -61,11 +57,10 @@ impl Checkpoints {
         writer: WeakUnboundedSender<Message>,
     ) -> Result<Self, Fault> {
         let (long_enough, woken) = sync_channel(1);
-        let pages = Arc::new(AtomicI32::new(0));
-        let noted = Arc::clone(&pages);
+        let log = Arc::new(Log::new(pages_max));
+        let noted = Arc::clone(&log);
         writing.wal_hook(Some(move |_: &mut Wal, pages| {
-            noted.store(pages, Ordering::Relaxed);
-            if pages >= pages_max {
+            if noted.grows(pages) {
                 // Full: the thread is told already.
                 let _ = long_enough.try_send(());
             }
@@ -77,24 +72,26 @@ impl Checkpoints {
             .name("store-checkpoint".into())
             .spawn(move || run(&connection, &of_thread, &woken, &writer))
             .map_err(Fault::NoThread)?;
-        Ok(Self {
-            thread,
-            pages,
-            pages_max,
-            turn,
-        })
+        Ok(Self { thread, log, turn })
     }
 
     /// Whether the log grows faster than it is written back.
     pub(super) fn is_behind(&self) -> bool {
-        let bound = self.pages_max.saturating_mul(BEHIND_TIMES);
-        self.pages.load(Ordering::Relaxed) >= bound
+        self.log.is_behind()
     }
 
-    /// Writes all of it back, once the thread is not about it.
+    /// Writes back what can be, once the thread is not about it. Where somebody reads from the log, it grows; only a log that is
+    /// very long is worth waiting for them.
     pub(super) fn catch_up(&self, connection: &Connection) -> Result<i64, Fault> {
         let _turn = self.turn.take();
-        checkpoint_all(connection)
+        let left = if self.log.is_too_long() {
+            checkpoint_all(connection)?
+        } else {
+            checkpoint(connection)?
+        };
+        self.log
+            .is_written_back(left, connection.path().map(Path::new));
+        Ok(left)
     }
 
     /// Ends the thread, so that the writer's connection is the last one that closes.

@@ -35,6 +35,7 @@ mod list;
 mod loads;
 mod locate;
 mod location;
+mod log;
 mod moves;
 mod new_answers;
 mod new_block;
