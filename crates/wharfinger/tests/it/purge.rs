@@ -21,7 +21,7 @@ const DATE: &str = "2020-01-01";
 
 /// Makes everything that is stored so far happen in the year 2000.
 fn age(data: &Path) {
-    let age = "update blocks set at_ms = 946684800000 where at_ms > 1577836800000; \
+    let age = "update blocks set at_ms = 946684800000, latest_ms = 946684800000 where at_ms > 1577836800000; \
                update batches set received_at_ms = 946684800000 where received_at_ms > 1577836800000;";
     Database::of(data).run(age);
 }

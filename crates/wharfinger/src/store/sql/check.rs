@@ -271,7 +271,7 @@ impl Check<'_> {
         });
         walk.last_ms = walk.last_ms.max(block.at_ms);
         self.expect(block.latest_ms == walk.last_ms, || {
-            format!("block {id} is older than the one before")
+            format!("block {id} notes another latest time than that of the blocks up to it")
         });
         walk.block = number.saturating_add(1);
         walk.position = block.first_position + block.events;

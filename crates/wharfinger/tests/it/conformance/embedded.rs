@@ -100,7 +100,7 @@ const DAMAGES: &[&str] = &[
     "update blocks set first_position = 1 where id & 4294967295 = 2",
     "update blocks set batches = x'000000000000000000000000000000000200' where id & 4294967295 = 2",
     "update blocks set batches = cast(substr(batches, 1, 17) || x'00' as blob) where id & 4294967295 = 2",
-    "update blocks set at_ms = 0 where id & 4294967295 = 2",
+    "update blocks set latest_ms = 0 where id & 4294967295 = 2",
     "delete from blocks where id & 4294967295 = 3",
     "delete from blocks where id & 4294967295 = 4",
     "update counters set next_block = next_block + 1",

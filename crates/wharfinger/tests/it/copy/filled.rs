@@ -108,7 +108,7 @@ fn leave_traces_of_old_orders(data: &Path, server: &Server) {
     let target = format!("/v1/orders/{}/process", ids[0]);
     assert_eq!(server.send(&request("POST", &target, "full")).status, 200);
     Database::of(data).run(
-        "update blocks set at_ms = 946684800000; update batches set received_at_ms = 946684800000",
+        "update blocks set at_ms = 946684800000, latest_ms = 946684800000; update batches set received_at_ms = 946684800000",
     );
     let purged = run(data, &["purge", "--before", "2020-01-01"]);
     assert!(purged.status.success(), "{purged:?}");
