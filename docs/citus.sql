@@ -41,6 +41,10 @@ select create_reference_table('dialects');
 select create_reference_table('settings');
 select create_reference_table('epochs');
 
+-- What statements call that are sent on to the workers.
+select create_distributed_function('damaged(boolean)');
+select create_distributed_function('sound(boolean)');
+
 -- On the coordinator alone: schema_versions, and copying, where a copy notes how far it is.
 
 -- A server sets these for its own sessions, which does not reach the workers' sessions. Plans must not depend on how many rows

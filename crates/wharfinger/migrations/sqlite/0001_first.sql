@@ -2,7 +2,9 @@
 
 create table settings (
     name text primary key,
-    value integer not null
+    value integer not null,
+    row_checksum integer not null generated always as (checksum_of(name, value)) stored,
+    intact integer generated always as (row_checksum = checksum_of(name, value)) virtual
 ) strict, without rowid;
 
 insert into settings (name, value) values
@@ -25,7 +27,9 @@ create table organisations (
     name text not null,
     customer_orders_enabled integer not null,
     -- open or enforced
-    catalogue text not null
+    catalogue text not null,
+    row_checksum integer not null generated always as (checksum_of(id, code, name, customer_orders_enabled, catalogue)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, code, name, customer_orders_enabled, catalogue)) virtual
 ) strict;
 
 -- In the order of creation. `organisations` and `scopes` are JSON arrays; no organisations means all of them.
@@ -40,7 +44,11 @@ create table keys (
     revoked_at_ms integer,
     last_used_at_ms integer,
     requests_per_second integer,
-    orders_per_second integer
+    orders_per_second integer,
+    row_checksum integer not null generated always as (checksum_of(number, id, secret_sha256, organisations, scopes,
+        created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms, requests_per_second, orders_per_second)) stored,
+    intact integer generated always as (row_checksum = checksum_of(number, id, secret_sha256, organisations, scopes,
+        created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms, requests_per_second, orders_per_second)) virtual
 ) strict;
 
 -- who: the id of a key, or 'command line'. details: a JSON object.
@@ -50,12 +58,16 @@ create table audit (
     who text not null,
     action text not null,
     subject text not null,
-    details text
+    details text,
+    row_checksum integer not null generated always as (checksum_of(id, at_ms, who, action, subject, details)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, at_ms, who, action, subject, details)) virtual
 ) strict;
 
 create table dialects (
     id integer primary key,
-    name text not null unique
+    name text not null unique,
+    row_checksum integer not null generated always as (checksum_of(id, name)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, name)) virtual
 ) strict;
 
 -- Each process that has written to the journal, in the order of their first commits; the first row is of the store's
@@ -64,7 +76,9 @@ create table dialects (
 create table epochs (
     number integer primary key,
     id integer not null,
-    began_at_ms integer not null
+    began_at_ms integer not null,
+    row_checksum integer not null generated always as (checksum_of(number, id, began_at_ms)) stored,
+    intact integer generated always as (row_checksum = checksum_of(number, id, began_at_ms)) virtual
 ) strict;
 
 insert into epochs (number, id, began_at_ms) values (1, random(), 0);
@@ -80,7 +94,11 @@ create table counters (
     latest_ms integer not null,
     back_block integer not null,
     -- The epoch of the latest block.
-    epoch integer not null
+    epoch integer not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, next_block, next_position, next_number,
+        last_ms, latest_ms, back_block, epoch)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, next_block, next_position, next_number,
+        last_ms, latest_ms, back_block, epoch)) virtual
 ) strict;
 
 -- The journal: history and feed at once. id = organisation << 32 | number from 1, without gaps.
@@ -100,6 +118,10 @@ create table blocks (
     -- The epoch that it was written in: never lower than that of the block before it.
     epoch integer not null,
     checksum integer not null,
+    row_checksum integer not null generated always as (checksum_of(id, first_position, events, at_ms, latest_ms, batches, dialect, key_id,
+        epoch, checksum, slots, indexes, emails, keys)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, first_position, events, at_ms, latest_ms, batches, dialect, key_id,
+        epoch, checksum, slots, indexes, emails, keys)) virtual,
     slots blob not null,
     indexes blob not null,
     -- 8 bytes an entry, the hash of its e-mail address or 0; null where no entry has one.
@@ -119,7 +141,9 @@ create table order_leaves (
     first blob primary key not null,
     organisation integer not null,
     entries integer not null,
-    orders blob not null
+    orders blob not null,
+    row_checksum integer not null generated always as (checksum_of(first, organisation, entries, orders)) stored,
+    intact integer generated always as (row_checksum = checksum_of(first, organisation, entries, orders)) virtual
 ) strict;
 
 -- How far orders are fulfilled, as was last reported: JSON. id as above, place = that of the report in the journal.
@@ -127,7 +151,9 @@ create table fulfilments (
     organisation integer not null,
     id integer primary key,
     place integer not null,
-    report text not null
+    report text not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, id, place, report)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, id, place, report)) virtual
 ) strict;
 
 -- The orders that are not final, by the block of their first revision: a bit for each ordinal, the lowest first.
@@ -135,7 +161,9 @@ create table open_orders (
     organisation integer not null,
     block integer primary key,
     dialect integer not null,
-    ordinals blob not null
+    ordinals blob not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, block, dialect, ordinals)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, block, dialect, ordinals)) virtual
 ) strict;
 
 -- The index by e-mail address: sorted runs, each of some neighbouring blocks of one organisation, made behind the writer.
@@ -148,7 +176,11 @@ create table email_runs (
     last_block integer not null,
     tier integer not null,
     entries integer not null,
-    is_whole integer not null
+    is_whole integer not null,
+    row_checksum integer not null generated always as (checksum_of(id, organisation, first_block, last_block, tier, entries,
+        is_whole)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, organisation, first_block, last_block, tier, entries,
+        is_whole)) virtual
 ) strict;
 
 create index email_runs_by_block on email_runs (organisation, first_block);
@@ -161,6 +193,8 @@ create table email_parts (
     first_hash integer not null,
     first_place integer not null,
     entries blob not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, run, first_hash, first_place, entries)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, run, first_hash, first_place, entries)) virtual,
     primary key (run, first_hash, first_place)
 ) strict;
 
@@ -170,13 +204,17 @@ create table purges (
     organisation integer primary key,
     before_ms integer not null,
     first_block integer not null,
-    feed_start integer not null
+    feed_start integer not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, before_ms, first_block, feed_start)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, before_ms, first_block, feed_start)) virtual
 ) strict;
 
 -- Orders of which a person is being erased, by ids as above: what was begun is finished by the next erasure.
 create table erasures (
     organisation integer not null,
-    id integer primary key
+    id integer primary key,
+    row_checksum integer not null generated always as (checksum_of(organisation, id)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, id)) virtual
 ) strict;
 
 -- How many orders are in each state.
@@ -185,6 +223,8 @@ create table tallies (
     dialect integer not null,
     state integer not null,
     orders integer not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, dialect, state, orders)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, dialect, state, orders)) virtual,
     primary key (organisation, dialect, state)
 ) strict, without rowid;
 
@@ -200,7 +240,11 @@ create table batches (
     duration_ms integer not null,
     -- The import that it is a piece of.
     import blob,
-    shares text not null
+    shares text not null,
+    row_checksum integer not null generated always as (checksum_of(id, key_id, dialect, operation, received_at_ms, duration_ms,
+        import, shares)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, key_id, dialect, operation, received_at_ms, duration_ms,
+        import, shares)) virtual
 ) strict, without rowid;
 
 -- How far imports are. state: 0 open, 1 complete, 2 cancelled.
@@ -218,6 +262,10 @@ create table imports (
     began_at_ms integer not null,
     changed_at_ms integer not null,
     active_ms integer not null,
+    row_checksum integer not null generated always as (checksum_of(key_id, id, organisation, dialect, state, lines, accepted,
+        updated, unchanged, rejected, began_at_ms, changed_at_ms, active_ms)) stored,
+    intact integer generated always as (row_checksum = checksum_of(key_id, id, organisation, dialect, state, lines, accepted,
+        updated, unchanged, rejected, began_at_ms, changed_at_ms, active_ms)) virtual,
     primary key (key_id, id)
 ) strict, without rowid;
 
@@ -233,7 +281,15 @@ create table rejections (
     first_index integer not null,
     last_index integer not null,
     has_texts integer not null,
+    head_checksum integer not null generated always as (checksum_of(id, batch, organisation, part, kind, first_index,
+        last_index, has_texts)) stored,
     orders blob not null,
+    row_checksum integer not null generated always as (checksum_of(id, batch, organisation, part, kind, first_index,
+        last_index, has_texts, orders)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, batch, organisation, part, kind, first_index,
+        last_index, has_texts, orders)) virtual,
+    head_intact integer generated always as (head_checksum = checksum_of(id, batch, organisation, part, kind,
+        first_index, last_index, has_texts)) virtual,
     unique (batch, organisation, part)
 ) strict;
 
@@ -254,6 +310,10 @@ create table answers (
     content_type text not null,
     headers text not null,
     body blob,
+    row_checksum integer not null generated always as (checksum_of(id, key_id, idempotency_key, fingerprint, kept_until_ms,
+        batch, status, content_type, headers, body)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, key_id, idempotency_key, fingerprint, kept_until_ms,
+        batch, status, content_type, headers, body)) virtual,
     unique (key_id, idempotency_key)
 ) strict;
 
@@ -273,7 +333,11 @@ create table products (
     currency text,
     name text,
     markets text,
-    pricelists text
+    pricelists text,
+    row_checksum integer not null generated always as (checksum_of(number, organisation, id, sku, ean, active, warehouse,
+        price, currency, name, markets, pricelists)) stored,
+    intact integer generated always as (row_checksum = checksum_of(number, organisation, id, sku, ean, active, warehouse,
+        price, currency, name, markets, pricelists)) virtual
 ) strict;
 
 create index products_by_organisation on products (organisation);
@@ -286,7 +350,9 @@ create unique index products_by_ean on products (organisation, ean) where ean is
 create table stock (
     organisation integer not null,
     product integer primary key,
-    pieces integer not null
+    pieces integer not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, product, pieces)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, product, pieces)) virtual
 ) strict;
 
 -- Every change of stock, never rewritten. cause: 0 loaded, 1 taken by orders, 2 given back by orders. place: the first of the
@@ -298,7 +364,9 @@ create table stock_ledger (
     at_ms integer not null,
     cause integer not null,
     place integer,
-    changes blob not null
+    changes blob not null,
+    row_checksum integer not null generated always as (checksum_of(id, organisation, at_ms, cause, place, changes)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, organisation, at_ms, cause, place, changes)) virtual
 ) strict;
 
 -- Customers of organisations; email in its normal form.
@@ -309,6 +377,10 @@ create table customers (
     first_name text,
     last_name text,
     wants_new_password integer not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, id, email, first_name, last_name,
+        wants_new_password)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, id, email, first_name, last_name,
+        wants_new_password)) virtual,
     primary key (organisation, id)
 ) strict, without rowid;
 
@@ -317,14 +389,18 @@ create unique index customers_by_email on customers (organisation, email) where 
 -- The highest number that a customer has had who is there no more, and that no other gets.
 create table customer_numbers (
     organisation integer primary key,
-    last integer not null
+    last integer not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, last)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, last)) virtual
 ) strict;
 
 -- What was decided on orders when they were held against an enforced catalogue: for the orders of a block that were, packed.
 create table admissions (
     organisation integer not null,
     block integer primary key,
-    orders blob not null
+    orders blob not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, block, orders)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, block, orders)) virtual
 ) strict;
 
 -- A copy of another store into this one that is not finished: from where, how many rows of it are here, and the digest of

@@ -17,6 +17,7 @@ mod dry_runs;
 mod erase;
 mod events;
 mod fingerprints;
+mod flips;
 mod forms;
 mod fulfilment;
 mod guide;

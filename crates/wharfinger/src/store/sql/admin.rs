@@ -20,7 +20,8 @@ pub(super) fn directory(
     connection: &Connection,
     known_version: Option<u64>,
 ) -> Result<Option<Directory>, Fault> {
-    let select = "select value from settings where name = 'directory_version'";
+    let select =
+        "select value from settings where name = 'directory_version' and sound(settings.intact)";
     let version: i64 = connection
         .prepare_cached(select)?
         .query_row((), |row| row.get(0))?;
@@ -29,10 +30,14 @@ pub(super) fn directory(
         return Ok(None);
     }
     let mut organisations = Organisations::new();
-    let select = "select id, code, name, customer_orders_enabled, catalogue from organisations";
+    let select = "select id, code, name, customer_orders_enabled, catalogue, organisations.intact \
+                  from organisations";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query(())?;
     while let Some(row) = rows.next()? {
+        if !is_intact(&row, 5, "an organisation", row.get(0)?)? {
+            continue;
+        }
         let organisation = Organisation {
             id: OrganisationId(row.get(0)?),
             code: row.get(1)?,
@@ -43,18 +48,33 @@ pub(super) fn directory(
         organisations.insert(organisation.code.clone(), organisation);
     }
     let select = "select id, secret_sha256, organisations, scopes, created_at_ms, expires_at_ms, revoked_at_ms, \
-                  last_used_at_ms, requests_per_second, orders_per_second from keys order by number";
+                  last_used_at_ms, requests_per_second, orders_per_second, keys.intact, number from keys order by number";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query(())?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
-        keys.push(read_key(&row)?);
+        if is_intact(&row, 10, "a key", row.get(11)?)? {
+            keys.push(read_key(&row)?);
+        }
     }
     Ok(Some(Directory {
         version,
         organisations,
         keys,
     }))
+}
+
+/// Whether the checksum of a row of the directory holds. One that does not is left out, so that whom it is about is refused, and
+/// nobody else.
+fn is_intact(row: &Row<'_>, column: usize, what: &str, number: i64) -> Result<bool, Fault> {
+    let is_intact: bool = row.get(column)?;
+    if !is_intact {
+        tracing::error!(
+            number,
+            "The checksum of {what} does not hold; it is refused."
+        );
+    }
+    Ok(is_intact)
 }
 
 fn read_key(row: &Row<'_>) -> Result<Key, Fault> {
@@ -94,14 +114,14 @@ pub(super) fn administer(work: &Work<'_>, who: &str, change: &Change) -> Result<
         Change::CreateKey(key) => create_key(work, key)?,
         Change::RotateKey { id, secret_sha256 } => {
             check_in_force(work, id)?;
-            let update = "update keys set secret_sha256 = ?2 where id = ?1";
+            let update = "update keys set secret_sha256 = ?2 where id = ?1 and sound(keys.intact)";
             work.connection
                 .execute(update, params![id, secret_sha256])?;
             Noted::new("key.rotated", id)
         }
         Change::RevokeKey { id, at_ms } => {
             check_in_force(work, id)?;
-            let update = "update keys set revoked_at_ms = ?2 where id = ?1";
+            let update = "update keys set revoked_at_ms = ?2 where id = ?1 and sound(keys.intact)";
             work.connection.execute(update, params![id, at_ms])?;
             Noted::new("key.revoked", id)
         }
@@ -128,8 +148,9 @@ impl<'n> Noted<'n> {
 
 /// Notes when keys were last used.
 pub(super) fn note_key_use(work: &Work<'_>, uses: &[(String, i64)]) -> Result<(), Fault> {
+    // Writing makes the checksum anew: not of a row whose checksum does not hold.
     let update = "update keys set last_used_at_ms = ?2 \
-                  where id = ?1 and (coalesce(last_used_at_ms, 0) < ?2 or last_used_at_ms > ?3)";
+                  where id = ?1 and keys.intact and (coalesce(last_used_at_ms, 0) < ?2 or last_used_at_ms > ?3)";
     let mut update = work.connection.prepare_cached(update)?;
     // What is later than now was noted before the clock went back.
     let now_ms = work.now_ms();
@@ -189,7 +210,7 @@ fn change_organisation<'n>(
     let catalogue = catalogue.map(CatalogueMode::name);
     let update = "update organisations set name = coalesce(?2, name), \
                   customer_orders_enabled = coalesce(?3, customer_orders_enabled), \
-                  catalogue = coalesce(?4, catalogue) where code = ?1";
+                  catalogue = coalesce(?4, catalogue) where code = ?1 and sound(organisations.intact)";
     let parameters = params![code, name, customer_orders_enabled, catalogue];
     if work.connection.execute(update, parameters)? == 0 {
         return refuse(format!("there is no organisation {code}"));
@@ -223,7 +244,7 @@ fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
     };
     let mut codes = Vec::new();
     for id in ids.into_iter().flatten() {
-        let select = "select code from organisations where id = ?1";
+        let select = "select code from organisations where id = ?1 and sound(organisations.intact)";
         let mut select = work.connection.prepare_cached(select)?;
         let code: Option<String> = select.query_row([id.0], |row| row.get(0)).optional()?;
         let Some(code) = code else {
@@ -262,7 +283,7 @@ fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
 }
 
 fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
-    let select = "select revoked_at_ms from keys where id = ?1";
+    let select = "select revoked_at_ms from keys where id = ?1 and sound(keys.intact)";
     let mut select = work.connection.prepare_cached(select)?;
     let mut rows = select.query([id])?;
     let Some(row) = rows.next()? else {
@@ -278,7 +299,8 @@ fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
 /// Writes something, and changes nothing.
 pub(super) fn touch(connection: &Connection) -> Result<(), Fault> {
     // SQLite writes no page that stays the same.
-    let touch = "update settings set value = value + 1 where name = 'touched'";
+    let touch =
+        "update settings set value = value + 1 where name = 'touched' and sound(settings.intact)";
     connection.execute(touch, ())?;
     Ok(())
 }
@@ -287,7 +309,7 @@ pub(super) fn touch(connection: &Connection) -> Result<(), Fault> {
 fn note(work: &Work<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
     let details = noted.details.as_ref();
     write_audit(work, who, noted.action, noted.subject, details)?;
-    let update = "update settings set value = value + 1 where name = 'directory_version'";
+    let update = "update settings set value = value + 1 where name = 'directory_version' and sound(settings.intact)";
     work.connection.execute(update, ())?;
     Ok(())
 }
@@ -309,7 +331,8 @@ pub(super) fn write_audit(
 
 /// Reads the audit log, newest first; a page may be short where much had to be passed over.
 pub(super) fn audit(connection: &Connection, request: &ReadAudit) -> Result<AuditPage, Fault> {
-    let select = "select id, at_ms, who, action, subject, details from audit where id < ?1 order by id desc limit ?2";
+    let select = "select id, at_ms, who, action, subject, details from audit \
+                  where id < ?1 and sound(audit.intact) order by id desc limit ?2";
     let mut select = connection.prepare_cached(select)?;
     let before = request.before.unwrap_or(i64::MAX);
     let mut rows = select.query_lazily((before, AUDIT_ROWS_MAX))?;

@@ -41,7 +41,7 @@ pub(super) struct OfBlock {
 impl OfBlock {
     /// Reads it.
     pub(super) fn read(connection: &Connection, block: BlockId) -> Result<Self, Fault> {
-        let select = "select orders from admissions where block = ?1";
+        let select = "select orders from admissions where block = ?1 and sound(admissions.intact)";
         let mut select = connection.prepare_cached(select)?;
         let packed: Option<Vec<u8>> = select.query_row([block.0], |row| row.get(0)).optional()?;
         let entries = packed.map(|packed| unpack(&packed)).transpose()?;

@@ -79,7 +79,7 @@ pub(super) fn kept(
     now_ms: i64,
 ) -> Result<Option<KeptAnswer>, Fault> {
     let select = "select fingerprint, status, content_type, headers, body from answers \
-                  where key_id = ?1 and idempotency_key = ?2 and kept_until_ms > ?3";
+                  where key_id = ?1 and idempotency_key = ?2 and case when sound(answers.intact) then kept_until_ms > ?3 end";
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_row((key_id, idempotency_key, now_ms), stored);
     match found.optional()? {
@@ -131,7 +131,8 @@ impl StoredAnswer {
 
 /// Drops some answers whose time has passed; how many.
 pub(super) fn drop_slice(connection: &Connection, now_ms: i64) -> Result<usize, Fault> {
-    let select = "select id, coalesce(length(body), 0) from answers where kept_until_ms <= ?1 order by kept_until_ms limit ?2";
+    let select = "select id, coalesce(length(body), 0) from answers \
+                  where kept_until_ms <= ?1 and sound(answers.intact) order by kept_until_ms limit ?2";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query((now_ms, SLICE_ROWS))?;
     let mut expired: Vec<i64> = Vec::new();
@@ -171,7 +172,7 @@ pub(super) fn find_mentions(
     let select = format!(
         "select id, batch, body, key_id in {keys} and (batch is null or exists \
          (select 1 from batches, {shares} in (0, ?1) and batches.id = batch)) \
-         from answers where id > ?2 and body is not null order by id limit ?3"
+         from answers where id > ?2 and body is not null and sound(answers.intact) order by id limit ?3"
     );
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query((organisation.0, after, SLICE_ROWS))?;
@@ -201,7 +202,7 @@ pub(super) fn find_mentions(
 /// Erases some answers; how many. That they were given stays, so that what they answer is not done again.
 pub(super) fn erase(connection: &Connection, answers: &[i64]) -> Result<u64, Fault> {
     let update = "update answers set fingerprint = ?2, status = 0, content_type = '', headers = '[]', body = null \
-                  where id = ?1 and body is not null";
+                  where id = ?1 and body is not null and sound(answers.intact)";
     let mut update = connection.prepare_cached(update)?;
     let mut erased = 0;
     for id in answers {

@@ -6,6 +6,7 @@ mod entries;
 mod index;
 mod organisations;
 mod receipts;
+mod rows;
 mod stock;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use super::journal::Journal;
 use super::new_block::Columns;
 use super::purges;
 use super::rows::{Holds, Scope};
+use super::schema;
 use super::shares;
 use super::standing::{Ordinals, Tally, read_tally};
 use super::work::read_counters;
@@ -49,6 +51,11 @@ pub(super) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
         report: CheckReport::default(),
     };
     check.database_file()?;
+    rows::check(&mut check)?;
+    if !check.report.faults.is_empty() {
+        // What damaged rows say cannot be held against each other.
+        return Ok(check.report);
+    }
     check.blocks()?;
     check.standing()?;
     check.organisations()?;
@@ -160,6 +167,14 @@ impl Check<'_> {
         while let Some(row) = rows.next()? {
             let line: String = row.get(0)?;
             self.expect(line == "ok", || format!("the database file: {line}"));
+        }
+        let select = "select 1 from sqlite_schema where name = ?1 and sql = ?2";
+        let mut select = self.connection.prepare_cached(select)?;
+        for (name, sql) in schema::of_today()? {
+            let is_as_made = select.exists((&name, &sql))?;
+            self.expect(is_as_made, || {
+                format!("the database file: the definition of {name} is not that of this program")
+            });
         }
         Ok(())
     }

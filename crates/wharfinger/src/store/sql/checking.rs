@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::home::Home;
 use super::location::Location;
 use super::opening::{database_file, reach_store};
-use super::{SqlStore, copy, schema, write_ahead_log};
+use super::{SqlStore, checksums, copy, schema, write_ahead_log};
 use crate::store::{CheckReport, StoreError};
 
 impl SqlStore {
@@ -92,6 +92,7 @@ fn connect_read_only(file: &Path) -> Result<rusqlite::Connection, Fault> {
     if has_log {
         // The index of the log is kept in memory, and nothing is locked.
         let connection = rusqlite::Connection::open_with_flags_and_vfs(file, flags, c"unix-none")?;
+        checksums::register(&connection)?;
         connection.pragma_update(None, "locking_mode", "exclusive")?;
         return Ok(connection);
     }
@@ -102,5 +103,7 @@ fn connect_read_only(file: &Path) -> Result<rusqlite::Connection, Fault> {
         .fold(path, |path, (from, to)| path.replace(from, to));
     let uri = format!("file:{path}?immutable=1");
     let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-    Ok(rusqlite::Connection::open_with_flags(uri, flags)?)
+    let connection = rusqlite::Connection::open_with_flags(uri, flags)?;
+    checksums::register(&connection)?;
+    Ok(connection)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::checksums;
 use super::fault::Fault;
 
 /// How long a write waits for another process's.
@@ -29,6 +30,7 @@ pub(super) fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
         Use::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
     let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    checksums::register(&connection)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // A plan that may depend on what is bound is made anew for each value: that costs more than the query.

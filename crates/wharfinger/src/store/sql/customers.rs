@@ -14,7 +14,7 @@ use crate::store::{CustomerPage, LineOutcome, ReadCustomers};
 macro_rules! select_customers {
     ($rest:literal) => {
         concat!(
-            "select id, email, first_name, last_name, wants_new_password from customers where ",
+            "select id, email, first_name, last_name, wants_new_password from customers where sound(customers.intact) and ",
             $rest
         )
     };
@@ -86,7 +86,7 @@ pub(super) fn number_of(
     organisation: OrganisationId,
     email: &str,
 ) -> Result<Option<u64>, Fault> {
-    let select = "select id from customers where organisation = ?1 and email = ?2";
+    let select = "select id from customers where organisation = ?1 and email = ?2 and sound(customers.intact)";
     let mut select = connection.prepare_cached(select)?;
     let found: Option<i64> = select
         .query_row((organisation.0, email), |row| row.get(0))
@@ -124,7 +124,7 @@ pub(super) fn next_id(
     organisation: OrganisationId,
 ) -> Result<Option<u64>, Fault> {
     let select = "select coalesce(max(id), 0) from (select max(id) as id from customers where organisation = ?1 \
-                  union all select last from customer_numbers where organisation = ?1) as numbers";
+                  union all select last from customer_numbers where organisation = ?1 and sound(customer_numbers.intact)) as numbers";
     let mut select = connection.prepare_cached(select)?;
     let last: i64 = select.query_row([organisation.0], |row| row.get(0))?;
     let next = last.cast_unsigned() + 1;

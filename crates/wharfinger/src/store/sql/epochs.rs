@@ -48,13 +48,14 @@ enum OfCursor {
 impl Epochs {
     /// Looks for the epoch that a cursor names; none where whoever reads has no cursor, and trusts what it knows.
     pub(super) fn read(connection: &Connection, cursor: Option<Epoch>) -> Result<Self, Fault> {
-        let select = "select id from epochs order by number desc limit 1";
+        let select =
+            "select id from epochs where sound(epochs.intact) order by number desc limit 1";
         let latest = connection.query_row(select, (), |row| row.get(0).map(Epoch))?;
         let cursor = match cursor {
             None => OfCursor::Trusted,
             Some(epoch) if epoch == latest => OfCursor::Latest,
             Some(epoch) => {
-                let select = "select number from epochs where id = ?1";
+                let select = "select number from epochs where id = ?1 and sound(epochs.intact)";
                 let number = connection.query_row(select, [epoch.0], |row| row.get(0));
                 number
                     .optional()?
@@ -91,7 +92,7 @@ impl Epochs {
         if block < start.block {
             return Ok(false);
         }
-        let select = "select epoch from blocks where id = ?1";
+        let select = "select epoch from blocks where id = ?1 and sound(blocks.intact)";
         let id = BlockId::new(organisation, block).0;
         let epoch: i64 = connection.query_row(select, [id], |row| row.get(0))?;
         Ok(epoch <= number)

@@ -54,13 +54,13 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 pub(super) fn keys_that_reach(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => {
-            "(select keys.id from keys where keys.organisations is null \
-             or exists (select 1 from json_each(keys.organisations) as reached where reached.value = ?1))"
+            "(select keys.id from keys where sound(keys.intact) and (keys.organisations is null \
+             or exists (select 1 from json_each(keys.organisations) as reached where reached.value = ?1)))"
         }
         Engine::Postgres => {
-            "(select keys.id from keys where keys.organisations is null \
+            "(select keys.id from keys where sound(keys.intact) and (keys.organisations is null \
              or exists (select 1 from json_array_elements_text(cast(keys.organisations as json)) as reached (value) \
-             where cast(reached.value as bigint) = ?1))"
+             where cast(reached.value as bigint) = ?1)))"
         }
     }
 }
@@ -380,7 +380,7 @@ impl Person {
 
 /// The orders that are noted down for an organisation.
 fn noted(connection: &Connection, person: &Person) -> Result<HashSet<Place>, Fault> {
-    let select = "select id from erasures where id between ?1 and ?2";
+    let select = "select id from erasures where id between ?1 and ?2 and sound(erasures.intact)";
     let mut select = connection.prepare_cached(select)?;
     let (first, last) = places_of(person.organisation);
     let found = select.query_map((first.0, last.0), |row| row.get(0).map(Place))?;

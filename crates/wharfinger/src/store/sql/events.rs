@@ -209,7 +209,8 @@ fn told_of(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
 
 /// The position of the latest event of every organisation.
 pub(super) fn positions(connection: &Connection) -> Result<Growth, Fault> {
-    let select = "select organisation, next_position from counters";
+    // What is not intact is an error where it is asked for, and keeps no other organisation from being told of its events.
+    let select = "select organisation, next_position from counters where counters.intact";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query(())?;
     let mut positions = Growth::new();

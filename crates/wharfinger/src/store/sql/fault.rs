@@ -117,7 +117,11 @@ impl std::fmt::Display for Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        Self::Sql(error)
+        if matches!(error, Error::Damaged) {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Sql(error)
+        }
     }
 }
 

@@ -19,7 +19,8 @@ use crate::store::{Fulfil, FulfilledOrder, NotMoved};
 
 /// The latest report on the order whose first revision lies at a place.
 pub(super) fn find(journal: &mut Journal<'_>, order: Place) -> Result<Option<Reported>, Fault> {
-    let select = "select place, report from fulfilments where id = ?1";
+    let select =
+        "select place, report from fulfilments where id = ?1 and sound(fulfilments.intact)";
     let mut select = journal.connection().prepare_cached(select)?;
     let found = select.query_row([order.0], |row| {
         Ok((Place(row.get(0)?), row.get::<String>(1)?))

@@ -168,7 +168,8 @@ impl Chains<'_> {
 
 /// The key that asked for the moves of a block.
 fn key_of(connection: &Connection, block: BlockId) -> Result<String, Fault> {
-    let mut select = connection.prepare_cached("select key_id from blocks where id = ?1")?;
+    let select = "select key_id from blocks where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
     let key: Option<String> = select.query_row([block.0], |row| row.get(0))?;
     key.ok_or_else(|| Fault::Damaged(format!("block {} has moves that nobody asked for", block.0)))
 }

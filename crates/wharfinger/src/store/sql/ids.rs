@@ -42,8 +42,8 @@ impl OrderIds {
 }
 
 fn read(connection: &Connection, id: BlockId) -> Result<(Batches, Vec<u32>), Fault> {
-    let mut select =
-        connection.prepare_cached("select batches, indexes from blocks where id = ?1")?;
+    let select = "select batches, indexes from blocks where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
     let (batches, indexes) = select
         .query_row([id.0], |row| {
             let batches: Option<Vec<u8>> = row.get(0)?;

@@ -21,7 +21,8 @@ pub(super) fn find(
 ) -> Result<Option<Import>, Fault> {
     let select = "select imports.id, organisation, name, state, lines, accepted, updated, unchanged, rejected, \
                   began_at_ms, changed_at_ms, active_ms \
-                  from imports join dialects on dialects.id = dialect where key_id = ?1 and imports.id = ?2";
+                  from imports join dialects on dialects.id = dialect where key_id = ?1 and imports.id = ?2 \
+                  and sound(imports.intact) and sound(dialects.intact)";
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_row(params![key_id, id.as_bytes()], read);
     Ok(found.optional()?)
@@ -80,7 +81,7 @@ pub(super) fn advance(
 ) -> Result<(), Fault> {
     let update = "update imports set lines = ?4, accepted = accepted + ?5, updated = updated + ?6, \
                   unchanged = unchanged + ?7, rejected = rejected + ?8, changed_at_ms = ?9, active_ms = active_ms + ?10 \
-                  where key_id = ?1 and id = ?2 and lines = ?3 and state = ?11";
+                  where key_id = ?1 and id = ?2 and lines = ?3 and state = ?11 and sound(imports.intact)";
     let changed = work.connection.prepare_cached(update)?.execute(params![
         key_id,
         step.id.as_bytes(),
@@ -112,7 +113,8 @@ pub(super) fn end(
         ImportEnd::Complete => COMPLETE,
         ImportEnd::Cancelled => CANCELLED,
     };
-    let update = "update imports set state = ?3, changed_at_ms = ?4 where key_id = ?1 and id = ?2 and state = ?5";
+    let update = "update imports set state = ?3, changed_at_ms = ?4 \
+                  where key_id = ?1 and id = ?2 and state = ?5 and sound(imports.intact)";
     work.connection.prepare_cached(update)?.execute(params![
         key_id,
         id.as_bytes(),

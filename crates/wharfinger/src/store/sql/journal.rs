@@ -95,7 +95,8 @@ impl<'c> Journal<'c> {
     /// The code of an organisation; empty where it is not registered, which the store does not ask for.
     pub(super) fn code(&mut self, organisation: OrganisationId) -> Result<&str, Fault> {
         if !self.codes.contains_key(&organisation) {
-            let select = "select code from organisations where id = ?1";
+            let select =
+                "select code from organisations where id = ?1 and sound(organisations.intact)";
             let mut select = self.connection.prepare_cached(select)?;
             let code = select.query_row([organisation.0], |row| row.get(0));
             // A store takes orders of whoever it is told to; who may send them is decided before.
@@ -174,9 +175,8 @@ impl<'c> Journal<'c> {
 
     /// The hash of an entry's e-mail address.
     pub(super) fn email(&self, place: Place) -> Result<EmailHash, Fault> {
-        let mut select = self
-            .connection
-            .prepare_cached("select emails from blocks where id = ?1")?;
+        let select = "select emails from blocks where id = ?1 and sound(blocks.intact)";
+        let mut select = self.connection.prepare_cached(select)?;
         let emails: Option<Vec<u8>> = select.query_row([place.block().0], |row| row.get(0))?;
         let emails = emails.unwrap_or_default();
         let mut hashes = EmailHash::each(&emails);
@@ -200,7 +200,7 @@ impl<'c> Journal<'c> {
         key.map(str::to_owned).ok_or_else(|| missing(order))
     }
 
-    /// As [`Self::key`], for lists of keys alone: the block's texts are not read, and so its checksum is not looked at.
+    /// As [`Self::key`], for lists of keys alone: the block's texts are not read.
     pub(super) fn key_alone(&mut self, order: Place) -> Result<String, Fault> {
         if let Mark::Accepted {
             number: Some(number),
@@ -248,7 +248,8 @@ impl<'c> Journal<'c> {
 }
 
 fn read_keys(connection: &Connection, id: BlockId) -> Result<Texts, Fault> {
-    let mut select = connection.prepare_cached("select keys from blocks where id = ?1")?;
+    let select = "select keys from blocks where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
     let keys: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0))?;
     Ok(block::decode_keys(&keys.unwrap_or_default())?)
 }
@@ -258,7 +259,8 @@ fn missing(place: Place) -> Fault {
 }
 
 fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
-    let select = "select first_position, events, at_ms, batches, slots, indexes, dialect from blocks where id = ?1";
+    let select = "select first_position, events, at_ms, batches, slots, indexes, dialect from blocks \
+                  where id = ?1 and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([id.0])?;
     let Some(row) = rows.next()? else {
@@ -343,8 +345,10 @@ pub(super) fn blocks_up_to(
     bound: i64,
 ) -> Result<u32, Fault> {
     let mut select = connection.prepare_cached(match order {
-        Order::Position => "select first_position from blocks where id = ?1",
-        Order::LatestTime => "select latest_ms from blocks where id = ?1",
+        Order::Position => {
+            "select first_position from blocks where id = ?1 and sound(blocks.intact)"
+        }
+        Order::LatestTime => "select latest_ms from blocks where id = ?1 and sound(blocks.intact)",
     })?;
     let mut low = purges::start(connection, organisation)?.block - 1;
     let mut high = last_block(connection, organisation)?;

@@ -18,8 +18,8 @@ use crate::store::leaf::{Leaf, OrderRow};
 /// Leaves that are kept, some 6 kB each; where there would be more, they are written, and read again if need be.
 const LEAVES_MAX: usize = 4_096;
 /// The leaf that a key of the table lies in.
-const FIND: &str =
-    "select first, orders from order_leaves where first <= ?1 order by first desc limit 1";
+const FIND: &str = "select first, orders from order_leaves where first <= ?1 and sound(order_leaves.intact) \
+    order by first desc limit 1";
 const NEXT: &str = "select first from order_leaves where first > ?1 order by first limit 1";
 const WRITE: &str = "insert into order_leaves (first, organisation, entries, orders) values (?1, ?2, ?3, ?4) \
     on conflict (first) do update set entries = excluded.entries, orders = excluded.orders";

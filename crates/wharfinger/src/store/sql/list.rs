@@ -155,7 +155,8 @@ impl Listing<'_> {
         low: Place,
     ) -> Result<GoesOn, Fault> {
         let mut orders = Vec::new();
-        let mut select = self.connection.prepare_cached("select id from dialects")?;
+        let select = "select id from dialects where sound(dialects.intact)";
+        let mut select = self.connection.prepare_cached(select)?;
         let mut dialects = select.query(())?;
         while let Some(dialect) = dialects.next()? {
             let scope = Scope::new(organisation, dialect.get(0)?);
@@ -198,9 +199,10 @@ impl Listing<'_> {
     ) -> Result<GoesOn, Fault> {
         let wants_final = self.request.states.iter().any(|state| !state.is_open());
         let select = if wants_final {
-            "select id, dialect from blocks where id between ?1 and ?2 order by id"
+            "select id, dialect from blocks where id between ?1 and ?2 and sound(blocks.intact) order by id"
         } else {
-            "select block, dialect from open_orders where block between ?1 and ?2 order by block"
+            "select block, dialect from open_orders \
+             where block between ?1 and ?2 and sound(open_orders.intact) order by block"
         };
         let number = |number: &u32| BlockId::new(organisation, *number);
         let bounds = (

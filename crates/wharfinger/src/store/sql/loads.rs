@@ -99,7 +99,7 @@ fn note<L>(
 ) -> Result<i64, Fault> {
     let connection = work.connection;
     let Some(entry) = load.entry else {
-        let select = "select code from organisations where id = ?1";
+        let select = "select code from organisations where id = ?1 and sound(organisations.intact)";
         let mut select = connection.prepare_cached(select)?;
         let code = select.query_row([load.organisation.0], |row| row.get(0));
         let Some(code): Option<String> = code.optional()? else {
@@ -107,7 +107,7 @@ fn note<L>(
         };
         return write_audit(work, &load.who, action, &code, Some(&details(counts)));
     };
-    let select = "select details from audit where id = ?1";
+    let select = "select details from audit where id = ?1 and sound(audit.intact)";
     let before: String = connection.query_row(select, [entry], |row| row.get(0))?;
     let before: Value = serde_json::from_str(&before)
         .map_err(|_| Fault::Damaged("the audit log's entry of a load cannot be read".into()))?;
@@ -119,7 +119,7 @@ fn note<L>(
         rejected: sum("rejected", counts.rejected),
         withheld: 0,
     });
-    let update = "update audit set details = ?2 where id = ?1";
+    let update = "update audit set details = ?2 where id = ?1 and sound(audit.intact)";
     connection.execute(update, (entry, after.to_string()))?;
     Ok(entry)
 }

@@ -115,7 +115,8 @@ impl<'c> Locator<'c> {
 
 /// The blocks that a batch wrote; none where there is no such batch.
 pub(super) fn parts_of(connection: &Connection, batch: BatchId) -> Result<Vec<Part>, Fault> {
-    let mut select = connection.prepare_cached("select shares from batches where id = ?1")?;
+    let select = "select shares from batches where id = ?1 and sound(batches.intact)";
+    let mut select = connection.prepare_cached(select)?;
     let found: Option<String> = select
         .query_row([batch.to_bytes()], |row| row.get(0))
         .optional()?;

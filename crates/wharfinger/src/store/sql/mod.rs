@@ -13,6 +13,7 @@ mod answers;
 mod check;
 mod checking;
 mod checkpoints;
+mod checksums;
 mod connection;
 mod copy;
 mod customers;
@@ -83,6 +84,8 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId};
 use wharfinger_core::outcome::Outcome;
 
+#[doc(hidden)]
+pub use self::checksums::register as register_checksums;
 pub use self::copy::{Copied, Stage, copy};
 use self::customers::Customers;
 pub use self::emails::EmailRuns;

@@ -56,13 +56,13 @@ pub(super) struct NewAnswers {
     new: Vec<NewAnswer>,
 }
 
-const IS_KEPT: &str =
-    "select 1 from answers where key_id = ?1 and idempotency_key = ?2 and kept_until_ms > ?3";
+const IS_KEPT: &str = "select 1 from answers where key_id = ?1 and idempotency_key = ?2 \
+    and case when sound(answers.intact) then kept_until_ms > ?3 end";
 /// One look in the index for each, however full the table is.
 const ARE_KEPT: &str = "select asked.key_id, asked.idempotency_key, kept_until_ms \
     from unnest(?1::text[], ?2::text[]) as asked (key_id, idempotency_key) cross join lateral \
     (select kept_until_ms from answers where answers.key_id = asked.key_id \
-        and answers.idempotency_key = asked.idempotency_key limit 1) as kept";
+        and answers.idempotency_key = asked.idempotency_key and sound(answers.intact) limit 1) as kept";
 const INSERT: &str = "insert into answers \
     (key_id, idempotency_key, fingerprint, kept_until_ms, batch, status, content_type, headers, body)";
 const VALUES: &str = "values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";

@@ -206,7 +206,8 @@ pub(super) fn are_active(
     connection: &Connection,
     lines: &[AdmittedLine],
 ) -> Result<Vec<bool>, Fault> {
-    let mut select = connection.prepare_cached("select active from products where number = ?1")?;
+    let select = "select active from products where number = ?1 and sound(products.intact)";
+    let mut select = connection.prepare_cached(select)?;
     let mut is_active = |line: &AdmittedLine| match line.product {
         // It is back-ordered already.
         None => Ok(true),
@@ -224,11 +225,11 @@ fn find(
     product: &Identifier,
 ) -> Result<Option<Offer>, Fault> {
     const BY_ID: &str = "select number, active, warehouse, price, markets, pricelists from products \
-                         where organisation = ?1 and id = ?2";
+                         where organisation = ?1 and id = ?2 and sound(products.intact)";
     const BY_EAN: &str = "select number, active, warehouse, price, markets, pricelists from products \
-                          where organisation = ?1 and ean = ?2";
+                          where organisation = ?1 and ean = ?2 and sound(products.intact)";
     const BY_SKU: &str = "select number, active, warehouse, price, markets, pricelists from products \
-                          where organisation = ?1 and sku = ?2";
+                          where organisation = ?1 and sku = ?2 and sound(products.intact)";
     let organisation = organisation.0;
     let found = match product {
         Identifier::Id(id) => connection

@@ -20,7 +20,8 @@ macro_rules! select_products {
         concat!(
             "select number, id, sku, ean, active, warehouse, price, currency, name, markets, pricelists, ",
             "coalesce(pieces, 0) from products left join stock ",
-            "on stock.organisation = products.organisation and product = number where ",
+            "on stock.organisation = products.organisation and product = number where sound(products.intact) ",
+            "and case when product is null then true else sound(stock.intact) end and ",
             $rest
         )
     };

@@ -209,7 +209,7 @@ fn drop_batches(
     after: [u8; 16],
 ) -> Result<(u64, Next), Fault> {
     let connection = work.connection;
-    let select = "select id, received_at_ms from batches where id > ?1 order by id limit ?2";
+    let select = "select id, received_at_ms from batches where id > ?1 and sound(batches.intact) order by id limit ?2";
     let limit = i64::try_from(SLICE_BATCHES).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_map((after, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;

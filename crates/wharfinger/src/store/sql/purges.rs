@@ -16,7 +16,7 @@ pub(super) struct Start {
 
 /// Where the journal of an organisation begins.
 pub(super) fn start(connection: &Connection, organisation: OrganisationId) -> Result<Start, Fault> {
-    let select = "select first_block, feed_start from purges where organisation = ?1";
+    let select = "select first_block, feed_start from purges where organisation = ?1 and sound(purges.intact)";
     let mut select = connection.prepare_cached(select)?;
     let start = select.query_row([organisation.0], |row| {
         Ok(Start {
@@ -37,7 +37,8 @@ pub(super) fn set_start(
     organisation: OrganisationId,
     start: Start,
 ) -> Result<(), Fault> {
-    let update = "update purges set first_block = ?2, feed_start = ?3 where organisation = ?1";
+    let update = "update purges set first_block = ?2, feed_start = ?3 \
+                  where organisation = ?1 and sound(purges.intact)";
     connection.prepare_cached(update)?.execute((
         organisation.0,
         start.block,
@@ -51,14 +52,14 @@ pub(super) fn begin(connection: &Connection, before_ms: i64) -> Result<(), Fault
     let insert = "insert into purges (organisation, before_ms, first_block, feed_start) \
                   select organisation, ?1, 1, 1 from counters where true \
                   on conflict (organisation) do update set before_ms = excluded.before_ms \
-                  where purges.before_ms < excluded.before_ms";
+                  where sound(purges.intact) and purges.before_ms < excluded.before_ms";
     connection.execute(insert, [before_ms])?;
     Ok(())
 }
 
 /// The organisations that are being purged, and the time before which.
 pub(super) fn all(connection: &Connection) -> Result<Vec<(OrganisationId, i64)>, Fault> {
-    let select = "select organisation, before_ms from purges order by organisation";
+    let select = "select organisation, before_ms from purges where sound(purges.intact) order by organisation";
     let mut select = connection.prepare_cached(select)?;
     let purges = select.query_map((), |row| Ok((OrganisationId(row.get(0)?), row.get(1)?)))?;
     Ok(purges)

@@ -21,7 +21,7 @@ const CLOCK_STEP_MS: i64 = 3_600_000;
 const ID_TIME_MAX: i64 = (1 << 48) - 1;
 
 /// The columns of a receipt, as [`read`] reads them.
-const COLUMNS: &str = "id, key_id, (select name from dialects where dialects.id = dialect), operation, received_at_ms, \
+const COLUMNS: &str = "id, key_id, (select name from dialects where dialects.id = dialect and sound(dialects.intact)), operation, received_at_ms, \
                        duration_ms, import, shares";
 
 /// A page of receipts.
@@ -37,8 +37,9 @@ fn walk(
     request: &ReadReceipts,
     walked_max: usize,
 ) -> Result<ReceiptPage, Fault> {
-    let select =
-        format!("select {COLUMNS} from batches where id >= ?1 and id < ?2 order by id desc");
+    let select = format!(
+        "select {COLUMNS} from batches where id >= ?1 and id < ?2 and sound(batches.intact) order by id desc"
+    );
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query_lazily(id_bounds(request))?;
     let mut page = ReceiptPage::default();
@@ -111,7 +112,7 @@ pub(super) fn find(
     connection: &Connection,
     batch: BatchId,
 ) -> Result<Option<(ReceiptHead, Vec<Share>)>, Fault> {
-    let select = format!("select {COLUMNS} from batches where id = ?1");
+    let select = format!("select {COLUMNS} from batches where id = ?1 and sound(batches.intact)");
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query([batch.to_bytes()])?;
     rows.next()?.map(|row| read(&row)).transpose()

@@ -49,8 +49,8 @@ pub(super) fn write<'p>(
 /// Takes the texts out of some parts of batches that were received before a time; how many parts. What was wrong stays.
 pub(super) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Result<usize, Fault> {
     let before = BatchId::new(before_ms.clamp(0, ID_TIME_MAX).cast_unsigned(), 0).to_bytes();
-    let select =
-        "select id, orders from rejections where has_texts and batch < ?1 order by batch limit ?2";
+    let select = "select id, orders from rejections where has_texts and batch < ?1 and sound(rejections.intact) \
+         order by batch limit ?2";
     let mut select = connection.prepare_cached(select)?;
     let parts = select.query_map((before, SLICE_PARTS), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let parts: Vec<(i64, Vec<u8>)> = parts;
@@ -71,8 +71,8 @@ pub(super) fn find_mentions(
 ) -> Result<Slice, Fault> {
     let keys = keys_that_reach(connection.engine());
     let select = format!(
-        "select id, orders from rejections where id > ?2 and (organisation = ?1 or organisation = 0 and batch in \
-         (select id from batches where key_id in {keys})) order by id limit ?3"
+        "select id, orders from rejections where id > ?2 and case when sound(rejections.intact) then \
+         organisation = ?1 or organisation = 0 and batch in (select id from batches where key_id in {keys}) end order by id limit ?3"
     );
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query((organisation.0, after, SLICE_PARTS))?;
@@ -96,8 +96,8 @@ pub(super) fn erase(
     parts: &[i64],
     address: &str,
 ) -> Result<(u64, Vec<[u8; 16]>), Fault> {
-    let mut select =
-        connection.prepare_cached("select batch, orders from rejections where id = ?1")?;
+    let select = "select batch, orders from rejections where id = ?1 and sound(rejections.intact)";
+    let mut select = connection.prepare_cached(select)?;
     let mut update =
         connection.prepare_cached("update rejections set orders = ?2 where id = ?1")?;
     let (mut erased, mut batches) = (0, Vec::new());
@@ -119,7 +119,8 @@ pub(super) fn erase(
 
 /// All orders of a batch that were not taken.
 pub(super) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Recorded>, Fault> {
-    let select = "select organisation, kind, orders from rejections where batch = ?1";
+    let select = "select organisation, kind, orders from rejections \
+                  where batch = ?1 and sound(rejections.intact)";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([batch.to_bytes()])?;
     let mut found = Vec::new();
@@ -161,7 +162,8 @@ pub(super) fn read_page(
     from: u32,
     limit: usize,
 ) -> Result<Page, Fault> {
-    let mut select = connection.prepare_cached("select orders from rejections where id = ?1")?;
+    let select = "select orders from rejections where id = ?1 and sound(rejections.intact)";
+    let mut select = connection.prepare_cached(select)?;
     let mut page = Page::default();
     for part in part_heads(connection, batch, from)? {
         let is_full = page.is_cut || page.orders.len() == limit;
@@ -203,7 +205,7 @@ impl Page {
 /// The parts of a batch that hold orders from a place on, by their first orders.
 fn part_heads(connection: &Connection, batch: BatchId, from: u32) -> Result<Vec<PartHead>, Fault> {
     let select = "select id, organisation, kind, first_index from rejections \
-                  where batch = ?1 and last_index >= ?2 order by first_index";
+                  where batch = ?1 and case when sound(rejections.head_intact) then last_index >= ?2 end order by first_index";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query((batch.to_bytes(), from))?;
     let mut heads = Vec::new();

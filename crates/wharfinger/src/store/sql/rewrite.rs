@@ -75,7 +75,8 @@ struct Stored {
 }
 
 fn read(connection: &Connection, id: BlockId) -> Result<Stored, Fault> {
-    let select = "select slots, indexes, emails, keys, texts, checksum from blocks where id = ?1";
+    let select = "select slots, indexes, emails, keys, texts, checksum from blocks \
+                  where id = ?1 and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let (stored, checksum): (Stored, i64) = select.query_row([id.0], |row| {
         let stored = Stored {

@@ -77,7 +77,7 @@ pub(super) const FORESEEN_MAX: usize = 1_024;
 
 /// Leaves from the one that a key lies in up to before another key.
 const BETWEEN: &str = "select first, orders from order_leaves where first < ?2 and first >= coalesce( \
-    (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) order by first";
+    (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) and sound(order_leaves.intact) order by first";
 
 /// Finds orders by their keys, for a transaction that only reads.
 pub(super) struct Lookup<'c> {

@@ -2,13 +2,14 @@
 
 use rusqlite::TransactionBehavior;
 
+use super::checksums;
 use super::driver::{Access, Connection, OptionalExtension};
 use super::fault::Fault;
 
 /// The steps from an empty file to today's tables; `user_version` counts those that were taken.
 const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_first.sql")];
 /// The same for PostgreSQL, where a table counts them.
-const MIGRATIONS_ON_SERVER: &[&str] =
+pub(super) const MIGRATIONS_ON_SERVER: &[&str] =
     &[include_str!("../../../migrations/postgres/0001_first.sql")];
 
 /// Brings the tables of a file up to date; refuses those of a later version than is known here.
@@ -96,10 +97,25 @@ fn missing<'m>(known: &'m [&'m str], found: usize, what: &str) -> Result<&'m [&'
     })
 }
 
+/// The names of today's tables and indexes of a file, and the statements that make them.
+pub(super) fn of_today() -> Result<Vec<(String, String)>, Fault> {
+    let connection = empty()?;
+    let select = "select name, sql from sqlite_schema where sql is not null";
+    let mut select = connection.prepare(select)?;
+    let rows = select.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// An empty store in memory.
+fn empty() -> Result<rusqlite::Connection, Fault> {
+    let mut connection = rusqlite::Connection::open_in_memory()?;
+    checksums::register(&connection)?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// An empty store in memory, for tests.
 #[cfg(test)]
 pub(super) fn in_memory() -> Connection {
-    let mut connection = rusqlite::Connection::open_in_memory().expect("memory can be opened");
-    migrate(&mut connection).expect("tables can be made");
-    Connection::Sqlite(connection)
+    Connection::Sqlite(empty().expect("tables can be made in memory"))
 }

@@ -290,8 +290,8 @@ impl Shelves {
                 new.last_name,
             ])?;
         }
-        let update =
-            "update customers set wants_new_password = true where organisation = ?1 and id = ?2";
+        let update = "update customers set wants_new_password = true \
+             where organisation = ?1 and id = ?2 and sound(customers.intact)";
         for (organisation, id) in self.passwords.drain(..) {
             let parameters = (organisation.0, id.cast_signed());
             connection.prepare_cached(update)?.execute(parameters)?;

@@ -73,7 +73,8 @@ impl Standing {
     /// Writes it all, once the blocks of the transaction are written.
     pub(super) fn write(&self, connection: &Connection) -> Result<(), Fault> {
         let add = "insert into tallies (organisation, dialect, state, orders) values (?1, ?2, ?3, ?4) \
-                   on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders";
+                   on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders \
+                   where sound(tallies.intact)";
         let mut add = connection.prepare_cached(add)?;
         for ((organisation, dialect), change) in &self.changes {
             for (state, orders) in change.counted() {
@@ -106,7 +107,7 @@ fn close(connection: &Connection, block: BlockId, closed: &[usize]) -> Result<()
 
 /// The open orders whose first revision lies in a block.
 pub(super) fn read_open(connection: &Connection, block: BlockId) -> Result<Ordinals, Fault> {
-    let select = "select ordinals from open_orders where block = ?1";
+    let select = "select ordinals from open_orders where block = ?1 and sound(open_orders.intact)";
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_row([block.0], |row| row.get(0)).optional()?;
     Ok(Ordinals(found.unwrap_or_default()))
@@ -114,7 +115,8 @@ pub(super) fn read_open(connection: &Connection, block: BlockId) -> Result<Ordin
 
 /// How many orders of an organisation and a dialect are in each state.
 pub(super) fn read_tally(connection: &Connection, scope: &Scope) -> Result<Tally, Fault> {
-    let select = "select state, orders from tallies where organisation = ?1 and dialect = ?2";
+    let select = "select state, orders from tallies \
+                  where organisation = ?1 and dialect = ?2 and sound(tallies.intact)";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query((scope.organisation.0, scope.dialect))?;
     let mut tally = Tally::default();
@@ -135,7 +137,8 @@ pub(super) fn is_any(
     states: &[State],
 ) -> Result<bool, Fault> {
     let select = "select state from tallies \
-                  where organisation = ?1 and (cast(?2 as bigint) is null or dialect = ?2) and orders > 0";
+                  where organisation = ?1 and (cast(?2 as bigint) is null or dialect = ?2) \
+                  and case when sound(tallies.intact) then orders > 0 end";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query((organisation.0, dialect))?;
     let wanted: Vec<_> = states.iter().map(|&state| state_number(state)).collect();

@@ -65,7 +65,7 @@ impl Stock {
                 ..Self::default()
             };
         }
-        let select = "select id, changes from stock_ledger where id > ?1 order by id";
+        let select = "select id, changes from stock_ledger where id > ?1 and sound(stock_ledger.intact) order by id";
         let mut select = connection.prepare_cached(select)?;
         let mut rows = select.query([self.read])?;
         while let Some(row) = rows.next()? {
@@ -108,7 +108,8 @@ impl Stock {
 
     /// Brings what was read into the table.
     pub(super) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let add = "update stock set pieces = pieces + ?2 where product = ?1";
+        let add =
+            "update stock set pieces = pieces + ?2 where product = ?1 and sound(stock.intact)";
         let mut add = connection.prepare_cached(add)?;
         let insert = "insert into stock (organisation, product, pieces) \
                       select organisation, number, ?2 from products where number = ?1";
@@ -134,7 +135,8 @@ const FOLDED: &str = "stock_folded";
 const CATALOGUE_VERSION: &str = "catalogue_version";
 
 fn setting(connection: &Connection, name: &str) -> Result<i64, Fault> {
-    let mut select = connection.prepare_cached("select value from settings where name = ?1")?;
+    let select = "select value from settings where name = ?1 and sound(settings.intact)";
+    let mut select = connection.prepare_cached(select)?;
     Ok(select.query_row([name], |row| row.get(0))?)
 }
 
@@ -158,7 +160,7 @@ pub(super) fn loaded(connection: &Connection) -> Result<(), Fault> {
         .prepare_cached(select)?
         .query_row((), |row| row.get(0))?;
     set_folded(connection, last)?;
-    let update = "update settings set value = value + 1 where name = ?1";
+    let update = "update settings set value = value + 1 where name = ?1 and sound(settings.intact)";
     connection
         .prepare_cached(update)?
         .execute([CATALOGUE_VERSION])?;
@@ -167,7 +169,8 @@ pub(super) fn loaded(connection: &Connection) -> Result<(), Fault> {
 
 /// Pieces of a product as the table has them.
 fn read_pieces(connection: &Connection, product: ProductNumber) -> Result<i64, Fault> {
-    let mut select = connection.prepare_cached("select pieces from stock where product = ?1")?;
+    let select = "select pieces from stock where product = ?1 and sound(stock.intact)";
+    let mut select = connection.prepare_cached(select)?;
     let found = select.query_row([product.0], |row| row.get(0)).optional()?;
     Ok(found.unwrap_or(0))
 }

@@ -399,7 +399,7 @@ pub(super) fn read_counters(
     organisation: OrganisationId,
 ) -> Result<Counters, Fault> {
     let select = "select next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch from counters \
-                  where organisation = ?1";
+                  where organisation = ?1 and sound(counters.intact)";
     let found = connection
         .prepare_cached(select)?
         .query_row([organisation.0], |row| {
@@ -427,13 +427,14 @@ pub(super) fn read_counters(
 
 /// The number that stands for a dialect, if it has been used.
 pub(super) fn find_dialect(connection: &Connection, name: &str) -> Result<Option<i64>, Fault> {
-    let select = "select id from dialects where name = ?1";
+    let select = "select id from dialects where name = ?1 and sound(dialects.intact)";
     let mut select = connection.prepare_cached(select)?;
     Ok(select.query_row([name], |row| row.get(0)).optional()?)
 }
 
 /// The name of a dialect.
 pub(super) fn dialect_name(connection: &Connection, dialect: i64) -> Result<String, Fault> {
-    let mut select = connection.prepare_cached("select name from dialects where id = ?1")?;
+    let select = "select name from dialects where id = ?1 and sound(dialects.intact)";
+    let mut select = connection.prepare_cached(select)?;
     Ok(select.query_row([dialect], |row| row.get(0))?)
 }

@@ -302,6 +302,7 @@ async fn after_an_unreadable_file_nothing_is_acknowledged() {
     fill(&store).await;
     let file = directory.path().join("orders.db");
     let database = rusqlite::Connection::open(&file).expect("it opens");
+    wharfinger::store::sql::register_checksums(&database).expect("functions can be registered");
     let checkpoint = "pragma wal_checkpoint(truncate)";
     database
         .execute_batch(checkpoint)

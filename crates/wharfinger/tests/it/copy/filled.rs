@@ -17,15 +17,15 @@ use crate::support::v1::{batch_id, get, order, request, submit};
 const IMPORT: &str = "/v1/imports/019a0000-0000-4000-8000-00000000000a";
 
 /// What clients know of a store.
-pub(super) struct Filled {
+pub(crate) struct Filled {
     /// Requests that read, and what they were answered.
-    pub(super) looks: Vec<(Request, Response)>,
+    pub(crate) looks: Vec<(Request, Response)>,
     /// Requests with an `Idempotency-Key`, and what they were answered.
-    pub(super) kept: Vec<(Request, Response)>,
+    pub(crate) kept: Vec<(Request, Response)>,
 }
 
 /// Fills a store of the fixture with its catalogue.
-pub(super) fn fill(data: &Path) -> Filled {
+pub(crate) fn fill(data: &Path) -> Filled {
     let secret = administrator(data);
     let server = Server::start(data);
     leave_traces_of_old_orders(data, &server);

@@ -1,7 +1,7 @@
 //! Copying a whole store with the real command: to PostgreSQL and back, broken off and begun again, and what is refused.
 
 mod broken_off;
-mod filled;
+pub(crate) mod filled;
 mod refused;
 
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ fn sentence(output: &Output) -> String {
 }
 
 /// Every row of every table, in the same order from either engine; texts as bytes, which they are in one of them.
-fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
+pub(crate) fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
     let mut database = Database::of(data);
     let mut all = BTreeMap::new();
     for table in database.tables() {
@@ -65,11 +65,13 @@ fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
         // They stand in another order in either engine.
         let columns = match &database {
             Database::Embedded(_) => {
-                format!("select name from pragma_table_xinfo('{table}') order by name")
+                format!(
+                    "select name from pragma_table_xinfo('{table}') where hidden = 0 order by name"
+                )
             }
             Database::Postgres(_) => format!(
                 "select cast(attname as text) from pg_attribute \
-                 where attrelid = '{table}'::regclass and attnum > 0 order by attname"
+                 where attrelid = '{table}'::regclass and attnum > 0 and attgenerated = '' order by attname"
             ),
         };
         let columns = database.rows(&columns);

@@ -110,7 +110,9 @@ impl Database {
             Some(url) => Self::Postgres(Session::connect(&url)),
             None => {
                 let file: PathBuf = data.join("orders.db");
-                Self::Embedded(rusqlite::Connection::open(file).expect("it opens"))
+                let connection = rusqlite::Connection::open(file).expect("it opens");
+                sql::register_checksums(&connection).expect("functions can be registered");
+                Self::Embedded(connection)
             }
         }
     }

@@ -5,7 +5,7 @@
 //! same. So whatever happened to the source between the two, what is copied at the end is how it is now.
 
 mod rows;
-mod tables;
+pub(super) mod tables;
 mod target;
 #[cfg(test)]
 mod tests;

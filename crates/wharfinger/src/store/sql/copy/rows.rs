@@ -176,15 +176,17 @@ impl<'w> Walk<'w> {
         let table = quoted(&self.table.name);
         let key = self.table.key_names();
         let limit = self.last.len() + 1;
+        // What is damaged would get a checksum in the copy that holds.
+        let sound = format!("sound({table}.intact)");
         let condition = match self.last.len() {
-            0 => String::new(),
+            0 => sound,
             columns => {
                 let last = (1..=columns).map(|column| format!("?{column}"));
                 let last = last.collect::<Vec<_>>().join(", ");
-                format!(" where ({key}) > ({last})")
+                format!("({key}) > ({last}) and {sound}")
             }
         };
-        format!("select {what} from {table}{condition} order by {key} limit ?{limit}")
+        format!("select {what} from {table} where {condition} order by {key} limit ?{limit}")
     }
 
     /// What such a query is given.

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use super::super::driver::{Connection, Engine};
 use super::super::fault::Fault;
 
+/// Columns with the checksums of rows, which each engine makes by itself.
+const CHECKSUMS: [&str; 4] = ["row_checksum", "intact", "head_checksum", "head_intact"];
+
 /// The tables that are not copied: what only says how a store itself is.
 const OWN: [&str; 2] = ["copying", "schema_versions"];
 
@@ -23,7 +26,7 @@ const LIST_ON_SERVER: &str = "select cast(t.relname as text), cast(c.attname as 
 
 /// A table.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(in super::super) struct Table {
     pub name: String,
     /// In the order of their names: the same in each engine.
     pub columns: Vec<Column>,
@@ -33,7 +36,7 @@ pub(super) struct Table {
 
 /// A column of a table.
 #[derive(Debug)]
-pub(super) struct Column {
+pub(in super::super) struct Column {
     pub name: String,
     /// Its type, as the engine names it.
     pub kind: String,
@@ -76,12 +79,12 @@ fn names(columns: &[Column], is_meant: impl Fn(&Column) -> bool) -> String {
 }
 
 /// A name that a statement can take for nothing else.
-pub(super) fn quoted(name: &str) -> String {
+pub(in super::super) fn quoted(name: &str) -> String {
     format!("\"{name}\"")
 }
 
 /// All tables that are copied, in the order of their names.
-pub(super) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
+pub(in super::super) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
     let list = match connection.engine() {
         Engine::Sqlite => LIST_EMBEDDED,
         Engine::Postgres => LIST_ON_SERVER,
@@ -96,7 +99,9 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
             };
             Ok((row.get(0)?, column))
         })?;
-    columns.retain(|(table, _)| !OWN.contains(&table.as_str()));
+    columns.retain(|(table, column)| {
+        !OWN.contains(&table.as_str()) && !CHECKSUMS.contains(&column.name.as_str())
+    });
     columns.sort_by(|(table, column), (table_2, column_2)| {
         (table, &column.name).cmp(&(table_2, &column_2.name))
     });

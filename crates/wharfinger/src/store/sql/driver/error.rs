@@ -3,6 +3,7 @@
 use rusqlite::ErrorCode;
 use tokio_postgres::error::SqlState;
 
+use super::super::checksums::DAMAGED;
 use super::super::fault::Extent;
 
 /// A file could not be written; the index of the log could not be made longer.
@@ -20,6 +21,8 @@ pub(in super::super) enum Error {
     Postgres(tokio_postgres::Error),
     /// There is no row where there should be one.
     NoRows,
+    /// The checksum of a row does not hold.
+    Damaged,
     /// A value is not of the kind that it should be.
     Value(String),
     /// PostgreSQL cannot be reached, or is not as it should be.
@@ -32,7 +35,7 @@ impl Error {
         match self {
             Self::Sqlite(error) => extent_of_sqlite(error),
             Self::Postgres(error) => extent_of_postgres(error),
-            Self::NoRows | Self::Value(_) => Extent::Own,
+            Self::NoRows | Self::Damaged | Self::Value(_) => Extent::Own,
             Self::Unreachable(_) => Extent::Passing,
         }
     }
@@ -46,7 +49,7 @@ impl Error {
             },
             // Another process's disk; what is on it is found out once it answers again.
             Self::Postgres(_) | Self::Unreachable(_) => Extent::Passing,
-            Self::NoRows | Self::Value(_) => Extent::Fatal,
+            Self::NoRows | Self::Damaged | Self::Value(_) => Extent::Fatal,
         }
     }
 
@@ -60,7 +63,7 @@ impl Error {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
             Self::Postgres(_) => self.is_of(&[SqlState::DISK_FULL]),
-            Self::NoRows | Self::Value(_) | Self::Unreachable(_) => false,
+            Self::NoRows | Self::Damaged | Self::Value(_) | Self::Unreachable(_) => false,
         }
     }
 
@@ -88,14 +91,22 @@ impl Error {
             Self::Sqlite(error) => error
                 .sqlite_error_code()
                 .is_some_and(|code| codes.contains(&code)),
-            Self::Postgres(_) | Self::NoRows | Self::Value(_) | Self::Unreachable(_) => false,
+            Self::Postgres(_)
+            | Self::NoRows
+            | Self::Damaged
+            | Self::Value(_)
+            | Self::Unreachable(_) => false,
         }
     }
 
     fn is_of(&self, states: &[SqlState]) -> bool {
         let state = match self {
             Self::Postgres(error) => error.code(),
-            Self::Sqlite(_) | Self::NoRows | Self::Value(_) | Self::Unreachable(_) => None,
+            Self::Sqlite(_)
+            | Self::NoRows
+            | Self::Damaged
+            | Self::Value(_)
+            | Self::Unreachable(_) => None,
         };
         state.is_some_and(|state| states.contains(state))
     }
@@ -157,6 +168,7 @@ impl std::fmt::Display for Error {
                 }
             },
             Self::NoRows => out.write_str("there is no row where there should be one"),
+            Self::Damaged => out.write_str("the checksum of a row does not hold"),
             Self::Value(why) | Self::Unreachable(why) => out.write_str(why),
         }
     }
@@ -164,8 +176,11 @@ impl std::fmt::Display for Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
+        let is_damage = |why: &rusqlite::ffi::Error| why.extended_code == DAMAGED;
         if matches!(error, rusqlite::Error::QueryReturnedNoRows) {
             Self::NoRows
+        } else if error.sqlite_error().is_some_and(is_damage) {
+            Self::Damaged
         } else {
             Self::Sqlite(error)
         }
@@ -174,6 +189,10 @@ impl From<rusqlite::Error> for Error {
 
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Postgres(error)
+        if error.code() == Some(&SqlState::DATA_CORRUPTED) {
+            Self::Damaged
+        } else {
+            Self::Postgres(error)
+        }
     }
 }

@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
+use super::super::checksums::on_server;
 use super::error::Error;
 use super::value::{Params, Value};
 use super::{Access, Result};
@@ -181,7 +182,7 @@ impl Session {
 fn numbered(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut is_quoted = false;
-    for character in sql.chars() {
+    for character in on_server(sql).chars() {
         is_quoted ^= character == '\'';
         out.push(match character {
             '?' if !is_quoted => '$',

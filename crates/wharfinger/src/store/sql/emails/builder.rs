@@ -202,7 +202,8 @@ impl Building<'_> {
     /// Makes a run of the blocks from this one on, of as many as one is due for.
     fn build(&self, organisation: OrganisationId, first_block: u32) -> Result<(), Stopped> {
         let erased = times_erased(self.connection)?;
-        let select = "select id, first_position, events, slots, emails from blocks where id >= ?1 and id <= ?2 order by id";
+        let select = "select id, first_position, events, slots, emails from blocks \
+                      where id >= ?1 and id <= ?2 and sound(blocks.intact) order by id";
         let reading = self.connection.begin(Access::Read)?;
         let mut select = reading.prepare_cached(select)?;
         let last = BlockId::new(organisation, u32::MAX);

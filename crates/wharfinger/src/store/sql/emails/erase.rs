@@ -14,7 +14,8 @@ const SWEPT_MAX: usize = 8_192;
 
 /// How often addresses were taken out of blocks, and of runs.
 pub(in super::super) fn times_erased(connection: &Connection) -> Result<i64, Fault> {
-    let select = "select value from settings where name = 'emails_erased'";
+    let select =
+        "select value from settings where name = 'emails_erased' and sound(settings.intact)";
     let mut select = connection.prepare_cached(select)?;
     Ok(select.query_row((), |row| row.get(0))?)
 }
@@ -29,7 +30,7 @@ pub(in super::super) fn take_out(
     if entries.is_empty() {
         return Ok(());
     }
-    let update = "update settings set value = value + 1 where name = 'emails_erased'";
+    let update = "update settings set value = value + 1 where name = 'emails_erased' and sound(settings.intact)";
     connection.prepare_cached(update)?.execute(())?;
     entries.sort_unstable();
     for run in whole_runs(connection, organisation)? {
@@ -67,7 +68,8 @@ fn take_out_of_run(
         replace(connection, run.id, &part, &left)?;
         rest = &rest[rest.partition_point(|entry| *entry <= last)..];
     }
-    let update = "update email_runs set entries = entries - ?2 where id = ?1";
+    let update =
+        "update email_runs set entries = entries - ?2 where id = ?1 and sound(email_runs.intact)";
     let mut update = connection.prepare_cached(update)?;
     update.execute((run.id, taken))?;
     Ok(())
@@ -130,7 +132,8 @@ pub(in super::super) fn sweep(
 /// Whether an entry of a block still has a hash.
 fn has(connection: &Connection, place: Place, hash: EmailHash) -> Result<bool, Fault> {
     let BlockId(block) = place.block();
-    let mut select = connection.prepare_cached("select emails from blocks where id = ?1")?;
+    let select = "select emails from blocks where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([block])?;
     let Some(row) = rows.next()? else {
         return Ok(false);
@@ -144,7 +147,7 @@ pub(in super::super) fn unfinished(
     connection: &Connection,
     organisation: OrganisationId,
 ) -> Result<Vec<i64>, Fault> {
-    let select = "select id from email_runs where organisation = ?1 and not is_whole";
+    let select = "select id from email_runs where organisation = ?1 and case when sound(email_runs.intact) then not is_whole end";
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_map([organisation.0], |row| row.get(0))?;
     Ok(found)

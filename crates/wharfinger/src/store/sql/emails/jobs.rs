@@ -59,12 +59,13 @@ pub(super) fn write(work: &Work<'_>, slice: &Slice) -> Result<Option<i64>, Fault
         insert.execute((organisation, run, hash, place, &part.entries))?;
     }
     if let Some(entries) = slice.ends_with {
-        let replace = "update email_runs set is_whole = false where id = ?1";
+        let replace =
+            "update email_runs set is_whole = false where id = ?1 and sound(email_runs.intact)";
         let mut replace = work.connection.prepare_cached(replace)?;
         for replaced in &target.replaces {
             replace.execute([replaced])?;
         }
-        let end = "update email_runs set is_whole = true, entries = ?2 where id = ?1";
+        let end = "update email_runs set is_whole = true, entries = ?2 where id = ?1 and sound(email_runs.intact)";
         let mut end = work.connection.prepare_cached(end)?;
         end.execute((run, entries.cast_signed()))?;
     }
@@ -111,7 +112,7 @@ pub(in super::super) enum Left {
 
 /// Deletes some parts of a run that is not whole, and the run itself behind the last one.
 pub(in super::super) fn delete(work: &Work<'_>, run: i64) -> Result<Left, Fault> {
-    let select = "select is_whole from email_runs where id = ?1";
+    let select = "select is_whole from email_runs where id = ?1 and sound(email_runs.intact)";
     let mut select = work.connection.prepare_cached(select)?;
     let is_whole: Option<bool> = select.query_row([run], |row| row.get(0)).optional()?;
     if is_whole != Some(false) {

@@ -26,7 +26,7 @@ use crate::store::slots::Mark;
 
 /// The key that addresses are hashed with, as it was made with the data directory.
 pub(super) fn key(connection: &Connection) -> Result<EmailKey, Fault> {
-    let select = "select value from settings where name = ?1";
+    let select = "select value from settings where name = ?1 and sound(settings.intact)";
     let half = |name: &str| connection.query_row(select, [name], |row| row.get::<i64>(0));
     let halves = [half("email_key_1")?, half("email_key_2")?].map(i64::to_le_bytes);
     let mut key = [0; 16];
@@ -136,7 +136,8 @@ pub(super) fn whole_runs(
     organisation: OrganisationId,
 ) -> Result<Vec<Run>, Fault> {
     let select = "select id, first_block, last_block, tier, entries from email_runs \
-                  where organisation = ?1 and is_whole order by first_block";
+                  where organisation = ?1 and case when sound(email_runs.intact) then is_whole end \
+                  order by first_block";
     let mut select = connection.prepare_cached(select)?;
     let runs = select.query_map([organisation.0], read_run)?;
     Ok(runs)
@@ -168,7 +169,7 @@ pub(super) struct Part {
 /// The last part of a run that begins with this entry or an earlier one.
 fn part_up_to(connection: &Connection, run: i64, entry: Entry) -> Result<Option<Part>, Fault> {
     let select = "select first_hash, first_place, entries from email_parts \
-                  where run = ?1 and (first_hash, first_place) <= (?2, ?3) \
+                  where run = ?1 and (first_hash, first_place) <= (?2, ?3) and sound(email_parts.intact) \
                   order by first_hash desc, first_place desc limit 1";
     read_part(connection, select, run, entry)
 }
@@ -176,7 +177,7 @@ fn part_up_to(connection: &Connection, run: i64, entry: Entry) -> Result<Option<
 /// The first part of a run that begins with a later entry.
 fn part_behind(connection: &Connection, run: i64, entry: Entry) -> Result<Option<Part>, Fault> {
     let select = "select first_hash, first_place, entries from email_parts \
-                  where run = ?1 and (first_hash, first_place) > (?2, ?3) \
+                  where run = ?1 and (first_hash, first_place) > (?2, ?3) and sound(email_parts.intact) \
                   order by first_hash, first_place limit 1";
     read_part(connection, select, run, entry)
 }

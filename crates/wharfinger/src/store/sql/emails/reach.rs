@@ -20,7 +20,7 @@ pub(super) fn reach_to(
     organisation: OrganisationId,
     block: u32,
 ) -> Result<Reach, Fault> {
-    let select = "select first_position from blocks where id = ?1";
+    let select = "select first_position from blocks where id = ?1 and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([BlockId::new(organisation, block).0])?;
     let position: Option<i64> = match rows.next()? {

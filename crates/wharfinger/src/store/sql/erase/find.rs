@@ -61,7 +61,8 @@ pub(super) fn find(
     person: &Person,
     blocks: Range<u32>,
 ) -> Result<(Vec<Place>, Option<u32>), Fault> {
-    let select = "select id, emails from blocks where id >= ?1 and id < ?2 and emails is not null order by id limit ?3";
+    let select = "select id, emails from blocks \
+                  where id >= ?1 and id < ?2 and case when sound(blocks.intact) then emails is not null end order by id limit ?3";
     let mut select = connection.prepare_cached(select)?;
     let block = |number| BlockId::new(person.organisation, number).0;
     let mut rows = select.query((block(blocks.start), block(blocks.end), LOOKED_AT))?;
@@ -163,7 +164,8 @@ pub(super) fn scan(
     from: u32,
 ) -> Result<Scanned, Fault> {
     let select = "select id, batches, slots, emails, texts is not null from blocks \
-                  where id >= ?1 and id <= ?2 and batches is not null order by id limit ?3";
+                  where id >= ?1 and id <= ?2 and case when sound(blocks.intact) then batches is not null end \
+                  order by id limit ?3";
     let mut select = connection.prepare_cached(select)?;
     let block = |number| BlockId::new(person.organisation, number).0;
     let mut rows = select.query((block(from), block(u32::MAX), LOOKED_AT))?;

@@ -13,15 +13,15 @@ const NEIGHBOURS_MAX: i64 = 32;
 
 /// Some neighbouring leaves, and where each ends.
 const NEIGHBOURS: &str = "select first, orders, \
-        (select next.first from order_leaves next where next.first > leaf.first order by next.first limit 1) as until \
-    from order_leaves leaf where first <= ?2 and first >= coalesce( \
-        (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) \
+        (select next.first from order_leaves next where next.first > order_leaves.first order by next.first limit 1) as until \
+    from order_leaves where first <= ?2 and first >= coalesce( \
+        (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) and sound(order_leaves.intact) \
     order by first limit ?3";
 /// The leaves that some keys lie in, and where each ends.
 const EACH: &str = "select first, orders, \
         (select next.first from order_leaves next where next.first > leaf.first order by next.first limit 1) as until \
     from (select distinct on (first) first, orders from unnest(?1::bytea[]) as keys (key) cross join lateral \
-        (select first, orders from order_leaves where first <= key order by first desc limit 1) as each \
+        (select first, orders from order_leaves where first <= key and sound(order_leaves.intact) order by first desc limit 1) as each \
         order by first) as leaf";
 
 impl Leaves<'_> {
