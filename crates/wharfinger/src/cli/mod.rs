@@ -43,7 +43,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Show what it does: a server, real orders, a crash, and what is left
     Demo(demo::Demo),
     /// Manage organisations

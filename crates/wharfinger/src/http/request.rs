@@ -125,6 +125,23 @@ struct Received<'r> {
     body: &'r mut Body,
 }
 
+/// Counts the connection to its key.
+///
+/// # Errors
+/// [`RequestFailure::Overloaded`]: it is not served for this key.
+fn take_seat(parts: &Parts, authenticated: &Authenticated) -> Result<(), RequestFailure> {
+    let Some(seat) = parts.extensions.get::<Arc<Seat>>() else {
+        return Ok(());
+    };
+    seat.note_key();
+    if seat.is_served_for(authenticated.holders()) {
+        Ok(())
+    } else {
+        let retry_after_s = RETRY_AFTER.as_secs();
+        Err(RequestFailure::Overloaded { retry_after_s })
+    }
+}
+
 /// Serves the request up to its answer: the order of the steps is the order in which errors are told.
 async fn serve(
     app: &Arc<App>,
@@ -149,14 +166,7 @@ async fn serve(
         headers: &headers,
     };
     let authenticated = authenticate(app, dialect, &head, parts)?;
-    if let Some(seat) = parts.extensions.get::<Arc<Seat>>() {
-        seat.note_key();
-        if !seat.is_served_for(authenticated.holders()) {
-            return Err(RequestFailure::Overloaded {
-                retry_after_s: RETRY_AFTER.as_secs(),
-            });
-        }
-    }
+    take_seat(parts, &authenticated)?;
     noted.key_id = Some(authenticated.key_id().to_owned());
     noted.meter = authenticated.meter().cloned();
     authenticated.count_request()?;
