@@ -21,7 +21,7 @@ pub use crate::operation::{
     Action, EmptyBody, Operation, Parameter, ParameterKind, Place, Resource, WrongRoot,
 };
 use crate::outcome::State;
-use crate::problem::Problem;
+use crate::problem::Problems;
 use crate::warning::Warning;
 
 /// One wire format. What a vendor lacks is absent from [`Self::operations`], never a method that does nothing.
@@ -256,9 +256,9 @@ pub enum Verdict {
     /// Nothing is wrong. The slot then has an organisation, and a key unless the server is to give a number.
     Good(Draft),
     /// Something is wrong.
-    Faulty(Vec<Problem>),
+    Faulty(Problems),
     /// It cannot be read: a fault of the JSON inside it, or its size.
-    Unreadable(Vec<Problem>),
+    Unreadable(Problems),
 }
 
 /// What the store needs of a good order; its content stays in the slot's bytes.

@@ -36,17 +36,22 @@ pub(crate) enum Place<'f> {
 
 impl Place<'_> {
     pub(crate) fn path(&self) -> Path {
+        Path(self.steps(0))
+    }
+
+    /// The steps to here, with room for so many more: a path takes no more memory than it needs.
+    fn steps(&self, more: usize) -> Vec<Step> {
         match self {
-            Self::Root => Path::default(),
+            Self::Root => Vec::with_capacity(more),
             Self::Member(parent, name) => {
-                let mut path = parent.path();
-                path.0.push(Step::Name((*name).to_owned()));
-                path
+                let mut steps = parent.steps(more + 1);
+                steps.push(Step::Name((*name).to_owned()));
+                steps
             }
             Self::Element(parent, index) => {
-                let mut path = parent.path();
-                path.0.push(Step::Index(*index));
-                path
+                let mut steps = parent.steps(more + 1);
+                steps.push(Step::Index(*index));
+                steps
             }
         }
     }

@@ -89,6 +89,8 @@ fn without_text(slot: &Slot<'_>) -> Slot<'static> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::dialect::Verdict;
 
@@ -104,7 +106,7 @@ mod tests {
             organisation: None,
             email: None,
             warnings: Vec::new(),
-            verdict: Verdict::Faulty(Vec::new()),
+            verdict: Verdict::Faulty(Arc::default()),
         };
         let slots = [slot(&text[1..8]), slot(&text[9..16]), slot("{}")];
         let kept = KeptSlots::new(&body, &slots);

@@ -1,7 +1,7 @@
 //! What became of one order of a batch.
 
 use crate::ids::OrderId;
-use crate::problem::Problem;
+use crate::problem::Problems;
 
 /// Where an order stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +68,7 @@ pub enum Outcome {
     /// Known, and the same content again.
     Unchanged(Taken),
     /// Turned down, for all of these reasons.
-    Rejected(Vec<Problem>),
+    Rejected(Problems),
     /// Good, and not stored, since its batch was to be taken whole or not at all and another order of it was turned down.
     Withheld,
 }

@@ -1,9 +1,10 @@
 //! What can be wrong with one order, as data: where, and a code from the one table of codes.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// One step from an order's root towards an attribute.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// A member of an object.
     Name(String),
@@ -12,7 +13,7 @@ pub enum Step {
 }
 
 /// Where in an order something is; empty for the order itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Path(pub Vec<Step>);
 
 impl Path {
@@ -36,6 +37,17 @@ impl Path {
         pointer
     }
 
+    /// Bytes of the names in it.
+    fn name_bytes(&self) -> usize {
+        let steps = self.0.iter();
+        steps
+            .map(|step| match step {
+                Step::Name(name) => name.len(),
+                Step::Index(_) => 0,
+            })
+            .sum()
+    }
+
     /// Whether this is the order itself.
     #[must_use]
     pub fn is_root(&self) -> bool {
@@ -57,8 +69,11 @@ impl fmt::Display for Path {
     }
 }
 
+/// All that is wrong with one order. Orders with the same problems share one list.
+pub type Problems = Arc<[Problem]>;
+
 /// One thing that is wrong with one order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     /// The attribute at fault.
     pub path: Path,
@@ -75,6 +90,19 @@ impl Problem {
             code,
         }
     }
+
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.path.0.capacity() * size_of::<Step>() + self.path.name_bytes()
+    }
+
+    /// About how many bytes an answer takes to tell it: its place twice, its code and a sentence.
+    #[must_use]
+    pub fn told_bytes(&self) -> usize {
+        const SENTENCE_BYTES: usize = 160;
+        SENTENCE_BYTES + 2 * self.path.name_bytes()
+    }
 }
 
 /// `country is required`; for the order itself `the order is too large: …`.
@@ -89,7 +117,7 @@ impl fmt::Display for Problem {
 }
 
 /// The table of problem codes. [`Code::id`] is stable; the sentence may be reworded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// A mandatory attribute is absent, null, blank or empty.
     Required,

@@ -8,7 +8,7 @@ use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::json::Envelope;
 use wharfinger_core::outcome::Outcome;
-use wharfinger_core::problem::{Code, Path, Problem, Step};
+use wharfinger_core::problem::{Code, Path, Problem, Problems, Step};
 
 #[test]
 fn every_failure_can_be_told_in_every_dialect() {
@@ -107,7 +107,7 @@ fn every_problem_can_be_told_in_every_dialect() {
 
 fn check_rejection(dialect: &dyn Dialect, operation: &Operation, problem: &Problem) {
     let place = format!("{} {} {problem:?}", dialect.id(), operation.name);
-    let problems = vec![problem.clone(), problem.clone()];
+    let problems: Problems = [problem.clone(), problem.clone()].into();
     let slot = |name: Option<&'static str>, key: Option<&'static str>, verdict: Verdict| Slot {
         raw: "{\"a\":1}",
         line: None,

@@ -12,6 +12,7 @@ use crate::http::Readiness;
 use crate::idempotency::Idempotency;
 use crate::imports::Imports;
 use crate::store::Store;
+use crate::turns::Turns;
 
 /// Everything a request needs, shared by all of them.
 pub struct App {
@@ -27,6 +28,8 @@ pub struct App {
     pub body_budget: Budget,
     /// Places for imports; each holds a thread that may wait.
     pub import_places: Budget,
+    /// Places for work on large batches and answers: as many as cores, so that the threads that serve get their share.
+    pub large_work: Turns,
     /// Those who wait for events.
     pub feed: Feed,
     /// Requests that are done once, however often they are sent.

@@ -148,6 +148,12 @@ impl OwnedCall {
         }
     }
 
+    /// The API key that asks.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        self.authenticated.key_id()
+    }
+
     /// The call.
     #[must_use]
     pub fn call(&self) -> Call<'_> {

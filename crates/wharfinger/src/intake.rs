@@ -1,11 +1,12 @@
 //! The journey of a request behind its authentication: a body becomes outcomes, orders move.
 
 use bytes::Bytes;
+use tokio::task::block_in_place;
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::{Answer, Ask, Asked, Reply, Slot, Verdict};
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::ids::BatchId;
-use wharfinger_core::judge::{self, Judged, judge};
+use wharfinger_core::judge::{self, Judged, Judging, judge};
 use wharfinger_core::kept::KeptSlots;
 use wharfinger_core::limits::Limits;
 use wharfinger_core::outcome::{Counts, Outcome};
@@ -13,18 +14,26 @@ use wharfinger_core::problem::Code;
 use wharfinger_core::warning::{Warning, WarningCode};
 
 use crate::app::App;
+use crate::budget::Lease;
 use crate::call::Call;
 use crate::clock;
 use crate::idempotency::{Begun, change};
 use crate::metrics::METRICS;
 use crate::readback::meant_keys;
 use crate::store::prepare::{Heading, Submission, prepare};
-use crate::store::{Admitted, KeptAnswer, MoveOrders, StoreError};
+use crate::store::{Admitted, KeptAnswer, MoveOrders, RETRY_AFTER, StoreError};
 use crate::telling::Telling;
+use crate::turns::Closed;
 
-/// A body from which on judging it is worth a word to the runtime, so that other requests are not kept waiting: some
-/// five milliseconds of work. The word itself costs, since the work then goes on in another thread, with a heap of its own.
-const LARGE_BODY_BYTES: usize = 1 << 20;
+/// A body of so many bytes is large: some five milliseconds of work. Work on it is done beside the threads that serve, when it
+/// is its caller's turn. Changing the thread costs a little, so small batches stay where they are.
+pub(crate) const LARGE_BODY_BYTES: usize = 1 << 20;
+
+/// Judging a small body becomes large work where its orders, and what is made of them, come to so many bytes.
+const SMALL_WORK_BYTES: usize = 2 << 20;
+
+/// Large work pauses after so many bytes, so that other callers can take their turn.
+pub(crate) const SLICE_BYTES: usize = 8 << 20;
 
 /// The body of a request.
 #[derive(Clone)]
@@ -62,29 +71,38 @@ pub async fn submit(
     call: &Call<'_>,
     batch: BatchId,
     body: &Body,
+    lease: &mut Lease,
 ) -> Result<Taken, RequestFailure> {
     let asked = call.dialect.asked(call.operation, &call.head)?;
-    let (judged, submission) = without_blocking_others(body.bytes.len(), || {
-        judge_and_prepare(app, call, &asked, batch, body)
-    })?;
+    let (judged, mut submission, size) =
+        judge_and_prepare(app, call, &asked, batch, body, lease).await?;
     let telling = Telling::new(call, &asked, batch, judged.root_fits);
     if call.dry_run {
         let tried = app.store.try_batch(submission).await;
         let decided = tried.map_err(|error| call.failure(error))?;
-        return Ok(telling.tell(&judged.slots, decided));
+        return Ok(finish(app, size, || telling.tell(&judged.slots, decided)).await);
     }
     match app.idempotency.begin(app, call, body.into()).await? {
         Begun::Unkept => {
             let admitted = admit(app, submission).await;
             let admitted = admitted.map_err(|error| call.failure(error))?;
-            Ok(telling.tell(&judged.slots, admitted.outcomes))
+            let tell = || telling.tell(&judged.slots, admitted.outcomes);
+            Ok(finish(app, size, tell).await)
         }
         Begun::Done(kept) => Ok(Taken::again(kept)),
         Begun::New(once) => {
-            let kept = KeptSlots::new(body.bytes.clone(), &judged.slots);
-            let reply = move |decided: &[Outcome]| telling.reply(&kept.slots(), decided.to_vec()).0;
-            let mut submission = submission;
-            submission.remember = Some(once.remember(reply));
+            submission.remember = Some(if submission.has_good() {
+                let keep = || KeptSlots::new(body.bytes.clone(), &judged.slots);
+                let kept = finish(app, size, keep).await;
+                once.remember(move |decided: &[Outcome]| {
+                    telling.reply(&kept.slots(), decided.to_vec()).0
+                })
+            } else {
+                // The store decides nothing, so that its writer need not put a long answer into words.
+                let (reply, _) =
+                    finish(app, size, || telling.reply(&judged.slots, Vec::new())).await;
+                once.remember(move |_: &[Outcome]| reply.clone())
+            });
             match admit(app, submission).await {
                 Ok(admitted) => telling.tell_kept(&judged.slots, admitted),
                 Err(StoreError::AnswerKept) => Ok(Taken::again(once.kept(app, call).await?)),
@@ -107,25 +125,99 @@ pub async fn admit(app: &App, submission: Submission) -> Result<Admitted, StoreE
     Ok(admitted)
 }
 
-fn judge_and_prepare<'b>(
+/// How much work a batch is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Size {
+    /// Little enough to be done by the thread that serves.
+    Small,
+    /// So much that it is done beside, in turn with that of other callers.
+    Large,
+}
+
+/// Judges the orders and packs them. `lease` grows by the memory that this takes beyond what was leased for the body, to the end
+/// of the answer.
+async fn judge_and_prepare<'b>(
     app: &App,
     call: &Call<'_>,
     asked: &Asked,
     batch: BatchId,
     body: &'b Body,
-) -> Result<(Judged<'b>, Submission), RequestFailure> {
-    let text = judge::Body {
+    lease: &mut Lease,
+) -> Result<(Judged<'b>, Submission, Size), RequestFailure> {
+    let context = call.context();
+    let source = judge::Body {
         bytes: &body.bytes,
         lines_before: body.is_lines.then_some(0),
     };
-    let mut judged = judge_for(call, asked, text, &app.limits)?;
+    let written_in = asked.written_in.unwrap_or(call.dialect);
+    let mut judging = Judging::begin(written_in, &context, source, &app.limits)?;
+    // The lease of a body is for as much again as its bytes.
+    let mut leased = body.bytes.len();
+    let mut lease_made = |judging: &Judging<'_, '_>| {
+        let more = judging.made_bytes().saturating_sub(leased);
+        leased += more;
+        if lease.grow(more) {
+            Ok(())
+        } else {
+            Err(overloaded())
+        }
+    };
+    let heading = heading(app, call, asked, batch);
+    if body.bytes.len() < LARGE_BODY_BYTES && judging.go_on(SMALL_WORK_BYTES)? {
+        lease_made(&judging)?;
+        let judged = finish_judging(call, body, judging)?;
+        let submission = prepare(&heading, &judged.slots);
+        return Ok((judged, submission, Size::Small));
+    }
+    lease_made(&judging)?;
+    let closed = |_: Closed| overloaded();
+    let mut turn = app.large_work.take().await.map_err(closed)?;
+    loop {
+        let is_at_end = block_in_place(|| judging.go_on(SLICE_BYTES))?;
+        lease_made(&judging)?;
+        turn = turn.pass().await.map_err(closed)?;
+        if is_at_end {
+            break;
+        }
+    }
+    let judged = finish_judging(call, body, judging)?;
+    let submission = block_in_place(|| prepare(&heading, &judged.slots));
+    drop(turn);
+    Ok((judged, submission, Size::Large))
+}
+
+/// Ends the judging of a whole body. The first order stands for the request: it gets the warning that is about the request.
+fn finish_judging<'b>(
+    call: &Call<'_>,
+    body: &Body,
+    judging: Judging<'_, 'b>,
+) -> Result<Judged<'b>, RequestFailure> {
+    let mut judged = judging.finish();
+    check_judged(call, &judged)?;
     if let (true, Some(first)) = (body.said_form, judged.slots.first_mut()) {
-        // The first order stands for the request.
         let warning = Warning::of_order(WarningCode::FormMediaType);
         first.warnings.insert(0, warning);
     }
-    let submission = prepare(&heading(app, call, asked, batch), &judged.slots);
-    Ok((judged, submission))
+    Ok(judged)
+}
+
+/// The refusal of a request for which there is no room at the moment.
+pub(crate) fn overloaded() -> RequestFailure {
+    RequestFailure::Overloaded {
+        retry_after_s: RETRY_AFTER.as_secs(),
+    }
+}
+
+/// Does the last part of a batch's work: where that is large, in its caller's next turn.
+async fn finish<T>(app: &App, size: Size, work: impl FnOnce() -> T) -> T {
+    match size {
+        Size::Small => work(),
+        Size::Large => {
+            // What was admitted is answered, whatever happens.
+            let _turn = app.large_work.take_first().await.ok();
+            block_in_place(work)
+        }
+    }
 }
 
 /// Judges every order of a body, in the dialect that they are written in.
@@ -140,6 +232,12 @@ pub fn judge_for<'b>(
 ) -> Result<Judged<'b>, RequestFailure> {
     let written_in = asked.written_in.unwrap_or(call.dialect);
     let judged = judge(written_in, &call.context(), body, limits)?;
+    check_judged(call, &judged)?;
+    Ok(judged)
+}
+
+/// Charges the orders to the key, and refuses the request if a good order has no organisation.
+fn check_judged(call: &Call<'_>, judged: &Judged<'_>) -> Result<(), RequestFailure> {
     call.authenticated.count_orders(judged.slots.len());
     let is_lost = |slot: &Slot<'_>| match slot.verdict {
         Verdict::Good(_) => slot.organisation.is_none(),
@@ -148,7 +246,7 @@ pub fn judge_for<'b>(
     if judged.slots.iter().any(is_lost) {
         return Err(RequestFailure::OrganisationMissing);
     }
-    Ok(judged)
+    Ok(())
 }
 
 /// What the receipt of a batch is to say of where it comes from.
@@ -174,13 +272,21 @@ impl Taken {
     }
 }
 
-/// Runs work that takes long on a large body, letting the runtime move other requests to another thread.
-pub(crate) fn without_blocking_others<T>(body_bytes: usize, work: impl FnOnce() -> T) -> T {
-    if body_bytes >= LARGE_BODY_BYTES {
-        tokio::task::block_in_place(work)
-    } else {
-        work()
+/// Runs work on a body: on a large one beside the thread that serves, in its caller's turn.
+///
+/// # Errors
+/// The server is being stopped.
+pub(crate) async fn without_blocking_others<T>(
+    app: &App,
+    body_bytes: usize,
+    work: impl FnOnce() -> T,
+) -> Result<T, RequestFailure> {
+    if body_bytes < LARGE_BODY_BYTES {
+        return Ok(work());
     }
+    let turn = app.large_work.take().await;
+    let _turn = turn.map_err(|_: Closed| overloaded())?;
+    Ok(block_in_place(work))
 }
 
 /// Cancels orders and releases their keys.

@@ -29,3 +29,4 @@ mod seal;
 pub mod secret;
 pub mod store;
 pub mod telling;
+pub mod turns;

@@ -2,42 +2,78 @@
 
 use std::sync::Arc;
 
-use wharfinger_core::dialect::{Answer, Ask, OrderQuery, Orders, OrganisationPage, Reply};
+use wharfinger_core::dialect::{Action, Answer, Ask, OrderQuery, Orders, OrganisationPage, Reply};
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::outcome::State;
 
 use crate::app::App;
 use crate::call::Call;
+use crate::intake::without_blocking_others;
 use crate::store::{OrderCursor, OrderPage, ReadOrders};
 
 /// Orders that a stream reads at a time.
 const CHUNK_ORDERS: u64 = 500;
 
-/// Reads a page of orders back.
+/// About how many bytes of memory a part of a list takes at most: long texts, and as much again for the answer.
+pub const CHUNK_BYTES_MAX: usize = 10 << 20;
+
+/// A part of a list of orders.
+pub struct Chunk {
+    /// It in words; status and header fields are those of the first part.
+    pub reply: Reply,
+    /// About how many bytes of memory it takes, with the orders that it was made of.
+    pub bytes: usize,
+    /// Where the next part begins; none at the end.
+    pub rest: Option<Rest>,
+}
+
+/// Where a list goes on.
+#[derive(Clone, Copy)]
+pub struct Rest {
+    after: OrderCursor,
+    /// Orders that were given already.
+    given: u64,
+}
+
+/// Reads a part of a list of orders: all of it, unless their texts are so long that no answer should hold them at once.
 ///
 /// # Errors
 /// A parameter is wrong, or the store cannot be read.
-pub async fn list(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
-    let query = Arc::new(asked_for_orders(call)?);
-    let page = read_page(app, call, &query, None).await?;
-    Ok(encode_chunk(call, &query, &page, true, true))
-}
-
-/// One chunk of a stream of orders: its reply, and where the next one begins.
-///
-/// # Errors
-/// As for [`list`].
 pub async fn next_chunk(
     app: &App,
     call: &Call<'_>,
-    after: Option<OrderCursor>,
-) -> Result<(Reply, Option<OrderCursor>), RequestFailure> {
+    from: Option<Rest>,
+) -> Result<Chunk, RequestFailure> {
+    let asked = asked_for_orders(call)?;
     let mut query = asked_for_orders(call)?;
-    query.limit = query.limit.min(CHUNK_ORDERS);
-    let query = Arc::new(query);
-    let page = read_page(app, call, &query, after).await?;
-    let reply = encode_chunk(call, &query, &page, after.is_none(), page.next.is_none());
-    Ok((reply, page.next))
+    let given = from.map_or(0, |rest| rest.given);
+    let wanted = asked.limit.saturating_sub(given);
+    query.limit = match call.operation.action {
+        Action::Stream => wanted.min(CHUNK_ORDERS),
+        Action::List
+        | Action::Show
+        | Action::Submit { .. }
+        | Action::Withdraw
+        | Action::Resource(_) => wanted,
+    };
+    if from.is_some() {
+        query.count_max = None;
+    }
+    let page = read_page(app, call, &Arc::new(query), from.map(|rest| rest.after)).await?;
+    let here = page.orders.len() as u64;
+    let next = page.next.filter(|_| here < wanted);
+    let rest = next.map(|after| Rest {
+        after,
+        given: given + here,
+    });
+    let texts = page.orders.iter().flat_map(|order| &order.texts);
+    let bytes: usize = texts.map(String::len).sum();
+    let encode = || encode_chunk(call, &asked, &page, from.is_none(), rest.is_none());
+    Ok(Chunk {
+        reply: without_blocking_others(app, bytes, encode).await?,
+        bytes: 2 * bytes,
+        rest,
+    })
 }
 
 fn encode_chunk(

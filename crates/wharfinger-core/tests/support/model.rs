@@ -102,7 +102,7 @@ impl Model {
         match decided {
             Some((Err(problems), _)) => {
                 *self = before;
-                return Ok(Outcome::Rejected(problems));
+                return Ok(Outcome::Rejected(problems.into()));
             }
             Some((Ok((lines, attached)), attach)) => {
                 self.shelves.take(&lines);
@@ -233,7 +233,7 @@ impl Model {
                 Outcome::Updated(taken(&kept.order))
             }
             (Decision::Unchanged, Some(kept)) => Outcome::Unchanged(taken(&kept.order)),
-            (Decision::Refuse(code), _) => Outcome::Rejected(vec![Problem::with_order(code)]),
+            (Decision::Refuse(code), _) => Outcome::Rejected([Problem::with_order(code)].into()),
             (Decision::Update(_) | Decision::Unchanged, None) => {
                 return Err("an order that is not there was changed".into());
             }

@@ -47,7 +47,7 @@ pub(crate) fn problems(dialect: &dyn Dialect, text: &str) -> Vec<Problem> {
     }
     match dialect.judge(&context, &entry).verdict {
         Verdict::Good(_) => Vec::new(),
-        Verdict::Faulty(problems) | Verdict::Unreadable(problems) => problems,
+        Verdict::Faulty(problems) | Verdict::Unreadable(problems) => problems.to_vec(),
     }
 }
 

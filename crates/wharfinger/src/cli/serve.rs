@@ -28,6 +28,7 @@ use crate::imports::{self, Imports};
 use crate::rates::Rates;
 use crate::store::sql::{self, EmailRuns, Location};
 use crate::store::{COMMAND_LINE, Change, Store};
+use crate::turns::Turns;
 use crate::{clock, http, logging};
 
 /// The organisation of a fresh data directory.
@@ -92,6 +93,7 @@ impl Serve {
             transport: config.transport,
             body_budget: Budget::new(config.body_bytes_in_flight_max, config.share_percent),
             import_places: Budget::new(imports::AT_ONCE_MAX, config.share_percent),
+            large_work: Turns::one_a_core(),
             feed: Feed::default(),
             idempotency: Idempotency::new(config.answers_kept_for),
             imports: Imports::default(),

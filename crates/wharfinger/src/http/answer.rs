@@ -1,5 +1,8 @@
 //! From replies and refusals to HTTP responses.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -8,10 +11,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Frame, SizeHint};
 use wharfinger_core::dialect::{Dialect, Operation, Reply};
 use wharfinger_core::failure::RequestFailure;
 
+use crate::budget::Lease;
 use crate::intake::Answered;
 use crate::rates::Meter;
 use crate::store::KeptAnswer;
@@ -27,6 +31,65 @@ pub(super) fn respond_with(answered: Answered) -> Response {
         Answered::Now(reply) => respond(reply),
         Answered::Again(kept) => respond_again(kept),
     }
+}
+
+/// Bytes of a body from which on it counts against the memory budget until it is sent.
+const COUNTED_BYTES_MIN: usize = 64 << 10;
+
+/// The same response, whose memory stays leased until the client has taken it.
+pub(super) fn counted(response: Response, mut lease: Lease) -> Response {
+    let Some(bytes) = large_body(&response) else {
+        return response;
+    };
+    // Where there is no room for it, what is leased already has to do: the work is done, and is answered.
+    let _ = lease.resize(bytes);
+    let lease = Arc::new(lease);
+    response.map(|body| Body::new(Counted { body, lease }))
+}
+
+/// A body that gives its lease to each piece of it.
+struct Counted {
+    body: Body,
+    lease: Arc<Lease>,
+}
+
+impl hyper::body::Body for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let lease = Arc::clone(&self.lease);
+        frame.map_ok(|frame| frame.map_data(|bytes| Bytes::from_owner(Piece(bytes, lease))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+struct Piece(
+    Bytes,
+    #[expect(dead_code, reason = "dropped with the bytes")] Arc<Lease>,
+);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The bytes of a response's body, if it is large.
+pub(super) fn large_body(response: &Response) -> Option<usize> {
+    let bytes = usize::try_from(response.body().size_hint().exact()?).ok()?;
+    (bytes >= COUNTED_BYTES_MIN).then_some(bytes)
 }
 
 pub(super) fn respond(reply: Reply) -> Response {

@@ -9,14 +9,15 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame};
+use tokio::task::block_in_place;
 use wharfinger_core::failure::RequestFailure;
 
 use super::pace::Pace;
 use crate::app::{App, Transport};
 use crate::budget::Lease;
 use crate::call::Call;
-use crate::intake;
-use crate::store::RETRY_AFTER;
+use crate::intake::{self, LARGE_BODY_BYTES, SLICE_BYTES, overloaded};
+use crate::turns::Closed;
 
 /// The window a zstd body may ask its reader to keep (RFC 9659): 2 to the power of this many bytes.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
@@ -30,7 +31,7 @@ const FIRST_ROOM_BYTES: usize = 1 << 20;
 /// A body, and the memory that was leased for it.
 pub(super) struct ReadBody {
     pub(super) body: intake::Body,
-    lease: Lease,
+    pub(super) lease: Lease,
 }
 
 impl ReadBody {
@@ -97,9 +98,7 @@ pub(super) async fn read(
     let collected = collect(body, bytes_max, &app.transport, &mut lease).await?;
     let bytes = match coding {
         Coding::Identity => collected,
-        Coding::Gzip | Coding::Zstd => {
-            tokio::task::block_in_place(|| undo(coding, &collected, bytes_max, &mut lease))?
-        }
+        Coding::Gzip | Coding::Zstd => undo(app, coding, &collected, bytes_max, &mut lease).await?,
     };
     if media == Media::Form && !looks_like_json(&bytes) {
         return Err(unsupported(accepts));
@@ -256,20 +255,33 @@ fn lease_more(lease: &mut Lease, bytes: usize) -> Result<(), RequestFailure> {
     if lease.grow(bytes.saturating_mul(2)) {
         Ok(())
     } else {
-        Err(RequestFailure::Overloaded {
-            retry_after_s: RETRY_AFTER.as_secs(),
-        })
+        Err(overloaded())
     }
 }
 
-fn undo(
+/// Undoes a content coding: of a large body beside the thread that serves, in its caller's turn.
+async fn undo(
+    app: &App,
     coding: Coding,
     coded: &[u8],
     bytes_max: usize,
     lease: &mut Lease,
 ) -> Result<Bytes, RequestFailure> {
-    let decoder = decoder(coding, coded).map_err(|_| RequestFailure::BrokenEncoding)?;
-    read_within(decoder, bytes_max, lease)
+    let mut decoder = decoder(coding, coded).map_err(|_| RequestFailure::BrokenEncoding)?;
+    let mut plain = Vec::new();
+    let mut read_on = |plain: &mut Vec<u8>, bytes: usize| {
+        let until = plain.len() + bytes;
+        read_within(&mut decoder, plain, until, bytes_max, lease)
+    };
+    if coded.len() < LARGE_BODY_BYTES && read_on(&mut plain, LARGE_BODY_BYTES)? {
+        return Ok(plain.into());
+    }
+    let overloaded = |_: Closed| overloaded();
+    let mut turn = app.large_work.take().await.map_err(overloaded)?;
+    while !block_in_place(|| read_on(&mut plain, SLICE_BYTES))? {
+        turn = turn.pass().await.map_err(overloaded)?;
+    }
+    Ok(plain.into())
 }
 
 /// The memory that a decoder keeps of what it has decoded, in bytes.
@@ -300,27 +312,30 @@ pub(super) fn decoder<'r>(
     })
 }
 
+/// Reads on until there are so many bytes; whether that is all there is.
 fn read_within(
     mut decoder: impl Read,
+    plain: &mut Vec<u8>,
+    until: usize,
     bytes_max: usize,
     lease: &mut Lease,
-) -> Result<Bytes, RequestFailure> {
-    let mut plain = Vec::new();
-    loop {
+) -> Result<bool, RequestFailure> {
+    while plain.len() < until {
         let read_before = plain.len();
         let step = STEP_BYTES.min(bytes_max + 1 - read_before);
         let mut piece = decoder
             .by_ref()
             .take(u64::try_from(step).unwrap_or_default());
         piece
-            .read_to_end(&mut plain)
+            .read_to_end(plain)
             .map_err(|_| RequestFailure::BrokenEncoding)?;
         if plain.len() == read_before {
-            return Ok(plain.into());
+            return Ok(true);
         }
         if plain.len() > bytes_max {
             return Err(RequestFailure::BodyTooLarge { bytes_max });
         }
         lease_more(lease, plain.len() - read_before)?;
     }
+    Ok(false)
 }

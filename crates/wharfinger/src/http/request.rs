@@ -18,7 +18,7 @@ use wharfinger_core::ids::BatchId;
 use wharfinger_core::json::Envelope;
 use wharfinger_core::outcome::Counts;
 
-use super::answer::{discard, refusal, respond, respond_with, tell_rates};
+use super::answer::{counted, discard, large_body, refusal, respond, respond_with, tell_rates};
 use super::body::{self, Accepts};
 use super::request_id::{REQUEST_ID, request_id};
 use super::seats::Seat;
@@ -31,6 +31,7 @@ use crate::intake;
 use crate::metrics::METRICS;
 use crate::rates::Meter;
 use crate::store::RETRY_AFTER;
+use crate::turns::on_behalf_of;
 use crate::{idempotency, logging, readback, secret};
 
 /// What the log line says of a request, besides its route and status.
@@ -189,33 +190,74 @@ async fn serve(
         idempotency_key: idempotency_key(operation, parts)?,
         dry_run: is_dry_run(operation, &query, &parts.headers)?,
     };
-    match operation.action {
+    on_behalf_of(
+        authenticated.key_id(),
+        act(app, &call, parts, received.body, noted),
+    )
+    .await
+}
+
+/// Does what a request asks for that was let in.
+async fn act(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    parts: &Parts,
+    body: &mut Body,
+    noted: &mut Noted,
+) -> Result<Response, RequestFailure> {
+    match call.operation.action {
         Action::Submit { envelope, .. } => {
             let accepts = match envelope {
                 Envelope::OneOrMany => Accepts::JsonOrLines,
                 Envelope::One | Envelope::Array | Envelope::Object => Accepts::Json,
             };
-            let read = body::read(app, &call, &parts.headers, received.body, accepts).await?;
+            let mut read = body::read(app, call, &parts.headers, body, accepts).await?;
             let batch = if call.dry_run {
                 secret::trial_batch_id()
             } else {
                 secret::batch_id()
             };
-            let taken = intake::submit(app, &call, batch, &read.body).await?;
+            let taken = intake::submit(app, call, batch, &read.body, &mut read.lease).await?;
             noted.batch = taken.batch.map(|(batch, _)| batch);
             noted.counts = taken.batch.map(|(_, counts)| counts);
-            Ok(respond_with(taken.answered))
+            Ok(counted(respond_with(taken.answered), read.lease))
         }
-        Action::List => readback::list(app, &call).await.map(respond),
-        Action::Show => readback::show(app, &call).await.map(respond),
-        Action::Withdraw => intake::withdraw(app, &call).await.map(respond_with),
-        Action::Stream => {
-            let (reply, next) = readback::next_chunk(app, &call, None).await?;
-            Ok(respond_in_chunks(app, &call, reply, next))
+        Action::Show => counted_read(app, call, respond(readback::show(app, call).await?)),
+        Action::Withdraw => intake::withdraw(app, call).await.map(respond_with),
+        Action::List | Action::Stream => {
+            let first = readback::next_chunk(app, call, None).await?;
+            let mut lease = call.lease(&app.body_budget);
+            let bytes = match first.rest {
+                Some(_) => first.bytes.max(readback::CHUNK_BYTES_MAX),
+                None => first.bytes,
+            };
+            if !lease.grow(bytes) {
+                return Err(intake::overloaded());
+            }
+            Ok(respond_in_chunks(app, call, first, lease))
         }
         Action::Resource(resource) => {
-            v1::serve(app, &call, resource, &parts.headers, received.body).await
+            let response = v1::serve(app, call, resource, &parts.headers, body).await?;
+            if call.operation.method == "GET" {
+                counted_read(app, call, response)
+            } else {
+                Ok(response)
+            }
         }
+    }
+}
+
+/// The answer to a request that only reads, whose memory is leased until the client has taken it.
+fn counted_read(
+    app: &App,
+    call: &Call<'_>,
+    response: Response,
+) -> Result<Response, RequestFailure> {
+    let mut lease = call.lease(&app.body_budget);
+    match large_body(&response) {
+        Some(bytes) if !lease.grow(bytes) => Err(intake::overloaded()),
+        Some(_) => Ok(counted(response, lease)),
+        None => Ok(response),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Answers that are streamed, in constant memory however many orders there are.
+//! Answers that are streamed, in constant memory however many or long the orders are.
 
 use std::sync::Arc;
 
@@ -6,36 +6,43 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use wharfinger_core::dialect::Reply;
 
-use super::answer::respond;
+use super::answer::{counted, respond};
 use crate::app::App;
+use crate::budget::Lease;
 use crate::call::{Call, OwnedCall};
-use crate::readback;
-use crate::store::OrderCursor;
+use crate::readback::{self, Chunk};
+use crate::turns::on_behalf_of;
 
-/// Answers with one chunk after another, each read only when the client has taken the one before.
+/// Answers with one chunk after another, each read only when the client has taken the one before. `lease` is for the memory of a
+/// chunk.
 pub(super) fn respond_in_chunks(
     app: &Arc<App>,
     call: &Call<'_>,
-    first: Reply,
-    next: Option<OrderCursor>,
+    first: Chunk,
+    lease: Lease,
 ) -> Response {
-    let owned = OwnedCall::of(call);
-    let app = Arc::clone(app);
-    let first_body = Bytes::from(first.body.clone());
-    let rest = futures_util::stream::unfold((app, owned, next), |(app, owned, next)| async move {
-        let cursor = next?;
-        let chunk = readback::next_chunk(&app, &owned.call(), Some(cursor)).await;
-        let (bytes, next) = match chunk {
-            Ok((reply, next)) => (Ok(Bytes::from(reply.body)), next),
+    let Chunk { reply, rest, .. } = first;
+    if rest.is_none() {
+        return counted(respond(reply), lease);
+    }
+    let mut reply = reply;
+    let first_body = Bytes::from(std::mem::take(&mut reply.body));
+    let state = (Arc::clone(app), OwnedCall::of(call), lease, rest);
+    let chunks = futures_util::stream::unfold(state, |(app, owned, lease, rest)| async move {
+        let rest = rest?;
+        let call = owned.call();
+        let chunk = readback::next_chunk(&app, &call, Some(rest));
+        let chunk = on_behalf_of(owned.key_id(), chunk).await;
+        let (bytes, rest) = match chunk {
+            Ok(chunk) => (Ok(Bytes::from(chunk.reply.body)), chunk.rest),
             // The status is sent; breaking the connection off is the only way to say so.
             Err(failure) => (Err(std::io::Error::other(failure.message())), None),
         };
-        Some((bytes, (app, owned, next)))
+        Some((bytes, (app, owned, lease, rest)))
     });
     let head = futures_util::stream::iter([Ok(first_body)]);
-    let mut response = respond(first);
-    *response.body_mut() = Body::from_stream(head.chain(rest));
+    let mut response = respond(reply);
+    *response.body_mut() = Body::from_stream(head.chain(chunks));
     response
 }

@@ -33,6 +33,7 @@ use crate::secret;
 use crate::store::prepare::{Submission, prepare};
 use crate::store::{Admitted, ImportStep, RETRY_AFTER, StoreError};
 use crate::telling::one_outcome_a_slot;
+use crate::turns::on_behalf_of;
 
 /// The imports that are receiving at present, by this process.
 #[derive(Clone, Default)]
@@ -154,6 +155,7 @@ pub(crate) fn receive(
     };
     let mut incoming = Incoming::new(source, &app.limits);
     let mut commit: Option<Commit> = None;
+    let key_id = part.call.key_id();
     let settle = |commit: Option<Commit>| match commit {
         Some(commit) => settled(handle, commit),
         None => Ok(()),
@@ -164,11 +166,16 @@ pub(crate) fn receive(
             Ok(None) => return settle(commit),
             Err(stopped) => return settle(commit).and(Err(stopped)),
         };
+        // Pieces are judged in turn with the large work of others.
+        let turn = on_behalf_of(key_id, app.large_work.take());
+        let turn = handle.block_on(turn).ok();
         if let Some(trial) = trial.as_deref_mut() {
             pieces.try_out(&chunk, trial, handle)?;
             continue;
         }
-        let submission = match pieces.judge(&chunk) {
+        let judged = pieces.judge(&chunk);
+        drop(turn);
+        let submission = match judged {
             Ok(submission) => submission,
             Err(failure) => return settle(commit).and(Err(Stopped::Refused(failure))),
         };

@@ -2,7 +2,7 @@
 
 use wharfinger_core::dialect::Slot;
 use wharfinger_core::outcome::{Counts, Outcome};
-use wharfinger_core::problem::Problem;
+use wharfinger_core::problem::Problems;
 
 /// Rejected lines that are told.
 const REJECTED_MAX: usize = 1_000;
@@ -30,7 +30,7 @@ pub(crate) struct RejectedLine {
     /// The order key, where one can be read.
     pub(crate) key: Option<String>,
     /// All that is wrong with it.
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Problems,
 }
 
 impl Trial {
@@ -48,7 +48,7 @@ impl Trial {
                 self.rejected.push(RejectedLine {
                     line: slot.line.unwrap_or_default(),
                     key: slot.key.as_deref().map(str::to_owned),
-                    problems: problems.clone(),
+                    problems: Problems::clone(problems),
                 });
             }
         }

@@ -51,6 +51,17 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// Whether the store has anything to decide.
+    pub(crate) fn has_good(&self) -> bool {
+        self.good > 0
+    }
+
+    /// How much work it is for the writer, in orders.
+    pub(crate) fn weight(&self) -> usize {
+        let faulty = usize::try_from(self.faulty()).unwrap_or(usize::MAX);
+        self.good.saturating_add(faulty)
+    }
+
     /// How many orders of the batch are not good.
     pub(crate) fn faulty(&self) -> u64 {
         let of_groups: u64 = self.groups.iter().map(|group| group.rejected).sum();

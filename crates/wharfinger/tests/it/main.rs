@@ -25,6 +25,7 @@ mod headers;
 mod hostile;
 mod idempotency;
 mod imports;
+mod large_work;
 mod lists;
 mod long_reader;
 mod model;

@@ -110,7 +110,7 @@ fn slot<'a>(
     let verdict = if notes.problems.is_empty() {
         Verdict::Good(good)
     } else {
-        Verdict::Faulty(notes.problems)
+        Verdict::Faulty(notes.problems.into())
     };
     Slot {
         raw: entry.raw,

@@ -1,9 +1,9 @@
 //! From outcomes and refusals to the vendor's words.
 
 use super::present;
-use super::wire::{Answer as OrderAnswer, Batch, No, Orders};
+use super::wire::{Answer as OrderAnswer, Batch, No};
 use crate::admit::Intent;
-use crate::dialect::{Action, Answer, Operation, Reply, Slot, Submitted, Verdict};
+use crate::dialect::{Action, Answer, Operation, Orders, Reply, Slot, Submitted, Verdict};
 use crate::failure::RequestFailure;
 use crate::json::Envelope;
 use crate::outcome::{Outcome, Taken, WITHHELD};
@@ -39,18 +39,36 @@ const PRECEDENCE: [i8; 7] = [
 pub(super) fn answer(operation: &Operation, answer: &Answer<'_>) -> Reply {
     match answer {
         Answer::Submitted(submitted) => submitted_answer(operation, submitted),
-        Answer::Orders(page) => Reply::json(
-            200,
-            &Orders {
-                status: "ok",
-                orders: page.orders.iter().map(present::order).collect(),
-            },
-        ),
+        Answer::Orders(orders) => Reply {
+            status: 200,
+            headers: Vec::new(),
+            content_type: "application/json",
+            body: page(orders),
+        },
         // No operation of this dialect asks for these.
         Answer::Order(_) | Answer::Withdrawn(_) | Answer::Organisations(_) => {
             refusal(&RequestFailure::Internal)
         }
     }
+}
+
+/// A page of orders, or a chunk of one. Each order is put into words by itself.
+fn page(orders: &Orders<'_>) -> Vec<u8> {
+    let mut body = Vec::new();
+    if orders.first {
+        body.extend_from_slice(br#"{"status":"ok","orders":["#);
+    }
+    for (index, order) in orders.orders.iter().enumerate() {
+        if index > 0 || !orders.first {
+            body.push(b',');
+        }
+        serde_json::to_writer(&mut body, &present::order(order))
+            .expect("wire structs hold only text keys, and memory takes every write");
+    }
+    if orders.last {
+        body.extend_from_slice(b"]}");
+    }
+    body
 }
 
 /// The status is 200 whether or not orders were created.

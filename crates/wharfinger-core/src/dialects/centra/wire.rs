@@ -138,13 +138,6 @@ impl Serialize for Batch<'_> {
     }
 }
 
-/// A page of orders.
-#[derive(Serialize)]
-pub(super) struct Orders<'a> {
-    pub(super) status: &'static str,
-    pub(super) orders: Vec<Order<'a>>,
-}
-
 /// An order read back. What was not sent is null.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -16,7 +16,7 @@ const PAGE_SIZE_DEFAULT: u64 = 100;
 const PAGE_SIZE_MAX: u64 = 1_000;
 /// Far beyond any page there can be, and small enough to reckon with.
 const PAGE_MAX: u64 = 1_000_000_000;
-/// `Pages` is exact up to so many orders.
+/// `Pages` is exact up to so many orders, or fewer where the store has to walk to count them.
 const COUNT_MAX: u64 = 1_000_000;
 
 const SLIP_NUMBERS: Parameter = Parameter::query(

@@ -38,7 +38,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
             demand: None,
         })
     } else {
-        Verdict::Faulty(notes.problems)
+        Verdict::Faulty(notes.problems.into())
     };
     Slot {
         raw: entry.raw,

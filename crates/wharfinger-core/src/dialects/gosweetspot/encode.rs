@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::stored;
@@ -56,48 +57,71 @@ fn is_final(problem: &Problem) -> bool {
     )
 }
 
-/// A page of orders.
+/// A page of orders, or a chunk of one: the first has the head, the last the end.
 pub(super) fn page(orders: &Orders<'_>) -> Reply {
     let query = orders.query;
     let page_size = query.limit.max(1);
-    let mut results = Vec::with_capacity(orders.orders.len());
-    for order in orders.orders {
-        results.push(stored::listed(order, query.with_lines));
-    }
-    let seen = match results.len() {
-        0 => 0,
-        given => query.offset + given as u64,
-    };
-    // The count stops at a bound; a page beyond it shows that there are more.
-    let known = orders.total.max(seen);
-    Reply::json(
-        200,
-        &Page {
+    let mut body = Vec::new();
+    if orders.first {
+        let seen = match orders.orders.len() {
+            0 => 0,
+            given => query.offset + given as u64,
+        };
+        // The count stops at a bound; a page beyond it shows that there are more.
+        let known = orders.total.max(seen);
+        let head = Page {
             page: query.offset / page_size + 1,
             page_size,
             pages: known.div_ceil(page_size),
-            results,
-        },
-    )
+        };
+        write(&mut body, &head);
+        // `Results` is one more member.
+        body.pop();
+        body.extend_from_slice(br#","Results":["#);
+    }
+    push_all(&mut body, orders, |order| {
+        stored::listed(order, query.with_lines)
+    });
+    if orders.last {
+        body.extend_from_slice(b"]}");
+    }
+    list(body)
 }
 
-/// A part of the array of pending orders. A comma stands before each order but the first of all; only a list of
-/// no orders begins with a chunk of none.
+/// A part of the array of pending orders.
 pub(super) fn chunk(orders: &Orders<'_>) -> Reply {
     let mut body = Vec::new();
     if orders.first {
         body.push(b'[');
     }
+    push_all(&mut body, orders, stored::pending);
+    if orders.last {
+        body.push(b']');
+    }
+    list(body)
+}
+
+/// Writes orders one by one. A comma stands before each but the first of all; only a list of no orders begins with a chunk of
+/// none.
+fn push_all<'o, T: Serialize>(
+    body: &mut Vec<u8>,
+    orders: &Orders<'o>,
+    in_words: impl Fn(&'o StoredOrder) -> T,
+) {
     for (index, order) in orders.orders.iter().enumerate() {
         if index > 0 || !orders.first {
             body.push(b',');
         }
-        serde_json::to_writer(&mut body, &stored::pending(order))
-            .expect("wire structs hold only text keys, and memory takes every write");
+        write(body, &in_words(order));
     }
-    if orders.last {
-        body.push(b']');
-    }
+}
+
+fn write(body: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(body, value)
+        .expect("wire structs hold only text keys, and memory takes every write");
+}
+
+fn list(body: Vec<u8>) -> Reply {
     Reply {
         status: 200,
         headers: Vec::new(),

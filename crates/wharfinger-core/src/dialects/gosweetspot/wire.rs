@@ -81,14 +81,13 @@ pub(super) struct Saved<'s> {
     pub msg: Option<String>,
 }
 
-/// A page of orders.
+/// What stands before the orders of a page, which are its last member.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Page<'s> {
+pub(super) struct Page {
     pub page: u64,
     pub page_size: u64,
     pub pages: u64,
-    pub results: Vec<Listed<'s>>,
 }
 
 /// An order of a page.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Serialize, Serializer};
+
 use super::wire::{Batch, BatchError, OrderError, OrderResult, OrderWarning, Refusal};
 use crate::dialect::{Reply, Results, Slot, Submitted};
 use crate::failure::RequestFailure;
@@ -39,23 +41,28 @@ pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {
     Reply::json(http_status, &body)
 }
 
-fn results<'s>(submitted: &Submitted<'s>) -> Option<Vec<OrderResult<'s>>> {
-    let is_wanted = |outcome: &Outcome| match submitted.told.results {
-        Results::All => true,
-        Results::Rejected => outcome.taken().is_none(),
-        Results::None => false,
-    };
-    if submitted.told.results == Results::None {
-        return None;
+fn results<'s>(submitted: &Submitted<'s>) -> Option<Listed<'s>> {
+    match submitted.told.results {
+        Results::All | Results::Rejected => Some(Listed(*submitted)),
+        Results::None => None,
     }
-    let mut results = Vec::new();
-    let pairs = submitted.slots.iter().zip(submitted.outcomes);
-    for (index, (slot, outcome)) in pairs.enumerate() {
-        if is_wanted(outcome) {
-            results.push(result(index, slot, outcome));
-        }
+}
+
+/// What became of each order that is told of. Each is put into words as it is written, so that only the answer takes memory.
+pub(super) struct Listed<'s>(Submitted<'s>);
+
+impl Serialize for Listed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(submitted) = self;
+        let is_wanted = |outcome: &Outcome| match submitted.told.results {
+            Results::All => true,
+            Results::Rejected => outcome.taken().is_none(),
+            Results::None => false,
+        };
+        let pairs = submitted.slots.iter().zip(submitted.outcomes).enumerate();
+        let wanted = pairs.filter(|(_, (_, outcome))| is_wanted(outcome));
+        serializer.collect_seq(wanted.map(|(index, (slot, outcome))| result(index, slot, outcome)))
     }
-    Some(results)
 }
 
 fn result<'s>(index: usize, slot: &'s Slot<'s>, outcome: &'s Outcome) -> OrderResult<'s> {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::encode::Listed;
 use crate::outcome::BatchStatus;
 
 /// A refusal of a request: RFC 9457 problem details.
@@ -48,7 +49,8 @@ pub(super) struct Batch<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<[BatchError; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub results: Option<Vec<OrderResult<'s>>>,
+    #[schemars(with = "Option<Vec<OrderResult<'s>>>")]
+    pub results: Option<Listed<'s>>,
 }
 
 /// What is wrong with a batch as a whole.

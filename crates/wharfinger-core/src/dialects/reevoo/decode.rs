@@ -37,7 +37,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
     }
     slot.warnings = notes.warnings;
     if !notes.problems.is_empty() {
-        slot.verdict = Verdict::Faulty(notes.problems);
+        slot.verdict = Verdict::Faulty(notes.problems.into());
     }
     slot
 }

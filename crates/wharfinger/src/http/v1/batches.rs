@@ -25,6 +25,7 @@ use crate::store::{
     OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome,
     RecordedProblem, Store, StoreError, Visible,
 };
+use crate::turns::Caller;
 
 /// Orders that a stream reads at a time.
 const CHUNK_ORDERS: usize = 500;
@@ -223,18 +224,21 @@ pub(super) fn all(
         limit: CHUNK_ORDERS,
         ..request
     });
-    let pages = futures_util::stream::unfold((store, first), |(store, next)| async move {
+    let caller = Caller::current();
+    let start = (store, caller, first);
+    let pages = futures_util::stream::unfold(start, |(store, caller, next)| async move {
         let request = next?;
-        match store.results(request.clone()).await {
+        let page = caller.run(store.results(request.clone())).await;
+        match page {
             Ok(page) => {
                 let next = page.next.map(|after| ReadResults {
                     after: Some(after),
                     ..request
                 });
                 let results: Vec<_> = page.results.into_iter().map(Ok).collect();
-                Some((results, (store, next)))
+                Some((results, (store, caller, next)))
             }
-            Err(error) => Some((vec![Err(error)], (store, None))),
+            Err(error) => Some((vec![Err(error)], (store, caller, None))),
         }
     });
     pages.flat_map(futures_util::stream::iter)

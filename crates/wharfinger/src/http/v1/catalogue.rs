@@ -96,9 +96,10 @@ pub(super) async fn load<L: LoadLine>(
     let (policy, results) = (query.policy()?, query.results()?);
     let organisation = find(call)?.id;
     let read = body::read(app, call, headers, body, Accepts::JsonOrLines).await?;
-    let (entries, lines) = without_blocking_others(read.body.bytes.len(), || {
+    let (entries, lines) = without_blocking_others(app, read.body.bytes.len(), || {
         Entries::read::<L>(app, &read.body)
-    })?;
+    })
+    .await??;
     let entries = Arc::new(entries);
     let unreadable = entries.unreadable();
     let encode = move |loaded: &LoadedLines| entries.tell(&loaded.outcomes, results);

@@ -23,6 +23,7 @@ use crate::call::Call;
 use crate::feed::{self, Position, Reader, Woken};
 use crate::metrics::METRICS;
 use crate::store::{Epoch, Event, EventKind, StoreError};
+use crate::turns;
 
 /// The longest that a request may wait, in seconds.
 const WAIT_S_MAX: u64 = 60;
@@ -265,9 +266,10 @@ struct Streaming {
 
 /// Server-sent events, as long as the client listens, its key is good and the server runs.
 fn stream(streaming: Streaming) -> Response {
-    let events = futures_util::stream::unfold(streaming, |mut streaming| async move {
-        let event = streaming.next().await?;
-        Some((Ok::<_, Infallible>(event), streaming))
+    let start = (streaming, turns::Caller::current());
+    let events = futures_util::stream::unfold(start, |(mut streaming, caller)| async move {
+        let event = caller.run(streaming.next()).await?;
+        Some((Ok::<_, Infallible>(event), (streaming, caller)))
     });
     let keep_alive = KeepAlive::new().interval(HEARTBEAT);
     Sse::new(events).keep_alive(keep_alive).into_response()

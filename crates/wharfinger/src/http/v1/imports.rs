@@ -29,6 +29,7 @@ use crate::call::{Call, OwnedCall};
 use crate::clock;
 use crate::imports::{self, Part, Pieces, Receiving, Source, Stopped, Trial};
 use crate::store::{Import, ImportEnd, ImportState, NewImport, RETRY_AFTER, StoreError};
+use crate::turns::on_behalf_of;
 
 /// Why a second part at the same time is not taken.
 const BUSY: &str = "is receiving already";
@@ -416,7 +417,8 @@ fn news(
         let last = last.filter(|_| !app.feed.is_stopped())?;
         let now = {
             let call = call.call();
-            let import = find(&app, &call, id).await.ok()?;
+            let import = on_behalf_of(call.authenticated.key_id(), find(&app, &call, id));
+            let import = import.await.ok()?;
             let told = told(&app, &call, &import);
             let is_open = import.state == ImportState::Open;
             let json = serde_json::to_string(&told).unwrap_or_default();

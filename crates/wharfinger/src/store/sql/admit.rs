@@ -2,6 +2,7 @@
 
 use wharfinger_core::admit::Policy;
 use wharfinger_core::outcome::{Counts, Outcome};
+use wharfinger_core::problem::Problems;
 
 use super::admissions;
 use super::deciding::Deciding;
@@ -31,7 +32,7 @@ pub(super) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<
     let mut admission = Admission {
         submission,
         dialect,
-        outcomes: vec![Outcome::Rejected(Vec::new()); submission.good],
+        outcomes: vec![Outcome::Rejected(Problems::default()); submission.good],
         not_taken: Vec::new(),
         shares: Vec::new(),
     };

@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 /// Bytes of texts from which on a part of a history is full.
-const TEXT_BYTES_MAX: usize = 16 << 20;
+const TEXT_BYTES_MAX: usize = 8 << 20;
 
 /// A part of the history of an order.
 pub(super) fn history(

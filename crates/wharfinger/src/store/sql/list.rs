@@ -22,7 +22,7 @@ const ENTRIES_PER_PAGE_MAX: usize = 100_000;
 /// What looking at an organisation costs, or at a block of which nothing is wanted, in entries.
 const LOOK_ENTRIES: usize = 8;
 /// Bytes of orders from which on a page is full.
-const PAGE_BYTES_MAX: usize = 16 << 20;
+const PAGE_BYTES_MAX: usize = 8 << 20;
 
 /// Whether the page takes more.
 type GoesOn = bool;

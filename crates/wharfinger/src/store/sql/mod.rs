@@ -131,7 +131,7 @@ impl Store for SqlStore {
     async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
         self.disk.check()?;
         let remember = submission.remember.take();
-        let weight = submission.good;
+        let weight = submission.weight();
         let submission = Arc::new(submission);
         let batch = Arc::clone(&submission);
         let admit = move |work: &mut work::Work<'_>| admit::admit(work, &submission);
@@ -200,8 +200,17 @@ impl Store for SqlStore {
 
     async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError> {
         let key = self.email_key;
-        let read = move |connection: &Connection| read::orders(connection, key, &request);
-        self.readers.read(read).await
+        let request = Arc::new(request);
+        let mut progress = None;
+        loop {
+            let request = Arc::clone(&request);
+            let read =
+                move |connection: &Connection| read::orders(connection, key, &request, progress);
+            match self.readers.read(read).await? {
+                read::Step::Done(page) => return Ok(page),
+                read::Step::Paused(so_far) => progress = Some(so_far),
+            }
+        }
     }
 
     async fn move_by_id(&self, mut request: MoveById) -> Result<MovedById, StoreError> {

@@ -153,7 +153,7 @@ impl<'p> Planning<'p> {
             }
         }
         let told = told(problems, &mut self.problems_told);
-        Ok(Outcome::Rejected(told))
+        Ok(Outcome::Rejected(told.into()))
     }
 
     /// The numbers of the parts of an order that would be completed, which was held against a catalogue when it was created.
@@ -319,5 +319,5 @@ pub(super) fn told(mut problems: Vec<Problem>, told_before: &mut usize) -> Vec<P
 
 /// The outcome of an order that is turned down.
 pub(super) fn refused(code: Code) -> Outcome {
-    Outcome::Rejected(vec![Problem::with_order(code)])
+    Outcome::Rejected([Problem::with_order(code)].into())
 }

@@ -11,27 +11,44 @@ use super::fulfilments;
 use super::journal::{Journal, blocks_before, blocks_until, last_block};
 use super::locate::Locator;
 use super::rows::{Lookup, OrderRow, Scope};
-use super::walk::{Blocks, walk};
+use super::walk::{Blocks, Walk};
 use super::work::{dialect_name, find_dialect};
 use crate::store::place::Place;
 use crate::store::slots::Mark;
 use crate::store::{EmailKey, FoundOrder, OrderCursor, OrderPage, ReadOrders};
 
-/// Reads a page of orders.
+/// Bytes of texts from which on a page is full, whatever it may hold: it then ends early, but never without an order.
+const PAGE_BYTES_MAX: usize = 4 << 20;
+
+/// What reading a page has come to.
+pub(super) enum Step {
+    /// The page.
+    Done(OrderPage),
+    /// The page is not full yet, but the connection was held for long enough. Reading goes on from here.
+    Paused(Box<Progress>),
+}
+
+/// A page that is partly made.
+pub(super) struct Progress {
+    walk: Walk,
+    matched: u64,
+    bytes: usize,
+    page: OrderPage,
+}
+
+/// Reads a page of orders, or goes on reading it.
 pub(super) fn orders(
     connection: &Connection,
     key: EmailKey,
     request: &ReadOrders,
-) -> Result<OrderPage, Fault> {
+    progress: Option<Box<Progress>>,
+) -> Result<Step, Fault> {
+    let nothing = || Ok(Step::Done(OrderPage::default()));
     let Some(dialect) = find_dialect(connection, request.dialect)? else {
-        return Ok(OrderPage::default());
+        return nothing();
     };
     let query = &*request.query;
     let scope = Scope::new(request.organisation, dialect);
-    let blocks = created_in(connection, request.organisation, query)?;
-    if query.states.is_empty() || blocks.is_empty() {
-        return Ok(OrderPage::default());
-    }
     let mut page = PageInMaking {
         query,
         after: request.after.map(|OrderCursor(place)| Place(place)),
@@ -39,15 +56,29 @@ pub(super) fn orders(
         lookup: Lookup::new(connection),
         journal: Journal::new(connection),
         matched: 0,
+        bytes: 0,
         page: OrderPage::default(),
         is_cut: false,
     };
+    if let Some(progress) = progress {
+        page.matched = progress.matched;
+        page.bytes = progress.bytes;
+        page.page = progress.page;
+        return page.walk(connection, progress.walk);
+    }
+    let blocks = created_in(connection, request.organisation, query)?;
+    if query.states.is_empty() || blocks.is_empty() {
+        return nothing();
+    }
     match (&query.keys, &query.email) {
         (Some(keys), _) => page.take_keys(keys, &blocks)?,
         (None, Some(email)) => emails::find(connection, key.hash(email), &blocks, &mut page)?,
-        (None, None) => walk(connection, blocks, &mut page)?,
+        (None, None) => {
+            let walk = Walk::begin(connection, blocks, &mut page)?;
+            return page.walk(connection, walk);
+        }
     }
-    Ok(page.finish())
+    Ok(Step::Done(page.finish()))
 }
 
 /// The blocks outside of which none was written in the time that is asked for.
@@ -87,6 +118,8 @@ pub(super) struct PageInMaking<'q> {
     lookup: Lookup<'q>,
     /// Orders that matched so far.
     matched: u64,
+    /// Bytes of the texts on the page.
+    bytes: usize,
     /// Whether there is more behind the page.
     is_cut: bool,
 }
@@ -99,15 +132,27 @@ impl PageInMaking<'_> {
         needs_look && self.query.count_max.is_some()
     }
 
-    /// Passes over so many orders that are known to match, if all of them are in front of the page.
-    pub(super) fn pass_over(&mut self, orders: usize) -> bool {
-        let matched = self.matched + orders as u64;
-        let is_in_front = self.after.is_none() && matched <= self.query.offset;
-        if is_in_front && self.query.keep.is_none() {
-            self.matched = matched;
-            return true;
+    fn walk(mut self, connection: &Connection, mut walk: Walk) -> Result<Step, Fault> {
+        if walk.go_on(connection, &mut self)? {
+            return Ok(Step::Done(self.finish()));
         }
-        false
+        Ok(Step::Paused(Box::new(Progress {
+            walk,
+            matched: self.matched,
+            bytes: self.bytes,
+            page: self.page,
+        })))
+    }
+
+    /// How many of the next orders, which are known to match, are in front of the page. They are passed over.
+    pub(super) fn pass_over(&mut self, orders: usize) -> usize {
+        if self.after.is_some() || self.query.keep.is_some() {
+            return 0;
+        }
+        let in_front = self.query.offset.saturating_sub(self.matched);
+        let passed = usize::try_from(in_front).map_or(orders, |in_front| in_front.min(orders));
+        self.matched += passed as u64;
+        passed
     }
 
     /// Takes the orders that hold these keys, in the order of their creation.
@@ -137,7 +182,8 @@ impl PageInMaking<'_> {
 
     /// The order whose first revision lies at a place, if it is in one of the states that are asked for.
     pub(super) fn find(&mut self, order: Place) -> Result<Option<Found>, Fault> {
-        let key = self.journal.key(order)?;
+        // Most orders that are walked over are not shown: their texts are not read.
+        let key = self.journal.key_alone(order)?;
         let Some((row, _)) = self.lookup.at(self.scope, &key, order)? else {
             return Err(not_in_index(order));
         };
@@ -167,11 +213,13 @@ impl PageInMaking<'_> {
             None => self.matched <= self.query.offset,
         };
         if !is_passed_over {
-            if (self.page.orders.len() as u64) < self.query.limit {
+            let is_short = self.bytes < PAGE_BYTES_MAX || self.page.orders.is_empty();
+            if is_short && (self.page.orders.len() as u64) < self.query.limit {
                 let order = match order {
                     Some(order) => order,
                     None => load(&mut self.journal, &row, key)?,
                 };
+                self.bytes += order.texts.iter().map(String::len).sum::<usize>();
                 self.page.orders.push(order);
                 self.page.next = Some(OrderCursor(at.0));
             } else {

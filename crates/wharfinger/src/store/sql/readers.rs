@@ -3,13 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::driver::{Access, Connection};
-use tokio::sync::Semaphore;
-
 use super::connection::Use;
+use super::driver::{Access, Connection};
 use super::fault::{Extent, Fault};
 use super::home::Home;
 use crate::store::StoreError;
+use crate::turns::{Closed, Turns};
 
 /// How long is waited for a connection, as long as for another's write.
 const WAITING_MAX: Duration = Duration::from_secs(10);
@@ -18,7 +17,8 @@ const WAITING_MAX: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct Readers {
     home: Home,
-    permits: Arc<Semaphore>,
+    /// One caller has at most half of the connections, so that its long reads leave some to others.
+    turns: Turns,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
 
@@ -27,7 +27,7 @@ impl Readers {
     pub(super) fn new(home: Home, readers: usize) -> Self {
         Self {
             home,
-            permits: Arc::new(Semaphore::new(readers.max(1))),
+            turns: Turns::new(readers, readers / 2),
             idle: Arc::default(),
         }
     }
@@ -38,16 +38,15 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let permits = Arc::clone(&self.permits);
-        let permit = match tokio::time::timeout(WAITING_MAX, permits.acquire_owned()).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(StoreError::Unavailable("the store is closed".into())),
+        let turn = match tokio::time::timeout(WAITING_MAX, self.turns.take()).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(Closed)) => return Err(StoreError::Unavailable("the store is closed".into())),
             Err(_) => return Err(StoreError::Overloaded),
         };
         let pool = self.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let found = pool.read_now(read);
-            drop(permit);
+            drop(turn);
             found
         });
         let found = reading
@@ -87,7 +86,7 @@ impl Readers {
 
     /// Closes the connections; from now on there is nothing to be read.
     pub(super) fn close(&self) {
-        self.permits.close();
+        self.turns.close();
         self.idle().clear();
     }
 }
@@ -99,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_too_long_for_a_connection_is_told_to_come_again() {
         let readers = Readers::new(Home::File("none".into()), 1);
-        let taken = readers.permits.acquire().await;
+        let taken = readers.turns.take().await;
         let read = readers.read(|_| Ok(())).await;
         assert_eq!(read, Err(StoreError::Overloaded));
         drop(taken);

@@ -79,7 +79,7 @@ impl Deciding<'_, '_> {
             }
         }
         let told = told(problems, &mut self.problems_told);
-        Ok((Mark::Refused, Outcome::Rejected(told)))
+        Ok((Mark::Refused, Outcome::Rejected(told.into())))
     }
 
     /// The numbers of the parts of an order that is completed. If that places it, what is not sold any more is back-ordered,

@@ -8,129 +8,197 @@ use super::fault::Fault;
 use super::journal::Journal;
 use super::read::{PageInMaking, is_created_in};
 use super::rows::Scope;
-use super::standing::{read_open, read_tally};
+use super::standing::{Tally, read_open, read_tally};
 use crate::store::place::BlockId;
 use crate::store::slots::Mark;
 
 /// The numbers of an organisation's blocks, from the first to before the last.
 pub(super) type Blocks = std::ops::Range<u32>;
 
-/// Fills a page with the orders that begin in some blocks.
-pub(super) fn walk(
-    connection: &Connection,
-    mut blocks: Blocks,
-    page: &mut PageInMaking<'_>,
-) -> Result<(), Fault> {
-    let query = page.query;
-    if let (None, Some(count_max)) = (&query.keep, query.count_max) {
-        let has_bounds = query.created_from_ms.is_some() || query.created_to_ms.is_some();
-        page.page.total = if has_bounds {
-            count(connection, blocks.clone(), page, count_max)?
-        } else {
-            tallied(connection, page)?.min(count_max)
+/// Entries that are walked over before the connection is left to others for a while: some tens of milliseconds.
+const ENTRIES_PER_SLICE: usize = 16_384;
+
+/// What looking at a block costs, in entries.
+const BLOCK_ENTRIES: usize = 8;
+
+/// What looking at an order's row costs, in entries.
+const ROW_ENTRIES: usize = 2;
+
+/// Orders up to which a list is counted, where that takes a walk.
+const COUNTED_MAX: u64 = 100_000;
+
+/// A walk over the orders that begin in some blocks. It pauses between blocks.
+pub(super) struct Walk {
+    /// Blocks whose orders are still to be counted, and how many were counted so far.
+    counting: Option<(Blocks, u64)>,
+    /// Blocks that the page is still to be filled from.
+    filling: Blocks,
+}
+
+impl Walk {
+    /// Begins a walk. The total is known at once where the tallies tell it.
+    pub(super) fn begin(
+        connection: &Connection,
+        blocks: Blocks,
+        page: &mut PageInMaking<'_>,
+    ) -> Result<Self, Fault> {
+        let query = page.query;
+        let mut walk = Self {
+            counting: None,
+            filling: blocks,
         };
-    }
-    if let (Some(after), false) = (page.after, page.counts_by_walking()) {
-        let number = after.block().number();
-        if query.newest_first {
-            blocks.end = blocks.end.min(number.saturating_add(1));
-        } else {
-            blocks.start = blocks.start.max(number);
-        }
-    }
-    let mut candidates = Candidates::new(connection, page.scope, query, blocks);
-    while let Some((block, ordinals)) = candidates.next(&mut page.journal)? {
-        if candidates.are_matches && page.pass_over(ordinals.len()) {
-            continue;
-        }
-        for ordinal in ordinals {
-            if let Some(found) = page.find(block.entry(ordinal))?
-                && !page.take(found)?
-            {
-                return Ok(());
+        if let (None, Some(count_max)) = (&query.keep, query.count_max) {
+            if query.created_from_ms.is_some() || query.created_to_ms.is_some() {
+                walk.counting = Some((walk.filling.clone(), 0));
+            } else {
+                let tally = read_tally(connection, page.scope)?;
+                let total = tally.sum(&query.states).cast_unsigned();
+                page.page.total = total.min(count_max);
             }
         }
+        if let (Some(after), false) = (page.after, page.counts_by_walking()) {
+            let (blocks, number) = (&mut walk.filling, after.block().number());
+            if query.newest_first {
+                blocks.end = blocks.end.min(number.saturating_add(1));
+            } else {
+                blocks.start = blocks.start.max(number);
+            }
+        }
+        Ok(walk)
     }
-    Ok(())
-}
 
-/// How many orders are in the states that are asked for.
-fn tallied(connection: &Connection, page: &PageInMaking<'_>) -> Result<u64, Fault> {
-    let tally = read_tally(connection, page.scope)?;
-    Ok(tally.sum(&page.query.states).cast_unsigned())
-}
+    /// Goes on, for a slice; whether the page is made.
+    pub(super) fn go_on(
+        &mut self,
+        connection: &Connection,
+        page: &mut PageInMaking<'_>,
+    ) -> Result<bool, Fault> {
+        let wanted = Wanted::of(page.query, &read_tally(connection, page.scope)?);
+        let mut entries_left = ENTRIES_PER_SLICE;
+        if !self.count(connection, page, wanted, &mut entries_left)? {
+            return Ok(false);
+        }
+        let (scope, newest_first) = (page.scope, page.query.newest_first);
+        let blocks = &mut self.filling;
+        let mut candidates = Candidates {
+            connection,
+            scope,
+            query: page.query,
+            newest_first,
+            wanted,
+            blocks,
+        };
+        while let Some((block, ordinals)) = candidates.next(&mut page.journal, &mut entries_left)? {
+            let passed = if wanted.are_matches {
+                page.pass_over(ordinals.len())
+            } else {
+                0
+            };
+            for ordinal in ordinals.into_iter().skip(passed) {
+                entries_left = entries_left.saturating_sub(ROW_ENTRIES);
+                if let Some(found) = page.find(block.entry(ordinal))?
+                    && !page.take(found)?
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(self.filling.is_empty())
+    }
 
-/// Counts the orders that begin in some blocks, up to a bound.
-fn count(
-    connection: &Connection,
-    blocks: Blocks,
-    page: &mut PageInMaking<'_>,
-    count_max: u64,
-) -> Result<u64, Fault> {
-    let mut total = 0;
-    let mut candidates = Candidates::new(connection, page.scope, page.query, blocks);
-    while let Some((block, ordinals)) = candidates.next(&mut page.journal)? {
-        if candidates.are_matches {
-            total += ordinals.len() as u64;
-        } else {
+    /// Counts what is to be counted; whether that is done.
+    fn count(
+        &mut self,
+        connection: &Connection,
+        page: &mut PageInMaking<'_>,
+        wanted: Wanted,
+        entries_left: &mut usize,
+    ) -> Result<bool, Fault> {
+        let Some((blocks, total)) = &mut self.counting else {
+            return Ok(true);
+        };
+        let count_max = page.query.count_max.unwrap_or_default().min(COUNTED_MAX);
+        let mut candidates = Candidates {
+            connection,
+            scope: page.scope,
+            query: page.query,
+            newest_first: page.query.newest_first,
+            wanted,
+            blocks: &mut *blocks,
+        };
+        while *total < count_max
+            && let Some((block, ordinals)) = candidates.next(&mut page.journal, entries_left)?
+        {
+            if wanted.are_matches {
+                *total += ordinals.len() as u64;
+                continue;
+            }
             for ordinal in ordinals {
-                total += u64::from(page.find(block.entry(ordinal))?.is_some());
+                *entries_left = entries_left.saturating_sub(ROW_ENTRIES);
+                *total += u64::from(page.find(block.entry(ordinal))?.is_some());
             }
         }
-        if total >= count_max {
-            return Ok(count_max);
+        if *total < count_max && blocks.start < blocks.end {
+            return Ok(false);
         }
+        page.page.total = (*total).min(count_max);
+        self.counting = None;
+        Ok(true)
     }
-    Ok(total)
 }
 
-/// Walks over blocks, and tells which of the orders that begin there may be in the states that are asked for.
+/// Which orders a walk has to look at, as far as that is told without looking at their rows.
+#[derive(Clone, Copy)]
+struct Wanted {
+    open: bool,
+    is_final: bool,
+    /// Whether each of them is in one of the states that are asked for.
+    are_matches: bool,
+}
+
+impl Wanted {
+    /// A state that no order is in counts as asked for: it makes no difference, and then fewer rows have to be looked at.
+    fn of(query: &OrderQuery, tally: &Tally) -> Self {
+        let (mut any, mut all) = ([false; 2], [true; 2]);
+        for state in State::ALL {
+            let kind = usize::from(state.is_open());
+            let is_asked_for = query.states.contains(&state);
+            any[kind] |= is_asked_for;
+            all[kind] &= is_asked_for || tally.sum(&[state]) == 0;
+        }
+        let is_whole = |kind: usize| !any[kind] || all[kind];
+        Self {
+            is_final: any[0],
+            open: any[1],
+            are_matches: is_whole(0) && is_whole(1),
+        }
+    }
+}
+
+/// Walks over blocks, and tells which of the orders that begin there may be wanted.
 struct Candidates<'c, 'q> {
     connection: &'c Connection,
     scope: &'q Scope,
     query: &'q OrderQuery,
     newest_first: bool,
-    wants_open: bool,
-    wants_final: bool,
-    /// Whether each of them is in one of the states.
-    are_matches: bool,
-    blocks: Blocks,
+    wanted: Wanted,
+    /// Those that were not looked at yet.
+    blocks: &'q mut Blocks,
 }
 
-impl<'c, 'q> Candidates<'c, 'q> {
-    fn new(
-        connection: &'c Connection,
-        scope: &'q Scope,
-        query: &'q OrderQuery,
-        blocks: Blocks,
-    ) -> Self {
-        let wanted = |is_open: bool| {
-            let of_kind = State::ALL
-                .iter()
-                .filter(move |state| state.is_open() == is_open);
-            let mut wanted = of_kind.map(|state| query.states.contains(state));
-            (
-                wanted.clone().any(|wanted| wanted),
-                wanted.all(|wanted| wanted),
-            )
-        };
-        let (wants_open, wants_all_open) = wanted(true);
-        let (wants_final, wants_all_final) = wanted(false);
-        Self {
-            connection,
-            scope,
-            query,
-            newest_first: query.newest_first,
-            wants_open,
-            wants_final,
-            are_matches: wants_open == wants_all_open && wants_final == wants_all_final,
-            blocks,
-        }
-    }
-
-    /// The next block that has any, and their ordinals, in the order that is asked for.
-    fn next(&mut self, journal: &mut Journal<'_>) -> Result<Option<(BlockId, Vec<usize>)>, Fault> {
-        while let Some(block) = self.next_block()? {
+impl Candidates<'_, '_> {
+    /// The next block that has any, and their ordinals, in the order that is asked for; none at the end, or where too much was
+    /// looked at.
+    fn next(
+        &mut self,
+        journal: &mut Journal<'_>,
+        entries_left: &mut usize,
+    ) -> Result<Option<(BlockId, Vec<usize>)>, Fault> {
+        while *entries_left > 0 {
+            let Some(block) = self.next_block()? else {
+                break;
+            };
+            *entries_left = entries_left.saturating_sub(BLOCK_ENTRIES);
             let mut ordinals = self.ordinals(journal, block)?;
             if self.newest_first {
                 ordinals.reverse();
@@ -144,7 +212,7 @@ impl<'c, 'q> Candidates<'c, 'q> {
 
     /// The next block of the dialect; only one with open orders, if no others are wanted.
     fn next_block(&mut self) -> Result<Option<BlockId>, Fault> {
-        let (id, table) = if self.wants_final {
+        let (id, table) = if self.wanted.is_final {
             ("id", "blocks")
         } else {
             ("block", "open_orders")
@@ -158,6 +226,7 @@ impl<'c, 'q> Candidates<'c, 'q> {
         let mut select = self.connection.prepare_cached(&select)?;
         let mut rows = select.query((start, end, self.scope.dialect))?;
         let Some(row) = rows.next()? else {
+            self.blocks.end = self.blocks.start;
             return Ok(None);
         };
         let block = BlockId(row.get(0)?);
@@ -177,12 +246,12 @@ impl<'c, 'q> Candidates<'c, 'q> {
         let marks = &head.marks;
         let is_new = |ordinal: &usize| matches!(marks[*ordinal], Mark::Accepted { .. });
         let begun = (0..marks.len()).filter(is_new);
-        if self.wants_open && self.wants_final {
+        if self.wanted.open && self.wanted.is_final {
             return Ok(begun.collect());
         }
         let open = read_open(self.connection, block)?;
         Ok(begun
-            .filter(|&ordinal| open.contains(ordinal) == self.wants_open)
+            .filter(|&ordinal| open.contains(ordinal) == self.wanted.open)
             .collect())
     }
 }

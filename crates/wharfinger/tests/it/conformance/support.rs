@@ -123,7 +123,7 @@ impl Order {
                 demand: None,
             })
         } else {
-            Verdict::Faulty(self.problems.clone())
+            Verdict::Faulty(self.problems.clone().into())
         };
         Slot {
             raw: &self.text,
