@@ -13,7 +13,7 @@ use crate::unknown::{self, Tell};
 use crate::validate::{self, Checked};
 use crate::warning::WarningCode;
 
-pub(super) const PRODUCT_CODE_CHARS_MAX: usize = 20;
+const PRODUCT_CODE_CHARS_MAX: usize = 20;
 const IMAGE_URL_CHARS_MAX: usize = 500;
 /// The vendor's type is C#'s `int`; a negative number of packages means nothing.
 const QUANTITY_MAX: u64 = 2_147_483_647;

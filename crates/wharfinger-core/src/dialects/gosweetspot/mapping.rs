@@ -1,6 +1,6 @@
 //! The vendor's order and the canonical one, each made from the other.
 
-use super::decode::{self, PRODUCT_CODE_CHARS_MAX};
+use super::decode;
 use super::wire::{Form, FormProduct};
 use crate::canonical::{
     Address, Amount, Customer, Line, Missing, Order, References, Rendered, Stored, read, split_name,
@@ -111,10 +111,9 @@ pub(super) fn render(order: &Order) -> Rendered {
 }
 
 fn product<'s>(order: &'s Order, line: &'s Line) -> FormProduct<'s> {
-    let sku = line.sku.as_deref();
     let of_order = line.unit_price.as_ref().and(order.currency.as_deref());
     FormProduct {
-        productcode: sku.filter(|code| code.chars().count() <= PRODUCT_CODE_CHARS_MAX),
+        productcode: line.sku.as_deref(),
         description: line.description.as_deref(),
         units: line.quantity.to_json_number(),
         unitvalue: line.unit_price.as_ref().and_then(Amount::to_json_number),
