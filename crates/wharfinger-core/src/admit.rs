@@ -15,6 +15,8 @@ pub enum Intent {
     },
     /// Place an existing draft, adding to what it says.
     Complete,
+    /// Add to what an existing order says.
+    Amend,
 }
 
 impl Intent {
@@ -23,7 +25,18 @@ impl Intent {
     pub fn initial_state(self) -> State {
         match self {
             Self::Create { draft: true } => State::Draft,
-            Self::Create { draft: false } | Self::Upsert | Self::Complete => State::Pending,
+            Self::Create { draft: false } | Self::Upsert | Self::Complete | Self::Amend => {
+                State::Pending
+            }
+        }
+    }
+
+    /// Whether it adds to what an existing order says, rather than being an order itself.
+    #[must_use]
+    pub fn is_addition(self) -> bool {
+        match self {
+            Self::Complete | Self::Amend => true,
+            Self::Create { .. } | Self::Upsert => false,
         }
     }
 }
@@ -69,7 +82,7 @@ pub fn decide(existing: Option<Existing>, intent: Intent, hash: u128) -> Decisio
     let Some(existing) = existing else {
         return match intent {
             Intent::Upsert | Intent::Create { .. } => Decision::Create(intent.initial_state()),
-            Intent::Complete => Decision::Refuse(Code::UnknownOrder),
+            Intent::Complete | Intent::Amend => Decision::Refuse(Code::UnknownOrder),
         };
     };
     match intent {
@@ -85,6 +98,13 @@ pub fn decide(existing: Option<Existing>, intent: Intent, hash: u128) -> Decisio
             State::Draft => Decision::Update(State::Pending),
             State::Pending | State::Processed if existing.hash == hash => Decision::Unchanged,
             State::Pending | State::Processed => Decision::Update(existing.state),
+        },
+        Intent::Amend => match existing.state {
+            State::Cancelled => Decision::Refuse(Code::AlreadyCancelled),
+            State::Draft | State::Pending | State::Processed if existing.hash == hash => {
+                Decision::Unchanged
+            }
+            State::Draft | State::Pending | State::Processed => Decision::Update(existing.state),
         },
     }
 }
@@ -144,6 +164,16 @@ mod tests {
             (None, CREATE, Create(Pending)),
             (None, draft, Create(Draft)),
             (None, Intent::Complete, Refuse(Code::UnknownOrder)),
+            (None, Intent::Amend, Refuse(Code::UnknownOrder)),
+            (Some((Draft, false)), Intent::Amend, Update(Draft)),
+            (Some((Pending, true)), Intent::Amend, Unchanged),
+            (Some((Pending, false)), Intent::Amend, Update(Pending)),
+            (Some((Processed, false)), Intent::Amend, Update(Processed)),
+            (
+                Some((Cancelled, true)),
+                Intent::Amend,
+                Refuse(Code::AlreadyCancelled),
+            ),
             (Some((Pending, true)), Intent::Upsert, Unchanged),
             (Some((Pending, false)), Intent::Upsert, Update(Pending)),
             (Some((Draft, true)), Intent::Upsert, Unchanged),

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use jiff::tz::TimeZone;
+
 use crate::catalogue::CatalogueMode;
 use crate::ids::OrganisationId;
 
@@ -44,10 +46,45 @@ pub struct Organisation {
     pub customer_orders_enabled: bool,
     /// Whether its orders are held against its catalogue.
     pub catalogue: CatalogueMode,
+    /// The time zone of dates without one, in the dialects that have such dates.
+    pub time_zone: TimeZone,
+    /// How its orders are listed where a request does not say, in the dialects that let a request say.
+    pub list_sort: ListSort,
+}
+
+/// In which order orders are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ListSort {
+    /// Newest first.
+    #[default]
+    Descending,
+    /// In the order of creation.
+    Ascending,
+}
+
+impl ListSort {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Descending, Self::Ascending];
+
+    /// Its name as users read and write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Descending => "desc",
+            Self::Ascending => "asc",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sort| sort.name() == name)
+    }
 }
 
 impl Organisation {
-    /// One that is yet to be made: it takes customer orders, and its catalogue is open. The store gives it a number.
+    /// One that is yet to be made: it takes customer orders, its catalogue is open, its time zone is UTC, and its orders are listed
+    /// newest first. The store gives it a number.
     #[must_use]
     pub fn new(code: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
@@ -56,6 +93,8 @@ impl Organisation {
             name: name.into(),
             customer_orders_enabled: true,
             catalogue: CatalogueMode::Open,
+            time_zone: TimeZone::UTC,
+            list_sort: ListSort::Descending,
         }
     }
 }

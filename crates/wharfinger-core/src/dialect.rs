@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::admit::{Intent, Policy};
 pub use crate::answer::{Answer, Orders, OrganisationPage, Reply, Results, Submitted, Told};
 use crate::caller::{Caller, Organisation};
@@ -62,11 +64,16 @@ pub trait Dialect: Sync {
     /// Decodes and validates one order. Called only for entries without faults.
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a>;
 
-    /// Reads what a request without orders asks for.
+    /// Reads what a request without orders asks for, about the organisation that it names.
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`], or a limit of the dialect's own.
-    fn ask(&self, operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure>;
+    fn ask(
+        &self,
+        operation: &Operation,
+        head: &Head<'_>,
+        organisation: Option<&Organisation>,
+    ) -> Result<Ask, RequestFailure>;
 
     /// The e-mail address of a stored order's customer, where it has one: what [`Slot::email`] was.
     fn email(&self, order: &StoredOrder) -> Option<String>;
@@ -75,8 +82,8 @@ pub trait Dialect: Sync {
     fn canonical(&self, order: &StoredOrder) -> canonical::Order;
 
     /// A canonical order in this dialect's form. What the form cannot hold is left out; what it demands and the order
-    /// has not is left out and named.
-    fn render(&self, order: &canonical::Order) -> canonical::Rendered;
+    /// has not is left out and named. The time zone is that of the form's dates without one.
+    fn render(&self, order: &canonical::Order, zone: &TimeZone) -> canonical::Rendered;
 
     /// A stored order in this dialect's form: as it was submitted, with what was added to it since.
     fn own_form(&self, order: &StoredOrder) -> String;
@@ -367,6 +374,8 @@ pub struct StoredOrder {
     pub id: OrderId,
     /// The code of the organisation that it belongs to.
     pub organisation: String,
+    /// The organisation's time zone, at present.
+    pub time_zone: TimeZone,
     /// Its key.
     pub key: String,
     /// Its number, where it has one.

@@ -16,12 +16,18 @@ pub enum Figure {
     Object(&'static str, &'static [Self]),
     /// What stays of each object of an array.
     Each(&'static str, &'static [Self]),
+    /// What stays of each object of an array, or of an object that is written for one. Its names may be anything, so that it
+    /// becomes an array.
+    Items(&'static str, &'static [Self]),
 }
 
 impl Figure {
     fn name(&self) -> &'static str {
         match self {
-            Self::Value(name) | Self::Object(name, _) | Self::Each(name, _) => name,
+            Self::Value(name)
+            | Self::Object(name, _)
+            | Self::Each(name, _)
+            | Self::Items(name, _) => name,
         }
     }
 }
@@ -63,9 +69,9 @@ fn write(object: Value<'_, '_>, names: NameCase, figures: &[Figure], out: &mut S
         match figure {
             Figure::Value(_) => out.push_str(value.raw()),
             Figure::Object(_, members) => write(value, names, members, out),
-            Figure::Each(_, members) => {
+            Figure::Each(_, members) | Figure::Items(_, members) => {
                 out.push('[');
-                for (at, element) in value.elements().enumerate() {
+                for (at, element) in value.items().enumerate() {
                     if at > 0 {
                         out.push(',');
                     }
@@ -87,5 +93,6 @@ fn fits(figure: &Figure, kind: Kind) -> bool {
         },
         Figure::Object(..) => kind == Kind::Object,
         Figure::Each(..) => kind == Kind::Array,
+        Figure::Items(..) => matches!(kind, Kind::Array | Kind::Object),
     }
 }

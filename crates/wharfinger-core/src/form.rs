@@ -181,6 +181,56 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         count
     }
 
+    /// As [`Self::objects`], for an array that may also be written as an object whose members are all objects, under any
+    /// names.
+    pub fn keyed_objects(
+        &mut self,
+        name: &str,
+        need: Need,
+        mut read: impl FnMut(&mut Form<'_, 'd, 'a>),
+    ) -> usize {
+        let is_keyed = |value: &Value<'d, 'a>| {
+            value.kind() == Kind::Object && value.items().all(|item| item.kind() == Kind::Object)
+        };
+        let Some(array) = self.present(name).filter(is_keyed) else {
+            return self.objects(name, need, read);
+        };
+        if array.is_empty_container() {
+            self.require(name, need);
+        }
+        let place = Place::Member(&self.place, name);
+        let mut count = 0;
+        for (key, item) in array.members() {
+            count += 1;
+            read(&mut Form {
+                object: Object::new(item),
+                place: Place::Member(&place, &key),
+                notes: self.notes,
+            });
+        }
+        count
+    }
+
+    /// As [`Self::scalars`], for an array that may also be written as an object, under any names.
+    pub fn keyed_scalars<T>(
+        &mut self,
+        name: &str,
+        need: Need,
+        mut rule: impl FnMut(Value<'d, 'a>) -> Checked<T>,
+    ) {
+        let is_keyed =
+            |value: &Value<'d, 'a>| value.kind() == Kind::Object && !value.is_empty_container();
+        let Some(array) = self.present(name).filter(is_keyed) else {
+            return self.scalars(name, need, rule);
+        };
+        let place = Place::Member(&self.place, name);
+        for (key, item) in array.members() {
+            if let Err(code) = rule(item) {
+                note(&mut self.notes.problems, Place::Member(&place, &key), code);
+            }
+        }
+    }
+
     /// Checks each scalar of an array by a rule.
     pub fn scalars<T>(
         &mut self,

@@ -178,17 +178,16 @@ impl<'a> Json<'a> {
 
     /// Takes the next order in; whether there is one.
     fn next(&mut self, gathering: &mut Gathering<'_, 'a>) -> Result<bool, RequestFailure> {
-        let refuses = self.wrong_root == WrongRoot::Refuse;
         let is_one = self.reader.envelope() == Envelope::One;
         if let Some(entry) = self.reader.next()? {
             // Where one order is the body, the reader takes any value; whether it is an object is told here.
-            if is_one && refuses && !entry.raw.starts_with('{') {
+            if is_one && !is_order(self.wrong_root, entry.raw) {
                 return Err(wrong_envelope(self.envelope));
             }
             gathering.take(&entry)?;
             return Ok(true);
         }
-        if refuses && !self.root_fits {
+        if !self.root_fits && self.wrong_root != WrongRoot::Judge {
             return Err(wrong_envelope(self.envelope));
         }
         Ok(false)
@@ -285,6 +284,15 @@ impl<'a> Gathering<'_, 'a> {
     }
 }
 
+/// Whether a body that holds one order may be this value.
+fn is_order(wrong_root: WrongRoot, value: &str) -> bool {
+    match wrong_root {
+        WrongRoot::Judge => true,
+        WrongRoot::Refuse => value.starts_with('{'),
+        WrongRoot::TakeText => value.starts_with(['{', '"']) || value == "null",
+    }
+}
+
 fn judge_entry<'a>(
     dialect: &dyn Dialect,
     context: &Context<'_>,
@@ -330,7 +338,9 @@ fn wrong_envelope(envelope: Envelope) -> RequestFailure {
             Envelope::One => "a JSON object: an order",
             Envelope::Array => "a JSON array of orders",
             Envelope::OneOrMany => "a JSON array of orders, or an order as a JSON object",
-            Envelope::Object => "a JSON object of orders, each under a name of its own",
+            Envelope::Object | Envelope::ObjectOrArray => {
+                "a JSON object of orders, each under a name of its own"
+            }
         },
     }
 }

@@ -37,3 +37,4 @@ pub mod query;
 pub mod unknown;
 pub mod validate;
 pub mod warning;
+pub mod zone;

@@ -210,6 +210,8 @@ pub enum WrongRoot {
     Refuse,
     /// A batch is judged as one without orders ([`Submitted::root_fits`](crate::dialect::Submitted::root_fits) is then false), a single order is judged as it is.
     Judge,
+    /// Text and `null` are judged too; anything else but an object is refused. For single orders alone.
+    TakeText,
 }
 
 /// What becomes of a body of nothing but white space.

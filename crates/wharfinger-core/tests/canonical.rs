@@ -14,6 +14,7 @@ mod orders;
 
 use std::collections::BTreeSet;
 
+use jiff::tz::TimeZone;
 use one::{covers, of_any_element, problems, stored};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -50,11 +51,14 @@ fn check_missing(dialect: &dyn Dialect, rendered: &Rendered) -> Result<(), Strin
             path
         });
     }
-    let is_named = |path: &String| rendered.missing.iter().any(|named| covers(path, named));
+    // What is rounded is there.
+    let is_rounded = |path: &&str| path.ends_with(" (rounded)");
+    let missing = || rendered.missing.iter().filter(|path| !is_rounded(path));
+    let is_named = |path: &String| missing().any(|named| covers(path, named));
     // Absent, a quantity is one, so that the judge does not ask for it.
     let is_told =
         |named: &&str| *named == "lines[].quantity" || told.iter().any(|path| covers(path, named));
-    if !told.iter().all(is_named) || !rendered.missing.iter().all(is_told) {
+    if !told.iter().all(is_named) || !missing().all(is_told) {
         return Err(format!("{place}: {told:?}"));
     }
     Ok(())
@@ -63,16 +67,24 @@ fn check_missing(dialect: &dyn Dialect, rendered: &Rendered) -> Result<(), Strin
 /// Absent, these are one unit.
 const QUANTITIES: [&str; 2] = ["lines[].quantity", "products[].qty"];
 
+/// What a form lacks, without what it has rounded: that is round the second time.
+fn names(form: &Rendered) -> Vec<&str> {
+    let missing = form.missing.iter().copied();
+    missing
+        .filter(|path| !path.ends_with(" (rounded)"))
+        .collect()
+}
+
 /// What a form can hold survives it.
 fn check_round_trip(dialect: &dyn Dialect, key: &str, order: &Order) -> Result<(), String> {
-    let form = dialect.render(order);
+    let form = dialect.render(order, &TimeZone::UTC);
     check_missing(dialect, &form)?;
     if form.missing.iter().any(|path| QUANTITIES.contains(path)) {
         return Ok(());
     }
     let again = dialect.canonical(&stored(key, &body(&form)));
-    let second = dialect.render(&again);
-    if body(&second) != body(&form) || second.missing != form.missing {
+    let second = dialect.render(&again, &TimeZone::UTC);
+    if body(&second) != body(&form) || names(&second) != names(&form) {
         let id = dialect.id();
         return Err(format!("{id}:\n{}\n{}", body(&form), body(&second)));
     }
@@ -94,7 +106,7 @@ proptest! {
     #[test]
     fn the_canonical_form_loses_nothing((key, text) in orders::order()) {
         let order = native().canonical(&stored(&key, &text));
-        let written = native().render(&order);
+        let written = native().render(&order, &TimeZone::UTC);
         prop_assert_eq!(&written.missing, &Vec::<&str>::new());
         prop_assert_eq!(native().canonical(&stored(&key, &body(&written))), order);
     }
@@ -111,7 +123,14 @@ fn the_orders_of_the_cases_can_be_given_in_every_form() {
             check_round_trip(*to, "7", &order)
                 .unwrap_or_else(|complaint| panic!("{text}\n{complaint}"));
         }
-        let own = dialect.render(&order);
+        let own = dialect.render(&order, &TimeZone::UTC);
+        // A form may have no place for decimals of an amount or of a second.
+        let has_fraction = order
+            .placed_at
+            .is_some_and(|at| at.to_string().contains('.'));
+        if own.missing.len() > names(&own).len() || has_fraction && dialect.id() == "centra" {
+            continue;
+        }
         let again = dialect.canonical(&stored("7", &body(&own)));
         let fold = |order: Order| Order {
             billing_address: order.payer().clone(),
@@ -161,7 +180,9 @@ fn a_form_of_units_is_bounded() {
     let of = |lines: Value| {
         let text = json!({"key": "A-1", "placed_at": "2026-11-18", "lines": lines}).to_string();
         let order = native().canonical(&stored("A-1", &text));
-        let form = dialects::find("reevoo").unwrap().render(&order);
+        let form = dialects::find("reevoo")
+            .unwrap()
+            .render(&order, &TimeZone::UTC);
         let form: Value = serde_json::from_slice(&form.body).unwrap();
         form["order_items"].as_array().map_or(0, Vec::len)
     };

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use wharfinger_core::canonical::{Address, Customer, Order, References};
 use wharfinger_core::dialect::{Dialect, StoredOrder};
@@ -16,6 +17,7 @@ fn stored(text: &str) -> StoredOrder {
     StoredOrder {
         id: BatchId::new(0, 0).order(0),
         organisation: "TRK001".into(),
+        time_zone: TimeZone::UTC,
         key: "7".into(),
         number: None,
         state: State::Cancelled,

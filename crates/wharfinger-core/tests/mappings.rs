@@ -9,6 +9,7 @@ mod one;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use jiff::tz::TimeZone;
 use one::{covers, of_any_element, problems, stored};
 use serde_json::Value;
 use wharfinger_core::canonical::attributes::{ADDRESS, CUSTOMER, LINE, ORDER, REFERENCES};
@@ -176,7 +177,10 @@ fn native() -> &'static dyn Dialect {
 
 /// The order of one dialect in the form of another.
 fn converted(from: &dyn Dialect, to: &dyn Dialect, order: &Value) -> Value {
-    let form = to.render(&from.canonical(&stored("7", &order.to_string())));
+    let form = to.render(
+        &from.canonical(&stored("7", &order.to_string())),
+        &TimeZone::UTC,
+    );
     serde_json::from_slice(&form.body).expect("JSON")
 }
 

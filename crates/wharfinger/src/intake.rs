@@ -294,7 +294,10 @@ pub(crate) async fn without_blocking_others<T>(
 /// # Errors
 /// A parameter is wrong, or the store cannot be written.
 pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFailure> {
-    let Ask::Withdraw { keys, otherwise } = call.dialect.ask(call.operation, &call.head)? else {
+    let Ask::Withdraw { keys, otherwise } =
+        call.dialect
+            .ask(call.operation, &call.head, call.organisation)?
+    else {
         return Err(RequestFailure::Internal);
     };
     let keys = meant_keys(app, call, keys, otherwise).await?;

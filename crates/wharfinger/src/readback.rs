@@ -94,7 +94,10 @@ fn encode_chunk(
 }
 
 fn asked_for_orders(call: &Call<'_>) -> Result<OrderQuery, RequestFailure> {
-    match call.dialect.ask(call.operation, &call.head)? {
+    match call
+        .dialect
+        .ask(call.operation, &call.head, call.organisation)?
+    {
         Ask::Orders(query) => Ok(query),
         Ask::Order { .. } | Ask::Withdraw { .. } | Ask::Organisations { .. } => {
             Err(RequestFailure::Internal)
@@ -150,7 +153,10 @@ async fn read_page(
 /// # Errors
 /// There is no such order, or the store cannot be read.
 pub async fn show(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
-    match call.dialect.ask(call.operation, &call.head)? {
+    match call
+        .dialect
+        .ask(call.operation, &call.head, call.organisation)?
+    {
         Ask::Order { key } => show_order(app, call, key).await,
         Ask::Organisations { offset, limit } => {
             let reached = match call.organisation {

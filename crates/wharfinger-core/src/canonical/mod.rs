@@ -268,7 +268,7 @@ pub fn render(order: &StoredOrder, from: &dyn Dialect, form: RenderAs) -> Render
     match form {
         RenderAs::Submitted => whole(order.texts.first().cloned().unwrap_or_default()),
         RenderAs::Dialect(to) if to.id() == from.id() => whole(from.own_form(order)),
-        RenderAs::Dialect(to) => to.render(&from.canonical(order)),
+        RenderAs::Dialect(to) => to.render(&from.canonical(order), &order.time_zone),
     }
 }
 

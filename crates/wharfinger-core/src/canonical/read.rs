@@ -61,6 +61,13 @@ impl<'d, 'a> Stored<'d, 'a> {
         elements.map(|element| Self(Some(element)))
     }
 
+    /// Each object of an array, or of an object that is written for one.
+    pub(crate) fn items(&self, name: &str) -> impl Iterator<Item = Self> + use<'d, 'a> {
+        let array = self.present(name);
+        let items = array.into_iter().flat_map(|array| array.items());
+        items.map(|item| Self(Some(item)))
+    }
+
     /// Each text of an array.
     pub(crate) fn texts(&self, name: &str) -> Vec<String> {
         let array = self.present(name);

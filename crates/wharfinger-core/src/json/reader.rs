@@ -20,6 +20,8 @@ pub enum Envelope {
     Object,
     /// An array of orders, or else one order.
     OneOrMany,
+    /// An object of orders, or an array of them, whose names are then their indexes: `0`, `1` and so on.
+    ObjectOrArray,
 }
 
 /// One order of a body, as read.
@@ -45,6 +47,8 @@ pub struct Reader<'a> {
     envelope: Envelope,
     stage: Stage,
     names: HashSet<Cow<'a, str>>,
+    /// The index of the next order, where indexes are names.
+    next_index: Option<usize>,
     parser: Parser<'a>,
 }
 
@@ -76,17 +80,18 @@ impl<'a> Reader<'a> {
             envelope,
             stage: Stage::Start,
             names: HashSet::new(),
+            next_index: None,
             parser: Parser::new("", rules),
         };
         reader.begin(text);
-        if envelope == Envelope::OneOrMany {
-            let is_array = text.as_bytes().get(reader.at) == Some(&b'[');
-            reader.envelope = if is_array {
-                Envelope::Array
-            } else {
-                Envelope::One
-            };
-        }
+        let is_array = text.as_bytes().get(reader.at) == Some(&b'[');
+        reader.envelope = match envelope {
+            Envelope::OneOrMany | Envelope::ObjectOrArray if is_array => Envelope::Array,
+            Envelope::OneOrMany => Envelope::One,
+            Envelope::ObjectOrArray => Envelope::Object,
+            Envelope::One | Envelope::Array | Envelope::Object => envelope,
+        };
+        reader.next_index = (envelope == Envelope::ObjectOrArray && is_array).then_some(0);
         reader
     }
 
@@ -130,7 +135,7 @@ impl<'a> Reader<'a> {
         self.stage == Stage::Start && self.at == self.text.len()
     }
 
-    /// What the body is; [`Envelope::OneOrMany`] is resolved.
+    /// What the body is; [`Envelope::OneOrMany`] and [`Envelope::ObjectOrArray`] are resolved.
     #[must_use]
     pub fn envelope(&self) -> Envelope {
         self.envelope
@@ -146,6 +151,7 @@ impl<'a> Reader<'a> {
                 Envelope::One | Envelope::OneOrMany => true,
                 Envelope::Array => first == Some(&b'['),
                 Envelope::Object => first == Some(&b'{'),
+                Envelope::ObjectOrArray => matches!(first, Some(b'{' | b'[')),
             }
     }
 
@@ -203,7 +209,9 @@ impl<'a> Reader<'a> {
         }
         let name = match self.envelope {
             Envelope::Object => Some(self.order_name()?),
-            Envelope::One | Envelope::Array | Envelope::OneOrMany => None,
+            Envelope::One | Envelope::Array | Envelope::OneOrMany | Envelope::ObjectOrArray => {
+                self.order_index().map(Cow::Owned)
+            }
         };
         let raw = self.value()?;
         Ok(Some((name, raw)))
@@ -212,8 +220,15 @@ impl<'a> Reader<'a> {
     fn closing(&self) -> u8 {
         match self.envelope {
             Envelope::Object => b'}',
-            Envelope::One | Envelope::Array | Envelope::OneOrMany => b']',
+            Envelope::One | Envelope::Array | Envelope::OneOrMany | Envelope::ObjectOrArray => b']',
         }
+    }
+
+    /// The index of an order as its name, where indexes are names.
+    fn order_index(&mut self) -> Option<String> {
+        let index = self.next_index?;
+        self.next_index = Some(index + 1);
+        Some(index.to_string())
     }
 
     /// The name of an order in an object of orders, and the colon behind it.

@@ -190,6 +190,16 @@ impl<'d, 'a> Value<'d, 'a> {
         })
     }
 
+    /// The elements of an array, or the values of an object's members. PHP writes an array as an object where its keys are
+    /// not 0, 1, 2 and so on.
+    pub fn items(&self) -> impl Iterator<Item = Value<'d, 'a>> + use<'d, 'a> {
+        let tape = self.tape;
+        let of_members = self
+            .member_places()
+            .map(move |at| Value { tape, at: at + 1 });
+        self.elements().chain(of_members)
+    }
+
     /// The names and values of an object's members; of anything else, none.
     pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> + use<'d, 'a> {
         let tape = self.tape;

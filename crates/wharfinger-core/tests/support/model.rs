@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::admit::{self, Decision, Existing, Intent, Move};
+use jiff::tz::TimeZone;
+use wharfinger_core::admit::{self, Decision, Existing, Move};
 use wharfinger_core::catalogue::{self, Admission, Split};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
 use wharfinger_core::ids::{BatchId, OrganisationId, is_part, part_index};
 use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::{Code, Problem};
 
+use super::case::ORGANISATIONS;
 use super::shelves::Shelves;
 
 /// The time of everything that happens here: 2026-01-01T00:00:00Z.
@@ -201,8 +203,8 @@ impl Model {
             (Decision::Create(state), _) => {
                 let order = StoredOrder {
                     id: batch.order(index),
-                    // The number will do: nothing here asks for the code.
-                    organisation: shelf.0.0.to_string(),
+                    organisation: code(shelf.0).to_owned(),
+                    time_zone: TimeZone::UTC,
                     key,
                     number,
                     state,
@@ -226,7 +228,7 @@ impl Model {
                 kept.hash = draft.hash;
                 kept.order.state = state;
                 kept.order.revision += 1;
-                if draft.intent != Intent::Complete {
+                if !draft.intent.is_addition() {
                     kept.order.texts.clear();
                 }
                 kept.order.texts.push(slot.raw.to_owned());
@@ -343,4 +345,14 @@ fn matches(order: &StoredOrder, query: &OrderQuery) -> bool {
         && query.created_from_ms.is_none_or(|from| from <= created)
         && query.created_to_ms.is_none_or(|to| created <= to)
         && query.keep.as_ref().is_none_or(|keep| keep(order))
+}
+
+/// The code of an organisation; they are numbered from 1.
+fn code(organisation: OrganisationId) -> &'static str {
+    let index = organisation
+        .0
+        .checked_sub(1)
+        .and_then(|index| usize::try_from(index).ok());
+    let known = index.and_then(|index| ORGANISATIONS.get(index));
+    known.map_or("", |(code, _)| code)
 }

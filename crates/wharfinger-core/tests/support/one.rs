@@ -1,5 +1,6 @@
 //! One order by itself: judged, and as if it had been stored.
 
+use jiff::tz::TimeZone;
 use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach};
 use wharfinger_core::dialect::{Action, Context, Dialect, Head, StoredOrder, Verdict};
 use wharfinger_core::ids::{BatchId, OrganisationId};
@@ -56,6 +57,7 @@ pub(crate) fn stored(key: &str, text: &str) -> StoredOrder {
     StoredOrder {
         id: BatchId::new(1_767_225_600_000, 7).order(0),
         organisation: ORGANISATION.into(),
+        time_zone: TimeZone::UTC,
         key: key.into(),
         number: None,
         state: State::Pending,

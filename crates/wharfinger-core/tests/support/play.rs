@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::admit::{Intent, Move};
+use jiff::tz::TimeZone;
+use wharfinger_core::admit::Move;
 use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach, Scope};
 use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::dialect::{
@@ -147,7 +148,10 @@ impl World {
             };
             return submit(self.dialect, &mut self.model, &context, body);
         }
-        match (self.dialect.ask(operation, head), organisation) {
+        match (
+            self.dialect.ask(operation, head, organisation),
+            organisation,
+        ) {
             (Ok(Ask::Organisations { offset, limit }), organisation) => {
                 let reached = organisation.map_or_else(|| caller.reached(), |one| vec![one]);
                 let page = OrganisationPage::page(&reached, offset, limit);
@@ -307,6 +311,9 @@ fn submit(
     context: &Context<'_>,
     body: &[u8],
 ) -> Result<Result<Answered, RequestFailure>, String> {
+    if let Err(failure) = dialect.asked(context.operation, context.head) {
+        return Ok(Err(failure));
+    }
     let body = Body {
         bytes: body,
         lines_before: is_lines(context.head.header("content-type")).then_some(0),
@@ -362,12 +369,13 @@ fn same_emails(dialect: &dyn Dialect, batch: BatchId, slots: &[Slot<'_>]) -> Res
         let Verdict::Good(draft) = &slot.verdict else {
             continue;
         };
-        if draft.intent == Intent::Complete {
+        if draft.intent.is_addition() {
             continue;
         }
         let stored = StoredOrder {
             id: batch.order(0),
             organisation: String::new(),
+            time_zone: TimeZone::UTC,
             key: String::new(),
             number: None,
             state: State::Pending,

@@ -30,8 +30,12 @@ create table organisations (
     customer_orders_enabled boolean not null,
     -- open or enforced
     catalogue text not null,
+    -- an IANA name
+    time_zone text not null,
+    -- desc or asc
+    list_sort text not null,
     row_checksum bigint not null generated always as (hash_record_extended(row(id, code, name, customer_orders_enabled,
-        catalogue), 0)) stored
+        catalogue, time_zone, list_sort), 0)) stored
 );
 
 -- In the order of creation. `organisations` and `scopes` are JSON arrays; no organisations means all of them.

@@ -28,8 +28,14 @@ create table organisations (
     customer_orders_enabled integer not null,
     -- open or enforced
     catalogue text not null,
-    row_checksum integer not null generated always as (checksum_of(id, code, name, customer_orders_enabled, catalogue)) stored,
-    intact integer generated always as (row_checksum = checksum_of(id, code, name, customer_orders_enabled, catalogue)) virtual
+    -- an IANA name
+    time_zone text not null,
+    -- desc or asc
+    list_sort text not null,
+    row_checksum integer not null generated always as (checksum_of(id, code, name, customer_orders_enabled, catalogue,
+        time_zone, list_sort)) stored,
+    intact integer generated always as (row_checksum = checksum_of(id, code, name, customer_orders_enabled, catalogue,
+        time_zone, list_sort)) virtual
 ) strict;
 
 -- In the order of creation. `organisations` and `scopes` are JSON arrays; no organisations means all of them.

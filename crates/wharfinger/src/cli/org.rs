@@ -4,9 +4,11 @@ use std::io::Write;
 
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use jiff::tz::TimeZone;
 use serde::Serialize;
-use wharfinger_core::caller::Organisation;
+use wharfinger_core::caller::{ListSort, Organisation};
 use wharfinger_core::catalogue::CatalogueMode;
+use wharfinger_core::zone;
 
 use super::{KeptIn, directory, find_organisation, shown, write_json};
 use crate::administration::{CODE_FORM, NAME_FORM, is_code, is_name};
@@ -34,6 +36,12 @@ enum OrgCommand {
         /// Whether its orders are held against its catalogue
         #[arg(long, default_value = "open")]
         catalogue: Catalogue,
+        /// The IANA time zone of its dates, such as Europe/Stockholm
+        #[arg(long, value_name = "NAME", default_value = "UTC", value_parser = time_zone)]
+        time_zone: TimeZone,
+        /// How its orders are listed where a request does not say
+        #[arg(long, default_value = "desc")]
+        list_sort: Sort,
         /// Print it as JSON
         #[arg(long)]
         json: bool,
@@ -55,7 +63,8 @@ enum OrgCommand {
     /// Change an organisation
     #[command(
         after_help = "Examples: wharfinger org set TRK001 --customer-orders off\n          \
-                      wharfinger org set TRK001 --catalogue enforced"
+                      wharfinger org set TRK001 --catalogue enforced\n          \
+                      wharfinger org set TRK001 --time-zone Europe/Stockholm"
     )]
     #[command(group(ArgGroup::new("change").required(true).multiple(true)))]
     Set {
@@ -67,6 +76,12 @@ enum OrgCommand {
         /// Whether its orders are held against its catalogue
         #[arg(long, group = "change")]
         catalogue: Option<Catalogue>,
+        /// The IANA time zone of its dates, such as Europe/Stockholm; it applies to stored orders too
+        #[arg(long, group = "change", value_name = "NAME", value_parser = time_zone)]
+        time_zone: Option<TimeZone>,
+        /// How its orders are listed where a request does not say
+        #[arg(long, group = "change")]
+        list_sort: Option<Sort>,
         /// Print it as JSON
         #[arg(long)]
         json: bool,
@@ -99,12 +114,36 @@ impl Catalogue {
     }
 }
 
+/// [`ListSort`], as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// Newest first
+    Desc,
+    /// In the order of creation
+    Asc,
+}
+
+impl Sort {
+    fn sort(self) -> ListSort {
+        match self {
+            Self::Desc => ListSort::Descending,
+            Self::Asc => ListSort::Ascending,
+        }
+    }
+}
+
+fn time_zone(name: &str) -> Result<TimeZone, String> {
+    zone::named(name).ok_or_else(|| format!("expected {}", zone::NAME_FORM))
+}
+
 #[derive(Serialize)]
 struct OrganisationLine<'o> {
     code: &'o str,
     name: &'o str,
     customer_orders_enabled: bool,
     catalogue: &'static str,
+    time_zone: &'o str,
+    list_sort: &'static str,
 }
 
 impl Org {
@@ -114,6 +153,8 @@ impl Org {
                 code,
                 name,
                 catalogue,
+                time_zone,
+                list_sort,
                 json,
                 init,
                 data,
@@ -127,6 +168,8 @@ impl Org {
                 let store = data.open_or_init(init)?;
                 let organisation = Organisation {
                     catalogue: catalogue.mode(),
+                    time_zone,
+                    list_sort: list_sort.sort(),
                     ..Organisation::new(code, name)
                 };
                 let change = Change::CreateOrganisation(organisation.clone());
@@ -147,6 +190,8 @@ impl Org {
                 code,
                 customer_orders,
                 catalogue,
+                time_zone,
+                list_sort,
                 json,
                 data,
             } => {
@@ -156,6 +201,8 @@ impl Org {
                     code: code.clone(),
                     customer_orders_enabled: customer_orders.map(|switch| switch == Switch::On),
                     catalogue: catalogue.map(Catalogue::mode),
+                    time_zone,
+                    list_sort: list_sort.map(Sort::sort),
                     ..OrganisationChange::default()
                 });
                 store.administer(COMMAND_LINE, change, None).await?;
@@ -172,6 +219,8 @@ fn write_organisation(out: &mut dyn Write, organisation: &Organisation, json: bo
         name: &organisation.name,
         customer_orders_enabled: organisation.customer_orders_enabled,
         catalogue: organisation.catalogue.name(),
+        time_zone: zone::name(&organisation.time_zone),
+        list_sort: organisation.list_sort.name(),
     };
     if json {
         return write_json(out, &line);
@@ -182,8 +231,8 @@ fn write_organisation(out: &mut dyn Write, organisation: &Organisation, json: bo
         "off"
     };
     let line = format!(
-        "{:<16} customer orders {orders:<4} catalogue {:<9} {}",
-        line.code, line.catalogue, line.name
+        "{:<16} customer orders {orders:<4} catalogue {:<9} time zone {:<20} list {:<5} {}",
+        line.code, line.catalogue, line.time_zone, line.list_sort, line.name
     );
     writeln!(out, "{}", shown(line.trim_end()))?;
     Ok(())

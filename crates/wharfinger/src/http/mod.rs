@@ -46,7 +46,10 @@ pub fn routes(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app));
     for dialect in dialects::ALL {
         for (path, operations) in by_path(*dialect) {
-            router = router.route(path, method_router(app, *dialect, &operations));
+            let methods = method_router(app, *dialect, &operations);
+            // Clients write a slash at the end, or none.
+            router = router.route(&format!("{path}/"), methods.clone());
+            router = router.route(path, methods);
         }
     }
     let known = router.clone().fallback(request::unknown_route);

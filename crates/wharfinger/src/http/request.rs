@@ -209,7 +209,9 @@ async fn act(
         Action::Submit { envelope, .. } => {
             let accepts = match envelope {
                 Envelope::OneOrMany => Accepts::JsonOrLines,
-                Envelope::One | Envelope::Array | Envelope::Object => Accepts::Json,
+                Envelope::One | Envelope::Array | Envelope::Object | Envelope::ObjectOrArray => {
+                    Accepts::Json
+                }
             };
             let mut read = body::read(app, call, &parts.headers, body, accepts).await?;
             let batch = if call.dry_run {

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use wharfinger_core::caller::{Organisation, Organisations, Reach, Scope};
+use jiff::tz::TimeZone;
+use wharfinger_core::caller::{ListSort, Organisation, Organisations, Reach, Scope};
 use wharfinger_core::catalogue::CatalogueMode;
 
 use crate::rates::Rates;
@@ -80,6 +81,10 @@ pub struct OrganisationChange {
     pub customer_orders_enabled: Option<bool>,
     /// Whether its orders are held against its catalogue from now on.
     pub catalogue: Option<CatalogueMode>,
+    /// Its time zone from now on.
+    pub time_zone: Option<TimeZone>,
+    /// How its orders are listed from now on.
+    pub list_sort: Option<ListSort>,
 }
 
 /// Which entries of the audit log to read.

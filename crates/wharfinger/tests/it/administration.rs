@@ -118,7 +118,7 @@ fn organisations_are_made_shown_changed_and_listed() {
     let made = office.ask(chief, "POST", base, Some(&new));
     assert_eq!(made.status, 201, "{}", made.text());
     assert_eq!(made.header("location"), Some("/v1/organisations/NEW-1"));
-    let told = json!({"code": "NEW-1", "name": "A new one", "customer_orders_enabled": true, "catalogue": "open"});
+    let told = json!({"code": "NEW-1", "name": "A new one", "customer_orders_enabled": true, "catalogue": "open", "time_zone": "UTC", "list_sort": "desc"});
     assert_eq!(made.json(), told);
     assert_eq!(office.get(chief, "/v1/organisations/NEW-1"), told);
 
@@ -127,7 +127,7 @@ fn organisations_are_made_shown_changed_and_listed() {
         json!({"name": "Another name", "customer_orders_enabled": false, "catalogue": "enforced"});
     let changed = office.ask(chief, "PATCH", "/v1/organisations/NEW-1", Some(&change));
     assert_eq!(changed.status, 200, "{}", changed.text());
-    let told = json!({"code": "NEW-1", "name": "Another name", "customer_orders_enabled": false, "catalogue": "enforced"});
+    let told = json!({"code": "NEW-1", "name": "Another name", "customer_orders_enabled": false, "catalogue": "enforced", "time_zone": "UTC", "list_sort": "desc"});
     assert_eq!(changed.json(), told);
     assert_eq!(office.get(chief, "/v1/organisations/NEW-1"), told);
     let submitted = office.ask(

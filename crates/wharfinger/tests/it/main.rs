@@ -49,4 +49,5 @@ mod shares;
 mod splitting;
 mod stock;
 mod support;
+mod time_zones;
 mod warnings;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::demand;
 use super::shape::SHAPE;
+use super::{dates, demand};
 use crate::admit::Intent;
 use crate::catalogue::{CatalogueMode, Demand};
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
@@ -20,9 +20,6 @@ pub(super) use crate::limits::NUMBER_MAX;
 /// The largest id; the vendor says no more than "int".
 pub(super) const ID_MAX: u64 = i64::MAX as u64;
 
-/// Decimals of a price.
-pub(super) const PRICE_DECIMALS_MAX: u32 = 2;
-
 /// Judges an order that is to be created.
 pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
     let mut notes = Notes::default();
@@ -32,7 +29,7 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
     if entry.value.kind() == Kind::Object {
         let mut form = Form::of_order(entry.value, &mut notes);
         email = addresses(&mut form);
-        form.objects("products", Need::Mandatory, product);
+        form.keyed_objects("products", Need::Mandatory, product);
         number = form.optional("orderNumber", order_number);
         draft = form.optional("createOnly", validate::boolean) == Some(true);
         other_attributes(&mut form);
@@ -83,6 +80,29 @@ pub(super) fn completion<'a>(
         demand: None,
     };
     let key = number.map(|number| Cow::Owned(number.to_string()));
+    slot(context, entry, key, good, notes)
+}
+
+/// Judges what is to update the order that it names.
+pub(super) fn update<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
+    let mut notes = Notes::default();
+    let mut form = Form::of_order(entry.value, &mut notes);
+    let number = form.mandatory("order", order_number);
+    form.optional("internalComment", validate::any_text);
+    form.optional("replaceInternalComment", validate::boolean);
+    form.optional("comment", validate::any_text);
+    form.optional("replaceComment", validate::boolean);
+    form.object("extraAttributes", Need::Optional, |_| ());
+    let (key, number) = match number {
+        Some((key, number)) => (Some(key), Number::Given(number)),
+        None => (None, Number::None),
+    };
+    let good = Draft {
+        hash: entry.hash,
+        intent: Intent::Amend,
+        number,
+        demand: None,
+    };
     slot(context, entry, key, good, notes)
 }
 
@@ -190,13 +210,33 @@ fn product(form: &mut Form<'_, '_, '_>) {
     if !has_identifier {
         form.problem("id", Code::Required);
     }
-    form.optional("unitPrice", validate::price(PRICE_DECIMALS_MAX));
-    form.optional("originalPrice", validate::price(PRICE_DECIMALS_MAX));
+    form.optional("unitPrice", validate::amount);
+    form.optional("originalPrice", validate::amount);
     form.optional("comment", validate::any_text);
     form.object("itemText", Need::Optional, |text| {
         texts(text, &["sku", "brand", "product", "variant", "size"]);
     });
-    form.optional("localizedProdSize", validate::any_text);
+    localized_size(form);
+}
+
+/// An object in the vendor's example, and text in what clients send.
+fn localized_size(form: &mut Form<'_, '_, '_>) {
+    let is_object = |value: Value<'_, '_>| value.kind() == Kind::Object;
+    if form.present("localizedProdSize").is_some_and(is_object) {
+        form.object("localizedProdSize", Need::Optional, |size| {
+            texts(size, &["localizationDefinitionName", "localizedSize"]);
+        });
+    } else {
+        form.optional("localizedProdSize", localized_text);
+    }
+}
+
+fn localized_text(value: Value<'_, '_>) -> Checked<()> {
+    // PHP writes an empty object as `[]`.
+    if value.is_empty_container() {
+        return Ok(());
+    }
+    validate::any_text(value)
 }
 
 /// The rows of the vendor's table that stand by themselves.
@@ -214,7 +254,7 @@ fn other_attributes(form: &mut Form<'_, '_, '_>) {
     texts(form, &["pricelist", "market", "shippingList"]);
     form.optional("shippingValue", validate::amount);
     form.optional("voucherValue", validate::amount);
-    form.scalars("voucherCodes", Need::Optional, validate::any_text);
+    form.keyed_scalars("voucherCodes", Need::Optional, validate::any_text);
     form.optional("applyVouchers", validate::boolean);
     dates(form);
     texts(form, &["comment", "internalComment", "warehouseGroup"]);
@@ -249,7 +289,7 @@ fn texts(form: &mut Form<'_, '_, '_>, names: &[&str]) {
 
 fn dates(form: &mut Form<'_, '_, '_>) {
     for name in ["orderDate", "deliveryDate", "cancelDate"] {
-        form.optional(name, validate::date_or_time);
+        form.optional(name, dates::date);
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn of(order: Value<'_, '_>, email: Option<&str>) -> Demand {
     let is_set = |name| flag(order, name);
     let is_forced = is_set("forceCreate").unwrap_or(false);
     let products = given(order, "products");
-    let products = products.iter().flat_map(Value::elements);
+    let products = products.iter().flat_map(Value::items);
     Demand {
         names: NAMES,
         lines: products.map(wanted).collect(),

@@ -1,7 +1,7 @@
 //! From outcomes and refusals to the vendor's words.
 
-use super::present;
 use super::wire::{Answer as OrderAnswer, Batch, No};
+use super::{UPDATE, present};
 use crate::admit::Intent;
 use crate::dialect::{Action, Answer, Operation, Orders, Reply, Slot, Submitted, Verdict};
 use crate::failure::RequestFailure;
@@ -77,7 +77,7 @@ fn submitted_answer(operation: &Operation, submitted: &Submitted<'_>) -> Reply {
     let is_batch = matches!(
         operation.action,
         Action::Submit {
-            envelope: Envelope::Object,
+            envelope: Envelope::ObjectOrArray,
             ..
         }
     );
@@ -88,7 +88,15 @@ fn submitted_answer(operation: &Operation, submitted: &Submitted<'_>) -> Reply {
         });
         return Reply::json(200, &Batch(answers.collect()));
     }
-    let mut answers = pairs.map(|(slot, outcome)| order_answer(slot, outcome));
+    let is_update = operation.name == UPDATE;
+    let mut answers = pairs.map(|(slot, outcome)| match order_answer(slot, outcome) {
+        OrderAnswer::No(no) if is_update => OrderAnswer::NotUpdated {
+            status: no.status,
+            msg: no.msg,
+            order: slot.key.as_deref().and_then(|key| key.parse().ok()),
+        },
+        answer => answer,
+    });
     Reply::json(200, &answers.next())
 }
 
@@ -122,6 +130,10 @@ fn yes(slot: &Slot<'_>, taken: &Taken) -> OrderAnswer {
         Intent::Create { draft: false } | Intent::Upsert => OrderAnswer::Created {
             status,
             orders: numbers,
+        },
+        Intent::Amend => OrderAnswer::Updated {
+            status,
+            order: number,
         },
         Intent::Complete => OrderAnswer::Completed {
             status,

@@ -1,6 +1,6 @@
 //! What stays of an order whose person is erased. The country does, which the vendor demands of every address.
 
-use crate::erase::Figure::{self, Each, Object, Value};
+use crate::erase::Figure::{self, Items, Object, Value};
 
 const ADDRESS: &[Figure] = &[Value("country")];
 const TRANSACTION: &[Figure] = &[Value("status"), Value("amount")];
@@ -12,7 +12,7 @@ pub(super) const FIGURES: &[Figure] = &[
     Object("invoiceAddress", ADDRESS),
     Object("deliveryAddress", ADDRESS),
     Object("address", ADDRESS),
-    Each(
+    Items(
         "products",
         &[
             Value("id"),

@@ -2,20 +2,23 @@
 
 use std::borrow::Cow;
 
-use super::decode::{self, PRICE_DECIMALS_MAX};
+use jiff::tz::TimeZone;
+use serde_json::value::RawValue;
+
+use super::money::{DECIMALS, Money};
 use super::present::{customer_of, decided, is_whole_or_first, with_texts};
 use super::wire::{Form, FormAddress, FormItemText, FormProduct};
+use super::{dates, decode};
 use crate::canonical::{
     Address, Amount, Customer, Json, Line, Missing, Order, References, Rendered, Stored,
     joined_name, split_name,
 };
 use crate::catalogue::AdmittedLine;
 use crate::dialect::StoredOrder;
-use crate::moment::Moment;
-use crate::validate::date_or_time_from;
 
 /// A stored order in the canonical form, as its completions left it.
 pub(super) fn canonical(stored: &StoredOrder) -> Order {
+    let zone = &stored.time_zone;
     with_texts(stored, |texts| {
         let order = Stored(texts.submitted);
         let object = |name| given(order.object(name));
@@ -26,7 +29,9 @@ pub(super) fn canonical(stored: &StoredOrder) -> Order {
         Order {
             organisation: stored.organisation.clone(),
             key: stored.key.clone(),
-            placed_at: texts.latest("orderDate").and_then(|text| moment(&text)),
+            placed_at: texts
+                .date("orderDate")
+                .and_then(|text| dates::moment(&text, zone)),
             customer: Customer {
                 reference: customer_of(stored).map(|id| id.to_string()),
                 email: super::present::email_of_texts(texts),
@@ -38,7 +43,7 @@ pub(super) fn canonical(stored: &StoredOrder) -> Order {
             billing_address: address(&billing),
             shipping_address: address(&delivery),
             lines: order
-                .each("products")
+                .items("products")
                 .enumerate()
                 .filter_map(|(at, product)| Some(line(&product, decided(stored, at).ok()?)))
                 .collect(),
@@ -48,8 +53,10 @@ pub(super) fn canonical(stored: &StoredOrder) -> Order {
                 delivery_reference: None,
                 purchase_order: texts.latest("poNumber").map(Cow::into_owned),
             },
-            instructions: texts.latest("comment").map(Cow::into_owned),
-            metadata: order.json("extraAttributes"),
+            instructions: texts.comment("comment").map(Cow::into_owned),
+            metadata: texts
+                .extra_attributes()
+                .map(|attributes| Json::of(&attributes)),
             ..Order::default()
         }
     })
@@ -59,16 +66,6 @@ pub(super) fn canonical(stored: &StoredOrder) -> Order {
 fn given<'d, 'a>(address: Stored<'d, 'a>) -> Option<Stored<'d, 'a>> {
     let value = address.0.filter(|value| !value.is_empty_container());
     value.map(|value| Stored(Some(value)))
-}
-
-/// `YYYY-mm-dd`, or with ` HH:MM:SS`, in UTC.
-fn moment(text: &str) -> Option<Moment> {
-    let time = date_or_time_from(text)?;
-    Some(if text.contains(' ') {
-        Moment::Time(time)
-    } else {
-        Moment::Day(time.date())
-    })
 }
 
 fn address(from: &Stored<'_, '_>) -> Address {
@@ -112,27 +109,41 @@ fn plain_id(object: &Stored<'_, '_>, name: &str) -> Option<String> {
 }
 
 /// An order in the vendor's form.
-pub(super) fn render(order: &Order) -> Rendered {
+pub(super) fn render(order: &Order, zone: &TimeZone) -> Rendered {
     let mut missing = Missing::default();
     let parties = parties(order);
     let [address, invoice_address, delivery_address] = addresses(order, &parties, &mut missing);
     if order.lines.is_empty() {
         missing.note("products");
     }
-    let products = order.lines.iter().map(|line| product(line, &mut missing));
+    let products = order
+        .lines
+        .iter()
+        .map(|line| product(line, &mut missing))
+        .collect();
     let reference = order.customer.reference.as_deref();
-    let number = |amount: Option<&Amount>| amount.and_then(Amount::to_json_number);
     let form = Form {
         order_number: decode::number_in_path(&order.key)
             .filter(|number| number.to_string() == order.key),
         address,
         invoice_address,
         delivery_address,
-        products: products.collect(),
+        products,
         customer_id: reference.and_then(id),
-        shipping_value: number(order.shipping_price.as_ref()),
-        voucher_value: number(order.discount.as_ref()),
-        order_date: order.placed_at.as_ref().map(date),
+        shipping_value: amount(
+            order.shipping_price.as_ref(),
+            "shippingValue (rounded)",
+            &mut missing,
+        ),
+        voucher_value: amount(
+            order.discount.as_ref(),
+            "voucherValue (rounded)",
+            &mut missing,
+        ),
+        order_date: order
+            .placed_at
+            .as_ref()
+            .map(|moment| dates::of_moment(moment, zone)),
         po_number: order.references.purchase_order.as_deref(),
         comment: order.instructions.as_deref(),
         extra_attributes: order.metadata.as_ref().and_then(Json::to_raw),
@@ -257,16 +268,16 @@ fn product<'s>(line: &'s Line, missing: &mut Missing) -> FormProduct<'s> {
         missing.note("products[].id");
     }
     let units = line.quantity.whole().filter(|units| *units >= 1);
-    let price = line.unit_price.as_ref().filter(|price| {
-        let decimals = price.number().map(|number| number.decimals());
-        !price.is_negative() && decimals.is_some_and(|decimals| decimals <= PRICE_DECIMALS_MAX)
-    });
+    let price = line
+        .unit_price
+        .as_ref()
+        .filter(|price| !price.is_negative());
     FormProduct {
         id,
         ean: line.ean.as_deref(),
         sku: line.sku.as_deref(),
         qty: missing.demand("products[].qty", units),
-        unit_price: price.and_then(Amount::to_json_number),
+        unit_price: amount(price, "products[].unitPrice (rounded)", missing),
         item_text: line
             .description
             .as_deref()
@@ -274,18 +285,25 @@ fn product<'s>(line: &'s Line, missing: &mut Missing) -> FormProduct<'s> {
     }
 }
 
+/// An amount as a number. One of more decimals than the form has is rounded, which is noted.
+fn amount(
+    amount: Option<&Amount>,
+    rounded: &'static str,
+    missing: &mut Missing,
+) -> Option<Box<RawValue>> {
+    let amount = amount?;
+    let number = amount.number()?;
+    if number.decimals() <= DECIMALS {
+        return amount.to_json_number();
+    }
+    missing.note(rounded);
+    Money::of(&number.value()).to_raw()
+}
+
 /// An id that is spelled as the vendor would.
 fn id(text: &str) -> Option<u64> {
     let id: u64 = text.parse().ok()?;
     (id <= decode::ID_MAX && id.to_string() == text).then_some(id)
-}
-
-/// `YYYY-mm-dd`, or `YYYY-mm-dd HH:MM:SS` in UTC; fractions of a second have no place.
-fn date(moment: &Moment) -> String {
-    match moment {
-        Moment::Day(day) => day.to_string(),
-        Moment::Time(time) => time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -298,6 +316,7 @@ mod tests {
         StoredOrder {
             id: BatchId::new(0, 0).order(0),
             organisation: "DEMO".into(),
+            time_zone: TimeZone::UTC,
             key: "7".into(),
             number: Some(7),
             state: State::Pending,

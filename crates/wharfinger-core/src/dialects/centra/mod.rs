@@ -1,19 +1,26 @@
-//! Centra's Order API: create an order, create a batch of them, complete a prepared order, read orders back.
+//! Centra's Order API: create an order, create a batch of them, complete a prepared order, update one, read orders back.
 //!
 //! The vendor answers 200 whether or not orders were created; each order answers for itself, with a code.
 
+mod additions;
+mod dates;
 mod decode;
 mod demand;
 mod encode;
 mod figures;
+mod lines;
 mod load;
 mod mapping;
+mod money;
 mod own_form;
 mod present;
 mod query;
 mod samples;
 mod shape;
+mod shown;
 mod wire;
+
+use jiff::tz::TimeZone;
 
 use crate::caller::{Caller, Organisation, Scope};
 use crate::canonical;
@@ -29,7 +36,10 @@ use crate::load::Load;
 /// The dialect `centra`.
 pub(super) struct Centra;
 
-const OPERATIONS: [Operation; 4] = [
+/// The operation that updates an order, which is told by its body alone.
+const UPDATE: &str = "update";
+
+const OPERATIONS: [Operation; 5] = [
     Operation {
         name: "create",
         method: "POST",
@@ -41,7 +51,7 @@ const OPERATIONS: [Operation; 4] = [
             empty_body: EmptyBody::Malformed,
         },
         summary: "Create an order",
-        parameters: &[],
+        parameters: &[query::XML],
     },
     Operation {
         name: "batch",
@@ -49,12 +59,12 @@ const OPERATIONS: [Operation; 4] = [
         path: "/centra/{organisation}/orders",
         scope: Scope::OrdersWrite,
         action: Action::Submit {
-            envelope: Envelope::Object,
+            envelope: Envelope::ObjectOrArray,
             wrong_root: WrongRoot::Refuse,
             empty_body: EmptyBody::Malformed,
         },
         summary: "Create a batch of orders, each under a name of the sender's",
-        parameters: &[],
+        parameters: &[query::XML],
     },
     Operation {
         name: "complete",
@@ -63,12 +73,26 @@ const OPERATIONS: [Operation; 4] = [
         scope: Scope::OrdersWrite,
         action: Action::Submit {
             envelope: Envelope::One,
-            wrong_root: WrongRoot::Refuse,
+            // Clients send a comment as bare text, or `null` for nothing.
+            wrong_root: WrongRoot::TakeText,
             // An order may be completed without anything being added to it.
             empty_body: EmptyBody::EmptyObject,
         },
         summary: "Complete a prepared order",
-        parameters: &[],
+        parameters: &[query::XML],
+    },
+    Operation {
+        name: UPDATE,
+        method: "PUT",
+        path: "/centra/{organisation}/orders",
+        scope: Scope::OrdersWrite,
+        action: Action::Submit {
+            envelope: Envelope::One,
+            wrong_root: WrongRoot::Refuse,
+            empty_body: EmptyBody::Malformed,
+        },
+        summary: "Update an order's comments and extra attributes",
+        parameters: &[query::XML],
     },
     Operation {
         name: "list",
@@ -76,7 +100,7 @@ const OPERATIONS: [Operation; 4] = [
         path: "/centra/{organisation}/orders",
         scope: Scope::OrdersRead,
         action: Action::List,
-        summary: "Read orders back, newest first",
+        summary: "Read orders back",
         parameters: query::PARAMETERS,
     },
 ];
@@ -128,19 +152,28 @@ impl Dialect for Centra {
         Ok(Some(organisation))
     }
 
-    fn asked(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
+    fn asked(&self, _operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure> {
+        query::refuse_xml(head)?;
         Ok(Asked::default())
     }
 
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
+        if context.operation.name == UPDATE {
+            return decode::update(context, entry);
+        }
         match context.head.path_parameter("number") {
             Some(number) => decode::completion(context, entry, number),
             None => decode::order(context, entry),
         }
     }
 
-    fn ask(&self, _operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure> {
-        query::orders(head).map(Ask::Orders)
+    fn ask(
+        &self,
+        _operation: &Operation,
+        head: &Head<'_>,
+        organisation: Option<&Organisation>,
+    ) -> Result<Ask, RequestFailure> {
+        query::orders(head, organisation).map(Ask::Orders)
     }
 
     fn email(&self, order: &StoredOrder) -> Option<String> {
@@ -151,8 +184,8 @@ impl Dialect for Centra {
         mapping::canonical(order)
     }
 
-    fn render(&self, order: &canonical::Order) -> canonical::Rendered {
-        mapping::render(order)
+    fn render(&self, order: &canonical::Order, zone: &TimeZone) -> canonical::Rendered {
+        mapping::render(order, zone)
     }
 
     fn own_form(&self, order: &StoredOrder) -> String {

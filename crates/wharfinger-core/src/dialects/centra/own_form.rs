@@ -1,15 +1,14 @@
 //! An order in the vendor's own form, as its completions left it.
 
-use super::present::{Texts, with_texts};
+use super::additions::{Texts, is_update};
+use super::present::with_texts;
 use crate::canonical::Members;
 use crate::dialect::StoredOrder;
 use crate::json::{Kind, Value};
 
-/// What a completion may say anew.
-const REPLACED: [&str; 8] = [
+/// What a completion may say anew, besides the comments.
+const REPLACED: [&str; 6] = [
     "buyerName",
-    "internalComment",
-    "comment",
     "poNumber",
     "orderDate",
     "deliveryDate",
@@ -17,7 +16,7 @@ const REPLACED: [&str; 8] = [
     "warehouseGroup",
 ];
 
-/// An order as it was submitted, with what its completions said anew and what they added of `payment`.
+/// An order as it was submitted, with what its completions said anew, what they added of `payment`, and what updates said.
 pub(super) fn own_form(stored: &StoredOrder) -> String {
     match stored.texts.as_slice() {
         [] => String::new(),
@@ -27,10 +26,12 @@ pub(super) fn own_form(stored: &StoredOrder) -> String {
 }
 
 fn completed(texts: &Texts<'_, '_>) -> String {
+    let said_anew = comments_and_attributes(texts);
     let mut form = Members::of(texts.submitted);
     let mut payment = Members::of(texts.submitted.and_then(|order| order.get("payment")));
     let mut pays = false;
-    for completion in texts.completions {
+    let completions = texts.additions.iter();
+    for completion in completions.filter(|addition| !is_update(**addition)) {
         let said = |name: &&str| completion.get(name).filter(|value| !value.is_blank());
         for name in REPLACED {
             if let Some(value) = said(&name) {
@@ -45,6 +46,9 @@ fn completed(texts: &Texts<'_, '_>) -> String {
             }
         }
     }
+    for (name, value) in &said_anew {
+        form.set((*name).into(), value);
+    }
     let payment = serde_json::to_string(&payment).unwrap_or_default();
     if pays {
         form.set("payment".into(), &payment);
@@ -52,8 +56,24 @@ fn completed(texts: &Texts<'_, '_>) -> String {
     serde_json::to_string(&form).unwrap_or_default()
 }
 
+/// What updates may say too, as JSON, where it is not what was submitted.
+fn comments_and_attributes(texts: &Texts<'_, '_>) -> Vec<(&'static str, String)> {
+    let mut said = Vec::new();
+    for name in ["internalComment", "comment"] {
+        let comment = texts.comment(name);
+        if comment != texts.own_text(name) {
+            said.push((name, serde_json::to_string(&comment).unwrap_or_default()));
+        }
+    }
+    let attributes = texts.extra_attributes();
+    said.extend(attributes.map(|attributes| ("extraAttributes", attributes)));
+    said
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
     use crate::ids::BatchId;
     use crate::outcome::State;
@@ -62,6 +82,7 @@ mod tests {
         StoredOrder {
             id: BatchId::new(0, 0).order(0),
             organisation: "DEMO".into(),
+            time_zone: TimeZone::UTC,
             key: "7".into(),
             number: Some(7),
             state: State::Pending,

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use bigdecimal::{BigDecimal, Zero};
 use jiff::Timestamp;
-use jiff::tz::Offset;
+use jiff::tz::TimeZone;
 
-use super::wire::{Address, BILLING, DELIVERY, Money, Order, Product, Text};
-use super::{Centra, decode};
+use super::additions::Texts;
+use super::lines::{product, totals};
+use super::money::Money;
+use super::shown::{Address, BILLING, DELIVERY, Discounts, Order, Payment, Product, Text, Voucher};
+use super::{Centra, dates, decode};
 use crate::catalogue::AdmittedLine;
 use crate::dialect::{Dialect, StoredOrder};
 use crate::fulfilment::Fulfilment;
@@ -57,34 +59,6 @@ pub(super) fn email_of_texts(texts: &Texts<'_, '_>) -> Option<String> {
     addresses.next().map(Cow::into_owned)
 }
 
-/// The texts of one order.
-pub(super) struct Texts<'d, 'a> {
-    /// What was submitted when the order was created.
-    pub(super) submitted: Option<Value<'d, 'a>>,
-    /// What completions added, oldest first.
-    pub(super) completions: &'d [Value<'d, 'a>],
-}
-
-impl<'d, 'a> Texts<'d, 'a> {
-    /// What no completion replaces.
-    pub(super) fn own(&self, name: &str) -> Option<Value<'d, 'a>> {
-        given(self.submitted?, name)
-    }
-
-    /// Text that a completion may replace: the latest that was said.
-    pub(super) fn latest(&self, name: &str) -> Text<'a> {
-        let later = self.completions.iter().rev();
-        let mut all = later.chain(&self.submitted);
-        all.find_map(|saying| text(*saying, name))
-    }
-
-    /// An amount; zero where none was sent.
-    fn amount(&self, name: &str) -> BigDecimal {
-        let amount = self.submitted.and_then(|order| amount(order, name));
-        amount.unwrap_or_default()
-    }
-}
-
 /// Reads the texts again. They were checked before they were stored, so that no limit applies here.
 pub(super) fn with_texts<'a, T>(
     stored: &'a StoredOrder,
@@ -99,52 +73,132 @@ pub(super) fn with_texts<'a, T>(
         entries.extend(reader.next().ok().flatten());
     }
     let values: Vec<Value<'_, 'a>> = entries.iter().map(|entry| entry.value).collect();
-    let (submitted, completions) = match values.split_first() {
-        Some((submitted, completions)) => (Some(*submitted), completions),
+    let (submitted, additions) = match values.split_first() {
+        Some((submitted, additions)) => (Some(*submitted), additions),
         None => (None, &[][..]),
     };
     read(&Texts {
         submitted,
-        completions,
+        additions,
     })
 }
 
 fn order_of<'a>(stored: &'a StoredOrder, texts: &Texts<'_, 'a>) -> Order<'a> {
+    let zone = &stored.time_zone;
     let lines = texts.own("products");
-    let lines = lines.iter().flat_map(Value::elements).enumerate();
+    let lines = lines.iter().flat_map(Value::items).enumerate();
     let products: Vec<Product<'a>> = lines
         .filter_map(|(at, line)| Some(product(line, at, decided(stored, at).ok()?)))
         .collect();
     let of_whole = |name| match is_whole_or_first(stored) {
         true => texts.amount(name),
-        false => BigDecimal::zero(),
+        false => Money::default(),
     };
     let shipping = of_whole("shippingValue");
     let voucher = of_whole("voucherValue");
-    let mut grand_total = &shipping - &voucher;
-    for product in &products {
-        grand_total += &product.total_price.0;
-    }
+    let (totals, total_items_discount) = totals(&products);
+    let items = totals.total_items_price.value();
+    let grand_total = Money::of(&(items + shipping.value() - voucher.value()));
+    let tax = Money::of(&-totals.total_items_price_tax.value());
+    let currency = texts
+        .own_text("orderCurrency")
+        .or_else(|| texts.own_text("currency"));
+    let currency = currency.unwrap_or_default();
     let delivery = texts
         .own("deliveryAddress")
         .or_else(|| texts.own("address"));
     let billing = texts.own("invoiceAddress").or_else(|| texts.own("address"));
+    let date = |name| texts.date(name).map(|date| dates::shown(date, zone));
+    let delivery_date = date("deliveryDate").unwrap_or(Cow::Borrowed(dates::NO_DATE));
+    let number = |name| texts.submitted.and_then(|order| integer(order, name));
+    let text_of = |id: Option<u64>| id.map(|id| id.to_string()).unwrap_or_default();
     Order {
-        order_id: stored.key.clone(),
+        order_id: &stored.key,
         order_status: status(stored),
-        order_date: texts
-            .latest("orderDate")
-            .unwrap_or_else(|| Cow::Owned(time_of(stored.created_at_ms))),
-        customer_id: customer_of(stored),
+        order_date: date("orderDate")
+            .unwrap_or_else(|| Cow::Owned(time_of(stored.created_at_ms, zone))),
+        cancel_date: date("cancelDate").unwrap_or(Cow::Borrowed(dates::NO_DATE)),
+        preferred_delivery_date: delivery_date.clone(),
+        estimated_delivery_date: delivery_date,
+        order_store: &stored.organisation,
+        customer_id: text_of(customer_of(stored)),
+        account_id: text_of(number("accountId")),
         delivery: address(&DELIVERY, delivery),
         billing: address(&BILLING, billing),
-        po_number: texts.latest("poNumber"),
-        shipping_value: Money(shipping),
-        voucher_value: Money(voucher),
-        grand_total_value: Money(grand_total),
-        internal_comment: texts.latest("internalComment"),
-        other_comment: texts.latest("comment"),
+        po_number: texts.latest("poNumber").unwrap_or_default(),
+        shipping_list: texts.own_text("shippingList").unwrap_or_default(),
+        internal_order: u8::from(texts.own_flag("internalOrder")),
+        discounts: discounts(texts, &voucher, &currency),
+        shipping_value: shipping,
+        voucher_value: voucher,
+        grand_total_value: grand_total,
+        grand_total_tax_value: tax,
+        internal_comment: texts.comment("internalComment").unwrap_or_default(),
+        other_comment: texts.comment("comment").unwrap_or_default(),
+        market_id: number("marketId").unwrap_or_default(),
+        pricelist_id: number("pricelistId").unwrap_or_default(),
+        payment: payment(texts),
+        totals,
         products,
+        total_items_discount,
+        order_currency: currency,
+        ..Order::default()
+    }
+}
+
+/// The kinds of payment that the vendor knows: card, invoice, third party, free and prepaid.
+const PAYMENT_TYPES: [&str; 5] = ["cc", "inv", "3rd", "free", "prepaid"];
+
+/// How an order was paid. What the capture says stands above what the authorisation says.
+fn payment<'a>(texts: &Texts<'_, 'a>) -> Payment<'a> {
+    let said = |name| {
+        let mut transactions = ["capture", "auth"].into_iter();
+        transactions
+            .find_map(|transaction| texts.paid(|payment| text(given(payment, transaction)?, name)))
+    };
+    let method = said("method").unwrap_or_default();
+    let plugin = texts.paid(|payment| integer(payment, "id"));
+    Payment {
+        payment_plugin: plugin.map(|id| id.to_string()).unwrap_or_default(),
+        payment_type: PAYMENT_TYPES
+            .into_iter()
+            .find(|known| *known == method)
+            .unwrap_or_default(),
+        payment_reference: said("transaction").unwrap_or_default(),
+        payment_method: method,
+        ..Payment::default()
+    }
+}
+
+/// The vouchers that an order names. What each takes off is known where there is one alone.
+fn discounts<'a>(texts: &Texts<'_, 'a>, off: &Money, currency: &str) -> Discounts<'a> {
+    let codes = texts.own("voucherCodes");
+    let codes = codes.iter().flat_map(Value::items);
+    let codes: Vec<Text<'a>> = codes.filter_map(|code| validate::text(code).ok()).collect();
+    let off = match codes.len() {
+        1 => Money::of(&-off.value()),
+        _ => Money::default(),
+    };
+    let in_words = |amount: &Money| {
+        let amount = amount.value().with_scale(2);
+        format!("{} {currency}", amount.to_plain_string())
+            .trim_end()
+            .to_owned()
+    };
+    let voucher = |voucher| Voucher {
+        voucher,
+        name: "",
+        price_off: in_words(&off),
+        price_off_as_a_number: off.clone(),
+        description: "",
+        is_credit: false,
+        original_price_off: in_words(&off),
+        original_price_off_as_number: off.clone(),
+    };
+    Discounts {
+        discount: in_words(&Money::default()),
+        vouchers: codes.into_iter().map(voucher).collect(),
+        ..Discounts::default()
     }
 }
 
@@ -165,14 +219,13 @@ fn status(stored: &StoredOrder) -> &'static str {
     }
 }
 
-/// `YYYY-mm-dd HH:MM:SS` in UTC.
-fn time_of(unix_ms: i64) -> String {
+/// When an order was created, as a wall clock in the time zone showed it.
+fn time_of(unix_ms: i64, zone: &TimeZone) -> String {
     let moment = Timestamp::from_millisecond(unix_ms).unwrap_or_default();
-    let time = Offset::UTC.to_datetime(moment);
-    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    dates::local(moment, zone)
 }
 
-fn address<'a>(names: &'static [&'static str; 10], from: Option<Value<'_, 'a>>) -> Address<'a> {
+fn address<'a>(names: &'static [&'static str], from: Option<Value<'_, 'a>>) -> Address<'a> {
     let part = |name| text(from?, name);
     let name = match (part("firstName"), part("lastName")) {
         (Some(first), Some(last)) => Some(Cow::Owned(format!("{first} {last}"))),
@@ -182,47 +235,19 @@ fn address<'a>(names: &'static [&'static str; 10], from: Option<Value<'_, 'a>>) 
         names,
         parts: [
             name,
+            // The vendor's requests have no attribute for it.
+            None,
             part("email"),
-            part("tele"),
             part("cell"),
+            part("tele"),
             part("address"),
             part("coaddress"),
             part("zipcode"),
             part("city"),
             part("state"),
             part("country"),
-        ],
-    }
-}
-
-/// A line. Without a price it has that of the catalogue, or costs nothing here; without an original price, that is its price.
-fn product<'a>(line: Value<'_, 'a>, at: usize, decided: Option<&'a AdmittedLine>) -> Product<'a> {
-    let item_text = given(line, "itemText");
-    let described = |name| text(item_text?, name);
-    let qty = integer(line, "qty").unwrap_or_default();
-    let of_catalogue = || decided?.price.as_ref()?.number().map(|price| price.value());
-    let price = amount(line, "unitPrice")
-        .or_else(of_catalogue)
-        .unwrap_or_default();
-    let original_price = amount(line, "originalPrice").unwrap_or_else(|| price.clone());
-    let total_price = &price * BigDecimal::from(qty);
-    Product {
-        line_id: at + 1,
-        sku: text(line, "sku").or_else(|| described("sku")),
-        ean: text(line, "ean"),
-        name: described("product"),
-        variant: described("variant"),
-        brand: described("brand"),
-        size: described("size").or_else(|| text(line, "localizedProdSize")),
-        qty,
-        original_price: Money(original_price),
-        price: Money(price),
-        comment: text(line, "comment"),
-        total_price: Money(total_price),
-        warehouses: decided
-            .and_then(|line| line.warehouse.as_deref())
-            .into_iter()
-            .collect(),
+        ]
+        .map(Option::unwrap_or_default),
     }
 }
 
@@ -231,22 +256,12 @@ pub(super) fn given<'d, 'a>(object: Value<'d, 'a>, name: &str) -> Option<Value<'
     (!value.is_blank() && !value.is_empty_container()).then_some(value)
 }
 
-pub(super) fn text<'a>(object: Value<'_, 'a>, name: &str) -> Text<'a> {
+pub(super) fn text<'a>(object: Value<'_, 'a>, name: &str) -> Option<Text<'a>> {
     validate::text(given(object, name)?).ok()
 }
 
 pub(super) fn integer(object: Value<'_, '_>, name: &str) -> Option<u64> {
     decode::id(given(object, name)?).ok()
-}
-
-fn amount(object: Value<'_, '_>, name: &str) -> Option<BigDecimal> {
-    let amount = validate::amount(given(object, name)?).ok()?.value();
-    // `0e999999` is a zero of a million places, which nothing is to write out.
-    Some(if amount.is_zero() {
-        BigDecimal::zero()
-    } else {
-        amount
-    })
 }
 
 #[cfg(test)]
@@ -258,6 +273,7 @@ mod tests {
         StoredOrder {
             id: BatchId::new(0, 0).order(0),
             organisation: "DEMO".into(),
+            time_zone: TimeZone::UTC,
             key: "7".into(),
             number: Some(7),
             state: State::Pending,

@@ -1,15 +1,16 @@
 //! What `GET …/orders` asks for.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::Offset;
+use jiff::tz::TimeZone;
 
+use super::dates;
 use super::decode::{NUMBER_MAX, number_in_path};
 use super::present::customer_of;
+use crate::caller::{ListSort, Organisation};
 use crate::dialect::{Head, Keep, OrderQuery, Parameter, ParameterKind};
 use crate::failure::RequestFailure;
 use crate::outcome::State;
-use crate::validate::date_or_time_from;
+use crate::validate::{self, date_or_time_from};
 
 /// Orders on a page that asks for no number of them.
 const PAGE_ORDERS_DEFAULT: u64 = 20;
@@ -42,20 +43,53 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter::query(
         "newer_than",
         ParameterKind::DayOrTime,
-        "Only orders created at this time or later, YYYY-mm-dd or YYYY-mm-dd HH:MM:SS",
+        "Only orders created at this time or later, YYYY-mm-dd or YYYY-mm-dd HH:MM:SS, in the organisation's time zone",
     ),
     Parameter::query(
         "older_than",
         ParameterKind::DayOrTime,
         "Only orders created at this time or earlier, in the same form",
     ),
+    Parameter::query(
+        "sort",
+        ParameterKind::OneOf(&["desc", "asc"]),
+        "Newest first, or in the order of creation. Default: the organisation's `list_sort`",
+    ),
+    XML,
 ];
+
+/// The vendor answers in XML where this is asked for.
+pub(super) const XML: Parameter = Parameter::query(
+    "xml",
+    ParameterKind::Boolean,
+    "Answers are JSON only: `true` is refused",
+);
+
+/// Refuses a request for an answer in XML, which would otherwise get one that its sender cannot read.
+///
+/// # Errors
+/// [`RequestFailure::BadParameter`].
+pub(super) fn refuse_xml(head: &Head<'_>) -> Result<(), RequestFailure> {
+    let is_off = |text: &str| validate::boolean_from(text) == Some(false);
+    if parameter(head, "xml").is_none_or(is_off) {
+        return Ok(());
+    }
+    Err(RequestFailure::BadParameter(
+        "xml is not supported: this server answers in JSON only".into(),
+    ))
+}
 
 /// Reads the parameters, one a line of the vendor's table.
 ///
 /// # Errors
 /// [`RequestFailure::BadParameter`].
-pub(super) fn orders(head: &Head<'_>) -> Result<OrderQuery, RequestFailure> {
+pub(super) fn orders(
+    head: &Head<'_>,
+    organisation: Option<&Organisation>,
+) -> Result<OrderQuery, RequestFailure> {
+    refuse_xml(head)?;
+    let zone = organisation.map_or(TimeZone::UTC, |organisation| organisation.time_zone.clone());
+    let default_sort = organisation.map(|organisation| organisation.list_sort);
     let limit = whole_number(head, "limit", 1, PAGE_ORDERS_MAX)?;
     let offset = whole_number(head, "offset", 0, NUMBER_MAX)?;
     let order = parameter(head, "order")
@@ -64,6 +98,7 @@ pub(super) fn orders(head: &Head<'_>) -> Result<OrderQuery, RequestFailure> {
     let customer = whole_number(head, "customer_id", 0, i64::MAX as u64)?;
     let newer_than = time(head, "newer_than")?;
     let older_than = time(head, "older_than")?;
+    let sort = sort(head)?.or(default_sort).unwrap_or_default();
 
     let of_customer = |id: u64| -> Keep { Box::new(move |order| customer_of(order) == Some(id)) };
     Ok(OrderQuery {
@@ -71,10 +106,10 @@ pub(super) fn orders(head: &Head<'_>) -> Result<OrderQuery, RequestFailure> {
         keys: order.map(|number| vec![number.to_string()]),
         email: None,
         states: State::ALL.to_vec(),
-        created_from_ms: newer_than.map(first_millisecond),
-        created_to_ms: older_than.map(last_millisecond),
+        created_from_ms: newer_than.map(|time| dates::first_at(time, &zone)),
+        created_to_ms: older_than.map(|time| dates::last_at(time, &zone)),
         keep: customer.map(of_customer),
-        newest_first: true,
+        newest_first: sort == ListSort::Descending,
         offset: offset.unwrap_or(0),
         limit: limit.unwrap_or(PAGE_ORDERS_DEFAULT),
         count_max: None,
@@ -120,15 +155,14 @@ fn bad(name: &str, wanted: &str) -> RequestFailure {
     RequestFailure::BadParameter(format!("{name} must be {wanted}"))
 }
 
-/// Times without a zone are UTC. The last day of the year 9999 is past all that can be told.
-fn first_millisecond(time: DateTime) -> i64 {
-    let moment = Offset::UTC.to_timestamp(time);
-    moment.map_or(i64::MAX, Timestamp::as_millisecond)
-}
-
-/// The end of the second that is named, so that a time bounds the orders that are shown with it.
-fn last_millisecond(time: DateTime) -> i64 {
-    first_millisecond(time).saturating_add(999)
+fn sort(head: &Head<'_>) -> Result<Option<ListSort>, RequestFailure> {
+    let Some(text) = parameter(head, "sort") else {
+        return Ok(None);
+    };
+    match ListSort::named(text) {
+        Some(sort) => Ok(Some(sort)),
+        None => Err(bad("sort", "asc or desc")),
+    }
 }
 
 #[cfg(test)]
@@ -147,7 +181,7 @@ mod tests {
             query: &query,
             headers: &[],
         };
-        let asked = orders(&head).expect("both are times");
+        let asked = orders(&head, None).expect("both are times");
         assert_eq!(asked.created_from_ms, Some(1_740_700_800_000));
         assert_eq!(asked.created_to_ms, Some(1_740_700_800_999));
     }

@@ -1,9 +1,6 @@
 //! The vendor's words, as they leave.
 
-use std::borrow::Cow;
-
-use bigdecimal::{BigDecimal, RoundingMode};
-use serde::ser::{Error, SerializeMap};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -103,6 +100,15 @@ pub(super) enum Answer {
         status: &'static str,
         orders: Vec<String>,
     },
+    /// Updated: its number.
+    Updated { status: &'static str, order: u64 },
+    /// Not updated: why, and its number where it can be read. The vendor gives no code here.
+    NotUpdated {
+        status: &'static str,
+        msg: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        order: Option<u64>,
+    },
     /// Not created; also the form of every refused request.
     No(No),
 }
@@ -136,102 +142,4 @@ impl Serialize for Batch<'_> {
         }
         map.end()
     }
-}
-
-/// An order read back. What was not sent is null.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Order<'a> {
-    pub(super) order_id: String,
-    pub(super) order_status: &'static str,
-    pub(super) order_date: Cow<'a, str>,
-    pub(super) customer_id: Option<u64>,
-    #[serde(flatten)]
-    pub(super) delivery: Address<'a>,
-    #[serde(flatten)]
-    pub(super) billing: Address<'a>,
-    pub(super) po_number: Text<'a>,
-    pub(super) shipping_value: Money,
-    pub(super) voucher_value: Money,
-    pub(super) grand_total_value: Money,
-    pub(super) internal_comment: Text<'a>,
-    pub(super) other_comment: Text<'a>,
-    pub(super) products: Vec<Product<'a>>,
-}
-
-/// Text that may be absent.
-pub(super) type Text<'a> = Option<Cow<'a, str>>;
-
-/// An amount, shown as a JSON number with two decimals.
-pub(super) struct Money(pub(super) BigDecimal);
-
-impl Serialize for Money {
-    /// A half is rounded away from zero. The number is written out by its digits, never by way of binary floating point.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rounded = self.0.with_scale_round(2, RoundingMode::HalfUp);
-        let number = RawValue::from_string(rounded.to_plain_string()).map_err(S::Error::custom)?;
-        number.serialize(serializer)
-    }
-}
-
-/// The parts of an address as an order shows them, each under a name that begins with what the address is for.
-pub(super) struct Address<'a> {
-    pub(super) names: &'static [&'static str; ADDRESS_PARTS],
-    pub(super) parts: [Text<'a>; ADDRESS_PARTS],
-}
-
-const ADDRESS_PARTS: usize = 10;
-
-/// The names of the address that goods are sent to.
-pub(super) const DELIVERY: [&str; ADDRESS_PARTS] = [
-    "deliveryName",
-    "deliveryEmail",
-    "deliveryTele",
-    "deliveryCell",
-    "deliveryAddress",
-    "deliveryCoaddress",
-    "deliveryZipcode",
-    "deliveryCity",
-    "deliveryState",
-    "deliveryCountry",
-];
-
-/// The names of the address that the invoice is sent to.
-pub(super) const BILLING: [&str; ADDRESS_PARTS] = [
-    "billingName",
-    "billingEmail",
-    "billingTele",
-    "billingCell",
-    "billingAddress",
-    "billingCoaddress",
-    "billingZipcode",
-    "billingCity",
-    "billingState",
-    "billingCountry",
-];
-
-impl Serialize for Address<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.names.iter().zip(&self.parts))
-    }
-}
-
-/// A line of an order.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Product<'a> {
-    pub(super) line_id: usize,
-    pub(super) sku: Text<'a>,
-    pub(super) ean: Text<'a>,
-    pub(super) name: Text<'a>,
-    pub(super) variant: Text<'a>,
-    pub(super) brand: Text<'a>,
-    pub(super) size: Text<'a>,
-    pub(super) qty: u64,
-    pub(super) original_price: Money,
-    pub(super) price: Money,
-    pub(super) comment: Text<'a>,
-    pub(super) total_price: Money,
-    /// Where it is sent from. An open catalogue knows of no warehouses, so there are none to name.
-    pub(super) warehouses: Vec<&'a str>,
 }

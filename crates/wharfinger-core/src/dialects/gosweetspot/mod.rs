@@ -16,6 +16,8 @@ mod shape;
 mod stored;
 mod wire;
 
+use jiff::tz::TimeZone;
+
 use crate::caller::{Caller, Organisation, Scope};
 use crate::canonical;
 use crate::dialect::{
@@ -197,7 +199,12 @@ impl Dialect for GoSweetSpot {
         decode::judge(context, entry)
     }
 
-    fn ask(&self, operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure> {
+    fn ask(
+        &self,
+        operation: &Operation,
+        head: &Head<'_>,
+        _organisation: Option<&Organisation>,
+    ) -> Result<Ask, RequestFailure> {
         match operation.action {
             Action::List => ask::list(head),
             Action::Stream => Ok(ask::pending()),
@@ -216,7 +223,7 @@ impl Dialect for GoSweetSpot {
         mapping::canonical(order)
     }
 
-    fn render(&self, order: &canonical::Order) -> canonical::Rendered {
+    fn render(&self, order: &canonical::Order, _zone: &TimeZone) -> canonical::Rendered {
         mapping::render(order)
     }
 

@@ -15,6 +15,8 @@ mod wire;
 use schemars::SchemaGenerator;
 
 use super::AnswerSchemas;
+use jiff::tz::TimeZone;
+
 use crate::caller::{Caller, Organisation};
 use crate::canonical;
 use crate::dialect::{
@@ -99,7 +101,12 @@ impl Dialect for Native {
     }
 
     /// No route reads orders back in this way; they are resources.
-    fn ask(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Ask, RequestFailure> {
+    fn ask(
+        &self,
+        _operation: &Operation,
+        _head: &Head<'_>,
+        _organisation: Option<&Organisation>,
+    ) -> Result<Ask, RequestFailure> {
         Err(RequestFailure::Internal)
     }
 
@@ -111,7 +118,7 @@ impl Dialect for Native {
         mapping::canonical(order)
     }
 
-    fn render(&self, order: &canonical::Order) -> canonical::Rendered {
+    fn render(&self, order: &canonical::Order, _zone: &TimeZone) -> canonical::Rendered {
         mapping::render(order)
     }
 

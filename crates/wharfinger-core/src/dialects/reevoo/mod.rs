@@ -18,6 +18,8 @@ mod wire;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 
+use jiff::tz::TimeZone;
+
 use crate::caller::{Caller, Organisation, Scope};
 use crate::canonical;
 use crate::dialect::{
@@ -141,7 +143,12 @@ impl Dialect for Reevoo {
         decode::judge(context, entry)
     }
 
-    fn ask(&self, operation: &Operation, head: &Head<'_>) -> Result<Ask, RequestFailure> {
+    fn ask(
+        &self,
+        operation: &Operation,
+        head: &Head<'_>,
+        _organisation: Option<&Organisation>,
+    ) -> Result<Ask, RequestFailure> {
         match operation.action {
             Action::Show => ask::organisations(head),
             // Submissions are judged, not asked; no route is about anything else.
@@ -161,7 +168,7 @@ impl Dialect for Reevoo {
         mapping::canonical(order)
     }
 
-    fn render(&self, order: &canonical::Order) -> canonical::Rendered {
+    fn render(&self, order: &canonical::Order, _zone: &TimeZone) -> canonical::Rendered {
         mapping::render(order)
     }
 

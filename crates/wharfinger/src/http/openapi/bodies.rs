@@ -173,7 +173,7 @@ fn of_vendor(
     let mut body = Content::json(match envelope {
         Envelope::One | Envelope::Object => json!({"type": "object"}),
         Envelope::Array => json!({"type": "array"}),
-        Envelope::OneOrMany => json!({"type": ["object", "array"]}),
+        Envelope::OneOrMany | Envelope::ObjectOrArray => json!({"type": ["object", "array"]}),
     });
     if let Some(sample) = sample {
         body = body.with_example(parsed(&sample.body));

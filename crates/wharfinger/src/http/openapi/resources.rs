@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
-use wharfinger_core::caller::Scope;
+use wharfinger_core::caller::{ListSort, Scope};
 use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::dialect::Resource;
 use wharfinger_core::fulfilment;
@@ -280,6 +280,11 @@ fn catalogue_mode() -> Value {
     json!({"enum": [open, enforced, "", null]})
 }
 
+fn list_sort() -> Value {
+    let [descending, ascending] = ListSort::ALL.map(ListSort::name);
+    json!({"enum": [descending, ascending, "", null]})
+}
+
 fn new_organisation() -> Value {
     json!({
         "type": "object",
@@ -290,6 +295,8 @@ fn new_organisation() -> Value {
             "name": catalogue::text(),
             "customer_orders_enabled": boolean(),
             "catalogue": catalogue_mode(),
+            "time_zone": {"type": ["string", "null"], "description": "An IANA time zone, such as Europe/Stockholm. Default: UTC"},
+            "list_sort": list_sort(),
         },
     })
 }
@@ -302,6 +309,8 @@ fn organisation_changes() -> Value {
             "name": catalogue::text(),
             "customer_orders_enabled": boolean(),
             "catalogue": catalogue_mode(),
+            "time_zone": {"type": ["string", "null"], "description": "An IANA time zone, such as Europe/Stockholm. Default: UTC"},
+            "list_sort": list_sort(),
         },
     })
 }

@@ -3,16 +3,17 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::caller::{Organisation, Reach};
+use wharfinger_core::caller::{ListSort, Organisation, Reach};
 use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::form::Form;
 use wharfinger_core::problem::Code;
 use wharfinger_core::query::Query;
-use wharfinger_core::validate;
+use wharfinger_core::{validate, zone};
 
 use super::super::answer::respond_with;
 use super::answer::{Page, ok};
@@ -33,6 +34,11 @@ pub(in super::super) struct Told {
     /// Whether its orders are held against its catalogue.
     #[schemars(extend("enum" = CatalogueMode::ALL.map(CatalogueMode::name)))]
     catalogue: &'static str,
+    /// The IANA time zone of dates without one, where a dialect has such dates.
+    time_zone: String,
+    /// How orders are listed where a request does not say: newest first, or in the order of creation.
+    #[schemars(extend("enum" = ListSort::ALL.map(ListSort::name)))]
+    list_sort: &'static str,
 }
 
 impl Told {
@@ -42,6 +48,8 @@ impl Told {
             name: organisation.name.clone(),
             customer_orders_enabled: organisation.customer_orders_enabled,
             catalogue: organisation.catalogue.name(),
+            time_zone: zone::name(&organisation.time_zone).to_owned(),
+            list_sort: organisation.list_sort.name(),
         }
     }
 }
@@ -89,7 +97,14 @@ pub(super) async fn create(
         return Err(RequestFailure::Forbidden(why.into()));
     }
     let body = input::body(app, call, headers, body).await?;
-    let known = &["code", "name", "customer_orders_enabled", "catalogue"];
+    let known = &[
+        "code",
+        "name",
+        "customer_orders_enabled",
+        "catalogue",
+        "time_zone",
+        "list_sort",
+    ];
     let (code, said) = input::strict_object(app, &body, known, |form| {
         let code = form.mandatory("code", |value| {
             let code = validate::text(value)?;
@@ -103,6 +118,8 @@ pub(super) async fn create(
     let organisation = Organisation {
         customer_orders_enabled: said.customer_orders_enabled.unwrap_or(true),
         catalogue: said.catalogue.unwrap_or_default(),
+        time_zone: said.time_zone.unwrap_or(TimeZone::UTC),
+        list_sort: said.list_sort.unwrap_or_default(),
         ..Organisation::new(code.unwrap_or_default(), said.name.unwrap_or_default())
     };
     let location = format!("/v1/organisations/{}", organisation.code);
@@ -118,6 +135,8 @@ struct Changeable {
     name: Option<String>,
     customer_orders_enabled: Option<bool>,
     catalogue: Option<CatalogueMode>,
+    time_zone: Option<TimeZone>,
+    list_sort: Option<ListSort>,
 }
 
 impl Changeable {
@@ -129,6 +148,16 @@ impl Changeable {
             catalogue: form.optional("catalogue", |value| {
                 let named = value.text().and_then(|name| CatalogueMode::named(&name));
                 let choices = "open, enforced";
+                named.ok_or(Code::NotOneOf { choices })
+            }),
+            time_zone: form.optional("time_zone", |value| {
+                let named = value.text().and_then(|name| zone::named(&name));
+                let form = zone::NAME_FORM;
+                named.ok_or(Code::NotOfForm { form })
+            }),
+            list_sort: form.optional("list_sort", |value| {
+                let named = value.text().and_then(|name| ListSort::named(&name));
+                let choices = "desc, asc";
                 named.ok_or(Code::NotOneOf { choices })
             }),
         }
@@ -145,7 +174,13 @@ pub(super) async fn change(
     Query::new(&call.head, call.operation)?;
     let organisation = find(call)?;
     let body = input::body(app, call, headers, body).await?;
-    let known = &["name", "customer_orders_enabled", "catalogue"];
+    let known = &[
+        "name",
+        "customer_orders_enabled",
+        "catalogue",
+        "time_zone",
+        "list_sort",
+    ];
     let said = input::strict_object(app, &body, known, Changeable::read)?;
     let mut told = Told::of(organisation);
     if let Some(name) = &said.name {
@@ -157,11 +192,19 @@ pub(super) async fn change(
     if let Some(catalogue) = said.catalogue {
         told.catalogue = catalogue.name();
     }
+    if let Some(time_zone) = &said.time_zone {
+        told.time_zone = zone::name(time_zone).to_owned();
+    }
+    if let Some(list_sort) = said.list_sort {
+        told.list_sort = list_sort.name();
+    }
     let change = Change::ChangeOrganisation(OrganisationChange {
         code: organisation.code.clone(),
         name: said.name,
         customer_orders_enabled: said.customer_orders_enabled,
         catalogue: said.catalogue,
+        time_zone: said.time_zone,
+        list_sort: said.list_sort,
     });
     administer(app, call, &body, change, Reply::json(200, &told))
         .await

@@ -180,7 +180,9 @@ fn takes_names(dialect: &dyn Dialect) -> bool {
         .operations()
         .iter()
         .any(|operation| match operation.action {
-            Action::Submit { envelope, .. } => envelope == Envelope::Object,
+            Action::Submit { envelope, .. } => {
+                matches!(envelope, Envelope::Object | Envelope::ObjectOrArray)
+            }
             Action::List
             | Action::Stream
             | Action::Show

@@ -1,10 +1,12 @@
 //! Organisations and keys, and the log of who changed what.
 
 use super::driver::{Connection, OptionalExtension, Row, params};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use wharfinger_core::caller::{Organisation, Organisations, Reach, Scope};
+use wharfinger_core::caller::{ListSort, Organisation, Organisations, Reach, Scope};
 use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::zone;
 
 use super::fault::Fault;
 use super::work::Work;
@@ -30,12 +32,12 @@ pub(super) fn directory(
         return Ok(None);
     }
     let mut organisations = Organisations::new();
-    let select = "select id, code, name, customer_orders_enabled, catalogue, organisations.intact \
-                  from organisations";
+    let select = "select id, code, name, customer_orders_enabled, catalogue, time_zone, list_sort, \
+                  organisations.intact from organisations";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query(())?;
     while let Some(row) = rows.next()? {
-        if !is_intact(&row, 5, "an organisation", row.get(0)?)? {
+        if !is_intact(&row, 7, "an organisation", row.get(0)?)? {
             continue;
         }
         let organisation = Organisation {
@@ -44,6 +46,8 @@ pub(super) fn directory(
             name: row.get(2)?,
             customer_orders_enabled: row.get(3)?,
             catalogue: catalogue(&row.get::<String>(4)?)?,
+            time_zone: time_zone(&row.get::<String>(5)?)?,
+            list_sort: list_sort(&row.get::<String>(6)?)?,
         };
         organisations.insert(organisation.code.clone(), organisation);
     }
@@ -169,13 +173,15 @@ fn create_organisation<'n>(
     organisation: &'n Organisation,
 ) -> Result<Noted<'n>, Fault> {
     let code = &organisation.code;
-    let insert = "insert into organisations (code, name, customer_orders_enabled, catalogue) \
-                  values (?1, ?2, ?3, ?4) on conflict do nothing returning id";
+    let insert = "insert into organisations (code, name, customer_orders_enabled, catalogue, \
+                  time_zone, list_sort) values (?1, ?2, ?3, ?4, ?5, ?6) on conflict do nothing returning id";
     let parameters = params![
         code,
         organisation.name,
         organisation.customer_orders_enabled,
-        organisation.catalogue.name()
+        organisation.catalogue.name(),
+        zone::name(&organisation.time_zone),
+        organisation.list_sort.name()
     ];
     let id = work
         .connection
@@ -192,6 +198,8 @@ fn create_organisation<'n>(
             "name": organisation.name,
             "customer_orders_enabled": organisation.customer_orders_enabled,
             "catalogue": organisation.catalogue.name(),
+            "time_zone": zone::name(&organisation.time_zone),
+            "list_sort": organisation.list_sort.name(),
         })),
         ..Noted::new("organisation.created", code)
     })
@@ -206,12 +214,24 @@ fn change_organisation<'n>(
         name,
         customer_orders_enabled,
         catalogue,
+        time_zone,
+        list_sort,
     } = change;
     let catalogue = catalogue.map(CatalogueMode::name);
+    let time_zone = time_zone.as_ref().map(zone::name);
+    let list_sort = list_sort.map(ListSort::name);
     let update = "update organisations set name = coalesce(?2, name), \
                   customer_orders_enabled = coalesce(?3, customer_orders_enabled), \
-                  catalogue = coalesce(?4, catalogue) where code = ?1 and sound(organisations.intact)";
-    let parameters = params![code, name, customer_orders_enabled, catalogue];
+                  catalogue = coalesce(?4, catalogue), time_zone = coalesce(?5, time_zone), \
+                  list_sort = coalesce(?6, list_sort) where code = ?1 and sound(organisations.intact)";
+    let parameters = params![
+        code,
+        name,
+        customer_orders_enabled,
+        catalogue,
+        time_zone,
+        list_sort
+    ];
     if work.connection.execute(update, parameters)? == 0 {
         return refuse(format!("there is no organisation {code}"));
     }
@@ -222,8 +242,15 @@ fn change_organisation<'n>(
     if let Some(enabled) = customer_orders_enabled {
         details.insert("customer_orders_enabled".into(), (*enabled).into());
     }
-    if let Some(catalogue) = catalogue {
-        details.insert("catalogue".into(), catalogue.into());
+    let names = [
+        ("catalogue", catalogue),
+        ("time_zone", time_zone),
+        ("list_sort", list_sort),
+    ];
+    for (attribute, name) in names {
+        if let Some(name) = name {
+            details.insert(attribute.into(), name.into());
+        }
     }
     Ok(Noted {
         details: Some(details.into()),
@@ -235,6 +262,18 @@ fn change_organisation<'n>(
 fn catalogue(name: &str) -> Result<CatalogueMode, Fault> {
     let unknown = || Fault::Damaged(format!("an organisation's catalogue is {name}"));
     CatalogueMode::named(name).ok_or_else(unknown)
+}
+
+/// A time zone as it is stored.
+pub(super) fn time_zone(name: &str) -> Result<TimeZone, Fault> {
+    let unknown = || Fault::Damaged(format!("an organisation's time zone is {name}"));
+    zone::named(name).ok_or_else(unknown)
+}
+
+/// The order of a list as it is stored.
+fn list_sort(name: &str) -> Result<ListSort, Fault> {
+    let unknown = || Fault::Damaged(format!("an organisation's list_sort is {name}"));
+    ListSort::named(name).ok_or_else(unknown)
 }
 
 fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {

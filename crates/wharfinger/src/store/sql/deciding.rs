@@ -186,7 +186,7 @@ impl<'d> Deciding<'d, '_> {
             order: order.id,
             previous: order.latest,
             revision: revised.revision,
-            amendment: row.intent == Intent::Complete,
+            amendment: row.intent.is_addition(),
         };
         let mut taken = self.taken(&revised)?;
         if row.intent == Intent::Complete {

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use super::driver::{Connection, OptionalExtension};
+use jiff::tz::TimeZone;
 use wharfinger_core::catalogue::Admission;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::json::{NameCase, Reader};
 
+use super::admin::time_zone;
 use super::admissions::OfBlock;
 use super::fault::Fault;
 use super::new_block::Columns;
@@ -70,8 +72,8 @@ pub(super) struct Journal<'c> {
     keys: HashMap<BlockId, Texts>,
     /// What was decided on the orders of blocks.
     admissions: HashMap<BlockId, OfBlock>,
-    /// The codes of organisations that were asked for.
-    codes: HashMap<OrganisationId, String>,
+    /// The codes and time zones of organisations that were asked for.
+    organisations: HashMap<OrganisationId, (String, TimeZone)>,
 }
 
 impl<'c> Journal<'c> {
@@ -83,7 +85,7 @@ impl<'c> Journal<'c> {
             packed: HashMap::new(),
             keys: HashMap::new(),
             admissions: HashMap::new(),
-            codes: HashMap::new(),
+            organisations: HashMap::new(),
         }
     }
 
@@ -94,16 +96,29 @@ impl<'c> Journal<'c> {
 
     /// The code of an organisation; empty where it is not registered, which the store does not ask for.
     pub(super) fn code(&mut self, organisation: OrganisationId) -> Result<&str, Fault> {
-        if !self.codes.contains_key(&organisation) {
-            let select =
-                "select code from organisations where id = ?1 and sound(organisations.intact)";
+        let (code, _) = self.organisation(organisation)?;
+        Ok(code)
+    }
+
+    /// The code and the time zone of an organisation; an empty code and UTC where it is not registered.
+    pub(super) fn organisation(
+        &mut self,
+        organisation: OrganisationId,
+    ) -> Result<&(String, TimeZone), Fault> {
+        if !self.organisations.contains_key(&organisation) {
+            let select = "select code, time_zone from organisations where id = ?1 and sound(organisations.intact)";
             let mut select = self.connection.prepare_cached(select)?;
-            let code = select.query_row([organisation.0], |row| row.get(0));
+            let found = select.query_row([organisation.0], |row| {
+                Ok((row.get::<String>(0)?, row.get::<String>(1)?))
+            });
             // A store takes orders of whoever it is told to; who may send them is decided before.
-            let code = code.optional()?.unwrap_or_default();
-            self.codes.insert(organisation, code);
+            let found = match found.optional()? {
+                Some((code, zone)) => (code, time_zone(&zone)?),
+                None => (String::new(), TimeZone::UTC),
+            };
+            self.organisations.insert(organisation, found);
         }
-        Ok(&self.codes[&organisation])
+        Ok(&self.organisations[&organisation])
     }
 
     /// The head of a block.

@@ -283,13 +283,15 @@ pub(super) fn load(
     }
     let created_at_ms = journal.head(row.id.block())?.at_ms;
     let updated_at_ms = journal.head(row.last_change().block())?.at_ms;
-    let organisation = journal.code(row.id.block().organisation())?.to_owned();
+    let organisation = row.id.block().organisation();
+    let (organisation, time_zone) = journal.organisation(organisation)?.clone();
     let fulfilment = match row.changed {
         Some(_) => fulfilments::find(journal, row.id)?,
         None => None,
     };
     Ok(StoredOrder {
         organisation,
+        time_zone,
         created_at_ms,
         updated_at_ms,
         id: journal.order_id(row.id)?,

@@ -1,6 +1,5 @@
 //! Blocks that small batches of one transaction share, so that orders that come one by one cost a share of a block, not one each.
 
-use wharfinger_core::admit::Intent;
 use wharfinger_core::ids::{BatchId, OrderId};
 
 use crate::store::batches::Batches;
@@ -20,7 +19,7 @@ const BYTES_MAX: usize = 16 << 10;
 /// them by a catalogue lies beside the block.
 pub(super) fn may_share(submission: &Submission, group: &Group) -> bool {
     let is_small = |block: &Block| block.entries <= ORDERS_MAX && block.plain_bytes <= BYTES_MAX;
-    let is_plain = |row: &Row| row.intent != Intent::Complete && submission.demand(row).is_none();
+    let is_plain = |row: &Row| !row.intent.is_addition() && submission.demand(row).is_none();
     group.blocks.len() <= 1 && group.blocks.iter().all(is_small) && group.rows.iter().all(is_plain)
 }
 

@@ -21,6 +21,7 @@ fn change_organisation(code: &str, name: Option<&str>, enabled: Option<bool>) ->
         name: name.map(Into::into),
         customer_orders_enabled: enabled,
         catalogue: None,
+        ..OrganisationChange::default()
     })
 }
 
@@ -199,7 +200,9 @@ pub(super) async fn every_change_is_in_the_audit_log(store: Arc<dyn Store>) {
         entry(
             "me",
             "organisation.created",
-            Some(r#"{"name":"A shop","customer_orders_enabled":true,"catalogue":"open"}"#),
+            Some(
+                r#"{"name":"A shop","customer_orders_enabled":true,"catalogue":"open","time_zone":"UTC","list_sort":"desc"}"#,
+            ),
         ),
     ];
     assert_eq!(told, expected);

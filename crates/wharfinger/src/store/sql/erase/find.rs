@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use super::super::driver::Connection;
+use jiff::tz::TimeZone;
 use wharfinger_core::dialect::{Dialect, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::email;
@@ -131,6 +132,7 @@ fn is_of(person: &Person, dialect: &dyn Dialect, text: &str) -> bool {
     let order = StoredOrder {
         id: BatchId::new(0, 0).order(0),
         organisation: String::new(),
+        time_zone: TimeZone::UTC,
         key: String::new(),
         number: None,
         state: State::Pending,
