@@ -41,7 +41,7 @@ pub enum Tell {
     Misspelt,
 }
 
-/// Warns of the unknown attributes of an order, in the order in which they stand.
+/// Warns of the unknown attributes of an order: those of each object by name, objects in the order of the table.
 pub fn look(
     order: Value<'_, '_>,
     shape: &'static Shape,
@@ -67,6 +67,7 @@ impl Looking<'_> {
         let known = shape.names;
         // Most senders write attributes in the order of the table, so that the one behind the last is tried first.
         let mut next = 0;
+        let told_before = self.warnings.len();
         for (name, _) in object.members() {
             let is_same = |attribute: &&str| self.case.same(attribute.as_bytes(), name.as_bytes());
             let at = known[next..]
@@ -78,7 +79,12 @@ impl Looking<'_> {
                 None => self.unknown(place, &name, object, known),
             }
         }
-        // In the order of the table, so that the order of members changes nothing.
+        // By name, so that the order of members changes nothing; parts come in the order of the table.
+        if let Some(told) = self.warnings.get_mut(told_before..)
+            && told.len() > 1
+        {
+            told.sort_by_cached_key(|warning| warning.path.to_string());
+        }
         for (name, shape) in shape.parts {
             if let Some(value) = object.get(name) {
                 self.part(Place::Member(&place, name), value, shape);

@@ -1,6 +1,7 @@
 //! What programs of real clients send and the vendors' pages do not say: floats, arrays with keys, dates in a time zone.
 
 #[path = "support/one.rs"]
+#[expect(dead_code, reason = "each test uses what it needs of what they share")]
 mod one;
 
 use jiff::tz::TimeZone;

@@ -50,7 +50,7 @@ impl World {
                 } else {
                     CatalogueMode::Open
                 },
-                ..Organisation::new(code, code)
+                ..Organisation::new(code, "")
             };
             organisations.insert(code.into(), organisation);
         }

@@ -113,8 +113,13 @@ pub(super) fn moment(text: &str, zone: &TimeZone) -> Option<Moment> {
     if let Sent::Day(day) = sent {
         return Some(Moment::Day(day));
     }
-    let timestamp = sent.timestamp(zone)?;
-    Some(Moment::Time(Offset::UTC.to_datetime(timestamp)))
+    let time = match (sent.timestamp(zone), sent) {
+        (Some(timestamp), _) => Offset::UTC.to_datetime(timestamp),
+        // The last day of the year 9999 is past all that a zone can place: it is taken as UTC, as `of_moment` writes it.
+        (None, Sent::Local(time)) => time,
+        (None, Sent::Day(_) | Sent::Instant(_)) => return None,
+    };
+    Some(Moment::Time(time))
 }
 
 /// A date of the canonical order in the vendor's form; fractions of a second have no place.
