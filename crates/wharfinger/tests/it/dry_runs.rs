@@ -56,7 +56,7 @@ fn a_dry_run_is_answered_as_the_run_itself_and_stores_nothing() {
         }
     }
     let tried: Vec<_> = submitting(&changes).map(|change| change.route).collect();
-    assert_eq!(tried.len(), 11, "every route that takes orders: {tried:?}");
+    assert_eq!(tried.len(), 12, "every route that takes orders: {tried:?}");
 }
 
 /// A dry run leaves the idempotency key free.

@@ -36,7 +36,7 @@ fn dates(server: &Server, query: &str) -> Vec<String> {
         .collect()
 }
 
-fn create(server: &Server, more: Value) {
+fn create(server: &Server, more: &Value) {
     let mut order = json!({
         "address": {"email": "eva@example.com", "country": "SE"},
         "products": [{"sku": "A1", "qty": 1}],
@@ -62,7 +62,7 @@ fn dates_follow_the_time_zone_that_a_command_sets() {
     assert!(told.contains("IANA time zone"), "{told}");
 
     let server = Server::start(data.path());
-    create(&server, json!({}));
+    create(&server, &json!({}));
     let in_utc = dates(&server, "");
     drop(server);
     let output = set("asia/tokyo");
@@ -110,8 +110,8 @@ fn a_time_zone_and_a_sort_are_set_over_http_and_written_to_the_audit_log() {
     let audit = ask(&server, &key, "GET", "/v1/audit?limit=1", &Value::Null).json();
     assert_eq!(audit["data"][0]["details"], change, "{audit}");
 
-    create(&server, json!({"orderDate": "2026-07-15T12:00:00Z"}));
-    create(&server, json!({"orderDate": "2026-01-15T12:00:00Z"}));
+    create(&server, &json!({"orderDate": "2026-07-15T12:00:00Z"}));
+    create(&server, &json!({"orderDate": "2026-01-15T12:00:00Z"}));
     let [summer, winter] = ["2026-07-15 14:00:00", "2026-01-15 13:00:00"];
     assert_eq!(dates(&server, ""), [summer, winter]);
     assert_eq!(dates(&server, "sort=desc"), [winter, summer]);
@@ -132,7 +132,7 @@ fn a_time_zone_and_a_sort_are_set_over_http_and_written_to_the_audit_log() {
 fn a_slash_at_the_end_is_the_same_route_in_every_dialect() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    create(&server, json!({}));
+    create(&server, &json!({}));
     let plain = server.send(&shop("GET", "orders"));
     let slash = server.send(&shop("GET", "orders/"));
     assert_eq!((slash.status, slash.text()), (200, plain.text()));

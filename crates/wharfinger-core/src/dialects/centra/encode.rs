@@ -89,13 +89,16 @@ fn submitted_answer(operation: &Operation, submitted: &Submitted<'_>) -> Reply {
         return Reply::json(200, &Batch(answers.collect()));
     }
     let is_update = operation.name == UPDATE;
-    let mut answers = pairs.map(|(slot, outcome)| match order_answer(slot, outcome) {
-        OrderAnswer::No(no) if is_update => OrderAnswer::NotUpdated {
-            status: no.status,
-            msg: no.msg,
-            order: slot.key.as_deref().and_then(|key| key.parse().ok()),
-        },
-        answer => answer,
+    let mut answers = pairs.map(|(slot, outcome)| {
+        let answer = order_answer(slot, outcome);
+        if let (true, OrderAnswer::No(no)) = (is_update, &answer) {
+            return OrderAnswer::NotUpdated {
+                status: no.status,
+                msg: no.msg.clone(),
+                order: slot.key.as_deref().and_then(|key| key.parse().ok()),
+            };
+        }
+        answer
     });
     Reply::json(200, &answers.next())
 }

@@ -158,8 +158,16 @@ mod tests {
             let digits = random.next_u64() % 1_000_000_000_000_000_000;
             let fraction = format!("{digits:018}");
             // Many end in a half, which is where implementations differ.
-            let half = if random.next_u32() % 4 == 0 { "5" } else { "" };
-            let sign = if random.next_u32() % 3 == 0 { "-" } else { "" };
+            let half = if random.next_u32().is_multiple_of(4) {
+                "5"
+            } else {
+                ""
+            };
+            let sign = if random.next_u32().is_multiple_of(3) {
+                "-"
+            } else {
+                ""
+            };
             let sent = match decimals {
                 0 => format!("{sign}{whole}"),
                 _ => format!("{sign}{whole}.{}{half}", &fraction[..decimals]),

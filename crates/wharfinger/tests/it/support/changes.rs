@@ -124,9 +124,9 @@ fn of_centra(server: &Server) -> Vec<Change> {
             r#"{{{more}"address":{{"email":"a@example.com","country":"SE"}},"products":[{{"sku":"S","qty":1}}]}}"#
         )
     };
-    let change = |path, target: &str, body| Change {
+    let change = |method, path, target: &str, body| Change {
         dialect: "centra",
-        route: ("POST", path),
+        route: (method, path),
         submits: true,
         target: target.to_owned(),
         body,
@@ -134,23 +134,34 @@ fn of_centra(server: &Server) -> Vec<Change> {
     };
     let one = |more: &str| {
         let (path, target) = ("/centra/{organisation}/order", "/centra/TRK001/order");
-        change(path, target, order(more))
+        change("POST", path, target, order(more))
     };
     // The order that is to be completed.
     let draft = server.send(&one(r#""orderNumber":900,"createOnly":true,"#).request());
     assert_eq!(draft.status, 200, "{}", draft.text());
+    // The order that is to be updated.
+    let placed = server.send(&one(r#""orderNumber":901,"#).request());
+    assert_eq!(placed.status, 200, "{}", placed.text());
     let good = order("");
     vec![
         one(""),
         change(
+            "POST",
             "/centra/{organisation}/orders",
             "/centra/TRK001/orders",
             format!(r#"{{"one":{good},"two":{{}},"three":{good}}}"#),
         ),
         change(
+            "POST",
             "/centra/{organisation}/order/{number}",
             "/centra/TRK001/order/900",
             r#"{"payment":{"auth":{"status":1,"amount":10}}}"#.into(),
+        ),
+        change(
+            "PUT",
+            "/centra/{organisation}/orders",
+            "/centra/TRK001/orders",
+            r#"{"order":901,"comment":"ring twice"}"#.into(),
         ),
     ]
 }
