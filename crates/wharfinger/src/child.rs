@@ -57,7 +57,7 @@ impl FirstKey {
             Ok(done.stdout)
         };
         let organisation = "DEMO";
-        run(&["org", "create", organisation])?;
+        run(&["org", "create", organisation, "--init"])?;
         let key = run(&["key", "create", "--org", organisation, "--json"])?;
         let key: serde_json::Value = serde_json::from_slice(&key)?;
         let text = |name: &str| {

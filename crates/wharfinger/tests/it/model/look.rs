@@ -142,6 +142,7 @@ fn receipt_head(receipt: &Value) -> Value {
 fn expected_head(receipt: &Receipt) -> Value {
     let mut head = receipt.head();
     head["dialect"] = receipt.dialect.into();
+    head["warned"] = 0.into();
     head["organisations"] = json!(receipt.organisations);
     head
 }
