@@ -4,6 +4,7 @@
 //! In the short form the sizes are small. `./test --long` takes the full ones, with one order a second.
 
 mod noises;
+mod work;
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -46,9 +47,23 @@ const PROMISED_BYTES: u64 = (128 << 20)
 #[derive(Clone, Copy)]
 struct Noise {
     name: &'static str,
-    /// Connections in the short form and in the long one.
-    connections: [usize; 2],
+    connections: Sizes,
+    /// Fills the store with what the noise needs.
+    prepare: fn(&Server),
     make: fn(&Noisy<'_>),
+}
+
+/// A number in the short form and in the long one.
+#[derive(Clone, Copy)]
+struct Sizes {
+    short: usize,
+    long: usize,
+}
+
+impl Sizes {
+    fn now(self) -> usize {
+        if is_long() { self.long } else { self.short }
+    }
 }
 
 /// One connection of the noisy tenant.
@@ -124,10 +139,11 @@ fn storm_of(noise: Noise) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let data = [fixture::data_directory(), fixture::data_directory()];
     let [server, calm] = [start(&data[0]), start(&data[1])];
+    (noise.prepare)(&server);
     let stop = AtomicBool::new(false);
     let (mut took, peak_mib) = std::thread::scope(|scope| {
         let (begun, begins) = mpsc::channel();
-        let connections = noise.connections[usize::from(is_long())];
+        let connections = noise.connections.now();
         for number in 0..connections {
             let noisy = Noisy {
                 address: server.address,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{Noise, Noisy, is_long, storm_of};
+use super::{Noise, Noisy, Sizes, is_long, storm_of};
 use crate::support::client::Request;
 use crate::support::v1::request;
 
@@ -15,7 +15,7 @@ use crate::support::v1::request;
 const TRICKLE: Duration = Duration::from_millis(50);
 
 /// The key of the noisy tenant reaches other organisations than that of the other one.
-const NOISY: &str = "one";
+pub(super) const NOISY: &str = "one";
 
 /// Sends bytes, as many as the server takes; then one now and then until it closes the connection. Reads nothing.
 fn send_and_trickle(noisy: &Noisy<'_>, bytes: &[u8]) {
@@ -38,7 +38,7 @@ fn send_and_trickle(noisy: &Noisy<'_>, bytes: &[u8]) {
 }
 
 /// Sends a request, and reads the beginning of its answer.
-fn exchange(noisy: &Noisy<'_>, request: &Request) {
+pub(super) fn exchange(noisy: &Noisy<'_>, request: &Request) {
     let sent = TcpStream::connect(noisy.address).and_then(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.write_all(&request.bytes())?;
@@ -60,7 +60,11 @@ fn import(noisy: &Noisy<'_>, body: Vec<u8>) -> Request {
 fn storm_of_answers_that_nobody_reads() {
     storm_of(Noise {
         name: "answers that nobody reads",
-        connections: [120, 300],
+        connections: Sizes {
+            short: 120,
+            long: 300,
+        },
+        prepare: |_| {},
         make: |noisy| {
             // With a key and without.
             let target = ["/openapi.json", "/v1/orders"][noisy.number % 2];
@@ -73,7 +77,11 @@ fn storm_of_answers_that_nobody_reads() {
 fn storm_of_half_heads() {
     storm_of(Noise {
         name: "half heads",
-        connections: [150, 1_000],
+        connections: Sizes {
+            short: 150,
+            long: 1_000,
+        },
+        prepare: |_| {},
         make: |noisy| {
             let bytes = [60_000, 380_000][noisy.number % 2];
             let head = request("GET", "/v1/orders", NOISY).header("x-much", "h".repeat(bytes));
@@ -87,7 +95,11 @@ fn storm_of_half_heads() {
 fn storm_of_bodies_that_trickle() {
     storm_of(Noise {
         name: "bodies that trickle",
-        connections: [12, 90],
+        connections: Sizes {
+            short: 12,
+            long: 90,
+        },
+        prepare: |_| {},
         make: |noisy| {
             let body = request("POST", "/v1/batches?organisation=TRK001", NOISY);
             let body = body
@@ -103,7 +115,11 @@ fn storm_of_bodies_that_trickle() {
 fn storm_of_imports_that_trickle() {
     storm_of(Noise {
         name: "imports that trickle",
-        connections: [43, 90],
+        connections: Sizes {
+            short: 43,
+            long: 90,
+        },
+        prepare: |_| {},
         make: |noisy| {
             let lines =
                 b"{\"key\":\"A\",\"placed_at\":\"2026-11-21\",\"lines\":[{\"sku\":\"S\"}]}\n"
@@ -119,7 +135,8 @@ fn storm_of_imports_that_trickle() {
 fn storm_of_long_log_lines() {
     storm_of(Noise {
         name: "long log lines",
-        connections: [8, 16],
+        connections: Sizes { short: 8, long: 16 },
+        prepare: |_| {},
         make: |noisy| exchange(noisy, &request(&"M".repeat(60_000), "/v1/orders", NOISY)),
     });
 }
@@ -128,7 +145,8 @@ fn storm_of_long_log_lines() {
 fn storm_of_blank_lines() {
     storm_of(Noise {
         name: "imports of blank lines",
-        connections: [4, 16],
+        connections: Sizes { short: 4, long: 16 },
+        prepare: |_| {},
         make: |noisy| {
             let mut coder = GzEncoder::new(Vec::new(), Compression::fast());
             let mebibytes = if is_long() { 300 } else { 10 };
