@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::json::DIGITS_MAX;
 use crate::problem::{Code, Path, Problem, Step};
 
 /// One odd thing about one order.
@@ -82,13 +81,20 @@ pub enum WarningCode {
     NullValue,
     /// A point before the decimals of a text where the vendor writes a comma, or marks between thousands.
     PriceForm,
-    /// More digits than can be reckoned with.
-    TooManyDigits,
+    /// More decimals than are calculated with.
+    Rounded {
+        /// The most decimals that are calculated with.
+        decimals: u32,
+    },
+    /// An object where the vendor has an array, as PHP writes an array with keys.
+    KeyedArray,
+    /// A date in another form than the vendor's, or the zero date.
+    DateForm,
 }
 
 impl WarningCode {
     /// One of each, with typical bounds: what the page of problems is held against.
-    pub const EXAMPLES: [Self; 9] = [
+    pub const EXAMPLES: [Self; 11] = [
         Self::UnknownAttribute { meant: None },
         Self::FormMediaType,
         Self::TooLong { chars_max: 20 },
@@ -97,7 +103,9 @@ impl WarningCode {
         Self::SeveralAddresses,
         Self::NullValue,
         Self::PriceForm,
-        Self::TooManyDigits,
+        Self::Rounded { decimals: 2 },
+        Self::KeyedArray,
+        Self::DateForm,
     ];
 
     /// The stable name.
@@ -112,7 +120,9 @@ impl WarningCode {
             Self::SeveralAddresses => "several_addresses",
             Self::NullValue => "null_value",
             Self::PriceForm => "price_form",
-            Self::TooManyDigits => "too_many_digits",
+            Self::Rounded { .. } => "rounded",
+            Self::KeyedArray => "keyed_array",
+            Self::DateForm => "date_form",
         }
     }
 }
@@ -135,10 +145,12 @@ impl fmt::Display for WarningCode {
             Self::PriceForm => {
                 out.write_str("is not written with a comma before the decimals alone")
             }
-            Self::TooManyDigits => write!(
+            Self::Rounded { decimals } => write!(
                 out,
-                "has more than {DIGITS_MAX} digits; it is rounded where it is reckoned with"
+                "has more than {decimals} decimals; it is kept as sent, and rounded where it is calculated with"
             ),
+            Self::KeyedArray => out.write_str("is an object where an array is expected"),
+            Self::DateForm => out.write_str("is not a date in the vendor's form"),
         }
     }
 }

@@ -69,7 +69,11 @@ public class CentraOrder
 {
     public string OrderId { get; set; }
     public string OrderStatus { get; set; }
-    public decimal GrandTotalValue { get; set; }
+    public string CustomerId { get; set; }
+    // Whole amounts are numbers without decimals: `0.00` would not fit here.
+    public int ShippingValue { get; set; }
+    public int VoucherValue { get; set; }
+    public int GrandTotalValue { get; set; }
     public List<CentraProduct> Products { get; set; }
 }
 
@@ -163,7 +167,7 @@ public static class Shop
         var lines = new[] { new { sku = "S-1", qty = 2, unitPrice = 12.5m } };
         Call<object>("POST", "/centra/TRK001/order", new { address, products = lines });
         var centra = Call<CentraPage>("GET", "/centra/TRK001/orders?newer_than=2020-01-01").Orders.Single();
-        Expect(centra.OrderId == "1" && centra.GrandTotalValue == 25 && centra.Products[0].Qty == 2, JsonConvert.SerializeObject(centra));
+        Expect(centra.OrderId == "1" && centra.CustomerId == "" && centra.ShippingValue == 0 && centra.GrandTotalValue == 25 && centra.Products[0].Qty == 2, JsonConvert.SerializeObject(centra));
         Console.WriteLine("done");
     }
 }

@@ -169,3 +169,43 @@ fn json_that_is_declared_a_form_is_taken_with_a_warning() {
     }
     assert_eq!(stored(&server), before);
 }
+
+/// The pointers and codes of the warnings of the only order of a batch.
+fn told_of_one(server: &Server, answer: &Response) -> Vec<String> {
+    let results = get(server, &format!("/v1/batches/{}/results", batch_id(answer)));
+    let warnings = results["data"][0]["warnings"].as_array().cloned();
+    let told = warnings.unwrap_or_default().into_iter().map(|warning| {
+        let text = |name: &str| warning[name].as_str().unwrap().to_owned();
+        format!("{} {}", text("pointer"), text("code"))
+    });
+    let mut told: Vec<_> = told.collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn floats_keyed_arrays_and_other_forms_of_dates_are_told() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let odd = r#"{"address":{"email":"a@b.com","country":"SE"},"orderDate":"2026-07-15T12:00:00Z","cancelDate":"0000-00-00 00:00:00",
+        "shippingValue":4.90,"voucherValue":"0.005","voucherCodes":{"1":"X"},
+        "products":{"0":{"sku":"S","qty":1,"unitPrice":28.949999999999999},"2":{"sku":"T","qty":1,"unitPrice":1.5000}}}"#;
+    let answer = server.send(&request("POST", "/centra/TRK001/order", odd));
+    assert_eq!(answer.json()["orders"], json!([1]), "{}", answer.text());
+    let told = told_of_one(&server, &answer);
+    let expected = [
+        "/cancelDate date_form",
+        "/orderDate date_form",
+        "/products keyed_array",
+        "/products/0/unitPrice rounded",
+        "/voucherCodes keyed_array",
+        "/voucherValue rounded",
+    ];
+    assert_eq!(told, expected);
+
+    let update = r#"{"order":1,"coment":"ring twice"}"#;
+    let answer = server.send(&request("PUT", "/centra/TRK001/orders", update));
+    assert_eq!(answer.json()["status"], "ok", "{}", answer.text());
+    let told = told_of_one(&server, &answer);
+    assert_eq!(told, ["/coment unknown_attribute"]);
+}

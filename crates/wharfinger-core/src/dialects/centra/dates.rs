@@ -79,17 +79,20 @@ pub(super) fn is_zero(text: &str) -> bool {
             .all(|byte| matches!(byte, b'0' | b'-' | b':' | b' ' | b'T'))
 }
 
-/// A date in any form that is taken, or the zero date.
+/// A date in any form that is taken, or the zero date; whether it is in one of the vendor's forms.
 ///
 /// # Errors
 /// [`Code::NotDate`].
-pub(super) fn date(value: Value<'_, '_>) -> Checked<()> {
+pub(super) fn date(value: Value<'_, '_>) -> Checked<bool> {
     let wrong = Code::NotDate {
         form: "YYYY-mm-dd or YYYY-mm-dd HH:MM:SS",
     };
     let text = value.text().ok_or(wrong)?;
+    if date_or_time_from(&text).is_some() {
+        return Ok(true);
+    }
     let is_date = is_zero(&text) || Sent::parse(&text).is_some();
-    is_date.then_some(()).ok_or(wrong)
+    is_date.then_some(false).ok_or(wrong)
 }
 
 /// A date in the vendor's form: as it was sent, if it was in one of the vendor's forms, or else in the time zone.

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::shape::SHAPE;
+use super::money::DECIMALS;
+use super::shape::{SHAPE, UPDATE_SHAPE};
 use super::{dates, demand};
 use crate::admit::Intent;
 use crate::catalogue::{CatalogueMode, Demand};
@@ -11,8 +12,9 @@ use crate::dialect::{Context, Draft, Number, Slot, Verdict};
 use crate::form::{Form, Need, Notes};
 use crate::json::{Entry, Kind, NameCase, Value};
 use crate::problem::{Code, Problem};
-use crate::unknown::{self, Tell};
+use crate::unknown::{self, Shape, Tell};
 use crate::validate::{self, Checked};
+use crate::warning::WarningCode;
 
 /// The largest order number: the largest whole number that every JSON parser keeps exactly, 2^53-1.
 pub(super) use crate::limits::NUMBER_MAX;
@@ -30,6 +32,7 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         let mut form = Form::of_order(entry.value, &mut notes);
         email = addresses(&mut form);
         form.keyed_objects("products", Need::Mandatory, product);
+        keyed(&mut form, "products");
         number = form.optional("orderNumber", order_number);
         draft = form.optional("createOnly", validate::boolean) == Some(true);
         other_attributes(&mut form);
@@ -49,7 +52,7 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
     };
     Slot {
         email,
-        ..slot(context, entry, key, good, notes)
+        ..slot(context, entry, key, good, notes, SHAPE)
     }
 }
 
@@ -80,7 +83,7 @@ pub(super) fn completion<'a>(
         demand: None,
     };
     let key = number.map(|number| Cow::Owned(number.to_string()));
-    slot(context, entry, key, good, notes)
+    slot(context, entry, key, good, notes, SHAPE)
 }
 
 /// Judges what is to update the order that it names.
@@ -103,7 +106,7 @@ pub(super) fn update<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'
         number,
         demand: None,
     };
-    slot(context, entry, key, good, notes)
+    slot(context, entry, key, good, notes, UPDATE_SHAPE)
 }
 
 /// What a good order asks of its organisation's catalogue, if that is to be asked.
@@ -124,9 +127,10 @@ fn slot<'a>(
     key: Option<Cow<'a, str>>,
     good: Draft,
     mut notes: Notes,
+    shape: &'static Shape,
 ) -> Slot<'a> {
     let rules = (NameCase::Exact, Tell::Misspelt);
-    unknown::look(entry.value, SHAPE, rules, &mut notes.warnings);
+    unknown::look(entry.value, shape, rules, &mut notes.warnings);
     let verdict = if notes.problems.is_empty() {
         Verdict::Good(good)
     } else {
@@ -210,8 +214,8 @@ fn product(form: &mut Form<'_, '_, '_>) {
     if !has_identifier {
         form.problem("id", Code::Required);
     }
-    form.optional("unitPrice", validate::amount);
-    form.optional("originalPrice", validate::amount);
+    money(form, "unitPrice");
+    money(form, "originalPrice");
     form.optional("comment", validate::any_text);
     form.object("itemText", Need::Optional, |text| {
         texts(text, &["sku", "brand", "product", "variant", "size"]);
@@ -252,9 +256,10 @@ fn other_attributes(form: &mut Form<'_, '_, '_>) {
     form.optional("pricelistId", id);
     form.optional("marketId", id);
     texts(form, &["pricelist", "market", "shippingList"]);
-    form.optional("shippingValue", validate::amount);
-    form.optional("voucherValue", validate::amount);
+    money(form, "shippingValue");
+    money(form, "voucherValue");
     form.keyed_scalars("voucherCodes", Need::Optional, validate::any_text);
+    keyed(form, "voucherCodes");
     form.optional("applyVouchers", validate::boolean);
     dates(form);
     texts(form, &["comment", "internalComment", "warehouseGroup"]);
@@ -289,7 +294,26 @@ fn texts(form: &mut Form<'_, '_, '_>, names: &[&str]) {
 
 fn dates(form: &mut Form<'_, '_, '_>) {
     for name in ["orderDate", "deliveryDate", "cancelDate"] {
-        form.optional(name, dates::date);
+        if form.optional(name, dates::date) == Some(false) {
+            form.warn(name, WarningCode::DateForm);
+        }
+    }
+}
+
+/// An amount of any decimals; those past [`DECIMALS`] are rounded where it is calculated with.
+fn money(form: &mut Form<'_, '_, '_>, name: &str) {
+    let amount = form.optional(name, validate::amount);
+    if amount.is_some_and(|amount| amount.decimals() > DECIMALS) {
+        form.warn(name, WarningCode::Rounded { decimals: DECIMALS });
+    }
+}
+
+/// Warns of an array that is written as an object.
+fn keyed(form: &mut Form<'_, '_, '_>, name: &str) {
+    let is_keyed =
+        |value: Value<'_, '_>| value.kind() == Kind::Object && !value.is_empty_container();
+    if form.present(name).is_some_and(is_keyed) {
+        form.warn(name, WarningCode::KeyedArray);
     }
 }
 

@@ -51,6 +51,16 @@ pub(super) const SHAPE: &Shape = &Shape {
     ],
 };
 
+/// What updates an order.
+pub(super) const UPDATE_SHAPE: &Shape = &Shape::flat(&[
+    "order",
+    "internalComment",
+    "replaceInternalComment",
+    "comment",
+    "replaceComment",
+    "extraAttributes",
+]);
+
 const ADDRESS: &Shape = &Shape::flat(&[
     "email",
     "firstName",
