@@ -233,9 +233,11 @@ impl Connection {
                 self.unread.extend_from_slice(&piece[..length]);
                 true
             }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.read_more(),
             Err(error) => {
                 let is_late = error.kind() == std::io::ErrorKind::WouldBlock;
                 assert!(!is_late, "the server neither answers nor closes");
+                eprintln!("the connection ends: {error}");
                 false
             }
         }
