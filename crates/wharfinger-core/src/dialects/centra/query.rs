@@ -61,8 +61,8 @@ pub(super) const PARAMETERS: &[Parameter] = &[
 /// The vendor answers in XML where this is asked for.
 pub(super) const XML: Parameter = Parameter::query(
     "xml",
-    ParameterKind::Boolean,
-    "Answers are JSON only: `true` is refused",
+    ParameterKind::OneOf(&["0", "false"]),
+    "Answers are JSON only: any other value is refused",
 );
 
 /// Refuses a request for an answer in XML, which would otherwise get one that its sender cannot read.

@@ -184,7 +184,9 @@ fn of_vendor(
         answers: vec![(
             200,
             "In the vendor's form",
-            vec![Content::json(json!({"type": ["object", "array"]}))],
+            vec![Content::json(
+                json!({"type": ["object", "array", "boolean"]}),
+            )],
         )],
     }
 }

@@ -35,7 +35,6 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
             let lines = Content::text("application/jsonl", "One order a line");
             let mut bodies = one::<imports::Told>(generator);
             bodies.request = vec![request, lines];
-            bodies.is_request_required = true;
             bodies
         }
         Resource::ShowImport => {
