@@ -1,6 +1,5 @@
 //! A reader that holds the write-ahead log for long.
 
-use crate::support::client::Request;
 use crate::support::database;
 use crate::support::fixture;
 use crate::support::server::{Server, program};
@@ -9,16 +8,6 @@ use crate::support::v1::{order, submit};
 /// Pages that the log should have, and four times as many bytes.
 const PAGES: &str = "32";
 const BEHIND_BYTES: f64 = 4.0 * 32.0 * 4_096.0;
-
-fn metric(server: &Server, name: &str) -> f64 {
-    let answer = server.send(&Request::new("GET", "/metrics"));
-    let line = answer.text().lines().find(|line| {
-        let rest = line.strip_prefix(name);
-        rest.is_some_and(|rest| rest.starts_with(' '))
-    });
-    let line = line.unwrap_or_else(|| panic!("there is no {name}"));
-    line.rsplit(' ').next().unwrap().parse().unwrap()
-}
 
 #[test]
 fn the_log_grows_beside_a_long_reader_and_it_is_told_who_that_is() {
@@ -55,12 +44,12 @@ fn the_log_grows_beside_a_long_reader_and_it_is_told_who_that_is() {
         .unwrap();
     // Were each commit to wait for the reader, this would take hours.
     let mut rounds = 0;
-    while metric(&server, "wharfinger_store_log_bytes") < 3.0 * BEHIND_BYTES {
+    while server.metric("wharfinger_store_log_bytes") < 3.0 * BEHIND_BYTES {
         take();
         rounds += 1;
         assert!(rounds < 5_000, "the log does not grow");
     }
-    assert!(metric(&server, "wharfinger_store_log_held_since_seconds") > 1.7e9);
+    assert!(server.metric("wharfinger_store_log_held_since_seconds") > 1.7e9);
     let log = std::fs::read_to_string(&path).unwrap();
     let warning = log
         .lines()
@@ -72,13 +61,13 @@ fn the_log_grows_beside_a_long_reader_and_it_is_told_who_that_is() {
     );
 
     drop(reader);
-    while metric(&server, "wharfinger_store_log_bytes") > BEHIND_BYTES {
+    while server.metric("wharfinger_store_log_bytes") > BEHIND_BYTES {
         take();
         rounds += 1;
         assert!(rounds < 10_000, "the log does not begin anew");
     }
     assert_eq!(
-        metric(&server, "wharfinger_store_log_held_since_seconds"),
+        server.metric("wharfinger_store_log_held_since_seconds"),
         0.0
     );
 }

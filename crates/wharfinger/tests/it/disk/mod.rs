@@ -103,16 +103,6 @@ fn ready(server: &Server, status: u16) -> String {
     }
 }
 
-fn metric(server: &Server, name: &str) -> f64 {
-    let answer = server.send(&Request::new("GET", "/metrics"));
-    let line = answer.text().lines().find(|line| {
-        let rest = line.strip_prefix(name);
-        rest.is_some_and(|rest| rest.starts_with(' '))
-    });
-    let line = line.unwrap_or_else(|| panic!("there is no {name}"));
-    line.rsplit(' ').next().unwrap().parse().unwrap()
-}
-
 #[test]
 fn orders_are_turned_down_while_the_disk_is_full_and_taken_once_it_is_not() {
     if !database::on_embedded("the disk of a database is its server's") {
@@ -130,7 +120,7 @@ fn orders_are_turned_down_while_the_disk_is_full_and_taken_once_it_is_not() {
         assert_eq!(shown, expected, "{name}");
         let orders = get(&server, "/v1/orders");
         assert_eq!(orders["data"].as_array().unwrap().len(), 1, "{name}");
-        assert!(metric(&server, "wharfinger_store_commits_failed_total") >= 4.0);
+        assert!(server.metric("wharfinger_store_commits_failed_total") >= 4.0);
         assert_eq!(batches(disk.data.path()), before, "{name}");
 
         std::fs::remove_file(&disk.marker).unwrap();
@@ -163,8 +153,8 @@ fn below_the_reserve_orders_are_turned_down_and_everything_else_goes_on() {
         "{shown}"
     );
     assert!(shown.ends_with(&reserve), "{shown}");
-    assert!(metric(&server, "wharfinger_disk_free_bytes") > 0.0);
-    assert!(metric(&server, "wharfinger_disk_reserve_bytes") > 1e18);
+    assert!(server.metric("wharfinger_disk_free_bytes") > 0.0);
+    assert!(server.metric("wharfinger_disk_reserve_bytes") > 1e18);
     // A dry run, moving, erasing and purging.
     let target = "/v1/batches?organisation=TRK001&dry_run=true";
     let tried = server.send(&request("POST", target, "full").body(order("A-3").to_string()));

@@ -83,6 +83,17 @@ impl Server {
         }
     }
 
+    /// The value of a metric that has no labels.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let answer = self.send(&Request::new("GET", "/metrics"));
+        let line = answer.text().lines().find(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(' '))
+        });
+        let line = line.unwrap_or_else(|| panic!("there is no {name}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
     pub(crate) fn send(&self, request: &Request) -> Response {
         request.send(self.address)
     }
