@@ -3,6 +3,8 @@
 //! A dialect's decoder reads like the vendor's table: one line an attribute, in the table's order, which is
 //! the order in which problems are told.
 
+use std::borrow::Cow;
+
 use crate::json::{Kind, Object, Value};
 use crate::limits::{PROBLEMS_PER_ORDER_MAX, WARNINGS_PER_ORDER_MAX};
 use crate::problem::{Code, Path, Problem, Step};
@@ -15,6 +17,8 @@ pub struct Form<'f, 'd, 'a> {
     object: Object<'d, 'a>,
     place: Place<'f>,
     notes: &'f mut Notes,
+    /// Whether any members may be there.
+    takes_any: bool,
 }
 
 /// What is noted while an order is read.
@@ -24,6 +28,8 @@ pub struct Notes {
     pub problems: Vec<Problem>,
     /// What is odd about it, and taken all the same.
     pub warnings: Vec<Warning>,
+    /// Whether an object of it may have members that no rule has asked for.
+    pub has_unread: bool,
 }
 
 /// Where the object is; a chain through the decoders' stack, made into a [`Path`] only for a problem or a warning.
@@ -74,7 +80,15 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
             object: Object::new(object),
             place: Place::Root,
             notes,
+            takes_any: false,
         }
+    }
+
+    /// Ends the reading: the object, and what was noted.
+    #[inline]
+    pub fn end(self) -> (Value<'d, 'a>, &'f mut Notes) {
+        self.notes.has_unread |= !self.takes_any && !self.object.is_read_through();
+        (self.object.value(), self.notes)
     }
 
     /// The value of an attribute that is there and not blank.
@@ -82,6 +96,12 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     #[inline(always)]
     pub fn present(&self, name: &str) -> Option<Value<'d, 'a>> {
         self.object.get(name).filter(|value| !value.is_blank())
+    }
+
+    /// All members, whatever their names.
+    pub fn members(&mut self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> + use<'d, 'a> {
+        self.takes_any = true;
+        self.object.value().members()
     }
 
     /// Whether an attribute stands there, be it blank.
@@ -137,6 +157,11 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         self.read(name, Need::Optional, rule)
     }
 
+    /// Checks that an attribute is an object, which may have any members.
+    pub fn any_object(&mut self, name: &str, need: Need) {
+        self.container(name, need, Kind::Object, Code::NotObject);
+    }
+
     /// Reads the attributes of an object within this one. Empty counts as missing where it is mandatory.
     pub fn object<T>(
         &mut self,
@@ -145,11 +170,8 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         read: impl FnOnce(&mut Form<'_, 'd, 'a>) -> T,
     ) -> Option<T> {
         let value = self.container(name, need, Kind::Object, Code::NotObject)?;
-        Some(read(&mut Form {
-            object: Object::new(value),
-            place: Place::Member(&self.place, name),
-            notes: self.notes,
-        }))
+        let place = Place::Member(&self.place, name);
+        Some(within(value, place, self.notes, read))
     }
 
     /// Reads each element of an array of objects; how many there are. Empty counts as missing where it is
@@ -169,11 +191,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
             count += 1;
             let place = Place::Element(&place, index);
             if element.kind() == Kind::Object {
-                read(&mut Form {
-                    object: Object::new(element),
-                    place,
-                    notes: self.notes,
-                });
+                within(element, place, self.notes, &mut read);
             } else {
                 note(&mut self.notes.problems, place, Code::NotObject);
             }
@@ -202,11 +220,8 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         let mut count = 0;
         for (key, item) in array.members() {
             count += 1;
-            read(&mut Form {
-                object: Object::new(item),
-                place: Place::Member(&place, &key),
-                notes: self.notes,
-            });
+            let place = Place::Member(&place, &key);
+            within(item, place, self.notes, &mut read);
         }
         count
     }
@@ -306,6 +321,26 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
             self.problem(name, Code::Required);
         }
     }
+}
+
+/// Reads an object within another one.
+#[inline(always)]
+fn within<'d, 'a, T>(
+    object: Value<'d, 'a>,
+    place: Place<'_>,
+    notes: &mut Notes,
+    read: impl FnOnce(&mut Form<'_, 'd, 'a>) -> T,
+) -> T {
+    let object = Object::new(object);
+    let mut form = Form {
+        object,
+        place,
+        notes,
+        takes_any: false,
+    };
+    let meaning = read(&mut form);
+    form.end();
+    meaning
 }
 
 /// Notes a problem, unless the order has very many already. Most orders have none.

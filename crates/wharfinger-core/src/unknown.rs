@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use strsim::osa_distance;
 
-use crate::form::Place;
+use crate::form::{Form, Place};
 use crate::json::{Kind, NameCase, Value};
 use crate::limits::WARNINGS_PER_ORDER_MAX;
 use crate::warning::{Warning, WarningCode};
@@ -41,8 +41,24 @@ pub enum Tell {
     Misspelt,
 }
 
-/// Warns of the unknown attributes of an order: those of each object by name, objects in the order of the table.
-pub fn look(
+/// Warns of the unknown attributes of an order that was read: those of each object by name, objects in the order of the
+/// table.
+pub fn look(order: Form<'_, '_, '_>, shape: &'static Shape, rules: (NameCase, Tell)) {
+    let (order, notes) = order.end();
+    if notes.has_unread || !notes.problems.is_empty() {
+        look_through(order, shape, rules, &mut notes.warnings);
+    } else {
+        // Most orders have only attributes that the rules read, so there is nothing to search for.
+        debug_assert!({
+            let mut warnings = Vec::new();
+            look_through(order, shape, rules, &mut warnings);
+            warnings.is_empty()
+        });
+    }
+}
+
+#[inline(never)]
+fn look_through(
     order: Value<'_, '_>,
     shape: &'static Shape,
     (case, tell): (NameCase, Tell),

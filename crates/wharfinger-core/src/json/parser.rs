@@ -286,6 +286,7 @@ impl<'a> Parser<'a> {
                 end: offset(end),
                 next: offset(index + 1),
                 names: 0,
+                has_distinct_bits: false,
             });
         }
         index
@@ -322,6 +323,7 @@ impl<'a> Parser<'a> {
             node.end = offset(end);
             node.next = next;
             node.names = frame.seen;
+            node.has_distinct_bits = frame.seen.count_ones() == frame.count;
         }
         if !self.recording {
             return;

@@ -12,7 +12,7 @@ use crate::dialect::{Context, Draft, Number, Slot, Verdict};
 use crate::form::{Form, Need, Notes};
 use crate::json::{Entry, Kind, NameCase, Value};
 use crate::problem::{Code, Problem};
-use crate::unknown::{self, Shape, Tell};
+use crate::unknown::{self, Tell};
 use crate::validate::{self, Checked};
 use crate::warning::WarningCode;
 
@@ -21,6 +21,9 @@ pub(super) use crate::limits::NUMBER_MAX;
 
 /// The largest id; the vendor says no more than "int".
 pub(super) const ID_MAX: u64 = i64::MAX as u64;
+
+/// Which unknown attributes are told.
+const TOLD: (NameCase, Tell) = (NameCase::Exact, Tell::Misspelt);
 
 /// Judges an order that is to be created.
 pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
@@ -37,6 +40,7 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         draft = form.optional("createOnly", validate::boolean) == Some(true);
         other_attributes(&mut form);
         payment(&mut form);
+        unknown::look(form, SHAPE, TOLD);
     } else {
         notes.problems.push(Problem::with_order(Code::NotObject));
     }
@@ -52,7 +56,7 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
     };
     Slot {
         email,
-        ..slot(context, entry, key, good, notes, SHAPE)
+        ..slot(context, entry, key, good, notes)
     }
 }
 
@@ -76,6 +80,7 @@ pub(super) fn completion<'a>(
     );
     dates(&mut form);
     form.optional("warehouseGroup", validate::any_text);
+    unknown::look(form, SHAPE, TOLD);
     let good = Draft {
         hash: entry.hash,
         intent: Intent::Complete,
@@ -83,7 +88,7 @@ pub(super) fn completion<'a>(
         demand: None,
     };
     let key = number.map(|number| Cow::Owned(number.to_string()));
-    slot(context, entry, key, good, notes, SHAPE)
+    slot(context, entry, key, good, notes)
 }
 
 /// Judges what is to update the order that it names.
@@ -95,7 +100,8 @@ pub(super) fn update<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'
     form.optional("replaceInternalComment", validate::boolean);
     form.optional("comment", validate::any_text);
     form.optional("replaceComment", validate::boolean);
-    form.object("extraAttributes", Need::Optional, |_| ());
+    form.any_object("extraAttributes", Need::Optional);
+    unknown::look(form, UPDATE_SHAPE, TOLD);
     let (key, number) = match number {
         Some((key, number)) => (Some(key), Number::Given(number)),
         None => (None, Number::None),
@@ -106,7 +112,7 @@ pub(super) fn update<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'
         number,
         demand: None,
     };
-    slot(context, entry, key, good, notes, UPDATE_SHAPE)
+    slot(context, entry, key, good, notes)
 }
 
 /// What a good order asks of its organisation's catalogue, if that is to be asked.
@@ -126,11 +132,8 @@ fn slot<'a>(
     entry: &Entry<'_, 'a>,
     key: Option<Cow<'a, str>>,
     good: Draft,
-    mut notes: Notes,
-    shape: &'static Shape,
+    notes: Notes,
 ) -> Slot<'a> {
-    let rules = (NameCase::Exact, Tell::Misspelt);
-    unknown::look(entry.value, shape, rules, &mut notes.warnings);
     let verdict = if notes.problems.is_empty() {
         Verdict::Good(good)
     } else {
@@ -265,7 +268,7 @@ fn other_attributes(form: &mut Form<'_, '_, '_>) {
     texts(form, &["comment", "internalComment", "warehouseGroup"]);
     form.optional("sendEmail", validate::boolean);
     form.optional("internalOrder", validate::boolean);
-    form.object("extraAttributes", Need::Optional, |_| ());
+    form.any_object("extraAttributes", Need::Optional);
     form.object("createdFromOrigin", Need::Optional, |origin| {
         origin.optional("type", origin_type);
         origin.optional("id", id);

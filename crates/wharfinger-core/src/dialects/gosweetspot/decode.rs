@@ -29,7 +29,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         (None, None)
     };
     let rules = (NameCase::Ignored, Tell::Misspelt);
-    unknown::look(entry.value, SHAPE, rules, &mut notes.warnings);
+    unknown::look(form, SHAPE, rules);
     let verdict = if notes.problems.is_empty() {
         Verdict::Good(Draft {
             hash: entry.hash,

@@ -26,7 +26,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         slot.key = order.mandatory("key", short_text(KEY_CHARS_MAX));
         slot.email = attributes(&mut order);
         let rules = (NameCase::Exact, Tell::All);
-        unknown::look(entry.value, SHAPE, rules, &mut notes.warnings);
+        unknown::look(order, SHAPE, rules);
     } else {
         notes.problems.push(Problem::with_order(Code::NotObject));
     }
@@ -75,7 +75,7 @@ fn attributes<'a>(order: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
     order.optional("currency", currency);
     order.object("references", Need::Optional, references);
     order.optional("instructions", text);
-    order.object("metadata", Need::Optional, |_| ());
+    order.any_object("metadata", Need::Optional);
     email.flatten()
 }
 
@@ -119,7 +119,7 @@ fn line(line: &mut Form<'_, '_, '_>) {
     line.optional("unit_price", amount);
     line.optional("currency", currency);
     line.optional("weight_kg", amount);
-    line.object("metadata", Need::Optional, |_| ());
+    line.any_object("metadata", Need::Optional);
 }
 
 fn references(references: &mut Form<'_, '_, '_>) {

@@ -31,7 +31,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         slot.key = order.mandatory("order_ref", short_text(KEY_CHARS_MAX));
         slot.email = attributes(&mut order);
         let rules = (NameCase::Exact, Tell::Misspelt);
-        unknown::look(entry.value, SHAPE, rules, &mut notes.warnings);
+        unknown::look(order, SHAPE, rules);
     } else {
         notes.problems.push(Problem::with_order(Code::NotObject));
     }
@@ -116,7 +116,7 @@ fn order_item(item: &mut Form<'_, '_, '_>) {
 
 /// Any values, but only names of `a-z`, `0-9` and `_`.
 fn metadata(metadata: &mut Form<'_, '_, '_>) {
-    for (name, _) in metadata.value().members() {
+    for (name, _) in metadata.members() {
         if !is_metadata_name(&name) {
             metadata.problem(&name, Code::NotName);
         }
