@@ -10,7 +10,7 @@ use wharfinger_core::caller::{Caller, Organisations, Reach, Scope};
 use wharfinger_core::dialect::Credentials;
 use wharfinger_core::failure::RequestFailure;
 
-use crate::budget::Holder;
+use crate::budget::{Holder, Holders};
 use crate::rates::{Meter, Rates};
 use crate::store::{Directory, Key, Store, StoreError};
 use crate::{clock, secret};
@@ -49,6 +49,8 @@ struct Snapshot {
 /// A key, and what it has asked for of late.
 struct KnownKey {
     key: Key,
+    /// Its public id, which many hold for as long as a request is served.
+    id: Arc<str>,
     /// None where nothing is limited.
     meter: Option<Arc<Meter>>,
 }
@@ -80,16 +82,19 @@ impl Authenticated {
 
     /// In whose shares of a budget the key counts: its own, and that of its organisation where it reaches only one.
     #[must_use]
-    pub fn holders(&self) -> Vec<Holder> {
+    pub fn holders(&self) -> Holders {
         let only = match &self.known.key.reach {
             Reach::Only(ids) if ids.len() == 1 => ids.first().copied(),
             Reach::Only(_) | Reach::All => None,
         };
-        let key = Holder::Key(self.key_id().to_owned());
+        let key = Holder::Key(Arc::clone(&self.known.id));
         [Some(key), only.map(Holder::Organisation)]
-            .into_iter()
-            .flatten()
-            .collect()
+    }
+
+    /// The key's public id, to be kept.
+    #[must_use]
+    pub fn shared_key_id(&self) -> &Arc<str> {
+        &self.known.id
     }
 
     /// What counts its requests and orders, where there is a limit.
@@ -288,7 +293,8 @@ impl Snapshot {
                 Some(counting) => counting.meter.clone(),
                 None => Meter::new(key.rates.or(rates_of_all), now).map(Arc::new),
             };
-            Arc::new(KnownKey { key, meter })
+            let id = key.id.as_str().into();
+            Arc::new(KnownKey { key, id, meter })
         };
         let keys: Vec<_> = directory.keys.into_iter().map(known).collect();
         let by_id = keys

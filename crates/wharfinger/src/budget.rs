@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use wharfinger_core::ids::OrganisationId;
 
 /// A bounded amount to lease from. Clones share it.
@@ -22,25 +23,29 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct State {
     leased: usize,
-    by_holder: HashMap<Holder, usize>,
+    // Every request looks here several times, which the standard library's hasher makes felt.
+    by_holder: HashMap<Holder, usize, RandomState>,
 }
 
 /// Whose share a lease counts in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// An API key, by its id.
-    Key(String),
+    Key(Arc<str>),
     /// An organisation.
     Organisation(OrganisationId),
     /// A network address.
     Address(IpAddr),
 }
 
+/// Those in whose shares a lease counts.
+pub type Holders = [Option<Holder>; 2];
+
 /// A part of a budget, given back when dropped.
 #[derive(Debug)]
 pub struct Lease {
     budget: Budget,
-    holders: Vec<Holder>,
+    holders: Holders,
     amount: usize,
 }
 
@@ -63,7 +68,7 @@ impl Budget {
 
     /// A lease of nothing, to be grown, that counts in the shares of these holders.
     #[must_use]
-    pub fn lease(&self, holders: Vec<Holder>) -> Lease {
+    pub fn lease(&self, holders: Holders) -> Lease {
         Lease {
             budget: self.clone(),
             holders,
@@ -99,12 +104,13 @@ impl Lease {
         if self
             .holders
             .iter()
+            .flatten()
             .any(|holder| held(holder).saturating_add(amount) > share)
         {
             return false;
         }
         state.leased += amount;
-        for holder in &self.holders {
+        for holder in self.holders.iter().flatten() {
             *state.by_holder.entry(holder.clone()).or_default() += amount;
         }
         self.amount += amount;
@@ -117,7 +123,7 @@ impl Lease {
         self.amount -= amount;
         let mut state = self.budget.state();
         state.leased = state.leased.saturating_sub(amount);
-        for holder in &self.holders {
+        for holder in self.holders.iter().flatten() {
             if let Some(held) = state.by_holder.get_mut(holder) {
                 *held = held.saturating_sub(amount);
                 if *held == 0 {
@@ -152,8 +158,8 @@ impl Drop for Lease {
 mod tests {
     use super::*;
 
-    fn key(id: &str) -> Vec<Holder> {
-        vec![Holder::Key(id.into())]
+    fn key(id: &str) -> Holders {
+        [Some(Holder::Key(id.into())), None]
     }
 
     #[test]
@@ -161,7 +167,7 @@ mod tests {
         let budget = Budget::new(10, 100);
         let mut first = budget.lease(key("a"));
         assert!(first.grow(6));
-        let mut second = budget.lease(Vec::new());
+        let mut second = budget.lease([None, None]);
         assert!(!second.grow(5));
         assert!(second.grow(4));
         assert_eq!(budget.leased(), 10);
@@ -196,7 +202,7 @@ mod tests {
         let budget = Budget::new(100, 50);
         let holders = |id: &str| {
             let organisation = Holder::Organisation(OrganisationId(1));
-            vec![Holder::Key(id.into()), organisation]
+            [Some(Holder::Key(id.into())), Some(organisation)]
         };
         let mut first = budget.lease(holders("a"));
         assert!(first.grow(50));

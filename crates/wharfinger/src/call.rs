@@ -1,5 +1,7 @@
 //! A request that was let in: who asks for what.
 
+use std::sync::Arc;
+
 use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::{Context, Dialect, Head, Operation};
 use wharfinger_core::failure::RequestFailure;
@@ -47,8 +49,8 @@ impl<'c> Call<'c> {
     #[must_use]
     pub fn lease(&self, budget: &Budget) -> Lease {
         let mut holders = self.authenticated.holders();
-        if let (1, Some(organisation)) = (holders.len(), self.organisation) {
-            holders.push(Holder::Organisation(organisation.id));
+        if let ([_, only @ None], Some(organisation)) = (&mut holders, self.organisation) {
+            *only = Some(Holder::Organisation(organisation.id));
         }
         budget.lease(holders)
     }
@@ -150,8 +152,8 @@ impl OwnedCall {
 
     /// The API key that asks.
     #[must_use]
-    pub fn key_id(&self) -> &str {
-        self.authenticated.key_id()
+    pub fn key_id(&self) -> &Arc<str> {
+        self.authenticated.shared_key_id()
     }
 
     /// The call.

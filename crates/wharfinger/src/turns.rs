@@ -12,8 +12,8 @@ tokio::task_local! {
 }
 
 /// Runs `work` on behalf of an API key: whatever it waits for in a [`Turns`], it waits for as that caller.
-pub async fn on_behalf_of<T>(key_id: &str, work: impl Future<Output = T>) -> T {
-    CALLER.scope(key_id.into(), work).await
+pub async fn on_behalf_of<T>(key_id: &Arc<str>, work: impl Future<Output = T>) -> T {
+    CALLER.scope(Arc::clone(key_id), work).await
 }
 
 /// The API key that the current task serves; empty for the server's own work.

@@ -1,5 +1,6 @@
 //! Accepting connections, serving them within bounds, and letting them finish.
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
-use futures_util::TryFutureExt;
+use futures_util::FutureExt;
 use http::HeaderValue;
 use http::header::CONNECTION;
 use hyper::server::conn::http1;
@@ -20,9 +21,9 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tower::ServiceExt;
 
 use super::framing::{Doubts, HEAD_BYTES_MAX, Watched};
+use super::guard;
 use super::pace::Pace;
 use super::paced::Paced;
 use super::seats::{Seated, Seats, ServedBody, Serving, counted_as};
@@ -171,7 +172,7 @@ impl Connection {
         } = self;
         let doubts = Doubts::default();
         let pace = Pace::new(transport.write_timeout, transport.bytes_per_second_min);
-        let heads = heads.lease(vec![Holder::Address(counted_as(address))]);
+        let heads = heads.lease([Some(Holder::Address(counted_as(address))), None]);
         let stream = Paced::new(stream, pace, Arc::clone(&seated.seat));
         let stream = Watched::new(stream, doubts.clone(), heads);
         let requests = AtomicU64::new(0);
@@ -184,14 +185,14 @@ impl Connection {
             if let Some(why) = doubts.about(requests.fetch_add(1, Ordering::Relaxed) + 1) {
                 request.extensions_mut().insert(IsDoubtful(why));
             }
-            let answer = routes.clone().oneshot(request.map(axum::body::Body::new));
+            let answer = guard::serve(routes.clone(), request.map(axum::body::Body::new));
             let stopped_yet = stopped_yet.clone();
-            answer.map_ok(move |mut response| {
+            answer.map(move |mut response| {
                 if *stopped_yet.borrow() {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
                 }
-                response.map(|body| ServedBody::new(body, serving))
+                Ok::<_, Infallible>(response.map(|body| ServedBody::new(body, serving)))
             })
         });
         let mut connection = http1::Builder::new()
@@ -220,7 +221,11 @@ impl Connection {
         };
         let parts = connection.into_parts();
         let stream = parts.io.into_inner();
-        close(stream, served, !parts.read_buf.is_empty()).await;
+        // A client that is slow to read its last answer does not keep its place from others either.
+        tokio::select! {
+            () = close(stream, served, !parts.read_buf.is_empty()) => {}
+            () = seated.seat.told_to_go() => {}
+        }
     }
 }
 

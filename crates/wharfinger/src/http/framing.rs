@@ -288,7 +288,7 @@ mod tests {
     /// The request found to be doubtful, with the bytes coming in pieces of this size.
     fn found(bytes: &str, piece: usize) -> u64 {
         let doubts = Doubts::default();
-        let heads = Budget::new(0, 100).lease(Vec::new());
+        let heads = Budget::new(0, 100).lease([None, None]);
         let mut watched = Watched::new((), doubts.clone(), heads);
         for piece in bytes.as_bytes().chunks(piece) {
             watched.watch.see(piece);

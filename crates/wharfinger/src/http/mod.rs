@@ -53,7 +53,7 @@ pub fn routes(app: &Arc<App>) -> Router {
         }
     }
     let known = router.clone().fallback(request::unknown_route);
-    let router = router.fallback(move |mut request: Request| {
+    router.fallback(move |mut request: Request| {
         let mut known = known.clone();
         async move {
             if let Some(uri) = respelled(request.uri()) {
@@ -61,8 +61,7 @@ pub fn routes(app: &Arc<App>) -> Router {
             }
             known.call(request).await
         }
-    });
-    router.layer(from_fn(guard::guard))
+    })
 }
 
 /// The address of a route that a dialect takes a request to be meant for.

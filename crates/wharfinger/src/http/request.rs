@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,7 +38,7 @@ use crate::{idempotency, logging, readback, secret};
 /// What the log line says of a request, besides its route and status.
 #[derive(Default)]
 struct Noted {
-    key_id: Option<String>,
+    key_id: Option<Arc<str>>,
     organisation: Option<String>,
     batch: Option<BatchId>,
     counts: Option<Counts>,
@@ -57,18 +58,21 @@ pub(super) async fn handle(
     let request_id = request_id(&parts.headers);
     let mut noted = Noted::default();
     let path = path_parameters(&mut parts).await;
-    let received = Received {
-        id: request_id.to_str().unwrap_or_default(),
-        parts: &parts,
-        path,
-        body: &mut body,
-    };
-    let work = serve(app, dialect, operation, received, &mut noted);
-    let work = AssertUnwindSafe(work).catch_unwind();
-    let ended = if takes_its_time(operation) {
-        Ok(work.await)
-    } else {
-        tokio::time::timeout(app.transport.request_timeout, work).await
+    let ended = {
+        let received = Received {
+            id: request_id.to_str().unwrap_or_default(),
+            parts: &parts,
+            path,
+            body: &mut body,
+        };
+        let work = serve(app, dialect, operation, received, &mut noted);
+        // Stays where it is: it is large, and would else be moved into each future around it.
+        let work = pin!(AssertUnwindSafe(work).catch_unwind());
+        if takes_its_time(operation) {
+            Ok(work.await)
+        } else {
+            tokio::time::timeout(app.transport.request_timeout, work).await
+        }
     };
     let served = match ended {
         Ok(Ok(served)) => served,
@@ -168,7 +172,7 @@ async fn serve(
     };
     let authenticated = authenticate(app, dialect, &head, parts)?;
     take_seat(parts, &authenticated)?;
-    noted.key_id = Some(authenticated.key_id().to_owned());
+    noted.key_id = Some(Arc::clone(authenticated.shared_key_id()));
     noted.meter = authenticated.meter().cloned();
     authenticated.count_request()?;
     if !authenticated.may(operation.scope) {
@@ -190,11 +194,8 @@ async fn serve(
         idempotency_key: idempotency_key(operation, parts)?,
         dry_run: is_dry_run(operation, &query, &parts.headers)?,
     };
-    on_behalf_of(
-        authenticated.key_id(),
-        act(app, &call, parts, received.body, noted),
-    )
-    .await
+    let work = pin!(act(app, &call, parts, received.body, noted));
+    on_behalf_of(authenticated.shared_key_id(), work).await
 }
 
 /// Does what a request asks for that was let in.
@@ -227,7 +228,7 @@ async fn act(
         Action::Show => counted_read(app, call, respond(readback::show(app, call).await?)),
         Action::Withdraw => intake::withdraw(app, call).await.map(respond_with),
         Action::List | Action::Stream => {
-            let first = readback::next_chunk(app, call, None).await?;
+            let first = Box::pin(readback::next_chunk(app, call, None)).await?;
             let mut lease = call.lease(&app.body_budget);
             let bytes = match first.rest {
                 Some(_) => first.bytes.max(readback::CHUNK_BYTES_MAX),
@@ -239,7 +240,7 @@ async fn act(
             Ok(respond_in_chunks(app, call, first, lease))
         }
         Action::Resource(resource) => {
-            let response = v1::serve(app, call, resource, &parts.headers, body).await?;
+            let response = Box::pin(v1::serve(app, call, resource, &parts.headers, body)).await?;
             if call.operation.method == "GET" {
                 counted_read(app, call, response)
             } else {

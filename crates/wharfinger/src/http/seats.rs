@@ -16,7 +16,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::budget::{Budget, Holder, Lease};
+use crate::budget::{Budget, Holders, Lease};
 
 /// How long the connection that is closed may take, before another one is closed too.
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);
@@ -206,7 +206,7 @@ impl Seat {
     /// Counts the request that is served in the shares of these holders. False where they are served on as many connections as
     /// they may be.
     #[must_use]
-    pub(super) fn is_served_for(&self, holders: Vec<Holder>) -> bool {
+    pub(super) fn is_served_for(&self, holders: Holders) -> bool {
         let mut lease = self.seats.requests.lease(holders);
         let has_share = lease.grow(1);
         *self.share() = has_share.then_some(lease);

@@ -416,10 +416,9 @@ fn news(
         // A stream that stayed would keep the server from stopping.
         let last = last.filter(|_| !app.feed.is_stopped())?;
         let now = {
-            let call = call.call();
-            let import = on_behalf_of(call.authenticated.key_id(), find(&app, &call, id));
-            let import = import.await.ok()?;
-            let told = told(&app, &call, &import);
+            let import = on_behalf_of(call.key_id(), find(&app, &call.call(), id)).await;
+            let import = import.ok()?;
+            let told = told(&app, &call.call(), &import);
             let is_open = import.state == ImportState::Open;
             let json = serde_json::to_string(&told).unwrap_or_default();
             (json, is_open)
