@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::client::Request;
 use crate::support::database;
-use crate::support::fixture::{self, DataDirectory};
+use crate::support::fixture::{self, DataDirectory, secret_of};
 use crate::support::server::{Server, program, run};
 use crate::support::stored;
 use crate::support::v1::{get, order, request, submit};
@@ -141,6 +141,64 @@ fn times_are_the_clocks_and_nothing_is_skipped_when_it_jumps_ahead_and_back() {
     );
     let server = clock.serve();
     assert_eq!(keys(&server, ""), ["A-2"]);
+}
+
+/// Order keys in a list of a vendor's format, which holds its orders under one name and each order's key under another.
+fn listed(server: &Server, list: &Request, orders: &str, key: &str) -> Vec<String> {
+    let answer = server.send(list);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = answer.json();
+    let orders = answer[orders].as_array().unwrap().iter();
+    orders.map(|order| text(&order[key])).collect()
+}
+
+#[test]
+fn date_filters_of_vendors_find_every_order_when_the_clock_jumps_ahead_and_back() {
+    let clock = Clock::new();
+    clock.set(0);
+    let server = clock.serve();
+    let slips = |method: &str, query: &str| {
+        Request::new(method, &format!("/api/customerorders?{query}"))
+            .header("access_key", secret_of("full"))
+            .header("site_id", "TRK001")
+    };
+    let shop = |method: &str, route: &str| {
+        Request::new(method, &format!("/centra/TRK002/{route}"))
+            .header("api-authorization", secret_of("full"))
+    };
+    for (number, offset) in [(1, 0), (2, YEARS_MS), (3, 0), (4, 0)] {
+        clock.set(offset);
+        let slip = format!(r#"[{{"packingslipno":"{number}","consignee":"Ann","country":"NZ"}}]"#);
+        assert_eq!(server.send(&slips("PUT", "").body(slip)).status, 200);
+        let order = format!(
+            r#"{{"orderNumber":{number},"address":{{"email":"a@example.com","country":"SE"}},"products":[{{"sku":"A","qty":1}}]}}"#
+        );
+        let answer = server.send(&shop("POST", "order").body(order));
+        assert_eq!(answer.json()["status"], "ok", "{}", answer.text());
+    }
+    let date = |offset: i64| at(offset)[..10].to_owned();
+    let (before, after, later) = (date(-48 * HOUR_MS), date(48 * HOUR_MS), date(YEARS_MS / 2));
+    for (from, to, expected) in [
+        (Some(&before), Some(&after), &["1", "3", "4"][..]),
+        (None, Some(&after), &["1", "3", "4"]),
+        (Some(&later), None, &["2"]),
+        (Some(&before), None, &["1", "2", "3", "4"]),
+    ] {
+        let query = |names: [&str; 2]| {
+            let bounds = names.into_iter().zip([from, to]);
+            let bounds = bounds.filter_map(|(name, bound)| Some(format!("{name}={}&", bound?)));
+            bounds.collect::<String>()
+        };
+        let list = slips("GET", &query(["createdfrom", "createdto"]));
+        assert_eq!(listed(&server, &list, "Results", "packingslipno"), expected);
+        let list = shop(
+            "GET",
+            &format!("orders?{}", query(["newer_than", "older_than"])),
+        );
+        let mut found = listed(&server, &list, "orders", "orderId");
+        found.sort_unstable();
+        assert_eq!(found, expected);
+    }
 }
 
 #[test]
