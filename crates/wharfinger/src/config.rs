@@ -12,7 +12,7 @@ use wharfinger_core::limits::Limits;
 use crate::administration::RATE_MAX;
 use crate::app::Transport;
 use crate::rates::Rates;
-use crate::store::sql::{Database, Location};
+use crate::store::{Database, Location};
 
 /// The address that is listened on, unless told otherwise.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";

@@ -20,7 +20,7 @@ use self::flight::{BATCH_ORDERS, Flight, IMPORT_LINES, SENT_LINES};
 use self::server::Answer;
 use crate::child::Server;
 use crate::cli::open_store;
-use crate::store::sql::{Location, Options};
+use crate::store::{Location, Options};
 use crate::store::{ReadOrders, ReadResults, Recorded, RecordedOutcome, Store, Visible};
 
 /// Characters of an answer that are shown.

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{KeptIn, readable, shown, warn_if_exposed, write_json};
 use crate::store::CheckReport;
-use crate::store::sql::SqlStore;
+use crate::store::SqlStore;
 
 /// Verify the store
 #[derive(Args, Debug)]

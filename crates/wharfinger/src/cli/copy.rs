@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{check, write_json};
 use crate::config::locate;
 use crate::store::StoreError;
-use crate::store::sql::{self, Copied, Hold, Location, SCHEMES, Stage};
+use crate::store::{self, Copied, Hold, Location, SCHEMES, Stage};
 
 /// Move a whole store to another place: to PostgreSQL, or back
 #[derive(Args, Debug)]
@@ -73,7 +73,7 @@ impl Copy {
         }
         let _held = (hold_source(&from)?, hold_target(&from, &to)?);
         let bar = bar();
-        let copied = sql::copy(&from, &to, &mut |stage, done, all| {
+        let copied = store::copy(&from, &to, &mut |stage, done, all| {
             bar.set_length(all);
             bar.set_position(done);
             bar.set_message(name(stage));
@@ -143,7 +143,7 @@ fn hold_source(from: &Location) -> Result<Option<Hold>> {
     match from {
         Location::Database(_) => Ok(None),
         Location::Directory(directory) if directory.is_dir() => {
-            Ok(Some(sql::hold(directory, false)?))
+            Ok(Some(store::hold(directory, false)?))
         }
         Location::Directory(directory) => {
             bail!("there is no data directory {}", directory.display())
@@ -171,9 +171,9 @@ fn hold_target(from: &Location, to: &Location) -> Result<Option<Hold>> {
             directory.display()
         );
     }
-    sql::make_directory(directory)
+    store::make_directory(directory)
         .with_context(|| format!("cannot make the directory {}", directory.display()))?;
-    Ok(Some(sql::hold(directory, false)?))
+    Ok(Some(store::hold(directory, false)?))
 }
 
 fn name(stage: Stage) -> &'static str {

@@ -8,7 +8,7 @@ use serde_json::json;
 use wharfinger_core::validate::is_email;
 
 use super::{KeptIn, directory, find_organisation, write_json};
-use crate::store::sql::Location;
+use crate::store::Location;
 use crate::store::{COMMAND_LINE, EraseCustomer};
 
 /// Who is to be erased, and from whose orders.

@@ -25,8 +25,8 @@ use wharfinger_core::caller::Organisation;
 
 use crate::config::{DATA_DEFAULT, locate};
 use crate::demo;
-use crate::store::sql::{Location, Options, SqlStore};
 use crate::store::{Directory, Store, StoreError};
+use crate::store::{Location, Options, SqlStore};
 
 /// Order intake server: takes customer orders in batches over HTTP, judges each by itself, keeps the good ones
 /// durably, and says for each what became of it.

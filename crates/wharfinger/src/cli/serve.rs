@@ -26,7 +26,7 @@ use crate::http::threads::Threads;
 use crate::idempotency::Idempotency;
 use crate::imports::{self, Imports};
 use crate::rates::Rates;
-use crate::store::sql::{self, EmailRuns, Location};
+use crate::store::{self, EmailRuns, Location};
 use crate::store::{COMMAND_LINE, Change, Store};
 use crate::turns::Turns;
 use crate::{clock, http, logging};
@@ -66,7 +66,7 @@ impl Serve {
         let _logging = logging::begin(&config)?;
         open_files::require(&config)?;
         let _hold = match &config.location {
-            Location::Directory(data) => Some(sql::hold(data, true)?),
+            Location::Directory(data) => Some(store::hold(data, true)?),
             Location::Database(_) => None,
         };
         if config.location.is_exposed() {
@@ -222,8 +222,8 @@ fn open(
         blocks_min: email_run_blocks.unwrap_or(email_runs.blocks_min),
         ..email_runs
     };
-    let default = sql::Options::default();
-    let options = sql::Options {
+    let default = store::Options::default();
+    let options = store::Options {
         queue_max: config.queue_max,
         disk_reserve_bytes: config.disk_reserve_bytes,
         email_runs: Some(email_runs),

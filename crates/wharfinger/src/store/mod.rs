@@ -1,59 +1,75 @@
-//! What a store does, in coarse steps: the embedded one is in `sqlite`; a second one can be held against the same suite.
+//! The store: orders, receipts, events, organisations and keys, in SQLite or PostgreSQL.
+//!
+//! Its rooms, from top to bottom. A room imports only rooms below it.
+//!
+//! ```text
+//! maintain      purge, erasure of a person, check, copy
+//! admit         take in a batch: decide on each order, write it
+//! transition    process, cancel, fulfilment
+//! read          orders, lists, history, feed, lookup by order id
+//! addresses     the e-mail index
+//! directory     organisations, API keys, audit log
+//! catalogue     products and customers: load and read
+//! write         the writer thread, its queue, the write transaction
+//! stock         the stock ledger and the product cache, as decisions need them
+//! replies       saved responses
+//! prepare       judged slots → compressed blocks and sorted keys
+//! receipts      one row a batch; rejected orders
+//! index         order key → the order's entry addresses
+//! journal       blocks of entries, in commit order
+//! engine        connections, schema, files
+//! api           requests and answers of the store: plain data
+//! format        encodings: numbers, blobs, addresses, hashes
+//! ```
 
-mod answer;
-mod batches;
-mod block;
-mod bytes;
+mod addresses;
+mod admit;
+mod api;
 mod catalogue;
 mod directory;
-mod email;
-mod erase;
-mod events;
-mod imports;
-mod leaf;
-mod orders;
-mod place;
+mod engine;
+mod format;
+mod index;
+mod journal;
+mod maintain;
+mod open;
 pub mod prepare;
-mod receipt;
-mod rejected;
-mod slots;
-pub mod sql;
+mod read;
+mod receipts;
+mod replies;
+mod sql_store;
+mod stock;
+mod transition;
+mod write;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 use uuid::Uuid;
-use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Reach;
 use wharfinger_core::catalogue::load::{CustomerLine, ProductLine};
-use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
+use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
-use wharfinger_core::problem::Code;
 
-pub use answer::{Admitted, KeptAnswer, MovedOrders, Remember};
-pub use catalogue::{
-    CustomerPage, LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ProductPage, ReadCustomers,
-    ReadProducts,
-};
-pub use directory::{
-    AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, ReadAudit,
-};
-pub use email::EmailKey;
-pub use erase::{EraseCustomer, ErasedCustomer, Erasure};
-pub use events::{Epoch, Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed};
-pub use imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
-pub use orders::{
-    FoundOrder, Fulfil, Fulfilled, FulfilledOrder, History, HistoryCursor, HistoryEntry,
-    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, MoveById, MovedById,
-    MovedOrder, NotMoved, Revision,
-};
-pub use prepare::Submission;
-pub use receipt::{
-    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, ReceiptWarning, Recorded,
-    RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
-};
+pub use self::addresses::EmailRuns;
+use self::addresses::builder::Builder;
+pub use self::api::*;
+#[doc(hidden)]
+pub use self::engine::checksums::register as register_checksums;
+use self::engine::disk_space::Disk;
+pub(crate) use self::engine::files::make_directory;
+pub use self::engine::files::{Hold, hold};
+use self::engine::home::Home;
+pub(crate) use self::engine::location::SCHEMES;
+pub use self::engine::location::{Database, Location};
+use self::engine::pool::Readers;
+pub use self::format::email_hash::EmailKey;
+pub use self::maintain::copy::{Copied, Stage, copy};
+pub use self::open::Options;
+pub use self::prepare::Submission;
+use self::write::writer::Writer;
 
 /// Keeps orders, receipts, events, organisations and keys.
 ///
@@ -216,164 +232,36 @@ pub trait Store: Send + Sync {
     async fn close(&self);
 }
 
-/// Why the store did not do what was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreError {
-    /// Too much waits already; nothing was done.
-    Overloaded,
-    /// The store cannot write at present, or no more; nothing was done.
-    Unavailable(String),
-    /// The disk has no room, or less than the reserve; nothing was done.
-    DiskFull(String),
-    /// The store failed as it was to confirm the change, which may be stored or not. Once the store is opened again, the same request
-    /// finds out.
-    InDoubt(String),
-    /// An administrative change that cannot be made, and why.
-    Refused(String),
-    /// Another request of the same name was answered meanwhile: [`Store::kept_answer`] has it. Nothing was done.
-    AnswerKept,
-    /// The answer that was kept under the name of a request was erased. Nothing was done.
-    AnswerErased,
-    /// Something that should not happen; the text is for the log.
-    Internal(String),
-    /// A page is to go on where none has ended.
-    BadCursor,
-    /// A feed is to go on where it cannot: events were purged there, or the store was restored to an earlier moment.
-    FeedBegins(Box<FeedBegins>),
-    /// Lines were to be loaded all or none, and some are not good; nothing was done. What became of each.
-    NotLoaded(Vec<LineOutcome>),
-    /// The import that a batch is of is not where the batch begins; nothing was done. How it stands.
-    ImportMoved(Box<Import>),
-}
-
-impl std::fmt::Display for StoreError {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Overloaded => out.write_str("too much work waits for the store"),
-            Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
-            Self::DiskFull(why) | Self::Refused(why) => out.write_str(why),
-            Self::InDoubt(why) => write!(out, "the change may be stored or not: {why}"),
-            Self::FeedBegins(_) => out.write_str("the feed cannot be read on from the cursor"),
-            Self::NotLoaded(_) => out.write_str("some of the lines are not good"),
-            Self::BadCursor => out.write_str("no page has ended there"),
-            Self::AnswerKept => out.write_str("the request was answered meanwhile"),
-            Self::AnswerErased => out.write_str("the answer to the request was erased"),
-            Self::ImportMoved(import) => write!(out, "import {} is elsewhere", import.id),
-            Self::Internal(why) => write!(out, "store fault: {why}"),
-        }
+impl dyn Store {
+    /// The organisation's events behind a position (0 for the beginning), in commit order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn events(
+        &self,
+        organisation: OrganisationId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let request = ReadFeed {
+            from: vec![(organisation, after)],
+            others: Vec::new(),
+            epoch: None,
+            kind: None,
+            limit,
+        };
+        let page = self.feed(request).await?;
+        Ok(page.events.into_iter().map(|(_, event)| event).collect())
     }
 }
 
-impl std::error::Error for StoreError {}
-
-/// Orders to be moved, all of one organisation and dialect.
-#[derive(Debug)]
-pub struct MoveOrders {
-    /// Whose they are.
-    pub organisation: OrganisationId,
-    /// The dialect they came in.
-    pub dialect: &'static str,
-    /// Their keys; one that stands twice is moved twice.
-    pub keys: Vec<String>,
-    /// Where they are to go.
-    pub wanted: Move,
-    /// The API key that asks, or what stands for one.
-    pub key_id: String,
-    /// Whether to keep the answer.
-    pub remember: Option<Remember<[Result<(), Code>]>>,
+/// The embedded store.
+pub struct SqlStore {
+    writer: Writer,
+    readers: Readers,
+    emails: Option<Builder>,
+    home: Home,
+    email_key: EmailKey,
+    growth: Arc<watch::Sender<Growth>>,
+    disk: Disk,
 }
-
-/// Which orders to read.
-pub struct ReadOrders {
-    /// Whose.
-    pub organisation: OrganisationId,
-    /// Of which dialect.
-    pub dialect: &'static str,
-    /// Which of them.
-    pub query: std::sync::Arc<OrderQuery>,
-    /// Go on behind this place, rather than from the start; then `query.offset` does not count.
-    pub after: Option<OrderCursor>,
-}
-
-/// Where a page of orders ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OrderCursor(pub i64);
-
-/// A page of orders.
-#[derive(Clone, Debug, Default)]
-pub struct OrderPage {
-    /// The orders, in the order that was asked for.
-    pub orders: Vec<StoredOrder>,
-    /// How many match in all, counted up to `count_max`; 0 where that was absent.
-    pub total: u64,
-    /// Where the next page begins; none at the end.
-    pub next: Option<OrderCursor>,
-}
-
-/// What a purge removed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PurgeReport {
-    /// Of each organisation that has ever had an order.
-    pub organisations: Vec<PurgedOf>,
-    /// Batches whose receipts went, since none of their orders was left.
-    pub batches: u64,
-}
-
-/// What a purge removed of an organisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PurgedOf {
-    /// Whose.
-    pub organisation: OrganisationId,
-    /// Orders.
-    pub orders: u64,
-    /// Events of these orders.
-    pub events: u64,
-}
-
-/// What a check found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckReport {
-    /// Orders looked at.
-    pub orders: u64,
-    /// Revisions looked at.
-    pub revisions: u64,
-    /// Batches looked at.
-    pub batches: u64,
-    /// Events looked at.
-    pub events: u64,
-    /// What is wrong, a sentence each; at most a hundred.
-    pub faults: Vec<String>,
-}
-
-/// Room on a disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// Bytes that can still be written.
-    pub free_bytes: u64,
-    /// Bytes below which no new orders are taken.
-    pub reserve_bytes: u64,
-}
-
-impl Room {
-    /// Whether less is left than is to be kept free.
-    #[must_use]
-    pub fn is_short(&self) -> bool {
-        self.free_bytes < self.reserve_bytes
-    }
-}
-
-impl std::fmt::Display for Room {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            out,
-            "the disk has {} bytes left, and the reserve is {} bytes",
-            self.free_bytes, self.reserve_bytes
-        )
-    }
-}
-
-/// How long a caller should wait when the disk is full: until somebody makes room.
-pub const DISK_RETRY_AFTER: Duration = Duration::from_secs(10);
-
-/// How long a caller should wait when the store is overloaded.
-pub const RETRY_AFTER: Duration = Duration::from_secs(1);

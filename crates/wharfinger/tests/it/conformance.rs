@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use wharfinger::store::Store;
-use wharfinger::store::sql::{Options, SqlStore};
+use wharfinger::store::{Options, SqlStore};
 
 use crate::support::database::open_store;
 use crate::support::fixture::{DataDirectory, empty_postgres_directory};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::functions::FunctionFlags;
 use tempfile::TempDir;
-use wharfinger::store::sql::{self, Location, SqlStore};
+use wharfinger::store::{self, Location, SqlStore};
 use wharfinger::store::{CheckReport, StoreError};
 
 use crate::copy::{filled, rows};
@@ -18,7 +18,7 @@ use crate::support::v1::{order, request, submit};
 /// What `check` says of a store.
 fn checked(data: &Path) -> Result<CheckReport, StoreError> {
     SqlStore::check_at(&match database::url(data) {
-        Some(url) => Location::Database(sql::Database {
+        Some(url) => Location::Database(store::Database {
             url,
             password: None,
             ca: None,
@@ -126,7 +126,7 @@ impl Damaged {
         assert_eq!(self.database.execute(&update(after)), 1);
         let seen = meanwhile();
         if let Database::Embedded(connection) = &self.database {
-            sql::register_checksums(connection).unwrap();
+            store::register_checksums(connection).unwrap();
         }
         assert_eq!(self.database.execute(&update(before)), 1);
         seen

@@ -5,7 +5,7 @@ mod broken_off;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use wharfinger::store::sql::EmailRuns;
+use wharfinger::store::EmailRuns;
 
 use crate::support::changes::{assert_refused, code};
 use crate::support::client::Response;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use wharfinger::http::dialect_routes;
+use wharfinger::store::Options;
 use wharfinger::store::Store;
-use wharfinger::store::sql::Options;
 
 use crate::support::client::Request;
 use crate::support::database::open_store;

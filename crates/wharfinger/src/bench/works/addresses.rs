@@ -18,7 +18,7 @@ use super::super::pools::Random;
 use super::super::stamps::{self, REGULAR_AGAIN};
 use super::super::template::Template;
 use crate::store::Store;
-use crate::store::sql::{EmailRuns, Options, SqlStore};
+use crate::store::{EmailRuns, Options, SqlStore};
 
 /// Orders of a page.
 const PAGE: usize = 100;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::sql::{EmailRuns, Options, SqlStore};
+use wharfinger::store::{EmailRuns, Options, SqlStore};
 use wharfinger::store::{OrderCursor, ReadOrders, Store};
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::OrderQuery;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::sql::{Options, SqlStore};
 use wharfinger::store::{Change, EventKind, ListOrders, ReadFeed, Store, StoreError};
+use wharfinger::store::{Options, SqlStore};
 use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::Number;
@@ -302,7 +302,7 @@ async fn after_an_unreadable_file_nothing_is_acknowledged() {
     fill(&store).await;
     let file = directory.path().join("orders.db");
     let database = rusqlite::Connection::open(&file).expect("it opens");
-    wharfinger::store::sql::register_checksums(&database).expect("functions can be registered");
+    wharfinger::store::register_checksums(&database).expect("functions can be registered");
     let checkpoint = "pragma wal_checkpoint(truncate)";
     database
         .execute_batch(checkpoint)

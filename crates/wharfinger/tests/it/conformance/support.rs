@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use wharfinger::store::EmailRuns;
 use wharfinger::store::prepare::{Heading, prepare};
-use wharfinger::store::sql::EmailRuns;
 use wharfinger::store::{
     HistoryKind, MoveOrders, OrderPage, ReadOrders, ReadResults, ReceiptHead, Recorded, Revision,
     Store, StoreError, Submission, Visible,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use wharfinger::store::sql::EmailRuns;
+use wharfinger::store::EmailRuns;
 
 use crate::support::case::ENFORCED;
 use crate::support::changes::{administrator, changes};

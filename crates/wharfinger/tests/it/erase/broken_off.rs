@@ -10,7 +10,7 @@ use crate::support::fixture;
 use crate::support::server::{Server, program, run};
 use crate::support::stored;
 use crate::support::v1::submit;
-use wharfinger::store::sql::EmailRuns;
+use wharfinger::store::EmailRuns;
 
 /// More blocks than an erasure writes anew in a few transactions.
 const BLOCKS: usize = 120;

@@ -8,7 +8,7 @@ use std::process::Command;
 use postgres::types::Type;
 use postgres::{Client, NoTls};
 use wharfinger::store::StoreError;
-use wharfinger::store::sql::{self, Location, Options, SqlStore};
+use wharfinger::store::{self, Location, Options, SqlStore};
 
 /// The file of a data directory that has the URL of its database on PostgreSQL.
 const URL: &str = "database";
@@ -56,7 +56,7 @@ pub(crate) fn open_store(data: &Path, options: &Options) -> SqlStore {
 /// The same, where it may be refused.
 pub(crate) fn try_open_store(data: &Path, options: &Options) -> Result<SqlStore, StoreError> {
     let location = match url(data) {
-        Some(url) => Location::Database(sql::Database {
+        Some(url) => Location::Database(store::Database {
             url,
             password: None,
             ca: None,
@@ -111,7 +111,7 @@ impl Database {
             None => {
                 let file: PathBuf = data.join("orders.db");
                 let connection = rusqlite::Connection::open(file).expect("it opens");
-                sql::register_checksums(&connection).expect("functions can be registered");
+                store::register_checksums(&connection).expect("functions can be registered");
                 Self::Embedded(connection)
             }
         }

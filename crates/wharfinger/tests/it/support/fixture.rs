@@ -7,7 +7,7 @@ use base64::Engine as _;
 use tempfile::TempDir;
 use wharfinger::rates::Rates;
 use wharfinger::secret;
-use wharfinger::store::sql::Options;
+use wharfinger::store::Options;
 use wharfinger::store::{Change, Key, Load, OrganisationChange, Store};
 use wharfinger_core::admit::Policy;
 use wharfinger_core::caller::{Organisation, Reach, Scope};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::sql::{EmailRuns, Options};
 use wharfinger::store::{CheckReport, ReadOrders, ReadResults, Recorded, Store, Visible};
+use wharfinger::store::{EmailRuns, Options};
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::ids::BatchId;
 

@@ -1,0 +1,404 @@
+//! The thread that makes runs, behind the writer and by its queue. It belongs to a store that serves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use wharfinger_core::ids::OrganisationId;
+
+use super::coverage::{reach, reach_to};
+use super::erase::times_erased;
+use super::jobs::{self, Left, Slice, Target};
+use super::merge::{Merge, neighbours};
+use super::schedule::{Due, Next, Reach};
+use super::{EmailRuns, Entry, Part, Run, covered, entries_of, whole_runs};
+use crate::store::api::StoreError;
+use crate::store::engine::connection::Use;
+use crate::store::engine::driver::{Access, Connection, Engine};
+use crate::store::engine::fault::Fault;
+use crate::store::engine::home::Home;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::journal::entry_outcomes;
+use crate::store::write::txn::Work;
+use crate::store::write::writer::Writer;
+
+/// Parts that one job writes: 256 KiB.
+const SLICE_PARTS_MAX: usize = 16;
+/// What such a job weighs, in orders: it takes as long as some hundreds.
+const SLICE_WEIGHT: usize = 500;
+/// How long the builder stays away from a store that has too much to do, and from one that fails.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+/// How long it stays away where another process builds.
+const ELSEWHERE_PAUSE: Duration = Duration::from_secs(1);
+const FAILURE_PAUSE: Duration = Duration::from_secs(10);
+
+/// The way to the builder. It stops when this is dropped.
+pub(crate) struct Builder {
+    due: Arc<Due>,
+    ended: watch::Receiver<()>,
+}
+
+impl Builder {
+    /// Starts the thread; [`Self::due`] is for the writer.
+    pub(crate) fn start(home: Home, writer: Writer, due: Arc<Due>) -> std::io::Result<Self> {
+        let (sender, ended) = watch::channel(());
+        let builder = Arc::clone(&due);
+        std::thread::Builder::new()
+            .name("store-emails".into())
+            .spawn(move || {
+                run(&home, &writer, &builder);
+                builder.give_up_settling();
+                drop(writer);
+                drop(sender);
+            })?;
+        Ok(Self { due, ended })
+    }
+
+    /// What the writer tells of its commits.
+    pub(crate) fn due(options: EmailRuns) -> Arc<Due> {
+        Arc::new(Due::new(options))
+    }
+
+    /// Waits until there is nothing to be built.
+    pub(crate) async fn settle(&self) {
+        // An error means that it has ended, or failed.
+        drop(self.due.settled().await);
+    }
+
+    /// Stops, and waits until the thread has left its connection.
+    pub(crate) async fn close(&self) {
+        self.due.stop();
+        let mut ended = self.ended.clone();
+        // The end is that there is no sender any more.
+        while ended.changed().await.is_ok() {}
+    }
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        self.due.stop();
+    }
+}
+
+/// Why a step was not taken.
+enum Stopped {
+    /// By a fault in reading.
+    Fault(Fault),
+    /// By the store, which cannot write.
+    Store(StoreError),
+    /// Since the builder is to end.
+    Asked,
+    /// By another process on the same database that is about it.
+    Elsewhere,
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<crate::store::engine::driver::Error> for Stopped {
+    fn from(error: crate::store::engine::driver::Error) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+fn run(home: &Home, writer: &Writer, due: &Due) {
+    loop {
+        let next = due.next();
+        if next == Next::Stop {
+            return;
+        }
+        let why = match open(home).and_then(|connection| {
+            Building {
+                connection: &connection,
+                writer,
+                due,
+            }
+            .take(next)
+        }) {
+            Ok(()) => continue,
+            Err(Stopped::Asked) => return,
+            Err(Stopped::Elsewhere) => {
+                due.look_again_after(ELSEWHERE_PAUSE);
+                continue;
+            }
+            Err(Stopped::Fault(fault)) => fault.to_string(),
+            Err(Stopped::Store(error)) => error.to_string(),
+        };
+        tracing::warn!(error = why, "The index by e-mail address waits.");
+        due.give_up_settling();
+        due.pause(FAILURE_PAUSE);
+    }
+}
+
+/// A connection for one round: an idle builder holds none.
+fn open(home: &Home) -> Result<Connection, Stopped> {
+    let connection = home.connect(Use::Read)?;
+    if connection.engine() == Engine::Postgres {
+        // "runs" in ASCII. Held until the connection is closed.
+        let claim = "select pg_try_advisory_lock(x'72756e73'::bigint)";
+        if !connection.query_row(claim, (), |row| row.get::<bool>(0))? {
+            return Err(Stopped::Elsewhere);
+        }
+    }
+    Ok(connection)
+}
+
+/// A builder at work.
+struct Building<'b> {
+    connection: &'b Connection,
+    writer: &'b Writer,
+    due: &'b Due,
+}
+
+impl Building<'_> {
+    fn take(&self, next: Next) -> Result<(), Stopped> {
+        let organisations = match next {
+            Next::Stop => return Err(Stopped::Asked),
+            Next::Some(organisations) => organisations,
+            Next::All => {
+                // What a process that was killed has left.
+                self.delete_unfinished()?;
+                self.organisations()?
+            }
+        };
+        for organisation in organisations {
+            while self.step(organisation)? {}
+        }
+        Ok(())
+    }
+
+    fn organisations(&self) -> Result<Vec<OrganisationId>, Stopped> {
+        let select = "select organisation from counters order by organisation";
+        let mut select = self.connection.prepare_cached(select)?;
+        let found = select.query_map((), |row| row.get(0).map(OrganisationId))?;
+        Ok(found)
+    }
+
+    /// Makes one run of an organisation; whether there may be another to be made.
+    fn step(&self, organisation: OrganisationId) -> Result<bool, Stopped> {
+        let runs = whole_runs(self.connection, organisation)?;
+        let neighbours = neighbours(&runs, self.due.options.fan_in);
+        if !neighbours.is_empty() {
+            self.merge(organisation, neighbours)?;
+            self.delete_unfinished()?;
+            return Ok(true);
+        }
+        let covered = reach_to(self.connection, organisation, covered(&runs) + 1)?;
+        self.due.covered(organisation, covered);
+        if !reach(self.connection, organisation)?.is_due(covered, &self.due.options) {
+            return Ok(false);
+        }
+        self.build(organisation, covered.block)?;
+        Ok(true)
+    }
+
+    /// Makes a run of the blocks from this one on, of as many as one is due for.
+    fn build(&self, organisation: OrganisationId, first_block: u32) -> Result<(), Stopped> {
+        let erased = times_erased(self.connection)?;
+        let select = "select id, first_position, events, slots, emails from blocks \
+                      where id >= ?1 and id <= ?2 and sound(blocks.intact) order by id";
+        let reading = self.connection.begin(Access::Read)?;
+        let mut select = reading.prepare_cached(select)?;
+        let last = BlockId::new(organisation, u32::MAX);
+        let mut rows = select.query_lazily((BlockId::new(organisation, first_block).0, last.0))?;
+        let mut entries = Vec::new();
+        let mut begins = None;
+        let mut last_block = first_block;
+        while let Some(row) = rows.next()? {
+            let id = BlockId(row.get(0)?);
+            let position: i64 = row.get(1)?;
+            let events: i64 = row.get(2)?;
+            let begins = *begins.get_or_insert(position);
+            if let Some(emails) = row.blob_or_null(4)? {
+                let slots = row.blob(3)?;
+                let marks = entry_outcomes::decode(slots).map_err(Fault::from)?;
+                entries.extend(entries_of(id, &marks, emails));
+            }
+            last_block = id.number();
+            let reach = Reach {
+                block: last_block + 1,
+                position: (position + events).cast_unsigned(),
+            };
+            let begun = Reach {
+                block: first_block,
+                position: begins.cast_unsigned(),
+            };
+            if reach.is_due(begun, &self.due.options) {
+                break;
+            }
+        }
+        if begins.is_none() {
+            // All of them were purged.
+            last_block = reach(self.connection, organisation)?.block - 1;
+        }
+        // The transaction that reads ends here: the log can be written back while the run is.
+        drop(rows);
+        drop(select);
+        drop(reading);
+        entries.sort_unstable();
+        let mut output = self.output(Target {
+            organisation,
+            first_block,
+            last_block,
+            tier: 0,
+            replaces: Vec::new(),
+            erased,
+        });
+        for &entry in &entries {
+            output.push(entry)?;
+        }
+        output.finish(entries.len() as u64)
+    }
+
+    /// Makes one run of neighbouring ones, in constant memory.
+    fn merge(&self, organisation: OrganisationId, runs: &[Run]) -> Result<(), Stopped> {
+        let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+            return Ok(());
+        };
+        let mut output = self.output(Target {
+            organisation,
+            first_block: first.first_block,
+            last_block: last.last_block,
+            tier: first.tier + 1,
+            replaces: runs.iter().map(|run| run.id).collect(),
+            erased: times_erased(self.connection)?,
+        });
+        let mut merge = Merge::new(self.connection, organisation, runs)?;
+        while let Some(entry) = merge.next()? {
+            output.push(entry)?;
+        }
+        match merge.all() {
+            Some(entries) => output.finish(entries),
+            None => {
+                let now = whole_runs(self.connection, organisation)?;
+                if runs.iter().all(|run| now.contains(run)) {
+                    return Err(Fault::Damaged("a run of addresses lacks entries".into()).into());
+                }
+                // Another process has merged them, and deleted them as they were read.
+                Ok(())
+            }
+        }
+    }
+
+    fn output(&self, target: Target) -> Output<'_> {
+        Output {
+            building: self,
+            target,
+            run: None,
+            is_beaten: false,
+            parts: Vec::new(),
+            open: Vec::new(),
+            first: None,
+        }
+    }
+
+    /// Deletes the runs that are not whole, a slice at a time.
+    fn delete_unfinished(&self) -> Result<(), Stopped> {
+        let select = "select id from email_runs where not is_whole";
+        let mut select = self.connection.prepare_cached(select)?;
+        let found = select.query_map((), |row| row.get(0))?;
+        let runs: Vec<i64> = found;
+        for run in runs {
+            while self.ask(move |work| jobs::delete(work, run))? == Left::Parts {}
+        }
+        Ok(())
+    }
+
+    /// Has a job done, when the writer has room for it: requests come first.
+    fn ask<T, F>(&self, job: F) -> Result<T, Stopped>
+    where
+        T: Send + 'static,
+        F: Fn(&Work<'_>) -> Result<T, Fault> + Send + Sync + 'static,
+    {
+        let job = Arc::new(job);
+        loop {
+            if self.due.is_stopped() {
+                return Err(Stopped::Asked);
+            }
+            let run = Arc::clone(&job);
+            let run = move |work: &mut Work<'_>| run(work);
+            match self.writer.ask_and_block(SLICE_WEIGHT, run) {
+                Ok(found) => return Ok(found),
+                Err(StoreError::Overloaded) => self.due.pause(BUSY_PAUSE),
+                Err(
+                    error @ (StoreError::Unavailable(_)
+                    | StoreError::DiskFull(_)
+                    | StoreError::InDoubt(_)
+                    | StoreError::Refused(_)
+                    | StoreError::BadCursor
+                    | StoreError::FeedBegins(_)
+                    | StoreError::NotLoaded(_)
+                    | StoreError::AnswerKept
+                    | StoreError::AnswerErased
+                    | StoreError::Internal(_)
+                    | StoreError::ImportMoved(_)),
+                ) => return Err(Stopped::Store(error)),
+            }
+        }
+    }
+}
+
+/// A run being written, part by part, slice by slice.
+struct Output<'b> {
+    building: &'b Building<'b>,
+    target: Target,
+    run: Option<i64>,
+    /// Whether somebody else was faster: then nothing more is written.
+    is_beaten: bool,
+    /// The parts of the next slice.
+    parts: Vec<Part>,
+    /// The part that is being filled, and its first entry.
+    open: Vec<u8>,
+    first: Option<Entry>,
+}
+
+impl Output<'_> {
+    fn push(&mut self, entry: Entry) -> Result<(), Stopped> {
+        self.first.get_or_insert(entry);
+        entry.write(&mut self.open);
+        if self.open.len()
+            >= self.building.due.options.part_entries * crate::store::addresses::ENTRY_BYTES
+        {
+            self.end_part();
+            if self.parts.len() == SLICE_PARTS_MAX {
+                self.write(None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_part(&mut self) {
+        if let Some(first) = self.first.take() {
+            let entries = std::mem::take(&mut self.open);
+            self.parts.push(Part { first, entries });
+        }
+    }
+
+    /// Writes what is left, and makes the run whole.
+    fn finish(mut self, entries: u64) -> Result<(), Stopped> {
+        self.end_part();
+        self.write(Some(entries))
+    }
+
+    fn write(&mut self, ends_with: Option<u64>) -> Result<(), Stopped> {
+        if self.is_beaten {
+            self.parts.clear();
+            return Ok(());
+        }
+        let slice = Slice {
+            target: self.target.clone(),
+            run: self.run,
+            parts: std::mem::take(&mut self.parts),
+            ends_with,
+        };
+        self.run = self.building.ask(move |work| jobs::write(work, &slice))?;
+        if self.run.is_none() {
+            self.is_beaten = true;
+            self.building.delete_unfinished()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! How far journals reach, and whether runs follow them as closely as they are to.
+
+use wharfinger_core::ids::OrganisationId;
+
+use super::merge::neighbours;
+use super::{EmailRuns, Reach, covered, whole_runs};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::write::txn::read_counters;
+
+/// How far an organisation's journal reaches.
+pub(super) fn reach(connection: &Connection, organisation: OrganisationId) -> Result<Reach, Fault> {
+    Ok(read_counters(connection, organisation)?.reach())
+}
+
+/// What comes before a block, if there is one yet.
+pub(super) fn reach_to(
+    connection: &Connection,
+    organisation: OrganisationId,
+    block: u32,
+) -> Result<Reach, Fault> {
+    let select = "select first_position from blocks where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query([BlockId::new(organisation, block).0])?;
+    let position: Option<i64> = match rows.next()? {
+        Some(row) => Some(row.get(0)?),
+        None => None,
+    };
+    let position = match position {
+        Some(position) => position.cast_unsigned(),
+        // Every block is covered.
+        None => read_counters(connection, organisation)?.position,
+    };
+    Ok(Reach { block, position })
+}
+
+/// Whether a builder would have nothing to do: nothing to make a run of, to merge or to delete.
+pub(crate) fn is_built(
+    connection: &Connection,
+    organisation: OrganisationId,
+    options: &EmailRuns,
+) -> Result<bool, Fault> {
+    let select = "select exists (select 1 from email_runs where not is_whole)";
+    if connection.query_row(select, (), |row| row.get(0))? {
+        return Ok(false);
+    }
+    let runs = whole_runs(connection, organisation)?;
+    let covered = reach_to(connection, organisation, covered(&runs) + 1)?;
+    let is_due = reach(connection, organisation)?.is_due(covered, options);
+    Ok(!is_due && neighbours(&runs, options.fan_in).is_empty())
+}

@@ -1,0 +1,154 @@
+//! Taking addresses out of runs, of which nothing is to be left.
+
+use wharfinger_core::ids::OrganisationId;
+
+use super::merge::BEFORE_ALL;
+use super::{Entry, Part, Run, part_behind, part_up_to, read_entries, whole_runs};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::{BlockId, Place};
+
+/// Entries that are swept out at a time.
+const SWEPT_MAX: usize = 8_192;
+
+/// How often addresses were taken out of blocks, and of runs.
+pub(crate) fn times_erased(connection: &Connection) -> Result<i64, Fault> {
+    let select =
+        "select value from settings where name = 'emails_erased' and sound(settings.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    Ok(select.query_row((), |row| row.get(0))?)
+}
+
+/// Takes entries out of an organisation's runs that are no more in its blocks, in the transaction that takes them out there. Runs
+/// that are being made of what was read before are not finished.
+pub(crate) fn take_out(
+    connection: &Connection,
+    organisation: OrganisationId,
+    entries: &mut [Entry],
+) -> Result<(), Fault> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let update = "update settings set value = value + 1 where name = 'emails_erased' and sound(settings.intact)";
+    connection.prepare_cached(update)?.execute(())?;
+    entries.sort_unstable();
+    for run in whole_runs(connection, organisation)? {
+        let blocks = run.first_block..=run.last_block;
+        let of_run = entries.iter().copied();
+        let of_run = of_run.filter(|entry| blocks.contains(&entry.place.block().number()));
+        take_out_of_run(connection, organisation, &run, &of_run.collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+/// Takes sorted entries out of a run, part by part.
+fn take_out_of_run(
+    connection: &Connection,
+    organisation: OrganisationId,
+    run: &Run,
+    entries: &[Entry],
+) -> Result<(), Fault> {
+    let mut taken = 0;
+    let mut rest = entries;
+    while let Some(first) = rest.first() {
+        let Some(part) = part_up_to(connection, run.id, *first)? else {
+            rest = &rest[1..];
+            continue;
+        };
+        let (mut left, mut last) = (Vec::new(), *first);
+        for entry in read_entries(organisation, &part.entries)? {
+            if entries.binary_search(&entry).is_ok() {
+                taken += 1;
+            } else {
+                left.push(entry);
+            }
+            last = last.max(entry);
+        }
+        replace(connection, run.id, &part, &left)?;
+        rest = &rest[rest.partition_point(|entry| *entry <= last)..];
+    }
+    let update =
+        "update email_runs set entries = entries - ?2 where id = ?1 and sound(email_runs.intact)";
+    let mut update = connection.prepare_cached(update)?;
+    update.execute((run.id, taken))?;
+    Ok(())
+}
+
+/// Writes a part anew; one of which nothing is left goes.
+fn replace(connection: &Connection, run: i64, part: &Part, left: &[Entry]) -> Result<(), Fault> {
+    let delete = "delete from email_parts where run = ?1 and first_hash = ?2 and first_place = ?3";
+    let (hash, place) = (part.first.hash.0, part.first.place.0);
+    let mut delete = connection.prepare_cached(delete)?;
+    delete.execute((run, hash, place))?;
+    let Some(first) = left.first() else {
+        return Ok(());
+    };
+    let mut entries = Vec::with_capacity(part.entries.len());
+    for entry in left {
+        entry.write(&mut entries);
+    }
+    let insert = "insert into email_parts (organisation, run, first_hash, first_place, entries) \
+                  values (?1, ?2, ?3, ?4, ?5)";
+    let organisation = part.first.place.block().organisation().0;
+    let mut insert = connection.prepare_cached(insert)?;
+    insert.execute((organisation, run, first.hash.0, first.place.0, entries))?;
+    Ok(())
+}
+
+/// Takes a hash out of an organisation's runs where the blocks do not have it any more: what was purged. Whether there may be more.
+pub(crate) fn sweep(
+    connection: &Connection,
+    organisation: OrganisationId,
+    hash: EmailHash,
+) -> Result<bool, Fault> {
+    let mut stale = Vec::new();
+    for run in whole_runs(connection, organisation)? {
+        let first = Entry {
+            hash,
+            place: BEFORE_ALL.place,
+        };
+        let mut part = match part_up_to(connection, run.id, first)? {
+            Some(part) => Some(part),
+            None => part_behind(connection, run.id, first)?,
+        };
+        while let Some(current) = part.filter(|part| part.first.hash <= hash) {
+            for entry in read_entries(organisation, &current.entries)? {
+                if entry.hash == hash && !has(connection, entry.place, hash)? {
+                    stale.push(entry);
+                }
+                if stale.len() == SWEPT_MAX {
+                    take_out(connection, organisation, &mut stale)?;
+                    return Ok(true);
+                }
+            }
+            part = part_behind(connection, run.id, current.first)?;
+        }
+    }
+    take_out(connection, organisation, &mut stale)?;
+    Ok(false)
+}
+
+/// Whether an entry of a block still has a hash.
+fn has(connection: &Connection, place: Place, hash: EmailHash) -> Result<bool, Fault> {
+    let BlockId(block) = place.block();
+    let select = "select emails from blocks where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query([block])?;
+    let Some(row) = rows.next()? else {
+        return Ok(false);
+    };
+    let emails = row.blob_or_null(0)?.unwrap_or_default();
+    Ok(EmailHash::each(emails).nth(place.ordinal()) == Some(hash))
+}
+
+/// Runs of an organisation that are not whole: what they hold may be gone from the blocks since.
+pub(crate) fn unfinished(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<Vec<i64>, Fault> {
+    let select = "select id from email_runs where organisation = ?1 and case when sound(email_runs.intact) then not is_whole end";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_map([organisation.0], |row| row.get(0))?;
+    Ok(found)
+}

@@ -1,0 +1,243 @@
+//! Finding orders by e-mail address: in the runs, then in the blocks that no run covers yet.
+
+use std::ops::RangeInclusive;
+
+use wharfinger_core::ids::OrganisationId;
+
+use super::{Entry, Run, covered, part_behind, part_up_to, read_entries, whole_runs};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::journal;
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::read::orders::{Found, PageInMaking, is_created_in, shown_texts};
+use crate::store::read::walk::Blocks;
+
+/// Whether more is wanted.
+type GoesOn = bool;
+
+/// Takes an entry that has the address.
+pub(crate) type Visit<'v> = dyn FnMut(Place) -> Result<GoesOn, Fault> + 'v;
+
+/// Fills a page with the orders that begin in some blocks and whose latest full text has an address of this hash, in the
+/// order of those texts. The runs cover blocks one behind the other, so that nothing has to be sorted, and a page needs no
+/// more memory for an address of a million orders.
+pub(crate) fn find(
+    connection: &Connection,
+    hash: EmailHash,
+    blocks: &Blocks,
+    page: &mut PageInMaking<'_>,
+) -> Result<(), Fault> {
+    let organisation = page.scope.organisation;
+    let block = |number| BlockId::new(organisation, number);
+    // No text of an order comes before its first one.
+    let first = journal::start::start(connection, organisation)?
+        .block
+        .max(blocks.start);
+    let (mut low, mut high) = (block(first).entry(0), block(u32::MAX).entry(0));
+    let newest_first = page.query.newest_first;
+    if let (Some(after), false) = (page.after, page.counts_by_walking()) {
+        if newest_first {
+            high = high.min(Place(after.0 - 1));
+        } else {
+            low = low.max(Place(after.0 + 1));
+        }
+    }
+    let search = Search {
+        connection,
+        hash,
+        dialect: Some(page.scope.dialect),
+        newest_first,
+        within: low..=high,
+        runs: whole_runs(connection, organisation)?,
+    };
+    let mut visit = |place| match current(page, place, blocks)? {
+        Some(found) => page.take_at(place, found),
+        None => Ok(true),
+    };
+    search.through(&mut visit)?;
+    Ok(())
+}
+
+/// The order of an entry, if the entry is the latest full text of one that is wanted: then it is given once, and not under
+/// an address that it has no more.
+fn current(
+    page: &mut PageInMaking<'_>,
+    entry: Place,
+    blocks: &Blocks,
+) -> Result<Option<Found>, Fault> {
+    if page.journal.head(entry.block())?.dialect != page.scope.dialect {
+        return Ok(None);
+    }
+    let order = match page.journal.mark(entry)? {
+        Mark::Accepted { .. } => entry,
+        Mark::Updated {
+            order,
+            amendment: false,
+            ..
+        } => order,
+        Mark::Updated { .. }
+        | Mark::Unchanged { .. }
+        | Mark::Refused
+        | Mark::Purged
+        | Mark::Moved { .. }
+        | Mark::Fulfilled { .. } => {
+            return Ok(None);
+        }
+    };
+    if page.journal.mark(order)? == Mark::Purged {
+        return Ok(None);
+    }
+    if !blocks.contains(&order.block().number()) {
+        return Ok(None);
+    }
+    let created_at_ms = page.journal.head(order.block())?.at_ms;
+    if !is_created_in(page.query, created_at_ms) {
+        return Ok(None);
+    }
+    let Some((row, key)) = page.find(order)? else {
+        return Ok(None);
+    };
+    let texts = shown_texts(&mut page.journal, &row)?;
+    Ok((texts.last() == Some(&entry)).then_some((row, key)))
+}
+
+/// A search for the entries of one hash.
+pub(crate) struct Search<'c> {
+    connection: &'c Connection,
+    hash: EmailHash,
+    /// Where not all blocks are wanted.
+    dialect: Option<i64>,
+    newest_first: bool,
+    /// Where they may lie.
+    within: RangeInclusive<Place>,
+    runs: Vec<Run>,
+}
+
+impl<'c> Search<'c> {
+    /// A search of an organisation's entries from a place on, whatever their dialect.
+    pub(crate) fn from(
+        connection: &'c Connection,
+        hash: EmailHash,
+        organisation: OrganisationId,
+        low: Place,
+    ) -> Result<Self, Fault> {
+        let first = journal::start::start(connection, organisation)?.block;
+        let first = BlockId::new(organisation, first);
+        Ok(Self {
+            connection,
+            hash,
+            dialect: None,
+            newest_first: false,
+            // Runs may know of entries that were purged, and of their blocks.
+            within: low.max(first.entry(0))..=BlockId::new(organisation, u32::MAX).entry(0),
+            runs: whole_runs(connection, organisation)?,
+        })
+    }
+
+    /// Visits the entries one after the other, as long as more is wanted.
+    pub(crate) fn through(&self, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
+        if self.newest_first {
+            Ok(self.tail(visit)? && self.runs(self.runs.iter().rev(), visit)?)
+        } else {
+            Ok(self.runs(self.runs.iter(), visit)? && self.tail(visit)?)
+        }
+    }
+
+    fn organisation(&self) -> OrganisationId {
+        self.within.start().block().organisation()
+    }
+
+    fn runs<'r>(
+        &self,
+        runs: impl Iterator<Item = &'r Run>,
+        visit: &mut Visit<'_>,
+    ) -> Result<GoesOn, Fault> {
+        let first = self.within.start().block().number();
+        let last = self.within.end().block().number();
+        for run in runs.filter(|run| run.last_block >= first && run.first_block <= last) {
+            let goes_on = if self.newest_first {
+                self.backward(run.id, visit)?
+            } else {
+                self.forward(run.id, visit)?
+            };
+            if !goes_on {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// An entry of this hash.
+    fn at(&self, place: Place) -> Entry {
+        Entry {
+            hash: self.hash,
+            place,
+        }
+    }
+
+    fn forward(&self, run: i64, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
+        let (first, last) = (self.at(*self.within.start()), self.at(*self.within.end()));
+        let mut part = match part_up_to(self.connection, run, first)? {
+            Some(part) => Some(part),
+            None => part_behind(self.connection, run, first)?,
+        };
+        while let Some(current) = part {
+            let entries = read_entries(self.organisation(), &current.entries)?;
+            for entry in entries.skip_while(|entry| *entry < first) {
+                if entry > last || !visit(entry.place)? {
+                    return Ok(entry > last);
+                }
+            }
+            part = part_behind(self.connection, run, current.first)?;
+        }
+        Ok(true)
+    }
+
+    fn backward(&self, run: i64, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
+        let (first, last) = (self.at(*self.within.start()), self.at(*self.within.end()));
+        let mut bound = last;
+        while let Some(part) = part_up_to(self.connection, run, bound)? {
+            let entries = read_entries(self.organisation(), &part.entries)?;
+            for entry in entries.rev().skip_while(|entry| *entry > last) {
+                if entry < first || !visit(entry.place)? {
+                    return Ok(entry < first);
+                }
+            }
+            bound = part.first;
+            bound.place.0 -= 1;
+        }
+        Ok(true)
+    }
+
+    /// The blocks that no run covers.
+    fn tail(&self, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
+        let direction = if self.newest_first { "desc" } else { "asc" };
+        let select = format!(
+            "select id, emails from blocks where id >= ?1 and id <= ?2 and case when sound(blocks.intact) then \
+             (cast(?3 as bigint) is null or dialect = ?3) and emails is not null end order by id {direction}"
+        );
+        let mut select = self.connection.prepare_cached(&select)?;
+        // What no run covers.
+        let tail = BlockId::new(self.organisation(), covered(&self.runs) + 1);
+        let first = tail.max(self.within.start().block());
+        let mut rows = select.query_lazily((first.0, self.within.end().block().0, self.dialect))?;
+        while let Some(row) = rows.next()? {
+            let block = BlockId(row.get(0)?);
+            let emails = row.blob(1)?;
+            let hashes = EmailHash::each(emails).enumerate();
+            let found = hashes.filter(|(_, hash)| *hash == self.hash);
+            let mut places: Vec<_> = found.map(|(ordinal, _)| block.entry(ordinal)).collect();
+            if self.newest_first {
+                places.reverse();
+            }
+            for place in places {
+                if self.within.contains(&place) && !visit(place)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,240 @@
+//! What the builder has the writer do. Each job looks again, under the write lock, whether what it assumed still holds:
+//! another process may have built the same run.
+
+use wharfinger_core::ids::OrganisationId;
+
+use super::erase::times_erased;
+use super::{Part, covered, whole_runs};
+use crate::store::engine::driver::OptionalExtension;
+use crate::store::engine::fault::Fault;
+use crate::store::write::txn::Work;
+
+/// Parts that one job deletes.
+const DELETED_PARTS_MAX: i64 = 16;
+
+/// A run that is being made.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// Whose.
+    pub organisation: OrganisationId,
+    /// The numbers of the first and the last block it is to cover.
+    pub first_block: u32,
+    pub last_block: u32,
+    pub tier: u32,
+    /// The runs it is made of; none where it is made of blocks.
+    pub replaces: Vec<i64>,
+    /// How often addresses had been erased before it was begun: what it is made of may have been read before the next time.
+    pub erased: i64,
+}
+
+/// A slice of a run to be written.
+pub(super) struct Slice {
+    /// Of which run.
+    pub target: Target,
+    /// Its id, once it has one.
+    pub run: Option<i64>,
+    /// What is added.
+    pub parts: Vec<Part>,
+    /// How many entries it has in all, if this is the last slice.
+    pub ends_with: Option<u64>,
+}
+
+/// Writes a slice: the id of the run; none where somebody else was faster.
+pub(super) fn write(work: &Work<'_>, slice: &Slice) -> Result<Option<i64>, Fault> {
+    let target = &slice.target;
+    if !still_holds(work, target)? {
+        return Ok(None);
+    }
+    let run = match slice.run {
+        Some(run) if is_being_made(work, run)? => run,
+        Some(_) => return Ok(None),
+        None => begin(work, target)?,
+    };
+    let insert = "insert into email_parts (organisation, run, first_hash, first_place, entries) \
+                  values (?1, ?2, ?3, ?4, ?5)";
+    let organisation = target.organisation.0;
+    let mut insert = work.connection.prepare_cached(insert)?;
+    for part in &slice.parts {
+        let (hash, place) = (part.first.hash.0, part.first.place.0);
+        insert.execute((organisation, run, hash, place, &part.entries))?;
+    }
+    if let Some(entries) = slice.ends_with {
+        let replace =
+            "update email_runs set is_whole = false where id = ?1 and sound(email_runs.intact)";
+        let mut replace = work.connection.prepare_cached(replace)?;
+        for replaced in &target.replaces {
+            replace.execute([replaced])?;
+        }
+        let end = "update email_runs set is_whole = true, entries = ?2 where id = ?1 and sound(email_runs.intact)";
+        let mut end = work.connection.prepare_cached(end)?;
+        end.execute((run, entries.cast_signed()))?;
+    }
+    Ok(Some(run))
+}
+
+/// Whether a run can still be made: it follows the others, or all that it is made of is there, with nothing taken out.
+fn still_holds(work: &Work<'_>, target: &Target) -> Result<bool, Fault> {
+    if times_erased(work.connection)? != target.erased {
+        return Ok(false);
+    }
+    let runs = whole_runs(work.connection, target.organisation)?;
+    if target.replaces.is_empty() {
+        return Ok(covered(&runs) + 1 == target.first_block);
+    }
+    let mut replaced = target.replaces.iter();
+    Ok(replaced.all(|id| runs.iter().any(|run| run.id == *id)))
+}
+
+fn is_being_made(work: &Work<'_>, run: i64) -> Result<bool, Fault> {
+    let select = "select 1 from email_runs where id = ?1 and not is_whole";
+    Ok(work.connection.prepare_cached(select)?.exists([run])?)
+}
+
+fn begin(work: &Work<'_>, target: &Target) -> Result<i64, Fault> {
+    let insert = "insert into email_runs (organisation, first_block, last_block, tier, entries, is_whole) \
+                  values (?1, ?2, ?3, ?4, 0, false) returning id";
+    let run = (
+        target.organisation.0,
+        target.first_block,
+        target.last_block,
+        target.tier,
+    );
+    let mut insert = work.connection.prepare_cached(insert)?;
+    Ok(insert.query_row(run, |row| row.get(0))?)
+}
+
+/// Whether a run has more to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Parts,
+    Nothing,
+}
+
+/// Deletes some parts of a run that is not whole, and the run itself behind the last one.
+pub(crate) fn delete(work: &Work<'_>, run: i64) -> Result<Left, Fault> {
+    let select = "select is_whole from email_runs where id = ?1 and sound(email_runs.intact)";
+    let mut select = work.connection.prepare_cached(select)?;
+    let is_whole: Option<bool> = select.query_row([run], |row| row.get(0)).optional()?;
+    if is_whole != Some(false) {
+        return Ok(Left::Nothing);
+    }
+    let delete = "delete from email_parts where (run, first_hash, first_place) in \
+                  (select run, first_hash, first_place from email_parts where run = ?1 limit ?2)";
+    let mut delete = work.connection.prepare_cached(delete)?;
+    if i64::try_from(delete.execute((run, DELETED_PARTS_MAX))?) == Ok(DELETED_PARTS_MAX) {
+        return Ok(Left::Parts);
+    }
+    let delete = "delete from email_runs where id = ?1";
+    work.connection.prepare_cached(delete)?.execute([run])?;
+    Ok(Left::Nothing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Entry;
+    use super::super::erase::take_out;
+    use super::*;
+    use crate::store::engine::driver::Connection;
+    use crate::store::engine::schema;
+    use crate::store::format::email_hash::EmailHash;
+    use crate::store::format::entry_addr::Place;
+    use crate::store::stock::overlay::Kept;
+
+    fn empty() -> Connection {
+        schema::in_memory()
+    }
+
+    fn slice(target: &Target, run: Option<i64>, place: i64, ends_with: Option<u64>) -> Slice {
+        let first = Entry {
+            hash: EmailHash(1),
+            place: Place(place),
+        };
+        Slice {
+            target: target.clone(),
+            run,
+            parts: vec![Part {
+                first,
+                entries: Vec::new(),
+            }],
+            ends_with,
+        }
+    }
+
+    fn target(first_block: u32, last_block: u32, replaces: &[i64]) -> Target {
+        Target {
+            organisation: OrganisationId(1),
+            first_block,
+            last_block,
+            tier: 0,
+            replaces: replaces.to_vec(),
+            erased: 0,
+        }
+    }
+
+    fn parts(connection: &Connection) -> i64 {
+        let select = "select count(*) from email_parts";
+        let count = connection.query_row(select, (), |row| row.get(0));
+        count.expect("they can be counted")
+    }
+
+    #[test]
+    fn a_run_that_somebody_deleted_is_not_written_on() {
+        let connection = empty();
+        let work = Work::new(&connection, (0, None), Kept::default()).expect("it begins");
+        let first = target(1, 2, &[]);
+        let run = write(&work, &slice(&first, None, 1, None)).expect("it is written");
+        assert!(run.is_some());
+        let left = delete(&work, run.expect("it has an id")).expect("it is deleted");
+        assert_eq!(left, Left::Nothing);
+        let next = write(&work, &slice(&first, run, 2, Some(2))).expect("it runs");
+        assert_eq!((next, parts(&connection)), (None, 0));
+    }
+
+    #[test]
+    fn a_run_that_somebody_made_is_made_once() {
+        let connection = empty();
+        let work = Work::new(&connection, (0, None), Kept::default()).expect("it begins");
+        let first = target(1, 2, &[]);
+        let slow = write(&work, &slice(&first, None, 1, None)).expect("it is written");
+        let fast = write(&work, &slice(&first, None, 1, Some(1))).expect("it is written");
+        assert_ne!(slow, fast);
+        let last = write(&work, &slice(&first, slow, 2, Some(2))).expect("it runs");
+        assert_eq!(last, None);
+        // What is whole is not deleted, nor written on.
+        let fast = fast.expect("it has an id");
+        assert_eq!(delete(&work, fast).expect("it runs"), Left::Nothing);
+        assert_eq!(parts(&connection), 2);
+        let merged = target(1, 2, &[fast]);
+        let on = write(&work, &slice(&merged, Some(fast), 3, Some(3))).expect("it runs");
+        assert_eq!(on, None);
+        // A gap is not left, and what is gone is not merged.
+        for beaten in [target(4, 5, &[]), target(1, 2, &[fast, 99])] {
+            let beaten = write(&work, &slice(&beaten, None, 1, Some(1))).expect("it runs");
+            assert_eq!(beaten, None);
+        }
+        assert!(
+            write(&work, &slice(&merged, None, 1, Some(1)))
+                .expect("it is written")
+                .is_some()
+        );
+        let runs = whole_runs(&connection, OrganisationId(1)).expect("they can be read");
+        assert_eq!(runs.len(), 1);
+        assert_ne!(runs[0].id, fast);
+    }
+
+    #[test]
+    fn what_was_read_before_an_erasure_is_not_made_into_a_run() {
+        let connection = empty();
+        let work = Work::new(&connection, (0, None), Kept::default()).expect("it begins");
+        let first = target(1, 2, &[]);
+        let run = write(&work, &slice(&first, None, 1, None)).expect("it is written");
+        assert!(run.is_some());
+        let gone = Entry {
+            hash: EmailHash(1),
+            place: Place(1),
+        };
+        take_out(&connection, OrganisationId(1), &mut [gone]).expect("it is taken out");
+        let next = write(&work, &slice(&first, run, 2, Some(2))).expect("it runs");
+        assert_eq!(next, None);
+    }
+}

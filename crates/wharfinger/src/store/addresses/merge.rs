@@ -1,0 +1,114 @@
+//! Many sorted runs as one, a part of each in memory at a time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use wharfinger_core::ids::OrganisationId;
+
+use super::{Entry, Run, part_behind, read_entries};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::Place;
+
+/// The entries of some runs, in order. Each part is read in a transaction of its own, so that the write-ahead log can be
+/// written back meanwhile; whether all of them are still there is known by the number of entries.
+pub(super) struct Merge<'c> {
+    connection: &'c Connection,
+    organisation: OrganisationId,
+    sources: Vec<Source>,
+    /// The first entry of each source that has any left, the lowest on top.
+    heads: BinaryHeap<Reverse<(Entry, usize)>>,
+    given: u64,
+    expected: u64,
+}
+
+/// A run being read.
+struct Source {
+    run: i64,
+    /// What is left of the part that is being read, the last first.
+    part: Vec<Entry>,
+    /// The first entry of that part.
+    began_with: Entry,
+}
+
+/// Stands in front of every entry.
+pub(super) const BEFORE_ALL: Entry = Entry {
+    hash: EmailHash(i64::MIN),
+    place: Place(i64::MIN),
+};
+
+impl<'c> Merge<'c> {
+    /// Begins to read.
+    pub(super) fn new(
+        connection: &'c Connection,
+        organisation: OrganisationId,
+        runs: &[Run],
+    ) -> Result<Self, Fault> {
+        let sources = runs.iter().map(|run| Source {
+            run: run.id,
+            part: Vec::new(),
+            began_with: BEFORE_ALL,
+        });
+        let mut merge = Self {
+            connection,
+            organisation,
+            sources: sources.collect(),
+            heads: BinaryHeap::new(),
+            given: 0,
+            expected: runs.iter().map(|run| run.entries).sum(),
+        };
+        for at in 0..runs.len() {
+            if let Some(first) = merge.pull(at)? {
+                merge.heads.push(Reverse((first, at)));
+            }
+        }
+        Ok(merge)
+    }
+
+    /// The next entry of a source.
+    fn pull(&mut self, at: usize) -> Result<Option<Entry>, Fault> {
+        let source = &mut self.sources[at];
+        if source.part.is_empty()
+            && let Some(part) = part_behind(self.connection, source.run, source.began_with)?
+        {
+            source.began_with = part.first;
+            let entries = read_entries(self.organisation, &part.entries)?;
+            source.part.extend(entries.rev());
+        }
+        Ok(source.part.pop())
+    }
+
+    /// The next entry of all.
+    pub(super) fn next(&mut self) -> Result<Option<Entry>, Fault> {
+        let Some(mut top) = self.heads.peek_mut() else {
+            return Ok(None);
+        };
+        let Reverse((entry, at)) = *top;
+        // The next of the same source takes its place, and sinks to where it belongs.
+        let source = &mut self.sources[at];
+        if let Some(next) = source.part.pop() {
+            *top = Reverse((next, at));
+        } else {
+            std::collections::binary_heap::PeekMut::pop(top);
+            if let Some(next) = self.pull(at)? {
+                self.heads.push(Reverse((next, at)));
+            }
+        }
+        self.given += 1;
+        Ok(Some(entry))
+    }
+
+    /// How many entries were given, if that is all of them. Another process may have replaced and deleted the runs.
+    pub(super) fn all(&self) -> Option<u64> {
+        (self.given == self.expected).then_some(self.given)
+    }
+}
+
+/// The first runs of a tier that are so many that they are to be merged. Tiers fall from the first run to the last, so
+/// that those of a tier are neighbours.
+pub(super) fn neighbours(runs: &[Run], fan_in: usize) -> &[Run] {
+    let tiers = runs.chunk_by(|left, right| left.tier == right.tier);
+    let mut many = tiers.filter(|tier| tier.len() >= fan_in.max(2));
+    many.next_back().map_or(&[], |tier| &tier[..fan_in.max(2)])
+}

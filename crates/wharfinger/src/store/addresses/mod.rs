@@ -1,0 +1,202 @@
+//! The index by e-mail address: sorted runs of (hash, place), each of neighbouring blocks of one organisation.
+//!
+//! Taking orders in only writes the hashes beside the texts. A thread behind the writer sorts them into runs, and merges
+//! runs into larger ones; blocks that no run covers yet are few, and are looked through.
+
+pub(crate) mod builder;
+mod coverage;
+pub(crate) mod erase;
+mod find;
+pub(crate) mod jobs;
+mod merge;
+mod schedule;
+
+use wharfinger_core::ids::OrganisationId;
+
+pub(crate) use self::coverage::is_built;
+pub(crate) use self::find::{Search, find};
+pub(crate) use self::schedule::{Due, Reach};
+use crate::store::engine::driver::{Connection, OptionalExtension, Row};
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::{EmailHash, EmailKey, HASH_BYTES};
+use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, Place};
+use crate::store::format::varint::Damage;
+use crate::store::journal::entry_outcomes::Mark;
+
+/// The key that addresses are hashed with, as it was made with the data directory.
+pub(crate) fn key(connection: &Connection) -> Result<EmailKey, Fault> {
+    let select = "select value from settings where name = ?1 and sound(settings.intact)";
+    let half = |name: &str| connection.query_row(select, [name], |row| row.get::<i64>(0));
+    let halves = [half("email_key_1")?, half("email_key_2")?].map(i64::to_le_bytes);
+    let mut key = [0; 16];
+    key.copy_from_slice(halves.as_flattened());
+    Ok(EmailKey(key))
+}
+
+/// When runs are made. The defaults suit millions of orders; tests want many small runs.
+#[derive(Clone, Copy, Debug)]
+pub struct EmailRuns {
+    /// Events that no run covers, from which on one is made of them.
+    pub events_min: u64,
+    /// Blocks that no run covers, from which on one is made of them.
+    pub blocks_min: u32,
+    /// Neighbouring runs of a tier that are merged into one of the next.
+    pub fan_in: usize,
+    /// Entries of a part.
+    pub part_entries: usize,
+}
+
+impl Default for EmailRuns {
+    fn default() -> Self {
+        Self {
+            events_min: 1 << 16,
+            // What no run covers is looked through, at two microseconds a block.
+            blocks_min: 1 << 10,
+            fan_in: 16,
+            // 16 KiB.
+            part_entries: (16 << 10) / ENTRY_BYTES,
+        }
+    }
+}
+
+/// Bytes of an entry: hash, number of the block, ordinal.
+const ENTRY_BYTES: usize = HASH_BYTES + 4 + 2;
+
+/// An entry of a run, in the order that runs have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    /// The hash of its address.
+    pub hash: EmailHash,
+    /// Where its text lies.
+    pub place: Place,
+}
+
+impl Entry {
+    fn write(self, out: &mut Vec<u8>) {
+        let ordinal = u16::try_from(self.place.ordinal()).unwrap_or(u16::MAX);
+        out.extend_from_slice(&self.hash.to_bytes());
+        out.extend_from_slice(&self.place.block().number().to_le_bytes());
+        out.extend_from_slice(&ordinal.to_le_bytes());
+    }
+}
+
+/// The entries of a part, as they lie in its blob.
+pub(crate) fn read_entries(
+    organisation: OrganisationId,
+    blob: &[u8],
+) -> Result<impl ExactSizeIterator<Item = Entry> + DoubleEndedIterator, Damage> {
+    let (entries, rest) = blob.as_chunks::<ENTRY_BYTES>();
+    if !rest.is_empty() {
+        return Err(Damage("a part of an index by address ends too early"));
+    }
+    Ok(entries.iter().map(move |bytes| {
+        let [h0, h1, h2, h3, h4, h5, h6, h7, b0, b1, b2, b3, o0, o1] = *bytes;
+        let block = u32::from_le_bytes([b0, b1, b2, b3]);
+        let ordinal = usize::from(u16::from_le_bytes([o0, o1]));
+        Entry {
+            hash: EmailHash::from_bytes([h0, h1, h2, h3, h4, h5, h6, h7]),
+            place: BlockId::new(organisation, block).entry(ordinal % ENTRIES_MAX),
+        }
+    }))
+}
+
+/// The entries of a block that belong into a run: revisions of orders, with an address.
+pub(crate) fn entries_of<'b>(
+    block: BlockId,
+    marks: &'b [Mark],
+    emails: &'b [u8],
+) -> impl Iterator<Item = Entry> + 'b {
+    let pairs = marks.iter().zip(EmailHash::each(emails)).enumerate();
+    pairs
+        .filter(|(_, (mark, hash))| mark.is_alive() && *hash != EmailHash::NONE)
+        .map(move |(ordinal, (_, hash))| Entry {
+            hash,
+            place: block.entry(ordinal),
+        })
+}
+
+/// A run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Its id.
+    pub id: i64,
+    /// The numbers of the first and the last block it covers.
+    pub first_block: u32,
+    pub last_block: u32,
+    /// 0 for what was made of blocks, one more than theirs for what was made of runs.
+    pub tier: u32,
+    /// How many entries it has.
+    pub entries: u64,
+}
+
+/// The whole runs of an organisation, in the order of their blocks.
+pub(crate) fn whole_runs(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<Vec<Run>, Fault> {
+    let select = "select id, first_block, last_block, tier, entries from email_runs \
+                  where organisation = ?1 and case when sound(email_runs.intact) then is_whole end \
+                  order by first_block";
+    let mut select = connection.prepare_cached(select)?;
+    let runs = select.query_map([organisation.0], read_run)?;
+    Ok(runs)
+}
+
+fn read_run(row: &Row<'_>) -> crate::store::engine::driver::Result<Run> {
+    Ok(Run {
+        id: row.get(0)?,
+        first_block: row.get(1)?,
+        last_block: row.get(2)?,
+        tier: row.get(3)?,
+        entries: row.get::<i64>(4)?.cast_unsigned(),
+    })
+}
+
+/// The number of the last block that some runs cover; 0 where there are none.
+pub(crate) fn covered(runs: &[Run]) -> u32 {
+    runs.last().map_or(0, |run| run.last_block)
+}
+
+/// A part of a run.
+pub(crate) struct Part {
+    /// Its first entry.
+    pub first: Entry,
+    /// All of them.
+    pub entries: Vec<u8>,
+}
+
+/// The last part of a run that begins with this entry or an earlier one.
+fn part_up_to(connection: &Connection, run: i64, entry: Entry) -> Result<Option<Part>, Fault> {
+    let select = "select first_hash, first_place, entries from email_parts \
+                  where run = ?1 and (first_hash, first_place) <= (?2, ?3) and sound(email_parts.intact) \
+                  order by first_hash desc, first_place desc limit 1";
+    read_part(connection, select, run, entry)
+}
+
+/// The first part of a run that begins with a later entry.
+fn part_behind(connection: &Connection, run: i64, entry: Entry) -> Result<Option<Part>, Fault> {
+    let select = "select first_hash, first_place, entries from email_parts \
+                  where run = ?1 and (first_hash, first_place) > (?2, ?3) and sound(email_parts.intact) \
+                  order by first_hash, first_place limit 1";
+    read_part(connection, select, run, entry)
+}
+
+fn read_part(
+    connection: &Connection,
+    select: &str,
+    run: i64,
+    entry: Entry,
+) -> Result<Option<Part>, Fault> {
+    let mut select = connection.prepare_cached(select)?;
+    let bounds = (run, entry.hash.0, entry.place.0);
+    let part = select.query_row(bounds, |row| {
+        Ok(Part {
+            first: Entry {
+                hash: EmailHash(row.get(0)?),
+                place: Place(row.get(1)?),
+            },
+            entries: row.get(2)?,
+        })
+    });
+    Ok(part.optional()?)
+}

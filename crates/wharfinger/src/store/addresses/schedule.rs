@@ -1,0 +1,192 @@
+//! Which organisations are due for a run: the writer notes how far they have grown, the builder waits until one is due.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use wharfinger_core::ids::OrganisationId;
+
+use super::EmailRuns;
+
+/// How far an organisation's journal reaches, or is covered by runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// The number of the next block.
+    pub block: u32,
+    /// The position of the next event.
+    pub position: u64,
+}
+
+impl Reach {
+    /// The beginning of a journal.
+    pub(super) const START: Self = Self {
+        block: 1,
+        position: 1,
+    };
+
+    /// Whether what lies behind `covered` is enough for a run.
+    pub(super) fn is_due(self, covered: Self, options: &EmailRuns) -> bool {
+        let blocks = self.block.saturating_sub(covered.block);
+        let events = self.position.saturating_sub(covered.position);
+        blocks > 0 && (blocks >= options.blocks_min || events >= options.events_min)
+    }
+}
+
+/// What the builder is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Look at every organisation.
+    All,
+    /// Look at these.
+    Some(Vec<OrganisationId>),
+    /// End.
+    Stop,
+}
+
+/// What the writer, the builder and the store share.
+pub(crate) struct Due {
+    pub(super) options: EmailRuns,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// How far runs cover each organisation, as far as that is known.
+    covered: HashMap<OrganisationId, Reach>,
+    due: BTreeSet<OrganisationId>,
+    all_are_due: bool,
+    is_stopped: bool,
+    /// Those who wait until nothing is due.
+    settling: Vec<oneshot::Sender<()>>,
+}
+
+impl Due {
+    /// Where nothing is known yet, all are due.
+    pub(super) fn new(options: EmailRuns) -> Self {
+        Self {
+            options,
+            state: Mutex::new(State {
+                all_are_due: true,
+                ..State::default()
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No change to it can be left half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how far an organisation has grown. The builder is woken only where there is something for it to do.
+    pub(crate) fn grown(&self, organisation: OrganisationId, reach: Reach) {
+        let mut state = self.state();
+        let covered = state.covered.get(&organisation).copied();
+        if reach.is_due(covered.unwrap_or(Reach::START), &self.options)
+            && state.due.insert(organisation)
+        {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Notes how far runs cover an organisation.
+    pub(super) fn covered(&self, organisation: OrganisationId, reach: Reach) {
+        self.state().covered.insert(organisation, reach);
+    }
+
+    /// Waits until something is due.
+    pub(super) fn next(&self) -> Next {
+        let mut state = self.state();
+        loop {
+            if state.is_stopped {
+                return Next::Stop;
+            }
+            if std::mem::take(&mut state.all_are_due) {
+                state.due.clear();
+                return Next::All;
+            }
+            if !state.due.is_empty() {
+                return Next::Some(std::mem::take(&mut state.due).into_iter().collect());
+            }
+            for waiting in state.settling.drain(..) {
+                // Whoever waited may have gone.
+                let _ = waiting.send(());
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets some time pass, where the store is too busy or cannot be written: the builder is in no hurry. Ends at once
+    /// when the builder is to stop.
+    pub(super) fn pause(&self, length: Duration) {
+        let state = self.state();
+        let stopped = |state: &mut State| !state.is_stopped;
+        drop(self.changed.wait_timeout_while(state, length, stopped));
+    }
+
+    /// Has every organisation looked at again, after some time.
+    pub(super) fn look_again_after(&self, pause: Duration) {
+        self.pause(pause);
+        self.state().all_are_due = true;
+    }
+
+    /// Whether the builder is to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state().is_stopped
+    }
+
+    /// Tells the builder to stop.
+    pub(super) fn stop(&self) {
+        self.state().is_stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Has every organisation looked at; the receiver hears when nothing is due any more, or that the builder has ended.
+    pub(super) fn settled(&self) -> oneshot::Receiver<()> {
+        let (sender, settled) = oneshot::channel();
+        let mut state = self.state();
+        state.all_are_due = true;
+        state.settling.push(sender);
+        self.changed.notify_all();
+        settled
+    }
+
+    /// Answers those who wait although there is more to do.
+    pub(super) fn give_up_settling(&self) {
+        self.state().settling.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: OrganisationId = OrganisationId(1);
+    const OPTIONS: EmailRuns = EmailRuns {
+        events_min: 100,
+        blocks_min: 10,
+        fan_in: 2,
+        part_entries: 4,
+    };
+
+    #[test]
+    fn an_organisation_is_due_by_blocks_or_by_events() {
+        let due = Due::new(OPTIONS);
+        assert_eq!(due.next(), Next::All);
+        let reach = |block, position| Reach { block, position };
+        due.grown(ONE, reach(10, 100));
+        due.grown(OrganisationId(2), reach(11, 11));
+        assert_eq!(due.next(), Next::Some(vec![OrganisationId(2)]));
+        due.grown(ONE, reach(10, 101));
+        assert_eq!(due.next(), Next::Some(vec![ONE]));
+        due.covered(ONE, reach(10, 101));
+        due.grown(ONE, reach(19, 200));
+        due.stop();
+        assert_eq!(due.next(), Next::Stop);
+    }
+}

@@ -1,0 +1,264 @@
+//! A batch's transaction: decide on each good order, write the index, then the journal and the receipt.
+
+use wharfinger_core::admit::Policy;
+use wharfinger_core::outcome::{Counts, Outcome};
+use wharfinger_core::problem::Problems;
+
+use super::decide::Deciding;
+use super::dry_run::{is_refused, plan};
+use super::import_progress;
+use super::sub_orders::PartBlocks;
+use crate::clock;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::index::order_states::Tally;
+use crate::store::index::orders::{FORESEEN_MAX, Scope};
+use crate::store::journal::admissions;
+use crate::store::journal::batches::Batches;
+use crate::store::journal::block::Block;
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::write::{NewBlock, Origin};
+use crate::store::prepare::{Group, GroupTexts, Row, Submission};
+use crate::store::receipts::encoding::{Builder, Kind, Part, Told};
+use crate::store::receipts::extents::{self, Share};
+use crate::store::receipts::rejections;
+use crate::store::receipts::write::NewReceipt;
+use crate::store::write::open_block::may_share;
+use crate::store::write::txn::Work;
+
+/// Admits a batch: what became of its good orders, in the order of the batch.
+pub(crate) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<Outcome>, Fault> {
+    let dialect = work.dialect(submission.dialect)?;
+    let mut admission = Admission {
+        submission,
+        dialect,
+        outcomes: vec![Outcome::Rejected(Problems::default()); submission.good],
+        not_taken: Vec::new(),
+        shares: Vec::new(),
+    };
+    if submission.policy == Policy::AllOrNothing {
+        let connection = work.connection;
+        work.rows.write()?;
+        work.write_together()?;
+        if submission.has_demands() {
+            work.write_shelves()?;
+        }
+        let next_number = |organisation| Ok(work.counters(organisation)?.number);
+        admission.outcomes = plan(connection, submission, next_number)?;
+        if is_refused(submission, &admission.outcomes) {
+            admission.refuse(work)?;
+            return Ok(admission.outcomes);
+        }
+    }
+    for group in &submission.groups {
+        admission.admit_group(work, group)?;
+    }
+    admission.write_receipt(work)?;
+    Ok(admission.outcomes)
+}
+
+/// A batch being admitted.
+struct Admission<'s> {
+    submission: &'s Submission,
+    dialect: i64,
+    outcomes: Vec<Outcome>,
+    /// Orders that were turned down or withheld here.
+    not_taken: Vec<Part>,
+    /// For the receipt.
+    shares: Vec<Share>,
+}
+
+impl Admission<'_> {
+    fn admit_group(&mut self, work: &mut Work<'_>, group: &Group) -> Result<(), Fault> {
+        let is_shared = may_share(self.submission, group);
+        let first = if is_shared {
+            work.place_in_shared(group.organisation, self.dialect, group.rows.len())?
+        } else {
+            work.next_block(group.organisation)?.entry(0)
+        };
+        let scope = Scope::new(group.organisation, self.dialect);
+        let mut marks = vec![Mark::Refused; group.rows.len()];
+        let mut deciding = Deciding {
+            work,
+            scope: &scope,
+            submission: self.submission,
+            group,
+            first,
+            created: Tally::default(),
+            parts: PartBlocks::new(first.block().plus(group.blocks.len())),
+            admissions: Vec::new(),
+            problems_told: 0,
+            texts: GroupTexts::default(),
+        };
+        for steps in group.steps.chunks(FORESEEN_MAX) {
+            deciding.foresee(steps)?;
+            for &step in steps {
+                let row = &group.rows[step as usize];
+                let (mark, outcome) = deciding.decide(row)?;
+                marks[step as usize] = mark;
+                self.outcomes[row.answer as usize] = outcome;
+            }
+        }
+        let (created, parts) = (deciding.created, deciding.parts);
+        let mut decided = deciding.admissions;
+        decided.sort_by_key(|(place, _)| *place);
+        admissions::write(work.connection, &decided)?;
+        work.standing.created(&scope, &created);
+        let rows = group.rows.iter().zip(&marks);
+        let refused = rows.filter(|(_, mark)| **mark == Mark::Refused);
+        self.keep_not_taken(group, Kind::Rejected, refused.map(|(row, _)| row))?;
+        let (part_blocks, part_marks) = parts.finish();
+        let counts = count(&marks);
+        if is_shared {
+            work.share(group, (self.submission.batch, self.dialect), &marks)?;
+            self.note_share(group, first.block(), 1, counts);
+            return Ok(());
+        }
+        marks.extend(part_marks);
+        self.write_blocks(
+            work,
+            group,
+            (group.blocks.iter().chain(&part_blocks), &marks),
+            counts,
+        )
+    }
+
+    /// Writes nothing but the receipt: the batch is taken whole or not at all, and is not.
+    fn refuse(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
+        for group in &self.submission.groups {
+            let is_withheld = |row: &&Row| self.outcomes[row.answer as usize] == Outcome::Withheld;
+            let (withheld, refused): (Vec<&Row>, Vec<&Row>) =
+                group.rows.iter().partition(is_withheld);
+            self.keep_not_taken(group, Kind::Rejected, refused.iter().copied())?;
+            self.keep_not_taken(group, Kind::Withheld, withheld.iter().copied())?;
+            self.write_blocks(work, group, (&[], &[]), Counts::default())?;
+            if let Some(share) = self.shares.last_mut() {
+                share.counts.rejected += refused.len() as u64;
+                share.counts.withheld += withheld.len() as u64;
+            }
+        }
+        self.write_receipt(work)
+    }
+
+    fn write_blocks<'b>(
+        &mut self,
+        work: &mut Work<'_>,
+        group: &Group,
+        (blocks, mut marks): (impl IntoIterator<Item = &'b Block>, &[Mark]),
+        counts: Counts,
+    ) -> Result<(), Fault> {
+        // Where no order is taken, a block without entries still tells that the batch was received.
+        let nothing = Block::default();
+        let mut blocks: Vec<_> = blocks.into_iter().collect();
+        if blocks.is_empty() {
+            blocks.push(&nothing);
+        }
+        let first = work.next_block(group.organisation)?;
+        for (at, &block) in blocks.iter().enumerate() {
+            let (of_block, rest) = marks.split_at(block.entries);
+            marks = rest;
+            let batches = Batches::one(self.submission.batch, block.entries, at == 0);
+            let new = NewBlock {
+                origin: Origin::Batches(&batches),
+                dialect: self.dialect,
+                marks: of_block,
+                indexes: &block.indexes,
+                packed: Some(block),
+            };
+            work.append(group.organisation, &new)?;
+        }
+        self.note_share(group, first, blocks.len(), counts);
+        Ok(())
+    }
+
+    /// Notes for the receipt where the orders of a group lie, and what became of them.
+    fn note_share(&mut self, group: &Group, first: BlockId, blocks: usize, mut counts: Counts) {
+        counts.rejected += group.rejected;
+        self.shares.push(Share {
+            organisation: Some(group.organisation),
+            first: first.number(),
+            blocks: u32::try_from(blocks).unwrap_or(u32::MAX),
+            counts,
+            warned: group.warned,
+        });
+    }
+
+    /// Keeps orders that were not taken, for the receipt: those turned down with their texts.
+    fn keep_not_taken<'r>(
+        &mut self,
+        group: &Group,
+        kind: Kind,
+        rows: impl Iterator<Item = &'r Row>,
+    ) -> Result<(), Fault> {
+        let mut builder = Builder::new(Some(group.organisation), kind);
+        let mut texts = GroupTexts::default();
+        for row in rows {
+            let mut told = Told {
+                index: row.index,
+                line: self.submission.line(row),
+                name: row.name.map(|name| self.submission.text(name)),
+                key: Some(self.submission.text(row.key)).filter(|key| !key.is_empty()),
+                text: "",
+                problems: &[],
+                warnings: &[],
+            };
+            if let Outcome::Rejected(problems) = &self.outcomes[row.answer as usize] {
+                told.text = texts.of(group, row)?;
+                told.problems = problems;
+            }
+            builder.push(told);
+        }
+        self.not_taken.extend(builder.finish());
+        Ok(())
+    }
+
+    fn write_receipt(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
+        let submission = self.submission;
+        let parts = submission.rejected.iter().chain(&self.not_taken);
+        let parts = parts.chain(&submission.warned);
+        rejections::write(work.connection, submission.batch, parts)?;
+        if submission.rejected_of_nobody > 0 {
+            self.shares.push(Share {
+                organisation: None,
+                first: 0,
+                blocks: 0,
+                counts: Counts {
+                    rejected: submission.rejected_of_nobody,
+                    ..Counts::default()
+                },
+                warned: submission.warned_of_nobody,
+            });
+        }
+        if let Some(step) = &submission.import {
+            let counts = self.shares.iter().map(|share| share.counts).sum();
+            import_progress::advance(work, &submission.key_id, step, counts)?;
+        }
+        let now_ms = clock::now_ms();
+        work.note_receipt(NewReceipt {
+            batch: submission.batch,
+            key_id: submission.key_id.clone(),
+            dialect: self.dialect,
+            operation: submission.operation,
+            received_at_ms: submission.received_at_ms,
+            duration_ms: now_ms.saturating_sub(submission.received_at_ms).max(0),
+            import: submission.import.as_ref().map(|step| step.id),
+            shares: extents::to_json(&self.shares),
+        });
+        Ok(())
+    }
+}
+
+fn count(marks: &[Mark]) -> Counts {
+    let mut counts = Counts::default();
+    for mark in marks {
+        match mark {
+            Mark::Accepted { .. } => counts.accepted += 1,
+            Mark::Updated { .. } => counts.updated += 1,
+            Mark::Unchanged { .. } => counts.unchanged += 1,
+            Mark::Refused => counts.rejected += 1,
+            // A batch moves no order, and purges none.
+            Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => {}
+        }
+    }
+    counts
+}

@@ -1,0 +1,244 @@
+//! Deciding on the good orders of one organisation in a batch, and writing what is decided to the index.
+
+use wharfinger_core::admit::{Decision, Intent, decide};
+use wharfinger_core::catalogue::Admission;
+use wharfinger_core::dialect::Number;
+use wharfinger_core::outcome::{Outcome, State, Taken};
+use wharfinger_core::problem::Code;
+
+use super::dry_run;
+use super::sub_orders::PartBlocks;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::Place;
+use crate::store::index::order_states::Tally;
+use crate::store::index::orders::{Holds, OrderRow, Scope};
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::prepare::{Group, GroupTexts, Row, Submission};
+use crate::store::write::txn::Work;
+
+/// One organisation's orders being decided on.
+pub(crate) struct Deciding<'d, 'w> {
+    pub work: &'d mut Work<'w>,
+    pub scope: &'d Scope,
+    pub submission: &'d Submission,
+    pub group: &'d Group,
+    /// Where the group begins.
+    pub first: Place,
+    /// New orders by state.
+    pub created: Tally,
+    /// What orders are split into.
+    pub parts: PartBlocks,
+    /// What was decided on orders that are held against a catalogue.
+    pub admissions: Vec<(Place, Admission)>,
+    /// Problems of such orders that were told so far.
+    pub problems_told: usize,
+    /// The texts of the group, as they are asked for.
+    pub texts: GroupTexts,
+}
+
+impl<'d> Deciding<'d, '_> {
+    /// Looks up together what holds the keys of orders that are decided on one by one.
+    pub(crate) fn foresee(&mut self, steps: &[u32]) -> Result<(), Fault> {
+        if !self.work.rows.can_foresee() {
+            return Ok(());
+        }
+        let (submission, group) = (self.submission, self.group);
+        let rows = steps.iter().map(|&step| &group.rows[step as usize]);
+        let (numbered, named): (Vec<&Row>, Vec<&Row>) =
+            rows.partition(|row| row.number == Number::Next);
+        let keys = named.iter().map(|row| submission.text(row.key));
+        self.work.rows.foresee(self.scope, keys)?;
+        // The numbers that these will get, unless some are taken.
+        let next = self.work.counters(self.scope.organisation)?.number;
+        let numbers = (next..)
+            .take(numbered.len())
+            .map(|number| number.to_string());
+        let numbers: Vec<String> = numbers.collect();
+        let keys = numbers.iter().map(String::as_str);
+        self.work.rows.foresee(self.scope, keys)
+    }
+
+    /// What is to be stored of an order if it is new; none where it cannot be, or its number is yet to be found.
+    fn as_new(&self, row: &Row) -> Option<OrderRow> {
+        let number = match row.number {
+            Number::None => None,
+            Number::Given(number) => Some(number),
+            Number::Next => return None,
+        };
+        match decide(None, row.intent, row.hash) {
+            Decision::Create(state) => Some(OrderRow::new(
+                row.place(self.first),
+                state,
+                row.hash,
+                number,
+            )),
+            Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => None,
+        }
+    }
+
+    /// Decides on an order, and writes its row.
+    pub(crate) fn decide(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        match self.submission.demand(row) {
+            Some(demand) => self.decide_by_catalogue(row, demand),
+            None => self.decide_by_itself(row),
+        }
+    }
+
+    /// As [`Self::decide`], whatever the order asks of a catalogue.
+    pub(crate) fn decide_by_itself(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        if row.number == Number::Next {
+            return self.create_with_next_number(row);
+        }
+        let key = self.submission.text(row.key);
+        // Most orders are new: that is tried first, and the index itself says whether it is so.
+        if let Some(order) = self.as_new(row)
+            && self.work.rows.insert(self.scope, key, order)?
+        {
+            return Ok(self.accepted(row, order.state, order.number));
+        }
+        let found = self.work.rows.by_key(self.scope, key)?;
+        self.settle(row, found)
+    }
+
+    /// Decides on an order, knowing what holds its key, and writes its row.
+    fn settle(&mut self, row: &Row, found: Option<OrderRow>) -> Result<(Mark, Outcome), Fault> {
+        let existing = found.map(|order| order.existing());
+        match (decide(existing, row.intent, row.hash), found) {
+            (Decision::Update(state), Some(order)) => self.update(row, &order, state),
+            (Decision::Unchanged, Some(order)) => self.unchanged(row, &order),
+            (Decision::Refuse(code), _) => Ok(refused(code)),
+            (Decision::Create(_) | Decision::Update(_) | Decision::Unchanged, _) => {
+                Err(Fault::Damaged(format!(
+                    "order {} is in the index and cannot be found there",
+                    self.submission.text(row.key)
+                )))
+            }
+        }
+    }
+
+    /// Stores a new order under the next number that is not taken yet.
+    fn create_with_next_number(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+        let state = match decide(None, row.intent, row.hash) {
+            Decision::Create(state) => state,
+            Decision::Refuse(code) => return Ok(refused(code)),
+            Decision::Update(_) | Decision::Unchanged => {
+                return Err(Fault::Damaged("there is nothing yet to change".into()));
+            }
+        };
+        let number = self.insert_with_next_number(row.place(self.first), state, row.hash)?;
+        Ok(self.accepted(row, state, Some(number)))
+    }
+
+    /// Writes the row of a new order under the next number that is not taken yet; which.
+    pub(crate) fn insert_with_next_number(
+        &mut self,
+        id: Place,
+        state: State,
+        hash: u128,
+    ) -> Result<u64, Fault> {
+        let mut number = self.work.counters(self.scope.organisation)?.number;
+        loop {
+            let order = OrderRow::new(id, state, hash, Some(number));
+            let key = number.to_string();
+            if self.work.rows.insert(self.scope, &key, order)? {
+                break;
+            }
+            number += 1;
+        }
+        self.work.counters(self.scope.organisation)?.number = number + 1;
+        Ok(number)
+    }
+
+    fn accepted(&mut self, row: &Row, state: State, number: Option<u64>) -> (Mark, Outcome) {
+        *self.created.of(state) += 1;
+        let taken = Taken {
+            order: self.submission.batch.order(row.index),
+            number,
+            revision: 1,
+            parts: Box::default(),
+        };
+        (Mark::Accepted { number }, Outcome::Accepted(taken))
+    }
+
+    fn update(
+        &mut self,
+        row: &Row,
+        order: &OrderRow,
+        state: State,
+    ) -> Result<(Mark, Outcome), Fault> {
+        let revised = OrderRow {
+            state,
+            latest: row.place(self.first),
+            revision: order.revision + 1,
+            hash: row.hash,
+            ..*order
+        };
+        let key = self.submission.text(row.key);
+        let held = (order.id, Holds::Key);
+        self.work
+            .rows
+            .change(self.scope, key, held, |row| *row = revised)?;
+        if state != order.state {
+            let standing = &mut self.work.standing;
+            standing.moved(self.scope, order.id, order.state, state);
+        }
+        let mark = Mark::Updated {
+            order: order.id,
+            previous: order.latest,
+            revision: revised.revision,
+            amendment: row.intent.is_addition(),
+        };
+        let mut taken = self.taken(&revised)?;
+        if row.intent == Intent::Complete {
+            let is_placed = order.state == State::Draft;
+            taken.parts = self.complete_by_catalogue(row, order, is_placed)?;
+        }
+        Ok((mark, Outcome::Updated(taken)))
+    }
+
+    fn unchanged(&mut self, row: &Row, order: &OrderRow) -> Result<(Mark, Outcome), Fault> {
+        let mark = Mark::Unchanged {
+            order: order.id,
+            revision: order.revision,
+        };
+        let mut taken = self.taken(order)?;
+        if row.intent == Intent::Complete {
+            taken.parts = self.complete_by_catalogue(row, order, false)?;
+        }
+        Ok((mark, Outcome::Unchanged(taken)))
+    }
+
+    fn taken(&mut self, order: &OrderRow) -> Result<Taken, Fault> {
+        Ok(Taken {
+            order: self.order_id(order.id)?,
+            number: order.number,
+            revision: order.revision,
+            parts: Box::default(),
+        })
+    }
+
+    /// The id of an order, which may be of this very batch: its block is then not written yet.
+    pub(crate) fn order_id(
+        &mut self,
+        order: Place,
+    ) -> Result<wharfinger_core::ids::OrderId, Fault> {
+        if order < self.first || order.block().organisation() != self.scope.organisation {
+            return self.work.order_id(order);
+        }
+        let is_order = |row: &&Row| row.place(self.first) == order;
+        let at = self
+            .group
+            .rows
+            .partition_point(|row| row.place(self.first) < order);
+        match self.group.rows.get(at).filter(is_order) {
+            Some(row) => Ok(self.submission.batch.order(row.index)),
+            None => Err(Fault::Damaged(
+                "an order lies where nothing is written yet".into(),
+            )),
+        }
+    }
+}
+
+pub(crate) fn refused(code: Code) -> (Mark, Outcome) {
+    (Mark::Refused, dry_run::refused(code))
+}

@@ -1,0 +1,323 @@
+//! What would become of a batch, decided without writing: for dry runs, and before a batch that is taken whole or not at all.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use wharfinger_core::admit::{Decision, Existing, Intent, Policy, decide};
+use wharfinger_core::catalogue::{self, Demand};
+use wharfinger_core::dialect::Number;
+use wharfinger_core::ids::{OrderId, OrganisationId};
+use wharfinger_core::limits::problems_told_max;
+use wharfinger_core::outcome::{Outcome, State, Taken};
+use wharfinger_core::problem::{Code, Problem};
+
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::index::orders::{Lookup, Scope};
+use crate::store::journal::admissions;
+use crate::store::journal::order_ids::OrderIds;
+use crate::store::prepare::{Group, Row, Submission};
+use crate::store::stock::overlay::Shelves;
+use crate::store::write::txn::find_dialect;
+
+/// What would become of the good orders of a batch, over what is stored and what stands before them in the batch.
+/// `next_number` tells the first order number that an organisation has not given yet.
+pub(crate) fn plan(
+    connection: &Connection,
+    submission: &Submission,
+    mut next_number: impl FnMut(OrganisationId) -> Result<u64, Fault>,
+) -> Result<Vec<Outcome>, Fault> {
+    let mut outcomes = vec![Outcome::Withheld; submission.good];
+    let dialect = find_dialect(connection, submission.dialect)?;
+    let mut shelves = Shelves::default();
+    for group in &submission.groups {
+        let mut planning = Planning {
+            connection,
+            submission,
+            // Without a number the dialect has no order yet.
+            scope: dialect.map(|dialect| Scope::new(group.organisation, dialect)),
+            lookup: Lookup::new(connection),
+            order_ids: OrderIds::default(),
+            organisation: group.organisation,
+            shelves,
+            problems_told: 0,
+            changed: HashMap::new(),
+            next_number: next_number(group.organisation)?,
+        };
+        planning.decide_group(group, &mut outcomes)?;
+        shelves = planning.shelves;
+    }
+    if is_refused(submission, &outcomes) {
+        withhold(&mut outcomes);
+    }
+    Ok(outcomes)
+}
+
+/// Whether a batch that is taken whole or not at all is not taken.
+pub(crate) fn is_refused(submission: &Submission, outcomes: &[Outcome]) -> bool {
+    match submission.policy {
+        Policy::Partial => false,
+        Policy::AllOrNothing => {
+            !submission.rejected.is_empty()
+                || outcomes.iter().any(|outcome| outcome.taken().is_none())
+        }
+    }
+}
+
+fn withhold(outcomes: &mut [Outcome]) {
+    let taken = outcomes
+        .iter_mut()
+        .filter(|outcome| outcome.taken().is_some());
+    for outcome in taken {
+        *outcome = Outcome::Withheld;
+    }
+}
+
+/// One organisation's orders being decided on.
+struct Planning<'p> {
+    connection: &'p Connection,
+    submission: &'p Submission,
+    scope: Option<Scope>,
+    lookup: Lookup<'p>,
+    order_ids: OrderIds,
+    organisation: OrganisationId,
+    /// What the batch would have taken so far.
+    shelves: Shelves,
+    /// Problems with that which were told so far.
+    problems_told: usize,
+    /// The orders that the batch would have changed so far, by key.
+    changed: HashMap<Cow<'p, str>, Known>,
+    next_number: u64,
+}
+
+/// An order as a decision finds it.
+#[derive(Clone)]
+struct Known {
+    /// Where it lies, if it is stored already.
+    place: Option<Place>,
+    state: State,
+    hash: u128,
+    taken: Taken,
+}
+
+impl Known {
+    fn existing(&self) -> Existing {
+        Existing {
+            state: self.state,
+            hash: self.hash,
+        }
+    }
+}
+
+impl<'p> Planning<'p> {
+    fn decide_group(&mut self, group: &Group, outcomes: &mut [Outcome]) -> Result<(), Fault> {
+        for &step in &group.steps {
+            let row = &group.rows[step as usize];
+            outcomes[row.answer as usize] = match self.submission.demand(row) {
+                Some(demand) => self.decide_by_catalogue(row, demand)?,
+                None => self.decide_by_itself(row)?,
+            };
+        }
+        Ok(())
+    }
+
+    /// Decides on an order that asks something of its organisation's catalogue.
+    fn decide_by_catalogue(&mut self, row: &Row, demand: &Demand) -> Result<Outcome, Fault> {
+        let (connection, organisation) = (self.connection, self.organisation);
+        let (lines, attached) = match self.shelves.decide(connection, organisation, demand)? {
+            Ok(decided) => decided,
+            Err(problems) => return self.refuse(row, problems),
+        };
+        let mut outcome = self.decide_by_itself(row)?;
+        if let Outcome::Accepted(taken) = &mut outcome {
+            // It is not stored, and has no place.
+            let order = BlockId::new(organisation, 0).entry(0);
+            self.shelves.take(order, &lines);
+            let customer = (&demand.customer, attached);
+            self.shelves.attach(connection, organisation, customer)?;
+            if row.intent.initial_state() != State::Draft {
+                taken.parts = self.number_parts(row, taken, catalogue::parts(lines).len())?;
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Turns an order down that gets nothing. That its number is taken comes first.
+    fn refuse(&mut self, row: &Row, problems: Vec<Problem>) -> Result<Outcome, Fault> {
+        if row.number != Number::Next {
+            let known = self.find(self.submission.text(row.key))?;
+            let existing = known.as_ref().map(Known::existing);
+            if let Decision::Refuse(code) = decide(existing, row.intent, row.hash) {
+                return Ok(refused(code));
+            }
+        }
+        let told = told(problems, &mut self.problems_told);
+        Ok(Outcome::Rejected(told.into()))
+    }
+
+    /// The numbers of the parts of an order that would be completed, which was held against a catalogue when it was created.
+    fn completed_parts(
+        &mut self,
+        row: &Row,
+        taken: &Taken,
+        (order, before): (Place, State),
+    ) -> Result<Box<[u64]>, Fault> {
+        match admissions::read(self.connection, order)? {
+            None => Ok(Box::default()),
+            Some(kept) if before == State::Draft => {
+                self.number_parts(row, taken, catalogue::parts(kept.lines).len())
+            }
+            Some(kept) => Ok(kept.numbers().into()),
+        }
+    }
+
+    /// The numbers of the parts that an order would be split into.
+    fn number_parts(
+        &mut self,
+        row: &Row,
+        first: &Taken,
+        parts: usize,
+    ) -> Result<Box<[u64]>, Fault> {
+        if parts < 2 {
+            return Ok(Box::default());
+        }
+        let mut numbers: Vec<u64> = first.number.into_iter().collect();
+        for _ in 1..parts {
+            let (number, key) = self.free_number()?;
+            self.next_number = number + 1;
+            let part = Taken {
+                number: Some(number),
+                ..first.clone()
+            };
+            self.change(row, Cow::Owned(key), State::Pending, part);
+            numbers.push(number);
+        }
+        Ok(numbers.into())
+    }
+
+    /// Decides on an order, whatever it asks of a catalogue.
+    fn decide_by_itself(&mut self, row: &Row) -> Result<Outcome, Fault> {
+        match row.number {
+            Number::Next => self.decide_with_next_number(row),
+            Number::None | Number::Given(_) => {
+                let key = self.submission.text(row.key);
+                let known = self.find(key)?;
+                let before = known.as_ref().map(|known| (known.place, known.state));
+                let mut outcome = self.decide(row, Cow::Borrowed(key), known, given(row.number));
+                if let (Intent::Complete, Some((Some(place), state))) = (row.intent, before)
+                    && let Outcome::Updated(taken) | Outcome::Unchanged(taken) = &mut outcome
+                {
+                    taken.parts = self.completed_parts(row, taken, (place, state))?;
+                }
+                Ok(outcome)
+            }
+        }
+    }
+
+    fn decide_with_next_number(&mut self, row: &Row) -> Result<Outcome, Fault> {
+        let (number, key) = self.free_number()?;
+        let outcome = self.decide(row, Cow::Owned(key), None, Some(number));
+        if outcome.taken().is_some() {
+            self.next_number = number + 1;
+        }
+        Ok(outcome)
+    }
+
+    /// The next number that no order has.
+    fn free_number(&mut self) -> Result<(u64, String), Fault> {
+        let mut number = self.next_number;
+        let mut key = number.to_string();
+        while self.find(&key)?.is_some() {
+            number += 1;
+            key = number.to_string();
+        }
+        Ok((number, key))
+    }
+
+    fn decide(
+        &mut self,
+        row: &Row,
+        key: Cow<'p, str>,
+        known: Option<Known>,
+        number: Option<u64>,
+    ) -> Outcome {
+        let existing = known.as_ref().map(Known::existing);
+        let new = Taken {
+            order: self.submission.batch.order(row.index),
+            number,
+            revision: 1,
+            parts: Box::default(),
+        };
+        let before = known.map_or_else(|| new.clone(), |known| known.taken);
+        match decide(existing, row.intent, row.hash) {
+            Decision::Create(state) => {
+                self.change(row, key, state, new.clone());
+                Outcome::Accepted(new)
+            }
+            Decision::Update(state) => {
+                let revision = before.revision + 1;
+                let taken = Taken { revision, ..before };
+                self.change(row, key, state, taken.clone());
+                Outcome::Updated(taken)
+            }
+            Decision::Unchanged => Outcome::Unchanged(before),
+            Decision::Refuse(code) => refused(code),
+        }
+    }
+
+    fn change(&mut self, row: &Row, key: Cow<'p, str>, state: State, taken: Taken) {
+        let hash = row.hash;
+        let known = Known {
+            place: None,
+            state,
+            hash,
+            taken,
+        };
+        self.changed.insert(key, known);
+    }
+
+    /// The order that would hold a key.
+    fn find(&mut self, key: &str) -> Result<Option<Known>, Fault> {
+        if let Some(known) = self.changed.get(key) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(scope) = &self.scope else {
+            return Ok(None);
+        };
+        let Some(order) = self.lookup.by_key(scope, key)? else {
+            return Ok(None);
+        };
+        let id: OrderId = self.order_ids.get(self.connection, order.id)?;
+        Ok(Some(Known {
+            place: Some(order.id),
+            state: order.state,
+            hash: order.hash,
+            taken: Taken {
+                order: id,
+                number: order.number,
+                revision: order.revision,
+                parts: Box::default(),
+            },
+        }))
+    }
+}
+
+fn given(number: Number) -> Option<u64> {
+    match number {
+        Number::Given(number) => Some(number),
+        Number::None | Number::Next => None,
+    }
+}
+
+/// As many of an order's problems as are told, after those of the orders before it.
+pub(crate) fn told(mut problems: Vec<Problem>, told_before: &mut usize) -> Vec<Problem> {
+    problems.truncate(problems_told_max(*told_before));
+    *told_before += problems.len();
+    problems
+}
+
+/// The outcome of an order that is turned down.
+pub(crate) fn refused(code: Code) -> Outcome {
+    Outcome::Rejected([Problem::with_order(code)].into())
+}

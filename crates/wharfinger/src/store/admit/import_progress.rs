@@ -1,0 +1,135 @@
+//! How far imports are: committed with each piece that is taken in, so that none is taken in twice.
+
+use uuid::Uuid;
+use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::outcome::Counts;
+
+use crate::store::api::{Import, ImportEnd, ImportState, ImportStep, NewImport, StoreError};
+use crate::store::engine::driver::{Connection, OptionalExtension, Row, params};
+use crate::store::engine::fault::Fault;
+use crate::store::write::txn::Work;
+
+const OPEN: i64 = 0;
+const COMPLETE: i64 = 1;
+const CANCELLED: i64 = 2;
+
+/// An import of an API key.
+pub(crate) fn find(
+    connection: &Connection,
+    key_id: &str,
+    id: Uuid,
+) -> Result<Option<Import>, Fault> {
+    let select = "select imports.id, organisation, name, state, lines, accepted, updated, unchanged, rejected, \
+                  began_at_ms, changed_at_ms, active_ms \
+                  from imports join dialects on dialects.id = dialect where key_id = ?1 and imports.id = ?2 \
+                  and sound(imports.intact) and sound(dialects.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_row(params![key_id, id.as_bytes()], read);
+    Ok(found.optional()?)
+}
+
+fn read(row: &Row<'_>) -> crate::store::engine::driver::Result<Import> {
+    let count = |at| row.get::<i64>(at).map(i64::cast_unsigned);
+    Ok(Import {
+        id: Uuid::from_bytes(row.get(0)?),
+        organisation: row.get::<Option<u32>>(1)?.map(OrganisationId),
+        dialect: row.get(2)?,
+        state: match row.get(3)? {
+            OPEN => ImportState::Open,
+            COMPLETE => ImportState::Complete,
+            CANCELLED => ImportState::Cancelled,
+            other => {
+                return Err(crate::store::engine::driver::Error::Value(format!(
+                    "there is no {other}"
+                )));
+            }
+        },
+        lines: count(4)?,
+        counts: Counts {
+            accepted: count(5)?,
+            updated: count(6)?,
+            unchanged: count(7)?,
+            rejected: count(8)?,
+            withheld: 0,
+        },
+        began_at_ms: row.get(9)?,
+        changed_at_ms: row.get(10)?,
+        active_ms: count(11)?,
+    })
+}
+
+/// Begins an import, unless there is one of this id.
+pub(crate) fn begin(work: &mut Work<'_>, new: &NewImport) -> Result<Import, Fault> {
+    let dialect = work.dialect(new.dialect)?;
+    let insert = "insert into imports \
+                  (key_id, id, organisation, dialect, state, lines, accepted, updated, unchanged, rejected, \
+                  began_at_ms, changed_at_ms, active_ms) \
+                  values (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, 0, ?6, ?6, 0) on conflict do nothing";
+    work.connection.prepare_cached(insert)?.execute(params![
+        new.key_id,
+        new.id.as_bytes(),
+        new.organisation.map(|organisation| organisation.0),
+        dialect,
+        OPEN,
+        work.now_ms(),
+    ])?;
+    known(work.connection, &new.key_id, new.id)
+}
+
+/// Moves an import on by a piece that is admitted in the same transaction.
+pub(crate) fn advance(
+    work: &Work<'_>,
+    key_id: &str,
+    step: &ImportStep,
+    counts: Counts,
+) -> Result<(), Fault> {
+    let update = "update imports set lines = ?4, accepted = accepted + ?5, updated = updated + ?6, \
+                  unchanged = unchanged + ?7, rejected = rejected + ?8, changed_at_ms = ?9, active_ms = active_ms + ?10 \
+                  where key_id = ?1 and id = ?2 and lines = ?3 and state = ?11 and sound(imports.intact)";
+    let changed = work.connection.prepare_cached(update)?.execute(params![
+        key_id,
+        step.id.as_bytes(),
+        step.lines_before.cast_signed(),
+        step.lines_after.cast_signed(),
+        counts.accepted.cast_signed(),
+        counts.updated.cast_signed(),
+        counts.unchanged.cast_signed(),
+        counts.rejected.cast_signed(),
+        work.now_ms(),
+        step.active_ms.cast_signed(),
+        OPEN,
+    ])?;
+    if changed == 1 {
+        return Ok(());
+    }
+    let import = known(work.connection, key_id, step.id)?;
+    Err(Fault::Told(StoreError::ImportMoved(Box::new(import))))
+}
+
+/// Ends an import that is open; how it then stands.
+pub(crate) fn end(
+    work: &Work<'_>,
+    key_id: &str,
+    id: Uuid,
+    end: ImportEnd,
+) -> Result<Import, Fault> {
+    let state = match end {
+        ImportEnd::Complete => COMPLETE,
+        ImportEnd::Cancelled => CANCELLED,
+    };
+    let update = "update imports set state = ?3, changed_at_ms = ?4 \
+                  where key_id = ?1 and id = ?2 and state = ?5 and sound(imports.intact)";
+    work.connection.prepare_cached(update)?.execute(params![
+        key_id,
+        id.as_bytes(),
+        state,
+        work.now_ms(),
+        OPEN
+    ])?;
+    known(work.connection, key_id, id)
+}
+
+fn known(connection: &Connection, key_id: &str, id: Uuid) -> Result<Import, Fault> {
+    let missing = || Fault::Damaged(format!("import {id} is gone"));
+    find(connection, key_id, id)?.ok_or_else(missing)
+}

@@ -1,0 +1,214 @@
+//! Orders that are held against a catalogue: what they get is decided, taken, and sent from as many warehouses as it lies in.
+
+use wharfinger_core::admit::{Decision, decide};
+use wharfinger_core::catalogue::{self, Admission, Demand, Split};
+use wharfinger_core::dialect::Number;
+use wharfinger_core::ids::OrderId;
+use wharfinger_core::outcome::{Outcome, State};
+use wharfinger_core::problem::Problem;
+
+use super::decide::{Deciding, refused};
+use super::dry_run::told;
+use super::sub_orders::PartText;
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailHash;
+use crate::store::index::orders::{Holds, OrderRow};
+use crate::store::journal::admissions;
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::Journal;
+use crate::store::prepare::Row;
+use crate::store::read::orders::shown_texts;
+use crate::store::stock::product_cache::are_active;
+
+/// What parts have in common with the order that they are of.
+struct Shared {
+    /// Its texts, oldest first.
+    texts: Vec<String>,
+    /// The hash of its e-mail address.
+    email: EmailHash,
+}
+
+impl Deciding<'_, '_> {
+    /// Decides on an order that asks something of its organisation's catalogue, and takes what it gets.
+    pub(crate) fn decide_by_catalogue(
+        &mut self,
+        row: &Row,
+        demand: &Demand,
+    ) -> Result<(Mark, Outcome), Fault> {
+        let connection = self.work.connection;
+        let organisation = self.scope.organisation;
+        let decided = self.work.shelves.decide(connection, organisation, demand)?;
+        let (lines, attached) = match decided {
+            Ok(decided) => decided,
+            Err(problems) => return self.refuse(row, problems),
+        };
+        let (mark, mut outcome) = self.decide_by_itself(row)?;
+        let Outcome::Accepted(taken) = &mut outcome else {
+            return Ok((mark, outcome));
+        };
+        let place = row.place(self.first);
+        let shelves = &mut self.work.shelves;
+        shelves.take(place, &lines);
+        let customer = shelves.attach(connection, organisation, (&demand.customer, attached))?;
+        let mut kept = Admission {
+            lines,
+            customer,
+            split: None,
+        };
+        if row.intent.initial_state() != State::Draft {
+            kept = self.split(row, (taken.order, taken.number), kept, |deciding| {
+                Ok(Shared {
+                    texts: vec![deciding.texts.of(deciding.group, row)?.to_owned()],
+                    email: deciding.group.email(row),
+                })
+            })?;
+        }
+        taken.parts = kept.numbers().into();
+        self.admissions.push((place, kept));
+        Ok((mark, outcome))
+    }
+
+    /// Turns an order down that gets nothing. That its number is taken comes first.
+    fn refuse(&mut self, row: &Row, problems: Vec<Problem>) -> Result<(Mark, Outcome), Fault> {
+        if row.number != Number::Next {
+            let key = self.submission.text(row.key);
+            let found = self.work.rows.by_key(self.scope, key)?;
+            let existing = found.map(|order| order.existing());
+            if let Decision::Refuse(code) = decide(existing, row.intent, row.hash) {
+                return Ok(refused(code));
+            }
+        }
+        let told = told(problems, &mut self.problems_told);
+        Ok((Mark::Refused, Outcome::Rejected(told.into())))
+    }
+
+    /// The numbers of the parts of an order that is completed. If that places it, what is not sold any more is back-ordered,
+    /// and it is split.
+    pub(crate) fn complete_by_catalogue(
+        &mut self,
+        row: &Row,
+        order: &OrderRow,
+        is_placed: bool,
+    ) -> Result<Box<[u64]>, Fault> {
+        let connection = self.work.connection;
+        let Some(kept) = admissions::read(connection, order.id)? else {
+            return Ok(Box::default());
+        };
+        if !is_placed {
+            return Ok(kept.numbers().into());
+        }
+        let is_active = are_active(connection, &kept.lines)?;
+        let placed = catalogue::place(&kept.lines, &is_active);
+        let mut back = kept.lines;
+        for (before, after) in back.iter_mut().zip(&placed) {
+            before.taken -= after.taken;
+        }
+        self.work.shelves.give_back(connection, order.id, &back)?;
+        let kept = Admission {
+            lines: placed,
+            ..kept
+        };
+        let origin = self.order_id(order.id)?;
+        let kept = self.split(row, (origin, order.number), kept, |deciding| {
+            let mut journal = Journal::new(connection);
+            let mut texts = Vec::new();
+            for place in shown_texts(&mut journal, order)?.into_iter().rev() {
+                texts.push(journal.text(place)?.to_owned());
+            }
+            texts.push(deciding.texts.of(deciding.group, row)?.to_owned());
+            let email = journal.email(order.id)?;
+            Ok(Shared { texts, email })
+        })?;
+        admissions::replace(connection, order.id, &kept)?;
+        Ok(kept.numbers().into())
+    }
+
+    /// Splits an order by warehouse, and stores all parts but the first; what is to be kept of that. Most orders have but one.
+    fn split(
+        &mut self,
+        row: &Row,
+        (origin, number): (OrderId, Option<u64>),
+        kept: Admission,
+        shared: impl FnOnce(&mut Self) -> Result<Shared, Fault>,
+    ) -> Result<Admission, Fault> {
+        let mut parts = catalogue::parts(kept.lines).into_iter();
+        let mut first = Admission {
+            lines: parts.next().unwrap_or_default(),
+            ..kept
+        };
+        if parts.len() == 0 {
+            return Ok(first);
+        }
+        let shared = shared(self)?;
+        let mut numbers: Vec<u64> = number.into_iter().collect();
+        for lines in parts {
+            let part = Admission {
+                lines,
+                customer: first.customer,
+                split: Some(Split {
+                    origin,
+                    numbers: Vec::new(),
+                }),
+            };
+            numbers.push(self.store_part(row, &shared, part)?);
+        }
+        first.split = Some(Split { origin, numbers });
+        Ok(first)
+    }
+
+    /// Stores a part as an order of its own; its number.
+    fn store_part(&mut self, row: &Row, shared: &Shared, part: Admission) -> Result<u64, Fault> {
+        let order = self.parts.place();
+        let state = State::Pending;
+        let number = self.insert_with_next_number(order, state, row.hash)?;
+        *self.created.of(state) += 1;
+        let key = number.to_string();
+        let mut latest = order;
+        let mut revision = 0;
+        for text in &shared.texts {
+            let place = self.parts.place();
+            revision += 1;
+            let mark = if revision == 1 {
+                Mark::Accepted {
+                    number: Some(number),
+                }
+            } else {
+                Mark::Updated {
+                    order,
+                    previous: latest,
+                    revision,
+                    amendment: true,
+                }
+            };
+            let entry = PartText {
+                index: row.index,
+                key: &key,
+                email: if revision == 1 {
+                    shared.email
+                } else {
+                    EmailHash::NONE
+                },
+                text,
+            };
+            self.parts.push(&entry, mark)?;
+            latest = place;
+        }
+        if revision > 1 {
+            let revised = OrderRow {
+                id: order,
+                latest,
+                state,
+                revision,
+                hash: row.hash,
+                number: Some(number),
+                changed: None,
+            };
+            let held = (order, Holds::Key);
+            self.work
+                .rows
+                .change(self.scope, &key, held, |row| *row = revised)?;
+        }
+        self.admissions.push((order, part));
+        Ok(number)
+    }
+}

@@ -1,0 +1,39 @@
+//! What callers ask the store for, and what it answers. Plain data: nothing here reads or writes.
+//!
+//! May import: `format`.
+
+pub(super) mod catalogue;
+pub(super) mod directory;
+pub(super) mod disk;
+pub(super) mod error;
+pub(super) mod feed;
+pub(super) mod imports;
+pub(super) mod maintenance;
+pub(super) mod orders;
+pub(super) mod receipts;
+pub(super) mod replies;
+
+pub use self::catalogue::{
+    CustomerPage, LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ProductPage, ReadCustomers,
+    ReadProducts,
+};
+pub use self::directory::{
+    AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, ReadAudit,
+};
+pub use self::disk::{DISK_RETRY_AFTER, RETRY_AFTER, Room};
+pub use self::error::StoreError;
+pub use self::feed::{Epoch, Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed};
+pub use self::imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
+pub use self::maintenance::{
+    CheckReport, EraseCustomer, ErasedCustomer, Erasure, PurgeReport, PurgedOf,
+};
+pub use self::orders::{
+    FoundOrder, Fulfil, Fulfilled, FulfilledOrder, History, HistoryCursor, HistoryEntry,
+    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, MoveById, MoveOrders,
+    MovedById, MovedOrder, NotMoved, OrderCursor, OrderPage, ReadOrders, Revision,
+};
+pub use self::receipts::{
+    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, ReceiptWarning, Recorded,
+    RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
+};
+pub use self::replies::{Admitted, KeptAnswer, MovedOrders, Remember};

@@ -1,0 +1,232 @@
+//! The table of customers: what is loaded into it, and read back.
+
+use wharfinger_core::catalogue::load::{CustomerLine, LineProblem};
+use wharfinger_core::catalogue::{Customer, PIECES_MAX};
+use wharfinger_core::ids::OrganisationId;
+
+use super::load::Loader;
+use crate::store::api::{CustomerPage, LineOutcome, ReadCustomers};
+use crate::store::engine::driver::{Connection, OptionalExtension, Row, Statement, params};
+use crate::store::engine::fault::Fault;
+use crate::store::write::txn::Work;
+
+/// What [`read`] reads.
+macro_rules! select_customers {
+    ($rest:literal) => {
+        concat!(
+            "select id, email, first_name, last_name, wants_new_password from customers where sound(customers.intact) and ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row<'_>) -> crate::store::engine::driver::Result<Customer> {
+    Ok(Customer {
+        id: row.get::<i64>(0)?.cast_unsigned(),
+        email: row.get(1)?,
+        first_name: row.get(2)?,
+        last_name: row.get(3)?,
+        wants_new_password: row.get(4)?,
+    })
+}
+
+/// Reads customers by their numbers.
+pub(crate) fn list(
+    connection: &Connection,
+    request: &ReadCustomers,
+) -> Result<CustomerPage, Fault> {
+    // No customer has such an address, and PostgreSQL knows no such text.
+    if request
+        .email
+        .as_ref()
+        .is_some_and(|email| email.contains('\0'))
+    {
+        return Ok(CustomerPage::default());
+    }
+    let (id, after) = (
+        request.id.map(u64::cast_signed),
+        request.after.map_or(-1, u64::cast_signed),
+    );
+    let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
+    // Each has an index of its own; what else is asked for is held against the one customer that it finds.
+    let select = match (&request.id, &request.email) {
+        (Some(_), _) => select_customers!(
+            "organisation = ?1 and id > ?2 and id = ?4 and (cast(?5 as text) is null or email = ?5) limit ?3"
+        ),
+        (None, Some(_)) => select_customers!(
+            "organisation = ?1 and id > ?2 and cast(?4 as bigint) is null and email = ?5 limit ?3"
+        ),
+        (None, None) => select_customers!(
+            "organisation = ?1 and id > ?2 and cast(?4 as bigint) is null and cast(?5 as text) is null order by id limit ?3"
+        ),
+    };
+    let mut select = connection.prepare_cached(select)?;
+    let parameters = params![
+        request.organisation.0,
+        after,
+        limit.saturating_add(1),
+        id,
+        request.email
+    ];
+    let mut rows = select.query(parameters)?;
+    let mut page = CustomerPage::default();
+    while let Some(row) = rows.next()? {
+        if page.customers.len() == request.limit {
+            page.next = page.customers.last().map(|last: &Customer| last.id);
+            break;
+        }
+        page.customers.push(read(&row)?);
+    }
+    Ok(page)
+}
+
+/// The number of the customer with an address in its normal form.
+pub(crate) fn number_of(
+    connection: &Connection,
+    organisation: OrganisationId,
+    email: &str,
+) -> Result<Option<u64>, Fault> {
+    let select = "select id from customers where organisation = ?1 and email = ?2 and sound(customers.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let found: Option<i64> = select
+        .query_row((organisation.0, email), |row| row.get(0))
+        .optional()?;
+    Ok(found.map(i64::cast_unsigned))
+}
+
+/// Deletes the customer with an address in its normal form; whether there was one.
+pub(crate) fn delete(
+    connection: &Connection,
+    organisation: OrganisationId,
+    email: &str,
+) -> Result<bool, Fault> {
+    let delete = "delete from customers where organisation = ?1 and email = ?2 returning id";
+    let mut delete = connection.prepare_cached(delete)?;
+    let gone: Option<i64> = delete
+        .query_row((organisation.0, email), |row| row.get(0))
+        .optional()?;
+    let Some(id) = gone else {
+        return Ok(false);
+    };
+    // Orders go on to name it: no other customer may have it.
+    let note = "insert into customer_numbers (organisation, last) values (?1, ?2) \
+                on conflict (organisation) do update set last = excluded.last \
+                where customer_numbers.last < excluded.last";
+    connection
+        .prepare_cached(note)?
+        .execute((organisation.0, id))?;
+    Ok(true)
+}
+
+/// The number that the next new customer of an organisation has; none where they are used up.
+pub(crate) fn next_id(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<Option<u64>, Fault> {
+    let select = "select coalesce(max(id), 0) from (select max(id) as id from customers where organisation = ?1 \
+                  union all select last from customer_numbers where organisation = ?1 and sound(customer_numbers.intact)) as numbers";
+    let mut select = connection.prepare_cached(select)?;
+    let last: i64 = select.query_row([organisation.0], |row| row.get(0))?;
+    let next = last.cast_unsigned() + 1;
+    Ok((next <= PIECES_MAX).then_some(next))
+}
+
+/// Loads customers.
+pub(crate) struct Customers<'c> {
+    connection: &'c Connection,
+    organisation: OrganisationId,
+    by_id: Statement<'c>,
+    by_email: Statement<'c>,
+    replace: Statement<'c>,
+}
+
+const REPLACE: &str = "insert into customers (organisation, id, email, first_name, last_name, wants_new_password) \
+    values (?1, ?2, ?3, ?4, ?5, ?6) on conflict (organisation, id) do update set email = excluded.email, \
+    first_name = excluded.first_name, last_name = excluded.last_name, wants_new_password = excluded.wants_new_password";
+
+impl<'c> Loader<'c, CustomerLine> for Customers<'c> {
+    const ACTION: &'static str = "organisation.customers_loaded";
+
+    fn begin(work: &mut Work<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
+        work.write_shelves()?;
+        let prepare = |sql| work.connection.prepare_cached(sql);
+        Ok(Self {
+            connection: work.connection,
+            organisation,
+            by_id: prepare(select_customers!("organisation = ?1 and id = ?2"))?,
+            by_email: prepare(select_customers!("organisation = ?1 and email = ?2"))?,
+            replace: prepare(REPLACE)?,
+        })
+    }
+
+    fn load(&mut self, line: &CustomerLine) -> Result<Result<LineOutcome, LineProblem>, Fault> {
+        let organisation = self.organisation.0;
+        let of_id = match line.id {
+            Some(id) => self.by_id.query_row((organisation, id.cast_signed()), read),
+            None => Err(crate::store::engine::driver::Error::NoRows),
+        };
+        let of_id = of_id.optional()?;
+        let of_email = match &line.email {
+            Some(email) => self.by_email.query_row((organisation, email), read),
+            None => Err(crate::store::engine::driver::Error::NoRows),
+        };
+        let of_email = of_email.optional()?;
+        if let (Some(id), Some(other)) = (line.id, &of_email)
+            && other.id != id
+        {
+            let whose = format!("customer {}", other.id);
+            return Ok(Err(LineProblem::taken("email", &whose)));
+        }
+        let before = of_id.or(of_email);
+        let id = match line.id.or(before.as_ref().map(|customer| customer.id)) {
+            Some(id) => Some(id),
+            None => next_id(self.connection, self.organisation)?,
+        };
+        let Some(id) = id else {
+            return Ok(Err(LineProblem::required(
+                "id",
+                "is required: the highest number that there is has been given",
+            )));
+        };
+        let after = laid_over(before.as_ref(), line, id);
+        if before.as_ref() == Some(&after) {
+            return Ok(Ok(LineOutcome::Unchanged));
+        }
+        self.replace.execute(params![
+            organisation,
+            id.cast_signed(),
+            after.email,
+            after.first_name,
+            after.last_name,
+            after.wants_new_password,
+        ])?;
+        Ok(Ok(match before {
+            None => LineOutcome::Created,
+            Some(_) => LineOutcome::Updated,
+        }))
+    }
+
+    fn finish(self, _: &Work<'c>) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// A customer as it is once a line was loaded.
+fn laid_over(before: Option<&Customer>, line: &CustomerLine, id: u64) -> Customer {
+    let new = Customer {
+        id,
+        email: None,
+        first_name: None,
+        last_name: None,
+        wants_new_password: false,
+    };
+    let before = before.cloned().unwrap_or(new);
+    let wants = line.wants_new_password.clone();
+    Customer {
+        id,
+        email: line.email.clone().or(before.email),
+        first_name: line.first_name.clone().over(before.first_name),
+        last_name: line.last_name.clone().over(before.last_name),
+        wants_new_password: wants.over(Some(before.wants_new_password)).unwrap_or(false),
+    }
+}

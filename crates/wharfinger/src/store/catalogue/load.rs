@@ -1,0 +1,134 @@
+//! Loading lines into a catalogue, whatever they are about: what is kept of them, and what the audit log says.
+
+use serde_json::{Value, json};
+use wharfinger_core::admit::Policy;
+use wharfinger_core::catalogue::load::LineProblem;
+use wharfinger_core::ids::OrganisationId;
+
+use crate::store::SqlStore;
+use crate::store::api::{LineOutcome, Load, LoadCounts, Loaded, LoadedLines, StoreError};
+use crate::store::directory::change::write_audit;
+use crate::store::engine::driver::OptionalExtension;
+use crate::store::engine::fault::Fault;
+use crate::store::write::txn::Work;
+
+/// Something that lines are loaded into, in a transaction.
+pub(crate) trait Loader<'c, L>: Sized {
+    /// What the audit log says was done.
+    const ACTION: &'static str;
+
+    /// Begins. What orders of the same transaction have noted is to be written first.
+    fn begin(work: &mut Work<'c>, organisation: OrganisationId) -> Result<Self, Fault>;
+
+    /// Loads a line: what became of it, or why it is not taken, with nothing done.
+    fn load(&mut self, line: &L) -> Result<Result<LineOutcome, LineProblem>, Fault>;
+
+    /// Writes what was gathered.
+    fn finish(self, work: &Work<'c>) -> Result<(), Fault>;
+}
+
+impl SqlStore {
+    /// Loads lines in one transaction.
+    pub(crate) async fn load<L, B>(&self, mut load: Load<L>, run: B) -> Result<Loaded, StoreError>
+    where
+        L: Send + 'static,
+        B: Fn(&mut Work<'_>, &Load<L>) -> Result<LoadedLines, Fault> + Send + 'static,
+    {
+        let weight = load.lines.len();
+        let remember = load.remember.take();
+        let run = move |work: &mut Work<'_>| run(work, &load);
+        let is_change = |lines: &LoadedLines| lines.entry.is_some();
+        let done = self.change(weight, remember, None, is_change, run).await;
+        match done {
+            Ok((lines, reply)) => Ok(Loaded { lines, reply }),
+            Err(StoreError::NotLoaded(outcomes)) => Ok(Loaded {
+                lines: LoadedLines {
+                    outcomes,
+                    entry: None,
+                },
+                reply: None,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Loads lines by a loader. Where they are loaded all or none, and one is not good, the transaction must not be committed.
+///
+/// # Errors
+/// That is [`StoreError::NotLoaded`].
+pub(crate) fn load<'c, L, D: Loader<'c, L>>(
+    work: &mut Work<'c>,
+    load: &Load<L>,
+) -> Result<LoadedLines, Fault> {
+    let mut loader = D::begin(work, load.organisation)?;
+    let mut outcomes = Vec::with_capacity(load.lines.len());
+    for line in &load.lines {
+        let outcome = loader.load(line)?;
+        outcomes.push(outcome.unwrap_or_else(LineOutcome::Refused));
+    }
+    loader.finish(work)?;
+    let mut counts = LoadCounts {
+        rejected: load.unreadable as u64,
+        ..LoadCounts::default()
+    };
+    counts.add(&outcomes);
+    if load.policy == Policy::AllOrNothing && counts.rejected > 0 {
+        for outcome in &mut outcomes {
+            if !matches!(outcome, LineOutcome::Refused(_)) {
+                *outcome = LineOutcome::Withheld;
+            }
+        }
+        return Err(Fault::Told(StoreError::NotLoaded(outcomes)));
+    }
+    let is_noted = load.entry.is_some() || counts.taken() > 0;
+    let entry = if is_noted {
+        Some(note(work, load, D::ACTION, counts)?)
+    } else {
+        None
+    };
+    Ok(LoadedLines { outcomes, entry })
+}
+
+/// Says in the audit log what was loaded, once for all the loads of a command: the entry.
+fn note<L>(
+    work: &Work<'_>,
+    load: &Load<L>,
+    action: &str,
+    counts: LoadCounts,
+) -> Result<i64, Fault> {
+    let connection = work.connection;
+    let Some(entry) = load.entry else {
+        let select = "select code from organisations where id = ?1 and sound(organisations.intact)";
+        let mut select = connection.prepare_cached(select)?;
+        let code = select.query_row([load.organisation.0], |row| row.get(0));
+        let Some(code): Option<String> = code.optional()? else {
+            return Err(Fault::Refused("there is no such organisation".into()));
+        };
+        return write_audit(work, &load.who, action, &code, Some(&details(counts)));
+    };
+    let select = "select details from audit where id = ?1 and sound(audit.intact)";
+    let before: String = connection.query_row(select, [entry], |row| row.get(0))?;
+    let before: Value = serde_json::from_str(&before)
+        .map_err(|_| Fault::Damaged("the audit log's entry of a load cannot be read".into()))?;
+    let sum = |name: &str, count: u64| before[name].as_u64().unwrap_or_default() + count;
+    let after = details(LoadCounts {
+        created: sum("created", counts.created),
+        updated: sum("updated", counts.updated),
+        unchanged: sum("unchanged", counts.unchanged),
+        rejected: sum("rejected", counts.rejected),
+        withheld: 0,
+    });
+    let update = "update audit set details = ?2 where id = ?1 and sound(audit.intact)";
+    connection.execute(update, (entry, after.to_string()))?;
+    Ok(entry)
+}
+
+fn details(counts: LoadCounts) -> Value {
+    json!({
+        "created": counts.created,
+        "updated": counts.updated,
+        "unchanged": counts.unchanged,
+        "rejected": counts.rejected,
+    })
+}

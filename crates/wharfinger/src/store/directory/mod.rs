@@ -1,0 +1,5 @@
+//! Organisations, API keys, and the audit log of who changed them.
+//!
+//! May import: `write` and the rooms below it.
+
+pub(super) mod change;

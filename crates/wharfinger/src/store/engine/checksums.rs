@@ -1,0 +1,137 @@
+//! Checksums of rows.
+//!
+//! Each row has a checksum of its values, `row_checksum`: a generated column, which the engine makes whenever the row is
+//! written, so that no statement can forget to. `intact` compares it with what the values are now. Every statement that reads
+//! what is served or decides something asks for `sound(<table>.intact)`, which is an error where the checksum does not hold; one
+//! that changes part of a row does too, as writing makes the checksum anew.
+//!
+//! In SQLite `intact` is a column, and the checksum is made by a function of ours. PostgreSQL has a hash of its own, and no
+//! such columns: there `intact` is put into a statement as what it stands for, so that it can be sent on to whichever node has
+//! the row.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Error, Result, ffi};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::schema::MIGRATIONS_ON_SERVER;
+
+/// The error code of [`register`]'s `sound`, which SQLite itself never uses.
+pub(crate) const DAMAGED: i32 = ffi::SQLITE_CONSTRAINT_FUNCTION;
+
+/// Lets the statements of a connection use `checksum_of(values…)` and `sound(is_intact)`.
+///
+/// # Errors
+/// SQLite's.
+pub fn register(connection: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("checksum_of", -1, flags, |values| {
+        let values = (0..values.len()).map(|at| values.get_raw(at));
+        Ok(values.fold(0, add).cast_signed())
+    })?;
+    connection.create_scalar_function("sound", 1, flags, |values| {
+        if values.get_raw(0) == ValueRef::Integer(1) {
+            Ok(true)
+        } else {
+            Err(Error::SqliteFailure(ffi::Error::new(DAMAGED), None))
+        }
+    })
+}
+
+/// How a checksum is made on PostgreSQL; its columns stand behind, up to a parenthesis.
+const MADE: &str = " bigint not null generated always as (hash_record_extended(row(";
+
+/// The columns that checksums are made of, by table and name of the checksum, as the schema has them.
+static COLUMNS: LazyLock<HashMap<(&str, &str), Vec<&str>>> = LazyLock::new(|| {
+    let mut columns = HashMap::new();
+    let tables = MIGRATIONS_ON_SERVER
+        .iter()
+        .flat_map(|step| step.split("create table ").skip(1));
+    for table in tables {
+        let name = table.split(' ').next().unwrap_or_default();
+        let mut parts = table.split(MADE);
+        let mut before = parts.next().unwrap_or_default();
+        for part in parts {
+            let checksum = before.rsplit(' ').next().unwrap_or_default();
+            let of = part.split(')').next().unwrap_or_default();
+            columns.insert((name, checksum), of.split(',').map(str::trim).collect());
+            before = part;
+        }
+    }
+    columns
+});
+
+/// A statement for PostgreSQL, where `<table>.intact` and `<table>.head_intact` are no columns.
+pub(crate) fn on_server(sql: &str) -> Cow<'_, str> {
+    let mut sql = Cow::Borrowed(sql);
+    for (intact, checksum) in [
+        (".intact", "row_checksum"),
+        (".head_intact", "head_checksum"),
+    ] {
+        if !sql.contains(intact) {
+            continue;
+        }
+        let mut parts = sql.split(intact);
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let is_of_name =
+                |character: char| character.is_alphanumeric() || "_\"".contains(character);
+            let begins = out.trim_end_matches(is_of_name).len();
+            let table = out.split_off(begins);
+            out.push_str(&comparison(&table, checksum));
+            out.push_str(part);
+        }
+        sql = Cow::Owned(out);
+    }
+    sql
+}
+
+/// Whether a checksum of a table is that of its values.
+fn comparison(table: &str, checksum: &str) -> String {
+    let columns = COLUMNS.get(&(table.trim_matches('"'), checksum));
+    let columns = columns
+        .into_iter()
+        .flatten()
+        .map(|column| format!("{table}.{column}"));
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    format!("({table}.{checksum} = hash_record_extended(row({columns}), 0))")
+}
+
+/// The checksum of some values and one more.
+fn add(sum: u64, value: ValueRef<'_>) -> u64 {
+    // No two kinds of value go on from the same number.
+    let of_kind = |kind: u64| sum.rotate_left(8) ^ kind;
+    match value {
+        ValueRef::Null => xxh3_64_with_seed(&[], of_kind(0)),
+        ValueRef::Integer(number) => xxh3_64_with_seed(&number.to_le_bytes(), of_kind(1)),
+        ValueRef::Real(number) => xxh3_64_with_seed(&number.to_le_bytes(), of_kind(2)),
+        ValueRef::Text(bytes) => xxh3_64_with_seed(bytes, of_kind(3)),
+        ValueRef::Blob(bytes) => xxh3_64_with_seed(bytes, of_kind(4)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_postgres_a_checksum_is_compared_with_that_of_its_columns() {
+        assert_eq!(
+            on_server("select 1 from tallies where sound(tallies.intact) and orders > 0"),
+            "select 1 from tallies where sound((tallies.row_checksum = hash_record_extended(row(tallies.organisation, \
+             tallies.dialect, tallies.state, tallies.orders), 0))) and orders > 0"
+        );
+        assert_eq!(
+            on_server("not \"dialects\".intact"),
+            "not (\"dialects\".row_checksum = hash_record_extended(row(\"dialects\".id, \"dialects\".name), 0))"
+        );
+        assert!(on_server("rejections.head_intact").contains("rejections.last_index"));
+        assert!(!on_server("rejections.head_intact").contains("rejections.orders"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Room on the disk that a store of files is on.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::home::Home;
+use crate::store::api::{Room, StoreError};
+
+/// How long what was found out is good for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Bytes that are written to find out whether there is room: more than a file system keeps aside for small writes.
+const PROBE_BYTES: usize = 256 << 10;
+/// The file that they are written to.
+const PROBE_FILE: &str = "room.probe";
+
+/// Looks at the disk.
+pub(crate) struct Disk {
+    /// The directory of the store; none where it is on another machine.
+    directory: Option<PathBuf>,
+    reserve_bytes: u64,
+    seen: Mutex<Option<(Instant, Room)>>,
+}
+
+impl Disk {
+    /// The disk of a store, on which so many bytes are to be kept free.
+    pub(crate) fn of(home: &Home, reserve_bytes: u64) -> Self {
+        let directory = match home {
+            Home::File(file) => file.parent().map(Path::to_owned),
+            Home::Server(_) => None,
+        };
+        Self {
+            directory,
+            reserve_bytes,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The room as of a moment ago; none where it cannot be told.
+    pub(crate) fn room(&self) -> Option<Room> {
+        let directory = self.directory.as_ref()?;
+        // There is nothing behind it that could be half changed.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, room)) = *seen
+            && at.elapsed() < LOOK_EVERY
+        {
+            return Some(room);
+        }
+        let found = rustix::fs::statvfs(directory).ok()?;
+        let room = Room {
+            free_bytes: found.f_bavail.saturating_mul(found.f_frsize),
+            reserve_bytes: self.reserve_bytes,
+        };
+        *seen = Some((Instant::now(), room));
+        Some(room)
+    }
+
+    /// Whether new orders may be written.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`]: less than the reserve is left, which is for moving, purging and erasing.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        match self.room() {
+            Some(room) if room.is_short() => Err(StoreError::DiskFull(room.to_string())),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Whether a file in a directory cannot grow, for want of room or because of a quota.
+pub(crate) fn is_full(directory: &Path) -> bool {
+    let path = directory.join(PROBE_FILE);
+    let write = |mut file: File| {
+        file.write_all(&vec![0; PROBE_BYTES])?;
+        file.sync_all()
+    };
+    let written = File::create(&path).and_then(write);
+    // It is in nobody's way where it stays, and is written over.
+    let _ = std::fs::remove_file(&path);
+    let kinds = [
+        std::io::ErrorKind::StorageFull,
+        std::io::ErrorKind::QuotaExceeded,
+    ];
+    written.is_err_and(|error| kinds.contains(&error.kind()))
+}

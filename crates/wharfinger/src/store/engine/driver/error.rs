@@ -1,0 +1,198 @@
+//! What an engine says that is no answer.
+
+use rusqlite::ErrorCode;
+use tokio_postgres::error::SqlState;
+
+use crate::store::engine::checksums::DAMAGED;
+use crate::store::engine::fault::Extent;
+
+/// A file could not be written; the index of the log could not be made longer.
+const FAILED_WRITES: [i32; 2] = [
+    rusqlite::ffi::SQLITE_IOERR_WRITE,
+    rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+];
+
+/// Why a statement has no answer.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// SQLite says so.
+    Sqlite(rusqlite::Error),
+    /// PostgreSQL says so, or it cannot be reached.
+    Postgres(tokio_postgres::Error),
+    /// There is no row where there should be one.
+    NoRows,
+    /// The checksum of a row does not hold.
+    Damaged,
+    /// A value is not of the kind that it should be.
+    Value(String),
+    /// PostgreSQL cannot be reached, or is not as it should be.
+    Unreachable(String),
+}
+
+impl Error {
+    /// How far it reaches.
+    pub(crate) fn extent(&self) -> Extent {
+        match self {
+            Self::Sqlite(error) => extent_of_sqlite(error),
+            Self::Postgres(error) => extent_of_postgres(error),
+            Self::NoRows | Self::Damaged | Self::Value(_) => Extent::Own,
+            Self::Unreachable(_) => Extent::Passing,
+        }
+    }
+
+    /// How far it reaches when it came of a commit, so that nobody knows what is on disk.
+    pub(crate) fn extent_of_commit(&self) -> Extent {
+        match self {
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => Extent::Passing,
+                Some(_) | None => Extent::Fatal,
+            },
+            // Another process's disk; what is on it is found out once it answers again.
+            Self::Postgres(_) | Self::Unreachable(_) => Extent::Passing,
+            Self::NoRows | Self::Damaged | Self::Value(_) => Extent::Fatal,
+        }
+    }
+
+    /// Whether something was waited for too long, on a connection that is as good as before.
+    pub(crate) fn is_of_patience(&self) -> bool {
+        self.is_of(&[SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED])
+    }
+
+    /// Whether there is no room on the disk.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            Self::Postgres(_) => self.is_of(&[SqlState::DISK_FULL]),
+            Self::NoRows | Self::Damaged | Self::Value(_) | Self::Unreachable(_) => false,
+        }
+    }
+
+    /// Whether a file could not be written, or made longer. Of a quota the engine says no more than that. The log then ends where
+    /// it did before, as it does on a full disk. Where what was written could not be flushed, nobody knows what is there.
+    pub(crate) fn is_failed_write(&self) -> bool {
+        let Self::Sqlite(error) = self else {
+            return false;
+        };
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        code.is_some_and(|code| FAILED_WRITES.contains(&code))
+    }
+
+    /// Whether PostgreSQL gave the transaction up for the sake of another one, so that it can be tried again.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.is_of(&[
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+        ])
+    }
+
+    /// Whether SQLite says one of these.
+    pub(crate) fn is_sqlite(&self, codes: &[ErrorCode]) -> bool {
+        match self {
+            Self::Sqlite(error) => error
+                .sqlite_error_code()
+                .is_some_and(|code| codes.contains(&code)),
+            Self::Postgres(_)
+            | Self::NoRows
+            | Self::Damaged
+            | Self::Value(_)
+            | Self::Unreachable(_) => false,
+        }
+    }
+
+    fn is_of(&self, states: &[SqlState]) -> bool {
+        let state = match self {
+            Self::Postgres(error) => error.code(),
+            Self::Sqlite(_)
+            | Self::NoRows
+            | Self::Damaged
+            | Self::Value(_)
+            | Self::Unreachable(_) => None,
+        };
+        state.is_some_and(|state| states.contains(state))
+    }
+}
+
+fn extent_of_sqlite(error: &rusqlite::Error) -> Extent {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Extent::Fatal
+        }
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen,
+        ) => Extent::Passing,
+        Some(_) | None => Extent::Own,
+    }
+}
+
+fn extent_of_postgres(error: &tokio_postgres::Error) -> Extent {
+    let Some(state) = error.code() else {
+        // The connection itself; or a value that is not of the kind that it should be.
+        let why = std::error::Error::source(error);
+        let is_value = why.is_some_and(|why| !why.is::<std::io::Error>());
+        return if is_value && !error.is_closed() {
+            Extent::Own
+        } else {
+            Extent::Passing
+        };
+    };
+    // By class: connections, conflicts, resources, the operator, the system; and a server that has become a replica.
+    let passing = ["08", "25006", "40", "53", "55P03", "57", "58"];
+    let code = state.code();
+    if passing.iter().any(|class| code.starts_with(class)) {
+        Extent::Passing
+    } else {
+        Extent::Own
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(out),
+            Self::Postgres(error) => match error.as_db_error() {
+                Some(error) if *error.code() == SqlState::LOCK_NOT_AVAILABLE => out.write_str(
+                    "another process has been writing, or holding a lock, for more than 10 seconds",
+                ),
+                Some(error) => write!(out, "{} ({})", error.message(), error.code().code()),
+                None => {
+                    error.fmt(out)?;
+                    match std::error::Error::source(error) {
+                        Some(source) => write!(out, ": {source}"),
+                        None => Ok(()),
+                    }
+                }
+            },
+            Self::NoRows => out.write_str("there is no row where there should be one"),
+            Self::Damaged => out.write_str("the checksum of a row does not hold"),
+            Self::Value(why) | Self::Unreachable(why) => out.write_str(why),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let is_damage = |why: &rusqlite::ffi::Error| why.extended_code == DAMAGED;
+        if matches!(error, rusqlite::Error::QueryReturnedNoRows) {
+            Self::NoRows
+        } else if error.sqlite_error().is_some_and(is_damage) {
+            Self::Damaged
+        } else {
+            Self::Sqlite(error)
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if error.code() == Some(&SqlState::DATA_CORRUPTED) {
+            Self::Damaged
+        } else {
+            Self::Postgres(error)
+        }
+    }
+}

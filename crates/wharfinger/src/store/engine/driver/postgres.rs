@@ -1,0 +1,371 @@
+//! PostgreSQL, spoken to as the embedded engine is: one thing at a time, on the thread that wants it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::error::Error;
+use super::value::{Params, Value};
+use super::{Access, Result};
+use crate::store::engine::checksums::on_server;
+
+/// Rows that are read at a time where there may be far more than are wanted: first, and at most.
+const CHUNK_FIRST: usize = 32;
+const CHUNK_MAX: usize = 512;
+
+/// What begins a transaction that writes. The lock ("wharf" in ASCII) comes first, but for the names: each statement behind it
+/// sees what was written before.
+fn begin_write(names: &[i64]) -> String {
+    let mut begin =
+        "begin isolation level read committed; set local synchronous_commit = on; ".to_owned();
+    if !names.is_empty() {
+        let names = Vec::from_iter(names.iter().map(i64::to_string)).join(",");
+        // A set that is written out, so that each is tried once.
+        begin += &format!(
+            "select name as busy from unnest('{{{names}}}'::bigint[]) as names (name) \
+             where not pg_try_advisory_xact_lock(name); "
+        );
+    }
+    begin
+        + "select pg_advisory_xact_lock(x'7768617266'::bigint); select pg_current_xact_id()::text as number"
+}
+
+/// Plans must not depend on how many rows there were when they were made: a table that is never analysed would be read whole
+/// for each order.
+const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = off; set enable_hashjoin = off; \
+    set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; \
+    set jit = off; set bytea_output = 'hex'; ";
+
+/// How long things may take. Whoever waits longer for a lock is told to come again, as with the embedded engine. Nobody may be
+/// held up by the locks of one of us that says nothing more: its machine is asked whether it is there.
+const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '15s'; \
+    set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'";
+
+/// What lifts those that a long transaction would pass.
+pub(super) const NO_BOUNDS: &str =
+    "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0";
+
+/// A connection.
+pub(crate) struct Session {
+    /// Runs while something is waited for. None only while it is dropped.
+    runtime: Option<Runtime>,
+    client: Client,
+    statements: RefCell<HashMap<Arc<str>, tokio_postgres::Statement>>,
+    /// How many cursors were opened.
+    cursors: Cell<u64>,
+    /// The number of the latest transaction that was to write.
+    transaction: RefCell<String>,
+    /// Those of its names that another one holds.
+    busy: RefCell<Vec<i64>>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It may be dropped where nothing may be waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Session {
+    /// On a connection that was just opened.
+    pub(super) fn start(runtime: Runtime, client: Client) -> Result<Self> {
+        let session = Self {
+            runtime: Some(runtime),
+            client,
+            statements: RefCell::default(),
+            cursors: Cell::new(0),
+            transaction: RefCell::default(),
+            busy: RefCell::default(),
+        };
+        session.execute_batch(&[SETTINGS, BOUNDS].concat())?;
+        Ok(session)
+    }
+
+    fn wait<T>(
+        &self,
+        asked: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        match &self.runtime {
+            Some(runtime) => Ok(runtime.block_on(asked)?),
+            None => Err(Error::Unreachable("the connection is closed".into())),
+        }
+    }
+
+    pub(super) fn begin(&self, access: &Access<'_>) -> Result<()> {
+        match access {
+            Access::Read => self.execute_batch("begin isolation level repeatable read read only"),
+            Access::Write { names } => {
+                let begin = begin_write(names);
+                let answer = match self.wait(self.client.simple_query(&begin)) {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        // It has begun, and has no lock. Where that fails too, the connection is of no use any more.
+                        let _ = self.execute_batch("rollback");
+                        return Err(error);
+                    }
+                };
+                let column = |name| {
+                    let rows = answer.iter().filter_map(|message| {
+                        if let SimpleQueryMessage::Row(row) = message {
+                            row.try_get(name).ok().flatten()
+                        } else {
+                            None
+                        }
+                    });
+                    rows.collect::<Vec<&str>>()
+                };
+                let number = column("number").concat();
+                self.transaction.replace(number);
+                let busy = column("busy").into_iter();
+                let busy = busy.filter_map(|name| name.parse().ok()).collect();
+                self.busy.replace(busy);
+                Ok(())
+            }
+        }
+    }
+
+    /// Those names of the latest transaction that another one holds.
+    pub(crate) fn busy(&self) -> Vec<i64> {
+        self.busy.borrow().clone()
+    }
+
+    /// The number of the latest transaction that was to write.
+    pub(crate) fn transaction(&self) -> String {
+        self.transaction.borrow().clone()
+    }
+
+    pub(super) fn execute_batch(&self, sql: &str) -> Result<()> {
+        self.wait(self.client.batch_execute(sql))
+    }
+
+    /// A statement that was prepared before.
+    fn prepared(&self, sql: &str) -> Option<(Arc<str>, tokio_postgres::Statement)> {
+        let statements = self.statements.borrow();
+        let (sql, prepared) = statements.get_key_value(sql)?;
+        Some((Arc::clone(sql), prepared.clone()))
+    }
+
+    /// A statement, prepared when it is first asked for.
+    pub(crate) fn prepare(&self, sql: &str) -> Result<Statement<'_>> {
+        let (sql, prepared) = match self.prepared(sql) {
+            Some(known) => known,
+            None => {
+                let prepared = self.wait(self.client.prepare(&numbered(sql)))?;
+                let sql: Arc<str> = sql.into();
+                let mut statements = self.statements.borrow_mut();
+                statements.insert(Arc::clone(&sql), prepared.clone());
+                (sql, prepared)
+            }
+        };
+        Ok(Statement {
+            session: self,
+            prepared,
+            sql,
+        })
+    }
+}
+
+/// A statement in PostgreSQL's words: `$1` for `?1`.
+fn numbered(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut is_quoted = false;
+    for character in on_server(sql).chars() {
+        is_quoted ^= character == '\'';
+        out.push(match character {
+            '?' if !is_quoted => '$',
+            other => other,
+        });
+    }
+    out
+}
+
+/// A prepared statement.
+pub(crate) struct Statement<'c> {
+    session: &'c Session,
+    prepared: tokio_postgres::Statement,
+    sql: Arc<str>,
+}
+
+impl<'c> Statement<'c> {
+    pub(super) fn execute(&self, params: &impl Params) -> Result<usize> {
+        let values = values(params)?;
+        let values = bound(&values);
+        self.execute_arrays(&values)
+    }
+
+    /// As [`crate::store::engine::driver::Statement::execute`], given what there is no [`Value`] of: arrays.
+    pub(crate) fn execute_arrays(&self, values: &[&(dyn ToSql + Sync)]) -> Result<usize> {
+        let asked = self.session.client.execute(&self.prepared, values);
+        Ok(usize::try_from(self.session.wait(asked)?).unwrap_or(usize::MAX))
+    }
+
+    /// As [`crate::store::engine::driver::Statement::query`], given what there is no [`Value`] of: arrays.
+    pub(crate) fn query_arrays(
+        &self,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<tokio_postgres::Row>> {
+        let asked = self.session.client.query(&self.prepared, values);
+        self.session.wait(asked)
+    }
+
+    pub(super) fn query(&self, params: &impl Params) -> Result<Rows<'c>> {
+        let values = values(params)?;
+        let values = bound(&values);
+        Ok(Rows::all(self.session, self.query_arrays(&values)?))
+    }
+
+    /// Rows a few at a time, by a cursor.
+    pub(super) fn query_lazily(&self, params: &impl Params) -> Result<Rows<'c>> {
+        let values = values(params)?;
+        let values = bound(&values);
+        let session = self.session;
+        let number = session.cursors.get() + 1;
+        session.cursors.set(number);
+        let sql = numbered(&self.sql);
+        let types = self.prepared.params().iter().cloned();
+        let typed = Vec::from_iter(values.into_iter().zip(types));
+        let declare = format!("declare c{number} no scroll cursor for {sql}");
+        session.wait(session.client.execute_typed(&declare, &typed))?;
+        Ok(Rows {
+            session,
+            rows: Vec::new().into_iter(),
+            row: None,
+            cursor: Some(Cursor {
+                number,
+                chunk: CHUNK_FIRST,
+            }),
+        })
+    }
+}
+
+fn values<'p>(params: &'p impl Params) -> Result<Vec<Value<'p>>> {
+    let mut values = Vec::new();
+    params.each(&mut |value| {
+        values.push(value);
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+fn bound<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    let values = values.iter();
+    values.map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => return Ok(IsNull::Yes),
+            Self::Integer(number) => match *kind {
+                Type::BOOL => (*number != 0).to_sql(kind, out)?,
+                Type::INT2 => i16::try_from(*number)?.to_sql(kind, out)?,
+                Type::INT4 => i32::try_from(*number)?.to_sql(kind, out)?,
+                _ => number.to_sql(kind, out)?,
+            },
+            Self::Text(text) => text.to_sql(kind, out)?,
+            Self::Blob(bytes) => bytes.to_sql(kind, out)?,
+        };
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// What stands in a column of a row.
+pub(super) fn value(row: &tokio_postgres::Row, column: usize) -> Result<Value<'_>> {
+    let described = row.columns().get(column);
+    let Some(kind) = described.map(tokio_postgres::Column::type_) else {
+        return Err(Error::Value(format!("there is no column {column}")));
+    };
+    let found = match *kind {
+        Type::INT8 => row.try_get::<_, Option<i64>>(column)?.map(Value::Integer),
+        Type::INT4 => {
+            let number = row.try_get::<_, Option<i32>>(column)?;
+            number.map(|number| Value::Integer(number.into()))
+        }
+        Type::INT2 => {
+            let number = row.try_get::<_, Option<i16>>(column)?;
+            number.map(|number| Value::Integer(number.into()))
+        }
+        Type::BOOL => {
+            let is_true = row.try_get::<_, Option<bool>>(column)?;
+            is_true.map(|is_true| Value::Integer(is_true.into()))
+        }
+        Type::BYTEA => row.try_get::<_, Option<&[u8]>>(column)?.map(Value::Blob),
+        _ => row.try_get::<_, Option<&str>>(column)?.map(Value::Text),
+    };
+    Ok(found.unwrap_or(Value::Null))
+}
+
+/// An answer.
+pub(crate) struct Rows<'c> {
+    session: &'c Session,
+    rows: std::vec::IntoIter<tokio_postgres::Row>,
+    /// The row that is looked at.
+    row: Option<tokio_postgres::Row>,
+    /// Where more come from.
+    cursor: Option<Cursor>,
+}
+
+struct Cursor {
+    number: u64,
+    chunk: usize,
+}
+
+impl<'c> Rows<'c> {
+    fn all(session: &'c Session, rows: Vec<tokio_postgres::Row>) -> Self {
+        Self {
+            session,
+            rows: rows.into_iter(),
+            row: None,
+            cursor: None,
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<&tokio_postgres::Row>> {
+        self.row = self.rows.next();
+        if self.row.is_none()
+            && let Some(cursor) = &mut self.cursor
+        {
+            let fetch = format!("fetch {} from c{}", cursor.chunk, cursor.number);
+            cursor.chunk = (cursor.chunk * 2).min(CHUNK_MAX);
+            let fetched = self.session.client.query_typed(&fetch, &[]);
+            self.rows = self.session.wait(fetched)?.into_iter();
+            self.row = self.rows.next();
+        }
+        Ok(self.row.as_ref())
+    }
+}
+
+impl Drop for Rows<'_> {
+    fn drop(&mut self) {
+        if let Some(cursor) = &self.cursor {
+            let mut close = String::new();
+            if write!(close, "close c{}", cursor.number).is_ok() {
+                // The end of the transaction closes it too.
+                let _ = self.session.execute_batch(&close);
+            }
+        }
+    }
+}

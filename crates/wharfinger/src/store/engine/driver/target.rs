@@ -1,0 +1,285 @@
+//! Where a database is, as whom it is spoken to, and why it cannot be reached, in a sentence with the way out.
+
+use std::time::Duration;
+
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::Error;
+use super::postgres::Session;
+use super::{Result, tls};
+use crate::store::engine::location::{Database, SCHEMES};
+
+/// How long is waited for a server to be reached.
+const CONNECTING_MAX: Duration = Duration::from_secs(5);
+/// How long is waited for a server that was reached to let us in, and to name itself where TLS is spoken.
+const GREETING_MAX: Duration = Duration::from_secs(10);
+/// A server that is gone is noticed after so long, whether something was sent to it or is waited for.
+const GONE_AFTER: Duration = Duration::from_secs(15);
+/// A server that says nothing for so long is asked whether it is there, and then so often, and so many times.
+const ASKED_AFTER: Duration = Duration::from_secs(5);
+const ASKED_EVERY: Duration = Duration::from_secs(3);
+const ASKED_TIMES: u32 = 3;
+
+/// Where the database is, and as whom it is spoken to.
+#[derive(Clone)]
+pub(crate) struct Target {
+    config: Config,
+    /// None where nothing is encrypted.
+    tls: Option<MakeRustlsConnect>,
+    /// Where the CAs are from that are trusted.
+    trusted: String,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the password.
+        out.debug_struct("Target").finish_non_exhaustive()
+    }
+}
+
+impl Target {
+    /// Of a URL, `postgres://user:password@host:port/database?options`.
+    pub(crate) fn of(database: &Database) -> std::result::Result<Self, String> {
+        let (url, mode) = without_mode(&database.url)?;
+        let mut config = parse(&url)?;
+        let is_local = is_local(&config);
+        let is_encrypted = match asks_for_tls(mode.as_deref())? {
+            Some(true) if is_local => {
+                return Err(
+                    "TLS is not spoken over a Unix socket, which leads nowhere else: leave out sslmode, or name a host"
+                        .into(),
+                );
+            }
+            Some(is_encrypted) => is_encrypted,
+            None => database.ca.is_some() && !is_local,
+        };
+        if let Some(password) = &database.password {
+            config.password(password);
+        }
+        config.application_name("wharfinger");
+        // Of several hosts, the primary; a replica would not even take the lock.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        config.connect_timeout(CONNECTING_MAX);
+        config.tcp_user_timeout(GONE_AFTER);
+        config.keepalives_idle(ASKED_AFTER);
+        config.keepalives_interval(ASKED_EVERY);
+        config.keepalives_retries(ASKED_TIMES);
+        config.ssl_mode(if is_encrypted {
+            SslMode::Require
+        } else {
+            SslMode::Disable
+        });
+        let ca = database.ca.as_deref();
+        Ok(Self {
+            config,
+            tls: is_encrypted.then(|| tls::connector(ca)).transpose()?,
+            trusted: match ca {
+                Some(file) => file.display().to_string(),
+                None => "this system".into(),
+            },
+        })
+    }
+
+    /// Whether what is sent could be read on a network: it is not encrypted, and goes to another machine.
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.tls.is_none() && !is_on_this_machine(&self.config)
+    }
+
+    /// Opens a connection.
+    pub(crate) fn connect(&self) -> Result<Session> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::Unreachable(error.to_string()))?;
+        let hosts = self.config.get_hosts().len().max(1);
+        let hosts = u32::try_from(hosts).unwrap_or(u32::MAX);
+        let patience = CONNECTING_MAX.saturating_mul(hosts) + GREETING_MAX;
+        let connected = runtime.block_on(async {
+            match tokio::time::timeout(patience, self.client()).await {
+                Ok(connected) => connected.map_err(|error| self.why(&error)),
+                Err(_) => Err(format!(
+                    "the database at {} takes connections and says nothing: is it overloaded, or is something else there?",
+                    self.hosts()
+                )),
+            }
+        });
+        let client = connected.map_err(Error::Unreachable)?;
+        Session::start(runtime, client)
+    }
+
+    /// Connects, and has the connection be looked after by the runtime that this runs on.
+    async fn client(&self) -> std::result::Result<Client, tokio_postgres::Error> {
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+        }
+    }
+
+    /// Why there is no connection, and what to do about it.
+    fn why(&self, error: &tokio_postgres::Error) -> String {
+        if let Some(error) = error.as_db_error() {
+            return self.refusal(error);
+        }
+        let source = std::error::Error::source(error);
+        let said = source.map_or_else(|| error.to_string(), ToString::to_string);
+        if let Some(why) = tls::why(source, &self.trusted) {
+            return why;
+        }
+        let hosts = self.hosts();
+        match said.as_str() {
+            "password missing" => format!(
+                "the database asks for the password of user {}: give it in --database-password-file or WHARFINGER_DATABASE_PASSWORD",
+                self.user()
+            ),
+            "server does not support TLS" => format!(
+                "the database at {hosts} does not speak TLS: set ssl = on there, or say sslmode=disable in the URL where nobody else \
+                 can listen"
+            ),
+            "database does not allow writes" => format!(
+                "the database at {hosts} takes no writes: name the primary, or promote a replica"
+            ),
+            _ => format!(
+                "no database can be reached at {hosts} ({said}): check the address, and that PostgreSQL runs and listens there"
+            ),
+        }
+    }
+
+    /// What a server means that does not let us in.
+    fn refusal(&self, error: &DbError) -> String {
+        let (message, user) = (error.message(), self.user());
+        let code = error.code();
+        if *code == SqlState::INVALID_PASSWORD {
+            format!(
+                "the database does not take the password of user {user}, or has no such user: check the user in the URL, and the password \
+                 in --database-password-file or WHARFINGER_DATABASE_PASSWORD"
+            )
+        } else if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
+            let way = if self.tls.is_none() {
+                ", or ask for TLS with sslmode=require"
+            } else {
+                ""
+            };
+            format!(
+                "the database does not let user {user} in ({message}): allow it in the server's pg_hba.conf{way}"
+            )
+        } else if *code == SqlState::INVALID_CATALOG_NAME {
+            let name = self.config.get_dbname().unwrap_or(user);
+            format!(
+                "the server has no database {name}: make it with `create database \"{name}\" encoding 'UTF8' template template0`, or name \
+                 another one in the URL"
+            )
+        } else if *code == SqlState::TOO_MANY_CONNECTIONS {
+            format!(
+                "the database has no connection to spare ({message}): raise max_connections, or run fewer servers"
+            )
+        } else {
+            format!(
+                "the database does not let us in: {message} ({})",
+                code.code()
+            )
+        }
+    }
+
+    fn user(&self) -> &str {
+        self.config.get_user().unwrap_or("of this process")
+    }
+
+    /// The hosts and ports, as they are told.
+    fn hosts(&self) -> String {
+        let ports = self.config.get_ports();
+        let hosts = self.config.get_hosts().iter().enumerate();
+        let told = hosts.map(|(at, host)| {
+            let port = ports.get(at).or(ports.first()).unwrap_or(&5432);
+            match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                Host::Unix(path) => format!("{}, port {port}", path.display()),
+            }
+        });
+        Vec::from_iter(told).join(" or ")
+    }
+}
+
+/// A URL, and what it says of TLS, apart.
+fn without_mode(url: &str) -> std::result::Result<(String, Option<String>), String> {
+    if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
+        return Err("it is to be like postgres://USER@HOST/NAME".into());
+    }
+    if url.split('?').next().unwrap_or(url).matches('@').count() > 1 {
+        // What stands behind the first one would be taken for the host, and told.
+        return Err("an @ in the password is written %40 there".into());
+    }
+    let Some((place, query)) = url.split_once('?') else {
+        return Ok((url.to_owned(), None));
+    };
+    let mut mode = None;
+    let mut others = Vec::new();
+    for parameter in query.split('&') {
+        match parameter.split_once('=') {
+            Some(("sslmode", value)) => mode = Some(value.to_owned()),
+            Some(("sslrootcert", _)) => {
+                return Err(
+                    "the file of CAs is named by --database-ca, and not by sslrootcert".into(),
+                );
+            }
+            Some(_) | None => others.push(parameter),
+        }
+    }
+    Ok((format!("{place}?{}", others.join("&")), mode))
+}
+
+fn parse(url: &str) -> std::result::Result<Config, String> {
+    let parsed = url.parse::<Config>();
+    let config = parsed.map_err(|error| match std::error::Error::source(&error) {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    })?;
+    if config.get_hosts().is_empty() {
+        return Err("it names no host".into());
+    }
+    Ok(config)
+}
+
+/// Whether a URL asks for TLS, or to do without it. Where it is spoken, the server's certificate and name are verified: there
+/// is no half way.
+fn asks_for_tls(mode: Option<&str>) -> std::result::Result<Option<bool>, String> {
+    match mode {
+        None => Ok(None),
+        // To prefer it elsewhere means to do without it unasked.
+        Some("require" | "prefer" | "verify-ca" | "verify-full") => Ok(Some(true)),
+        Some("disable") => Ok(Some(false)),
+        Some(other) => Err(format!(
+            "sslmode is 'require' (TLS, and the server's certificate is verified) or 'disable', not '{other}'"
+        )),
+    }
+}
+
+fn is_local(config: &Config) -> bool {
+    let mut hosts = config.get_hosts().iter();
+    hosts.all(|host| matches!(host, Host::Unix(_)))
+}
+
+fn is_on_this_machine(config: &Config) -> bool {
+    let addresses = config.get_hostaddrs();
+    if !addresses.is_empty() {
+        return addresses.iter().all(std::net::IpAddr::is_loopback);
+    }
+    let is_loopback = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            let address = name.parse::<std::net::IpAddr>();
+            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        }
+    };
+    config.get_hosts().iter().all(is_loopback)
+}

@@ -1,0 +1,250 @@
+//! What goes into a statement and comes out of a row, whichever engine it is.
+
+use super::error::Error;
+
+/// A value, as it stands in a statement or a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Value<'v> {
+    /// None.
+    Null,
+    /// A number, or 0 or 1 for what is true or not.
+    Integer(i64),
+    /// Text.
+    Text(&'v str),
+    /// Bytes.
+    Blob(&'v [u8]),
+}
+
+impl<'v> Value<'v> {
+    /// The bytes; none where it is null.
+    pub(super) fn blob_or_null(self) -> Result<Option<&'v [u8]>, Error> {
+        match self {
+            Self::Null => Ok(None),
+            Self::Blob(bytes) => Ok(Some(bytes)),
+            Self::Text(text) => Ok(Some(text.as_bytes())),
+            Self::Integer(_) => Err(Error::Value(
+                "there is a number where bytes should be".into(),
+            )),
+        }
+    }
+}
+
+/// What can be put into a statement.
+pub(crate) trait ToValue {
+    /// As a value.
+    fn to_value(&self) -> Value<'_>;
+}
+
+/// What can be taken out of a row.
+pub(crate) trait FromValue: Sized {
+    /// From a value.
+    ///
+    /// # Errors
+    /// It is of another kind, or out of range.
+    fn from_value(value: Value<'_>) -> Result<Self, Error>;
+}
+
+macro_rules! integers {
+    ($($kind:ty),*) => {$(
+        impl ToValue for $kind {
+            fn to_value(&self) -> Value<'_> {
+                Value::Integer(i64::from(*self))
+            }
+        }
+
+        impl FromValue for $kind {
+            fn from_value(value: Value<'_>) -> Result<Self, Error> {
+                match value {
+                    Value::Integer(number) => Self::try_from(number)
+                        .map_err(|_| Error::Value(format!("the number {number} is out of range"))),
+                    other @ (Value::Null | Value::Text(_) | Value::Blob(_)) => {
+                        Err(Error::Value(format!("there is {} where a number should be", name(other))))
+                    }
+                }
+            }
+        }
+    )*};
+}
+
+integers!(i64, i32, u32, u16, u8);
+
+fn name(value: Value<'_>) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Integer(_) => "a number",
+        Value::Text(_) => "text",
+        Value::Blob(_) => "bytes",
+    }
+}
+
+impl ToValue for bool {
+    fn to_value(&self) -> Value<'_> {
+        Value::Integer(i64::from(*self))
+    }
+}
+
+impl FromValue for bool {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        Ok(i64::from_value(value)? != 0)
+    }
+}
+
+impl ToValue for str {
+    fn to_value(&self) -> Value<'_> {
+        Value::Text(self)
+    }
+}
+
+impl ToValue for String {
+    fn to_value(&self) -> Value<'_> {
+        Value::Text(self)
+    }
+}
+
+impl FromValue for String {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        match value {
+            Value::Text(text) => Ok(text.to_owned()),
+            Value::Blob(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Ok(text.to_owned()),
+                Err(error) => Err(Error::Value(error.to_string())),
+            },
+            other @ (Value::Null | Value::Integer(_)) => Err(Error::Value(format!(
+                "there is {} where text should be",
+                name(other)
+            ))),
+        }
+    }
+}
+
+impl ToValue for [u8] {
+    fn to_value(&self) -> Value<'_> {
+        Value::Blob(self)
+    }
+}
+
+impl ToValue for Vec<u8> {
+    fn to_value(&self) -> Value<'_> {
+        Value::Blob(self)
+    }
+}
+
+impl FromValue for Vec<u8> {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        match value.blob_or_null()? {
+            Some(bytes) => Ok(bytes.to_vec()),
+            None => Err(Error::Value(
+                "there is nothing where bytes should be".into(),
+            )),
+        }
+    }
+}
+
+impl<const N: usize> ToValue for [u8; N] {
+    fn to_value(&self) -> Value<'_> {
+        Value::Blob(self)
+    }
+}
+
+impl<const N: usize> FromValue for [u8; N] {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        let bytes = value.blob_or_null()?.unwrap_or_default();
+        Self::try_from(bytes)
+            .map_err(|_| Error::Value(format!("there are {} bytes instead of {N}", bytes.len())))
+    }
+}
+
+impl<T: ToValue> ToValue for Option<T> {
+    fn to_value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, ToValue::to_value)
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        match value {
+            Value::Null => Ok(None),
+            value @ (Value::Integer(_) | Value::Text(_) | Value::Blob(_)) => {
+                T::from_value(value).map(Some)
+            }
+        }
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for &T {
+    fn to_value(&self) -> Value<'_> {
+        (*self).to_value()
+    }
+}
+
+/// The values of a statement's parameters, from `?1` on.
+pub(crate) trait Params {
+    /// Hands them out one after the other.
+    ///
+    /// # Errors
+    /// Those of whom they are handed to.
+    fn each<'p>(
+        &'p self,
+        bind: &mut dyn FnMut(Value<'p>) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+}
+
+/// Values of many kinds.
+impl Params for &[&dyn ToValue] {
+    fn each<'p>(
+        &'p self,
+        bind: &mut dyn FnMut(Value<'p>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.iter().try_for_each(|value| bind(value.to_value()))
+    }
+}
+
+impl<T: ToValue, const N: usize> Params for [T; N] {
+    fn each<'p>(
+        &'p self,
+        bind: &mut dyn FnMut(Value<'p>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.iter().try_for_each(|value| bind(value.to_value()))
+    }
+}
+
+/// No parameters.
+impl Params for () {
+    fn each<'p>(&'p self, _: &mut dyn FnMut(Value<'p>) -> Result<(), Error>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+macro_rules! tuples {
+    ($(($($field:ident),*)),*) => {$(
+        impl<$($field: ToValue),*> Params for ($($field,)*) {
+            fn each<'p>(
+                &'p self,
+                bind: &mut dyn FnMut(Value<'p>) -> Result<(), Error>,
+            ) -> Result<(), Error> {
+                #[expect(non_snake_case, reason = "the fields are named as their types are")]
+                let ($($field,)*) = self;
+                $(bind($field.to_value())?;)*
+                Ok(())
+            }
+        }
+    )*};
+}
+
+tuples!(
+    (A, B),
+    (A, B, C),
+    (A, B, C, D),
+    (A, B, C, D, E),
+    (A, B, C, D, E, F)
+);
+
+/// Parameters of many kinds.
+macro_rules! params {
+    ($($value:expr),* $(,)?) => {
+        &[$(&$value as &dyn $crate::store::engine::driver::ToValue),*]
+            as &[&dyn $crate::store::engine::driver::ToValue]
+    };
+}
+
+pub(crate) use params;

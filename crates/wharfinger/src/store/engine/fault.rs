@@ -1,0 +1,164 @@
+//! What can go wrong in the database, and how far it reaches.
+
+use std::path::PathBuf;
+
+use super::driver::Error;
+use crate::store::api::StoreError;
+use crate::store::format::varint::Damage;
+
+/// Why a piece of work was not done.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The database says so.
+    Sql(Error),
+    /// The commit failed, so that nobody knows what is on disk.
+    Commit(Error),
+    /// The disk has no room, or a quota does not allow more; nothing of it is on disk.
+    DiskFull(Error),
+    /// The commit was not answered, and whether it was done could not be found out.
+    Unknown(Error),
+    /// The caller asks for what cannot be.
+    Refused(String),
+    /// Something that the caller is told as it is, and that concerns this piece of work alone.
+    Told(StoreError),
+    /// What is stored is not as it should be.
+    Damaged(String),
+    /// A file of the store is no longer where it was opened: what is written is lost to everybody else.
+    Gone(PathBuf),
+    /// What an unclean end has left could not be brought to disk again.
+    Unsynced(std::io::Error),
+    /// The system has no thread to give.
+    NoThread(std::io::Error),
+}
+
+/// How far a fault reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// This piece of work alone.
+    Own,
+    /// Every write, for a while.
+    Passing,
+    /// Every write from now on.
+    Fatal,
+}
+
+impl Fault {
+    /// How far it reaches.
+    pub(crate) fn extent(&self) -> Extent {
+        match self {
+            Self::Refused(_) | Self::Told(_) | Self::Damaged(_) => Extent::Own,
+            Self::Gone(_) | Self::Unsynced(_) | Self::NoThread(_) => Extent::Fatal,
+            Self::Sql(error) => error.extent(),
+            Self::Commit(error) => error.extent_of_commit(),
+            Self::Unknown(_) | Self::DiskFull(_) => Extent::Passing,
+        }
+    }
+}
+
+impl Fault {
+    /// Tells a full disk apart from other faults. `is_full` looks whether there is no room; it is asked only where the engine
+    /// says that a write failed, and not why.
+    pub(crate) fn told_apart(self, is_full: impl Fn() -> bool) -> Self {
+        if let Self::Sql(error) | Self::Commit(error) = &self {
+            let is_full = error.is_disk_full() || error.is_failed_write() && is_full();
+            if !is_full {
+                return self;
+            }
+        }
+        if let Self::Sql(error) | Self::Commit(error) = self {
+            Self::DiskFull(error)
+        } else {
+            self
+        }
+    }
+
+    /// Whether the work may be stored or not: nobody knows before the store is opened again, or is reached again.
+    fn leaves_in_doubt(&self) -> bool {
+        match self {
+            Self::Commit(error) => error.extent_of_commit() == Extent::Fatal,
+            Self::Unknown(_) | Self::Gone(_) => true,
+            Self::Sql(_)
+            | Self::Refused(_)
+            | Self::Told(_)
+            | Self::Damaged(_)
+            | Self::Unsynced(_)
+            | Self::DiskFull(_)
+            | Self::NoThread(_) => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sql(error) => write!(out, "{error}"),
+            Self::Commit(error) => write!(out, "the commit failed: {error}"),
+            Self::DiskFull(error) => write!(out, "the disk is full: {error}"),
+            Self::Unknown(error) => write!(
+                out,
+                "the commit was not answered, and the orders may be stored or not: {error}"
+            ),
+            Self::Refused(why) | Self::Damaged(why) => out.write_str(why),
+            Self::Told(error) => error.fmt(out),
+            Self::Gone(file) => write!(
+                out,
+                "{} was removed or replaced while the store was open",
+                file.display()
+            ),
+            Self::Unsynced(error) => write!(
+                out,
+                "the store was not closed in order, and its log could not be written to disk again: {error}; \
+                 nothing is acknowledged before that succeeds, so look after the disk and start again"
+            ),
+            Self::NoThread(error) => write!(out, "a thread could not be started: {error}"),
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        if matches!(error, Error::Damaged) {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Sql(error)
+        }
+    }
+}
+
+impl From<Damage> for Fault {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage.0.to_owned())
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        if let Fault::DiskFull(_) = fault {
+            return Self::DiskFull(fault.to_string());
+        }
+        if fault.leaves_in_doubt() {
+            return Self::InDoubt(fault.to_string());
+        }
+        match fault.extent() {
+            Extent::Passing | Extent::Fatal => Self::Unavailable(fault.to_string()),
+            Extent::Own => match fault {
+                Fault::Refused(why) => Self::Refused(why),
+                Fault::Told(error) => error,
+                Fault::Damaged(_)
+                | Fault::Sql(_)
+                | Fault::Commit(_)
+                | Fault::Unknown(_)
+                | Fault::DiskFull(_)
+                | Fault::Gone(_)
+                | Fault::Unsynced(_)
+                | Fault::NoThread(_) => Self::Internal(fault.to_string()),
+            },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}

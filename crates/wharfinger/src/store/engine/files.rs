@@ -1,0 +1,212 @@
+//! The files of a data directory: who may read them, which process holds them, and whether they are still in their places.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::wal::frames;
+use crate::store::api::StoreError;
+
+/// The name of the database in the data directory.
+pub(crate) const DATABASE: &str = "orders.db";
+/// The file that a running server holds locked.
+const LOCK: &str = "server.lock";
+/// How long a command that only looks whether the directory is held may have the lock, and how often it is waited for.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS_MAX: usize = 10;
+/// The mode of every file: orders name people.
+const PRIVATE: u32 = 0o600;
+
+/// What processes that have a database open share about its log.
+fn log_index_of(database: &Path) -> PathBuf {
+    database.with_extension("db-shm")
+}
+
+/// Makes a data directory, if there is none, so that it is still there after a power cut. It is for its owner alone.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
+    let directory = std::path::absolute(directory)?;
+    let missing = directory.ancestors().take_while(|path| !path.exists());
+    let missing: Vec<_> = missing.collect();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory)?;
+    for made in missing {
+        if let Some(parent) = made.parent() {
+            sync_directory(parent)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has the names in a directory written to disk.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Makes an empty database file, where there is none, that only its owner can read. SQLite gives the files beside it the same mode.
+pub(crate) fn create_database(file: &Path) -> io::Result<()> {
+    let options = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(PRIVATE)
+        .clone();
+    match options.open(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Lets only its owner read a database and the files beside it, whatever the umask and earlier programs have left.
+pub(crate) fn make_private(database: &Path) -> io::Result<()> {
+    for file in [
+        database.to_owned(),
+        frames::path(database),
+        log_index_of(database),
+    ] {
+        make_file_private(&file)?;
+    }
+    Ok(())
+}
+
+fn make_file_private(file: &Path) -> io::Result<()> {
+    let mode = match std::fs::metadata(file) {
+        Ok(found) => found.permissions().mode() & 0o7777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if mode == PRIVATE {
+        return Ok(());
+    }
+    match std::fs::set_permissions(file, Permissions::from_mode(PRIVATE)) {
+        // It belongs to another user, who has let this one in.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
+}
+
+/// A data directory that one process holds, until it ends.
+#[derive(Debug)]
+pub struct Hold {
+    _lock: File,
+    /// Never closed: with any handle of a file that a process closes, it loses all locks that SQLite has on the file.
+    _database: Option<ManuallyDrop<File>>,
+}
+
+/// Holds a data directory for a server or a copy. Both the lock file and the database are locked, as the first may be deleted.
+/// Call it before the store is opened; with `create` an empty database is made where there is none.
+///
+/// # Errors
+/// Another process holds it, or the files cannot be opened.
+pub fn hold(directory: &Path, create: bool) -> Result<Hold, StoreError> {
+    if create {
+        make_directory(directory).map_err(|error| about(directory, &error))?;
+    }
+    let lock = directory.join(LOCK);
+    let lock = lock_file(directory, &lock, true)?;
+    let database = directory.join(DATABASE);
+    let database = if create || database.is_file() {
+        Some(ManuallyDrop::new(lock_file(directory, &database, create)?))
+    } else {
+        None
+    };
+    Ok(Hold {
+        _lock: lock,
+        _database: database,
+    })
+}
+
+/// Locks a file as a whole, which neither sees nor disturbs the locks that SQLite has on parts of it.
+fn lock_file(directory: &Path, path: &Path, create: bool) -> Result<File, StoreError> {
+    let about_file = |error: &io::Error| about(path, error);
+    let opened = File::options()
+        .create(create)
+        .truncate(false)
+        .write(true)
+        .mode(PRIVATE)
+        .open(path);
+    let file = opened.map_err(|error| about_file(&error))?;
+    let mut tries = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if tries < LOOKS_MAX => {
+                tries += 1;
+                std::thread::sleep(LOOK);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Refused(format!(
+                    "another server or copy runs on the data directory {}; stop it first, or name another directory",
+                    directory.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(about_file(&error)),
+        }
+    }
+    make_file_private(path).map_err(|error| about_file(&error))?;
+    Ok(file)
+}
+
+/// Whether a server or a copy holds a data directory. Looking takes the lock for a moment, which [`hold`] waits for.
+pub(crate) fn is_held(directory: &Path) -> bool {
+    let lock = File::options().write(true).open(directory.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+/// An error of the system, with the path that it is about.
+pub(crate) fn about(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unavailable(format!("{}: {error}", path.display()))
+}
+
+/// A device and an inode.
+type Identity = Option<(u64, u64)>;
+
+/// The files of a database as they were when it was opened.
+#[derive(Debug)]
+pub(crate) struct Places(Vec<(PathBuf, Identity)>);
+
+impl Places {
+    /// Those of a database that is open; none where the connection has no file.
+    pub(crate) fn of(connection: &rusqlite::Connection) -> Self {
+        let Some(path) = connection.path().filter(|path| !path.is_empty()) else {
+            return Self(Vec::new());
+        };
+        let path = PathBuf::from(path);
+        let files = [path.clone(), frames::path(&path), log_index_of(&path)];
+        Self(files.map(|file| (file.clone(), identity(&file))).into())
+    }
+
+    /// An error where one of the files was removed or replaced: what is written to it is lost to everybody else.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        for (file, opened) in &self.0 {
+            if identity(file) != *opened {
+                return Err(Fault::Gone(file.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the log was removed and everything else is in its place: then what is in the log can still be written back.
+    pub(crate) fn lacks_log_alone(&self) -> bool {
+        let found: Vec<_> = self.0.iter().map(|(file, _)| identity(file)).collect();
+        let opened: Vec<_> = self.0.iter().map(|(_, opened)| *opened).collect();
+        matches!(
+            (&*found, &*opened),
+            ([database, None, index], [database_opened, Some(_), index_opened])
+                if (database, index) == (database_opened, index_opened)
+        )
+    }
+}
+
+fn identity(file: &Path) -> Identity {
+    let file = std::fs::metadata(file).ok()?;
+    Some((file.dev(), file.ino()))
+}

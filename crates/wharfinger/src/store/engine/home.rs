@@ -1,0 +1,27 @@
+//! Where the store is, and how it is reached.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::connection::{Use, connect};
+use super::driver::{Connection, Target};
+use super::fault::Fault;
+
+/// Where the store is.
+#[derive(Clone, Debug)]
+pub(crate) enum Home {
+    /// In a file.
+    File(PathBuf),
+    /// On a server.
+    Server(Arc<Target>),
+}
+
+impl Home {
+    /// Opens a connection.
+    pub(crate) fn connect(&self, wanted: Use) -> Result<Connection, Fault> {
+        match self {
+            Self::File(file) => Ok(Connection::Sqlite(connect(file, wanted)?)),
+            Self::Server(target) => Ok(Connection::Postgres(Box::new(target.connect()?))),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The tables, and how a store of an earlier version is brought up to date.
+
+use rusqlite::TransactionBehavior;
+
+use super::checksums;
+use super::driver::{Access, Connection, OptionalExtension};
+use super::fault::Fault;
+
+/// The steps from an empty file to today's tables; `user_version` counts those that were taken.
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_first.sql")];
+/// The same for PostgreSQL, where a table counts them.
+pub(crate) const MIGRATIONS_ON_SERVER: &[&str] =
+    &[include_str!("../../../migrations/postgres/0001_first.sql")];
+
+/// Brings the tables of a file up to date; refuses those of a later version than is known here.
+pub(crate) fn migrate(connection: &mut rusqlite::Connection) -> Result<(), Fault> {
+    if version(connection)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    // Another process may be about it too: the version counts only under the write lock.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&transaction)?;
+    for migration in missing(MIGRATIONS, found, "data directory")? {
+        transaction.execute_batch(migration)?;
+    }
+    let version = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Refuses a store whose tables are not today's.
+pub(crate) fn require(connection: &Connection) -> Result<(), Fault> {
+    let (found, known, what) = match connection {
+        Connection::Sqlite(connection) => (version(connection)?, MIGRATIONS, "data directory"),
+        Connection::Postgres(_) => (
+            version_on_server(connection)?,
+            MIGRATIONS_ON_SERVER,
+            "database",
+        ),
+    };
+    match missing(known, found, what)? {
+        [] => Ok(()),
+        [..] if found == 0 => Err(Fault::Refused(format!("there is no store in the {what}"))),
+        [..] => Err(Fault::Refused(format!(
+            "the {what} has schema {found}, and this program has {}: start a server on it first",
+            known.len()
+        ))),
+    }
+}
+
+/// Steps that were taken in a file; 0 where it is not a store.
+pub(crate) fn version(connection: &rusqlite::Connection) -> Result<usize, Fault> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    usize::try_from(version)
+        .map_err(|_| Fault::Refused("the data directory is not one of this program".into()))
+}
+
+/// Brings the tables on a server up to date; refuses those of a later version than is known here.
+pub(crate) fn migrate_on_server(connection: &Connection) -> Result<(), Fault> {
+    // Servers that start at the same time wait here for each other.
+    let transaction = connection.begin(Access::WRITE)?;
+    // A step may take as long as it does.
+    transaction.execute_batch("set local statement_timeout = 0")?;
+    transaction.execute_batch(
+        "create table if not exists schema_versions (version bigint primary key, taken_at timestamptz not null default now())",
+    )?;
+    let found = version_on_server(&transaction)?;
+    for (at, migration) in missing(MIGRATIONS_ON_SERVER, found, "database")?
+        .iter()
+        .enumerate()
+    {
+        transaction.execute_batch(migration)?;
+        let version = i64::try_from(found + at + 1).unwrap_or(i64::MAX);
+        let insert = "insert into schema_versions (version) values (?1)";
+        transaction.execute(insert, [version])?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn version_on_server(connection: &Connection) -> Result<usize, Fault> {
+    let select = "select max(version) from schema_versions";
+    let found: Option<Option<i64>> = connection
+        .query_row(select, (), |row| row.get(0))
+        .optional()?;
+    Ok(usize::try_from(found.flatten().unwrap_or(0)).unwrap_or(usize::MAX))
+}
+
+/// The steps that were not taken yet.
+fn missing<'m>(known: &'m [&'m str], found: usize, what: &str) -> Result<&'m [&'m str], Fault> {
+    known.get(found..).ok_or_else(|| {
+        let known = known.len();
+        Fault::Refused(format!(
+            "the {what} has schema {found}, and this program knows only up to {known}: use a newer program"
+        ))
+    })
+}
+
+/// The names of today's tables and indexes of a file, and the statements that make them.
+pub(crate) fn of_today() -> Result<Vec<(String, String)>, Fault> {
+    let connection = empty()?;
+    let select = "select name, sql from sqlite_schema where sql is not null";
+    let mut select = connection.prepare(select)?;
+    let rows = select.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// An empty store in memory.
+fn empty() -> Result<rusqlite::Connection, Fault> {
+    let mut connection = rusqlite::Connection::open_in_memory()?;
+    checksums::register(&connection)?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// An empty store in memory, for tests.
+#[cfg(test)]
+pub(crate) fn in_memory() -> Connection {
+    Connection::Sqlite(empty().expect("tables can be made in memory"))
+}

@@ -1,0 +1,54 @@
+//! What is asked of a PostgreSQL server before orders are given to it.
+
+use super::driver::Connection;
+use super::fault::Fault;
+
+/// Version 14, as the server counts: the first with all that is asked of it.
+const VERSION_MIN: i64 = 140_000;
+
+/// Checks that a server keeps what it acknowledges, and warns of what an operator may not have meant.
+pub(crate) fn check(connection: &Connection) -> Result<(), Fault> {
+    let text = |setting: &str| -> Result<String, Fault> {
+        let select = "select current_setting(?1)";
+        Ok(connection.query_row(select, [setting], |row| row.get(0))?)
+    };
+    let refuse = |why: &str| Err(Fault::Refused(why.to_owned()));
+    let version = text("server_version_num")?;
+    if version.parse().unwrap_or(0) < VERSION_MIN {
+        return refuse("the database is older than PostgreSQL 14: use a newer one");
+    }
+    if text("server_encoding")? != "UTF8" {
+        return refuse("the database's encoding is not UTF8: create one with `encoding 'UTF8'`");
+    }
+    if text("fsync")? != "on" {
+        return refuse(
+            "the database server runs with fsync = off, so that it can lose or corrupt orders that it has acknowledged: \
+             set fsync = on",
+        );
+    }
+    if text("full_page_writes")? != "on" {
+        tracing::warn!(
+            "The database server runs with full_page_writes = off: a crash may corrupt it."
+        );
+    }
+    // A base backup that is being made is no standby. Only some users are told how a standby is; the others go by the setting.
+    let select = "select count(*), count(sync_state), count(*) filter (where sync_state in ('sync', 'quorum')) \
+                  from pg_stat_replication where state is distinct from 'backup'";
+    let (standbys, told, synchronous): (i64, i64, i64) =
+        connection.query_row(select, (), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let has_synchronous = if told > 0 {
+        synchronous > 0
+    } else {
+        !text("synchronous_standby_names")?.is_empty()
+    };
+    if standbys > 0 && !has_synchronous {
+        tracing::warn!(
+            standbys,
+            "The database has standbys, and none of them is synchronous: a failover loses what was acknowledged last. \
+             Set synchronous_standby_names on the primary."
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! The smallest encodings of the store: numbers, blobs, addresses of entries, hashes of e-mail addresses.
+//!
+//! Imports no other room.
+
+pub(super) mod email_hash;
+pub(super) mod entry_addr;
+pub(super) mod varint;

@@ -1,0 +1,20 @@
+//! The index: from an order key to the order's state, revision, content hash and entry addresses.
+//!
+//! ```text
+//!  table order_leaves: one row a page                a page: up to 32 orders, sorted by key
+//!    first key     orders                              key prefix  rest  state  hash  id …
+//!  ┌────────────┬─────────┐                          ┌──────────────────────────────────┐
+//!  │ 7.1.A-0001 │ page ───┼────────────────────────▶ │ 7.1.A-0001  open  rev 1  @ addr  │
+//!  │ 7.1.A-0950 │ page    │                          │     …  0002 open  rev 3  @ addr  │
+//!  │ 7.2.10022  │ page    │                          │     …  0949 final rev 1  @ addr  │
+//!  └────────────┴─────────┘                          └──────────────────────────────────┘
+//!  A page reaches up to the first key of the next one. A full page is split. A transaction reads
+//!  each page once, keeps it in `page_cache`, and writes changed pages once, at its end.
+//! ```
+//!
+//! May import: `journal`, `engine`, `api`, `format`.
+
+pub(super) mod order_states;
+pub(super) mod orders;
+pub(super) mod page;
+pub(super) mod page_cache;

@@ -1,0 +1,192 @@
+//! Where orders stand: how many are in each state, and which are open. Noted while jobs run, written once a transaction.
+
+use std::collections::HashMap;
+
+use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::outcome::State;
+
+use super::orders::{Scope, state_number};
+use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::journal::entry_outcomes::Mark;
+
+/// How many orders are in each state, or by how many that changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally([i64; State::ALL.len()]);
+
+impl Tally {
+    /// Those in a state.
+    pub(crate) fn of(&mut self, state: State) -> &mut i64 {
+        &mut self.0[usize::from(state_number(state))]
+    }
+
+    /// Those in any of some states.
+    pub(crate) fn sum(&self, states: &[State]) -> i64 {
+        let numbers = states.iter().map(|&state| state_number(state));
+        numbers.map(|number| self.0[usize::from(number)]).sum()
+    }
+
+    /// Those that are there, by the number of their state.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (u8, i64)> {
+        (0..).zip(self.0).filter(|(_, orders)| *orders != 0)
+    }
+}
+
+/// What a transaction changes in where orders stand.
+#[derive(Default)]
+pub(crate) struct Standing {
+    changes: HashMap<(OrganisationId, i64), Tally>,
+    closed: HashMap<BlockId, Vec<usize>>,
+}
+
+impl Standing {
+    /// Notes new orders, so many in each state.
+    pub(crate) fn created(&mut self, scope: &Scope, created: &Tally) {
+        let change = self.change(scope);
+        for (sum, count) in change.0.iter_mut().zip(created.0) {
+            *sum += count;
+        }
+    }
+
+    /// Notes that an order went from one state to another.
+    pub(crate) fn moved(&mut self, scope: &Scope, order: Place, from: State, to: State) {
+        let change = self.change(scope);
+        *change.of(from) -= 1;
+        *change.of(to) += 1;
+        if from.is_open() && !to.is_open() {
+            let closed = self.closed.entry(order.block()).or_default();
+            closed.push(order.ordinal());
+        }
+    }
+
+    /// Notes that an order in a final state is there no more.
+    pub(crate) fn removed(&mut self, scope: &Scope, state: State) {
+        *self.change(scope).of(state) -= 1;
+    }
+
+    fn change(&mut self, scope: &Scope) -> &mut Tally {
+        let of = (scope.organisation, scope.dialect);
+        self.changes.entry(of).or_default()
+    }
+
+    /// Writes it all, once the blocks of the transaction are written.
+    pub(crate) fn write(&self, connection: &Connection) -> Result<(), Fault> {
+        let add = "insert into tallies (organisation, dialect, state, orders) values (?1, ?2, ?3, ?4) \
+                   on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders \
+                   where sound(tallies.intact)";
+        let mut add = connection.prepare_cached(add)?;
+        for ((organisation, dialect), change) in &self.changes {
+            for (state, orders) in change.counted() {
+                add.execute((organisation.0, dialect, state, orders))?;
+            }
+        }
+        for (&block, ordinals) in &self.closed {
+            close(connection, block, ordinals)?;
+        }
+        Ok(())
+    }
+}
+
+fn close(connection: &Connection, block: BlockId, closed: &[usize]) -> Result<(), Fault> {
+    let mut ordinals = read_open(connection, block)?;
+    for &ordinal in closed {
+        ordinals.remove(ordinal);
+    }
+    if ordinals.0.is_empty() {
+        let delete = "delete from open_orders where block = ?1";
+        connection.prepare_cached(delete)?.execute([block.0])?;
+    } else {
+        let update = "update open_orders set ordinals = ?2 where block = ?1";
+        connection
+            .prepare_cached(update)?
+            .execute(params![block.0, ordinals.0])?;
+    }
+    Ok(())
+}
+
+/// The open orders whose first revision lies in a block.
+pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Ordinals, Fault> {
+    let select = "select ordinals from open_orders where block = ?1 and sound(open_orders.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_row([block.0], |row| row.get(0)).optional()?;
+    Ok(Ordinals(found.unwrap_or_default()))
+}
+
+/// How many orders of an organisation and a dialect are in each state.
+pub(crate) fn read_tally(connection: &Connection, scope: &Scope) -> Result<Tally, Fault> {
+    let select = "select state, orders from tallies \
+                  where organisation = ?1 and dialect = ?2 and sound(tallies.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query((scope.organisation.0, scope.dialect))?;
+    let mut tally = Tally::default();
+    while let Some(row) = rows.next()? {
+        let state: u8 = row.get(0)?;
+        let unknown = || Fault::Damaged(format!("there is a tally of state {state}"));
+        let of_state = tally.0.get_mut(usize::from(state));
+        *of_state.ok_or_else(unknown)? = row.get(1)?;
+    }
+    Ok(tally)
+}
+
+/// Whether an organisation has an order in any of some states, of one dialect or of all.
+pub(crate) fn is_any(
+    connection: &Connection,
+    organisation: OrganisationId,
+    dialect: Option<i64>,
+    states: &[State],
+) -> Result<bool, Fault> {
+    let select = "select state from tallies \
+                  where organisation = ?1 and (cast(?2 as bigint) is null or dialect = ?2) \
+                  and case when sound(tallies.intact) then orders > 0 end";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query((organisation.0, dialect))?;
+    let wanted: Vec<_> = states.iter().map(|&state| state_number(state)).collect();
+    while let Some(row) = rows.next()? {
+        if wanted.contains(&row.get(0)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A set of ordinals: a bit each, with no zero byte at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ordinals(pub Vec<u8>);
+
+impl Ordinals {
+    /// The ordinals of some marks.
+    pub(crate) fn of(marks: &[Mark], mut is_wanted: impl FnMut(&Mark) -> bool) -> Self {
+        let mut ordinals = Self(vec![0; marks.len().div_ceil(8)]);
+        for (ordinal, _) in marks.iter().enumerate().filter(|(_, mark)| is_wanted(mark)) {
+            ordinals.0[ordinal / 8] |= 1 << (ordinal % 8);
+        }
+        ordinals.trim();
+        ordinals
+    }
+
+    /// Whether an ordinal is one of them.
+    pub(crate) fn contains(&self, ordinal: usize) -> bool {
+        let byte = self.0.get(ordinal / 8);
+        byte.is_some_and(|byte| byte & 1 << (ordinal % 8) != 0)
+    }
+
+    /// Whether all of them are among others.
+    pub(crate) fn is_within(&self, others: &Self) -> bool {
+        let pairs = self.0.iter().zip(&others.0);
+        self.0.len() <= others.0.len() && pairs.into_iter().all(|(own, other)| own & !other == 0)
+    }
+
+    fn remove(&mut self, ordinal: usize) {
+        if let Some(byte) = self.0.get_mut(ordinal / 8) {
+            *byte &= !(1 << (ordinal % 8));
+        }
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        while self.0.last() == Some(&0) {
+            self.0.pop();
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! A leaf of the index: some neighbouring orders, in the order of their keys, packed.
+//!
+//! An order is packed as what its key shares with the one before (a count of bytes), the rest of the key (its length, its bytes),
+//! a byte of its state (the lowest two bits) and of what there is of it (a later revision 4, a number 8, a change 16), its content
+//! hash, by how much its id differs from that before, its revision, and then what there is.
+
+use std::ops::Range;
+
+use wharfinger_core::admit::Existing;
+use wharfinger_core::outcome::State;
+
+use crate::store::format::entry_addr::Place;
+use crate::store::format::varint::{
+    Damage, read_bytes, read_count, read_number, read_signed, write_number, write_signed,
+};
+
+/// Orders of a full leaf: more make the writes of single orders dearer, fewer those of batches.
+pub(crate) const ORDERS_MAX: usize = 32;
+/// Bytes of keys from which on a leaf is full.
+const KEY_BYTES_MAX: usize = 2 << 10;
+
+const HASH_BYTES: usize = 16;
+const HAS_LATER: u8 = 4;
+const HAS_NUMBER: u8 = 8;
+const HAS_CHANGE: u8 = 16;
+
+/// What the index says of an order, but for its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OrderRow {
+    /// Where its first revision lies; its identity.
+    pub id: Place,
+    /// Where its latest revision lies.
+    pub latest: Place,
+    /// Where it stands.
+    pub state: State,
+    /// Its latest revision.
+    pub revision: u32,
+    /// The content hash of its latest revision.
+    pub hash: u128,
+    /// Its number.
+    pub number: Option<u64>,
+    /// Where its latest change lies that is no revision, if there was one.
+    pub changed: Option<Place>,
+}
+
+impl OrderRow {
+    /// A new order.
+    pub(crate) fn new(id: Place, state: State, hash: u128, number: Option<u64>) -> Self {
+        Self {
+            id,
+            latest: id,
+            state,
+            revision: 1,
+            hash,
+            number,
+            changed: None,
+        }
+    }
+
+    /// The order as a decision finds it.
+    pub(crate) fn existing(&self) -> Existing {
+        Existing {
+            state: self.state,
+            hash: self.hash,
+        }
+    }
+
+    /// Where its latest change lies, in content or in state.
+    pub(crate) fn last_change(&self) -> Place {
+        self.changed
+            .map_or(self.latest, |changed| changed.max(self.latest))
+    }
+}
+
+/// A state as it is stored: its place in [`State::ALL`].
+pub(crate) fn state_number(state: State) -> u8 {
+    match state {
+        State::Draft => 0,
+        State::Pending => 1,
+        State::Processed => 2,
+        State::Cancelled => 3,
+    }
+}
+
+/// Neighbouring orders, in the order of their keys.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leaf {
+    /// The bytes of their keys, in no order.
+    bytes: Vec<u8>,
+    orders: Vec<(Range<usize>, OrderRow)>,
+}
+
+impl Leaf {
+    /// How many orders it has.
+    pub(crate) fn len(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// Whether it should take no more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.orders.len() >= ORDERS_MAX || self.bytes.len() >= KEY_BYTES_MAX
+    }
+
+    /// The orders with their keys.
+    pub(crate) fn orders(&self) -> impl DoubleEndedIterator<Item = (&[u8], &OrderRow)> {
+        let orders = self.orders.iter();
+        orders.map(|(key, order)| (&self.bytes[key.clone()], order))
+    }
+
+    /// The first key.
+    pub(crate) fn first_key(&self) -> Option<&[u8]> {
+        self.orders().next().map(|(key, _)| key)
+    }
+
+    /// The last key.
+    pub(crate) fn last_key(&self) -> Option<&[u8]> {
+        self.orders().next_back().map(|(key, _)| key)
+    }
+
+    /// Where the order of a key is, or else would be.
+    pub(crate) fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        // Mostly keys count up.
+        if self.last_key().is_none_or(|last| last < key) {
+            return Err(self.orders.len());
+        }
+        let orders = &self.orders;
+        orders.binary_search_by(|(range, _)| self.bytes[range.clone()].cmp(key))
+    }
+
+    /// The order of a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&OrderRow> {
+        let at = self.find(key).ok()?;
+        self.orders.get(at).map(|(_, order)| order)
+    }
+
+    /// As [`Self::get`], to be changed.
+    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut OrderRow> {
+        let at = self.find(key).ok()?;
+        self.orders.get_mut(at).map(|(_, order)| order)
+    }
+
+    /// Puts an order where [`Self::find`] says that its key would be.
+    pub(crate) fn insert(&mut self, at: usize, key: &[u8], order: OrderRow) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(key);
+        self.orders.insert(at, (start..self.bytes.len(), order));
+    }
+
+    /// Takes the order of a key out.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<OrderRow> {
+        let at = self.find(key).ok()?;
+        Some(self.orders.remove(at).1)
+    }
+
+    /// Takes the orders from one on out, as a leaf of their own.
+    pub(crate) fn split_off(&mut self, at: usize) -> Self {
+        let Self { bytes, mut orders } = std::mem::take(self);
+        let behind = orders.split_off(at);
+        let with_keys = |orders: Vec<(Range<usize>, OrderRow)>| {
+            let mut leaf = Self::default();
+            for (key, order) in orders {
+                leaf.insert(leaf.len(), &bytes[key], order);
+            }
+            leaf
+        };
+        *self = with_keys(orders);
+        with_keys(behind)
+    }
+
+    /// Packs it.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len() + self.orders.len() * (HASH_BYTES + 12));
+        let mut last: (&[u8], Place) = (&[], Place(0));
+        for (key, order) in self.orders() {
+            let shared = shared_bytes(last.0, key);
+            let rest = &key[shared..];
+            write_number(&mut out, shared as u64);
+            write_number(&mut out, rest.len() as u64);
+            out.extend_from_slice(rest);
+            encode_order(&mut out, order, last.1);
+            last = (key, order.id);
+        }
+        out
+    }
+
+    /// Undoes [`Self::encode`].
+    pub(crate) fn decode(mut packed: &[u8]) -> Result<Self, Damage> {
+        let mut leaf = Self {
+            bytes: Vec::with_capacity(KEY_BYTES_MAX),
+            orders: Vec::with_capacity(ORDERS_MAX),
+        };
+        let mut last = 0..0;
+        let mut id = Place(0);
+        while !packed.is_empty() {
+            let shared = read_count(&mut packed)?;
+            let rest = read_count(&mut packed)?;
+            let rest = read_bytes(&mut packed, rest)?;
+            if shared > last.len() {
+                return Err(Damage("a key of a leaf has no beginning"));
+            }
+            let start = leaf.bytes.len();
+            leaf.bytes
+                .extend_from_within(last.start..last.start + shared);
+            leaf.bytes.extend_from_slice(rest);
+            let key = start..leaf.bytes.len();
+            if !leaf.orders.is_empty() && leaf.bytes[last] >= leaf.bytes[key.clone()] {
+                return Err(Damage("the keys of a leaf are not in order"));
+            }
+            let order = decode_order(&mut packed, id)?;
+            id = order.id;
+            leaf.orders.push((key.clone(), order));
+            last = key;
+        }
+        Ok(leaf)
+    }
+}
+
+/// How many bytes two keys begin with alike, eight a step.
+fn shared_bytes(one: &[u8], other: &[u8]) -> usize {
+    let words = one.chunks_exact(8).zip(other.chunks_exact(8));
+    let words = 8 * words.take_while(|(one, other)| one == other).count();
+    let rest = one[words..].iter().zip(&other[words..]);
+    words + rest.take_while(|(one, other)| one == other).count()
+}
+
+fn encode_order(out: &mut Vec<u8>, order: &OrderRow, before: Place) {
+    let later = Some(order.latest).filter(|latest| *latest != order.id);
+    let mut head = state_number(order.state);
+    for (is_there, bit) in [
+        (later.is_some(), HAS_LATER),
+        (order.number.is_some(), HAS_NUMBER),
+        (order.changed.is_some(), HAS_CHANGE),
+    ] {
+        head |= if is_there { bit } else { 0 };
+    }
+    out.push(head);
+    out.extend_from_slice(&order.hash.to_be_bytes());
+    write_signed(out, order.id.0.wrapping_sub(before.0));
+    write_number(out, order.revision.into());
+    if let Some(later) = later {
+        write_signed(out, later.0.wrapping_sub(order.id.0));
+    }
+    if let Some(number) = order.number {
+        write_number(out, number);
+    }
+    if let Some(changed) = order.changed {
+        write_signed(out, changed.0.wrapping_sub(order.id.0));
+    }
+}
+
+fn decode_order(bytes: &mut &[u8], before: Place) -> Result<OrderRow, Damage> {
+    const BROKEN: Damage = Damage("an order of a leaf is none");
+    let (&head, rest) = bytes.split_first().ok_or(BROKEN)?;
+    *bytes = rest;
+    let state = State::ALL[usize::from(head & 3)];
+    let hash: [u8; HASH_BYTES] = read_bytes(bytes, HASH_BYTES)?
+        .try_into()
+        .map_err(|_| BROKEN)?;
+    let id = Place(before.0.wrapping_add(read_signed(bytes)?));
+    let revision = u32::try_from(read_number(bytes)?).map_err(|_| BROKEN)?;
+    let place = |bytes: &mut &[u8], bit: u8| -> Result<Option<Place>, Damage> {
+        if head & bit == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Place(id.0.wrapping_add(read_signed(bytes)?))))
+    };
+    let later = place(bytes, HAS_LATER)?;
+    let number = if head & HAS_NUMBER == 0 {
+        None
+    } else {
+        Some(read_number(bytes)?)
+    };
+    Ok(OrderRow {
+        id,
+        latest: later.unwrap_or(id),
+        state,
+        revision,
+        hash: u128::from_be_bytes(hash),
+        number,
+        changed: place(bytes, HAS_CHANGE)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn row() -> impl Strategy<Value = OrderRow> {
+        let places = (any::<i64>(), any::<Option<i64>>(), any::<Option<i64>>());
+        let rest = (
+            0..4_usize,
+            any::<u32>(),
+            any::<u128>(),
+            any::<Option<u64>>(),
+        );
+        (places, rest).prop_map(|((id, latest, changed), (state, revision, hash, number))| {
+            let id = Place(id);
+            OrderRow {
+                id,
+                latest: latest.map_or(id, Place),
+                state: State::ALL[state],
+                revision,
+                hash,
+                number,
+                changed: changed.map(Place),
+            }
+        })
+    }
+
+    fn fill(orders: &BTreeMap<String, OrderRow>) -> Leaf {
+        let mut leaf = Leaf::default();
+        // From the last to the first: each goes in front.
+        for (key, order) in orders.iter().rev() {
+            let at = leaf.find(key.as_bytes()).expect_err("it is not there");
+            leaf.insert(at, key.as_bytes(), *order);
+        }
+        leaf
+    }
+
+    fn content(leaf: &Leaf) -> Vec<(Vec<u8>, OrderRow)> {
+        let orders = leaf.orders();
+        orders
+            .map(|(key, order)| (key.to_owned(), *order))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_leaf_comes_back(orders in prop::collection::btree_map("[ab\u{0}é]{0,6}", row(), 0..40), cut in 0..40_usize) {
+            let mut leaf = fill(&orders);
+            let all = orders.iter().map(|(key, order)| (key.as_bytes().to_owned(), *order));
+            let all: Vec<_> = all.collect();
+            prop_assert_eq!(content(&leaf), all.clone());
+            prop_assert_eq!(content(&Leaf::decode(&leaf.encode())?), all.clone());
+            for (key, order) in &all {
+                prop_assert_eq!(leaf.get(key), Some(order));
+            }
+            let cut = cut.min(leaf.len());
+            let behind = leaf.split_off(cut);
+            prop_assert_eq!(content(&leaf), &all[..cut]);
+            prop_assert_eq!(content(&behind), &all[cut..]);
+            for (key, _) in &all {
+                prop_assert_eq!(leaf.remove(key).is_some(), leaf.get(key).is_none() && behind.get(key).is_none());
+            }
+            prop_assert_eq!(leaf.len(), 0);
+        }
+
+        #[test]
+        fn damaged_bytes_do_no_harm(bytes: Vec<u8>) {
+            let _ = Leaf::decode(&bytes);
+        }
+    }
+
+    impl From<Damage> for TestCaseError {
+        fn from(damage: Damage) -> Self {
+            Self::fail(damage.0)
+        }
+    }
+}

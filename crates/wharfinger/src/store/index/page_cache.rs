@@ -1,0 +1,405 @@
+//! The index as a transaction reads and writes it: the leaves that it has come to are kept, and written together.
+//!
+//! A leaf reaches from its first key to before that of the next one; the first leaf of a scope begins with the scope's own
+//! prefix. Nobody else writes meanwhile.
+
+mod prefetch;
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use tokio_postgres::types::ToSql;
+
+use super::orders::Scope;
+use super::page::{Leaf, OrderRow};
+use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::fault::Fault;
+
+/// Leaves that are kept, some 6 kB each; where there would be more, they are written, and read again if need be.
+const LEAVES_MAX: usize = 4_096;
+/// The leaf that a key of the table lies in.
+const FIND: &str = "select first, orders from order_leaves where first <= ?1 and sound(order_leaves.intact) \
+    order by first desc limit 1";
+const NEXT: &str = "select first from order_leaves where first > ?1 order by first limit 1";
+const WRITE: &str = "insert into order_leaves (first, organisation, entries, orders) values (?1, ?2, ?3, ?4) \
+    on conflict (first) do update set entries = excluded.entries, orders = excluded.orders";
+const INSERT_TOGETHER: &str = "insert into order_leaves (first, organisation, entries, orders) \
+    select unnest(?1::bytea[]), unnest(?2::bigint[]), unnest(?3::integer[]), unnest(?4::bytea[])";
+const UPDATE_TOGETHER: &str = "update order_leaves leaf set entries = new.entries, orders = new.orders \
+    from unnest(?1::bytea[], ?2::bigint[], ?3::integer[], ?4::bytea[]) as new (first, organisation, entries, orders) \
+    where leaf.first = new.first and leaf.organisation = new.organisation";
+const DELETE: &str = "delete from order_leaves where first = ?1";
+const DELETE_TOGETHER: &str = "delete from order_leaves where first = any(?1::bytea[])";
+
+/// A leaf that was read or made.
+struct Kept {
+    leaf: Leaf,
+    /// Up to before which key it reaches.
+    until: Until,
+    is_changed: bool,
+    /// Whether a row of it is stored under its first key.
+    is_stored: bool,
+    /// Whether such a row is to go.
+    is_renamed: bool,
+}
+
+/// Up to before which key a leaf reaches.
+enum Until {
+    /// Nobody has asked.
+    Unknown,
+    /// This one.
+    Before(Vec<u8>),
+    /// There is no leaf behind it.
+    End,
+}
+
+impl Kept {
+    fn stored(leaf: Leaf, until: Until) -> Self {
+        Self {
+            leaf,
+            until,
+            is_changed: false,
+            is_stored: true,
+            is_renamed: false,
+        }
+    }
+
+    fn new(leaf: Leaf, until: Until) -> Self {
+        Self {
+            is_stored: false,
+            ..Self::stored(leaf, until)
+        }
+    }
+
+    /// Whether a key of the table lies in this leaf, which begins with `first`; none where that is not known.
+    fn reaches(&self, first: &[u8], scope: &Scope, key: &[u8]) -> Option<bool> {
+        if first > key || !scope.has(first) {
+            return Some(false);
+        }
+        if self.leaf.last_key().is_some_and(|last| key <= last) {
+            return Some(true);
+        }
+        match &self.until {
+            Until::Before(until) => Some(key < until.as_slice()),
+            Until::End => Some(true),
+            Until::Unknown => None,
+        }
+    }
+}
+
+/// The index, as a transaction sees it.
+pub(crate) struct Leaves<'c> {
+    connection: &'c Connection,
+    /// By their first keys.
+    kept: BTreeMap<Vec<u8>, Kept>,
+    /// The leaf that was asked for last, with its first key; it is not among the others.
+    latest: Option<(Vec<u8>, Kept)>,
+}
+
+impl<'c> Leaves<'c> {
+    /// Begins.
+    pub(crate) fn new(connection: &'c Connection) -> Self {
+        Self {
+            connection,
+            kept: BTreeMap::new(),
+            latest: None,
+        }
+    }
+
+    /// The order that has a key of the table.
+    pub(crate) fn get(&mut self, scope: &Scope, key: &[u8]) -> Result<Option<OrderRow>, Fault> {
+        Ok(self.seek(scope, key)?.1.leaf.get(key).copied())
+    }
+
+    /// Changes the order that has a key of the table; whether there is one.
+    pub(crate) fn change(
+        &mut self,
+        scope: &Scope,
+        key: &[u8],
+        change: impl FnOnce(&mut OrderRow),
+    ) -> Result<bool, Fault> {
+        let (_, kept) = self.seek(scope, key)?;
+        let Some(order) = kept.leaf.get_mut(key) else {
+            return Ok(false);
+        };
+        change(order);
+        kept.is_changed = true;
+        Ok(true)
+    }
+
+    /// Takes the order out that has a key of the table.
+    pub(crate) fn remove(&mut self, scope: &Scope, key: &[u8]) -> Result<Option<OrderRow>, Fault> {
+        let (first, kept) = self.seek(scope, key)?;
+        let removed = kept.leaf.remove(key);
+        kept.is_changed |= removed.is_some();
+        // The key of an order that is gone must not stay as that of its leaf.
+        kept.is_renamed |= removed.is_some() && first == key;
+        Ok(removed)
+    }
+
+    /// Stores a new order, unless one has its key of the table; whether it did.
+    pub(crate) fn insert(
+        &mut self,
+        scope: &Scope,
+        key: &[u8],
+        order: OrderRow,
+    ) -> Result<bool, Fault> {
+        let (_, kept) = self.seek(scope, key)?;
+        let Err(mut at) = kept.leaf.find(key) else {
+            return Ok(false);
+        };
+        if kept.leaf.is_full() {
+            at = self.split(key, at)?;
+        }
+        let (_, kept) = self.latest()?;
+        kept.leaf.insert(at, key, order);
+        kept.is_changed = true;
+        Ok(true)
+    }
+
+    /// Splits the latest leaf, in which a new key would be at a place; the place that it is to have in what is then the latest.
+    fn split(&mut self, key: &[u8], at: usize) -> Result<usize, Fault> {
+        let (_, kept) = self.latest()?;
+        // Where keys count up, leaves are to stay full.
+        let is_last = at == kept.leaf.len();
+        let cut = if is_last { at } else { kept.leaf.len() / 2 };
+        let leaf = kept.leaf.split_off(cut);
+        let begins = leaf.first_key().unwrap_or(key).to_owned();
+        let until = std::mem::replace(&mut kept.until, Until::Before(begins.clone()));
+        kept.is_changed |= leaf.len() > 0;
+        let mut behind = Kept::new(leaf, until);
+        behind.is_changed = true;
+        if key < begins.as_slice() {
+            self.kept.insert(begins, behind);
+            return Ok(at);
+        }
+        self.park();
+        self.latest = Some((begins, behind));
+        Ok(at - cut)
+    }
+
+    /// Whether an order has a key of the table between these two.
+    pub(crate) fn has_between(
+        &mut self,
+        scope: &Scope,
+        [from, to]: [&[u8]; 2],
+    ) -> Result<bool, Fault> {
+        let mut key = from.to_owned();
+        loop {
+            self.seek(scope, &key)?;
+            let leaf = &self.latest()?.1.leaf;
+            let behind = leaf.orders().find(|(key, _)| *key > from);
+            if let Some((found, _)) = behind {
+                return Ok(found < to);
+            }
+            match self.until()? {
+                Some(next) if next.as_slice() < to => key = next,
+                Some(_) | None => return Ok(false),
+            }
+        }
+    }
+
+    fn latest(&mut self) -> Result<&mut (Vec<u8>, Kept), Fault> {
+        let lost = || Fault::Damaged("a leaf of the index was lost".into());
+        self.latest.as_mut().ok_or_else(lost)
+    }
+
+    fn park(&mut self) {
+        if let Some((first, kept)) = self.latest.take() {
+            self.kept.insert(first, kept);
+        }
+    }
+
+    /// The leaf that a key of the table lies in, with its first key.
+    fn seek(&mut self, scope: &Scope, key: &[u8]) -> Result<&mut (Vec<u8>, Kept), Fault> {
+        if self.reaches(scope, key) != Some(true) {
+            self.park();
+            self.make_room(1)?;
+            self.latest = self.take_nearest(key);
+            match self.reaches(scope, key) {
+                Some(true) => {}
+                Some(false) => self.read(scope, key)?,
+                None => self.read_or_stay(scope, key)?,
+            }
+        }
+        self.latest()
+    }
+
+    /// Whether a key of the table lies in the latest leaf, if that is known.
+    fn reaches(&self, scope: &Scope, key: &[u8]) -> Option<bool> {
+        match &self.latest {
+            Some((first, kept)) => kept.reaches(first, scope, key),
+            None => Some(false),
+        }
+    }
+
+    /// Reads the leaf that a key of the table lies in, which is none of those that are kept.
+    fn read(&mut self, scope: &Scope, key: &[u8]) -> Result<(), Fault> {
+        let found = self.find(scope, key)?;
+        self.park();
+        self.latest = Some(found);
+        Ok(())
+    }
+
+    /// As [`Self::read`], where it may be the latest leaf; that is then asked how far it reaches, for the keys behind.
+    fn read_or_stay(&mut self, scope: &Scope, key: &[u8]) -> Result<(), Fault> {
+        let (first, found) = self.find(scope, key)?;
+        if first > self.latest()?.0 {
+            self.park();
+            self.latest = Some((first, found));
+            return Ok(());
+        }
+        self.until()?;
+        Ok(())
+    }
+
+    /// Makes room for so many more leaves.
+    fn make_room(&mut self, leaves: usize) -> Result<(), Fault> {
+        if self.kept.len() + leaves > LEAVES_MAX {
+            self.write()?;
+            self.kept.clear();
+        }
+        Ok(())
+    }
+
+    /// The kept leaf that begins with a key, or is the last to begin before it.
+    fn nearest(&self, key: &[u8]) -> Option<(&Vec<u8>, &Kept)> {
+        let up_to = (Bound::Unbounded, Bound::Included(key));
+        self.kept.range::<[u8], _>(up_to).next_back()
+    }
+
+    /// As [`Self::nearest`], and takes it out.
+    fn take_nearest(&mut self, key: &[u8]) -> Option<(Vec<u8>, Kept)> {
+        let first = self.nearest(key)?.0.clone();
+        self.kept.remove_entry(&first)
+    }
+
+    /// Up to before which key the latest leaf reaches; none where there is no leaf behind it.
+    fn until(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        let connection = self.connection;
+        let (first, kept) = self.latest()?;
+        if let Until::Unknown = kept.until {
+            kept.until = next_first(connection, first)?.map_or(Until::End, Until::Before);
+        }
+        Ok(match &kept.until {
+            Until::Before(until) => Some(until.clone()),
+            Until::Unknown | Until::End => None,
+        })
+    }
+
+    /// The leaf that a key of the table lies in, as it is stored; a new one where there is none.
+    fn find(&self, scope: &Scope, key: &[u8]) -> Result<(Vec<u8>, Kept), Fault> {
+        let found = find_leaf(self.connection, key)?.filter(|(first, _)| scope.has(first));
+        Ok(match found {
+            Some((first, leaf)) => (first, Kept::stored(leaf, Until::Unknown)),
+            None => {
+                let first = scope.prefix().as_bytes().to_owned();
+                (first, Kept::new(Leaf::default(), Until::Unknown))
+            }
+        })
+    }
+
+    /// Writes what was changed and is not written yet.
+    pub(crate) fn write(&mut self) -> Result<(), Fault> {
+        self.park();
+        let (mut new, mut changed, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        for (first, kept) in &mut self.kept {
+            if !std::mem::take(&mut kept.is_changed) {
+                continue;
+            }
+            let begins = match kept.leaf.first_key() {
+                Some(begins) if kept.is_renamed => begins,
+                Some(_) => first.as_slice(),
+                None => &[],
+            };
+            if begins != first {
+                gone.push(first.as_slice());
+            }
+            let is_there = std::mem::replace(&mut kept.is_stored, true) && begins == first;
+            if kept.leaf.len() > 0 {
+                let written = if is_there { &mut changed } else { &mut new };
+                written.push((begins, &kept.leaf));
+            }
+        }
+        // Others reach further where one is gone.
+        let is_outdated = !gone.is_empty();
+        delete_leaves(self.connection, &gone)?;
+        write_leaves(self.connection, &changed, UPDATE_TOGETHER)?;
+        write_leaves(self.connection, &new, INSERT_TOGETHER)?;
+        if is_outdated {
+            self.kept.clear();
+        }
+        Ok(())
+    }
+}
+
+/// The leaf that a key of the table lies in, with its first key, as it is stored; it may be of the scope before.
+pub(crate) fn find_leaf(
+    connection: &Connection,
+    key: &[u8],
+) -> Result<Option<(Vec<u8>, Leaf)>, Fault> {
+    let mut find = connection.prepare_cached(FIND)?;
+    let mut rows = find.query([key])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some((row.get(0)?, Leaf::decode(row.blob(1)?)?)))
+}
+
+/// Deletes the leaves that begin with some keys.
+fn delete_leaves(connection: &Connection, firsts: &[&[u8]]) -> Result<(), Fault> {
+    let Some(session) = connection.postgres().filter(|_| !firsts.is_empty()) else {
+        for first in firsts {
+            connection.execute(DELETE, [*first])?;
+        }
+        return Ok(());
+    };
+    session
+        .prepare(DELETE_TOGETHER)?
+        .execute_arrays(&[&firsts])?;
+    Ok(())
+}
+
+/// Writes leaves, each with the key that it is to begin with; on a server with a statement that knows whether they are stored,
+/// since to find that out costs as much again.
+fn write_leaves(
+    connection: &Connection,
+    leaves: &[(&[u8], &Leaf)],
+    together: &str,
+) -> Result<(), Fault> {
+    if leaves.is_empty() {
+        return Ok(());
+    }
+    let organisation = |leaf: &Leaf| {
+        let any = leaf.orders().next();
+        any.map_or(0, |(_, order)| order.id.block().organisation().0)
+    };
+    let entries = |leaf: &Leaf| i32::try_from(leaf.len()).unwrap_or(i32::MAX);
+    let Some(session) = connection.postgres() else {
+        let mut write = connection.prepare_cached(WRITE)?;
+        for (first, leaf) in leaves {
+            let row = params![*first, organisation(leaf), entries(leaf), leaf.encode()];
+            write.execute(row)?;
+        }
+        return Ok(());
+    };
+    let firsts = Vec::from_iter(leaves.iter().map(|(first, _)| *first));
+    let organisations = leaves.iter().map(|(_, leaf)| i64::from(organisation(leaf)));
+    let organisations: Vec<i64> = organisations.collect();
+    let entries = Vec::from_iter(leaves.iter().map(|(_, leaf)| entries(leaf)));
+    let packed = Vec::from_iter(leaves.iter().map(|(_, leaf)| leaf.encode()));
+    let values: [&(dyn ToSql + Sync); 4] = [&firsts, &organisations, &entries, &packed];
+    match session.prepare(together)?.execute_arrays(&values)? {
+        rows if rows == leaves.len() => Ok(()),
+        _ => Err(Fault::Damaged("a leaf of the index was lost".into())),
+    }
+}
+
+/// The first key of the leaf behind the one that begins with a key.
+fn next_first(connection: &Connection, first: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    let mut next = connection.prepare_cached(NEXT)?;
+    Ok(next.query_row([first], |row| row.get(0)).optional()?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! On a server, where every statement goes there and back, the leaves of many keys are read together.
+
+use tokio_postgres::types::ToSql;
+
+use super::{Kept, Leaves, Until};
+use crate::store::engine::driver::Row;
+use crate::store::engine::fault::Fault;
+use crate::store::index::orders::Scope;
+use crate::store::index::page::Leaf;
+
+/// Neighbouring leaves that are foreseen together.
+const NEIGHBOURS_MAX: i64 = 32;
+
+/// Some neighbouring leaves, and where each ends.
+const NEIGHBOURS: &str = "select first, orders, \
+        (select next.first from order_leaves next where next.first > order_leaves.first order by next.first limit 1) as until \
+    from order_leaves where first <= ?2 and first >= coalesce( \
+        (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) and sound(order_leaves.intact) \
+    order by first limit ?3";
+/// The leaves that some keys lie in, and where each ends.
+const EACH: &str = "select first, orders, \
+        (select next.first from order_leaves next where next.first > leaf.first order by next.first limit 1) as until \
+    from (select distinct on (first) first, orders from unnest(?1::bytea[]) as keys (key) cross join lateral \
+        (select first, orders from order_leaves where first <= key and sound(order_leaves.intact) order by first desc limit 1) as each \
+        order by first) as leaf";
+
+impl Leaves<'_> {
+    /// Whether anything is gained by [`Self::foresee`].
+    pub(crate) fn can_foresee(&self) -> bool {
+        self.connection.postgres().is_some()
+    }
+
+    /// Reads the leaves that keys of the table lie in, where that is one or two ways there and back instead of many.
+    pub(crate) fn foresee<'k>(
+        &mut self,
+        scope: &Scope,
+        keys: impl Iterator<Item = &'k str>,
+    ) -> Result<(), Fault> {
+        let Some(session) = self.connection.postgres() else {
+            return Ok(());
+        };
+        self.park();
+        let mut keys: Vec<Vec<u8>> = keys.map(|key| scope.key(key).into_bytes()).collect();
+        keys.sort_unstable();
+        keys.retain(|key| !self.is_foreseen(scope, key));
+        let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
+            return Ok(());
+        };
+        // Each of them may lie in a leaf of its own, and have that split.
+        self.make_room(2 * keys.len())?;
+        let bounds: [&(dyn ToSql + Sync); 3] = [&first, &last, &NEIGHBOURS_MAX];
+        self.keep(scope, &session.prepare(NEIGHBOURS)?.query_arrays(&bounds)?)?;
+        keys.retain(|key| !self.is_foreseen(scope, key));
+        if !keys.is_empty() {
+            self.keep(scope, &session.prepare(EACH)?.query_arrays(&[&keys])?)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps leaves that were foreseen, but for those that are kept already, and may have changed since.
+    fn keep(&mut self, scope: &Scope, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
+        for row in rows {
+            let row = Row::Postgres(row);
+            let first: Vec<u8> = row.get(0)?;
+            if scope.has(&first) && !self.kept.contains_key(&first) {
+                let leaf = Leaf::decode(row.blob(1)?)?;
+                let until: Option<Vec<u8>> = row.get(2)?;
+                let until = until.map_or(Until::End, Until::Before);
+                self.kept.insert(first, Kept::stored(leaf, until));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a key of the table lies in a leaf that is kept.
+    fn is_foreseen(&self, scope: &Scope, key: &[u8]) -> bool {
+        let nearest = self.nearest(key);
+        nearest.is_some_and(|(first, kept)| kept.reaches(first, scope, key) == Some(true))
+    }
+}

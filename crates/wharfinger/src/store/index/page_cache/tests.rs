@@ -1,0 +1,141 @@
+//! The index against a map, and how full its leaves are.
+
+use proptest::prelude::*;
+use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::outcome::State;
+
+use super::*;
+use crate::store::engine::schema;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::index::page;
+
+/// What is done with the key of a number, in one of two scopes.
+#[derive(Clone, Debug)]
+enum Step {
+    Insert,
+    Change,
+    Remove,
+    Get,
+    Between,
+    Write,
+    /// The transaction ends, and another one begins.
+    Reopen,
+}
+
+fn steps() -> impl Strategy<Value = Vec<(Step, u8, u16)>> {
+    let step = prop_oneof![
+        20 => Just(Step::Insert),
+        2 => Just(Step::Change),
+        8 => Just(Step::Remove),
+        4 => Just(Step::Get),
+        2 => Just(Step::Between),
+        1 => Just(Step::Write),
+        1 => Just(Step::Reopen),
+    ];
+    prop::collection::vec((step, 0..2_u8, 0..400_u16), 0..1_500)
+}
+
+type Model = BTreeMap<Vec<u8>, OrderRow>;
+
+fn stored(connection: &Connection) -> Model {
+    let select = "select first, orders from order_leaves";
+    let mut select = connection.prepare_cached(select).expect("it is there");
+    let mut rows = select.query(()).expect("it is read");
+    let mut model = Model::new();
+    while let Some(row) = rows.next().expect("a row") {
+        let leaf = Leaf::decode(row.blob(1).expect("bytes")).expect("a leaf");
+        assert!(leaf.len() > 0, "an empty leaf is stored");
+        // A key that is no order's any more is nowhere.
+        let first: Vec<u8> = row.get(0).expect("bytes");
+        let is_scope = first == b"1.1." || first == b"1.2.";
+        assert!(is_scope || leaf.get(&first).is_some(), "{first:?}");
+        model.extend(leaf.orders().map(|(key, order)| (key.to_owned(), *order)));
+    }
+    model
+}
+
+fn run(steps: Vec<(Step, u8, u16)>, counts_up: bool) -> Result<(), Fault> {
+    let connection = schema::in_memory();
+    let organisation = OrganisationId(1);
+    let scopes = [1, 2].map(|dialect| Scope::new(organisation, dialect));
+    let mut leaves = Leaves::new(&connection);
+    let mut model = Model::new();
+    for (at, (step, scope, number)) in steps.into_iter().enumerate() {
+        let scope = &scopes[usize::from(scope)];
+        let is_next = counts_up && matches!(step, Step::Insert);
+        let number = if is_next { at } else { number.into() };
+        let key = scope.key(&format!("{number:06}")).into_bytes();
+        let place = BlockId::new(organisation, 7).entry(at % 1_000);
+        match step {
+            Step::Insert => {
+                let order = OrderRow::new(place, State::Pending, at as u128, None);
+                let is_new = leaves.insert(scope, &key, order)?;
+                assert_eq!(is_new, !model.contains_key(&key));
+                model.entry(key).or_insert(order);
+            }
+            Step::Change => {
+                let change = |order: &mut OrderRow| order.changed = Some(place);
+                let is_there = leaves.change(scope, &key, change)?;
+                assert_eq!(is_there, model.get_mut(&key).map(change).is_some());
+            }
+            Step::Remove => assert_eq!(leaves.remove(scope, &key)?, model.remove(&key)),
+            Step::Get => assert_eq!(leaves.get(scope, &key)?, model.get(&key).copied()),
+            Step::Between => {
+                let bounds = [key, scope.key("000350").into_bytes()];
+                let is_any = model.keys().any(|key| *key > bounds[0] && *key < bounds[1]);
+                assert_eq!(
+                    leaves.has_between(scope, bounds.each_ref().map(Vec::as_slice))?,
+                    is_any
+                );
+            }
+            Step::Write => leaves.write()?,
+            Step::Reopen => {
+                leaves.write()?;
+                leaves = Leaves::new(&connection);
+                assert_eq!(stored(&connection), model);
+            }
+        }
+    }
+    leaves.write()?;
+    assert_eq!(stored(&connection), model);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_index_is_as_a_map(steps in steps(), counts_up: bool) {
+        run(steps, counts_up).expect("the index can be read and written");
+    }
+}
+
+#[test]
+fn leaves_stay_full_where_keys_count_up() {
+    let connection = schema::in_memory();
+    let scope = Scope::new(OrganisationId(1), 1);
+    let order = OrderRow::new(
+        BlockId::new(OrganisationId(1), 1).entry(0),
+        State::Pending,
+        1,
+        None,
+    );
+    for transaction in 0..10 {
+        let mut leaves = Leaves::new(&connection);
+        for at in 0..100 {
+            let key = scope.key(&format!("{transaction}-{at:03}"));
+            assert!(
+                leaves
+                    .insert(&scope, key.as_bytes(), order)
+                    .expect("it is written")
+            );
+        }
+        leaves.write().expect("it is written");
+    }
+    let count = "select count(*), max(entries) from order_leaves";
+    let read =
+        |row: &crate::store::engine::driver::Row<'_>| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?));
+    let counted = connection.query_row(count, (), read).expect("it is read");
+    let full = i64::try_from(page::ORDERS_MAX).expect("a small number");
+    assert_eq!(counted, (1_000_i64.div_euclid(full) + 1, full));
+}

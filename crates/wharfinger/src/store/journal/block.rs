@@ -1,0 +1,259 @@
+//! The packed part of a block: orders of one organisation, in frames that can be read alone.
+//!
+//! - `indexes`: the entries' places in their batches, in runs; not compressed, since resubmissions look them up;
+//! - `emails`: a hash of each entry's e-mail address, where any has one; not compressed, since look-ups read them;
+//! - `keys`: the entries' keys, compressed as one;
+//! - `texts`: a directory of frames, then the frames, each the compressed texts of some neighbouring entries.
+
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::ENTRIES_MAX;
+use crate::store::format::varint::{
+    Damage, Texts, pack, read_bytes, read_count, read_signed, unpack, write_number, write_signed,
+};
+
+/// Bytes of text from which on a block is full.
+const BLOCK_BYTES_MAX: usize = 1 << 20;
+/// Entries of a frame.
+const FRAME_ENTRIES_MAX: usize = 64;
+/// Bytes of text from which on a frame is full.
+const FRAME_BYTES_MAX: usize = 64 << 10;
+
+/// The packed part of a block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Block {
+    /// How many entries it has.
+    pub entries: usize,
+    /// The entries' places in the batch.
+    pub indexes: Vec<u8>,
+    /// The hashes of the entries' e-mail addresses, where any has one.
+    pub emails: Option<Vec<u8>>,
+    /// The entries' keys.
+    pub keys: Vec<u8>,
+    /// The entries' texts.
+    pub texts: Vec<u8>,
+    /// How long the texts are before they are packed.
+    pub plain_bytes: usize,
+}
+
+/// Packs entries into a block.
+#[derive(Default)]
+pub(crate) struct Builder {
+    entries: usize,
+    bytes: usize,
+    runs: Vec<(u32, u32)>,
+    emails: Vec<u8>,
+    has_email: bool,
+    keys: String,
+    directory: Vec<u8>,
+    frames: Vec<u8>,
+    frame: String,
+    frame_entries: usize,
+}
+
+impl Builder {
+    /// Adds an entry.
+    pub(crate) fn push(&mut self, index: u32, key: &str, email: EmailHash, text: &str) {
+        debug_assert!(!text.contains('\0') && !key.contains('\0'));
+        match self.runs.last_mut() {
+            Some((start, count)) if *start + *count == index => *count += 1,
+            _ => self.runs.push((index, 1)),
+        }
+        self.emails.extend_from_slice(&email.to_bytes());
+        self.has_email |= email != EmailHash::NONE;
+        self.keys.push_str(key);
+        self.keys.push('\0');
+        self.frame.push_str(text);
+        self.frame.push('\0');
+        self.frame_entries += 1;
+        self.entries += 1;
+        self.bytes += text.len();
+        if self.frame_entries == FRAME_ENTRIES_MAX || self.frame.len() >= FRAME_BYTES_MAX {
+            self.end_frame();
+        }
+    }
+
+    /// Whether the block should take no more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries == ENTRIES_MAX || self.bytes >= BLOCK_BYTES_MAX
+    }
+
+    fn end_frame(&mut self) {
+        let length = pack(&mut self.frames, self.frame.as_bytes());
+        write_number(&mut self.directory, self.frame_entries as u64);
+        write_number(&mut self.directory, length as u64);
+        self.frame.clear();
+        self.frame_entries = 0;
+    }
+
+    /// The block of what was added; the builder is then empty, and keeps its buffers.
+    pub(crate) fn finish(&mut self) -> Block {
+        if self.frame_entries > 0 {
+            self.end_frame();
+        }
+        let mut texts = Vec::with_capacity(self.directory.len() + self.frames.len() + 3);
+        write_number(&mut texts, self.directory.len() as u64);
+        texts.extend_from_slice(&self.directory);
+        texts.extend_from_slice(&self.frames);
+        let mut keys = Vec::new();
+        pack(&mut keys, self.keys.as_bytes());
+        let block = Block {
+            entries: self.entries,
+            indexes: encode_runs(&self.runs),
+            emails: self.has_email.then(|| self.emails.clone()),
+            keys,
+            texts,
+            plain_bytes: self.bytes,
+        };
+        (self.entries, self.bytes) = (0, 0);
+        self.runs.clear();
+        self.emails.clear();
+        self.has_email = false;
+        self.keys.clear();
+        self.directory.clear();
+        self.frames.clear();
+        block
+    }
+}
+
+fn encode_runs(runs: &[(u32, u32)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut last = 0;
+    for &(start, count) in runs {
+        write_signed(&mut out, i64::from(start) - i64::from(last));
+        write_number(&mut out, u64::from(count));
+        last = start + count;
+    }
+    out
+}
+
+/// The places in the batch of a block's entries, from `indexes`.
+pub(crate) fn decode_indexes(mut bytes: &[u8]) -> Result<Vec<u32>, Damage> {
+    const BROKEN: Damage = Damage("a block's indexes are out of range");
+    let mut indexes = Vec::new();
+    let mut last = 0_i64;
+    while !bytes.is_empty() {
+        let start = last.saturating_add(read_signed(&mut bytes)?);
+        let count = read_count(&mut bytes)?;
+        if count > ENTRIES_MAX - indexes.len() {
+            return Err(BROKEN);
+        }
+        let start = u32::try_from(start).map_err(|_| BROKEN)?;
+        let end = start.checked_add(count as u32).ok_or(BROKEN)?;
+        indexes.extend(start..end);
+        last = i64::from(end);
+    }
+    Ok(indexes)
+}
+
+/// The keys of a block's entries, from `keys`.
+pub(crate) fn decode_keys(bytes: &[u8]) -> Result<Texts, Damage> {
+    Texts::split(unpack(bytes)?)
+}
+
+/// Texts of neighbouring entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// The ordinal of the first.
+    pub first: usize,
+    texts: Texts,
+}
+
+impl Frame {
+    /// The text of an entry, if it is of this frame.
+    pub(crate) fn text(&self, ordinal: usize) -> Option<&str> {
+        self.texts.get(ordinal.checked_sub(self.first)?)
+    }
+
+    /// Reads the frame that holds an entry, and no other.
+    pub(crate) fn read(texts: &[u8], ordinal: usize) -> Result<Self, Damage> {
+        let mut rest = texts;
+        let directory_length = read_count(&mut rest)?;
+        let mut directory = read_bytes(&mut rest, directory_length)?;
+        let mut first = 0;
+        while !directory.is_empty() {
+            let entries = read_count(&mut directory)?;
+            let length = read_count(&mut directory)?;
+            let packed = read_bytes(&mut rest, length)?;
+            if ordinal - first < entries {
+                return Self::unpack(packed, first, entries);
+            }
+            first += entries;
+        }
+        Err(Damage("a block lacks an entry"))
+    }
+
+    fn unpack(packed: &[u8], first: usize, entries: usize) -> Result<Self, Damage> {
+        let texts = Texts::split(unpack(packed)?)?;
+        if texts.len() != entries {
+            return Err(Damage("a frame has not as many entries as it should"));
+        }
+        Ok(Self { first, texts })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn no_zero(max: usize) -> impl Strategy<Value = String> {
+        prop::collection::vec(
+            any::<char>().prop_map(|c| if c == '\0' { ' ' } else { c }),
+            0..max,
+        )
+        .prop_map(String::from_iter)
+    }
+
+    proptest! {
+        #[test]
+        fn entries_come_back(
+            entries in prop::collection::vec((0_u32..5, no_zero(20), no_zero(100), 0_i64..3), 1..200)
+        ) {
+            let mut builder = Builder::default();
+            let mut index = 0;
+            let mut indexes = Vec::new();
+            for (gap, key, text, email) in &entries {
+                index += gap;
+                builder.push(index, key, EmailHash(*email), text);
+                indexes.push(index);
+                index += 1;
+            }
+            let block = builder.finish();
+            prop_assert_eq!(decode_indexes(&block.indexes), Ok(indexes));
+            let keys: Vec<&str> = entries.iter().map(|entry| entry.1.as_str()).collect();
+            let stored = decode_keys(&block.keys).expect("the keys are whole");
+            let stored: Vec<&str> = (0..stored.len()).filter_map(|at| stored.get(at)).collect();
+            prop_assert_eq!(stored, keys);
+            let emails: Vec<EmailHash> = entries.iter().map(|entry| EmailHash(entry.3)).collect();
+            let has_email = emails.iter().any(|email| *email != EmailHash::NONE);
+            let stored = block.emails.map(|emails| EmailHash::each(&emails).collect());
+            prop_assert_eq!(stored, has_email.then_some(emails));
+            for (ordinal, (_, _, text, _)) in entries.iter().enumerate() {
+                let frame = Frame::read(&block.texts, ordinal).expect("the frame is whole");
+                prop_assert_eq!(frame.text(ordinal), Some(text.as_str()));
+            }
+            prop_assert!(Frame::read(&block.texts, entries.len()).is_err());
+        }
+
+        #[test]
+        fn damaged_blocks_do_no_harm(bytes: Vec<u8>, ordinal in 0..ENTRIES_MAX) {
+            let _ = Frame::read(&bytes, ordinal);
+            let _ = decode_indexes(&bytes);
+            let _ = decode_keys(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_block_is_full_by_count_or_by_size() {
+        let mut builder = Builder::default();
+        for index in 0..1024 {
+            assert!(!builder.is_full());
+            builder.push(index, "k", EmailHash::NONE, "{}");
+        }
+        assert!(builder.is_full());
+        assert_eq!(builder.finish().entries, 1024);
+        builder.push(0, "k", EmailHash::NONE, &" ".repeat(1 << 20));
+        assert!(builder.is_full());
+    }
+}

@@ -1,0 +1,313 @@
+//! What became of each entry of a block: written after the decisions, next to the entries that were packed before.
+
+use crate::store::format::entry_addr::{ENTRIES_MAX, Place};
+use crate::store::format::varint::{
+    Damage, read_count, read_number, read_signed, write_number, write_signed,
+};
+
+/// What became of one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// A new order; its id is this very place.
+    Accepted {
+        /// The number it has, if any; it is then its key too.
+        number: Option<u64>,
+    },
+    /// A new revision of an order.
+    Updated {
+        /// The order: the place of its first revision.
+        order: Place,
+        /// The place of the revision before.
+        previous: Place,
+        /// The revision that this one is.
+        revision: u32,
+        /// Whether it adds to what stood before, rather than replacing it.
+        amendment: bool,
+    },
+    /// The same content as the order's latest revision.
+    Unchanged {
+        /// The order.
+        order: Place,
+        /// Its revision at that time.
+        revision: u32,
+    },
+    /// Turned down; why is told among the rejections of the batch.
+    Refused,
+    /// Of an order that was purged with all that was kept of it, or turned down and purged with the orders of that time.
+    Purged,
+    /// No entry of a batch, but a move of an order.
+    Moved {
+        /// The order.
+        order: Place,
+        /// Where to.
+        to: Moved,
+    },
+    /// No entry of a batch, but a report of how far an order is fulfilled.
+    Fulfilled {
+        /// The order.
+        order: Place,
+        /// The change before that is no revision; the order itself where there was none.
+        previous: Place,
+    },
+}
+
+/// Where an order was moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// Taken on.
+    Processed,
+    /// Called off.
+    Cancelled,
+    /// Called off, and its key set free.
+    Released,
+}
+
+impl Mark {
+    /// Whether the entry's text is a revision of an order.
+    pub(crate) fn is_alive(self) -> bool {
+        match self {
+            Self::Accepted { .. } | Self::Updated { .. } => true,
+            Self::Unchanged { .. }
+            | Self::Refused
+            | Self::Purged
+            | Self::Moved { .. }
+            | Self::Fulfilled { .. } => false,
+        }
+    }
+
+    /// Whether it changes an order without a text of its own.
+    pub(crate) fn is_change(self) -> bool {
+        match self {
+            Self::Moved { .. } | Self::Fulfilled { .. } => true,
+            Self::Accepted { .. }
+            | Self::Updated { .. }
+            | Self::Unchanged { .. }
+            | Self::Refused
+            | Self::Purged => false,
+        }
+    }
+
+    /// The order that an entry at this place is about; none of an order that was turned down or purged.
+    pub(crate) fn order(self, place: Place) -> Option<Place> {
+        match self {
+            Self::Accepted { .. } => Some(place),
+            Self::Updated { order, .. }
+            | Self::Unchanged { order, .. }
+            | Self::Moved { order, .. }
+            | Self::Fulfilled { order, .. } => Some(order),
+            Self::Refused | Self::Purged => None,
+        }
+    }
+
+    /// Whether the feed tells of it.
+    pub(crate) fn is_event(self) -> bool {
+        self.is_alive() || self.is_change()
+    }
+}
+
+const ACCEPTED: u64 = 0;
+const UPDATED: u64 = 1;
+const AMENDED: u64 = 2;
+const UNCHANGED: u64 = 3;
+const REFUSED: u64 = 4;
+const PROCESSED: u64 = 5;
+const CANCELLED: u64 = 6;
+const RELEASED: u64 = 7;
+const NUMBERED: u64 = 8;
+const FULFILLED: u64 = 9;
+const PURGED: u64 = 10;
+
+/// Writes marks in runs of the same kind: kind, length, then for each what it holds. Orders are told as the distance
+/// from the one before, since those that were sent together come back together; so are numbers, which count up.
+pub(crate) fn encode(marks: &[Mark]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let (mut last, mut last_number) = (0, 0);
+    for run in marks.chunk_by(|left, right| kind(*left) == kind(*right)) {
+        write_number(&mut out, kind(run[0]));
+        write_number(&mut out, run.len() as u64);
+        for &mark in run {
+            match mark {
+                Mark::Accepted { number: None } | Mark::Refused | Mark::Purged => {}
+                Mark::Accepted {
+                    number: Some(number),
+                } => {
+                    write_signed(&mut out, number.wrapping_sub(last_number).cast_signed());
+                    last_number = number;
+                }
+                Mark::Updated {
+                    order,
+                    previous,
+                    revision,
+                    amendment: _,
+                } => {
+                    write_order(&mut out, order, &mut last);
+                    write_signed(&mut out, previous.0 - order.0);
+                    write_number(&mut out, u64::from(revision));
+                }
+                Mark::Unchanged { order, revision } => {
+                    write_order(&mut out, order, &mut last);
+                    write_number(&mut out, u64::from(revision));
+                }
+                Mark::Moved { order, to: _ } => write_order(&mut out, order, &mut last),
+                Mark::Fulfilled { order, previous } => {
+                    write_order(&mut out, order, &mut last);
+                    write_signed(&mut out, previous.0 - order.0);
+                }
+            }
+        }
+    }
+    out
+}
+
+fn write_order(out: &mut Vec<u8>, order: Place, last: &mut i64) {
+    write_signed(out, order.0 - *last);
+    *last = order.0;
+}
+
+fn kind(mark: Mark) -> u64 {
+    match mark {
+        Mark::Accepted { number: None } => ACCEPTED,
+        Mark::Accepted { number: Some(_) } => NUMBERED,
+        Mark::Updated {
+            amendment: false, ..
+        } => UPDATED,
+        Mark::Updated {
+            amendment: true, ..
+        } => AMENDED,
+        Mark::Unchanged { .. } => UNCHANGED,
+        Mark::Refused => REFUSED,
+        Mark::Moved { to, .. } => match to {
+            Moved::Processed => PROCESSED,
+            Moved::Cancelled => CANCELLED,
+            Moved::Released => RELEASED,
+        },
+        Mark::Fulfilled { .. } => FULFILLED,
+        Mark::Purged => PURGED,
+    }
+}
+
+/// Undoes [`encode`].
+pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<Mark>, Damage> {
+    let mut marks = Vec::new();
+    let mut before = Before::default();
+    while !bytes.is_empty() {
+        let kind = read_number(&mut bytes)?;
+        let length = read_count(&mut bytes)?;
+        if length > ENTRIES_MAX - marks.len() {
+            return Err(Damage("a block has too many slots"));
+        }
+        marks.reserve(length);
+        for _ in 0..length {
+            marks.push(read_mark(kind, &mut bytes, &mut before)?);
+        }
+    }
+    Ok(marks)
+}
+
+/// What distances are counted from.
+#[derive(Default)]
+struct Before {
+    order: i64,
+    number: u64,
+}
+
+fn read_mark(kind: u64, bytes: &mut &[u8], before: &mut Before) -> Result<Mark, Damage> {
+    let moved = |order, to| Ok(Mark::Moved { order, to });
+    match kind {
+        ACCEPTED => Ok(Mark::Accepted { number: None }),
+        NUMBERED => {
+            let distance = read_signed(bytes)?.cast_unsigned();
+            before.number = before.number.wrapping_add(distance);
+            Ok(Mark::Accepted {
+                number: Some(before.number),
+            })
+        }
+        REFUSED => Ok(Mark::Refused),
+        PURGED => Ok(Mark::Purged),
+        UPDATED | AMENDED => {
+            let order = read_order(bytes, before)?;
+            let previous = Place(order.0.wrapping_add(read_signed(bytes)?));
+            Ok(Mark::Updated {
+                order,
+                previous,
+                revision: read_revision(bytes)?,
+                amendment: kind == AMENDED,
+            })
+        }
+        UNCHANGED => Ok(Mark::Unchanged {
+            order: read_order(bytes, before)?,
+            revision: read_revision(bytes)?,
+        }),
+        PROCESSED => moved(read_order(bytes, before)?, Moved::Processed),
+        CANCELLED => moved(read_order(bytes, before)?, Moved::Cancelled),
+        RELEASED => moved(read_order(bytes, before)?, Moved::Released),
+        FULFILLED => {
+            let order = read_order(bytes, before)?;
+            let previous = Place(order.0.wrapping_add(read_signed(bytes)?));
+            Ok(Mark::Fulfilled { order, previous })
+        }
+        _ => Err(Damage("a slot is of no known kind")),
+    }
+}
+
+fn read_order(bytes: &mut &[u8], before: &mut Before) -> Result<Place, Damage> {
+    before.order = before.order.wrapping_add(read_signed(bytes)?);
+    Ok(Place(before.order))
+}
+
+fn read_revision(bytes: &mut &[u8]) -> Result<u32, Damage> {
+    u32::try_from(read_number(bytes)?).map_err(|_| Damage("a revision is too large"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_mark() -> impl Strategy<Value = Mark> {
+        let place = || (0..i64::MAX).prop_map(Place);
+        prop_oneof![
+            any::<Option<u64>>().prop_map(|number| Mark::Accepted { number }),
+            Just(Mark::Refused),
+            Just(Mark::Purged),
+            (place(), place(), any::<u32>(), any::<bool>()).prop_map(
+                |(order, previous, revision, amendment)| Mark::Updated {
+                    order,
+                    previous,
+                    revision,
+                    amendment,
+                }
+            ),
+            (place(), any::<u32>())
+                .prop_map(|(order, revision)| Mark::Unchanged { order, revision }),
+            (
+                place(),
+                prop_oneof![
+                    Just(Moved::Processed),
+                    Just(Moved::Cancelled),
+                    Just(Moved::Released)
+                ]
+            )
+                .prop_map(|(order, to)| Mark::Moved { order, to }),
+            (place(), place()).prop_map(|(order, previous)| Mark::Fulfilled { order, previous }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn marks_come_back(marks in prop::collection::vec(any_mark(), 0..100)) {
+            prop_assert_eq!(decode(&encode(&marks)), Ok(marks));
+        }
+
+        #[test]
+        fn damaged_slots_do_no_harm(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_thousand_new_orders_cost_three_bytes() {
+        assert_eq!(encode(&[Mark::Accepted { number: None }; 1000]).len(), 3);
+    }
+}

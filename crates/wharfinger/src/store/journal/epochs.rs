@@ -1,0 +1,100 @@
+//! Epochs: whether a cursor of the feed is of the history that the store has.
+//!
+//! Every process begins an epoch with the first block that it writes, and so does every new connection to a server. A cursor
+//! names the latest epoch that its reader saw. What is restored to an earlier moment goes on in a new epoch, whoever restored
+//! it and however. So a cursor that lies beyond that moment names an epoch that is not known, or a position whose block is of a
+//! later epoch than the cursor. That needs nothing outside of the store, and nothing of the operator.
+
+use wharfinger_core::ids::OrganisationId;
+
+use super::read::{Order, blocks_up_to};
+use super::start::Start;
+use crate::secret;
+use crate::store::api::Epoch;
+use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::write::txn::Counters;
+
+/// Begins an epoch, in a transaction that holds the write lock; its number.
+pub(crate) fn begin(connection: &Connection, now_ms: i64) -> Result<i64, Fault> {
+    let insert = "insert into epochs (number, id, began_at_ms) \
+                  select coalesce(max(number), 0) + 1, ?1, ?2 from epochs returning number";
+    let id = secret::epoch().0;
+    let mut insert = connection.prepare_cached(insert)?;
+    Ok(insert.query_row(params![id, now_ms], |row| row.get(0))?)
+}
+
+/// The epoch of a cursor, beside those of the store.
+pub(crate) struct Epochs {
+    /// The latest of the store.
+    pub latest: Epoch,
+    cursor: OfCursor,
+}
+
+/// Where the epoch of a cursor stands among those of the store.
+#[derive(Clone, Copy)]
+enum OfCursor {
+    /// There is none: whoever reads trusts the positions.
+    Trusted,
+    /// It is the latest: nothing was written since in another one.
+    Latest,
+    /// It has this number.
+    Earlier(i64),
+    /// The store does not know it.
+    Unknown,
+}
+
+impl Epochs {
+    /// Looks for the epoch that a cursor names; none where whoever reads has no cursor, and trusts what it knows.
+    pub(crate) fn read(connection: &Connection, cursor: Option<Epoch>) -> Result<Self, Fault> {
+        let select =
+            "select id from epochs where sound(epochs.intact) order by number desc limit 1";
+        let latest = connection.query_row(select, (), |row| row.get(0).map(Epoch))?;
+        let cursor = match cursor {
+            None => OfCursor::Trusted,
+            Some(epoch) if epoch == latest => OfCursor::Latest,
+            Some(epoch) => {
+                let select = "select number from epochs where id = ?1 and sound(epochs.intact)";
+                let number = connection.query_row(select, [epoch.0], |row| row.get(0));
+                number
+                    .optional()?
+                    .map_or(OfCursor::Unknown, OfCursor::Earlier)
+            }
+        };
+        Ok(Self { latest, cursor })
+    }
+
+    /// Whether what a cursor has read of an organisation, up to a position, is what the store has up to there. False also where
+    /// that cannot be told any more because it was purged.
+    pub(crate) fn has_read(
+        &self,
+        connection: &Connection,
+        (organisation, position): (OrganisationId, u64),
+        (counters, start): (&Counters, &Start),
+    ) -> Result<bool, Fault> {
+        if position == 0 {
+            return Ok(true);
+        }
+        let is_there = position < counters.position;
+        let number = match self.cursor {
+            OfCursor::Trusted => return Ok(true),
+            OfCursor::Latest | OfCursor::Earlier(_) if !is_there => return Ok(false),
+            OfCursor::Latest => return Ok(true),
+            OfCursor::Unknown => return Ok(false),
+            OfCursor::Earlier(number) => number,
+        };
+        if counters.epoch <= number {
+            return Ok(true);
+        }
+        let bound = i64::try_from(position).unwrap_or(i64::MAX);
+        let block = blocks_up_to(connection, organisation, Order::Position, bound)?;
+        if block < start.block {
+            return Ok(false);
+        }
+        let select = "select epoch from blocks where id = ?1 and sound(blocks.intact)";
+        let id = BlockId::new(organisation, block).0;
+        let epoch: i64 = connection.query_row(select, [id], |row| row.get(0))?;
+        Ok(epoch <= number)
+    }
+}

@@ -1,0 +1,56 @@
+//! From an order's place to its id: the batch that first brought it, and its place in that batch.
+
+use std::collections::HashMap;
+
+use wharfinger_core::ids::OrderId;
+
+use super::batches::Batches;
+use super::block;
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::{BlockId, Place};
+
+/// Blocks that are kept in mind.
+const BLOCKS_MAX: usize = 256;
+
+/// Looks up order ids, and keeps in mind the blocks that it has seen: orders that came together come back together.
+#[derive(Default)]
+pub(crate) struct OrderIds {
+    known: HashMap<BlockId, (Batches, Vec<u32>)>,
+}
+
+impl OrderIds {
+    /// The id of the order whose first revision lies at a place.
+    pub(crate) fn get(&mut self, connection: &Connection, order: Place) -> Result<OrderId, Fault> {
+        let id = order.block();
+        if !self.known.contains_key(&id) {
+            if self.known.len() == BLOCKS_MAX {
+                self.known.clear();
+            }
+            self.known.insert(id, read(connection, id)?);
+        }
+        let (batches, indexes) = &self.known[&id];
+        let ordinal = order.ordinal();
+        match (batches.of(ordinal), indexes.get(ordinal)) {
+            (Some(batch), Some(&index)) => Ok(batch.order(index)),
+            (_, _) => Err(Fault::Damaged(format!(
+                "there is no order at place {}",
+                order.0
+            ))),
+        }
+    }
+}
+
+fn read(connection: &Connection, id: BlockId) -> Result<(Batches, Vec<u32>), Fault> {
+    let select = "select batches, indexes from blocks where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let (batches, indexes) = select
+        .query_row([id.0], |row| {
+            let batches: Option<Vec<u8>> = row.get(0)?;
+            let indexes: Vec<u8> = row.get(1)?;
+            Ok((batches, indexes))
+        })
+        .map_err(|_| Fault::Damaged(format!("block {} cannot be read", id.0)))?;
+    let batches = batches.unwrap_or_default();
+    Ok((Batches::decode(&batches)?, block::decode_indexes(&indexes)?))
+}

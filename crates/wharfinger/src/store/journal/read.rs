@@ -1,0 +1,411 @@
+//! Reading the journal: blocks by id, by position and by time.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use wharfinger_core::catalogue::Admission;
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::json::{NameCase, Reader};
+
+use super::admissions::OfBlock;
+use super::batches::{Batches, OfBatch};
+use super::block::{self, Frame};
+use super::entry_outcomes::{self, Mark};
+use super::write::Columns;
+use crate::store::directory::change::time_zone;
+use crate::store::engine::driver::{Connection, OptionalExtension};
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::varint::Texts;
+use crate::store::journal;
+use crate::store::write::txn::read_counters;
+
+/// Heads and packed parts that a reader keeps in mind.
+const HEADS_MAX: usize = 64;
+const PACKED_MAX: usize = 16;
+
+/// The small columns of a block.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub first_position: u64,
+    pub events: u64,
+    pub at_ms: i64,
+    /// The dialect, as a number.
+    pub dialect: i64,
+    /// The batches that its entries came with; none in a block of moves.
+    pub batches: Batches,
+    pub marks: Vec<Mark>,
+    /// The entries' places in their batches.
+    pub indexes: Vec<u32>,
+}
+
+impl Head {
+    /// The id of the order whose first revision is this entry.
+    pub(crate) fn order_id(&self, ordinal: usize) -> Option<OrderId> {
+        Some(self.batches.of(ordinal)?.order(*self.indexes.get(ordinal)?))
+    }
+
+    /// What it has of a batch: the ordinal of the first entry, and the places in the batch of all of them.
+    pub(crate) fn of_batch(&self, batch: BatchId) -> Option<(usize, &[u32])> {
+        let &OfBatch { start, end, .. } = self.batches.get(batch)?;
+        Some((start, self.indexes.get(start..end)?))
+    }
+}
+
+/// The large columns of a block, checked against its checksum.
+struct Packed {
+    keys: Vec<u8>,
+    /// The keys taken apart, once one was asked for.
+    key_list: Texts,
+    texts: Vec<u8>,
+    /// The frame that was read last.
+    frame: Frame,
+}
+
+/// A reader of the journal.
+pub(crate) struct Journal<'c> {
+    connection: &'c Connection,
+    heads: HashMap<BlockId, Head>,
+    packed: HashMap<BlockId, Packed>,
+    /// The keys of blocks whose texts nobody asks for.
+    keys: HashMap<BlockId, Texts>,
+    /// What was decided on the orders of blocks.
+    admissions: HashMap<BlockId, OfBlock>,
+    /// The codes and time zones of organisations that were asked for.
+    organisations: HashMap<OrganisationId, (String, TimeZone)>,
+}
+
+impl<'c> Journal<'c> {
+    /// Begins to read.
+    pub(crate) fn new(connection: &'c Connection) -> Self {
+        Self {
+            connection,
+            heads: HashMap::new(),
+            packed: HashMap::new(),
+            keys: HashMap::new(),
+            admissions: HashMap::new(),
+            organisations: HashMap::new(),
+        }
+    }
+
+    /// What it reads from.
+    pub(crate) fn connection(&self) -> &'c Connection {
+        self.connection
+    }
+
+    /// The code of an organisation; empty where it is not registered, which the store does not ask for.
+    pub(crate) fn code(&mut self, organisation: OrganisationId) -> Result<&str, Fault> {
+        let (code, _) = self.organisation(organisation)?;
+        Ok(code)
+    }
+
+    /// The code and the time zone of an organisation; an empty code and UTC where it is not registered.
+    pub(crate) fn organisation(
+        &mut self,
+        organisation: OrganisationId,
+    ) -> Result<&(String, TimeZone), Fault> {
+        if !self.organisations.contains_key(&organisation) {
+            let select = "select code, time_zone from organisations where id = ?1 and sound(organisations.intact)";
+            let mut select = self.connection.prepare_cached(select)?;
+            let found = select.query_row([organisation.0], |row| {
+                Ok((row.get::<String>(0)?, row.get::<String>(1)?))
+            });
+            // A store takes orders of whoever it is told to; who may send them is decided before.
+            let found = match found.optional()? {
+                Some((code, zone)) => (code, time_zone(&zone)?),
+                None => (String::new(), TimeZone::UTC),
+            };
+            self.organisations.insert(organisation, found);
+        }
+        Ok(&self.organisations[&organisation])
+    }
+
+    /// The head of a block.
+    pub(crate) fn head(&mut self, id: BlockId) -> Result<&Head, Fault> {
+        if !self.heads.contains_key(&id) {
+            if self.heads.len() == HEADS_MAX {
+                self.heads.clear();
+            }
+            self.heads.insert(id, read_head(self.connection, id)?);
+        }
+        Ok(&self.heads[&id])
+    }
+
+    /// What became of an entry.
+    pub(crate) fn mark(&mut self, place: Place) -> Result<Mark, Fault> {
+        let mark = self
+            .head(place.block())?
+            .marks
+            .get(place.ordinal())
+            .copied();
+        mark.ok_or_else(|| missing(place))
+    }
+
+    /// Whether the order is purged that an entry, which has this mark, is about. The entry may not be marked so yet: that takes
+    /// a purge several transactions, of which the first takes the order away.
+    pub(crate) fn is_of_purged(&mut self, entry: Place, mark: Mark) -> Result<bool, Fault> {
+        match mark.order(entry) {
+            Some(order) if order != entry => Ok(self.mark(order)? == Mark::Purged),
+            Some(_) => Ok(false),
+            None => Ok(mark == Mark::Purged),
+        }
+    }
+
+    /// Forgets a block that was written anew.
+    pub(crate) fn forget(&mut self, id: BlockId) {
+        self.heads.remove(&id);
+        self.packed.remove(&id);
+        self.keys.remove(&id);
+    }
+
+    /// The id of the order whose first revision lies at a place.
+    pub(crate) fn order_id(&mut self, order: Place) -> Result<OrderId, Fault> {
+        let head = self.head(order.block())?;
+        head.order_id(order.ordinal()).ok_or_else(|| missing(order))
+    }
+
+    /// The text of an entry.
+    pub(crate) fn text(&mut self, place: Place) -> Result<&str, Fault> {
+        let ordinal = place.ordinal();
+        let packed = self.packed(place.block())?;
+        if packed.frame.text(ordinal).is_none() {
+            packed.frame = Frame::read(&packed.texts, ordinal)?;
+        }
+        packed.frame.text(ordinal).ok_or_else(|| missing(place))
+    }
+
+    /// What was decided on the order whose first revision lies at a place; none where nothing was.
+    pub(crate) fn admission(&mut self, order: Place) -> Result<Option<Admission>, Fault> {
+        let block = order.block();
+        if !self.admissions.contains_key(&block) {
+            if self.admissions.len() == PACKED_MAX {
+                self.admissions.clear();
+            }
+            let read = OfBlock::read(self.connection, block)?;
+            self.admissions.insert(block, read);
+        }
+        self.admissions[&block].get(order.ordinal())
+    }
+
+    /// The hash of an entry's e-mail address.
+    pub(crate) fn email(&self, place: Place) -> Result<EmailHash, Fault> {
+        let select = "select emails from blocks where id = ?1 and sound(blocks.intact)";
+        let mut select = self.connection.prepare_cached(select)?;
+        let emails: Option<Vec<u8>> = select.query_row([place.block().0], |row| row.get(0))?;
+        let emails = emails.unwrap_or_default();
+        let mut hashes = EmailHash::each(&emails);
+        Ok(hashes.nth(place.ordinal()).unwrap_or(EmailHash::NONE))
+    }
+
+    /// The key of the order whose first revision lies at a place.
+    pub(crate) fn key(&mut self, order: Place) -> Result<String, Fault> {
+        // A number that the server gave was not submitted.
+        if let Mark::Accepted {
+            number: Some(number),
+        } = self.mark(order)?
+        {
+            return Ok(number.to_string());
+        }
+        let packed = self.packed(order.block())?;
+        if packed.key_list.len() == 0 {
+            packed.key_list = block::decode_keys(&packed.keys)?;
+        }
+        let key = packed.key_list.get(order.ordinal());
+        key.map(str::to_owned).ok_or_else(|| missing(order))
+    }
+
+    /// As [`Self::key`], for lists of keys alone: the block's texts are not read.
+    pub(crate) fn key_alone(&mut self, order: Place) -> Result<String, Fault> {
+        if let Mark::Accepted {
+            number: Some(number),
+        } = self.mark(order)?
+        {
+            return Ok(number.to_string());
+        }
+        let key = self.keys(order.block())?.get(order.ordinal());
+        key.map(str::to_owned).ok_or_else(|| missing(order))
+    }
+
+    /// As [`Self::key_alone`], of the order that an entry is about: a new revision came with the key, which saves looking elsewhere.
+    pub(crate) fn key_at(&mut self, entry: Place, order: Place) -> Result<String, Fault> {
+        if let Mark::Updated { .. } = self.mark(entry)?
+            && let Some(key) = self.keys(entry.block())?.get(entry.ordinal())
+            && !key.is_empty()
+        {
+            return Ok(key.to_owned());
+        }
+        self.key_alone(order)
+    }
+
+    fn keys(&mut self, id: BlockId) -> Result<&Texts, Fault> {
+        if !self.keys.contains_key(&id) {
+            if self.keys.len() == HEADS_MAX {
+                self.keys.clear();
+            }
+            self.keys.insert(id, read_keys(self.connection, id)?);
+        }
+        Ok(&self.keys[&id])
+    }
+
+    fn packed(&mut self, id: BlockId) -> Result<&mut Packed, Fault> {
+        if !self.packed.contains_key(&id) {
+            if self.packed.len() == PACKED_MAX {
+                self.packed.clear();
+            }
+            self.packed.insert(id, read_packed(self.connection, id)?);
+        }
+        match self.packed.get_mut(&id) {
+            Some(packed) => Ok(packed),
+            None => Err(Fault::Damaged("a block was forgotten at once".into())),
+        }
+    }
+}
+
+fn read_keys(connection: &Connection, id: BlockId) -> Result<Texts, Fault> {
+    let select = "select keys from blocks where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let keys: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0))?;
+    Ok(block::decode_keys(&keys.unwrap_or_default())?)
+}
+
+fn missing(place: Place) -> Fault {
+    Fault::Damaged(format!("there is no order at place {}", place.0))
+}
+
+fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
+    let select = "select first_position, events, at_ms, batches, slots, indexes, dialect from blocks \
+                  where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query([id.0])?;
+    let Some(row) = rows.next()? else {
+        return Err(Fault::Damaged(format!("there is no block {}", id.0)));
+    };
+    let batches = row.blob_or_null(3)?.unwrap_or_default();
+    let slots = row.blob(4)?;
+    let indexes = row.blob(5)?;
+    Ok(Head {
+        first_position: row.get::<i64>(0)?.cast_unsigned(),
+        events: row.get::<i64>(1)?.cast_unsigned(),
+        at_ms: row.get(2)?,
+        dialect: row.get(6)?,
+        batches: Batches::decode(batches)?,
+        marks: entry_outcomes::decode(slots)?,
+        indexes: block::decode_indexes(indexes)?,
+    })
+}
+
+fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
+    let select = "select checksum, slots, indexes, emails, keys, texts from blocks where id = ?1";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select
+        .query_row([id.0], |row| {
+            let expected: i64 = row.get(0)?;
+            let keys: Option<Vec<u8>> = row.get(4)?;
+            let texts: Option<Vec<u8>> = row.get(5)?;
+            let columns = Columns {
+                slots: row.blob(1)?,
+                indexes: row.blob(2)?,
+                emails: row.blob_or_null(3)?,
+                keys: keys.as_deref(),
+                texts: texts.as_deref(),
+            };
+            Ok((columns.checksum() == expected, keys, texts))
+        })
+        .optional()?;
+    match found {
+        Some((true, Some(keys), Some(texts))) => Ok(Packed {
+            keys,
+            key_list: Texts::default(),
+            texts,
+            frame: Frame::default(),
+        }),
+        Some((false, ..)) => Err(Fault::Damaged(format!(
+            "the checksum of block {} does not hold",
+            id.0
+        ))),
+        Some((true, ..)) | None => Err(Fault::Damaged(format!("block {} has no texts", id.0))),
+    }
+}
+
+/// The number of an organisation's latest block; 0 where it has none.
+pub(crate) fn last_block(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<u32, Fault> {
+    let select = "select max(id) from blocks where id between ?1 and ?2";
+    let bounds = (
+        BlockId::new(organisation, 0).0,
+        BlockId::new(organisation, u32::MAX).0,
+    );
+    let mut select = connection.prepare_cached(select)?;
+    let last: Option<i64> = select.query_row(bounds, |row| row.get(0))?;
+    Ok(last.map_or(0, |id| BlockId(id).number()))
+}
+
+/// What blocks are in order of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Position,
+    /// The latest time of a block and all before it.
+    LatestTime,
+}
+
+/// The number of an organisation's last block that begins at `bound` or earlier; that before its first block where there is
+/// none. Their numbers have no gaps.
+pub(crate) fn blocks_up_to(
+    connection: &Connection,
+    organisation: OrganisationId,
+    order: Order,
+    bound: i64,
+) -> Result<u32, Fault> {
+    let mut select = connection.prepare_cached(match order {
+        Order::Position => {
+            "select first_position from blocks where id = ?1 and sound(blocks.intact)"
+        }
+        Order::LatestTime => "select latest_ms from blocks where id = ?1 and sound(blocks.intact)",
+    })?;
+    let mut low = journal::start::start(connection, organisation)?.block - 1;
+    let mut high = last_block(connection, organisation)?;
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        let id = BlockId::new(organisation, middle);
+        let begins: i64 = select.query_row([id.0], |row| row.get(0))?;
+        if begins <= bound {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    Ok(low)
+}
+
+/// The number of an organisation's last block of which all up to it are from before a time: what is from then on lies behind it.
+pub(crate) fn blocks_before(
+    connection: &Connection,
+    organisation: OrganisationId,
+    from_ms: i64,
+) -> Result<u32, Fault> {
+    let bound = from_ms.saturating_sub(1);
+    blocks_up_to(connection, organisation, Order::LatestTime, bound)
+}
+
+/// The number of an organisation's last block that may be from a time or before it. Where the clock has gone back, others before
+/// it may be from later.
+pub(crate) fn blocks_until(
+    connection: &Connection,
+    organisation: OrganisationId,
+    until_ms: i64,
+) -> Result<u32, Fault> {
+    let until = blocks_up_to(connection, organisation, Order::LatestTime, until_ms)?;
+    let back = read_counters(connection, organisation)?.back_block;
+    Ok(until.max(back))
+}
+
+/// The content hash of an order's text; none where it cannot be read. Limits may have been changed since it was
+/// admitted, and are not asked again.
+pub(crate) fn content_hash(text: &str, names: NameCase) -> Option<u128> {
+    let mut reader = Reader::of_stored(text, names).ok()?;
+    let entry = reader.next().ok()??;
+    entry.faults.is_empty().then_some(entry.hash)
+}

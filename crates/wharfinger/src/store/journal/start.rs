@@ -1,0 +1,66 @@
+//! Where organisations' journals begin, of which the front was purged.
+
+use wharfinger_core::ids::OrganisationId;
+
+use crate::store::engine::driver::{Connection, OptionalExtension};
+use crate::store::engine::fault::Fault;
+
+/// Where a journal begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The number of its first block: those before it are not read.
+    pub block: u32,
+    /// The position of the first event from which on the feed is whole.
+    pub position: u64,
+}
+
+/// Where the journal of an organisation begins.
+pub(crate) fn start(connection: &Connection, organisation: OrganisationId) -> Result<Start, Fault> {
+    let select = "select first_block, feed_start from purges where organisation = ?1 and sound(purges.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let start = select.query_row([organisation.0], |row| {
+        Ok(Start {
+            block: row.get(0)?,
+            position: row.get::<i64>(1)?.cast_unsigned(),
+        })
+    });
+    let start = start.optional()?;
+    Ok(start.unwrap_or(Start {
+        block: 1,
+        position: 1,
+    }))
+}
+
+/// Notes where the journal of an organisation begins, which is being purged.
+pub(crate) fn set_start(
+    connection: &Connection,
+    organisation: OrganisationId,
+    start: Start,
+) -> Result<(), Fault> {
+    let update = "update purges set first_block = ?2, feed_start = ?3 \
+                  where organisation = ?1 and sound(purges.intact)";
+    connection.prepare_cached(update)?.execute((
+        organisation.0,
+        start.block,
+        start.position.cast_signed(),
+    ))?;
+    Ok(())
+}
+
+/// Notes that what is older than a time is to be purged, in every organisation; what was begun before is finished too.
+pub(crate) fn begin(connection: &Connection, before_ms: i64) -> Result<(), Fault> {
+    let insert = "insert into purges (organisation, before_ms, first_block, feed_start) \
+                  select organisation, ?1, 1, 1 from counters where true \
+                  on conflict (organisation) do update set before_ms = excluded.before_ms \
+                  where sound(purges.intact) and purges.before_ms < excluded.before_ms";
+    connection.execute(insert, [before_ms])?;
+    Ok(())
+}
+
+/// The organisations that are being purged, and the time before which.
+pub(crate) fn all(connection: &Connection) -> Result<Vec<(OrganisationId, i64)>, Fault> {
+    let select = "select organisation, before_ms from purges where sound(purges.intact) order by organisation";
+    let mut select = connection.prepare_cached(select)?;
+    let purges = select.query_map((), |row| Ok((OrganisationId(row.get(0)?), row.get(1)?)))?;
+    Ok(purges)
+}

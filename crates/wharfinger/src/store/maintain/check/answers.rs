@@ -1,0 +1,30 @@
+//! The answers that are kept.
+
+use wharfinger_core::ids::BatchId;
+
+use super::Check;
+use crate::store::engine::fault::Fault;
+use crate::store::replies::read::stored;
+
+/// Checks that every answer can be given that was not erased, and that there is a receipt of each batch that was answered so.
+pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
+    let select = "select fingerprint, status, content_type, headers, body, id, \
+                  batch is null or batch in (select id from batches), batch from answers order by id";
+    let mut select = check.connection.prepare_cached(select)?;
+    let mut rows = select.query_lazily(())?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(5)?;
+        let is_known: bool = row.get(6)?;
+        let answer = stored(&row).map_err(|error| Fault::Damaged(error.to_string()));
+        let answer = answer.and_then(|answer| answer.read().map(drop));
+        check.survive(answer, &format!("kept answer {id}"))?;
+        if !is_known {
+            let batch: [u8; 16] = row.get(7)?;
+            let batch = BatchId::from_bytes(batch);
+            check.fault(format!(
+                "kept answer {id}: there is no receipt of its batch {batch}"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! The entries of one block against the rows of the orders they belong to.
+
+use wharfinger_core::json::NameCase;
+
+use super::{Check, StoredBlock, fits_move};
+use crate::store::engine::driver::OptionalExtension;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::Place;
+use crate::store::format::varint::Texts;
+use crate::store::index::order_states::{Ordinals, read_open};
+use crate::store::index::orders::{Holds, Lookup, OrderRow, Scope};
+use crate::store::journal::block::{Frame, decode_keys};
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::content_hash;
+
+/// An order's row, and whether it still holds its key.
+type Found = (OrderRow, Holds);
+
+/// The entries of a block.
+pub(super) struct Entries<'k, 'c, 'b> {
+    check: &'k mut Check<'c>,
+    block: &'b StoredBlock,
+    marks: &'b [Mark],
+    keys: Texts,
+    frame: Frame,
+    scope: Scope,
+    lookup: Lookup<'c>,
+    /// The orders that begin in this block and are open.
+    open: Ordinals,
+}
+
+impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
+    /// Reads what is to be compared.
+    pub(super) fn of(
+        check: &'k mut Check<'c>,
+        block: &'b StoredBlock,
+        marks: &'b [Mark],
+    ) -> Result<Self, Fault> {
+        let connection = check.connection;
+        let keys = match &block.keys {
+            Some(keys) => decode_keys(keys)?,
+            None => Texts::default(),
+        };
+        Ok(Self {
+            check,
+            block,
+            marks,
+            keys,
+            frame: Frame::default(),
+            scope: Scope::new(block.id.organisation(), block.dialect),
+            lookup: Lookup::new(connection),
+            open: read_open(connection, block.id)?,
+        })
+    }
+
+    /// Checks them all.
+    pub(super) fn check(mut self) -> Result<(), Fault> {
+        let is_alive = self.marks.iter().any(|mark| mark.is_alive());
+        if is_alive && self.keys.len() != self.marks.len() {
+            return Err(Fault::Damaged("it has not as many keys as slots".into()));
+        }
+        let is_new = |mark: &Mark| matches!(mark, Mark::Accepted { .. });
+        let new = Ordinals::of(self.marks, is_new);
+        if !self.open.is_within(&new) {
+            self.fault("orders that do not begin in it are said to be open");
+        }
+        for (ordinal, &mark) in self.marks.iter().enumerate() {
+            let place = self.block.id.entry(ordinal);
+            self.entry(place, mark)?;
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, what: &str) {
+        let id = self.block.id.0;
+        self.check.fault(format!("block {id}: {what}"));
+    }
+
+    fn fault_at(&mut self, place: Place, what: &str) {
+        self.check.fault(format!("place {}: {what}", place.0));
+    }
+
+    fn entry(&mut self, place: Place, mark: Mark) -> Result<(), Fault> {
+        if self.check.journal.is_of_purged(place, mark)? {
+            return Ok(());
+        }
+        match mark {
+            Mark::Refused | Mark::Purged => {}
+            Mark::Accepted { number } => {
+                let Some((row, _)) = self.order(place, place)? else {
+                    return Ok(());
+                };
+                self.check.report.orders += 1;
+                self.check.tally(&self.scope, row.state);
+                self.latest(&row)?;
+                self.latest_change(&row)?;
+                if row.number != number {
+                    self.fault_at(place, "the index has another number");
+                }
+                if row.state.is_open() != self.open.contains(place.ordinal()) {
+                    self.fault_at(place, "the list of open orders has it wrong");
+                }
+                self.text(place, 1, &row)?;
+            }
+            Mark::Updated {
+                order,
+                previous,
+                revision,
+                amendment: _,
+            } => {
+                let before = self.check.journal.mark(previous)?;
+                if !is_revision(before, previous, order, revision.wrapping_sub(1)) {
+                    self.fault_at(place, "the revision before is not where it should be");
+                }
+                if let Some((row, _)) = self.order(place, order)? {
+                    self.text(place, revision, &row)?;
+                }
+            }
+            Mark::Unchanged { order, revision } => {
+                if let Some((row, _)) = self.order(place, order)?
+                    && row.revision < revision
+                {
+                    self.fault_at(place, "the order has lost a revision");
+                }
+            }
+            Mark::Moved { order, to } => {
+                let found = self.order(place, order)?;
+                if let Some((row, holds)) = found
+                    && !fits_move(to, row.state, holds)
+                {
+                    self.fault_at(place, "the order is not in the state it was moved to");
+                }
+                self.change_is_kept(place, found.as_ref());
+            }
+            Mark::Fulfilled { order, previous } => {
+                let found = self.order(place, order)?;
+                self.change_is_kept(place, found.as_ref());
+                self.report(place, order, previous)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the latest report on an order is kept, and a report leads to the change before it.
+    fn report(&mut self, place: Place, order: Place, previous: Place) -> Result<(), Fault> {
+        if previous != order {
+            let before = self.check.journal.mark(previous)?;
+            if previous >= place || !before.is_change() || before.order(previous) != Some(order) {
+                self.fault_at(place, "the change before is not where it should be");
+            }
+        }
+        let select = "select place from fulfilments where id = ?1";
+        let mut select = self.check.connection.prepare_cached(select)?;
+        let kept: Option<i64> = select.query_row([order.0], |row| row.get(0)).optional()?;
+        match kept.map(Place) {
+            Some(kept) if kept == place => self.check.reports += 1,
+            Some(kept) if kept > place => {}
+            Some(_) | None => self.fault_at(place, "the report of fulfilment is not kept"),
+        }
+        Ok(())
+    }
+
+    /// The order whose first revision lies at `order`; a fault at `place` if there is none.
+    fn order(&mut self, place: Place, order: Place) -> Result<Option<Found>, Fault> {
+        let key = if order.block() == self.block.id {
+            self.own_key(order)
+        } else {
+            self.check.journal.key(order).ok()
+        };
+        let found = match key {
+            Some(key) => self.lookup.at(&self.scope, &key, order)?,
+            None => None,
+        };
+        if found.is_none() {
+            self.fault_at(place, "the index does not have its order");
+        }
+        Ok(found)
+    }
+
+    /// Whether the latest revision lies where the index says.
+    fn latest(&mut self, row: &OrderRow) -> Result<(), Fault> {
+        let mark = self.check.journal.mark(row.latest)?;
+        if !is_revision(mark, row.latest, row.id, row.revision) {
+            self.fault_at(row.id, "its latest revision is not where the index says");
+        }
+        Ok(())
+    }
+
+    /// Whether the latest change that is no revision lies where the index says.
+    fn latest_change(&mut self, row: &OrderRow) -> Result<(), Fault> {
+        let Some(place) = row.changed else {
+            if !row.state.is_open() {
+                self.fault_at(row.id, "nothing has moved it to the state it is in");
+            }
+            return Ok(());
+        };
+        let mark = self.check.journal.mark(place)?;
+        if !mark.is_change() || mark.order(place) != Some(row.id) {
+            self.fault_at(row.id, "its latest change is not where the index says");
+        }
+        Ok(())
+    }
+
+    /// Whether the index knows of a change at a place, or of a later one.
+    fn change_is_kept(&mut self, place: Place, found: Option<&Found>) {
+        if found.is_some_and(|(row, _)| row.changed.is_none_or(|latest| latest < place)) {
+            self.fault_at(place, "the index does not know of this change");
+        }
+    }
+
+    /// The key of an order that begins in this block.
+    fn own_key(&self, order: Place) -> Option<String> {
+        match self.marks.get(order.ordinal())? {
+            Mark::Accepted {
+                number: Some(number),
+            } => Some(number.to_string()),
+            Mark::Accepted { number: None } => self.keys.get(order.ordinal()).map(str::to_owned),
+            Mark::Updated { .. }
+            | Mark::Unchanged { .. }
+            | Mark::Refused
+            | Mark::Purged
+            | Mark::Moved { .. }
+            | Mark::Fulfilled { .. } => None,
+        }
+    }
+
+    /// Whether a text can be read, and has the content hash of the index if it is the latest.
+    fn text(&mut self, place: Place, revision: u32, row: &OrderRow) -> Result<(), Fault> {
+        self.check.report.revisions += 1;
+        let ordinal = place.ordinal();
+        if self.frame.text(ordinal).is_none() {
+            let texts = self.block.texts.as_deref().unwrap_or_default();
+            self.frame = Frame::read(texts, ordinal)?;
+        }
+        let names = self.check.names.get(&self.block.dialect).copied();
+        let text = self.frame.text(ordinal).unwrap_or_default();
+        let hash = content_hash(text, names.unwrap_or(NameCase::Exact));
+        if hash.is_none() {
+            self.fault_at(place, "its text is not the JSON of an order");
+        }
+        if row.latest == place && hash.is_some_and(|hash| hash != row.hash) {
+            self.fault_at(place, "its content has another hash than the index");
+        }
+        if row.latest != place && row.revision <= revision {
+            self.fault_at(place, "the order has lost this revision");
+        }
+        Ok(())
+    }
+}
+
+/// Whether what lies at a place is this revision of an order.
+fn is_revision(mark: Mark, place: Place, wanted: Place, number: u32) -> bool {
+    match mark {
+        Mark::Accepted { .. } => place == wanted && number == 1,
+        Mark::Updated {
+            order, revision, ..
+        } => order == wanted && revision == number,
+        Mark::Unchanged { .. }
+        | Mark::Refused
+        | Mark::Purged
+        | Mark::Moved { .. }
+        | Mark::Fulfilled { .. } => false,
+    }
+}

@@ -1,0 +1,50 @@
+//! The leaves of the index by themselves: that each can be read, and holds what is between its own first key and the next one's.
+
+use super::Check;
+use crate::store::engine::fault::Fault;
+use crate::store::index::page::Leaf;
+
+/// Checks them all, and that they hold as many orders as the journal.
+pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
+    let select = "select first, organisation, entries, orders from order_leaves order by first";
+    let mut select = check.connection.prepare_cached(select)?;
+    let mut rows = select.query_lazily(())?;
+    let mut stored = 0;
+    let mut last = Vec::new();
+    while let Some(row) = rows.next()? {
+        let first: Vec<u8> = row.get(0)?;
+        let name = String::from_utf8_lossy(&first).into_owned();
+        let (organisation, entries): (i64, i64) = (row.get(1)?, row.get(2)?);
+        let leaf = match Leaf::decode(row.blob(3)?) {
+            Ok(leaf) => leaf,
+            Err(damage) => {
+                check.fault(format!(
+                    "the leaf of the index from {name:?} on: {}",
+                    damage.0
+                ));
+                continue;
+            }
+        };
+        stored += leaf.len() as u64;
+        let ends = leaf.first_key().zip(leaf.last_key());
+        let is_between = ends.is_some_and(|(begins, _)| last < first && first.as_slice() <= begins);
+        let is_own = leaf.orders().all(|(key, order)| {
+            let whose = i64::from(order.id.block().organisation().0);
+            whose == organisation && key.starts_with(format!("{whose}.").as_bytes())
+        });
+        check.expect(is_between && is_own, || {
+            format!("the leaf of the index from {name:?} on has orders of others")
+        });
+        check.expect(usize::try_from(entries) == Ok(leaf.len()), || {
+            format!("the leaf of the index from {name:?} on has not as many orders as it says")
+        });
+        if let Some((_, ends)) = ends {
+            last = ends.to_owned();
+        }
+    }
+    let seen = check.report.orders;
+    check.expect(stored == seen, || {
+        format!("{stored} orders are in the index, {seen} of them in the journal")
+    });
+    Ok(())
+}

@@ -1,0 +1,408 @@
+//! Holds the indexes, the journal, the counters and the receipts against each other, in one walk each.
+
+mod answers;
+mod emails;
+mod entries;
+mod index;
+mod organisations;
+mod receipts;
+mod rows;
+mod stock;
+pub(in crate::store) mod store;
+
+use std::collections::HashMap;
+
+use wharfinger_core::dialect::Dialect;
+use wharfinger_core::dialects;
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::json::NameCase;
+use wharfinger_core::outcome::State;
+
+use self::entries::Entries;
+use crate::store::api::CheckReport;
+use crate::store::engine::driver::{Connection, Engine};
+use crate::store::engine::fault::Fault;
+use crate::store::engine::schema;
+use crate::store::format::email_hash::HASH_BYTES;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::index::order_states::{Ordinals, Tally, read_tally};
+use crate::store::index::orders::{Holds, Scope};
+use crate::store::journal::batches::Batches;
+use crate::store::journal::entry_outcomes::{self, Mark, Moved};
+use crate::store::journal::read::Journal;
+use crate::store::journal::write::Columns;
+use crate::store::journal::{self, block};
+use crate::store::receipts::extents;
+use crate::store::write::txn::read_counters;
+
+/// Faults that are told.
+const FAULTS_MAX: usize = 100;
+
+/// Checks the whole store.
+pub(crate) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
+    // What is asked of a whole table takes as long as it does, and so does what is made of many long rows.
+    connection.lift_bounds()?;
+    let mut check = Check {
+        connection,
+        journal: Journal::new(connection),
+        names: dialect_names(connection)?,
+        tallies: HashMap::new(),
+        reports: 0,
+        purged: HashMap::new(),
+        report: CheckReport::default(),
+    };
+    check.database_file()?;
+    rows::check(&mut check)?;
+    if !check.report.faults.is_empty() {
+        // What damaged rows say cannot be held against each other.
+        return Ok(check.report);
+    }
+    check.blocks()?;
+    check.standing()?;
+    check.organisations()?;
+    receipts::check(&mut check)?;
+    answers::check(&mut check)?;
+    emails::check(&mut check)?;
+    stock::check(&mut check)?;
+    Ok(check.report)
+}
+
+/// A check at work.
+struct Check<'c> {
+    connection: &'c Connection,
+    journal: Journal<'c>,
+    /// How each dialect compares names.
+    names: HashMap<i64, NameCase>,
+    /// Orders by organisation, dialect and state.
+    tallies: HashMap<(OrganisationId, i64), Tally>,
+    /// Reports of fulfilment that are the latest on their orders.
+    reports: u64,
+    /// The entries that were purged.
+    purged: HashMap<BlockId, Ordinals>,
+    report: CheckReport,
+}
+
+fn dialect_names(connection: &Connection) -> Result<HashMap<i64, NameCase>, Fault> {
+    let mut names = HashMap::new();
+    let mut select = connection.prepare_cached("select id, name from dialects")?;
+    let mut rows = select.query(())?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(1)?;
+        let case = dialects::find(&name).map_or(NameCase::Exact, Dialect::name_case);
+        names.insert(row.get(0)?, case);
+    }
+    Ok(names)
+}
+
+/// How far the walk over an organisation's blocks has come.
+struct Walk {
+    organisation: OrganisationId,
+    block: u32,
+    position: u64,
+    last_ms: i64,
+    /// The position from which on nothing was purged.
+    feed_start: u64,
+    /// Moves to a final state.
+    settled: u64,
+}
+
+/// A block as it is stored.
+struct StoredBlock {
+    id: BlockId,
+    first_position: u64,
+    events: u64,
+    at_ms: i64,
+    latest_ms: i64,
+    batches: Option<Vec<u8>>,
+    dialect: i64,
+    checksum: i64,
+    slots: Vec<u8>,
+    indexes: Vec<u8>,
+    emails: Option<Vec<u8>>,
+    keys: Option<Vec<u8>>,
+    texts: Option<Vec<u8>>,
+}
+
+impl Check<'_> {
+    fn fault(&mut self, what: String) {
+        if self.report.faults.len() < FAULTS_MAX {
+            self.report.faults.push(what);
+        }
+    }
+
+    /// Notes a fault unless something holds.
+    fn expect(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.fault(what());
+        }
+    }
+
+    /// Goes on with the check where one of its parts came upon damage.
+    fn survive(&mut self, part: Result<(), Fault>, of: &str) -> Result<(), Fault> {
+        match part {
+            Err(Fault::Damaged(why)) => {
+                self.fault(format!("{of}: {why}"));
+                Ok(())
+            }
+            Ok(())
+            | Err(
+                Fault::Sql(_)
+                | Fault::Commit(_)
+                | Fault::Unknown(_)
+                | Fault::Refused(_)
+                | Fault::Told(_)
+                | Fault::Gone(_)
+                | Fault::Unsynced(_)
+                | Fault::DiskFull(_)
+                | Fault::NoThread(_),
+            ) => part,
+        }
+    }
+
+    fn database_file(&mut self) -> Result<(), Fault> {
+        if self.connection.engine() == Engine::Postgres {
+            return Ok(());
+        }
+        let mut integrity = self.connection.prepare_cached("pragma integrity_check")?;
+        let mut rows = integrity.query(())?;
+        while let Some(row) = rows.next()? {
+            let line: String = row.get(0)?;
+            self.expect(line == "ok", || format!("the database file: {line}"));
+        }
+        let select = "select 1 from sqlite_schema where name = ?1 and sql = ?2";
+        let mut select = self.connection.prepare_cached(select)?;
+        for (name, sql) in schema::of_today()? {
+            let is_as_made = select.exists((&name, &sql))?;
+            self.expect(is_as_made, || {
+                format!("the database file: the definition of {name} is not that of this program")
+            });
+        }
+        Ok(())
+    }
+
+    /// Walks the journal, and with it the orders: both are in the order of places.
+    fn blocks(&mut self) -> Result<(), Fault> {
+        let mut select = self.connection.prepare_cached(
+            "select id, first_position, events, at_ms, batches, dialect, checksum, slots, indexes, emails, keys, texts, latest_ms \
+             from blocks order by id",
+        )?;
+        let mut rows = select.query_lazily(())?;
+        let mut walk: Option<Walk> = None;
+        while let Some(row) = rows.next()? {
+            let block = StoredBlock {
+                id: BlockId(row.get(0)?),
+                first_position: row.get::<i64>(1)?.cast_unsigned(),
+                events: row.get::<i64>(2)?.cast_unsigned(),
+                at_ms: row.get(3)?,
+                latest_ms: row.get(12)?,
+                batches: row.get(4)?,
+                dialect: row.get(5)?,
+                checksum: row.get(6)?,
+                slots: row.get(7)?,
+                indexes: row.get(8)?,
+                emails: row.get(9)?,
+                keys: row.get(10)?,
+                texts: row.get(11)?,
+            };
+            let organisation = block.id.organisation();
+            let mut current = match walk.take() {
+                Some(current) if current.organisation == organisation => current,
+                before => {
+                    self.end_organisation(before.as_ref())?;
+                    let start = journal::start::start(self.connection, organisation)?;
+                    Walk {
+                        organisation,
+                        block: start.block,
+                        position: if start.block == 1 {
+                            1
+                        } else {
+                            block.first_position
+                        },
+                        feed_start: start.position,
+                        last_ms: if start.block == 1 { 0 } else { block.latest_ms },
+                        settled: 0,
+                    }
+                }
+            };
+            self.sequence(&mut current, &block);
+            let part = self.block(&mut current, &block);
+            self.survive(part, &format!("block {}", block.id.0))?;
+            walk = Some(current);
+        }
+        self.end_organisation(walk.as_ref())?;
+        index::check(self)?;
+        let select = "select count(*) from fulfilments";
+        let kept: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
+        let seen = self.reports;
+        self.expect(kept.cast_unsigned() == seen, || {
+            format!("{kept} reports of fulfilment are kept, {seen} of them are in the journal")
+        });
+        Ok(())
+    }
+
+    /// Counts an order of the journal.
+    fn tally(&mut self, scope: &Scope, state: State) {
+        let of = (scope.organisation, scope.dialect);
+        *self.tallies.entry(of).or_default().of(state) += 1;
+    }
+
+    /// The tallies against the orders, and that nothing else is said to be open.
+    fn standing(&mut self) -> Result<(), Fault> {
+        let mut known = 0;
+        for ((organisation, dialect), counted) in std::mem::take(&mut self.tallies) {
+            let told = read_tally(self.connection, &Scope::new(organisation, dialect))?;
+            known += told.counted().count();
+            self.expect(told == counted, || {
+                let whose = organisation.0;
+                format!("organisation {whose} has {counted:?} orders by state, and is said to have {told:?}")
+            });
+        }
+        let select = "select count(*) from tallies where orders != 0";
+        let told: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
+        self.expect(usize::try_from(told) == Ok(known), || {
+            "there are tallies of no orders".into()
+        });
+        let select = "select count(*) from open_orders \
+                      where not exists (select 1 from blocks where id = block)";
+        let lost: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
+        self.expect(lost == 0, || {
+            format!("{lost} lists of open orders are of no block")
+        });
+        Ok(())
+    }
+
+    /// Numbers, positions and times of blocks, with no gap and no step back.
+    fn sequence(&mut self, walk: &mut Walk, block: &StoredBlock) {
+        let id = block.id.0;
+        let number = block.id.number();
+        self.expect(number == walk.block, || {
+            format!("block {id} has number {number}, not {}", walk.block)
+        });
+        self.expect(block.first_position == walk.position, || {
+            let found = block.first_position;
+            format!(
+                "block {id} begins at position {found}, not {}",
+                walk.position
+            )
+        });
+        walk.last_ms = walk.last_ms.max(block.at_ms);
+        self.expect(block.latest_ms == walk.last_ms, || {
+            format!("block {id} notes another latest time than that of the blocks up to it")
+        });
+        walk.block = number.saturating_add(1);
+        walk.position = block.first_position + block.events;
+        self.report.events += block.events;
+    }
+
+    fn end_organisation(&mut self, walk: Option<&Walk>) -> Result<(), Fault> {
+        let Some(walk) = walk else {
+            return Ok(());
+        };
+        let whose = walk.organisation.0;
+        let counters = read_counters(self.connection, walk.organisation)?;
+        let is_equal = (counters.block, counters.position) == (walk.block, walk.position);
+        self.expect(is_equal, || {
+            format!("the counters of organisation {whose} are not those of its journal")
+        });
+        let select = "select cast(coalesce(sum(orders), 0) as bigint) from tallies where organisation = ?1 and state >= 2";
+        let mut select = self.connection.prepare_cached(select)?;
+        let settled: i64 = select.query_row([whose], |row| row.get(0))?;
+        self.expect(settled.cast_unsigned() == walk.settled, || {
+            let moved = walk.settled;
+            format!("organisation {whose} has {settled} final orders, and {moved} moves to that")
+        });
+        Ok(())
+    }
+
+    fn block(&mut self, walk: &mut Walk, block: &StoredBlock) -> Result<(), Fault> {
+        let id = block.id.0;
+        let columns = Columns {
+            slots: &block.slots,
+            indexes: &block.indexes,
+            emails: block.emails.as_deref(),
+            keys: block.keys.as_deref(),
+            texts: block.texts.as_deref(),
+        };
+        self.expect(columns.checksum() == block.checksum, || {
+            format!("the checksum of block {id} does not hold")
+        });
+        let marks = entry_outcomes::decode(&block.slots)?;
+        let indexes = block::decode_indexes(&block.indexes)?;
+        let is_move = |mark: &Mark| mark.is_change();
+        let is_purged = |mark: &Mark| *mark == Mark::Purged;
+        let batches = block.batches.as_deref().map(Batches::decode).transpose()?;
+        let is_of_one_kind = match &batches {
+            Some(batches) => {
+                let entries = [indexes.len(), batches.entries()];
+                entries == [marks.len(); 2] && !marks.iter().any(is_move)
+            }
+            None => indexes.is_empty() && marks.iter().all(|mark| is_move(mark) || is_purged(mark)),
+        };
+        self.expect(is_of_one_kind, || {
+            format!("block {id} has slots that are none of its own")
+        });
+        let hashes = block.emails.as_deref().map_or(0, <[u8]>::len);
+        let is_of_all = block.emails.is_none() || hashes == marks.len() * HASH_BYTES;
+        self.expect(is_of_all, || {
+            format!("block {id} has not as many addresses as slots")
+        });
+        let may_lack = block.first_position + block.events <= walk.feed_start;
+        let batches = batches.unwrap_or_default();
+        for of in batches.iter() {
+            let of_batch = marks.get(of.start..of.end).unwrap_or_default();
+            // Its receipt may be purged too, while the block still is needed.
+            let may_be_lost = may_lack && of_batch.iter().all(is_purged);
+            if !may_be_lost && self.is_first_of_batch(block.id, of.id)? != of.is_first {
+                let batch = of.id;
+                self.fault(format!(
+                    "block {id} has it wrong where batch {batch} begins"
+                ));
+            }
+        }
+        let of_orders = marks.iter().filter(|mark| mark.is_event()).count();
+        let events = (of_orders + batches.received()) as u64;
+        let is_all = block.events == events || may_lack && block.events > events;
+        self.expect(is_all, || {
+            format!("block {id} has another number of events than it says")
+        });
+        for (ordinal, &mark) in marks.iter().enumerate() {
+            let is_settling = matches!(mark, Mark::Moved { .. });
+            if is_settling && !self.journal.is_of_purged(block.id.entry(ordinal), mark)? {
+                walk.settled += 1;
+            }
+        }
+        if marks.iter().any(is_purged) {
+            let purged = Ordinals::of(&marks, is_purged);
+            self.purged.insert(block.id, purged);
+        }
+        Entries::of(self, block, &marks)?.check()
+    }
+
+    /// Whether a batch says that this is its first block in the organisation; a fault if it does not know the block.
+    fn is_first_of_batch(&mut self, id: BlockId, batch: BatchId) -> Result<bool, Fault> {
+        let mut select = self
+            .connection
+            .prepare_cached("select shares from batches where id = ?1")?;
+        let mut rows = select.query([batch.to_bytes()])?;
+        let number = id.number();
+        if let Some(row) = rows.next()? {
+            let shares: String = row.get(0)?;
+            for share in extents::from_json(&shares)? {
+                let is_within = number >= share.first && number - share.first < share.blocks;
+                if share.organisation == Some(id.organisation()) && is_within {
+                    return Ok(number == share.first);
+                }
+            }
+        }
+        Err(Fault::Damaged("no receipt knows of it".into()))
+    }
+}
+
+/// Whether a move left an order whose state and key are these.
+fn fits_move(to: Moved, state: State, holds: Holds) -> bool {
+    match to {
+        Moved::Processed => state == State::Processed && holds == Holds::Key,
+        Moved::Cancelled => state == State::Cancelled && holds == Holds::Key,
+        Moved::Released => state == State::Cancelled && holds == Holds::Nothing,
+    }
+}

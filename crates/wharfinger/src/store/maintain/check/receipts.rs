@@ -1,0 +1,115 @@
+//! Receipts against the journal and the orders that were not taken.
+
+use std::collections::HashMap;
+
+use wharfinger_core::ids::{BatchId, OrganisationId, is_part};
+use wharfinger_core::outcome::Counts;
+
+use super::Check;
+use crate::store::api::RecordedOutcome;
+use crate::store::engine::fault::Fault;
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::receipts::{extents, rejections};
+
+/// Checks every receipt.
+pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
+    let select = "select id, shares from batches order by id";
+    let mut select = check.connection.prepare_cached(select)?;
+    let mut rows = select.query_lazily(())?;
+    while let Some(row) = rows.next()? {
+        check.report.batches += 1;
+        let batch = BatchId::from_bytes(row.get(0)?);
+        let shares: String = row.get(1)?;
+        let part = check_one(check, batch, &shares);
+        check.survive(part, &format!("batch {batch}"))?;
+    }
+    let lost = "select count(*) from rejections \
+                where not exists (select 1 from batches where batches.id = batch)";
+    let lost: i64 = check.connection.query_row(lost, (), |row| row.get(0))?;
+    check.expect(lost == 0, || {
+        format!("{lost} lists of orders that were not taken are of no batch")
+    });
+    Ok(())
+}
+
+fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), Fault> {
+    let mut told = HashMap::<Option<OrganisationId>, Counts>::new();
+    let mut found = HashMap::<Option<OrganisationId>, Counts>::new();
+    let mut warned = HashMap::<Option<OrganisationId>, u64>::new();
+    let mut indexes = Vec::new();
+    let mut purged = 0;
+    for share in extents::from_json(shares)? {
+        *told.entry(share.organisation).or_default() += share.counts;
+        if share.warned > 0 {
+            *warned.entry(share.organisation).or_default() += share.warned;
+        }
+        let found = found.entry(share.organisation).or_default();
+        for id in share.block_ids() {
+            let head = check.journal.head(id)?;
+            let Some((start, of_batch)) = head.of_batch(batch) else {
+                return Err(Fault::Damaged(format!("block {} is not of it", id.0)));
+            };
+            let marks = head.marks.get(start..).unwrap_or_default();
+            let entries = of_batch.iter().zip(marks);
+            // Parts are told with the order that they are of.
+            for (&index, mark) in entries.filter(|(index, _)| !is_part(**index)) {
+                match mark {
+                    Mark::Accepted { .. } => found.accepted += 1,
+                    Mark::Updated { .. } => found.updated += 1,
+                    Mark::Unchanged { .. } => found.unchanged += 1,
+                    Mark::Purged => {
+                        purged += 1;
+                        continue;
+                    }
+                    Mark::Refused | Mark::Moved { .. } | Mark::Fulfilled { .. } => continue,
+                }
+                indexes.push(index);
+            }
+        }
+    }
+    for recorded in rejections::read_all(check.connection, batch)? {
+        let found = found.entry(recorded.organisation).or_default();
+        match recorded.outcome {
+            RecordedOutcome::Rejected(_) => found.rejected += 1,
+            RecordedOutcome::Withheld => found.withheld += 1,
+            RecordedOutcome::Accepted(_)
+            | RecordedOutcome::Updated(..)
+            | RecordedOutcome::Unchanged(..) => continue,
+        }
+        indexes.push(recorded.index);
+    }
+    let listed = rejections::count_warned(check.connection, batch)?;
+    check.expect(listed == warned, || {
+        format!("batch {batch}: its orders with warnings are {warned:?}, those listed {listed:?}")
+    });
+    let is_all = if purged == 0 {
+        found == told
+    } else {
+        found
+            .iter()
+            .all(|(whose, found)| told.get(whose).is_some_and(|told| is_within(found, told)))
+    };
+    check.expect(is_all, || {
+        format!("batch {batch}: its counts are {told:?}, its orders {found:?}")
+    });
+    indexes.sort_unstable();
+    let is_whole = if purged == 0 {
+        let all = 0..u32::try_from(indexes.len()).unwrap_or(0);
+        indexes.iter().copied().eq(all)
+    } else {
+        indexes.is_sorted_by(|left, right| left < right)
+    };
+    check.expect(is_whole, || {
+        format!("batch {batch}: not each of its orders has one outcome")
+    });
+    Ok(())
+}
+
+/// Whether no more orders were found than are told of: some were purged.
+fn is_within(found: &Counts, told: &Counts) -> bool {
+    found.accepted <= told.accepted
+        && found.updated <= told.updated
+        && found.unchanged <= told.unchanged
+        && found.rejected == told.rejected
+        && found.withheld == told.withheld
+}

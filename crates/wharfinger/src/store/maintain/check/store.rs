@@ -1,0 +1,112 @@
+//! Checking a store: beside a server, or by itself and read-only, so that a snapshot on a read-only file system will do.
+
+use std::path::Path;
+
+use rusqlite::{ErrorCode, OpenFlags};
+
+use super::check;
+use crate::store::SqlStore;
+use crate::store::api::{CheckReport, StoreError};
+use crate::store::engine::connection::{Use, connect};
+use crate::store::engine::driver::{Access, Connection};
+use crate::store::engine::fault::Fault;
+use crate::store::engine::home::Home;
+use crate::store::engine::location::Location;
+use crate::store::engine::wal::frames;
+use crate::store::engine::{checksums, schema};
+use crate::store::maintain::copy;
+use crate::store::open::{database_file, reach_store};
+
+impl SqlStore {
+    /// Checks the store of a location. Nothing is written to it.
+    ///
+    /// # Errors
+    /// There is no store, or it cannot be read.
+    pub fn check_at(location: &Location) -> Result<CheckReport, StoreError> {
+        let (connection, damage) = match location {
+            Location::Directory(directory) => {
+                let file = database_file(directory)?;
+                let damage = damage_of_log(&file)?;
+                (Connection::Sqlite(connect_read_only(&file)?), damage)
+            }
+            Location::Database(database) => (reach_store(database)?, None),
+        };
+        Ok(checked(&connection, damage)?)
+    }
+
+    /// Checks the store while it is open.
+    pub(crate) async fn check_open(&self) -> Result<CheckReport, StoreError> {
+        let file = match &self.home {
+            Home::File(file) => Some(file.clone()),
+            Home::Server(_) => None,
+        };
+        let read = move |connection: &Connection| {
+            let damage = file.as_deref().map(damage_of_log).transpose()?.flatten();
+            Ok(with_damage(check(connection)?, damage))
+        };
+        self.readers.read(read).await
+    }
+}
+
+fn checked(connection: &Connection, damage: Option<String>) -> Result<CheckReport, Fault> {
+    schema::require(connection)?;
+    copy::refuse_unfinished(connection)?;
+    let report = check(&*connection.begin(Access::Read)?)?;
+    Ok(with_damage(report, damage))
+}
+
+fn with_damage(mut report: CheckReport, damage: Option<String>) -> CheckReport {
+    report.faults.splice(..0, damage);
+    report
+}
+
+/// What is wrong with the log of a database file, and the way out.
+fn damage_of_log(file: &Path) -> Result<Option<String>, Fault> {
+    let damage = frames::damage(file).map_err(|error| unreadable(file, &error))?;
+    Ok(damage.map(|damage| damage.told()))
+}
+
+/// The log cannot be read.
+pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
+    let log = frames::path(file);
+    Fault::Refused(format!("cannot read {}: {error}", log.display()))
+}
+
+/// Opens a database file for reading.
+///
+/// SQLite wants to share an index of the log with other processes, and to write that beside the database. Where it may not, and
+/// there is none, nobody has the database open.
+fn connect_read_only(file: &Path) -> Result<rusqlite::Connection, Fault> {
+    let connection = connect(file, Use::Read)?;
+    let cannot_share = match schema::version(&connection) {
+        Ok(_) => return Ok(connection),
+        Err(Fault::Sql(error))
+            if error.is_sqlite(&[ErrorCode::CannotOpen, ErrorCode::ReadOnly]) =>
+        {
+            error
+        }
+        Err(fault) => return Err(fault),
+    };
+    if file.with_extension("db-shm").exists() {
+        return Err(cannot_share.into());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let has_log = std::fs::metadata(frames::path(file)).is_ok_and(|log| log.len() > 0);
+    if has_log {
+        // The index of the log is kept in memory, and nothing is locked.
+        let connection = rusqlite::Connection::open_with_flags_and_vfs(file, flags, c"unix-none")?;
+        checksums::register(&connection)?;
+        connection.pragma_update(None, "locking_mode", "exclusive")?;
+        return Ok(connection);
+    }
+    let escaped = [("%", "%25"), ("?", "%3f"), ("#", "%23")];
+    let path = file.to_string_lossy().into_owned();
+    let path = escaped
+        .iter()
+        .fold(path, |path, (from, to)| path.replace(from, to));
+    let uri = format!("file:{path}?immutable=1");
+    let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+    let connection = rusqlite::Connection::open_with_flags(uri, flags)?;
+    checksums::register(&connection)?;
+    Ok(connection)
+}

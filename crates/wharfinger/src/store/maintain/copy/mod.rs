@@ -1,0 +1,269 @@
+//! Copying a whole store, row by row, from one place to another, whichever engine is in either.
+//!
+//! What is read is of one moment: nobody writes to the source meanwhile. With each slice of rows, the target notes how many
+//! rows are there and what they amount to; a copy that was broken off reads as many again, and goes on only if they are the
+//! same. So whatever happened to the source between the two, what is copied at the end is how it is now.
+
+mod rows;
+pub(crate) mod tables;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use self::rows::{Digest, SliceMax, Walk};
+use self::tables::{Table, quoted};
+pub(crate) use self::target::refuse_unfinished;
+use super::check::check;
+use crate::store::api::{CheckReport, StoreError};
+use crate::store::engine::driver::{Access, Connection, Engine};
+use crate::store::engine::fault::Fault;
+use crate::store::engine::location::Location;
+use crate::store::open::{open_tables, open_tables_of_store};
+
+/// A slice is a transaction: small enough to be held in memory on both sides.
+const SLICE_MAX: SliceMax = SliceMax {
+    rows: 4_096,
+    bytes: 8 << 20,
+};
+/// The log of an embedded target is written back from so many pages on: 32 MiB.
+const LOG_PAGES: i32 = 8_192;
+/// How long is waited for sessions of a program that has ended to end too.
+const ENDING_MAX: Duration = Duration::from_secs(10);
+const ENDING_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a copy is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// What an earlier run has copied is held against the source.
+    Resuming,
+    /// Rows are copied.
+    Copying,
+    /// What was copied is read back.
+    ReadingBack,
+    /// The copy is checked as a store.
+    Checking,
+}
+
+/// What was copied.
+#[derive(Debug)]
+pub struct Copied {
+    /// The rows of all tables.
+    pub rows: u64,
+    /// Those of them that were there already of an earlier run.
+    pub resumed: u64,
+    /// What a check of the copy found.
+    pub report: CheckReport,
+}
+
+/// Copies a whole store into an empty one, or goes on where that was broken off. `tell` hears how many rows are done, and how
+/// many there are. Nobody may serve either of them: for data directories the caller holds the server's lock. Blocks.
+///
+/// # Errors
+/// [`StoreError::Refused`], with the way out: there is no such store, servers are connected to it, the target is not empty, the
+/// source has changed since. [`StoreError::Unavailable`]: one of them cannot be reached any more; called again, it goes on.
+pub fn copy(
+    from: &Location,
+    to: &Location,
+    tell: &mut dyn FnMut(Stage, u64, u64),
+) -> Result<Copied, StoreError> {
+    let source = open_tables_of_store(from).map_err(at(from))?;
+    let reading = hold(&source).map_err(at(from))?;
+    let target = open_tables(to).map_err(at(to))?;
+    prepare(&target).map_err(at(to))?;
+    let copying = Copying {
+        from,
+        source: &reading,
+        to,
+        target: &target,
+        max: SLICE_MAX,
+        tell,
+    };
+    copying.run()
+}
+
+/// Says where something went wrong.
+fn at<E: Into<StoreError>>(place: &Location) -> impl Fn(E) -> StoreError {
+    move |error| {
+        let mut error = error.into();
+        if let StoreError::Refused(why)
+        | StoreError::Unavailable(why)
+        | StoreError::DiskFull(why)
+        | StoreError::Internal(why) = &mut error
+        {
+            *why = format!("{place}: {why}");
+        }
+        error
+    }
+}
+
+/// Keeps everybody else from writing to a store, for as long as it is read.
+fn hold(source: &Connection) -> Result<crate::store::engine::driver::Transaction<'_>, Fault> {
+    refuse_unfinished(source)?;
+    be_alone(source)?;
+    let reading = source.begin(Access::WRITE)?;
+    // Rows are counted for as long as it takes; and while the target is slow, or is checked, nothing is asked here.
+    reading.lift_bounds()?;
+    Ok(reading)
+}
+
+fn prepare(target: &Connection) -> Result<(), Fault> {
+    be_alone(target)?;
+    if let Some(connection) = target.sqlite() {
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    }
+    Ok(())
+}
+
+/// Waits until no other session of this program is connected to a database.
+///
+/// # Errors
+/// [`Fault::Refused`]: one stays.
+fn be_alone(connection: &Connection) -> Result<(), Fault> {
+    if connection.engine() == Engine::Sqlite {
+        return Ok(());
+    }
+    let until = Instant::now() + ENDING_MAX;
+    let select = "select count(*) from pg_stat_activity where datname = current_database() \
+        and application_name = 'wharfinger' and pid <> pg_backend_pid()";
+    loop {
+        let others: i64 = connection.query_row(select, (), |row| row.get(0))?;
+        match others {
+            0 => return Ok(()),
+            _ if Instant::now() < until => std::thread::sleep(ENDING_PAUSE),
+            others => {
+                return Err(Fault::Refused(format!(
+                    "{others} other sessions of wharfinger are connected to it: stop its servers first"
+                )));
+            }
+        }
+    }
+}
+
+/// A copy at work.
+struct Copying<'c> {
+    from: &'c Location,
+    source: &'c Connection,
+    to: &'c Location,
+    target: &'c Connection,
+    max: SliceMax,
+    tell: &'c mut dyn FnMut(Stage, u64, u64),
+}
+
+impl Copying<'_> {
+    fn run(mut self) -> Result<Copied, StoreError> {
+        let (from, to) = (self.from, self.to);
+        let of_source = tables::list(self.source).map_err(at(from))?;
+        let of_target = tables::list(self.target).map_err(at(to))?;
+        let tables = tables::pairs(of_source, of_target)?;
+        let all = self.count(&tables).map_err(at(from))?;
+        let begun = target::begin(self.target, &tables, from).map_err(at(to))?;
+        // Who connects from now on sees that it is unfinished.
+        be_alone(self.target).map_err(at(to))?;
+        let digest = self.copy(&tables, begun, all)?;
+        self.read_back(&tables, digest).map_err(at(to))?;
+        (self.tell)(Stage::Checking, digest.rows, digest.rows);
+        let report = self.check().map_err(at(to))?;
+        target::end(self.target).map_err(at(to))?;
+        Ok(Copied {
+            rows: digest.rows,
+            resumed: begun.rows,
+            report,
+        })
+    }
+
+    fn count(&self, tables: &[(Table, Table)]) -> Result<u64, Fault> {
+        let mut all: u64 = 0;
+        for (table, _) in tables {
+            let select = format!("select count(*) from {}", quoted(&table.name));
+            let rows: i64 = self.source.query_row(&select, (), |row| row.get(0))?;
+            all += rows.cast_unsigned();
+        }
+        Ok(all)
+    }
+
+    /// Copies what is not there yet; what the whole amounts to.
+    fn copy(
+        &mut self,
+        tables: &[(Table, Table)],
+        begun: Digest,
+        all: u64,
+    ) -> Result<Digest, StoreError> {
+        let mut digest = Digest::default();
+        for (of_source, of_target) in tables {
+            let mut walk = Walk::new(self.source, of_source, self.max);
+            loop {
+                let is_there = digest.rows < begun.rows;
+                let rows_max = if is_there {
+                    begun.rows - digest.rows
+                } else {
+                    u64::MAX
+                };
+                let rows = walk.next(rows_max).map_err(at(self.from))?;
+                if rows.is_empty() {
+                    break;
+                }
+                let before = digest;
+                digest.add(of_source, &rows);
+                let stage = if is_there {
+                    Stage::Resuming
+                } else {
+                    target::write(self.target, of_target, &rows, before, digest)
+                        .map_err(at(self.to))?;
+                    Stage::Copying
+                };
+                if digest.rows == begun.rows && digest != begun {
+                    return Err(at(self.from)(changed()));
+                }
+                (self.tell)(stage, digest.rows, all);
+            }
+        }
+        if digest.rows < begun.rows {
+            return Err(at(self.from)(changed()));
+        }
+        Ok(digest)
+    }
+
+    /// Reads the copy, and holds it against what the source amounts to.
+    fn read_back(&mut self, tables: &[(Table, Table)], expected: Digest) -> Result<(), Fault> {
+        let reading = self.target.begin(Access::Read)?;
+        let mut digest = Digest::default();
+        for (_, table) in tables {
+            let mut walk = Walk::new(&reading, table, self.max);
+            loop {
+                let rows = walk.next(u64::MAX)?;
+                if rows.is_empty() {
+                    break;
+                }
+                digest.add(table, &rows);
+                (self.tell)(Stage::ReadingBack, digest.rows, expected.rows);
+            }
+        }
+        if digest != expected {
+            return Err(Fault::Refused(format!(
+                "what was copied is not what was read back ({} rows, and {}): somebody else has written to it, or a disk \
+                 is damaged; copy it anew, into an empty store",
+                expected.rows, digest.rows
+            )));
+        }
+        Ok(())
+    }
+
+    /// Checks the copy. What it cannot get over is in the source too, and does not keep the copy from being finished.
+    fn check(&self) -> Result<CheckReport, Fault> {
+        match check(&*self.target.begin(Access::Read)?) {
+            Err(Fault::Damaged(why)) => Ok(CheckReport {
+                faults: vec![why],
+                ..CheckReport::default()
+            }),
+            checked => checked,
+        }
+    }
+}
+
+fn changed() -> Fault {
+    Fault::Refused(
+        "it is not what it was when the copy was begun: copy it anew, into an empty store".into(),
+    )
+}

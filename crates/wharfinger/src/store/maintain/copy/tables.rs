@@ -1,0 +1,151 @@
+//! The tables of a store, as the database itself lists them: what is added to the schema is copied without being named here.
+
+use std::collections::BTreeSet;
+
+use crate::store::engine::driver::{Connection, Engine};
+use crate::store::engine::fault::Fault;
+
+/// Columns with the checksums of rows, which each engine makes by itself.
+const CHECKSUMS: [&str; 4] = ["row_checksum", "intact", "head_checksum", "head_intact"];
+
+/// The tables that are not copied: what only says how a store itself is.
+const OWN: [&str; 2] = ["copying", "schema_versions"];
+
+/// Each column of each table, with its type, its place in the primary key, from 1 on, or 0 where it is not in it, and whether it
+/// is made of others.
+const LIST_EMBEDDED: &str = "select t.name, c.name, lower(replace(c.type, ' GENERATED ALWAYS', '')), c.pk, c.hidden <> 0 \
+    from sqlite_schema t, pragma_table_xinfo(t.name) c \
+    where t.type = 'table' and t.name not like 'sqlite_%'";
+/// The same of PostgreSQL, whose positions in a key begin at 0.
+const LIST_ON_SERVER: &str = "select cast(t.relname as text), cast(c.attname as text), format_type(c.atttypid, null), \
+    coalesce(array_position(cast(k.indkey as smallint[]), c.attnum) + 1, 0), c.attgenerated <> '' from pg_class t \
+    join pg_namespace n on n.oid = t.relnamespace and n.nspname = current_schema() \
+    join pg_attribute c on c.attrelid = t.oid and c.attnum > 0 and not c.attisdropped \
+    left join pg_index k on k.indrelid = t.oid and k.indisprimary \
+    where t.relkind in ('r', 'p') and not t.relispartition";
+
+/// A table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub name: String,
+    /// In the order of their names: the same in each engine.
+    pub columns: Vec<Column>,
+    /// Which of the columns make the primary key.
+    pub key: Vec<usize>,
+}
+
+/// A column of a table.
+#[derive(Debug)]
+pub(crate) struct Column {
+    pub name: String,
+    /// Its type, as the engine names it.
+    pub kind: String,
+    /// Its place in the primary key, from 1 on; 0 where it is not in it.
+    key: u32,
+    /// Whether it is made of others, and cannot be written.
+    pub is_made: bool,
+}
+
+impl Column {
+    /// Whether it may be long.
+    pub(super) fn has_bytes(&self) -> bool {
+        ["text", "blob", "bytea"].contains(&self.kind.as_str())
+    }
+}
+
+impl Table {
+    /// The names of its columns, for a statement that reads.
+    pub(super) fn names(&self) -> String {
+        names(&self.columns, |_| true)
+    }
+
+    /// The names of its columns, for a statement that writes.
+    pub(super) fn written_names(&self) -> String {
+        names(&self.columns, |column| !column.is_made)
+    }
+
+    /// The names of the columns that make its primary key, in its order, for a statement.
+    pub(super) fn key_names(&self) -> String {
+        let names = self.key.iter().map(|&at| quoted(&self.columns[at].name));
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The names of some columns, for a statement.
+fn names(columns: &[Column], is_meant: impl Fn(&Column) -> bool) -> String {
+    let meant = columns.iter().filter(|column| is_meant(column));
+    let names = meant.map(|column| quoted(&column.name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// A name that a statement can take for nothing else.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{name}\"")
+}
+
+/// All tables that are copied, in the order of their names.
+pub(crate) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
+    let list = match connection.engine() {
+        Engine::Sqlite => LIST_EMBEDDED,
+        Engine::Postgres => LIST_ON_SERVER,
+    };
+    let mut columns: Vec<(String, Column)> =
+        connection.prepare_cached(list)?.query_map((), |row| {
+            let column = Column {
+                name: row.get(1)?,
+                kind: row.get(2)?,
+                key: row.get(3)?,
+                is_made: row.get(4)?,
+            };
+            Ok((row.get(0)?, column))
+        })?;
+    columns.retain(|(table, column)| {
+        !OWN.contains(&table.as_str()) && !CHECKSUMS.contains(&column.name.as_str())
+    });
+    columns.sort_by(|(table, column), (table_2, column_2)| {
+        (table, &column.name).cmp(&(table_2, &column_2.name))
+    });
+    let mut tables: Vec<Table> = Vec::new();
+    for (table, column) in columns {
+        match tables.last_mut() {
+            Some(last) if last.name == table => last.columns.push(column),
+            _ => tables.push(Table {
+                name: table,
+                columns: vec![column],
+                key: Vec::new(),
+            }),
+        }
+    }
+    for table in &mut tables {
+        let columns = &table.columns;
+        let mut key = Vec::from_iter((0..columns.len()).filter(|&at| columns[at].key > 0));
+        key.sort_by_key(|&at| columns[at].key);
+        table.key = key;
+    }
+    Ok(tables)
+}
+
+/// The tables of two stores in pairs.
+///
+/// # Errors
+/// They are not the same, or a table has no key to be read by.
+pub(super) fn pairs(one: Vec<Table>, other: Vec<Table>) -> Result<Vec<(Table, Table)>, Fault> {
+    let shapes = |tables: &[Table]| -> BTreeSet<String> {
+        let shape = |table: &Table| format!("{} ({})", table.name, table.names());
+        tables.iter().map(shape).collect()
+    };
+    let (ours, theirs) = (shapes(&one), shapes(&other));
+    let alone: Vec<&String> = ours.symmetric_difference(&theirs).collect();
+    if let Some(first) = alone.first() {
+        return Err(Fault::Refused(format!(
+            "the two stores have not the same tables: only one of them has {first}; give the copy a database of its own"
+        )));
+    }
+    if let Some(table) = one.iter().chain(&other).find(|table| table.key.is_empty()) {
+        let name = &table.name;
+        return Err(Fault::Damaged(format!(
+            "table {name} has no primary key to be copied by"
+        )));
+    }
+    Ok(one.into_iter().zip(other).collect())
+}

@@ -1,0 +1,146 @@
+//! Writing blocks anew without the person.
+
+use std::collections::HashSet;
+
+use wharfinger_core::email::is_mentioned;
+use wharfinger_core::erase::erased;
+
+use super::find::Dialects;
+use super::{Person, first_block};
+use crate::store::addresses::Entry;
+use crate::store::addresses::erase::take_out;
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::index::orders::Scope;
+use crate::store::journal::admissions;
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::{Journal, content_hash};
+use crate::store::journal::rewrite::{self, rewrite};
+use crate::store::write::txn::Work;
+
+/// Blocks being written anew in one transaction.
+pub(super) struct Blocks<'k, 'c> {
+    work: &'k mut Work<'c>,
+    person: &'k Person,
+    /// The orders that are erased.
+    orders: &'k HashSet<Place>,
+    journal: Journal<'c>,
+    dialects: Dialects,
+    /// What is to go from the index by address.
+    hashes: Vec<Entry>,
+}
+
+/// A text that was written anew.
+struct Written {
+    order: Place,
+    place: Place,
+    hash: Option<u128>,
+}
+
+impl<'k, 'c> Blocks<'k, 'c> {
+    /// Begins.
+    pub(super) fn new(
+        work: &'k mut Work<'c>,
+        person: &'k Person,
+        orders: &'k HashSet<Place>,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            journal: Journal::new(work.connection),
+            work,
+            person,
+            orders,
+            dialects: Dialects::default(),
+            hashes: Vec::new(),
+        })
+    }
+
+    /// Writes blocks anew, and with them the index.
+    pub(super) fn erase(mut self, blocks: &[BlockId]) -> Result<(), Fault> {
+        let connection = self.work.connection;
+        let organisation = self.person.organisation;
+        // Those before it have been purged since they were found.
+        let first = first_block(connection, organisation)?;
+        for &id in blocks.iter().filter(|id| **id >= first) {
+            self.block(id)?;
+        }
+        take_out(connection, organisation, &mut self.hashes)
+    }
+
+    fn block(&mut self, id: BlockId) -> Result<(), Fault> {
+        let connection = self.work.connection;
+        let number = self.journal.head(id)?.dialect;
+        let dialect = self.dialects.get(connection, number)?;
+        let (person, orders, hashes) = (self.person, self.orders, &mut self.hashes);
+        let mut written = Vec::new();
+        rewrite(connection, id, |ordinal, entry| {
+            let place = id.entry(ordinal);
+            match entry.mark {
+                Mark::Accepted { .. } | Mark::Updated { .. } => {
+                    let order = entry.mark.order(place).filter(|of| orders.contains(of));
+                    if let Some(order) = order {
+                        entry.text = erased(dialect, &entry.text);
+                        take_hash(entry, place, hashes);
+                        written.push(Written {
+                            order,
+                            place,
+                            hash: content_hash(&entry.text, dialect.name_case()),
+                        });
+                    }
+                }
+                // Nobody reads the texts of these.
+                Mark::Unchanged { order, .. } if orders.contains(&order) => {
+                    entry.text.clear();
+                    entry.email = EmailHash::NONE;
+                }
+                Mark::Refused
+                    if entry.email == person.hash && is_mentioned(&entry.text, &person.address) =>
+                {
+                    entry.text.clear();
+                    entry.email = EmailHash::NONE;
+                }
+                Mark::Unchanged { .. }
+                | Mark::Refused
+                | Mark::Purged
+                | Mark::Moved { .. }
+                | Mark::Fulfilled { .. } => {}
+            }
+        })?;
+        self.journal.forget(id);
+        let orders = self.orders;
+        let is_erased = |ordinal| orders.contains(&id.entry(ordinal));
+        admissions::forget_customers(connection, id, is_erased)?;
+        let scope = Scope::new(person.organisation, number);
+        for text in written {
+            self.rehash(&scope, &text)?;
+        }
+        Ok(())
+    }
+
+    /// Brings an order's row up to date, if this text is its latest.
+    fn rehash(&mut self, scope: &Scope, text: &Written) -> Result<(), Fault> {
+        let key = self.journal.key(text.order)?;
+        let Some((row, holds)) = self.work.rows.at(scope, &key, text.order)? else {
+            // It is being purged.
+            return Ok(());
+        };
+        let unreadable = || Fault::Damaged("an erased text is no JSON".into());
+        let hash = text.hash.ok_or_else(unreadable)?;
+        if row.latest == text.place {
+            let of = (row.id, holds);
+            self.work
+                .rows
+                .change(scope, &key, of, |row| row.hash = hash)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes the hash off an entry that is in the index by address.
+fn take_hash(entry: &mut rewrite::Entry, place: Place, hashes: &mut Vec<Entry>) {
+    if entry.email != EmailHash::NONE {
+        let hash = entry.email;
+        hashes.push(Entry { hash, place });
+        entry.email = EmailHash::NONE;
+    }
+}

@@ -1,0 +1,205 @@
+//! Finding what is of a person: first the orders, then every block that has texts of theirs.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+
+use jiff::tz::TimeZone;
+use wharfinger_core::dialect::{Dialect, StoredOrder};
+use wharfinger_core::dialects;
+use wharfinger_core::email;
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::outcome::State;
+
+use super::Person;
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::journal::admissions::OfBlock;
+use crate::store::journal::batches::Batches;
+use crate::store::journal::entry_outcomes::{self, Mark};
+use crate::store::journal::read::Journal;
+use crate::store::write::txn::dialect_name;
+
+/// Blocks that are looked at in one go.
+const LOOKED_AT: u32 = 1_024;
+
+/// The first place of an organisation, and the last that it can have.
+pub(super) fn places_of(organisation: OrganisationId) -> (Place, Place) {
+    let next = BlockId(BlockId::new(organisation, u32::MAX).0 + 1);
+    (
+        BlockId::new(organisation, 0).entry(0),
+        Place(next.entry(0).0 - 1),
+    )
+}
+
+/// The dialects of blocks.
+#[derive(Default)]
+pub(super) struct Dialects(HashMap<i64, &'static dyn Dialect>);
+
+impl Dialects {
+    /// The one that a number stands for.
+    pub(super) fn get(
+        &mut self,
+        connection: &Connection,
+        number: i64,
+    ) -> Result<&'static dyn Dialect, Fault> {
+        if let Some(known) = self.0.get(&number) {
+            return Ok(*known);
+        }
+        let name = dialect_name(connection, number)?;
+        let dialect = dialects::find(&name);
+        let unknown = || Fault::Damaged(format!("there are orders of an unknown dialect {name}"));
+        let dialect = dialect.ok_or_else(unknown)?;
+        self.0.insert(number, dialect);
+        Ok(dialect)
+    }
+}
+
+/// The orders of a person among those in some blocks, by any of their revisions, and the block to go on with; none at the end.
+pub(super) fn find(
+    connection: &Connection,
+    person: &Person,
+    blocks: Range<u32>,
+) -> Result<(Vec<Place>, Option<u32>), Fault> {
+    let select = "select id, emails from blocks \
+                  where id >= ?1 and id < ?2 and case when sound(blocks.intact) then emails is not null end order by id limit ?3";
+    let mut select = connection.prepare_cached(select)?;
+    let block = |number| BlockId::new(person.organisation, number).0;
+    let mut rows = select.query((block(blocks.start), block(blocks.end), LOOKED_AT))?;
+    let mut journal = Journal::new(connection);
+    let mut dialects = Dialects::default();
+    let (mut found, mut looked_at, mut next) = (Vec::new(), 0, None);
+    while let Some(row) = rows.next()? {
+        let id = BlockId(row.get(0)?);
+        let emails = row.blob(1)?;
+        for (ordinal, hash) in EmailHash::each(emails).enumerate() {
+            if hash != person.hash {
+                continue;
+            }
+            let place = id.entry(ordinal);
+            let mark = journal.mark(place)?;
+            if let Some(order) = mark.order(place)
+                && !journal.is_of_purged(place, mark)?
+            {
+                let dialect = dialects.get(connection, journal.head(id)?.dialect)?;
+                if is_of(person, dialect, journal.text(place)?) {
+                    found.push(order);
+                }
+            }
+        }
+        looked_at += 1;
+        next = (looked_at == LOOKED_AT).then(|| id.number() + 1);
+    }
+    if let Some(customer) = person.customer {
+        let looked_at = blocks.start..next.unwrap_or(blocks.end);
+        found.extend(attached(
+            connection,
+            &mut journal,
+            customer,
+            (person, looked_at),
+        )?);
+    }
+    Ok((found, next))
+}
+
+/// The orders that are attached to a customer, whatever address they have.
+fn attached(
+    connection: &Connection,
+    journal: &mut Journal<'_>,
+    customer: u64,
+    (person, blocks): (&Person, Range<u32>),
+) -> Result<Vec<Place>, Fault> {
+    let select = "select block from admissions where block >= ?1 and block < ?2 order by block";
+    let mut select = connection.prepare_cached(select)?;
+    let block = |number| BlockId::new(person.organisation, number).0;
+    let mut rows = select.query((block(blocks.start), block(blocks.end)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = BlockId(row.get(0)?);
+        for (ordinal, admission) in OfBlock::read(connection, id)?.all()? {
+            let place = id.entry(ordinal);
+            if admission.customer == Some(customer) && journal.mark(place)? != Mark::Purged {
+                found.push(place);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a text has the person as its customer: another address may have the same hash.
+fn is_of(person: &Person, dialect: &dyn Dialect, text: &str) -> bool {
+    let order = StoredOrder {
+        id: BatchId::new(0, 0).order(0),
+        organisation: String::new(),
+        time_zone: TimeZone::UTC,
+        key: String::new(),
+        number: None,
+        state: State::Pending,
+        revision: 1,
+        created_at_ms: 0,
+        updated_at_ms: 0,
+        texts: vec![text.to_owned()],
+        fulfilment: None,
+        admission: None,
+    };
+    let address = dialect.email(&order);
+    address.is_some_and(|address| email::is_same(&address, &person.address))
+}
+
+/// What was found of orders in some blocks.
+#[derive(Default)]
+pub(super) struct Scanned {
+    /// The blocks that have texts of theirs, or of what was refused of the person.
+    pub blocks: Vec<BlockId>,
+    /// The batches that they came in.
+    pub batches: BTreeSet<[u8; 16]>,
+    /// The block to go on with; none at the end, if there was nothing to be done.
+    pub next: Option<u32>,
+}
+
+/// Finds the blocks that have something of some orders, from a block on to the end that the journal has now.
+pub(super) fn scan(
+    connection: &Connection,
+    person: &Person,
+    orders: &HashSet<Place>,
+    from: u32,
+) -> Result<Scanned, Fault> {
+    let select = "select id, batches, slots, emails, texts is not null from blocks \
+                  where id >= ?1 and id <= ?2 and case when sound(blocks.intact) then batches is not null end \
+                  order by id limit ?3";
+    let mut select = connection.prepare_cached(select)?;
+    let block = |number| BlockId::new(person.organisation, number).0;
+    let mut rows = select.query((block(from), block(u32::MAX), LOOKED_AT))?;
+    let mut scanned = Scanned::default();
+    let mut looked_at = 0;
+    while let Some(row) = rows.next()? {
+        let id = BlockId(row.get(0)?);
+        let slots = row.blob(2)?;
+        let emails = row.blob_or_null(3)?.unwrap_or_default();
+        let mut hashes = EmailHash::each(emails);
+        let batches = Batches::decode(row.blob(1)?)?;
+        let mut has_any = false;
+        for (ordinal, mark) in entry_outcomes::decode(slots)?.into_iter().enumerate() {
+            let has_hash = hashes.next() == Some(person.hash);
+            let is_of_person = match mark.order(id.entry(ordinal)) {
+                Some(order) => orders.contains(&order),
+                None => has_hash,
+            };
+            if is_of_person {
+                has_any = true;
+                scanned
+                    .batches
+                    .extend(batches.of(ordinal).map(BatchId::to_bytes));
+            }
+        }
+        if has_any && row.get(4)? {
+            scanned.blocks.push(id);
+        }
+        looked_at += 1;
+        // While it is done, more may come: an order that is processed can still be added to.
+        let goes_on = looked_at == LOOKED_AT || !scanned.blocks.is_empty();
+        scanned.next = goes_on.then(|| id.number() + 1);
+    }
+    Ok(scanned)
+}

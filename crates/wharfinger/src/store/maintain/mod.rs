@@ -1,0 +1,6 @@
+//! Work on a whole store: purge, erasure of a person, check, and copy. No other room imports this one.
+
+pub(super) mod check;
+pub(super) mod copy;
+pub(super) mod erase;
+pub(super) mod purge;

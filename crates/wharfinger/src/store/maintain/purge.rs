@@ -1,0 +1,313 @@
+//! Purging: final orders that have not changed since a time go, with their history.
+//!
+//! One walk along each organisation's journal. Where an order begins that is to go, its row goes and its entry is blanked; the
+//! walk then blanks every later entry that is about it, since it finds the first one blanked. Each slice of the walk is a
+//! transaction that leaves the store consistent, and a walk that was broken off is simply begun again: what was
+//! blanked is passed over. What is left behind are blocks of blanks, of which those in front are deleted once no receipt needs them.
+
+use wharfinger_core::ids::{BatchId, OrganisationId};
+
+use crate::store::SqlStore;
+use crate::store::api::{COMMAND_LINE, PurgeReport, PurgedOf, StoreError};
+use crate::store::directory::change::write_audit;
+use crate::store::engine::driver::{Connection, OptionalExtension};
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::index::orders::Scope;
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::Journal;
+use crate::store::journal::rewrite::rewrite;
+use crate::store::journal::start::Start;
+use crate::store::journal::{self, admissions};
+use crate::store::read::locate::parts_of;
+use crate::store::read::orders::not_in_index;
+use crate::store::write::txn::{Work, read_counters};
+
+/// Blocks that a slice looks at.
+const SLICE_BLOCKS: u32 = 256;
+/// Blocks that a slice writes anew: they have about a MiB of text each.
+const SLICE_REWRITTEN: u32 = 16;
+/// Batches that a slice looks at.
+const SLICE_BATCHES: usize = 256;
+
+impl SqlStore {
+    /// Purges every organisation.
+    pub(crate) async fn purge_all(&self, before_ms: i64) -> Result<PurgeReport, StoreError> {
+        let begin = move |work: &mut Work<'_>| begin(work, before_ms);
+        let organisations = self.writer.ask(1, begin).await?;
+        let mut report = PurgeReport::default();
+        for &(organisation, before_ms) in &organisations {
+            let mut of = PurgedOf {
+                organisation,
+                orders: 0,
+                events: 0,
+            };
+            let mut next = Some(0);
+            while let Some(from) = next {
+                let walk = move |work: &mut Work<'_>| {
+                    Walk::new(work, organisation, before_ms)?.slice(from)
+                };
+                let slice = self.writer.ask(1, walk).await?;
+                of.orders += slice.orders;
+                of.events += slice.events;
+                next = slice.next;
+            }
+            report.organisations.push(of);
+        }
+        // Of what was begun before, also what is newer than this time.
+        let before_ms = organisations.iter().map(|(_, before_ms)| *before_ms).max();
+        let mut next = before_ms.map(|_| [0; 16]);
+        while let (Some(after), Some(before_ms)) = (next, before_ms) {
+            let drop_slice = move |work: &mut Work<'_>| drop_batches(work, before_ms, after);
+            let (dropped, last) = self.writer.ask(1, drop_slice).await?;
+            report.batches += dropped;
+            next = last;
+        }
+        for (organisation, _) in organisations {
+            let drop_slice = move |work: &mut Work<'_>| drop_front(work, organisation);
+            while self.writer.ask(1, drop_slice).await? {}
+        }
+        Ok(report)
+    }
+}
+
+/// Notes what is to be purged, and who asked for it: what is purged in which organisation.
+fn begin(work: &mut Work<'_>, before_ms: i64) -> Result<Vec<(OrganisationId, i64)>, Fault> {
+    journal::start::begin(work.connection, before_ms)?;
+    let before = jiff::Timestamp::from_millisecond(before_ms)
+        .map_or_else(|_| before_ms.to_string(), |before| before.to_string());
+    let subject = format!("before {before}");
+    write_audit(work, COMMAND_LINE, "orders.purge", &subject, None)?;
+    journal::start::all(work.connection)
+}
+
+/// What a slice did.
+#[derive(Default)]
+struct Slice {
+    orders: u64,
+    events: u64,
+    /// The number of the block to go on with; none at the end.
+    next: Option<u32>,
+}
+
+/// A walk along the journal of an organisation.
+struct Walk<'k, 'c> {
+    work: &'k mut Work<'c>,
+    journal: Journal<'c>,
+    organisation: OrganisationId,
+    before_ms: i64,
+    start: Start,
+    rewritten: u32,
+    done: Slice,
+}
+
+impl<'k, 'c> Walk<'k, 'c> {
+    fn new(
+        work: &'k mut Work<'c>,
+        organisation: OrganisationId,
+        before_ms: i64,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            journal: Journal::new(work.connection),
+            start: journal::start::start(work.connection, organisation)?,
+            work,
+            organisation,
+            before_ms,
+            rewritten: 0,
+            done: Slice::default(),
+        })
+    }
+
+    /// Walks over some blocks, from this one on.
+    fn slice(mut self, from: u32) -> Result<Slice, Fault> {
+        let first = from.max(self.start.block);
+        let end = read_counters(self.work.connection, self.organisation)?.block;
+        let mut number = first;
+        while number < end && number - first < SLICE_BLOCKS && self.rewritten < SLICE_REWRITTEN {
+            self.block(BlockId::new(self.organisation, number))?;
+            number += 1;
+        }
+        journal::start::set_start(self.work.connection, self.organisation, self.start)?;
+        self.done.next = (number < end).then_some(number);
+        Ok(self.done)
+    }
+
+    /// Blanks what is to go of a block.
+    fn block(&mut self, id: BlockId) -> Result<(), Fault> {
+        let head = self.journal.head(id)?.clone();
+        let is_old = head.at_ms < self.before_ms;
+        let scope = Scope::new(self.organisation, head.dialect);
+        let mut goes = vec![false; head.marks.len()];
+        for (ordinal, &mark) in head.marks.iter().enumerate() {
+            let place = id.entry(ordinal);
+            goes[ordinal] = match mark {
+                Mark::Purged => false,
+                Mark::Refused => is_old,
+                Mark::Accepted { .. } => is_old && self.take_out(&scope, place)?,
+                Mark::Updated { order, .. }
+                | Mark::Unchanged { order, .. }
+                | Mark::Moved { order, .. }
+                | Mark::Fulfilled { order, .. } => {
+                    let goes_now = order.block() == id && goes.get(order.ordinal()) == Some(&true);
+                    goes_now || self.journal.mark(order)? == Mark::Purged
+                }
+            };
+        }
+        if !goes.contains(&true) {
+            return Ok(());
+        }
+        let is_gone = |ordinal: usize| goes.get(ordinal) == Some(&true);
+        admissions::forget(self.work.connection, id, is_gone)?;
+        let of_marks = head.marks.iter().zip(&goes);
+        let events = of_marks.filter(|(mark, goes)| **goes && mark.is_event());
+        let events = events.count() as u64;
+        if events > 0 {
+            self.done.events += events;
+            self.start.position = self.start.position.max(head.first_position + head.events);
+        }
+        rewrite(self.work.connection, id, |ordinal, entry| {
+            if goes.get(ordinal) == Some(&true) {
+                entry.mark = Mark::Purged;
+                entry.email = EmailHash::NONE;
+                entry.key.clear();
+                entry.text.clear();
+            }
+        })?;
+        self.journal.forget(id);
+        self.rewritten += 1;
+        Ok(())
+    }
+
+    /// Takes an order out of the index, if it is final and has not changed since; whether it did.
+    fn take_out(&mut self, scope: &Scope, order: Place) -> Result<bool, Fault> {
+        let key = self.journal.key(order)?;
+        let found = self.work.rows.at(scope, &key, order)?;
+        let (row, holds) = found.ok_or_else(|| not_in_index(order))?;
+        let changed_ms = self.journal.head(row.last_change().block())?.at_ms;
+        if row.state.is_open() || changed_ms >= self.before_ms {
+            return Ok(false);
+        }
+        let connection = self.work.connection;
+        self.work.rows.remove(scope, &key, (order, holds))?;
+        let delete = "delete from fulfilments where id = ?1";
+        connection.prepare_cached(delete)?.execute([order.0])?;
+        self.work.standing.removed(scope, row.state);
+        self.done.orders += 1;
+        Ok(true)
+    }
+}
+
+/// Where the walk over batches goes on: behind this id; none at the end.
+type Next = Option<[u8; 16]>;
+
+/// Drops the receipts of some batches that were received before a time and of which no order is left, and all that hangs on
+/// them; how many.
+fn drop_batches(
+    work: &mut Work<'_>,
+    before_ms: i64,
+    after: [u8; 16],
+) -> Result<(u64, Next), Fault> {
+    let connection = work.connection;
+    let select = "select id, received_at_ms from batches where id > ?1 and sound(batches.intact) order by id limit ?2";
+    let limit = i64::try_from(SLICE_BATCHES).unwrap_or(i64::MAX);
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_map((after, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found: Vec<([u8; 16], i64)> = found;
+    let mut journal = Journal::new(connection);
+    let mut dropped = 0;
+    for &(id, received_at_ms) in &found {
+        if received_at_ms < before_ms && is_purged(connection, &mut journal, id)? {
+            end_feeds(connection, &mut journal, id)?;
+            for table in [
+                "delete from batches where id = ?1",
+                "delete from rejections where batch = ?1",
+            ] {
+                connection.prepare_cached(table)?.execute([id])?;
+            }
+            dropped += 1;
+        }
+    }
+    if dropped > 0 {
+        let delete = "delete from answers where batch is not null \
+                      and not exists (select 1 from batches where batches.id = batch)";
+        connection.execute(delete, ())?;
+    }
+    let last = found.last().map(|(id, _)| *id);
+    Ok((dropped, last.filter(|_| found.len() == SLICE_BATCHES)))
+}
+
+/// Begins the feeds behind the blocks of a batch: they would tell of a batch that is not there.
+fn end_feeds(
+    connection: &Connection,
+    journal: &mut Journal<'_>,
+    batch: [u8; 16],
+) -> Result<(), Fault> {
+    for part in parts_of(connection, BatchId::from_bytes(batch))? {
+        let Some(last) = part.blocks.checked_sub(1) else {
+            continue;
+        };
+        let head = journal.head(part.first.plus(last))?;
+        let organisation = part.first.organisation();
+        let mut start = journal::start::start(connection, organisation)?;
+        start.position = start.position.max(head.first_position + head.events);
+        journal::start::set_start(connection, organisation, start)?;
+    }
+    Ok(())
+}
+
+/// Whether no order of a batch is left.
+fn is_purged(
+    connection: &Connection,
+    journal: &mut Journal<'_>,
+    batch: [u8; 16],
+) -> Result<bool, Fault> {
+    let batch = BatchId::from_bytes(batch);
+    for part in parts_of(connection, batch)? {
+        for at in 0..part.blocks {
+            let head = journal.head(part.first.plus(at))?;
+            let of_batch = head.batches.get(batch);
+            let marks = of_batch.and_then(|of| head.marks.get(of.start..of.end));
+            if marks.is_some_and(|marks| marks.iter().any(|mark| *mark != Mark::Purged)) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Deletes some blocks in front of an organisation's journal that no receipt needs; whether there may be more.
+fn drop_front(work: &mut Work<'_>, organisation: OrganisationId) -> Result<bool, Fault> {
+    let connection = work.connection;
+    let mut journal = Journal::new(connection);
+    let mut start = journal::start::start(connection, organisation)?;
+    let end = read_counters(connection, organisation)?.block;
+    let first = start.block;
+    while start.block < end && start.block - first < SLICE_BLOCKS {
+        let id = BlockId::new(organisation, start.block);
+        let head = journal.head(id)?;
+        let mut is_needed = head.marks.iter().any(|mark| *mark != Mark::Purged);
+        for of in head.batches.iter() {
+            is_needed = is_needed || has_receipt(connection, of.id)?;
+        }
+        if is_needed {
+            break;
+        }
+        let position = head.first_position + head.events;
+        let delete = "delete from blocks where id = ?1";
+        connection.prepare_cached(delete)?.execute([id.0])?;
+        start.block += 1;
+        start.position = start.position.max(position);
+    }
+    journal::start::set_start(connection, organisation, start)?;
+    Ok(start.block - first == SLICE_BLOCKS)
+}
+
+fn has_receipt(connection: &Connection, batch: BatchId) -> Result<bool, Fault> {
+    let select = "select 1 from batches where id = ?1";
+    let mut select = connection.prepare_cached(select)?;
+    let found: Option<i64> = select
+        .query_row([batch.to_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(found.is_some())
+}

@@ -1,0 +1,460 @@
+//! From judged slots to what the store needs: compressed blocks, sorted keys. All of it before the writer is taken.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wharfinger_core::admit::{Intent, Policy};
+use wharfinger_core::catalogue::Demand;
+use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
+use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::outcome::Outcome;
+use wharfinger_core::problem::Problem;
+
+use crate::store::api::replies::Remember;
+use crate::store::format::email_hash::{EmailHash, EmailKey};
+use crate::store::format::entry_addr::{ENTRIES_MAX, Place};
+use crate::store::format::varint::Damage;
+use crate::store::journal::block::{self, Block, Frame};
+use crate::store::receipts::encoding::{self, Kind, Part, Told};
+
+/// A batch, made ready for a store: owned, packed, grouped by organisation.
+pub struct Submission {
+    pub(crate) batch: BatchId,
+    pub(crate) dialect: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) key_id: String,
+    pub(crate) received_at_ms: i64,
+    /// The organisations that are known to have an order in the batch, good or not.
+    pub(crate) groups: Vec<Group>,
+    /// What is to become of the good orders where others are not.
+    pub(crate) policy: Policy,
+    /// How many orders are good.
+    pub(crate) good: usize,
+    /// The orders that are not good.
+    pub(crate) rejected: Vec<Part>,
+    /// How many of them are of no known organisation.
+    pub(crate) rejected_of_nobody: u64,
+    /// The orders that have warnings, good or not.
+    pub(crate) warned: Vec<Part>,
+    /// How many of them are of no known organisation.
+    pub(crate) warned_of_nobody: u64,
+    /// The lines that the good orders stand on, where the body is of lines.
+    pub(crate) lines: Vec<u32>,
+    /// Whether to keep the answer.
+    pub(crate) remember: Option<Remember<[Outcome]>>,
+    /// What it is of an import, if it is.
+    pub(crate) import: Option<crate::store::api::ImportStep>,
+    /// What orders ask of their organisations' catalogues.
+    demands: Vec<Arc<Demand>>,
+    /// Order keys and senders' names, one behind the other.
+    arena: String,
+}
+
+impl Submission {
+    /// Whether the store has anything to decide.
+    pub(crate) fn has_good(&self) -> bool {
+        self.good > 0
+    }
+
+    /// How much work it is for the writer, in orders.
+    pub(crate) fn weight(&self) -> usize {
+        let faulty = usize::try_from(self.faulty()).unwrap_or(usize::MAX);
+        self.good.saturating_add(faulty)
+    }
+
+    /// How many orders of the batch are not good.
+    pub(crate) fn faulty(&self) -> u64 {
+        let of_groups: u64 = self.groups.iter().map(|group| group.rejected).sum();
+        of_groups + self.rejected_of_nobody
+    }
+}
+
+/// The orders of one organisation in a batch.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Whose they are.
+    pub organisation: OrganisationId,
+    /// The good orders, in the order of the batch.
+    pub rows: Vec<Row>,
+    /// The rows in the order in which they are to be decided: by key, so that the index is written from left to right;
+    /// two of the same key stay in the order of the batch.
+    pub steps: Vec<u32>,
+    /// The texts of the rows.
+    pub blocks: Vec<Block>,
+    /// How many more orders there are that are not good.
+    pub rejected: u64,
+    /// How many orders have warnings, good or not.
+    pub warned: u64,
+}
+
+impl Group {
+    /// The hash of an order's e-mail address.
+    pub(crate) fn email(&self, row: &Row) -> EmailHash {
+        let emails = self.blocks[row.block as usize].emails.as_deref();
+        let mut hashes = EmailHash::each(emails.unwrap_or_default());
+        hashes.nth(row.ordinal as usize).unwrap_or(EmailHash::NONE)
+    }
+}
+
+/// The texts of a group's orders, unpacked as they are asked for: best in their order.
+#[derive(Default)]
+pub(crate) struct GroupTexts {
+    frame: Frame,
+    /// The block that the frame is of.
+    block: Option<u32>,
+}
+
+impl GroupTexts {
+    /// The text of an order.
+    pub(crate) fn of(&mut self, group: &Group, row: &Row) -> Result<&str, Damage> {
+        let ordinal = row.ordinal as usize;
+        if self.block != Some(row.block) || self.frame.text(ordinal).is_none() {
+            self.frame = Frame::read(&group.blocks[row.block as usize].texts, ordinal)?;
+            self.block = Some(row.block);
+        }
+        Ok(self.frame.text(ordinal).unwrap_or_default())
+    }
+}
+
+/// A good order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    /// Its key; empty where the server is to give a number.
+    pub key: Span,
+    /// The sender's name for it.
+    pub name: Option<Span>,
+    /// Its content hash.
+    pub hash: u128,
+    /// What it asks for.
+    pub intent: Intent,
+    /// What number it is to have.
+    pub number: Number,
+    /// What it asks of a catalogue, by its place in [`Submission::demands`].
+    pub demand: Option<u32>,
+    /// Its place in the batch.
+    pub index: u32,
+    /// Its place among the good orders of the batch.
+    pub answer: u32,
+    /// Its block, counted from the group's first.
+    pub block: u32,
+    /// Its place in its block.
+    pub ordinal: u32,
+}
+
+/// A text of the arena.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Submission {
+    /// The same batch, whose answer is to be kept; what is put into words are the outcomes of its good orders.
+    #[must_use]
+    pub fn remembered(mut self, remember: Remember<[Outcome]>) -> Self {
+        self.remember = Some(remember);
+        self
+    }
+
+    /// The text of a span.
+    pub(crate) fn text(&self, span: Span) -> &str {
+        &self.arena[span.start..span.end]
+    }
+
+    /// What a good order asks of its organisation's catalogue, if it is held against that.
+    pub(crate) fn demand(&self, row: &Row) -> Option<&Arc<Demand>> {
+        self.demands.get(row.demand? as usize)
+    }
+
+    /// Whether any order is held against a catalogue.
+    pub(crate) fn has_demands(&self) -> bool {
+        !self.demands.is_empty()
+    }
+
+    /// The line that a good order stands on.
+    pub(crate) fn line(&self, row: &Row) -> Option<u32> {
+        self.lines.get(row.answer as usize).copied()
+    }
+}
+
+impl Row {
+    /// Where the order lies, if its group begins at this place: in the middle of a block only if that has room for all of it.
+    pub(crate) fn place(&self, first: Place) -> Place {
+        let block = first.block().plus(self.block as usize);
+        block.entry(first.ordinal() + self.ordinal as usize)
+    }
+}
+
+/// What the receipt of a batch says, besides what became of its orders.
+#[derive(Clone, Copy, Debug)]
+pub struct Heading<'h> {
+    /// The batch.
+    pub batch: BatchId,
+    /// The dialect it came in.
+    pub dialect: &'static str,
+    /// The route's name.
+    pub operation: &'static str,
+    /// The API key that sent it.
+    pub key_id: &'h str,
+    /// When it was received, in milliseconds since 1970.
+    pub received_at_ms: i64,
+    /// The organisation that the request was about, where it named one.
+    pub organisation: Option<OrganisationId>,
+    /// What is to become of the good orders where others are not.
+    pub policy: Policy,
+    /// The key that addresses are hashed with.
+    pub email_key: EmailKey,
+}
+
+/// Makes a judged batch ready for a store. Pure work, and most of what a batch costs: to be done by the request's own thread.
+///
+/// # Panics
+/// A good slot has no organisation, which its dialect promises.
+#[must_use]
+pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
+    let mut arena = Arena::default();
+    let mut groups = Groups {
+        expected: slots.len(),
+        ..Groups::default()
+    };
+    if let Some(organisation) = heading.organisation {
+        // A batch for an organisation is told of there, even if there is no order in it.
+        groups.of(organisation);
+    }
+    let mut rejections = Parts::of(Kind::Rejected);
+    let mut warned = Parts::of(Kind::Warned);
+    let mut warned_of_nobody = 0;
+    let mut good = 0;
+    let mut lines = Vec::new();
+    let mut demands = Vec::new();
+    let mut rejected_of_nobody = 0;
+    for (index, slot) in (0_u32..).zip(slots) {
+        if !slot.warnings.is_empty() {
+            match slot.organisation {
+                Some(organisation) => groups.of(organisation).group.warned += 1,
+                None => warned_of_nobody += 1,
+            }
+            warned.push(slot, index, &[]);
+        }
+        match &slot.verdict {
+            Verdict::Good(draft) => {
+                let organisation = slot.organisation.expect("a good order has an organisation");
+                let key = arena.key(slot, draft.number);
+                let name = slot.name.as_deref().map(|name| arena.add(name));
+                let email = slot.email.as_deref();
+                let email = email.map_or(EmailHash::NONE, |email| heading.email_key.hash(email));
+                let mut row = row(key, name, draft, index, good);
+                if let Some(demand) = &draft.demand {
+                    row.demand = u32::try_from(demands.len()).ok();
+                    demands.push(Arc::clone(demand));
+                }
+                groups
+                    .of(organisation)
+                    .push(slot.raw, row, email, &arena.text);
+                lines.extend(slot.line.map(line_number));
+                good += 1;
+            }
+            Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
+                match slot.organisation {
+                    Some(organisation) => groups.of(organisation).group.rejected += 1,
+                    None => rejected_of_nobody += 1,
+                }
+                rejections.push(slot, index, problems);
+            }
+        }
+    }
+    let groups = groups.finish(&arena.text);
+    Submission {
+        batch: heading.batch,
+        dialect: heading.dialect,
+        operation: heading.operation,
+        key_id: heading.key_id.to_owned(),
+        received_at_ms: heading.received_at_ms,
+        groups,
+        policy: heading.policy,
+        good: good as usize,
+        rejected: rejections.finish(),
+        rejected_of_nobody,
+        warned: warned.finish(),
+        warned_of_nobody,
+        lines,
+        remember: None,
+        demands,
+        arena: arena.text,
+        import: None,
+    }
+}
+
+/// The number of a line, as it is kept.
+fn line_number(line: usize) -> u32 {
+    u32::try_from(line).unwrap_or(u32::MAX)
+}
+
+fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, answer: u32) -> Row {
+    Row {
+        key,
+        name,
+        hash: draft.hash,
+        intent: draft.intent,
+        number: draft.number,
+        demand: None,
+        index,
+        answer,
+        block: 0,
+        ordinal: 0,
+    }
+}
+
+#[derive(Default)]
+struct Arena {
+    text: String,
+}
+
+impl Arena {
+    fn add(&mut self, text: &str) -> Span {
+        let start = self.text.len();
+        self.text.push_str(text);
+        Span {
+            start,
+            end: self.text.len(),
+        }
+    }
+
+    fn key(&mut self, slot: &Slot<'_>, number: Number) -> Span {
+        match number {
+            Number::None => self.add(slot.key.as_deref().unwrap_or_default()),
+            Number::Given(number) => self.add(&number.to_string()),
+            Number::Next => self.add(""),
+        }
+    }
+}
+
+/// A group that is being filled.
+struct Filling {
+    group: Group,
+    open: block::Builder,
+    entries: usize,
+    has_numbers: bool,
+}
+
+impl Filling {
+    fn push(&mut self, text: &str, mut row: Row, email: EmailHash, arena: &str) {
+        if self.open.is_full() {
+            self.end_block();
+        }
+        row.block = u32::try_from(self.group.blocks.len()).expect("a batch is far smaller");
+        row.ordinal = u32::try_from(self.entries).expect("a block is far smaller");
+        let key = &arena[row.key.start..row.key.end];
+        self.open.push(row.index, key, email, text);
+        self.entries += 1;
+        self.has_numbers |= row.number != Number::None;
+        self.group.rows.push(row);
+    }
+
+    fn end_block(&mut self) {
+        if self.entries > 0 {
+            debug_assert!(self.entries <= ENTRIES_MAX);
+            self.group.blocks.push(self.open.finish());
+            self.entries = 0;
+        }
+    }
+}
+
+/// The groups, in the order in which their organisations first appear.
+#[derive(Default)]
+struct Groups {
+    filling: Vec<Filling>,
+    by_organisation: HashMap<OrganisationId, usize>,
+    latest: usize,
+    /// Orders for which the first group makes room: mostly it is the only one.
+    expected: usize,
+}
+
+impl Groups {
+    fn of(&mut self, organisation: OrganisationId) -> &mut Filling {
+        let is_latest = |filling: &Filling| filling.group.organisation == organisation;
+        if !self.filling.get(self.latest).is_some_and(is_latest) {
+            let new = self.filling.len();
+            self.latest = *self.by_organisation.entry(organisation).or_insert(new);
+            if self.latest == new {
+                self.filling.push(Filling {
+                    group: Group {
+                        organisation,
+                        rows: Vec::with_capacity(std::mem::take(&mut self.expected)),
+                        steps: Vec::new(),
+                        blocks: Vec::new(),
+                        rejected: 0,
+                        warned: 0,
+                    },
+                    open: block::Builder::default(),
+                    entries: 0,
+                    has_numbers: false,
+                });
+            }
+        }
+        &mut self.filling[self.latest]
+    }
+
+    fn finish(self, arena: &str) -> Vec<Group> {
+        // Where numbers are given, the order of the batch decides who gets which.
+        let has_numbers = self.filling.iter().any(|filling| filling.has_numbers);
+        let mut groups = Vec::with_capacity(self.filling.len());
+        for mut filling in self.filling {
+            filling.end_block();
+            let mut group = filling.group;
+            group.steps = (0_u32..).take(group.rows.len()).collect();
+            if !has_numbers {
+                let key = |step: &u32| {
+                    let key = group.rows[*step as usize].key;
+                    &arena[key.start..key.end]
+                };
+                group.steps.sort_by(|left, right| key(left).cmp(key(right)));
+            }
+            groups.push(group);
+        }
+        groups
+    }
+}
+
+/// The orders of which the receipt keeps something, by organisation.
+struct Parts {
+    kind: Kind,
+    builders: Vec<encoding::Builder>,
+    by_organisation: HashMap<Option<OrganisationId>, usize>,
+}
+
+impl Parts {
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            builders: Vec::new(),
+            by_organisation: HashMap::new(),
+        }
+    }
+
+    fn push(&mut self, slot: &Slot<'_>, index: u32, problems: &[Problem]) {
+        let new = self.builders.len();
+        let at = *self.by_organisation.entry(slot.organisation).or_insert(new);
+        if at == new {
+            self.builders
+                .push(encoding::Builder::new(slot.organisation, self.kind));
+        }
+        self.builders[at].push(Told {
+            index,
+            line: slot.line.map(line_number),
+            name: slot.name.as_deref(),
+            key: slot.key.as_deref(),
+            text: slot.raw,
+            problems,
+            warnings: &slot.warnings,
+        });
+    }
+
+    fn finish(self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for builder in self.builders {
+            parts.extend(builder.finish());
+        }
+        parts
+    }
+}

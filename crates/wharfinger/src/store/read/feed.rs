@@ -1,0 +1,223 @@
+//! Reading the feed of what became of orders: what the marks of the journal's blocks say.
+
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId, is_part};
+
+use crate::store::api::{Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed, StoreError};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::journal;
+use crate::store::journal::batches::OfBatch;
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::epochs::Epochs;
+use crate::store::journal::order_ids::OrderIds;
+use crate::store::journal::read::{Head, Journal, Order, blocks_up_to};
+use crate::store::journal::start::Start;
+use crate::store::write::txn::{Counters, read_counters};
+
+/// Entries of the journal that a page looks at.
+const ENTRIES_PER_PAGE_MAX: usize = 100_000;
+/// What looking at an organisation costs, or at a block, in entries.
+const LOOK_ENTRIES: usize = 8;
+
+/// Whether the page takes more.
+type GoesOn = bool;
+
+/// Reads a page of the feeds of some organisations, one behind the other.
+///
+/// # Errors
+/// [`StoreError::FeedBegins`]: it is to go on where something was purged, or where the store is no longer what was read.
+pub(crate) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPage, Fault> {
+    let epochs = Epochs::read(connection, request.epoch)?;
+    let bounds = bounds(connection, request, &epochs)?;
+    let mut reading = Reading {
+        connection,
+        request,
+        bounds,
+        journal: Journal::new(connection),
+        order_ids: OrderIds::default(),
+        entries_left: ENTRIES_PER_PAGE_MAX,
+        page: FeedPage {
+            events: Vec::new(),
+            epoch: epochs.latest,
+            positions: request.from.clone(),
+            cut: None,
+        },
+    };
+    for at in 0..request.from.len() {
+        if !reading.of_organisation(at)? {
+            reading.page.cut = Some(at);
+            break;
+        }
+    }
+    Ok(reading.page)
+}
+
+/// Where the journal of an organisation begins and ends.
+type Bounds = (Start, Counters);
+
+/// Those of each organisation that is read.
+///
+/// # Errors
+/// [`StoreError::FeedBegins`]
+fn bounds(
+    connection: &Connection,
+    request: &ReadFeed,
+    epochs: &Epochs,
+) -> Result<Vec<Bounds>, Fault> {
+    let mut begins = FeedBegins {
+        is_restored: false,
+        epoch: epochs.latest,
+        positions: Vec::new(),
+    };
+    let mut bounds = Vec::with_capacity(request.from.len());
+    for &(organisation, after) in request.from.iter().chain(&request.others) {
+        let start = journal::start::start(connection, organisation)?;
+        let counters = read_counters(connection, organisation)?;
+        let has_read = epochs.has_read(connection, (organisation, after), (&counters, &start))?;
+        let is_purged = after > 0 && after < start.position - 1;
+        if !has_read || is_purged {
+            begins.is_restored |= !is_purged;
+            begins.positions.push((organisation, start.position - 1));
+        }
+        bounds.push((start, counters));
+    }
+    if begins.positions.is_empty() {
+        Ok(bounds)
+    } else {
+        Err(Fault::Told(StoreError::FeedBegins(Box::new(begins))))
+    }
+}
+
+/// A page being filled.
+struct Reading<'c> {
+    connection: &'c Connection,
+    request: &'c ReadFeed,
+    /// Of each organisation, in the order that is asked for.
+    bounds: Vec<Bounds>,
+    journal: Journal<'c>,
+    order_ids: OrderIds,
+    entries_left: usize,
+    page: FeedPage,
+}
+
+impl Reading<'_> {
+    /// Takes the events of the organisation that is asked for at this place.
+    fn of_organisation(&mut self, at: usize) -> Result<GoesOn, Fault> {
+        let (organisation, after) = self.request.from[at];
+        if self.entries_left == 0 {
+            return Ok(false);
+        }
+        self.entries_left = self.entries_left.saturating_sub(LOOK_ENTRIES);
+        let (start, counters) = self.bounds[at];
+        if counters.position <= after.saturating_add(1) {
+            return Ok(true);
+        }
+        let after = after.max(start.position - 1);
+        self.page.positions[at].1 = after;
+        let wanted = i64::try_from(after.saturating_add(1)).unwrap_or(i64::MAX);
+        // The last block that begins at the position or before it is the one that holds it.
+        let first = blocks_up_to(self.connection, organisation, Order::Position, wanted)?;
+        let first = first.max(start.block);
+        for number in first..counters.block {
+            if self.entries_left == 0 || !self.of_block(at, BlockId::new(organisation, number))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn of_block(&mut self, at: usize, id: BlockId) -> Result<GoesOn, Fault> {
+        let head = self.journal.head(id)?.clone();
+        let entries = head.marks.len() + LOOK_ENTRIES;
+        self.entries_left = self.entries_left.saturating_sub(entries);
+        for (position, (batch, kind, order)) in (head.first_position..).zip(told(id, &head)) {
+            if position <= self.page.positions[at].1 {
+                continue;
+            }
+            if self.request.kind.is_none_or(|wanted| wanted == kind) {
+                if self.page.events.len() >= self.request.limit {
+                    return Ok(false);
+                }
+                let (order, origin) = match order {
+                    Some(order) => self.order(order)?,
+                    None => (None, None),
+                };
+                let event = Event {
+                    position,
+                    at_ms: head.at_ms,
+                    kind,
+                    batch,
+                    order,
+                    origin,
+                };
+                self.page.events.push((id.organisation(), event));
+            }
+            self.page.positions[at].1 = position;
+        }
+        Ok(true)
+    }
+}
+
+impl Reading<'_> {
+    /// The id of an order; where that is a part of another, the id of that too.
+    fn order(&mut self, order: Place) -> Result<(Option<OrderId>, Option<OrderId>), Fault> {
+        let id = self.order_ids.get(self.connection, order)?;
+        if !id.index().is_some_and(is_part) {
+            return Ok((Some(id), None));
+        }
+        let admission = self.journal.admission(order)?;
+        let split = admission.and_then(|admission| admission.split);
+        Ok((Some(id), split.map(|split| split.origin)))
+    }
+}
+
+/// What the feed tells of a block: the batch, what happened, and the order that it is about.
+type Told = (Option<BatchId>, EventKind, Option<Place>);
+
+/// What it tells, in its order: of each batch first that it was received, then of its entries.
+fn told(id: BlockId, head: &Head) -> Vec<Told> {
+    let mut told = Vec::new();
+    let mut batches = head.batches.iter().peekable();
+    for (ordinal, &mark) in head.marks.iter().enumerate() {
+        while let Some(of) = batches.next_if(|of| of.start <= ordinal) {
+            told.extend(received(of));
+        }
+        if let Some((kind, order)) = told_of(mark, id.entry(ordinal)) {
+            told.push((head.batches.of(ordinal), kind, order));
+        }
+    }
+    told.extend(batches.filter_map(received));
+    told
+}
+
+fn received(of: &OfBatch) -> Option<Told> {
+    of.is_first
+        .then_some((Some(of.id), EventKind::BatchReceived, None))
+}
+
+/// What the feed tells of an entry at a place, and the order that it is about.
+fn told_of(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
+    let kind = match mark {
+        Mark::Accepted { .. } => EventKind::OrderAccepted,
+        Mark::Updated { .. } => EventKind::OrderUpdated,
+        Mark::Moved { to, .. } => EventKind::of_move(to),
+        Mark::Fulfilled { .. } => EventKind::OrderFulfilment,
+        Mark::Unchanged { .. } | Mark::Refused | Mark::Purged => return None,
+    };
+    Some((kind, mark.order(place)))
+}
+
+/// The position of the latest event of every organisation.
+pub(crate) fn positions(connection: &Connection) -> Result<Growth, Fault> {
+    // What is not intact is an error where it is asked for, and keeps no other organisation from being told of its events.
+    let select = "select organisation, next_position from counters where counters.intact";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query(())?;
+    let mut positions = Growth::new();
+    while let Some(row) = rows.next()? {
+        let next = row.get::<i64>(1)?.cast_unsigned();
+        positions.insert(OrganisationId(row.get(0)?), next.saturating_sub(1));
+    }
+    Ok(positions)
+}

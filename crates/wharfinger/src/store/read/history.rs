@@ -1,0 +1,182 @@
+//! What became of an order: its revisions and its moves, the latest first. Each names the one before.
+
+use wharfinger_core::caller::Reach;
+use wharfinger_core::ids::OrderId;
+
+use super::locate::Locator;
+use crate::store::api::{
+    EventKind, History, HistoryCursor, HistoryEntry, HistoryKind, Revision, StoreError,
+};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::index::orders::{Lookup, Scope};
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::{Journal, last_block};
+
+/// Bytes of texts from which on a part of a history is full.
+const TEXT_BYTES_MAX: usize = 8 << 20;
+
+/// A part of the history of an order.
+pub(crate) fn history(
+    connection: &Connection,
+    order: OrderId,
+    reach: &Reach,
+    (after, limit): (Option<HistoryCursor>, usize),
+) -> Result<Option<History>, Fault> {
+    let mut journal = Journal::new(connection);
+    let Some(located) = Locator::new(connection, reach).find(&mut journal, order)? else {
+        return Ok(None);
+    };
+    let scope = Scope::new(located.organisation(), located.dialect);
+    let mut lookup = Lookup::new(connection);
+    let Some((row, _)) = lookup.at(&scope, &located.key, located.place)? else {
+        return Err(misplaced(located.place));
+    };
+    let mut chains = Chains {
+        connection,
+        journal,
+        order: located.place,
+        revision: Some(row.latest),
+        change: row.changed,
+    };
+    if let Some(after) = after {
+        chains.revision = chains.go_on(after.revision, Mark::is_alive)?;
+        chains.change = chains.go_on(after.change, Mark::is_change)?;
+    }
+    let mut entries = Vec::new();
+    let mut bytes = 0;
+    while entries.len() < limit && bytes < TEXT_BYTES_MAX {
+        let Some(entry) = chains.next()? else { break };
+        if let HistoryKind::Revision(revision) = &entry.what {
+            bytes += revision.text.len();
+        }
+        entries.push(entry);
+    }
+    let next = HistoryCursor {
+        revision: chains.revision.map(|place| place.0),
+        change: chains.change.map(|place| place.0),
+    };
+    Ok(Some(History {
+        organisation: located.organisation(),
+        entries,
+        next: (chains.revision.is_some() || chains.change.is_some()).then_some(next),
+    }))
+}
+
+/// The two chains of an order, and where each goes on.
+struct Chains<'c> {
+    connection: &'c Connection,
+    journal: Journal<'c>,
+    order: Place,
+    revision: Option<Place>,
+    change: Option<Place>,
+}
+
+impl Chains<'_> {
+    /// A place that a cursor names, if it is one of this chain: a cursor may have been made up.
+    fn go_on(
+        &mut self,
+        cursor: Option<i64>,
+        is_of_chain: fn(Mark) -> bool,
+    ) -> Result<Option<Place>, Fault> {
+        let Some(place) = cursor.map(Place) else {
+            return Ok(None);
+        };
+        let last = last_block(self.connection, self.order.block().organisation())?;
+        let whose = self.order.block().organisation();
+        let is_there = place >= self.order && place.block() <= BlockId::new(whose, last);
+        if is_there {
+            let head = self.journal.head(place.block())?;
+            if let Some(&mark) = head.marks.get(place.ordinal())
+                && is_of_chain(mark)
+                && mark.order(place) == Some(self.order)
+            {
+                return Ok(Some(place));
+            }
+        }
+        Err(Fault::Told(StoreError::BadCursor))
+    }
+
+    /// The next entry: the later one of the two chains.
+    fn next(&mut self) -> Result<Option<HistoryEntry>, Fault> {
+        match (self.revision, self.change) {
+            (None, None) => Ok(None),
+            (Some(revision), change) if change.is_none_or(|change| change < revision) => {
+                self.next_revision(revision).map(Some)
+            }
+            (_, Some(change)) => self.next_change(change).map(Some),
+            (Some(revision), None) => self.next_revision(revision).map(Some),
+        }
+    }
+
+    fn next_revision(&mut self, place: Place) -> Result<HistoryEntry, Fault> {
+        let (revision, previous) = match self.journal.mark(place)? {
+            Mark::Accepted { .. } => (1, None),
+            Mark::Updated {
+                revision, previous, ..
+            } if previous < place => (revision, Some(previous)),
+            Mark::Updated { .. }
+            | Mark::Unchanged { .. }
+            | Mark::Refused
+            | Mark::Purged
+            | Mark::Moved { .. }
+            | Mark::Fulfilled { .. } => {
+                return Err(misplaced(place));
+            }
+        };
+        self.revision = previous;
+        let head = self.journal.head(place.block())?;
+        let at_ms = head.at_ms;
+        let batch = head.batches.of(place.ordinal());
+        let batch = batch.ok_or_else(|| misplaced(place))?;
+        let revision = Revision {
+            revision,
+            batch,
+            text: self.journal.text(place)?.to_owned(),
+        };
+        Ok(HistoryEntry {
+            at_ms,
+            what: HistoryKind::Revision(revision),
+        })
+    }
+
+    fn next_change(&mut self, place: Place) -> Result<HistoryEntry, Fault> {
+        let (kind, previous) = match self.journal.mark(place)? {
+            // Of reports that came before a move only the feed tells.
+            Mark::Moved { to, .. } => (EventKind::of_move(to), None),
+            Mark::Fulfilled { order, previous } => {
+                let previous = (order < previous && previous < place).then_some(previous);
+                (EventKind::OrderFulfilment, previous)
+            }
+            Mark::Accepted { .. }
+            | Mark::Updated { .. }
+            | Mark::Unchanged { .. }
+            | Mark::Refused
+            | Mark::Purged => return Err(misplaced(place)),
+        };
+        self.change = previous;
+        Ok(HistoryEntry {
+            at_ms: self.journal.head(place.block())?.at_ms,
+            what: HistoryKind::Change {
+                kind,
+                key_id: key_of(self.connection, place.block())?,
+            },
+        })
+    }
+}
+
+/// The key that asked for the moves of a block.
+fn key_of(connection: &Connection, block: BlockId) -> Result<String, Fault> {
+    let select = "select key_id from blocks where id = ?1 and sound(blocks.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let key: Option<String> = select.query_row([block.0], |row| row.get(0))?;
+    key.ok_or_else(|| Fault::Damaged(format!("block {} has moves that nobody asked for", block.0)))
+}
+
+fn misplaced(place: Place) -> Fault {
+    Fault::Damaged(format!(
+        "at place {} there is nothing of the order that should be there",
+        place.0
+    ))
+}

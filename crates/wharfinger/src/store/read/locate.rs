@@ -1,0 +1,157 @@
+//! From the id of an order to its place: by the receipt of its batch, which knows the batch's blocks.
+
+use std::collections::HashMap;
+
+use wharfinger_core::caller::Reach;
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+
+use crate::store::engine::driver::{Connection, OptionalExtension};
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::Journal;
+use crate::store::receipts::extents;
+
+/// Batches whose blocks are kept in mind.
+const BATCHES_MAX: usize = 256;
+
+/// What an order is found by, which never changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Located {
+    /// The place of its first revision.
+    pub place: Place,
+    /// The number of its dialect.
+    pub dialect: i64,
+    /// Its key.
+    pub key: String,
+}
+
+impl Located {
+    /// Whose order it is.
+    pub(crate) fn organisation(&self) -> OrganisationId {
+        self.place.block().organisation()
+    }
+}
+
+/// Neighbouring blocks of one organisation that a batch wrote, in the order of the batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// The first of them.
+    pub first: BlockId,
+    /// How many.
+    pub blocks: usize,
+}
+
+/// Finds orders by their ids, and keeps the batches in mind that it has seen: orders that came together are asked for together.
+pub(crate) struct Locator<'c> {
+    connection: &'c Connection,
+    reach: &'c Reach,
+    batches: HashMap<BatchId, Vec<Part>>,
+}
+
+impl<'c> Locator<'c> {
+    /// Begins. An order out of reach is not found, and nothing of it is read: a caller cannot tell, by the time that it
+    /// takes either, whether it is there.
+    pub(crate) fn new(connection: &'c Connection, reach: &'c Reach) -> Self {
+        Self {
+            connection,
+            reach,
+            batches: HashMap::new(),
+        }
+    }
+
+    /// Where an order lies, if there is one of this id.
+    pub(crate) fn find(
+        &mut self,
+        journal: &mut Journal<'_>,
+        order: OrderId,
+    ) -> Result<Option<Located>, Fault> {
+        let Some(index) = order.index() else {
+            return Ok(None);
+        };
+        let batch = order.batch();
+        let reach = self.reach;
+        let parts = self.parts(batch)?.into_iter();
+        for part in parts.filter(|part| reach.has(part.first.organisation())) {
+            let Some(block) = block_of(journal, part, (batch, index))? else {
+                continue;
+            };
+            let head = journal.head(block)?;
+            let dialect = head.dialect;
+            let Some((start, indexes)) = head.of_batch(batch) else {
+                continue;
+            };
+            let Ok(at) = indexes.binary_search(&index) else {
+                continue;
+            };
+            let ordinal = start + at;
+            let Some(Mark::Accepted { .. }) = head.marks.get(ordinal) else {
+                // This order of the batch is no new one: it has the id of the one that it changed, or none.
+                return Ok(None);
+            };
+            let place = block.entry(ordinal);
+            let key = journal.key(place)?;
+            return Ok(Some(Located {
+                place,
+                dialect,
+                key,
+            }));
+        }
+        Ok(None)
+    }
+
+    fn parts(&mut self, batch: BatchId) -> Result<Vec<Part>, Fault> {
+        if let Some(known) = self.batches.get(&batch) {
+            return Ok(known.clone());
+        }
+        if self.batches.len() == BATCHES_MAX {
+            self.batches.clear();
+        }
+        let parts = parts_of(self.connection, batch)?;
+        self.batches.insert(batch, parts.clone());
+        Ok(parts)
+    }
+}
+
+/// The blocks that a batch wrote; none where there is no such batch.
+pub(crate) fn parts_of(connection: &Connection, batch: BatchId) -> Result<Vec<Part>, Fault> {
+    let select = "select shares from batches where id = ?1 and sound(batches.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let found: Option<String> = select
+        .query_row([batch.to_bytes()], |row| row.get(0))
+        .optional()?;
+    let Some(json) = found else {
+        return Ok(Vec::new());
+    };
+    let mut parts = Vec::new();
+    for share in extents::from_json(&json)? {
+        if let Some(organisation) = share.organisation {
+            parts.push(Part {
+                first: BlockId::new(organisation, share.first),
+                blocks: usize::try_from(share.blocks).unwrap_or_default(),
+            });
+        }
+    }
+    Ok(parts)
+}
+
+/// The block of a part that has an order of the batch, if any has: the last that begins with it or an earlier one.
+fn block_of(
+    journal: &mut Journal<'_>,
+    part: Part,
+    (batch, index): (BatchId, u32),
+) -> Result<Option<BlockId>, Fault> {
+    let (mut low, mut high) = (0, part.blocks);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let head = journal.head(part.first.plus(middle))?;
+        let of_batch = head.of_batch(batch);
+        let first = of_batch.and_then(|(_, indexes)| indexes.first());
+        if first.is_some_and(|&first| first <= index) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low.checked_sub(1).map(|before| part.first.plus(before)))
+}

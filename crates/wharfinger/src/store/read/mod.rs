@@ -1,0 +1,10 @@
+//! Reading orders: pages, lists, history, the event feed, and the lookup by order id.
+//!
+//! May import: `addresses` and the rooms below it.
+
+pub(super) mod feed;
+pub(super) mod history;
+pub(super) mod list;
+pub(super) mod locate;
+pub(super) mod orders;
+pub(super) mod walk;

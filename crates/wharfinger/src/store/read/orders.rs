@@ -1,0 +1,328 @@
+//! Reading orders back: a page of them, or one by its id.
+
+use wharfinger_core::caller::Reach;
+use wharfinger_core::dialect::{OrderQuery, StoredOrder};
+use wharfinger_core::ids::{OrderId, OrganisationId};
+
+use super::locate::Locator;
+use super::walk::{Blocks, Walk};
+use crate::store::addresses;
+use crate::store::api::{FoundOrder, OrderCursor, OrderPage, ReadOrders};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailKey;
+use crate::store::format::entry_addr::Place;
+use crate::store::index::orders::{Lookup, OrderRow, Scope};
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
+use crate::store::transition::fulfilment;
+use crate::store::write::txn::{dialect_name, find_dialect};
+
+/// Bytes of texts from which on a page is full, whatever it may hold: it then ends early, but never without an order.
+const PAGE_BYTES_MAX: usize = 4 << 20;
+
+/// What reading a page has come to.
+pub(crate) enum Step {
+    /// The page.
+    Done(OrderPage),
+    /// The page is not full yet, but the connection was held for long enough. Reading goes on from here.
+    Paused(Box<Progress>),
+}
+
+/// A page that is partly made.
+pub(crate) struct Progress {
+    walk: Walk,
+    matched: u64,
+    bytes: usize,
+    page: OrderPage,
+}
+
+/// Reads a page of orders, or goes on reading it.
+pub(crate) fn orders(
+    connection: &Connection,
+    key: EmailKey,
+    request: &ReadOrders,
+    progress: Option<Box<Progress>>,
+) -> Result<Step, Fault> {
+    let nothing = || Ok(Step::Done(OrderPage::default()));
+    let Some(dialect) = find_dialect(connection, request.dialect)? else {
+        return nothing();
+    };
+    let query = &*request.query;
+    let scope = Scope::new(request.organisation, dialect);
+    let mut page = PageInMaking {
+        query,
+        after: request.after.map(|OrderCursor(place)| Place(place)),
+        scope: &scope,
+        lookup: Lookup::new(connection),
+        journal: Journal::new(connection),
+        matched: 0,
+        bytes: 0,
+        page: OrderPage::default(),
+        is_cut: false,
+    };
+    if let Some(progress) = progress {
+        page.matched = progress.matched;
+        page.bytes = progress.bytes;
+        page.page = progress.page;
+        return page.walk(connection, progress.walk);
+    }
+    let blocks = created_in(connection, request.organisation, query)?;
+    if query.states.is_empty() || blocks.is_empty() {
+        return nothing();
+    }
+    match (&query.keys, &query.email) {
+        (Some(keys), _) => page.take_keys(keys, &blocks)?,
+        (None, Some(email)) => addresses::find(connection, key.hash(email), &blocks, &mut page)?,
+        (None, None) => {
+            let walk = Walk::begin(connection, blocks, &mut page)?;
+            return page.walk(connection, walk);
+        }
+    }
+    Ok(Step::Done(page.finish()))
+}
+
+/// The blocks outside of which none was written in the time that is asked for.
+fn created_in(
+    connection: &Connection,
+    organisation: OrganisationId,
+    query: &OrderQuery,
+) -> Result<Blocks, Fault> {
+    let before_first = match query.created_from_ms {
+        Some(from) => blocks_before(connection, organisation, from)?,
+        None => 0,
+    };
+    let last = match query.created_to_ms {
+        Some(to) => blocks_until(connection, organisation, to)?,
+        None => last_block(connection, organisation)?,
+    };
+    Ok(before_first + 1..last.saturating_add(1))
+}
+
+/// Whether a time is in that which is asked for: where the clock has gone back, not all blocks between two are.
+pub(crate) fn is_created_in(query: &OrderQuery, at_ms: i64) -> bool {
+    query.created_from_ms.is_none_or(|from| from <= at_ms)
+        && query.created_to_ms.is_none_or(|to| at_ms <= to)
+}
+
+/// An order's row, and its key.
+pub(crate) type Found = (OrderRow, String);
+
+/// A page being filled.
+pub(crate) struct PageInMaking<'q> {
+    pub query: &'q OrderQuery,
+    pub scope: &'q Scope,
+    pub journal: Journal<'q>,
+    pub page: OrderPage,
+    /// The page begins behind this order.
+    pub after: Option<Place>,
+    lookup: Lookup<'q>,
+    /// Orders that matched so far.
+    matched: u64,
+    /// Bytes of the texts on the page.
+    bytes: usize,
+    /// Whether there is more behind the page.
+    is_cut: bool,
+}
+
+impl PageInMaking<'_> {
+    /// Whether the total is known only by looking at each order.
+    pub(crate) fn counts_by_walking(&self) -> bool {
+        let query = self.query;
+        let needs_look = query.keep.is_some() || query.keys.is_some() || query.email.is_some();
+        needs_look && self.query.count_max.is_some()
+    }
+
+    fn walk(mut self, connection: &Connection, mut walk: Walk) -> Result<Step, Fault> {
+        if walk.go_on(connection, &mut self)? {
+            return Ok(Step::Done(self.finish()));
+        }
+        Ok(Step::Paused(Box::new(Progress {
+            walk,
+            matched: self.matched,
+            bytes: self.bytes,
+            page: self.page,
+        })))
+    }
+
+    /// How many of the next orders, which are known to match, are in front of the page. They are passed over.
+    pub(crate) fn pass_over(&mut self, orders: usize) -> usize {
+        if self.after.is_some() || self.query.keep.is_some() {
+            return 0;
+        }
+        let in_front = self.query.offset.saturating_sub(self.matched);
+        let passed = usize::try_from(in_front).map_or(orders, |in_front| in_front.min(orders));
+        self.matched += passed as u64;
+        passed
+    }
+
+    /// Takes the orders that hold these keys, in the order of their creation.
+    fn take_keys(&mut self, keys: &[String], blocks: &Blocks) -> Result<(), Fault> {
+        let mut found = Vec::new();
+        for key in keys {
+            if let Some(row) = self.lookup.by_key(self.scope, key)?
+                && blocks.contains(&row.id.block().number())
+                && is_created_in(self.query, self.journal.head(row.id.block())?.at_ms)
+                && self.query.states.contains(&row.state)
+            {
+                found.push((row, key.clone()));
+            }
+        }
+        found.sort_by_key(|(row, _)| row.id);
+        found.dedup_by_key(|(row, _)| row.id);
+        if self.query.newest_first {
+            found.reverse();
+        }
+        for found in found {
+            if !self.take(found)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The order whose first revision lies at a place, if it is in one of the states that are asked for.
+    pub(crate) fn find(&mut self, order: Place) -> Result<Option<Found>, Fault> {
+        // Most orders that are walked over are not shown: their texts are not read.
+        let key = self.journal.key_alone(order)?;
+        let Some((row, _)) = self.lookup.at(self.scope, &key, order)? else {
+            return Err(not_in_index(order));
+        };
+        let is_wanted = self.query.states.contains(&row.state);
+        Ok(is_wanted.then_some((row, key)))
+    }
+
+    /// Takes the next order in the order of creation; whether more are wanted.
+    pub(crate) fn take(&mut self, found: Found) -> Result<bool, Fault> {
+        self.take_at(found.0.id, found)
+    }
+
+    /// Takes the next order, which stands at this place in the order that is asked for; whether more are wanted.
+    pub(crate) fn take_at(&mut self, at: Place, (row, key): Found) -> Result<bool, Fault> {
+        let mut order = None;
+        if let Some(keep) = &self.query.keep {
+            let loaded = load(&mut self.journal, &row, key.clone())?;
+            if !keep(&loaded) {
+                return Ok(true);
+            }
+            order = Some(loaded);
+        }
+        self.matched += 1;
+        let is_passed_over = match self.after {
+            Some(after) if self.query.newest_first => at >= after,
+            Some(after) => at <= after,
+            None => self.matched <= self.query.offset,
+        };
+        if !is_passed_over {
+            let is_short = self.bytes < PAGE_BYTES_MAX || self.page.orders.is_empty();
+            if is_short && (self.page.orders.len() as u64) < self.query.limit {
+                let order = match order {
+                    Some(order) => order,
+                    None => load(&mut self.journal, &row, key)?,
+                };
+                self.bytes += order.texts.iter().map(String::len).sum::<usize>();
+                self.page.orders.push(order);
+                self.page.next = Some(OrderCursor(at.0));
+            } else {
+                self.is_cut = true;
+            }
+        }
+        let is_counting = self.counts_by_walking() && Some(self.matched) < self.query.count_max;
+        Ok(!self.is_cut || is_counting)
+    }
+
+    fn finish(mut self) -> OrderPage {
+        if self.counts_by_walking() {
+            self.page.total = self.matched.min(self.query.count_max.unwrap_or_default());
+        }
+        if !self.is_cut {
+            self.page.next = None;
+        }
+        self.page
+    }
+}
+
+/// The order of an id, if there is one within reach.
+pub(crate) fn order(
+    connection: &Connection,
+    id: OrderId,
+    reach: &Reach,
+) -> Result<Option<FoundOrder>, Fault> {
+    let mut journal = Journal::new(connection);
+    let Some(located) = Locator::new(connection, reach).find(&mut journal, id)? else {
+        return Ok(None);
+    };
+    let scope = Scope::new(located.organisation(), located.dialect);
+    let mut lookup = Lookup::new(connection);
+    let Some((row, _)) = lookup.at(&scope, &located.key, located.place)? else {
+        return Err(not_in_index(located.place));
+    };
+    Ok(Some(FoundOrder {
+        organisation: located.organisation(),
+        dialect: dialect_name(connection, located.dialect)?,
+        order: load(&mut journal, &row, located.key)?,
+    }))
+}
+
+/// A fault: the journal has an order that the index has not.
+pub(crate) fn not_in_index(order: Place) -> Fault {
+    Fault::Damaged(format!(
+        "the order at place {} is not in the index",
+        order.0
+    ))
+}
+
+/// Reads an order's content.
+pub(crate) fn load(
+    journal: &mut Journal<'_>,
+    row: &OrderRow,
+    key: String,
+) -> Result<StoredOrder, Fault> {
+    let mut texts = Vec::new();
+    for place in shown_texts(journal, row)?.into_iter().rev() {
+        texts.push(journal.text(place)?.to_owned());
+    }
+    let created_at_ms = journal.head(row.id.block())?.at_ms;
+    let updated_at_ms = journal.head(row.last_change().block())?.at_ms;
+    let organisation = row.id.block().organisation();
+    let (organisation, time_zone) = journal.organisation(organisation)?.clone();
+    let fulfilment = match row.changed {
+        Some(_) => fulfilment::find(journal, row.id)?,
+        None => None,
+    };
+    Ok(StoredOrder {
+        organisation,
+        time_zone,
+        created_at_ms,
+        updated_at_ms,
+        id: journal.order_id(row.id)?,
+        key,
+        number: row.number,
+        state: row.state,
+        revision: row.revision,
+        texts,
+        fulfilment,
+        // Only dialects that number their orders are held against catalogues.
+        admission: match row.number {
+            Some(_) => journal.admission(row.id)?,
+            None => None,
+        },
+    })
+}
+
+/// Where the texts lie that an order is shown by, the latest first: what was added to its latest full text, then that.
+pub(crate) fn shown_texts(journal: &mut Journal<'_>, row: &OrderRow) -> Result<Vec<Place>, Fault> {
+    let mut texts = vec![row.latest];
+    let mut place = row.latest;
+    while let Mark::Updated {
+        previous,
+        amendment: true,
+        ..
+    } = journal.mark(place)?
+        && previous < place
+    {
+        texts.push(previous);
+        place = previous;
+    }
+    Ok(texts)
+}

@@ -1,0 +1,257 @@
+//! Walking over orders in the order of their creation, as the journal has them.
+
+use wharfinger_core::dialect::OrderQuery;
+use wharfinger_core::outcome::State;
+
+use super::orders::{PageInMaking, is_created_in};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::index::order_states::{Tally, read_open, read_tally};
+use crate::store::index::orders::Scope;
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::Journal;
+
+/// The numbers of an organisation's blocks, from the first to before the last.
+pub(crate) type Blocks = std::ops::Range<u32>;
+
+/// Entries that are walked over before the connection is left to others for a while: some tens of milliseconds.
+const ENTRIES_PER_SLICE: usize = 16_384;
+
+/// What looking at a block costs, in entries.
+const BLOCK_ENTRIES: usize = 8;
+
+/// What looking at an order's row costs, in entries.
+const ROW_ENTRIES: usize = 2;
+
+/// Orders up to which a list is counted, where that takes a walk.
+const COUNTED_MAX: u64 = 100_000;
+
+/// A walk over the orders that begin in some blocks. It pauses between blocks.
+pub(crate) struct Walk {
+    /// Blocks whose orders are still to be counted, and how many were counted so far.
+    counting: Option<(Blocks, u64)>,
+    /// Blocks that the page is still to be filled from.
+    filling: Blocks,
+}
+
+impl Walk {
+    /// Begins a walk. The total is known at once where the tallies tell it.
+    pub(crate) fn begin(
+        connection: &Connection,
+        blocks: Blocks,
+        page: &mut PageInMaking<'_>,
+    ) -> Result<Self, Fault> {
+        let query = page.query;
+        let mut walk = Self {
+            counting: None,
+            filling: blocks,
+        };
+        if let (None, Some(count_max)) = (&query.keep, query.count_max) {
+            if query.created_from_ms.is_some() || query.created_to_ms.is_some() {
+                walk.counting = Some((walk.filling.clone(), 0));
+            } else {
+                let tally = read_tally(connection, page.scope)?;
+                let total = tally.sum(&query.states).cast_unsigned();
+                page.page.total = total.min(count_max);
+            }
+        }
+        if let (Some(after), false) = (page.after, page.counts_by_walking()) {
+            let (blocks, number) = (&mut walk.filling, after.block().number());
+            if query.newest_first {
+                blocks.end = blocks.end.min(number.saturating_add(1));
+            } else {
+                blocks.start = blocks.start.max(number);
+            }
+        }
+        Ok(walk)
+    }
+
+    /// Goes on, for a slice; whether the page is made.
+    pub(crate) fn go_on(
+        &mut self,
+        connection: &Connection,
+        page: &mut PageInMaking<'_>,
+    ) -> Result<bool, Fault> {
+        let wanted = Wanted::of(page.query, &read_tally(connection, page.scope)?);
+        let mut entries_left = ENTRIES_PER_SLICE;
+        if !self.count(connection, page, wanted, &mut entries_left)? {
+            return Ok(false);
+        }
+        let (scope, newest_first) = (page.scope, page.query.newest_first);
+        let blocks = &mut self.filling;
+        let mut candidates = Candidates {
+            connection,
+            scope,
+            query: page.query,
+            newest_first,
+            wanted,
+            blocks,
+        };
+        while let Some((block, ordinals)) = candidates.next(&mut page.journal, &mut entries_left)? {
+            let passed = if wanted.are_matches {
+                page.pass_over(ordinals.len())
+            } else {
+                0
+            };
+            for ordinal in ordinals.into_iter().skip(passed) {
+                entries_left = entries_left.saturating_sub(ROW_ENTRIES);
+                if let Some(found) = page.find(block.entry(ordinal))?
+                    && !page.take(found)?
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(self.filling.is_empty())
+    }
+
+    /// Counts what is to be counted; whether that is done.
+    fn count(
+        &mut self,
+        connection: &Connection,
+        page: &mut PageInMaking<'_>,
+        wanted: Wanted,
+        entries_left: &mut usize,
+    ) -> Result<bool, Fault> {
+        let Some((blocks, total)) = &mut self.counting else {
+            return Ok(true);
+        };
+        let count_max = page.query.count_max.unwrap_or_default().min(COUNTED_MAX);
+        let mut candidates = Candidates {
+            connection,
+            scope: page.scope,
+            query: page.query,
+            newest_first: page.query.newest_first,
+            wanted,
+            blocks: &mut *blocks,
+        };
+        while *total < count_max
+            && let Some((block, ordinals)) = candidates.next(&mut page.journal, entries_left)?
+        {
+            if wanted.are_matches {
+                *total += ordinals.len() as u64;
+                continue;
+            }
+            for ordinal in ordinals {
+                *entries_left = entries_left.saturating_sub(ROW_ENTRIES);
+                *total += u64::from(page.find(block.entry(ordinal))?.is_some());
+            }
+        }
+        if *total < count_max && blocks.start < blocks.end {
+            return Ok(false);
+        }
+        page.page.total = (*total).min(count_max);
+        self.counting = None;
+        Ok(true)
+    }
+}
+
+/// Which orders a walk has to look at, as far as that is told without looking at their rows.
+#[derive(Clone, Copy)]
+struct Wanted {
+    open: bool,
+    is_final: bool,
+    /// Whether each of them is in one of the states that are asked for.
+    are_matches: bool,
+}
+
+impl Wanted {
+    /// A state that no order is in counts as asked for: it makes no difference, and then fewer rows have to be looked at.
+    fn of(query: &OrderQuery, tally: &Tally) -> Self {
+        let (mut any, mut all) = ([false; 2], [true; 2]);
+        for state in State::ALL {
+            let kind = usize::from(state.is_open());
+            let is_asked_for = query.states.contains(&state);
+            any[kind] |= is_asked_for;
+            all[kind] &= is_asked_for || tally.sum(&[state]) == 0;
+        }
+        let is_whole = |kind: usize| !any[kind] || all[kind];
+        Self {
+            is_final: any[0],
+            open: any[1],
+            are_matches: is_whole(0) && is_whole(1),
+        }
+    }
+}
+
+/// Walks over blocks, and tells which of the orders that begin there may be wanted.
+struct Candidates<'c, 'q> {
+    connection: &'c Connection,
+    scope: &'q Scope,
+    query: &'q OrderQuery,
+    newest_first: bool,
+    wanted: Wanted,
+    /// Those that were not looked at yet.
+    blocks: &'q mut Blocks,
+}
+
+impl Candidates<'_, '_> {
+    /// The next block that has any, and their ordinals, in the order that is asked for; none at the end, or where too much was
+    /// looked at.
+    fn next(
+        &mut self,
+        journal: &mut Journal<'_>,
+        entries_left: &mut usize,
+    ) -> Result<Option<(BlockId, Vec<usize>)>, Fault> {
+        while *entries_left > 0 {
+            let Some(block) = self.next_block()? else {
+                break;
+            };
+            *entries_left = entries_left.saturating_sub(BLOCK_ENTRIES);
+            let mut ordinals = self.ordinals(journal, block)?;
+            if self.newest_first {
+                ordinals.reverse();
+            }
+            if !ordinals.is_empty() {
+                return Ok(Some((block, ordinals)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next block of the dialect; only one with open orders, if no others are wanted.
+    fn next_block(&mut self) -> Result<Option<BlockId>, Fault> {
+        let (id, table) = if self.wanted.is_final {
+            ("id", "blocks")
+        } else {
+            ("block", "open_orders")
+        };
+        let direction = if self.newest_first { "desc" } else { "asc" };
+        let select = format!(
+            "select {id} from {table} where {id} >= ?1 and {id} < ?2 and dialect = ?3 order by {id} {direction} limit 1"
+        );
+        let number = |number| BlockId::new(self.scope.organisation, number).0;
+        let (start, end) = (number(self.blocks.start), number(self.blocks.end));
+        let mut select = self.connection.prepare_cached(&select)?;
+        let mut rows = select.query((start, end, self.scope.dialect))?;
+        let Some(row) = rows.next()? else {
+            self.blocks.end = self.blocks.start;
+            return Ok(None);
+        };
+        let block = BlockId(row.get(0)?);
+        if self.newest_first {
+            self.blocks.end = block.number();
+        } else {
+            self.blocks.start = block.number() + 1;
+        }
+        Ok(Some(block))
+    }
+
+    fn ordinals(&self, journal: &mut Journal<'_>, block: BlockId) -> Result<Vec<usize>, Fault> {
+        let head = journal.head(block)?;
+        if !is_created_in(self.query, head.at_ms) {
+            return Ok(Vec::new());
+        }
+        let marks = &head.marks;
+        let is_new = |ordinal: &usize| matches!(marks[*ordinal], Mark::Accepted { .. });
+        let begun = (0..marks.len()).filter(is_new);
+        if self.wanted.open && self.wanted.is_final {
+            return Ok(begun.collect());
+        }
+        let open = read_open(self.connection, block)?;
+        Ok(begun
+            .filter(|&ordinal| open.contains(ordinal) == self.wanted.open)
+            .collect())
+    }
+}

@@ -1,0 +1,10 @@
+//! Receipts: one row per batch, and the orders that were rejected or have warnings.
+//!
+//! May import: `index`, `journal`, `engine`, `api`, `format`.
+
+pub(super) mod encoding;
+pub(super) mod extents;
+pub(super) mod read;
+pub(super) mod rejections;
+pub(super) mod results;
+pub(super) mod write;

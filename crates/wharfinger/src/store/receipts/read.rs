@@ -1,0 +1,211 @@
+//! Reading receipts back: of each batch as much as a caller may see.
+
+use uuid::Uuid;
+use wharfinger_core::ids::BatchId;
+use wharfinger_core::outcome::Counts;
+
+use super::extents::{self, Share};
+use super::rejections;
+use crate::store::api::{ReadReceipts, ReceiptHead, ReceiptPage, Visible};
+use crate::store::engine::driver::{Connection, Row};
+use crate::store::engine::fault::Fault;
+
+/// Receipts that are looked at for one page.
+const WALKED_MAX: usize = 100_000;
+
+/// How far the time in a batch's id may be from the time it was received at: both are of one server's clock, shortly after
+/// one another, but a clock may be set.
+const CLOCK_STEP_MS: i64 = 3_600_000;
+
+/// The latest time that an id can hold: 48 bits of milliseconds.
+const ID_TIME_MAX: i64 = (1 << 48) - 1;
+
+/// The columns of a receipt, as [`read`] reads them.
+const COLUMNS: &str = "id, key_id, (select name from dialects where dialects.id = dialect and sound(dialects.intact)), operation, received_at_ms, \
+                       duration_ms, import, shares";
+
+/// A page of receipts.
+pub(crate) fn receipts(
+    connection: &Connection,
+    request: &ReadReceipts,
+) -> Result<ReceiptPage, Fault> {
+    walk(connection, request, WALKED_MAX)
+}
+
+fn walk(
+    connection: &Connection,
+    request: &ReadReceipts,
+    walked_max: usize,
+) -> Result<ReceiptPage, Fault> {
+    let select = format!(
+        "select {COLUMNS} from batches where id >= ?1 and id < ?2 and sound(batches.intact) order by id desc"
+    );
+    let mut select = connection.prepare_cached(&select)?;
+    let mut rows = select.query_lazily(id_bounds(request))?;
+    let mut page = ReceiptPage::default();
+    let mut walked = 0;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        if page.receipts.len() >= request.limit.max(1) || walked == walked_max {
+            page.next = last;
+            break;
+        }
+        walked += 1;
+        let (head, shares) = read(&row)?;
+        last = Some(head.id);
+        let found = seen(head, &shares, &request.visible).filter(|head| is_wanted(head, request));
+        page.receipts.extend(found);
+    }
+    Ok(page)
+}
+
+/// The ids between which the receipts are: from the first, and to before the last.
+fn id_bounds(request: &ReadReceipts) -> ([u8; 16], [u8; 16]) {
+    let id_at = |ms: i64| {
+        let ms = ms.clamp(0, ID_TIME_MAX).cast_unsigned();
+        BatchId::new(ms, 0).to_bytes()
+    };
+    let from = request.received_from_ms.unwrap_or(0);
+    let first = id_at(from.saturating_sub(CLOCK_STEP_MS));
+    let end = match request.received_to_ms {
+        Some(to) => id_at(to.saturating_add(CLOCK_STEP_MS)),
+        None => [u8::MAX; 16],
+    };
+    let after = request.after.map_or([u8::MAX; 16], BatchId::to_bytes);
+    (first, end.min(after))
+}
+
+fn is_wanted(head: &ReceiptHead, request: &ReadReceipts) -> bool {
+    let at_ms = head.received_at_ms;
+    let organisation = request.organisation;
+    let dialect = request.dialect.as_ref();
+    let status = request.status;
+    organisation.is_none_or(|organisation| head.organisations.contains(&organisation))
+        && request.received_from_ms.is_none_or(|from| from <= at_ms)
+        && request.received_to_ms.is_none_or(|to| at_ms <= to)
+        && request
+            .import
+            .is_none_or(|import| head.import == Some(import))
+        && dialect.is_none_or(|dialect| *dialect == head.dialect)
+        && status.is_none_or(|status| status == head.counts.status())
+}
+
+/// The receipt of a batch, as far as it is visible.
+pub(crate) fn receipt(
+    connection: &Connection,
+    batch: BatchId,
+    visible: &Visible,
+) -> Result<Option<ReceiptHead>, Fault> {
+    let found = find(connection, batch)?;
+    let Some(mut head) = found.and_then(|(head, shares)| seen(head, &shares, visible)) else {
+        return Ok(None);
+    };
+    if head.warned > 0 {
+        let shows = |organisation| visible.shows(organisation, &head.key_id);
+        head.warnings = rejections::kinds_of_warnings(connection, batch, shows)?;
+    }
+    Ok(Some(head))
+}
+
+/// The receipt of a batch and its shares; nothing is counted yet.
+pub(crate) fn find(
+    connection: &Connection,
+    batch: BatchId,
+) -> Result<Option<(ReceiptHead, Vec<Share>)>, Fault> {
+    let select = format!("select {COLUMNS} from batches where id = ?1 and sound(batches.intact)");
+    let mut select = connection.prepare_cached(&select)?;
+    let mut rows = select.query([batch.to_bytes()])?;
+    rows.next()?.map(|row| read(&row)).transpose()
+}
+
+fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<Share>), Fault> {
+    let head = ReceiptHead {
+        id: BatchId::from_bytes(row.get(0)?),
+        key_id: row.get(1)?,
+        dialect: row.get(2)?,
+        operation: row.get(3)?,
+        received_at_ms: row.get(4)?,
+        duration_ms: row.get::<i64>(5)?.cast_unsigned(),
+        import: row.get::<Option<[u8; 16]>>(6)?.map(Uuid::from_bytes),
+        organisations: Vec::new(),
+        counts: Counts::default(),
+        warned: 0,
+        warnings: Vec::new(),
+    };
+    let shares: String = row.get(7)?;
+    Ok((head, extents::from_json(&shares)?))
+}
+
+/// As much of a receipt as is visible; none where that is nothing. A batch without any order is visible to the key that
+/// sent it, and to those who may act for the organisation it was sent for.
+fn seen(mut head: ReceiptHead, shares: &[Share], visible: &Visible) -> Option<ReceiptHead> {
+    let mut is_empty = true;
+    for share in shares {
+        is_empty &= share.counts == Counts::default();
+        if visible.shows(share.organisation, &head.key_id) {
+            head.organisations.extend(share.organisation);
+            head.counts += share.counts;
+            head.warned += share.warned;
+        }
+    }
+    let is_for_caller = !head.organisations.is_empty() || visible.shows(None, &head.key_id);
+    let is_visible = head.counts != Counts::default() || is_empty && is_for_caller;
+    is_visible.then_some(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::engine::schema;
+
+    const IMPORT: Uuid = Uuid::from_u128(7);
+
+    /// Ten receipts, of which every fifth is of an import.
+    fn filled() -> Connection {
+        let connection = schema::in_memory();
+        let dialect = "insert into dialects values (1, 'test')";
+        connection.execute(dialect, ()).expect("valid SQL");
+        let insert = "insert into batches \
+                      (id, key_id, dialect, operation, received_at_ms, duration_ms, import, shares) \
+                      values (?1, 'key', 1, 'submit', 0, 0, ?2, '[[1,1,1,[1,0,0,0,0]]]')";
+        for at in 1..=10 {
+            let import = (at % 5 == 0).then(|| IMPORT.into_bytes());
+            let inserted = connection.execute(insert, (BatchId::new(at, 0).to_bytes(), import));
+            inserted.expect("valid SQL");
+        }
+        connection
+    }
+
+    #[test]
+    fn a_page_ends_after_a_long_walk_and_the_next_one_goes_on() {
+        let connection = filled();
+        let mut request = ReadReceipts {
+            visible: Visible::All,
+            organisation: None,
+            received_from_ms: None,
+            received_to_ms: None,
+            status: None,
+            dialect: None,
+            import: Some(IMPORT),
+            after: None,
+            limit: 100,
+        };
+        let mut pages = Vec::new();
+        loop {
+            let page = walk(&connection, &request, 4).expect("read");
+            let ids: Vec<_> = page.receipts.iter().map(|head| head.id).collect();
+            pages.push((ids, page.next));
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => break,
+            }
+        }
+        let id = |at| BatchId::new(at, 0);
+        let expected = [
+            (vec![id(10)], Some(id(7))),
+            (vec![id(5)], Some(id(3))),
+            (vec![], None),
+        ];
+        assert_eq!(pages, expected);
+    }
+}

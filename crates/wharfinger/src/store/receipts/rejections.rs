@@ -1,0 +1,314 @@
+//! The table of orders of which a receipt keeps something: those that were not taken, and those that have warnings.
+
+use std::collections::{HashMap, HashSet};
+
+use wharfinger_core::ids::{BatchId, OrganisationId};
+
+use super::encoding::{self, Kind, Part};
+use super::extents::{read_organisation, stored_organisation};
+use crate::store::api::{ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem};
+use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::fault::Fault;
+use crate::store::maintain::erase::{Slice, keys_that_reach};
+
+/// Parts that one piece of work takes the texts out of: a part has about a MiB of them, packed.
+const SLICE_PARTS: i64 = 8;
+/// The latest time that an id can hold: 48 bits of milliseconds.
+const ID_TIME_MAX: i64 = (1 << 48) - 1;
+/// Bytes of text that a page holds, but for its first order.
+const PAGE_BYTES_MAX: usize = 8 << 20;
+
+/// Parts of warnings that are read for a receipt: each is of some thousand orders at most.
+const WARNED_PARTS_MAX: usize = 16;
+/// Kinds of warnings that a receipt tells.
+const WARNING_KINDS_MAX: usize = 100;
+
+/// Writes the parts of a batch.
+pub(crate) fn write<'p>(
+    connection: &Connection,
+    batch: BatchId,
+    parts: impl Iterator<Item = &'p Part>,
+) -> Result<(), Fault> {
+    let insert = "insert into rejections (batch, organisation, part, kind, first_index, last_index, has_texts, orders) \
+                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    for (at, part) in (0_i64..).zip(parts) {
+        connection.prepare_cached(insert)?.execute(params![
+            batch.to_bytes(),
+            stored_organisation(part.organisation),
+            at,
+            part.kind.number(),
+            part.first_index,
+            part.last_index,
+            part.kind == Kind::Rejected,
+            part.packed,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Takes the texts out of some parts of batches that were received before a time; how many parts. What was wrong stays.
+pub(crate) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Result<usize, Fault> {
+    let before = BatchId::new(before_ms.clamp(0, ID_TIME_MAX).cast_unsigned(), 0).to_bytes();
+    let select = "select id, orders from rejections where has_texts and batch < ?1 and sound(rejections.intact) \
+         order by batch limit ?2";
+    let mut select = connection.prepare_cached(select)?;
+    let parts = select.query_map((before, SLICE_PARTS), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let parts: Vec<(i64, Vec<u8>)> = parts;
+    let update = "update rejections set orders = ?2, has_texts = false where id = ?1";
+    let mut update = connection.prepare_cached(update)?;
+    for (id, orders) in &parts {
+        update.execute((id, encoding::without_texts(orders)?))?;
+    }
+    Ok(parts.len())
+}
+
+/// Finds, among some parts behind this row, those that mention an address and are of an organisation; or of none, sent by a key
+/// that reaches it. And where to go on.
+pub(crate) fn find_mentions(
+    connection: &Connection,
+    (organisation, address): (OrganisationId, &str),
+    after: i64,
+) -> Result<Slice, Fault> {
+    let keys = keys_that_reach(connection.engine());
+    let select = format!(
+        "select id, orders from rejections where id > ?2 and case when sound(rejections.intact) then \
+         organisation = ?1 or organisation = 0 and batch in (select id from batches where key_id in {keys}) end order by id limit ?3"
+    );
+    let mut select = connection.prepare_cached(&select)?;
+    let mut rows = select.query((organisation.0, after, SLICE_PARTS))?;
+    let mut slice = Slice::default();
+    let (mut looked_at, mut last) = (0, after);
+    while let Some(row) = rows.next()? {
+        looked_at += 1;
+        last = row.get(0)?;
+        let orders = row.blob(1)?;
+        if encoding::without_mentions(orders, address)?.is_some() {
+            slice.found.push(last);
+        }
+    }
+    slice.next = (looked_at == SLICE_PARTS).then_some(last);
+    Ok(slice)
+}
+
+/// Takes the orders that mention an address out of some parts, as far as they are text: how many there were, and the batches.
+pub(crate) fn erase(
+    connection: &Connection,
+    parts: &[i64],
+    address: &str,
+) -> Result<(u64, Vec<[u8; 16]>), Fault> {
+    let select = "select batch, orders from rejections where id = ?1 and sound(rejections.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let mut update =
+        connection.prepare_cached("update rejections set orders = ?2 where id = ?1")?;
+    let (mut erased, mut batches) = (0, Vec::new());
+    for part in parts {
+        let found = select.query_row([part], |row| Ok((row.get(0)?, row.get(1)?)));
+        // It may have been purged since it was found.
+        let Some((batch, orders)) = found.optional()? else {
+            continue;
+        };
+        let orders: Vec<u8> = orders;
+        if let Some((orders, of_part)) = encoding::without_mentions(&orders, address)? {
+            update.execute((part, orders))?;
+            erased += of_part;
+            batches.push(batch);
+        }
+    }
+    Ok((erased, batches))
+}
+
+/// All orders of a batch that were not taken.
+pub(crate) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Recorded>, Fault> {
+    let select = "select organisation, kind, orders from rejections \
+                  where batch = ?1 and sound(rejections.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query([batch.to_bytes()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let organisation = read_organisation(row.get(0)?);
+        let orders = row.blob(2)?;
+        found.extend(encoding::read(
+            organisation,
+            Kind::of(row.get(1)?)?,
+            orders,
+        )?);
+    }
+    Ok(found)
+}
+
+/// Some orders that were not taken, in the order of the batch.
+#[derive(Default)]
+pub(crate) struct Page {
+    /// The orders.
+    pub orders: Vec<Recorded>,
+    /// Whether it was cut, since their texts are long: then there are more behind the last one.
+    pub is_cut: bool,
+}
+
+/// Part of the orders of a batch that were not taken.
+struct PartHead {
+    id: i64,
+    organisation: Option<OrganisationId>,
+    kind: Kind,
+    first_index: u32,
+}
+
+/// The first `limit` orders of a batch that were not taken, from a place in the batch on; of those organisations and kinds
+/// that are wanted. Reads no more parts than it must.
+pub(crate) fn read_page(
+    connection: &Connection,
+    batch: BatchId,
+    is_wanted: impl Fn(Option<OrganisationId>, Kind) -> bool,
+    from: u32,
+    limit: usize,
+) -> Result<Page, Fault> {
+    let select = "select orders from rejections where id = ?1 and sound(rejections.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let mut page = Page::default();
+    for part in part_heads(connection, batch, from)? {
+        let is_full = page.is_cut || page.orders.len() == limit;
+        let last = page.orders.last();
+        if is_full && last.is_some_and(|last| last.index < part.first_index) {
+            break;
+        }
+        if is_wanted(part.organisation, part.kind) {
+            let orders: Vec<u8> = select.query_row([part.id], |row| row.get(0))?;
+            let orders = encoding::read(part.organisation, part.kind, &orders)?;
+            let behind = orders.into_iter().filter(|order| order.index >= from);
+            page.orders.extend(behind);
+            page.cut(limit);
+        }
+    }
+    Ok(page)
+}
+
+impl Page {
+    /// Keeps the first orders, so many and of so much text.
+    fn cut(&mut self, limit: usize) {
+        self.orders.sort_by_key(|order| order.index);
+        self.orders.truncate(limit);
+        let mut bytes = 0;
+        let is_behind = |order: &Recorded| {
+            if let RecordedOutcome::Rejected(rejection) = &order.outcome {
+                bytes += rejection.text.as_ref().map_or(0, String::len);
+            }
+            bytes > PAGE_BYTES_MAX
+        };
+        if let Some(end) = self.orders.iter().position(is_behind) {
+            let kept = end.max(1);
+            self.is_cut |= kept < self.orders.len();
+            self.orders.truncate(kept);
+        }
+    }
+}
+
+/// The parts of a batch that hold orders from a place on, by their first orders.
+fn part_heads(connection: &Connection, batch: BatchId, from: u32) -> Result<Vec<PartHead>, Fault> {
+    let select = "select id, organisation, kind, first_index from rejections \
+                  where batch = ?1 and case when sound(rejections.head_intact) then last_index >= ?2 end order by first_index";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query((batch.to_bytes(), from))?;
+    let mut heads = Vec::new();
+    while let Some(row) = rows.next()? {
+        heads.push(PartHead {
+            id: row.get(0)?,
+            organisation: read_organisation(row.get(1)?),
+            kind: Kind::of(row.get(2)?)?,
+            first_index: row.get(3)?,
+        });
+    }
+    Ok(heads)
+}
+
+/// Gives the warnings of orders of a batch to what became of them, which is in the order of the batch.
+pub(crate) fn attach_warnings(
+    connection: &Connection,
+    batch: BatchId,
+    shows: impl Fn(Option<OrganisationId>) -> bool,
+    results: &mut [Recorded],
+) -> Result<(), Fault> {
+    let (Some(first), Some(last)) = (results.first(), results.last()) else {
+        return Ok(());
+    };
+    let (first, last) = (first.index, last.index);
+    for part in warned_heads(connection, batch, first, shows)? {
+        if part.first_index > last {
+            break;
+        }
+        for (index, warnings) in read_warned(connection, &part)? {
+            if let Ok(at) = results.binary_search_by_key(&index, |recorded| recorded.index) {
+                results[at].warnings = warnings;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The kinds of warnings that orders of a batch have, each with the first order that has it. Looks at the first parts only.
+pub(crate) fn kinds_of_warnings(
+    connection: &Connection,
+    batch: BatchId,
+    shows: impl Fn(Option<OrganisationId>) -> bool,
+) -> Result<Vec<ReceiptWarning>, Fault> {
+    let mut known = HashSet::new();
+    let mut kinds = Vec::new();
+    let heads = warned_heads(connection, batch, 0, shows)?;
+    for part in heads.iter().take(WARNED_PARTS_MAX) {
+        for (index, warnings) in read_warned(connection, part)? {
+            for warning in warnings {
+                if kinds.len() == WARNING_KINDS_MAX {
+                    return Ok(kinds);
+                }
+                if known.insert((warning.code.clone(), without_indexes(&warning.pointer))) {
+                    kinds.push(ReceiptWarning { index, warning });
+                }
+            }
+        }
+    }
+    Ok(kinds)
+}
+
+/// A pointer in which every place in an array is the same.
+fn without_indexes(pointer: &str) -> String {
+    let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+    let steps = pointer.split('/');
+    let steps: Vec<_> = steps
+        .map(|step| if is_index(step) { "*" } else { step })
+        .collect();
+    steps.join("/")
+}
+
+/// How many orders of each organisation have warnings, by the lists of them.
+pub(crate) fn count_warned(
+    connection: &Connection,
+    batch: BatchId,
+) -> Result<HashMap<Option<OrganisationId>, u64>, Fault> {
+    let mut counts = HashMap::new();
+    for part in warned_heads(connection, batch, 0, |_| true)? {
+        let warned = read_warned(connection, &part)?.len() as u64;
+        *counts.entry(part.organisation).or_default() += warned;
+    }
+    Ok(counts)
+}
+
+/// The parts that hold warnings of orders from a place on.
+fn warned_heads(
+    connection: &Connection,
+    batch: BatchId,
+    from: u32,
+    shows: impl Fn(Option<OrganisationId>) -> bool,
+) -> Result<Vec<PartHead>, Fault> {
+    let mut heads = part_heads(connection, batch, from)?;
+    heads.retain(|part| part.kind == Kind::Warned && shows(part.organisation));
+    Ok(heads)
+}
+
+/// The warnings of the orders of a part.
+fn read_warned(
+    connection: &Connection,
+    part: &PartHead,
+) -> Result<Vec<(u32, Vec<RecordedProblem>)>, Fault> {
+    let mut select = connection.prepare_cached("select orders from rejections where id = ?1")?;
+    let orders: Vec<u8> = select.query_row([part.id], |row| row.get(0))?;
+    Ok(encoding::read_warnings(&orders)?)
+}

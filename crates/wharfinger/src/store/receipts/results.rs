@@ -1,0 +1,205 @@
+//! What became of each order of a batch, in pages.
+
+use wharfinger_core::ids::{BatchId, is_part};
+
+use super::encoding::Kind;
+use super::extents::Share;
+use super::rejections::{self, Page};
+use crate::store::api::{OutcomeKind, ReadResults, Recorded, RecordedOutcome, ResultPage};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::Journal;
+use crate::store::receipts;
+
+/// A page of results. Those of orders that were taken are in the blocks that the batch wrote, the others by themselves.
+pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<ResultPage, Fault> {
+    let Some((head, shares)) = receipts::read::find(connection, request.batch)? else {
+        return Ok(ResultPage::default());
+    };
+    let from = match request.after {
+        None => 0,
+        Some(u32::MAX) => return Ok(ResultPage::default()),
+        Some(after) => after + 1,
+    };
+    let limit = request.limit.max(1);
+    let shows = |organisation| request.visible.shows(organisation, &head.key_id);
+    let is_wanted = |kind| request.only.is_none_or(|only| only == kind);
+    let mut taking = Taking {
+        journal: Journal::new(connection),
+        is_wanted,
+        from,
+        // One more tells whether there is a next page.
+        limit: limit + 1,
+    };
+    let mut taken = Vec::new();
+    for share in shares.iter().filter(|share| shows(share.organisation)) {
+        taking.find(request.batch, share, &mut taken)?;
+    }
+    let is_kind_wanted = |kind| match kind {
+        Kind::Rejected => is_wanted(OutcomeKind::Rejected),
+        Kind::Withheld => is_wanted(OutcomeKind::Withheld),
+        Kind::Warned => false,
+    };
+    let is_part_wanted = |organisation, kind| shows(organisation) && is_kind_wanted(kind);
+    let not_taken =
+        rejections::read_page(connection, request.batch, is_part_wanted, from, limit + 1)?;
+    let mut page = taking.merge(request.batch, taken, not_taken)?;
+    if shares.iter().any(|share| share.warned > 0) {
+        rejections::attach_warnings(connection, request.batch, shows, &mut page.results)?;
+    }
+    Ok(page)
+}
+
+/// An order of a batch that was taken: its place in the batch, and its entry in the journal.
+struct Taken {
+    index: u32,
+    place: Place,
+    mark: Mark,
+}
+
+/// A page being filled.
+struct Taking<'c, F> {
+    journal: Journal<'c>,
+    is_wanted: F,
+    from: u32,
+    limit: usize,
+}
+
+impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
+    /// Finds the first orders of an organisation that were taken, from a place in the batch on.
+    fn find(&mut self, batch: BatchId, share: &Share, taken: &mut Vec<Taken>) -> Result<(), Fault> {
+        let Some(organisation) = share.organisation else {
+            return Ok(());
+        };
+        let block = |number| BlockId::new(organisation, number);
+        let end = share.first.saturating_add(share.blocks);
+        // Blocks are in the order of the batch: those in front need not be read.
+        let (mut low, mut high) = (share.first, end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let of_batch = self.journal.head(block(middle))?.of_batch(batch);
+            let last = of_batch.and_then(|(_, indexes)| indexes.last());
+            if last.is_some_and(|&last| last >= self.from) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        let mut found = 0;
+        for number in low..end {
+            let id = block(number);
+            let head = self.journal.head(id)?.clone();
+            let (start, indexes) = head.of_batch(batch).unwrap_or_default();
+            for (ordinal, &index) in (start..).zip(indexes) {
+                let place = id.entry(ordinal);
+                let mark = self.journal.mark(place)?;
+                // A part is told with the order that it is of.
+                if index >= self.from
+                    && !is_part(index)
+                    && kind(mark).is_some_and(&self.is_wanted)
+                    && !self.journal.is_of_purged(place, mark)?
+                {
+                    taken.push(Taken { index, place, mark });
+                    found += 1;
+                }
+                if found == self.limit {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts both kinds into the order of the batch, and tells of as many as were asked for.
+    fn merge(
+        mut self,
+        batch: BatchId,
+        mut taken: Vec<Taken>,
+        not_taken: Page,
+    ) -> Result<ResultPage, Fault> {
+        if let (true, Some(last)) = (not_taken.is_cut, not_taken.orders.last()) {
+            // What lies behind the cut is not known.
+            taken.retain(|taken| taken.index < last.index);
+        }
+        taken.sort_by_key(|taken| taken.index);
+        taken.truncate(self.limit);
+        let mut results = not_taken.orders;
+        for taken in &taken {
+            results.push(self.tell(batch, taken)?);
+        }
+        results.sort_by_key(|recorded| recorded.index);
+        let has_more = not_taken.is_cut || results.len() >= self.limit;
+        results.truncate(self.limit - 1);
+        let last = results.last().map(|recorded| recorded.index);
+        Ok(ResultPage {
+            next: last.filter(|_| has_more),
+            results,
+        })
+    }
+
+    fn tell(&mut self, batch: BatchId, taken: &Taken) -> Result<Recorded, Fault> {
+        let (order, outcome) = match taken.mark {
+            Mark::Accepted { .. } => {
+                let id = batch.order(taken.index);
+                (taken.place, RecordedOutcome::Accepted(id))
+            }
+            Mark::Updated {
+                order, revision, ..
+            } => {
+                let id = self.journal.order_id(order)?;
+                (order, RecordedOutcome::Updated(id, revision))
+            }
+            Mark::Unchanged { order, revision } => {
+                let id = self.journal.order_id(order)?;
+                (order, RecordedOutcome::Unchanged(id, revision))
+            }
+            Mark::Refused | Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => {
+                let place = taken.place.0;
+                return Err(Fault::Damaged(format!(
+                    "no order was taken at place {place}"
+                )));
+            }
+        };
+        let number = match self.journal.mark(order)? {
+            Mark::Accepted { number } => number,
+            Mark::Updated { .. }
+            | Mark::Unchanged { .. }
+            | Mark::Refused
+            | Mark::Purged
+            | Mark::Moved { .. }
+            | Mark::Fulfilled { .. } => None,
+        };
+        Ok(Recorded {
+            index: taken.index,
+            line: None,
+            organisation: Some(taken.place.block().organisation()),
+            name: None,
+            key: Some(self.journal.key_alone(order)?),
+            number,
+            parts: match number {
+                Some(_) => self.parts(order)?,
+                None => Vec::new(),
+            },
+            outcome,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// The numbers of the parts that an order was split into.
+    fn parts(&mut self, order: Place) -> Result<Vec<u64>, Fault> {
+        let kept = self.journal.admission(order)?;
+        Ok(kept.map_or_else(Vec::new, |kept| kept.numbers().to_vec()))
+    }
+}
+
+/// What became of an entry; none where it was not taken, which is told elsewhere.
+fn kind(mark: Mark) -> Option<OutcomeKind> {
+    match mark {
+        Mark::Accepted { .. } => Some(OutcomeKind::Accepted),
+        Mark::Updated { .. } => Some(OutcomeKind::Updated),
+        Mark::Unchanged { .. } => Some(OutcomeKind::Unchanged),
+        Mark::Refused | Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => None,
+    }
+}

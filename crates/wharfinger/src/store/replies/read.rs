@@ -1,0 +1,214 @@
+//! The table of answers that are kept for requests with an `Idempotency-Key`.
+
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::email::is_mentioned;
+use wharfinger_core::ids::OrganisationId;
+
+use super::write::Name;
+use crate::clock;
+use crate::store::SqlStore;
+use crate::store::api::{KeptAnswer, Remember, StoreError};
+use crate::store::engine::driver::{Connection, Engine, OptionalExtension};
+use crate::store::engine::fault::Fault;
+use crate::store::format::varint::unpack;
+use crate::store::maintain::erase::{Slice, keys_that_reach};
+use crate::store::prepare::Submission;
+use crate::store::write::job::Task;
+use crate::store::write::txn::Work;
+
+/// Answers that one piece of work drops, at most.
+const SLICE_ROWS: i64 = 256;
+/// Bytes of bodies from which on a piece of work drops no more: each page of them is looked at.
+const SLICE_BYTES: i64 = 4 << 20;
+/// Packed bytes of bodies from which on no more are looked through at a time.
+const FOUND_BYTES: usize = 4 << 20;
+
+impl SqlStore {
+    /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
+    /// one is kept already, nothing is done.
+    pub(crate) async fn change<M, T>(
+        &self,
+        weight: usize,
+        remember: Option<Remember<T>>,
+        batch: Option<Arc<Submission>>,
+        is_change: fn(&T) -> bool,
+        mut change: impl FnMut(&mut Work<'_>) -> Result<M, Fault> + Send + 'static,
+    ) -> Result<(M, Option<Reply>), StoreError>
+    where
+        M: Borrow<T> + Send + 'static,
+        T: ?Sized + 'static,
+    {
+        let name = remember.as_ref().map(Name::of);
+        let asked = name.clone();
+        let id = batch.as_ref().map(|submission| submission.batch);
+        let run = move |work: &mut Work<'_>| {
+            let (Some(remember), Some(name)) = (&remember, &asked) else {
+                return Ok(Some((change(work)?, None)));
+            };
+            // Seen before anything is written, so that the others who share the transaction do not notice.
+            let connection = work.connection;
+            if work.answers.is_kept(connection, name, clock::now_ms())? {
+                return Ok(None);
+            }
+            let made = change(work)?;
+            let reply = (remember.encode)(made.borrow());
+            if is_change(made.borrow()) {
+                work.answers.keep(remember, id, &reply);
+            }
+            Ok(Some((made, Some(reply))))
+        };
+        let task = Task {
+            weight,
+            name,
+            batch,
+        };
+        let done = self.writer.ask_for(task, run).await?;
+        done.ok_or(StoreError::AnswerKept)
+    }
+}
+
+/// The answer that is kept under a name; an error where it was erased.
+pub(crate) fn kept(
+    connection: &Connection,
+    key_id: &str,
+    idempotency_key: &str,
+    now_ms: i64,
+) -> Result<Option<KeptAnswer>, Fault> {
+    let select = "select fingerprint, status, content_type, headers, body from answers \
+                  where key_id = ?1 and idempotency_key = ?2 and case when sound(answers.intact) then kept_until_ms > ?3 end";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_row((key_id, idempotency_key, now_ms), stored);
+    match found.optional()? {
+        Some(found) => found.read()?.map(Some).ok_or(ERASED),
+        None => Ok(None),
+    }
+}
+
+const ERASED: Fault = Fault::Told(StoreError::AnswerErased);
+
+/// An answer as it is stored.
+pub(crate) struct StoredAnswer {
+    fingerprint: [u8; 32],
+    status: u16,
+    content_type: String,
+    headers: String,
+    body: Option<Vec<u8>>,
+}
+
+/// Reads the columns fingerprint, status, content type, headers and body.
+pub(crate) fn stored(
+    row: &crate::store::engine::driver::Row<'_>,
+) -> crate::store::engine::driver::Result<StoredAnswer> {
+    Ok(StoredAnswer {
+        fingerprint: row.get(0)?,
+        status: row.get(1)?,
+        content_type: row.get(2)?,
+        headers: row.get(3)?,
+        body: row.get(4)?,
+    })
+}
+
+impl StoredAnswer {
+    /// Takes it apart; none where it was erased.
+    pub(crate) fn read(self) -> Result<Option<KeptAnswer>, Fault> {
+        let Some(body) = self.body else {
+            return Ok(None);
+        };
+        let headers = serde_json::from_str(&self.headers).map_err(|_| {
+            Fault::Damaged("the header fields of a kept answer cannot be read".into())
+        })?;
+        Ok(Some(KeptAnswer {
+            fingerprint: self.fingerprint,
+            status: self.status,
+            content_type: self.content_type,
+            headers,
+            body: unpack(&body)?,
+        }))
+    }
+}
+
+/// Drops some answers whose time has passed; how many.
+pub(crate) fn drop_slice(connection: &Connection, now_ms: i64) -> Result<usize, Fault> {
+    let select = "select id, coalesce(length(body), 0) from answers \
+                  where kept_until_ms <= ?1 and sound(answers.intact) order by kept_until_ms limit ?2";
+    let mut select = connection.prepare_cached(select)?;
+    let mut rows = select.query((now_ms, SLICE_ROWS))?;
+    let mut expired: Vec<i64> = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next()?
+        && bytes < SLICE_BYTES
+    {
+        expired.push(row.get(0)?);
+        bytes += row.get::<i64>(1)?;
+    }
+    drop(rows);
+    let mut delete = connection.prepare_cached("delete from answers where id = ?1")?;
+    for id in &expired {
+        delete.execute([id])?;
+    }
+    Ok(expired.len())
+}
+
+/// Finds, among some answers behind this one, those of the batches that are `of_person`, and those that mention an address and
+/// may be about an organisation; and where to go on.
+pub(crate) fn find_mentions(
+    connection: &Connection,
+    (organisation, address): (OrganisationId, &str),
+    of_person: &HashSet<[u8; 16]>,
+    after: i64,
+) -> Result<Slice, Fault> {
+    let keys = keys_that_reach(connection.engine());
+    let shares = match connection.engine() {
+        Engine::Sqlite => {
+            "json_each(batches.shares) as share where json_extract(share.value, '$[0]')"
+        }
+        Engine::Postgres => {
+            "json_array_elements(cast(batches.shares as json)) as share (value) \
+             where cast(share.value->>0 as bigint)"
+        }
+    };
+    let select = format!(
+        "select id, batch, body, key_id in {keys} and (batch is null or exists \
+         (select 1 from batches, {shares} in (0, ?1) and batches.id = batch)) \
+         from answers where id > ?2 and body is not null and sound(answers.intact) order by id limit ?3"
+    );
+    let mut select = connection.prepare_cached(&select)?;
+    let mut rows = select.query((organisation.0, after, SLICE_ROWS))?;
+    let mut slice = Slice::default();
+    let (mut looked_at, mut last, mut bytes) = (0, after, 0);
+    while let Some(row) = rows.next()? {
+        looked_at += 1;
+        last = row.get(0)?;
+        let batch: Option<[u8; 16]> = row.get(1)?;
+        let may_mention: bool = row.get(3)?;
+        let body = row.blob(2)?;
+        bytes += body.len();
+        if batch.is_some_and(|batch| of_person.contains(&batch))
+            || may_mention && is_mentioned(&String::from_utf8_lossy(&unpack(body)?), address)
+        {
+            slice.found.push(last);
+        }
+        if bytes >= FOUND_BYTES {
+            break;
+        }
+    }
+    let is_end = looked_at < SLICE_ROWS && bytes < FOUND_BYTES;
+    slice.next = (!is_end).then_some(last);
+    Ok(slice)
+}
+
+/// Erases some answers; how many. That they were given stays, so that what they answer is not done again.
+pub(crate) fn erase(connection: &Connection, answers: &[i64]) -> Result<u64, Fault> {
+    let update = "update answers set fingerprint = ?2, status = 0, content_type = '', headers = '[]', body = null \
+                  where id = ?1 and body is not null and sound(answers.intact)";
+    let mut update = connection.prepare_cached(update)?;
+    let mut erased = 0;
+    for id in answers {
+        erased += update.execute((id, [0; 32]))? as u64;
+    }
+    Ok(erased)
+}

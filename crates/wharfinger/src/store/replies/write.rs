@@ -1,0 +1,198 @@
+//! Answers that a transaction keeps. Which are kept already is looked up together, and new ones are written together: on a
+//! server that is one way there and back each.
+
+use std::collections::HashMap;
+
+use tokio_postgres::types::ToSql;
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::ids::BatchId;
+
+use crate::store::api::Remember;
+use crate::store::engine::driver::{Connection, Row, Session, params};
+use crate::store::engine::fault::Fault;
+use crate::store::format::varint::pack;
+
+/// The name of a request that is to be done once.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Name {
+    key_id: String,
+    idempotency_key: String,
+}
+
+impl Name {
+    /// The name of the request whose answer is to be kept.
+    pub(crate) fn of<T: ?Sized>(remember: &Remember<T>) -> Self {
+        Self {
+            key_id: remember.key_id.clone(),
+            idempotency_key: remember.idempotency_key.clone(),
+        }
+    }
+
+    /// What stands for it.
+    pub(crate) fn number(&self) -> i64 {
+        let name = format!("{}\0{}", self.key_id, self.idempotency_key);
+        xxhash_rust::xxh3::xxh3_64(name.as_bytes()).cast_signed()
+    }
+}
+
+/// An answer to be kept.
+struct NewAnswer {
+    name: Name,
+    fingerprint: [u8; 32],
+    kept_until_ms: i64,
+    batch: Option<BatchId>,
+    status: u16,
+    content_type: &'static str,
+    headers: String,
+    body: Vec<u8>,
+}
+
+/// The answers that a transaction keeps, and what it knows of others.
+#[derive(Default)]
+pub(crate) struct NewAnswers {
+    /// Whether an answer is kept under a name, where that was looked up.
+    known: HashMap<Name, bool>,
+    /// Those that are not written yet.
+    new: Vec<NewAnswer>,
+}
+
+const IS_KEPT: &str = "select 1 from answers where key_id = ?1 and idempotency_key = ?2 \
+    and case when sound(answers.intact) then kept_until_ms > ?3 end";
+/// One look in the index for each, however full the table is.
+const ARE_KEPT: &str = "select asked.key_id, asked.idempotency_key, kept_until_ms \
+    from unnest(?1::text[], ?2::text[]) as asked (key_id, idempotency_key) cross join lateral \
+    (select kept_until_ms from answers where answers.key_id = asked.key_id \
+        and answers.idempotency_key = asked.idempotency_key and sound(answers.intact) limit 1) as kept";
+const INSERT: &str = "insert into answers \
+    (key_id, idempotency_key, fingerprint, kept_until_ms, batch, status, content_type, headers, body)";
+const VALUES: &str = "values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const VALUES_TOGETHER: &str = "select * from unnest(?1::text[], ?2::text[], ?3::bytea[], ?4::bigint[], ?5::bytea[], \
+    ?6::bigint[], ?7::text[], ?8::text[], ?9::bytea[])";
+/// One that was kept before under its name is past its time.
+const REPLACE: &str = "on conflict (key_id, idempotency_key) do update set fingerprint = excluded.fingerprint, \
+    kept_until_ms = excluded.kept_until_ms, batch = excluded.batch, status = excluded.status, \
+    content_type = excluded.content_type, headers = excluded.headers, body = excluded.body";
+
+impl NewAnswers {
+    /// Looks up whether answers are kept that will be asked for, where that is one way there and back instead of many.
+    pub(crate) fn foresee<'n>(
+        &mut self,
+        connection: &Connection,
+        names: impl Iterator<Item = &'n Name>,
+        now_ms: i64,
+    ) -> Result<(), Fault> {
+        let Some(session) = connection.postgres() else {
+            return Ok(());
+        };
+        let names = Vec::from_iter(names);
+        if names.is_empty() {
+            return Ok(());
+        }
+        let keys = Vec::from_iter(names.iter().map(|name| name.key_id.as_str()));
+        let named = Vec::from_iter(names.iter().map(|name| name.idempotency_key.as_str()));
+        let values: [&(dyn ToSql + Sync); 2] = [&keys, &named];
+        let kept = session.prepare(ARE_KEPT)?.query_arrays(&values)?;
+        self.known = names
+            .into_iter()
+            .map(|name| (name.clone(), false))
+            .collect();
+        for row in &kept {
+            let row = Row::Postgres(row);
+            let name = Name {
+                key_id: row.get(0)?,
+                idempotency_key: row.get(1)?,
+            };
+            let kept_until_ms: i64 = row.get(2)?;
+            self.known.insert(name, kept_until_ms > now_ms);
+        }
+        Ok(())
+    }
+
+    /// Whether an answer is kept under a name.
+    pub(crate) fn is_kept(
+        &self,
+        connection: &Connection,
+        name: &Name,
+        now_ms: i64,
+    ) -> Result<bool, Fault> {
+        if let Some(&known) = self.known.get(name) {
+            return Ok(known);
+        }
+        let asked = (&name.key_id, &name.idempotency_key, now_ms);
+        Ok(connection.prepare_cached(IS_KEPT)?.exists(asked)?)
+    }
+
+    /// Keeps the answer to a request, to be written with others.
+    pub(crate) fn keep<T: ?Sized>(
+        &mut self,
+        remember: &Remember<T>,
+        batch: Option<BatchId>,
+        reply: &Reply,
+    ) {
+        let mut body = Vec::new();
+        pack(&mut body, &reply.body);
+        let name = Name::of(remember);
+        self.known.insert(name.clone(), true);
+        self.new.push(NewAnswer {
+            name,
+            fingerprint: remember.fingerprint,
+            kept_until_ms: remember.kept_until_ms,
+            batch,
+            status: reply.status,
+            content_type: reply.content_type,
+            headers: serde_json::to_string(&reply.headers).expect("text is always JSON"),
+            body,
+        });
+    }
+
+    /// Writes those that are not written yet. What others do to answers meanwhile is then looked up anew.
+    pub(crate) fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
+        self.known.clear();
+        let new = std::mem::take(&mut self.new);
+        if new.is_empty() {
+            return Ok(());
+        }
+        match connection.postgres() {
+            Some(session) => write_together(session, &new),
+            None => write_each(connection, &new),
+        }
+    }
+}
+
+fn write_each(connection: &Connection, new: &[NewAnswer]) -> Result<(), Fault> {
+    let insert = format!("{INSERT} {VALUES} {REPLACE}");
+    let mut insert = connection.prepare_cached(&insert)?;
+    for answer in new {
+        insert.execute(params![
+            answer.name.key_id,
+            answer.name.idempotency_key,
+            answer.fingerprint,
+            answer.kept_until_ms,
+            answer.batch.map(BatchId::to_bytes),
+            answer.status,
+            answer.content_type,
+            answer.headers,
+            answer.body,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_together(session: &Session, new: &[NewAnswer]) -> Result<(), Fault> {
+    let texts = |text: fn(&NewAnswer) -> &str| -> Vec<&str> { new.iter().map(text).collect() };
+    let batches = new.iter().map(|answer| answer.batch);
+    let values: [&(dyn ToSql + Sync); 9] = [
+        &texts(|answer| &answer.name.key_id),
+        &texts(|answer| &answer.name.idempotency_key),
+        &Vec::from_iter(new.iter().map(|answer| &answer.fingerprint[..])),
+        &Vec::from_iter(new.iter().map(|answer| answer.kept_until_ms)),
+        &Vec::from_iter(batches.map(|batch| batch.map(|id| id.to_bytes().to_vec()))),
+        &Vec::from_iter(new.iter().map(|answer| i64::from(answer.status))),
+        &texts(|answer| answer.content_type),
+        &texts(|answer| &answer.headers),
+        &Vec::from_iter(new.iter().map(|answer| answer.body.as_slice())),
+    ];
+    let insert = format!("{INSERT} {VALUES_TOGETHER} {REPLACE}");
+    session.prepare(&insert)?.execute_arrays(&values)?;
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! Stock: a ledger of every change, and a table of the pieces on hand as of some entry of it.
+//!
+//! An order that takes two products out of a million would dirty two pages of the table: as much work as all else that it
+//! writes. So orders write to the ledger alone, and what it says is brought into the table from time to time, for many
+//! orders at once and in the table's order. In between, what is on hand is the table and the entries behind it.
+
+use std::collections::HashMap;
+
+use wharfinger_core::catalogue::ProductNumber;
+use wharfinger_core::ids::OrganisationId;
+
+use crate::store::engine::driver::{Connection, OptionalExtension, Statement, params};
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::Place;
+use crate::store::format::varint::{Damage, read_number, read_signed, write_number, write_signed};
+
+/// Products whose changes are brought into the table at once.
+const FOLDED_TOGETHER: usize = 16_384;
+
+/// Entries of the ledger that are brought into the table at once: whoever reads what is on hand reads those behind it.
+const ENTRIES_TOGETHER: i64 = 4_096;
+
+/// Products whose pieces are kept in mind.
+const KNOWN_MAX: usize = 1 << 20;
+
+/// Why stock changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cause {
+    /// It was loaded.
+    Loaded = 0,
+    /// An order took it.
+    Taken = 1,
+    /// An order gave it back.
+    GivenBack = 2,
+}
+
+/// What is on hand. Kept from one transaction to the next, and brought up to date in each.
+#[derive(Default)]
+pub(crate) struct Stock {
+    /// The entry of the ledger up to which the table has it.
+    folded: i64,
+    /// The last entry that was read.
+    read: i64,
+    /// What the entries between say.
+    since: HashMap<ProductNumber, i64>,
+    /// Pieces as the table has them.
+    known: HashMap<ProductNumber, i64>,
+}
+
+impl Stock {
+    /// What is on hand at this moment.
+    pub(crate) fn now(connection: &Connection) -> Result<Self, Fault> {
+        let mut stock = Self::default();
+        stock.catch_up(connection)?;
+        Ok(stock)
+    }
+
+    /// Reads what was written since, by whomever.
+    pub(crate) fn catch_up(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let folded = setting(connection, FOLDED)?;
+        if folded != self.folded {
+            *self = Self {
+                folded,
+                read: folded,
+                ..Self::default()
+            };
+        }
+        let select = "select id, changes from stock_ledger where id > ?1 and sound(stock_ledger.intact) order by id";
+        let mut select = connection.prepare_cached(select)?;
+        let mut rows = select.query([self.read])?;
+        while let Some(row) = rows.next()? {
+            self.read = row.get(0)?;
+            let changes = row.blob(1)?;
+            add(changes, &mut self.since)?;
+        }
+        Ok(())
+    }
+
+    /// By how many pieces the table is behind.
+    pub(crate) fn since(&self, product: ProductNumber) -> i64 {
+        self.since.get(&product).copied().unwrap_or(0)
+    }
+
+    /// Pieces on hand of a product.
+    pub(crate) fn pieces(
+        &mut self,
+        connection: &Connection,
+        product: ProductNumber,
+    ) -> Result<i64, Fault> {
+        let in_table = match self.known.get(&product) {
+            Some(&pieces) => pieces,
+            None => {
+                if self.known.len() == KNOWN_MAX {
+                    self.known.clear();
+                }
+                let pieces = read_pieces(connection, product)?;
+                self.known.insert(product, pieces);
+                pieces
+            }
+        };
+        Ok(in_table + self.since(product))
+    }
+
+    /// Whether there is enough to be brought into the table.
+    pub(crate) fn is_far_behind(&self) -> bool {
+        self.since.len() >= FOLDED_TOGETHER || self.read - self.folded >= ENTRIES_TOGETHER
+    }
+
+    /// Brings what was read into the table.
+    pub(crate) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let add =
+            "update stock set pieces = pieces + ?2 where product = ?1 and sound(stock.intact)";
+        let mut add = connection.prepare_cached(add)?;
+        let insert = "insert into stock (organisation, product, pieces) \
+                      select organisation, number, ?2 from products where number = ?1";
+        let mut insert = connection.prepare_cached(insert)?;
+        let mut changes: Vec<_> = self.since.drain().collect();
+        changes.sort_unstable();
+        for (product, by) in changes {
+            if add.execute((product.0, by))? == 0 {
+                insert.execute((product.0, by))?;
+            }
+            if let Some(pieces) = self.known.get_mut(&product) {
+                *pieces += by;
+            }
+        }
+        self.folded = self.read;
+        set_folded(connection, self.folded)
+    }
+}
+
+/// The name of the setting that says up to which entry of the ledger the table has it.
+const FOLDED: &str = "stock_folded";
+/// The name of the setting that is another one after each load of products.
+const CATALOGUE_VERSION: &str = "catalogue_version";
+
+fn setting(connection: &Connection, name: &str) -> Result<i64, Fault> {
+    let select = "select value from settings where name = ?1 and sound(settings.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    Ok(select.query_row([name], |row| row.get(0))?)
+}
+
+fn set_folded(connection: &Connection, entry: i64) -> Result<(), Fault> {
+    let update = "update settings set value = ?2 where name = ?1";
+    connection
+        .prepare_cached(update)?
+        .execute((FOLDED, entry))?;
+    Ok(())
+}
+
+/// Which loads of products have been: another number after each.
+pub(crate) fn catalogue_version(connection: &Connection) -> Result<i64, Fault> {
+    setting(connection, CATALOGUE_VERSION)
+}
+
+/// Says that products were loaded: into the table as well as the ledger, with which the table had kept up.
+pub(crate) fn loaded(connection: &Connection) -> Result<(), Fault> {
+    let select = "select coalesce(max(id), 0) from stock_ledger";
+    let last = connection
+        .prepare_cached(select)?
+        .query_row((), |row| row.get(0))?;
+    set_folded(connection, last)?;
+    let update = "update settings set value = value + 1 where name = ?1 and sound(settings.intact)";
+    connection
+        .prepare_cached(update)?
+        .execute([CATALOGUE_VERSION])?;
+    Ok(())
+}
+
+/// Pieces of a product as the table has them.
+fn read_pieces(connection: &Connection, product: ProductNumber) -> Result<i64, Fault> {
+    let select = "select pieces from stock where product = ?1 and sound(stock.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_row([product.0], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Adds the changes of an entry.
+pub(crate) fn add(
+    mut changes: &[u8],
+    sums: &mut HashMap<ProductNumber, i64>,
+) -> Result<(), Damage> {
+    while !changes.is_empty() {
+        let product = ProductNumber(read_number(&mut changes)?.cast_signed());
+        *sums.entry(product).or_default() += read_signed(&mut changes)?;
+    }
+    Ok(())
+}
+
+/// Writes to the ledger of stock.
+pub(crate) struct Ledger<'c> {
+    insert: Statement<'c>,
+    now_ms: i64,
+}
+
+impl<'c> Ledger<'c> {
+    pub(crate) fn new(connection: &'c Connection, now_ms: i64) -> Result<Self, Fault> {
+        let insert = "insert into stock_ledger (organisation, at_ms, cause, place, changes) values (?1, ?2, ?3, ?4, ?5)";
+        Ok(Self {
+            insert: connection.prepare_cached(insert)?,
+            now_ms,
+        })
+    }
+
+    /// Notes by how many pieces the stock of some products changes.
+    pub(crate) fn insert(
+        &mut self,
+        organisation: OrganisationId,
+        cause: Cause,
+        order: Option<Place>,
+        changes: &[(ProductNumber, i64)],
+    ) -> Result<(), Fault> {
+        let mut packed = Vec::with_capacity(changes.len() * 4);
+        for (product, by) in changes {
+            write_number(&mut packed, product.0.cast_unsigned());
+            write_signed(&mut packed, *by);
+        }
+        self.insert.execute(params![
+            organisation.0,
+            self.now_ms,
+            cause as u8,
+            order.map(|order| order.0),
+            packed
+        ])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! Stock and products as decisions need them: the ledger, the product cache, and what a transaction has taken.
+//!
+//! May import: `replies` and the rooms below it.
+
+pub(super) mod ledger;
+pub(super) mod overlay;
+pub(super) mod product_cache;

@@ -1,0 +1,303 @@
+//! What enforced catalogues have, as orders take from it: noted while jobs run, written once a transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use wharfinger_core::catalogue::{
+    self, AdmittedLine, Attach, Attached, Demand, Identifier, KnownCustomers, Offer, PIECES_MAX,
+    ProductNumber,
+};
+use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::problem::Problem;
+
+use super::ledger::{Cause, Ledger, Stock};
+use super::product_cache::Offers;
+use crate::store::catalogue::customers;
+use crate::store::engine::driver::{Connection, params};
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::Place;
+
+/// Products, pieces and customers, with what the transaction has changed so far laid over what is stored.
+#[derive(Default)]
+pub(crate) struct Shelves {
+    /// What is kept from one transaction to the next.
+    kept: Kept,
+    /// Whether that was brought up to date in this transaction.
+    is_up_to_date: bool,
+    /// By how many pieces stock was changed.
+    changed: HashMap<ProductNumber, i64>,
+    ledger: HashMap<(OrganisationId, Cause), Noted>,
+    /// Customers that were registered, by e-mail address.
+    registered: HashMap<(OrganisationId, String), Registered>,
+    /// Their numbers.
+    new_customers: HashSet<(OrganisationId, u64)>,
+    /// The number that the next customer of an organisation gets.
+    next_customers: HashMap<OrganisationId, u64>,
+    /// Customers that asked for a new password.
+    passwords: Vec<(OrganisationId, u64)>,
+}
+
+/// What is kept in mind from one transaction to the next, and looked after in each that asks for it.
+#[derive(Default)]
+pub(crate) struct Kept {
+    offers: Offers,
+    stock: Stock,
+    /// The numbers that stand for dialects, which never change.
+    pub dialects: HashMap<&'static str, i64>,
+}
+
+/// A customer who is yet to be written.
+struct Registered {
+    id: u64,
+    first_name: Option<String>,
+    last_name: Option<String>,
+}
+
+/// Changes of stock for one cause.
+struct Noted {
+    /// The first of the orders.
+    first: Place,
+    changes: Vec<(ProductNumber, i64)>,
+}
+
+/// What an order gets.
+pub(crate) type Decided = (Vec<AdmittedLine>, Attached);
+
+impl Shelves {
+    /// Begins a transaction with what was kept from those before.
+    pub(crate) fn new(kept: Kept) -> Self {
+        Self {
+            kept,
+            ..Self::default()
+        }
+    }
+
+    /// What is to be kept of a transaction that is on disk.
+    pub(crate) fn into_kept(self) -> Kept {
+        self.kept
+    }
+
+    /// Decides what an order gets; all that is wrong where it gets nothing. Nothing is taken yet.
+    pub(crate) fn decide(
+        &mut self,
+        connection: &Connection,
+        organisation: OrganisationId,
+        demand: &Demand,
+    ) -> Result<Result<Decided, Vec<Problem>>, Fault> {
+        self.catch_up(connection)?;
+        // Each product once, however many lines name it.
+        let mut found = HashMap::<&Identifier, Option<Offer>>::new();
+        let mut offers = Vec::with_capacity(demand.lines.len());
+        for line in &demand.lines {
+            let offer = match found.get(&line.product) {
+                Some(known) => known.clone(),
+                None => {
+                    let offer = self.offer(connection, organisation, demand, &line.product)?;
+                    found.insert(&line.product, offer.clone());
+                    offer
+                }
+            };
+            offers.push(offer);
+        }
+        let known = self.known(connection, organisation, &demand.customer)?;
+        Ok(catalogue::decide(demand, &offers, known))
+    }
+
+    /// A product, with its pieces if the order takes any.
+    fn offer(
+        &mut self,
+        connection: &Connection,
+        organisation: OrganisationId,
+        demand: &Demand,
+        product: &Identifier,
+    ) -> Result<Option<Offer>, Fault> {
+        let found = self.kept.offers.find(connection, organisation, product)?;
+        let Some(mut offer) = found else {
+            return Ok(None);
+        };
+        if demand.takes_stock {
+            offer.pieces = self.pieces(connection, offer.product)?;
+        }
+        Ok(Some(offer))
+    }
+
+    fn catch_up(&mut self, connection: &Connection) -> Result<(), Fault> {
+        if !self.is_up_to_date {
+            self.kept.offers.catch_up(connection)?;
+            self.kept.stock.catch_up(connection)?;
+            self.is_up_to_date = true;
+        }
+        Ok(())
+    }
+
+    fn known(
+        &self,
+        connection: &Connection,
+        organisation: OrganisationId,
+        attach: &Attach,
+    ) -> Result<KnownCustomers, Fault> {
+        let mut known = KnownCustomers::default();
+        if let Some(id) = attach.id {
+            let select = "select 1 from customers where organisation = ?1 and id = ?2";
+            let mut select = connection.prepare_cached(select)?;
+            let is_stored = select.exists((organisation.0, id.cast_signed()))?;
+            known.has_id = is_stored || self.new_customers.contains(&(organisation, id));
+        }
+        if let (true, Some(email)) = (attach.registers, &attach.email) {
+            known.of_email = self.customer_of(connection, organisation, email)?;
+        }
+        Ok(known)
+    }
+
+    /// The customer with an e-mail address.
+    fn customer_of(
+        &self,
+        connection: &Connection,
+        organisation: OrganisationId,
+        email: &str,
+    ) -> Result<Option<u64>, Fault> {
+        if let Some(new) = self.registered.get(&(organisation, email.to_owned())) {
+            return Ok(Some(new.id));
+        }
+        customers::number_of(connection, organisation, email)
+    }
+
+    /// Attaches an order to its customer, who may be new; the customer's number.
+    pub(crate) fn attach(
+        &mut self,
+        connection: &Connection,
+        organisation: OrganisationId,
+        (attach, attached): (&Attach, Attached),
+    ) -> Result<Option<u64>, Fault> {
+        let id = match (attached, &attach.email) {
+            (Attached::To(id), _) => id,
+            (Attached::New, Some(email)) => {
+                let id = self.next_customer(connection, organisation)?;
+                let new = Registered {
+                    id,
+                    first_name: attach.first_name.clone(),
+                    last_name: attach.last_name.clone(),
+                };
+                self.registered.insert((organisation, email.clone()), new);
+                self.new_customers.insert((organisation, id));
+                id
+            }
+            (Attached::Nobody, _) | (Attached::New, None) => return Ok(None),
+        };
+        if attach.wants_new_password {
+            self.passwords.push((organisation, id));
+        }
+        Ok(Some(id))
+    }
+
+    fn next_customer(
+        &mut self,
+        connection: &Connection,
+        organisation: OrganisationId,
+    ) -> Result<u64, Fault> {
+        let next = match self.next_customers.get(&organisation) {
+            Some(&next) => Some(next).filter(|next| *next <= PIECES_MAX),
+            None => customers::next_id(connection, organisation)?,
+        };
+        let none_left = || Fault::Refused("there are no more numbers for customers".into());
+        let next = next.ok_or_else(none_left)?;
+        self.next_customers.insert(organisation, next + 1);
+        Ok(next)
+    }
+
+    /// Takes what was decided that an order gets.
+    pub(crate) fn take(&mut self, order: Place, lines: &[AdmittedLine]) {
+        for line in lines {
+            if let Some(product) = line.product {
+                self.change((Cause::Taken, order), product, -line.taken.cast_signed());
+            }
+        }
+    }
+
+    /// Gives back what lines of an order had taken: as far as there can be so many pieces, since a load may have set them anew.
+    pub(crate) fn give_back(
+        &mut self,
+        connection: &Connection,
+        order: Place,
+        lines: &[AdmittedLine],
+    ) -> Result<(), Fault> {
+        self.catch_up(connection)?;
+        for line in lines {
+            if let Some(product) = line.product {
+                let room = PIECES_MAX.saturating_sub(self.pieces(connection, product)?);
+                let by = line.taken.min(room).cast_signed();
+                self.change((Cause::GivenBack, order), product, by);
+            }
+        }
+        Ok(())
+    }
+
+    /// Pieces on hand of a product, after what the transaction has changed so far.
+    fn pieces(&mut self, connection: &Connection, product: ProductNumber) -> Result<u64, Fault> {
+        let stored = self.kept.stock.pieces(connection, product)?;
+        let changed = self.changed.get(&product).copied().unwrap_or(0);
+        Ok(u64::try_from(stored + changed).unwrap_or(0))
+    }
+
+    fn change(&mut self, (cause, order): (Cause, Place), product: ProductNumber, by: i64) {
+        if by == 0 {
+            return;
+        }
+        *self.changed.entry(product).or_default() += by;
+        let of = (order.block().organisation(), cause);
+        let noted = self.ledger.entry(of).or_insert_with(|| Noted {
+            first: order,
+            changes: Vec::new(),
+        });
+        noted.changes.push((product, by));
+    }
+
+    /// Writes what was noted, and forgets it: whoever comes next reads it from the store.
+    pub(crate) fn write(&mut self, connection: &Connection, now_ms: i64) -> Result<(), Fault> {
+        self.write_customers(connection)?;
+        if self.ledger.is_empty() {
+            return Ok(());
+        }
+        let mut ledger = Ledger::new(connection, now_ms)?;
+        for ((organisation, cause), noted) in self.ledger.drain() {
+            ledger.insert(organisation, cause, Some(noted.first), &noted.changes)?;
+        }
+        self.changed.clear();
+        self.is_up_to_date = false;
+        if self.kept.stock.is_far_behind() {
+            self.fold(connection)?;
+        }
+        Ok(())
+    }
+
+    /// Brings all of the ledger into the table of stock: before that is changed itself.
+    pub(crate) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
+        self.kept.stock.catch_up(connection)?;
+        self.kept.stock.fold(connection)?;
+        // Whoever changes the table says so in the settings, which are read again.
+        self.is_up_to_date = false;
+        Ok(())
+    }
+
+    fn write_customers(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let insert = "insert into customers (organisation, id, email, first_name, last_name, wants_new_password) \
+                      values (?1, ?2, ?3, ?4, ?5, false)";
+        for ((organisation, email), new) in self.registered.drain() {
+            connection.prepare_cached(insert)?.execute(params![
+                organisation.0,
+                new.id.cast_signed(),
+                email,
+                new.first_name,
+                new.last_name,
+            ])?;
+        }
+        let update = "update customers set wants_new_password = true \
+             where organisation = ?1 and id = ?2 and sound(customers.intact)";
+        for (organisation, id) in self.passwords.drain(..) {
+            let parameters = (organisation.0, id.cast_signed());
+            connection.prepare_cached(update)?.execute(parameters)?;
+        }
+        self.new_customers.clear();
+        self.next_customers.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! How far orders are fulfilled: the latest report of each, in a table of its own, and an entry of the journal for each report.
+
+use wharfinger_core::admit::decide_fulfilment;
+use wharfinger_core::caller::Reach;
+use wharfinger_core::fulfilment::{Fulfilment, Reported};
+use wharfinger_core::ids::OrderId;
+use wharfinger_core::problem::Code;
+
+use super::process_cancel::Moves;
+use crate::store::api::{Fulfil, FulfilledOrder, NotMoved};
+use crate::store::engine::driver::{Connection, OptionalExtension};
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::Place;
+use crate::store::index::orders::Scope;
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::read::Journal;
+use crate::store::read::locate::{Located, Locator};
+use crate::store::write::txn::Work;
+
+/// The latest report on the order whose first revision lies at a place.
+pub(crate) fn find(journal: &mut Journal<'_>, order: Place) -> Result<Option<Reported>, Fault> {
+    let select =
+        "select place, report from fulfilments where id = ?1 and sound(fulfilments.intact)";
+    let mut select = journal.connection().prepare_cached(select)?;
+    let found = select.query_row([order.0], |row| {
+        Ok((Place(row.get(0)?), row.get::<String>(1)?))
+    });
+    let Some((place, json)) = found.optional()? else {
+        return Ok(None);
+    };
+    let unreadable = || Fault::Damaged(format!("the report at place {} cannot be read", place.0));
+    Ok(Some(Reported {
+        fulfilment: Fulfilment::from_json(&json).ok_or_else(unreadable)?,
+        at_ms: journal.head(place.block())?.at_ms,
+    }))
+}
+
+/// Finds the order that a report is on, before the writer is taken.
+pub(crate) fn locate(
+    connection: &Connection,
+    id: OrderId,
+    reach: &Reach,
+) -> Result<Option<Located>, Fault> {
+    let mut journal = Journal::new(connection);
+    Locator::new(connection, reach).find(&mut journal, id)
+}
+
+/// Keeps a report; one that says the same as the last changes nothing.
+pub(crate) fn fulfil(
+    work: &mut Work<'_>,
+    request: &Fulfil,
+    order: Option<&Located>,
+) -> Result<FulfilledOrder, Fault> {
+    let unknown = NotMoved {
+        code: Code::UnknownOrder,
+        state: None,
+    };
+    let Some(order) = order else {
+        return Ok(Err(unknown));
+    };
+    let scope = Scope::new(order.organisation(), order.dialect);
+    let Some((row, holds)) = work.rows.at(&scope, &order.key, order.place)? else {
+        // Found before the writer was taken; purged since.
+        return Ok(Err(unknown));
+    };
+    if let Err(code) = decide_fulfilment(row.state) {
+        let state = Some(row.state);
+        return Ok(Err(NotMoved { code, state }));
+    }
+    let mut journal = Journal::new(work.connection);
+    if let Some(known) = find(&mut journal, order.place)?
+        && known.fulfilment == request.fulfilment
+    {
+        return Ok(Ok(known));
+    }
+    let mut moves = Moves::new(work, &scope, &request.key_id);
+    let place = moves.push(Mark::Fulfilled {
+        order: order.place,
+        previous: row.changed.unwrap_or(order.place),
+    })?;
+    moves.write()?;
+    let of = (row.id, holds);
+    work.rows
+        .change(&scope, &order.key, of, |row| row.changed = Some(place))?;
+    let delete = "delete from fulfilments where id = ?1";
+    let mut delete = work.connection.prepare_cached(delete)?;
+    delete.execute([order.place.0])?;
+    let insert =
+        "insert into fulfilments (organisation, id, place, report) values (?1, ?2, ?3, ?4)";
+    work.connection.prepare_cached(insert)?.execute((
+        order.organisation().0,
+        order.place.0,
+        place.0,
+        request.fulfilment.to_json(),
+    ))?;
+    Ok(Ok(Reported {
+        fulfilment: request.fulfilment.clone(),
+        at_ms: work.now_ms(),
+    }))
+}

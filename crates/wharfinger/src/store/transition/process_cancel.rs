@@ -1,0 +1,199 @@
+//! Moves of orders: taken on, or called off. They, and reports of fulfilment, are blocks of the journal with no texts.
+
+use std::collections::BTreeMap;
+
+use wharfinger_core::admit::{Move, decide_move};
+use wharfinger_core::caller::Reach;
+use wharfinger_core::ids::{OrderId, OrganisationId};
+use wharfinger_core::outcome::State;
+use wharfinger_core::problem::Code;
+
+use crate::store::api::{MoveById, MoveOrders, MovedOrder, NotMoved};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, Place};
+use crate::store::index::orders::{FORESEEN_MAX, Holds, OrderRow, Scope};
+use crate::store::journal::entry_outcomes::{Mark, Moved};
+use crate::store::journal::read::Journal;
+use crate::store::journal::write::{NewBlock, Origin};
+use crate::store::read::locate::{Located, Locator};
+use crate::store::write::txn::Work;
+
+/// Moves orders of one organisation and dialect by their keys, each by itself.
+pub(crate) fn move_orders(
+    work: &mut Work<'_>,
+    request: &MoveOrders,
+) -> Result<Vec<Result<(), Code>>, Fault> {
+    let dialect = work.dialect(request.dialect)?;
+    let scope = Scope::new(request.organisation, dialect);
+    let mut moves = Moves::new(work, &scope, &request.key_id);
+    let keys = request.keys.iter().map(String::as_str);
+    moves.work.rows.foresee(&scope, keys)?;
+    let mut results = Vec::with_capacity(request.keys.len());
+    for key in &request.keys {
+        let Some(order) = moves.work.rows.by_key(&scope, key)? else {
+            let was_held = moves.work.rows.was_released(&scope, key)?;
+            results.push(Err(if was_held {
+                Code::AlreadyCancelled
+            } else {
+                Code::UnknownOrder
+            }));
+            continue;
+        };
+        let moved = moves.move_order(key, &order, request.wanted)?;
+        results.push(moved.map(|_| ()));
+    }
+    moves.write()?;
+    Ok(results)
+}
+
+/// Finds the orders that are to be moved, in the order of their ids in the request. What is found never changes, so that this
+/// is done before the writer is taken.
+pub(crate) fn locate(
+    connection: &Connection,
+    ids: &[OrderId],
+    reach: &Reach,
+) -> Result<Vec<Option<Located>>, Fault> {
+    let mut journal = Journal::new(connection);
+    let mut locator = Locator::new(connection, reach);
+    let find = |&id: &OrderId| locator.find(&mut journal, id);
+    ids.iter().map(find).collect()
+}
+
+/// Moves orders that were found by their ids, each by itself.
+pub(crate) fn move_located(
+    work: &mut Work<'_>,
+    request: &MoveById,
+    orders: &[Option<Located>],
+) -> Result<Vec<MovedOrder>, Fault> {
+    let unknown = NotMoved {
+        code: Code::UnknownOrder,
+        state: None,
+    };
+    let mut results = vec![Err(unknown); orders.len()];
+    let mut groups = BTreeMap::<(OrganisationId, i64), Vec<(usize, &Located)>>::new();
+    for (at, order) in orders.iter().enumerate() {
+        if let Some(order) = order {
+            let of = (order.organisation(), order.dialect);
+            groups.entry(of).or_default().push((at, order));
+        }
+    }
+    for ((organisation, dialect), orders) in groups {
+        let scope = Scope::new(organisation, dialect);
+        let mut moves = Moves::new(work, &scope, &request.key_id);
+        for orders in orders.chunks(FORESEEN_MAX) {
+            let keys = orders.iter().map(|(_, order)| order.key.as_str());
+            moves.work.rows.foresee(&scope, keys)?;
+            for (at, order) in orders {
+                let row = moves.work.rows.at(&scope, &order.key, order.place)?;
+                // Found before the writer was taken; it may have been purged since.
+                let Some((row, _)) = row else { continue };
+                let moved = moves.move_order(&order.key, &row, request.wanted)?;
+                results[*at] = moved.map_err(|code| NotMoved {
+                    code,
+                    state: Some(row.state),
+                });
+            }
+        }
+        moves.write()?;
+    }
+    Ok(results)
+}
+
+/// Moves, or reports, of one organisation and dialect.
+pub(crate) struct Moves<'m, 'w> {
+    work: &'m mut Work<'w>,
+    scope: &'m Scope,
+    key_id: &'m str,
+    /// What was decided on orders, which no move changes.
+    journal: Journal<'w>,
+    /// Those that are not written yet: less than a block.
+    marks: Vec<Mark>,
+}
+
+impl<'m, 'w> Moves<'m, 'w> {
+    pub(crate) fn new(work: &'m mut Work<'w>, scope: &'m Scope, key_id: &'m str) -> Self {
+        Self {
+            journal: Journal::new(work.connection),
+            work,
+            scope,
+            key_id,
+            marks: Vec::new(),
+        }
+    }
+
+    /// Moves an order that has this key: where it then stands, or why it was not moved.
+    fn move_order(
+        &mut self,
+        key: &str,
+        order: &OrderRow,
+        wanted: Move,
+    ) -> Result<Result<State, Code>, Fault> {
+        let state = match decide_move(order.state, wanted) {
+            Err(code) => return Ok(Err(code)),
+            Ok(state) => state,
+        };
+        let to = moved(state, wanted);
+        let at = self.push(Mark::Moved {
+            order: order.id,
+            to,
+        })?;
+        let work = &mut *self.work;
+        if state == State::Cancelled
+            && let Some(kept) = self.journal.admission(order.id)?
+        {
+            let connection = work.connection;
+            work.shelves.give_back(connection, order.id, &kept.lines)?;
+        }
+        let held = (order.id, Holds::Key);
+        work.rows.change(self.scope, key, held, |row| {
+            row.state = state;
+            row.changed = Some(at);
+        })?;
+        if to == Moved::Released {
+            work.rows.release(self.scope, key, order.id)?;
+        }
+        work.standing
+            .moved(self.scope, order.id, order.state, state);
+        Ok(Ok(state))
+    }
+
+    /// Notes a move or a report; the place that it will have.
+    pub(crate) fn push(&mut self, mark: Mark) -> Result<Place, Fault> {
+        if self.marks.len() == ENTRIES_MAX {
+            self.write()?;
+        }
+        let organisation = self.scope.organisation;
+        let block = BlockId::new(organisation, self.work.counters(organisation)?.block);
+        let place = block.entry(self.marks.len());
+        self.marks.push(mark);
+        Ok(place)
+    }
+
+    /// Writes what was noted, as the organisation's next block.
+    pub(crate) fn write(&mut self) -> Result<(), Fault> {
+        if self.marks.is_empty() {
+            return Ok(());
+        }
+        let block = NewBlock {
+            origin: Origin::Moves {
+                key_id: self.key_id,
+            },
+            dialect: self.scope.dialect,
+            marks: &self.marks,
+            indexes: &[],
+            packed: None,
+        };
+        self.work.append(self.scope.organisation, &block)?;
+        self.marks.clear();
+        Ok(())
+    }
+}
+
+fn moved(state: State, wanted: Move) -> Moved {
+    match (state, wanted) {
+        (State::Cancelled, Move::Cancel { release_key: true }) => Moved::Released,
+        (State::Cancelled, _) => Moved::Cancelled,
+        (State::Draft | State::Pending | State::Processed, _) => Moved::Processed,
+    }
+}

@@ -1,0 +1,205 @@
+//! Writing the log back to the database file, beside the writer.
+//!
+//! By itself SQLite does that in the commit that finds the log long enough: 32 MiB are copied and flushed while everybody
+//! waits. Here another thread copies most of it while the writer goes on, and the writer only the little that has come
+//! since; then all is written back, and the log begins anew.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+use tokio::sync::mpsc::WeakUnboundedSender;
+
+use super::writer::Message;
+use crate::store::engine::connection::{Use, connect};
+use crate::store::engine::fault::Fault;
+use crate::store::engine::wal::length::Log;
+
+/// Pages that are left to the writer.
+const LAST_PAGES: i64 = 256;
+/// How often the thread goes after what the writer has added meanwhile.
+const PASSES_MAX: usize = 4;
+
+/// How long emptying the log may keep others from writing, how long it waits in between, and how long it tries.
+const EMPTYING_HOLDS: Duration = Duration::from_millis(200);
+const EMPTYING_PAUSE: Duration = Duration::from_millis(50);
+const EMPTYING_WAITS: Duration = Duration::from_secs(10);
+
+/// The thread that writes back.
+pub(crate) struct Checkpoints {
+    thread: JoinHandle<()>,
+    log: Arc<Log>,
+    turn: Turn,
+}
+
+/// Held while the log is written back. SQLite turns a second one away who would write it back, and does not let it wait.
+#[derive(Clone, Default)]
+struct Turn(Arc<Mutex<()>>);
+
+impl Turn {
+    fn take(&self) -> MutexGuard<'_, ()> {
+        // There is nothing behind it that could be half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Checkpoints {
+    /// Starts the thread on a connection of its own. It is woken by the commit that leaves the log with `pages_max` pages or
+    /// more, and tells the writer.
+    pub(crate) fn start(
+        writing: &mut Connection,
+        connection: Connection,
+        pages_max: i32,
+        writer: WeakUnboundedSender<Message>,
+    ) -> Result<Self, Fault> {
+        let (long_enough, woken) = sync_channel(1);
+        let log = Arc::new(Log::new(pages_max));
+        let noted = Arc::clone(&log);
+        writing.wal_hook(Some(move |_: &mut Wal, pages| {
+            if noted.grows(pages) {
+                // Full: the thread is told already.
+                let _ = long_enough.try_send(());
+            }
+            Ok(())
+        }))?;
+        let turn = Turn::default();
+        let of_thread = turn.clone();
+        let thread = std::thread::Builder::new()
+            .name("store-checkpoint".into())
+            .spawn(move || run(&connection, &of_thread, &woken, &writer))
+            .map_err(Fault::NoThread)?;
+        Ok(Self { thread, log, turn })
+    }
+
+    /// Whether the log grows faster than it is written back.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.log.is_behind()
+    }
+
+    /// Writes back what can be, once the thread is not about it. Where somebody reads from the log, it grows; only a log that is
+    /// very long is worth waiting for them.
+    pub(crate) fn catch_up(&self, connection: &Connection) -> Result<i64, Fault> {
+        let _turn = self.turn.take();
+        let left = if self.log.is_too_long() {
+            checkpoint_all(connection)?
+        } else {
+            checkpoint(connection)?
+        };
+        self.log
+            .is_written_back(left, connection.path().map(Path::new));
+        Ok(left)
+    }
+
+    /// Ends the thread, so that the writer's connection is the last one that closes.
+    pub(crate) fn end(self, writing: &mut Connection) {
+        let none: Option<fn(&mut Wal, i32) -> rusqlite::Result<()>> = None;
+        if writing.wal_hook(none).is_ok() {
+            // An error means that the thread panicked; what it had not done is done at the next start.
+            let _ = self.thread.join();
+        }
+    }
+}
+
+fn run(
+    connection: &Connection,
+    turn: &Turn,
+    woken: &Receiver<()>,
+    writer: &WeakUnboundedSender<Message>,
+) {
+    while woken.recv().is_ok() {
+        let written = write_back(connection, turn);
+        while woken.try_recv().is_ok() {}
+        let Some(writer) = writer.upgrade() else {
+            return;
+        };
+        // A writer that has ended needs to know nothing.
+        let _ = writer.send(Message::LogWritten(written));
+    }
+}
+
+fn write_back(connection: &Connection, turn: &Turn) -> Result<(), Fault> {
+    for _ in 0..PASSES_MAX {
+        let _turn = turn.take();
+        if checkpoint(connection)? <= LAST_PAGES {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Writes back as much as can be without anybody waiting; how many pages are left.
+pub(crate) fn checkpoint(connection: &Connection) -> Result<i64, Fault> {
+    pages_left(connection, "pragma wal_checkpoint(passive)")
+}
+
+/// Writes all of it back, and waits for readers that still need the log.
+fn checkpoint_all(connection: &Connection) -> Result<i64, Fault> {
+    pages_left(connection, "pragma wal_checkpoint(restart)")
+}
+
+/// Writes all of the log back, also what other processes have written, and leaves it empty; whether that could be done. Readers
+/// that still need it are waited for, but without keeping others from writing for more than a moment.
+pub(crate) fn empty_log(file: &Path) -> Result<bool, Fault> {
+    let connection = connect(file, Use::Write)?;
+    connection.busy_timeout(EMPTYING_HOLDS)?;
+    let until = Instant::now() + EMPTYING_WAITS;
+    loop {
+        // Only once all is written back are writers kept waiting, until nobody reads from the log.
+        if checkpoint(&connection)? == 0 && is_emptied(&connection)? {
+            return Ok(true);
+        }
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+        std::thread::sleep(EMPTYING_PAUSE);
+    }
+}
+
+/// Whether some of the log was written back, and not all. What was is not synced then: that is done at the end.
+pub(crate) fn is_partly_written_back(connection: &Connection) -> Result<bool, Fault> {
+    let mut look = connection.prepare_cached("pragma wal_checkpoint(noop)")?;
+    let is_partly = look.query_row([], |row| {
+        let (log, written): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(0 < written && written < log)
+    })?;
+    Ok(is_partly)
+}
+
+/// Writes back as much of the log as readers let go of, and leaves it empty if they let go of all. Waits for nobody where the
+/// connection does not wait.
+pub(crate) fn write_back_and_empty(connection: &Connection) -> Result<(), Fault> {
+    if checkpoint(connection)? == 0 {
+        is_emptied(connection)?;
+    }
+    Ok(())
+}
+
+/// Writes the database anew, by way of the log. A copy is made meanwhile: in memory where the database is small.
+pub(crate) fn compact(file: &Path, is_small: bool) -> Result<(), Fault> {
+    let connection = connect(file, Use::Write)?;
+    if !is_small {
+        connection.pragma_update(None, "temp_store", "file")?;
+    }
+    connection.execute_batch("vacuum")?;
+    Ok(())
+}
+
+/// Whether the log is empty now; another one who writes it back is in the way, as a reader may be.
+fn is_emptied(connection: &Connection) -> Result<bool, Fault> {
+    let mut empty = connection.prepare_cached("pragma wal_checkpoint(truncate)")?;
+    let is_busy: bool = empty.query_row([], |row| row.get(0))?;
+    Ok(!is_busy)
+}
+
+fn pages_left(connection: &Connection, checkpoint: &str) -> Result<i64, Fault> {
+    let mut checkpoint = connection.prepare_cached(checkpoint)?;
+    let left = checkpoint.query_row([], |row| {
+        let (log, written): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(log - written)
+    })?;
+    Ok(left)
+}

@@ -1,0 +1,21 @@
+//! The writer: one thread that commits all waiting jobs in one transaction.
+//!
+//! ```text
+//!  callers ──▶ queue ──▶ writer thread:  begin · prefetch · job 1 … job n · finish · commit ──▶ answers
+//!                                                    │                 │
+//!                                                    ▼                 ▼
+//!                                              WriteTxn (txn)    written once, at the end: open blocks,
+//!                                              counters, index   receipts, saved replies, stock ledger,
+//!                                              pages, open block index pages, order states, counters
+//! ```
+//!
+//! A job that fails for a reason of its own rolls the transaction back. Each job is then run by itself.
+//!
+//! May import: `stock` and the rooms below it.
+
+pub(super) mod checkpoints;
+pub(super) mod job;
+pub(super) mod open_block;
+pub(super) mod queue;
+pub(super) mod txn;
+pub(super) mod writer;

@@ -1,0 +1,113 @@
+//! Blocks that small batches of one transaction share, so that orders that come one by one cost a share of a block, not one each.
+
+use wharfinger_core::ids::{BatchId, OrderId};
+
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, Place};
+use crate::store::format::varint::Damage;
+use crate::store::journal::batches::Batches;
+use crate::store::journal::block::{Block, Builder, Frame, decode_keys};
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::prepare::{Group, Row, Submission};
+
+/// Orders up to which a batch shares its block; one that is larger was packed beside the writer, and stays as it is.
+const ORDERS_MAX: usize = 16;
+/// Bytes of texts up to which it does: they are packed again, by the writer.
+const BYTES_MAX: usize = 16 << 10;
+
+/// Whether the orders of a group may share a block with other batches. Not where parts may lie behind them, or where what was decided on
+/// them by a catalogue lies beside the block.
+pub(crate) fn may_share(submission: &Submission, group: &Group) -> bool {
+    let is_small = |block: &Block| block.entries <= ORDERS_MAX && block.plain_bytes <= BYTES_MAX;
+    let is_plain = |row: &Row| !row.intent.is_addition() && submission.demand(row).is_none();
+    group.blocks.len() <= 1 && group.blocks.iter().all(is_small) && group.rows.iter().all(is_plain)
+}
+
+/// A block that may take more, and is not written yet.
+pub(crate) struct SharedBlock {
+    /// Its id.
+    pub id: BlockId,
+    /// The position of its first event.
+    pub first_position: u64,
+    /// The position behind its last one.
+    pub end_position: u64,
+    /// The dialect, as a number.
+    pub dialect: i64,
+    /// The batches that share it.
+    pub batches: Batches,
+    /// What became of its entries.
+    pub marks: Vec<Mark>,
+    order_ids: Vec<OrderId>,
+    packed: Builder,
+}
+
+impl SharedBlock {
+    /// Begins.
+    pub(crate) fn new(id: BlockId, first_position: u64, dialect: i64) -> Self {
+        Self {
+            id,
+            first_position,
+            end_position: first_position,
+            dialect,
+            batches: Batches::default(),
+            marks: Vec::new(),
+            order_ids: Vec::new(),
+            packed: Builder::default(),
+        }
+    }
+
+    /// Whether so many more entries of a dialect can lie in it.
+    pub(crate) fn has_room(&self, dialect: i64, entries: usize) -> bool {
+        self.dialect == dialect
+            && !self.packed.is_full()
+            && self.marks.len() + entries.max(1) <= ENTRIES_MAX
+    }
+
+    /// Where the next entry will lie.
+    pub(crate) fn next(&self) -> Place {
+        self.id.entry(self.marks.len())
+    }
+
+    /// Adds the orders of a batch, if it has any. Of those that are no revision of an order nothing is kept: nobody will ask for it.
+    pub(crate) fn push(
+        &mut self,
+        batch: BatchId,
+        rows: &[Row],
+        (block, marks): (Option<&Block>, &[Mark]),
+    ) -> Result<(), Damage> {
+        self.batches.push(batch, marks.len(), true);
+        self.marks.extend_from_slice(marks);
+        let events = marks.iter().filter(|mark| mark.is_event()).count();
+        self.end_position += 1 + events as u64;
+        let ids = rows.iter().map(|row| batch.order(row.index));
+        self.order_ids.extend(ids);
+        let Some(block) = block else { return Ok(()) };
+        let keys = decode_keys(&block.keys)?;
+        let frame = Frame::read(&block.texts, 0)?;
+        let hashes = block.emails.as_deref().unwrap_or_default();
+        let mut hashes = EmailHash::each(hashes);
+        for (row, mark) in rows.iter().zip(marks) {
+            let email = hashes.next().unwrap_or(EmailHash::NONE);
+            let ordinal = row.ordinal as usize;
+            if !mark.is_alive() {
+                self.packed.push(row.index, "", EmailHash::NONE, "");
+                continue;
+            }
+            let lacks = Damage("a small block lacks an entry");
+            let text = frame.text(ordinal).ok_or(lacks)?;
+            let key = keys.get(ordinal).ok_or(lacks)?;
+            self.packed.push(row.index, key, email, text);
+        }
+        Ok(())
+    }
+
+    /// The id of the order whose first revision is an entry.
+    pub(crate) fn order_id(&self, ordinal: usize) -> Option<OrderId> {
+        self.order_ids.get(ordinal).copied()
+    }
+
+    /// Packs what its entries hold.
+    pub(crate) fn pack(&mut self) -> Block {
+        self.packed.finish()
+    }
+}

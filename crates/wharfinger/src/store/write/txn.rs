@@ -1,0 +1,441 @@
+//! A write transaction at work: the counters and look-ups that its jobs share.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
+use wharfinger_core::dialect::Number;
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+
+use super::job::Job;
+use super::open_block::SharedBlock;
+use crate::clock;
+use crate::store::addresses::Reach;
+use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::{BlockId, ORGANISATIONS_MAX, Place};
+use crate::store::index::order_states::Standing;
+use crate::store::index::orders::{FORESEEN_MAX, OrderRows, Scope};
+use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::epochs;
+use crate::store::journal::order_ids::OrderIds;
+use crate::store::journal::write::{NewBlock, Origin, Written};
+use crate::store::prepare::Group;
+use crate::store::receipts;
+use crate::store::receipts::write::NewReceipt;
+use crate::store::replies::write::NewAnswers;
+use crate::store::stock::overlay::{Kept, Shelves};
+
+/// Orders up to which the keys of a batch are looked up with those of others.
+const FEW_ORDERS: usize = 64;
+
+/// A write transaction.
+pub(crate) struct Work<'c> {
+    /// The connection that is in it.
+    pub connection: &'c Connection,
+    /// The table of orders.
+    pub rows: OrderRows<'c>,
+    /// Where orders stand.
+    pub standing: Standing,
+    /// What enforced catalogues have.
+    pub shelves: Shelves,
+    dialects: HashMap<&'static str, i64>,
+    /// When it began, as the clock said.
+    began_ms: i64,
+    /// When it is: not before what was committed last, unless the clock has gone back.
+    now_ms: i64,
+    /// The time that the clock has gone back from, where it has.
+    back_from_ms: Option<i64>,
+    /// The epoch of this process; none where it has not written to the journal yet.
+    epoch: Option<i64>,
+    counters: HashMap<OrganisationId, Counters>,
+    order_ids: OrderIds,
+    /// Blocks that small batches share, and that are not written yet: each is its organisation's latest.
+    shared: BTreeMap<OrganisationId, SharedBlock>,
+    /// Answers that are kept.
+    pub answers: NewAnswers,
+    /// Receipts that are not written yet.
+    receipts: Vec<NewReceipt>,
+    /// A batch whose receipt is written with the others.
+    batch: Option<BatchId>,
+}
+
+/// What is next in an organisation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counters {
+    /// The number of its next block.
+    pub block: u32,
+    /// The position of its next event.
+    pub position: u64,
+    /// The next order number to be given.
+    pub number: u64,
+    /// When its latest block was written.
+    pub last_ms: i64,
+    /// The latest time of any of its blocks.
+    pub latest_ms: i64,
+    /// The number of its last block that is of an earlier time than one before it; 0 where there is none.
+    pub back_block: u32,
+    /// The epoch of its latest block.
+    pub epoch: i64,
+}
+
+impl Counters {
+    /// How far the journal reaches.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach {
+            block: self.block,
+            position: self.position,
+        }
+    }
+}
+
+impl<'c> Work<'c> {
+    /// Begins, in a transaction that holds the write lock.
+    pub(crate) fn new(
+        connection: &'c Connection,
+        (last_ms, epoch): (i64, Option<i64>),
+        mut kept: Kept,
+    ) -> Result<Self, Fault> {
+        let began_ms = clock::now_ms();
+        Ok(Self {
+            connection,
+            rows: OrderRows::new(connection),
+            standing: Standing::default(),
+            dialects: std::mem::take(&mut kept.dialects),
+            shelves: Shelves::new(kept),
+            began_ms,
+            now_ms: clock::following(last_ms, began_ms),
+            back_from_ms: clock::has_gone_back(last_ms, began_ms).then_some(last_ms),
+            epoch,
+            counters: HashMap::new(),
+            order_ids: OrderIds::default(),
+            shared: BTreeMap::new(),
+            receipts: Vec::new(),
+            answers: NewAnswers::default(),
+            batch: None,
+        })
+    }
+
+    /// When the transaction is.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// The counters of an organisation, read when they are first asked for.
+    pub(crate) fn counters(
+        &mut self,
+        organisation: OrganisationId,
+    ) -> Result<&mut Counters, Fault> {
+        match self.counters.entry(organisation) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                if organisation.0 >= ORGANISATIONS_MAX {
+                    return Err(Fault::Damaged(
+                        "an organisation's id is out of range".into(),
+                    ));
+                }
+                let counters = read_counters(self.connection, organisation)?;
+                // Time runs forward in every feed, also if another process has a clock that is a little ahead.
+                let last_ms = counters.last_ms;
+                let following_ms = clock::following(last_ms, self.began_ms);
+                self.now_ms = self.now_ms.max(following_ms);
+                if clock::has_gone_back(last_ms, self.began_ms) {
+                    self.back_from_ms = Some(last_ms);
+                }
+                Ok(unknown.insert(counters))
+            }
+        }
+    }
+
+    /// The number that stands for a dialect.
+    pub(crate) fn dialect(&mut self, name: &'static str) -> Result<i64, Fault> {
+        if let Some(&known) = self.dialects.get(name) {
+            return Ok(known);
+        }
+        let id = match find_dialect(self.connection, name)? {
+            Some(id) => id,
+            None => {
+                let insert = "insert into dialects (name) values (?1) returning id";
+                self.connection
+                    .query_row(insert, [name], |row| row.get(0))?
+            }
+        };
+        self.dialects.insert(name, id);
+        Ok(id)
+    }
+
+    /// Looks up together what jobs will ask for: whether they were answered before, and what holds the keys of their orders;
+    /// where that is few ways there and back instead of many. A batch of many orders looks their keys up by itself.
+    pub(crate) fn foresee(&mut self, jobs: &[Box<dyn Job>]) -> Result<(), Fault> {
+        if !self.rows.can_foresee() {
+            return Ok(());
+        }
+        let names = jobs.iter().filter_map(|job| job.name());
+        self.answers
+            .foresee(self.connection, names, clock::now_ms())?;
+        let batches = jobs.iter().filter_map(|job| job.batch());
+        let mut scopes = BTreeMap::<_, Vec<&str>>::new();
+        for submission in batches.filter(|batch| batch.good <= FEW_ORDERS) {
+            let dialect = self.dialect(submission.dialect)?;
+            for group in &submission.groups {
+                let named = group.rows.iter().filter(|row| row.number != Number::Next);
+                let keys = named.map(|row| submission.text(row.key));
+                let of = (group.organisation, dialect);
+                scopes.entry(of).or_default().extend(keys);
+            }
+        }
+        for ((organisation, dialect), keys) in scopes {
+            let scope = Scope::new(organisation, dialect);
+            for keys in keys.chunks(FORESEEN_MAX) {
+                self.rows.foresee(&scope, keys.iter().copied())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The id of the order at a place.
+    pub(crate) fn order_id(&mut self, order: Place) -> Result<OrderId, Fault> {
+        let block = order.block();
+        let shared = self.shared.get(&block.organisation());
+        if let Some(shared) = shared.filter(|shared| shared.id == block) {
+            let lost = || Fault::Damaged(format!("there is no order at place {}", order.0));
+            return shared.order_id(order.ordinal()).ok_or_else(lost);
+        }
+        self.order_ids.get(self.connection, order)
+    }
+
+    /// The id that the organisation's next block will have; nothing is added to the one before any more.
+    pub(crate) fn next_block(&mut self, organisation: OrganisationId) -> Result<BlockId, Fault> {
+        self.end_shared(organisation)?;
+        Ok(BlockId::new(
+            organisation,
+            self.counters(organisation)?.block,
+        ))
+    }
+
+    /// Where so many orders of a dialect will lie that may share a block.
+    pub(crate) fn place_in_shared(
+        &mut self,
+        organisation: OrganisationId,
+        dialect: i64,
+        orders: usize,
+    ) -> Result<Place, Fault> {
+        match self.shared.get(&organisation) {
+            Some(shared) if shared.has_room(dialect, orders) => Ok(shared.next()),
+            Some(_) | None => Ok(self.next_block(organisation)?.entry(0)),
+        }
+    }
+
+    /// Puts the orders of a batch into a block that others may share.
+    pub(crate) fn share(
+        &mut self,
+        group: &Group,
+        (batch, dialect): (BatchId, i64),
+        marks: &[Mark],
+    ) -> Result<(), Fault> {
+        let organisation = group.organisation;
+        let counters = *self.counters(organisation)?;
+        let begins = || {
+            let id = BlockId::new(organisation, counters.block);
+            SharedBlock::new(id, counters.position, dialect)
+        };
+        let shared = self.shared.entry(organisation).or_insert_with(begins);
+        shared.push(batch, &group.rows, (group.blocks.first(), marks))?;
+        let (next, position) = (shared.id.number() + 1, shared.end_position);
+        let counters = self.counters(organisation)?;
+        (counters.block, counters.position) = (next, position);
+        Ok(())
+    }
+
+    /// Writes the block that is shared in an organisation: for whoever is to read it, and before another one follows.
+    fn end_shared(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
+        let Some(mut shared) = self.shared.remove(&organisation) else {
+            return Ok(());
+        };
+        let packed = shared.pack();
+        self.write_block(
+            shared.id,
+            shared.first_position,
+            &NewBlock {
+                origin: Origin::Batches(&shared.batches),
+                dialect: shared.dialect,
+                marks: &shared.marks,
+                indexes: &packed.indexes,
+                packed: Some(&packed),
+            },
+        )
+    }
+
+    /// Writes the organisation's next block.
+    pub(crate) fn append(
+        &mut self,
+        organisation: OrganisationId,
+        block: &NewBlock<'_>,
+    ) -> Result<BlockId, Fault> {
+        let id = self.next_block(organisation)?;
+        let position = self.counters(organisation)?.position;
+        self.write_block(id, position, block)?;
+        let counters = self.counters(organisation)?;
+        counters.block += 1;
+        counters.position += block.events();
+        Ok(id)
+    }
+
+    fn write_block(
+        &mut self,
+        id: BlockId,
+        first_position: u64,
+        block: &NewBlock<'_>,
+    ) -> Result<(), Fault> {
+        let own = self.epoch()?;
+        let now_ms = self.now_ms;
+        let counters = self.counters(id.organisation())?;
+        counters.last_ms = now_ms;
+        counters.latest_ms = counters.latest_ms.max(now_ms);
+        if now_ms < counters.latest_ms {
+            counters.back_block = id.number();
+        }
+        counters.epoch = counters.epoch.max(own);
+        let written = Written {
+            epoch: counters.epoch,
+            at_ms: now_ms,
+            latest_ms: counters.latest_ms,
+        };
+        block.write(self.connection, (id, first_position), written)
+    }
+
+    /// The epoch of this process, which begins with the first block that it writes.
+    fn epoch(&mut self) -> Result<i64, Fault> {
+        if let Some(known) = self.epoch {
+            return Ok(known);
+        }
+        let begun = epochs::begin(self.connection, self.now_ms)?;
+        self.epoch = Some(begun);
+        Ok(begun)
+    }
+
+    /// Notes the receipt of a batch, to be written with those of others.
+    pub(crate) fn note_receipt(&mut self, receipt: NewReceipt) {
+        self.batch = Some(receipt.batch);
+        self.receipts.push(receipt);
+    }
+
+    /// Writes what jobs have left to be written together: for whoever is to read it from the store.
+    pub(crate) fn write_together(&mut self) -> Result<(), Fault> {
+        while let Some((&organisation, _)) = self.shared.first_key_value() {
+            self.end_shared(organisation)?;
+        }
+        receipts::write::write(self.connection, &self.receipts)?;
+        self.receipts.clear();
+        self.answers.write(self.connection)
+    }
+
+    /// Writes what was noted of catalogues: for whoever is to read it from the store.
+    pub(crate) fn write_shelves(&mut self) -> Result<(), Fault> {
+        self.shelves.write(self.connection, self.now_ms)
+    }
+
+    /// As [`Self::write_shelves`], and brings the table of stock up to date: for whoever is to read that, or to change it.
+    pub(crate) fn settle_stock(&mut self) -> Result<(), Fault> {
+        self.write_shelves()?;
+        self.shelves.fold(self.connection)
+    }
+
+    /// Writes what was noted, the counters last: the last thing before the commit.
+    pub(crate) fn finish(mut self) -> Result<Finished, Fault> {
+        self.write_together()?;
+        self.write_shelves()?;
+        self.rows.write()?;
+        self.standing.write(self.connection)?;
+        let replace = "insert into counters (organisation, next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch) \
+                       values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (organisation) do update \
+                       set next_block = excluded.next_block, next_position = excluded.next_position, \
+                       next_number = excluded.next_number, last_ms = excluded.last_ms, \
+                       latest_ms = excluded.latest_ms, back_block = excluded.back_block, epoch = excluded.epoch";
+        for (organisation, counters) in &self.counters {
+            self.connection.prepare_cached(replace)?.execute(params![
+                organisation.0,
+                counters.block,
+                counters.position.cast_signed(),
+                counters.number.cast_signed(),
+                counters.last_ms,
+                counters.latest_ms,
+                counters.back_block,
+                counters.epoch,
+            ])?;
+        }
+        let grown = self.counters.iter();
+        let grown = grown.map(|(&organisation, counters)| (organisation, counters.reach()));
+        let mut kept = self.shelves.into_kept();
+        kept.dialects = self.dialects;
+        Ok(Finished {
+            now_ms: self.now_ms,
+            back_from_ms: self.back_from_ms,
+            epoch: self.epoch,
+            batch: self.batch,
+            grown: grown.collect(),
+            kept,
+        })
+    }
+}
+
+/// What the writer has to know of a transaction once it is on disk.
+pub(crate) struct Finished {
+    /// When it was.
+    pub now_ms: i64,
+    /// The time that the clock has gone back from since what was committed before, where it has.
+    pub back_from_ms: Option<i64>,
+    /// The epoch of this process, if it has begun.
+    pub epoch: Option<i64>,
+    /// A batch whose receipt it wrote, if it wrote one.
+    pub batch: Option<BatchId>,
+    /// What is known of catalogues.
+    pub kept: Kept,
+    /// How far the journals reach that it has written to.
+    pub grown: Vec<(OrganisationId, Reach)>,
+}
+
+/// The counters of an organisation as they are stored.
+pub(crate) fn read_counters(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<Counters, Fault> {
+    let select = "select next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch from counters \
+                  where organisation = ?1 and sound(counters.intact)";
+    let found = connection
+        .prepare_cached(select)?
+        .query_row([organisation.0], |row| {
+            Ok(Counters {
+                block: row.get(0)?,
+                position: row.get::<i64>(1)?.cast_unsigned(),
+                number: row.get::<i64>(2)?.cast_unsigned(),
+                last_ms: row.get(3)?,
+                latest_ms: row.get(4)?,
+                back_block: row.get(5)?,
+                epoch: row.get(6)?,
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or(Counters {
+        block: 1,
+        position: 1,
+        number: 1,
+        last_ms: 0,
+        latest_ms: 0,
+        back_block: 0,
+        epoch: 0,
+    }))
+}
+
+/// The number that stands for a dialect, if it has been used.
+pub(crate) fn find_dialect(connection: &Connection, name: &str) -> Result<Option<i64>, Fault> {
+    let select = "select id from dialects where name = ?1 and sound(dialects.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    Ok(select.query_row([name], |row| row.get(0)).optional()?)
+}
+
+/// The name of a dialect.
+pub(crate) fn dialect_name(connection: &Connection, dialect: i64) -> Result<String, Fault> {
+    let select = "select name from dialects where id = ?1 and sound(dialects.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    Ok(select.query_row([dialect], |row| row.get(0))?)
+}

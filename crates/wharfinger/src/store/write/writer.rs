@@ -1,0 +1,427 @@
+//! The one thread that writes: it takes all the work that waits, does it in one transaction, and answers when that is on disk.
+
+mod reconnect;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+use super::checkpoints::{Checkpoints, checkpoint};
+use super::job::{Asked, Job, Task};
+use super::queue::Waiting;
+use super::txn::Work;
+use crate::clock;
+use crate::metrics::METRICS;
+use crate::store::addresses::{Due, Reach};
+use crate::store::api::{Growth, StoreError};
+use crate::store::engine::disk_space;
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::{Extent, Fault};
+use crate::store::engine::files::Places;
+use crate::store::engine::home::Home;
+use crate::store::replies::write::Name;
+use crate::store::stock::overlay::Kept;
+
+/// How often a transaction is tried again that PostgreSQL gave up for the sake of another one.
+const CONFLICTS_MAX: usize = 8;
+
+/// Where the answer to a job will be.
+type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+/// What is sent to the writer.
+pub(crate) enum Message {
+    /// Work, and its place in the queue.
+    Work(Box<dyn Job>, OwnedSemaphorePermit),
+    /// Most of the log was written back, or could not be.
+    LogWritten(Result<(), Fault>),
+    /// Finish, and close the connection.
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the writer.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    queue: mpsc::UnboundedSender<Message>,
+    /// Bounds the queue.
+    places: Arc<Semaphore>,
+    places_max: usize,
+    failure: watch::Receiver<Option<String>>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it
+    /// when it has that many pages; `emails` and `growth` are told how far organisations grow.
+    pub(crate) fn start(
+        home: Home,
+        mut connection: Connection,
+        beside: Option<(rusqlite::Connection, i32)>,
+        queue_max: usize,
+        emails: Option<Arc<Due>>,
+        growth: Arc<watch::Sender<Growth>>,
+    ) -> Result<Self, Fault> {
+        let (queue, messages) = mpsc::unbounded_channel();
+        let (failed, failure) = watch::channel(None);
+        let checkpoints = match (connection.sqlite_mut(), beside) {
+            (Some(connection), Some((beside, log_pages))) => Some(Checkpoints::start(
+                connection,
+                beside,
+                log_pages,
+                queue.downgrade(),
+            )?),
+            _ => None,
+        };
+        let thread = Thread {
+            places: connection.sqlite().map(Places::of),
+            home,
+            connection,
+            checkpoints,
+            messages,
+            waiting: Waiting::default(),
+            failed,
+            last_ms: 0,
+            epoch: None,
+            catalogues: Kept::default(),
+            emails,
+            growth,
+            closing: Vec::new(),
+        };
+        std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(|| thread.run())
+            .map_err(Fault::NoThread)?;
+        Ok(Self {
+            queue,
+            places: Arc::new(Semaphore::new(queue_max.max(1))),
+            places_max: queue_max.max(1),
+            failure,
+        })
+    }
+
+    /// Has work done; at once an error if too much waits already.
+    pub(crate) async fn ask<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.ask_for(Task::of(weight), run).await
+    }
+
+    /// As [`Self::ask`]; of a task with a name, [`StoreError::AnswerKept`] where another process is about it.
+    pub(crate) async fn ask_for<T, F>(&self, task: Task, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let answer = self.send(task, run)?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// As [`Self::ask`], on a thread that may wait.
+    pub(crate) fn ask_and_block<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let answer = self.send(Task::of(weight), run)?;
+        answer.blocking_recv().map_err(|_| closed())?
+    }
+
+    fn send<T, F>(&self, task: Task, run: F) -> Result<Answer<T>, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        let job = Asked {
+            task,
+            run,
+            found: None,
+            sender,
+        };
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| StoreError::Overloaded)?;
+        let message = Message::Work(Box::new(job), place);
+        self.queue.send(message).map_err(|_| closed())?;
+        Ok(answer)
+    }
+
+    /// Whether the queue is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.places.available_permits() == 0
+    }
+
+    /// How much work waits.
+    pub(crate) fn depth(&self) -> usize {
+        self.places_max
+            .saturating_sub(self.places.available_permits())
+    }
+
+    /// Waits until nothing can be written any more, and says why.
+    pub(crate) async fn failed(&self) -> String {
+        let mut failure = self.failure.clone();
+        let found = failure.wait_for(Option::is_some).await;
+        match found.ok().and_then(|failure| failure.clone()) {
+            Some(failure) => failure,
+            // Whether it was closed or a job of it panicked: without its thread nothing can be written.
+            None => "the writer has ended".into(),
+        }
+    }
+
+    /// Waits until all that was asked is done, and the connection is closed.
+    pub(crate) async fn close(&self) {
+        let (sender, done) = oneshot::channel();
+        if self.queue.send(Message::Close(sender)).is_ok() {
+            // An error means that another caller's close came first.
+            drop(done.await);
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".into())
+}
+
+/// What the writer's thread owns.
+struct Thread {
+    /// Where the connection leads.
+    home: Home,
+    /// Where the files of the embedded store were when it was opened.
+    places: Option<Places>,
+    connection: Connection,
+    checkpoints: Option<Checkpoints>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    waiting: Waiting,
+    failed: watch::Sender<Option<String>>,
+    last_ms: i64,
+    /// The epoch of this process, once it has written to the journal. A new one begins with a new connection: the server at its
+    /// other end may have been restored, or replaced by a standby, to which not all had come.
+    epoch: Option<i64>,
+    /// What is known of catalogues.
+    catalogues: Kept,
+    /// Is told how far organisations have grown.
+    emails: Option<Arc<Due>>,
+    /// Wakes those who wait for events.
+    growth: Arc<watch::Sender<Growth>>,
+    closing: Vec<oneshot::Sender<()>>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        while self.listen() {
+            let jobs = self.waiting.take_group();
+            self.serve(jobs);
+            if let Some(checkpoints) = &self.checkpoints
+                && checkpoints.is_behind()
+            {
+                self.write_back(|connection| checkpoints.catch_up(connection));
+            }
+        }
+        if let Some(checkpoints) = self.checkpoints.take()
+            && let Some(connection) = self.connection.sqlite_mut()
+        {
+            checkpoints.end(connection);
+        }
+        // The last connection of all processes writes the log back as it closes. None is told to do so before: while
+        // another process writes, that would hold it up. After a failure the log stays, for the next start to recover.
+        let has_failed = self.failed.borrow().is_some();
+        if has_failed && let Err(error) = self.connection.keep_log() {
+            tracing::warn!(%error, "the write-ahead log may be written back after a failure");
+        }
+        drop(self.connection);
+        for sender in self.closing {
+            // Whoever asked for it may have gone.
+            let _ = sender.send(());
+        }
+    }
+
+    /// Takes in what was sent, and waits for it if there is nothing to do; false at the end.
+    fn listen(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            match self.messages.blocking_recv() {
+                Some(message) => self.take_in(message),
+                None => return false,
+            }
+        }
+        while let Ok(message) = self.messages.try_recv() {
+            self.take_in(message);
+        }
+        true
+    }
+
+    fn take_in(&mut self, message: Message) {
+        match message {
+            Message::Work(job, place) => self.waiting.push(job, place),
+            // What has come since is little, and is written back here, between two commits.
+            Message::LogWritten(Ok(())) => self.write_back(checkpoint),
+            Message::LogWritten(Err(fault)) => self.not_written_back(fault),
+            Message::Close(sender) => {
+                self.messages.close();
+                self.closing.push(sender);
+            }
+        }
+    }
+
+    /// Writes the log back. After a failure it stays, for the next start to recover.
+    fn write_back(&self, checkpoint: impl FnOnce(&rusqlite::Connection) -> Result<i64, Fault>) {
+        if self.failed.borrow().is_some() {
+            return;
+        }
+        let Some(connection) = self.connection.sqlite() else {
+            return;
+        };
+        if let Err(fault) = checkpoint(connection) {
+            self.not_written_back(fault);
+        }
+    }
+
+    fn not_written_back(&self, fault: Fault) {
+        let fault = &self.told_apart(fault);
+        if fault.extent() == Extent::Fatal {
+            self.fail(fault);
+        } else {
+            tracing::warn!(%fault, "the log could not be written back");
+        }
+    }
+
+    fn told_apart(&self, fault: Fault) -> Fault {
+        let directory = match &self.home {
+            Home::File(file) => file.parent(),
+            Home::Server(_) => None,
+        };
+        fault.told_apart(|| directory.is_some_and(disk_space::is_full))
+    }
+
+    /// From now on nothing is written.
+    fn fail(&self, fault: &Fault) {
+        tracing::error!(%fault, "the store writes no more");
+        self.failed.send_replace(Some(fault.to_string()));
+    }
+
+    /// Writes a log that was removed back to the database, while this process still has it: all that was acknowledged is in it.
+    fn save_removed_log(&self, fault: &Fault) {
+        let is_removed = matches!(fault, Fault::Gone(_))
+            && self.places.as_ref().is_some_and(Places::lacks_log_alone);
+        let (Some(checkpoints), Some(connection)) = (&self.checkpoints, self.connection.sqlite())
+        else {
+            return;
+        };
+        if !is_removed {
+            return;
+        }
+        match checkpoints.catch_up(connection) {
+            Ok(0) => tracing::error!("what was acknowledged was saved to the database file"),
+            Ok(pages) => tracing::error!(pages, "a reader keeps the removed log from being saved"),
+            Err(fault) => tracing::error!(%fault, "the removed log could not be saved"),
+        }
+    }
+
+    /// Runs the jobs together; by themselves if one of them fails for a reason of its own.
+    fn serve(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let failure = self.failed.borrow().clone();
+        if let Some(reason) = failure {
+            return answer_all(jobs, &Err(StoreError::Unavailable(reason)));
+        }
+        let mut done = self.commit(&mut jobs);
+        for _ in 0..CONFLICTS_MAX {
+            if !matches!(&done, Err(Fault::Sql(error) | Fault::Commit(error)) if error.is_conflict())
+            {
+                break;
+            }
+            done = self.commit(&mut jobs);
+        }
+        let Err(fault) = done else {
+            return answer_all(jobs, &Ok(()));
+        };
+        let fault = self.told_apart(fault);
+        if fault.extent() != Extent::Own {
+            METRICS.count_failed_commit();
+        }
+        if fault.extent() == Extent::Own && jobs.len() > 1 {
+            for job in jobs {
+                self.serve(vec![job]);
+            }
+            return;
+        }
+        if fault.extent() == Extent::Fatal {
+            self.fail(&fault);
+            self.save_removed_log(&fault);
+        }
+        answer_all(jobs, &Err(StoreError::from(fault)));
+    }
+
+    fn commit(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), Fault> {
+        let began = Instant::now();
+        let names = jobs.iter().filter_map(|job| job.name());
+        let names: Vec<i64> = names.map(Name::number).collect();
+        self.begin(&names)?;
+        self.turn_away_busy(jobs);
+        let requests = jobs.len();
+        let transaction = self.connection.opened();
+        // Of a transaction that fails nothing is kept, and the next one reads it anew.
+        let kept = std::mem::take(&mut self.catalogues);
+        let mut work = Work::new(&transaction, (self.last_ms, self.epoch), kept)?;
+        work.foresee(jobs)?;
+        for job in jobs.iter_mut() {
+            job.run(&mut work)?;
+        }
+        let finished = work.finish()?;
+        match transaction.commit() {
+            Ok(()) => self.epoch = finished.epoch,
+            Err(error) if error.is_conflict() => return Err(Fault::Commit(error)),
+            Err(error) => self.find_out(error, finished.batch)?,
+        }
+        // What went into a file that nobody can find again must not be acknowledged.
+        if let Some(places) = &self.places {
+            places.check()?;
+        }
+        METRICS.note_commit(requests, began.elapsed());
+        self.catalogues = finished.kept;
+        if let Some(from_ms) = finished.back_from_ms {
+            METRICS.count_clock_back();
+            tracing::warn!(
+                from = clock::rfc_3339(from_ms),
+                to = clock::rfc_3339(finished.now_ms),
+                "The clock went back by more than a minute. Times of new orders are what it says now; their order is not changed."
+            );
+        }
+        self.last_ms = finished.now_ms;
+        if !finished.grown.is_empty() {
+            let latest = |reach: Reach| reach.position.saturating_sub(1);
+            let grown = finished.grown.iter();
+            let grown = grown.map(|(organisation, reach)| (*organisation, latest(*reach)));
+            self.growth.send_modify(|growth| growth.extend(grown));
+        }
+        if let Some(emails) = &self.emails {
+            for (organisation, reach) in finished.grown {
+                emails.grown(organisation, reach);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn answer_all(jobs: Vec<Box<dyn Job>>, done: &Result<(), StoreError>) {
+    for job in jobs {
+        job.answer(done.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::engine::schema;
+
+    #[tokio::test]
+    async fn a_job_that_panics_ends_the_writer_and_that_is_told() {
+        let home = Home::File(std::path::PathBuf::new());
+        let writer = Writer::start(home, schema::in_memory(), None, 1, None, Arc::default())
+            .expect("a thread can be started");
+        let asked = writer.ask(1, |_| -> Result<(), Fault> { panic!("a fault of our own") });
+        assert_eq!(asked.await, Err(closed()));
+        assert_eq!(writer.failed().await, "the writer has ended");
+    }
+}

@@ -1,0 +1,100 @@
+//! What the writer does where a server is at the other end: it may be restarted, cut off, or shared with other processes.
+
+use std::time::{Duration, Instant};
+
+use wharfinger_core::ids::BatchId;
+
+use super::Thread;
+use crate::store::api::StoreError;
+use crate::store::directory::change;
+use crate::store::engine::connection::Use;
+use crate::store::engine::driver::{self, Access, Engine};
+use crate::store::engine::fault::{Extent, Fault};
+use crate::store::write::job::Job;
+
+/// How long it is tried to find out whether something was committed, and how often.
+const FINDING_OUT_MAX: Duration = Duration::from_secs(20);
+const FINDING_OUT_PAUSE: Duration = Duration::from_millis(200);
+
+impl Thread {
+    /// Begins a transaction; by another connection, if this one leads nowhere any more.
+    pub(super) fn begin(&mut self, names: &[i64]) -> Result<(), Fault> {
+        let access = Access::Write { names };
+        let Err(error) = self.connection.open(access) else {
+            return Ok(());
+        };
+        let is_lost = error.extent() == Extent::Passing && !error.is_of_patience();
+        if self.connection.engine() == Engine::Sqlite || !is_lost {
+            return Err(error.into());
+        }
+        self.reconnect()?;
+        Ok(self.connection.open(access)?)
+    }
+
+    fn reconnect(&mut self) -> Result<(), Fault> {
+        self.connection = self.home.connect(Use::Write)?;
+        self.epoch = None;
+        Ok(())
+    }
+
+    /// Answers the jobs of requests that another process is about.
+    pub(super) fn turn_away_busy(&self, jobs: &mut Vec<Box<dyn Job>>) {
+        let Some(session) = self.connection.postgres() else {
+            return;
+        };
+        let busy = session.busy();
+        let is_busy = |job: &mut Box<dyn Job>| {
+            let name = job.name();
+            name.is_some_and(|name| busy.contains(&name.number()))
+        };
+        for job in jobs.extract_if(.., is_busy) {
+            job.answer(Err(StoreError::AnswerKept));
+        }
+    }
+
+    /// After a commit that was not answered: whether it was done all the same. An error where it was not.
+    pub(super) fn find_out(
+        &mut self,
+        error: driver::Error,
+        batch: Option<BatchId>,
+    ) -> Result<(), Fault> {
+        let Some(session) = self.connection.postgres() else {
+            return Err(Fault::Commit(error));
+        };
+        let transaction = session.transaction();
+        let until = Instant::now() + FINDING_OUT_MAX;
+        loop {
+            match self.is_committed(&transaction, batch) {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(Fault::Commit(error)),
+                Err(fault) if fault.extent() == Extent::Passing && Instant::now() < until => {
+                    std::thread::sleep(FINDING_OUT_PAUSE);
+                }
+                Err(_) => return Err(Fault::Unknown(error)),
+            }
+        }
+    }
+
+    /// Whether a transaction was committed: if it wrote the receipt of a batch, that is there; else by what the server knows of
+    /// it. It is not under way any more, since the lock is free that it held.
+    fn is_committed(&mut self, transaction: &str, batch: Option<BatchId>) -> Result<bool, Fault> {
+        self.reconnect()?;
+        let looking = self.connection.begin(Access::WRITE)?;
+        let is_committed = match batch {
+            Some(batch) => looking
+                .prepare_cached("select 1 from batches where id = ?1")?
+                .exists([batch.to_bytes()])?,
+            None => {
+                let select = "select coalesce(pg_xact_status(cast(cast(?1 as text) as xid8)), '')";
+                let status: String = looking.query_row(select, [transaction], |row| row.get(0))?;
+                status == "committed"
+            }
+        };
+        if is_committed {
+            // On this disk: a replica that is waited for may not have it yet, and has it once it has what is written behind it.
+            change::touch(&looking)?;
+            looking.commit().map_err(Fault::Commit)?;
+        }
+        Ok(is_committed)
+    }
+}
