@@ -1,4 +1,4 @@
-//! Who may call: keys and organisations as of at most a second ago, and a brake on guessing.
+//! Authentication: a snapshot of keys and organisations, at most a second old, and a limit on failed attempts.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,30 +15,29 @@ use crate::rates::{Meter, Rates};
 use crate::store::{Directory, Key, Store, StoreError};
 use crate::{clock, secret};
 
-/// How often the directory is read again, if it has changed. Commands on the same data directory
-/// promise that a running server follows within a second.
+/// How often the directory is checked for changes. The commands promise that a running server sees a change within a second.
 pub const REFRESH_EVERY: Duration = Duration::from_millis(250);
 
-/// How often the times of last use are written.
+/// How often the keys' times of last use are written.
 const NOTE_USE_EVERY: Duration = Duration::from_secs(60);
 
-/// Failed attempts that one address may make in a window, before further failing ones are 429.
+/// Failed attempts that one address may make in a window. Further failed attempts get 429.
 const FAILURES_MAX: u32 = 20;
-/// The window in which failures are counted.
+/// Length of the window.
 const FAILURES_WINDOW: Duration = Duration::from_secs(60);
-/// Addresses remembered; past it, windows that have ended are dropped.
+/// Most addresses tracked. At this limit, expired windows are dropped; new addresses are not tracked while none has expired.
 const ADDRESSES_MAX: usize = 10_000;
 
-/// The keys and organisations that the server goes by.
+/// The server's view of keys and organisations.
 pub struct Access {
     current: RwLock<Arc<Snapshot>>,
-    /// Of keys that have none of their own.
+    /// Rates of keys that have none of their own.
     rates_of_all: Rates,
     last_used: Mutex<HashMap<String, i64>>,
     failures: Mutex<HashMap<IpAddr, Failures>>,
 }
 
-/// The directory as of one moment, to look things up in.
+/// The directory at one moment, indexed for lookups.
 struct Snapshot {
     version: u64,
     organisations: Organisations,
@@ -46,12 +45,12 @@ struct Snapshot {
     keys_by_secret: HashMap<[u8; 32], Arc<KnownKey>>,
 }
 
-/// A key, and what it has asked for of late.
+/// A key and its rate meter.
 struct KnownKey {
     key: Key,
-    /// Its public id, which many hold for as long as a request is served.
+    /// Public id. Shared, because several holders keep it while a request is served.
     id: Arc<str>,
-    /// None where nothing is limited.
+    /// `None` if the key has no limit.
     meter: Option<Arc<Meter>>,
 }
 
@@ -60,7 +59,7 @@ struct Failures {
     count: u32,
 }
 
-/// A caller whose key was found good.
+/// A caller with a valid key.
 #[derive(Clone)]
 pub struct Authenticated {
     snapshot: Arc<Snapshot>,
@@ -74,13 +73,13 @@ impl Authenticated {
         &self.known.key.id
     }
 
-    /// The key.
+    /// The stored key.
     #[must_use]
     pub fn key(&self) -> &Key {
         &self.known.key
     }
 
-    /// In whose shares of a budget the key counts: its own, and that of its organisation where it reaches only one.
+    /// The holders for budget shares: the key, and its organisation if the key can access exactly one.
     #[must_use]
     pub fn holders(&self) -> Holders {
         let only = match &self.known.key.reach {
@@ -91,22 +90,22 @@ impl Authenticated {
         [Some(key), only.map(Holder::Organisation)]
     }
 
-    /// The key's public id, to be kept.
+    /// The key's public id, as a shared string.
     #[must_use]
     pub fn shared_key_id(&self) -> &Arc<str> {
         &self.known.id
     }
 
-    /// What counts its requests and orders, where there is a limit.
+    /// The meter of its requests and orders, if the key has a limit.
     #[must_use]
     pub fn meter(&self) -> Option<&Arc<Meter>> {
         self.known.meter.as_ref()
     }
 
-    /// Counts a request of the key's.
+    /// Counts a request against the key's rate.
     ///
     /// # Errors
-    /// [`RequestFailure::RateLimited`]: it is one too many.
+    /// [`RequestFailure::RateLimited`]: the rate is exceeded.
     pub fn count_request(&self) -> Result<(), RequestFailure> {
         let counted = self.meter().map(|meter| meter.admit(Instant::now()));
         counted.unwrap_or(Ok(())).map_err(|wait| {
@@ -117,20 +116,20 @@ impl Authenticated {
         })
     }
 
-    /// Counts orders that a request of the key's has brought.
+    /// Charges orders to the key's rate.
     pub fn count_orders(&self, orders: usize) {
         if let Some(meter) = self.meter() {
             meter.charge_orders(Instant::now(), orders);
         }
     }
 
-    /// Whether the key may do this.
+    /// Whether the key has this scope.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
         self.known.key.scopes.contains(&scope)
     }
 
-    /// What the key may reach.
+    /// The organisations that the key can access.
     #[must_use]
     pub fn caller(&self) -> Caller<'_> {
         Caller {
@@ -141,7 +140,7 @@ impl Authenticated {
 }
 
 impl Access {
-    /// Begins with a directory, and with the rates of keys that have none of their own.
+    /// Starts with a directory, and the rates for keys that have none of their own.
     #[must_use]
     pub fn new(directory: Directory, rates_of_all: Rates) -> Self {
         let snapshot = Snapshot::of(directory, rates_of_all, None);
@@ -159,17 +158,17 @@ impl Access {
         self.rates_of_all
     }
 
-    /// Finds out who calls.
+    /// Authenticates a caller.
     ///
     /// # Errors
-    /// No key or a wrong one; after too many such attempts from this address, that.
+    /// The key is missing or invalid, or there were too many failed attempts from this address.
     pub fn authenticate(
         &self,
         credentials: &Credentials,
         address: IpAddr,
     ) -> Result<Authenticated, RequestFailure> {
         if *credentials == Credentials::Missing {
-            // No guess: many clients send their key only when they are asked for it.
+            // Not counted as a guess: many clients send their key only after a 401.
             return Err(RequestFailure::Unauthorized);
         }
         let snapshot = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
@@ -181,7 +180,7 @@ impl Access {
         Ok(Authenticated { snapshot, known })
     }
 
-    /// The same caller as of now; none where the key is good no more.
+    /// The same caller in the current snapshot. `None` if its key is no longer valid.
     #[must_use]
     pub fn renew(&self, caller: &Authenticated) -> Option<Authenticated> {
         let snapshot = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
@@ -223,7 +222,7 @@ impl Access {
         }
     }
 
-    /// Keeps up with the store until the task is dropped.
+    /// Keeps the snapshot current until the task is dropped.
     pub async fn follow(&self, store: &dyn Store) {
         let mut noted = Instant::now();
         loop {
@@ -238,7 +237,8 @@ impl Access {
         }
     }
 
-    /// Reads the directory again if it has changed. Whoever has changed it waits for this, so that the next request finds it so.
+    /// Reloads the directory if it has changed. Code that changes the directory awaits this, so that the next request sees the
+    /// change.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -250,7 +250,7 @@ impl Access {
             .version;
         if let Some(directory) = store.directory(Some(version)).await? {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            // Another task may have read a later one meanwhile.
+            // Another task may have loaded a later version meanwhile.
             if directory.version > current.version {
                 *current = Arc::new(Snapshot::of(directory, self.rates_of_all, Some(&current)));
             }
@@ -258,7 +258,7 @@ impl Access {
         Ok(())
     }
 
-    /// Writes when keys were last used since this was last called.
+    /// Writes the times of last use that were recorded since the previous call.
     pub async fn write_last_used(&self, store: &dyn Store) {
         let used: Vec<_> = lock(&self.last_used).drain().collect();
         if used.is_empty() {
@@ -284,7 +284,7 @@ impl Failures {
 }
 
 impl Snapshot {
-    /// Meters go on counting from one to the next.
+    /// Builds a snapshot. Keys of the previous snapshot keep their meters.
     fn of(directory: Directory, rates_of_all: Rates, before: Option<&Self>) -> Self {
         let now = Instant::now();
         let known = |key: Key| {
@@ -325,7 +325,7 @@ impl Snapshot {
     }
 }
 
-/// Whether a key is revoked, or has ended.
+/// Whether a key is revoked or expired.
 fn is_void(key: &Key, now_ms: i64) -> bool {
     let has_ended = |expiry_ms| expiry_ms <= now_ms;
     key.revoked_at_ms.is_some() || key.expires_at_ms.is_some_and(has_ended)

@@ -1,4 +1,4 @@
-//! Rules of organisations and keys, whether they are changed by a command or over HTTP.
+//! Rules for organisations and keys, shared by the commands and the HTTP API.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ use crate::rates::{Rates, is_within};
 use crate::store::Key;
 use crate::{clock, secret};
 
-/// The longest code that an organisation may have.
+/// Longest organisation code, in characters.
 pub const CODE_CHARS_MAX: usize = 64;
 
-/// What a code must be.
+/// Description of a valid code, for error messages.
 pub const CODE_FORM: &str = "1 to 64 letters, digits, '-', '_' and '.', and not dots alone";
 
-/// The longest name that an organisation may have, in characters.
+/// Longest organisation name, in characters.
 pub const NAME_CHARS_MAX: usize = 255;
 
-/// What a name must be.
+/// Description of a valid name, for error messages.
 pub const NAME_FORM: &str = "at most 255 characters, none of them a control character";
 
-/// What a span of time must be.
+/// Description of a valid duration, for error messages.
 pub const SPAN_FORM: &str = "a number and a unit, such as 90d, 12h or 30m";
 
-/// The highest rate that a key may have.
+/// Highest rate that a key may have.
 pub const RATE_MAX: u32 = 1_000_000_000;
 
-/// Whether this can be an organisation's code. It stands in addresses and header fields, so it is held to what needs no
-/// escaping there.
+/// Whether this is a valid organisation code. Codes appear in URLs and header fields, so only characters are allowed that need
+/// no escaping there.
 #[must_use]
 pub fn is_code(code: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -38,13 +38,13 @@ pub fn is_code(code: &str) -> bool {
         && code.bytes().any(|byte| byte != b'.')
 }
 
-/// Whether this can be an organisation's name. It is shown on terminals and in tables.
+/// Whether this is a valid organisation name. Names appear on terminals and in tables.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     name.chars().count() <= NAME_CHARS_MAX && !name.chars().any(char::is_control)
 }
 
-/// Reads a span of time of days, hours or minutes.
+/// Parses a duration in days, hours or minutes.
 #[must_use]
 pub fn span(text: &str) -> Option<Duration> {
     let (number, unit_s) = match text.as_bytes().last()? {
@@ -58,21 +58,21 @@ pub fn span(text: &str) -> Option<Duration> {
     seconds.map(Duration::from_secs)
 }
 
-/// A key that is to be made.
+/// A key to create.
 #[derive(Clone, Debug)]
 pub struct NewKey {
-    /// What it may reach.
+    /// The organisations that it can access.
     pub reach: Reach,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Vec<Scope>,
-    /// When it ends, if ever, in milliseconds since 1970.
+    /// When it expires, if ever, in milliseconds since 1970.
     pub expires_at_ms: Option<i64>,
-    /// What it may ask for in a second, in place of what holds for all keys.
+    /// Its own rates, in place of those for all keys.
     pub rates: Rates,
 }
 
 impl NewKey {
-    /// Gives it an id and a secret: what is stored of it, and the secret, which is shown once.
+    /// Assigns an id and a secret. Returns the key to store, and the secret, which is shown once.
     #[must_use]
     pub fn issue(mut self) -> (Key, String) {
         self.scopes.sort();
@@ -93,14 +93,14 @@ impl NewKey {
     }
 }
 
-/// Whether a key may be seen by another one, and made void by it: it reaches nothing that the other does not.
+/// Whether `key` is visible to `other`, which may then revoke it: `other` can access every organisation of `key`.
 #[must_use]
 pub fn is_seen_by(key: &Key, other: &Key) -> bool {
     other.reach.covers(&key.reach)
 }
 
-/// Whether a key has nothing that another one lacks: no organisation, no scope, no later end, no higher rate. Only such a key
-/// is made by the other one, or given a new secret. `of_all` are the rates of keys without their own.
+/// Whether `key` has nothing that `other` lacks: no organisation, no scope, no later expiry, no higher rate. Only then may
+/// `other` create it or rotate its secret. `of_all` are the rates of keys without their own.
 #[must_use]
 pub fn is_within_powers_of(key: &Key, other: &Key, of_all: Rates) -> bool {
     let ends_no_later = match (key.expires_at_ms, other.expires_at_ms) {
@@ -149,7 +149,7 @@ pub struct ToldKey {
 }
 
 impl ToldKey {
-    /// Tells of a key without its secret.
+    /// Describes a key, without its secret.
     #[must_use]
     pub fn of(key: &Key, organisations: &Organisations) -> Self {
         let codes = match &key.reach {

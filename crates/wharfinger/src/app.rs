@@ -1,4 +1,4 @@
-//! What the server is made of.
+//! The state that all requests of a server share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,52 +14,52 @@ use crate::imports::Imports;
 use crate::store::Store;
 use crate::turns::Turns;
 
-/// Everything a request needs, shared by all of them.
+/// The server's shared state.
 pub struct App {
-    /// Where orders are kept.
+    /// The orders and everything else that is stored.
     pub store: Arc<dyn Store>,
-    /// Who may call.
+    /// API keys and organisations.
     pub access: Access,
-    /// Bounds of what is in a body.
+    /// Limits on the content of a body.
     pub limits: Limits,
-    /// Bounds of how a request arrives.
+    /// Limits on connections and on the transfer of requests.
     pub transport: Transport,
-    /// Memory, in bytes, for bodies that are being read or judged.
+    /// Memory budget, in bytes, for bodies in flight and the data derived from them.
     pub body_budget: Budget,
-    /// Places for imports; each holds a thread that may wait.
+    /// Permits for imports. Each import holds a thread that may block.
     pub import_places: Budget,
-    /// Places for work on large batches and answers: as many as cores, so that the threads that serve get their share.
+    /// Permits for work on large batches and responses: one per core, so that the serving threads get their share of the CPU.
     pub large_work: Turns,
-    /// Those who wait for events.
+    /// Event feed: limits concurrent reads and wakes waiting readers.
     pub feed: Feed,
-    /// Requests that are done once, however often they are sent.
+    /// Requests in progress that have an `Idempotency-Key`.
     pub idempotency: Idempotency,
-    /// Imports that are receiving.
+    /// Imports that are receiving data.
     pub imports: Imports,
-    /// What was found out last for whoever asks whether it is ready.
+    /// The cached result of the last readiness check.
     pub readiness: Readiness,
-    /// How many days the texts of rejected orders are kept.
+    /// Days that the texts of rejected orders are kept.
     pub rejected_days: u32,
 }
 
-/// Bounds of how requests arrive.
+/// Limits on connections and on the transfer of requests and responses.
 #[derive(Clone, Copy, Debug)]
 pub struct Transport {
-    /// For the head of a request.
+    /// Time for the head of a request.
     pub header_timeout: Duration,
-    /// How long a client may keep the server waiting for a body; bytes at the lowest rate win the time back.
+    /// Time that a client may keep the server waiting for a body. Bytes received at the minimum rate or faster restore it.
     pub body_idle_timeout: Duration,
-    /// How long a client may leave an answer unread; bytes at the lowest rate win the time back.
+    /// Time that a client may leave a response unread. Bytes read at the minimum rate or faster restore it.
     pub write_timeout: Duration,
-    /// The lowest rate at which a client may send a body or read an answer; 0 for none.
+    /// Slowest rate for sending a body or reading a response, in bytes per second; 0 for none.
     pub bytes_per_second_min: u32,
-    /// For a whole request.
+    /// Time for a whole request.
     pub request_timeout: Duration,
-    /// Connections served at once; the rest wait to be accepted.
+    /// Connections served at once. Further ones wait to be accepted, or replace others.
     pub connections_max: usize,
-    /// Connections of one address; further ones are turned away.
+    /// Connections per address. Further ones are refused.
     pub connections_per_address_max: usize,
-    /// For requests in flight when the server is told to stop.
+    /// Time for requests in flight after the server is told to stop.
     pub shutdown_timeout: Duration,
 }
 

@@ -1,8 +1,8 @@
-//! A bound on something that many requests share, such as memory, with a share of it for each tenant. A request for more than is
-//! left is refused at once.
+//! A bounded resource that requests share, such as memory, with a limit per tenant. Requests for more than is left fail at
+//! once.
 //!
-//! A holder may have as much as is left for everybody else (with a share of 50 percent). So one holder alone gets half of the budget,
-//! two get a third each, and whoever comes next always finds something left. This is the "dynamic threshold" of buffer
+//! A holder may have as much as is left for all others (with a share of 50 percent). One holder alone therefore gets half of
+//! the budget, two get a third each, and a newcomer always finds something left. This is the "dynamic threshold" of buffer
 //! management in switches (Choudhury and Hahne, 1998).
 
 use std::collections::HashMap;
@@ -23,11 +23,11 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct State {
     leased: usize,
-    // Every request looks here several times, which the standard library's hasher makes felt.
+    // Every request uses this map several times; the standard library's hasher is measurably slower.
     by_holder: HashMap<Holder, usize, RandomState>,
 }
 
-/// Whose share a lease counts in.
+/// A tenant whose share a lease counts towards.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// An API key, by its id.
@@ -38,10 +38,10 @@ pub enum Holder {
     Address(IpAddr),
 }
 
-/// Those in whose shares a lease counts.
+/// The holders that a lease counts towards.
 pub type Holders = [Option<Holder>; 2];
 
-/// A part of a budget, given back when dropped.
+/// A part of a budget, returned when dropped.
 #[derive(Debug)]
 pub struct Lease {
     budget: Budget,
@@ -50,7 +50,7 @@ pub struct Lease {
 }
 
 impl Budget {
-    /// A budget of which one holder gets at most `share_percent` percent while it is the only one.
+    /// Creates a budget. A holder that is alone gets at most `share_percent` percent of it.
     #[must_use]
     pub fn new(amount: usize, share_percent: u8) -> Self {
         Self {
@@ -60,13 +60,13 @@ impl Budget {
         }
     }
 
-    /// How much is leased at this moment.
+    /// The amount that is leased now.
     #[must_use]
     pub fn leased(&self) -> usize {
         self.state().leased
     }
 
-    /// A lease of nothing, to be grown, that counts in the shares of these holders.
+    /// An empty lease that counts towards these holders' shares. Grow it with [`Lease::grow`].
     #[must_use]
     pub fn lease(&self, holders: Holders) -> Lease {
         Lease {
@@ -76,7 +76,7 @@ impl Budget {
         }
     }
 
-    /// What one holder may have where so much is left for the others.
+    /// The most that one holder may have when `left` remains for all others.
     fn share(&self, left: usize) -> usize {
         let others_percent = usize::from(100_u8.saturating_sub(self.share_percent));
         left.saturating_mul(usize::from(self.share_percent))
@@ -84,14 +84,14 @@ impl Budget {
             .unwrap_or(usize::MAX)
     }
 
-    /// Numbers that are changed together, and never panicked between.
+    /// Ignores poisoning: no code panics between the changes of these numbers.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lease {
-    /// Takes more. False where that much is not left, or is more than a holder's share; the lease is then as before.
+    /// Leases more. Returns false, and changes nothing, if the budget or a holder's share is too small.
     #[must_use]
     pub fn grow(&mut self, amount: usize) -> bool {
         let mut state = self.budget.state();
@@ -117,7 +117,7 @@ impl Lease {
         true
     }
 
-    /// Gives a part back, at most all of it.
+    /// Returns a part, at most all of the lease.
     pub fn shrink(&mut self, amount: usize) {
         let amount = amount.min(self.amount);
         self.amount -= amount;
@@ -133,7 +133,7 @@ impl Lease {
         }
     }
 
-    /// Grows or shrinks to this amount. False where it cannot grow; the lease is then as before.
+    /// Grows or shrinks to this amount. Returns false, and changes nothing, if it cannot grow.
     #[must_use]
     pub fn resize(&mut self, amount: usize) -> bool {
         match amount.checked_sub(self.amount) {
@@ -190,7 +190,7 @@ mod tests {
         assert!(!budget.lease(key("a")).grow(1));
         let mut next = budget.lease(key("b"));
         assert!(!next.grow(31) && next.grow(30));
-        // What the first one has above its share is not taken from it, but it gets no more.
+        // The first holder keeps what exceeds its share, but gets no more.
         assert!(!greedy.grow(1));
         greedy.shrink(30);
         assert!(!greedy.grow(16) && greedy.grow(10));

@@ -1,4 +1,4 @@
-//! A request that was let in: who asks for what.
+//! An authenticated request: who calls, and what for.
 
 use std::sync::Arc;
 
@@ -10,30 +10,30 @@ use crate::access::Authenticated;
 use crate::budget::{Budget, Holder, Lease};
 use crate::store::{DISK_RETRY_AFTER, RETRY_AFTER, StoreError};
 
-/// A request that was let in.
+/// An authenticated request.
 pub struct Call<'c> {
-    /// Its id, by which the log names it.
+    /// The request id, as in the log.
     pub request_id: &'c str,
-    /// The wire format it is in.
+    /// The dialect of the route.
     pub dialect: &'static dyn Dialect,
-    /// The route it came by.
+    /// The operation of the route.
     pub operation: &'static Operation,
-    /// Its path and query, as they were sent.
+    /// Path and query, as they were sent.
     pub target: &'c str,
-    /// Its head.
+    /// Path parameters, query and header fields.
     pub head: Head<'c>,
-    /// Who sent it.
+    /// The caller.
     pub authenticated: &'c Authenticated,
-    /// The organisation it is about, where it names one.
+    /// The organisation of the request, if it names one.
     pub organisation: Option<&'c Organisation>,
-    /// The key under which its answer is kept, where it is to be.
+    /// The idempotency key under which the response is saved, if any.
     pub idempotency_key: Option<String>,
-    /// Whether it is only to be tried.
+    /// Whether to compute the response without storing anything.
     pub dry_run: bool,
 }
 
 impl<'c> Call<'c> {
-    /// What its orders are judged by.
+    /// The context for judging its orders.
     #[must_use]
     pub fn context(&'c self) -> Context<'c> {
         Context {
@@ -44,8 +44,8 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// A lease of nothing, in the shares of the key and of the organisation: the one that the request names, or the only one
-    /// that the key reaches.
+    /// An empty lease that counts towards the shares of the key and of the organisation. The organisation is the one that the
+    /// request names, or the only one that the key can access.
     #[must_use]
     pub fn lease(&self, budget: &Budget) -> Lease {
         let mut holders = self.authenticated.holders();
@@ -55,7 +55,7 @@ impl<'c> Call<'c> {
         budget.lease(holders)
     }
 
-    /// The organisation that the request is about.
+    /// The organisation of the request.
     ///
     /// # Errors
     /// [`RequestFailure::OrganisationMissing`]: it names none.
@@ -63,7 +63,7 @@ impl<'c> Call<'c> {
         self.organisation.ok_or(RequestFailure::OrganisationMissing)
     }
 
-    /// What the caller is told where the store fails; the reason is for the log alone.
+    /// Maps a store error to the client's error. The reason goes to the log only.
     #[must_use]
     pub fn failure(&self, error: StoreError) -> RequestFailure {
         let request_id = self.request_id;
@@ -73,7 +73,7 @@ impl<'c> Call<'c> {
         match error {
             StoreError::Overloaded => overloaded,
             StoreError::Unavailable(why) => {
-                // The client is told to come again; why is for the operator.
+                // The client is told to retry; the reason is for the operator.
                 tracing::error!(
                     request_id,
                     error = why,
@@ -106,7 +106,7 @@ impl<'c> Call<'c> {
                 "Parameter after must be a cursor that this list has given".into(),
             ),
             StoreError::AnswerErased => RequestFailure::AnswerErased,
-            // Whoever keeps an answer, or moves an import on, looks at this before.
+            // Callers that save responses, read the feed or continue imports handle these themselves.
             StoreError::FeedBegins(_)
             | StoreError::AnswerKept
             | StoreError::ImportMoved(_)
@@ -115,14 +115,14 @@ impl<'c> Call<'c> {
     }
 }
 
-/// The same with a capital letter.
+/// Capitalises the first letter.
 fn as_sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(letters).collect()
 }
 
-/// A call that outlives its request's head, for as long as its answer is read or its body goes on.
+/// A call that outlives the head of its request: while the response streams, or while the body is still arriving.
 pub struct OwnedCall {
     request_id: String,
     dialect: &'static dyn Dialect,
@@ -135,7 +135,7 @@ pub struct OwnedCall {
 }
 
 impl OwnedCall {
-    /// All of a call but its header fields.
+    /// Copies a call, except its header fields.
     #[must_use]
     pub fn of(call: &Call<'_>) -> Self {
         Self {
@@ -150,13 +150,13 @@ impl OwnedCall {
         }
     }
 
-    /// The API key that asks.
+    /// The id of the caller's API key.
     #[must_use]
     pub fn key_id(&self) -> &Arc<str> {
         self.authenticated.shared_key_id()
     }
 
-    /// The call.
+    /// Borrows it as a [`Call`]. It has no header fields.
     #[must_use]
     pub fn call(&self) -> Call<'_> {
         Call {

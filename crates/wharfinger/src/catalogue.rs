@@ -1,4 +1,4 @@
-//! Products and customers as they are told, by a command or over HTTP: so they can be loaded again.
+//! Products and customers as the commands and the HTTP API show them. They can be loaded again in this form.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub struct ToldProduct {
 }
 
 impl ToldProduct {
-    /// Tells of a product.
+    /// Describes a product.
     #[must_use]
     pub fn of(product: Product) -> Self {
         Self {
@@ -69,7 +69,7 @@ pub struct ToldCustomer {
 }
 
 impl ToldCustomer {
-    /// Tells of a customer.
+    /// Describes a customer.
     #[must_use]
     pub fn of(customer: Customer) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Server processes that this program starts: for `demo`, and to be measured.
+//! Server processes that this program starts, for `demo` and for benchmarks.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
@@ -7,13 +7,13 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use wharfinger_core::dialect::SampleKey;
 
-/// What a server says when it is ready, before its address.
+/// Prefix of the line that a server prints when it is ready. The address follows.
 pub(crate) const READY: &str = "wharfinger is ready on";
 
-/// The environment's name for the URL of the database that a command works on.
+/// Environment variable with the database URL for a command.
 pub(crate) const DATABASE: &str = "WHARFINGER_DATABASE";
 
-/// Where a server keeps its orders.
+/// Where a server stores its orders.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'p> {
     /// A data directory.
@@ -28,15 +28,15 @@ impl<'p> From<&'p Path> for Place<'p> {
     }
 }
 
-/// A running server. Killed when dropped.
+/// A running server process. Killed when dropped.
 pub(crate) struct Server {
     process: Child,
     pub(crate) url: String,
-    /// Held open for as long as the process lives: it may still be writing.
+    /// Kept open while the process lives, because it may still write.
     greeting: Greeting,
 }
 
-/// The organisation and key that a server makes on a fresh directory.
+/// The organisation and key that a server creates in an empty data directory.
 pub(crate) struct FirstKey {
     pub(crate) organisation: String,
     pub(crate) id: String,
@@ -44,7 +44,7 @@ pub(crate) struct FirstKey {
 }
 
 impl FirstKey {
-    /// Makes an organisation and a key in a database, as an operator would.
+    /// Creates an organisation and a key in a database, as an operator would.
     fn make(url: &str) -> Result<Self> {
         let run = |arguments: &[&str]| -> Result<Vec<u8>> {
             let mut command = program_on(Place::Database(url))?;
@@ -84,19 +84,19 @@ impl<'k> From<&'k FirstKey> for SampleKey<'k> {
 
 type Greeting = Lines<BufReader<ChildStdout>>;
 
-/// This program, to be run again.
+/// A command that runs this program again.
 pub(crate) fn program() -> Result<Command> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     Ok(Command::new(program))
 }
 
 impl Server {
-    /// Starts a server on an empty place, with further options, and reads what it made there.
+    /// Starts a server on an empty store and returns the key that was created there.
     pub(crate) fn start_fresh(place: Place<'_>, options: &[&str]) -> Result<(Self, FirstKey)> {
         let mut command = serve(place)?;
         command.args(options);
         if let Place::Database(url) = place {
-            // Where others may be at work, a server makes nothing by itself.
+            // In a database, a server creates no key by itself, because other servers may use it.
             let key = FirstKey::make(url)?;
             return Ok((Self::start_command(command)?, key));
         }
@@ -110,12 +110,12 @@ impl Server {
         Ok((server, key))
     }
 
-    /// Starts a server on a place that has been used.
+    /// Starts a server on an existing store.
     pub(crate) fn start(place: Place<'_>) -> Result<Self> {
         Self::start_command(serve(place)?)
     }
 
-    /// Starts any command that greets as a server does.
+    /// Starts any command that prints the same ready line as a server.
     pub(crate) fn start_command(mut command: Command) -> Result<Self> {
         let mut process = command
             .stdout(Stdio::piped())
@@ -131,19 +131,19 @@ impl Server {
         Ok(server)
     }
 
-    /// The process.
+    /// The process id.
     pub(crate) fn process_id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Ends the server as a power cut would: SIGKILL.
+    /// Kills the process with SIGKILL. This stands for a crash.
     pub(crate) fn kill(mut self) -> Result<()> {
         self.process.kill().context("cannot kill the server")?;
         self.process.wait()?;
         Ok(())
     }
 
-    /// Ends the server as an operator would: SIGTERM.
+    /// Stops the process with SIGTERM, as an operator would.
     pub(crate) fn stop(mut self) -> Result<()> {
         let id = self.process.id().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status()?;
@@ -159,13 +159,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Already ended, unless what it was started for failed.
+        // The process has normally ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// This program, to be run on a place, whatever the environment names.
+/// A command that runs this program on `place`, whatever the environment says.
 fn program_on(place: Place<'_>) -> Result<Command> {
     let mut command = program()?;
     command
@@ -174,7 +174,7 @@ fn program_on(place: Place<'_>) -> Result<Command> {
         .env_remove(DATABASE);
     match place {
         Place::Directory(data) => command.env("WHARFINGER_DATA", data),
-        // Arguments can be seen by everybody, and the URL holds a password.
+        // In the environment, because arguments are visible to all users and the URL contains a password.
         Place::Database(url) => command.env(DATABASE, url),
     };
     Ok(command)
@@ -186,7 +186,7 @@ fn serve(place: Place<'_>) -> Result<Command> {
     Ok(command)
 }
 
-/// The word behind a label, in the next line that has the label.
+/// The word after a label, in the next line that contains it.
 fn word_behind(greeting: &mut Greeting, label: &str) -> Result<String> {
     for line in greeting {
         let line = line?;

@@ -1,9 +1,9 @@
-//! The one place where the time of day is read.
+//! Wall-clock time. No other module reads the clock.
 
-/// How far ahead of the clock the times of a journal may run, so that they do not go back when a clock is put right a little.
+/// How far journal times may run ahead of the clock. Small corrections of the clock therefore never make them go back.
 const AHEAD_MAX_MS: i64 = 60_000;
 
-/// The time, in milliseconds since 1970.
+/// The current time, in milliseconds since 1970.
 #[must_use]
 #[expect(
     clippy::disallowed_methods,
@@ -17,7 +17,7 @@ pub fn now_ms() -> i64 {
     now_ms.saturating_add(test::offset_ms())
 }
 
-/// A time that follows another one: not before it, unless the clock has gone back by more than a minute.
+/// The time for an entry after one with time `last_ms`. It is not earlier, unless the clock went back by more than a minute.
 #[must_use]
 pub fn following(last_ms: i64, now_ms: i64) -> i64 {
     if has_gone_back(last_ms, now_ms) {
@@ -27,19 +27,19 @@ pub fn following(last_ms: i64, now_ms: i64) -> i64 {
     }
 }
 
-/// Whether the clock has gone back by more than a minute since another time.
+/// Whether the clock went back by more than a minute since `last_ms`.
 #[must_use]
 pub fn has_gone_back(last_ms: i64, now_ms: i64) -> bool {
     last_ms.saturating_sub(now_ms) > AHEAD_MAX_MS
 }
 
-/// Milliseconds since 1970 as RFC 3339, in UTC.
+/// Formats milliseconds since 1970 as RFC 3339, in UTC.
 #[must_use]
 pub fn rfc_3339(at_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(at_ms).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
 }
 
-/// Tests put the clock of a server forward and back, by a file that has the offset in milliseconds. Debug builds only.
+/// Lets tests shift a server's clock, through a file that holds the offset in milliseconds. Debug builds only.
 #[cfg(debug_assertions)]
 mod test {
     use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! The settings of `serve`: flag beats environment variable beats file beats default.
+//! The settings of `serve`. A flag overrides an environment variable, which overrides the file, which overrides the default.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use crate::app::Transport;
 use crate::rates::Rates;
 use crate::store::{Database, Location};
 
-/// The address that is listened on, unless told otherwise.
+/// Default listen address.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
-/// Memory that bodies in flight, and what is made of them, may take together, unless told otherwise.
+/// Default memory for bodies in flight and the data derived from them, in bytes.
 const BODY_BYTES_IN_FLIGHT_DEFAULT: usize = 1 << 30;
-/// Percent of a budget that one key or organisation gets while it is the only one, unless told otherwise.
+/// Default share of a budget for one key or organisation while it is the only one, in percent.
 const SHARE_PERCENT_DEFAULT: u8 = 50;
-/// Requests that may wait for the store, unless told otherwise.
+/// Default number of requests that may wait for the store.
 const QUEUE_DEFAULT: usize = 1_024;
-/// Hours that an answer is kept for its idempotency key, unless told otherwise.
+/// Default hours that a response is saved for its idempotency key.
 const IDEMPOTENCY_HOURS_DEFAULT: u64 = 24;
-/// Days that the texts of rejected orders are kept, unless told otherwise.
+/// Default days that the texts of rejected orders are kept.
 const REJECTED_DAYS_DEFAULT: u32 = 30;
-/// Bytes of the disk that are kept free, unless told otherwise: room for a purge, or an erasure, and what they leave in the log.
+/// Default bytes to keep free on the disk: room for a purge or an erasure, and for the write-ahead log of it.
 const DISK_RESERVE_DEFAULT: u64 = 512 << 20;
-/// Far more connections or waiting requests than a machine can have, and few enough to be counted.
+/// Upper bound of counts: far more connections or waiting requests than a machine can have, and small enough to allocate for.
 const COUNT_CEILING: usize = 1 << 24;
-/// Places in a batch from here on leave no room for the parts that orders are split into.
+/// Upper bound of orders per batch. Above it, positions in a batch leave no room for the sub-orders of split orders.
 const ORDERS_PER_BATCH_CEILING: usize = 1 << 20;
-/// Offsets in a body are kept in 32 bits.
+/// Upper bound of body sizes: offsets in a body are 32-bit.
 const BODY_BYTES_CEILING: usize = 1 << 30;
 
 /// Each option is also an environment variable and a key of the file, under the same name.
@@ -157,45 +157,45 @@ pub enum LogFormat {
     Json,
 }
 
-/// Checked settings.
+/// The settings after validation.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// Where the orders are kept.
+    /// Where the orders are stored.
     pub location: Location,
-    /// Bounds of what is in a body.
+    /// Limits on the content of a body.
     pub limits: Limits,
-    /// Bounds of how requests arrive.
+    /// Limits on connections and on the transfer of requests.
     pub transport: Transport,
-    /// Memory that bodies in flight may take together.
+    /// Memory for bodies in flight and the data derived from them, in bytes.
     pub body_bytes_in_flight_max: usize,
-    /// What one key or organisation gets of a budget while it is the only one.
+    /// Share of a budget for one key or organisation while it is the only one, in percent.
     pub share_percent: u8,
     /// Requests that may wait for the store.
     pub queue_max: usize,
     /// Bytes of the disk to keep free.
     pub disk_reserve_bytes: u64,
-    /// How long an answer is kept for its idempotency key.
+    /// How long a response is saved for its idempotency key.
     pub answers_kept_for: Duration,
-    /// How many days the texts of rejected orders are kept.
+    /// Days that the texts of rejected orders are kept.
     pub rejected_days: u32,
-    /// What a key may ask for in a second that has no rate of its own.
+    /// Rates of keys that have none of their own.
     pub rates: Rates,
-    /// How log lines look; by the terminal where absent.
+    /// Log format. If `None`, it depends on whether stderr is a terminal.
     pub log_format: Option<LogFormat>,
-    /// What is logged.
+    /// Log level.
     pub log: String,
 }
 
-/// The data directory, unless told otherwise.
+/// Default data directory.
 pub const DATA_DEFAULT: &str = "./wharfinger-data";
 
 impl ServeOptions {
-    /// Fills in what the file says, then the defaults, and checks the whole.
+    /// Merges in the settings of the file and the defaults, then validates the result.
     ///
     /// # Errors
-    /// The file cannot be read or names an unknown option; a value makes no sense.
+    /// The file cannot be read or has an unknown option, or a value is invalid.
     pub fn resolve(self) -> Result<Config> {
         let file = match &self.config {
             Some(path) => read_file(path)?,
@@ -306,13 +306,13 @@ impl ServeOptions {
     }
 }
 
-/// The environment variable that has the password for the database.
+/// Environment variable with the database password.
 const DATABASE_PASSWORD: &str = "WHARFINGER_DATABASE_PASSWORD";
 
-/// Where the orders are kept: in the database, if one is named.
+/// Where the orders are stored: in the database, if `database` names one, and otherwise in the directory.
 ///
 /// # Errors
-/// The file with the password cannot be read.
+/// The password file cannot be read, or `data` is a URL.
 pub(crate) fn locate(
     data: PathBuf,
     database: Option<String>,
@@ -320,7 +320,7 @@ pub(crate) fn locate(
     ca: Option<PathBuf>,
 ) -> Result<Location> {
     let Some(url) = database else {
-        // It may hold a password, and is not told.
+        // The error does not quote the value, which may contain a password.
         if data.to_string_lossy().contains("://") {
             bail!(
                 "a data directory has no :// in its name: a database of PostgreSQL is named by --database (or in `wharfinger copy`) \
@@ -402,7 +402,7 @@ fn check(config: &Config) -> Result<()> {
     if !(1..=100).contains(&config.share_percent) {
         bail!("--share-percent must be from 1 to 100");
     }
-    // A body takes its own bytes, and as many for what is made of it.
+    // A body leases its length, and as much again for derived data.
     let bytes_in_flight_min =
         (2 * limits.body_bytes_max * 100).div_ceil(usize::from(config.share_percent));
     if config.body_bytes_in_flight_max < bytes_in_flight_min {
@@ -441,7 +441,7 @@ mod tests {
         }
     }
 
-    /// The manual of the settings cannot drift from the program.
+    /// Keeps the commented default file in step with the program.
     #[test]
     fn the_default_file_says_the_defaults() {
         let file = include_str!("../../../config.default.toml");

@@ -1,4 +1,4 @@
-//! `wharfinger demo`: the whole promise in a few seconds. A real server, real requests, a real crash.
+//! `wharfinger demo`: shows what the server guarantees in a few seconds, with a real server, real requests and a real crash.
 
 mod flight;
 mod server;
@@ -23,10 +23,10 @@ use crate::cli::open_store;
 use crate::store::{Location, Options};
 use crate::store::{ReadOrders, ReadResults, Recorded, RecordedOutcome, Store, Visible};
 
-/// Characters of an answer that are shown.
+/// Characters of a response to show.
 const SHOWN_CHARS_MAX: usize = 1_200;
 
-/// Orders of a batch that are shown; no sample has as many.
+/// Orders of a batch to show. No sample has as many.
 const SHOWN_ORDERS_MAX: usize = 1_000;
 
 /// Show what it does: a server, real orders, a crash, and what is left
@@ -37,7 +37,7 @@ Example: wharfinger demo"
 )]
 pub(crate) struct Demo {}
 
-/// The orders of one dialect by id.
+/// The orders of one dialect, by id.
 type Orders = BTreeMap<OrderId, StoredOrder>;
 
 impl Demo {
@@ -118,7 +118,7 @@ fn write_answer(out: &mut dyn Write, answer: &Answer) -> Result<()> {
     Ok(())
 }
 
-/// Writes a table of what became of every order, from the receipt; the orders that were newly accepted.
+/// Writes a table with the outcome of every order, from the receipt. Returns the newly accepted orders.
 async fn show_outcomes(out: &mut dyn Write, data: &Path, answer: &Answer) -> Result<Vec<OrderId>> {
     let store = open_store(&Location::Directory(data.to_owned()), &Options::default())?;
     let batch = answer.batch.context("the answer names no batch")?;
@@ -164,7 +164,7 @@ fn row(recorded: &Recorded) -> [String; 4] {
     ]
 }
 
-/// Shows that every accepted order is there, once, and that the store is whole.
+/// Shows that every accepted order is stored exactly once, and that the store passes `check`.
 async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) -> Result<()> {
     let store = open_store(&Location::Directory(data.to_owned()), &Options::default())?;
     let mut rows = Vec::new();
@@ -207,7 +207,7 @@ async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) 
     Ok(())
 }
 
-/// Shows what the crash has left of what was in flight, and sends it again: then each order is there once.
+/// Shows what the crash left of the requests in flight, and sends them again. Each of their orders is then stored exactly once.
 async fn show_rest(
     out: &mut dyn Write,
     data: &Path,
@@ -247,7 +247,7 @@ async fn show_rest(
     Ok(())
 }
 
-/// How many orders a store has that is whole.
+/// The number of orders in a store. Fails if the store does not pass `check`.
 async fn count_stored(data: &Path) -> Result<u64> {
     let store = open_store(&Location::Directory(data.to_owned()), &Options::default())?;
     let report = store.check().await?;
@@ -260,7 +260,7 @@ async fn count_stored(data: &Path) -> Result<u64> {
     Ok(report.orders)
 }
 
-/// Every order of a dialect, whatever its state, but for those that were in flight.
+/// All orders of a dialect in any state, except those that were in flight.
 async fn orders(store: &dyn Store, dialect: &'static str) -> Result<Orders> {
     let query = OrderQuery::first(1_000);
     let request = ReadOrders {
@@ -281,7 +281,7 @@ async fn first_organisation(store: &dyn Store) -> Result<OrganisationId> {
     Ok(first.context("there is no organisation")?.id)
 }
 
-/// The batch that an answer names.
+/// Parses a batch id.
 fn batch_of(text: &str) -> Option<BatchId> {
     let id = uuid::Uuid::parse_str(text).ok()?;
     Some(BatchId::from_bytes(id.into_bytes()))

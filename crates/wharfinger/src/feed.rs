@@ -1,7 +1,8 @@
-//! Reading the feed of events, and waiting where it ends.
+//! Reads the event feed, and waits at its end.
 //!
-//! Whoever waits is woken by what the store says of its growth, and reads only then; one look a second, for all of them, finds
-//! what other processes have written. Readers of the feed take turns, so that however many there are, other reads get through.
+//! Readers that wait are woken when the store reports growth, and read only then. Once a second, one query for all readers
+//! finds what other processes have written. Concurrent reads of the feed are limited, so that other reads get through however
+//! many readers there are.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,14 +13,14 @@ use wharfinger_core::ids::OrganisationId;
 
 use crate::store::{Epoch, Event, EventKind, Growth, ReadFeed, Store, StoreError};
 
-/// Pages of events that are read at the same time: half as many as the store reads of anything.
+/// Pages of events that are read concurrently: half of the store's concurrent reads.
 const READS_MAX: usize = 2;
-/// The least time between two reads of one reader that waits. What comes in the meantime is read at once.
+/// Shortest time between two reads of a waiting reader. Events that arrive in between are read together.
 const READ_PAUSE: Duration = Duration::from_millis(50);
-/// How often it is looked for what other processes have written.
+/// How often the store is checked for the writes of other processes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// All who read the feed.
+/// State that all readers of the feed share.
 pub struct Feed {
     turns: Semaphore,
     stopped: watch::Sender<bool>,
@@ -35,15 +36,15 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// Ends all waiting: the server is about to stop.
+    /// Ends all waits, because the server is about to stop.
     pub fn stop(&self) {
         self.stopped.send_replace(true);
     }
 
-    /// Waits so long, or until the server is about to stop.
+    /// Waits for this long, or until the server is about to stop.
     pub async fn pause(&self, time: Duration) {
         let mut stopped = self.stopped.subscribe();
-        // Nobody waits for a sender that is gone: it is this feed's own.
+        // The sender is in `self`, so it cannot be dropped during the wait.
         let stop = stopped.wait_for(|is_stopped| *is_stopped);
         let _either = tokio::time::timeout(time, stop).await;
     }
@@ -53,7 +54,7 @@ impl Feed {
         *self.stopped.borrow()
     }
 
-    /// Looks for what other processes have written, until the task is dropped.
+    /// Checks for the writes of other processes, until the task is dropped.
     pub async fn follow(&self, store: &dyn Store) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -64,14 +65,14 @@ impl Feed {
     }
 }
 
-/// How far somebody has read.
+/// How far a reader has read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// The latest epoch of the store when it was read last; none where nothing was read yet.
+    /// The latest epoch of the store at the last read. `None` before the first read.
     pub epoch: Option<Epoch>,
-    /// The organisation that the next page begins with, so that a busy one does not keep the others from being read.
+    /// The organisation that the next page starts with. It rotates, so that a busy organisation does not starve the others.
     pub turn: u32,
-    /// The position of the last event that was read, by organisation; none where nothing was.
+    /// Position of the last event read, by organisation. Organisations without one are absent.
     pub read: BTreeMap<OrganisationId, u64>,
 }
 
@@ -80,7 +81,7 @@ impl Position {
         self.read.get(&organisation).copied().unwrap_or_default()
     }
 
-    /// Notes how far an organisation was read; 0 for not at all.
+    /// Records how far an organisation was read; 0 removes the record.
     pub fn set(&mut self, organisation: OrganisationId, position: u64) {
         if position > 0 {
             self.read.insert(organisation, position);
@@ -90,10 +91,10 @@ impl Position {
     }
 }
 
-/// Somebody who reads.
+/// A reader of the feed.
 pub struct Reader {
     position: Position,
-    /// Only events of this kind.
+    /// Only events of this kind; all if `None`.
     kind: Option<EventKind>,
     limit: usize,
     growth: watch::Receiver<Growth>,
@@ -101,27 +102,27 @@ pub struct Reader {
     last_read: Instant,
 }
 
-/// What was read at once.
+/// The result of one read.
 pub struct Page {
     /// The events, each with its organisation.
     pub events: Vec<(OrganisationId, Event)>,
-    /// Whether there may be more already.
+    /// Whether more events may be available already.
     pub is_cut: bool,
 }
 
-/// Why somebody waits no longer.
+/// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woken {
-    /// There is something new.
+    /// There are new events.
     News,
-    /// It is late enough.
+    /// The time is up.
     Late,
     /// The server is about to stop.
     Stopped,
 }
 
 impl Reader {
-    /// Begins behind a position.
+    /// Starts after a position.
     #[must_use]
     pub fn new(
         feed: &Feed,
@@ -140,13 +141,13 @@ impl Reader {
         }
     }
 
-    /// How far it has read.
+    /// How far the reader has read.
     #[must_use]
     pub fn position(&self) -> &Position {
         &self.position
     }
 
-    /// Reads the next page of some organisations, which are in ascending order.
+    /// Reads the next page of `organisations`, which must be in ascending order.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -169,7 +170,7 @@ impl Reader {
             kind: self.kind,
             limit: self.limit,
         };
-        // Nobody closes it.
+        // The semaphore is never closed.
         let _turn = feed.turns.acquire().await;
         let page = store.feed(request).await?;
         self.last_read = Instant::now();
@@ -187,7 +188,7 @@ impl Reader {
         })
     }
 
-    /// Waits until one of some organisations has something that was not read.
+    /// Waits until one of the organisations has events that were not read.
     pub async fn wait(&mut self, organisations: &[OrganisationId], until: Instant) -> Woken {
         let may_read_at = self.last_read + READ_PAUSE;
         loop {
@@ -202,7 +203,8 @@ impl Reader {
                 _ = self.stopped.changed() => {}
                 () = tokio::time::sleep_until(until) => return Woken::Late,
                 () = tokio::time::sleep_until(may_read_at), if has_news => {}
-                // Others' events wake everybody; looking is cheap, but not so cheap that every commit is worth it.
+                // The events of any organisation wake every reader. The check is cheap, but too expensive to do for every
+                // commit.
                 () = grown(&mut self.growth), if !has_news => {}
             }
         }
@@ -218,10 +220,10 @@ impl Reader {
     }
 }
 
-/// Waits until feeds have grown.
+/// Waits until the store reports growth.
 async fn grown(growth: &mut watch::Receiver<Growth>) {
     if growth.changed().await.is_err() {
-        // The store is closed: nothing more will come.
+        // The store is closed: no more events will come.
         std::future::pending::<()>().await;
     }
 }

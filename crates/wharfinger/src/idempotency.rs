@@ -1,7 +1,7 @@
-//! `Idempotency-Key`: a request that is sent again is answered again, and done once.
+//! `Idempotency-Key`: a repeated request runs once and returns the same response.
 //!
-//! The answer is kept in the transaction that does the work, so that neither is there without the other. Two requests with
-//! one key at the same time are told apart here; where another process is faster, the store's transaction tells.
+//! The response is saved in the same transaction as the change, so one exists if and only if the other does. Concurrent
+//! requests with the same key are detected here. If another server process commits first, the store's transaction detects it.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
@@ -19,30 +19,30 @@ use crate::clock;
 use crate::intake::{Answered, Body};
 use crate::store::{KeptAnswer, Remember, StoreError};
 
-/// The header field.
+/// Name of the header field.
 const FIELD: &str = "idempotency-key";
 
 /// The longest key, in characters.
 const KEY_CHARS_MAX: usize = 255;
 
-/// When a request whose key is busy may come again.
+/// Value of `Retry-After` while a request with the same key is in progress, in seconds.
 const RETRY_AFTER_S: u64 = 1;
 
-/// The idempotency keys of requests that are at work, and how long answers are kept.
+/// Idempotency keys of the requests in progress, and how long responses are saved.
 pub struct Idempotency {
     kept_for: Duration,
     at_work: Arc<Mutex<HashSet<Whose>>>,
 }
 
-/// An API key's id, and an idempotency key of that caller's.
+/// An API key's id, and an idempotency key of that caller.
 type Whose = (String, String);
 
-/// The body of a request, as its fingerprint covers it.
+/// The part of a request body that its fingerprint covers.
 #[derive(Clone, Copy)]
 pub struct Sent<'b> {
-    /// Its bytes, content coding undone.
+    /// The bytes, decompressed.
     bytes: &'b [u8],
-    /// Whether its media type says that they are one JSON text a line.
+    /// Whether the media type declares JSON Lines.
     is_lines: bool,
 }
 
@@ -64,17 +64,17 @@ impl<'b> From<&'b Body> for Sent<'b> {
     }
 }
 
-/// What to do with a request.
+/// How to handle a request.
 pub enum Begun {
-    /// It carries no key: do it.
+    /// It has no idempotency key: run it.
     Unkept,
-    /// It is new: do it, and keep the answer.
+    /// It is new: run it and save the response.
     New(Once),
-    /// It was done: give the answer again.
+    /// It already ran: return the saved response.
     Done(KeptAnswer),
 }
 
-/// A request that is being done once. No other one with its key is begun while this lives.
+/// A request that holds its idempotency key. Until this is dropped, other requests with the key are refused.
 pub struct Once {
     whose: Whose,
     fingerprint: [u8; 32],
@@ -89,7 +89,7 @@ impl Drop for Once {
 }
 
 impl Once {
-    /// What the store is to keep: the answer that `encode` makes of what was done.
+    /// What the store saves with the change: the response that `encode` makes from the result.
     pub fn remember<T: ?Sized>(
         &self,
         encode: impl Fn(&T) -> Reply + Send + Sync + 'static,
@@ -103,10 +103,10 @@ impl Once {
         }
     }
 
-    /// The answer that another process has kept in the meantime.
+    /// The response that another process has saved in the meantime.
     ///
     /// # Errors
-    /// It is that of another request, or cannot be read.
+    /// The response belongs to a different request, is missing, or cannot be read.
     pub async fn kept(&self, app: &App, call: &Call<'_>) -> Result<KeptAnswer, RequestFailure> {
         let kept = self.find(app, call).await?;
         kept.ok_or(RequestFailure::IdempotencyKeyBusy {
@@ -127,7 +127,7 @@ impl Once {
 }
 
 impl Idempotency {
-    /// Keeps answers for so long.
+    /// Saves responses for this long.
     #[must_use]
     pub fn new(kept_for: Duration) -> Self {
         Self {
@@ -139,7 +139,7 @@ impl Idempotency {
     /// Begins a request that changes something.
     ///
     /// # Errors
-    /// A request with its key is at work, or its key was used for another request.
+    /// A request with the same key is in progress, or the key was used for a different request.
     pub async fn begin(
         &self,
         app: &App,
@@ -173,11 +173,11 @@ impl Idempotency {
     }
 }
 
-/// Changes something once, and answers with what `encode` makes of what was found. `change` is given what the
-/// store is to keep, and gives what was found and what was kept.
+/// Runs a change once and returns the response that `encode` makes from its result. `change` gets what the store must save. It
+/// returns the result, and the saved response if there is one.
 ///
 /// # Errors
-/// A request with the same key is at work or was another one, or the store cannot be written.
+/// A request with the same key is in progress, or the key was used for a different request, or the store cannot be written.
 pub async fn change<'b, T, R>(
     app: &App,
     call: &Call<'_>,
@@ -203,16 +203,15 @@ where
     }
 }
 
-/// A set is never half changed.
+/// Ignores poisoning: the set is never left half changed.
 fn lock(set: &Mutex<HashSet<Whose>>) -> std::sync::MutexGuard<'_, HashSet<Whose>> {
     set.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The hash of all that decides what a request means. Two requests are the same if it is equal.
+/// The hash of everything that determines what a request means. Requests with equal hashes are the same request.
 ///
-/// The organisation is the one that was found for the request, so that it counts however the request names it: by a header field, in
-/// the path or the query, or not at all where the API key has only one. A dry run keeps no answer and is given none, so
-/// that it needs no part here.
+/// The organisation is the resolved one. It may come from a header field, the path, the query, or an API key that has only one.
+/// Dry runs are not covered: their responses are neither saved nor replayed.
 fn fingerprint(call: &Call<'_>, body: Sent<'_>) -> [u8; 32] {
     let parts = [
         call.dialect.id(),
@@ -223,7 +222,7 @@ fn fingerprint(call: &Call<'_>, body: Sent<'_>) -> [u8; 32] {
     ];
     let mut hash = Sha256::new();
     for part in parts {
-        // The length keeps the parts apart.
+        // The length prefix makes the concatenation unambiguous.
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
@@ -231,10 +230,10 @@ fn fingerprint(call: &Call<'_>, body: Sent<'_>) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Reads the key that a request carries. A quoted one and a bare one are the same.
+/// Reads the idempotency key of a request. Quoted and bare keys are equal.
 ///
 /// # Errors
-/// [`RequestFailure::BadParameter`]: there are two, or it is none.
+/// [`RequestFailure::BadParameter`]: there is more than one field, or its value is not a key.
 pub fn key_in(headers: &HeaderMap) -> Result<Option<String>, RequestFailure> {
     let mut fields = headers.get_all(FIELD).iter();
     let Some(field) = fields.next() else {
@@ -250,7 +249,7 @@ pub fn key_in(headers: &HeaderMap) -> Result<Option<String>, RequestFailure> {
     })
 }
 
-/// The text of a structured field's string (RFC 8941), or a bare one as it is.
+/// Decodes a structured-field string (RFC 8941). A bare value is returned as it is.
 fn unquoted(field: &str) -> Option<String> {
     let field = field.trim();
     let Some(inner) = field.strip_prefix('"') else {

@@ -1,4 +1,4 @@
-//! The journey of a request behind its authentication: a body becomes outcomes, orders move.
+//! The path of a request after authentication: a body becomes outcomes, orders change state.
 
 use bytes::Bytes;
 use tokio::task::block_in_place;
@@ -25,47 +25,47 @@ use crate::store::{Admitted, KeptAnswer, MoveOrders, RETRY_AFTER, StoreError};
 use crate::telling::Telling;
 use crate::turns::Closed;
 
-/// A body of so many bytes is large: some five milliseconds of work. Work on it is done beside the threads that serve, when it
-/// is its caller's turn. Changing the thread costs a little, so small batches stay where they are.
+/// A body of this many bytes is large: about five milliseconds of work. Such work leaves the serving thread and waits for its
+/// caller's turn. Handing work over has a small cost, so small batches stay on the serving thread.
 pub(crate) const LARGE_BODY_BYTES: usize = 1 << 20;
 
-/// Judging a small body becomes large work where its orders, and what is made of them, come to so many bytes.
+/// Judging a small body becomes large work when its orders and their derived data reach this many bytes.
 const SMALL_WORK_BYTES: usize = 2 << 20;
 
-/// Large work pauses after so many bytes, so that other callers can take their turn.
+/// Large work yields after this many bytes, so that other callers get their turn.
 pub(crate) const SLICE_BYTES: usize = 8 << 20;
 
 /// The body of a request.
 #[derive(Clone)]
 pub struct Body {
-    /// Its bytes, content coding undone.
+    /// The bytes, decompressed.
     pub bytes: Bytes,
-    /// Whether it is orders one a line.
+    /// Whether the bytes are JSON Lines: one order per line.
     pub is_lines: bool,
-    /// Whether the request declared a form, and its body is JSON.
+    /// Whether the request declared a form media type although the body is JSON.
     pub said_form: bool,
 }
 
-/// What a request is answered with.
+/// The response to a request.
 pub enum Answered {
-    /// This, made just now.
+    /// A response that was made for this request.
     Now(Reply),
-    /// What it was answered with before.
+    /// The saved response to an earlier request with the same idempotency key.
     Again(KeptAnswer),
 }
 
-/// What became of a submission.
+/// The result of a submission.
 pub struct Taken {
-    /// The answer.
+    /// The response.
     pub answered: Answered,
-    /// The batch, and how many orders had each outcome; none where the submission had been answered before.
+    /// The batch and its number of orders by outcome. `None` if the response was replayed.
     pub batch: Option<(BatchId, Counts)>,
 }
 
-/// Takes a batch in: decode and validate every order, admit the good ones, tell what became of each.
+/// Accepts a batch: judges every order, admits the valid ones, and returns the outcome of each.
 ///
 /// # Errors
-/// The request as a whole is turned down; nothing was stored.
+/// The request is refused as a whole; nothing was stored.
 pub async fn submit(
     app: &App,
     call: &Call<'_>,
@@ -98,7 +98,7 @@ pub async fn submit(
                     telling.reply(&kept.slots(), decided.to_vec()).0
                 })
             } else {
-                // The store decides nothing, so that its writer need not put a long answer into words.
+                // The store decides nothing here. Encoding the response now keeps this work off the writer thread.
                 let (reply, _) =
                     finish(app, size, || telling.reply(&judged.slots, Vec::new())).await;
                 once.remember(move |_: &[Outcome]| reply.clone())
@@ -112,7 +112,7 @@ pub async fn submit(
     }
 }
 
-/// Has a batch admitted, and counts what became of its orders.
+/// Admits a batch and counts its orders by outcome in the metrics.
 ///
 /// # Errors
 /// Those of [`Store::admit_batch`](crate::store::Store::admit_batch).
@@ -128,14 +128,14 @@ pub async fn admit(app: &App, submission: Submission) -> Result<Admitted, StoreE
 /// How much work a batch is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Size {
-    /// Little enough to be done by the thread that serves.
+    /// Runs on the serving thread.
     Small,
-    /// So much that it is done beside, in turn with that of other callers.
+    /// Runs off the serving thread, taking turns with the large work of other callers.
     Large,
 }
 
-/// Judges the orders and packs them. `lease` grows by the memory that this takes beyond what was leased for the body, to the end
-/// of the answer.
+/// Judges the orders and compresses them into blocks. Grows `lease` by the memory that this takes beyond what the body's lease
+/// covers. The caller holds it until the response is complete.
 async fn judge_and_prepare<'b>(
     app: &App,
     call: &Call<'_>,
@@ -151,7 +151,7 @@ async fn judge_and_prepare<'b>(
     };
     let written_in = asked.written_in.unwrap_or(call.dialect);
     let mut judging = Judging::begin(written_in, &context, source, &app.limits)?;
-    // The lease of a body is for as much again as its bytes.
+    // The body's lease covers twice its length, so as many bytes of derived data are already leased.
     let mut leased = body.bytes.len();
     let mut lease_made = |judging: &Judging<'_, '_>| {
         let more = judging.made_bytes().saturating_sub(leased);
@@ -186,7 +186,7 @@ async fn judge_and_prepare<'b>(
     Ok((judged, submission, Size::Large))
 }
 
-/// Ends the judging of a whole body. The first order stands for the request: it gets the warning that is about the request.
+/// Ends judging after the whole body was read. A warning about the request is attached to the first order.
 fn finish_judging<'b>(
     call: &Call<'_>,
     body: &Body,
@@ -201,29 +201,30 @@ fn finish_judging<'b>(
     Ok(judged)
 }
 
-/// The refusal of a request for which there is no room at the moment.
+/// The 503 refusal of a request when memory or permits are exhausted.
 pub(crate) fn overloaded() -> RequestFailure {
     RequestFailure::Overloaded {
         retry_after_s: RETRY_AFTER.as_secs(),
     }
 }
 
-/// Does the last part of a batch's work: where that is large, in its caller's next turn.
+/// Runs the last step of a batch. For a large batch, it waits for the caller's next turn.
 async fn finish<T>(app: &App, size: Size, work: impl FnOnce() -> T) -> T {
     match size {
         Size::Small => work(),
         Size::Large => {
-            // What was admitted is answered, whatever happens.
+            // `ok`: an admitted batch must be answered, even if the server is stopping.
             let _turn = app.large_work.take_first().await.ok();
             block_in_place(work)
         }
     }
 }
 
-/// Judges every order of a body, in the dialect that they are written in.
+/// Judges every order of a body, in the dialect in which the orders are written.
 ///
 /// # Errors
-/// Those of [`judge()`]; or orders of this dialect do not say whose they are, and neither does the request.
+/// Those of [`judge()`], and [`RequestFailure::OrganisationMissing`] if neither a valid order nor the request names an
+/// organisation.
 pub fn judge_for<'b>(
     call: &Call<'_>,
     asked: &Asked,
@@ -236,7 +237,7 @@ pub fn judge_for<'b>(
     Ok(judged)
 }
 
-/// Charges the orders to the key, and refuses the request if a good order has no organisation.
+/// Charges the orders to the key's rate. Refuses the request if a valid order has no organisation.
 fn check_judged(call: &Call<'_>, judged: &Judged<'_>) -> Result<(), RequestFailure> {
     call.authenticated.count_orders(judged.slots.len());
     let is_lost = |slot: &Slot<'_>| match slot.verdict {
@@ -249,7 +250,7 @@ fn check_judged(call: &Call<'_>, judged: &Judged<'_>) -> Result<(), RequestFailu
     Ok(())
 }
 
-/// What the receipt of a batch is to say of where it comes from.
+/// The metadata that a batch's receipt records.
 pub fn heading<'c>(app: &App, call: &'c Call<'_>, asked: &Asked, batch: BatchId) -> Heading<'c> {
     Heading {
         batch,
@@ -272,10 +273,10 @@ impl Taken {
     }
 }
 
-/// Runs work on a body: on a large one beside the thread that serves, in its caller's turn.
+/// Runs work on a body. Work on a large body runs off the serving thread, in its caller's turn.
 ///
 /// # Errors
-/// The server is being stopped.
+/// The server is stopping.
 pub(crate) async fn without_blocking_others<T>(
     app: &App,
     body_bytes: usize,

@@ -1,7 +1,7 @@
-//! The server half of Wharfinger: everything that touches the world.
+//! The Wharfinger server and command line: everything with side effects.
 //!
-//! `http` brings a request to `intake`, where one order's journey reads as one short function; `store` keeps what was
-//! admitted; `cli` has a file for each command. What an order means is decided in `wharfinger-core`.
+//! `http` receives requests, `intake` turns a body into outcomes, `store` keeps what was admitted, and `cli` has one file per
+//! command. `wharfinger-core` decides what an order means.
 
 pub mod access;
 pub mod administration;

@@ -1,4 +1,4 @@
-//! Log lines on stderr, written by a thread of their own: whoever does not read them holds up no request.
+//! Log lines on stderr. A separate thread writes them, so that a slow reader of stderr does not delay requests.
 
 use std::io::{self, BufWriter, IsTerminal, Stderr, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,34 +11,34 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Config, LogFormat};
 
-/// Bytes of lines that wait to be written; further lines are dropped and counted.
+/// Bytes of queued lines. Further lines are dropped and counted.
 const BYTES_WAITING_MAX: usize = 8 << 20;
 
-/// What a line counts for at least, which bounds their number.
+/// Each line counts as at least this many bytes, which limits the number of queued lines.
 const LINE_BYTES_MIN: usize = 512;
 
-/// Bytes of a line; longer ones are dropped and counted. The values in a line are cut before, by [`cut`].
+/// Longest line, in bytes. Longer ones are dropped and counted. [`cut`] shortens the values in a line beforehand.
 const LINE_BYTES_MAX: usize = 16 << 10;
 
-/// Bytes of a value in a line that comes from a client.
+/// Longest value from a client in a line, in bytes.
 const VALUE_BYTES_MAX: usize = 256;
 
-/// How long a line may wait for others to be written with.
+/// How long a line may wait to be written together with others.
 const GATHERED_FOR: Duration = Duration::from_millis(5);
 
-/// What the lines that wait count for.
+/// Bytes of the queued lines.
 static BYTES_WAITING: AtomicUsize = AtomicUsize::new(0);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Writes what still waits when it is dropped, for a second at most.
+/// Guard that flushes the queued lines when dropped. It waits at most a second.
 pub(crate) struct Logging {
     _worker: WorkerGuard,
 }
 
-/// Begins to write log lines.
+/// Sets up logging.
 ///
 /// # Errors
-/// The log level is none.
+/// The log level is invalid.
 pub(crate) fn begin(config: &Config) -> Result<Logging> {
     let filter = EnvFilter::builder()
         .parse(format!("{},hyper=error", config.log))
@@ -54,7 +54,7 @@ pub(crate) fn begin(config: &Config) -> Result<Logging> {
         .finish(Gathered(BufWriter::new(io::stderr())));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // Told on stderr as well, which panics where it is stderr that cannot be written: requests must go on.
+        // These errors would go to stderr, and panic if stderr cannot be written. Requests must not fail then.
         .log_internal_errors(false)
         .with_writer(Bounded(writer));
     if is_pretty {
@@ -69,19 +69,19 @@ pub(crate) fn begin(config: &Config) -> Result<Logging> {
     Ok(Logging { _worker: worker })
 }
 
-/// How many lines were dropped since the start.
+/// Lines dropped since the start.
 #[must_use]
 pub(crate) fn lines_dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-/// A client's value for a log line: its beginning, where it is long.
+/// Shortens a client's value for a log line.
 #[must_use]
 pub(crate) fn cut(value: &str) -> &str {
     &value[..value.floor_char_boundary(VALUE_BYTES_MAX)]
 }
 
-/// Takes lines in, each by one call, as long as there is room.
+/// Queues lines while there is room. Each line is one call of `write`.
 #[derive(Clone)]
 struct Bounded(NonBlocking);
 
@@ -112,8 +112,8 @@ impl<'a> MakeWriter<'a> for Bounded {
     }
 }
 
-/// Writes lines together that come close to each other. A thread that is woken for each of them, to write it by itself, costs
-/// a tenth of what it takes to serve single orders.
+/// Writes lines that arrive close together in one system call. Waking the thread for each line costs a tenth of the time for
+/// serving single orders.
 struct Gathered(BufWriter<Stderr>);
 
 impl Write for Gathered {
@@ -124,7 +124,7 @@ impl Write for Gathered {
         written.map(|()| line.len())
     }
 
-    /// Called when no line waits: the first of the next ones finds its thread asleep.
+    /// Called when the queue is empty. The sleep lets the next lines gather without waking the thread for each.
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()?;
         std::thread::sleep(GATHERED_FOR);

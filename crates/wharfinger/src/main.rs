@@ -1,4 +1,4 @@
-//! The `wharfinger` program: reads its arguments and does what they say.
+//! The `wharfinger` program: parses its arguments and runs the command.
 
 use std::process::ExitCode;
 

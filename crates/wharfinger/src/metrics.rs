@@ -1,7 +1,7 @@
-//! What is counted and measured while the server runs, for Prometheus.
+//! Metrics for Prometheus.
 //!
-//! One set of it for the process. Whatever a request touches is made at the start or found by labels that are numbers and static
-//! text, so that counting allocates nothing.
+//! There is one set per process. Metrics on the request path are created at startup, or found by labels that are numbers and
+//! static strings. Counting therefore does not allocate.
 
 use std::fmt::Error;
 use std::sync::LazyLock;
@@ -27,16 +27,16 @@ pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 /// The media type of [`Metrics::text`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Bounds of seconds from half a millisecond to half a minute.
+/// Histogram buckets in seconds, from half a millisecond to half a minute.
 const SECONDS: [f64; 15] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
-/// Bounds of orders in a batch.
+/// Histogram buckets for orders per batch.
 const ORDERS: [f64; 8] = [1.0, 10.0, 100.0, 500.0, 1e3, 5e3, 1e4, 5e4];
-/// Bounds of requests that share a commit.
+/// Histogram buckets for requests per commit.
 const SHARERS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// All that is counted and measured.
+/// All metrics.
 pub struct Metrics {
     registry: Registry,
     intake: OfIntake,
@@ -44,7 +44,7 @@ pub struct Metrics {
     process: OfProcess,
 }
 
-/// What requests are and bring.
+/// Metrics of requests and their content.
 struct OfIntake {
     orders: Vec<OrdersOfDialect>,
     batch_orders: Histogram,
@@ -52,7 +52,7 @@ struct OfIntake {
     body_bytes: Gauge,
 }
 
-/// What the store does.
+/// Metrics of the store.
 struct OfStore {
     commit_duration: Histogram,
     commit_requests: Histogram,
@@ -66,26 +66,26 @@ struct OfStore {
     events_lag: Histogram,
 }
 
-/// What the process is.
+/// Metrics of the process.
 struct OfProcess {
     log_lines_dropped: Counter,
     clock_went_back: Counter,
 }
 
-/// What stands at this moment; asked for when the metrics are.
+/// Values that are read only when the metrics are requested.
 #[derive(Clone, Copy, Debug)]
 pub struct Levels {
-    /// Requests that wait for the store's writer.
+    /// Requests waiting for the store's writer.
     pub queue_depth: usize,
-    /// Bytes of the store on disk; none where that cannot be told.
+    /// Bytes of the store on disk. `None` if unknown.
     pub store_bytes: Option<u64>,
-    /// Room on the disk; none where that cannot be told.
+    /// Free space on the disk. `None` if unknown.
     pub room: Option<Room>,
-    /// Bytes of memory that bodies in flight have leased.
+    /// Bytes of memory leased for bodies in flight.
     pub body_bytes: usize,
 }
 
-/// How many orders of a dialect had each outcome.
+/// A dialect's orders by outcome.
 struct OrdersOfDialect {
     dialect: &'static str,
     accepted: Counter,
@@ -119,7 +119,7 @@ impl Metrics {
         }
     }
 
-    /// Counts the orders of a batch that was recorded.
+    /// Counts the orders of a stored batch.
     pub fn count_batch(&self, dialect: &str, counts: &Counts) {
         self.intake.batch_orders.observe(counts.received() as f64);
         let mut known = self.intake.orders.iter();
@@ -128,7 +128,7 @@ impl Metrics {
         }
     }
 
-    /// Notes a request that was answered.
+    /// Records a request that was answered.
     pub fn note_request(
         &self,
         dialect: &'static str,
@@ -145,18 +145,18 @@ impl Metrics {
         duration.observe(took.as_secs_f64());
     }
 
-    /// Notes a transaction of the store's writer that is on disk.
+    /// Records a transaction of the store's writer that was committed and synced.
     pub fn note_commit(&self, requests: usize, took: Duration) {
         self.store.commit_requests.observe(requests as f64);
         self.store.commit_duration.observe(took.as_secs_f64());
     }
 
-    /// Sets how long the write-ahead log is.
+    /// Sets the length of the write-ahead log.
     pub fn set_log_bytes(&self, bytes: i64) {
         self.store.log_bytes.set(bytes);
     }
 
-    /// Sets since when somebody who reads keeps the log from beginning anew, in milliseconds since 1970; 0 where nobody does.
+    /// Sets since when a reader has kept the write-ahead log from restarting, in milliseconds since 1970; 0 if none does.
     pub fn set_log_held_since_ms(&self, since_ms: i64) {
         self.store.log_held_since.set(since_ms as f64 / 1e3);
     }
@@ -166,27 +166,27 @@ impl Metrics {
         self.process.clock_went_back.inc();
     }
 
-    /// Counts a transaction of the store's writer that could not be committed.
+    /// Counts a transaction of the store's writer that failed to commit.
     pub fn count_failed_commit(&self) {
         self.store.commits_failed.inc();
     }
 
-    /// Notes an event that is handed to a reader who waited for it; when it was committed, in milliseconds since 1970.
+    /// Records the delay of an event that is delivered to a waiting reader. `committed_at_ms` is in milliseconds since 1970.
     pub fn note_event(&self, committed_at_ms: i64) {
         let lag_ms = clock::now_ms().saturating_sub(committed_at_ms).max(0);
         self.store.events_lag.observe(lag_ms as f64 / 1e3);
     }
 
-    /// How many log lines were dropped is counted elsewhere, and grows.
+    /// Sets the number of dropped log lines. They are counted elsewhere, and the count only grows.
     pub fn set_log_lines_dropped(&self, dropped: u64) {
         let more = dropped.saturating_sub(self.process.log_lines_dropped.get());
         self.process.log_lines_dropped.inc_by(more);
     }
 
-    /// All of it, in the text form that Prometheus reads (OpenMetrics).
+    /// All metrics as text, in the OpenMetrics format.
     ///
     /// # Errors
-    /// None that is known of: text can always be written.
+    /// The formatter's. None is expected: writing to a string does not fail.
     pub fn text(&self, levels: Levels) -> Result<String, Error> {
         let as_gauge = |level: usize| i64::try_from(level).unwrap_or(i64::MAX);
         self.store.queue_depth.set(as_gauge(levels.queue_depth));
@@ -341,7 +341,7 @@ fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
 
-/// Registers a metric by its name without the prefix, and what it is.
+/// Registers a metric. `name` is without the prefix.
 fn register<M: Metric + Clone>(
     registry: &mut Registry,
     name: &'static str,

@@ -1,7 +1,7 @@
-//! How much a key may ask for in a second: token buckets, counted by this process alone.
+//! Rate limits of keys: token buckets, counted per server process.
 //!
-//! A bucket holds a second's worth. Each request takes one token; orders are charged once they are decoded, when it is known how
-//! many there are, to a bucket that may go below zero, and while it is below, requests are refused.
+//! A bucket holds one second's worth of tokens. Each request takes one token. The orders of a request are charged after
+//! decoding, when their number is known. That bucket may become negative; while it is, requests are refused.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,17 +10,17 @@ use crate::store::Key;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// What a key may ask for in a second; no limit where absent.
+/// Rate limits of a key; no limit where absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
-    /// Requests in a second.
+    /// Requests per second.
     pub requests_per_second: Option<u32>,
-    /// Orders in a second.
+    /// Orders per second.
     pub orders_per_second: Option<u32>,
 }
 
 impl Rates {
-    /// These rates, and others where there are none.
+    /// These rates, with missing ones taken from `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Rates {
     }
 }
 
-/// What a key has asked for of late, held against its rates.
+/// The token buckets of a key.
 #[derive(Debug)]
 pub struct Meter {
     began: Instant,
@@ -39,7 +39,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Begins with full buckets; none where nothing is limited.
+    /// Starts with full buckets. `None` if nothing is limited.
     #[must_use]
     pub fn new(rates: Rates, now: Instant) -> Option<Self> {
         let requests = rates
@@ -55,10 +55,10 @@ impl Meter {
         })
     }
 
-    /// Lets a request in, and counts it.
+    /// Admits a request and counts it.
     ///
     /// # Errors
-    /// It is one too many, or orders have gone below zero: how long to wait. It is not counted.
+    /// The rate is exceeded, or the order bucket is negative: the time to wait. The request is not counted.
     pub fn admit(&self, now: Instant) -> Result<(), Duration> {
         let at_ns = self.at_ns(now);
         if let Some(orders) = &self.orders {
@@ -70,15 +70,15 @@ impl Meter {
         Ok(())
     }
 
-    /// Counts orders that a request which was let in has brought.
+    /// Charges the orders of an admitted request.
     pub fn charge_orders(&self, now: Instant, orders: usize) {
         if let Some(bucket) = &self.orders {
             bucket.charge(self.at_ns(now), orders);
         }
     }
 
-    /// What is told of it with every answer: the values of `RateLimit-Policy` and `RateLimit`, as the IETF's draft
-    /// "RateLimit header fields for HTTP" has them.
+    /// The values of the response header fields `RateLimit-Policy` and `RateLimit`, as in the IETF draft "RateLimit header
+    /// fields for HTTP".
     #[must_use]
     pub fn told(&self, now: Instant) -> (String, String) {
         let at_ns = self.at_ns(now);
@@ -98,8 +98,8 @@ impl Meter {
     }
 }
 
-/// A bucket that is filled steadily. All there is to know is when it will be full again: tokens that are missing take
-/// their time to come.
+/// A token bucket that refills steadily. Its whole state is the time at which it will be full: each missing token delays that
+/// time.
 #[derive(Debug)]
 struct Bucket {
     name: &'static str,
@@ -116,20 +116,20 @@ impl Bucket {
         }
     }
 
-    /// How long so many tokens take to come.
+    /// The time in which this many tokens are refilled.
     fn worth_ns(&self, tokens: usize) -> u64 {
         let tokens = u64::try_from(tokens).unwrap_or(u64::MAX);
         tokens.saturating_mul(SECOND_NS) / u64::from(self.per_second)
     }
 
-    /// How long the tokens that are missing take to come. A second's worth are missing when it is empty.
+    /// The time until the bucket is full. It is one second when the bucket is empty, and more when it is negative.
     fn missing_ns(&self, at_ns: u64) -> u64 {
         self.full_at_ns
             .load(Ordering::Relaxed)
             .saturating_sub(at_ns)
     }
 
-    /// Whether it is not below zero.
+    /// Fails if the bucket is negative, with the time to wait.
     fn check(&self, at_ns: u64) -> Result<(), Duration> {
         match self.missing_ns(at_ns).checked_sub(SECOND_NS) {
             Some(below_ns) if below_ns > 0 => Err(Duration::from_nanos(below_ns)),
@@ -137,7 +137,7 @@ impl Bucket {
         }
     }
 
-    /// Takes a token if there is one.
+    /// Takes a token, or fails with the time to wait.
     fn take_one(&self, at_ns: u64) -> Result<(), Duration> {
         let cost_ns = self.worth_ns(1);
         let missing_then_ns =
@@ -157,17 +157,17 @@ impl Bucket {
         }
     }
 
-    /// Takes tokens, also those that are not there.
+    /// Takes tokens; the bucket may become negative.
     fn charge(&self, at_ns: u64, tokens: usize) {
         let cost_ns = self.worth_ns(tokens);
         let charge = |full_at_ns: u64| Some(full_at_ns.max(at_ns).saturating_add(cost_ns));
-        // The closure never declines.
+        // The closure always returns a value.
         let _ = self
             .full_at_ns
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, charge);
     }
 
-    /// Whole tokens that are there.
+    /// Whole tokens in the bucket.
     fn left(&self, at_ns: u64) -> u64 {
         let missing_ns = u128::from(self.missing_ns(at_ns));
         let missing = (missing_ns * u128::from(self.per_second)).div_ceil(u128::from(SECOND_NS));
@@ -175,13 +175,13 @@ impl Bucket {
         u64::from(self.per_second).saturating_sub(missing)
     }
 
-    /// Seconds until it is full again, and at least one.
+    /// Seconds until the bucket is full, at least one.
     fn full_in_s(&self, at_ns: u64) -> u64 {
         self.missing_ns(at_ns).div_ceil(SECOND_NS).max(1)
     }
 }
 
-/// Whether a key is held to no more than another one, where these rates hold for keys without their own.
+/// Whether `key`'s limits are no higher than those of `other`. `of_all` are the rates of keys without their own.
 #[must_use]
 pub fn is_within(key: &Key, other: &Key, of_all: Rates) -> bool {
     let (rates, bounds) = (key.rates.or(of_all), other.rates.or(of_all));

@@ -1,4 +1,4 @@
-//! Orders read back in the form of the dialect that asks.
+//! Reads orders back in the form of the requested dialect.
 
 use std::sync::Arc;
 
@@ -11,34 +11,34 @@ use crate::call::Call;
 use crate::intake::without_blocking_others;
 use crate::store::{OrderCursor, OrderPage, ReadOrders};
 
-/// Orders that a stream reads at a time.
+/// Orders per read of a stream.
 const CHUNK_ORDERS: u64 = 500;
 
-/// About how many bytes of memory a part of a list takes at most: long texts, and as much again for the answer.
+/// Approximate memory for one chunk of a list, in bytes: its texts at their longest, and as much again for the response.
 pub const CHUNK_BYTES_MAX: usize = 10 << 20;
 
-/// A part of a list of orders.
+/// A chunk of a list of orders.
 pub struct Chunk {
-    /// It in words; status and header fields are those of the first part.
+    /// The chunk, encoded. The response uses status and header fields of the first chunk.
     pub reply: Reply,
-    /// About how many bytes of memory it takes, with the orders that it was made of.
+    /// Approximate memory of the chunk and the orders it was made from, in bytes.
     pub bytes: usize,
-    /// Where the next part begins; none at the end.
+    /// Where the next chunk starts. `None` at the end.
     pub rest: Option<Rest>,
 }
 
-/// Where a list goes on.
+/// The position at which a list continues.
 #[derive(Clone, Copy)]
 pub struct Rest {
     after: OrderCursor,
-    /// Orders that were given already.
+    /// Orders that were returned already.
     given: u64,
 }
 
-/// Reads a part of a list of orders: all of it, unless their texts are so long that no answer should hold them at once.
+/// Reads a chunk of a list of orders. It is the whole list, unless the texts are too long to hold in one response.
 ///
 /// # Errors
-/// A parameter is wrong, or the store cannot be read.
+/// A parameter is invalid, or the store cannot be read.
 pub async fn next_chunk(
     app: &App,
     call: &Call<'_>,
@@ -105,7 +105,7 @@ fn asked_for_orders(call: &Call<'_>) -> Result<OrderQuery, RequestFailure> {
     }
 }
 
-/// The keys that are meant: another spelling of each that no order holds, where there is one.
+/// Resolves order keys that can be read in two ways. A key that no order has is replaced by its alternative, if it has one.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -148,10 +148,10 @@ async fn read_page(
     page.map_err(|error| call.failure(error))
 }
 
-/// Reads one order back, where a cancelled one is not shown; or tells of the caller's organisations.
+/// Reads one order, or lists the organisations that the caller can access. Cancelled orders are not shown.
 ///
 /// # Errors
-/// There is no such order, or the store cannot be read.
+/// The order does not exist, or the store cannot be read.
 pub async fn show(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
     match call
         .dialect

@@ -1,18 +1,18 @@
-//! Answers with a secret in them, kept so that nobody can read them but who has asked: encrypted under a key that is derived
-//! from the caller's own secret, of which the store holds a hash alone.
+//! Encryption of saved responses that contain a secret. The encryption key is derived from the caller's own secret, of which
+//! the store has only a hash. So only the caller can read such a response.
 
 use chacha20poly1305::aead::Aead;
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// Sets what is derived for this apart from the hash that is stored of the same secret.
+/// Domain separation from the stored hash of the same secret.
 const PURPOSE: &[u8] = b"wharfinger: answers kept for idempotency keys";
 
-/// Bytes of a nonce: long enough to be random.
+/// Bytes of a nonce: long enough to be chosen at random.
 const NONCE_BYTES: usize = 24;
 
-/// Encrypts for who has this secret.
+/// Encrypts for the holder of this secret.
 #[must_use]
 pub(crate) fn seal(secret: &str, plain: &[u8]) -> Vec<u8> {
     let mut nonce = [0; NONCE_BYTES];
@@ -22,14 +22,14 @@ pub(crate) fn seal(secret: &str, plain: &[u8]) -> Vec<u8> {
     [nonce.as_slice(), &sealed].concat()
 }
 
-/// Undoes [`seal`]; none with another secret, or where it was changed.
+/// Decrypts the output of [`seal`]. `None` if the secret is wrong or the data was changed.
 #[must_use]
 pub(crate) fn open(secret: &str, sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     cipher(secret).decrypt(&XNonce::from(*nonce), sealed).ok()
 }
 
-/// A secret is 256 random bits, so that one step of derivation is enough.
+/// One derivation step is enough, because a secret has 256 random bits.
 fn cipher(secret: &str) -> XChaCha20Poly1305 {
     let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret.as_bytes());
     let mut mac = mac.expect("keys of any length are taken");

@@ -1,4 +1,4 @@
-//! Ids and secrets made from the operating system's randomness.
+//! Random ids and secrets, from the operating system's generator.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,7 @@ use wharfinger_core::ids::BatchId;
 use crate::clock;
 use crate::store::Epoch;
 
-/// What a secret begins with, so that scanners can find leaked ones.
+/// Prefix of secrets, so that scanners can find leaked ones.
 const SECRET_PREFIX: &str = "whf_";
 
 fn random<const N: usize>() -> [u8; N] {
@@ -21,15 +21,15 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Random bytes that are fetched at a time, so that the system is asked once for many ids.
+/// Random bytes fetched per system call, enough for many ids.
 const POOL_BYTES: usize = 512;
 
 thread_local! {
-    /// Random bytes that no id has yet.
+    /// Random bytes not yet used.
     static POOL: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Random bytes for what must be unique, but is no secret.
+/// Random bytes for ids, which must be unique but not secret.
 fn random_for_id<const N: usize>() -> [u8; N] {
     POOL.with_borrow_mut(|pool| {
         if pool.len() < N {
@@ -55,8 +55,8 @@ pub fn epoch() -> Epoch {
     Epoch(i64::from_be_bytes(random_for_id()))
 }
 
-/// The id of a batch that is only tried: it begins with eight zeros, as one of early 1970 would, so that it and the ids of its
-/// orders are not taken for those of stored ones.
+/// The id of a dry-run batch. It begins with eight zeros, like a timestamp in early 1970. Neither it nor the ids of its orders
+/// can be confused with stored ones.
 #[must_use]
 pub fn trial_batch_id() -> BatchId {
     let [first, second] = random_for_id();
@@ -72,7 +72,7 @@ pub fn request_id() -> String {
         .to_string()
 }
 
-/// A new public key id: 12 hexadecimal digits behind `key_`.
+/// A new public key id: `key_` and 12 hexadecimal digits.
 #[must_use]
 pub fn key_id() -> String {
     format!("key_{}", hex(&random::<6>()))
@@ -84,7 +84,7 @@ pub fn key_secret() -> String {
     format!("{SECRET_PREFIX}{}", hex(&random::<32>()))
 }
 
-/// What is stored of a secret. It is random and long, so that a plain hash keeps it safe.
+/// The stored hash of a secret. Secrets are long and random, so a plain hash is safe.
 #[must_use]
 pub fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()

@@ -1,4 +1,4 @@
-//! Telling what became of a batch.
+//! Encodes the outcomes of a batch into its response.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use wharfinger_core::dialect::{
@@ -13,13 +13,13 @@ use crate::call::Call;
 use crate::intake::{Answered, Taken};
 use crate::store::Admitted;
 
-/// Kinds of warnings that a header field names.
+/// Most kinds of warnings that the header field lists.
 const KINDS_TOLD_MAX: usize = 10;
 
-/// What is percent-encoded in the pointers of a header field.
+/// Characters that are percent-encoded in the header field's pointers.
 const NOT_IN_POINTER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b';');
 
-/// What is needed to tell what became of a batch.
+/// Everything but the orders that is needed to encode the response to a batch.
 #[derive(Clone, Copy)]
 pub struct Telling {
     dialect: &'static dyn Dialect,
@@ -30,7 +30,7 @@ pub struct Telling {
 }
 
 impl Telling {
-    /// For the answer to a call.
+    /// Prepares the response to `call`.
     #[must_use]
     pub fn new(call: &Call<'_>, asked: &Asked, batch: BatchId, root_fits: bool) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Telling {
         }
     }
 
-    /// Tells what became of each order; of the good ones the store has decided.
+    /// Encodes the outcome of each order. `decided` has the store's outcomes of the valid orders, in order.
     #[must_use]
     pub fn reply(&self, slots: &[Slot<'_>], decided: Vec<Outcome>) -> (Reply, Counts) {
         let outcomes = one_outcome_a_slot(slots, decided);
@@ -67,7 +67,7 @@ impl Telling {
         (reply, Counts::of(&outcomes))
     }
 
-    /// The answer, and what it counts.
+    /// Like [`Self::reply`], as the result of a submission.
     #[must_use]
     pub fn tell(&self, slots: &[Slot<'_>], decided: Vec<Outcome>) -> Taken {
         let (reply, counts) = self.reply(slots, decided);
@@ -77,7 +77,7 @@ impl Telling {
         }
     }
 
-    /// As [`Self::tell`], where the store has kept the answer.
+    /// Like [`Self::tell`], for a response that the store has encoded and saved.
     pub fn tell_kept(
         &self,
         slots: &[Slot<'_>],
@@ -91,8 +91,8 @@ impl Telling {
     }
 }
 
-/// How many orders have warnings, and of what kinds they are, each with the first order that has it:
-/// `2; 0/curency unknown_attribute, 1/order_items/0/price price_form`.
+/// Value of the `Wharfinger-Warnings` header field: the number of orders with warnings, then each kind of warning with the
+/// first order that has it: `2; 0/curency unknown_attribute, 1/order_items/0/price price_form`.
 fn warnings(slots: &[Slot<'_>]) -> Option<String> {
     let warned = slots
         .iter()
@@ -121,7 +121,7 @@ fn warnings(slots: &[Slot<'_>]) -> Option<String> {
     Some(format!("{warned}; {}", kinds.join(", ")))
 }
 
-/// Puts the store's outcomes of the good orders between those that were turned down before.
+/// Merges the store's outcomes of the valid orders with those rejected earlier: one outcome per slot, in order.
 pub(crate) fn one_outcome_a_slot(slots: &[Slot<'_>], decided: Vec<Outcome>) -> Vec<Outcome> {
     let mut decided = decided.into_iter();
     let outcomes: Vec<_> = slots

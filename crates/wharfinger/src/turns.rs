@@ -1,4 +1,4 @@
-//! Places for work that takes long. Callers take turns, so that one caller's work does not keep another caller waiting.
+//! A fair semaphore for long work. Callers take turns, so that one caller's work does not delay another's.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZero;
@@ -11,41 +11,41 @@ tokio::task_local! {
     static CALLER: Arc<str>;
 }
 
-/// Runs `work` on behalf of an API key: whatever it waits for in a [`Turns`], it waits for as that caller.
+/// Runs `work` on behalf of an API key. It waits in every [`Turns`] as that caller.
 pub async fn on_behalf_of<T>(key_id: &Arc<str>, work: impl Future<Output = T>) -> T {
     CALLER.scope(Arc::clone(key_id), work).await
 }
 
-/// The API key that the current task serves; empty for the server's own work.
+/// The API key that the current task serves. Empty for the server's own work.
 fn caller() -> Arc<str> {
     CALLER.try_with(Arc::clone).unwrap_or_default()
 }
 
-/// A caller, for work that goes on when the task that began it has ended.
+/// A caller, for work that outlives the task that started it.
 #[derive(Clone)]
 pub struct Caller(Arc<str>);
 
 impl Caller {
-    /// The one that the current task serves.
+    /// The caller that the current task serves.
     #[must_use]
     pub fn current() -> Self {
         Self(caller())
     }
 
-    /// Runs `work` on its behalf.
+    /// Runs `work` on the caller's behalf.
     pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         CALLER.scope(Arc::clone(&self.0), work).await
     }
 }
 
-/// A number of places. Clones share them.
+/// A fair semaphore. Clones share its permits.
 #[derive(Clone)]
 pub struct Turns {
     places: Arc<Mutex<Places>>,
     each_max: usize,
 }
 
-/// A place that was taken; given back when dropped.
+/// A permit, returned when dropped.
 pub struct Turn {
     turns: Turns,
     caller: Arc<str>,
@@ -55,9 +55,9 @@ pub struct Turn {
 struct Places {
     free: usize,
     is_closed: bool,
-    /// Places taken by each caller that has any.
+    /// Permits held by each caller that has any.
     taken: HashMap<Arc<str>, usize>,
-    /// Those who wait, a queue for each caller, in the order in which the callers are served next.
+    /// One queue of waiters per caller. The first caller is served next.
     waiting: VecDeque<Queue>,
 }
 
@@ -66,26 +66,26 @@ struct Queue {
     waiters: VecDeque<oneshot::Sender<Turn>>,
 }
 
-/// Where a waiter stands among the others of its caller.
+/// Position of a new waiter in its caller's queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stand {
     First,
     Last,
 }
 
-/// There are no places any more.
+/// The semaphore is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 
 impl Turns {
-    /// As many places as the machine has cores, all of which one caller may have.
+    /// As many permits as the machine has cores. One caller may have all of them.
     #[must_use]
     pub fn one_a_core() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self::new(cores, cores)
     }
 
-    /// So many places, of which one caller has at most `each_max` at a time.
+    /// `places` permits, of which one caller holds at most `each_max` at a time.
     #[must_use]
     pub fn new(places: usize, each_max: usize) -> Self {
         Self {
@@ -97,7 +97,7 @@ impl Turns {
         }
     }
 
-    /// Waits for a place, behind what the same caller waits for already.
+    /// Waits for a permit, behind the same caller's other waiters.
     ///
     /// # Errors
     /// [`Closed`].
@@ -105,7 +105,8 @@ impl Turns {
         self.wait(caller(), Stand::Last).await
     }
 
-    /// Waits for a place, in front of what the same caller waits for: to finish what holds memory before more is begun.
+    /// Waits for a permit, ahead of the same caller's other waiters. Use it to finish work that holds memory before new work
+    /// begins.
     ///
     /// # Errors
     /// [`Closed`].
@@ -113,7 +114,7 @@ impl Turns {
         self.wait(caller(), Stand::First).await
     }
 
-    /// Gives no more places; whoever waits is told so.
+    /// Closes the semaphore. All waiters get [`Closed`].
     pub fn close(&self) {
         let mut places = self.lock();
         places.is_closed = true;
@@ -126,7 +127,7 @@ impl Turns {
             if places.is_closed {
                 return Err(Closed);
             }
-            // Whoever waits although a place is free has as many as it may have, so that nobody is overtaken here.
+            // While a permit is free, only callers that already hold `each_max` have waiters. So this overtakes nobody.
             if places.may_take(&caller, self.each_max) {
                 places.give_to(&caller);
                 return Ok(self.turn(caller));
@@ -143,19 +144,20 @@ impl Turns {
         }
     }
 
-    /// Gives a place that became free to whoever is next.
+    /// Gives a free permit to the next waiter.
     fn hand_on(&self) {
         loop {
             let next = self.lock().next(self.each_max);
             let Some((caller, waiter)) = next else { return };
-            // Who does not wait any more gives it back at once, and then the next one is found there.
+            // If the waiter is gone, `send` returns the turn and drops it. That frees the permit again; the loop then finds the
+            // next waiter.
             if waiter.send(self.turn(caller)).is_ok() {
                 return;
             }
         }
     }
 
-    /// Counts are never half changed.
+    /// Ignores poisoning: the counts are never left half changed.
     fn lock(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -200,7 +202,7 @@ impl Places {
         receiver
     }
 
-    /// The next one who may have a place, which is then taken. Its caller's other waiters stand behind all other callers.
+    /// Takes a permit for the next waiter that may have one. The other waiters of that caller move behind all other callers.
     fn next(&mut self, each_max: usize) -> Option<(Arc<str>, oneshot::Sender<Turn>)> {
         for queue in &mut self.waiting {
             queue.waiters.retain(|waiter| !waiter.is_closed());
@@ -218,7 +220,7 @@ impl Places {
         Some((caller, waiter))
     }
 
-    /// Queues a caller behind all others, before what it waits for already; none where no other one waits.
+    /// Moves the caller's queue behind all others, and puts a new waiter at its front. `None` if no other caller waits.
     fn queue_behind_others(&mut self, caller: &Arc<str>) -> Option<oneshot::Receiver<Turn>> {
         if self.waiting.iter().all(|queue| queue.caller == *caller) {
             return None;
@@ -234,7 +236,7 @@ impl Places {
 }
 
 impl Turn {
-    /// Lets another caller have the place, if one waits, and waits for the next one.
+    /// Yields the permit if another caller waits, and waits for the next one.
     ///
     /// # Errors
     /// [`Closed`].
@@ -346,7 +348,7 @@ mod tests {
         drop(gone);
         drop(first);
         assert!(got(&mut c).is_some());
-        // One that was given and never looked at comes back too.
+        // A turn that was sent but never received is returned too.
         let first = now(&turns, "a");
         let given = waiter(&turns, "b", Stand::Last);
         drop(first);

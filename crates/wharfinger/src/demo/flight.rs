@@ -1,4 +1,4 @@
-//! Work that is in flight when the server is killed: a batch whose answer is not waited for, and half of an import.
+//! Requests that are in flight when the server is killed: a batch whose response is not read, and half of an import.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -12,19 +12,19 @@ use wharfinger_core::dialect::{Sample, StoredOrder};
 use super::server::{self, Answer};
 use crate::child::{FirstKey, Server};
 
-/// Orders of the batch.
+/// Orders in the batch.
 pub(super) const BATCH_ORDERS: u64 = 2_000;
 /// Lines of the import.
 pub(super) const IMPORT_LINES: u64 = 10_000;
-/// Those of them that are sent before the server is killed.
+/// Lines that are sent before the server is killed.
 pub(super) const SENT_LINES: u64 = 6_000;
-/// The import's id, which its sender chooses.
+/// The import's id, chosen by the sender.
 const IMPORT: &str = "019a0000-0000-4000-8000-000000000001";
-/// How often, and with what pause, the import is asked how far it is.
+/// How often the import's progress is polled, and the pause in between.
 const ASKED_MAX: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The requests in flight. Their connections stay open until it is dropped.
+/// The requests in flight. Their connections stay open until this is dropped.
 pub(super) struct Flight {
     batch: Sample,
     import: Sample,
@@ -64,8 +64,8 @@ impl Flight {
         }
     }
 
-    /// Sends the first lines of the import and waits until some are committed; then the batch, without waiting for its
-    /// answer. How many lines are committed.
+    /// Sends the first lines of the import and waits until some are committed. Then sends the batch, without waiting for its
+    /// response. Returns the number of committed lines.
     pub(super) fn begin(&mut self, server: &Server) -> Result<u64> {
         let sent = orders("import", 0, SENT_LINES);
         let stream = begin(server, &self.import, &sent)?;
@@ -84,7 +84,7 @@ impl Flight {
         Ok(committed)
     }
 
-    /// How many lines of the import the server says are committed.
+    /// Committed lines of the import, according to the server.
     pub(super) fn lines_committed(&self, server: &Server) -> Result<u64> {
         let asked = Sample {
             method: "GET",
@@ -95,12 +95,12 @@ impl Flight {
         number(&server::send(server, &asked)?, "lines_committed")
     }
 
-    /// Sends the whole batch again, with its idempotency key; how many orders the answer says were accepted.
+    /// Sends the whole batch again with its idempotency key. Returns the number of accepted orders in the response.
     pub(super) fn send_batch_again(&self, server: &Server) -> Result<u64> {
         number(&server::send(server, &self.batch)?, "accepted")
     }
 
-    /// Sends the lines of the import behind those that are committed; how many the server then has.
+    /// Sends the lines of the import after the committed ones. Returns the total number of accepted lines.
     pub(super) fn send_rest(&self, server: &Server, committed: u64) -> Result<u64> {
         let mut rest = self.import.clone();
         rest.body = orders("import", committed, IMPORT_LINES);
@@ -118,7 +118,7 @@ pub(super) fn has(order: &StoredOrder) -> bool {
     order.key.starts_with("batch-") || order.key.starts_with("import-")
 }
 
-/// Orders of the native API, one a line.
+/// Orders in the native format, one per line.
 fn orders(prefix: &str, from: u64, to: u64) -> String {
     let mut lines = String::new();
     for number in from..to {
@@ -150,7 +150,7 @@ fn begin(server: &Server, request: &Sample, body: &str) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// A number of an answer.
+/// A number in a response.
 fn number(answer: &Answer, name: &str) -> Result<u64> {
     let body: Value = serde_json::from_str(&answer.body)?;
     body[name]

@@ -1,4 +1,4 @@
-//! What is sent to the server process of the demonstration.
+//! Sends the demonstration's requests to the server process.
 
 use anyhow::Result;
 use wharfinger_core::dialect::Sample;
@@ -6,7 +6,7 @@ use wharfinger_core::ids::BatchId;
 
 use crate::child::Server;
 
-/// What came back.
+/// A response.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) batch: Option<BatchId>,

@@ -1,4 +1,4 @@
-//! Tables for people: columns as wide as their widest cell, the last one free.
+//! Tables for terminals. Columns are as wide as their widest cell; the last one has no padding.
 
 use std::io::{Result, Write};
 
