@@ -1,26 +1,26 @@
-//! What a submission does to the order that holds its key: a pure decision, made inside the store's transaction.
+//! Decides what a submission does to the order that holds its key. Pure: the store calls it inside its transaction.
 
 use crate::outcome::State;
 use crate::problem::Code;
 
-/// What a submitted order asks for.
+/// What a submission asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Create the order, or bring the existing one up to date.
+    /// Create the order, or update an existing one.
     Upsert,
-    /// Create the order as a draft or placed; an existing one is in the way.
+    /// Create the order, as a draft or as a placed order. An existing order causes a refusal.
     Create {
-        /// Whether it is to be completed later.
+        /// Whether the order is created as a draft, to be completed later.
         draft: bool,
     },
-    /// Place an existing draft, adding to what it says.
+    /// Place an existing draft and add to its content.
     Complete,
-    /// Add to what an existing order says.
+    /// Add to the content of an existing order.
     Amend,
 }
 
 impl Intent {
-    /// The state a new order begins in.
+    /// The state of a newly created order.
     #[must_use]
     pub fn initial_state(self) -> State {
         match self {
@@ -31,7 +31,7 @@ impl Intent {
         }
     }
 
-    /// Whether it adds to what an existing order says, rather than being an order itself.
+    /// Whether the submission adds to an existing order rather than being an order itself.
     #[must_use]
     pub fn is_addition(self) -> bool {
         match self {
@@ -41,42 +41,42 @@ impl Intent {
     }
 }
 
-/// What becomes of the good orders of a batch where others are not good.
+/// Whether valid orders are stored when others of the batch are rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// They are kept: each order is judged alone.
+    /// They are stored: each order is judged alone.
     #[default]
     Partial,
-    /// They are withheld: the batch is taken whole or not at all.
+    /// They are withheld: the batch is stored as a whole or not at all.
     AllOrNothing,
 }
 
 /// What the store knows of the order that holds the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Existing {
-    /// Where the order stands.
+    /// The order's state.
     pub state: State,
     /// The content hash of its latest revision.
     pub hash: u128,
 }
 
-/// What is to happen.
+/// What the store does with a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Store a new order, in this state.
+    /// Store a new order in this state.
     Create(State),
-    /// Store a new revision; the order is then in this state.
+    /// Store a new revision. The order is then in this state.
     Update(State),
-    /// Store nothing and say yes again.
+    /// Store nothing and report success.
     Unchanged,
-    /// Store nothing and say why.
+    /// Store nothing and reject the submission with this code.
     Refuse(Code),
 }
 
 /// Decides what a submission does.
 ///
-/// Precedence: a creating submission finds any existing order in its way; then a final state turns
-/// the submission down, whatever it says; only then is the content compared.
+/// Precedence: an intent that only creates is refused if the order exists. Then a final state refuses the submission,
+/// whatever its content. Only then is the content compared.
 #[must_use]
 pub fn decide(existing: Option<Existing>, intent: Intent, hash: u128) -> Decision {
     let Some(existing) = existing else {
@@ -109,22 +109,22 @@ pub fn decide(existing: Option<Existing>, intent: Intent, hash: u128) -> Decisio
     }
 }
 
-/// A move that is asked for outside a submission.
+/// A state change that is requested outside a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
-    /// The order is taken on.
+    /// Mark the order as processed.
     Process,
-    /// The order is called off.
+    /// Cancel the order.
     Cancel {
-        /// Whether its key may be used for a new order.
+        /// Whether the order key becomes free for a new order.
         release_key: bool,
     },
 }
 
-/// Decides whether an order may make a move: the state it is then in, or why not.
+/// Decides a state change. Returns the order's new state.
 ///
 /// # Errors
-/// The code of the final state that the order is in already, or that a draft is not placed yet.
+/// The code of the final state that the order is already in, or [`Code::NotPlaced`] if a draft is to be processed.
 pub fn decide_move(state: State, wanted: Move) -> Result<State, Code> {
     match (state, wanted) {
         (State::Processed, _) => Err(Code::AlreadyProcessed),
@@ -135,10 +135,10 @@ pub fn decide_move(state: State, wanted: Move) -> Result<State, Code> {
     }
 }
 
-/// Decides whether it may be told how far an order is fulfilled.
+/// Decides whether an order in this state accepts a fulfilment report.
 ///
 /// # Errors
-/// It is cancelled, or not placed yet.
+/// The order is cancelled, or is a draft.
 pub fn decide_fulfilment(state: State) -> Result<(), Code> {
     match state {
         State::Draft => Err(Code::NotPlaced),
@@ -153,7 +153,7 @@ mod tests {
 
     const CREATE: Intent = Intent::Create { draft: false };
 
-    /// One line a rule: (existing state and whether its content is the same, intent, decision).
+    /// One line per rule: (existing state and whether the content is the same, intent, decision).
     #[test]
     fn every_rule_of_the_table() {
         use Decision::{Create, Refuse, Unchanged, Update};

@@ -1,4 +1,4 @@
-//! Answers: what a dialect is given to put into words, and the reply that it makes of it.
+//! Answers: what a dialect encodes, and the reply that results.
 
 use crate::caller::Organisation;
 use crate::dialect::{OrderQuery, Slot, StoredOrder};
@@ -7,35 +7,35 @@ use crate::ids::BatchId;
 use crate::outcome::Outcome;
 use crate::problem::Code;
 
-/// An answer to put into words.
+/// An answer for a dialect to encode.
 pub enum Answer<'s> {
-    /// What became of each order of a batch.
+    /// The outcome of each order of a batch.
     Submitted(Submitted<'s>),
-    /// Orders read back.
+    /// A page or chunk of stored orders.
     Orders(Orders<'s>),
-    /// One order read back.
+    /// One stored order.
     Order(&'s StoredOrder),
-    /// What became of each key that was to be withdrawn.
+    /// The result for each key that was to be withdrawn.
     Withdrawn(&'s [(String, Result<(), Code>)]),
-    /// Organisations that the key may act for.
+    /// Organisations that the API key reaches.
     Organisations(OrganisationPage<'s>),
 }
 
 /// A page of organisations.
 #[derive(Clone, Copy)]
 pub struct OrganisationPage<'s> {
-    /// Those on the page.
+    /// The organisations on the page.
     pub organisations: &'s [&'s Organisation],
-    /// How many were passed over.
+    /// How many organisations precede the page.
     pub offset: u64,
-    /// The most that are on a page.
+    /// The maximum number per page.
     pub limit: u64,
-    /// How many there are in all.
+    /// The total number of organisations.
     pub total: u64,
 }
 
 impl<'s> OrganisationPage<'s> {
-    /// The page that is asked for of those that a key reaches.
+    /// Selects a page from the organisations that an API key reaches.
     #[must_use]
     pub fn page(reached: &'s [&'s Organisation], offset: u64, limit: u64) -> Self {
         let place = |count: u64| {
@@ -52,49 +52,49 @@ impl<'s> OrganisationPage<'s> {
     }
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Clone, Copy)]
 pub struct Submitted<'s> {
     /// The receipt's id.
     pub batch: BatchId,
-    /// Whether the body was of the kind that the envelope wants.
+    /// Whether the body has the root that the envelope expects.
     pub root_fits: bool,
-    /// The orders as they were judged.
+    /// The judged orders.
     pub slots: &'s [Slot<'s>],
-    /// What became of each, in the same order.
+    /// The outcome of each order, in the same order.
     pub outcomes: &'s [Outcome],
-    /// What is wanted of the answer; only dialects with such a parameter look at it.
+    /// What the response includes. Dialects without such parameters ignore it.
     pub told: Told,
 }
 
-/// What the answer to a batch is to tell.
+/// What the response to a batch includes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Which orders it tells of.
+    /// Which orders it lists.
     pub results: Results,
-    /// Whether nothing was stored.
+    /// Whether this is a dry run, which stores nothing.
     pub dry_run: bool,
 }
 
-/// Which orders the answer to a batch tells of.
+/// Which orders the response to a batch lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Results {
     /// All of them.
     #[default]
     All,
-    /// Those that were not taken.
+    /// Only rejected and withheld orders.
     Rejected,
-    /// None; the counts say enough.
+    /// None, only the counts.
     None,
 }
 
 /// A page of orders, or a chunk of a stream of them.
 pub struct Orders<'s> {
-    /// What was asked.
+    /// The query.
     pub query: &'s OrderQuery,
-    /// What was found.
+    /// The orders found.
     pub orders: &'s [StoredOrder],
-    /// How many match in all, counted up to the query's `count_max`.
+    /// The total number of matches, counted up to the query's `count_max`.
     pub total: u64,
     /// Whether this is the first chunk.
     pub first: bool,
@@ -102,12 +102,12 @@ pub struct Orders<'s> {
     pub last: bool,
 }
 
-/// A response, but for the header fields that every response has.
+/// A response, without the header fields that every response has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// Header fields besides the content type.
+    /// Header fields other than `Content-Type`.
     pub headers: Vec<(&'static str, String)>,
     /// The media type of the body.
     pub content_type: &'static str,
@@ -116,7 +116,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A JSON body.
+    /// Creates a reply with a JSON body.
     #[must_use]
     pub fn json(status: u16, body: &impl serde::Serialize) -> Self {
         Self {
@@ -127,14 +127,14 @@ impl Reply {
         }
     }
 
-    /// The same reply with one more header field.
+    /// Adds a header field.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The same reply with the header fields that go with a failure: `Allow`, `Retry-After`, `Accept-Encoding`.
+    /// Adds the header fields that belong to a failure: `Allow`, `Retry-After`, `Accept-Encoding`.
     #[must_use]
     pub fn for_failure(mut self, failure: &RequestFailure) -> Self {
         self.headers.extend(failure.headers());

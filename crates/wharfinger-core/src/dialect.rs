@@ -1,7 +1,7 @@
-//! What a dialect is: one vendor's wire format, as data and pure functions.
+//! The dialect trait: one vendor's wire format, as data and pure functions.
 //!
-//! A request travels `credentials` → `organisation` → `judge` (once an order) or `ask` → the store → `encode`;
-//! a request that is turned down on the way goes to `refuse`. Nothing here does I/O.
+//! A request passes through `credentials`, `organisation`, then `judge` (once per order) or `ask`, then the store, then
+//! `encode`. A request that is refused on the way goes to `refuse`. Nothing here does I/O.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,28 +26,31 @@ use crate::outcome::State;
 use crate::problem::Problems;
 use crate::warning::Warning;
 
-/// One wire format. What a vendor lacks is absent from [`Self::operations`], never a method that does nothing.
+/// One wire format.
+///
+/// If a vendor lacks an operation, [`Self::operations`] does not list it. No method is a stub that does nothing.
 pub trait Dialect: Sync {
-    /// The dialect's name in addresses, on the command line and in the store.
+    /// The dialect's name in URLs, on the command line and in the store.
     fn id(&self) -> &'static str;
 
     /// Its routes.
     fn operations(&self) -> &'static [Operation];
 
-    /// The path of a route that a request is meant for, where the vendor takes a path which the routes do not list. Asked
-    /// only for a path that no route has.
+    /// Maps a path that the vendor also accepts to the path of a listed route.
+    ///
+    /// Called only for a path that matches no route.
     fn respell(&self, path: &str) -> Option<String>;
 
-    /// How it compares the names of attributes.
+    /// Whether attribute names are compared case-sensitively.
     fn name_case(&self) -> NameCase;
 
-    /// Where a request carries its key.
+    /// Extracts the API key of a request.
     fn credentials(&self, head: &Head<'_>) -> Credentials;
 
-    /// The organisation that a request is about; none where each order names its own.
+    /// Returns the organisation that the request is about, or `None` if each order names its own.
     ///
     /// # Errors
-    /// The request names none, or one that is unknown, not the caller's, or not enabled.
+    /// The request names no organisation, or one that is unknown, out of the caller's reach, or not enabled.
     fn organisation<'c>(
         &self,
         operation: &Operation,
@@ -55,7 +58,7 @@ pub trait Dialect: Sync {
         caller: Caller<'c>,
     ) -> Result<Option<&'c Organisation>, RequestFailure>;
 
-    /// What a request that takes orders in asks for besides.
+    /// Reads the options of a request that submits orders.
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`].
@@ -64,10 +67,10 @@ pub trait Dialect: Sync {
     /// Decodes and validates one order. Called only for entries without faults.
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a>;
 
-    /// Reads what a request without orders asks for, about the organisation that it names.
+    /// Reads the parameters of a request that submits no orders.
     ///
     /// # Errors
-    /// [`RequestFailure::BadParameter`], or a limit of the dialect's own.
+    /// [`RequestFailure::BadParameter`], or a limit of the dialect.
     fn ask(
         &self,
         operation: &Operation,
@@ -75,36 +78,38 @@ pub trait Dialect: Sync {
         organisation: Option<&Organisation>,
     ) -> Result<Ask, RequestFailure>;
 
-    /// The e-mail address of a stored order's customer, where it has one: what [`Slot::email`] was.
+    /// The e-mail address of a stored order's customer, if any. Equals [`Slot::email`] at submission.
     fn email(&self, order: &StoredOrder) -> Option<String>;
 
-    /// A stored order in the canonical form, with what was added to it since it was submitted.
+    /// Converts a stored order to the canonical form, including later additions.
     fn canonical(&self, order: &StoredOrder) -> canonical::Order;
 
-    /// A canonical order in this dialect's form. What the form cannot hold is left out; what it demands and the order
-    /// has not is left out and named. The time zone is that of the form's dates without one.
+    /// Renders a canonical order in this dialect's form.
+    ///
+    /// What the form cannot hold is left out. What the form requires and the order lacks is left out too, and named
+    /// in the result. `zone` is the time zone of dates in the form that carry no zone.
     fn render(&self, order: &canonical::Order, zone: &TimeZone) -> canonical::Rendered;
 
-    /// A stored order in this dialect's form: as it was submitted, with what was added to it since.
+    /// Renders a stored order in this dialect's form: as submitted, with later additions.
     fn own_form(&self, order: &StoredOrder) -> String;
 
-    /// What stays of a stored text where the person in it is erased, also of what was added to an order since.
+    /// The attributes that are retained when a person is erased from a stored text, including later additions.
     fn figures(&self) -> &'static [Figure];
 
-    /// Puts an answer into the vendor's words.
+    /// Encodes an answer as the vendor's response.
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply;
 
-    /// Puts a refusal of a request for `path` into the vendor's words; without an operation where the route is unknown.
+    /// Encodes a refused request for `path` as the vendor's response. `operation` is `None` if no route matches.
     fn refuse(&self, operation: Option<&Operation>, failure: &RequestFailure, path: &str) -> Reply;
 
-    /// Requests that show the dialect at work, as this key would send them.
+    /// Returns sample requests for this key.
     fn samples(&self, key: &SampleKey<'_>) -> Samples;
 
-    /// What is sent to measure it.
+    /// Returns the requests that the benchmark sends.
     fn load(&self) -> &'static Load;
 }
 
-/// Whose sample requests are wanted.
+/// The organisation and API key that sample requests use.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleKey<'k> {
     /// The organisation that the orders are for.
@@ -118,50 +123,50 @@ pub struct SampleKey<'k> {
 /// Sample requests of a dialect.
 #[derive(Clone, Debug)]
 pub struct Samples {
-    /// A good order, short enough for a command line.
+    /// A valid order, short enough for a command line.
     pub one: Sample,
-    /// A day's batch: good, faulty and repeated orders.
+    /// A day's batch: valid, invalid and repeated orders.
     pub batch: Sample,
 }
 
-/// A request that can be sent as it is.
+/// A complete request, ready to send.
 #[derive(Clone, Debug)]
 pub struct Sample {
     /// The HTTP method.
     pub method: &'static str,
     /// The path.
     pub target: String,
-    /// Header fields: the key and the media type.
+    /// The header fields: the API key and the media type.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: String,
 }
 
-/// The parts of a request that come before its body.
+/// The parts of a request that precede its body.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'h> {
-    /// Parameters of the path, decoded.
+    /// Path parameters, decoded.
     pub path: &'h [(String, String)],
-    /// Parameters of the query, decoded, in order.
+    /// Query parameters, decoded, in order.
     pub query: &'h [(String, String)],
-    /// Header fields, names in small letters.
+    /// Header fields, with lowercase names.
     pub headers: &'h [(&'h str, &'h str)],
 }
 
 impl<'h> Head<'h> {
-    /// A parameter of the path.
+    /// Returns a path parameter.
     #[must_use]
     pub fn path_parameter(&self, name: &str) -> Option<&'h str> {
         find(self.path, |known| known == name)
     }
 
-    /// The first parameter of the query of this name, whatever its case.
+    /// Returns the first query parameter with this name, ignoring case.
     #[must_use]
     pub fn query_parameter(&self, name: &str) -> Option<&'h str> {
         find(self.query, |known| known.eq_ignore_ascii_case(name))
     }
 
-    /// A header field; the name in small letters.
+    /// Returns a header field. `name` must be lowercase.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'h str> {
         let field = self.headers.iter().find(|(known, _)| *known == name);
@@ -174,12 +179,12 @@ fn find(pairs: &[(String, String)], is_wanted: impl Fn(&str) -> bool) -> Option<
     pair.map(|(_, value)| value.as_str())
 }
 
-/// What a request says to prove who sends it.
+/// The API key that a request presents.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nothing, or nothing that can be read.
+    /// No key, or one that cannot be read.
     Missing,
-    /// A key's id and its secret.
+    /// A key's id and secret.
     Pair {
         /// The key's id.
         id: String,
@@ -190,53 +195,53 @@ pub enum Credentials {
     Secret(String),
 }
 
-/// What an order is judged by, besides itself.
+/// What an order is judged against.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'c> {
-    /// The route it came by.
+    /// The route of the request.
     pub operation: &'c Operation,
-    /// The request's head, for parameters of the path.
+    /// The request's head, for path parameters.
     pub head: &'c Head<'c>,
-    /// Who sent it.
+    /// The caller that sent the request.
     pub caller: Caller<'c>,
-    /// The organisation that the request is about, where it names one.
+    /// The organisation that the request names, if any.
     pub organisation: Option<&'c Organisation>,
 }
 
-/// What a request that takes orders in asks for, besides that.
+/// The options of a request that submits orders.
 #[derive(Clone, Copy, Default)]
 pub struct Asked {
-    /// The dialect that the orders are written in, and belong to; the request's own where absent.
+    /// The dialect of the orders. `None` means the request's own dialect.
     pub written_in: Option<&'static dyn Dialect>,
-    /// What is to become of good orders where others are not good.
+    /// Whether valid orders are stored when others are rejected.
     pub policy: Policy,
-    /// Which orders the answer tells of.
+    /// Which orders the response lists.
     pub results: Results,
 }
 
-/// One order of a batch, judged by itself.
+/// One order of a batch, with its verdict.
 #[derive(Clone, Debug)]
 pub struct Slot<'a> {
-    /// Its bytes as they came.
+    /// The bytes as they were sent.
     pub raw: &'a str,
-    /// The line it stands on, from 1, in a body of lines.
+    /// The line number, from 1, in an NDJSON body.
     pub line: Option<usize>,
-    /// The sender's name for it, in an object of orders.
+    /// The sender's name for the order, in a body that is an object of orders.
     pub name: Option<Cow<'a, str>>,
-    /// The order key, where one can be read, also of a faulty order.
+    /// The order key, if one can be read. Invalid orders may have one too.
     pub key: Option<Cow<'a, str>>,
-    /// The organisation it belongs to, where that is known, also of a faulty order.
+    /// The organisation, if known. Invalid orders may have one too.
     pub organisation: Option<OrganisationId>,
-    /// The e-mail address of its customer, where it is good and has one.
+    /// The customer's e-mail address, if the order is valid and has one.
     pub email: Option<Cow<'a, str>>,
-    /// What is odd about it, good or not.
+    /// The order's warnings, whether it is valid or not.
     pub warnings: Vec<Warning>,
-    /// Good enough to store, or what is wrong.
+    /// Whether the order is valid, or what is wrong with it.
     pub verdict: Verdict,
 }
 
 impl<'a> Slot<'a> {
-    /// A slot of which nothing is read yet, of an order that creates or brings up to date and has a key of its sender's.
+    /// Creates a slot with nothing read yet: an upsert without an order number.
     #[must_use]
     pub fn unread(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Self {
         Self {
@@ -257,95 +262,97 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// What validation found.
+/// The result of validating one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing is wrong. The slot then has an organisation, and a key unless the server is to give a number.
+    /// The order is valid. The slot then has an organisation. It has a key unless the server assigns a number.
     Good(Draft),
-    /// Something is wrong.
+    /// The order is invalid.
     Faulty(Problems),
-    /// It cannot be read: a fault of the JSON inside it, or its size.
+    /// The order cannot be read: its JSON has a fault, or it is too large.
     Unreadable(Problems),
 }
 
-/// What the store needs of a good order; its content stays in the slot's bytes.
+/// What the store needs of a valid order. The content stays in the slot's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// The content hash.
     pub hash: u128,
-    /// What it asks for.
+    /// What the submission asks for.
     pub intent: Intent,
-    /// What number the order is to have.
+    /// The order's number, if it has one.
     pub number: Number,
-    /// What it asks of its organisation's catalogue, where it is held against that.
+    /// What the order requires of the organisation's catalogue, if it is checked against one.
     pub demand: Option<Arc<Demand>>,
 }
 
 /// How an order gets its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Number {
-    /// It has none; its key is in the slot.
+    /// The order has no number. Its key is in the slot.
     None,
-    /// This one, which is also its key.
+    /// This number, which is also the key.
     Given(u64),
-    /// The organisation's next one, which is then its key.
+    /// The organisation's next number, which then is also the key.
     Next,
 }
 
 /// What a request without orders asks for.
 pub enum Ask {
-    /// Orders, filtered and in pages.
+    /// Orders, filtered and paged.
     Orders(OrderQuery),
-    /// The order of this key.
+    /// The order with this key.
     Order {
         /// The order key.
         key: String,
     },
-    /// That these orders be cancelled and their keys released.
+    /// Cancel these orders and release their keys.
     Withdraw {
-        /// The order keys, as they are to be answered.
+        /// The order keys, as the response spells them.
         keys: Vec<String>,
-        /// For each another key, which is meant where no order holds the first.
+        /// A fallback for each key, used if no order holds the key.
         otherwise: Vec<Option<String>>,
     },
-    /// The organisations that the key may act for, or the one that the request names.
+    /// The organisations that the API key reaches, or the one that the request names.
     Organisations {
-        /// How many to pass over.
+        /// How many to skip.
         offset: u64,
-        /// How many to give, 1 at least.
+        /// How many to return, at least 1.
         limit: u64,
     },
 }
 
-/// Which orders to read back, all of one organisation and dialect.
+/// A query for stored orders of one organisation and dialect.
 pub struct OrderQuery {
-    /// Only these order keys; all where none is given.
+    /// Only these order keys. `None` means all.
     pub keys: Option<Vec<String>>,
-    /// Only orders whose customer has this e-mail address, in the order of their latest full texts. Found by a hash: `keep`
-    /// has to be set too, to what [`crate::email::keep`] makes of it.
+    /// Only orders whose customer has this e-mail address, in the order of their latest full texts.
+    ///
+    /// The store looks the address up by hash, and hashes may collide. Set `keep` to the result of
+    /// [`crate::email::keep`] as well.
     pub email: Option<String>,
     /// Only orders in one of these states.
     pub states: Vec<State>,
-    /// Created at this time or later, in milliseconds since 1970.
+    /// Only orders created at this time or later, in milliseconds since 1970.
     pub created_from_ms: Option<i64>,
-    /// Created at this time or earlier.
+    /// Only orders created at this time or earlier, in milliseconds since 1970.
     pub created_to_ms: Option<i64>,
-    /// A further condition on an order's content.
+    /// A further condition on the stored order.
     pub keep: Option<Keep>,
-    /// Newest first, rather than in the order of creation.
+    /// Newest first. Otherwise in order of creation.
     pub newest_first: bool,
-    /// How many to pass over.
+    /// How many to skip.
     pub offset: u64,
-    /// How many to give.
+    /// How many to return.
     pub limit: u64,
-    /// Count all that match, up to this many; not at all where absent.
+    /// Count all matches, up to this many. `None` skips the count.
     pub count_max: Option<u64>,
-    /// Whether each order is to be told with its lines; for the dialect's `encode` alone.
+    /// Whether the response shows each order with its lines. Only the dialect's `encode` reads this.
     pub with_lines: bool,
 }
 
 impl OrderQuery {
-    /// The first orders, whatever their state, in the order of creation.
+    /// The first `limit` orders in any state, in order of creation.
     #[must_use]
     pub fn first(limit: u64) -> Self {
         Self {
@@ -367,32 +374,32 @@ impl OrderQuery {
 /// A condition on a stored order.
 pub type Keep = Box<dyn Fn(&StoredOrder) -> bool + Send + Sync>;
 
-/// An order read back.
+/// An order read from the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredOrder {
-    /// Its id.
+    /// The order id.
     pub id: OrderId,
-    /// The code of the organisation that it belongs to.
+    /// The code of the order's organisation.
     pub organisation: String,
-    /// The organisation's time zone, at present.
+    /// The organisation's current time zone.
     pub time_zone: TimeZone,
-    /// Its key.
+    /// The order key.
     pub key: String,
-    /// Its number, where it has one.
+    /// The order number, if it has one.
     pub number: Option<u64>,
-    /// Where it stands.
+    /// The order's state.
     pub state: State,
-    /// Its latest revision.
+    /// The latest revision.
     pub revision: u32,
-    /// When it was first accepted, in milliseconds since 1970.
+    /// When the order was first accepted, in milliseconds since 1970.
     pub created_at_ms: i64,
-    /// When it last changed, in content or in state, in milliseconds since 1970.
+    /// When the order last changed, in content or state, in milliseconds since 1970.
     pub updated_at_ms: i64,
-    /// What was submitted: the latest full text, then what [`Intent::Complete`] added, oldest first.
+    /// The submitted texts: the latest full text, then later additions, oldest first.
     pub texts: Vec<String>,
-    /// How far it is fulfilled, as was last reported.
+    /// The latest fulfilment report.
     pub fulfilment: Option<Reported>,
-    /// What was decided on it, where it was held against a catalogue.
+    /// The catalogue's decision, if the order was checked against a catalogue.
     pub admission: Option<Admission>,
 }
 

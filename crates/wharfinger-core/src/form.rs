@@ -1,7 +1,7 @@
-//! Reading an object attribute by attribute, noting every problem on the way.
+//! Reads an object attribute by attribute and notes every problem.
 //!
-//! A dialect's decoder reads like the vendor's table: one line an attribute, in the table's order, which is
-//! the order in which problems are told.
+//! A dialect's decoder follows the vendor's table: one line per attribute, in the table's order. Problems are reported
+//! in that order.
 
 use std::borrow::Cow;
 
@@ -11,28 +11,28 @@ use crate::problem::{Code, Path, Problem, Step};
 use crate::validate::Checked;
 use crate::warning::{Warning, WarningCode};
 
-/// An object whose attributes are being read.
+/// An object while its attributes are read.
 #[derive(Debug)]
 pub struct Form<'f, 'd, 'a> {
     object: Object<'d, 'a>,
     place: Place<'f>,
     notes: &'f mut Notes,
-    /// Whether any members may be there.
+    /// Whether the object may have any members.
     takes_any: bool,
 }
 
 /// What is noted while an order is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// What is wrong with it.
+    /// The problems.
     pub problems: Vec<Problem>,
-    /// What is odd about it, and taken all the same.
+    /// The warnings: oddities that do not reject the order.
     pub warnings: Vec<Warning>,
-    /// Whether an object of it may have members that no rule has asked for.
+    /// Whether an object of the order may have members that no rule has read.
     pub has_unread: bool,
 }
 
-/// Where the object is; a chain through the decoders' stack, made into a [`Path`] only for a problem or a warning.
+/// The path to an object, as a chain on the decoders' stack. It becomes a [`Path`] only for a problem or a warning.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place<'f> {
     Root,
@@ -45,7 +45,7 @@ impl Place<'_> {
         Path(self.steps(0))
     }
 
-    /// The steps to here, with room for so many more: a path takes no more memory than it needs.
+    /// Returns the steps, with capacity for exactly `more` further ones, so that a path wastes no memory.
     fn steps(&self, more: usize) -> Vec<Step> {
         match self {
             Self::Root => Vec::with_capacity(more),
@@ -63,17 +63,17 @@ impl Place<'_> {
     }
 }
 
-/// Whether an attribute must be there.
+/// Whether an attribute is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Its absence is a problem.
+    /// Absence is a problem.
     Mandatory,
-    /// It may be absent, null, blank or empty.
+    /// The attribute may be absent, null, blank or empty.
     Optional,
 }
 
 impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
-    /// Begins to read an order.
+    /// Starts reading an order.
     #[must_use]
     pub fn of_order(object: Value<'d, 'a>, notes: &'f mut Notes) -> Self {
         Self {
@@ -84,39 +84,39 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         }
     }
 
-    /// Ends the reading: the object, and what was noted.
+    /// Ends the reading. Returns the object and the notes.
     #[inline]
     pub fn end(self) -> (Value<'d, 'a>, &'f mut Notes) {
         self.notes.has_unread |= !self.takes_any && !self.object.is_read_through();
         (self.object.value(), self.notes)
     }
 
-    /// The value of an attribute that is there and not blank.
+    /// Returns the value of an attribute that is present and not blank.
     #[must_use]
     #[inline(always)]
     pub fn present(&self, name: &str) -> Option<Value<'d, 'a>> {
         self.object.get(name).filter(|value| !value.is_blank())
     }
 
-    /// All members, whatever their names.
+    /// Returns all members, whatever their names.
     pub fn members(&mut self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> + use<'d, 'a> {
         self.takes_any = true;
         self.object.value().members()
     }
 
-    /// Whether an attribute stands there, be it blank.
+    /// Whether an attribute is present, even if blank.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.object.get(name).is_some()
     }
 
-    /// The object itself.
+    /// Returns the object itself.
     #[must_use]
     pub fn value(&self) -> Value<'d, 'a> {
         self.object.value()
     }
 
-    /// Reads an attribute by a rule. None where it is absent or wrong; a problem is then noted if need be.
+    /// Reads an attribute by a rule. Returns `None` if it is absent or invalid, and notes the problem, if any.
     #[inline(always)]
     pub fn read<T>(
         &mut self,
@@ -137,7 +137,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         }
     }
 
-    /// Reads an attribute that must be there.
+    /// Reads a required attribute.
     #[inline(always)]
     pub fn mandatory<T>(
         &mut self,
@@ -147,7 +147,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         self.read(name, Need::Mandatory, rule)
     }
 
-    /// Reads an attribute that may be there.
+    /// Reads an optional attribute.
     #[inline(always)]
     pub fn optional<T>(
         &mut self,
@@ -157,12 +157,12 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         self.read(name, Need::Optional, rule)
     }
 
-    /// Checks that an attribute is an object, which may have any members.
+    /// Checks that an attribute is an object. The object may have any members.
     pub fn any_object(&mut self, name: &str, need: Need) {
         self.container(name, need, Kind::Object, Code::NotObject);
     }
 
-    /// Reads the attributes of an object within this one. Empty counts as missing where it is mandatory.
+    /// Reads the attributes of a nested object. If it is mandatory, an empty object counts as missing.
     pub fn object<T>(
         &mut self,
         name: &str,
@@ -174,8 +174,9 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         Some(within(value, place, self.notes, read))
     }
 
-    /// Reads each element of an array of objects; how many there are. Empty counts as missing where it is
-    /// mandatory; an element that is no object is a problem of its own.
+    /// Reads each element of an array of objects and returns the number of elements.
+    ///
+    /// If the array is mandatory, an empty one counts as missing. Each element that is not an object is a problem.
     pub fn objects(
         &mut self,
         name: &str,
@@ -199,8 +200,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         count
     }
 
-    /// As [`Self::objects`], for an array that may also be written as an object whose members are all objects, under any
-    /// names.
+    /// Like [`Self::objects`], but also accepts an object whose members are all objects, under any names.
     pub fn keyed_objects(
         &mut self,
         name: &str,
@@ -226,7 +226,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         count
     }
 
-    /// As [`Self::scalars`], for an array that may also be written as an object, under any names.
+    /// Like [`Self::scalars`], but also accepts an object with any names.
     pub fn keyed_scalars<T>(
         &mut self,
         name: &str,
@@ -282,7 +282,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         note(&mut self.notes.problems, self.place, code);
     }
 
-    /// Warns of an attribute of this object.
+    /// Notes a warning about an attribute of this object.
     #[cold]
     pub fn warn(&mut self, name: &str, code: WarningCode) {
         let warnings = &mut self.notes.warnings;
@@ -304,7 +304,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
             self.require(name, need);
             return None;
         };
-        // Emptiness comes first: PHP writes an empty object as `[]`.
+        // The check for emptiness comes first because PHP writes an empty object as `[]`.
         if value.is_empty_container() {
             self.require(name, need);
             return None;
@@ -323,7 +323,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     }
 }
 
-/// Reads an object within another one.
+/// Reads a nested object.
 #[inline(always)]
 fn within<'d, 'a, T>(
     object: Value<'d, 'a>,
@@ -343,7 +343,7 @@ fn within<'d, 'a, T>(
     meaning
 }
 
-/// Notes a problem, unless the order has very many already. Most orders have none.
+/// Notes a problem, unless the order has reached the limit. Cold: most orders have no problems.
 #[cold]
 fn note(problems: &mut Vec<Problem>, place: Place<'_>, code: Code) {
     if problems.len() < PROBLEMS_PER_ORDER_MAX {

@@ -1,4 +1,4 @@
-//! Decoding a whole body before anything is done: bytes to slots, one an order, in order.
+//! Judges a whole body before anything is stored: bytes to slots, one per order, in order.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -11,37 +11,37 @@ use crate::limits::{
 };
 use crate::problem::{Code, Problem, Problems};
 
-/// The least bytes that an order is taken to have when room is made for those to come.
+/// The assumed minimum size of an order, used to reserve room for the slots of a batch.
 const ORDER_BYTES_MIN: usize = 128;
 
-/// About how many bytes an order takes beside its text and its problems: its slot, its row, its outcome and its answer.
+/// The approximate memory per order beside its text and problems: its slot, row, outcome and response entry.
 const ORDER_MADE_BYTES: usize = 512;
 
-/// About how many bytes a warning takes: it is kept, and it is told.
+/// The approximate memory per warning: one copy in the slot and one in the response.
 const WARNING_MADE_BYTES: usize = 384;
 
-/// A body that was judged.
+/// A judged body.
 #[derive(Debug)]
 pub struct Judged<'a> {
-    /// Whether the body was of the kind that the operation wants.
+    /// Whether the body has the root that the operation expects.
     pub root_fits: bool,
-    /// Its orders.
+    /// The slots, one per order, in order.
     pub slots: Vec<Slot<'a>>,
 }
 
-/// What is to be judged.
+/// A body to judge.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<'a> {
-    /// Its bytes, decompressed.
+    /// The bytes after decompression.
     pub bytes: &'a [u8],
-    /// Where it is orders one a line, rather than one JSON text: how many lines there are before it.
+    /// For NDJSON, the number of lines that precede this body. `None` if the body is one JSON text.
     pub lines_before: Option<usize>,
 }
 
-/// Reads a body and judges each of its orders by itself.
+/// Reads a body and judges each of its orders separately.
 ///
 /// # Errors
-/// The body cannot be read on, is of the wrong kind where the dialect refuses that, or holds too many orders.
+/// The body cannot be read to its end, has a root that the dialect refuses, or has too many orders.
 pub fn judge<'a>(
     dialect: &dyn Dialect,
     context: &Context<'_>,
@@ -53,32 +53,32 @@ pub fn judge<'a>(
     Ok(judging.finish())
 }
 
-/// A body that is being judged, a part at a time, so that whoever judges it can do something else in between.
+/// A body that is judged in parts, so that the caller can do other work in between.
 pub struct Judging<'g, 'a> {
     source: Source<'a>,
     gathering: Gathering<'g, 'a>,
 }
 
-/// What orders are read from.
+/// The source of the orders.
 enum Source<'a> {
     Json(Json<'a>),
     Lines(Lines<'a>),
 }
 
-/// One JSON text, and what the operation wants of it.
+/// One JSON text, and the root that the operation expects.
 struct Json<'a> {
     reader: Reader<'a>,
-    /// Whether it is of the kind that the operation wants. The reader tells that only before the first order is read.
+    /// Whether the root is the expected one. The reader reports it only before the first order is read.
     root_fits: bool,
     envelope: Envelope,
     wrong_root: WrongRoot,
 }
 
 impl<'g, 'a> Judging<'g, 'a> {
-    /// Begins; no order is judged yet.
+    /// Prepares to judge a body. No order is judged yet.
     ///
     /// # Errors
-    /// The body is empty where the dialect refuses that, or no UTF-8.
+    /// The body is not UTF-8, or is empty and the dialect refuses that.
     pub fn begin(
         dialect: &'g dyn Dialect,
         context: &'g Context<'g>,
@@ -111,8 +111,9 @@ impl<'g, 'a> Judging<'g, 'a> {
         })
     }
 
-    /// Judges on, until the texts of the orders and what was made of them come to so many more bytes; whether the body is
-    /// at its end.
+    /// Judges orders until another `bytes` bytes of work are done. Returns whether the end of the body is reached.
+    ///
+    /// Work is the size of the order texts plus the memory of the results, see [`Self::made_bytes`].
     ///
     /// # Errors
     /// Those of [`judge()`].
@@ -131,13 +132,13 @@ impl<'g, 'a> Judging<'g, 'a> {
         Ok(false)
     }
 
-    /// About how much memory the orders take that were judged so far, with what becomes of them, to the end of the answer.
+    /// The approximate memory of the orders judged so far, including their outcomes and response entries.
     #[must_use]
     pub fn made_bytes(&self) -> usize {
         self.gathering.made_bytes
     }
 
-    /// The judged orders.
+    /// Returns the judged orders.
     #[must_use]
     pub fn finish(self) -> Judged<'a> {
         Judged {
@@ -176,11 +177,11 @@ impl<'a> Json<'a> {
         })
     }
 
-    /// Takes the next order in; whether there is one.
+    /// Judges the next order. Returns whether there was one.
     fn next(&mut self, gathering: &mut Gathering<'_, 'a>) -> Result<bool, RequestFailure> {
         let is_one = self.reader.envelope() == Envelope::One;
         if let Some(entry) = self.reader.next()? {
-            // Where one order is the body, the reader takes any value; whether it is an object is told here.
+            // If the body is a single order, the reader accepts any value. Whether it is an object is checked here.
             if is_one && !is_order(self.wrong_root, entry.raw) {
                 return Err(wrong_envelope(self.envelope));
             }
@@ -194,7 +195,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Takes the order of the next line in; whether there is one.
+/// Judges the order on the next line. Returns whether there was one.
 fn next_line<'a>(
     lines: &mut Lines<'a>,
     gathering: &mut Gathering<'_, 'a>,
@@ -215,31 +216,31 @@ fn next_line<'a>(
     Ok(true)
 }
 
-/// The slots of a body, as it is read.
+/// The slots of a body while it is read.
 struct Gathering<'g, 'a> {
     dialect: &'g dyn Dialect,
     context: &'g Context<'g>,
     body_bytes: usize,
     orders_max: usize,
     slots: Vec<Slot<'a>>,
-    /// The lists of problems so far, each once.
+    /// The distinct problem lists so far. Orders with equal problems share one list.
     problems: HashSet<Problems>,
     problems_told: usize,
     warnings_told: usize,
-    /// Bytes of the orders' texts.
+    /// The total size of the order texts.
     read_bytes: usize,
     made_bytes: usize,
 }
 
 impl<'a> Gathering<'_, 'a> {
-    /// What was read and made so far, in bytes.
+    /// The work done so far, in bytes.
     fn work(&self) -> usize {
         self.read_bytes + self.made_bytes
     }
 
     fn take(&mut self, entry: &Entry<'_, 'a>) -> Result<(), RequestFailure> {
         if self.slots.is_empty() {
-            // Orders of a batch are much alike: the first one tells how many there will be.
+            // Orders of a batch have similar sizes, so the first one predicts how many there are.
             let alike = self.body_bytes / entry.raw.len().max(ORDER_BYTES_MIN);
             self.slots.reserve(alike.min(self.orders_max));
         }
@@ -257,7 +258,7 @@ impl<'a> Gathering<'_, 'a> {
         match &mut slot.verdict {
             Verdict::Good(_) => {}
             Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
-                // Answers and receipts give the text of such an order back.
+                // Responses and receipts repeat the text of such an order.
                 self.made_bytes += slot.raw.len();
                 let most = problems_told_max(self.problems_told);
                 if problems.len() > most {
@@ -284,7 +285,7 @@ impl<'a> Gathering<'_, 'a> {
     }
 }
 
-/// Whether a body that holds one order may be this value.
+/// Whether `value` is acceptable as the body of a single order.
 fn is_order(wrong_root: WrongRoot, value: &str) -> bool {
     match wrong_root {
         WrongRoot::Judge => true,
@@ -306,7 +307,8 @@ fn judge_entry<'a>(
     let has_long_numbers_alone = problems.iter().all(is_long_number);
     let mut slot = unreadable(context, entry.raw, entry.name.clone(), problems);
     if has_long_numbers_alone {
-        // No value is taken from such a number, and all else of the order is as it was sent.
+        // No value is taken from such a number. The rest of the order is readable, so its key and organisation are
+        // kept.
         let judged = dialect.judge(context, entry);
         slot.key = judged.key;
         slot.organisation = judged.organisation;

@@ -1,14 +1,14 @@
 //! The pure half of Wharfinger: no async, no clock, no environment, no files, no sockets.
 //!
-//! One order's way through it:
+//! An order passes through it in four steps:
 //!
-//! 1. [`json`] reads the body order by order, with faults, verbatim bytes and content hash;
-//! 2. [`judge`](mod@judge) hands each to the [`dialect`], which reads it through a [`form`] by the rules of [`validate`]
-//!    and gives a slot: a draft, or [`problem`]s with their paths;
-//! 3. the store calls [`admit::decide`] inside its transaction;
-//! 4. the dialect puts the [`outcome`]s, one a slot and in the same order, into the vendor's words.
+//! 1. [`json`] reads the body one order at a time. It yields faults, the verbatim bytes and a content hash.
+//! 2. [`judge`](mod@judge) passes each order to the [`dialect`], which reads it through a [`form`] by the rules of
+//!    [`validate`]. The result is a slot: a draft, or [`problem`]s with their paths.
+//! 3. The store calls [`admit::decide`] inside its transaction.
+//! 4. The dialect encodes the [`outcome`]s in the vendor's format. There is one outcome per slot, in the same order.
 //!
-//! A request that is turned down as a whole is a [`failure`]. Vendor names occur under [`dialects`] only.
+//! A request that is refused as a whole is a [`failure`]. Vendor names occur only under [`dialects`].
 
 pub mod admit;
 pub mod answer;

@@ -8,38 +8,38 @@ use crate::json::Envelope;
 /// One route of a dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Its name, unique in the dialect; for logs and metrics.
+    /// The operation's name, unique in the dialect. Used in logs and metrics.
     pub name: &'static str,
     /// The HTTP method.
     pub method: &'static str,
     /// The path, with `{name}` for a parameter.
     pub path: &'static str,
-    /// What the key must be allowed to do.
+    /// The scope that the API key needs.
     pub scope: Scope,
     /// What it does.
     pub action: Action,
-    /// What it is for, in a few words.
+    /// A summary in a few words.
     pub summary: &'static str,
-    /// What it takes besides its path and body, but for what every route takes.
+    /// The parameters beyond the path and body. Parameters that every route accepts are not listed.
     pub parameters: &'static [Parameter],
 }
 
-/// A parameter of the query or the head.
+/// A query parameter or header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// Where it stands.
+    /// Whether it is in the query or in a header field.
     pub place: Place,
-    /// What it may be.
+    /// The values that it accepts.
     pub kind: ParameterKind,
-    /// What it says.
+    /// A description.
     pub about: &'static str,
-    /// Whether a request must have it.
+    /// Whether it is required.
     pub is_required: bool,
 }
 
-/// Where a parameter stands.
+/// Where a parameter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// In the query.
@@ -48,39 +48,39 @@ pub enum Place {
     Header,
 }
 
-/// What a parameter may be.
+/// The values that a parameter accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParameterKind {
     /// Any text.
     Text,
-    /// Texts with commas between them, at least one.
+    /// Comma-separated texts, at least one.
     Texts,
     /// The code of an organisation.
     Organisation,
-    /// A cursor that a list has given.
+    /// A cursor that a list returned.
     Cursor,
-    /// A whole number within these bounds.
+    /// A whole number from the first bound to the second, inclusive.
     Number(u64, u64),
     /// `true` or `false`.
     Boolean,
     /// One of these texts.
     OneOf(&'static [&'static str]),
-    /// The name of a dialect.
+    /// The id of a dialect.
     Dialect,
-    /// The name of a dialect, or `submitted`.
+    /// The id of a dialect, or `submitted`.
     Form,
-    /// A day, or a time with a space behind the day: `YYYY-mm-dd HH:MM:SS`.
+    /// A date, or a date and a time separated by a space: `YYYY-mm-dd HH:MM:SS`.
     DayOrTime,
-    /// A time (RFC 3339).
+    /// A time in RFC 3339 format.
     Time,
     /// A UUID.
     Uuid,
-    /// Seconds, such as `30s`, at most so many.
+    /// A duration in seconds such as `30s`, up to the given maximum.
     Seconds(u64),
 }
 
 impl Parameter {
-    /// A parameter of the query.
+    /// Creates an optional query parameter.
     #[must_use]
     pub const fn query(name: &'static str, kind: ParameterKind, about: &'static str) -> Self {
         let place = Place::Query;
@@ -93,7 +93,7 @@ impl Parameter {
         }
     }
 
-    /// A header field; its name in small letters.
+    /// Creates an optional header field. `name` must be lowercase.
     #[must_use]
     pub const fn header(name: &'static str, kind: ParameterKind, about: &'static str) -> Self {
         let place = Place::Header;
@@ -106,7 +106,7 @@ impl Parameter {
         }
     }
 
-    /// The same, which a request must have.
+    /// Makes the parameter required.
     #[must_use]
     pub const fn required(mut self) -> Self {
         self.is_required = true;
@@ -117,43 +117,43 @@ impl Parameter {
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Takes orders in.
+    /// Submits orders.
     Submit {
-        /// How the body holds them.
+        /// How the body contains the orders.
         envelope: Envelope,
-        /// What to do with a body of another kind.
+        /// What happens if the body's root is of another kind.
         wrong_root: WrongRoot,
-        /// Whether a body of nothing is taken, as one that says nothing.
+        /// What happens if the body is empty.
         empty_body: EmptyBody,
     },
-    /// Reads orders back ([`Ask::Orders`](crate::dialect::Ask::Orders)), one page.
+    /// Returns one page of orders ([`Ask::Orders`](crate::dialect::Ask::Orders)).
     List,
-    /// Reads orders back, all of them, in chunks of which each is encoded by itself.
+    /// Returns all orders, in chunks. Each chunk is encoded separately.
     Stream,
-    /// Reads one order back ([`Ask::Order`](crate::dialect::Ask::Order)).
+    /// Returns one order ([`Ask::Order`](crate::dialect::Ask::Order)).
     Show,
     /// Cancels orders and releases their keys ([`Ask::Withdraw`](crate::dialect::Ask::Withdraw)).
     Withdraw,
-    /// Is about something that the server itself keeps, whatever dialect orders came in.
+    /// Reads or changes a resource of the server, independent of dialects.
     Resource(Resource),
 }
 
-/// What the server keeps besides orders in their dialects' forms, and what is done with it.
+/// The resources of the native API, with what is done to each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// Lists receipts.
     ListBatches,
     /// Shows a receipt.
     ShowBatch,
-    /// Lists what became of each order of a batch.
+    /// Lists the outcome of each order of a batch.
     ListResults,
     /// Lists the rejected orders of a batch.
     ListRejected,
-    /// Takes in a part of an import, or all of it.
+    /// Receives a part of an import, or all of it.
     ReceiveImport,
-    /// Shows how far an import is.
+    /// Shows the progress of an import.
     ShowImport,
-    /// Ends an import where it is.
+    /// Cancels an import. What it has committed stays.
     CancelImport,
     /// Lists orders of every dialect.
     ListOrders,
@@ -161,71 +161,72 @@ pub enum Resource {
     ShowOrder,
     /// Lists an order's revisions.
     ShowHistory,
-    /// Takes an order on.
+    /// Marks an order as processed.
     ProcessOrder,
-    /// Calls an order off.
+    /// Cancels an order.
     CancelOrder,
-    /// Takes many orders on.
+    /// Marks many orders as processed.
     ProcessOrders,
-    /// Calls many orders off.
+    /// Cancels many orders.
     CancelOrders,
-    /// Says how far an order is fulfilled.
+    /// Reports the fulfilment of an order.
     FulfilOrder,
     /// Lists events, or waits for them.
     ListEvents,
     /// Lists organisations.
     ListOrganisations,
-    /// Makes an organisation.
+    /// Creates an organisation.
     CreateOrganisation,
     /// Shows an organisation.
     ShowOrganisation,
     /// Changes an organisation.
     ChangeOrganisation,
-    /// Lists what an organisation sells.
+    /// Lists an organisation's products.
     ListProducts,
-    /// Loads what an organisation sells.
+    /// Loads an organisation's products.
     LoadProducts,
-    /// Lists to whom an organisation sells.
+    /// Lists an organisation's customers.
     ListCustomers,
-    /// Loads to whom an organisation sells.
+    /// Loads an organisation's customers.
     LoadCustomers,
     /// Lists API keys.
     ListKeys,
-    /// Makes an API key.
+    /// Creates an API key.
     CreateKey,
     /// Gives an API key a new secret.
     RotateKey,
-    /// Makes an API key void.
+    /// Revokes an API key.
     RevokeKey,
-    /// Erases a person.
+    /// Erases a person's data.
     EraseCustomer,
     /// Lists administrative changes.
     ListAudit,
 }
 
-/// What becomes of a body that is JSON, but not of the kind that the envelope wants.
+/// What happens to a body that is JSON, but whose root does not fit the envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WrongRoot {
-    /// The request is turned down with [`RequestFailure::WrongEnvelope`].
+    /// The request is refused with [`RequestFailure::WrongEnvelope`].
     Refuse,
-    /// A batch is judged as one without orders ([`Submitted::root_fits`](crate::dialect::Submitted::root_fits) is then false), a single order is judged as it is.
+    /// A batch is judged as one without orders; [`Submitted::root_fits`](crate::dialect::Submitted::root_fits) is then
+    /// false. A single order is judged as it is.
     Judge,
-    /// Text and `null` are judged too; anything else but an object is refused. For single orders alone.
+    /// Only for single orders: text and `null` are judged too. Anything else except an object is refused.
     TakeText,
 }
 
-/// What becomes of a body of nothing but white space.
+/// What happens to a body that is empty, or only white space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmptyBody {
-    /// It is malformed JSON.
+    /// It is refused as malformed JSON.
     Malformed,
-    /// The request is turned down with [`RequestFailure::EmptyBody`].
+    /// The request is refused with [`RequestFailure::EmptyBody`].
     Refuse,
-    /// It stands for an order `{}`.
+    /// It is judged as an order `{}`.
     EmptyObject,
 }
 
-/// A path as the routes have it, where it is one of theirs but for the case of its fixed segments.
+/// Returns the path of a listed route that matches `path`, ignoring the case of the fixed segments.
 #[must_use]
 pub fn in_any_case(path: &str, operations: &[Operation]) -> Option<String> {
     operations.iter().find_map(|operation| {

@@ -1,26 +1,26 @@
-//! What became of one order of a batch.
+//! The outcome of one order of a batch, and counts of outcomes.
 
 use crate::ids::OrderId;
 use crate::problem::Problems;
 
-/// Where an order stands in its life.
+/// The state of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Prepared, not placed.
+    /// Not placed yet.
     Draft,
-    /// Placed, waiting to be taken on.
+    /// Placed, but not processed yet.
     Pending,
-    /// Taken on; final.
+    /// Processed. Final.
     Processed,
-    /// Called off; final.
+    /// Cancelled. Final.
     Cancelled,
 }
 
 impl State {
-    /// Every state, in the order of an order's life.
+    /// All states, in the order of an order's life.
     pub const ALL: [Self; 4] = [Self::Draft, Self::Pending, Self::Processed, Self::Cancelled];
 
-    /// Whether the order is still to be taken on: its state is not final.
+    /// Whether the state is not final.
     #[must_use]
     pub fn is_open(self) -> bool {
         match self {
@@ -29,7 +29,7 @@ impl State {
         }
     }
 
-    /// The state's name as users read and write it.
+    /// The state's name in requests and responses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -41,40 +41,40 @@ impl State {
     }
 }
 
-/// Why an order was withheld, for people.
+/// Why an order was withheld, as a sentence for people.
 pub const WITHHELD: &str =
     "another order of the batch was rejected, and the batch was to be taken whole";
 
-/// A stored order as an outcome tells of it.
+/// A stored order, as its outcome reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// The order's id, the same for all its revisions.
+    /// The order id, the same for all revisions.
     pub order: OrderId,
-    /// The order number, where the dialect numbers its orders.
+    /// The order number, if the dialect numbers its orders.
     pub number: Option<u64>,
     /// 1 when first accepted, plus one for each change.
     pub revision: u32,
-    /// Where it was split: the numbers of all parts, its own first.
+    /// For a split order, the numbers of all parts, its own first.
     pub parts: Box<[u64]>,
 }
 
-/// What became of one order. Outcome *i* of a batch answers its slot *i*.
+/// The outcome of one order. Outcome *i* of a batch belongs to slot *i*.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// New, and stored.
+    /// The order is new and stored.
     Accepted(Taken),
-    /// Known, and changed by this submission.
+    /// The order was known, and this submission changed it.
     Updated(Taken),
-    /// Known, and the same content again.
+    /// The order was known, with the same content.
     Unchanged(Taken),
-    /// Turned down, for all of these reasons.
+    /// The order was rejected for these reasons.
     Rejected(Problems),
-    /// Good, and not stored, since its batch was to be taken whole or not at all and another order of it was turned down.
+    /// The order is valid but not stored: its batch is all-or-nothing, and another order was rejected.
     Withheld,
 }
 
 impl Outcome {
-    /// Whether the order was answered with a yes.
+    /// The stored order, unless the order was rejected or withheld.
     #[must_use]
     pub fn taken(&self) -> Option<&Taken> {
         match self {
@@ -83,7 +83,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome's name as users read it.
+    /// The outcome's name in responses.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -103,16 +103,16 @@ pub struct Counts {
     pub accepted: u64,
     /// Changed orders.
     pub updated: u64,
-    /// Orders sent again as they were.
+    /// Orders resubmitted with the same content.
     pub unchanged: u64,
-    /// Orders turned down.
+    /// Rejected orders.
     pub rejected: u64,
-    /// Good orders of a batch that was to be taken whole or not at all, and was not taken.
+    /// Valid orders of an all-or-nothing batch in which another order was rejected.
     pub withheld: u64,
 }
 
 impl Counts {
-    /// Counts one more outcome.
+    /// Counts one outcome.
     pub fn add(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Accepted(_) => self.accepted += 1,
@@ -123,7 +123,7 @@ impl Counts {
         }
     }
 
-    /// The counts of all of `outcomes`.
+    /// Counts `outcomes`.
     #[must_use]
     pub fn of(outcomes: &[Outcome]) -> Self {
         let mut counts = Self::default();
@@ -133,13 +133,13 @@ impl Counts {
         counts
     }
 
-    /// How many orders there were.
+    /// The number of orders in the batch.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.taken() + self.rejected + self.withheld
     }
 
-    /// What became of the batch.
+    /// The status of the batch.
     #[must_use]
     pub fn status(&self) -> BatchStatus {
         match (self.taken(), self.rejected + self.withheld) {
@@ -149,7 +149,7 @@ impl Counts {
         }
     }
 
-    /// How many orders were answered with a yes.
+    /// The number of orders accepted, updated or unchanged.
     #[must_use]
     pub fn taken(&self) -> u64 {
         self.accepted + self.updated + self.unchanged
@@ -166,22 +166,22 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// What became of a batch as a whole.
+/// The status of a batch as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchStatus {
-    /// Every order was taken.
+    /// No order was rejected or withheld, and there was at least one.
     Complete,
-    /// Some were.
+    /// Some orders were accepted, updated or unchanged; others were not.
     Partial,
-    /// None was.
+    /// No order was accepted, updated or unchanged. A batch without orders has this status too.
     Rejected,
 }
 
 impl BatchStatus {
-    /// Every status.
+    /// All statuses.
     pub const ALL: [Self; 3] = [Self::Complete, Self::Partial, Self::Rejected];
 
-    /// The status as users read and write it.
+    /// The status's name in requests and responses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,18 +1,18 @@
-//! What can be wrong with one order, as data: where, and a code from the one table of codes.
+//! Problems: what can be wrong with one order, as data. A problem is a path and a code.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// One step from an order's root towards an attribute.
+/// One step of the path to an attribute.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// A member of an object.
+    /// The name of an object member.
     Name(String),
-    /// An element of an array, from 0.
+    /// The index of an array element, from 0.
     Index(usize),
 }
 
-/// Where in an order something is; empty for the order itself.
+/// The path to an attribute of an order. Empty means the order itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Path(pub Vec<Step>);
 
@@ -23,7 +23,7 @@ impl Path {
         Self(vec![Step::Name(name.to_owned())])
     }
 
-    /// The RFC 6901 form, `/order_items/1/price`.
+    /// Returns the path as a JSON pointer (RFC 6901), such as `/order_items/1/price`.
     #[must_use]
     pub fn pointer(&self) -> String {
         let mut pointer = String::new();
@@ -37,7 +37,7 @@ impl Path {
         pointer
     }
 
-    /// Bytes of the names in it.
+    /// The total length of the names, in bytes.
     fn name_bytes(&self) -> usize {
         let steps = self.0.iter();
         steps
@@ -48,14 +48,14 @@ impl Path {
             .sum()
     }
 
-    /// Whether this is the order itself.
+    /// Whether this is the path of the order itself.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// The dotted form, `order_items[1].price`.
+/// The dotted form, such as `order_items[1].price`.
 impl fmt::Display for Path {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (depth, step) in self.0.iter().enumerate() {
@@ -69,20 +69,20 @@ impl fmt::Display for Path {
     }
 }
 
-/// All that is wrong with one order. Orders with the same problems share one list.
+/// All problems of one order. Orders with the same problems share one list.
 pub type Problems = Arc<[Problem]>;
 
-/// One thing that is wrong with one order.
+/// One problem of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
-    /// The attribute at fault.
+    /// The attribute.
     pub path: Path,
-    /// What is wrong with it.
+    /// What is wrong with the attribute.
     pub code: Code,
 }
 
 impl Problem {
-    /// A problem with the order as a whole.
+    /// Creates a problem with the order as a whole.
     #[must_use]
     pub fn with_order(code: Code) -> Self {
         Self {
@@ -91,13 +91,13 @@ impl Problem {
         }
     }
 
-    /// Bytes of memory that it takes.
+    /// The size of the problem in memory, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.path.0.capacity() * size_of::<Step>() + self.path.name_bytes()
     }
 
-    /// About how many bytes an answer takes to tell it: its place twice, its code and a sentence.
+    /// The approximate size of the problem in a response, in bytes: its path twice, its code and a message.
     #[must_use]
     pub fn told_bytes(&self) -> usize {
         const SENTENCE_BYTES: usize = 160;
@@ -105,7 +105,7 @@ impl Problem {
     }
 }
 
-/// `country is required`; for the order itself `the order is too large: …`.
+/// A message such as `country is required`, or `the order is too large: …` for the order itself.
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.path.is_root() {
@@ -116,50 +116,50 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The table of problem codes. [`Code::id`] is stable; the sentence may be reworded.
+/// The table of problem codes. [`Code::id`] is stable. Messages may be reworded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// A mandatory attribute is absent, null, blank or empty.
+    /// A required attribute is absent, null, blank or empty.
     Required,
-    /// Text was wanted.
+    /// The value must be text.
     NotText,
-    /// A number was wanted.
+    /// The value must be a number.
     NotNumber,
-    /// A whole number was wanted.
+    /// The value must be a whole number.
     NotInteger,
-    /// A boolean was wanted.
+    /// The value must be a boolean.
     NotBoolean,
-    /// An object was wanted.
+    /// The value must be an object.
     NotObject,
-    /// An array was wanted.
+    /// The value must be an array.
     NotArray,
-    /// More characters than the attribute may have.
+    /// The text has too many characters.
     TooLong {
-        /// The most it may have.
+        /// The maximum number of characters.
         chars_max: usize,
     },
-    /// A number below the least that is allowed.
+    /// The number is below the minimum.
     BelowMinimum {
-        /// The least that is allowed.
+        /// The minimum.
         min: u64,
     },
-    /// Zero or less where more is wanted.
+    /// The number must be more than zero.
     NotPositive,
-    /// A number above the most that is allowed.
+    /// The number is above the maximum.
     AboveMaximum {
-        /// The most that is allowed.
+        /// The maximum.
         max: u64,
     },
-    /// More decimals than the attribute may have.
+    /// The number has too many decimals.
     TooManyDecimals {
-        /// The most it may have.
+        /// The maximum number of decimals.
         decimals_max: u32,
     },
-    /// A price that is not digits with at most one comma before the decimals.
+    /// The price is not digits with at most one comma before the decimals.
     NotPrice,
-    /// No date of the form wanted, or no day of the calendar.
+    /// The date has the wrong form, or does not exist in the calendar.
     NotDate {
-        /// The form wanted, such as `dd-mm-yyyy`.
+        /// The expected form, such as `dd-mm-yyyy`.
         form: &'static str,
     },
     /// Not an e-mail address.
@@ -172,96 +172,96 @@ pub enum Code {
     NotLocale,
     /// Not an ISO 4217 currency code.
     NotCurrency,
-    /// A member's name holds characters that are not allowed there.
+    /// A member's name has characters that are not allowed there.
     NotName,
-    /// None of the values allowed.
+    /// The value is not one of the allowed values.
     NotOneOf {
-        /// The values allowed, for people.
+        /// The allowed values, for people.
         choices: &'static str,
     },
-    /// Not of the form wanted.
+    /// The value does not have the expected form.
     NotOfForm {
-        /// The form, behind "must be".
+        /// The expected form, phrased to follow "must be".
         form: &'static str,
     },
-    /// A number greater than that of a neighbouring attribute.
+    /// The number is greater than that of a related attribute.
     Exceeds {
-        /// The neighbour's name.
+        /// The related attribute's name.
         other: &'static str,
     },
-    /// An object has two members of this name.
+    /// An object has two members with this name.
     RepeatedName,
-    /// Nested deeper than is allowed.
+    /// The value is nested too deep.
     TooDeep {
-        /// The deepest level allowed, the order itself being 1.
+        /// The maximum depth. The order itself is level 1.
         depth_max: usize,
     },
-    /// Text with half a surrogate pair, which no Unicode text can hold.
+    /// The text has an unpaired surrogate, which is not valid Unicode.
     LoneSurrogate,
-    /// Text with the character `\u0000`.
+    /// The text has the character `\u0000`.
     NulCharacter,
-    /// A number that would need more digits than are kept.
+    /// The number needs more digits than are stored.
     TooManyDigits {
-        /// The most that are kept.
+        /// The maximum number of digits.
         digits_max: usize,
     },
-    /// The order's text is over its size limit.
+    /// The order's text is larger than the limit.
     OrderTooLarge {
-        /// The limit.
+        /// The limit, in bytes.
         bytes_max: usize,
     },
-    /// A line that is no JSON, in a body of lines.
+    /// A line of an NDJSON body is not JSON.
     NotJson {
-        /// The line, from 1.
+        /// The line number, from 1.
         line: usize,
-        /// The byte of it, from 1.
+        /// The byte position in the line, from 1.
         column: usize,
-        /// What is wrong there.
+        /// The reason.
         reason: &'static str,
     },
-    /// No such organisation, or not one of the caller's: told alike.
+    /// The organisation does not exist, or the caller cannot reach it. Both give the same message.
     UnknownOrganisation,
-    /// The order names another organisation than the request does.
+    /// The order names an organisation other than the request's.
     OtherOrganisation,
-    /// The order has been processed and changes no more.
+    /// The order is processed, which is final.
     AlreadyProcessed,
-    /// The order has been cancelled and changes no more.
+    /// The order is cancelled, which is final.
     AlreadyCancelled,
-    /// An order with this number exists, and this dialect creates only.
+    /// An order with this number exists, and this dialect only creates orders.
     NumberExists,
-    /// There is no order of this number or key.
+    /// No order has this number or key.
     UnknownOrder,
-    /// The order is a draft, and must be placed before it can be processed.
+    /// The order is a draft. It must be placed before it can be processed.
     NotPlaced,
     /// The catalogue has no such product.
     UnknownProduct,
-    /// The product is in the catalogue, but not sold.
+    /// The product is in the catalogue, but not active.
     InactiveProduct,
-    /// The product is not sold where the order is for.
+    /// The product is not sold in the order's market or price list.
     NotSoldThere {
-        /// Where: `market` or `price list`.
+        /// Either `market` or `price list`.
         what: &'static str,
     },
-    /// There are fewer pieces than the line wants.
+    /// There is not enough stock for the line.
     StockMissing {
-        /// Pieces on hand, after what the lines before it take.
+        /// Pieces on hand, after the preceding lines have taken theirs.
         left: u64,
     },
-    /// The order's products lie in too many places.
+    /// The order's products are in too many warehouses.
     TooManyWarehouses {
-        /// The most that an order is split by.
+        /// The maximum number of warehouses that an order is split across.
         warehouses_max: usize,
     },
-    /// There is no customer of this number.
+    /// No customer has this number.
     UnknownCustomer,
-    /// A customer is to be registered without an e-mail address.
+    /// A customer cannot be registered without an e-mail address.
     NeedsEmail,
-    /// The e-mail address is that of another customer than the order names.
+    /// The e-mail address belongs to a customer other than the one that the order names.
     OtherCustomer,
 }
 
 impl Code {
-    /// One of each, with typical bounds: what the page of problems is held against.
+    /// One example of each code, with typical bounds. A test compares them with the documented table of problems.
     pub const EXAMPLES: [Self; 45] = [
         Self::Required,
         Self::NotText,
