@@ -1,4 +1,4 @@
-//! Who is calling, and what for.
+//! Callers, their API keys' scopes, and the organisations that they reach.
 
 use std::collections::HashMap;
 
@@ -7,22 +7,22 @@ use jiff::tz::TimeZone;
 use crate::catalogue::CatalogueMode;
 use crate::ids::OrganisationId;
 
-/// What a key may be used for.
+/// A permission of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// Submit and change orders.
     OrdersWrite,
-    /// Read orders back.
+    /// Read orders.
     OrdersRead,
     /// Manage organisations and keys.
     Admin,
 }
 
 impl Scope {
-    /// Every scope.
+    /// All scopes.
     pub const ALL: [Self; 3] = [Self::OrdersWrite, Self::OrdersRead, Self::Admin];
 
-    /// The scope's name as users read and write it.
+    /// The scope's name in requests and responses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -36,37 +36,37 @@ impl Scope {
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organisation {
-    /// The store's number for it.
+    /// The store's number for the organisation.
     pub id: OrganisationId,
-    /// What clients call it.
+    /// The code that clients use.
     pub code: String,
-    /// Its name, for people.
+    /// The name, for people.
     pub name: String,
-    /// Whether it takes customer orders at present.
+    /// Whether it accepts customer orders at present.
     pub customer_orders_enabled: bool,
-    /// Whether its orders are held against its catalogue.
+    /// Whether its orders are checked against its catalogue.
     pub catalogue: CatalogueMode,
-    /// The time zone of dates without one, in the dialects that have such dates.
+    /// The time zone of dates that carry none, in dialects that have such dates.
     pub time_zone: TimeZone,
-    /// How its orders are listed where a request does not say, in the dialects that let a request say.
+    /// The default list order, in dialects in which a request may choose one.
     pub list_sort: ListSort,
 }
 
-/// In which order orders are listed.
+/// The order in which a list returns orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ListSort {
     /// Newest first.
     #[default]
     Descending,
-    /// In the order of creation.
+    /// In order of creation.
     Ascending,
 }
 
 impl ListSort {
-    /// Both.
+    /// Both list orders.
     pub const ALL: [Self; 2] = [Self::Descending, Self::Ascending];
 
-    /// Its name as users read and write it.
+    /// The name in requests and responses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl ListSort {
         }
     }
 
-    /// The one of this name.
+    /// Returns the list order with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|sort| sort.name() == name)
@@ -83,8 +83,10 @@ impl ListSort {
 }
 
 impl Organisation {
-    /// One that is yet to be made: it takes customer orders, its catalogue is open, its time zone is UTC, and its orders are listed
-    /// newest first. The store gives it a number.
+    /// Creates an organisation to be stored.
+    ///
+    /// It accepts customer orders, its catalogue is open, its time zone is UTC, and lists are newest first. The store
+    /// assigns the id.
     #[must_use]
     pub fn new(code: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
@@ -99,20 +101,20 @@ impl Organisation {
     }
 }
 
-/// The organisations by code.
+/// Organisations by code.
 pub type Organisations = HashMap<String, Organisation>;
 
-/// The organisations a key may act for.
+/// The organisations that an API key reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Every organisation, also those to come.
+    /// Every organisation, including future ones.
     All,
-    /// These.
+    /// Only these.
     Only(Vec<OrganisationId>),
 }
 
 impl Reach {
-    /// Whether an organisation is one of them.
+    /// Whether an organisation is included.
     #[must_use]
     pub fn has(&self, organisation: OrganisationId) -> bool {
         match self {
@@ -121,7 +123,7 @@ impl Reach {
         }
     }
 
-    /// Whether all that another reach includes is within it, also of organisations to come.
+    /// Whether this includes everything that `other` includes, now and in the future.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
@@ -132,30 +134,30 @@ impl Reach {
     }
 }
 
-/// An authenticated caller: what its key may reach.
+/// An authenticated caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'c> {
-    /// All organisations there are.
+    /// All existing organisations.
     pub organisations: &'c Organisations,
-    /// Which of them the key may act for.
+    /// Which of them the API key reaches.
     pub reach: &'c Reach,
 }
 
 impl<'c> Caller<'c> {
-    /// The organisation of this code, if there is one and the key may act for it.
+    /// Returns the organisation with this code, if it exists and the API key reaches it.
     #[must_use]
     pub fn organisation(&self, code: &str) -> Option<&'c Organisation> {
         let organisation = self.organisations.get(code)?;
         self.reach.has(organisation.id).then_some(organisation)
     }
 
-    /// Whether the key may act for an organisation.
+    /// Whether the API key reaches an organisation.
     #[must_use]
     pub fn reaches(&self, organisation: OrganisationId) -> bool {
         self.reach.has(organisation)
     }
 
-    /// The organisations that the key may act for, in the order of their ids.
+    /// The organisations that the API key reaches, sorted by id.
     #[must_use]
     pub fn reached(&self) -> Vec<&'c Organisation> {
         let mut reached: Vec<_> = self.reached_in_any_order().collect();
@@ -169,7 +171,7 @@ impl<'c> Caller<'c> {
         all.filter(move |organisation| reach.has(organisation.id))
     }
 
-    /// The organisation that the key may act for, if it is the only one.
+    /// The organisation that the API key reaches, if it is the only one.
     #[must_use]
     pub fn only_organisation(&self) -> Option<&'c Organisation> {
         let mut reached = self.reached_in_any_order();

@@ -1,19 +1,19 @@
-//! Sets of short codes of ASCII letters, such as countries, for answers in a nanosecond.
+//! Sets of short codes of ASCII letters, such as country codes, with lookups in about a nanosecond.
 //!
-//! The crates that know the codes hash each one that they are asked for, several in every order. So each is asked
-//! once for every code there could be, and its answers are kept as bits.
+//! The crates that know the codes hash each code, and an order has several. So each crate is asked once for every
+//! possible code, and the answers are stored as bits.
 
 use std::sync::LazyLock;
 
-/// ISO 3166-1 alpha-2: `GB`.
+/// ISO 3166-1 alpha-2, such as `GB`.
 pub(crate) static COUNTRIES: LazyLock<Codes<2>> =
     LazyLock::new(|| Codes::known_to(b'A', |code| rust_iso3166::from_alpha2(code).is_some()));
 
-/// ISO 639-1: `en`.
+/// ISO 639-1, such as `en`.
 pub(crate) static LANGUAGES: LazyLock<Codes<2>> =
     LazyLock::new(|| Codes::known_to(b'a', |code| isolang::Language::from_639_1(code).is_some()));
 
-/// ISO 4217: `GBP`.
+/// ISO 4217, such as `GBP`.
 pub(crate) static CURRENCIES: LazyLock<Codes<3>> = LazyLock::new(|| {
     Codes::known_to(b'A', |code| {
         iso_currency::Currency::from_code(code).is_some()
@@ -22,11 +22,11 @@ pub(crate) static CURRENCIES: LazyLock<Codes<3>> = LazyLock::new(|| {
 
 const LETTERS: usize = 26;
 
-/// A set of codes of `N` letters, all capitals or all small.
+/// A set of codes of `N` letters, all upper case or all lower case.
 pub(crate) struct Codes<const N: usize> {
-    /// The first letter of the alphabet, `A` or `a`.
+    /// The first letter of the alphabet in the codes' case: `A` or `a`.
     first: u8,
-    /// A bit for each last letter, in a row for the letters before it.
+    /// One row per combination of the preceding letters, with one bit per last letter.
     rows: Vec<u32>,
 }
 
@@ -48,7 +48,7 @@ impl<const N: usize> Codes<N> {
         Self { first, rows }
     }
 
-    /// Every code, in the order of the alphabet, with `|` between them.
+    /// All codes in alphabetical order, joined by `|`.
     pub(crate) fn alternatives(&self) -> String {
         let mut codes = Vec::new();
         for number in 0..self.rows.len() * LETTERS {
@@ -86,7 +86,7 @@ impl<const N: usize> Codes<N> {
 mod tests {
     use super::*;
 
-    /// Every text of `length` letters and digits, and of a sign on either side of each of their ranges.
+    /// All texts of `length` characters, from letters, digits, and the characters next to each of their ranges.
     fn texts(length: usize) -> Vec<String> {
         let signs: Vec<char> = ('/'..='{').collect();
         let mut texts = vec![String::new()];

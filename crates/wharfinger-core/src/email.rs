@@ -1,12 +1,13 @@
-//! E-mail addresses as orders are found by them.
+//! Comparison and search of e-mail addresses.
 
 use std::borrow::Cow;
 
 use crate::dialect::{Dialect, Keep};
 
-/// An address as it is compared: without white space around it, ASCII letters in small.
+/// Normalises an address for comparison: trims white space and converts ASCII letters to lower case.
 ///
-/// Before the `@` case may count, says the standard; no provider of note lets it, and people type it either way.
+/// RFC 5321 lets the part before the `@` be case-sensitive. No major provider treats it so, and people type it either
+/// way.
 #[must_use]
 pub fn normal(address: &str) -> Cow<'_, str> {
     let trimmed = address.trim();
@@ -17,14 +18,15 @@ pub fn normal(address: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether two spellings are one address.
+/// Whether two spellings are the same address.
 #[must_use]
 pub fn is_same(left: &str, right: &str) -> bool {
     left.trim().eq_ignore_ascii_case(right.trim())
 }
 
-/// Whether a text has an address somewhere, in any spelling, and not only as a part of a longer one. Escapes of JSON are
-/// undone, also in a text that is no JSON.
+/// Whether a text contains an address, in any spelling, and not as part of a longer one.
+///
+/// JSON escapes are decoded, even if the text is not JSON.
 #[must_use]
 pub fn is_mentioned(text: &str, address: &str) -> bool {
     let wanted = normal(address);
@@ -49,7 +51,7 @@ fn stands_in(text: &str, wanted: &str) -> bool {
     })
 }
 
-/// Undoes the escapes of JSON as far as there are any. Those of control characters become spaces: no address has them.
+/// Decodes JSON escapes. Escaped control characters become spaces, because no address contains one.
 fn without_escapes(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -77,8 +79,9 @@ fn without_escapes(text: &str) -> String {
     plain
 }
 
-/// The condition that an order's customer has this address. A store that finds orders by hashes of addresses may come
-/// upon another address of the same hash; this weeds it out.
+/// The condition that an order's customer has this address.
+///
+/// A store that finds orders by address hash may find other addresses with the same hash. This condition removes them.
 #[must_use]
 pub fn keep(dialect: &'static dyn Dialect, address: &str) -> Keep {
     let wanted = normal(address).into_owned();
@@ -98,7 +101,7 @@ mod tests {
             assert_eq!(normal(spelling), "ann@example.com");
             assert!(is_same(spelling, "ANN@example.com "));
         }
-        // Other letters than those of ASCII are left alone.
+        // Only ASCII letters are converted.
         assert_eq!(normal("Ä@example.com"), "Ä@example.com");
         assert!(!is_same("ann@example.com", "anne@example.com"));
     }

@@ -1,23 +1,24 @@
-//! What is left of an order's text once the person in it is erased: its figures, and nothing that was not foreseen.
+//! Erases the person from an order's text.
 //!
-//! Each dialect lists what stays ([`Dialect::figures`]). All else goes, whether the dialect knows it or not: free text and
-//! attributes of the sender's own may name a person anywhere. What stays was checked before it was stored: numbers, days,
-//! codes of lists, and the keys of orders and products.
+//! Each dialect lists the attributes that are retained ([`Dialect::figures`]). Everything else is removed, whether the
+//! dialect knows it or not: free text and the sender's own attributes may name a person. Retained values were validated
+//! before they were stored. They are numbers, dates, codes from lists, and the keys of orders and products.
 
 use crate::dialect::Dialect;
 use crate::json::{Kind, NameCase, Reader, Value};
 
-/// An attribute that stays.
+/// An attribute that is retained.
 #[derive(Clone, Copy, Debug)]
 pub enum Figure {
-    /// A value that is neither an array nor an object.
+    /// A scalar value.
     Value(&'static str),
-    /// What stays of an object.
+    /// An object, with its retained attributes.
     Object(&'static str, &'static [Self]),
-    /// What stays of each object of an array.
+    /// An array of objects, with the retained attributes of each.
     Each(&'static str, &'static [Self]),
-    /// What stays of each object of an array, or of an object that is written for one. Its names may be anything, so that it
-    /// becomes an array.
+    /// An array of objects, or an object used as one, with the retained attributes of each.
+    ///
+    /// It is always written as an array, because the names of such an object may contain anything.
     Items(&'static str, &'static [Self]),
 }
 
@@ -32,8 +33,10 @@ impl Figure {
     }
 }
 
-/// A stored text without the person: still JSON of the dialect's, with the figures spelled as they were. A text that was so
-/// erased stays as it is.
+/// Returns a stored text without the person.
+///
+/// The result is still JSON in the dialect. Retained values keep their spelling. Erasing an erased text changes
+/// nothing.
 #[must_use]
 pub fn erased(dialect: &dyn Dialect, text: &str) -> String {
     let names = dialect.name_case();
@@ -42,13 +45,13 @@ pub fn erased(dialect: &dyn Dialect, text: &str) -> String {
     let entry = reader.as_mut().and_then(|reader| reader.next().ok()?);
     match entry {
         Some(entry) => write(entry.value, names, dialect.figures(), &mut out),
-        // What cannot be read may hold anything.
+        // An unreadable text may contain anything.
         None => out.push_str("{}"),
     }
     out
 }
 
-/// Writes what stays of an object; of anything else, nothing does.
+/// Writes the retained attributes of an object. Anything else becomes an empty object.
 fn write(object: Value<'_, '_>, names: NameCase, figures: &[Figure], out: &mut String) {
     out.push('{');
     let mut separator = "";
@@ -60,7 +63,7 @@ fn write(object: Value<'_, '_>, names: NameCase, figures: &[Figure], out: &mut S
         if !fits(figure, value.kind()) {
             continue;
         }
-        // It is that of a figure, but for its case: nothing in it needs an escape.
+        // The name equals that of a retained attribute except for case, so it needs no escaping.
         out.push_str(separator);
         out.push('"');
         out.push_str(&name);
@@ -75,7 +78,7 @@ fn write(object: Value<'_, '_>, names: NameCase, figures: &[Figure], out: &mut S
                     if at > 0 {
                         out.push(',');
                     }
-                    // Lines keep their places, by which reports of fulfilment name them.
+                    // Every line stays, even if empty: fulfilment reports refer to lines by position.
                     write(element, names, members, out);
                 }
                 out.push(']');

@@ -1,122 +1,122 @@
-//! Why a whole request is turned down, before any of its orders was judged.
+//! Request failures: why a whole request is refused before any of its orders is stored.
 
 use crate::caller::Scope;
 use crate::json::Malformed;
 use crate::problem::{Code, Problem};
 
-/// The closed list of refusals. Every dialect says each of them in its own form.
+/// The closed list of request failures. Every dialect encodes each of them in its own format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestFailure {
-    /// No such route, or no such order.
+    /// The route, or the resource that it names, does not exist.
     NotFound(String),
     /// The route does not take this method.
     MethodNotAllowed {
-        /// The methods it takes, for `Allow`.
+        /// The methods that the route accepts, for the `Allow` header.
         allow: String,
     },
-    /// Too much work waits already.
+    /// The queue is full.
     Overloaded {
-        /// When to try again.
+        /// When to try again, in seconds.
         retry_after_s: u64,
     },
-    /// The server's disk has no room for more orders.
+    /// The server's disk is full.
     DiskFull {
-        /// When to try again.
+        /// When to try again, in seconds.
         retry_after_s: u64,
     },
-    /// The store could not confirm what was done: it may be stored or not.
+    /// The store could not confirm the commit. The request may or may not be stored.
     CommitUnknown {
-        /// When to try again.
+        /// When to try again, in seconds.
         retry_after_s: u64,
     },
-    /// No key, or a wrong one.
+    /// The API key is missing or wrong.
     Unauthorized,
-    /// Too many wrong keys from one address.
+    /// Too many wrong API keys from one address.
     TooManyAttempts {
-        /// When to try again.
+        /// When to try again, in seconds.
         retry_after_s: u64,
     },
-    /// The key may not do this; what it lacks, in a few words.
+    /// The API key may not do this. The text says what it lacks.
     Forbidden(String),
-    /// The request must name an organisation, and names none.
+    /// The request must name an organisation, but names none.
     OrganisationMissing,
-    /// No such organisation, or not one of the caller's: told alike.
+    /// The organisation does not exist, or the caller cannot reach it. Both give the same response.
     OrganisationUnknown,
-    /// The organisation does not take customer orders at present.
+    /// The organisation does not accept customer orders at present.
     OrganisationDisabled,
-    /// The body's media type is not one that is taken.
+    /// The body's media type is not accepted.
     UnsupportedMediaType {
-        /// Those that are, in words.
+        /// The accepted media types, as text.
         wanted: &'static str,
     },
-    /// The body's content coding cannot be undone.
+    /// The body's content coding is not supported.
     UnsupportedEncoding,
-    /// The body is larger than is allowed.
+    /// The body is larger than the limit.
     BodyTooLarge {
-        /// The limit.
+        /// The limit, in bytes.
         bytes_max: usize,
     },
-    /// The batch holds more orders than are allowed.
+    /// The batch has more orders than the limit.
     TooManyOrders {
         /// The limit.
         orders_max: usize,
     },
-    /// The body took too long to come.
+    /// The body did not arrive in time.
     BodyTimeout,
-    /// The content coding of the body is broken.
+    /// The body cannot be decompressed.
     BrokenEncoding,
-    /// The body breaks off before the length it announced, or is framed in two ways at once.
+    /// The body ends before its announced length, or is framed in two ways at once.
     BrokenBody(&'static str),
-    /// The body is no JSON that can be read to its end.
+    /// The body is not JSON that can be read to its end.
     Malformed(Malformed),
     /// The body is empty.
     EmptyBody,
-    /// The body is JSON, but no array, or no object, of orders.
+    /// The body is JSON, but its root is not the expected array or object of orders.
     WrongEnvelope {
-        /// What it must be.
+        /// The expected root.
         expected: &'static str,
     },
-    /// A parameter is missing or wrong.
+    /// A parameter is missing or invalid.
     BadParameter(String),
-    /// A request asks for more of something than one call may.
+    /// The request asks for more of something than one call may.
     TooMany(String),
-    /// The body says what it should, but for these attributes.
+    /// Attributes of the body are invalid.
     Invalid(Vec<Problem>),
-    /// The idempotency key was used before, for another request.
+    /// The idempotency key was used for another request before.
     IdempotencyKeyReused,
-    /// A request with this idempotency key is still at work.
+    /// The first request with this idempotency key is still in progress.
     IdempotencyKeyBusy {
-        /// When to try again.
+        /// When to try again, in seconds.
         retry_after_s: u64,
     },
-    /// The answer to this request was kept, and erased with the data of a person.
+    /// The saved response to this request was erased with a person's data.
     AnswerErased,
-    /// What is asked for does not go with where things stand; a sentence that says where.
+    /// The request conflicts with the current state. The text names that state.
     Conflict(String),
-    /// What is asked for was there once.
+    /// The requested data existed, but is gone.
     Gone {
-        /// A sentence with the way out.
+        /// A sentence that says how to continue.
         what: String,
-        /// The cursor of the first of what is left, where it is a list that is read on.
+        /// For a list that is read by cursor, the cursor of the first remaining entry.
         first: Option<String>,
     },
-    /// The key has asked for more in a second than it may.
+    /// The API key exceeded its request rate.
     RateLimited {
-        /// When to try again.
+        /// When to try again, in seconds.
         retry_after_s: u64,
     },
-    /// A fault of the server's own; the log has it under the request's id.
+    /// An internal error. The log has details under the request id.
     Internal,
 }
 
 impl RequestFailure {
-    /// The failure of a key without this scope.
+    /// The failure of an API key that lacks this scope.
     #[must_use]
     pub fn lacks_scope(scope: Scope) -> Self {
         Self::Forbidden(format!("this key lacks the scope {}", scope.name()))
     }
 
-    /// One of each, with typical bounds: what is documented, and held against every dialect.
+    /// One example of each failure, with typical bounds. They are documented, and tests encode them in every dialect.
     #[must_use]
     pub fn examples() -> [Self; 31] {
         [
@@ -163,7 +163,7 @@ impl RequestFailure {
         ]
     }
 
-    /// As [`Self::status`], for clients of a vendor's API that may know only the usual ones.
+    /// Like [`Self::status`], but only status codes that clients of a vendor's API are likely to know.
     #[must_use]
     pub fn usual_status(&self) -> u16 {
         match self.status() {
@@ -172,7 +172,7 @@ impl RequestFailure {
         }
     }
 
-    /// The HTTP status, where the dialect has no other for it.
+    /// The HTTP status, unless the dialect uses another one.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
@@ -242,7 +242,7 @@ impl RequestFailure {
         }
     }
 
-    /// The kind of failure in a few words.
+    /// The kind of failure, in a few words.
     #[must_use]
     pub fn title(&self) -> &'static str {
         match self {
@@ -280,7 +280,7 @@ impl RequestFailure {
         }
     }
 
-    /// A sentence for people: what is wrong, and the way out.
+    /// A message for people: what is wrong and how to resolve it.
     #[must_use]
     pub fn message(&self) -> String {
         match self {
@@ -344,7 +344,7 @@ impl RequestFailure {
         }
     }
 
-    /// The header fields that go with the failure, whatever the dialect. (`WWW-Authenticate` is the dialect's own.)
+    /// The header fields that belong to the failure in every dialect. `WWW-Authenticate` is set by the dialect.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         match self {

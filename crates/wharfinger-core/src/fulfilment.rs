@@ -1,4 +1,4 @@
-//! How far an order is fulfilled, as whoever fulfils it reports. A report stands for all that was reported before.
+//! Fulfilment reports: how far an order is fulfilled. A report replaces all earlier ones.
 
 use serde::Serialize;
 
@@ -9,37 +9,37 @@ use crate::moment::{Moment, moment};
 use crate::problem::Code;
 use crate::validate::{Checked, amount, short_text};
 
-/// A report. What is absent is not known.
+/// A fulfilment report. Absent attributes are unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fulfilment {
-    /// How far it is, in a word: `PICKED`, `DELIVERED`…
+    /// The status in a word, such as `PICKED` or `DELIVERED`.
     pub status: Option<String>,
-    /// The number of the parcel's ticket.
+    /// The parcel's ticket number.
     pub ticket_number: Option<String>,
-    /// Where the parcel can be followed, an `http` or `https` address.
+    /// The parcel's tracking page, an `http` or `https` URL.
     pub tracking_url: Option<String>,
-    /// When it was picked.
+    /// When the order was picked.
     pub picked_at: Option<Moment>,
-    /// When it was delivered.
+    /// When the order was delivered.
     pub delivered_at: Option<Moment>,
-    /// When its ticket was printed.
+    /// When the ticket was printed.
     pub printed_at: Option<Moment>,
     /// Who printed the ticket.
     pub printed_by: Option<String>,
-    /// How much was sent of each line of the order, in their order; of lines behind the last nothing is known.
+    /// The quantity sent of each line, in the order's line order. Lines beyond the end of this list are unknown.
     pub lines: Vec<Amount>,
 }
 
-/// A report that was kept.
+/// A stored report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reported {
-    /// What it says.
+    /// The report.
     pub fulfilment: Fulfilment,
     /// When it was committed, in milliseconds since 1970.
     pub at_ms: i64,
 }
 
-/// The attributes of a report.
+/// The names of a report's attributes.
 pub const ATTRIBUTES: &[&str] = &[
     "status",
     "ticket_number",
@@ -51,15 +51,15 @@ pub const ATTRIBUTES: &[&str] = &[
     "lines",
 ];
 
-/// The longest status, in characters.
+/// The maximum length of a status, in characters.
 pub const STATUS_CHARS_MAX: usize = 64;
-/// The longest of the other texts.
+/// The maximum length of the other texts, in characters.
 pub const TEXT_CHARS_MAX: usize = 255;
-/// The longest address.
+/// The maximum length of a URL, in characters.
 pub const URL_CHARS_MAX: usize = 2_048;
 
 impl Fulfilment {
-    /// Reads a report on an order of so many lines. One that says nothing is a problem with its status.
+    /// Reads a report on an order with `order_lines` lines. An empty report is a problem with `status`.
     pub fn read(form: &mut Form<'_, '_, '_>, order_lines: usize) -> Self {
         let mut text = |name, chars_max| {
             let text = form.optional(name, short_text(chars_max));
@@ -88,19 +88,19 @@ impl Fulfilment {
         fulfilment
     }
 
-    /// Whether the order has arrived: the report says when, or `DELIVERED`.
+    /// Whether the order has arrived: the report has `delivered_at`, or the status `DELIVERED`.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
         self.delivered_at.is_some() || self.says("DELIVERED")
     }
 
-    /// Whether the order is on its way or has arrived: the report says `SHIPPED`, or it is delivered.
+    /// Whether the order is on its way or has arrived: the status is `SHIPPED`, or the order is delivered.
     #[must_use]
     pub fn is_shipped(&self) -> bool {
         self.says("SHIPPED") || self.is_delivered()
     }
 
-    /// Whether the order was picked: the report says when, or `PICKED`, or it is shipped.
+    /// Whether the order was picked: the report has `picked_at`, or the status `PICKED`, or the order is shipped.
     #[must_use]
     pub fn is_picked(&self) -> bool {
         self.picked_at.is_some() || self.says("PICKED") || self.is_shipped()
@@ -111,7 +111,7 @@ impl Fulfilment {
         status.is_some_and(|status| status.eq_ignore_ascii_case(word))
     }
 
-    /// Reads what [`Self::to_json`] wrote; none where it was something else.
+    /// Parses what [`Self::to_json`] wrote. Returns `None` for anything else.
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
         let mut reader = Reader::of_stored(json, NameCase::Exact).ok()?;
@@ -121,7 +121,7 @@ impl Fulfilment {
         notes.problems.is_empty().then_some(read)
     }
 
-    /// The report as JSON, which [`Self::read`] reads.
+    /// The report as JSON, in the form that [`Self::read`] reads.
     #[must_use]
     pub fn to_json(&self) -> String {
         let moment = |moment: &Option<Moment>| moment.as_ref().map(Moment::to_string);
@@ -155,7 +155,7 @@ fn lines(form: &mut Form<'_, '_, '_>, order_lines: usize) -> Vec<Amount> {
     lines
 }
 
-/// An address that a browser may be sent to.
+/// A URL that is safe to open in a browser.
 fn url(value: Value<'_, '_>) -> Checked<String> {
     let text = short_text(URL_CHARS_MAX)(value)?;
     let rest = ["https://", "http://"]
@@ -199,7 +199,7 @@ struct Line<'r> {
 mod tests {
     use super::*;
 
-    /// A report of an order of two lines as it is told again, or what is wrong with it.
+    /// Returns a report on an order of two lines as JSON, or its problems.
     fn read(json: &str) -> Result<String, String> {
         let mut reader = Reader::of_stored(json, NameCase::Exact).unwrap();
         let entry = reader.next().unwrap().unwrap();

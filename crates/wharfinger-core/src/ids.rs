@@ -1,19 +1,21 @@
-//! Identifiers: plain newtypes, so that a batch is never taken for an order or one tenant for another.
+//! Identifiers as newtypes, so that a batch is never mistaken for an order, or one tenant for another.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-/// Bits of a batch's UUID that are kept zero, so that the place of an order fits there.
+/// The low bits of a batch's UUID, which are zero. In an order's UUID they hold its position.
 const PLACE_BITS: u32 = 32;
 
-/// Places of a batch from here on are those of parts that its orders were split into.
+/// Positions from here on belong to the parts of split orders.
 const PARTS_FROM: u32 = 1 << 31;
-/// Bits that tell the entries of an order's parts apart.
+/// The bits that number the entries of one order's parts.
 const PART_BITS: u32 = 11;
 
-/// The place in a batch of an entry of an order's parts, counted from 0: behind those of all orders, in the order of the batch.
-/// None where there is no room, as for orders behind the millionth of a batch.
+/// The position in a batch of an entry of a split order's parts. `entry` counts from 0.
+///
+/// These positions follow those of all orders, in batch order. Returns `None` if the numbers do not fit, for example
+/// for orders after about the millionth of a batch.
 #[must_use]
 pub fn part_index(index: u32, entry: usize) -> Option<u32> {
     let entry = u32::try_from(entry).ok()?;
@@ -21,30 +23,30 @@ pub fn part_index(index: u32, entry: usize) -> Option<u32> {
     has_room.then_some(PARTS_FROM | index << PART_BITS | entry)
 }
 
-/// Whether a place in a batch is that of a part that an order was split into.
+/// Whether a position in a batch belongs to a part of a split order.
 #[must_use]
 pub fn is_part(index: u32) -> bool {
     index >= PARTS_FROM
 }
 
-/// The store's own number of an organisation. Never shown to clients, who know its code.
+/// The store's number for an organisation. Never shown to clients, which use its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrganisationId(pub u32);
 
-/// A batch: a UUID version 7 whose low 32 bits are zero.
+/// A batch id: a UUID version 7 whose low 32 bits are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BatchId(Uuid);
 
-/// An order: its batch's UUID with the order's place in that batch (from 1) in the low 32 bits.
+/// An order id: the batch's UUID with the order's position in the batch, from 1, in the low 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrderId(Uuid);
 
-/// An event of an organisation's feed.
+/// The id of an event in an organisation's feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventId(Uuid);
 
 impl BatchId {
-    /// Makes an id from the time in milliseconds since 1970 and 42 or more random bits.
+    /// Creates an id from the time, in milliseconds since 1970, and at least 42 random bits.
     #[must_use]
     pub fn new(unix_ms: u64, random: u64) -> Self {
         let mut tail = [0_u8; 10];
@@ -53,7 +55,7 @@ impl BatchId {
         Self(Uuid::from_u128(id.as_u128() >> PLACE_BITS << PLACE_BITS))
     }
 
-    /// Reads an id back from the 16 bytes of [`Self::to_bytes`].
+    /// Reads an id from the 16 bytes of [`Self::to_bytes`].
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
@@ -65,7 +67,7 @@ impl BatchId {
         self.0.into_bytes()
     }
 
-    /// The id of the order at `index` (from 0) of this batch.
+    /// The id of the order at position `index`, from 0, of this batch.
     #[must_use]
     pub fn order(self, index: u32) -> OrderId {
         OrderId(Uuid::from_u128(self.0.as_u128() | (u128::from(index) + 1)))
@@ -73,13 +75,13 @@ impl BatchId {
 }
 
 impl OrderId {
-    /// Reads an id back from its 16 bytes.
+    /// Reads an id from its 16 bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
 
-    /// The order's place in its batch, from 0; none where no order can have this id.
+    /// The order's position in its batch, from 0. `None` if no order can have this id.
     #[must_use]
     pub fn index(self) -> Option<u32> {
         let [.., a, b, c, d] = self.0.into_bytes();
@@ -95,19 +97,20 @@ impl OrderId {
     }
 }
 
-/// Bits of an event's position that its id has, and of its organisation's number.
+/// The bits of an event id that hold the position. The organisation's number is above them.
 const POSITION_BITS: u32 = 53;
-/// Bits of a UUID version 7 behind the kind of UUID that it is.
+/// The bits of a UUID version 7 after the variant field.
 const TAIL_BITS: u32 = 62;
 
 impl EventId {
-    /// The id of the event at a position of an organisation's feed, which never changes: a UUID version 7 whose random bits are
-    /// these two.
+    /// The id of the event at a position of an organisation's feed. It never changes.
+    ///
+    /// It is a UUID version 7 whose random bits are the organisation's number and the position.
     #[must_use]
     pub fn new(unix_ms: u64, organisation: OrganisationId, position: u64) -> Self {
         let bits = u128::from(organisation.0) << POSITION_BITS | u128::from(position);
         let mut tail = [0; 10];
-        // Four bits that are overwritten, twelve, two that are overwritten, and the rest.
+        // Layout: four bits that are overwritten, twelve bits, two that are overwritten, and the rest.
         let head = u16::try_from(bits >> TAIL_BITS & 0xfff).unwrap_or_default();
         let rest = u64::try_from(bits & ((1 << TAIL_BITS) - 1)).unwrap_or_default();
         tail[..2].copy_from_slice(&head.to_be_bytes());

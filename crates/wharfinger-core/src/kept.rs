@@ -1,15 +1,15 @@
-//! Judged orders that outlive the borrow of their body, for answers that are made where the body cannot be borrowed.
+//! Judged orders that outlive the borrow of their body, to encode a response where the body cannot be borrowed.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::dialect::Slot;
 
-/// Judged orders, and the body that they are from.
+/// Judged orders together with their body.
 #[derive(Debug)]
 pub struct KeptSlots<B> {
     body: B,
-    /// Without their texts.
+    /// The slots without their texts.
     slots: Vec<Slot<'static>>,
     texts: Vec<Text>,
 }
@@ -18,12 +18,12 @@ pub struct KeptSlots<B> {
 #[derive(Debug)]
 enum Text {
     InBody(Range<usize>),
-    /// Of an order that stands for an empty body.
+    /// The text of an order that was substituted for an empty body.
     Apart(String),
 }
 
 impl<B: AsRef<[u8]>> KeptSlots<B> {
-    /// Keeps the orders of a body.
+    /// Detaches the slots of a body from its borrow.
     #[must_use]
     pub fn new(body: B, slots: &[Slot<'_>]) -> Self {
         let texts = slots.iter().map(|slot| text_in(body.as_ref(), slot.raw));
@@ -34,7 +34,7 @@ impl<B: AsRef<[u8]>> KeptSlots<B> {
         }
     }
 
-    /// The orders as they were.
+    /// Returns the slots with their texts.
     #[must_use]
     pub fn slots(&self) -> Vec<Slot<'_>> {
         let pairs = self.slots.iter().zip(&self.texts);
@@ -49,7 +49,7 @@ impl<B: AsRef<[u8]>> KeptSlots<B> {
 
     fn text<'s>(&'s self, text: &'s Text) -> &'s str {
         match text {
-            // It was text when the body was judged.
+            // The bytes were valid UTF-8 when the body was judged.
             Text::InBody(range) => self
                 .body
                 .as_ref()
@@ -61,7 +61,7 @@ impl<B: AsRef<[u8]>> KeptSlots<B> {
     }
 }
 
-/// Where a text lies in a body, as told by its address.
+/// Finds a text in a body by its address.
 fn text_in(body: &[u8], text: &str) -> Text {
     let offset = text.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
     match offset.checked_add(text.len()) {

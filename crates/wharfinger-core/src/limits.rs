@@ -1,15 +1,15 @@
-//! Every bound on what a request may ask of the server, with its unit in its name.
+//! Limits of what a request may ask of the server. Each name contains the unit.
 
-/// The bounds of reading and judging a body.
+/// The limits of reading and judging a body.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of a body, after its content coding is undone.
+    /// Bytes of a body, after decompression.
     pub body_bytes_max: usize,
     /// Orders in a batch.
     pub orders_per_batch_max: usize,
     /// Bytes of one order's text.
     pub order_bytes_max: usize,
-    /// Levels of nesting in an order, the order itself being 1.
+    /// Nesting levels of an order. The order itself is level 1.
     pub order_depth_max: usize,
 }
 
@@ -24,16 +24,17 @@ impl Default for Limits {
     }
 }
 
-/// Problems told of one order. Without a bound, an array of wrong elements would be kept many times over.
+/// Problems reported for one order. Without a limit, an array of invalid elements would take many times its size in
+/// memory.
 pub const PROBLEMS_PER_ORDER_MAX: usize = 1_000;
 
-/// Problems told of a whole batch, from which on an order tells only [`PROBLEMS_PER_LATE_ORDER_MAX`].
+/// Problems reported for a batch. Once reached, each further order reports only [`PROBLEMS_PER_LATE_ORDER_MAX`].
 pub const PROBLEMS_PER_BATCH_MAX: usize = 500_000;
 
-/// Problems told of one order where the batch has told very many already.
+/// Problems reported for one order after the batch has reached [`PROBLEMS_PER_BATCH_MAX`].
 pub const PROBLEMS_PER_LATE_ORDER_MAX: usize = 10;
 
-/// Problems that are told of an order where the orders before it in its batch have told so many.
+/// The number of problems that an order may report, given how many the batch has reported before it.
 #[must_use]
 pub fn problems_told_max(told_before: usize) -> usize {
     if told_before < PROBLEMS_PER_BATCH_MAX {
@@ -43,17 +44,17 @@ pub fn problems_told_max(told_before: usize) -> usize {
     }
 }
 
-/// Warnings told of one order.
+/// Warnings reported for one order.
 pub const WARNINGS_PER_ORDER_MAX: usize = 20;
 
-/// Warnings told of a whole batch, from which on an order tells only [`WARNINGS_PER_LATE_ORDER_MAX`].
+/// Warnings reported for a batch. Once reached, each further order reports only [`WARNINGS_PER_LATE_ORDER_MAX`].
 pub const WARNINGS_PER_BATCH_MAX: usize = 100_000;
 
-/// Warnings told of one order where the batch has told very many already.
+/// Warnings reported for one order after the batch has reached [`WARNINGS_PER_BATCH_MAX`].
 pub const WARNINGS_PER_LATE_ORDER_MAX: usize = 1;
 
 /// Characters of an order key.
 pub const KEY_CHARS_MAX: usize = 255;
 
-/// The highest order number: the last whole number that every reader of JSON keeps exact.
+/// The highest order number: the largest integer that every JSON reader represents exactly.
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;

@@ -1,4 +1,4 @@
-//! What `wharfinger bench` sends in a dialect, and what a program that does the least with it would do.
+//! The orders and requests that `wharfinger bench` sends in a dialect, and what a minimal program would do with them.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,65 +6,71 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-/// The load of a dialect.
+/// A dialect's benchmark load.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// One good order. Line breaks and what white space follows them are left out. Filled in when a batch is made, and then
-    /// the same in every request: `{{organisation}}`, `{{pick POOL}}`, `{{digits COUNT}}`. Filled in for every request:
-    /// `{{stamp}}`, digits that no other order has, and `{{customer}}`, as many digits, those of whose order it is: they
-    /// follow from the stamp, and few customers have more than one order; and `{{product}}`, four digits, which may be others in
-    /// every request. `{{change}}` is one digit, another one in a
-    /// changed resubmission.
+    /// A template of a valid order. Line breaks and the white space that follows them are removed.
+    ///
+    /// Filled in once, when a batch is built, and then equal in every request: `{{organisation}}`, `{{pick POOL}}` and
+    /// `{{digits COUNT}}`.
+    ///
+    /// Filled in for every request:
+    ///
+    /// - `{{stamp}}`: digits that no other order has.
+    /// - `{{customer}}`: as many digits, which identify the customer. They are derived from the stamp. Few customers
+    ///   have more than one order.
+    /// - `{{product}}`: four digits, which may differ in every request.
+    /// - `{{change}}`: one digit, which differs in a changed resubmission.
     pub order: &'static str,
-    /// Reads a batch into typed structs.
+    /// Parses a batch into typed structs.
     pub parse: Parse,
-    /// How many orders an answer says yes to; looks only as far as it must.
+    /// Counts the stored orders in a response, reading no more of it than necessary.
     pub taken: fn(answer: &str) -> usize,
-    /// Requests that read such orders back. None where no route gives an order by its key and a page in the order of creation.
+    /// Requests that read such orders. Empty if no route returns an order by key or a page of orders in order of
+    /// creation.
     pub reads: &'static [Read],
-    /// The pool whose words, with `-` and the digits of `{{product}}` behind, are the codes of its products. None where no
-    /// catalogue is asked for them.
+    /// The pool from which product codes are built: a word, `-`, and the digits of `{{product}}`. `None` if there is no
+    /// catalogue.
     pub products: Option<&'static str>,
-    /// How such orders are found by e-mail address. None where the address does not follow from the stamp.
+    /// How to find such orders by e-mail address. `None` if the address is not derived from the stamp.
     pub by_email: Option<ByEmail>,
 }
 
-/// What an order can be found by, and told by, when its stamp is known; with places as in [`Load::order`], but only
-/// `{{stamp}}` and `{{customer}}`.
+/// Templates that identify an order whose stamp is known. Only `{{stamp}}` and `{{customer}}` are filled in.
 #[derive(Clone, Copy, Debug)]
 pub struct ByEmail {
-    /// Its customer's e-mail address.
+    /// The customer's e-mail address.
     pub address: &'static str,
-    /// Its key, as it is stored.
+    /// The order key, as stored.
     pub key: &'static str,
 }
 
-/// A request that reads orders back; its header fields are those of a single order.
+/// A request that reads orders. It has the header fields of a request for a single order.
 #[derive(Clone, Copy, Debug)]
 pub struct Read {
-    /// What it reads, in words.
+    /// What it reads, as text.
     pub what: &'static str,
-    /// Path and query, with places as in [`Load::order`]; the stamp is that of any order that was sent before.
+    /// Path and query, with the placeholders of [`Load::order`]. The stamp is that of an order sent before.
     pub target: &'static str,
-    /// Orders that it gives where there are enough.
+    /// The number of orders that it returns, if there are enough.
     pub orders_max: usize,
-    /// How many orders an answer holds.
+    /// Counts the orders in a response.
     pub shown: fn(answer: &str) -> usize,
 }
 
-/// Reads a batch into typed structs; what a plain program would index of each order.
+/// Parses a batch into typed structs. Returns what a minimal program would index of each order.
 pub type Parse = for<'a> fn(body: &'a str) -> serde_json::Result<Vec<Indexed<'a>>>;
 
-/// What a plain program would index of an order.
+/// What a minimal program would index of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indexed<'a> {
-    /// The organisation, where the order names it.
+    /// The organisation, if the order names it.
     pub organisation: Option<&'a str>,
-    /// The order key, as it is spelled.
+    /// The order key, as spelled.
     pub key: &'a str,
 }
 
-/// The members of an object in their order, for batches in which each order has a name.
+/// The members of an object in order, for batches in which each order has a name.
 pub(crate) struct Named<'a, T>(pub(crate) Vec<(&'a str, T)>);
 
 impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Named<'a, T> {

@@ -1,4 +1,4 @@
-//! Days and points in time as RFC 3339 writes them.
+//! Dates, and points in time in RFC 3339 format.
 
 use std::fmt;
 
@@ -10,24 +10,25 @@ use crate::json::Value;
 use crate::problem::Code;
 use crate::validate::{Checked, date_or_time_from};
 
-/// The bytes of `yyyy-mm-dd`, and of `yyyy-mm-ddTHH:MM:SS`.
+/// The length of `yyyy-mm-dd` and of `yyyy-mm-ddTHH:MM:SS`, in bytes.
 const DAY: usize = 10;
 const SECOND: usize = 19;
 
-/// The digits of a fraction of a second that are kept: nanoseconds.
+/// The number of fractional digits that are kept: nanoseconds.
 const FRACTION_DIGITS_MAX: usize = 9;
 
-/// A day, or a point in time.
+/// A date, or a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// A day of the calendar, in no zone.
+    /// A calendar date, without a time zone.
     Day(Date),
     /// A point in time, in UTC.
     Time(DateTime),
 }
 
 impl Moment {
-    /// Reads `yyyy-mm-dd`, or a time as RFC 3339 has it, which is brought to UTC; a leap second counts as the one before it.
+    /// Parses `yyyy-mm-dd`, or an RFC 3339 time, which is converted to UTC. A leap second counts as the second before
+    /// it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() == DAY {
@@ -38,7 +39,7 @@ impl Moment {
         (utc.year() >= 0).then_some(Self::Time(utc))
     }
 
-    /// The day that it is, or falls on in UTC.
+    /// The date, or the date of the time in UTC.
     #[must_use]
     pub fn day(&self) -> Date {
         match self {
@@ -48,7 +49,7 @@ impl Moment {
     }
 }
 
-/// `2026-11-21`, or `2026-11-21T09:30:00Z`, with a fraction where there is one.
+/// `2026-11-21` or `2026-11-21T09:30:00Z`, with a fraction if there is one.
 impl fmt::Display for Moment {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -58,14 +59,15 @@ impl fmt::Display for Moment {
     }
 }
 
-/// Milliseconds since 1970 as `2026-11-21T09:30:00.000Z`, always with milliseconds, so that texts sort as times do.
+/// Formats milliseconds since 1970 as `2026-11-21T09:30:00.000Z`. Always has milliseconds, so that the texts sort by
+/// time.
 #[must_use]
 pub fn rfc3339_of_unix_ms(unix_ms: i64) -> String {
     let timestamp = Timestamp::from_millisecond(unix_ms).unwrap_or_default();
     format!("{:.3}Z", Offset::UTC.to_datetime(timestamp))
 }
 
-/// A day as `yyyy-mm-dd`, or a time as RFC 3339 has it.
+/// A date as `yyyy-mm-dd`, or an RFC 3339 time.
 ///
 /// # Errors
 /// [`Code::NotDate`].
@@ -77,7 +79,7 @@ pub fn moment(value: Value<'_, '_>) -> Checked<Moment> {
     Moment::parse(&text).ok_or(wrong)
 }
 
-/// Takes `Z` or `+hh:mm` off the end of a time.
+/// Splits `Z` or `+hh:mm` off the end of a time.
 fn split_offset(text: &str) -> Option<(&str, SignedDuration)> {
     if let Some(local) = text.strip_suffix(['Z', 'z']) {
         return Some((local, SignedDuration::ZERO));
@@ -97,7 +99,7 @@ fn split_offset(text: &str) -> Option<(&str, SignedDuration)> {
     ))
 }
 
-/// `yyyy-mm-ddTHH:MM:SS`, perhaps with a fraction; RFC 3339 lets a small `t` or a space stand for the `T`.
+/// Parses `yyyy-mm-ddTHH:MM:SS` with an optional fraction. RFC 3339 allows `t` or a space in place of the `T`.
 fn civil(local: &str) -> Option<DateTime> {
     let (second, fraction) = local.split_at_checked(SECOND)?;
     let has_separator = matches!(second.as_bytes()[DAY], b'T' | b't' | b' ');
@@ -117,7 +119,7 @@ fn civil(local: &str) -> Option<DateTime> {
     format!("{second}.{kept}").parse().ok()
 }
 
-/// Whether a text has a digit wherever the shape has one, and is the same everywhere else.
+/// Whether the text has a digit wherever the shape has `0`, and equals the shape elsewhere.
 fn has_shape(text: &str, shape: &[u8]) -> bool {
     let fits = |(byte, wanted): (u8, &u8)| match wanted {
         b'0' => byte.is_ascii_digit(),

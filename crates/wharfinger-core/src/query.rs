@@ -1,20 +1,20 @@
-//! Parameters of a query that is read strictly: an unknown, repeated or wrong one is told, and none is passed over.
+//! Strict reading of query parameters: an unknown, repeated or invalid parameter is refused.
 
 use crate::admit::Policy;
 use crate::dialect::{Head, Operation, Place, Results};
 use crate::failure::RequestFailure;
 
-/// The parameters of a query, all of them known.
+/// The parameters of a query. All of them are known.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'h> {
     pairs: &'h [(String, String)],
 }
 
 impl<'h> Query<'h> {
-    /// Reads a query that may have an operation's parameters, each once.
+    /// Checks a query against an operation's parameters, each of which may occur once.
     ///
     /// # Errors
-    /// [`RequestFailure::BadParameter`]: one is unknown, or stands twice.
+    /// [`RequestFailure::BadParameter`]: a parameter is unknown or repeated.
     pub fn new(head: &Head<'h>, operation: &Operation) -> Result<Self, RequestFailure> {
         let known = operation.parameters.iter();
         let known = known.filter(|parameter| parameter.place == Place::Query);
@@ -39,14 +39,14 @@ impl<'h> Query<'h> {
         Ok(Self { pairs: head.query })
     }
 
-    /// A parameter, as it is written.
+    /// Returns a parameter as it was sent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'h str> {
         let pair = self.pairs.iter().find(|(known, _)| known == name);
         pair.map(|(_, value)| value.as_str())
     }
 
-    /// What is to become of what is good where the rest is not.
+    /// Reads `policy`: whether valid orders are stored when others are rejected.
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`].
@@ -59,7 +59,7 @@ impl<'h> Query<'h> {
         Ok(policy?.unwrap_or_default())
     }
 
-    /// What the answer is to tell of.
+    /// Reads `results`: which orders the response lists.
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`].
@@ -73,10 +73,10 @@ impl<'h> Query<'h> {
         Ok(results?.unwrap_or_default())
     }
 
-    /// A parameter by a rule; none where it is absent.
+    /// Reads a parameter by a rule. Returns `None` if it is absent.
     ///
     /// # Errors
-    /// [`RequestFailure::BadParameter`]: the rule does not take it; `wanted` says what it takes.
+    /// [`RequestFailure::BadParameter`]: the rule does not accept the value. `wanted` says what it accepts.
     pub fn read<T>(
         &self,
         name: &str,

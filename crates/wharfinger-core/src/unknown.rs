@@ -1,4 +1,4 @@
-//! Names that no attribute has: most often a slip of the keyboard, which would else go unnoticed.
+//! Finds unknown attributes. Most are misspellings that would otherwise go unnoticed.
 
 use std::borrow::Cow;
 
@@ -9,46 +9,48 @@ use crate::json::{Kind, NameCase, Value};
 use crate::limits::WARNINGS_PER_ORDER_MAX;
 use crate::warning::{Warning, WarningCode};
 
-/// Characters of a name that a warning shows; no longer name is likened to an attribute's.
+/// The maximum length of a name that a warning shows. Longer names are not compared with known ones.
 const NAME_CHARS_MAX: usize = 40;
 
-/// The most letters that may differ between a name and the one that was meant.
+/// The maximum edit distance between an unknown name and the known name that was probably meant.
 const DISTANCE_MAX: usize = 3;
 
-/// The attributes that an object of a dialect's order may have.
+/// The attributes that an object of an order may have.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// Their names, in the order in which most senders write them.
+    /// The names, in the order in which most senders write them.
     pub names: &'static [&'static str],
-    /// Those that hold objects, or arrays of objects, with attributes of their own.
+    /// The attributes that hold objects, or arrays of objects, with known attributes.
     pub parts: &'static [(&'static str, &'static Shape)],
 }
 
 impl Shape {
-    /// An object of scalars, and of objects with any attributes.
+    /// Creates the shape of an object whose members need no further search.
     #[must_use]
     pub const fn flat(names: &'static [&'static str]) -> Self {
         Self { names, parts: &[] }
     }
 }
 
-/// Which unknown attributes are told.
+/// Which unknown attributes are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tell {
-    /// Every one.
+    /// All of them.
     All,
-    /// Those that are near an attribute which the object lacks: clients of a vendor send attributes of their own besides.
+    /// Only those that resemble an attribute which the object lacks. Clients of a vendor also send attributes of their
+    /// own.
     Misspelt,
 }
 
-/// Warns of the unknown attributes of an order that was read: those of each object by name, objects in the order of the
-/// table.
+/// Adds warnings about the unknown attributes of an order.
+///
+/// They are sorted by name within each object. The objects are in the order of `shape`.
 pub fn look(order: Form<'_, '_, '_>, shape: &'static Shape, rules: (NameCase, Tell)) {
     let (order, notes) = order.end();
     if notes.has_unread || !notes.problems.is_empty() {
         look_through(order, shape, rules, &mut notes.warnings);
     } else {
-        // Most orders have only attributes that the rules read, so there is nothing to search for.
+        // Most orders have only attributes that the rules read. Then there is nothing to search for.
         debug_assert!({
             let mut warnings = Vec::new();
             look_through(order, shape, rules, &mut warnings);
@@ -81,7 +83,7 @@ struct Looking<'w> {
 impl Looking<'_> {
     fn object(&mut self, place: Place<'_>, object: Value<'_, '_>, shape: &'static Shape) {
         let known = shape.names;
-        // Most senders write attributes in the order of the table, so that the one behind the last is tried first.
+        // Most senders write attributes in the table's order, so the search starts after the last match.
         let mut next = 0;
         let told_before = self.warnings.len();
         for (name, _) in object.members() {
@@ -95,7 +97,7 @@ impl Looking<'_> {
                 None => self.unknown(place, &name, object, known),
             }
         }
-        // By name, so that the order of members changes nothing; parts come in the order of the table.
+        // Sorted by name, so that the order of members does not matter. Nested objects follow in the order of `shape`.
         if let Some(told) = self.warnings.get_mut(told_before..)
             && told.len() > 1
         {
@@ -108,7 +110,7 @@ impl Looking<'_> {
         }
     }
 
-    /// Looks at the objects that an attribute holds.
+    /// Searches the object or objects that an attribute holds.
     fn part(&mut self, place: Place<'_>, value: Value<'_, '_>, shape: &'static Shape) {
         if value.kind() == Kind::Object {
             self.object(place, value, shape);
@@ -150,7 +152,8 @@ impl Looking<'_> {
     }
 }
 
-/// The attribute whose name is nearest, if it is near. Case and signs make no difference, so that `placedAt` is `placed_at`.
+/// Returns the most similar attribute, if it is similar enough. Ignores case and punctuation: `placedAt` equals
+/// `placed_at`.
 fn nearest(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
     if name.len() > NAME_CHARS_MAX {
         return None;

@@ -1,7 +1,9 @@
-//! Rules for single values. Each takes a value that is present and not blank, and gives what it means or what is wrong.
+//! Validation rules for single values. A rule takes a value that is present and not blank. It returns the meaning, or
+//! what is wrong.
 //!
-//! Scalars of a neighbouring type are taken where they read without loss, because PHP and C# clients send them:
-//! a number for text (its spelling), numeric text for a number, `0`, `1`, `"True"`… for a boolean. Not for dates.
+//! A scalar of a related type is accepted if no information is lost, because PHP and C# clients send them. A number is
+//! accepted as text, by its spelling. Numeric text is accepted as a number. `0`, `1`, `"True"` and the like are
+//! accepted as booleans. None of this applies to dates.
 
 use std::borrow::Cow;
 
@@ -13,7 +15,7 @@ use crate::codes::{COUNTRIES, CURRENCIES, LANGUAGES};
 use crate::json::{DIGITS_MAX, Decimal, Kind, Value};
 use crate::problem::Code;
 
-/// What a rule gives.
+/// The result of a rule.
 pub type Checked<T> = Result<T, Code>;
 
 /// Text of any length.
@@ -28,7 +30,7 @@ pub fn text<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     }
 }
 
-/// Text of any length, where all that counts is that it is text: cheaper than [`text`].
+/// Text of any length, if only the type matters. Cheaper than [`text`].
 ///
 /// # Errors
 /// [`Code::NotText`].
@@ -50,10 +52,10 @@ pub fn short_text<'a>(chars_max: usize) -> impl Fn(Value<'_, 'a>) -> Checked<Cow
     }
 }
 
-/// Short text that a terminal and a table show on one line as it is.
+/// Short text that fits on one line of a terminal or table.
 ///
 /// # Errors
-/// Those of [`short_text`], and [`Code::NotOfForm`]: it has a control character.
+/// Those of [`short_text`], and [`Code::NotOfForm`] if the text has a control character.
 pub fn line_text<'a>(chars_max: usize) -> impl Fn(Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     move |value| {
         let text = short_text(chars_max)(value)?;
@@ -79,8 +81,10 @@ pub fn email<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     }
 }
 
-/// Whether this is an address such as most are, which the crate accepts too, but takes longer to: ASCII letters and
-/// digits, with an `@` and single `.`, `-`, `_` or `+` between them.
+/// Whether an address has the most common form: ASCII letters and digits, with one `@` and single `.`, `-`, `_` or `+`
+/// between them.
+///
+/// Every such address is valid for the `email_address` crate too, but the crate's check is slower.
 fn is_plain_email(address: &str) -> bool {
     let mut at_sign = None;
     let mut after_sign = true;
@@ -99,13 +103,14 @@ fn is_plain_email(address: &str) -> bool {
     !after_sign && at_sign.is_some_and(fits)
 }
 
-/// Whether this is an e-mail address, bare.
+/// Whether this is a bare e-mail address, without a display name.
 #[must_use]
 pub fn is_email(address: &str) -> bool {
     is_plain_email(address) || is_any_email(address)
 }
 
-/// By its parts: the crate's check of a whole would let `Ann <ann@example.com>` pass, and allocate.
+/// Checks the two parts separately. The crate's check of a whole address accepts `Ann <ann@example.com>`, and
+/// allocates.
 fn is_any_email(address: &str) -> bool {
     let parts = address.rsplit_once('@');
     parts.is_some_and(|(local_part, domain)| {
@@ -113,7 +118,7 @@ fn is_any_email(address: &str) -> bool {
     })
 }
 
-/// An ISO 3166-1 alpha-2 country code, in capitals.
+/// An ISO 3166-1 alpha-2 country code, upper case.
 ///
 /// # Errors
 /// [`Code::NotCountry`].
@@ -126,13 +131,13 @@ pub fn country<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     }
 }
 
-/// Whether this is an ISO 3166-1 alpha-2 country code, in capitals.
+/// Whether this is an ISO 3166-1 alpha-2 country code, upper case.
 #[must_use]
 pub fn is_country(code: &str) -> bool {
     COUNTRIES.has(code.as_bytes())
 }
 
-/// An ISO 639-1 language code, in small letters.
+/// An ISO 639-1 language code, lower case.
 ///
 /// # Errors
 /// [`Code::NotLanguage`].
@@ -145,7 +150,7 @@ pub fn language<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     }
 }
 
-/// A language and a country code with a hyphen between, such as `en-GB`.
+/// A language and a country code joined by a hyphen, such as `en-GB`.
 ///
 /// # Errors
 /// [`Code::NotLocale`].
@@ -161,7 +166,7 @@ pub fn locale<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     }
 }
 
-/// An ISO 4217 alphabetic currency code, in capitals.
+/// An ISO 4217 alphabetic currency code, upper case.
 ///
 /// # Errors
 /// [`Code::NotCurrency`].
@@ -174,16 +179,16 @@ pub fn currency<'a>(value: Value<'_, 'a>) -> Checked<Cow<'a, str>> {
     }
 }
 
-/// Whether this is an ISO 4217 currency code, in capitals.
+/// Whether this is an ISO 4217 alphabetic currency code, upper case.
 #[must_use]
 pub fn is_currency(code: &str) -> bool {
     CURRENCIES.has(code.as_bytes())
 }
 
-/// A code that is written in capitals, also where it was sent in lower case; and whether it was.
+/// An upper-case code, also accepted in lower case. Returns the upper-case code, and whether it was converted.
 ///
 /// # Errors
-/// The code given, where this is none that is known.
+/// The `unknown` code, if `is_known` does not accept the value.
 pub fn in_capitals<'a>(
     value: Value<'_, 'a>,
     is_known: fn(&str) -> bool,
@@ -201,7 +206,7 @@ pub fn in_capitals<'a>(
     }
 }
 
-/// A number, or text that reads as one.
+/// A number, or numeric text.
 ///
 /// # Errors
 /// [`Code::NotNumber`], [`Code::TooManyDigits`].
@@ -244,7 +249,7 @@ pub fn amount<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
 /// Those of [`decimal`], [`Code::NotPositive`].
 pub fn positive<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
     let number = decimal(value)?;
-    // Most are small whole numbers, which need no big ones to compare.
+    // Most numbers are small integers, which need no big-number comparison.
     let is_zero = match number.integer() {
         Some(whole) => whole == 0,
         None => number.value().is_zero(),
@@ -255,7 +260,7 @@ pub fn positive<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
     Ok(number)
 }
 
-/// A number that is not negative, of at most `decimals_max` decimals.
+/// A number that is not negative, with at most `decimals_max` decimals.
 pub fn price<'a>(decimals_max: u32) -> impl Fn(Value<'_, 'a>) -> Checked<Decimal<'a>> {
     move |value| {
         let price = amount(value)?;
@@ -269,7 +274,7 @@ pub fn price<'a>(decimals_max: u32) -> impl Fn(Value<'_, 'a>) -> Checked<Decimal
 /// A whole number from `min` to `max`.
 pub fn integer<'a>(min: u64, max: u64) -> impl Fn(Value<'_, 'a>) -> Checked<u64> {
     move |value| {
-        // Most are written with digits alone.
+        // Fast path: most integers are written only with digits.
         if value.kind() == Kind::Number
             && let Ok(whole) = value.raw().parse()
             && (min..=max).contains(&whole)
@@ -300,7 +305,7 @@ pub fn integer<'a>(min: u64, max: u64) -> impl Fn(Value<'_, 'a>) -> Checked<u64>
     }
 }
 
-/// A boolean, or a scalar that reads as one.
+/// A boolean, or a scalar that reads as a boolean.
 ///
 /// # Errors
 /// [`Code::NotBoolean`].
@@ -317,7 +322,7 @@ pub fn boolean(value: Value<'_, '_>) -> Checked<bool> {
     }
 }
 
-/// Reads `true`, `False`, `0`, `1`…
+/// Parses `true`, `False`, `0`, `1` and the like.
 #[must_use]
 pub fn boolean_from(text: &str) -> Option<bool> {
     match text {
@@ -329,7 +334,7 @@ pub fn boolean_from(text: &str) -> Option<bool> {
     }
 }
 
-/// A day as `dd-mm-yyyy`.
+/// A date as `dd-mm-yyyy`.
 ///
 /// # Errors
 /// [`Code::NotDate`].
@@ -340,7 +345,7 @@ pub fn day_month_year(value: Value<'_, '_>) -> Checked<Date> {
     date(year, month, day).ok_or(wrong)
 }
 
-/// A day, or a day and a time, as `yyyy-mm-dd` or `yyyy-mm-dd HH:MM:SS`.
+/// A date, or a date and a time, as `yyyy-mm-dd` or `yyyy-mm-dd HH:MM:SS`.
 ///
 /// # Errors
 /// [`Code::NotDate`].
@@ -352,7 +357,7 @@ pub fn date_or_time(value: Value<'_, '_>) -> Checked<DateTime> {
     date_or_time_from(&text).ok_or(wrong)
 }
 
-/// Reads `yyyy-mm-dd` or `yyyy-mm-dd HH:MM:SS`.
+/// Parses `yyyy-mm-dd` or `yyyy-mm-dd HH:MM:SS`.
 #[must_use]
 pub fn date_or_time_from(text: &str) -> Option<DateTime> {
     let (day, time) = text.split_once(' ').unwrap_or((text, "00:00:00"));
@@ -369,7 +374,7 @@ fn date(year: u16, month: u16, day: u16) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// Three numbers of exactly these many digits.
+/// Parses three numbers with exactly these numbers of digits.
 fn fields(text: &str, separator: u8, widths: [usize; 3]) -> Option<[u16; 3]> {
     let mut rest = text.as_bytes();
     let mut numbers = [0; 3];

@@ -1,19 +1,19 @@
-//! Time zones by their IANA names, from the database that is part of the program.
+//! Time zones by IANA name, from the database that is compiled into the program.
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-/// What a name has to look like, for a sentence.
+/// Describes a time zone name, for error messages.
 pub const NAME_FORM: &str = "the name of an IANA time zone, such as Europe/Stockholm or UTC";
 
-/// The time zone of this name, whatever its case.
+/// Returns the time zone with this name, ignoring case.
 #[must_use]
 pub fn named(name: &str) -> Option<TimeZone> {
     let zone = TimeZoneDatabase::bundled().get(name).ok()?;
-    // `Etc/Unknown` is in the database, and stands for none.
+    // The database contains `Etc/Unknown`, which is not a time zone.
     (!zone.is_unknown() && zone.iana_name().is_some()).then_some(zone)
 }
 
-/// The name of a time zone that [`named`] gave.
+/// The IANA name of a time zone that [`named`] returned.
 #[must_use]
 pub fn name(zone: &TimeZone) -> &str {
     zone.iana_name().unwrap_or("UTC")
