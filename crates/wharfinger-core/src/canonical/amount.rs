@@ -1,4 +1,4 @@
-//! Exact amounts, written out.
+//! Exact decimal amounts in plain notation.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,18 +8,18 @@ use serde_json::value::RawValue;
 
 use crate::json::Decimal;
 
-/// A decimal number as plain text: `55.10`, without exponent or leading zeros. Zeros at the end stay.
+/// A decimal number as plain text such as `55.10`, without exponent or leading zeros. Trailing zeros are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amount(String);
 
 impl Amount {
-    /// The number as plain text.
+    /// Converts a number to plain text.
     #[must_use]
     pub fn of(number: &Decimal<'_>) -> Self {
         let spelling = number.spelling();
         if spelling.contains(['e', 'E']) {
             let value = number.value();
-            // `0e999999` is a zero of a million places, which nothing is to write out.
+            // `0e999999` is zero with a million decimals, which must not be written out.
             return Self(if value.is_zero() {
                 "0".to_owned()
             } else {
@@ -39,13 +39,13 @@ impl Amount {
         Self(format!("{sign}{whole}{fraction}"))
     }
 
-    /// The text.
+    /// The amount as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The number that it is, if it is one of few enough digits.
+    /// The amount as a number. `None` if it has too many digits.
     #[must_use]
     pub fn number(&self) -> Option<Decimal<'_>> {
         Decimal::parse(Cow::Borrowed(&self.0))
@@ -63,14 +63,14 @@ impl Amount {
         !self.is_negative() && self.0.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
     }
 
-    /// The value, if it is a whole number that fits and is not negative.
+    /// The value, if it is a non-negative integer that fits.
     #[must_use]
     pub fn whole(&self) -> Option<u64> {
         let whole = self.number()?.integer()?;
         u64::try_from(whole).ok()
     }
 
-    /// A JSON number of the same spelling.
+    /// A JSON number with the same spelling.
     pub(crate) fn to_json_number(&self) -> Option<Box<RawValue>> {
         RawValue::from_string(self.0.clone()).ok()
     }

@@ -1,6 +1,6 @@
-//! The names of the canonical order's attributes, in the order in which they are documented and told.
+//! The attribute names of the canonical order, in the order in which they are documented and reported.
 
-/// Of an order as it is submitted.
+/// Attributes of a submitted order.
 pub const ORDER: [&str; 16] = [
     "organisation",
     "key",
@@ -20,7 +20,7 @@ pub const ORDER: [&str; 16] = [
     "metadata",
 ];
 
-/// What an order that is read back has besides.
+/// Further attributes of a stored order in a response.
 pub const READ_BACK: [&str; 9] = [
     "id",
     "number",
@@ -33,15 +33,15 @@ pub const READ_BACK: [&str; 9] = [
     "admission",
 ];
 
-/// Of `customer`.
+/// Attributes of `customer`.
 pub const CUSTOMER: [&str; 6] = ["ref", "email", "title", "first_name", "last_name", "phone"];
 
-/// Of `billing_address` and `shipping_address`.
+/// Attributes of `billing_address` and `shipping_address`.
 pub const ADDRESS: [&str; 8] = [
     "name", "company", "lines", "suburb", "city", "state", "postcode", "country",
 ];
 
-/// Of each of `lines`.
+/// Attributes of each element of `lines`.
 pub const LINE: [&str; 9] = [
     "quantity",
     "sku",
@@ -54,5 +54,5 @@ pub const LINE: [&str; 9] = [
     "metadata",
 ];
 
-/// Of `references`.
+/// Attributes of `references`.
 pub const REFERENCES: [&str; 2] = ["delivery_reference", "purchase_order"];

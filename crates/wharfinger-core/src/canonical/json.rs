@@ -1,4 +1,4 @@
-//! JSON that is handed on as it is.
+//! JSON values that are passed through unchanged.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 
 use crate::json::{NameCase, Reader, Value};
 
-/// The text of a JSON value as it was sent, but for white space.
+/// The text of a JSON value as it was sent, except for white space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json(String);
 
 impl Json {
-    /// Takes a text that is JSON. White space between its parts is left out, so that it can stand on one line.
+    /// Takes a text that is valid JSON. Removes the white space between tokens, so that the text fits on one line.
     pub(crate) fn of(raw: &str) -> Self {
         let mut compact = String::with_capacity(raw.len());
         let mut is_text = false;
@@ -32,7 +32,7 @@ impl Json {
         Self(compact)
     }
 
-    /// The text.
+    /// The JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -42,7 +42,7 @@ impl Json {
         RawValue::from_string(self.0.clone()).ok()
     }
 
-    /// The members of an object; of anything else, none.
+    /// The members of an object. Empty for any other kind.
     pub(crate) fn members(&self) -> Members<'_> {
         let Ok(mut reader) = Reader::of_stored(&self.0, NameCase::Exact) else {
             return Members::default();
@@ -52,18 +52,18 @@ impl Json {
     }
 }
 
-/// An object's members, with their values as they are spelled.
+/// The members of an object, with their values as spelled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Members<'a> {
-    /// Those of an object; of anything else, none.
+    /// Collects the members of an object. Empty for any other kind.
     pub(crate) fn of(object: Option<Value<'_, 'a>>) -> Self {
         let members = object.iter().flat_map(Value::members);
         Self(members.map(|(name, value)| (name, value.raw())).collect())
     }
 
-    /// Sets a member, which keeps its place if it is there already.
+    /// Sets a member. An existing member keeps its position.
     pub(crate) fn set(&mut self, name: Cow<'a, str>, raw: &'a str) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some(member) => member.1 = raw,
@@ -71,7 +71,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Keeps the members of these names.
+    /// Removes the members whose names do not satisfy the condition.
     pub(crate) fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
         self.0.retain(|(name, _)| is_kept(name));
     }

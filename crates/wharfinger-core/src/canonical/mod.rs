@@ -1,8 +1,8 @@
-//! The canonical order: the same attributes whichever dialect an order came in.
+//! The canonical order: the same attributes for orders of every dialect.
 //!
-//! It is not stored. A dialect makes it of the texts that were submitted ([`Dialect::canonical`]), and writes it in its own
-//! form ([`Dialect::render`]), which gives an order in any dialect's form, whichever it came in. What a form demands and
-//! the order has not is left out and named.
+//! It is not stored. A dialect derives it from the submitted texts ([`Dialect::canonical`]) and renders it in its own
+//! form ([`Dialect::render`]). Together they convert an order to the form of any dialect. What a form requires and the
+//! order lacks is left out and named.
 
 mod amount;
 pub mod attributes;
@@ -22,70 +22,70 @@ use crate::dialect::{Dialect, StoredOrder};
 use crate::dialects;
 use crate::moment::Moment;
 
-/// An order. What is absent was not sent, or has no place in the dialect it came in.
+/// A canonical order. An absent attribute was not sent, or does not exist in the order's dialect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Order {
-    /// The code of the organisation that it belongs to.
+    /// The code of the order's organisation.
     pub organisation: String,
-    /// Its key.
+    /// The order key.
     pub key: String,
-    /// When it was placed.
+    /// When the order was placed.
     pub placed_at: Option<Moment>,
-    /// When it was fulfilled.
+    /// When the order was fulfilled.
     pub fulfilled_at: Option<Moment>,
-    /// ISO 639-1: `en`.
+    /// ISO 639-1, such as `en`.
     pub language: Option<String>,
-    /// A language and a country: `en-GB`.
+    /// A language and a country, such as `en-GB`.
     pub locale: Option<String>,
-    /// Who ordered.
+    /// The customer.
     pub customer: Customer,
-    /// Who pays.
+    /// The billing address.
     pub billing_address: Address,
-    /// Who receives it.
+    /// The shipping address.
     pub shipping_address: Address,
-    /// What was ordered.
+    /// The lines of the order.
     pub lines: Vec<Line>,
-    /// What sending it costs.
+    /// The shipping price.
     pub shipping_price: Option<Amount>,
-    /// What is taken off.
+    /// The discount.
     pub discount: Option<Amount>,
-    /// ISO 4217: the currency of the two above, and of each line that names none.
+    /// ISO 4217. The currency of the two amounts above, and of each line that has none.
     pub currency: Option<String>,
-    /// What others call it.
+    /// References of other parties.
     pub references: References,
-    /// What to heed when it is delivered.
+    /// Delivery instructions.
     pub instructions: Option<String>,
-    /// Anything else: an object with any names.
+    /// Any other data: an object with any names.
     pub metadata: Option<Json>,
 }
 
-/// Who ordered.
+/// The customer of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Customer {
-    /// The sender's name for the customer.
+    /// The sender's reference for the customer.
     pub reference: Option<String>,
-    /// An e-mail address.
+    /// The e-mail address.
     pub email: Option<String>,
-    /// `Ms`, `Dr`…
+    /// The title, such as `Ms` or `Dr`.
     pub title: Option<String>,
     /// Given names.
     pub first_name: Option<String>,
     /// Family names.
     pub last_name: Option<String>,
-    /// A telephone number.
+    /// The telephone number.
     pub phone: Option<String>,
 }
 
 /// A postal address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Address {
-    /// A person's whole name.
+    /// The full name of a person.
     pub name: Option<String>,
-    /// A company's name.
+    /// The company name.
     pub company: Option<String>,
-    /// Street, house, floor: what stands above the town.
+    /// The lines above the town, such as street, house and floor.
     pub lines: Vec<String>,
-    /// A part of the town.
+    /// A district of the town.
     pub suburb: Option<String>,
     /// The town.
     pub city: Option<String>,
@@ -93,44 +93,44 @@ pub struct Address {
     pub state: Option<String>,
     /// The postal code.
     pub postcode: Option<String>,
-    /// ISO 3166-1 alpha-2: `GB`.
+    /// ISO 3166-1 alpha-2, such as `GB`.
     pub country: Option<String>,
 }
 
 /// A line of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// How many. More than none, unless the line came in a dialect that lets any number pass.
+    /// The quantity. Positive, unless the order's dialect accepts any number.
     pub quantity: Amount,
-    /// The seller's code for the article.
+    /// The seller's product code.
     pub sku: Option<String>,
-    /// The article's number on its bar code.
+    /// The number on the product's bar code.
     pub ean: Option<String>,
-    /// The catalogue's number of the article.
+    /// The catalogue's product number.
     pub product_id: Option<String>,
-    /// The article in words.
+    /// A description of the product.
     pub description: Option<String>,
-    /// What one costs. Not negative, unless the line came in a dialect that lets any number pass.
+    /// The price of one piece. Not negative, unless the order's dialect accepts any number.
     pub unit_price: Option<Amount>,
-    /// ISO 4217: the price's currency; where absent, the order's.
+    /// ISO 4217. The price's currency. If absent, the order's currency applies.
     pub currency: Option<String>,
-    /// What one weighs, in kilograms.
+    /// The weight of one piece, in kilograms.
     pub weight_kg: Option<Amount>,
-    /// Anything else: an object with any names.
+    /// Any other data: an object with any names.
     pub metadata: Option<Json>,
 }
 
-/// What others call an order.
+/// References that other parties use for an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References {
-    /// The receiver's or carrier's.
+    /// The recipient's or carrier's reference.
     pub delivery_reference: Option<String>,
-    /// The buyer's.
+    /// The buyer's reference.
     pub purchase_order: Option<String>,
 }
 
 impl Customer {
-    /// First and last name, or the one that there is.
+    /// First and last name, or the one that is present.
     #[must_use]
     pub fn name(&self) -> Option<String> {
         joined_name(self.first_name.as_deref(), self.last_name.as_deref())
@@ -138,13 +138,13 @@ impl Customer {
 }
 
 impl Address {
-    /// Whether there is nothing of it.
+    /// Whether no attribute is present.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The first line, and all others as one; for forms that have two.
+    /// The first line, and all other lines joined into one. For forms that have two lines.
     #[must_use]
     pub fn two_lines(&self) -> [Option<String>; 2] {
         match self.lines.split_first() {
@@ -156,7 +156,7 @@ impl Address {
 }
 
 impl Order {
-    /// Where the goods go: the shipping address, or the billing address where it is the only one.
+    /// Where the goods go: the shipping address, or else the billing address.
     #[must_use]
     pub fn destination(&self) -> &Address {
         if self.shipping_address.is_empty() {
@@ -166,7 +166,7 @@ impl Order {
         }
     }
 
-    /// Where the invoice goes: the billing address, or the shipping address where it is the only one.
+    /// Where the invoice goes: the billing address, or else the shipping address.
     #[must_use]
     pub fn payer(&self) -> &Address {
         if self.billing_address.is_empty() {
@@ -177,7 +177,7 @@ impl Order {
     }
 }
 
-/// First and last name with a space between, or the one that there is.
+/// Joins first and last name with a space, or returns the one that is present.
 pub(crate) fn joined_name(first: Option<&str>, last: Option<&str>) -> Option<String> {
     match (first, last) {
         (Some(first), Some(last)) => Some(format!("{first} {last}")),
@@ -186,7 +186,7 @@ pub(crate) fn joined_name(first: Option<&str>, last: Option<&str>) -> Option<Str
     }
 }
 
-/// A whole name taken apart at its last space; joined again, the two are the same name.
+/// Splits a full name at its last space. Joining the two parts restores the name.
 pub(crate) fn split_name(name: &str) -> (Option<String>, Option<String>) {
     match name.rsplit_once(' ') {
         Some((first, last)) if !first.trim().is_empty() && !last.trim().is_empty() => {
@@ -196,18 +196,19 @@ pub(crate) fn split_name(name: &str) -> (Option<String>, Option<String>) {
     }
 }
 
-/// An order in a dialect's form.
+/// An order rendered in a dialect's form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     /// A JSON object.
     pub body: Vec<u8>,
-    /// What the form demands and the order has not, each once, as the dialect's documents write it: `customer.email`,
-    /// `lines[].sku`. It is left out.
+    /// What the form requires and the order lacks, each once. The body leaves it out.
+    ///
+    /// Spelled as in the dialect's documentation, such as `customer.email` or `lines[].sku`.
     pub missing: Vec<&'static str>,
 }
 
 impl Rendered {
-    /// Writes a wire struct.
+    /// Serializes a wire struct.
     pub(crate) fn of(form: &impl serde::Serialize, missing: Missing) -> Self {
         Self {
             body: serde_json::to_vec(form).expect("wire structs hold only text keys"),
@@ -216,19 +217,19 @@ impl Rendered {
     }
 }
 
-/// What a form demands and an order has not, gathered while the form is filled in.
+/// What a form requires and an order lacks, collected while the form is filled in.
 #[derive(Debug, Default)]
 pub(crate) struct Missing(Vec<&'static str>);
 
 impl Missing {
-    /// Notes a path, once.
+    /// Adds a path, once.
     pub(crate) fn note(&mut self, path: &'static str) {
         if !self.0.contains(&path) {
             self.0.push(path);
         }
     }
 
-    /// The same value; notes the path where there is none.
+    /// Returns the value unchanged. Adds the path if there is none.
     pub(crate) fn demand<T>(&mut self, path: &'static str, value: Option<T>) -> Option<T> {
         if value.is_none() {
             self.note(path);
@@ -237,17 +238,17 @@ impl Missing {
     }
 }
 
-/// A form that an order can be given in.
+/// A form in which an order can be returned.
 #[derive(Clone, Copy)]
 pub enum RenderAs {
-    /// The very bytes of its latest full text.
+    /// The exact bytes of the latest full text.
     Submitted,
     /// A dialect's form.
     Dialect(&'static dyn Dialect),
 }
 
 impl RenderAs {
-    /// The form of this name: `submitted`, or a dialect's id.
+    /// Returns the form with this name: `submitted`, or a dialect's id.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         if name == "submitted" {
@@ -257,8 +258,9 @@ impl RenderAs {
     }
 }
 
-/// An order, which came in the dialect `from`, in another form. In its own dialect's form it is as it was submitted, with
-/// what was added to it since.
+/// Renders an order of the dialect `from` in a form.
+///
+/// In its own dialect's form, the order is as it was submitted, with later additions.
 #[must_use]
 pub fn render(order: &StoredOrder, from: &dyn Dialect, form: RenderAs) -> Rendered {
     let whole = |text: String| Rendered {

@@ -1,5 +1,4 @@
-//! Reading stored orders again. They were judged before they were stored: what is blank counts as absent, and so
-//! would what is wrong.
+//! Reads stored orders. They were validated before they were stored, so blank and invalid values count as absent.
 
 use crate::json::{Kind, NameCase, Reader, Value};
 use crate::validate::{self, Checked};
@@ -10,7 +9,7 @@ use super::{Amount, Json};
 #[derive(Clone, Copy)]
 pub(crate) struct Stored<'d, 'a>(pub(crate) Option<Value<'d, 'a>>);
 
-/// Reads what was submitted, and tells of it.
+/// Parses a submitted text and calls `tell` with its content, or with nothing if the text is unreadable.
 pub(crate) fn read<'a, T>(
     text: &'a str,
     names: NameCase,
@@ -30,7 +29,7 @@ impl<'d, 'a> Stored<'d, 'a> {
         self.0?.get(name).filter(|value| !value.is_blank())
     }
 
-    /// An attribute by its rule.
+    /// Reads an attribute by its rule.
     pub(crate) fn checked<T>(
         &self,
         name: &str,
@@ -54,21 +53,21 @@ impl<'d, 'a> Stored<'d, 'a> {
         Self(value.filter(|value| value.kind() == Kind::Object))
     }
 
-    /// Each object of an array.
+    /// Iterates over the objects of an array.
     pub(crate) fn each(&self, name: &str) -> impl Iterator<Item = Self> + use<'d, 'a> {
         let array = self.present(name);
         let elements = array.into_iter().flat_map(|array| array.elements());
         elements.map(|element| Self(Some(element)))
     }
 
-    /// Each object of an array, or of an object that is written for one.
+    /// Iterates over the objects of an array, or of an object used as one.
     pub(crate) fn items(&self, name: &str) -> impl Iterator<Item = Self> + use<'d, 'a> {
         let array = self.present(name);
         let items = array.into_iter().flat_map(|array| array.items());
         items.map(|item| Self(Some(item)))
     }
 
-    /// Each text of an array.
+    /// Returns the texts of an array.
     pub(crate) fn texts(&self, name: &str) -> Vec<String> {
         let array = self.present(name);
         let elements = array.iter().flat_map(Value::elements);
@@ -77,7 +76,7 @@ impl<'d, 'a> Stored<'d, 'a> {
         texts.map(std::borrow::Cow::into_owned).collect()
     }
 
-    /// An object with any names, if there is something in it.
+    /// An object with any names, if it is not empty.
     pub(crate) fn json(&self, name: &str) -> Option<Json> {
         let value = self.object(name).0?;
         (!value.is_empty_container()).then(|| Json::of(value.raw()))

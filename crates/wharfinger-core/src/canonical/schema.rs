@@ -1,4 +1,4 @@
-//! The JSON Schema (2020-12) of the canonical order. Each is whole by itself, so that it can be put into another document.
+//! JSON Schemas (2020-12) of the canonical order. Each is self-contained, so that other documents can embed it.
 
 use serde_json::{Map, Value, json};
 
@@ -6,26 +6,27 @@ use crate::codes::{COUNTRIES, CURRENCIES, LANGUAGES};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// A time with a space for the `T`, as RFC 3339 lets one write it for people.
+/// A time with a space in place of the `T`, which RFC 3339 allows.
 const SPACED_TIME: &str = r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
-/// A decimal number as it is told: written out.
+/// A decimal number in plain notation, as in responses.
 const PLAIN_DECIMAL: &str = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$";
 
-/// What counts as absent where it is text.
+/// Text that counts as absent.
 const BLANK: &str = r"^\s*$";
 
-/// Text that says something.
+/// Text that is not blank.
 const SAYING: &str = r"\S";
 
-/// A number that is not negative, as text; how many digits it may have is told with the attribute's problem.
+/// A non-negative number as text. The exact digit limit is not part of the schema; the problem for the attribute names
+/// it.
 const AMOUNT: &str = r"^(0|[1-9][0-9]{0,20})(\.[0-9]{1,12})?([eE][+-]?[0-9])?$";
 
-/// A number above zero, as text.
+/// A positive number as text.
 const POSITIVE: &str =
     r"^([1-9][0-9]{0,20}(\.[0-9]{1,12})?|0\.0{0,6}[1-9][0-9]{0,6})([eE][+-]?[0-9])?$";
 
-/// An order as it is submitted.
+/// The schema of a submitted order.
 #[must_use]
 pub fn submitted() -> Value {
     let mut order = object(attributes(&Taken));
@@ -38,12 +39,12 @@ pub fn submitted() -> Value {
     order
 }
 
-/// That an attribute is there, and not blank.
+/// Requires that an attribute is present and not blank.
 fn said(name: &str) -> Value {
     json!({"required": [name], "properties": {name: {"type": ["string", "number"], "pattern": SAYING}}})
 }
 
-/// Lets null, blank text, and an empty array or object stand for every attribute that may be left out.
+/// Accepts null, blank text, and an empty array or object in place of every optional attribute.
 fn take_blanks(object: &mut Value) {
     let Some(attributes) = object["properties"].as_object_mut() else {
         return;
@@ -93,7 +94,7 @@ fn take_blank(schema: &mut Value) {
     }
 }
 
-/// An order as it is read back, whichever dialect it came in.
+/// The schema of a stored order in a response, for orders of every dialect.
 #[must_use]
 pub fn read_back() -> Value {
     let mut properties = attributes(&Told);
@@ -151,7 +152,7 @@ pub fn read_back() -> Value {
     order
 }
 
-/// What was decided on an order that was held against a catalogue.
+/// The schema of the catalogue's decision on an order.
 fn admission() -> Value {
     let line = json!({
         "type": "object",
@@ -181,22 +182,22 @@ fn admission() -> Value {
     })
 }
 
-/// How the kinds of values are spelled.
+/// The schemas of the kinds of values.
 trait Spelling {
     fn text(&self) -> Value;
     fn text_of_array(&self) -> Value;
-    /// A number that counts something.
+    /// A quantity.
     fn quantity(&self) -> Value;
     fn weight(&self) -> Value;
     fn money(&self) -> Value;
-    /// What an array demands besides.
+    /// Adds the rule that an array has at least one element, if it applies.
     fn at_least_one(&self, array: Value) -> Value;
 }
 
-/// As they are taken: scalars of a neighbouring type too.
+/// Values in submissions. Scalars of related types are accepted too.
 struct Taken;
 
-/// As they are told.
+/// Values in responses.
 struct Told;
 
 impl Spelling for Taken {

@@ -1,4 +1,4 @@
-//! The canonical order as it leaves: absent attributes are left out, money is text, and so are times.
+//! The canonical order in responses: absent attributes are left out, and money and times are text.
 
 use std::fmt::Display;
 
@@ -9,7 +9,7 @@ use crate::catalogue;
 use crate::dialect::{Dialect, StoredOrder};
 use crate::moment::rfc3339_of_unix_ms;
 
-/// An order read back: the canonical order, and what the server knows of it besides.
+/// A stored order in a response: the canonical order, and what the server adds to it.
 #[derive(Clone, Debug)]
 pub struct ReadBack<'s> {
     order: super::Order,
@@ -18,7 +18,7 @@ pub struct ReadBack<'s> {
 }
 
 impl<'s> ReadBack<'s> {
-    /// Tells of an order that came in this dialect.
+    /// Creates the response for an order of this dialect.
     #[must_use]
     pub fn of(stored: &'s StoredOrder, dialect: &dyn Dialect) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Serialize for ReadBack<'_> {
     }
 }
 
-/// The order as it would be submitted. Numbers that are told of other dialects' orders, but not taken, are left out.
+/// The order as it would be submitted. Numbers of other dialects' orders that a submission cannot have are left out.
 pub(crate) fn write(from: &super::Order) -> impl Serialize {
     let is_taken = |amount: &Option<super::Amount>| {
         let amount = amount.as_ref();
@@ -80,15 +80,15 @@ struct Known<'s> {
     admission: Option<Admission<'s>>,
 }
 
-/// What was decided on an order when it was held against its organisation's catalogue.
+/// The catalogue's decision on an order.
 #[derive(Serialize)]
 struct Admission<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
     customer_id: Option<u64>,
-    /// The first of the parts that the order was split into.
+    /// The id of the first part of a split order.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<String>,
-    /// The numbers of all parts; told with the first.
+    /// The numbers of all parts. Present only on the first part.
     #[serde(skip_serializing_if = "<[u64]>::is_empty")]
     orders: &'s [u64],
     lines: Vec<AdmittedLine<'s>>,
@@ -96,14 +96,14 @@ struct Admission<'s> {
 
 #[derive(Serialize)]
 struct AdmittedLine<'s> {
-    /// Its place among the submitted order's lines, from 0.
+    /// The position of the line in the submitted order, from 0.
     line: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     warehouse: Text<'s>,
-    /// The catalogue's price, where the order gave none.
+    /// The catalogue's price, if the order gave none.
     #[serde(skip_serializing_if = "Option::is_none")]
     unit_price: Text<'s>,
-    /// Pieces that were taken from stock.
+    /// Pieces taken from stock.
     taken: u64,
     back_ordered: bool,
 }
@@ -130,7 +130,7 @@ fn admitted_line(line: &catalogue::AdmittedLine) -> AdmittedLine<'_> {
     }
 }
 
-/// Text that may be absent.
+/// Optional text.
 type Text<'s> = Option<&'s str>;
 
 #[derive(Serialize)]

@@ -1,46 +1,46 @@
-//! How an order attaches to a customer.
+//! Attaches an order to a customer.
 
 use super::Names;
 use crate::problem::{Code, Path, Problem};
 
-/// What an order says of its customer.
+/// What an order says about its customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attach {
-    /// To that of this number.
+    /// The number of an existing customer.
     pub id: Option<u64>,
-    /// To that with its e-mail address, who is registered if there is none.
+    /// Whether to attach to the customer with this e-mail address, and to register one if there is none.
     pub registers: bool,
-    /// The e-mail address, in its normal form.
+    /// The e-mail address, normalised.
     pub email: Option<String>,
-    /// Given names, for whoever is registered.
+    /// Given names, for registration.
     pub first_name: Option<String>,
-    /// Family names, likewise.
+    /// Family names, for registration.
     pub last_name: Option<String>,
-    /// Whether the customer asks for a new password.
+    /// Whether the customer requests a new password.
     pub wants_new_password: bool,
 }
 
-/// The customers that an order could be attached to.
+/// The existing customers that an order could be attached to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KnownCustomers {
-    /// Whether there is one of the number that the order names.
+    /// Whether a customer has the number that the order names.
     pub has_id: bool,
-    /// The number of the one with the order's e-mail address.
+    /// The number of the customer with the order's e-mail address.
     pub of_email: Option<u64>,
 }
 
-/// Whom an order is attached to.
+/// The customer that an order is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attached {
-    /// Nobody.
+    /// No customer.
     Nobody,
-    /// The customer of this number.
+    /// The existing customer with this number.
     To(u64),
-    /// One who is to be registered.
+    /// A customer that is to be registered.
     New,
 }
 
-/// Decides whom an order is attached to.
+/// Decides which customer an order is attached to.
 pub(super) fn attach(
     attach: &Attach,
     names: &Names,

@@ -1,4 +1,4 @@
-//! What an order asks of a catalogue, and what is decided on it: pure, made inside the store's transaction.
+//! What an order requires of a catalogue, and the decision on it. Pure: the store decides inside its transaction.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,85 +8,86 @@ use super::{AdmittedLine, ProductNumber};
 use crate::canonical::Amount;
 use crate::problem::{Code, Path, Problem, Step};
 
-/// The most warehouses that one order is split by: each part keeps what was submitted.
+/// The maximum number of warehouses that an order is split across. Each part stores the submitted text.
 pub const PARTS_MAX: usize = 32;
 
-/// What an order asks of an enforced catalogue.
+/// What an order requires of an enforced catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
-    /// What problems are told about.
+    /// The attribute names for problems.
     pub names: Names,
-    /// Its lines, in order.
+    /// The lines of the order, in order.
     pub lines: Vec<Wanted>,
-    /// The market that it is for, by name or number or both; any where there is none.
+    /// The order's market, by name, number or both. Empty means any market.
     pub markets: Vec<String>,
-    /// The price list that it is by, likewise.
+    /// The order's price list, by name, number or both. Empty means any price list.
     pub pricelists: Vec<String>,
-    /// Whether its pieces are to be there, and are taken from stock.
+    /// Whether the pieces must be in stock, and are taken from it.
     pub takes_stock: bool,
-    /// Whether it is taken whatever is wrong with its products: such lines are back-ordered.
+    /// Whether the order is accepted even if a product cannot be sold. Such lines are back-ordered.
     pub is_forced: bool,
-    /// How it attaches to a customer.
+    /// How the order attaches to a customer.
     pub customer: Attach,
 }
 
-/// The names of attributes, as the order's dialect has them.
+/// The attribute names of the order's dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// The list of lines.
+    /// The name of the list of lines.
     pub lines: &'static str,
-    /// The customer's number.
+    /// The name of the customer's number.
     pub customer: &'static str,
-    /// Whether the customer is to be registered.
+    /// The name of the attribute that registers the customer.
     pub register: &'static str,
 }
 
-/// A line that is asked for.
+/// One line of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// What names the product.
+    /// Identifies the product.
     pub product: Identifier,
-    /// How many pieces.
+    /// The number of pieces.
     pub quantity: u64,
-    /// Whether the catalogue's price is to be used, since the order gives none.
+    /// Whether the catalogue's price applies, because the order gives none.
     pub needs_price: bool,
 }
 
-/// What names a product.
+/// A product identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Identifier {
-    /// The catalogue's number of it.
+    /// The catalogue's product number.
     Id(u64),
-    /// The number on its bar code.
+    /// The number on the bar code.
     Ean(String),
-    /// The seller's code for it.
+    /// The seller's product code.
     Sku(String),
 }
 
-/// A product as a decision finds it.
+/// A product as the decision sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The store's number of it.
+    /// The store's number for the product.
     pub product: ProductNumber,
     /// Whether it is sold at present.
     pub active: bool,
-    /// Where it lies.
+    /// Its warehouse.
     pub warehouse: Option<String>,
-    /// What one costs.
+    /// The price of one piece.
     pub price: Option<Amount>,
-    /// The markets that it is sold in; all where there are none.
+    /// The markets in which it is sold. Empty means all.
     pub markets: Arc<[String]>,
-    /// The price lists that it is sold by; all where there are none.
+    /// The price lists by which it is sold. Empty means all.
     pub pricelists: Arc<[String]>,
     /// Pieces on hand.
     pub pieces: u64,
 }
 
-/// Decides on an order: what it takes, line by line. `offers` are the products of its lines, in order; none where the catalogue
-/// has no such product.
+/// Decides on an order, line by line.
+///
+/// `offers` are the products of the order's lines, in order. An element is `None` if the catalogue has no such product.
 ///
 /// # Errors
-/// All that is wrong: products that cannot be sold, pieces that are missing, a customer that is not known.
+/// All problems: products that cannot be sold, insufficient stock, an unknown customer.
 pub fn decide(
     demand: &Demand,
     offers: &[Option<Offer>],
@@ -155,7 +156,7 @@ fn lines(
     lines
 }
 
-/// Why a product is not sold to an order, whatever its stock.
+/// The reason why a product is not sold to an order, regardless of stock.
 fn unsold(demand: &Demand, offer: Option<&Offer>) -> Option<Code> {
     let Some(offer) = offer else {
         return Some(Code::UnknownProduct);
@@ -175,8 +176,10 @@ fn unsold(demand: &Demand, offer: Option<&Offer>) -> Option<Code> {
     None
 }
 
-/// What is decided anew when a draft is placed: a product that is not sold any more is back-ordered, and what was taken of it
-/// goes back. `is_active` tells for each line whether its product is.
+/// Decides again when a draft is placed.
+///
+/// If a product is no longer active, its line is back-ordered and its pieces return to stock. `is_active` has one
+/// element per line.
 #[must_use]
 pub fn place(lines: &[AdmittedLine], is_active: &[bool]) -> Vec<AdmittedLine> {
     let mut placed = lines.to_vec();
@@ -189,8 +192,7 @@ pub fn place(lines: &[AdmittedLine], is_active: &[bool]) -> Vec<AdmittedLine> {
     placed
 }
 
-/// The lines of an order, by the warehouses that they are sent from, in the order of the lines. What lies nowhere in particular
-/// goes with the first of them.
+/// Groups the lines of an order by warehouse, in line order. Lines without a warehouse join the first warehouse.
 #[must_use]
 pub fn parts(lines: Vec<AdmittedLine>) -> Vec<Vec<AdmittedLine>> {
     let first = lines.iter().find_map(|line| line.warehouse.clone());
@@ -256,7 +258,7 @@ mod tests {
         }
     }
 
-    /// What is wrong, and where, as text.
+    /// Returns the problems as text.
     fn refused(demand: &Demand, offers: &[Option<Offer>]) -> Vec<String> {
         let decided = decide(demand, offers, KnownCustomers::default());
         let problems = decided.expect_err("it is refused");

@@ -1,7 +1,7 @@
-//! What is said of products and customers that are to be loaded: lines, read attribute by attribute.
+//! Reads lines that load products and customers, attribute by attribute.
 //!
-//! A line says something of what it names and leaves the rest as it is. So an attribute that is absent is one thing, and one
-//! that is there and blank another: it goes back to what it is in a new product or customer.
+//! A line changes only what it mentions. So an absent attribute differs from a blank one: the absent one stays as it
+//! is, and the blank one returns to the default of a new product or customer.
 
 use super::PIECES_MAX;
 use crate::canonical::Amount;
@@ -14,34 +14,34 @@ use crate::limits::Limits;
 use crate::problem::{Code, Path, Problem};
 use crate::validate::{self, Checked};
 
-/// The longest text of an attribute, in characters.
+/// The maximum length of a text, in characters.
 pub const TEXT_CHARS_MAX: usize = 255;
 
-/// The longest list.
+/// The maximum length of a list.
 pub const LIST_TEXTS_MAX: usize = 255;
 
-/// Decimals of a price.
+/// The maximum number of decimals of a price.
 pub const PRICE_DECIMALS_MAX: u32 = 2;
 
-/// Problems told of one line.
+/// The maximum number of problems reported for one line.
 const PROBLEMS_PER_LINE_MAX: usize = 20;
 
-/// What stands between the texts of a list in a table. So none of them may hold it.
+/// Separates the texts of a list in a table field. No text of a list may contain it.
 pub const LIST_SEPARATOR: char = '|';
 
-/// What a line says of an attribute.
+/// What a line says about an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said<T> {
-    /// Nothing: it stays as it is.
+    /// The attribute is absent: it stays as it is.
     Nothing,
-    /// That there is none.
+    /// The attribute is blank: it is removed.
     Blank,
-    /// What it is.
+    /// The new value.
     Is(T),
 }
 
 impl<T> Said<T> {
-    /// What the attribute is from now on.
+    /// Applies the line to the previous value.
     #[must_use]
     pub fn over(self, before: Option<T>) -> Option<T> {
         match self {
@@ -52,35 +52,35 @@ impl<T> Said<T> {
     }
 }
 
-/// A line that can be loaded.
+/// A kind of line that can be loaded.
 pub trait LoadLine: Clone + Send + Sync + Sized + 'static {
-    /// The names of its attributes.
+    /// The attribute names.
     const ATTRIBUTES: &'static [&'static str];
-    /// Those of them that are lists.
+    /// The names of the attributes that are lists.
     const LISTS: &'static [&'static str];
-    /// What names the thing that it is about, of which it must give one.
+    /// The attributes that identify the entity, as text. A line must have at least one.
     const NAMED_BY: &'static str;
 
-    /// Reads it.
+    /// Reads a line.
     fn read(form: &mut Form<'_, '_, '_>) -> Self;
 
-    /// Whether it names what it is about.
+    /// Whether the line identifies an entity.
     fn is_named(&self) -> bool;
 }
 
-/// One thing that is wrong with a line.
+/// One problem of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineProblem {
-    /// The attribute at fault; empty for the line itself.
+    /// The path to the attribute. Empty means the line itself.
     pub path: Path,
-    /// What is wrong with it, stable.
+    /// The problem's stable code.
     pub code: &'static str,
-    /// The sentence that says so.
+    /// A message for people.
     pub message: String,
 }
 
 impl LineProblem {
-    /// The attribute belongs to something else than what the line names; `whose` says to what.
+    /// The attribute's value belongs to another entity, which `whose` describes.
     #[must_use]
     pub fn taken(attribute: &str, whose: &str) -> Self {
         Self {
@@ -90,7 +90,7 @@ impl LineProblem {
         }
     }
 
-    /// The attribute must be there; `why` is the end of the sentence.
+    /// The attribute is required. `why` ends the message.
     #[must_use]
     pub fn required(attribute: &str, why: &str) -> Self {
         Self {
@@ -116,33 +116,33 @@ impl From<Problem> for LineProblem {
     }
 }
 
-/// A line, or all that is wrong with it.
+/// A line, or all its problems.
 pub type ReadLine<L> = Result<L, Vec<LineProblem>>;
 
-/// A product, as a line tells of it.
+/// A line that describes a product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductLine {
-    /// See [`super::Product`]. What names the product is never taken away from it.
+    /// See [`super::Product`]. A line can never remove an identifier from a product.
     pub id: Option<u64>,
-    /// As above.
+    /// See `id`.
     pub sku: Option<String>,
-    /// As above.
+    /// See `id`.
     pub ean: Option<String>,
-    /// Sold, where it is blank or a new product's line does not say.
+    /// A blank value means active, and so does an absent one for a new product.
     pub active: Said<bool>,
-    /// As in [`super::Product`]; so are those below.
+    /// See [`super::Product`], also for the attributes below.
     pub warehouse: Said<String>,
-    /// None leaves the pieces on hand as they are.
+    /// The pieces on hand. `None` leaves them unchanged.
     pub stock: Option<u64>,
-    /// What one costs.
+    /// The price of one piece.
     pub price: Said<Amount>,
     /// The price's currency.
     pub currency: Said<String>,
-    /// What it is called.
+    /// The product's name.
     pub name: Said<String>,
-    /// The markets that it is sold in.
+    /// The markets in which it is sold.
     pub markets: Said<Vec<String>>,
-    /// The price lists that it is sold by.
+    /// The price lists by which it is sold.
     pub pricelists: Said<Vec<String>>,
 }
 
@@ -189,18 +189,18 @@ impl LoadLine for ProductLine {
     }
 }
 
-/// A customer, as a line tells of it.
+/// A line that describes a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerLine {
-    /// See [`super::Customer`]. What names the customer is never taken away from it.
+    /// See [`super::Customer`]. A line can never remove an identifier from a customer.
     pub id: Option<u64>,
-    /// As above; in its normal form.
+    /// See `id`. The address is normalised.
     pub email: Option<String>,
     /// Given names.
     pub first_name: Said<String>,
     /// Family names.
     pub last_name: Said<String>,
-    /// Whether it asked for the way to a new password; blank is no.
+    /// Whether the customer requested a new password. Blank means no.
     pub wants_new_password: Said<bool>,
 }
 
@@ -220,7 +220,7 @@ impl LoadLine for CustomerLine {
             id: form.optional("id", validate::integer(0, PIECES_MAX)),
             email: form.optional("email", |value| {
                 let address = validate::email(value)?;
-                // What is kept fits on a line.
+                // Stored values must fit on one line.
                 text(value)?;
                 Ok(email::normal(&address).into_owned())
             }),
@@ -235,7 +235,7 @@ impl LoadLine for CustomerLine {
     }
 }
 
-/// What a line says of an attribute.
+/// Reads what a line says about an attribute.
 fn said<'d, 'a, T>(
     form: &mut Form<'_, 'd, 'a>,
     name: &str,
@@ -248,7 +248,7 @@ fn said<'d, 'a, T>(
     }
 }
 
-/// What a line says of a list of texts; an empty one is none.
+/// Reads what a line says about a list of texts. An empty list counts as blank.
 fn list(entry: &mut Form<'_, '_, '_>, name: &str) -> Said<Vec<String>> {
     let mut texts = Vec::new();
     entry.scalars(name, Need::Optional, |value| {
@@ -277,12 +277,12 @@ fn list(entry: &mut Form<'_, '_, '_>, name: &str) -> Said<Vec<String>> {
     }
 }
 
-/// Text that fits on a line.
+/// Text that fits on one line.
 fn text(value: Value<'_, '_>) -> Checked<String> {
     validate::line_text(TEXT_CHARS_MAX)(value).map(Into::into)
 }
 
-/// The bounds of a line are those of an order.
+/// The limits of a line are the same as those of an order.
 fn rules(limits: &Limits) -> Rules {
     Rules {
         names: NameCase::Exact,
@@ -291,7 +291,7 @@ fn rules(limits: &Limits) -> Rules {
     }
 }
 
-/// Reads an array of objects, or one object.
+/// Reads an array of objects, or a single object.
 ///
 /// # Errors
 /// The text cannot be read to its end.
@@ -307,7 +307,8 @@ pub fn read_array<L: LoadLine>(
     Ok(())
 }
 
-/// Reads objects one a line, of which so many stand before. `take` is given the number of each line that is not blank, from 1.
+/// Reads one object per line. `take` receives the number of each line that is not blank. The first number is
+/// `lines_before` + 1.
 pub fn read_lines<L: LoadLine>(
     body: &[u8],
     lines_before: usize,
@@ -324,7 +325,7 @@ pub fn read_lines<L: LoadLine>(
     }
 }
 
-/// Reads a row of a table: the names of its columns, and its fields. Texts of a list stand with `|` between them.
+/// Reads a table row: column names and fields. The texts of a list are separated by `|`.
 pub fn read_row<L: LoadLine>(columns: &[&str], fields: &[&str], limits: &Limits) -> ReadLine<L> {
     let mut json = String::from("{");
     for (column, field) in columns.iter().zip(fields) {
@@ -355,7 +356,7 @@ pub fn read_row<L: LoadLine>(columns: &[&str], fields: &[&str], limits: &Limits)
     read
 }
 
-/// Writes JSON text; most needs no escapes.
+/// Writes a JSON string. Most texts need no escapes.
 fn push_text(json: &mut String, text: &str) {
     let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
     if text.bytes().all(is_plain) {
@@ -400,7 +401,7 @@ fn read_entry<L: LoadLine>(entry: &Entry<'_, '_>) -> ReadLine<L> {
     }
 }
 
-/// The sentence about a name that is none of those known.
+/// A message about an unknown name.
 #[must_use]
 pub fn unknown_name(what: &str, name: &str, known: &[&str]) -> String {
     let known = known.join(", ");

@@ -1,4 +1,4 @@
-//! What an organisation sells, and to whom: products, pieces on hand, customers.
+//! The catalogue of an organisation: products with their stock, and customers.
 
 mod attach;
 mod demand;
@@ -10,21 +10,21 @@ pub use demand::{Demand, Identifier, Names, Offer, PARTS_MAX, Wanted, decide, pa
 use crate::canonical::Amount;
 use crate::ids::OrderId;
 
-/// Whether an organisation's orders are held against its catalogue.
+/// Whether an organisation's orders are checked against its catalogue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CatalogueMode {
-    /// Any product and any customer is taken; no stock is kept.
+    /// Any product and any customer is accepted. No stock is kept.
     #[default]
     Open,
-    /// Products must be sold and in stock, and customers known.
+    /// Products must be active and in stock, and customers must exist.
     Enforced,
 }
 
 impl CatalogueMode {
-    /// Every mode.
+    /// All modes.
     pub const ALL: [Self; 2] = [Self::Open, Self::Enforced];
 
-    /// The mode's name as users read and write it.
+    /// The mode's name in requests and responses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -33,112 +33,113 @@ impl CatalogueMode {
         }
     }
 
-    /// The mode of this name.
+    /// Returns the mode with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 }
 
-/// The most pieces of a product: numbers that every JSON reader can hold.
+/// The maximum stock of a product: the largest integer that every JSON reader represents exactly.
 pub const PIECES_MAX: u64 = (1 << 53) - 1;
 
-/// A product as it is loaded and shown. It has at least one of `id`, `sku` and `ean`; each names one product of its
-/// organisation.
+/// A product, as loaded and shown.
+///
+/// It has at least one of `id`, `sku` and `ean`. Each of them is unique within the organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
-    /// The catalogue's number of it.
+    /// The catalogue's product number.
     pub id: Option<u64>,
-    /// The seller's code for it.
+    /// The seller's product code.
     pub sku: Option<String>,
-    /// The number on its bar code.
+    /// The number on the bar code.
     pub ean: Option<String>,
     /// Whether it is sold at present.
     pub active: bool,
-    /// Where it lies; none where that is all one.
+    /// The warehouse that holds it, if warehouses matter.
     pub warehouse: Option<String>,
     /// Pieces on hand that no order has taken.
     pub stock: u64,
-    /// What one costs, where the order does not say so.
+    /// The price of one piece, used if the order gives none.
     pub price: Option<Amount>,
-    /// ISO 4217: the price's currency.
+    /// ISO 4217. The price's currency.
     pub currency: Option<String>,
-    /// What it is called.
+    /// The product's name.
     pub name: Option<String>,
-    /// The markets that it is sold in, by name or number; all where there are none.
+    /// The markets in which it is sold, by name or number. Empty means all.
     pub markets: Vec<String>,
-    /// The price lists that it is sold by; all where there are none.
+    /// The price lists by which it is sold. Empty means all.
     pub pricelists: Vec<String>,
 }
 
-/// A customer as it is loaded and shown.
+/// A customer, as loaded and shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
-    /// The number that orders name it by.
+    /// The number that orders refer to.
     pub id: u64,
-    /// Its e-mail address, in the form that [`crate::email::normal`] gives; no two customers of an organisation have the same.
+    /// The e-mail address, normalised by [`crate::email::normal`]. Unique within the organisation.
     pub email: Option<String>,
     /// Given names.
     pub first_name: Option<String>,
     /// Family names.
     pub last_name: Option<String>,
-    /// Whether it asked to be sent the way to a new password.
+    /// Whether the customer requested a new password.
     pub wants_new_password: bool,
 }
 
-/// The store's number of a product. Never shown to clients, who know its id, code or bar code.
+/// The store's number for a product. Never shown to clients, which use the id, SKU or EAN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProductNumber(pub i64);
 
-/// What was decided on an order when it was held against a catalogue.
+/// The catalogue's decision on an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
-    /// Its lines; those of the submitted order that are not here are of other parts.
+    /// The admitted lines. Other lines of the submitted order belong to other parts.
     pub lines: Vec<AdmittedLine>,
-    /// The customer that it is attached to.
+    /// The number of the customer that the order is attached to.
     pub customer: Option<u64>,
-    /// Where it was split: what all parts share.
+    /// For a split order, what all parts share.
     pub split: Option<Split>,
 }
 
-/// What the parts of an order share.
+/// What the parts of a split order share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// The first part, which has the order's own key, its shipping costs and its discount.
+    /// The id of the first part. It has the order's own key, shipping price and discount.
     pub origin: OrderId,
-    /// The numbers of all parts, the first one's first; known to the first part alone.
+    /// The numbers of all parts, the first part's first. Only the first part has them.
     pub numbers: Vec<u64>,
 }
 
-/// What was decided on a line.
+/// The catalogue's decision on a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmittedLine {
-    /// Its place among the lines of the submitted order, from 0.
+    /// The position of the line in the submitted order, from 0.
     pub at: u32,
     /// The product, if the catalogue has it.
     pub product: Option<ProductNumber>,
-    /// The warehouse that it is sent from.
+    /// The warehouse that the line ships from.
     pub warehouse: Option<String>,
-    /// The catalogue's price, where the order gave none.
+    /// The catalogue's price, if the order gave none.
     pub price: Option<Amount>,
-    /// Pieces that it has taken from stock.
+    /// Pieces taken from stock.
     pub taken: u64,
-    /// Whether it is yet to be had from somewhere.
+    /// Whether the line is back-ordered.
     pub is_back_ordered: bool,
 }
 
 impl Admission {
-    /// The numbers of all parts, where this is the first of them.
+    /// The numbers of all parts, if this is the first part.
     #[must_use]
     pub fn numbers(&self) -> &[u64] {
         self.split.as_ref().map_or(&[], |split| &split.numbers)
     }
 
-    /// What was decided on a line of the submitted order; none where another part has it.
+    /// The decision on a line of the submitted order. `None` if the line belongs to another part.
     #[must_use]
     pub fn line(&self, at: usize) -> Option<&AdmittedLine> {
         let at = u32::try_from(at).ok()?;
-        // They are in the order of their places.
+        // Lines are sorted by position.
         let found = self.lines.binary_search_by_key(&at, |line| line.at);
         found.ok().map(|found| &self.lines[found])
     }

@@ -1,32 +1,34 @@
 //! The content hash: 128 bits that are equal for equal JSON.
 //!
-//! White space, the order of members and the way text is escaped make no difference; a number counts as it is spelled.
-//! A member is hashed as its canonical text `"name":value`, which most senders write anyway, so that those bytes are
-//! hashed where they stand; an object is the sum of its members, an array the chain of its elements. Hashing is what
-//! costs, so that a container in another one is hashed once, together with what it is added to.
+//! White space, the order of members and the escaping of text make no difference. Numbers are compared by spelling.
+//!
+//! A member is hashed as its canonical text `"name":value`. Most senders write exactly that, so the bytes are hashed in
+//! place. The hash of an object is the sum of its members' hashes. The hash of an array chains its elements' hashes.
+//! Each call of the hash function is expensive, so a nested container is hashed once, in the same call that adds it to
+//! its parent.
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::tape::Tape;
 
-/// Hashes of a container's content, gathered while it is read.
+/// Hashes of a container's content, accumulated while it is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gathered(u128);
 
-/// All of a container's content.
+/// The complete content of a container.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Content {
-    /// Its bracket, and how many children it has.
+    /// The kind of bracket and the number of children.
     head: u64,
     gathered: u128,
 }
 
-/// What a container or a scalar is hashed as, besides a root.
+/// Tags that separate hashes of nested members, of elements and of roots.
 const MEMBER: u64 = b':' as u64;
 const ELEMENT: u64 = b'+' as u64;
 
 impl Gathered {
-    /// Takes in a member of an object whose value is no container.
+    /// Adds a member whose value is a scalar.
     #[inline]
     pub(super) fn add_member(
         &mut self,
@@ -49,7 +51,7 @@ impl Gathered {
         self.0 = self.0.wrapping_add(hash);
     }
 
-    /// Takes in a member of an object whose value is a container.
+    /// Adds a member whose value is a container.
     pub(super) fn add_nested_member(
         &mut self,
         tape: &Tape<'_>,
@@ -62,17 +64,17 @@ impl Gathered {
         self.0 = self.0.wrapping_add(hash);
     }
 
-    /// Takes in an element of an array that is no container.
+    /// Adds an array element that is a scalar.
     pub(super) fn add_element(&mut self, tape: &Tape<'_>, element: usize, scratch: &mut Vec<u8>) {
         self.0 = together(ELEMENT, of_scalar(tape, element, scratch), self.0);
     }
 
-    /// Takes in an element of an array that is a container.
+    /// Adds an array element that is a container.
     pub(super) fn add_nested_element(&mut self, element: Content) {
         self.0 = together(element.head | ELEMENT, element.gathered, self.0);
     }
 
-    /// The content of the container that this was gathered of.
+    /// Returns the complete content of the container.
     pub(super) fn finish(self, is_object: bool, count: u32) -> Content {
         let bracket = if is_object { b'{' } else { b'[' };
         Content {
@@ -83,13 +85,15 @@ impl Gathered {
 }
 
 impl Content {
-    /// The hash of a container that is the root.
+    /// The hash of the container as the root.
     pub(super) fn hash(self) -> u128 {
         together(self.head, self.gathered, 0)
     }
 }
 
-/// One hash of two. Whole words, since bytes that were just written in other pieces are slow to read.
+/// Combines two hashes into one.
+///
+/// The bytes are written as whole words: reading bytes that were just written in smaller pieces is slow.
 fn together(head: u64, left: u128, right: u128) -> u128 {
     let mut bytes = [0; 40];
     bytes[..8].copy_from_slice(&head.to_le_bytes());
@@ -98,7 +102,7 @@ fn together(head: u64, left: u128, right: u128) -> u128 {
     xxh3_128(&bytes)
 }
 
-/// The hash of a scalar or a name: of its canonical text.
+/// The hash of a scalar's or name's canonical text.
 pub(super) fn of_scalar(tape: &Tape<'_>, node: usize, scratch: &mut Vec<u8>) -> u128 {
     if !tape.nodes[node].escaped {
         return xxh3_128(tape.raw(node).as_bytes());
@@ -108,7 +112,7 @@ pub(super) fn of_scalar(tape: &Tape<'_>, node: usize, scratch: &mut Vec<u8>) -> 
     xxh3_128(scratch)
 }
 
-/// Writes the canonical text of a scalar or a name: text has no more escapes than it needs.
+/// Writes the canonical text of a scalar or name, with the minimum of escapes.
 fn write_scalar(tape: &Tape<'_>, node: usize, out: &mut Vec<u8>) {
     if !tape.nodes[node].escaped {
         out.extend_from_slice(tape.raw(node).as_bytes());

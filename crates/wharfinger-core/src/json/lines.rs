@@ -1,4 +1,4 @@
-//! Orders one a line (NDJSON): each line is a text of its own, and a line that cannot be read costs itself alone.
+//! NDJSON: one order per line. Each line is a separate text, so an unreadable line affects no other line.
 
 use super::NameCase;
 use super::parser::Rules;
@@ -9,33 +9,33 @@ use crate::problem::Code;
 #[derive(Debug)]
 pub struct Lines<'a> {
     rest: &'a [u8],
-    /// Lines read so far, blank ones too.
+    /// The number of lines read so far, including blank ones.
     count: usize,
-    /// The most bytes of a line.
+    /// The maximum length of a line, in bytes.
     bytes_max: usize,
     reader: Reader<'a>,
 }
 
-/// One order of a body of lines.
+/// One line of an NDJSON body.
 #[derive(Debug)]
 pub struct Line<'d, 'a> {
-    /// The line, from 1.
+    /// The line number, from 1.
     pub number: usize,
-    /// What it holds.
+    /// The content of the line.
     pub content: Content<'d, 'a>,
 }
 
-/// What a line holds.
+/// The content of a line.
 #[derive(Debug)]
 pub enum Content<'d, 'a> {
     /// One order.
     Order(Entry<'d, 'a>),
-    /// No JSON, or too much of it: what of it is UTF-8, and what is wrong.
+    /// Not JSON, or too large: the leading part that is UTF-8, and what is wrong.
     Unreadable(&'a str, Code),
 }
 
 impl<'a> Lines<'a> {
-    /// Begins to read a body, or a piece of one that has so many lines before it.
+    /// Starts to read a body, or a chunk of one that follows `lines_before` lines.
     #[must_use]
     pub fn new(body: &'a [u8], lines_before: usize, rules: Rules) -> Self {
         const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -47,7 +47,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The next line that is not blank, or none at the end of the body.
+    /// Returns the next line that is not blank, or `None` at the end of the body.
     #[expect(
         clippy::should_implement_trait,
         reason = "a line borrows from the reader, which no iterator can express"
@@ -71,7 +71,7 @@ impl<'a> Lines<'a> {
                 (str::from_utf8(valid).unwrap_or_default(), valid.len())
             }
         };
-        // What is over the limit may have been cut off anywhere, so that this comes first.
+        // The size check comes first, because an oversized line may have been cut off anywhere.
         if bytes.len() > self.bytes_max {
             let bytes_max = self.bytes_max;
             return Some(unreadable(text, Code::OrderTooLarge { bytes_max }));
@@ -109,7 +109,7 @@ impl<'a> Lines<'a> {
 }
 
 impl NameCase {
-    /// Rules for texts that were judged before: no bound applies.
+    /// Rules without limits, for texts that were judged before.
     pub(super) fn without_bounds(self) -> Rules {
         Rules {
             names: self,
@@ -123,7 +123,7 @@ impl NameCase {
 mod tests {
     use super::*;
 
-    /// Each line that is not blank: its number, and its text or what is wrong with it.
+    /// Returns each line that is not blank: its number, and its text or what is wrong with it.
     fn read(body: &[u8]) -> Vec<(usize, Result<String, String>)> {
         let mut rules = NameCase::Exact.without_bounds();
         rules.order_bytes_max = 20;

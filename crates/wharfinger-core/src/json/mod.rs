@@ -1,13 +1,13 @@
-//! Strict JSON, read one order at a time.
+//! A strict JSON reader that yields one order at a time.
 //!
-//! Why not a library: a batch must survive a fault inside one of its orders. A repeated name, half a surrogate
-//! pair, 100,000 levels of nesting or a 400-digit number costs that order its place and no other, and is told with its
-//! path; numbers keep their spelling; the bytes of each order are kept as they came; and the content hash is made
-//! in the same pass. The parsers of the ecosystem stop at the first of these, or silently pass over it. What they accept and
-//! refuse as a whole is the measure all the same: a property test holds this reader against `serde_json`.
+//! Why not a library: a batch must survive a fault inside one of its orders. A repeated name, an unpaired surrogate,
+//! 100,000 nesting levels or a 400-digit number rejects only that order, and the problem has its path. Numbers keep
+//! their spelling. The bytes of each order are kept as they were sent. The content hash is computed in the same pass.
+//! Existing parsers either stop at the first fault or silently ignore it. As a whole, this reader accepts and refuses
+//! the same texts as `serde_json`; a property test compares the two.
 //!
-//! [`Reader`] walks the envelope and hands out an [`Entry`] per order; a [`Value`] is a view of one parsed value,
-//! borrowing text from the body wherever it has no escapes.
+//! [`Reader`] walks the envelope and returns an [`Entry`] per order. A [`Value`] is a view of one parsed value. It
+//! borrows text from the body unless the text has escapes.
 
 mod decimal;
 mod hash;
@@ -26,33 +26,33 @@ pub use tape::{Kind, Object, Value};
 /// How member names are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameCase {
-    /// Letter by letter.
+    /// Byte by byte.
     Exact,
-    /// Without regard to the case of ASCII letters.
+    /// Ignoring the case of ASCII letters.
     Ignored,
 }
 
 impl NameCase {
-    /// Whether two names are the same.
+    /// Whether two names are equal.
     #[must_use]
     #[inline]
     pub fn same(self, left: &[u8], right: &[u8]) -> bool {
         match self {
             Self::Exact => left == right,
-            // Most senders write them as the vendor does, which compares faster.
+            // Most senders use the vendor's spelling, so the faster comparison comes first.
             Self::Ignored => left == right || left.eq_ignore_ascii_case(right),
         }
     }
 }
 
-/// The text as a whole cannot be read on.
+/// The body cannot be read any further.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     /// The line of the fault, from 1.
     pub line: usize,
-    /// The byte of that line, from 1.
+    /// The byte position in the line, from 1.
     pub column: usize,
-    /// What is wrong there.
+    /// The reason.
     pub reason: String,
 }
 
@@ -67,7 +67,7 @@ impl std::fmt::Display for Malformed {
 }
 
 impl Malformed {
-    /// A fault at a byte offset of `text`.
+    /// Creates a fault at a byte offset of `text`.
     #[must_use]
     pub fn at(text: &[u8], offset: usize, reason: impl Into<String>) -> Self {
         let before = &text[..offset.min(text.len())];

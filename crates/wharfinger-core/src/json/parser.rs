@@ -1,4 +1,4 @@
-//! One order: its nodes, its faults and its content hash, in one pass.
+//! Parses one order into nodes, faults and a content hash, in one pass.
 
 use std::collections::HashSet;
 
@@ -10,23 +10,24 @@ use super::scan::{
 use super::tape::{Kind, Node, Tape};
 use crate::problem::{Code, Path, Problem, Step};
 
-/// Faults kept of one order; the first is what matters, the rest is courtesy.
+/// The number of faults kept per order. The first one matters; the others are a convenience.
 const FAULTS_MAX: usize = 8;
 
-/// Bytes of a name that are told in the path of a fault: a hostile name would otherwise be kept once a fault.
+/// The maximum length of a name in a fault's path, in bytes. Otherwise a long hostile name would be copied for every
+/// fault.
 const NAME_BYTES_TOLD_MAX: usize = 255;
 
-/// Members of an object from which on their names are looked up in a set.
+/// Up to this many members, names are compared one by one. Larger objects use a set.
 const NAMES_COMPARED_MAX: u32 = 32;
 
-/// The bounds of one order, and how its names compare.
+/// The limits of one order, and how its names are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// How member names are compared.
     pub names: NameCase,
-    /// The deepest nesting of an order, the order itself being 1.
+    /// The maximum nesting depth of an order. The order itself is level 1.
     pub depth_max: usize,
-    /// The most bytes an order's text may take.
+    /// The maximum size of an order's text, in bytes.
     pub order_bytes_max: usize,
 }
 
@@ -38,26 +39,26 @@ pub(super) struct Parser<'a> {
     pub hash: u128,
     rules: Rules,
     frames: Vec<Frame>,
-    /// Names of the open objects that have very many, each with its object's node, innermost last.
+    /// The name sets of the open objects that have many members, each with the object's node, innermost last.
     crowds: Vec<(usize, HashSet<String>)>,
-    /// How far the order may reach.
+    /// The offset that the order's text must not exceed.
     end_max: usize,
-    /// Off once an order is past its size: its syntax is still checked, its content no longer kept.
+    /// False once the order exceeds its maximum size. Its syntax is still checked, but its content is no longer kept.
     recording: bool,
     scratch: Vec<u8>,
 }
 
-/// A container that is being read.
+/// A container that is being parsed.
 #[derive(Debug)]
 struct Frame {
     is_object: bool,
     node: usize,
     /// The node of the current member's name.
     name: usize,
-    /// Children begun so far.
+    /// The number of children so far.
     count: u32,
     gathered: Gathered,
-    /// A bit for each name seen, so that most names need no comparing.
+    /// The [name bits](Tape::name_bit) seen so far. Most names have a bit of their own and need no comparison.
     seen: u64,
 }
 
@@ -82,7 +83,7 @@ impl<'a> Parser<'a> {
         parser
     }
 
-    /// Goes on with another text.
+    /// Continues with another text.
     pub(super) fn begin(&mut self, text: &'a str) {
         let has_offsets = u32::try_from(text.len()).is_ok();
         assert!(has_offsets, "the body's size limit is far below 4 GiB");
@@ -93,7 +94,7 @@ impl<'a> Parser<'a> {
         self.tape.text.as_bytes()
     }
 
-    /// Parses the value that begins at `start`; the offset behind it.
+    /// Parses the value at `start`. Returns the offset after it.
     pub(super) fn parse(&mut self, start: usize) -> Result<usize, Syntax> {
         self.tape.nodes.clear();
         self.frames.clear();
@@ -114,7 +115,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Judges the size of the value that was read; the content of one too large was not kept whole.
+    /// Checks the size of the parsed value. An oversized value was not kept completely and is replaced by a fault.
     fn check_size(&mut self, start: usize, end: usize) -> Result<usize, Syntax> {
         let bytes_max = self.rules.order_bytes_max;
         if end - start > bytes_max {
@@ -128,7 +129,7 @@ impl<'a> Parser<'a> {
         Ok(end)
     }
 
-    /// Reads a scalar, or opens a container.
+    /// Parses a scalar, or opens a container.
     fn begin_value(&mut self, at: usize) -> Result<Begun, Syntax> {
         let bytes = self.bytes();
         let at = skip_white_space(bytes, at);
@@ -147,7 +148,7 @@ impl<'a> Parser<'a> {
         Ok(Begun::Whole(scanned.end))
     }
 
-    /// Opens the container at `at`, or reads past it where it is too deep or empty.
+    /// Opens the container at `at`. Skips it if it is empty or nested too deep.
     fn open(&mut self, at: usize, is_object: bool) -> Result<Begun, Syntax> {
         let bytes = self.bytes();
         let depth_max = self.rules.depth_max;
@@ -176,7 +177,7 @@ impl<'a> Parser<'a> {
         Ok(Begun::Opened(inside))
     }
 
-    /// Goes on behind a value: to the next comma, or closes containers up to the root.
+    /// Continues after a value: up to the next comma, or closes containers up to the root.
     fn after_value(&mut self, mut at: usize) -> Result<After, Syntax> {
         let bytes = self.bytes();
         while let Some(frame) = self.frames.last() {
@@ -193,7 +194,8 @@ impl<'a> Parser<'a> {
         Ok(After::Root(at))
     }
 
-    /// Begins a child of the innermost container: where its value begins. In an object, reads its name.
+    /// Begins a child of the innermost container and returns the offset of its value. In an object, parses its name
+    /// first.
     fn begin_child(&mut self, at: usize) -> Result<usize, Syntax> {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(at);
@@ -211,7 +213,7 @@ impl<'a> Parser<'a> {
         Ok(end)
     }
 
-    /// The name at `start`, and the offset behind its colon.
+    /// Scans the name at `start`. Also returns the offset after its colon.
     #[inline(always)]
     pub(super) fn name_at(&self, start: usize) -> Result<(Scanned, usize), Syntax> {
         let bytes = self.bytes();
@@ -226,7 +228,7 @@ impl<'a> Parser<'a> {
         Ok((name, colon + 1))
     }
 
-    /// Takes in the name of the innermost object's next member.
+    /// Records the name of the innermost object's current member.
     fn name_child(&mut self, node: usize, fault: Option<Fault>) {
         let Some(frame) = self.frames.last_mut() else {
             return;
@@ -244,7 +246,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Whether the innermost object has had the name in `node` before.
+    /// Whether the name in `node` occurred before in the innermost object.
     fn is_repeated(&mut self, node: usize) -> bool {
         let tape = &self.tape;
         let Some(frame) = self.frames.last() else {
@@ -271,7 +273,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Keeps a value or name, unless the order's text up to its end is too much of it already; its node.
+    /// Adds a node for a value or name, unless the order is too large by its end. Returns the node's index.
     #[inline(always)]
     fn push(&mut self, kind: Kind, start: usize, end: usize, escaped: bool) -> usize {
         let index = self.tape.nodes.len();
@@ -312,7 +314,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Closes the innermost container, whose text ends at `end`.
+    /// Closes the innermost container. Its text ends at `end`.
     fn close(&mut self, end: usize) {
         let Some(frame) = self.frames.pop() else {
             return;
@@ -341,7 +343,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Notes a fault at the value or name being read.
+    /// Records a fault at the current value or name.
     fn fault(&mut self, code: Code) {
         if !self.recording || self.faults.len() == FAULTS_MAX {
             return;
@@ -358,7 +360,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The name, or of a long one its beginning.
+/// Returns the name, cut off if it is long.
 fn shortened(name: &str) -> String {
     if name.len() <= NAME_BYTES_TOLD_MAX {
         return name.to_owned();
@@ -368,25 +370,25 @@ fn shortened(name: &str) -> String {
 }
 
 enum Begun {
-    /// A value that ends at this offset.
+    /// A complete value that ends at this offset.
     Whole(usize),
-    /// A container; its first child begins at this offset.
+    /// A container whose first child begins at this offset.
     Opened(usize),
 }
 
 enum After {
-    /// The offset behind a comma, where the next child begins.
+    /// The offset after a comma, where the next child begins.
     Comma(usize),
-    /// The root ended at this offset.
+    /// The offset at which the root ended.
     Root(usize),
 }
 
-/// An offset into the text, or a number of nodes, of which there are no more; [`Parser::new`] checks that they fit.
+/// Converts an offset into the text, or a node index, which is never larger. [`Parser::begin`] checks that offsets fit.
 fn offset(offset: usize) -> u32 {
     offset as u32
 }
 
-/// The nodes of the names from node `first` up to, not with, node `last`.
+/// Iterates over the name nodes from `first` up to, but excluding, `last`.
 fn names_between(tape: &Tape<'_>, first: usize, last: usize) -> impl Iterator<Item = usize> {
     let mut at = first;
     std::iter::from_fn(move || {

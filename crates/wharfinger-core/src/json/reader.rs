@@ -1,4 +1,4 @@
-//! The one pass over a body: envelope, orders, faults and content hashes.
+//! Reads a body in one pass: envelope, orders, faults and content hashes.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,37 +9,37 @@ use super::tape::Value;
 use super::{Malformed, NameCase};
 use crate::problem::{Code, Problem};
 
-/// What a body is.
+/// The structure of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Envelope {
     /// One order.
     One,
     /// An array of orders.
     Array,
-    /// An object whose members are orders, under names of the sender's.
+    /// An object whose members are orders. The sender chooses the names.
     Object,
-    /// An array of orders, or else one order.
+    /// An array of orders, or a single order.
     OneOrMany,
-    /// An object of orders, or an array of them, whose names are then their indexes: `0`, `1` and so on.
+    /// An object of orders, or an array of them. In an array the names are the indexes: `0`, `1` and so on.
     ObjectOrArray,
 }
 
-/// One order of a body, as read.
+/// One order of a body.
 #[derive(Debug)]
 pub struct Entry<'d, 'a> {
-    /// The sender's name for it, in an object of orders.
+    /// The sender's name for the order, in an object of orders.
     pub name: Option<Cow<'a, str>>,
-    /// Its bytes as they came.
+    /// The bytes as they were sent.
     pub raw: &'a str,
-    /// Its content hash.
+    /// The content hash.
     pub hash: u128,
-    /// What makes it unreadable; its value is then not to be trusted.
+    /// The faults that make the order unreadable. If there are any, `value` is unreliable.
     pub faults: &'d [Problem],
-    /// Its content.
+    /// The parsed content.
     pub value: Value<'d, 'a>,
 }
 
-/// Reads a body order by order.
+/// Reads a body one order at a time.
 #[derive(Debug)]
 pub struct Reader<'a> {
     text: &'a str,
@@ -47,7 +47,7 @@ pub struct Reader<'a> {
     envelope: Envelope,
     stage: Stage,
     names: HashSet<Cow<'a, str>>,
-    /// The index of the next order, where indexes are names.
+    /// The index of the next order, if indexes serve as names.
     next_index: Option<usize>,
     parser: Parser<'a>,
 }
@@ -63,10 +63,10 @@ enum Stage {
 }
 
 impl<'a> Reader<'a> {
-    /// Begins to read a body.
+    /// Starts to read a body.
     ///
     /// # Errors
-    /// The body is no UTF-8.
+    /// The body is not UTF-8.
     pub fn new(body: &'a [u8], envelope: Envelope, rules: Rules) -> Result<Self, Malformed> {
         let text = simdutf8::compat::from_utf8(body)
             .map_err(|error| Malformed::at(body, error.valid_up_to(), "invalid UTF-8"))?;
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    /// Begins anew with another text, by the same rules.
+    /// Starts again with another text and the same rules.
     pub(super) fn begin(&mut self, text: &'a str) {
         let byte_order_mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
         self.text = text;
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
         self.parser.begin(text);
     }
 
-    /// The order that is all of the body.
+    /// Reads the order that makes up the whole text.
     pub(super) fn only(&mut self) -> Result<Entry<'_, 'a>, Syntax> {
         let raw = self.value()?;
         self.finish()?;
@@ -121,28 +121,29 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Begins to read an order again that was stored: it was judged by the bounds of its day, and none applies now.
+    /// Starts to read a stored order. No limits apply: the order was judged by the limits of its time.
     ///
     /// # Errors
-    /// None for what was stored; its signature is that of [`Self::new`].
+    /// Never for a stored text. The signature matches [`Self::new`].
     pub fn of_stored(text: &'a str, names: NameCase) -> Result<Self, Malformed> {
         Ok(Self::of_text(text, Envelope::One, names.without_bounds()))
     }
 
-    /// Whether there is nothing but white space.
+    /// Whether the body has nothing but white space.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.stage == Stage::Start && self.at == self.text.len()
     }
 
-    /// What the body is; [`Envelope::OneOrMany`] and [`Envelope::ObjectOrArray`] are resolved.
+    /// The body's structure. [`Envelope::OneOrMany`] and [`Envelope::ObjectOrArray`] are resolved to what the body is.
     #[must_use]
     pub fn envelope(&self) -> Envelope {
         self.envelope
     }
 
-    /// Whether the body is of the kind that the envelope wants. Where it is not, [`Self::next`] gives no
-    /// orders, but still reads to the end.
+    /// Whether the body's root fits the envelope.
+    ///
+    /// If it does not fit, [`Self::next`] returns no orders, but still reads to the end.
     #[must_use]
     pub fn root_fits(&self) -> bool {
         let first = self.text.as_bytes().get(self.at);
@@ -155,10 +156,10 @@ impl<'a> Reader<'a> {
             }
     }
 
-    /// The next order, or none at the end of the body.
+    /// Returns the next order, or `None` at the end of the body.
     ///
     /// # Errors
-    /// The text cannot be read on; so too where an object of orders repeats a name.
+    /// The text cannot be read any further, or an object of orders repeats a name.
     #[expect(
         clippy::should_implement_trait,
         reason = "an entry borrows from the reader, which no iterator can express"
@@ -175,7 +176,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Moves on by one order: its name and bytes.
+    /// Advances by one order. Returns its name and bytes.
     fn advance(&mut self) -> Result<Option<Order<'a>>, Syntax> {
         let bytes = self.text.as_bytes();
         match self.stage {
@@ -224,14 +225,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The index of an order as its name, where indexes are names.
+    /// The next index as an order's name, if indexes serve as names.
     fn order_index(&mut self) -> Option<String> {
         let index = self.next_index?;
         self.next_index = Some(index + 1);
         Some(index.to_string())
     }
 
-    /// The name of an order in an object of orders, and the colon behind it.
+    /// Reads the name of an order and the colon after it, in an object of orders.
     fn order_name(&mut self) -> Result<Cow<'a, str>, Syntax> {
         let start = self.at;
         let (name, end) = self.parser.name_at(start)?;
@@ -257,7 +258,8 @@ impl<'a> Reader<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    /// A body that is no object cannot be an order: a fault inside it is then the body's own. Its size alone is none.
+    /// Refuses a body that is not an object and has a fault inside. Such a body cannot be an order. Size alone is not a
+    /// fault here.
     fn refuse_faulty_scalar(&self, raw: &str) -> Result<(), Syntax> {
         let is_fault = |problem: &Problem| !matches!(problem.code, Code::OrderTooLarge { .. });
         if raw.starts_with('{') || !self.parser.faults.iter().any(is_fault) {

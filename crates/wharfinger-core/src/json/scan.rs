@@ -1,10 +1,10 @@
-//! Finding where a scalar ends, and what is wrong with it.
+//! Scans scalars: where one ends, and what is wrong with it.
 
 use crate::problem::Code;
 
 use super::decimal;
 
-/// Why the text cannot be read on: a byte offset and a reason.
+/// A syntax error: the text cannot be read any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Syntax {
     pub offset: usize,
@@ -17,7 +17,7 @@ impl Syntax {
     }
 }
 
-/// A fault that costs the order its place but not the text its sense.
+/// A fault that rejects the order. The rest of the text is still readable.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
     NulCharacter,
@@ -37,12 +37,12 @@ impl Fault {
     }
 }
 
-/// A scalar that was scanned.
+/// A scanned scalar.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scanned {
-    /// The offset behind its last byte.
+    /// The offset after its last byte.
     pub end: usize,
-    /// For text: whether it holds escapes.
+    /// For text, whether it has escapes.
     pub escaped: bool,
     pub fault: Option<Fault>,
 }
@@ -60,18 +60,19 @@ impl Scanned {
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH_BITS: u64 = ONES << 7;
 
-/// The offset of the next quote, backslash or control character at or after `from`, or of the text's end: eight bytes a
-/// step.
+/// Finds the next quote, backslash or control character at or after `from`, or the end of the text. Takes eight bytes
+/// per step.
 #[inline(always)]
 fn next_special(text: &[u8], mut from: usize) -> usize {
     while let Some(chunk) = text[from..].first_chunk() {
         let word = u64::from_le_bytes(*chunk);
-        // Flipping this bit swaps the quote (0x22) with the blank (0x20), which is next to the control characters.
+        // Flipping this bit swaps the quote (0x22) with the space (0x20), which directly follows the control
+        // characters.
         let quote_or_control = (word ^ (ONES * 2)).wrapping_sub(ONES * 0x21);
         let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
         let special = (quote_or_control | backslash) & !word & HIGH_BITS;
         if special != 0 {
-            // Borrows can only raise false alarms above the first true one.
+            // A borrow can cause false positives only above the first true one.
             return from + special.trailing_zeros() as usize / 8;
         }
         from += 8;
@@ -81,14 +82,14 @@ fn next_special(text: &[u8], mut from: usize) -> usize {
     rest.map_or(text.len(), |at| from + at)
 }
 
-/// Scans text whose opening quote is at `start`.
+/// Scans the text whose opening quote is at `start`.
 #[inline(always)]
 pub(super) fn string(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
     let end = next_special(text, start + 1);
     if text.get(end) == Some(&b'"') {
         return Ok(Scanned::up_to(end + 1));
     }
-    // Put together anew, so that the usual result above need not go through memory.
+    // The struct is rebuilt here so that the common result above stays in registers.
     let Scanned {
         end,
         escaped,
@@ -101,7 +102,7 @@ pub(super) fn string(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
     })
 }
 
-/// Scans text that has more to it than characters and a closing quote.
+/// Scans text that has escapes or faults.
 #[inline(never)]
 fn string_with_escapes(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
     let mut scanned = Scanned::up_to(start + 1);
@@ -127,7 +128,7 @@ fn string_with_escapes(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
     }
 }
 
-/// Scans the escape whose backslash is at `at`: the offset behind it, and its fault.
+/// Scans the escape whose backslash is at `at`. Returns the offset after it, and its fault.
 fn escape(text: &[u8], at: usize) -> Result<(usize, Option<Fault>), Syntax> {
     match text.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok((at + 2, None)),
@@ -150,7 +151,7 @@ fn escape(text: &[u8], at: usize) -> Result<(usize, Option<Fault>), Syntax> {
     }
 }
 
-/// The UTF-16 unit of the `\uXXXX` at `at`.
+/// Parses the UTF-16 code unit of the `\uXXXX` at `at`.
 fn hex_unit(text: &[u8], at: usize) -> Result<u16, Syntax> {
     let mut unit = 0;
     for offset in at + 2..at + 6 {
@@ -164,7 +165,7 @@ fn hex_unit(text: &[u8], at: usize) -> Result<u16, Syntax> {
     Ok(unit)
 }
 
-/// Undoes the escapes of text that [`string`] found without fault; a faulty half of a surrogate pair becomes U+FFFD.
+/// Decodes the escapes of text that [`string`] accepted. An unpaired surrogate becomes U+FFFD.
 pub(super) fn unescape(inner: &str) -> String {
     let mut plain = String::with_capacity(inner.len());
     let mut rest = inner;
@@ -187,7 +188,7 @@ pub(super) fn unescape(inner: &str) -> String {
     plain
 }
 
-/// The character of the `\uXXXX` at `at`, or of the pair that begins there, and how many bytes it takes.
+/// Decodes the `\uXXXX` at `at`, or the surrogate pair that begins there. Also returns the number of bytes it takes.
 fn unescape_unit(text: &[u8], at: usize) -> (char, usize) {
     let Ok(first) = hex_unit(text, at) else {
         return (char::REPLACEMENT_CHARACTER, 2);
@@ -250,7 +251,7 @@ pub(super) fn literal(text: &[u8], start: usize, word: &'static str) -> Result<S
     Ok(Scanned::up_to(start + word.len()))
 }
 
-/// The offset of the next byte that is no white space.
+/// Returns the offset of the next byte that is not white space.
 pub(super) fn skip_white_space(text: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = text.get(at) {
         at += 1;
@@ -258,7 +259,7 @@ pub(super) fn skip_white_space(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// What is wrong where neither a comma nor the closing bracket stands.
+/// The error if neither a comma nor the closing bracket follows a value.
 pub(super) fn expected_separator(bytes: &[u8], at: usize, in_object: bool) -> Syntax {
     let reason = match (at < bytes.len(), in_object) {
         (false, _) => "the text ends too early",
@@ -268,7 +269,7 @@ pub(super) fn expected_separator(bytes: &[u8], at: usize, in_object: bool) -> Sy
     Syntax::new(at, reason)
 }
 
-/// Reads past a container that nests too deep, checking its syntax, with one byte a level.
+/// Skips a container that is nested too deep, and checks its syntax. Needs one byte of memory per level.
 pub(super) fn skip_nested(bytes: &[u8], start: usize) -> Result<usize, Syntax> {
     let mut open = Vec::new();
     let mut at = start;

@@ -1,4 +1,4 @@
-//! One parsed value as flat nodes, and the view of it that decoders read.
+//! One parsed value as flat nodes, and the views of it that decoders read.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -20,28 +20,29 @@ pub enum Kind {
     Text,
     /// An array.
     Array,
-    /// An object; its nodes are names (text) and values in turn.
+    /// An object. Its nodes are alternately names (text) and values.
     Object,
 }
 
-/// A value or a name. Children stand behind their container, in order.
+/// A value or a name. Children follow their container, in order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
     pub kind: Kind,
-    /// For text: whether it holds escapes.
+    /// For text, whether it has escapes.
     pub escaped: bool,
-    /// Byte span in the body, quotes and brackets included.
+    /// The byte range in the body, including quotes and brackets.
     pub start: u32,
     pub end: u32,
-    /// The node behind this one and all its children.
+    /// The index of the node after this one and all its children.
     pub next: u32,
-    /// For a name: its [`name_bit`]. For an object: those of its members, so that most absent names need no search.
+    /// For a name, its [`name_bit`]. For an object, the bits of all its names, so that most absent names need no
+    /// search.
     pub names: u64,
-    /// For an object: whether each of its members has a bit of its own in `names`.
+    /// For an object, whether no two of its members share a bit in `names`.
     pub has_distinct_bits: bool,
 }
 
-/// The nodes of one order, reused from order to order.
+/// The nodes of one order. The memory is reused for the next order.
 #[derive(Debug)]
 pub(super) struct Tape<'a> {
     pub text: &'a str,
@@ -55,14 +56,14 @@ impl<'a> Tape<'a> {
         &self.text[node.start as usize..node.end as usize]
     }
 
-    /// What stands between the quotes of text.
+    /// The bytes between the quotes of a text node.
     #[inline]
     fn inner(&self, at: usize) -> &'a [u8] {
         let node = &self.nodes[at];
         &self.text.as_bytes()[node.start as usize + 1..node.end as usize - 1]
     }
 
-    /// The [`name_bit`] of the name in a node.
+    /// The [`name_bit`] of a name node.
     #[inline]
     pub(super) fn name_bit(&self, at: usize) -> u64 {
         if self.nodes[at].escaped {
@@ -72,19 +73,19 @@ impl<'a> Tape<'a> {
         }
     }
 
-    /// Whether the name in a node is this one.
+    /// Whether a name node has this name.
     #[inline(always)]
     pub(super) fn is_named(&self, at: usize, name: &str) -> bool {
         let node = &self.nodes[at];
         if node.escaped {
             return self.names.same(self.plain(at).as_bytes(), name.as_bytes());
         }
-        // Most names differ in length, and quotes are the same everywhere.
+        // Most names differ in length. The quotes add two bytes to each.
         (node.end - node.start) as usize == name.len() + 2
             && self.names.same(self.inner(at), name.as_bytes())
     }
 
-    /// Whether the name in a node is spelled just like this one.
+    /// Whether a name node is spelled exactly like this name.
     #[inline(always)]
     fn is_spelled(&self, at: usize, name: &str) -> bool {
         let node = &self.nodes[at];
@@ -94,7 +95,7 @@ impl<'a> Tape<'a> {
             && !node.escaped
     }
 
-    /// The text of a text node, without quotes and escapes.
+    /// The content of a text node, without quotes and with escapes decoded.
     pub(super) fn plain(&self, at: usize) -> Cow<'a, str> {
         let node = &self.nodes[at];
         let inner = &self.text[node.start as usize + 1..node.end as usize - 1];
@@ -106,7 +107,7 @@ impl<'a> Tape<'a> {
     }
 }
 
-/// A view of one value: `'a` is the body's lifetime, `'d` that of the parsed order.
+/// A view of one value. `'a` is the lifetime of the body, `'d` that of the parsed order.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'d, 'a> {
     tape: &'d Tape<'a>,
@@ -129,19 +130,19 @@ impl<'d, 'a> Value<'d, 'a> {
         self.node().kind
     }
 
-    /// The value as it stands in the body.
+    /// The value as spelled in the body.
     #[must_use]
     pub fn raw(&self) -> &'a str {
         self.tape.raw(self.at)
     }
 
-    /// The text of a text value.
+    /// The content of a text value, or `None` for any other kind.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'a, str>> {
         (self.kind() == Kind::Text).then(|| self.tape.plain(self.at))
     }
 
-    /// The value of a number.
+    /// The value of a number. `None` for any other kind, or if it has too many digits.
     #[must_use]
     #[inline(always)]
     pub fn number(&self) -> Option<Decimal<'a>> {
@@ -151,14 +152,14 @@ impl<'d, 'a> Value<'d, 'a> {
         Decimal::parse(Cow::Borrowed(self.raw()))
     }
 
-    /// Whether the value counts as absent: null, or text of nothing but white space.
+    /// Whether the value counts as absent: `null`, or text that is empty or only white space.
     #[must_use]
     #[inline(always)]
     pub fn is_blank(&self) -> bool {
         match self.kind() {
             Kind::Null => true,
             Kind::Text => {
-                // Nearly all text begins with a letter or a digit, which settles it.
+                // Most text begins with a letter or digit, which answers the question.
                 let first = self.tape.text.as_bytes()[self.node().start as usize + 1];
                 !first.is_ascii_alphanumeric() && self.is_white_space()
             }
@@ -166,20 +167,20 @@ impl<'d, 'a> Value<'d, 'a> {
         }
     }
 
-    /// Whether text is nothing but white space, if anything.
+    /// Whether the text is empty or only white space.
     #[inline(never)]
     fn is_white_space(&self) -> bool {
         self.tape.plain(self.at).trim().is_empty()
     }
 
-    /// Whether the value is an array or object with nothing in it.
+    /// Whether the value is an empty array or object.
     #[must_use]
     pub fn is_empty_container(&self) -> bool {
         let is_container = matches!(self.kind(), Kind::Array | Kind::Object);
         is_container && self.node().next as usize == self.at + 1
     }
 
-    /// The elements of an array; of anything else, none.
+    /// Iterates over the elements of an array. Empty for any other kind.
     pub fn elements(&self) -> impl Iterator<Item = Value<'d, 'a>> + use<'d, 'a> {
         let of_array = self.kind() == Kind::Array;
         let tape = self.tape;
@@ -192,8 +193,9 @@ impl<'d, 'a> Value<'d, 'a> {
         })
     }
 
-    /// The elements of an array, or the values of an object's members. PHP writes an array as an object where its keys are
-    /// not 0, 1, 2 and so on.
+    /// Iterates over the elements of an array, or the member values of an object.
+    ///
+    /// PHP writes an array as an object if its keys are not 0, 1, 2 and so on.
     pub fn items(&self) -> impl Iterator<Item = Value<'d, 'a>> + use<'d, 'a> {
         let tape = self.tape;
         let of_members = self
@@ -202,20 +204,20 @@ impl<'d, 'a> Value<'d, 'a> {
         self.elements().chain(of_members)
     }
 
-    /// The names and values of an object's members; of anything else, none.
+    /// Iterates over the names and values of an object's members. Empty for any other kind.
     pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> + use<'d, 'a> {
         let tape = self.tape;
         self.member_places()
             .map(move |at| (tape.plain(at), Value { tape, at: at + 1 }))
     }
 
-    /// The value of the member of this name.
+    /// Returns the value of the member with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
         Object::new(*self).get(name)
     }
 
-    /// The nodes that hold the names of an object's members.
+    /// Iterates over the nodes that hold member names.
     fn member_places(&self) -> impl Iterator<Item = usize> + use<'d, 'a> {
         let of_object = self.kind() == Kind::Object;
         let tape = self.tape;
@@ -231,23 +233,23 @@ impl<'d, 'a> Value<'d, 'a> {
 
 /// An object whose members are looked up one after another.
 ///
-/// Senders write them nearly in the order of the vendor's table, in which they are also read: the member behind the
-/// one found last is tried first.
+/// Senders write members nearly in the order of the vendor's table, and they are read in that order. So the member
+/// after the last one found is tried first.
 #[derive(Clone, Debug)]
 pub struct Object<'d, 'a> {
     value: Value<'d, 'a>,
-    /// The [`name_bit`]s of its members.
+    /// The [`name_bit`]s of all members.
     names: u64,
-    /// The node behind its last member.
+    /// The node after the last member.
     end: usize,
-    /// The node of the name that is tried first.
+    /// The name node that is tried first.
     expected: Cell<usize>,
-    /// The [`name_bit`]s of the members that were found.
+    /// The [`name_bit`]s of the members found so far.
     found: Cell<u64>,
 }
 
 impl<'d, 'a> Object<'d, 'a> {
-    /// Begins to look up members of an object; anything else has none.
+    /// Starts to look up members of an object. Any other value has no members.
     #[must_use]
     pub fn new(value: Value<'d, 'a>) -> Self {
         let node = value.node();
@@ -260,7 +262,7 @@ impl<'d, 'a> Object<'d, 'a> {
         }
     }
 
-    /// Whether every member was looked up. False may also mean that this cannot be told, as two names share a bit.
+    /// Whether every member was looked up. Also false if that is unknown because two names share a bit.
     #[must_use]
     #[inline]
     pub fn is_read_through(&self) -> bool {
@@ -273,9 +275,9 @@ impl<'d, 'a> Object<'d, 'a> {
         self.value
     }
 
-    /// The value of the member of this name.
-    // Inlined, since the name is then mostly known to the compiler: an absent member costs a test of a bit, and the
-    // expected one a comparison of a few words.
+    /// Returns the value of the member with this name.
+    // Inlined because the compiler then usually knows the name. An absent member costs one bit test. The expected
+    // member costs a comparison of a few words.
     #[must_use]
     #[inline(always)]
     pub fn get(&self, name: &str) -> Option<Value<'d, 'a>> {
@@ -294,7 +296,7 @@ impl<'d, 'a> Object<'d, 'a> {
         self.find(name, bit)
     }
 
-    /// Searches from the expected member to the last, and then from the first.
+    /// Searches from the expected member to the last, then from the first.
     #[inline(never)]
     fn find(&self, name: &str, bit: u64) -> Option<Value<'d, 'a>> {
         let tape = self.value.tape;
@@ -315,7 +317,7 @@ impl<'d, 'a> Object<'d, 'a> {
     }
 }
 
-/// One of 64 bits for a name, the same whatever its case.
+/// Maps a name to one of 64 bits, ignoring case.
 #[inline]
 fn name_bit(name: &[u8]) -> u64 {
     let [first, .., last] = name else {
@@ -323,7 +325,7 @@ fn name_bit(name: &[u8]) -> u64 {
     };
     let lower = |byte: &u8| usize::from(byte | 0x20);
     let middle = lower(&name[name.len() / 2]);
-    // With these factors, 7 names of all the dialects' tables share a bit with another one of their object, and none of those
-    // that most orders have.
+    // With these factors, only 7 names in the tables of all dialects share a bit with another name of their object.
+    // Most orders have none of these names.
     1 << (((name.len() + lower(first)) * 53 + lower(last) + middle * 31) & 63)
 }
