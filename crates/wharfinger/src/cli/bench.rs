@@ -1,4 +1,4 @@
-//! `wharfinger bench`: how fast it is on this machine.
+//! `wharfinger bench`: measures the performance on this machine.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,18 +11,18 @@ use super::write_json;
 use crate::bench::{self, OwnWork, Part, Place, Remote, Settings, Work};
 use crate::child::DATABASE;
 
-/// What is measured when nothing is named: enough to know where one stands, in less than a minute.
+/// Measured by default: a useful overview in less than a minute.
 const WORKS_DEFAULT: [Work; 3] = [Work::P1, Work::P2, Work::P6];
-/// Orders a batch and connections of work that the user puts together, unless told otherwise.
+/// Defaults for a custom workload: orders per batch, and connections.
 const BATCH_DEFAULT: usize = 500;
 const CONNECTIONS_DEFAULT: usize = 16;
 
-/// Orders that a full store holds, unless told otherwise, and the most that can be told apart.
+/// Default and maximum number of orders in a filled store.
 const FILL_DEFAULT: u64 = 20_000_000;
 const FILL_MAX: u64 = 10_000_000_000;
-/// Orders of the import of p5, unless told otherwise.
+/// Default number of orders in the import of p5.
 const IMPORT_DEFAULT: u64 = 10_000_000;
-/// Bytes of the bodies of `memory`, unless told otherwise: just under what a server takes, and the least and most of them.
+/// Default size of the bodies of `memory`, just below the server's limit. Then the smallest and largest allowed size. In bytes.
 const BODY_BYTES_DEFAULT: u32 = 67_000_000;
 const BODY_BYTES_MIN: i64 = 100_000;
 const BODY_BYTES_MAX: i64 = 64 << 20;
@@ -131,7 +131,7 @@ impl Bench {
 
     fn run_sweep(&self, settings: &Settings, out: &mut dyn Write) -> Result<()> {
         if let Some(file) = &self.plot {
-            // Before minutes are spent on what cannot be written down.
+            // Check that the file can be written, before the measurement takes minutes.
             std::fs::write(file, "")
                 .with_context(|| format!("cannot write the plot {}", file.display()))?;
         }

@@ -1,4 +1,4 @@
-//! `wharfinger check`: whether the store holds what it says.
+//! `wharfinger check`: verifies the store.
 
 use std::io::Write;
 
@@ -28,7 +28,7 @@ impl Check {
     pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         let location = self.data.location()?;
         warn_if_exposed(&location);
-        // The client of PostgreSQL has a runtime of its own.
+        // The PostgreSQL client runs a runtime of its own.
         let checked = tokio::task::block_in_place(|| SqlStore::check_at(&location));
         let report = readable(checked, &location)?;
         if self.json {
@@ -58,7 +58,7 @@ pub(super) fn as_json(report: &CheckReport) -> serde_json::Value {
     })
 }
 
-/// Writes a report in sentences.
+/// Writes a report as text.
 pub(super) fn write_report(out: &mut dyn Write, report: &CheckReport) -> Result<()> {
     for fault in &report.faults {
         writeln!(out, "fault: {}", shown(fault))?;

@@ -1,4 +1,4 @@
-//! `wharfinger copy`: a whole store to another place.
+//! `wharfinger copy`: copies a store to another place.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// Blocks for as long as it takes.
+    /// Runs the copy. Blocks until it is done.
     pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         let ca = self.database_ca.as_deref();
         let from = place(&self.from, self.from_password_file.as_deref(), ca)?;
@@ -121,7 +121,7 @@ impl Copy {
     }
 }
 
-/// A place as it is named.
+/// Parses a place: a data directory or a database URL.
 fn place(named: &str, password_file: Option<&Path>, ca: Option<&Path>) -> Result<Location> {
     let is_database = SCHEMES.iter().any(|scheme| named.starts_with(scheme));
     match password_file {
@@ -138,7 +138,7 @@ fn place(named: &str, password_file: Option<&Path>, ca: Option<&Path>) -> Result
     }
 }
 
-/// Keeps servers from a data directory that is there.
+/// Locks the source directory, so that no server uses it.
 fn hold_source(from: &Location) -> Result<Option<Hold>> {
     match from {
         Location::Database(_) => Ok(None),
@@ -151,7 +151,7 @@ fn hold_source(from: &Location) -> Result<Option<Hold>> {
     }
 }
 
-/// Makes a data directory, if there is none, and keeps servers from it.
+/// Creates the target directory if it does not exist, and locks it.
 fn hold_target(from: &Location, to: &Location) -> Result<Option<Hold>> {
     if let (Location::Database(one), Location::Database(other)) = (from, to)
         && one.url == other.url
@@ -185,7 +185,7 @@ fn name(stage: Stage) -> &'static str {
     }
 }
 
-/// A bar that is drawn on a terminal only.
+/// A progress bar, drawn on terminals only.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::no_length();
     if let Ok(style) =

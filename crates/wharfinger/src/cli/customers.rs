@@ -1,4 +1,4 @@
-//! `wharfinger customers`: to whom organisations sell.
+//! `wharfinger customers`: the customers of an organisation.
 
 use std::io::{BufWriter, Write};
 
@@ -14,7 +14,7 @@ use super::{KeptIn, directory, find_organisation, shown, write_json};
 use crate::catalogue::ToldCustomer;
 use crate::store::{Load, Loaded, ReadCustomers, Store, StoreError};
 
-/// Customers that are read at a time.
+/// Customers per read.
 const PAGE: usize = 1_000;
 
 #[derive(Args, Debug)]

@@ -1,4 +1,4 @@
-//! `wharfinger customers erase`: a person out of the orders of an organisation.
+//! `wharfinger customers erase`: erases a person from the orders of an organisation.
 
 use std::io::Write;
 

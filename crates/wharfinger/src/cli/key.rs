@@ -1,4 +1,4 @@
-//! `wharfinger key`: who may call, and what for.
+//! `wharfinger key`: creates, lists, rotates and revokes API keys.
 
 use std::io::Write;
 use std::time::Duration;
@@ -89,7 +89,7 @@ struct Named {
     data: KeptIn,
 }
 
-/// A key as it is printed once.
+/// A new key, as it is printed once.
 #[derive(Debug, Serialize)]
 pub(super) struct Issued {
     /// The public id.
@@ -192,7 +192,7 @@ impl Create {
     }
 }
 
-/// Makes a key and stores what is to be stored of it.
+/// Creates a key and stores it.
 pub(super) async fn issue(store: &dyn Store, new: NewKey) -> Result<Issued> {
     let (key, secret) = new.issue();
     let id = key.id.clone();

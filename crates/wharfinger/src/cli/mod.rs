@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The command line. Each command has its own file.
 
 mod bench;
 mod check;
@@ -70,7 +70,7 @@ enum Command {
     BenchPart(bench::BenchPart),
 }
 
-/// Where a command finds the orders.
+/// Where a command finds the store.
 #[derive(Args, Clone, Debug)]
 struct KeptIn {
     /// Directory that holds the orders; a server may be running on it
@@ -94,7 +94,7 @@ struct KeptIn {
 }
 
 impl KeptIn {
-    /// Opens a store that exists.
+    /// Opens an existing store.
     fn open(&self) -> Result<Arc<dyn Store>> {
         let location = self.location()?;
         warn_if_exposed(&location);
@@ -104,7 +104,7 @@ impl KeptIn {
         )
     }
 
-    /// Opens the store; with `init`, creates it if it does not exist.
+    /// Opens the store. With `init`, creates it if it does not exist.
     fn open_or_init(&self, init: bool) -> Result<Arc<dyn Store>> {
         if !init {
             return self.open();
@@ -121,18 +121,18 @@ impl KeptIn {
     }
 }
 
-/// What is said where a database is spoken to across a network, and not by TLS.
+/// Warning about an unencrypted connection to a database on another machine.
 const EXPOSED: &str = "Orders, and what proves the password, cross the network to the database unencrypted. Have the database speak \
     TLS, and name its CA with --database-ca, or say sslmode=require in the URL where the system trusts it.";
 
-/// Warns on stderr, as commands do.
+/// Warns on stderr if the connection to the database is not encrypted.
 fn warn_if_exposed(location: &Location) {
     if location.is_exposed() {
         out::complain(format_args!("wharfinger: warning: {EXPOSED}"));
     }
 }
 
-/// Opens the store of a location, and creates it if it does not exist.
+/// Opens the store at a location, and creates it if it does not exist.
 pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
     opened(SqlStore::open_at(location, options), location)
 }
@@ -141,11 +141,11 @@ fn opened(store: Result<SqlStore, StoreError>, location: &Location) -> Result<Ar
     Ok(Arc::new(readable(store, location)?))
 }
 
-/// Says in a sentence why a store cannot be opened or read.
+/// Turns a store error into a sentence about opening the store.
 fn readable<T>(done: Result<T, StoreError>, location: &Location) -> Result<T> {
     let done = done.map_err(|error| {
         if let StoreError::Unavailable(why) = error {
-            // Nothing was to be written yet.
+            // Drop the error's own prefix: nothing was to be written yet.
             anyhow::anyhow!(why)
         } else {
             error.into()
@@ -154,12 +154,12 @@ fn readable<T>(done: Result<T, StoreError>, location: &Location) -> Result<T> {
     done.with_context(|| format!("cannot open the store in {location}"))
 }
 
-/// Writes why the program failed to standard error.
+/// Writes the program's error to standard error.
 pub fn complain(error: &anyhow::Error) {
     out::complain(format_args!("wharfinger: {error:#}"));
 }
 
-/// Runs the command that the arguments name.
+/// Runs a command.
 ///
 /// # Errors
 /// What went wrong, in a sentence for the user.
@@ -181,19 +181,19 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Orders(orders) => orders.run(&mut out).await,
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out),
-            // So it is here, on both sides.
+            // Copying blocks, on both sides.
             Command::Copy(copy) => tokio::task::block_in_place(|| copy.run(&mut out)),
-            // The client of PostgreSQL has a runtime of its own.
+            // The PostgreSQL client runs a runtime of its own.
             Command::Bench(bench) => tokio::task::block_in_place(|| bench.run(&mut out)),
             Command::BenchPart(part) => part.run(&mut out).await,
         }
     })
 }
 
-/// Writes a value as JSON on a line of its own.
+/// Writes a value as one line of JSON.
 fn write_json(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> {
     let mut text = serde_json::to_string(value)?;
-    // JSON escapes only the first 32 control characters; terminals obey the later ones too.
+    // JSON requires escapes only for the first 32 control characters, but terminals obey the later ones too.
     if text.chars().any(char::is_control) {
         let escaped = |letter: char| match letter.is_control() {
             true => format!("\\u{:04x}", u32::from(letter)),
@@ -205,8 +205,8 @@ fn write_json(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> 
     Ok(())
 }
 
-/// Text as it is shown on a terminal: control characters, which could move the cursor or hide what is written, are escaped.
-/// New names have none, but older ones and those that clients gave may.
+/// Escapes control characters for a terminal, because they could move the cursor or hide text. New names have none, but older
+/// names and values from clients may.
 fn shown(text: &str) -> std::borrow::Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return text.into();

@@ -1,4 +1,4 @@
-//! The system's limit on the files that the process may have open.
+//! The process's limit on open files.
 
 use std::num::NonZero;
 
@@ -11,16 +11,16 @@ use crate::config::Config;
 const FOR_COMMANDS: u64 = 32;
 /// Open files that a server needs besides its connections: the store, its readers, the log.
 const FOR_SERVER: u64 = 64;
-/// Open files that each thread needs that serves connections.
+/// Open files that each serving thread needs.
 const FOR_THREAD: u64 = 8;
 
-/// Refuses to run a command that would fail half-way.
+/// Refuses to run a command that would run out of open files.
 pub(super) fn require_for_commands() -> Result<()> {
     require_open_files(FOR_COMMANDS)?;
     Ok(())
 }
 
-/// Refuses to start a server that could not serve anybody; warns where it cannot serve as many connections as it is set to.
+/// Refuses to start a server if the limit is too low for itself. Warns if it is too low for `connections_max`.
 pub(super) fn require(config: &Config) -> Result<()> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let own = FOR_SERVER + FOR_THREAD * u64::try_from(threads)?;
@@ -37,7 +37,7 @@ pub(super) fn require(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Raises the limit as far as the process may, and refuses where that is not enough; the limit, if there is one.
+/// Raises the limit as far as allowed. Fails if that is not enough. Returns the limit, if there is one.
 fn require_open_files(needed: u64) -> Result<Option<u64>> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = Rlimit {

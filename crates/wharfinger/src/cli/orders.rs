@@ -1,4 +1,4 @@
-//! `wharfinger orders`: what the warehouse does with orders, by hand.
+//! `wharfinger orders`: processes or cancels orders by hand.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use wharfinger_core::dialects;
 use super::{KeptIn, directory, find_organisation, shown, write_json};
 use crate::store::MoveOrders;
 
-/// What the journal names, instead of an API key, as the one who asked for a move.
+/// Recorded in the journal as the author of a state change, in place of an API key.
 const COMMAND_LINE: &str = "command line";
 
 #[derive(Args, Debug)]

@@ -1,4 +1,4 @@
-//! `wharfinger org`: the tenants.
+//! `wharfinger org`: organisations, the tenants of a server.
 
 use std::io::Write;
 

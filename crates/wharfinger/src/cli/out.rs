@@ -1,9 +1,9 @@
-//! What commands print, also where nobody reads on.
+//! Output of commands. A closed pipe is not an error.
 
 use std::io::{ErrorKind, Result, Stdout, Write};
 
-/// Standard output. Once its reader has gone (`wharfinger key list | head -1`), the rest is dropped, and the command goes on to
-/// its own exit status.
+/// Standard output. After its reader has closed it (`wharfinger key list | head -1`), the rest is dropped. The command
+/// continues to its own exit status.
 pub(super) struct Out {
     stdout: Stdout,
     is_closed: bool,
@@ -48,7 +48,7 @@ impl Write for Out {
     }
 }
 
-/// Writes a line to standard error. Where that is closed there is nobody to be told, and no reason to panic.
+/// Writes a line to standard error. Ignores errors: if stderr is closed, nobody can be told.
 pub(super) fn complain(line: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }

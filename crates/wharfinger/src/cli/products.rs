@@ -1,4 +1,4 @@
-//! `wharfinger products`: what organisations sell.
+//! `wharfinger products`: the products of an organisation.
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::{KeptIn, directory, find_organisation, shown, write_json};
 use crate::catalogue::ToldProduct;
 use crate::store::{Load, Loaded, ReadProducts, Store, StoreError};
 
-/// Products that are read at a time.
+/// Products per read.
 const PAGE: usize = 1_000;
 
 #[derive(Args, Debug)]
@@ -155,10 +155,10 @@ impl Products {
     }
 }
 
-/// The products of an organisation.
+/// A listing of an organisation's products.
 struct Listed {
     store: std::sync::Arc<dyn Store>,
-    /// All of them, from the first on.
+    /// Requests the first page of all products.
     request: ReadProducts,
 }
 
@@ -207,7 +207,7 @@ impl Listed {
     }
 }
 
-/// A product as a row of a table, in the order of its attributes.
+/// A product as a table row, in the order of its attributes.
 fn row(product: &Product) -> [String; 11] {
     let list = |texts: &[String]| {
         let cell = texts.join(&LIST_SEPARATOR.to_string());

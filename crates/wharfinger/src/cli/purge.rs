@@ -1,4 +1,4 @@
-//! `wharfinger purge`: old orders out of the store.
+//! `wharfinger purge`: deletes old orders from the store.
 
 use std::io::Write;
 
@@ -31,7 +31,7 @@ pub(super) struct Purge {
     data: KeptIn,
 }
 
-/// A day's first moment in UTC, or a moment.
+/// Parses a date, which means its first moment in UTC, or a moment.
 fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
@@ -54,7 +54,7 @@ impl Purge {
         let store = self.data.open()?;
         let report = store.purge(before_ms).await?;
         let known = directory(store.as_ref()).await?;
-        // Organisations are never deleted; if one were, its number would still say whose orders went.
+        // Organisations are never deleted. If one were, its id would still identify it.
         let code = |id: OrganisationId| {
             let mut organisations = known.organisations.values();
             let found = organisations.find(|organisation| organisation.id == id);

@@ -1,4 +1,4 @@
-//! `wharfinger serve`: the server, from its first line to its last.
+//! `wharfinger serve`: runs the server from start to shutdown.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ use crate::store::{COMMAND_LINE, Change, Store};
 use crate::turns::Turns;
 use crate::{clock, http, logging};
 
-/// The organisation of a fresh data directory.
+/// The organisation that is created in an empty data directory.
 const FIRST_ORGANISATION: &str = "DEMO";
 
 /// Run the server
@@ -101,7 +101,7 @@ impl Serve {
             rejected_days: config.rejected_days,
         });
         let threads = Threads::start().context("cannot start the threads that serve")?;
-        // Before anybody is told that it is ready: a signal that comes at once must find its handler.
+        // Must precede the ready message: a signal that arrives right after it needs its handler.
         let stop = Stop::listen()?;
         if !address.ip().is_loopback() {
             tracing::warn!(
@@ -110,19 +110,19 @@ impl Serve {
             );
         }
         if let Err(error) = write_greeting(out, &config, address, first_key) {
-            // Nobody reads it; orders can be taken all the same.
+            // Nobody may be reading stdout. The server works without it.
             tracing::warn!(%error, "Could not write to standard output.");
         }
         let ended = serve(&app, listener, &threads, stop).await;
         app.access.write_last_used(store.as_ref()).await;
         store.close().await;
-        // Until here what could not be finished in time may still be told so.
+        // Requests that did not finish in time could still be answered until here.
         drop(threads);
         ended
     }
 }
 
-/// The signals that tell the server to stop.
+/// The signals that stop the server.
 struct Stop {
     terminated: Signal,
     interrupted: Signal,
@@ -137,14 +137,14 @@ impl Stop {
     }
 }
 
-/// How often it is looked for what has been kept long enough.
+/// How often expired data is removed.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
-/// How long requests may take to be answered after the store has failed. They do no work any more, but some clients read slowly.
+/// Time for requests to be answered after the store has failed. They do no more work, but some clients read slowly.
 const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
-/// Milliseconds of a day.
+/// Milliseconds per day.
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Serves until told to stop, or until the store can write no more.
+/// Serves until the server is told to stop, or the store can no longer be written.
 async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: Stop) -> Result<()> {
     let Stop {
         mut terminated,
@@ -167,7 +167,7 @@ async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: S
         };
         tokio::select! {
             () = told => tracing::info!("Told to stop; finishing what is in flight."),
-            // Those who wait for the store are still told what they may rely on.
+            // Requests waiting for the store are still answered, so that their senders know what they can rely on.
             _ = stopping.store.failed() => {}
         }
         stopping.feed.stop();
@@ -190,13 +190,13 @@ async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: S
     ended
 }
 
-/// Waits until the store has failed, and for those who wait for it to be answered.
+/// Waits until the store has failed, and then for the waiting requests to be answered.
 async fn failed_long_enough(store: &dyn Store) {
     store.failed().await;
     tokio::time::sleep(LAST_ANSWERS_WITHIN).await;
 }
 
-/// Drops what has been kept long enough, until the task is dropped.
+/// Removes expired data periodically, until the task is dropped.
 async fn keep_house(app: &App) {
     loop {
         if let Err(error) = app.store.drop_expired().await {
@@ -235,7 +235,7 @@ fn open(
     super::open_store(&config.location, &options)
 }
 
-/// On a fresh store that only this machine can reach: an organisation and a key to begin with.
+/// Creates a first organisation and key. Only in an empty data directory, and only if other machines cannot reach the server.
 async fn first_steps(
     store: &dyn Store,
     location: &Location,
@@ -314,7 +314,7 @@ fn write_greeting(
     Ok(())
 }
 
-/// A request as a line for the shell.
+/// A request as a `curl` command.
 fn curl(address: SocketAddr, sample: &Sample) -> String {
     let mut line = format!(
         "curl -i -X {} http://{address}{}",

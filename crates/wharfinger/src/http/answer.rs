@@ -1,4 +1,4 @@
-//! From replies and refusals to HTTP responses.
+//! Converts replies and refusals into HTTP responses.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,12 +20,11 @@ use crate::intake::Answered;
 use crate::rates::Meter;
 use crate::store::KeptAnswer;
 
-/// Bytes of an unread body that are read and thrown away, so that the client can read why it was refused
-/// before the connection goes.
+/// Limits for reading and discarding an unread body. This lets the client read the refusal before the connection is closed.
 const DISCARDED_BYTES_MAX: usize = 1 << 20;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A response, from what was made now or was kept.
+/// The response for a new or a saved reply.
 pub(super) fn respond_with(answered: Answered) -> Response {
     match answered {
         Answered::Now(reply) => respond(reply),
@@ -33,21 +32,21 @@ pub(super) fn respond_with(answered: Answered) -> Response {
     }
 }
 
-/// Bytes of a body from which on it counts against the memory budget until it is sent.
+/// Response bodies of this size and above count against the memory budget until they are sent.
 const COUNTED_BYTES_MIN: usize = 64 << 10;
 
-/// The same response, whose memory stays leased until the client has taken it.
+/// Attaches a lease to a response. The memory stays leased until the client has received it.
 pub(super) fn counted(response: Response, mut lease: Lease) -> Response {
     let Some(bytes) = large_body(&response) else {
         return response;
     };
-    // Where there is no room for it, what is leased already has to do: the work is done, and is answered.
+    // If the budget is exhausted, keep the existing lease: the work is done and must be answered.
     let _ = lease.resize(bytes);
     let lease = Arc::new(lease);
     response.map(|body| Body::new(Counted { body, lease }))
 }
 
-/// A body that gives its lease to each piece of it.
+/// A body that shares its lease with each of its pieces.
 struct Counted {
     body: Body,
     lease: Arc<Lease>,
@@ -86,7 +85,7 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
-/// The bytes of a response's body, if it is large.
+/// The size of a response's body in bytes, if it is large.
 pub(super) fn large_body(response: &Response) -> Option<usize> {
     let bytes = usize::try_from(response.body().size_hint().exact()?).ok()?;
     (bytes >= COUNTED_BYTES_MIN).then_some(bytes)
@@ -107,7 +106,7 @@ pub(super) fn respond(reply: Reply) -> Response {
     response
 }
 
-/// The answer that was given before, byte for byte.
+/// The response that was saved, byte for byte.
 fn respond_again(kept: KeptAnswer) -> Response {
     let mut response = Response::new(Body::from(kept.body));
     *response.status_mut() =
@@ -123,7 +122,7 @@ fn respond_again(kept: KeptAnswer) -> Response {
     response
 }
 
-/// Tells how much the key may still ask for.
+/// Adds the rate limit header fields.
 pub(super) fn tell_rates(response: &mut Response, meter: &Meter) {
     let (policy, limit) = meter.told(Instant::now());
     for (name, value) in [("ratelimit-policy", policy), ("ratelimit", limit)] {
@@ -134,10 +133,10 @@ pub(super) fn tell_rates(response: &mut Response, meter: &Meter) {
     }
 }
 
-/// Reads what is left of a refused request's body; whether it was read to its end.
+/// Discards the rest of a refused request's body. Returns whether its end was reached.
 pub(super) async fn discard(parts: &Parts, mut body: Body) -> bool {
     if parts.headers.contains_key(http::header::EXPECT) {
-        // The client waits for a word before it sends the body; the refusal is that word.
+        // The client waits for `100 Continue` before it sends the body; the refusal takes its place.
         return body.is_end_stream();
     }
     let read_on = async {
@@ -154,7 +153,7 @@ pub(super) async fn discard(parts: &Parts, mut body: Body) -> bool {
     read.unwrap_or(false)
 }
 
-/// The response to a request that is turned down; its connection is closed where its body was not read to the end.
+/// The response to a refused request. It closes the connection if the body was not read to its end.
 pub(super) fn refusal(
     dialect: &dyn Dialect,
     operation: Option<&Operation>,

@@ -1,4 +1,4 @@
-//! Reading a request's body: its type, its coding, its size, its pace, each within bounds.
+//! Reads request bodies: media type, content coding, size and pace, each within limits.
 
 use std::io::{self, BufRead, Read};
 use std::time::Instant;
@@ -20,23 +20,24 @@ use crate::call::Call;
 use crate::intake::{self, LARGE_BODY_BYTES, SLICE_BYTES, overloaded};
 use crate::turns::Closed;
 
-/// The window a zstd body may ask its reader to keep (RFC 9659): 2 to the power of this many bytes.
+/// Largest window of a zstd body (RFC 9659), as a power of two in bytes.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// Bytes that are undone at a time.
+/// Bytes that are decompressed per step.
 const STEP_BYTES: usize = 64 << 10;
 
-/// Room that is made at once for a body that comes in pieces. More is made as it arrives: many clients may announce much.
+/// Initial capacity for a body that arrives in pieces. The buffer grows as data arrives, because many clients may announce
+/// large bodies.
 const FIRST_ROOM_BYTES: usize = 1 << 20;
 
-/// A body, and the memory that was leased for it.
+/// A body and its memory lease.
 pub(super) struct ReadBody {
     pub(super) body: intake::Body,
     pub(super) lease: Lease,
 }
 
 impl ReadBody {
-    /// Its bytes, which keep their memory leased until they are dropped.
+    /// The bytes of the body. Their memory stays leased until they are dropped.
     pub(super) fn into_bytes(self) -> Bytes {
         struct Leased(
             Bytes,
@@ -51,16 +52,16 @@ impl ReadBody {
     }
 }
 
-/// What a body may be, by its media type.
+/// Media types that a route accepts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Accepts {
     /// JSON.
     Json,
-    /// JSON, or JSON texts one a line.
+    /// JSON or JSON Lines.
     JsonOrLines,
 }
 
-/// A content coding that can be undone.
+/// A supported content coding.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Identity,
@@ -68,10 +69,11 @@ pub(super) enum Coding {
     Zstd,
 }
 
-/// Reads the whole body. Where it is refused, what was not read of it is left to the caller.
+/// Reads the whole body. If the request is refused, the caller must handle the unread rest.
 ///
 /// # Errors
-/// In this order: its media type or coding is not taken, it is too large, too slow or broken off, its coding cannot be undone.
+/// In this order: the media type or coding is not supported; the body is too large, too slow or broken off; it cannot be
+/// decoded.
 pub(super) async fn read(
     app: &App,
     call: &Call<'_>,
@@ -81,7 +83,7 @@ pub(super) async fn read(
 ) -> Result<ReadBody, RequestFailure> {
     let mut lease = call.lease(&app.body_budget);
     if body.is_end_stream() {
-        // Nothing was sent, so that it does not matter what it would have been.
+        // An empty body has no media type to check.
         let body = intake::Body {
             bytes: Bytes::new(),
             is_lines: false,
@@ -120,25 +122,25 @@ fn unsupported(accepts: Accepts) -> RequestFailure {
     RequestFailure::UnsupportedMediaType { wanted }
 }
 
-/// Whether a body begins as a JSON object or array does, which no form does: its names are percent-encoded.
+/// Whether a body begins like a JSON object or array. A form never does, because its names are percent-encoded.
 fn looks_like_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let first = body.iter().find(|byte| !b" \t\r\n".contains(byte));
     matches!(first, Some(b'{' | b'['))
 }
 
-/// A media type that can be read.
+/// A supported media type.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Media {
     /// One JSON text.
     Json,
-    /// JSON texts, one a line.
+    /// JSON Lines: one JSON text per line.
     Lines,
-    /// What curl and PHP declare unless they are told otherwise: taken as one JSON text where the body begins as such.
+    /// The default of curl and PHP. Accepted as one JSON text if the body begins like one.
     Form,
 }
 
-/// What a body is, by its media type, in UTF-8. A missing one is taken as JSON; so is any that ends in `+json`.
+/// The media type of a body in UTF-8. A missing type counts as JSON, and so does any that ends in `+json`.
 pub(super) fn media(headers: &HeaderMap) -> Option<Media> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Some(Media::Json);
@@ -162,7 +164,7 @@ pub(super) fn media(headers: &HeaderMap) -> Option<Media> {
     is_utf8.then_some(media)
 }
 
-/// How a body is coded.
+/// The content coding of a body.
 ///
 /// # Errors
 /// [`RequestFailure::UnsupportedEncoding`].
@@ -208,7 +210,7 @@ async fn collect(
         if first.len() + all.len() + data.len() > bytes_max {
             return Err(RequestFailure::BodyTooLarge { bytes_max });
         }
-        // What has arrived counts, not what was announced.
+        // Leases what has arrived, not what was announced.
         lease_more(lease, data.len())?;
         if first.is_empty() && all.is_empty() {
             first = data;
@@ -228,20 +230,20 @@ async fn collect(
     Ok(if all.is_empty() { first } else { all.into() })
 }
 
-/// The time that a client has for sending a body.
+/// The pace that a client must keep while it sends a body.
 pub(super) fn body_pace(transport: &Transport) -> Pace {
     Pace::new(transport.body_idle_timeout, transport.bytes_per_second_min)
 }
 
-/// Waits for the next piece of a body; none at its end.
+/// Waits for the next piece of a body. `None` at its end.
 ///
 /// # Errors
-/// [`RequestFailure::BodyTimeout`]: it comes too slowly.
+/// [`RequestFailure::BodyTimeout`]: the client is too slow.
 pub(super) async fn next_frame(
     body: &mut Body,
     pace: &mut Pace,
 ) -> Result<Option<Result<Frame<Bytes>, axum::Error>>, RequestFailure> {
-    // Most bodies have come with their heads, and need no clock.
+    // Most bodies arrive with their heads, and need no timer.
     let frame = match body.frame().now_or_never() {
         Some(frame) => frame,
         None => {
@@ -257,7 +259,7 @@ pub(super) async fn next_frame(
     Ok(frame)
 }
 
-/// Leases memory for more of a body, and as much again for what judging makes of it.
+/// Leases memory for more of a body: its bytes, and as much again for derived data.
 fn lease_more(lease: &mut Lease, bytes: usize) -> Result<(), RequestFailure> {
     if lease.grow(bytes.saturating_mul(2)) {
         Ok(())
@@ -266,7 +268,7 @@ fn lease_more(lease: &mut Lease, bytes: usize) -> Result<(), RequestFailure> {
     }
 }
 
-/// Undoes a content coding: of a large body beside the thread that serves, in its caller's turn.
+/// Decompresses a body. A large one is decompressed off the serving thread, in its caller's turn.
 async fn undo(
     app: &App,
     coding: Coding,
@@ -291,7 +293,7 @@ async fn undo(
     Ok(plain.into())
 }
 
-/// The memory that a decoder keeps of what it has decoded, in bytes.
+/// Memory of a decoder's window, in bytes.
 pub(super) fn window_bytes(coding: Coding) -> usize {
     match coding {
         Coding::Identity => 0,
@@ -300,10 +302,10 @@ pub(super) fn window_bytes(coding: Coding) -> usize {
     }
 }
 
-/// Reads what was coded, a little at a time.
+/// A reader that decompresses as it is read.
 ///
 /// # Errors
-/// The decoder cannot be made.
+/// The decoder cannot be created.
 pub(super) fn decoder<'r>(
     coding: Coding,
     coded: impl BufRead + Send + 'r,
@@ -319,7 +321,7 @@ pub(super) fn decoder<'r>(
     })
 }
 
-/// Reads on until there are so many bytes; whether that is all there is.
+/// Reads until the buffer has `until` bytes. Returns whether that was the end.
 fn read_within(
     mut decoder: impl Read,
     plain: &mut Vec<u8>,

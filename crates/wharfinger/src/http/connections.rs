@@ -1,4 +1,4 @@
-//! Accepting connections, serving them within bounds, and letting them finish.
+//! Accepts connections, serves them within limits, and lets them finish at shutdown.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -33,24 +33,25 @@ use crate::budget::{Budget, Holder};
 use crate::secret;
 use crate::store::RETRY_AFTER;
 
-/// Marks a request of which it is doubtful where its body ends, and says why.
+/// Marks a request whose body length is ambiguous, with the reason.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IsDoubtful(pub(super) &'static str);
 
-/// Memory for heads of requests, beyond the first part of each, in all connections together.
+/// Memory for the heads of requests in all connections, beyond the first bytes of each.
 const HEADS_BYTES_MAX: usize = 64 << 20;
 
-/// Percent of it that one address gets while it is the only one.
+/// Share of this memory for one address while it is the only one, in percent.
 const HEADS_SHARE_PERCENT: u8 = 50;
 
-/// Bytes of an answer that wait in the system to be sent. The less they are, the sooner is it known whether a client reads.
+/// Bytes of a response that may wait in the kernel's send buffer. A low value shows sooner whether the client reads.
 const UNSENT_BYTES_MAX: u32 = 64 << 10;
 
-/// How much is read from a client, and for how long, that was told that its head is too large: until then it may not read.
+/// How much, and for how long, is read from a client after its last response. It may not read the response before it has sent
+/// the rest.
 const LINGER_BYTES_MAX: usize = 1 << 20;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// An answer to a client whose request no route has seen.
+/// A response to a client whose request was not routed.
 fn plain_answer(status: &str, fields: &str) -> String {
     let request_id = secret::request_id();
     format!(
@@ -62,14 +63,14 @@ fn retry_after() -> String {
     format!("retry-after: {}\r\n", RETRY_AFTER.as_secs())
 }
 
-/// How long to wait before accepting again, when the system has no more file descriptors.
+/// Pause before accepting again when no file descriptors are left.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// How long a connection without a request is kept open when the server is told to stop: what its client has sent
-/// by then, or sends before it can know, is still answered.
+/// How long an idle connection stays open after the server is told to stop. Requests that the client sends before it can notice
+/// are still answered.
 const LAST_REQUESTS_WITHIN: Duration = Duration::from_millis(250);
 
-/// Serves on these threads until `stop` resolves; then accepts no more and waits for requests in flight.
+/// Serves connections on `threads` until `stop` resolves. Then stops accepting and waits for the requests in flight.
 pub async fn serve(
     listener: TcpListener,
     threads: &Threads,
@@ -77,7 +78,7 @@ pub async fn serve(
     transport: Transport,
     stop: impl Future<Output = ()>,
 ) {
-    // What is accepted inherits it.
+    // Accepted sockets inherit this option.
     if let Err(error) = SockRef::from(&listener).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
         tracing::warn!(%error, "Could not bound what waits to be sent.");
     }
@@ -98,7 +99,7 @@ pub async fn serve(
             Ok(None) => continue,
             Err(error) => {
                 tracing::warn!(%error, "Could not accept a connection.");
-                // Mostly there are no file descriptors left.
+                // Usually no file descriptors are left.
                 seats.make_room();
                 tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
                 continue;
@@ -130,7 +131,7 @@ pub async fn serve(
     }
 }
 
-/// Accepts a connection, and finds a place for it; none where its address has too many.
+/// Accepts a connection and waits for a place. `None` if its address has too many connections.
 async fn accept(
     listener: &TcpListener,
     seats: &Seats,
@@ -138,7 +139,7 @@ async fn accept(
     let (stream, address) = listener.accept().await?;
     if seats.is_full_for(address) {
         let answer = plain_answer("429 Too Many Requests", &retry_after());
-        // As far as it goes without waiting.
+        // Best effort: it must not wait.
         let _ = stream.into_std()?.write(answer.as_bytes());
         return Ok(None);
     }
@@ -147,7 +148,7 @@ async fn accept(
 }
 
 async fn time_to_close(stopped: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, and with it the server.
+    // An error means that the sender was dropped, because the server has ended.
     let _ = stopped.wait_for(|stopped| *stopped).await;
     tokio::time::sleep(LAST_REQUESTS_WITHIN).await;
 }
@@ -162,7 +163,7 @@ struct Connection {
 
 impl Connection {
     async fn serve(self, stream: TcpStream, routes: Router, mut stopped: watch::Receiver<bool>) {
-        // Answers are written whole; waiting to fill packets only delays them.
+        // Responses are written whole, so Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let Self {
             address,
@@ -199,7 +200,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(transport.header_timeout)
             .max_buf_size(HEAD_BYTES_MAX)
-            // A client that has said all it has to say still waits for its answer.
+            // A client that has closed its sending side still waits for the response.
             .half_close(true)
             .serve_connection(TokioIo::new(stream), service);
         let must_finish = tokio::select! {
@@ -221,7 +222,7 @@ impl Connection {
         };
         let parts = connection.into_parts();
         let stream = parts.io.into_inner();
-        // A client that is slow to read its last answer does not keep its place from others either.
+        // A client that reads its last response slowly must not keep its place either.
         tokio::select! {
             () = close(stream, served, !parts.read_buf.is_empty()) => {}
             () = seated.seat.told_to_go() => {}
@@ -229,7 +230,7 @@ impl Connection {
     }
 }
 
-/// Ends a connection, with an answer where hyper has given none.
+/// Closes a connection. Sends a response first if hyper sent none.
 async fn close(mut stream: Watched<Paced<TcpStream>>, served: hyper::Result<()>, is_in_head: bool) {
     let Err(error) = served else {
         let _ = stream.shutdown().await;
@@ -248,7 +249,7 @@ async fn close(mut stream: Watched<Paced<TcpStream>>, served: hyper::Result<()>,
     }
     let _ = stream.shutdown().await;
     if is_answered {
-        // What comes in after a connection is closed takes the answer away from its reader.
+        // Data that arrives after the close would cause a reset, and the client would lose the response.
         let rest = linger(&mut stream);
         let _ = tokio::time::timeout(LINGER_TIMEOUT, rest).await;
     }

@@ -1,9 +1,9 @@
-//! Watching how requests are framed, as their bytes come in.
+//! Watches the framing of requests while their bytes arrive.
 //!
-//! A request with both `Content-Length` and `Transfer-Encoding`, or with another transfer coding than one `chunked`, is how requests are
-//! smuggled past proxies: it must be refused, and the connection closed. hyper goes by the last transfer coding and drops the rest
-//! without a word, so that behind it nobody can tell. This stands before it: it follows heads and bodies just far
-//! enough to know where each head begins.
+//! A request with both `Content-Length` and `Transfer-Encoding`, or with a transfer coding other than a single `chunked`, can
+//! smuggle another request past a proxy. It must be refused, and the connection closed. hyper uses the last transfer coding and
+//! drops the others silently, so code behind hyper cannot detect this. This module runs before hyper. It follows heads and
+//! bodies only as far as needed to find where each head begins.
 
 use std::io;
 use std::pin::Pin;
@@ -14,38 +14,38 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::budget::Lease;
 
-/// Bytes of a head, or of the line in front of a chunk. hyper refuses longer heads.
+/// Longest head, or line before a chunk, in bytes. hyper refuses longer heads.
 pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
 
-/// Bytes of a head that every connection may have without a lease.
+/// Bytes of a head that each connection may use without a lease.
 const HEAD_BYTES_FREE: usize = 4 << 10;
 
-/// Bytes that are read at a time from a client that sends requests without waiting for their answers.
+/// Bytes per read from a client that pipelines requests.
 const READ_BYTES_AHEAD: usize = 8 << 10;
 
 const FRAMED_TWICE: &str = "Send either Content-Length or Transfer-Encoding, not both";
 const OTHER_CODING: &str = "Transfer-Encoding must be chunked, once, and nothing else; name compression in Content-Encoding";
 
-/// The first request of a connection, from 1, of which it is doubtful where its body ends, and why.
+/// The first request of a connection, from 1, whose body length is ambiguous, with the reason.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Doubts(Arc<OnceLock<(u64, &'static str)>>);
 
 impl Doubts {
-    /// Why it is doubtful where this request ends, or where it began.
+    /// Why it is ambiguous where this request begins or ends.
     pub(super) fn about(&self, request: u64) -> Option<&'static str> {
         let (first, why) = self.0.get()?;
         (*first <= request).then_some(*why)
     }
 }
 
-/// A stream that is watched.
+/// A stream whose incoming bytes are watched.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
     watch: Watch,
-    /// Memory for the heads of this connection's requests.
+    /// Memory lease for the heads of this connection's requests.
     heads: Lease,
-    /// Whether the client sends requests ahead, as far as can be told.
+    /// Whether the client appears to pipeline requests.
     is_ahead: bool,
 }
 
@@ -65,7 +65,7 @@ impl<S> Watched<S> {
         }
     }
 
-    /// Leases memory for the latest head: for the bytes that are parsed, and for those that are watched.
+    /// Leases memory for the latest head: for hyper's copy and for the watched one.
     fn hold_head(&mut self) -> io::Result<()> {
         let beyond = self.watch.head_bytes.saturating_sub(HEAD_BYTES_FREE);
         if self.heads.resize(2 * beyond) {
@@ -79,10 +79,10 @@ impl<S> Watched<S> {
 #[derive(Debug)]
 struct Watch {
     place: Place,
-    /// The head, or the line in front of a chunk, as far as it has come.
+    /// The head, or the line before a chunk, as received so far.
     lines: Vec<u8>,
     requests: u64,
-    /// Bytes of the latest head, as far as it has come.
+    /// Bytes of the latest head that were received.
     head_bytes: usize,
     doubts: Doubts,
 }
@@ -91,15 +91,15 @@ struct Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Head,
-    /// A body of so many more bytes.
+    /// A body with this many bytes left.
     Body(u64),
-    /// The size of a chunk.
+    /// The size line of a chunk.
     ChunkSize,
-    /// A chunk of so many more bytes, its line end included.
+    /// A chunk with this many bytes left, including its line end.
     Chunk(u64),
-    /// Behind the last chunk.
+    /// After the last chunk.
     Trailers,
-    /// Nothing that can be followed; hyper will say so.
+    /// The framing cannot be followed. hyper reports the error.
     Lost,
 }
 
@@ -132,7 +132,7 @@ impl Watch {
         }
     }
 
-    /// Takes bytes up to the end of a line; what is behind it.
+    /// Consumes bytes up to a line end. Returns the rest.
     fn see_line<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let Some(at) = memchr::memchr(b'\n', bytes) else {
             self.lines.extend_from_slice(bytes);
@@ -150,7 +150,7 @@ impl Watch {
             Place::ChunkSize => self.place = behind_chunk_size(&self.lines),
             Place::Trailers if is_blank => self.place = Place::Head,
             Place::Head if is_blank && self.lines.len() > 2 => self.place = self.behind_head(),
-            // Blank lines in front of a head are passed over; other lines are not all there is.
+            // Blank lines before a head are skipped. After any other line, the head or the trailers continue.
             Place::Head if is_blank => {}
             Place::Head | Place::Trailers | Place::Body(_) | Place::Chunk(_) | Place::Lost => {
                 return rest;
@@ -190,7 +190,7 @@ impl Watch {
             (true | false, _) => None,
         };
         if let Some(why) = doubt {
-            // The first one stays: behind it nothing is certain.
+            // Keep the first one: the framing after it is unknown.
             let _ = self.doubts.0.set((self.requests, why));
             return Place::Lost;
         }
@@ -203,7 +203,7 @@ impl Watch {
     }
 }
 
-/// How much is left of a stretch behind `bytes`, and the bytes behind the stretch.
+/// Consumes up to `left` bytes. Returns how many are still left, and the remaining bytes.
 fn pass(left: u64, bytes: &[u8]) -> (u64, &[u8]) {
     let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
     (left - here as u64, &bytes[here..])
@@ -235,7 +235,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         let is_at_head = this.watch.place == Place::Head;
         if is_at_head && this.is_ahead && buffer.remaining() > READ_BYTES_AHEAD {
-            // The larger its reads are, the larger hyper makes its buffer.
+            // Limits the read, because hyper grows its buffer with the size of its reads.
             let mut part = ReadBuf::new(buffer.initialize_unfilled_to(READ_BYTES_AHEAD));
             ready!(Pin::new(&mut this.stream).poll_read(context, &mut part))?;
             let read = part.filled().len();
@@ -285,7 +285,7 @@ mod tests {
     use super::*;
     use crate::budget::Budget;
 
-    /// The request found to be doubtful, with the bytes coming in pieces of this size.
+    /// The number of the ambiguous request when the bytes arrive in pieces of this size. 0 if there is none.
     fn found(bytes: &str, piece: usize) -> u64 {
         let doubts = Doubts::default();
         let heads = Budget::new(0, 100).lease([None, None]);

@@ -1,4 +1,4 @@
-//! What holds for every request and every answer, whatever the route.
+//! Checks and header fields that apply to every request and response.
 
 use axum::Router;
 use axum::extract::Request;
@@ -13,9 +13,9 @@ use wharfinger_core::failure::RequestFailure;
 use super::connections::IsDoubtful;
 use super::request::turn_down_early;
 
-/// Serves a request by these routes. Refuses one that proxies and servers may read in two ways, and keeps answers out of caches
-/// and out of guesses.
-// Not a layer of the routes: that would put each request's future on the heap once more, which costs 2 % of a single order.
+/// Routes a request. Refuses requests that proxies and servers may interpret differently. Prevents caching and content sniffing
+/// of responses.
+// Not a layer of the router: that would box each request's future once more, which costs 2 % of a single order.
 pub(super) fn serve(
     routes: Router,
     request: Request,
@@ -32,7 +32,8 @@ pub(super) fn serve(
     answer.map(|mut response| {
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        // The pages about the API may be kept for a while, and say so. A stream of events says `no-cache`, which lets it be kept.
+        // The pages about the API may be cached for a while and have their own field. Event streams send `no-cache`, which
+        // still allows storing them.
         let kept = headers.get(CACHE_CONTROL);
         if kept.is_none_or(|value| value == "no-cache") {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -45,7 +46,7 @@ fn fault(request: &Request) -> Option<RequestFailure> {
     if let Some(IsDoubtful(why)) = request.extensions().get() {
         return Some(RequestFailure::BrokenBody(why));
     }
-    // RFC 9112, 3.2.
+    // RFC 9112, section 3.2.
     let hosts = request.headers().get_all(HOST).iter().count();
     let is_old = request.version() < Version::HTTP_11;
     let is_named = hosts == 1 || (hosts == 0 && is_old);

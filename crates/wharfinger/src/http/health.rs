@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it takes orders.
+//! Health checks: whether the process is alive, and whether it accepts orders.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,28 +13,28 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::store::{self, Store, StoreError};
 
-/// How long the store may take to say that it takes writes.
+/// Time that the store has to confirm that it accepts writes.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an answer is given again to whoever asks, so that asking often costs nothing.
+/// How long a result is reused, so that frequent requests are cheap.
 const SHARED_FOR: Duration = Duration::from_millis(100);
 
-/// What was found out last, and when.
+/// The latest result and its time.
 #[derive(Default)]
 pub struct Readiness(Mutex<Option<(Instant, Checks)>>);
 
-/// The checks of `/readyz`: each is passed, or says what is wrong. They are shown to everybody.
+/// The checks of `/readyz`. Each passes, or has a reason that anyone may see.
 #[derive(Clone)]
 struct Checks {
     store: Result<(), String>,
     disk: Result<(), String>,
 }
 
-/// `GET /healthz`: answers as long as the process can answer at all.
+/// `GET /healthz`: succeeds if the process can respond at all.
 pub(super) async fn lives() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: whether the store takes new orders at this moment; with `?verbose`, what was checked.
+/// `GET /readyz`: whether the store accepts new orders. With `?verbose`, lists the checks.
 pub(super) async fn takes_writes(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
@@ -48,7 +48,7 @@ pub(super) async fn takes_writes(
 
 impl Readiness {
     async fn look(&self, store: &dyn Store) -> Checks {
-        // Whoever comes meanwhile waits here, and is given the same answer.
+        // Concurrent requests wait for this lock and share the result.
         let mut last = self.0.lock().await;
         if let Some((at, checks)) = last.as_ref()
             && at.elapsed() < SHARED_FOR

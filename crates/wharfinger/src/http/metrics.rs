@@ -1,4 +1,4 @@
-//! What is counted and measured, for who watches the server.
+//! The Prometheus metrics endpoint.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::logging;
 use crate::metrics::{Levels, MEDIA_TYPE, METRICS};
 
-/// `GET /metrics`: without a key, as those who collect metrics have none. It tells counts and times, and nothing of any
+/// `GET /metrics`. It needs no key, because collectors have none. It exposes counts and times, and nothing about an
 /// organisation or order.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     METRICS.set_log_lines_dropped(logging::lines_dropped());

@@ -1,4 +1,4 @@
-//! HTTP: every route on one page.
+//! The HTTP layer. This file lists every route.
 
 mod answer;
 mod body;
@@ -32,7 +32,7 @@ use wharfinger_core::dialects;
 pub use self::health::Readiness;
 use crate::app::App;
 
-/// The dialects' routes, from their own lists, and the server's own.
+/// The router: the routes of all dialects, and the server's own.
 pub fn routes(app: &Arc<App>) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(health::lives))
@@ -47,7 +47,7 @@ pub fn routes(app: &Arc<App>) -> Router {
     for dialect in dialects::ALL {
         for (path, operations) in by_path(*dialect) {
             let methods = method_router(app, *dialect, &operations);
-            // Clients write a slash at the end, or none.
+            // Clients use the path with and without a trailing slash.
             router = router.route(&format!("{path}/"), methods.clone());
             router = router.route(path, methods);
         }
@@ -64,7 +64,7 @@ pub fn routes(app: &Arc<App>) -> Router {
     })
 }
 
-/// The address of a route that a dialect takes a request to be meant for.
+/// The URI that a dialect substitutes for a path it does not serve as written. `None` if no dialect does.
 fn respelled(uri: &Uri) -> Option<Uri> {
     let path = dialects::ALL
         .iter()
@@ -120,7 +120,7 @@ fn method_filter(method: &str) -> MethodFilter {
         .expect("a dialect lists methods of HTTP")
 }
 
-/// Every route that the dialects serve: method, path as a template, dialect. For tests that walk them all.
+/// Every dialect route as (method, path template, dialect). For tests that cover all routes.
 #[must_use]
 pub fn dialect_routes() -> Vec<(&'static str, &'static str, &'static str)> {
     let mut routes = Vec::new();

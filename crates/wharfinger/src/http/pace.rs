@@ -1,4 +1,4 @@
-//! How long a client may keep the server waiting: a time, which every byte that it moves wins back a little of.
+//! Limits how long a client may keep the server waiting. Each transferred byte restores a little of the time.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Begins with all of the time. Without a lowest rate, any byte wins all of it back.
+    /// Starts with the full time. Without a minimum rate, any byte restores all of it.
     pub(super) fn new(full: Duration, bytes_per_second_min: u32) -> Self {
         Self {
             full,
@@ -20,17 +20,17 @@ impl Pace {
         }
     }
 
-    /// The time that is left.
+    /// The time left.
     pub(super) fn left(&self) -> Duration {
         self.left
     }
 
-    /// The server has waited for the client.
+    /// Subtracts time that the server waited for the client.
     pub(super) fn waited(&mut self, time: Duration) {
         self.left = self.left.saturating_sub(time);
     }
 
-    /// The client has sent or taken bytes.
+    /// Restores time for bytes that the client sent or received.
     pub(super) fn moved(&mut self, bytes: usize) {
         if bytes == 0 {
             return;

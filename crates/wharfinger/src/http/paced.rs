@@ -1,4 +1,4 @@
-//! A stream that gives a client so much time to read its answers, and no more.
+//! A stream that limits how long a client may leave data unread.
 
 use std::io;
 use std::pin::Pin;
@@ -12,8 +12,8 @@ use tokio::time::Sleep;
 use super::pace::Pace;
 use super::seats::Seat;
 
-/// A stream whose writes fail once they have waited too long for the client. Nothing to be written is no wait: a stream of
-/// events may be silent for as long as it will.
+/// A stream whose writes fail if they wait too long for the client. An idle stream does not wait, so a stream of events may be
+/// silent for any time.
 #[derive(Debug)]
 pub(super) struct Paced<S> {
     stream: S,

@@ -1,4 +1,4 @@
-//! One request from its head to its log line: which operation, who calls, what comes back.
+//! Handles one request from its head to its log line.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
@@ -35,7 +35,7 @@ use crate::store::RETRY_AFTER;
 use crate::turns::on_behalf_of;
 use crate::{idempotency, logging, readback, secret};
 
-/// What the log line says of a request, besides its route and status.
+/// Fields of the log line, besides route and status.
 #[derive(Default)]
 struct Noted {
     key_id: Option<Arc<str>>,
@@ -46,7 +46,7 @@ struct Noted {
     meter: Option<Arc<Meter>>,
 }
 
-/// Serves a request for one of a dialect's operations.
+/// Serves a request for one operation of a dialect.
 pub(super) async fn handle(
     app: &Arc<App>,
     dialect: &'static dyn Dialect,
@@ -66,7 +66,7 @@ pub(super) async fn handle(
             body: &mut body,
         };
         let work = serve(app, dialect, operation, received, &mut noted);
-        // Stays where it is: it is large, and would else be moved into each future around it.
+        // Pinned in place: the future is large, and would otherwise be moved into every future around it.
         let work = pin!(AssertUnwindSafe(work).catch_unwind());
         if takes_its_time(operation) {
             Ok(work.await)
@@ -109,7 +109,7 @@ pub(super) async fn handle(
     response
 }
 
-/// Whether the whole of a request may take as long as it will: it reads, or waits, piece by piece.
+/// Whether an operation has no limit on its total time. Those operations read or wait piece by piece.
 fn takes_its_time(operation: &Operation) -> bool {
     match operation.action {
         Action::Resource(resource) => {
@@ -121,19 +121,19 @@ fn takes_its_time(operation: &Operation) -> bool {
     }
 }
 
-/// A request on its way to its answer.
+/// A received request.
 struct Received<'r> {
     id: &'r str,
     parts: &'r Parts,
-    /// The parameters of its path, decoded; none where they are no text.
+    /// Decoded path parameters. `None` if one is not UTF-8.
     path: Option<Vec<(String, String)>>,
     body: &'r mut Body,
 }
 
-/// Counts the connection to its key.
+/// Counts the connection towards its key's share.
 ///
 /// # Errors
-/// [`RequestFailure::Overloaded`]: it is not served for this key.
+/// [`RequestFailure::Overloaded`]: the key's share is exhausted.
 fn take_seat(parts: &Parts, authenticated: &Authenticated) -> Result<(), RequestFailure> {
     let Some(seat) = parts.extensions.get::<Arc<Seat>>() else {
         return Ok(());
@@ -147,7 +147,7 @@ fn take_seat(parts: &Parts, authenticated: &Authenticated) -> Result<(), Request
     }
 }
 
-/// Serves the request up to its answer: the order of the steps is the order in which errors are told.
+/// Serves the request up to its response. The order of the steps determines which error is reported first.
 async fn serve(
     app: &Arc<App>,
     dialect: &'static dyn Dialect,
@@ -156,7 +156,7 @@ async fn serve(
     noted: &mut Noted,
 ) -> Result<Response, RequestFailure> {
     let parts = received.parts;
-    // A path that is not UTF-8 once decoded names nothing that there could be.
+    // No resource has a path that is not UTF-8 after decoding.
     let not_found = || RequestFailure::NotFound(parts.uri.path().to_owned());
     let path = received.path.ok_or_else(not_found)?;
     if app.store.is_overloaded() {
@@ -198,7 +198,7 @@ async fn serve(
     on_behalf_of(authenticated.shared_key_id(), work).await
 }
 
-/// Does what a request asks for that was let in.
+/// Performs the operation of an authenticated request.
 async fn act(
     app: &Arc<App>,
     call: &Call<'_>,
@@ -250,7 +250,7 @@ async fn act(
     }
 }
 
-/// The answer to a request that only reads, whose memory is leased until the client has taken it.
+/// The response to a read. Its memory stays leased until the client has received it.
 fn counted_read(
     app: &App,
     call: &Call<'_>,
@@ -264,7 +264,7 @@ fn counted_read(
     }
 }
 
-/// The key that the request's answer is to be kept under; only of requests that change something.
+/// The idempotency key of a request that changes something.
 fn idempotency_key(operation: &Operation, parts: &Parts) -> Result<Option<String>, RequestFailure> {
     if operation.method == "GET" {
         return Ok(None);
@@ -272,7 +272,8 @@ fn idempotency_key(operation: &Operation, parts: &Parts) -> Result<Option<String
     idempotency::key_in(&parts.headers)
 }
 
-/// Whether the request is only to be tried. One that cannot be tried must not be taken for earnest.
+/// Whether the request is a dry run. A dry run of an operation that does not support it is refused, so that it is never
+/// executed.
 fn is_dry_run(
     operation: &Operation,
     query: &[(String, String)],
@@ -326,7 +327,7 @@ fn address(parts: &Parts) -> IpAddr {
     connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
 }
 
-/// The parameters of the path, undone from percent-encoding; none where one of them is not UTF-8.
+/// The decoded path parameters. `None` if one is not UTF-8.
 async fn path_parameters(parts: &mut Parts) -> Option<Vec<(String, String)>> {
     let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
     let owned = parameters
@@ -342,7 +343,7 @@ fn query_parameters(parts: &Parts) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The header fields that are text; others mean nothing to a dialect.
+/// The header fields whose values are text. Dialects do not see others.
 fn header_fields(parts: &Parts) -> Vec<(&str, &str)> {
     parts
         .headers
@@ -351,13 +352,13 @@ fn header_fields(parts: &Parts) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Answers a request for a path that nobody serves.
+/// Responds to a request for an unknown path.
 pub(super) async fn unknown_route(request: Request) -> Response {
     let failure = RequestFailure::NotFound(request.uri().path().to_owned());
     turn_down_early(&failure, request).await
 }
 
-/// Answers a request whatever its route is, in the form of the dialect whose paths begin like its own.
+/// Refuses a request before routing. The response has the form of the dialect whose paths share the first segment.
 pub(super) async fn turn_down_early(failure: &RequestFailure, request: Request) -> Response {
     let first = first_segment(request.uri().path()).to_owned();
     let owner = dialects::ALL.iter().copied().find(|dialect| {
@@ -367,7 +368,7 @@ pub(super) async fn turn_down_early(failure: &RequestFailure, request: Request) 
     turn_down(owner.unwrap_or(dialects::OWN), failure, request).await
 }
 
-/// Answers a request with a method that its path does not take.
+/// Responds to a request whose path exists but not with this method.
 pub(super) async fn wrong_method(
     dialect: &'static dyn Dialect,
     allow: String,
@@ -411,7 +412,7 @@ fn first_segment(path: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// A failure in words for the log: without what the client asked for, as that may be anybody's name or address.
+/// Describes a failure for the log. It omits what the client asked for, which may be a person's name or address.
 fn told_in_log(failure: &RequestFailure) -> String {
     if let RequestFailure::NotFound(_) = failure {
         return "Not found".into();
@@ -422,7 +423,7 @@ fn told_in_log(failure: &RequestFailure) -> String {
     failure.message()
 }
 
-/// Its time, and one line: never a body, a name, an address or a secret.
+/// Records the duration and writes the log line. The line never has a body, a name, an address or a secret.
 fn log(
     parts: &Parts,
     operation: &'static str,

@@ -1,4 +1,4 @@
-//! The id of a request, by which the log names it.
+//! Request ids, which identify requests in the log.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -7,13 +7,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::secret;
 
-/// The header field that carries it.
+/// The header field.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest request id of a client's that is taken over.
+/// Longest request id accepted from a client.
 const REQUEST_ID_CHARS_MAX: usize = 128;
 
-/// Gives the answers of the server's own routes their request id.
+/// Adds the request id to responses of the server's own routes.
 pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     let request_id = request_id(request.headers());
     let mut response = next.run(request).await;
@@ -21,7 +21,7 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     response
 }
 
-/// The client's own request id if it is short and plain, or else a new one.
+/// The client's request id if it is short and plain. A new one otherwise.
 pub(super) fn request_id(headers: &HeaderMap) -> HeaderValue {
     let is_sane = |value: &HeaderValue| {
         let is_plain = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte);

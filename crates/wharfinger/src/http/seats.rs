@@ -1,8 +1,8 @@
-//! Who has which connection, and which of them is closed when there is no place left.
+//! Limits connections, and chooses which one to close when no place is left.
 //!
-//! There are places for so many connections. When all are taken, a new connection gets the place of another one: of the oldest that has
-//! never shown a valid key; else of the oldest that waits for its next request; else of the oldest that leaves an answer unread.
-//! Connections that are served are never closed. So a client without a key cannot keep those with a key out.
+//! The number of places is fixed. When all are taken, a new connection replaces another one. The oldest that never showed a
+//! valid key goes first, then the oldest that is idle, then the oldest whose response is unread. Connections with a request in
+//! progress are never closed. So clients without a key cannot keep out clients with one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -18,7 +18,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::budget::{Budget, Holders, Lease};
 
-/// How long the connection that is closed may take, before another one is closed too.
+/// How long to wait for the chosen connection to close before choosing another one.
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Percent of the places on which one key or organisation is served while it is the only one.
@@ -31,11 +31,11 @@ pub(super) struct Seats {
     places_max: usize,
     per_address_max: usize,
     taken: Arc<Mutex<Taken>>,
-    /// Requests that are served with a key: one for each connection, and one more, so that there is a share of a single place.
+    /// Authenticated requests in progress: one per connection, and one more so that the share of a single place is not zero.
     requests: Budget,
 }
 
-/// The connections, from the oldest to the newest.
+/// The open connections, oldest first.
 #[derive(Debug, Default)]
 struct Taken {
     next: u64,
@@ -44,22 +44,22 @@ struct Taken {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// What one connection does at this moment.
+/// The current state of one connection.
 #[derive(Debug)]
 pub(super) struct Seat {
     number: u64,
     seats: Seats,
     has_key: AtomicBool,
-    /// Requests that are served, or whose answers are being made.
+    /// Requests in progress, until their responses are complete.
     requests: AtomicUsize,
-    /// Whether an answer waits to be read.
+    /// Whether a response is waiting to be read by the client.
     is_unread: AtomicBool,
     told_to_go: Notify,
-    /// The share that the request has which is served with a key.
+    /// The budget lease of the authenticated request in progress.
     share: Mutex<Option<Lease>>,
 }
 
-/// A request that is served; dropped, it is so no more.
+/// Guard for a request in progress.
 #[derive(Debug)]
 pub(super) struct Serving(Arc<Seat>);
 
@@ -77,7 +77,7 @@ impl Drop for Serving {
     }
 }
 
-/// The body of an answer, whose request is served until it is dropped.
+/// A response body that keeps its request counted as in progress.
 pub(super) struct ServedBody {
     body: axum::body::Body,
     _serving: Serving,
@@ -112,7 +112,7 @@ impl Body for ServedBody {
     }
 }
 
-/// Holds a connection's place until it is dropped.
+/// Holds a connection's place until dropped.
 #[derive(Debug)]
 pub(super) struct Seated {
     pub(super) seat: Arc<Seat>,
@@ -131,13 +131,13 @@ impl Seats {
         }
     }
 
-    /// Whether an address has as many connections as it may.
+    /// Whether an address has as many connections as allowed.
     pub(super) fn is_full_for(&self, address: SocketAddr) -> bool {
         let taken = self.taken().by_address.get(&counted_as(address)).copied();
         taken.unwrap_or_default() >= self.per_address_max
     }
 
-    /// Waits for a place; where there is none, another connection is closed.
+    /// Waits for a place. If none is free, another connection is told to close.
     pub(super) async fn take(&self, address: SocketAddr) -> Option<Seated> {
         let place = loop {
             if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
@@ -172,7 +172,7 @@ impl Seats {
         })
     }
 
-    /// Tells one connection to go, if there is one that may be closed.
+    /// Tells one connection to close, if one may be closed.
     pub(super) fn make_room(&self) {
         let mut taken = self.taken();
         let without_key = taken.without_key.pop_first();
@@ -189,22 +189,21 @@ impl Seats {
         }
     }
 
-    /// Waits until no connection is left.
+    /// Waits until all connections are closed.
     pub(super) async fn all_left(&self) {
         let all = u32::try_from(self.places_max).unwrap_or(u32::MAX);
-        // An error means that the semaphore is closed, which nobody does.
+        // The semaphore is never closed.
         let _ = self.places.acquire_many(all).await;
     }
 
-    /// Maps that are changed by single steps, and never panicked between.
+    /// Ignores poisoning: the maps change in single steps, and nothing panics in between.
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seat {
-    /// Counts the request that is served in the shares of these holders. False where they are served on as many connections as
-    /// they may be.
+    /// Counts the current request towards the shares of these holders. False if a share is exhausted.
     #[must_use]
     pub(super) fn is_served_for(&self, holders: Holders) -> bool {
         let mut lease = self.seats.requests.lease(holders);
@@ -217,13 +216,13 @@ impl Seat {
         self.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that the connection has shown a valid key.
+    /// Records that the connection showed a valid key.
     pub(super) fn note_key(&self) {
         if self.has_key.swap(true, Ordering::Relaxed) {
             return;
         }
         let mut taken = self.seats.taken();
-        // It may have been told to go meanwhile.
+        // It may have been told to close in the meantime.
         if let Some(seat) = taken.without_key.remove(&self.number) {
             taken.with_key.insert(self.number, seat);
         }
@@ -241,12 +240,12 @@ impl Seat {
         self.requests.load(Ordering::Relaxed) == 0 && !self.is_unread()
     }
 
-    /// Whether it may be cut off, rather than finish what it does: it has shown no key, or leaves its answer unread.
+    /// Whether the connection may be cut at once instead of finishing: it has shown no key, or its response is unread.
     pub(super) fn may_be_cut(&self) -> bool {
         !self.has_key.load(Ordering::Relaxed) || self.is_unread()
     }
 
-    /// Resolves when the connection's place is wanted for another one.
+    /// Resolves when another connection needs the place.
     pub(super) async fn told_to_go(&self) {
         self.told_to_go.notified().await;
     }
@@ -266,7 +265,7 @@ impl Drop for Seated {
     }
 }
 
-/// An address, as connections are counted: a customer of a network has a whole /64 of IPv6.
+/// The address under which a connection is counted. For IPv6 it is the /64, because each customer of a network has one.
 pub(super) fn counted_as(address: SocketAddr) -> IpAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -310,7 +309,7 @@ mod tests {
             let expected: Vec<_> = (0..4).map(|number| number == next).collect();
             assert_eq!(told, expected);
         }
-        // The one that is served stays.
+        // The connection with a request in progress stays.
         seats.make_room();
         assert!(!seated.iter().any(is_told_to_go));
         drop(serving);

@@ -1,4 +1,4 @@
-//! Answers that are streamed, in constant memory however many or long the orders are.
+//! Streams responses in constant memory, however many or long the orders are.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::call::{Call, OwnedCall};
 use crate::readback::{self, Chunk};
 use crate::turns::on_behalf_of;
 
-/// Answers with one chunk after another, each read only when the client has taken the one before. `lease` is for the memory of a
-/// chunk.
+/// Responds with one chunk after another. A chunk is read only when the client has received the previous one. `lease` covers
+/// the memory of one chunk.
 pub(super) fn respond_in_chunks(
     app: &Arc<App>,
     call: &Call<'_>,
@@ -36,7 +36,7 @@ pub(super) fn respond_in_chunks(
         let chunk = on_behalf_of(owned.key_id(), chunk).await;
         let (bytes, rest) = match chunk {
             Ok(chunk) => (Ok(Bytes::from(chunk.reply.body)), chunk.rest),
-            // The status is sent; breaking the connection off is the only way to say so.
+            // The status was sent already, so the error can only be signalled by closing the connection.
             Err(failure) => (Err(std::io::Error::other(failure.message())), None),
         };
         Some((bytes, (app, owned, lease, rest)))

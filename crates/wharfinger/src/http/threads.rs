@@ -1,8 +1,7 @@
-//! The threads that serve connections, one a core. A connection stays with its thread.
+//! The threads that serve connections, one per core. A connection stays on its thread.
 //!
-//! In one runtime of many workers, whichever is woken when the store has answered would go on with a request that another
-//! one has read and judged, on another core, and give back memory of another thread's heap: with two connections that
-//! send batches of 100, 8 % of all CPU time.
+//! A single runtime with many workers would resume a request on whichever worker wakes first. That moves it to another core,
+//! and frees memory from another thread's heap. With two connections that send batches of 100, this cost 8 % of all CPU time.
 
 use std::future::Future;
 use std::io;
@@ -12,21 +11,21 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 
-/// The threads. Dropped, they end, and with them what they serve.
+/// The serving threads. Dropping this ends them and the connections on them.
 pub struct Threads(Vec<Thread>);
 
 struct Thread {
-    /// Of one worker, rather than of the thread that drives it: what must not hold up other connections can step aside.
+    /// A multi-threaded runtime with one worker, because only such a runtime can move blocking work aside.
     runtime: Runtime,
-    /// Each connection holds a copy.
+    /// Each connection holds a clone, so the count is the number of connections.
     connections: Arc<()>,
 }
 
 impl Threads {
-    /// Starts one a core.
+    /// Starts one thread per core.
     ///
     /// # Errors
-    /// The system gives no threads.
+    /// The system cannot create threads.
     pub fn start() -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let mut threads = Self(Vec::new());
@@ -36,10 +35,10 @@ impl Threads {
         Ok(threads)
     }
 
-    /// Has a connection served by the thread that has the fewest. `stream` was accepted elsewhere.
+    /// Serves a connection on the thread that has the fewest. `stream` was accepted by another runtime.
     ///
     /// # Errors
-    /// The system does not let the stream be moved; it is closed.
+    /// The stream cannot be moved to the thread; it is closed.
     pub(super) fn serve<S>(
         &self,
         stream: TcpStream,
@@ -83,7 +82,7 @@ impl Thread {
 impl Drop for Threads {
     fn drop(&mut self) {
         for thread in self.0.drain(..) {
-            // Whoever drops them is served by a runtime too, and must not wait.
+            // This runs inside another runtime, which must not block.
             thread.runtime.shutdown_background();
         }
     }
@@ -98,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// Has a connection served until it is told to end.
+    /// Serves a connection until it is told to end.
     async fn open(listener: &TcpListener, threads: &Threads) -> (TcpStream, oneshot::Sender<()>) {
         let address = listener.local_addr().unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());

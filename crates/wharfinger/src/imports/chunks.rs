@@ -1,51 +1,51 @@
-//! A stream of lines, cut into pieces of whole lines: as much as is judged and committed at a time.
+//! Splits a stream into chunks of whole lines. A chunk is judged and committed as one batch.
 
 use std::io::{self, Read};
 
 use bytes::Bytes;
 
-/// Lines of a piece.
+/// Lines per chunk.
 const LINES: u64 = 4_096;
-/// Bytes from which on a piece is full.
+/// A chunk is full at this many bytes.
 const BYTES: usize = 4 << 20;
-/// Bytes that are read at a time.
+/// Bytes per read.
 const STEP_BYTES: usize = 64 << 10;
 
-/// The most bytes that a piece may take in memory.
+/// The most bytes that a chunk may use in memory.
 #[cfg(test)]
 fn bytes_max(line_bytes_max: usize) -> usize {
     BYTES + line_bytes_max + 2 * STEP_BYTES
 }
 
-/// Some whole lines, with the ends of line.
+/// Some whole lines, including their line ends.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Chunk {
-    /// The lines. Of a line that is over the limit there is one byte too much, and no more.
+    /// The lines. A line over the limit is cut one byte above the limit.
     pub(crate) bytes: Bytes,
-    /// How many they are, blank ones too.
+    /// The number of lines, including blank ones.
     pub(crate) lines: u64,
 }
 
-/// Cuts a stream into pieces.
+/// Splits a stream into chunks.
 pub(crate) struct Chunks<R> {
     reader: R,
     line_bytes_max: usize,
-    /// Whole lines, then the beginning of one.
+    /// Whole lines, then the beginning of the next one.
     buffer: Vec<u8>,
-    /// Where the line begins that is not whole yet.
+    /// Offset of the incomplete line.
     line_start: usize,
     /// Whole lines in the buffer.
     lines: u64,
-    /// What is read at a time.
+    /// Read buffer.
     step: Vec<u8>,
-    /// How the stream ended, once it has.
+    /// How the stream ended. `None` before its end.
     ended: Option<io::Result<()>>,
-    /// Bytes that were read.
+    /// Bytes read from the stream.
     bytes_read: u64,
 }
 
 impl<R: Read> Chunks<R> {
-    /// Begins; a line of more bytes than that is cut short.
+    /// Starts on a stream. Lines longer than `line_bytes_max` are cut.
     pub(crate) fn new(reader: R, line_bytes_max: usize) -> Self {
         Self {
             reader,
@@ -59,31 +59,31 @@ impl<R: Read> Chunks<R> {
         }
     }
 
-    /// Whether there is more to read before the next piece can be taken.
+    /// Whether to read more before the next chunk is taken.
     pub(crate) fn wants_more(&self) -> bool {
         self.lines < LINES && self.line_start < BYTES && self.ended.is_none()
     }
 
-    /// Bytes of the next piece that are in memory.
+    /// Bytes of the next chunk that are in memory.
     pub(crate) fn buffered(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Bytes of the stream that were read.
+    /// Bytes read from the stream.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
 
-    /// The next piece, once no more is wanted; none at the end. Where the stream breaks off, the whole lines before that are
-    /// given first, and the beginning of a line is not given at all.
+    /// The next chunk. Call it when [`Self::wants_more`] is false. `None` at the end of the stream. If the stream breaks off,
+    /// the whole lines before that come first. An incomplete line is discarded then.
     ///
     /// # Errors
-    /// The stream's.
+    /// The stream's error.
     pub(crate) fn take(&mut self) -> io::Result<Option<Chunk>> {
         if let Some(Ok(())) = self.ended
             && self.line_start < self.buffer.len()
         {
-            // The last line needs no end of line.
+            // The last line may lack a line end.
             self.line_start = self.buffer.len();
             self.lines += 1;
         }
@@ -100,7 +100,7 @@ impl<R: Read> Chunks<R> {
         Ok(Some(Chunk { bytes, lines }))
     }
 
-    /// Reads a little more. May wait for the stream.
+    /// Reads a little more. Blocks until the stream has data.
     pub(crate) fn read_on(&mut self) {
         match self.reader.read(&mut self.step) {
             Ok(0) => self.ended = Some(Ok(())),
@@ -113,7 +113,7 @@ impl<R: Read> Chunks<R> {
         }
     }
 
-    /// Finds the ends of line in what was read, and cuts lines short that are too long.
+    /// Finds the line ends in the bytes that were read, and cuts lines that are too long.
     fn take_in(&mut self, count: usize) {
         let step = std::mem::take(&mut self.step);
         let mut rest = &step[..count];
@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives its pieces one after another, then breaks off or ends.
+    /// Yields its pieces one by one, then fails or ends.
     struct Pieces {
         pieces: std::vec::IntoIter<Vec<u8>>,
         breaks: bool,

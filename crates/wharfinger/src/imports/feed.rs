@@ -1,4 +1,4 @@
-//! From a body that arrives piece by piece to a reader that waits for it, on a thread that may wait.
+//! Bridges an async body to a blocking reader on another thread.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
-/// Pieces of a body that may wait to be read.
+/// Pieces of a body that may be queued.
 const PIECES_MAX: usize = 4;
 
-/// The end that pieces are put into. An empty one says that the body is whole; an error, or dropping this, that it broke off.
+/// The sending end. An empty piece marks the end of the body. An error, or dropping this, means that the body broke off.
 pub(crate) type Pieces = mpsc::Sender<io::Result<Bytes>>;
 
-/// The end that is read.
+/// The receiving end, a blocking reader.
 pub(crate) struct Feed {
     pieces: mpsc::Receiver<io::Result<Bytes>>,
     current: Bytes,
@@ -21,7 +21,7 @@ pub(crate) struct Feed {
     bytes_read: Arc<AtomicU64>,
 }
 
-/// Both ends.
+/// Creates both ends.
 pub(crate) fn feed() -> (Pieces, Feed) {
     let (sender, pieces) = mpsc::channel(PIECES_MAX);
     let feed = Feed {
@@ -34,7 +34,7 @@ pub(crate) fn feed() -> (Pieces, Feed) {
 }
 
 impl Feed {
-    /// How many bytes were read from it, told to whoever cannot see through a decoder.
+    /// Counter of the bytes read. It is shared, because a decoder hides the feed.
     pub(crate) fn bytes_read(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.bytes_read)
     }

@@ -1,8 +1,8 @@
-//! Imports: more orders than one request can hold, taken in from one long body of lines in constant memory.
+//! Imports: more orders than one request can hold, sent as one long body of lines and processed in constant memory.
 //!
-//! The body is cut into pieces of some thousand lines. Each is judged and admitted as a batch of its own, in one transaction with
-//! how far the import is, so that a piece is never taken in twice; while one is committed the next one is judged. What reads and judges
-//! is a thread that may wait for the body.
+//! The body is split into chunks of some thousand lines. Each chunk is judged and admitted as a batch of its own. Its
+//! transaction also stores the import's progress, so no chunk is stored twice. While one chunk is committed, the next one is
+//! judged. A thread that may block on the body reads and judges.
 
 mod chunks;
 mod feed;
@@ -35,23 +35,23 @@ use crate::store::{Admitted, ImportStep, RETRY_AFTER, StoreError};
 use crate::telling::one_outcome_a_slot;
 use crate::turns::on_behalf_of;
 
-/// The imports that are receiving at present, by this process.
+/// The imports that this process is receiving.
 #[derive(Clone, Default)]
 pub struct Imports {
     receiving: Arc<Mutex<HashSet<Whose>>>,
 }
 
-/// An API key's id, and the id of an import of that caller's.
+/// An API key's id, and the id of an import of that caller.
 type Whose = (String, Uuid);
 
-/// An import that is receiving; while this lives it is the only part that does.
+/// Claim on an import. Until it is dropped, no other part of that import is received.
 pub(crate) struct Receiving {
     whose: Whose,
     imports: Imports,
 }
 
 impl Imports {
-    /// Marks an import as receiving; none if it is already.
+    /// Claims an import. `None` if it is being received already.
     pub(crate) fn claim(&self, key_id: &str, id: Uuid) -> Option<Receiving> {
         let whose = (key_id.to_owned(), id);
         self.set().insert(whose.clone()).then(|| Receiving {
@@ -60,12 +60,12 @@ impl Imports {
         })
     }
 
-    /// Whether an import is receiving.
+    /// Whether an import is being received.
     pub(crate) fn is_receiving(&self, key_id: &str, id: Uuid) -> bool {
         self.set().contains(&(key_id.to_owned(), id))
     }
 
-    /// A set is never half changed.
+    /// Ignores poisoning: the set is never left half changed.
     fn set(&self) -> std::sync::MutexGuard<'_, HashSet<Whose>> {
         self.receiving
             .lock()
@@ -79,59 +79,60 @@ impl Drop for Receiving {
     }
 }
 
-/// Imports that may receive at once. Each holds a thread, of which there are twice as many.
+/// Imports that may be received concurrently. Each holds a blocking thread; the runtime has twice as many.
 pub const AT_ONCE_MAX: usize = 256;
 
-/// The memory that an import takes before anything has arrived, in bytes: pieces on their way and buffers.
+/// Memory that an import uses before any data has arrived, in bytes: queued pieces and buffers.
 pub(crate) const BYTES_MIN: usize = 512 << 10;
 
-/// Blank lines that an import may have whatever else is in it.
+/// Blank lines that every import may have.
 const BLANK_LINES_FREE: u64 = 10_000;
-/// Further blank lines that it may have for each line that is not blank.
+/// Additional blank lines per non-blank line.
 const BLANK_LINES_PER_ORDER: u64 = 2;
-/// How many times its size a part may be decompressed to, behind as many bytes as a body may have.
+/// Largest allowed expansion by decompression. The first bytes, as many as a body may have, are exempt.
 const EXPANSION_MAX: u64 = 200;
 
-/// One part of an import: what one request brings.
+/// One part of an import: the body of one request.
 pub(crate) struct Part {
     /// The request.
     pub(crate) call: OwnedCall,
-    /// What it asks for.
+    /// The options of the request.
     pub(crate) asked: Asked,
-    /// The import.
+    /// The import's id.
     pub(crate) id: Uuid,
-    /// Lines that were committed before.
+    /// Lines that were committed before this part.
     pub(crate) lines_before: u64,
-    /// Keeps other parts away; none where the import is only tried.
+    /// The claim that excludes other parts. `None` in a dry run.
     pub(crate) receiving: Option<Receiving>,
 }
 
 /// The body of a part.
 pub(crate) struct Source<R> {
-    /// Its bytes, decompressed.
+    /// The decompressed bytes.
     pub(crate) plain: R,
-    /// How many bytes of it were read before they were decompressed.
+    /// Bytes read before decompression.
     pub(crate) bytes_read: Arc<AtomicU64>,
-    /// Memory for it.
+    /// Memory lease of the part.
     pub(crate) memory: Lease,
-    /// Bytes of this memory that it takes whatever has arrived.
+    /// Bytes of the lease that are needed whatever has arrived.
     pub(crate) bytes_min: usize,
 }
 
-/// Why a part was not taken in to its end. What was committed before stays.
+/// Why a part was not processed to its end. Chunks committed before that stay.
 pub(crate) enum Stopped {
-    /// The body broke off, or cannot be decoded.
+    /// The body broke off or cannot be decoded.
     Broken,
-    /// The store did not take a piece.
+    /// The store did not commit a chunk.
     Store(StoreError),
-    /// The orders cannot be judged at all.
+    /// The orders cannot be judged.
     Refused(RequestFailure),
 }
 
-/// A piece on its way to the disk.
+/// A chunk that is being committed.
 type Commit = JoinHandle<Result<Admitted, StoreError>>;
 
-/// Takes a part in, to the end of its body; or tries it, where there is a trial to be filled. On a thread that may wait, of the runtime that `handle` is of.
+/// Processes a part to the end of its body. With a `trial`, records the outcomes and stores nothing. Blocks: call it on a
+/// thread that may block, outside the async workers of the runtime of `handle`.
 pub(crate) fn receive(
     app: &Arc<App>,
     part: &Part,
@@ -145,7 +146,7 @@ pub(crate) fn receive(
         part,
         call,
         limits: Limits {
-            // A piece is as large as it is, whatever a request may hold.
+            // The limit per request does not apply to chunks.
             orders_per_batch_max: usize::MAX,
             ..app.limits
         },
@@ -166,7 +167,7 @@ pub(crate) fn receive(
             Ok(None) => return settle(commit),
             Err(stopped) => return settle(commit).and(Err(stopped)),
         };
-        // Pieces are judged in turn with the large work of others.
+        // Judging a chunk counts as large work and takes turns with that of other callers.
         let turn = on_behalf_of(key_id, app.large_work.take());
         let turn = handle.block_on(turn).ok();
         if let Some(trial) = trial.as_deref_mut() {
@@ -185,15 +186,15 @@ pub(crate) fn receive(
     }
 }
 
-/// The lines of a part as they arrive, within bounds.
+/// The incoming lines of a part, within limits.
 struct Incoming<R> {
     chunks: Chunks<R>,
     coded_bytes_read: Arc<AtomicU64>,
     memory: Lease,
     bytes_min: usize,
-    /// Bytes of the piece that is judged or committed.
+    /// Bytes of the chunk that is being judged or committed.
     at_work: usize,
-    /// Bytes that it may be decompressed to, however few it was sent in.
+    /// Decompressed bytes that are allowed however small the compressed body is.
     plain_bytes_free: u64,
 }
 
@@ -209,7 +210,7 @@ impl<R: Read> Incoming<R> {
         }
     }
 
-    /// Waits for the next piece; none at the end.
+    /// Waits for the next chunk. `None` at the end.
     fn next(&mut self) -> Result<Option<Chunk>, Stopped> {
         while self.chunks.wants_more() {
             self.chunks.read_on();
@@ -221,7 +222,7 @@ impl<R: Read> Incoming<R> {
     }
 
     fn bound(&mut self) -> Result<(), Stopped> {
-        // What is read and what is at work, and as much again for what is made of them.
+        // The data being read and the chunk in progress, and as much again for derived data.
         let bytes = 2 * (self.chunks.buffered() + self.at_work);
         if !self.memory.resize(self.bytes_min + bytes) {
             let retry_after_s = RETRY_AFTER.as_secs();
@@ -248,14 +249,14 @@ fn settled(handle: &Handle, commit: Commit) -> Result<(), Stopped> {
     }
 }
 
-/// Pieces being judged, one after another.
+/// Judges the chunks of a part, one after another.
 struct Pipeline<'p> {
     app: &'p App,
     part: &'p Part,
     call: Call<'p>,
     limits: Limits,
     lines: u64,
-    /// Lines of this part that were not blank.
+    /// Non-blank lines of this part.
     orders: u64,
     began: Instant,
 }
@@ -271,7 +272,7 @@ impl Pipeline<'_> {
         Ok(judged)
     }
 
-    /// Notes what would become of a piece.
+    /// Dry run: records the outcomes of a chunk.
     fn try_out(
         &mut self,
         chunk: &Chunk,
@@ -306,7 +307,7 @@ impl Pipeline<'_> {
         Ok(submission)
     }
 
-    /// Refuses a part that has little else than blank lines: they cost its sender next to nothing.
+    /// Refuses a part of mostly blank lines: they cost the sender almost nothing.
     fn bound_blank_lines(&mut self, chunk: &Chunk, orders: usize) -> Result<(), RequestFailure> {
         self.orders += u64::try_from(orders).unwrap_or(u64::MAX);
         let lines = self.lines + chunk.lines - self.part.lines_before;

@@ -1,40 +1,40 @@
-//! An import that is only tried: what would become of its lines, and nothing is stored.
+//! The result of an import in a dry run. Nothing is stored.
 
 use wharfinger_core::dialect::Slot;
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::problem::Problems;
 
-/// Rejected lines that are told.
+/// Rejected lines to report.
 const REJECTED_MAX: usize = 1_000;
-/// Problems that are told of all of them together.
+/// Problems to report, in all rejected lines together.
 const PROBLEMS_MAX: usize = 10_000;
 
-/// What was found out so far.
+/// The results so far.
 #[derive(Default)]
 pub(crate) struct Trial {
-    /// How many orders would have each outcome.
+    /// Number of orders by outcome.
     pub(crate) counts: Counts,
     /// Lines judged.
     pub(crate) lines: u64,
-    /// Pieces that they were judged in. A line sees the lines before it in its piece.
+    /// Chunks judged. A line sees only the earlier lines of its own chunk.
     pub(crate) pieces: u64,
-    /// The first of the rejected lines.
+    /// The first rejected lines.
     pub(crate) rejected: Vec<RejectedLine>,
     problems: usize,
 }
 
 /// A line that would be rejected.
 pub(crate) struct RejectedLine {
-    /// The line, from 1.
+    /// Line number, from 1.
     pub(crate) line: usize,
-    /// The order key, where one can be read.
+    /// The order key, if it can be read.
     pub(crate) key: Option<String>,
-    /// All that is wrong with it.
+    /// Everything that is wrong with the order.
     pub(crate) problems: Problems,
 }
 
 impl Trial {
-    /// Notes what would become of a piece of so many lines.
+    /// Adds the outcomes of a chunk of this many lines.
     pub(super) fn note(&mut self, lines: u64, slots: &[Slot<'_>], outcomes: &[Outcome]) {
         self.lines += lines;
         self.pieces += 1;

@@ -1,16 +1,16 @@
-//! Cells of tables that spreadsheets would take for formulas.
+//! Protects table cells that a spreadsheet would run as formulas.
 //!
-//! A program such as Excel runs a cell that begins with one of [`FORMULA`]. So a text that begins with one of them is written with a `'`
-//! in front, and read without it. A text that begins with `'` and such a character itself gets one more, so that each text is
-//! read back as it was. Numbers are written without it: none of them is below zero.
+//! Programs such as Excel evaluate a cell that begins with one of [`FORMULA`]. Such text is written with a leading `'`, which
+//! is removed when it is read. Text that begins with `'` and one of these characters gets one more `'`, so that every text
+//! survives a round trip. Numbers need no protection, because none of them is negative.
 
 use std::borrow::Cow;
 
-/// What a formula begins with. The last three are passed over by spreadsheets, and a formula may follow.
+/// First characters of formulas. Spreadsheets skip the last three, and a formula may follow them.
 const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
 const GUARD: char = '\'';
 
-/// A text as it is written to a table.
+/// Encodes text for a table cell.
 pub(in super::super) fn guarded(text: &str) -> Cow<'_, str> {
     if is_formula(text) {
         format!("{GUARD}{text}").into()
@@ -19,13 +19,13 @@ pub(in super::super) fn guarded(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text of a cell of a table.
+/// Decodes the text of a table cell.
 pub(super) fn unguarded(cell: &str) -> &str {
     let text = cell.strip_prefix(GUARD);
     text.filter(|text| is_formula(text)).unwrap_or(cell)
 }
 
-/// Whether it would be a formula, but for the guards in front of it.
+/// Whether a spreadsheet would evaluate the text, ignoring leading guards.
 fn is_formula(text: &str) -> bool {
     text.trim_start_matches(GUARD).starts_with(FORMULA)
 }

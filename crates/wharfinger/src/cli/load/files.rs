@@ -1,4 +1,4 @@
-//! Files of lines: tables and NDJSON, read as streams in bounded memory.
+//! Input files: tables and NDJSON, streamed in constant memory.
 
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
@@ -11,13 +11,13 @@ use wharfinger_core::problem::Step;
 use super::Format;
 use super::table::Table;
 
-/// Bytes that are read at a time.
+/// Bytes per read.
 const STEP_BYTES: usize = 64 << 10;
 
-/// A stream of bytes.
+/// A buffered stream of bytes.
 pub(super) type Stream = BufReader<Box<dyn std::io::Read + Send>>;
 
-/// A file that is being read.
+/// An input file.
 pub(super) struct File {
     name: String,
     bytes: Option<u64>,
@@ -25,7 +25,7 @@ pub(super) struct File {
 }
 
 enum Content {
-    /// Not begun.
+    /// A table whose header was not read yet.
     Table(Option<Stream>),
     Begun(Table),
     Lines(Lines),
@@ -33,14 +33,14 @@ enum Content {
 
 /// A line that was read.
 pub(super) struct Read<L> {
-    /// The line that it begins on, from 1.
+    /// The number of its first line, from 1.
     pub line: u64,
-    /// What it says, or all that is wrong with it.
+    /// The line's content, or everything that is wrong with it.
     pub content: ReadLine<L>,
 }
 
 impl File {
-    /// Opens a file; `-` is the standard input.
+    /// Opens a file. `-` is the standard input.
     pub(super) fn open(path: &Path, format: Option<Format>) -> Result<Self> {
         let name = path.display().to_string();
         let (stream, bytes): (Box<dyn std::io::Read + Send>, _) = if name == "-" {
@@ -70,12 +70,12 @@ impl File {
         })
     }
 
-    /// How large it is, if that is known.
+    /// The size of the file, if known.
     pub(super) fn bytes(&self) -> Option<u64> {
         self.bytes
     }
 
-    /// How much of it was read.
+    /// Bytes read so far.
     pub(super) fn bytes_read(&self) -> u64 {
         match &self.content {
             Content::Table(_) => 0,
@@ -84,10 +84,10 @@ impl File {
         }
     }
 
-    /// The next line that is not blank; none at the end.
+    /// The next line that is not blank. `None` at the end.
     ///
     /// # Errors
-    /// The file cannot be read on.
+    /// The file cannot be read.
     pub(super) fn next<L: LoadLine>(&mut self) -> Result<Option<Read<L>>> {
         if let Content::Table(stream) = &mut self.content
             && let Some(stream) = stream.take()
@@ -103,7 +103,7 @@ impl File {
         read.with_context(|| self.name.clone())
     }
 
-    /// Where a problem is, for people.
+    /// The location of a problem, for messages.
     pub(super) fn place(&self, line: u64, problem: &LineProblem) -> String {
         let column = match (&self.content, problem.path.0.first()) {
             (Content::Begun(table), Some(Step::Name(name))) => table.column(name),
@@ -117,7 +117,7 @@ impl File {
     }
 }
 
-/// What a file is, by its name.
+/// The format of a file, by its name.
 fn format_of(path: &Path) -> Format {
     let extension = path.extension().unwrap_or_default();
     let is_lines = ["ndjson", "jsonl"].iter().any(|lines| extension == *lines);
@@ -128,12 +128,12 @@ fn format_of(path: &Path) -> Format {
     }
 }
 
-/// JSON objects, one a line.
+/// NDJSON: one JSON object per line.
 struct Lines {
     stream: Stream,
     limits: Limits,
     line: Vec<u8>,
-    /// Lines read so far, blank ones too.
+    /// Lines read so far, including blank ones.
     count: u64,
     bytes_read: u64,
 }
@@ -153,7 +153,8 @@ impl Lines {
         while self.read_line()? {
             self.count += 1;
             let mut found = None;
-            // A byte order mark stands at the beginning of the file alone.
+            // A byte order mark is allowed only at the beginning of the file. On later lines, a leading space makes it an
+            // error.
             let is_later = self.count > 1 && self.line.starts_with("\u{feff}".as_bytes());
             let body = if is_later { &[b' '][..] } else { &[] };
             let body = [body, &self.line].concat();
@@ -171,7 +172,7 @@ impl Lines {
         Ok(None)
     }
 
-    /// Reads a line, but of one that is too long no more than is needed to see that; false at the end.
+    /// Reads a line. A line over the limit is kept only up to just past the limit. False at the end.
     fn read_line(&mut self) -> Result<bool> {
         self.line.clear();
         let kept_max = self.limits.order_bytes_max + 2;

@@ -1,4 +1,4 @@
-//! Loading files into a catalogue: what `products load` and `customers load` have in common.
+//! Loads files into a catalogue. Shared by `products load` and `customers load`.
 
 mod cells;
 mod files;
@@ -20,11 +20,11 @@ use self::files::{File, Read};
 use super::{KeptIn, directory, find_organisation, write_json};
 use crate::store::{COMMAND_LINE, LineOutcome, Load, LoadCounts, Loaded, Store, StoreError};
 
-/// Lines that are loaded in one transaction: some tenths of a second, for which a server beside it waits. Fewer would write
-/// the pages of the indexes over and over where a file is in no order.
+/// Lines per transaction. It takes some tenths of a second, during which a server's writes wait. Smaller transactions would
+/// rewrite the same index pages more often if a file is unsorted.
 const SLICE_LINES: usize = 20_000;
 
-/// Lines that can be loaded all or none: that is one transaction, for which all other writing waits.
+/// Most lines that can be loaded all or nothing. They form one transaction, during which all other writes wait.
 const WHOLE_LINES_MAX: usize = 100_000;
 
 /// What to load, and where.
@@ -58,16 +58,16 @@ pub(super) enum Format {
     Ndjson,
 }
 
-/// Something that a command loads.
+/// Entries that a command can load.
 pub(super) trait Loadable: LoadLine {
-    /// What they are, for people.
+    /// Plural name, for messages.
     const WHAT: &'static str;
 
-    /// Loads a slice.
+    /// Loads one slice.
     async fn load(store: &dyn Store, load: Load<Self>) -> Result<Loaded, StoreError>;
 }
 
-/// What was done, as it is printed.
+/// The result, as it is printed.
 #[derive(Serialize)]
 struct Printed {
     created: u64,
@@ -141,11 +141,11 @@ fn print<L: Loadable>(out: &mut dyn Write, counts: LoadCounts, json: bool) -> Re
     Ok(())
 }
 
-/// Lines that are loaded together, and where each stands.
+/// Lines of one transaction, and where each came from.
 struct Slice<L> {
     lines: Vec<L>,
     places: Vec<Place>,
-    /// Lines between them that cannot be read.
+    /// Lines among them that cannot be read.
     unreadable: usize,
 }
 
@@ -159,16 +159,16 @@ impl<L> Default for Slice<L> {
     }
 }
 
-/// Where a line stands.
+/// The position of a line.
 #[derive(Clone, Copy)]
 struct Place {
-    /// Which of the files.
+    /// Index of the file.
     file: usize,
-    /// The line of it, from 1.
+    /// Line number, from 1.
     line: u64,
 }
 
-/// Files on their way into a store.
+/// A load in progress.
 struct Loading<'s, L> {
     store: &'s dyn Store,
     organisation: OrganisationId,
@@ -180,7 +180,8 @@ struct Loading<'s, L> {
 }
 
 impl<L: Loadable> Loading<'_, L> {
-    /// Loads all files. A file that cannot be read on ends it; what stands before is loaded, unless that is all or none.
+    /// Loads all files. Stops at a file that cannot be read. The lines before that are loaded, unless the load is all or
+    /// nothing.
     async fn run(&mut self, files: &mut [File]) -> Result<()> {
         let read = self.read_all(files).await;
         match (&read, self.policy) {
@@ -261,20 +262,20 @@ impl<L: Loadable> Loading<'_, L> {
         Ok(())
     }
 
-    /// Says on the standard error what is wrong with a line.
+    /// Reports a line's problems on stderr.
     fn tell(&self, file: &File, line: u64, problems: &[LineProblem]) {
         self.bar.suspend(|| {
             let mut errors = std::io::stderr().lock();
             for problem in problems {
                 let place = file.place(line, problem);
-                // Whoever does not read them still has their good lines loaded.
+                // A closed stderr must not stop the load.
                 drop(writeln!(errors, "{place}: {}", problem.message));
             }
         });
     }
 }
 
-/// A bar that is drawn on a terminal only.
+/// A progress bar, drawn on terminals only.
 fn bar(files: &[File]) -> ProgressBar {
     let sizes: Option<Vec<u64>> = files.iter().map(File::bytes).collect();
     let (bar, template) = match sizes {

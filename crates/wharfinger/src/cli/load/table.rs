@@ -11,17 +11,17 @@ use wharfinger_core::problem::Path;
 use super::cells::unguarded;
 use super::files::{Read, Stream};
 
-/// A table that is being read.
+/// A table being read.
 pub(super) struct Table {
     rows: csv::Reader<Lines>,
-    /// The names of the columns.
+    /// Column names.
     columns: Vec<String>,
     row: ByteRecord,
     limits: Limits,
 }
 
 impl Table {
-    /// Begins to read one: its header.
+    /// Starts a table: reads its header.
     pub(super) fn begin<L: LoadLine>(stream: Stream) -> Result<Self> {
         let limits = Limits::default();
         let lines = Lines::new(stream, limits.order_bytes_max as u64);
@@ -44,7 +44,7 @@ impl Table {
         })
     }
 
-    /// How much of it was read.
+    /// Bytes read so far.
     pub(super) fn bytes_read(&self) -> u64 {
         self.rows.get_ref().bytes_read
     }
@@ -55,7 +55,7 @@ impl Table {
         Some(at + 1)
     }
 
-    /// The next row; none at the end.
+    /// The next row. `None` at the end.
     pub(super) fn next<L: LoadLine>(&mut self) -> Result<Option<Read<L>>> {
         self.rows.get_mut().begin_row();
         let is_there = self.rows.read_byte_record(&mut self.row);
@@ -99,7 +99,7 @@ impl Table {
     }
 }
 
-/// The columns that a header names.
+/// Parses the header.
 fn names<L: LoadLine>(header: &ByteRecord) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for field in header {
@@ -116,7 +116,7 @@ fn names<L: LoadLine>(header: &ByteRecord) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What went wrong with the file, without the crate's own words around it.
+/// The cause of a CSV error, without the crate's wording.
 fn told(error: csv::Error) -> anyhow::Error {
     if let csv::ErrorKind::Io(error) = error.into_kind() {
         return error.into();
@@ -124,17 +124,17 @@ fn told(error: csv::Error) -> anyhow::Error {
     anyhow::Error::msg("cannot be read")
 }
 
-/// A stream that is handed on line by line. So it is known where a row begins, whatever is blank before it and however many
-/// lines it has, and that it does not go on for ever where a quote is not closed.
+/// Passes a stream on line by line. This gives the line on which each row begins, despite blank lines and rows of several
+/// lines. It also limits a row whose quote is not closed.
 struct Lines {
     stream: Stream,
     row_bytes_max: u64,
     bytes_read: u64,
-    /// Lines handed on to their ends.
+    /// Complete lines passed on.
     ended: u64,
-    /// Whether nothing of the row was seen yet.
+    /// Whether nothing of the row has been seen yet.
     is_before_row: bool,
-    /// The line that the row begins on, from 1.
+    /// The first line of the row, from 1.
     begins_at: u64,
     row_bytes: u64,
 }

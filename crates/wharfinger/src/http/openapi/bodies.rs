@@ -1,4 +1,4 @@
-//! What goes into a route that takes orders or reads them in a vendor's form, and what comes out.
+//! Request and response bodies of the routes that accept orders, or read them in a vendor's form.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::resources;
 pub(super) struct Bodies {
     pub(super) request: Vec<Content>,
     pub(super) is_request_required: bool,
-    /// Status, meaning and body of each answer that is no refusal.
+    /// Status, description and body of each successful response.
     pub(super) answers: Vec<(u16, &'static str, Vec<Content>)>,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// JSON of this schema.
+    /// JSON with this schema.
     pub(super) fn json(schema: impl Into<Value>) -> Self {
         Self {
             media_type: "application/json",
@@ -36,7 +36,7 @@ impl Content {
         }
     }
 
-    /// Lines or events: text whose parts the schema of a whole body cannot tell.
+    /// Text such as lines or events, whose parts have no schema of their own.
     pub(super) fn text(media_type: &'static str, description: &str) -> Self {
         Self {
             media_type,
@@ -45,31 +45,31 @@ impl Content {
         }
     }
 
-    /// With an example, which can be sent.
+    /// Adds an example that can be sent as it is.
     fn with_example(mut self, example: Value) -> Self {
         self.example = Some(example);
         self
     }
 }
 
-/// Whose orders the examples are.
+/// The key in the examples.
 pub(super) const SAMPLE_KEY: SampleKey<'static> = SampleKey {
     organisation: "DEMO",
     id: "key",
     secret: "secret",
 };
 
-/// A reference to a schema by its name.
+/// A reference to a named schema.
 pub(super) fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-/// An order as it is read back, as a part of the document.
+/// Schema of an order as it is read back.
 pub(super) fn order() -> Value {
     part(schema::read_back())
 }
 
-/// An order as it is submitted, as a part of the document.
+/// Schema of an order as it is submitted.
 pub(super) fn order_submission() -> Value {
     part(schema::submitted())
 }
@@ -82,7 +82,7 @@ fn part(mut schema: Value) -> Value {
 }
 
 impl Bodies {
-    /// Answers without a body that is sent.
+    /// Bodies of a route without a request body.
     pub(super) fn answering(answers: Vec<(u16, &'static str, Vec<Content>)>) -> Self {
         Self {
             request: Vec::new(),
@@ -114,7 +114,7 @@ impl Bodies {
     }
 }
 
-/// The media types of a body of lines.
+/// Media types of JSON Lines.
 const LINES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
 
 fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies {
@@ -152,7 +152,7 @@ fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies 
     }
 }
 
-/// A refusal, in problem details.
+/// A refusal in problem details (RFC 9457).
 pub(super) fn problem(generator: &mut SchemaGenerator) -> Content {
     Content {
         media_type: "application/problem+json",
@@ -191,7 +191,7 @@ fn of_vendor(
     }
 }
 
-/// Whether a path is one of a template.
+/// Whether a request target matches a path template.
 fn target_fits(target: &str, template: &str) -> bool {
     let path = target.split('?').next().unwrap_or_default();
     let is_same = |(part, known): (&str, &str)| known.starts_with('{') || part == known;
@@ -199,7 +199,7 @@ fn target_fits(target: &str, template: &str) -> bool {
         && path.split('/').zip(template.split('/')).all(is_same)
 }
 
-/// The values of a path's parameters in the dialect's samples.
+/// Values of a path's parameters, from the dialect's samples.
 pub(super) fn sample_path(
     dialect: &'static dyn Dialect,
     template: &'static str,

@@ -1,4 +1,4 @@
-//! What goes into the routes that load a catalogue, and comes out of them.
+//! Request and response bodies of the routes that load a catalogue.
 
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ pub(super) fn load(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
     }
 }
 
-/// What is said of a product: what is absent stays as it is.
+/// Schema of a product. Absent attributes stay unchanged.
 pub(super) fn product() -> Value {
     let mut price = blank_or(r"^[0-9]{1,20}(\.[0-9]{1,2})?$");
     price["type"] = json!(["number", "string", "null"]);
@@ -75,7 +75,7 @@ pub(super) fn product() -> Value {
     )
 }
 
-/// What is said of a customer: what is absent stays as it is.
+/// Schema of a customer. Absent attributes stay unchanged.
 pub(super) fn customer() -> Value {
     let mut email = blank_or(super::EMAIL_PATTERN);
     email["description"] =
@@ -92,7 +92,7 @@ pub(super) fn customer() -> Value {
     )
 }
 
-/// An entry of these attributes, of which it must have one that names it.
+/// Schema of an entry. It must have at least one of the attributes `names`, which identify it.
 fn entry(properties: &Value, names: &[&str]) -> Value {
     let named = names.iter().map(|name| {
         let said = json!({"type": ["string", "number"], "pattern": r"\S"});
@@ -114,7 +114,7 @@ fn number() -> Value {
     number
 }
 
-/// Text without control characters, unless it is blank.
+/// Text that is blank or matches this pattern.
 fn plain(pattern: &str) -> Value {
     json!({
         "type": ["string", "number", "null"],
@@ -123,7 +123,7 @@ fn plain(pattern: &str) -> Value {
     })
 }
 
-/// Text without control characters, of as many characters as a name may have.
+/// Text without control characters, as long as a name may be.
 pub(super) fn text() -> Value {
     plain(r"^[^\x00-\x1f\x7f-\x9f]*$")
 }
@@ -133,7 +133,7 @@ fn texts() -> Value {
     items["type"] = json!(["string", "number"]);
     items["pattern"] =
         r"^[^\x00-\x1f\x7f-\x9f|]*[^\s\x00-\x1f\x7f-\x9f|][^\x00-\x1f\x7f-\x9f|]*$".into();
-    // An empty object is an empty array to some senders.
+    // Some senders write an empty array as an empty object.
     json!({
         "type": ["array", "object", "null"],
         "maxItems": LIST_TEXTS_MAX,

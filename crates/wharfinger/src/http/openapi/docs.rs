@@ -1,4 +1,5 @@
-//! The page to read the description of the API, and to try it. It comes whole from this server: nothing is fetched from elsewhere.
+//! The page that shows the API description and can send requests. This server delivers all of its files; nothing is loaded from
+//! elsewhere.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -10,14 +11,14 @@ use wharfinger_core::problem::Code;
 
 use super::super::answer::respond;
 
-/// What the page may do: run its own script, wear its own style, and ask this server.
+/// Content security policy: own script, own style sheet, requests to this server only.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// How long the page and the description may be kept: a new version of the server is seen soon.
+/// How long the page and the description may be cached. It is short, so that a new server version is seen soon.
 pub(super) const CACHED: &str = "max-age=300";
 
 const PAGE: &str = include_str!("page.html");
-/// What stands in the page for the two lists of codes.
+/// Placeholders in the page for the two lists of codes.
 const FAILURES: &str = "<!-- failures -->";
 const PROBLEMS: &str = "<!-- problems -->";
 
@@ -54,7 +55,7 @@ fn file(content_type: &'static str, text: &str) -> Response {
     })
 }
 
-/// Every kind of refusal, each under the anchor that the `type` of its problem details names.
+/// Table rows for every kind of refusal. The `type` of its problem details links to the anchor.
 fn failures() -> String {
     let mut rows = String::new();
     for failure in RequestFailure::examples() {
@@ -69,7 +70,7 @@ fn failures() -> String {
     rows
 }
 
-/// Every problem that an order can have.
+/// Table rows for every problem that an order can have.
 fn problems() -> String {
     let mut rows = String::new();
     for code in Code::EXAMPLES {

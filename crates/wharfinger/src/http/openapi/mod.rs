@@ -1,4 +1,4 @@
-//! The description of the API (OpenAPI 3.1), made from the dialects' own lists of routes and from the types that are answered.
+//! The OpenAPI 3.1 document. It is generated from the dialects' route lists and from the response types.
 
 mod bodies;
 mod catalogue;
@@ -21,13 +21,13 @@ pub(super) use self::docs::{page, script, style};
 use super::answer::respond;
 use crate::administration::CODE_CHARS_MAX;
 
-/// What codes of organisations are made of.
+/// Pattern of organisation codes.
 const CODE_PATTERN: &str = r"^\.{0,63}[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$";
-/// What e-mail addresses look like that every server takes.
+/// Pattern of e-mail addresses that every server accepts.
 const EMAIL_PATTERN: &str = r"^[a-zA-Z0-9]{1,60}@[a-z0-9]{1,60}\.[a-z]{2,6}$";
-/// A time of the years that a vendor's clients live in.
+/// Pattern of date and time values in the years that a vendor's clients use.
 const SPACED_TIME: &str = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
-/// The longest idempotency key.
+/// Longest idempotency key, in characters.
 const IDEMPOTENCY_KEY_CHARS_MAX: u64 = 255;
 
 /// `GET /openapi.json`.
@@ -47,7 +47,7 @@ pub(super) async fn show() -> Response {
     })
 }
 
-/// The whole description.
+/// The whole document.
 #[must_use]
 pub fn document() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
@@ -135,7 +135,7 @@ fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> 
         if !answers.is_empty() {
             response["content"] = contents(answers);
         }
-        // Which of them a vendor's route gives is told in the vendor's own pages.
+        // The vendor's own documentation says which status each of its routes returns.
         let of_vendor = || "2XX".to_owned();
         let status = if is_own {
             status.to_string()
@@ -209,7 +209,7 @@ fn parameters(dialect: &'static dyn Dialect, operation: &'static Operation) -> V
     parameters
 }
 
-/// The header fields besides the key that a dialect's requests carry, by its samples.
+/// Header fields of a dialect's requests besides the key, from its samples.
 fn further_fields(dialect: &dyn Dialect) -> Vec<Value> {
     let fields = dialect.samples(&SAMPLE_KEY).one.headers.into_iter();
     let further = fields.filter(|(name, _)| *name != "content-type").skip(1);
@@ -264,7 +264,7 @@ fn parameter(parameter: &Parameter) -> Value {
     })
 }
 
-/// How a dialect's requests prove who sends them, by the header fields of its samples.
+/// Authentication of a dialect's requests, from the header fields of its samples.
 fn security(dialect: &dyn Dialect) -> Value {
     json!([{scheme_name(dialect): []}])
 }

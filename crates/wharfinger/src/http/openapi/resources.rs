@@ -1,4 +1,4 @@
-//! What goes into a route of a resource and comes out of it.
+//! Request and response bodies of the resource routes.
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -110,7 +110,7 @@ fn made<T: JsonSchema>(request: Value, generator: &mut SchemaGenerator) -> Bodie
     }
 }
 
-/// A page whose entries are no type of the server's own.
+/// A page whose entries have no Rust type.
 fn listed(entry: &Value) -> Bodies {
     let content = Content::json(json!({
         "type": "object",
@@ -181,7 +181,7 @@ fn many_moves(generator: &mut SchemaGenerator) -> Bodies {
 fn report() -> Bodies {
     let quantity = json!({"type": ["number", "string"], "minimum": 0, "pattern": r"^[0-9]{1,20}(\.[0-9]{1,10})?$"});
     let lines = json!({
-        // An empty object counts as absent, as an empty array does.
+        // An empty object counts as absent, like an empty array.
         "type": ["array", "object", "null"],
         "maxProperties": 0,
         "items": {
@@ -243,26 +243,26 @@ fn event() -> Value {
             "at": {"type": "string", "format": "date-time"},
             "order_id": id(),
             "batch_id": id(),
-            // Of a part of an order that was split: the first part of it.
+            // The first sub-order of a split order. Only on the other sub-orders.
             "origin": {"type": "string", "format": "uuid"},
         },
     })
 }
 
-/// What text reads as, whether it is a number or text that is sent; null counts as absent.
+/// Schema of text that may be sent as text or a number. Null counts as absent.
 pub(super) fn text(chars_max: usize) -> Value {
     json!({"type": ["string", "number", "null"], "maxLength": chars_max})
 }
 
-/// Blank text.
+/// Pattern of blank text.
 pub(super) const BLANK: &str = r"^\s*$";
 
-/// Text of this form; blank text and null count as absent.
+/// Schema of text with this pattern. Blank text and null count as absent.
 pub(super) fn blank_or(pattern: &str) -> Value {
     json!({"type": ["string", "null"], "pattern": format!("{BLANK}|{pattern}")})
 }
 
-/// A day or a time; blank text and null count as absent.
+/// Schema of a date or a time. Blank text and null count as absent.
 fn time() -> Value {
     json!({
         "type": ["string", "null"],

@@ -1,4 +1,4 @@
-//! Answers of the resources.
+//! Responses of the resource routes.
 
 use axum::response::Response;
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ pub(in super::super) struct Page<T> {
     pub(super) next: Option<String>,
 }
 
-/// A JSON body with 200.
+/// A JSON body with status 200.
 pub(super) fn ok(body: &impl Serialize) -> Response {
     respond(Reply::json(200, body))
 }

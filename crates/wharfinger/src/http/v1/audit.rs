@@ -33,7 +33,7 @@ pub(in super::super) struct Told {
     details: Option<Box<RawValue>>,
 }
 
-/// Lists what was done to the organisations that the calling key reaches, and to the keys that it sees; newest first.
+/// Lists changes to the organisations that the calling key can access and to the keys that it can see, newest first.
 pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let before = match listing.after {
@@ -63,7 +63,7 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
     }))
 }
 
-/// What the calling key may read of; none where that is everything.
+/// The subjects that the calling key may read about. `None` for all.
 async fn visible(app: &App, call: &Call<'_>) -> Result<Option<HashSet<String>>, RequestFailure> {
     let key = call.authenticated.key();
     if key.reach == Reach::All {

@@ -1,4 +1,4 @@
-//! Receipts: what became of every batch, and of each of its orders.
+//! Receipts: the outcome of every batch and of each of its orders.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::store::{
 };
 use crate::turns::Caller;
 
-/// Orders that a stream reads at a time.
+/// Orders per read of a stream.
 const CHUNK_ORDERS: usize = 500;
 
 /// A receipt. Its counts are of what is visible to the caller.
@@ -113,7 +113,7 @@ pub(in super::super) struct Problem {
 }
 
 impl Problem {
-    /// Tells of one.
+    /// Describes a problem.
     pub(super) fn of(problem: &wharfinger_core::problem::Problem) -> Self {
         Self {
             pointer: problem.path.pointer(),
@@ -146,7 +146,7 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
         visible: visible(call),
         organisation,
         received_from_ms: listing.time("received_after")?,
-        // The parameter names the first moment that is too late.
+        // The parameter is exclusive, the store's bound inclusive.
         received_to_ms: listing.time("received_before")?.map(|before| before - 1),
         status,
         dialect: dialect.map(|dialect| dialect.id().to_owned()),
@@ -176,7 +176,7 @@ pub(super) async fn show(app: &App, call: &Call<'_>) -> Result<Response, Request
     Ok(ok(&told(&head, &codes(call))))
 }
 
-/// Lists what became of each order, in pages; as NDJSON all of it.
+/// Lists the outcome of each order, in pages. As NDJSON, lists all of them.
 pub(super) async fn results(
     app: &Arc<App>,
     call: &Call<'_>,
@@ -214,7 +214,7 @@ pub(super) async fn results(
     }))
 }
 
-/// All of what is asked for, read page by page.
+/// All matching results, read page by page.
 pub(super) fn all(
     app: &Arc<App>,
     request: ReadResults,
@@ -244,7 +244,7 @@ pub(super) fn all(
     pages.flat_map(futures_util::stream::iter)
 }
 
-/// A body that is made while it is sent. Where reading fails, the connection breaks off: the status is sent by then.
+/// A response with a streamed body. If reading fails, the connection is closed, because the status was sent already.
 pub(super) fn streamed(
     media_type: &'static str,
     pieces: impl Stream<Item = Result<Bytes, StoreError>> + Send + 'static,
@@ -268,7 +268,7 @@ pub(super) fn visible(call: &Call<'_>) -> Visible {
     }
 }
 
-/// The receipt that the path names, as far as the caller may see it.
+/// The receipt in the path, limited to what the caller may see.
 pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<ReceiptHead, RequestFailure> {
     let id = input::id(call, "Batch")?;
     let batch = BatchId::from_bytes(id.into_bytes());
@@ -277,7 +277,7 @@ pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<ReceiptHead, Requ
     found.ok_or_else(|| input::not_found("Batch", &id))
 }
 
-/// The codes of the organisations that the caller may act for.
+/// Codes of the organisations that the caller can access.
 type Codes = HashMap<OrganisationId, String>;
 
 fn codes(call: &Call<'_>) -> Codes {

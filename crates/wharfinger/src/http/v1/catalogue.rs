@@ -1,4 +1,4 @@
-//! What organisations sell, and to whom: loaded, and listed.
+//! Products and customers of an organisation: loading and listing.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ use crate::store::{
     LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ReadCustomers, ReadProducts, StoreError,
 };
 
-/// Entries that one request loads at most.
+/// Most entries that one request may load.
 pub(in super::super) const ENTRIES_MAX: usize = 10_000;
 
 /// What became of a load, as it is told.
@@ -83,8 +83,8 @@ impl ToldProblem {
     }
 }
 
-/// Loads the entries of the body in one transaction, each by itself: 200 where every one was taken, 207 where some were, 422
-/// where none was.
+/// Loads the entries of the body in one transaction. Each is judged separately. Responds with 200 if all were accepted, 207 if
+/// some were, and 422 if none was.
 pub(super) async fn load<L: LoadLine>(
     app: &App,
     call: &Call<'_>,
@@ -115,7 +115,7 @@ pub(super) async fn load<L: LoadLine>(
             remember,
         })
         .await?;
-        // Where nothing was loaded, there was no answer to be kept.
+        // If nothing was loaded, the store had no response to save.
         let reply = loaded.reply.unwrap_or_else(|| tell(&loaded.lines));
         Ok((loaded.lines, Some(reply)))
     })
@@ -123,11 +123,11 @@ pub(super) async fn load<L: LoadLine>(
     Ok(respond_with(answered))
 }
 
-/// The entries of a body: where each stands, and what is wrong with those that cannot be read.
+/// The entries of a body: the line of each, and the problems of those that cannot be read.
 struct Entries(Vec<(Option<usize>, Option<Vec<LineProblem>>)>);
 
 impl Entries {
-    /// Reads them, and the lines that the good ones are.
+    /// Reads the entries. Returns the valid ones as lines to load.
     fn read<L: LoadLine>(app: &App, body: &intake::Body) -> Result<(Self, Vec<L>), RequestFailure> {
         let (mut entries, mut lines) = (Vec::new(), Vec::new());
         let mut count = 0;
@@ -171,7 +171,7 @@ impl Entries {
         entries.filter(|(_, problems)| problems.is_some()).count()
     }
 
-    /// Tells what became of all of them, given that of the good ones.
+    /// Reports the outcome of every entry, given the outcomes of the valid ones.
     fn tell(&self, outcomes: &[LineOutcome], wanted: Results) -> Reply {
         let mut counts = LoadCounts {
             rejected: self.unreadable() as u64,
@@ -224,7 +224,7 @@ impl Entries {
     }
 }
 
-/// The number that a list is to be narrowed to.
+/// The `id` filter of a list.
 fn id(query: &Query<'_>) -> Result<Option<u64>, RequestFailure> {
     query.read("id", "a number from 0 to 9007199254740991", |value| {
         value.parse().ok().filter(|id| *id <= PIECES_MAX)

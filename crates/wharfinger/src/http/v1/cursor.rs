@@ -1,4 +1,4 @@
-//! Cursors: where a list goes on, as a text that means nothing to clients and outlives the server.
+//! Cursors of lists: opaque to clients, and valid across restarts.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wharfinger_core::failure::RequestFailure;
 
-/// The longest cursor that is read.
+/// Longest cursor that is read.
 const CHARS_MAX: usize = 100_000;
 
-/// Writes a cursor of a list, which only the same list reads.
+/// Writes a cursor. Only the same list accepts it.
 pub(super) fn write(list: &str, position: &impl Serialize) -> String {
     let json =
         serde_json::to_vec(&(list, position)).expect("positions hold only numbers and texts");
@@ -19,7 +19,7 @@ pub(super) fn write(list: &str, position: &impl Serialize) -> String {
 /// Reads a cursor of a list.
 ///
 /// # Errors
-/// [`RequestFailure::BadParameter`]: it is none of this list.
+/// [`RequestFailure::BadParameter`]: it is not a cursor of this list.
 pub(super) fn read<T: DeserializeOwned>(list: &str, cursor: &str) -> Result<T, RequestFailure> {
     let position = (cursor.len() <= CHARS_MAX)
         .then(|| URL_SAFE_NO_PAD.decode(cursor).ok())
@@ -31,7 +31,7 @@ pub(super) fn read<T: DeserializeOwned>(list: &str, cursor: &str) -> Result<T, R
     }
 }
 
-/// The failure of a cursor that no list has given.
+/// The failure for an invalid cursor.
 pub(super) fn bad() -> RequestFailure {
     RequestFailure::BadParameter("Parameter after must be a cursor that this list has given".into())
 }

@@ -1,4 +1,4 @@
-//! Erasing a person from the orders of an organisation.
+//! Erases a person from the orders of an organisation.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -38,7 +38,7 @@ pub(in super::super) struct Told<'e> {
     compacted: bool,
 }
 
-/// Erases the customer that the body names.
+/// Erases the customer in the body.
 pub(super) async fn erase(
     app: &App,
     call: &Call<'_>,
@@ -57,7 +57,7 @@ pub(super) async fn erase(
         let email = form.mandatory("email", validate::email);
         (organisation, email.map(Into::<String>::into))
     })?;
-    // Neither is missing: that would have been told as what is wrong with the body.
+    // Both are present: a missing one was reported as a problem of the body.
     let organisation = organisation.ok_or(RequestFailure::Internal)?;
     let request = |remember| EraseCustomer {
         organisation: organisation.id,

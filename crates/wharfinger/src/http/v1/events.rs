@@ -1,4 +1,4 @@
-//! The feed of what became of orders: pages, pages that are waited for, and a stream.
+//! The event feed: pages, long polling, and a stream.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -25,18 +25,18 @@ use crate::metrics::METRICS;
 use crate::store::{Epoch, Event, EventKind, StoreError};
 use crate::turns;
 
-/// The longest that a request may wait, in seconds.
+/// Longest wait of a request, in seconds.
 const WAIT_S_MAX: u64 = 60;
-/// How often a stream says that it still lives, and looks whether its key does.
+/// How often a stream sends a heartbeat and checks that its key is still valid.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// Events that a stream reads at a time.
+/// Events per read of a stream.
 const STREAM_EVENTS: usize = 500;
-/// The longest cursor that fits into an address.
+/// Longest cursor that fits in a URL.
 const CURSOR_CHARS_MAX: usize = 60_000;
 
-/// What a reader is told whose next events are gone.
+/// Message for a reader whose next events were purged.
 const PURGED: &str = "Events behind this cursor were purged; go on with the cursor in first, from which on there is no gap";
-/// What a reader is told who has read events that the store does not have.
+/// Message for a reader that has read events that the store does not have.
 const RESTORED: &str = "The store was restored to an earlier moment than that of this cursor; go on with the cursor in first, which \
      gives some events again and misses none";
 
@@ -50,7 +50,7 @@ const KINDS: [EventKind; 6] = [
     EventKind::OrderFulfilment,
 ];
 
-/// The type of an event, as it is told.
+/// The type of an event in the API.
 pub(super) fn name(kind: EventKind) -> &'static str {
     match kind {
         EventKind::BatchReceived => "batch.received",
@@ -62,19 +62,19 @@ pub(super) fn name(kind: EventKind) -> &'static str {
     }
 }
 
-/// An event, as it is told.
+/// An event in a response.
 #[derive(Serialize)]
 struct Told<'c> {
     id: String,
     r#type: &'static str,
     organisation: &'c str,
     at: String,
-    /// The order it happened to; none for a batch.
+    /// The order of the event. `None` for a batch.
     order_id: Option<String>,
-    /// Of a part of an order that was split: the first part of it.
+    /// For a sub-order of a split order: the first sub-order.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<String>,
-    /// The batch it happened in; none for what happened in no batch.
+    /// The batch of the event. `None` if it is not part of a batch.
     batch_id: Option<String>,
 }
 
@@ -95,7 +95,7 @@ impl<'c> Told<'c> {
     }
 }
 
-/// Lists events behind a cursor, waits for them, or streams them.
+/// Lists events after a cursor, waits for them, or streams them.
 pub(super) async fn list(
     app: &Arc<App>,
     call: &Call<'_>,
@@ -114,14 +114,14 @@ pub(super) async fn list(
     let accept = headers.get(http::header::ACCEPT);
     let accept = accept.and_then(|accept| accept.to_str().ok());
     let is_stream = accept.is_some_and(|accept| accept.contains("text/event-stream"));
-    // What a client sends that comes again after its stream was cut.
+    // A client sends this field when it reconnects after its stream was cut.
     let last = call
         .head
         .header("last-event-id")
         .filter(|last| !last.is_empty());
     let after = last.filter(|_| is_stream).or(listing.after);
     let mut position = after.map(read_cursor).transpose()?.unwrap_or_default();
-    // A cursor may name organisations that this key does not reach, and must not tell anything of them.
+    // A cursor may contain organisations that this key cannot access. Nothing about them may be revealed.
     let caller = call.authenticated.caller();
     position
         .read
@@ -133,7 +133,7 @@ pub(super) async fn list(
     };
     let ids: Vec<_> = organisations.iter().map(|of| of.id).collect();
     if is_stream {
-        // Once it has begun, a stream can say no more that it cannot go on from there.
+        // A stream that has started can no longer report that its cursor is invalid. So check it now.
         let store = app.store.as_ref();
         let mut probe = Reader::new(&app.feed, store, position.clone(), None, 0);
         let read = probe.read(&app.feed, store, &ids).await;
@@ -172,7 +172,7 @@ pub(super) async fn list(
     }))
 }
 
-/// What the caller is told where the feed cannot be read; where it cannot from this cursor, the one from which it can.
+/// Maps an error of the feed. If the feed cannot be read from this cursor, the failure has the cursor to continue from.
 fn failure(call: &Call<'_>, position: &Position, error: StoreError) -> RequestFailure {
     let StoreError::FeedBegins(begins) = error else {
         return call.failure(error);
@@ -192,14 +192,14 @@ fn failure(call: &Call<'_>, position: &Position, error: StoreError) -> RequestFa
     }
 }
 
-/// `30s`, up to a minute.
+/// Parses a duration such as `30s`, at most one minute.
 fn seconds(wait: &str) -> Option<Duration> {
     let seconds = wait.strip_suffix('s')?.parse().ok()?;
     (seconds <= WAIT_S_MAX).then_some(Duration::from_secs(seconds))
 }
 
-/// The organisations that a caller reads of, in the order of their ids: the one that is named, or all that the key reaches. None
-/// where the one that is named is not there, or not the caller's.
+/// The organisations to read, ordered by id: the named one, or all that the key can access. `None` if the named one does not
+/// exist, or the key cannot access it.
 fn reached<'c>(caller: Caller<'c>, named: Option<&str>) -> Option<Vec<&'c Organisation>> {
     match named {
         Some(code) => Some(vec![caller.organisation(code)?]),
@@ -207,8 +207,8 @@ fn reached<'c>(caller: Caller<'c>, named: Option<&str>) -> Option<Vec<&'c Organi
     }
 }
 
-/// A cursor of the feed as it is written: the epoch, whose turn it is, and an organisation and its position each;
-/// organisations as the distance from the one before.
+/// Encoding of a feed cursor: the epoch, the organisation whose turn it is, then pairs of organisation and position.
+/// Organisations are delta-encoded.
 type Written = (Option<i64>, u32, Vec<u64>);
 
 fn write_cursor(position: &Position) -> Result<String, RequestFailure> {
@@ -231,7 +231,7 @@ fn write_cursor(position: &Position) -> Result<String, RequestFailure> {
 fn read_cursor(written: &str) -> Result<Position, RequestFailure> {
     let (epoch, turn, pairs): Written = cursor::read("events", written)?;
     let mut position = Position {
-        // One without is nobody's: every page names one.
+        // A cursor without an epoch is invalid: every page returns one.
         epoch: Some(Epoch(epoch.ok_or_else(cursor::bad)?)),
         turn,
         ..Position::default()
@@ -252,19 +252,19 @@ fn read_cursor(written: &str) -> Result<Position, RequestFailure> {
     }
 }
 
-/// A stream of events at work.
+/// State of an event stream.
 struct Streaming {
     app: Arc<App>,
     caller: Authenticated,
-    /// The code of the only organisation that is wanted.
+    /// Code of the only organisation to read, if the request named one.
     named: Option<String>,
     reader: Reader,
-    /// Whether it has caught up with the feed.
+    /// Whether the reader has caught up with the feed.
     has_waited: bool,
     unsent: VecDeque<sse::Event>,
 }
 
-/// Server-sent events, as long as the client listens, its key is good and the server runs.
+/// Server-sent events. The stream ends when the client disconnects, its key becomes invalid, or the server stops.
 fn stream(streaming: Streaming) -> Response {
     let start = (streaming, turns::Caller::current());
     let events = futures_util::stream::unfold(start, |(mut streaming, caller)| async move {
@@ -283,7 +283,7 @@ impl Streaming {
         self.unsent.pop_front()
     }
 
-    /// Reads a page, or waits where there is none; none where the stream ends.
+    /// Reads a page, or waits for one. `None` if the stream ends.
     async fn read_or_wait(&mut self) -> Option<()> {
         let app = &self.app;
         if app.feed.is_stopped() {
@@ -313,7 +313,7 @@ impl Streaming {
         let mut events = page.events.iter().peekable();
         while let Some((whose, event)) = events.next() {
             sent.set(*whose, event.position);
-            // Behind the last one, the page tells also of what was passed over.
+            // The position after the last event also covers entries that were skipped.
             let position = match events.peek() {
                 Some(_) => &sent,
                 None => self.reader.position(),
@@ -329,14 +329,14 @@ impl Streaming {
     }
 }
 
-/// How long events took to a reader that waited for them; one that catches up with what is old says nothing of the server.
+/// Records the delay of events for readers that waited for them. The delay of old events would say nothing about the server.
 fn note_lag(page: &feed::Page) {
     for (_, event) in &page.events {
         METRICS.note_event(event.at_ms);
     }
 }
 
-/// The client sees only that its stream ends, and comes again.
+/// The client only sees that its stream ends, and reconnects.
 fn broken_off(error: &StoreError) {
     tracing::error!(%error, "A stream of events broke off: the store could not be read.");
 }

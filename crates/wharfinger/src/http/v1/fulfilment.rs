@@ -1,4 +1,4 @@
-//! Reports of how far orders are fulfilled.
+//! Fulfilment reports of orders.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -20,7 +20,7 @@ use crate::call::Call;
 use crate::idempotency::change;
 use crate::store::{Fulfil, FulfilledOrder};
 
-/// A report, as it is told.
+/// A fulfilment report in a response.
 #[derive(Serialize)]
 pub(super) struct ToldReport {
     #[serde(flatten)]
@@ -41,7 +41,7 @@ impl ToldReport {
     }
 }
 
-/// Keeps a report on the order that the path names, in place of the one before.
+/// Stores a report on the order in the path, replacing the previous one.
 pub(super) async fn report(
     app: &App,
     call: &Call<'_>,

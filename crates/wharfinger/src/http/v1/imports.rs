@@ -1,4 +1,4 @@
-//! Imports: batches too large for one request.
+//! Imports: batches that are too large for one request.
 
 use std::io;
 use std::sync::Arc;
@@ -31,10 +31,10 @@ use crate::imports::{self, Part, Pieces, Receiving, Source, Stopped, Trial};
 use crate::store::{Import, ImportEnd, ImportState, NewImport, RETRY_AFTER, StoreError};
 use crate::turns::on_behalf_of;
 
-/// Why a second part at the same time is not taken.
+/// Reason for refusing a second concurrent part.
 const BUSY: &str = "is receiving already";
 
-/// How often a stream of an import's progress looks for news.
+/// How often a progress stream checks for changes.
 const NEWS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// An import, as it is told.
@@ -88,7 +88,7 @@ struct TriedLine {
     errors: Vec<Problem>,
 }
 
-/// Takes in a part of an import, or all of it.
+/// Receives one part of an import, or all of it.
 pub(super) async fn receive(
     app: &Arc<App>,
     call: &Call<'_>,
@@ -158,7 +158,7 @@ pub(super) async fn receive(
     finish(app, call, part.receiving, id, received, &said).await
 }
 
-/// The import as it stands, and as it would begin where there is none.
+/// The import as stored. If it does not exist, as it would begin.
 async fn untouched(app: &App, call: &Call<'_>, new: &NewImport) -> Result<Import, RequestFailure> {
     let found = app.store.import(&new.key_id, new.id).await;
     let found = found.map_err(|error| call.failure(error))?;
@@ -176,7 +176,7 @@ async fn untouched(app: &App, call: &Call<'_>, new: &NewImport) -> Result<Import
     }))
 }
 
-/// The answer to an import that was tried: what there would be with the part, and what would be rejected.
+/// The response to a dry run: the import with this part included, and the lines that would be rejected.
 fn tried(app: &App, call: &Call<'_>, import: Import, trial: Trial, said: &Said) -> Response {
     let (before, more) = (import.counts, trial.counts);
     let import = Import {
@@ -212,7 +212,7 @@ fn tried(app: &App, call: &Call<'_>, import: Import, trial: Trial, said: &Said) 
     respond(Reply::json(200, &told).with_header("wharfinger-dry-run", "true"))
 }
 
-/// Reads the body on one side, and judges what it holds on the other.
+/// Reads the body on this side, and judges it on a blocking thread.
 async fn take_in(
     app: &Arc<App>,
     (part, mut trial): (Part, Option<Trial>),
@@ -241,22 +241,22 @@ async fn take_in(
     let fed = forward(app, body, &pieces).await;
     drop(pieces);
     let (received, part, trial) = work.await.expect("the work does not panic");
-    // A body that came too slowly is told as such, not as one that broke off.
+    // Report a timeout as such, not as a body that broke off.
     match (fed, received) {
         (Err(failure), Err(Stopped::Broken)) => (Err(Stopped::Refused(failure)), part, trial),
         (_, received) => (received, part, trial),
     }
 }
 
-/// Passes the body on, piece by piece, as fast as it is taken.
+/// Passes the body on, piece by piece, at the speed of the receiver.
 async fn forward(app: &App, body: &mut Body, pieces: &Pieces) -> Result<(), RequestFailure> {
     let broken = || RequestFailure::BrokenBody("The body breaks off before its end");
-    // Only the time counts that is spent waiting for the client, not for the store.
+    // Only time spent waiting for the client counts, not for the store.
     let mut pace = body::body_pace(&app.transport);
     loop {
         let data = match body::next_frame(body, &mut pace).await {
             Err(failure) => {
-                // Whoever took the pieces may have gone.
+                // The receiver may be gone.
                 let _ = pieces.send(Err(io::ErrorKind::TimedOut.into())).await;
                 return Err(failure);
             }
@@ -265,23 +265,23 @@ async fn forward(app: &App, body: &mut Body, pieces: &Pieces) -> Result<(), Requ
                 return Err(broken());
             }
             Ok(None) => {
-                // An empty piece says that the body is whole.
+                // An empty piece marks the end of the body.
                 let _ = pieces.send(Ok(Bytes::new())).await;
                 return Ok(());
             }
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
         };
         if !data.is_empty() && pieces.send(Ok(data)).await.is_err() {
-            // It was stopped; why is told by who stopped it.
+            // The receiver stopped and reports the reason itself.
             return Ok(());
         }
     }
 }
 
-/// What the request says of itself.
+/// The header fields of an import request.
 struct Said {
     offset: u64,
-    /// Whether no more will come.
+    /// Whether this is the last part.
     is_last: bool,
 }
 
@@ -321,13 +321,13 @@ fn overloaded() -> RequestFailure {
     }
 }
 
-/// The id that the client has chosen.
+/// The id that the client chose.
 fn client_id(call: &Call<'_>) -> Result<Uuid, RequestFailure> {
     let id = input::id(call, "Import");
     id.map_err(|_| bad("The id of an import must be a UUID that you choose"))
 }
 
-/// Why a part cannot be taken in, if it cannot.
+/// Why a part cannot be received, if it cannot.
 fn why_not(import: &Import, new: &NewImport, offset: u64) -> Option<String> {
     let is_same = import.organisation == new.organisation && import.dialect == new.dialect;
     match import.state {
@@ -344,7 +344,7 @@ fn why_not(import: &Import, new: &NewImport, offset: u64) -> Option<String> {
     }
 }
 
-/// 409, with the offset at which the import goes on.
+/// 409 with the offset at which the import continues.
 fn wrong_offset(call: &Call<'_>, lines: u64, why: &str) -> Response {
     let failure = RequestFailure::Conflict(format!("The import {why}"));
     let path = call.target.split('?').next().unwrap_or_default();
@@ -352,7 +352,7 @@ fn wrong_offset(call: &Call<'_>, lines: u64, why: &str) -> Response {
     respond(reply.with_header("import-offset", lines.to_string()))
 }
 
-/// Why a part was not taken in to its end, as it is told.
+/// Maps the reason why a part was not processed to its end.
 fn stopped(call: &Call<'_>, received: Result<(), Stopped>) -> Result<(), RequestFailure> {
     received.map_err(|stopped| match stopped {
         Stopped::Broken => RequestFailure::BrokenEncoding,
@@ -361,7 +361,7 @@ fn stopped(call: &Call<'_>, received: Result<(), Stopped>) -> Result<(), Request
     })
 }
 
-/// Ends the part: the import is complete if the body was whole and no more is to come.
+/// Ends the part. The import is complete if the body was whole and this was the last part.
 async fn finish(
     app: &Arc<App>,
     call: &Call<'_>,
@@ -380,13 +380,13 @@ async fn finish(
         let ended = app.store.end_import(key_id, id, ImportEnd::Complete).await;
         ended.map_err(|error| call.failure(error))?;
     }
-    // From here on it is told as it stands without this part.
+    // Release the claim first, so that the import is not shown as receiving.
     drop(receiving);
     let import = find(app, call, id).await?;
     Ok(ok(&told(app, call, &import)))
 }
 
-/// Shows how far an import is; as a stream of events, each time that it has moved, until it ends.
+/// Shows an import's progress. As an event stream, sends each change until the import ends.
 pub(super) async fn show(
     app: &Arc<App>,
     call: &Call<'_>,
@@ -405,7 +405,7 @@ pub(super) async fn show(
     Ok(ok(&told(app, call, &import)))
 }
 
-/// What is told of an import whenever that changes, to its end.
+/// The progress events of an import, until it ends.
 fn news(
     app: Arc<App>,
     call: OwnedCall,
@@ -413,7 +413,7 @@ fn news(
 ) -> impl Stream<Item = Result<sse::Event, std::convert::Infallible>> {
     let begin = (app, call, Some(String::new()));
     let steps = futures_util::stream::unfold(begin, move |(app, call, last)| async move {
-        // A stream that stayed would keep the server from stopping.
+        // A stream that stays open would delay shutdown.
         let last = last.filter(|_| !app.feed.is_stopped())?;
         let now = {
             let import = on_behalf_of(call.key_id(), find(&app, &call.call(), id)).await;
@@ -433,7 +433,7 @@ fn news(
     steps.filter_map(async |event| event.map(Ok))
 }
 
-/// Ends an import where it is.
+/// Cancels an import. Its committed lines stay.
 pub(super) async fn cancel(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
     refuse_idempotency_key(call)?;
     Query::new(&call.head, call.operation)?;

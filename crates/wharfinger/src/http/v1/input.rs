@@ -1,4 +1,4 @@
-//! What clients say to a resource: bodies, ids and parameters.
+//! Input of the resource routes: bodies, ids and parameters.
 
 use std::fmt::Display;
 
@@ -17,12 +17,12 @@ use super::super::body::{self, Accepts};
 use crate::app::App;
 use crate::call::Call;
 
-/// Entries of a page, unless told otherwise.
+/// Default number of entries per page.
 const LIMIT_DEFAULT: usize = 100;
-/// The most entries of a page.
+/// Most entries per page.
 const LIMIT_MAX: usize = 1_000;
 
-/// Reads the whole body as JSON. Its bytes are what an idempotency key stands for.
+/// Reads the whole body as JSON. The idempotency fingerprint covers its bytes.
 pub(super) async fn body(
     app: &App,
     call: &Call<'_>,
@@ -36,7 +36,7 @@ pub(super) async fn body(
 /// Reads an object attribute by attribute.
 ///
 /// # Errors
-/// It is no JSON, no object, or [`RequestFailure::Invalid`]: attributes are wrong.
+/// The body is not JSON or not an object. [`RequestFailure::Invalid`]: attributes are invalid.
 pub(super) fn object<T>(
     app: &App,
     body: &[u8],
@@ -66,7 +66,7 @@ pub(super) fn object<T>(
     }
 }
 
-/// As [`object`], where an attribute that is not among those `known` is told and not passed over.
+/// Like [`object`], but refuses attributes that are not in `known`.
 ///
 /// # Errors
 /// Those of [`object`], and [`RequestFailure::BadParameter`].
@@ -93,22 +93,22 @@ pub(super) fn strict_object<T>(
     }
 }
 
-/// The id in the path; what is no UUID names nothing that there could be.
+/// The id in the path. Anything but a UUID is reported as not found.
 pub(super) fn id(call: &Call<'_>, what: &str) -> Result<Uuid, RequestFailure> {
     let id = call.head.path_parameter("id").unwrap_or_default();
     let parsed = Uuid::try_parse(id).ok().filter(|_| id.len() == 36);
     parsed.ok_or_else(|| not_found(what, &id))
 }
 
-/// The failure of asking for something that is not there, or not the caller's to see: told alike.
+/// The failure for a resource that does not exist or is not visible to the caller. Both get the same response.
 pub(super) fn not_found(what: &str, id: &impl Display) -> RequestFailure {
     RequestFailure::NotFound(format!("{what} {id}"))
 }
 
-/// The organisations that a list is about, in ascending order: the one that it names, or all that the key reaches.
+/// The organisations of a list, in ascending order: the one that the query names, or all that the key can access.
 ///
 /// # Errors
-/// [`RequestFailure::OrganisationUnknown`]: it names one that is not there, or not the caller's.
+/// [`RequestFailure::OrganisationUnknown`]: the named organisation does not exist, or the key cannot access it.
 pub(super) fn organisations(
     call: &Call<'_>,
     query: &Query<'_>,
@@ -123,16 +123,16 @@ pub(super) fn organisations(
     Ok(vec![organisation.id])
 }
 
-/// The parameters of a list: those of its own, `limit` and `after`.
+/// The parameters of a list: its own, `limit` and `after`.
 pub(super) struct Listing<'h> {
     pub(super) query: Query<'h>,
     pub(super) limit: usize,
-    /// The cursor to go on from.
+    /// The cursor to continue from.
     pub(super) after: Option<&'h str>,
 }
 
 impl<'h> Listing<'h> {
-    /// Reads them.
+    /// Reads the parameters.
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`].

@@ -1,7 +1,7 @@
-//! API keys: those that reach no organisation which the calling key does not reach.
+//! API keys that are visible to the calling key: it can access every organisation of theirs.
 //!
-//! No key is made, or given a new secret, that has more than the calling one: an organisation, a scope, a later end or a higher
-//! rate. So nobody gains by making keys.
+//! A key can create or rotate only keys with no more powers than its own: organisations, scopes, expiry and rates. So nobody
+//! gains powers by creating keys.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -28,7 +28,7 @@ use crate::rates::Rates;
 use crate::store::{Change, Directory, Key};
 use crate::{clock, seal, secret};
 
-/// The attributes of a key that is to be made.
+/// Attributes of a new key.
 const ATTRIBUTES: &[&str] = &[
     "organisations",
     "all_organisations",
@@ -39,14 +39,14 @@ const ATTRIBUTES: &[&str] = &[
     "orders_per_second",
 ];
 
-/// The directory as the store has it now: the one that requests go by does not know when keys were last used.
+/// The directory as stored now. The cached snapshot does not have the current times of last use.
 pub(super) async fn directory(app: &App, call: &Call<'_>) -> Result<Directory, RequestFailure> {
     let directory = app.store.directory(None).await;
     let directory = directory.map_err(|error| call.failure(error))?;
     directory.ok_or(RequestFailure::Internal)
 }
 
-/// Lists them in the order in which they were made, never with a secret.
+/// Lists keys in order of creation, never with a secret.
 pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let after: usize = match listing.after {
@@ -55,7 +55,7 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
     };
     let directory = directory(app, call).await?;
     let caller = call.authenticated.key();
-    // Keys are never deleted, so that a position among all of them stays what it is.
+    // Keys are never deleted, so positions in the whole list are stable.
     let mut seen = directory.keys.iter().enumerate().skip(after);
     let mut data = Vec::new();
     let mut next = None;
@@ -69,7 +69,7 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
     Ok(ok(&Page { data, next }))
 }
 
-/// Makes one, and shows its secret.
+/// Creates a key and returns its secret.
 pub(super) async fn create(
     app: &App,
     call: &Call<'_>,
@@ -87,7 +87,7 @@ pub(super) async fn create(
     })?;
     let (key, secret) = new.issue();
     if !is_within_powers_of(&key, call.authenticated.key(), app.access.rates_of_all()) {
-        // Every way to this is told by its attribute before.
+        // Each attribute was checked before. This is a safeguard.
         let why = "the new key would be able to do what this key cannot";
         return Err(RequestFailure::Forbidden(why.into()));
     }
@@ -98,7 +98,7 @@ pub(super) async fn create(
     administer_sealed(app, call, &body, Change::CreateKey(key), 201, &told).await
 }
 
-/// Gives one a new secret, and shows it.
+/// Rotates a key's secret and returns the new one.
 pub(super) async fn rotate(
     app: &App,
     call: &Call<'_>,
@@ -125,7 +125,7 @@ pub(super) async fn rotate(
     administer_sealed(app, call, &body, change, 200, &told).await
 }
 
-/// Makes one void, for good.
+/// Revokes a key permanently.
 pub(super) async fn revoke(
     app: &App,
     call: &Call<'_>,
@@ -145,7 +145,7 @@ pub(super) async fn revoke(
         .map(respond_with)
 }
 
-/// The key in the path. One that the calling key does not see is answered as if there were none.
+/// The key in the path. A key that the calling key cannot see is reported as not found.
 fn find<'d>(call: &Call<'_>, directory: &'d Directory) -> Result<&'d Key, RequestFailure> {
     let id = call.head.path_parameter("id").unwrap_or_default();
     let caller = call.authenticated.key();
@@ -155,7 +155,8 @@ fn find<'d>(call: &Call<'_>, directory: &'d Directory) -> Result<&'d Key, Reques
         .ok_or_else(|| not_found("Key", &id))
 }
 
-/// Makes a change whose answer has a secret in it. The answer is kept so that only the caller's own secret opens it.
+/// Makes a change whose response contains a secret. The saved response is encrypted, so that only the caller's own secret can
+/// open it.
 async fn administer_sealed(
     app: &App,
     call: &Call<'_>,
@@ -185,7 +186,7 @@ async fn administer_sealed(
     Ok(respond_with(answered))
 }
 
-/// The key that makes another one, and what it is held to.
+/// The calling key, whose powers limit the new key.
 struct Maker<'c> {
     call: &'c Call<'c>,
     rates: Rates,
@@ -288,7 +289,7 @@ impl Maker<'_> {
     }
 }
 
-/// A rate, no higher than the caller's.
+/// Reads a rate, which must not exceed the caller's.
 fn rate(form: &mut Form<'_, '_, '_>, name: &str, bound: Option<u32>) -> Option<u32> {
     let max = u64::from(bound.unwrap_or(RATE_MAX));
     let rate = form.optional(name, validate::integer(1, max));

@@ -1,4 +1,4 @@
-//! What the server keeps besides orders in their dialects' forms: receipts, imports, events, keys.
+//! Resources of the native API: receipts, imports, orders, events and administration.
 
 pub(super) mod answer;
 pub(super) mod audit;
@@ -79,7 +79,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Changes organisations or keys, answered with `reply`. From then on requests are served by what was changed.
+/// Changes organisations or keys, and responds with `reply`. Later requests see the change.
 async fn administer(
     app: &App,
     call: &Call<'_>,

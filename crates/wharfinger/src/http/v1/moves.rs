@@ -1,4 +1,4 @@
-//! Moves of orders: taken on, or called off.
+//! State changes of orders: process and cancel.
 
 use std::fmt::Display;
 
@@ -27,10 +27,10 @@ use crate::idempotency::change;
 use crate::intake::Answered;
 use crate::store::{MoveById, MovedOrder};
 
-/// Orders that one request moves at most.
+/// Most orders in one request.
 pub(in super::super) const ORDERS_MAX: usize = 10_000;
 
-/// Called off over the native API, an order keeps its key taken.
+/// An order cancelled through the native API keeps its key.
 pub(super) const CANCEL: Move = Move::Cancel { release_key: false };
 
 /// What became of one order, as it is told.
@@ -77,7 +77,7 @@ pub(in super::super) struct ToldAll<'m> {
     results: Vec<Told<'m>>,
 }
 
-/// Moves the order that the path names.
+/// Changes the state of the order in the path.
 pub(super) async fn one(
     app: &App,
     call: &Call<'_>,
@@ -89,7 +89,7 @@ pub(super) async fn one(
     let id = input::id(call, "Order")?;
     let body = input::body(app, call, headers, body).await?;
     if !body.is_empty() {
-        // There is nothing to be said; but what is said must be an object.
+        // The body is optional, but must be an object.
         input::object(app, &body, |_| ())?;
     }
     let place = RefusedAt::of(call);
@@ -102,7 +102,8 @@ pub(super) async fn one(
     Ok(respond_with(answered))
 }
 
-/// Moves the orders whose ids the body lists, each by itself: 200 where all were moved, 207 where some were, 422 where none was.
+/// Changes the state of each order in the body's list of ids. Responds with 200 if all were changed, 207 if some were, and 422
+/// if none was.
 pub(super) async fn many(
     app: &App,
     call: &Call<'_>,
@@ -153,7 +154,7 @@ async fn move_all(
     .await
 }
 
-/// The texts of `{"ids": [...]}`.
+/// The strings of `{"ids": [...]}`.
 fn ids_in(app: &App, body: &[u8]) -> Result<Vec<String>, RequestFailure> {
     let ids = input::strict_object(app, body, &["ids"], |form| {
         let mut ids = Vec::new();
@@ -172,13 +173,13 @@ fn ids_in(app: &App, body: &[u8]) -> Result<Vec<String>, RequestFailure> {
     Ok(ids)
 }
 
-/// What is no id stands for an order that there cannot be: it costs the others nothing.
+/// Parses an order id. An invalid one maps to an id that no order has, so that the other ids are still processed.
 fn order_id(text: &str) -> OrderId {
     let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
     OrderId::from_bytes(id.unwrap_or_default().into_bytes())
 }
 
-/// Where a change is refused, kept until the store has decided.
+/// The context of a request for writing a refusal after the store has decided.
 #[derive(Clone)]
 pub(super) struct RefusedAt {
     dialect: &'static dyn Dialect,
@@ -187,7 +188,7 @@ pub(super) struct RefusedAt {
 }
 
 impl RefusedAt {
-    /// The place of a call.
+    /// The context of a call.
     pub(super) fn of(call: &Call<'_>) -> Self {
         let path = call.target.split('?').next().unwrap_or_default();
         Self {
@@ -205,7 +206,7 @@ impl RefusedAt {
         self.conflict(state, code, id, verb)
     }
 
-    /// The answer where an order is not there, or does not stand where this can be done to it.
+    /// The response if the order does not exist, or its state does not allow the change.
     pub(super) fn conflict(
         &self,
         state: Option<State>,
@@ -225,7 +226,7 @@ impl RefusedAt {
         })
     }
 
-    /// The answer that a failure has here.
+    /// The response for a failure.
     pub(super) fn failure(&self, failure: &RequestFailure) -> Reply {
         self.dialect
             .refuse(Some(self.operation), failure, &self.path)

@@ -1,4 +1,4 @@
-//! Orders, whatever dialect they came in.
+//! Orders of every dialect.
 
 use axum::response::Response;
 use schemars::JsonSchema;
@@ -26,7 +26,7 @@ use crate::store::{
     ListOrders, ListedBy,
 };
 
-/// An order, as it is told.
+/// An order in a response.
 #[derive(Serialize)]
 struct Told<'o> {
     #[serde(flatten)]
@@ -59,12 +59,12 @@ pub(super) async fn show(app: &App, call: &Call<'_>) -> Result<Response, Request
     }
 }
 
-/// The names of the forms that there are.
+/// The valid values of the parameter `as`.
 fn forms() -> String {
     format!("{} or submitted", dialects::ids())
 }
 
-/// An order in a form; what the form demands and the order has not is named in a header field.
+/// An order in the requested form. A header field lists what the form requires and the order lacks.
 fn rendered(found: &FoundOrder, form: RenderAs) -> Result<Response, RequestFailure> {
     let from = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
     let rendered = canonical::render(&found.order, from, form);
@@ -80,7 +80,7 @@ fn rendered(found: &FoundOrder, form: RenderAs) -> Result<Response, RequestFailu
     }))
 }
 
-/// The order that the path names.
+/// The order in the path.
 pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, RequestFailure> {
     let id = input::id(call, "Order")?;
     let reach = call.authenticated.caller().reach;
@@ -113,10 +113,10 @@ pub(in super::super) struct ToldEntry {
     key_id: Option<String>,
 }
 
-/// A cursor of a history as it is written: the next revision, and the next change that is none.
+/// Encoding of a history cursor: the next revision, and the next change that is not a revision.
 type Position = (Option<i64>, Option<i64>);
 
-/// Tells what became of an order, the latest first.
+/// Lists what happened to an order, latest first.
 pub(super) async fn history(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let after = listing.after.map(|after| cursor::read("history", after));
@@ -163,7 +163,7 @@ fn told_entry(entry: HistoryEntry) -> Result<ToldEntry, RequestFailure> {
     })
 }
 
-/// Stored JSON, to be told byte for byte.
+/// Stored JSON, to be returned byte for byte.
 fn verbatim(json: String) -> Result<Box<RawValue>, RequestFailure> {
     RawValue::from_string(json).map_err(|error| {
         tracing::error!(%error, "What is stored of an order is not JSON.");
@@ -171,7 +171,7 @@ fn verbatim(json: String) -> Result<Box<RawValue>, RequestFailure> {
     })
 }
 
-/// Lists orders by filters, over all organisations that the key reaches.
+/// Lists orders by filters, across all organisations that the key can access.
 pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let mut request = asked_for(call, &listing)?;
@@ -197,7 +197,7 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
     Ok(ok(&Page { data, next }))
 }
 
-/// What the parameters of a list ask for.
+/// Reads the parameters of a list.
 fn asked_for(call: &Call<'_>, listing: &Listing<'_>) -> Result<ListOrders, RequestFailure> {
     let query = &listing.query;
     let organisations = input::organisations(call, query)?;
@@ -228,7 +228,7 @@ fn asked_for(call: &Call<'_>, listing: &Listing<'_>) -> Result<ListOrders, Reque
     Ok(request)
 }
 
-/// The condition that an order's customer has this address.
+/// A filter for orders whose customer has this address.
 fn keep_address(address: &str) -> KeepFound {
     let wanted = address.to_owned();
     Box::new(move |found| {

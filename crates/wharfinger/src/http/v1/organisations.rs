@@ -1,4 +1,4 @@
-//! Organisations: those that the calling key reaches.
+//! Organisations that the calling key can access.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -54,7 +54,7 @@ impl Told {
     }
 }
 
-/// Lists them in the order in which they were made.
+/// Lists organisations in order of creation.
 pub(super) fn list(call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let after: Option<u32> = match listing.after {
@@ -78,13 +78,13 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, RequestFailure> {
     }))
 }
 
-/// Shows one.
+/// Shows an organisation.
 pub(super) fn show(call: &Call<'_>) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     Ok(ok(&Told::of(find(call)?)))
 }
 
-/// Makes one. Only for a key that reaches every organisation: it would not be within the reach of another.
+/// Creates an organisation. The key must be able to access all organisations; others could not access the new one.
 pub(super) async fn create(
     app: &App,
     call: &Call<'_>,
@@ -130,7 +130,7 @@ pub(super) async fn create(
         .map(respond_with)
 }
 
-/// What may be said of an organisation at any time.
+/// The attributes that can be changed at any time.
 struct Changeable {
     name: Option<String>,
     customer_orders_enabled: Option<bool>,
@@ -164,7 +164,7 @@ impl Changeable {
     }
 }
 
-/// Changes what the body names.
+/// Changes the attributes in the body.
 pub(super) async fn change(
     app: &App,
     call: &Call<'_>,
@@ -211,7 +211,7 @@ pub(super) async fn change(
         .map(respond_with)
 }
 
-/// The organisation in the path. One that the key does not reach is answered as if there were none.
+/// The organisation in the path. One that the key cannot access is reported as not found.
 pub(super) fn find<'c>(call: &Call<'c>) -> Result<&'c Organisation, RequestFailure> {
     let code = call.head.path_parameter("code").unwrap_or_default();
     let found = call.authenticated.caller().organisation(code);

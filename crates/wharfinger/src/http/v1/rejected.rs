@@ -1,4 +1,4 @@
-//! The orders of a batch that were not taken: what was wrong with them, and what to mend and send again.
+//! The rejected orders of a batch: their problems, and their texts for fixing and resending.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub(in super::super) struct Rejected {
     warnings: Vec<Problem>,
 }
 
-/// The failure of asking for texts that were kept long enough.
+/// The failure if texts were requested that are no longer kept.
 fn texts_gone(app: &App) -> RequestFailure {
     let days = app.rejected_days;
     let what = format!(
@@ -56,7 +56,7 @@ fn texts_gone(app: &App) -> RequestFailure {
     RequestFailure::Gone { what, first: None }
 }
 
-/// Lists the rejected orders: with what is wrong, or only themselves, to be mended and sent again, or one of them as it came.
+/// Lists rejected orders: with their problems, or only their texts for resending, or a single order as it was sent.
 pub(super) async fn list(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let is_resend = listing
@@ -127,8 +127,8 @@ async fn one_as_it_came(
     }
 }
 
-/// Only the orders, in the envelope of their dialect. What is no JSON cannot stand there, nor
-/// what is kept no more; that is counted in a header field.
+/// The orders only, in the envelope of their dialect. Texts that are not JSON or no longer kept are left out; a header field
+/// counts them.
 async fn resend(
     app: &Arc<App>,
     call: &Call<'_>,
@@ -174,7 +174,7 @@ async fn resend(
     Ok(response)
 }
 
-/// Whether a batch of this dialect is an object of orders.
+/// Whether a batch of this dialect is an object of named orders.
 fn takes_names(dialect: &dyn Dialect) -> bool {
     dialect
         .operations()
@@ -191,7 +191,7 @@ fn takes_names(dialect: &dyn Dialect) -> bool {
         })
 }
 
-/// The text of a rejected order, where that is JSON.
+/// The text of a rejected order, if it is JSON.
 fn json_of(recorded: &Recorded) -> Option<&str> {
     let RecordedOutcome::Rejected(rejection) = &recorded.outcome else {
         return None;
@@ -203,7 +203,7 @@ fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// Whether the text of a rejected order was kept long enough.
+/// Whether the text of a rejected order is no longer kept.
 fn is_gone(recorded: &Recorded) -> bool {
     match &recorded.outcome {
         RecordedOutcome::Rejected(rejection) => rejection.text.is_none(),
