@@ -1,4 +1,4 @@
-//! What holds of the canonical order, whichever dialect it came in or is given in.
+//! Properties of the canonical order that hold for every source and target dialect.
 
 #[expect(dead_code, reason = "each test uses what it needs of what they share")]
 mod support;
@@ -32,7 +32,7 @@ fn body(rendered: &Rendered) -> String {
     String::from_utf8(rendered.body.clone()).expect("JSON")
 }
 
-/// What a form lacks is what its dialect says that it lacks, and the dialect has nothing else to say of it.
+/// Checks that the parts missing from a rendered form are exactly what its dialect reports as required.
 fn check_missing(dialect: &dyn Dialect, rendered: &Rendered) -> Result<(), String> {
     let text = body(rendered);
     let place = format!("{} {text} {:?}", dialect.id(), rendered.missing);
@@ -42,7 +42,8 @@ fn check_missing(dialect: &dyn Dialect, rendered: &Rendered) -> Result<(), Strin
             return Err(format!("{place}: {problem}"));
         }
         let path = of_any_element(&problem.path.to_string());
-        // Two attributes that one can stand for; where all three are absent, it is the one that is named.
+        // The dialect has two attributes, either of which is enough. If no address is present, the shared `address` is
+        // named.
         let is_of_both = ["invoiceAddress", "deliveryAddress"].contains(&path.as_str());
         let is_shared = rendered.missing.contains(&"address.country");
         told.insert(if is_of_both && is_shared {
@@ -51,11 +52,11 @@ fn check_missing(dialect: &dyn Dialect, rendered: &Rendered) -> Result<(), Strin
             path
         });
     }
-    // What is rounded is there.
+    // A rounded value is present.
     let is_rounded = |path: &&str| path.ends_with(" (rounded)");
     let missing = || rendered.missing.iter().filter(|path| !is_rounded(path));
     let is_named = |path: &String| missing().any(|named| covers(path, named));
-    // Absent, a quantity is one, so that the judge does not ask for it.
+    // An absent quantity counts as one, so the dialect does not report it.
     let is_told =
         |named: &&str| *named == "lines[].quantity" || told.iter().any(|path| covers(path, named));
     if !told.iter().all(is_named) || !missing().all(is_told) {
@@ -64,10 +65,10 @@ fn check_missing(dialect: &dyn Dialect, rendered: &Rendered) -> Result<(), Strin
     Ok(())
 }
 
-/// Absent, these are one unit.
+/// Quantities that count as one unit if absent.
 const QUANTITIES: [&str; 2] = ["lines[].quantity", "products[].qty"];
 
-/// What a form lacks, without what it has rounded: that is round the second time.
+/// What a form lacks, except for rounded values: these are already rounded the second time.
 fn names(form: &Rendered) -> Vec<&str> {
     let missing = form.missing.iter().copied();
     missing
@@ -75,7 +76,7 @@ fn names(form: &Rendered) -> Vec<&str> {
         .collect()
 }
 
-/// What a form can hold survives it.
+/// Checks that rendering, reading and rendering an order again gives the same form.
 fn check_round_trip(dialect: &dyn Dialect, key: &str, order: &Order) -> Result<(), String> {
     let form = dialect.render(order, &TimeZone::UTC);
     check_missing(dialect, &form)?;
@@ -112,8 +113,10 @@ proptest! {
     }
 }
 
-/// Good orders of each dialect's cases: what a dialect's order says in the canonical form can be said in its own, and in
-/// every other but for what that names.
+/// Converts the valid orders of each dialect's cases.
+///
+/// What an order says in canonical form survives in its own dialect's form. In any other form it survives except for
+/// what that form names as missing.
 #[test]
 fn the_orders_of_the_cases_can_be_given_in_every_form() {
     let mut given = 0;
@@ -124,7 +127,7 @@ fn the_orders_of_the_cases_can_be_given_in_every_form() {
                 .unwrap_or_else(|complaint| panic!("{text}\n{complaint}"));
         }
         let own = dialect.render(&order, &TimeZone::UTC);
-        // A form may have no place for decimals of an amount or of a second.
+        // A form may have no room for decimals of an amount or of a second.
         let has_fraction = order
             .placed_at
             .is_some_and(|at| at.to_string().contains('.'));
@@ -137,7 +140,7 @@ fn the_orders_of_the_cases_can_be_given_in_every_form() {
             shipping_address: order.destination().clone(),
             ..order
         };
-        // One address alone may come back as both.
+        // A single address may come back as both.
         assert_eq!(fold(again), fold(order), "{text}\n{}", body(&own));
         given += 1;
     }
@@ -174,7 +177,7 @@ fn an_order_read_back_says_what_the_server_knows() {
     );
 }
 
-/// A number of units is an item each, but never more than a form may well hold.
+/// A form with one item per unit limits the number of items.
 #[test]
 fn a_form_of_units_is_bounded() {
     let of = |lines: Value| {

@@ -1,4 +1,5 @@
-//! Plays every golden case of every dialect against a model of a store. `UPDATE_CASES=1` rewrites the answers.
+//! Plays every golden case of every dialect against a model of a store. `UPDATE_CASES=1` rewrites the expected
+//! responses.
 
 mod support;
 

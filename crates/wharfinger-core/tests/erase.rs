@@ -1,5 +1,6 @@
-//! What is left of an order whose person is erased, in every dialect: the orders with every attribute that the tables of
-//! the mappings are held against.
+//! What is retained of an order after its person is erased, in every dialect.
+//!
+//! The orders are those of the mapping tests, which have every attribute.
 
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use wharfinger_core::erase::erased;
 use wharfinger_core::ids::BatchId;
 use wharfinger_core::outcome::State;
 
-/// An order as the store would give it.
+/// Wraps a text as an order from the store.
 fn stored(text: &str) -> StoredOrder {
     StoredOrder {
         id: BatchId::new(0, 0).order(0),
@@ -37,7 +38,7 @@ fn orders(dialect: &dyn Dialect) -> Vec<Value> {
     serde_json::from_str(&orders).expect("an array of orders")
 }
 
-/// What is to be left of a canonical order, but for the countries of addresses, which some forms demand.
+/// Returns the retained part of a canonical order, except for the countries of addresses, which some forms require.
 fn figures(mut order: Order) -> Order {
     for line in &mut order.lines {
         (line.description, line.metadata) = (None, None);
@@ -76,7 +77,7 @@ fn the_figures_stay_and_nothing_else() {
     }
 }
 
-/// Puts an attribute that no dialect knows into every object.
+/// Adds an attribute that no dialect knows to every object.
 fn mark(value: &mut Value) {
     match value {
         Value::Object(members) => {

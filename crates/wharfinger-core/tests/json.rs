@@ -1,4 +1,5 @@
-//! Holds the JSON reader against `serde_json`: what it accepts and refuses as a whole, what it reads, and what it hashes.
+//! Compares the JSON reader with `serde_json`: what it accepts and refuses as a whole, what it reads, and what it
+//! hashes.
 
 #[path = "support/json.rs"]
 mod json;
@@ -57,9 +58,9 @@ proptest! {
     }
 }
 
-/// Whether the reader and `serde_json` agree on a body, each order of which they may then read.
+/// Checks that the reader and `serde_json` agree on whether the body is readable, and on each order that both can read.
 fn same_verdict(element: &[u8]) -> Result<(), TestCaseError> {
-    // A byte order mark at the very beginning is the one thing that is let pass.
+    // The only exception is a byte order mark at the start of the body. So the element is not the start here.
     let body = [b"[", element, b"]"].concat();
     let mine = json::read(&body, Envelope::Array, NameCase::Exact);
     let shown = String::from_utf8_lossy(&body);
@@ -67,7 +68,7 @@ fn same_verdict(element: &[u8]) -> Result<(), TestCaseError> {
         prop_assert!(mine.is_err(), "no UTF-8: {}", shown);
         return Ok(());
     };
-    // Ignoring what is read, it judges the syntax alone: our further faults cost an order, not the body.
+    // `IgnoredAny` checks only the syntax. Our further faults reject an order, not the body.
     let theirs = serde_json::from_str::<IgnoredAny>(text);
     prop_assert_eq!(
         mine.is_ok(),
@@ -185,7 +186,7 @@ fn names_that_differ_in_case_only_are_the_same_where_case_is_ignored() {
         let expected = format!("{name} stands twice in the same object");
         assert_eq!(entries[0].faults, [expected], "{text}");
     }
-    // Only ASCII letters have case here.
+    // Only ASCII letters are compared without case.
     let text = r#"{"é":1,"É":2}"#;
     let entries = json::read(text.as_bytes(), Envelope::One, NameCase::Ignored).unwrap();
     assert_eq!(entries[0].faults, [""; 0]);
@@ -348,7 +349,7 @@ fn a_faulty_order_costs_no_other_its_place() {
         assert_eq!(faults, [&[][..], &too_large, &[]]);
         assert_eq!(entries[1].raw, order);
         assert_eq!(entries[2].value, serde_json::json!({"a": 2}));
-        // Its syntax is the body's all the same.
+        // The syntax of an oversized order still counts for the body.
         let broken = body.replace(" ,", ": ,");
         assert!(json::read_by(rules, broken.as_bytes(), Envelope::Array).is_err());
     }
@@ -396,7 +397,7 @@ fn a_body_of_another_kind_is_read_to_its_end() {
     }
 }
 
-/// However large, such a text is no syntax error: its kind is what is wrong.
+/// A large text of another kind is not a syntax error. It is refused for its kind.
 #[test]
 fn a_large_body_of_another_kind_is_told_by_its_kind() {
     let body = format!("\"{}\"", "x".repeat(Limits::default().order_bytes_max));
@@ -410,7 +411,7 @@ fn a_large_body_of_another_kind_is_told_by_its_kind() {
     assert!(matches!(reader.next(), Ok(None)));
 }
 
-/// Each of these took far too long, or far too much memory, if work were done over again for each member or level.
+/// Each of these texts would take far too much time or memory if work were repeated for each member or level.
 #[test]
 fn hostile_texts_are_read_in_one_pass() {
     let rules = Rules {

@@ -1,4 +1,4 @@
-//! What holds in every dialect, whatever it is sent. The requests of the golden cases are the seeds.
+//! Properties that hold in every dialect for any request. The requests of the golden cases are the seeds.
 
 #[expect(
     dead_code,
@@ -21,10 +21,10 @@ use wharfinger_core::dialect::{Action, Dialect};
 use wharfinger_core::dialects;
 use wharfinger_core::json::{Envelope, NameCase, Reader};
 
-/// Larger bodies prove limits, and would only slow these tests down.
+/// Larger bodies test limits. Here they would only slow the tests down.
 const SEED_BYTES_MAX: usize = 20_000;
 
-/// A request of a case, and the dialect it was written for.
+/// A request of a case, and its dialect.
 struct Seed {
     dialect: &'static dyn Dialect,
     exchange: Exchange,
@@ -59,17 +59,17 @@ static SEEDS: LazyLock<Vec<Seed>> = LazyLock::new(|| {
     seeds
 });
 
-/// One of the seeds; none as long as there are no cases.
+/// Selects a seed. `None` if there are no cases.
 fn seed() -> impl Strategy<Value = Option<&'static Seed>> {
     any::<prop::sample::Index>()
         .prop_map(|index| (!SEEDS.is_empty()).then(|| index.get(SEEDS.as_slice())))
 }
 
-/// Every answer is JSON that a client can read, with a status that fits.
+/// Checks that a response is readable JSON with a sensible status.
 fn check_reply(told: Result<Answered, String>, request: &str) -> Result<(), TestCaseError> {
     let reply = match told {
         Ok((reply, _)) => reply,
-        // Damage may lead off the dialect's routes; the server answers that.
+        // A damaged request may miss all of the dialect's routes. The server answers those.
         Err(complaint) if complaint.contains("@server") => return Ok(()),
         Err(complaint) => return Err(TestCaseError::fail(format!("{request}: {complaint}"))),
     };
@@ -147,7 +147,7 @@ proptest! {
     }
 }
 
-/// The header fields of every way to say a key, in two requests since two ways have one name.
+/// The header fields of every way to present an API key. Two requests, because two of the ways share a header name.
 fn any_credentials() -> [Vec<(String, String)>; 2] {
     let secret = secret_of(KEYS[1].id);
     let token = case::basic_token(KEYS[1].id, &secret);
@@ -165,7 +165,7 @@ fn any_credentials() -> [Vec<(String, String)>; 2] {
     })
 }
 
-/// How the body of a request that submits orders holds them; none where they are lines.
+/// The envelope of a request that submits orders. `None` for NDJSON.
 fn submit_envelope(dialect: &dyn Dialect, exchange: &Exchange) -> Option<Envelope> {
     let path = exchange.target.split('?').next().unwrap_or_default();
     let (operation, _) = play::route(dialect, &exchange.method, path)?;
@@ -195,8 +195,9 @@ fn is_lines(exchange: &Exchange) -> bool {
     play::is_lines(media_types.next().map(|(_, value)| value.as_str()))
 }
 
-/// The same orders, each with its members in another order, other white space and other escapes; none where the
-/// body has orders that cannot be read, or none at all.
+/// Rewrites the orders with members in another order, other white space and other escapes.
+///
+/// Returns `None` if an order is unreadable, or if there are no orders.
 fn rewritten(dialect: &dyn Dialect, exchange: &Exchange, style: u64) -> Option<Vec<u8>> {
     let envelope = submit_envelope(dialect, exchange)?;
     let entries = json::read(&exchange.body, envelope, dialect.name_case()).ok()?;
@@ -221,7 +222,7 @@ fn rewritten(dialect: &dyn Dialect, exchange: &Exchange, style: u64) -> Option<V
     })
 }
 
-/// Errors in members that are named freely are told as they come, so lists of text are compared as sets.
+/// Sorts arrays of text. Problems in freely named members are reported in the order of the members.
 fn sorted(value: serde_json::Value) -> serde_json::Value {
     match value {
         serde_json::Value::Array(elements) => {
@@ -284,7 +285,7 @@ fn each_order_has_its_entry() {
     }
 }
 
-/// Where an answer lists the orders one by one, it lists each, in the order of the request.
+/// A response that lists orders lists every order, in request order.
 #[test]
 fn each_order_has_its_answer() {
     for Seed { dialect, exchange } in SEEDS.iter() {
@@ -314,7 +315,7 @@ fn each_order_has_its_answer() {
     }
 }
 
-/// A body that is nothing but wrong elements is told of within bounds.
+/// The number of problems is limited even if every element of a body is invalid.
 #[test]
 fn the_problems_of_an_order_are_bounded() {
     use wharfinger_core::form::{Form, Need, Notes};
@@ -330,7 +331,7 @@ fn the_problems_of_an_order_are_bounded() {
     );
 }
 
-/// A batch of nothing but slips is warned of within bounds.
+/// The number of warnings is limited even if a batch consists only of unknown attributes.
 #[test]
 fn the_warnings_of_a_batch_are_bounded() {
     use wharfinger_core::limits::{WARNINGS_PER_BATCH_MAX, WARNINGS_PER_ORDER_MAX};

@@ -1,4 +1,4 @@
-//! What programs of real clients send and the vendors' pages do not say: floats, arrays with keys, dates in a time zone.
+//! Input that real clients send and the vendors' pages do not mention: floats, keyed arrays, dates in a time zone.
 
 #[path = "support/one.rs"]
 #[expect(dead_code, reason = "each test uses what it needs of what they share")]
@@ -25,7 +25,7 @@ fn list() -> &'static Operation {
         .unwrap()
 }
 
-/// An order as it is read back.
+/// Returns an order as the dialect's list shows it.
 fn read_back(order: StoredOrder) -> Value {
     let answer = Answer::Orders(Orders {
         query: &OrderQuery::first(1),
@@ -39,7 +39,7 @@ fn read_back(order: StoredOrder) -> Value {
     answer["orders"][0].clone()
 }
 
-/// The bounds of creation that a poller in a time zone asks for.
+/// The creation bounds of a query from a client in a time zone.
 fn bounds(time_zone: &str, newer_than: &str, older_than: &str) -> [String; 2] {
     let organisation = Organisation {
         time_zone: zone::named(time_zone).unwrap(),
@@ -64,7 +64,7 @@ fn bounds(time_zone: &str, newer_than: &str, older_than: &str) -> [String; 2] {
 #[test]
 fn a_poller_asks_in_the_time_of_its_own_clock() {
     for (time, first, last) in [
-        // Winter and summer.
+        // Winter time and summer time.
         (
             "2026-01-15 12:00:00",
             "2026-01-15T11:00:00Z",
@@ -80,7 +80,8 @@ fn a_poller_asks_in_the_time_of_its_own_clock() {
             "2026-07-14T22:00:00Z",
             "2026-07-14T22:00:00.999Z",
         ),
-        // Clocks go from 02:00 to 03:00 at 01:00 UTC: from the first moment that shows this or later, to the last before it.
+        // Clocks go from 02:00 to 03:00 at 01:00 UTC. The range goes from the first moment at or after this time to the
+        // last before it.
         (
             "2026-03-29 02:00:00",
             "2026-03-29T01:00:00Z",
@@ -101,7 +102,7 @@ fn a_poller_asks_in_the_time_of_its_own_clock() {
             "2026-03-29T01:00:00Z",
             "2026-03-29T01:00:00.999Z",
         ),
-        // Clocks go from 03:00 back to 02:00 at 01:00 UTC: from the first occurrence, to the second.
+        // Clocks go from 03:00 back to 02:00 at 01:00 UTC. The range goes from the first occurrence to the second.
         (
             "2026-10-25 02:30:00",
             "2026-10-25T00:30:00Z",
@@ -119,7 +120,7 @@ fn a_poller_asks_in_the_time_of_its_own_clock() {
             "{time}"
         );
     }
-    // A day that begins at 01:00: midnight is skipped.
+    // On this day clocks skip midnight: the day begins at 01:00.
     assert_eq!(
         bounds("Africa/Cairo", "2026-04-24", "2026-04-24 00:30:00"),
         ["2026-04-23T22:00:00Z", "2026-04-23T21:59:59.999Z"]
@@ -169,7 +170,8 @@ fn dates_of_an_order_are_in_the_organisations_time_zone() {
             "2026-07-15 19:00:00",
             "2026-07-15T17:00:00Z",
         ),
-        // Skipped: an hour later, as the clocks are an hour ahead by then. Twice: the first.
+        // A skipped time is taken as an hour later, because clocks are an hour ahead by then. Of an ambiguous time, the
+        // first counts.
         (
             "2026-03-29 02:30:00",
             "2026-03-29 02:30:00",
@@ -187,7 +189,7 @@ fn dates_of_an_order_are_in_the_organisations_time_zone() {
         assert_eq!(canonical.as_deref(), Some(placed_at), "{sent}");
         assert_eq!(read_back(order)["orderDate"], shown, "{sent}");
     }
-    // The fixture's order was created at midnight UTC. The zero date is none.
+    // The fixture's order was created at midnight UTC. The zero date counts as absent.
     for absent in ["", "0000-00-00", "0000-00-00 00:00:00"] {
         assert_eq!(read_back(order(absent))["orderDate"], "2026-01-01 01:00:00");
         assert_eq!(centra().canonical(&order(absent)).placed_at, None);
@@ -238,19 +240,19 @@ fn an_amount_that_the_form_cannot_hold_is_rounded_and_named() {
     );
 }
 
-/// An attribute that may be absent, null, or there.
+/// An attribute that may be absent, null or present.
 fn optional(value: Value) -> impl Strategy<Value = Option<Value>> {
     prop_oneof![Just(None), Just(Some(Value::Null)), Just(Some(value))]
 }
 
-/// A price as a program reckons it: in binary floating point.
+/// A price calculated in binary floating point, as programs do.
 fn float() -> impl Strategy<Value = f64> {
     (0_u32..1_000_000, 1_u32..100, 1_u32..100).prop_map(|(cents, times, parts)| {
         f64::from(cents) / 100.0 * f64::from(times) / f64::from(parts)
     })
 }
 
-/// The optional attributes of the vendor's page, with values as on that page.
+/// The optional attributes on the vendor's page, with the values given there.
 fn optional_attributes() -> impl Strategy<Value = Map<String, Value>> {
     let values = json!({
         "customerRegister": false, "customerId": 5, "createdFromOrigin": {"type": "return", "id": 123},
@@ -293,7 +295,7 @@ proptest! {
                 Value::Null
             };
             let line = json!({"sku": format!("SKU-{at}"), "qty": qty, "unitPrice": price, "localizedProdSize": size});
-            // As array_filter leaves an array in PHP.
+            // PHP's `array_filter` leaves such keys.
             ((at * 2).to_string(), line)
         };
         let products = lines.iter().enumerate().map(line);

@@ -1,7 +1,8 @@
-//! Holds the tables of the dialects' pages, which say what becomes of each attribute, against the code.
+//! Compares the mapping tables in the dialects' documentation with the code.
 //!
-//! `tests/mappings/ID.json` has orders that between them have every attribute. An attribute is taken out of them, and what
-//! then changes on the other side must be what its row names: nothing, where the row has a dash.
+//! The orders in `tests/mappings/ID.json` together have every attribute. Each test removes one attribute from them.
+//! Exactly the attributes named in the table row must then change on the other side. A row with a dash means that
+//! nothing changes.
 
 #[path = "support/one.rs"]
 mod one;
@@ -16,10 +17,10 @@ use wharfinger_core::canonical::attributes::{ADDRESS, CUSTOMER, LINE, ORDER, REF
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 
-/// Objects with any names, which are told as a whole.
+/// Objects with any names. They are reported as a whole.
 const FREE: [&str; 2] = ["metadata", "extraAttributes"];
 
-/// A row: attributes of one side, and those of the other side that they decide.
+/// A table row: attributes of one side, and the attributes of the other side that depend on them.
 #[derive(Debug)]
 struct Row {
     from: Vec<String>,
@@ -31,7 +32,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The rows of the table under a heading of a dialect's page.
+/// Reads the rows of the table under a heading of a dialect's page.
 fn table(dialect: &dyn Dialect, heading: &str) -> Vec<Row> {
     let page = read(&format!("../../docs/dialects/{}.md", dialect.id()));
     let (_, section) = page
@@ -55,7 +56,7 @@ fn orders(id: &str) -> Vec<Value> {
     serde_json::from_str(&read(&format!("tests/mappings/{id}.json"))).expect("an array of orders")
 }
 
-/// Every attribute of an order: its path, and its value wherever it stands.
+/// All attributes of an order: each path with its values at every occurrence.
 fn leaves(order: &Value) -> BTreeMap<String, Vec<String>> {
     let mut leaves: BTreeMap<String, Vec<String>> = BTreeMap::new();
     gather("", order, &mut leaves);
@@ -92,7 +93,7 @@ fn gather(path: &str, value: &Value, leaves: &mut BTreeMap<String, Vec<String>>)
     }
 }
 
-/// The order without an attribute, wherever it stands.
+/// Returns the order with every occurrence of an attribute removed.
 fn without(order: &Value, path: &str) -> Value {
     let mut order = order.clone();
     let mut objects = vec![&mut order];
@@ -118,7 +119,7 @@ fn without(order: &Value, path: &str) -> Value {
     order
 }
 
-/// What differs between two orders: the paths.
+/// The paths that differ between two orders.
 fn changes(left: &Value, right: &Value) -> BTreeSet<String> {
     let (left, right) = (leaves(left), leaves(right));
     let paths = left.keys().chain(right.keys());
@@ -126,7 +127,7 @@ fn changes(left: &Value, right: &Value) -> BTreeSet<String> {
     changed.cloned().collect()
 }
 
-/// Takes each attribute of the table out of the orders, and looks what changes in what is made of them.
+/// Removes each attribute of the table from the orders, and compares what changes in the results.
 fn check(place: &str, rows: &[Row], orders: &[Value], made_of: impl Fn(&Value) -> Value) {
     for row in rows {
         for attribute in &row.from {
@@ -140,7 +141,7 @@ fn check(place: &str, rows: &[Row], orders: &[Value], made_of: impl Fn(&Value) -
                     &made_of(&without(order, attribute)),
                 ));
             }
-            // The store keeps these, so that taking them out of a text changes nothing.
+            // The store keeps these two, so removing them from the text changes nothing.
             let is_kept = |path: &String| path == "organisation" || path == "key";
             if row.from.iter().chain(&row.to).any(is_kept) {
                 assert_eq!(changed, BTreeSet::new(), "{place}: {attribute}");
@@ -175,7 +176,7 @@ fn native() -> &'static dyn Dialect {
     dialects::find("native").expect("the house's own")
 }
 
-/// The order of one dialect in the form of another.
+/// Converts an order from one dialect to another.
 fn converted(from: &dyn Dialect, to: &dyn Dialect, order: &Value) -> Value {
     let form = to.render(
         &from.canonical(&stored("7", &order.to_string())),
@@ -213,7 +214,7 @@ fn the_tables_from_the_canonical_order_are_right() {
     }
 }
 
-/// What is submitted, told and listed has the same names.
+/// Submissions, responses and the attribute lists have the same names.
 #[test]
 fn the_list_of_attributes_is_whole() {
     let orders = orders("native");

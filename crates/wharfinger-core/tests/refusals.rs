@@ -1,4 +1,4 @@
-//! Every refusal and every problem can be told in every dialect.
+//! Every dialect can encode every request failure and every problem.
 
 use wharfinger_core::dialect::{
     Action, Answer, Dialect, Operation, Slot, Submitted, Told, Verdict,
@@ -50,7 +50,7 @@ fn check_refusal(dialect: &dyn Dialect, operation: Option<&Operation>, failure: 
     }
 }
 
-/// Whether a vendor may have a status of its own for it.
+/// Whether a vendor may use its own status for the failure.
 fn is_status_open(failure: &RequestFailure) -> bool {
     match failure {
         RequestFailure::OrganisationMissing

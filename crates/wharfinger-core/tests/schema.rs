@@ -1,4 +1,4 @@
-//! Holds the schema of the canonical order against what is taken and told.
+//! Compares the schemas of the canonical order with what the server accepts and returns.
 
 #[expect(dead_code, reason = "each test uses what it needs of what they share")]
 mod support;
@@ -17,7 +17,7 @@ use wharfinger_core::canonical::attributes::{
 };
 use wharfinger_core::canonical::{ReadBack, schema};
 
-/// A schema, compiled.
+/// A compiled schema.
 struct Validator {
     schemas: Schemas,
     index: SchemaIndex,

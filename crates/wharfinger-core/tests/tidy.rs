@@ -1,4 +1,5 @@
-//! Keeps the tree as it is described: vendors at home, files short, pages and lists complete.
+//! Checks of the source tree: vendor names stay in their folders, files are short, and documentation pages and lists
+//! are complete.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,16 +9,16 @@ use wharfinger_core::dialects;
 use wharfinger_core::problem::Code;
 use wharfinger_core::warning::WarningCode;
 
-/// A file longer than this holds more than one idea.
+/// A longer file contains more than one idea.
 const LINES_MAX: usize = 499;
 
-/// Cases that a dialect needs at least; most have far more.
+/// The minimum number of cases per dialect. Most have far more.
 const CASES_PER_DIALECT_MIN: usize = 50;
 
-/// The dialect of the house, which is no vendor's: its name is free.
+/// Our own dialect. Its name may occur anywhere.
 const OWN: &str = "native";
 
-/// Words of the vendors', besides the names of the dialects, that have no business outside their folders.
+/// Vendors' words, other than dialect names, that may not occur outside their folders.
 const VENDOR_WORDS: [&str; 7] = [
     "trkref",
     "cutomer_ref",
@@ -43,7 +44,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Every Rust file under a folder.
+/// Lists the Rust files under a folder, recursively.
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in entries(folder) {
@@ -60,7 +61,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The names of the folders under `dialects/`.
+/// Lists the names of the folders under `dialects/`.
 fn dialect_folders() -> Vec<String> {
     let folders = entries(&dialects_folder());
     let folders = folders.iter().filter(|path| path.is_dir());
@@ -173,7 +174,7 @@ fn files_are_short() {
     );
 }
 
-/// A path is a word in backticks with a slash or a known ending, and no space, brace or colon.
+/// A path is a word in backticks that has a slash or a known ending, and no space, brace or colon.
 #[test]
 fn paths_in_the_architecture_page_exist() {
     let page = root().join("ARCHITECTURE.md");
@@ -201,7 +202,7 @@ fn paths_in_the_architecture_page_exist() {
     );
 }
 
-/// Where a path may be meant from.
+/// The folders that a path may be relative to.
 fn places(path: &str) -> [PathBuf; 3] {
     ["", "crates/wharfinger-core/src", "crates/wharfinger/src"]
         .map(|base| root().join(base).join(path))
@@ -218,7 +219,7 @@ fn the_list_of_problem_codes_is_whole() {
     assert_eq!(listed.len(), Code::EXAMPLES.len(), "one of each");
 }
 
-/// The page has a table row a code, in the order of the list: `| code | when |`.
+/// The page has one table row per code, in the order of the list: `| code | when |`.
 #[test]
 fn the_page_of_warnings_matches_the_code() {
     let page = read(&root().join("docs/warnings.md"));
@@ -229,7 +230,7 @@ fn the_page_of_warnings_matches_the_code() {
     assert_eq!(codes, expected);
 }
 
-/// The page has a table row a code, in the order of the list: `| code | sentence | when |`.
+/// The page has one table row per code, in the order of the list: `| code | sentence | when |`.
 #[test]
 fn the_page_of_problems_matches_the_code() {
     let page = read(&root().join("docs/problems.md"));

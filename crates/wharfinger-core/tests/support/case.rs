@@ -1,18 +1,23 @@
-//! Golden cases: exchanges with the server as files, read by every test that plays them.
+//! Golden cases: exchanges with the server, stored as files.
 //!
 //! A case is a folder of numbered steps: `1.request` with `1.response`, or `1.command`, then `2.…`.
 //!
-//! A `.request` file has a first line `METHOD target`, then header lines `name: value`, where `{{full}}` stands for the
-//! Basic token of the key `full`, and `{{full.id}}` and `{{full.secret}}` for its parts; then a blank line, then the body, all the
-//! rest but one newline. Lines among the headers that begin with `@` say how to read or send it: `@server` (only the
-//! server can answer, the pure tests stop there), `@gzip`, `@zstd` (the body is compressed before it is sent), `@hex` (the body
-//! is written in hexadecimal), `@repeat N` (what stands between `{{repeat}}` and `{{end}}` in the body is sent N times, with
-//! `{{n}}` counting from 0).
+//! A `.request` file has a first line `METHOD target`, header lines `name: value`, a blank line, and the body. One
+//! newline at the end does not belong to the body. In header values, `{{full}}` stands for the Basic token of the API
+//! key `full`, and `{{full.id}}` and `{{full.secret}}` for its parts. Lines among the headers that begin with `@` are
+//! directives:
 //!
-//! A `.response` file has the status, those of [`HEADERS_TOLD`] that the answer has, sorted, a blank line, and the body with one
-//! newline behind it. Every UUID is written `<uuid>`. A `.command` file holds the arguments of a command.
+//! - `@server`: only the server can answer. The pure tests stop there.
+//! - `@gzip`, `@zstd`: the body is compressed before it is sent.
+//! - `@hex`: the body is written in hexadecimal.
+//! - `@repeat N`: the text between `{{repeat}}` and `{{end}}` in the body is sent N times, with `{{n}}` counting from
+//!   0.
 //!
-//! This module knows files and text only, so that the pure tests and the server's tests share it.
+//! A `.response` file has the status, those headers of [`HEADERS_TOLD`] that the response has, sorted, a blank line,
+//! and the body followed by one newline. Every UUID is written `<uuid>`. A `.command` file contains the arguments of a
+//! command.
+//!
+//! This module handles only files and text, so that the pure tests and the server's tests can share it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -21,7 +26,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-/// The organisations that every case begins with: code, and whether customer orders are enabled.
+/// The organisations at the start of every case: code, and whether customer orders are enabled.
 pub(crate) const ORGANISATIONS: [(&str, bool); 5] = [
     ("TRK001", true),
     ("TRK002", true),
@@ -30,26 +35,27 @@ pub(crate) const ORGANISATIONS: [(&str, bool); 5] = [
     (ENFORCED, true),
 ];
 
-/// The organisation whose catalogue is enforced, of [`PRODUCTS`] and [`CUSTOMERS`]; that of every other is open.
+/// The organisation with an enforced catalogue, which has [`PRODUCTS`] and [`CUSTOMERS`]. All other catalogues are
+/// open.
 pub(crate) const ENFORCED: &str = "CAT001";
 
-/// The products that every case begins with, as they are loaded.
+/// The products at the start of every case, in the format in which they are loaded.
 pub(crate) const PRODUCTS: &str = include_str!("products.ndjson");
 
-/// The customers that every case begins with, as they are loaded.
+/// The customers at the start of every case, in the format in which they are loaded.
 pub(crate) const CUSTOMERS: &str = include_str!("customers.ndjson");
 
-/// A key that every case begins with.
+/// An API key that exists at the start of every case.
 pub(crate) struct Key {
-    /// Its id, and its name in `{{id}}`.
+    /// The id, which is also the name in placeholders.
     pub(crate) id: &'static str,
-    /// The organisations it may act for.
+    /// The organisations that it reaches.
     pub(crate) organisations: &'static [&'static str],
-    /// The names of its scopes.
+    /// Its scopes.
     pub(crate) scopes: &'static [&'static str],
 }
 
-/// The keys that every case begins with.
+/// The API keys at the start of every case.
 pub(crate) const KEYS: [Key; 6] = [
     Key {
         id: "full",
@@ -83,7 +89,7 @@ pub(crate) const KEYS: [Key; 6] = [
     },
 ];
 
-/// The header fields that a `.response` file tells of; every other is left to tests of its own.
+/// The header fields that a `.response` file contains. Other tests check the rest.
 const HEADERS_TOLD: [&str; 6] = [
     "accept-encoding",
     "allow",
@@ -93,33 +99,33 @@ const HEADERS_TOLD: [&str; 6] = [
     "www-authenticate",
 ];
 
-/// One folder.
+/// One case folder.
 pub(crate) struct Case {
     /// The id of its dialect.
     pub(crate) dialect: String,
-    /// The folder's own name.
+    /// The folder's name.
     pub(crate) name: String,
-    /// What happens, in order.
+    /// The steps, in order.
     pub(crate) steps: Vec<Step>,
 }
 
 /// One step of a case.
 pub(crate) enum Step {
-    /// A request and its answer.
+    /// A request and its expected response.
     Exchange(Exchange),
-    /// The arguments of a command that is run on the same data.
+    /// The arguments of a command that runs on the same data.
     Command(Vec<String>),
 }
 
-/// A request, and where its answer is kept.
+/// A request, and the file with its expected response.
 pub(crate) struct Exchange {
     /// The HTTP method.
     pub(crate) method: String,
     /// Path and query, encoded.
     pub(crate) target: String,
-    /// The body, not yet compressed.
+    /// The body before compression.
     pub(crate) body: Vec<u8>,
-    /// How the body is to be compressed: `gzip`, `zstd`, or not at all. The headers say so already.
+    /// How the body is compressed: `gzip`, `zstd` or `None`. The headers already say so.
     pub(crate) coding: Option<&'static str>,
     headers: Vec<(String, String)>,
     needs_server: bool,
@@ -127,12 +133,12 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Whether only the server can answer: routes, media types, codings, sizes and times are its business.
+    /// Whether only the server can answer, because routes, media types, codings, sizes or time limits are involved.
     pub(crate) fn needs_server(&self) -> bool {
         self.needs_server || self.coding.is_some()
     }
 
-    /// The header fields, names in small letters, with the keys' secrets filled in.
+    /// The header fields, with lowercase names and the API keys' secrets filled in.
     pub(crate) fn headers(
         &self,
         secret_of: &dyn Fn(&str) -> String,
@@ -144,7 +150,8 @@ impl Exchange {
         Ok(filled)
     }
 
-    /// Holds an answer, as [`render_response`] writes it, against the file; with `UPDATE_CASES=1` rewrites the file instead.
+    /// Compares a response, as written by [`render_response`], with the file. `UPDATE_CASES=1` rewrites the file
+    /// instead.
     pub(crate) fn check(&self, answer: &str) -> Result<(), String> {
         let expected = fs::read_to_string(&self.response_file).unwrap_or_default();
         if expected == answer {
@@ -157,7 +164,7 @@ impl Exchange {
     }
 }
 
-/// Reads every case under `dialects/*/cases/`, sorted; a folder that breaks the rules gives its complaint.
+/// Reads every case under `dialects/*/cases/`, sorted. An invalid folder yields an error message.
 pub(crate) fn read_all(dialects: &Path) -> Vec<Result<Case, String>> {
     let mut cases = Vec::new();
     for dialect in folders_in(dialects) {
@@ -301,7 +308,7 @@ fn parse_header(line: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
 }
 
-/// Writes the text between each `{{repeat}}` and `{{end}}` `count` times; `{{n}}` in it counts from 0.
+/// Repeats the text between each `{{repeat}}` and `{{end}}` `count` times. `{{n}}` in it counts from 0.
 fn repeat(written: &str, count: usize) -> Result<String, String> {
     let mut body = String::new();
     let mut rest = written;
@@ -336,7 +343,7 @@ fn bytes_of_hex(text: &str) -> Result<Vec<u8>, String> {
         .collect())
 }
 
-/// Fills in `{{full}}` (the Basic token), `{{full.id}}` and `{{full.secret}}`, for each key.
+/// Fills in `{{full}}` (the Basic token), `{{full.id}}` and `{{full.secret}}` for each API key.
 fn fill(value: &str, secret_of: &dyn Fn(&str) -> String) -> Result<String, String> {
     let mut filled = value.to_owned();
     for key in &KEYS {
@@ -354,12 +361,12 @@ fn fill(value: &str, secret_of: &dyn Fn(&str) -> String) -> Result<String, Strin
     Ok(filled)
 }
 
-/// What stands behind `Basic` in an `Authorization` header.
+/// The token that follows `Basic` in an `Authorization` header.
 pub(crate) fn basic_token(id: &str, secret: &str) -> String {
     BASE64.encode(format!("{id}:{secret}"))
 }
 
-/// Writes an answer as a `.response` file has it.
+/// Formats a response as a `.response` file.
 pub(crate) fn render_response(status: u16, headers: &[(String, String)], body: &[u8]) -> String {
     let mut lines = Vec::new();
     for (name, value) in headers {
@@ -373,7 +380,7 @@ pub(crate) fn render_response(status: u16, headers: &[(String, String)], body: &
     normalise(&format!("{status}\n{}\n{body}\n", lines.concat()))
 }
 
-/// Writes `<uuid>` for every UUID.
+/// Replaces every UUID with `<uuid>`.
 pub(crate) fn normalise(text: &str) -> String {
     const UUID_LENGTH: usize = 36;
     let mut plain = String::new();
@@ -398,7 +405,7 @@ fn is_uuid(text: &[u8]) -> bool {
     })
 }
 
-/// Tells where two texts differ, line by line; of a long line, the part about the first difference.
+/// Describes where two texts differ, line by line. For a long line, only the part around the first difference.
 fn difference(expected: &str, actual: &str) -> String {
     let mut told = String::new();
     let mut left = expected.lines();

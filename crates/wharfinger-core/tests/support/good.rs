@@ -1,4 +1,4 @@
-//! The good orders of the golden cases.
+//! The valid orders of the golden cases.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use wharfinger_core::dialects;
 use crate::one::problems;
 use crate::support::case::{self, Step};
 
-/// Larger bodies prove limits, and would only slow tests down.
+/// Larger bodies test limits. Here they would only slow the tests down.
 const BODY_BYTES_MAX: usize = 20_000;
 
-/// Every order of a case that its dialect finds nothing wrong with.
+/// Returns every order of the cases that its dialect accepts.
 pub(crate) fn orders() -> Vec<(&'static dyn Dialect, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dialects");
     let mut orders = Vec::new();

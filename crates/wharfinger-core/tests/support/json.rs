@@ -1,11 +1,11 @@
-//! JSON texts made at random, and what the reader makes of them.
+//! Random JSON texts, and what the reader makes of them.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wharfinger_core::json::{Envelope, Kind, Malformed, NameCase, Reader, Rules, Value};
 use wharfinger_core::limits::Limits;
 
-/// A JSON value; a number is its spelling.
+/// A JSON value. Numbers are kept as spelled.
 #[derive(Clone, Debug)]
 pub(crate) enum Json {
     Null,
@@ -13,11 +13,11 @@ pub(crate) enum Json {
     Number(String),
     Text(String),
     Array(Vec<Json>),
-    /// Names differ.
+    /// The names are distinct.
     Object(Vec<(String, Json)>),
 }
 
-/// What the reader made of one order.
+/// One order as the reader returned it.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) name: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) fn rules(names: NameCase) -> Rules {
     }
 }
 
-/// Reads a body that is one order.
+/// Reads a body that is a single order.
 pub(crate) fn read_one(body: &[u8]) -> Result<Read, Malformed> {
     let mut entries = read(body, Envelope::One, NameCase::Exact)?;
     Ok(entries.remove(0))
@@ -102,7 +102,7 @@ fn converted(value: Value<'_, '_>) -> serde_json::Value {
     }
 }
 
-/// The tree of a text that has no faults.
+/// Parses a text that has no faults.
 pub(crate) fn tree_of(text: &[u8]) -> Option<Json> {
     let mut reader = Reader::new(text, Envelope::One, rules(NameCase::Exact)).ok()?;
     let entry = reader.next().ok()??;
@@ -126,7 +126,7 @@ fn tree_of_value(value: Value<'_, '_>) -> Json {
     }
 }
 
-/// Any JSON object that has no faults.
+/// Generates any JSON object without faults.
 pub(crate) fn tree() -> impl Strategy<Value = Json> {
     let number = prop_oneof![
         "-?(0|[1-9][0-9]{0,15})",
@@ -137,7 +137,7 @@ pub(crate) fn tree() -> impl Strategy<Value = Json> {
     any_object(number, text, "[a-cA-C_\"\\\\é]{0,3}", 6)
 }
 
-/// A JSON object out of so few that two are often the same.
+/// Generates JSON objects from a set so small that two are often equal.
 pub(crate) fn small_tree() -> impl Strategy<Value = Json> {
     any_object("[12]", "[ab]?", "[ab]", 2)
 }
@@ -175,7 +175,7 @@ fn object_of(
     })
 }
 
-/// The one way of writing that members' order, white space and escapes come down to.
+/// Writes a tree in canonical form: equal for trees that differ only in member order, white space and escapes.
 pub(crate) fn canonical(tree: &Json) -> String {
     match tree {
         Json::Object(members) => {
@@ -197,14 +197,14 @@ pub(crate) fn canonical(tree: &Json) -> String {
     }
 }
 
-/// Writes a tree in one of many ways: white space, escapes and the order of members come from `style`.
+/// Writes a tree in one of many styles. `style` selects white space, escapes and the order of members.
 pub(crate) fn write(tree: &Json, style: u64) -> String {
     let mut out = String::new();
     write_value(tree, &mut Dice(style), &mut out);
     out
 }
 
-/// A source of small numbers that is the same for the same seed; 0 first and last for a plain style.
+/// A deterministic source of small numbers. Seed 0 always gives 0, which selects the plain style.
 struct Dice(u64);
 
 impl Dice {
@@ -291,7 +291,7 @@ fn write_text(text: &str, dice: &mut Dice, out: &mut String) {
     out.push('"');
 }
 
-/// Damage to a text: where, what kind, and a byte.
+/// One modification of a text: position, kind and byte.
 pub(crate) type Hit = (usize, u8, u8);
 
 pub(crate) fn hits() -> impl Strategy<Value = Vec<Hit>> {
@@ -318,7 +318,7 @@ pub(crate) fn damage(text: &mut Vec<u8>, hits: &[Hit]) {
     }
 }
 
-/// Pieces of JSON in any order.
+/// Generates fragments of JSON in any order.
 pub(crate) fn pieces() -> impl Strategy<Value = String> {
     let pieces: &[&str] = &[
         "{",

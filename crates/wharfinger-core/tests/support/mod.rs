@@ -1,4 +1,4 @@
-//! What the tests of the core share.
+//! Support code shared by the core's tests.
 
 pub(crate) mod case;
 pub(crate) mod model;

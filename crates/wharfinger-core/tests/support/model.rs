@@ -1,4 +1,4 @@
-//! A store in memory that is too simple to be wrong: the measure of what a real one does.
+//! An in-memory model of the store. It is too simple to be wrong and defines what a real store must do.
 
 use std::collections::HashMap;
 
@@ -13,19 +13,19 @@ use wharfinger_core::problem::{Code, Problem};
 use super::case::ORGANISATIONS;
 use super::shelves::Shelves;
 
-/// The time of everything that happens here: 2026-01-01T00:00:00Z.
+/// The time of every event here: 2026-01-01T00:00:00Z.
 const NOW_MS: i64 = 1_767_225_600_000;
 
-/// Whose an order is, and the dialect it came in.
+/// The organisation and dialect of an order.
 type Shelf = (OrganisationId, &'static str);
 
-/// Every order, in the order of creation.
+/// All orders, in order of creation.
 #[derive(Clone, Default)]
 pub(crate) struct Model {
     orders: Vec<Kept>,
     last_numbers: HashMap<Shelf, u64>,
     batches: u64,
-    /// What the one enforced catalogue has.
+    /// The stock of the one enforced catalogue.
     shelves: Shelves,
 }
 
@@ -34,11 +34,11 @@ struct Kept {
     shelf: Shelf,
     order: StoredOrder,
     hash: u128,
-    /// Whether the order still has its key; another may have taken it where not.
+    /// Whether the order still holds its key. If not, another order may have taken it.
     holds_key: bool,
 }
 
-/// An order of a batch.
+/// The context of one order of a batch.
 #[derive(Clone, Copy)]
 struct Of<'o> {
     dialect: &'static str,
@@ -49,13 +49,13 @@ struct Of<'o> {
 }
 
 impl Model {
-    /// The id of one more batch.
+    /// Returns the id of another batch.
     pub(crate) fn next_batch(&mut self) -> BatchId {
         self.batches += 1;
         BatchId::new(NOW_MS.unsigned_abs(), self.batches << 32)
     }
 
-    /// Admits a batch, slot by slot; outcome *i* answers slot *i*.
+    /// Admits a batch, slot by slot. Outcome *i* belongs to slot *i*.
     pub(crate) fn admit(
         &mut self,
         dialect: &'static str,
@@ -81,7 +81,7 @@ impl Model {
                 }
             });
         }
-        // Parts stand behind all orders of their batch.
+        // Parts follow all orders of their batch.
         self.orders[first..].sort_by_key(|kept| kept.order.id.index().is_some_and(is_part));
         Ok(outcomes)
     }
@@ -127,7 +127,7 @@ impl Model {
         })
     }
 
-    /// Splits an order that has just been placed.
+    /// Splits an order that was just placed.
     fn split(&mut self, at: usize, of: &Of<'_>) {
         let whole = self.orders[at].clone();
         let Some(admission) = &whole.order.admission else {
@@ -168,7 +168,7 @@ impl Model {
         });
     }
 
-    /// Admits an order, whatever it asks of a catalogue.
+    /// Admits an order, regardless of the catalogue.
     fn admit_by_itself(&mut self, of: &Of<'_>) -> Result<Outcome, String> {
         let Of {
             dialect,
@@ -242,7 +242,7 @@ impl Model {
         })
     }
 
-    /// Moves the order that holds a key.
+    /// Changes the state of the order that holds a key.
     pub(crate) fn move_order(
         &mut self,
         organisation: OrganisationId,
@@ -273,7 +273,7 @@ impl Model {
         Ok(())
     }
 
-    /// The order that holds a key.
+    /// Returns the order that holds a key.
     pub(crate) fn order(
         &mut self,
         organisation: OrganisationId,
@@ -284,7 +284,7 @@ impl Model {
         Some(kept.order.clone())
     }
 
-    /// Orders read back, and how many match in all.
+    /// Returns the orders of a page, and the total number of matches.
     pub(crate) fn orders(
         &self,
         organisation: OrganisationId,
@@ -313,7 +313,7 @@ impl Model {
         kept.find(|kept| kept.shelf == shelf && kept.holds_key && kept.order.key == key)
     }
 
-    /// The next number of the counter; numbers that were given explicitly are passed over.
+    /// Returns the counter's next number. Skips numbers that were given explicitly.
     fn next_number(&mut self, shelf: Shelf) -> u64 {
         let mut number = self.last_numbers.get(&shelf).copied().unwrap_or_default() + 1;
         while self.holder(shelf, &number.to_string()).is_some() {
@@ -347,7 +347,7 @@ fn matches(order: &StoredOrder, query: &OrderQuery) -> bool {
         && query.keep.as_ref().is_none_or(|keep| keep(order))
 }
 
-/// The code of an organisation; they are numbered from 1.
+/// The code of an organisation. Organisations are numbered from 1.
 fn code(organisation: OrganisationId) -> &'static str {
     let index = organisation
         .0

@@ -1,4 +1,4 @@
-//! One order by itself: judged, and as if it had been stored.
+//! A single order: its problems, and the order as the store would return it.
 
 use jiff::tz::TimeZone;
 use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach};
@@ -9,10 +9,10 @@ use wharfinger_core::limits::Limits;
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Problem;
 
-/// The organisation of every order here.
+/// The organisation of all orders here.
 pub(crate) const ORGANISATION: &str = "TRK001";
 
-/// What a dialect finds wrong with an order.
+/// Returns the problems that a dialect finds in an order.
 pub(crate) fn problems(dialect: &dyn Dialect, text: &str) -> Vec<Problem> {
     let organisation = Organisation {
         id: OrganisationId(1),
@@ -52,7 +52,7 @@ pub(crate) fn problems(dialect: &dyn Dialect, text: &str) -> Vec<Problem> {
     }
 }
 
-/// An order as the store would give it.
+/// Wraps a text as an order from the store.
 pub(crate) fn stored(key: &str, text: &str) -> StoredOrder {
     StoredOrder {
         id: BatchId::new(1_767_225_600_000, 7).order(0),
@@ -70,7 +70,7 @@ pub(crate) fn stored(key: &str, text: &str) -> StoredOrder {
     }
 }
 
-/// A path with `[]` for every index: `lines[].sku`.
+/// Replaces every index of a path with `[]`, as in `lines[].sku`.
 pub(crate) fn of_any_element(path: &str) -> String {
     let mut plain = String::new();
     let mut is_index = false;
@@ -83,7 +83,7 @@ pub(crate) fn of_any_element(path: &str) -> String {
     plain
 }
 
-/// Whether an attribute is another one, or within it.
+/// Whether `path` is `outer` or an attribute within it.
 pub(crate) fn covers(outer: &str, path: &str) -> bool {
     match path.strip_prefix(outer) {
         Some(rest) => rest.is_empty() || rest.starts_with(['.', '[']) || outer.ends_with("[]"),

@@ -1,4 +1,4 @@
-//! Canonical orders made at random.
+//! Random canonical orders.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -38,7 +38,7 @@ fn metadata() -> impl Strategy<Value = Value> {
     .prop_map(|members| json!(members))
 }
 
-/// An object of the members that are there; none if there is none.
+/// Builds an object from the members that are present. `None` if there are none.
 fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Option<Value> {
     let mut object = Map::new();
     for (name, value) in members {
@@ -161,7 +161,7 @@ fn line() -> impl Strategy<Value = Value> {
         )
 }
 
-/// A good canonical order: its key, and its text.
+/// Generates a valid canonical order: its key and its text.
 pub(crate) fn order() -> impl Strategy<Value = (String, String)> {
     let dates = prop_oneof![
         moment().prop_map(|placed_at| [Some(placed_at), None]),

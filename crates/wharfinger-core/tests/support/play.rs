@@ -1,4 +1,4 @@
-//! Plays a request against a dialect and the model, doing what the server does, in the same order.
+//! Plays a request against a dialect and the model. It performs the same steps as the server, in the same order.
 
 use std::collections::HashMap;
 
@@ -19,10 +19,10 @@ use wharfinger_core::outcome::{Outcome, State};
 use super::case::{ENFORCED, Exchange, KEYS, ORGANISATIONS, render_response};
 use super::model::Model;
 
-/// Orders in a chunk of a stream: few, so that small cases have chunks.
+/// The number of orders per chunk of a stream. Low, so that small cases have several chunks.
 const CHUNK: usize = 2;
 
-/// One dialect, the organisations and keys of every case, and an empty store.
+/// One dialect with an empty store, and the organisations and API keys that every case has.
 pub(crate) struct World {
     dialect: &'static dyn Dialect,
     organisations: Organisations,
@@ -30,10 +30,10 @@ pub(crate) struct World {
     model: Model,
 }
 
-/// An answer, and the batch that it tells of.
+/// A response, and the batch that it reports.
 pub(crate) type Answered = (Reply, Option<BatchId>);
 
-/// The secret of a key.
+/// The secret of an API key.
 pub(crate) fn secret_of(id: &str) -> String {
     format!("{id}-secret")
 }
@@ -67,7 +67,7 @@ impl World {
         }
     }
 
-    /// Sends a request; the answer as a `.response` file has it.
+    /// Sends a request. Returns the response in the format of a `.response` file.
     pub(crate) fn send(&mut self, exchange: &Exchange) -> Result<String, String> {
         let headers = exchange.headers(&secret_of)?;
         let (reply, batch) =
@@ -82,7 +82,7 @@ impl World {
         Ok(render_response(reply.status, &headers, &reply.body))
     }
 
-    /// Sends a request; the error is the dialect's breach of its contract.
+    /// Sends a request. An error means that the dialect violated its contract.
     pub(crate) fn request(
         &mut self,
         method: &str,
@@ -110,7 +110,7 @@ impl World {
         })
     }
 
-    /// The outer error is the dialect's breach of its contract, the inner one a refusal.
+    /// Answers a request. The outer error is a contract violation of the dialect, the inner one a request failure.
     fn answer(
         &mut self,
         operation: &Operation,
@@ -224,7 +224,7 @@ impl World {
         }
     }
 
-    /// A stream's chunks, one behind the other.
+    /// Concatenates the chunks of a stream.
     fn stream(
         &self,
         operation: &Operation,
@@ -288,7 +288,7 @@ impl World {
     }
 }
 
-/// The first operation of this method whose path fits, and the path's parameters.
+/// Finds the first operation that matches the method and path. Also returns the path parameters.
 pub(crate) fn route(
     dialect: &dyn Dialect,
     method: &str,
@@ -355,7 +355,7 @@ fn submit(
     )))
 }
 
-/// Whether a body of this media type is orders one a line.
+/// Whether a body of this media type is NDJSON.
 pub(crate) fn is_lines(media_type: Option<&str>) -> bool {
     matches!(
         media_type,
@@ -363,7 +363,8 @@ pub(crate) fn is_lines(media_type: Option<&str>) -> bool {
     )
 }
 
-/// An order is found by the address that its judge gave, and kept by the one that is read from its text.
+/// Checks that the address from judging an order equals the one read from its stored text. The first indexes the order,
+/// the second filters search results.
 fn same_emails(dialect: &dyn Dialect, batch: BatchId, slots: &[Slot<'_>]) -> Result<(), String> {
     for slot in slots {
         let Verdict::Good(draft) = &slot.verdict else {
@@ -405,7 +406,7 @@ fn find_key(credentials: &Credentials) -> Option<&'static super::case::Key> {
     })
 }
 
-/// Parameters of a path or a query, decoded.
+/// Decoded parameters of a path or query.
 pub(crate) type Parameters = Vec<(String, String)>;
 
 fn path_parameters(template: &str, path: &str) -> Option<Parameters> {

@@ -1,4 +1,4 @@
-//! Catalogues in memory, too simple to be wrong.
+//! In-memory catalogues, too simple to be wrong.
 
 use wharfinger_core::catalogue::load::{CustomerLine, LoadLine, ProductLine, Said, read_lines};
 use wharfinger_core::catalogue::{
@@ -9,7 +9,7 @@ use wharfinger_core::problem::Problem;
 
 use super::case::{CUSTOMERS, PRODUCTS};
 
-/// The one catalogue that is enforced.
+/// The one enforced catalogue.
 #[derive(Clone)]
 pub(crate) struct Shelves {
     products: Vec<(ProductLine, u64)>,
@@ -34,7 +34,7 @@ impl Default for Shelves {
     }
 }
 
-/// Reads lines that are good.
+/// Reads lines that must be valid.
 pub(crate) fn lines<L: LoadLine>(text: &str) -> Vec<L> {
     let mut read = Vec::new();
     read_lines(text.as_bytes(), 0, &Limits::default(), |number, line| {
@@ -51,7 +51,7 @@ fn said<T: Clone>(said: &Said<T>) -> Option<T> {
 }
 
 impl Shelves {
-    /// What an order gets, or all that is wrong.
+    /// Decides what an order gets, or returns all its problems.
     pub(crate) fn decide(
         &self,
         demand: &Demand,
@@ -95,7 +95,7 @@ impl Shelves {
         })
     }
 
-    /// Takes what lines get, or puts it back.
+    /// Takes the admitted pieces from stock.
     pub(crate) fn take(&mut self, lines: &[AdmittedLine]) {
         for line in lines {
             if let Some(pieces) = self.pieces(line) {
@@ -104,7 +104,7 @@ impl Shelves {
         }
     }
 
-    /// Puts back what lines got.
+    /// Returns the admitted pieces to stock.
     pub(crate) fn give_back(&mut self, lines: &[AdmittedLine]) {
         for line in lines {
             if let Some(pieces) = self.pieces(line) {
@@ -118,7 +118,7 @@ impl Shelves {
         Some(&mut self.products[at].1)
     }
 
-    /// The customer of an order.
+    /// Returns the number of an order's customer. Registers a new customer if necessary.
     pub(crate) fn attach(&mut self, attach: &Attach, attached: Attached) -> Option<u64> {
         match attached {
             Attached::Nobody => None,
