@@ -1,4 +1,4 @@
-//! The one list of dialects. Everything that names a vendor is in its folder, and in the lines below.
+//! The list of dialects. Everything that names a vendor is in its folder, or in the lines below.
 
 mod centra;
 mod gosweetspot;
@@ -9,7 +9,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use crate::dialect::Dialect;
 
-/// Every dialect that is spoken.
+/// All dialects.
 pub static ALL: &[&dyn Dialect] = &[
     &reevoo::Reevoo,
     &centra::Centra,
@@ -17,38 +17,38 @@ pub static ALL: &[&dyn Dialect] = &[
     &native::Native,
 ];
 
-/// The one that speaks where no vendor is asked for.
+/// Our own dialect, which answers requests that no vendor's dialect claims.
 pub static OWN: &dyn Dialect = &native::Native;
 
-/// The dialect of this id.
+/// Returns the dialect with this id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.id() == id)
 }
 
-/// The ids of all of them, for a sentence that says which there are.
+/// Lists the ids of all dialects, for messages.
 #[must_use]
 pub fn ids() -> String {
     let ids: Vec<_> = ALL.iter().map(|dialect| dialect.id()).collect();
     ids.join(", ")
 }
 
-/// The schemas of what [`OWN`] answers.
+/// The schemas of the responses of [`OWN`].
 #[derive(Debug)]
 pub struct AnswerSchemas {
-    /// What became of a batch.
+    /// The outcome of a batch.
     pub batch: Schema,
-    /// A refusal.
+    /// A refused request.
     pub problem: Schema,
 }
 
-/// Describes what [`OWN`] answers.
+/// Describes the responses of [`OWN`].
 #[must_use]
 pub fn answer_schemas(generator: &mut SchemaGenerator) -> AnswerSchemas {
     native::answer_schemas(generator)
 }
 
-/// The token of `Authorization: Bearer`.
+/// Extracts the token of `Authorization: Bearer`.
 fn bearer_token(field: &str) -> Option<&str> {
     let (scheme, token) = field.trim().split_once(' ')?;
     let token = token.trim();

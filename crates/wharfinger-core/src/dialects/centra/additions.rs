@@ -1,4 +1,4 @@
-//! What an order says after what was added to it: completions and updates, each of which says something else by its attributes.
+//! The content of an order after additions: completions and updates, each of which may set different attributes.
 
 use std::borrow::Cow;
 
@@ -13,67 +13,69 @@ use crate::validate;
 
 /// The texts of one order.
 pub(super) struct Texts<'d, 'a> {
-    /// What was submitted when the order was created.
+    /// The text that created the order.
     pub(super) submitted: Option<Value<'d, 'a>>,
-    /// What was added, oldest first.
+    /// The later additions, oldest first.
     pub(super) additions: &'d [Value<'d, 'a>],
 }
 
-/// Whether an addition is an update, which names its order; a completion has the number in its path.
+/// Whether an addition is an update. An update names its order; a completion has the number in its path.
 pub(super) fn is_update(addition: Value<'_, '_>) -> bool {
     addition.get("order").is_some()
 }
 
 impl<'d, 'a> Texts<'d, 'a> {
-    /// What no addition replaces.
+    /// An attribute that no addition replaces.
     pub(super) fn own(&self, name: &str) -> Option<Value<'d, 'a>> {
         given(self.submitted?, name)
     }
 
-    /// Text that no addition replaces.
+    /// A text that no addition replaces.
     pub(super) fn own_text(&self, name: &str) -> Option<Text<'a>> {
         text(self.submitted?, name)
     }
 
-    /// A boolean that no addition replaces; false where it is absent.
+    /// A boolean that no addition replaces. False if absent.
     pub(super) fn own_flag(&self, name: &str) -> bool {
         let flag = self.own(name);
         flag.and_then(|flag| validate::boolean(flag).ok()) == Some(true)
     }
 
-    /// An amount as it is shown; zero where none was sent.
+    /// An amount. Zero if none was sent.
     pub(super) fn amount(&self, name: &str) -> Money {
         let amount = self.submitted.and_then(|order| amount(order, name));
         amount.unwrap_or_default()
     }
 
-    /// The submitted order and its completions, latest first.
+    /// The completions and the submitted order, latest first.
     fn latest_first(&self) -> impl Iterator<Item = Value<'d, 'a>> {
         let completions = self.additions.iter().rev().copied();
         let completions = completions.filter(|addition| !is_update(*addition));
         completions.chain(self.submitted)
     }
 
-    /// Text that a completion may replace: the latest that was said.
+    /// The latest value of a text that a completion may replace.
     pub(super) fn latest(&self, name: &str) -> Option<Text<'a>> {
         self.latest_first().find_map(|saying| text(saying, name))
     }
 
-    /// A date that a completion may replace, as it was sent. The zero date says nothing.
+    /// The latest value of a date that a completion may replace, as it was sent. The zero date counts as absent.
     pub(super) fn date(&self, name: &str) -> Option<Text<'a>> {
         let said = |saying| text(saying, name).filter(|date| !dates::is_zero(date));
         self.latest_first().find_map(said)
     }
 
-    /// Something that is said of the payment, the latest first.
+    /// The latest value of something in `payment`.
     pub(super) fn paid<T>(&self, read: impl Fn(Value<'d, 'a>) -> Option<T>) -> Option<T> {
         let payments = self.latest_first();
         let mut payments = payments.filter_map(|saying| given(saying, "payment"));
         payments.find_map(read)
     }
 
-    /// `comment` or `internalComment`. A completion replaces it; so does its body where that is text alone, the comment. An
-    /// update adds to it, or replaces it where it says so.
+    /// `comment` or `internalComment`.
+    ///
+    /// A completion replaces it. If the completion's body is only a text, that text is the comment. An update appends
+    /// to it, or replaces it if the update says so.
     pub(super) fn comment(&self, name: &str) -> Option<Text<'a>> {
         let mut comment = self.own_text(name);
         for addition in self.additions {
@@ -96,7 +98,7 @@ impl<'d, 'a> Texts<'d, 'a> {
         comment
     }
 
-    /// `extraAttributes`, with those that updates set.
+    /// `extraAttributes`, including those that updates set.
     pub(super) fn extra_attributes(&self) -> Option<String> {
         let updates = self.additions.iter();
         let updates = updates.filter(|addition| is_update(**addition));
@@ -115,7 +117,7 @@ impl<'d, 'a> Texts<'d, 'a> {
     }
 }
 
-/// Whether an update puts this comment in the place of the one that was there.
+/// Whether an update replaces this comment.
 fn replaces(update: Value<'_, '_>, name: &str) -> bool {
     let flag = if name == "comment" {
         "replaceComment"

@@ -1,7 +1,7 @@
-//! Dates as clients write them: the vendor's two forms, and what PHP, C# and JavaScript make of a point in time.
+//! Dates as clients write them: the vendor's two formats, and the formats of PHP, C# and JavaScript.
 //!
-//! A time without an offset is a wall clock time in the organisation's time zone. Clocks that are put forward or back make some
-//! wall clock times absent and others ambiguous: see [`Sent::timestamp`] and [`first_at`].
+//! A time without an offset is local time in the organisation's time zone. When clocks change, some local times do not
+//! exist and others are ambiguous: see [`Sent::timestamp`] and [`first_at`].
 
 use std::borrow::Cow;
 
@@ -15,13 +15,13 @@ use crate::moment::Moment;
 use crate::problem::Code;
 use crate::validate::{Checked, date_or_time_from};
 
-/// The vendor's form of a time.
+/// The vendor's format of a time.
 const FORM: &str = "%Y-%m-%d %H:%M:%S";
 
-/// The vendor's spelling of a date that is absent.
+/// The vendor's spelling of an absent date.
 pub(super) const NO_DATE: &str = "0000-00-00 00:00:00";
 
-/// The bytes of `yyyy-mm-dd`, and of `yyyy-mm-dd HH:MM`.
+/// The length of `yyyy-mm-dd` and of `yyyy-mm-dd HH:MM`, in bytes.
 const DAY: usize = 10;
 const MINUTE: usize = 16;
 
@@ -29,7 +29,7 @@ const MINUTE: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
     Day(Date),
-    /// Without an offset: in the organisation's time zone.
+    /// Without an offset: local time in the organisation's time zone.
     Local(DateTime),
     /// With an offset.
     Instant(Timestamp),
@@ -45,7 +45,7 @@ impl Sent {
             });
         }
         let day = date_or_time_from(text.get(..DAY)?)?.date();
-        // The library would take `2025-02-28T10`, and names of time zones in brackets.
+        // The library would also accept `2025-02-28T10`, and time zone names in brackets.
         if text.len() < MINUTE || text.contains('[') {
             return None;
         }
@@ -58,8 +58,10 @@ impl Sent {
         }
     }
 
-    /// The point in time. A wall clock time that occurs twice is the first of the two; one that is skipped is as much later as
-    /// the clocks are put forward, which is what RFC 5545 and PHP make of it.
+    /// The point in time.
+    ///
+    /// Of an ambiguous local time, the first occurrence counts. A skipped local time is moved forward by the length of
+    /// the gap, as RFC 5545 and PHP do.
     fn timestamp(self, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Day(day) => zone
@@ -71,7 +73,8 @@ impl Sent {
     }
 }
 
-/// `0000-00-00` and `0000-00-00 00:00:00`: how MySQL, and so many a PHP program, writes that there is no date.
+/// Whether this is `0000-00-00` or `0000-00-00 00:00:00`, with which MySQL, and so many PHP programs, write an absent
+/// date.
 pub(super) fn is_zero(text: &str) -> bool {
     text.starts_with("0000-00-00")
         && text
@@ -79,7 +82,7 @@ pub(super) fn is_zero(text: &str) -> bool {
             .all(|byte| matches!(byte, b'0' | b'-' | b':' | b' ' | b'T'))
 }
 
-/// A date in any form that is taken, or the zero date; whether it is in one of the vendor's forms.
+/// Accepts a date in any supported format, or the zero date. Returns whether it is in one of the vendor's formats.
 ///
 /// # Errors
 /// [`Code::NotDate`].
@@ -95,7 +98,7 @@ pub(super) fn date(value: Value<'_, '_>) -> Checked<bool> {
     is_date.then_some(false).ok_or(wrong)
 }
 
-/// A date in the vendor's form: as it was sent, if it was in one of the vendor's forms, or else in the time zone.
+/// Returns a date in the vendor's format. A date in that format stays as sent. Any other is converted to local time.
 pub(super) fn shown<'t>(text: Cow<'t, str>, zone: &TimeZone) -> Cow<'t, str> {
     match Sent::parse(&text) {
         Some(Sent::Day(_)) | None => text,
@@ -105,12 +108,12 @@ pub(super) fn shown<'t>(text: Cow<'t, str>, zone: &TimeZone) -> Cow<'t, str> {
     }
 }
 
-/// A point in time as a wall clock in the time zone shows it, in the vendor's form.
+/// Formats a point in time as local time, in the vendor's format.
 pub(super) fn local(timestamp: Timestamp, zone: &TimeZone) -> String {
     zone.to_datetime(timestamp).strftime(FORM).to_string()
 }
 
-/// A date of an order as the canonical order has it: a day, or a time in UTC.
+/// Converts an order's date to the canonical order: a date, or a time in UTC.
 pub(super) fn moment(text: &str, zone: &TimeZone) -> Option<Moment> {
     let sent = Sent::parse(text)?;
     if let Sent::Day(day) = sent {
@@ -118,27 +121,29 @@ pub(super) fn moment(text: &str, zone: &TimeZone) -> Option<Moment> {
     }
     let time = match (sent.timestamp(zone), sent) {
         (Some(timestamp), _) => Offset::UTC.to_datetime(timestamp),
-        // The last day of the year 9999 is past all that a zone can place: it is taken as UTC, as `of_moment` writes it.
+        // The last day of the year 9999 is beyond the range of timestamps. It is taken as UTC, as `of_moment` writes
+        // it.
         (None, Sent::Local(time)) => time,
         (None, Sent::Day(_) | Sent::Instant(_)) => return None,
     };
     Some(Moment::Time(time))
 }
 
-/// A date of the canonical order in the vendor's form; fractions of a second have no place.
+/// Formats a date of the canonical order in the vendor's format. Fractions of a second are dropped.
 pub(super) fn of_moment(moment: &Moment, zone: &TimeZone) -> String {
     match moment {
         Moment::Day(day) => day.to_string(),
         Moment::Time(utc) => match Offset::UTC.to_timestamp(*utc) {
             Ok(timestamp) => local(timestamp, zone),
-            // The last day of the year 9999 is past all that a zone can place.
+            // The last day of the year 9999 is beyond the range of timestamps.
             Err(_) => utc.strftime(FORM).to_string(),
         },
     }
 }
 
-/// The first millisecond at which a wall clock in the time zone shows this time or a later one. Where the time occurs twice it is
-/// the first of the two, and where it is skipped it is when the clocks are put forward.
+/// The first millisecond at which a local clock shows this time or a later one.
+///
+/// Of an ambiguous time, that is the first occurrence. For a skipped time, it is the moment when the clocks go forward.
 pub(super) fn first_at(time: DateTime, zone: &TimeZone) -> i64 {
     let offset = match zone.to_ambiguous_timestamp(time).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset,
@@ -148,8 +153,10 @@ pub(super) fn first_at(time: DateTime, zone: &TimeZone) -> i64 {
     milliseconds(offset, time)
 }
 
-/// The last millisecond at which a wall clock in the time zone shows this second or an earlier one: the second of two where it
-/// occurs twice, and the end of the second before the clocks are put forward where it is skipped.
+/// The last millisecond at which a local clock shows this second or an earlier one.
+///
+/// Of an ambiguous time, that is the second occurrence. For a skipped time, it is the last millisecond before the
+/// clocks go forward.
 pub(super) fn last_at(time: DateTime, zone: &TimeZone) -> i64 {
     let offset = match zone.to_ambiguous_timestamp(time).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset,
@@ -159,9 +166,9 @@ pub(super) fn last_at(time: DateTime, zone: &TimeZone) -> i64 {
     milliseconds(offset, time).saturating_add(999)
 }
 
-/// When the clocks are put forward past a wall clock time.
+/// The moment when the clocks go forward past a local time.
 fn change_around(time: DateTime, zone: &TimeZone) -> i64 {
-    // A day before by any offset, so that the change lies behind.
+    // Starts more than a day earlier, which precedes the change for any offset.
     let before = Offset::UTC.to_timestamp(time).ok().and_then(|middle| {
         middle
             .checked_sub(jiff::SignedDuration::from_hours(26))
@@ -173,7 +180,7 @@ fn change_around(time: DateTime, zone: &TimeZone) -> i64 {
     change.map_or(i64::MAX, Timestamp::as_millisecond)
 }
 
-/// The last day of the year 9999 is past all that can be told.
+/// Saturates: the last day of the year 9999 is beyond the range of timestamps.
 fn milliseconds(offset: Offset, time: DateTime) -> i64 {
     let moment = offset.to_timestamp(time);
     moment.map_or(i64::MAX, Timestamp::as_millisecond)

@@ -1,4 +1,4 @@
-//! From an order as the vendor's clients write it to a slot.
+//! Judges orders, completions and updates in the format of the vendor's clients.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::unknown::{self, Tell};
 use crate::validate::{self, Checked};
 use crate::warning::WarningCode;
 
-/// The largest order number: the largest whole number that every JSON parser keeps exactly, 2^53-1.
+/// The highest order number: the largest integer that every JSON parser represents exactly, 2^53-1.
 pub(super) use crate::limits::NUMBER_MAX;
 
-/// The largest id; the vendor says no more than "int".
+/// The highest id. The vendor says only "int".
 pub(super) const ID_MAX: u64 = i64::MAX as u64;
 
-/// Which unknown attributes are told.
+/// Which unknown attributes are reported.
 const TOLD: (NameCase, Tell) = (NameCase::Exact, Tell::Misspelt);
 
-/// Judges an order that is to be created.
+/// Judges an order to be created.
 pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
     let mut notes = Notes::default();
     let mut number = None;
@@ -60,7 +60,7 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
     }
 }
 
-/// Judges what is to complete the order of the number in the path.
+/// Judges a completion of the order whose number is in the path.
 pub(super) fn completion<'a>(
     context: &Context<'_>,
     entry: &Entry<'_, 'a>,
@@ -91,7 +91,7 @@ pub(super) fn completion<'a>(
     slot(context, entry, key, good, notes)
 }
 
-/// Judges what is to update the order that it names.
+/// Judges an update of the order that it names.
 pub(super) fn update<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
     let mut notes = Notes::default();
     let mut form = Form::of_order(entry.value, &mut notes);
@@ -115,7 +115,7 @@ pub(super) fn update<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'
     slot(context, entry, key, good, notes)
 }
 
-/// What a good order asks of its organisation's catalogue, if that is to be asked.
+/// What a valid order requires of its organisation's catalogue, if the catalogue is enforced.
 fn demanded(
     context: &Context<'_>,
     entry: &Entry<'_, '_>,
@@ -151,8 +151,10 @@ fn slot<'a>(
     }
 }
 
-/// `invoiceAddress` and `deliveryAddress`, or `address` for both; none is needed with `accountId`, whose own
-/// address is used. An e-mail address is needed once, and not in `deliveryAddress`; it is the customer's.
+/// Reads `invoiceAddress` and `deliveryAddress`, or `address` for both. Returns the customer's e-mail address.
+///
+/// With `accountId` none is required, because the account's own address is used. One e-mail address is required. One in
+/// `deliveryAddress` does not count.
 fn addresses<'a>(form: &mut Form<'_, '_, 'a>) -> Email<'a> {
     let with_account = is_given(form, "accountId");
     let need = if with_account || is_given(form, "address") {
@@ -170,7 +172,7 @@ fn addresses<'a>(form: &mut Form<'_, '_, 'a>) -> Email<'a> {
         _ if with_account || has_email => None,
         (Some(_), _) => Some("invoiceAddress"),
         (None, Some(_)) => Some("address"),
-        // Neither can be read: the address itself is at fault, and that is noted already.
+        // Neither address can be read. That problem is already noted.
         (None, None) => None,
     };
     if let Some(place) = place {
@@ -182,10 +184,10 @@ fn addresses<'a>(form: &mut Form<'_, '_, 'a>) -> Email<'a> {
     emails.filter_map(|(_, email)| email).next()
 }
 
-/// An e-mail address, where there is one that is right.
+/// A valid e-mail address, if there is one.
 type Email<'a> = Option<Cow<'a, str>>;
 
-/// One address; whether it has an e-mail address, be it right or wrong, and the right one.
+/// Reads one address. Returns whether it has an e-mail address, valid or not, and the valid one.
 fn address<'a>(form: &mut Form<'_, '_, 'a>) -> (bool, Email<'a>) {
     let email = form.optional("email", validate::email);
     texts(
@@ -226,7 +228,7 @@ fn product(form: &mut Form<'_, '_, '_>) {
     localized_size(form);
 }
 
-/// An object in the vendor's example, and text in what clients send.
+/// An object in the vendor's example, but text in what clients send.
 fn localized_size(form: &mut Form<'_, '_, '_>) {
     let is_object = |value: Value<'_, '_>| value.kind() == Kind::Object;
     if form.present("localizedProdSize").is_some_and(is_object) {
@@ -246,7 +248,7 @@ fn localized_text(value: Value<'_, '_>) -> Checked<()> {
     validate::any_text(value)
 }
 
-/// The rows of the vendor's table that stand by themselves.
+/// The rows of the vendor's table that need no special treatment.
 fn other_attributes(form: &mut Form<'_, '_, '_>) {
     form.optional("customerRegister", validate::boolean);
     form.optional("customerId", id);
@@ -303,7 +305,7 @@ fn dates(form: &mut Form<'_, '_, '_>) {
     }
 }
 
-/// An amount of any decimals; those past [`DECIMALS`] are rounded where it is calculated with.
+/// An amount with any number of decimals. Calculations round it to [`DECIMALS`].
 fn money(form: &mut Form<'_, '_, '_>, name: &str) {
     let amount = form.optional(name, validate::amount);
     if amount.is_some_and(|amount| amount.decimals() > DECIMALS) {
@@ -320,18 +322,18 @@ fn keyed(form: &mut Form<'_, '_, '_>, name: &str) {
     }
 }
 
-/// Whether an attribute is there with something in it, be it right or wrong.
+/// Whether an attribute is present and not empty, valid or not.
 fn is_given(form: &Form<'_, '_, '_>, name: &str) -> bool {
     form.present(name)
         .is_some_and(|value| !value.is_empty_container())
 }
 
-/// An id of something that is not kept here: any is taken.
+/// The id of something that is not stored here. Any id is accepted.
 pub(super) fn id(value: Value<'_, '_>) -> Checked<u64> {
     validate::integer(0, ID_MAX)(value)
 }
 
-/// How many of a product.
+/// The quantity of a product.
 pub(super) fn quantity(value: Value<'_, '_>) -> Checked<u64> {
     validate::integer(1, ID_MAX)(value)
 }
@@ -349,7 +351,7 @@ fn order_number<'a>(value: Value<'_, 'a>) -> Checked<(Cow<'a, str>, u64)> {
     Ok((key, number))
 }
 
-/// The order number that a path or a query parameter spells, with digits alone.
+/// Parses an order number in a path or query parameter. Only digits are accepted.
 pub(super) fn number_in_path(text: &str) -> Option<u64> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|_| is_digits)?;

@@ -1,4 +1,4 @@
-//! What an order asks of an enforced catalogue.
+//! What an order requires of an enforced catalogue.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ const NAMES: Names = Names {
     register: "customerRegister",
 };
 
-/// Reads what a good order asks for; `email` is its customer's.
+/// Reads what a valid order requires. `email` is the customer's address.
 pub(super) fn of(order: Value<'_, '_>, email: Option<&str>) -> Demand {
     let is_set = |name| flag(order, name);
     let is_forced = is_set("forceCreate").unwrap_or(false);
@@ -31,7 +31,7 @@ pub(super) fn of(order: Value<'_, '_>, email: Option<&str>) -> Demand {
     }
 }
 
-/// Where a product is named in several ways, the first of these counts.
+/// If a product is identified in several ways, the first of these counts.
 fn wanted(product: Value<'_, '_>) -> Wanted {
     let owned = |name| text(product, name).map(Cow::into_owned);
     let id = integer(product, "id").map(Identifier::Id);
@@ -39,14 +39,14 @@ fn wanted(product: Value<'_, '_>) -> Wanted {
         .or_else(|| owned("ean").map(Identifier::Ean))
         .or_else(|| owned("sku").map(Identifier::Sku));
     Wanted {
-        // An order without any is not good.
+        // Cannot happen: an order without any identifier is invalid.
         product: named.unwrap_or(Identifier::Sku(String::new())),
         quantity: integer(product, "qty").unwrap_or_default(),
         needs_price: given(product, "unitPrice").is_none(),
     }
 }
 
-/// Something named by number, or by name, or by both.
+/// The names of something identified by number, name or both.
 fn named(order: Value<'_, '_>, number: &str, name: &str) -> Vec<String> {
     let number = integer(order, number).map(|number| number.to_string());
     let name = text(order, name).map(Cow::into_owned);

@@ -1,4 +1,4 @@
-//! From outcomes and refusals to the vendor's words.
+//! Encodes outcomes and refused requests in the vendor's format.
 
 use super::wire::{Answer as OrderAnswer, Batch, No};
 use super::{UPDATE, present};
@@ -15,7 +15,7 @@ const NOT_SOLD: i8 = -1;
 const NO_STOCK: i8 = -2;
 /// The order has no products.
 const NO_PRODUCTS: i8 = -3;
-/// A mandatory attribute other than `products` is missing.
+/// A required attribute other than `products` is missing.
 const MISSING: i8 = -4;
 /// An order with this order number exists.
 const NUMBER_EXISTS: i8 = -5;
@@ -24,7 +24,7 @@ const CUSTOMER: i8 = -6;
 /// Anything else: a wrong type or value.
 const WRONG: i8 = -7;
 
-/// Where several hold, the first of these is the code. The vendor's order is not that of the numbers.
+/// If several codes apply, the first of these is returned. The vendor's order is not numeric.
 const PRECEDENCE: [i8; 7] = [
     NO_PRODUCTS,
     MISSING,
@@ -35,7 +35,7 @@ const PRECEDENCE: [i8; 7] = [
     CUSTOMER,
 ];
 
-/// Puts an answer into words.
+/// Encodes an answer.
 pub(super) fn answer(operation: &Operation, answer: &Answer<'_>) -> Reply {
     match answer {
         Answer::Submitted(submitted) => submitted_answer(operation, submitted),
@@ -45,14 +45,14 @@ pub(super) fn answer(operation: &Operation, answer: &Answer<'_>) -> Reply {
             content_type: "application/json",
             body: page(orders),
         },
-        // No operation of this dialect asks for these.
+        // No operation of this dialect produces these.
         Answer::Order(_) | Answer::Withdrawn(_) | Answer::Organisations(_) => {
             refusal(&RequestFailure::Internal)
         }
     }
 }
 
-/// A page of orders, or a chunk of one. Each order is put into words by itself.
+/// Encodes a page of orders, or a chunk of one. Each order is encoded separately.
 fn page(orders: &Orders<'_>) -> Vec<u8> {
     let mut body = Vec::new();
     if orders.first {
@@ -113,7 +113,7 @@ fn order_answer(slot: &Slot<'_>, outcome: &Outcome) -> OrderAnswer {
     }
 }
 
-/// A quirk of the vendor's: a completed order's number is text, a prepared order's stands alone.
+/// Vendor quirk: the number of a completed order is text, and that of a prepared order is not in an array.
 fn yes(slot: &Slot<'_>, taken: &Taken) -> OrderAnswer {
     let number = taken.number.unwrap_or_default();
     let numbers = match &*taken.parts {
@@ -145,7 +145,7 @@ fn yes(slot: &Slot<'_>, taken: &Taken) -> OrderAnswer {
     }
 }
 
-/// The first code that holds, and every problem of that code.
+/// Returns the first code that applies, and every problem with that code.
 fn no(slot: &Slot<'_>, problems: &[Problem]) -> No {
     let holds = |code: &i8| problems.iter().any(|problem| code_of(problem) == *code);
     let code = PRECEDENCE.into_iter().find(holds).unwrap_or(WRONG);
@@ -189,8 +189,10 @@ fn code_of(problem: &Problem) -> i8 {
     WRONG
 }
 
-/// What is wrong, with the order's number where the whole order is meant, and the attributes that would do as well
-/// where one is missing that others can stand for.
+/// The problem's message.
+///
+/// It names the order number if the problem is with the order as a whole. If alternatives to a missing attribute exist,
+/// it names them.
 fn sentence(slot: &Slot<'_>, problem: &Problem) -> String {
     if let (true, Some(number)) = (problem.path.is_root(), &slot.key) {
         return format!("order {number} {}", problem.code);
@@ -207,9 +209,10 @@ fn sentence(slot: &Slot<'_>, problem: &Problem) -> String {
     }
 }
 
-/// Puts a refusal into words.
+/// Encodes a refused request.
 pub(super) fn refusal(failure: &RequestFailure) -> Reply {
-    // The vendor's stores are known by their key alone, so an organisation out of its reach is a wrong key.
+    // The vendor's stores are identified only by their key, so an organisation out of reach is answered like a wrong
+    // key.
     let is_unauthorized = matches!(
         failure,
         RequestFailure::Unauthorized

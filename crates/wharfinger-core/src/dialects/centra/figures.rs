@@ -1,11 +1,12 @@
-//! What stays of an order whose person is erased. The country does, which the vendor demands of every address.
+//! The attributes that are retained when the person of an order is erased. `country` stays, because the vendor requires
+//! it.
 
 use crate::erase::Figure::{self, Items, Object, Value};
 
 const ADDRESS: &[Figure] = &[Value("country")];
 const TRANSACTION: &[Figure] = &[Value("status"), Value("amount")];
 
-/// Those of an order, and of what completes it.
+/// For an order, and for its completions.
 pub(super) const FIGURES: &[Figure] = &[
     Value("orderNumber"),
     Value("createOnly"),
@@ -21,7 +22,7 @@ pub(super) const FIGURES: &[Figure] = &[
             Value("qty"),
             Value("unitPrice"),
             Value("originalPrice"),
-            // It stands for the product's own where that is absent.
+            // It replaces the product's own `sku` if that is absent.
             Object("itemText", &[Value("sku")]),
         ],
     ),

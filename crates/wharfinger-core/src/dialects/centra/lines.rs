@@ -1,4 +1,5 @@
-//! The lines of an order read back, and the sums over them. What was sent is rounded once; sums and taxes are made of that.
+//! The lines of an order in a response, and their totals. Submitted amounts are rounded once. Sums and taxes use the
+//! rounded ones.
 
 use bigdecimal::{BigDecimal, ToPrimitive, Zero};
 
@@ -9,7 +10,7 @@ use crate::catalogue::AdmittedLine;
 use crate::json::{Kind, Value};
 use crate::validate;
 
-/// A line. Without a price it has that of the catalogue, or costs nothing here; without an original price, that is its price.
+/// Builds a line. A missing price is the catalogue's, or else 0. A missing original price equals the price.
 pub(super) fn product<'a>(
     line: Value<'_, 'a>,
     at: usize,
@@ -65,7 +66,7 @@ pub(super) fn product<'a>(
     }
 }
 
-/// `localizedProdSize`: the size alone as text, or with the name of its chart.
+/// Reads `localizedProdSize`: the size as text, or with the name of its size chart.
 fn size<'a>(line: Value<'_, 'a>) -> (Option<super::shown::Text<'a>>, Option<LocalizedSize<'a>>) {
     let Some(size) = given(line, "localizedProdSize") else {
         return (None, None);
@@ -81,7 +82,7 @@ fn size<'a>(line: Value<'_, 'a>) -> (Option<super::shown::Text<'a>>, Option<Loca
     (localized, Some(localized_size))
 }
 
-/// What is taken off a price, and how much of it in whole percent.
+/// The discount on a price: the amount, and whole percent.
 fn discount(original: &Money, price: &Money) -> (Money, u64) {
     if original.value() <= price.value() {
         return (Money::default(), 0);
@@ -92,7 +93,7 @@ fn discount(original: &Money, price: &Money) -> (Money, u64) {
     (Money::of(&discount), percent)
 }
 
-/// The tax in an amount that has it included.
+/// The tax contained in an amount that includes tax.
 fn tax_in(amount: &Money, percent: &Money) -> Money {
     let percent = percent.value();
     if percent.is_zero() || amount.value().is_zero() {
@@ -105,7 +106,7 @@ fn less(amount: &Money, part: &Money) -> Money {
     Money::of(&(amount.value() - part.value()))
 }
 
-/// The sums over the lines, and what was taken off them.
+/// The totals of the lines, and the total discount on them.
 pub(super) fn totals(products: &[Product<'_>]) -> (Totals, Money) {
     let mut price = BigDecimal::zero();
     let mut tax = BigDecimal::zero();
@@ -138,7 +139,7 @@ pub(super) fn totals(products: &[Product<'_>]) -> (Totals, Money) {
     (totals, Money::of(&discount))
 }
 
-/// An amount as it is shown, if there is one.
+/// Reads an amount, rounded as in responses, if there is one.
 pub(super) fn amount(object: Value<'_, '_>, name: &str) -> Option<Money> {
     let amount = validate::amount(given(object, name)?).ok()?;
     Some(Money::of(&amount.value()))

@@ -1,4 +1,4 @@
-//! The vendor's order and the canonical one, each made from the other.
+//! Converts between the vendor's order and the canonical order.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::canonical::{
 use crate::catalogue::AdmittedLine;
 use crate::dialect::StoredOrder;
 
-/// A stored order in the canonical form, as its completions left it.
+/// Converts a stored order, including its additions, to the canonical form.
 pub(super) fn canonical(stored: &StoredOrder) -> Order {
     let zone = &stored.time_zone;
     with_texts(stored, |texts| {
@@ -62,7 +62,7 @@ pub(super) fn canonical(stored: &StoredOrder) -> Order {
     })
 }
 
-/// An address that is there: `{}` counts as absent.
+/// Returns an address that is present. `{}` counts as absent.
 fn given<'d, 'a>(address: Stored<'d, 'a>) -> Option<Stored<'d, 'a>> {
     let value = address.0.filter(|value| !value.is_empty_container());
     value.map(|value| Stored(Some(value)))
@@ -102,13 +102,13 @@ fn line(product: &Stored<'_, '_>, decided: Option<&AdmittedLine>) -> Line {
     }
 }
 
-/// An id as text, in its plain spelling.
+/// An id as text, in plain spelling.
 fn plain_id(object: &Stored<'_, '_>, name: &str) -> Option<String> {
     let id = object.checked(name, decode::id)?;
     Some(id.to_string())
 }
 
-/// An order in the vendor's form.
+/// Renders an order in the vendor's form.
 pub(super) fn render(order: &Order, zone: &TimeZone) -> Rendered {
     let mut missing = Missing::default();
     let parties = parties(order);
@@ -151,7 +151,7 @@ pub(super) fn render(order: &Order, zone: &TimeZone) -> Rendered {
     Rendered::of(&form, missing)
 }
 
-/// The address that stands for both; or one to pay, and one to deliver to.
+/// Returns the shared address, or the billing and the delivery address.
 fn addresses<'s>(
     order: &'s Order,
     parties: &'s Parties,
@@ -177,13 +177,13 @@ fn addresses<'s>(
 /// First and last name.
 type Names = (Option<String>, Option<String>);
 
-/// Who pays and who receives, as far as the form can say it.
+/// The payer and the recipient, as far as the form can represent them.
 struct Parties {
     billing: Address,
     shipping: Address,
-    /// Those of the billing address.
+    /// The names in the billing address.
     names: Names,
-    /// Whether one address stands for both: they are the same, or there is but one.
+    /// Whether one address serves as both: they are equal, or there is only one.
     is_one: bool,
 }
 
@@ -207,7 +207,7 @@ fn parties(order: &Order) -> Parties {
     }
 }
 
-/// What the form can hold of an address.
+/// The part of an address that the form can represent.
 fn held(address: &Address) -> Address {
     Address {
         company: None,
@@ -217,7 +217,7 @@ fn held(address: &Address) -> Address {
     }
 }
 
-/// Those of the customer where the address has the same name, or none.
+/// Returns the customer's names if the address has the same name or none. Otherwise splits the address's name.
 fn names_of(address: &Address, customer: &Customer) -> Names {
     match &address.name {
         Some(name) if customer.name().as_ref() != Some(name) => split_name(name),
@@ -225,7 +225,7 @@ fn names_of(address: &Address, customer: &Customer) -> Names {
     }
 }
 
-/// The address that the customer's e-mail address and telephone number stand in.
+/// The address that carries the customer's e-mail address and telephone number.
 fn with_email<'s>(
     order: &'s Order,
     address: &'s Address,
@@ -285,7 +285,7 @@ fn product<'s>(line: &'s Line, missing: &mut Missing) -> FormProduct<'s> {
     }
 }
 
-/// An amount as a number. One of more decimals than the form has is rounded, which is noted.
+/// An amount as a number. An amount with more decimals than the form allows is rounded, which is noted.
 fn amount(
     amount: Option<&Amount>,
     rounded: &'static str,
@@ -300,7 +300,7 @@ fn amount(
     Money::of(&number.value()).to_raw()
 }
 
-/// An id that is spelled as the vendor would.
+/// Parses an id in the vendor's spelling.
 fn id(text: &str) -> Option<u64> {
     let id: u64 = text.parse().ok()?;
     (id <= decode::ID_MAX && id.to_string() == text).then_some(id)

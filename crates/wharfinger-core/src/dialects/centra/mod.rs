@@ -1,6 +1,6 @@
-//! Centra's Order API: create an order, create a batch of them, complete a prepared order, update one, read orders back.
+//! Centra's Order API: create an order or a batch of orders, complete a prepared order, update an order, list orders.
 //!
-//! The vendor answers 200 whether or not orders were created; each order answers for itself, with a code.
+//! The vendor answers 200 whether or not orders were created. Each order has its own status and code.
 
 mod additions;
 mod dates;
@@ -33,10 +33,10 @@ use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
 use crate::load::Load;
 
-/// The dialect `centra`.
+/// The Centra dialect.
 pub(super) struct Centra;
 
-/// The operation that updates an order, which is told by its body alone.
+/// The operation that updates an order. The order's number is only in the body.
 const UPDATE: &str = "update";
 
 const OPERATIONS: [Operation; 5] = [
@@ -73,9 +73,9 @@ const OPERATIONS: [Operation; 5] = [
         scope: Scope::OrdersWrite,
         action: Action::Submit {
             envelope: Envelope::One,
-            // Clients send a comment as bare text, or `null` for nothing.
+            // Clients send a comment as a bare text, or `null` for nothing.
             wrong_root: WrongRoot::TakeText,
-            // An order may be completed without anything being added to it.
+            // An order may be completed without any additions.
             empty_body: EmptyBody::EmptyObject,
         },
         summary: "Complete a prepared order",
@@ -122,7 +122,7 @@ impl Dialect for Centra {
         NameCase::Exact
     }
 
-    /// The vendor's own field is `API-Authorization`; `Authorization: Bearer` is taken where that is absent.
+    /// The vendor's own header is `API-Authorization`. `Authorization: Bearer` is accepted if it is absent.
     fn credentials(&self, head: &Head<'_>) -> Credentials {
         let own = head.header("api-authorization").map(str::trim);
         let bearer = head.header("authorization").and_then(super::bearer_token);
@@ -144,7 +144,7 @@ impl Dialect for Centra {
         let organisation = caller
             .organisation(code)
             .ok_or(RequestFailure::OrganisationUnknown)?;
-        // What was taken in before customer orders were switched off can still be read.
+        // Existing orders can still be read after customer orders were disabled.
         let takes_in = operation.scope == Scope::OrdersWrite;
         if takes_in && !organisation.customer_orders_enabled {
             return Err(RequestFailure::OrganisationDisabled);

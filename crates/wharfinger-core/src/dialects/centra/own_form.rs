@@ -1,4 +1,4 @@
-//! An order in the vendor's own form, as its completions left it.
+//! An order in the vendor's own form, including its additions.
 
 use super::additions::{Texts, is_update};
 use super::present::with_texts;
@@ -6,7 +6,7 @@ use crate::canonical::Members;
 use crate::dialect::StoredOrder;
 use crate::json::{Kind, Value};
 
-/// What a completion may say anew, besides the comments.
+/// What a completion may replace, besides the comments.
 const REPLACED: [&str; 6] = [
     "buyerName",
     "poNumber",
@@ -16,7 +16,7 @@ const REPLACED: [&str; 6] = [
     "warehouseGroup",
 ];
 
-/// An order as it was submitted, with what its completions said anew, what they added of `payment`, and what updates said.
+/// Returns the submitted order with the values replaced by completions, their additions to `payment`, and the updates.
 pub(super) fn own_form(stored: &StoredOrder) -> String {
     match stored.texts.as_slice() {
         [] => String::new(),
@@ -56,7 +56,7 @@ fn completed(texts: &Texts<'_, '_>) -> String {
     serde_json::to_string(&form).unwrap_or_default()
 }
 
-/// What updates may say too, as JSON, where it is not what was submitted.
+/// The comments and attributes that updates can change too, as JSON, if they differ from the submitted ones.
 fn comments_and_attributes(texts: &Texts<'_, '_>) -> Vec<(&'static str, String)> {
     let mut said = Vec::new();
     for name in ["internalComment", "comment"] {

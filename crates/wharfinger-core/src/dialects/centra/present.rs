@@ -1,4 +1,4 @@
-//! An order read back, made from the texts that were submitted.
+//! Builds an order for a response from the submitted texts.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use crate::json::{Entry, Reader, Value};
 use crate::outcome::State;
 use crate::validate;
 
-/// Shows an order in the vendor's words.
+/// Builds an order in the vendor's format.
 pub(super) fn order(stored: &StoredOrder) -> Order<'_> {
     with_texts(stored, |texts| order_of(stored, texts))
 }
@@ -30,14 +30,15 @@ pub(super) fn customer_of(stored: &StoredOrder) -> Option<u64> {
     }
 }
 
-/// Whether an order has what is not of one line: costs of shipping, a discount. Of parts that is the first alone.
+/// Whether the order carries amounts that belong to no line, such as shipping and discount. Of a split order, only the
+/// first part does.
 pub(super) fn is_whole_or_first(stored: &StoredOrder) -> bool {
     let admission = stored.admission.as_ref();
     let split = admission.and_then(|admission| admission.split.as_ref());
     split.is_none_or(|split| split.origin == stored.id)
 }
 
-/// What was decided on a line; none of that where nothing was decided on the order. False for a line of another part.
+/// The catalogue's decision on a line. `None` if the order was not checked against a catalogue.
 pub(super) fn decided(stored: &StoredOrder, at: usize) -> Result<Option<&AdmittedLine>, OfAnother> {
     match &stored.admission {
         None => Ok(None),
@@ -45,10 +46,10 @@ pub(super) fn decided(stored: &StoredOrder, at: usize) -> Result<Option<&Admitte
     }
 }
 
-/// A line is of another part of the order.
+/// The line belongs to another part of the order.
 pub(super) struct OfAnother;
 
-/// The e-mail address of an order's customer: not that of a delivery.
+/// The e-mail address of an order's customer. The delivery address is not considered.
 pub(super) fn email_of(stored: &StoredOrder) -> Option<String> {
     with_texts(stored, email_of_texts)
 }
@@ -59,7 +60,7 @@ pub(super) fn email_of_texts(texts: &Texts<'_, '_>) -> Option<String> {
     addresses.next().map(Cow::into_owned)
 }
 
-/// Reads the texts again. They were checked before they were stored, so that no limit applies here.
+/// Parses the texts. No limits apply, because they were checked before they were stored.
 pub(super) fn with_texts<'a, T>(
     stored: &'a StoredOrder,
     read: impl FnOnce(&Texts<'_, 'a>) -> T,
@@ -146,10 +147,10 @@ fn order_of<'a>(stored: &'a StoredOrder, texts: &Texts<'_, 'a>) -> Order<'a> {
     }
 }
 
-/// The kinds of payment that the vendor knows: card, invoice, third party, free and prepaid.
+/// The payment types that the vendor has: card, invoice, third party, free and prepaid.
 const PAYMENT_TYPES: [&str; 5] = ["cc", "inv", "3rd", "free", "prepaid"];
 
-/// How an order was paid. What the capture says stands above what the authorisation says.
+/// How an order was paid. The capture takes precedence over the authorisation.
 fn payment<'a>(texts: &Texts<'_, 'a>) -> Payment<'a> {
     let said = |name| {
         let mut transactions = ["capture", "auth"].into_iter();
@@ -170,7 +171,7 @@ fn payment<'a>(texts: &Texts<'_, 'a>) -> Payment<'a> {
     }
 }
 
-/// The vouchers that an order names. What each takes off is known where there is one alone.
+/// The vouchers that an order names. Only for a single voucher is its discount known.
 fn discounts<'a>(texts: &Texts<'_, 'a>, off: &Money, currency: &str) -> Discounts<'a> {
     let codes = texts.own("voucherCodes");
     let codes = codes.iter().flat_map(Value::items);
@@ -202,7 +203,7 @@ fn discounts<'a>(texts: &Texts<'_, 'a>, off: &Money, currency: &str) -> Discount
     }
 }
 
-/// Where an order stands. An order that is on its way is told as that, be it noted as taken on or not.
+/// The status of an order. A shipped or delivered order has that status whether or not it is marked as processed.
 fn status(stored: &StoredOrder) -> &'static str {
     let report = stored.fulfilment.as_ref().map(|kept| &kept.fulfilment);
     match stored.state {
@@ -219,7 +220,7 @@ fn status(stored: &StoredOrder) -> &'static str {
     }
 }
 
-/// When an order was created, as a wall clock in the time zone showed it.
+/// The time when an order was created, as local time.
 fn time_of(unix_ms: i64, zone: &TimeZone) -> String {
     let moment = Timestamp::from_millisecond(unix_ms).unwrap_or_default();
     dates::local(moment, zone)
@@ -235,7 +236,7 @@ fn address<'a>(names: &'static [&'static str], from: Option<Value<'_, 'a>>) -> A
         names,
         parts: [
             name,
-            // The vendor's requests have no attribute for it.
+            // The vendor's requests have no such attribute.
             None,
             part("email"),
             part("cell"),

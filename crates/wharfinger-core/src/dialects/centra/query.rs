@@ -1,4 +1,4 @@
-//! What `GET …/orders` asks for.
+//! Reads the parameters of `GET …/orders`.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -12,13 +12,13 @@ use crate::failure::RequestFailure;
 use crate::outcome::State;
 use crate::validate::{self, date_or_time_from};
 
-/// Orders on a page that asks for no number of them.
+/// The default number of orders per page.
 const PAGE_ORDERS_DEFAULT: u64 = 20;
 
-/// The most orders on a page.
+/// The maximum number of orders per page.
 const PAGE_ORDERS_MAX: u64 = 1000;
 
-/// The parameters, for the description of the routes.
+/// The parameters, as documented.
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter::query(
         "limit",
@@ -58,14 +58,14 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     XML,
 ];
 
-/// The vendor answers in XML where this is asked for.
+/// The vendor answers in XML if this is set.
 pub(super) const XML: Parameter = Parameter::query(
     "xml",
     ParameterKind::OneOf(&["0", "false"]),
     "Answers are JSON only: any other value is refused",
 );
 
-/// Refuses a request for an answer in XML, which would otherwise get one that its sender cannot read.
+/// Refuses a request for an XML response. Otherwise the sender would get a response that it cannot read.
 ///
 /// # Errors
 /// [`RequestFailure::BadParameter`].
@@ -79,7 +79,7 @@ pub(super) fn refuse_xml(head: &Head<'_>) -> Result<(), RequestFailure> {
     ))
 }
 
-/// Reads the parameters, one a line of the vendor's table.
+/// Reads the parameters, in the order of the vendor's table.
 ///
 /// # Errors
 /// [`RequestFailure::BadParameter`].
@@ -116,7 +116,7 @@ pub(super) fn orders(
     })
 }
 
-/// A parameter that is there and not blank.
+/// Returns a parameter that is present and not blank.
 fn parameter<'h>(head: &Head<'h>, name: &str) -> Option<&'h str> {
     let text = head.query_parameter(name)?.trim();
     (!text.is_empty()).then_some(text)

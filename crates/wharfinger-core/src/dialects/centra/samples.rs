@@ -1,10 +1,10 @@
-//! Requests that show the dialect at work.
+//! Sample requests.
 
 use crate::dialect::{Sample, SampleKey, Samples};
 
 const ONE: &str = r#"{"address":{"email":"ann@example.com","country":"SE"},"products":[{"sku":"TEA-7","qty":1}]}"#;
 
-/// The samples, as this key would send them.
+/// Returns the samples for this API key.
 pub(super) fn samples(key: &SampleKey<'_>) -> Samples {
     let organisation = key.organisation;
     let sample = |route: &str, body: &str| Sample {

@@ -1,4 +1,4 @@
-//! The attributes of an order that is to be created, in the order of the vendor's table; a completion has some of them.
+//! The attributes of a new order, in the order of the vendor's table. A completion has some of them.
 
 use crate::unknown::Shape;
 
@@ -51,7 +51,7 @@ pub(super) const SHAPE: &Shape = &Shape {
     ],
 };
 
-/// What updates an order.
+/// The attributes of an update.
 pub(super) const UPDATE_SHAPE: &Shape = &Shape::flat(&[
     "order",
     "internalComment",

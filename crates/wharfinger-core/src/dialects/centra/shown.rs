@@ -1,5 +1,6 @@
-//! An order read back, in the vendor's words: every attribute of the example on the vendor's page, in the same types. What is not
-//! known has the value that the vendor has for nothing: `""`, 0, false or an empty array.
+//! The vendor's response format of an order: every attribute of the example on the vendor's page, with the same types.
+//!
+//! An unknown attribute has the vendor's empty value: `""`, 0, false or an empty array.
 
 use std::borrow::Cow;
 
@@ -7,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::money::Money;
 
-/// Text; `""` where there is none.
+/// Text. `""` if there is none.
 pub(super) type Text<'a> = Cow<'a, str>;
 
 /// An order.
@@ -51,7 +52,7 @@ pub(super) struct Order<'a> {
     #[serde(flatten)]
     pub(super) payment: Payment<'a>,
     pub(super) default_carrier: &'static str,
-    /// What was shipped is told by the native API.
+    /// The native API reports shipments.
     pub(super) shipments: [(); 0],
     #[serde(flatten)]
     pub(super) totals: Totals,
@@ -60,7 +61,7 @@ pub(super) struct Order<'a> {
     pub(super) discounts: Discounts<'a>,
 }
 
-/// How an order was paid, as far as it says.
+/// How an order was paid, as far as the order says.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Payment<'a> {
@@ -71,18 +72,18 @@ pub(super) struct Payment<'a> {
     pub(super) payment_method: Text<'a>,
 }
 
-/// The sums over the lines.
+/// The totals of the lines.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Totals {
-    /// The tax in the prices, below zero: added to the price it gives the price without tax.
+    /// The tax in the prices, negative: price plus this is the price without tax.
     pub(super) total_items_price_tax: Money,
     pub(super) total_items_price: Money,
     pub(super) total_items_without_tax: Money,
     pub(super) tax_breakdown: Vec<Tax>,
 }
 
-/// The tax of all lines of one rate.
+/// The tax of all lines with the same rate.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Tax {
@@ -91,7 +92,7 @@ pub(super) struct Tax {
     pub(super) value: Money,
 }
 
-/// What was taken off.
+/// Discounts.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Discounts<'a> {
@@ -117,7 +118,7 @@ pub(super) struct Voucher<'a> {
     pub(super) original_price_off_as_number: Money,
 }
 
-/// The parts of an address as an order shows them, each under a name that begins with what the address is for.
+/// The parts of an address in an order. Each attribute name begins with the address's purpose.
 #[derive(Default)]
 pub(super) struct Address<'a> {
     pub(super) names: &'static [&'static str],
@@ -126,7 +127,7 @@ pub(super) struct Address<'a> {
 
 const ADDRESS_PARTS: usize = 11;
 
-/// The names of the address that goods are sent to.
+/// The attribute names of the delivery address.
 pub(super) const DELIVERY: [&str; ADDRESS_PARTS] = [
     "deliveryName",
     "deliveryCompany",
@@ -141,7 +142,7 @@ pub(super) const DELIVERY: [&str; ADDRESS_PARTS] = [
     "deliveryCountry",
 ];
 
-/// The names of the address that the invoice is sent to.
+/// The attribute names of the billing address.
 pub(super) const BILLING: [&str; ADDRESS_PARTS] = [
     "billingName",
     "billingCompany",
@@ -198,13 +199,13 @@ pub(super) struct Product<'a> {
     pub(super) any_discount: bool,
     pub(super) price_each_without_tax: Money,
     pub(super) price_each_reduction: u8,
-    /// Where it is sent from. An open catalogue knows of no warehouses, so there are none to name.
+    /// The warehouses that the line ships from. Empty for an open catalogue, which has none.
     pub(super) warehouses: Vec<Warehouse<'a>>,
     pub(super) is_bundle: bool,
     pub(super) is_part_of_bundle: &'static str,
 }
 
-/// A size in the words of a size chart.
+/// A size according to a size chart.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LocalizedSize<'a> {
@@ -212,7 +213,7 @@ pub(super) struct LocalizedSize<'a> {
     pub(super) localized_size: Text<'a>,
 }
 
-/// A warehouse that pieces of a line are sent from.
+/// A warehouse from which pieces of a line ship.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Warehouse<'a> {

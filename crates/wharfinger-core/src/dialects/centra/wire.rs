@@ -1,4 +1,4 @@
-//! The vendor's words, as they leave.
+//! The vendor's output formats.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -78,42 +78,42 @@ pub(super) struct FormProduct<'s> {
     pub(super) item_text: Option<FormItemText<'s>>,
 }
 
-/// What a product is called.
+/// The name of a product.
 #[derive(Serialize)]
 pub(super) struct FormItemText<'s> {
     pub(super) product: &'s str,
 }
 
-/// What became of one order.
+/// The outcome of one order.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Answer {
-    /// Created: its number, or those of all its parts.
+    /// Created: the order number, or the numbers of all parts.
     Created {
         status: &'static str,
         orders: Vec<u64>,
     },
-    /// Prepared with `createOnly`: its number, not in an array.
+    /// Prepared with `createOnly`: the order number, not in an array.
     Prepared { status: &'static str, order: u64 },
-    /// Completed: its number, or those of all its parts, as text.
+    /// Completed: the order number, or the numbers of all parts, as text.
     Completed {
         status: &'static str,
         orders: Vec<String>,
     },
-    /// Updated: its number.
+    /// Updated: the order number.
     Updated { status: &'static str, order: u64 },
-    /// Not updated: why, and its number where it can be read. The vendor gives no code here.
+    /// Not updated: the reason, and the order number if it can be read. The vendor has no code here.
     NotUpdated {
         status: &'static str,
         msg: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         order: Option<u64>,
     },
-    /// Not created; also the form of every refused request.
+    /// Not created. Also the format of every refused request.
     No(No),
 }
 
-/// A no.
+/// A negative outcome: code and message.
 #[derive(Serialize)]
 pub(super) struct No {
     pub(super) status: &'static str,
@@ -131,7 +131,7 @@ impl No {
     }
 }
 
-/// The answers of a batch under the caller's own names, in the order of the request.
+/// The outcomes of a batch under the sender's names, in request order.
 pub(super) struct Batch<'s>(pub(super) Vec<(&'s str, Answer)>);
 
 impl Serialize for Batch<'_> {

@@ -1,5 +1,6 @@
-//! What requests without orders ask for. Names of parameters count without regard to case, and a blank parameter
-//! counts as absent, as C# clients send it.
+//! Reads the parameters of requests without orders.
+//!
+//! Parameter names are compared without case. A blank parameter counts as absent, because C# clients send blank ones.
 
 use std::collections::HashSet;
 
@@ -14,9 +15,9 @@ use crate::validate::boolean_from;
 const DELETED_PER_CALL_MAX: usize = 50;
 const PAGE_SIZE_DEFAULT: u64 = 100;
 const PAGE_SIZE_MAX: u64 = 1_000;
-/// Far beyond any page there can be, and small enough to reckon with.
+/// Far beyond any page that can exist, and small enough to avoid overflow.
 const PAGE_MAX: u64 = 1_000_000_000;
-/// `Pages` is exact up to so many orders, or fewer where the store has to walk to count them.
+/// `Pages` is exact up to this many orders. The limit is lower if the store has to scan orders to count them.
 const COUNT_MAX: u64 = 1_000_000;
 
 const SLIP_NUMBERS: Parameter = Parameter::query(
@@ -25,7 +26,7 @@ const SLIP_NUMBERS: Parameter = Parameter::query(
     "Packing slip numbers, with commas between them",
 );
 
-/// The parameters of the list, for the description of the routes.
+/// The parameters of the list, as documented.
 pub(super) const LIST: &[Parameter] = &[
     SLIP_NUMBERS,
     Parameter::query(
@@ -96,7 +97,7 @@ pub(super) fn list(head: &Head<'_>) -> Result<Ask, RequestFailure> {
     }))
 }
 
-/// `GET /v2/pendingorders`: all of them; the server reads them in chunks.
+/// `GET /v2/pendingorders`: all pending orders. The server reads them in chunks.
 pub(super) fn pending() -> Ask {
     Ask::Orders(OrderQuery {
         keys: None,
@@ -140,14 +141,17 @@ pub(super) fn withdraw(head: &Head<'_>) -> Result<Ask, RequestFailure> {
     Ok(Ask::Withdraw { keys, otherwise })
 }
 
-/// What a number is where it was percent-encoded twice, as in the vendor's own example (`test%25231234` for `test#1234`).
+/// Returns the number with one more round of percent-decoding.
+///
+/// The vendor's own example is encoded twice (`test%25231234` for `test#1234`).
 fn decoded_again(number: &str) -> Option<String> {
     let decoded = percent_decode_str(number).decode_utf8().ok()?;
     (decoded != number && !decoded.is_empty()).then(|| decoded.into_owned())
 }
 
-/// The slip numbers of `?packingslipno=a,b`, each once, in order; blank ones are left out, as is white space
-/// around them. The parameter may be repeated, as some clients send lists.
+/// Reads the slip numbers of `?packingslipno=a,b`: each once, in order, trimmed, without blank ones.
+///
+/// The parameter may be repeated, because some clients send lists that way.
 fn slip_numbers(head: &Head<'_>) -> Vec<String> {
     let mut seen = HashSet::new();
     let mut numbers = Vec::new();
@@ -164,7 +168,7 @@ fn slip_numbers(head: &Head<'_>) -> Vec<String> {
     numbers
 }
 
-/// A parameter that is there and not blank.
+/// Returns a parameter that is present and not blank.
 fn present<'h>(head: &Head<'h>, name: &str) -> Option<&'h str> {
     let value = head.query_parameter(name)?.trim();
     (!value.is_empty()).then_some(value)

@@ -1,4 +1,4 @@
-//! One customer order: the vendor's table, line by line.
+//! Judges one customer order. The functions follow the vendor's table, line by line.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::warning::WarningCode;
 
 const PRODUCT_CODE_CHARS_MAX: usize = 20;
 const IMAGE_URL_CHARS_MAX: usize = 500;
-/// The vendor's type is C#'s `int`; a negative number of packages means nothing.
+/// The vendor's type is C#'s `int`. A negative number of packages makes no sense.
 const QUANTITY_MAX: u64 = 2_147_483_647;
 
 /// Judges one order.
@@ -55,7 +55,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
 /// A text of an order, if it has a usable one.
 type Read<'a> = Option<Cow<'a, str>>;
 
-/// Reads an order; its key and its e-mail address.
+/// Reads an order. Returns its key and its e-mail address.
 fn order<'a>(form: &mut Form<'_, '_, 'a>) -> (Read<'a>, Read<'a>) {
     let key = form.mandatory("packingslipno", validate::short_text(KEY_CHARS_MAX));
     form.mandatory("consignee", validate::any_text);
@@ -88,7 +88,7 @@ fn product(form: &mut Form<'_, '_, '_>) {
         let code = validate::text(code)?;
         Ok(code.len() > PRODUCT_CODE_CHARS_MAX && code.chars().count() > PRODUCT_CODE_CHARS_MAX)
     };
-    // Vendor's page: string:20. Shops have longer ones, which nothing here needs to be short.
+    // The vendor's page says string:20. Shops have longer codes, and nothing here requires a short one.
     if form.optional("productcode", is_long) == Some(true) {
         let chars_max = PRODUCT_CODE_CHARS_MAX;
         form.warn("productcode", WarningCode::TooLong { chars_max });
@@ -111,7 +111,7 @@ fn product(form: &mut Form<'_, '_, '_>) {
 fn package(form: &mut Form<'_, '_, '_>) {
     form.optional("PackageStockName", validate::any_text);
     let quantity = form.value().get("Quantity");
-    // The vendor's own client writes null where nothing was set.
+    // The vendor's own client writes null for a quantity that was not set.
     if quantity.is_some_and(|quantity| quantity.kind() == Kind::Null) {
         form.warn("Quantity", WarningCode::NullValue);
     } else {
@@ -123,7 +123,7 @@ fn package(form: &mut Form<'_, '_, '_>) {
     form.optional("HeightCm", validate::decimal);
 }
 
-/// A code in capitals, and whether it was sent in lower case.
+/// A code in upper case, and whether it was sent in lower case.
 pub(super) type InCapitals<'a> = (Cow<'a, str>, bool);
 
 /// Reads a code that may be sent in lower case.
@@ -137,7 +137,7 @@ fn code<'a>(
     }
 }
 
-/// A country code. The vendor's page lists `UK` beside real ISO codes; it is taken for `GB`, and given back as `UK`.
+/// A country code. The vendor's page lists `UK` beside real ISO codes. It means `GB`, and is returned as `UK`.
 pub(super) fn country<'a>(value: Value<'_, 'a>) -> Checked<InCapitals<'a>> {
     let is_known = |code: &str| code == "UK" || validate::is_country(code);
     validate::in_capitals(value, is_known, Code::NotCountry)
@@ -153,7 +153,8 @@ pub(super) fn currency<'a>(value: Value<'_, 'a>) -> Checked<InCapitals<'a>> {
     validate::in_capitals(value, validate::is_currency, Code::NotCurrency)
 }
 
-/// The first e-mail address, and whether it is the only one: clients send several with `;` or `,` between them.
+/// Returns the first e-mail address, and whether it is the only one. Clients send several addresses separated by `;` or
+/// `,`.
 pub(super) fn email<'a>(value: Value<'_, 'a>) -> Checked<(Cow<'a, str>, bool)> {
     if let Ok(address) = validate::email(value) {
         return Ok((address, true));
@@ -173,7 +174,7 @@ pub(super) fn email<'a>(value: Value<'_, 'a>) -> Checked<(Cow<'a, str>, bool)> {
 
 /// Whether `left` is more than `right`.
 fn exceeds(left: &Decimal<'_>, right: &Decimal<'_>) -> bool {
-    // Most are small whole numbers, which need no big ones to compare.
+    // Fast path: most numbers are small integers, which need no big-number comparison.
     match (left.integer(), right.integer()) {
         (Some(left), Some(right)) => left > right,
         _ => left.value() > right.value(),

@@ -1,4 +1,4 @@
-//! Answers and refusals.
+//! Encodes answers and refused requests.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ use crate::outcome::{Outcome, State, WITHHELD};
 use crate::problem::{Code, Problem};
 use crate::warning::{Warning, with_hint};
 
-/// What `WWW-Authenticate` says; there is no registered scheme for a header of the vendor's own.
+/// The value of `WWW-Authenticate`. There is no registered scheme for a vendor's own header.
 const CHALLENGE: &str = "AccessKey realm=\"orders\"";
 
-/// What became of each order of a batch.
+/// Encodes the outcome of each order of a batch.
 pub(super) fn saved(submitted: &Submitted<'_>, with_messages: bool) -> Reply {
     assert_eq!(submitted.slots.len(), submitted.outcomes.len());
     let mut answers = Vec::with_capacity(submitted.slots.len());
@@ -30,7 +30,7 @@ pub(super) fn saved(submitted: &Submitted<'_>, with_messages: bool) -> Reply {
     Reply::json(200, &answers)
 }
 
-/// Whether an order was saved.
+/// Encodes whether a single order was saved.
 pub(super) fn one(submitted: &Submitted<'_>) -> Reply {
     let is_saved = |outcome: &Outcome| outcome.taken().is_some();
     Reply::json(200, &submitted.outcomes.iter().any(is_saved))
@@ -39,7 +39,7 @@ pub(super) fn one(submitted: &Submitted<'_>) -> Reply {
 fn message(outcome: &Outcome, warnings: &[Warning]) -> String {
     match outcome {
         Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) => String::new(),
-        // An order cancelled otherwise than by DELETE keeps its number, and is as final as a processed one.
+        // An order that was cancelled by other means than DELETE keeps its number. It is as final as a processed one.
         Outcome::Rejected(problems) if problems.iter().any(is_final) => "already processed".into(),
         Outcome::Rejected(problems) => {
             let sentence = |problem: &Problem| with_hint(problem.to_string(), problem, warnings);
@@ -57,7 +57,7 @@ fn is_final(problem: &Problem) -> bool {
     )
 }
 
-/// A page of orders, or a chunk of one: the first has the head, the last the end.
+/// Encodes a page of orders, or a chunk of one. The first chunk has the head, the last one the end.
 pub(super) fn page(orders: &Orders<'_>) -> Reply {
     let query = orders.query;
     let page_size = query.limit.max(1);
@@ -67,7 +67,7 @@ pub(super) fn page(orders: &Orders<'_>) -> Reply {
             0 => 0,
             given => query.offset + given as u64,
         };
-        // The count stops at a bound; a page beyond it shows that there are more.
+        // The count stops at a limit. If the page itself goes beyond it, there are more.
         let known = orders.total.max(seen);
         let head = Page {
             page: query.offset / page_size + 1,
@@ -75,7 +75,7 @@ pub(super) fn page(orders: &Orders<'_>) -> Reply {
             pages: known.div_ceil(page_size),
         };
         write(&mut body, &head);
-        // `Results` is one more member.
+        // Remove the closing brace: `Results` is another member.
         body.pop();
         body.extend_from_slice(br#","Results":["#);
     }
@@ -88,7 +88,7 @@ pub(super) fn page(orders: &Orders<'_>) -> Reply {
     list(body)
 }
 
-/// A part of the array of pending orders.
+/// Encodes a part of the array of pending orders.
 pub(super) fn chunk(orders: &Orders<'_>) -> Reply {
     let mut body = Vec::new();
     if orders.first {
@@ -101,8 +101,9 @@ pub(super) fn chunk(orders: &Orders<'_>) -> Reply {
     list(body)
 }
 
-/// Writes orders one by one. A comma stands before each but the first of all; only a list of no orders begins with a chunk of
-/// none.
+/// Writes orders one by one. A comma precedes each order except the very first one.
+///
+/// An empty chunk occurs only as the first chunk of an empty list, so a later chunk always follows an order.
 fn push_all<'o, T: Serialize>(
     body: &mut Vec<u8>,
     orders: &Orders<'o>,
@@ -130,7 +131,7 @@ fn list(body: Vec<u8>) -> Reply {
     }
 }
 
-/// The status of one order. A cancelled one is gone, as far as this route tells.
+/// Encodes the status of one order. A cancelled order does not exist on this route.
 pub(super) fn order(order: &StoredOrder) -> Reply {
     match order.state {
         State::Draft | State::Pending | State::Processed => Reply::json(200, &stored::shown(order)),
@@ -138,7 +139,7 @@ pub(super) fn order(order: &StoredOrder) -> Reply {
     }
 }
 
-/// What became of each slip number that was to be deleted.
+/// Encodes the result for each slip number that was to be deleted.
 pub(super) fn withdrawn(results: &[(String, Result<(), Code>)]) -> Reply {
     let mut answer = Map::new();
     for (number, result) in results {
@@ -146,7 +147,7 @@ pub(super) fn withdrawn(results: &[(String, Result<(), Code>)]) -> Reply {
             Ok(()) => "Deleted.",
             Err(Code::AlreadyProcessed) => "Cannot be deleted. Already processed.",
             Err(Code::AlreadyCancelled) => "Cannot be deleted. Already deleted.",
-            // Nothing else can be wrong with a slip number than that no order has it.
+            // The only other error is that no order has the slip number.
             Err(_) => "Invalid packing slip number",
         };
         answer.insert(number.clone(), Value::from(text));
@@ -154,7 +155,7 @@ pub(super) fn withdrawn(results: &[(String, Result<(), Code>)]) -> Reply {
     Reply::json(200, &answer)
 }
 
-/// A request that was turned down.
+/// Encodes a refused request.
 pub(super) fn refusal(failure: &RequestFailure) -> Reply {
     let (status, message) = words(failure);
     let reply = Reply::json(status, &Refusal { message }).for_failure(failure);
@@ -167,7 +168,7 @@ pub(super) fn refusal(failure: &RequestFailure) -> Reply {
 fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
     let denied = "Authorization has been denied for this request.";
     match failure {
-        // A site that is not the key's is told like a wrong key.
+        // A site that the API key does not reach is answered like a wrong key.
         RequestFailure::Unauthorized | RequestFailure::OrganisationUnknown => (401, denied.into()),
         RequestFailure::Forbidden(_) => (403, "Access denied".into()),
         RequestFailure::OrganisationMissing => (400, "site_id header is required".into()),

@@ -1,4 +1,4 @@
-//! The load that `wharfinger bench` sends.
+//! The orders that `wharfinger bench` sends.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -33,7 +33,7 @@ const READS: [Read; 2] = [
     },
 ];
 
-/// The order as a plain program would declare it, as far as the load goes.
+/// The order as a minimal program would declare it, with the attributes that the benchmark uses.
 #[derive(Deserialize)]
 #[expect(
     dead_code,

@@ -1,4 +1,4 @@
-//! The vendor's order and the canonical one, each made from the other.
+//! Converts between the vendor's order and the canonical order.
 
 use super::decode;
 use super::wire::{Form, FormProduct};
@@ -8,7 +8,7 @@ use crate::canonical::{
 use crate::dialect::StoredOrder;
 use crate::json::NameCase;
 
-/// A stored order in the canonical form.
+/// Converts a stored order to the canonical form.
 pub(super) fn canonical(stored: &StoredOrder) -> Order {
     let text = stored.texts.first().map_or("", String::as_str);
     read(text, NameCase::Ignored, |order| Order {
@@ -41,7 +41,7 @@ pub(super) fn canonical(stored: &StoredOrder) -> Order {
     })
 }
 
-/// Who is to be asked about the delivery.
+/// The contact for questions about the delivery.
 fn contact(order: &Stored<'_, '_>) -> Customer {
     let name = order.text("contactname");
     let (first_name, last_name) = name.as_deref().map(split_name).unwrap_or_default();
@@ -79,7 +79,7 @@ fn line(product: &Stored<'_, '_>) -> Line {
     }
 }
 
-/// An order in the vendor's form.
+/// Renders an order in the vendor's form.
 pub(super) fn render(order: &Order) -> Rendered {
     let mut missing = Missing::default();
     let address = order.destination();

@@ -1,8 +1,8 @@
-//! GoSweetSpot: customer orders by packing slip number, over `api/customerorders` and the older v2 routes.
+//! GoSweetSpot: customer orders by packing slip number, on `api/customerorders` and the older v2 routes.
 //!
-//! Vendor pages: <https://api-docs.gosweetspot.com/docs/customer-orders/put.html>, `get.html`, `delete.html`,
-//! `v2-order.html` and `v2-pending-orders.html` beside it. Where they are silent, docs/dialects/gosweetspot.md says
-//! what is done.
+//! Vendor pages: <https://api-docs.gosweetspot.com/docs/customer-orders/put.html>, and next to it `get.html`,
+//! `delete.html`, `v2-order.html` and `v2-pending-orders.html`. docs/dialects/gosweetspot.md describes the behaviour
+//! that they do not specify.
 
 mod ask;
 mod decode;
@@ -30,7 +30,7 @@ use crate::json::{Entry, Envelope, NameCase};
 use crate::load::Load;
 use crate::operation;
 
-/// The dialect; it holds nothing.
+/// The GoSweetSpot dialect. It has no state.
 pub(super) struct GoSweetSpot;
 
 const TAKE_ORDERS: Action = Action::Submit {
@@ -45,10 +45,10 @@ const TAKE_ONE: Action = Action::Submit {
     empty_body: EmptyBody::Malformed,
 };
 
-/// The path of the older batch route, whose answers have no `msg`.
+/// The path of the older batch route. Its responses have no `msg`.
 const NEW_ORDERS: &str = "/v2/neworders";
 
-/// The path of the older route for one order, whose answer is a bare boolean.
+/// The path of the older route for one order. Its response is a bare boolean.
 const NEW_ORDER: &str = "/v2/neworder";
 
 static OPERATIONS: &[Operation] = &[
@@ -88,7 +88,7 @@ static OPERATIONS: &[Operation] = &[
         summary: "Create or update a batch of orders (older route)",
         parameters: &[],
     },
-    // The vendor's pages for both say PUT.
+    // The vendor's pages say PUT for both older routes.
     Operation {
         name: "put_new_orders",
         method: "PUT",
@@ -154,12 +154,13 @@ impl Dialect for GoSweetSpot {
         OPERATIONS
     }
 
-    /// The vendor's own C# client sends `PascalCase` (`PostCode`, `DelvInstructions`) where the pages say `postcode`.
+    /// Vendor quirk: the vendor's own C# client sends `PascalCase` (`PostCode`, `DelvInstructions`) where the pages say
+    /// `postcode`.
     fn name_case(&self) -> NameCase {
         NameCase::Ignored
     }
 
-    /// ASP.NET, on which the vendor's server runs, compares paths without regard to case, and clients have them in any.
+    /// The vendor's server runs on ASP.NET, which ignores case in paths. Clients use any case.
     fn respell(&self, path: &str) -> Option<String> {
         operation::in_any_case(path, OPERATIONS)
     }
@@ -210,7 +211,7 @@ impl Dialect for GoSweetSpot {
             Action::Stream => Ok(ask::pending()),
             Action::Show => ask::show(head),
             Action::Withdraw => ask::withdraw(head),
-            // Submissions are judged, not asked; no route is about anything else.
+            // Submissions are judged. The dialect has no other operations.
             Action::Submit { .. } | Action::Resource(_) => Err(RequestFailure::Internal),
         }
     }
@@ -243,7 +244,7 @@ impl Dialect for GoSweetSpot {
             Answer::Orders(orders) => encode::page(orders),
             Answer::Order(order) => encode::order(order),
             Answer::Withdrawn(results) => encode::withdrawn(results),
-            // No operation of this dialect asks for these.
+            // No operation of this dialect produces these.
             Answer::Organisations(_) => encode::refusal(&RequestFailure::Internal),
         }
     }
@@ -266,8 +267,9 @@ impl Dialect for GoSweetSpot {
     }
 }
 
-/// A header field that is there and not blank. The vendor's names have an underscore; stock nginx drops such
-/// fields, so that the name with a hyphen is taken as well.
+/// Returns a header field that is present and not blank.
+///
+/// The vendor's names have an underscore. Stock nginx drops such fields, so the name with a hyphen is accepted too.
 fn underscored<'h>(head: &Head<'h>, name: &str, hyphenated: &str) -> Option<&'h str> {
     let of_vendor = head.header(name).map(str::trim);
     let of_proxy = head.header(hyphenated).map(str::trim);

@@ -1,4 +1,4 @@
-//! The times that a query may name.
+//! Parses the times that a query may contain.
 
 use std::ops::RangeInclusive;
 
@@ -11,11 +11,13 @@ const DAY_MS: i64 = 86_400_000;
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 
-/// The form that the vendor's published example uses: `Monday, 15 February 2016 7:26:15 AM`.
+/// The format of the vendor's published example: `Monday, 15 February 2016 7:26:15 AM`.
 const LONG_ENGLISH: &str = "%A, %d %B %Y %I:%M:%S %p";
 
-/// The milliseconds since 1970 that a text names, in UTC: a whole day, a whole second, or one millisecond where it
-/// has a fraction. Both ends count, so that a bound is inclusive whichever end is taken.
+/// Returns the range of milliseconds since 1970 that a text denotes, in UTC.
+///
+/// The range is a whole day, a whole second, or one millisecond if the text has a fraction. It includes both ends, so
+/// that either end serves as an inclusive bound.
 pub(super) fn parse(text: &str) -> Option<RangeInclusive<i64>> {
     let text = text.trim();
     if let Ok(named) = DateTime::strptime(LONG_ENGLISH, text) {
@@ -45,7 +47,7 @@ fn since_epoch_ms(time: DateTime) -> Option<i64> {
     i64::try_from(time.duration_since(EPOCH).as_millis()).ok()
 }
 
-/// `yyyy-mm-dd HH:MM:SS`, or with a `T` between.
+/// Parses `yyyy-mm-dd HH:MM:SS`, or the same with a `T` as separator.
 fn date_and_time(text: &str) -> Option<DateTime> {
     match text.get(10..11)? {
         "T" | "t" => date_or_time_from(&format!("{} {}", text.get(..10)?, text.get(11..)?)),
@@ -53,7 +55,8 @@ fn date_and_time(text: &str) -> Option<DateTime> {
     }
 }
 
-/// Takes the zone off the end of a time: `Z`, or an offset such as `+13:00`. Without either, the time is UTC.
+/// Splits the zone off the end of a time: `Z`, or an offset such as `+13:00`. Without either, the time is UTC.
+///
 /// A `+` that was not escaped in the query has become a space.
 fn split_zone(text: &str) -> Option<(&str, i64)> {
     if let Some(local) = text.strip_suffix(['Z', 'z']) {
@@ -81,7 +84,7 @@ fn two_digits(tens: u8, ones: u8) -> Option<i64> {
     Some(digit(tens)? * 10 + digit(ones)?)
 }
 
-/// The milliseconds of a fraction of a second; what is finer is left out, as it is in what orders are stamped with.
+/// The milliseconds of a fraction of a second. Finer digits are dropped, as in the timestamps of orders.
 fn fraction_ms(digits: &str) -> Option<i64> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -145,7 +148,7 @@ mod tests {
         );
     }
 
-    /// What C# sends for "no upper bound".
+    /// C# clients send the latest time of their calendar for "no upper bound".
     #[test]
     fn the_last_moment_of_the_calendar_is_taken() {
         assert!(parse("9999-12-31T23:59:59.9999999Z").is_some());

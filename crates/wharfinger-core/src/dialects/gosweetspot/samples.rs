@@ -1,11 +1,11 @@
-//! Requests that show the dialect at work.
+//! Sample requests.
 
 use crate::dialect::{Sample, SampleKey, Samples};
 
 const ONE: &str =
     r#"[{"packingslipno":"S-1","consignee":"Ann Tailor","city":"Auckland","country":"NZ"}]"#;
 
-/// The samples, as this key would send them.
+/// Returns the samples for this API key.
 pub(super) fn samples(key: &SampleKey<'_>) -> Samples {
     let sample = |body: &str| Sample {
         method: "PUT",

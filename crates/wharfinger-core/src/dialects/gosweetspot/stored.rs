@@ -1,4 +1,4 @@
-//! Orders read back: what was submitted, in the words of the answers.
+//! Stored orders in the vendor's response format, derived from the submitted text.
 
 use std::borrow::Cow;
 
@@ -44,7 +44,7 @@ pub(super) fn email(order: &StoredOrder) -> Option<String> {
 pub(super) fn shown(order: &StoredOrder) -> Shown<'_> {
     let report = report(order);
     let of_report = |said: fn(&Fulfilment) -> bool| report.is_some_and(said);
-    // A processed order without a report yet counts as picked on this route.
+    // On this route, a processed order without a report counts as picked.
     let status = match order.state {
         _ if of_report(Fulfilment::is_delivered) => "DELIVERED",
         State::Draft | State::Pending if !of_report(Fulfilment::is_picked) => "PENDING",
@@ -98,7 +98,7 @@ fn listed_from<'s>(
     }
 }
 
-/// What was last reported of how far an order is fulfilled.
+/// The order's latest fulfilment report.
 fn report(order: &StoredOrder) -> Option<&Fulfilment> {
     order.fulfilment.as_ref().map(|kept| &kept.fulfilment)
 }
@@ -107,7 +107,7 @@ fn told(moment: Option<Moment>) -> Option<String> {
     moment.map(|moment| moment.to_string())
 }
 
-/// The state, or the word of the report.
+/// The status object. It shows the report's status, if there is one, or else the order's state.
 fn status(order: &StoredOrder) -> Status<'_> {
     let report = report(order);
     let reported = report.and_then(|report| report.status.as_deref());
@@ -125,7 +125,7 @@ fn status(order: &StoredOrder) -> Status<'_> {
     }
 }
 
-/// The products, each with how much of it was sent.
+/// The products, each with the quantity sent.
 fn products<'s>(order: &StoredOrder, content: &Content<'_, 's>) -> Vec<Product<'s>> {
     let mut products = content.each("products", product);
     let sent = report(order).map_or(&[][..], |report| &report.lines);
@@ -168,10 +168,10 @@ fn package<'s>(content: &Content<'_, 's>) -> Package<'s> {
     }
 }
 
-/// An object that was submitted. Without one, which cannot be, every attribute is null.
+/// A submitted object. If there is none, which cannot happen, every attribute is null.
 struct Content<'d, 's>(Option<Value<'d, 's>>);
 
-/// Reads what was submitted, and tells of it.
+/// Parses the submitted text and calls `tell` with its content.
 fn reread<'s, T>(order: &'s StoredOrder, tell: impl FnOnce(Content<'_, 's>) -> T) -> T {
     let text = order.texts.first().map_or("", String::as_str);
     let Ok(mut reader) = Reader::of_stored(text, NameCase::Ignored) else {
@@ -184,13 +184,13 @@ fn reread<'s, T>(order: &'s StoredOrder, tell: impl FnOnce(Content<'_, 's>) -> T
 }
 
 impl<'s> Content<'_, 's> {
-    /// Text as it was sent, blank text too.
+    /// Text as it was sent, even if blank.
     fn text(&self, name: &str) -> Option<Cow<'s, str>> {
         let value = self.0?.get(name)?;
         validate::text(value).ok()
     }
 
-    /// A code in capitals; as it was sent, where it is none.
+    /// A code in upper case. An invalid code is returned as it was sent.
     fn code(
         &self,
         name: &str,
@@ -202,7 +202,7 @@ impl<'s> Content<'_, 's> {
         }
     }
 
-    /// A list as it was sent; none where something else was.
+    /// A list as it was sent. `None` if the attribute is not a list.
     fn list(&self, name: &str) -> Option<Box<RawValue>> {
         let value = self.0?.get(name)?;
         let is_list = value.kind() == Kind::Array;
@@ -211,7 +211,7 @@ impl<'s> Content<'_, 's> {
             .filter(|_| is_list)
     }
 
-    /// A boolean; false where it was not sent.
+    /// A boolean. False if it was not sent.
     fn flag(&self, name: &str) -> bool {
         let value = self.0.and_then(|content| content.get(name));
         value.and_then(|value| validate::boolean(value).ok()) == Some(true)
@@ -236,13 +236,14 @@ impl<'s> Content<'_, 's> {
     }
 }
 
-/// A number, or 0: the vendor's own client holds these in numbers that cannot be null.
+/// A number, or 0 if there is none. The vendor's own client has non-nullable numbers here.
 fn or_zero(amount: Amount) -> Amount {
     amount.or_else(|| RawValue::from_string("0".to_owned()).ok())
 }
 
-/// A number as a JSON number in its own spelling. One that was sent as text may have zeros in front, which JSON
-/// does not allow.
+/// A number as a JSON number with its own spelling.
+///
+/// A number that was sent as text may have leading zeros, which JSON does not allow.
 fn spelled(number: Option<&Decimal<'_>>) -> Amount {
     let spelling = number?.spelling();
     let (sign, digits) = match spelling.strip_prefix('-') {
@@ -258,10 +259,10 @@ fn spelled(number: Option<&Decimal<'_>>) -> Amount {
     RawValue::from_string(format!("{sign}{zero}{trimmed}")).ok()
 }
 
-/// Units times unit value, exact and written out.
+/// Units times unit value, exact and in plain notation.
 fn line_total(units: Option<&Decimal<'_>>, unit_value: Option<&Decimal<'_>>) -> Amount {
     let total = units?.value() * unit_value?.value();
-    // Nothing times `0e999999999` is still nothing, and not a billion noughts.
+    // Zero times `0e999999999` must not be written with a billion zeros.
     let plain = if total.is_zero() {
         "0".to_owned()
     } else {

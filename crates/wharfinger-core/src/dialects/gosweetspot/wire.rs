@@ -1,17 +1,17 @@
-//! The words that leave: answers as the vendor's pages show them.
+//! The vendor's output formats, as its pages show them.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// Text that was submitted, or null.
+/// Submitted text, or null.
 pub(super) type Text<'s> = Option<Cow<'s, str>>;
 
-/// A number in its own spelling, or null.
+/// A number with its own spelling, or null.
 pub(super) type Amount = Option<Box<RawValue>>;
 
-/// Something that nobody has told the server: null.
+/// A value that the server cannot know. Always null.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct NotKnown;
 
@@ -64,24 +64,24 @@ pub(super) struct FormProduct<'s> {
     pub currency: Option<&'s str>,
 }
 
-/// Every refusal.
+/// A refused request.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Refusal<'s> {
     pub message: Cow<'s, str>,
 }
 
-/// What became of one order of a batch.
+/// The outcome of one order of a batch.
 #[derive(Serialize)]
 pub(super) struct Saved<'s> {
     pub packingslipno: Option<&'s str>,
     pub result: bool,
-    /// The v2 route has none.
+    /// Absent on the v2 route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub msg: Option<String>,
 }
 
-/// What stands before the orders of a page, which are its last member.
+/// The head of a page. The orders follow as its last member.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Page {
@@ -124,7 +124,7 @@ pub(super) struct Listed<'s> {
     pub products: Option<Vec<Product<'s>>>,
 }
 
-/// Where an order of a page stands. The mix of cases is the vendor's.
+/// The status of an order of a page. The mixed case is the vendor's.
 #[derive(Serialize)]
 pub(super) struct Status<'s> {
     #[serde(rename = "Status")]
@@ -159,7 +159,7 @@ pub(super) struct Product<'s> {
 }
 
 /// A pending order. The vendor's example (`v2-pending-orders.html`) has the attributes of a listed order and these,
-/// with `rawAddress` spelled so.
+/// including the spelling `rawAddress`.
 #[derive(Serialize)]
 pub(super) struct Pending<'s> {
     #[serde(flatten)]

@@ -1,5 +1,5 @@
-//! Judging one canonical order. The functions read like the table of attributes, line by line and in its order,
-//! which is the order in which problems are told.
+//! Judges one canonical order. The functions follow the table of attributes, in its order. Problems are reported in
+//! that order.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::validate::{
     amount, country, currency, email, language, locale, positive, short_text, text,
 };
 
-/// Judges one order by itself.
+/// Judges one order.
 pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
     let mut notes = Notes::default();
     let mut slot = Slot::unread(context, entry);
@@ -37,8 +37,10 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
     slot
 }
 
-/// Reads whose the order is: the organisation that the request names, where it names one, else any that the key may
-/// act for and that takes customer orders.
+/// Reads the order's organisation.
+///
+/// That is the request's organisation, if the request names one. Otherwise it is any organisation that the API key
+/// reaches and that accepts customer orders.
 fn organisation(order: &mut Form<'_, '_, '_>, context: &Context<'_>) -> Option<OrganisationId> {
     let Some(of_request) = context.organisation else {
         let code = order.mandatory("organisation", text)?;
@@ -55,9 +57,9 @@ fn organisation(order: &mut Form<'_, '_, '_>, context: &Context<'_>) -> Option<O
     Some(of_request.id)
 }
 
-/// Reads what follows `organisation` and `key`; the customer's e-mail address.
+/// Reads the attributes after `organisation` and `key`. Returns the customer's e-mail address.
 fn attributes<'a>(order: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
-    // One of the two dates must be there; where none is, it is `placed_at` that is missing.
+    // One of the two dates is required. If both are absent, `placed_at` is reported.
     let placed_at = match order.present("fulfilled_at") {
         Some(_) => Need::Optional,
         None => Need::Mandatory,
@@ -92,7 +94,7 @@ fn customer<'a>(customer: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
 fn address(address: &mut Form<'_, '_, '_>) {
     address.optional("name", text);
     address.optional("company", text);
-    // A blank one counts as absent, as blank text does everywhere.
+    // A blank line counts as absent, as blank text does everywhere.
     address.scalars("lines", Need::Optional, |line| {
         if line.is_blank() {
             return Ok(Cow::Borrowed(""));

@@ -1,4 +1,4 @@
-//! Outcomes and refusals, told in full.
+//! Encodes outcomes and refused requests, with all details.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::outcome::{BatchStatus, Counts, Outcome};
 use crate::problem::{Code, Problem, Step};
 use crate::warning::{Warning, with_hint};
 
-/// What became of a batch: 200 where every order was taken, 207 where some were, 422 where none was.
+/// The outcome of a batch: 200 if every order was stored, 207 if some were, 422 if none was.
 pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {
     assert_eq!(submitted.slots.len(), submitted.outcomes.len());
     let counts = Counts::of(submitted.outcomes);
@@ -48,7 +48,7 @@ fn results<'s>(submitted: &Submitted<'s>) -> Option<Listed<'s>> {
     }
 }
 
-/// What became of each order that is told of. Each is put into words as it is written, so that only the answer takes memory.
+/// The outcomes of the listed orders. Each is serialized when it is written, so only the response takes memory.
 pub(super) struct Listed<'s>(Submitted<'s>);
 
 impl Serialize for Listed<'_> {
@@ -78,7 +78,7 @@ fn result<'s>(index: usize, slot: &'s Slot<'s>, outcome: &'s Outcome) -> OrderRe
         index,
         line: slot.line,
         name: slot.name.as_deref(),
-        // Where the server gave the number, that is the key from then on.
+        // If the server assigned the number, the number is the key.
         key: match (&slot.key, number) {
             (Some(key), _) => Some(Cow::Borrowed(key.as_ref())),
             (None, Some(number)) => Some(Cow::Owned(number.to_string())),
@@ -113,7 +113,7 @@ fn warning(warning: &Warning) -> OrderWarning {
     }
 }
 
-/// What is wrong, with the attributes that would do as well where one is missing that others can stand for.
+/// The problem's message. If alternatives to a missing attribute exist, the message names them.
 fn sentence(problem: &Problem) -> String {
     if problem.code != Code::Required {
         return problem.to_string();
@@ -125,7 +125,7 @@ fn sentence(problem: &Problem) -> String {
     }
 }
 
-/// A refusal, as problem details.
+/// A refused request, as problem details.
 pub(super) fn problem(failure: &RequestFailure, path: &str) -> Reply {
     let status = failure.status();
     let first = if let RequestFailure::Gone { first, .. } = failure {

@@ -1,4 +1,4 @@
-//! What stays of an order whose person is erased.
+//! The attributes that are retained when the person of an order is erased.
 
 use crate::erase::Figure::{self, Each, Value};
 

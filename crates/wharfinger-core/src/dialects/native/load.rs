@@ -1,4 +1,4 @@
-//! The load that `wharfinger bench` sends.
+//! The orders that `wharfinger bench` sends.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ pub(super) static LOAD: Load = Load {
     }),
 };
 
-/// The order as a plain program would declare it, as far as the load goes.
+/// The order as a minimal program would declare it, with the attributes that the benchmark uses.
 #[derive(Deserialize)]
 #[expect(
     dead_code,
@@ -79,7 +79,7 @@ fn parse(body: &str) -> serde_json::Result<Vec<Indexed<'_>>> {
     Ok(indexed.collect())
 }
 
-/// The counts stand before the results.
+/// The counts precede the results.
 fn taken(answer: &str) -> usize {
     let counts = ["\"accepted\":", "\"updated\":", "\"unchanged\":"];
     counts.iter().map(|name| count(answer, name)).sum()

@@ -1,4 +1,4 @@
-//! The canonical order, read from its own text and written again.
+//! Reads the canonical order from its own text and writes it again.
 
 use crate::canonical::{
     Address, Amount, Customer, Line, Missing, Order, References, Rendered, Stored, read, write,
@@ -8,7 +8,7 @@ use crate::json::NameCase;
 use crate::moment::moment;
 use crate::validate;
 
-/// A stored order, as it is told.
+/// Converts a stored order to the canonical order.
 pub(super) fn canonical(stored: &StoredOrder) -> Order {
     let text = stored.texts.first().map_or("", String::as_str);
     read(text, NameCase::Exact, |order| Order {
@@ -85,7 +85,7 @@ pub(super) fn email(stored: &StoredOrder) -> Option<String> {
     })
 }
 
-/// An order of any dialect as it would be submitted here.
+/// Renders an order of any dialect as it would be submitted here.
 pub(super) fn render(order: &Order) -> Rendered {
     let mut missing = Missing::default();
     if order.placed_at.is_none() && order.fulfilled_at.is_none() {

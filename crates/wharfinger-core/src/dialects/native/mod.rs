@@ -1,4 +1,4 @@
-//! The native API: the canonical order, outcomes that tell all, and the routes under `/v1`.
+//! The native API: the canonical order, detailed outcomes, and the routes under `/v1`.
 
 mod decode;
 mod encode;
@@ -28,7 +28,7 @@ use crate::failure::RequestFailure;
 use crate::json::{Entry, NameCase};
 use crate::load::Load;
 
-/// Describes the answers.
+/// Describes the responses.
 pub(super) fn answer_schemas(generator: &mut SchemaGenerator) -> AnswerSchemas {
     AnswerSchemas {
         batch: generator.subschema_for::<wire::Batch<'_>>(),
@@ -36,7 +36,7 @@ pub(super) fn answer_schemas(generator: &mut SchemaGenerator) -> AnswerSchemas {
     }
 }
 
-/// The dialect; it holds nothing.
+/// The native dialect. It has no state.
 pub(super) struct Native;
 
 impl Dialect for Native {
@@ -63,7 +63,7 @@ impl Dialect for Native {
         }
     }
 
-    /// A batch may name the organisation of the orders that name none; other routes look at it for themselves.
+    /// A batch may name the organisation of orders that name none. Other routes read the parameter themselves.
     fn organisation<'c>(
         &self,
         operation: &Operation,
@@ -100,7 +100,7 @@ impl Dialect for Native {
         decode::judge(context, entry)
     }
 
-    /// No route reads orders back in this way; they are resources.
+    /// No route reads orders this way. Orders are resources here.
     fn ask(
         &self,
         _operation: &Operation,
@@ -133,7 +133,7 @@ impl Dialect for Native {
     fn encode(&self, _operation: &Operation, answer: &Answer<'_>) -> Reply {
         match answer {
             Answer::Submitted(submitted) => encode::batch(submitted),
-            // No operation of this dialect asks for these.
+            // No operation of this dialect produces these.
             Answer::Orders(_)
             | Answer::Order(_)
             | Answer::Withdrawn(_)

@@ -1,4 +1,4 @@
-//! What the routes of `/v1` take besides their paths and bodies. What stands here is what is read, and what is documented.
+//! The parameters of the routes under `/v1`. Requests are checked against them, and the documentation lists them.
 
 use crate::catalogue::PIECES_MAX;
 use crate::dialect::ParameterKind::{
@@ -32,7 +32,7 @@ const ORGANISATION: Parameter = query(
 );
 const DIALECT: Parameter = query("dialect", Dialect, "Only what came in this dialect");
 
-/// Of pages without filters.
+/// For pages without filters.
 pub(super) const PAGE: &[Parameter] = &[LIMIT, AFTER];
 
 pub(super) const SUBMIT: &[Parameter] = &[
@@ -183,7 +183,7 @@ pub(super) const LIST_CUSTOMERS: &[Parameter] = &[
     AFTER,
 ];
 
-/// Of loading products or customers.
+/// For loading products or customers.
 pub(super) const LOAD: &[Parameter] = &[
     query(
         "policy",

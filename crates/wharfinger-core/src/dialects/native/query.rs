@@ -1,10 +1,10 @@
-//! Parameters of a submission.
+//! The parameters of a submission.
 
 use crate::dialect::{Asked, Head, Operation};
 use crate::failure::RequestFailure;
 use crate::query::Query;
 
-/// What a submission asks for besides taking orders in.
+/// Reads the options of a submission.
 pub(super) fn asked(operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure> {
     let query = Query::new(head, operation)?;
     let (policy, results) = (query.policy()?, query.results()?);

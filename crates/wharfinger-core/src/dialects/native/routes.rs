@@ -1,4 +1,4 @@
-//! The routes of `/v1`, and what they take.
+//! The routes under `/v1`.
 
 use crate::caller::Scope;
 use crate::dialect::{Action, EmptyBody, Operation, Parameter, Resource, WrongRoot};
@@ -33,7 +33,7 @@ const TAKE_ORDERS: Action = Action::Submit {
     empty_body: EmptyBody::Malformed,
 };
 
-/// Every route.
+/// All routes.
 pub(super) static OPERATIONS: &[Operation] = &[
     Operation {
         name: "submit",

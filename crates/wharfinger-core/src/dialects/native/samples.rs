@@ -1,10 +1,10 @@
-//! Requests that show the dialect at work.
+//! Sample requests.
 
 use crate::dialect::{Sample, SampleKey, Samples};
 
 const ONE: &str = r#"{"key":"A-1","placed_at":"2026-11-18","lines":[{"sku":"TEA-7","unit_price":"55.10","currency":"GBP"}]}"#;
 
-/// The samples, as this key would send them.
+/// Returns the samples for this API key.
 pub(super) fn samples(key: &SampleKey<'_>) -> Samples {
     let sample = |body: &str| Sample {
         method: "POST",

@@ -1,4 +1,4 @@
-//! The attributes of the canonical order, as they are submitted.
+//! The attributes of a submitted canonical order.
 
 use crate::canonical::attributes::{ADDRESS, CUSTOMER, LINE, ORDER, REFERENCES};
 use crate::unknown::Shape;

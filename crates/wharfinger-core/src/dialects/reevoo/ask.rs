@@ -1,15 +1,15 @@
-//! What requests without orders ask for.
+//! Reads the parameters of requests without orders.
 
 use crate::dialect::{Ask, Head, Parameter, ParameterKind};
 use crate::failure::RequestFailure;
 
-/// As in the vendor's example.
+/// From the vendor's example.
 const PER_PAGE: u64 = 30;
 const PER_PAGE_MAX: u64 = 100;
-/// Far beyond any page there can be.
+/// Far beyond any page that can exist.
 const PAGE_MAX: u64 = 1_000_000_000;
 
-/// The parameters of a list. The vendor's page names none; they are those of its answer.
+/// The parameters of a list. The vendor's page names none. These follow from the attributes of its response.
 pub(super) const PAGE: &[Parameter] = &[
     Parameter::query("page", ParameterKind::Number(1, PAGE_MAX), "Which page"),
     Parameter::query(
@@ -19,7 +19,7 @@ pub(super) const PAGE: &[Parameter] = &[
     ),
 ];
 
-/// `GET /v4/organisations`, and one of them.
+/// For `GET /v4/organisations`, and for a single organisation.
 pub(super) fn organisations(head: &Head<'_>) -> Result<Ask, RequestFailure> {
     let page = number(head, "page", 1, PAGE_MAX)?;
     let limit = number(head, "per_page", PER_PAGE, PER_PAGE_MAX)?;

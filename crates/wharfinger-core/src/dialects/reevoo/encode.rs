@@ -1,4 +1,4 @@
-//! Answers and refusals in the vendor's words.
+//! Encodes answers and refused requests in the vendor's format.
 
 use serde_json::value::RawValue;
 
@@ -13,10 +13,10 @@ use crate::outcome::{Counts, Outcome, WITHHELD};
 use crate::problem::{Code, Problem};
 use crate::warning::{Warning, with_hint};
 
-/// Rejected orders that an answer lists; its summary counts all.
+/// The maximum number of rejected orders that a response lists. The summary counts all of them.
 const LISTED_MAX: usize = 1_000;
 
-/// Puts an answer into the vendor's words.
+/// Encodes an answer in the vendor's format.
 pub(super) fn encode(operation: &Operation, answer: &Answer<'_>) -> Reply {
     match answer {
         Answer::Submitted(submitted) if *operation == ONE => encode_one(submitted),
@@ -26,7 +26,7 @@ pub(super) fn encode(operation: &Operation, answer: &Answer<'_>) -> Reply {
             [organisation] => organisations::show(organisation),
             _ => refuse(Some(operation), &RequestFailure::Internal),
         },
-        // No operation of this dialect asks for these.
+        // No operation of this dialect produces these.
         Answer::Orders(_) | Answer::Order(_) | Answer::Withdrawn(_) => {
             refuse(Some(operation), &RequestFailure::Internal)
         }
@@ -52,7 +52,7 @@ fn encode_one(submitted: &Submitted<'_>) -> Reply {
     }
 }
 
-/// Vendor quirk: the message is the same whether there was no body or an order with errors.
+/// Vendor quirk: the message is the same for a missing body and for an order with errors.
 fn invalid_order(errors: Vec<String>) -> Reply {
     let body = OrderInvalid {
         status: 422,
@@ -65,7 +65,7 @@ fn invalid_order(errors: Vec<String>) -> Reply {
 fn encode_batch(submitted: &Submitted<'_>) -> Reply {
     assert_eq!(submitted.slots.len(), submitted.outcomes.len());
     let counts = Counts::of(submitted.outcomes);
-    // Vendor quirk: 206 says that a part of the batch was taken; it has nothing to do with ranges.
+    // Vendor quirk: 206 means that part of the batch was accepted. It has nothing to do with ranges.
     let (status, message) = match (counts.taken(), counts.rejected) {
         (0, _) => (422, "Batch is invalid"),
         (_, 0) => (202, "Batch Accepted"),
@@ -112,7 +112,7 @@ fn rejected_orders<'s>(submitted: &Submitted<'s>) -> Vec<RejectedOrder<'s>> {
     rejected
 }
 
-/// The order byte for byte; none where it could not be read, since its bytes are then no JSON to build on.
+/// The order byte for byte. `None` if it is unreadable, because its bytes may then not be JSON.
 fn as_sent<'s>(slot: &Slot<'s>) -> Option<&'s RawValue> {
     match slot.verdict {
         Verdict::Good(_) | Verdict::Faulty(_) => serde_json::from_str(slot.raw).ok(),
@@ -126,7 +126,7 @@ fn texts(problems: &[Problem], warnings: &[Warning]) -> Vec<String> {
         .collect()
 }
 
-/// The vendor knows two sentences about an attribute, and a few about the order as a whole.
+/// The vendor has two messages about an attribute, and a few about the order as a whole.
 fn text(problem: &Problem) -> String {
     let path = &problem.path;
     match problem.code {
@@ -185,12 +185,12 @@ fn text(problem: &Problem) -> String {
     }
 }
 
-/// Puts a refusal into the vendor's words.
+/// Encodes a refused request in the vendor's format.
 pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
     let status = failure.usual_status();
     let reply = match failure {
         RequestFailure::Unauthorized => unauthorized(status, operation),
-        // The vendor has one text for both.
+        // The vendor has one message for both.
         RequestFailure::Forbidden(_) | RequestFailure::OrganisationDisabled => Reply::json(
             status,
             &Denied {
@@ -235,7 +235,7 @@ fn refusal(status: u16, message: String) -> Reply {
     Reply::json(status, &Refusal { status, message })
 }
 
-/// Vendor quirk: the batch route says it in `errors`, everything else in `message`.
+/// Vendor quirk: the batch route has the message in `errors`, every other route in `message`.
 fn unauthorized(status: u16, operation: Option<&Operation>) -> Reply {
     let reply = if operation == Some(&BATCH) {
         let errors = "Unauthorized";

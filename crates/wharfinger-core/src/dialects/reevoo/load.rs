@@ -1,4 +1,4 @@
-//! The load that `wharfinger bench` sends.
+//! The orders that `wharfinger bench` sends.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ pub(super) static LOAD: Load = Load {
     by_email: None,
 };
 
-/// The order as a plain program would declare it.
+/// The order as a minimal program would declare it.
 #[derive(Deserialize)]
 #[expect(
     dead_code,
@@ -64,7 +64,7 @@ fn parse(body: &str) -> serde_json::Result<Vec<Indexed<'_>>> {
     Ok(indexed.collect())
 }
 
-/// A batch is answered with a summary, a single order with an id alone.
+/// The response to a batch has a summary. The response to a single order has only an id.
 fn taken(answer: &str) -> usize {
     let Some((_, count)) = answer.split_once("\"accepted\":") else {
         return usize::from(answer.contains("\"Customer order accepted\""));

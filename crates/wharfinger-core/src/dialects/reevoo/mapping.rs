@@ -1,4 +1,4 @@
-//! The vendor's order and the canonical one, each made from the other.
+//! Converts between the vendor's order and the canonical order.
 
 use super::decode::{is_metadata_name, plain_price, price};
 use super::wire::{Form, Item, Person};
@@ -11,13 +11,14 @@ use crate::moment::Moment;
 use crate::problem::Code;
 use crate::validate::{Checked, day_month_year};
 
-/// The most bytes that the items of a form may take, roughly: an item is one unit, and a line may have any number of them.
+/// The approximate size limit of a form's items, in bytes. An item is one unit, and a line may have any number of
+/// units.
 const ITEMS_BYTES_MAX: usize = 512 << 10;
 
-/// What an item takes besides its texts, roughly.
+/// The approximate size of an item without its texts, in bytes.
 const ITEM_BYTES: usize = 64;
 
-/// A stored order in the canonical form.
+/// Converts a stored order to the canonical form.
 pub(super) fn canonical(stored: &StoredOrder) -> Order {
     let text = stored.texts.first().map_or("", String::as_str);
     read(text, NameCase::Exact, |order| {
@@ -66,7 +67,7 @@ fn line(item: &Stored<'_, '_>) -> Line {
     }
 }
 
-/// A price as a decimal number.
+/// Reads a price as a decimal number.
 fn unit_price(value: Value<'_, '_>) -> Checked<Amount> {
     price(value)?;
     let spelling = match value.text() {
@@ -77,7 +78,7 @@ fn unit_price(value: Value<'_, '_>) -> Checked<Amount> {
     Ok(Amount::of(&number))
 }
 
-/// An order in the vendor's form.
+/// Renders an order in the vendor's form.
 pub(super) fn render(order: &Order) -> Rendered {
     let mut missing = Missing::default();
     let dates = [order.placed_at, order.fulfilled_at];
@@ -103,7 +104,7 @@ pub(super) fn render(order: &Order) -> Rendered {
     Rendered::of(&form, missing)
 }
 
-/// `dd-mm-yyyy`; the time of the day has no place.
+/// Formats a date as `dd-mm-yyyy`. The time of day is dropped.
 fn day(moment: &Moment) -> String {
     let day = moment.day();
     format!("{:02}-{:02}-{:04}", day.day(), day.month(), day.year())
@@ -124,7 +125,9 @@ fn person<'s>(order: &'s Order, missing: &mut Missing) -> Option<Person<'s>> {
     (person != Person::default()).then_some(person)
 }
 
-/// An item for each unit of a line; one for a line whose quantity is no whole number, or too large; none for no units.
+/// Returns one item per unit of each line.
+///
+/// A line with a fractional or too large quantity gives one item. A line without units gives none.
 fn items<'s>(order: &'s Order, missing: &mut Missing) -> Vec<Item<'s>> {
     let mut items = Vec::new();
     let mut room = ITEMS_BYTES_MAX;
@@ -160,7 +163,7 @@ fn item<'s>(order: &'s Order, line: &'s Line, missing: &mut Missing) -> Item<'s>
     }
 }
 
-/// What has a name that the vendor allows.
+/// Keeps the members whose names the vendor allows.
 fn metadata(json: &Json) -> Option<Members<'_>> {
     let mut members = json.members();
     members.retain(is_metadata_name);

@@ -1,4 +1,4 @@
-//! Organisations in the vendor's shape. What the vendor knows of reviews is not known here: paths are told, and scores are 0.
+//! Organisations in the vendor's format. Data about reviews does not exist here: paths are given, and scores are 0.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use crate::answer::OrganisationPage;
 use crate::caller::Organisation;
 use crate::dialect::Reply;
 
-/// The answer to `GET /v4/organisations`.
+/// The response to `GET /v4/organisations`.
 #[derive(Serialize)]
 struct List<'s> {
     summary: Summary,
@@ -28,18 +28,18 @@ struct Pagination {
     next_page: Option<u64>,
 }
 
-/// An organisation of a list.
+/// An organisation in a list.
 #[derive(Serialize)]
 struct Listed<'s> {
     trkref: &'s str,
-    /// Not known.
+    /// Always `None`: unknown here.
     locale: Option<&'s str>,
     name: &'s str,
     reviewables_path: String,
     customer_experience_reviews_path: String,
 }
 
-/// The answer to `GET /v4/organisations/{trkref}`.
+/// The response to `GET /v4/organisations/{trkref}`.
 #[derive(Serialize)]
 struct Shown<'s> {
     #[serde(flatten)]
@@ -57,7 +57,7 @@ struct Scores {
     number_of_retailer_service_reviews: u64,
 }
 
-/// A page of them.
+/// Encodes a page of organisations.
 pub(super) fn list(page: &OrganisationPage<'_>) -> Reply {
     let total_pages = page.total.div_ceil(page.limit);
     let current_page = page.offset / page.limit + 1;
@@ -81,7 +81,7 @@ pub(super) fn list(page: &OrganisationPage<'_>) -> Reply {
     )
 }
 
-/// One of them.
+/// Encodes one organisation.
 pub(super) fn show(organisation: &Organisation) -> Reply {
     Reply::json(
         200,

@@ -1,11 +1,11 @@
-//! Requests that show the dialect at work.
+//! Sample requests.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::dialect::{Sample, SampleKey, Samples};
 
-/// The samples, as this key would send them.
+/// Returns the samples for this API key.
 pub(super) fn samples(key: &SampleKey<'_>) -> Samples {
     let organisation = key.organisation;
     let token = STANDARD.encode(format!("{}:{}", key.id, key.secret));

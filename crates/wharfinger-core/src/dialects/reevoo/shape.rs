@@ -19,7 +19,7 @@ pub(super) const SHAPE: &Shape = &Shape {
 const CUSTOMER: &Shape = &Shape::flat(&[
     "email",
     "customer_ref",
-    // Vendor quirk: the published examples spell it so.
+    // Vendor quirk: the published examples have this misspelling.
     "cutomer_ref",
     "title",
     "first_name",

@@ -1,4 +1,4 @@
-//! The vendor's words that leave: orders, and the bodies of answers and refusals.
+//! The vendor's output formats: orders, and the bodies of responses.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -43,7 +43,7 @@ pub(super) struct Person<'s> {
     pub country: Option<&'s str>,
 }
 
-/// One unit of an article.
+/// One unit of a product.
 #[derive(Clone, Serialize)]
 pub(super) struct Item<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ pub(super) struct Item<'s> {
     pub metadata: Option<Members<'s>>,
 }
 
-/// One order was taken.
+/// One order was accepted.
 #[derive(Serialize)]
 pub(super) struct OrderAccepted {
     pub status: u16,
@@ -64,7 +64,7 @@ pub(super) struct OrderAccepted {
     pub message: &'static str,
 }
 
-/// One order was turned down.
+/// One order was rejected.
 #[derive(Serialize)]
 pub(super) struct OrderInvalid {
     pub status: u16,
@@ -72,7 +72,7 @@ pub(super) struct OrderInvalid {
     pub errors: Vec<String>,
 }
 
-/// What became of a batch; without `errors` where all of it was taken.
+/// The outcome of a batch. `errors` is absent if every order was accepted.
 #[derive(Serialize)]
 pub(super) struct BatchResult<'s> {
     pub status: u16,
@@ -92,34 +92,34 @@ pub(super) struct Summary {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum BatchErrors<'s> {
-    /// One member for each rejected order.
+    /// One element per rejected order.
     OfOrders(Vec<RejectedOrder<'s>>),
-    /// The batch was none.
+    /// The body was not a batch.
     OfBatch([&'static str; 1]),
 }
 
 #[derive(Serialize)]
 pub(super) struct RejectedOrder<'s> {
-    /// As it was sent; null where it cannot be read.
+    /// The order as it was sent. `null` if it is unreadable.
     pub customer_order: Option<&'s RawValue>,
     pub errors: Vec<String>,
 }
 
-/// A refusal of a request.
+/// A refused request.
 #[derive(Serialize)]
 pub(super) struct Refusal {
     pub status: u16,
     pub message: String,
 }
 
-/// The refusal of a caller who may not do this.
+/// A request refused because the caller lacks permission.
 #[derive(Serialize)]
 pub(super) struct Denied {
     pub status: u16,
     pub error: &'static str,
 }
 
-/// The refusal of a batch from a caller who is not known.
+/// A batch refused because the caller is unknown.
 #[derive(Serialize)]
 pub(super) struct BatchUnauthorized {
     pub status: u16,
