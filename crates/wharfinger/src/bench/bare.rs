@@ -1,9 +1,9 @@
-//! The bare program: what taking orders costs at the least, in the plainest way. Each body is parsed into typed structs,
-//! each order becomes a row, each batch a commit. No HTTP, no validation, no receipts, no events. The rows go into SQLite,
-//! or into PostgreSQL over one connection.
+//! The bare program: the minimal cost of accepting orders, done in the plainest way. It parses each body into typed structs,
+//! inserts each order as a row, and commits each batch. There is no HTTP, validation, receipt or event. The rows go into
+//! SQLite, or into PostgreSQL over one connection.
 //!
-//! It is a process of its own, so that its CPU time and memory are read as the server's are. It makes its bodies itself,
-//! and is told on stdin how many orders to take; on stdout it says how long that took.
+//! It runs as a separate process, so that its CPU time and memory are measured like the server's. It creates its bodies itself.
+//! It reads from stdin how many orders to process, and writes to stdout how long that took.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -20,21 +20,21 @@ use super::process;
 use super::rows::{Place, Row, Rows};
 use crate::child::{self, DATABASE};
 
-/// The organisation of its orders.
+/// Organisation of its orders.
 const ORGANISATION: &str = "DEMO";
 
-/// The bare program, running.
+/// The running bare program.
 pub(super) struct Bare {
     process: Child,
     told: Option<ChildStdin>,
     says: BufReader<ChildStdout>,
-    /// None where the rows go into PostgreSQL.
+    /// `None` if the rows go into PostgreSQL.
     data: Option<TempDir>,
     orders: u64,
 }
 
 impl Bare {
-    /// Starts it on an SQLite database of its own.
+    /// Starts it on a new SQLite database.
     pub(super) fn start(dialect: &dyn Dialect, batch: usize, envelope: Envelope) -> Result<Self> {
         let data = tempfile::tempdir().context("cannot make a temporary directory")?;
         let mut command = command(dialect, batch, envelope)?;
@@ -50,7 +50,7 @@ impl Bare {
         envelope: Envelope,
     ) -> Result<Self> {
         let mut command = command(dialect, batch, envelope)?;
-        // Arguments can be seen by everybody, and the URL holds a password.
+        // In the environment, because arguments are visible to all users and the URL contains a password.
         command.env(DATABASE, url);
         Self::spawn(command, None)
     }
@@ -76,7 +76,7 @@ impl Bare {
         self.process.id()
     }
 
-    /// Has it take so many orders, or a few more to make the last batch whole, and reads its CPU time.
+    /// Makes it process this many orders, rounded up to whole batches, and measures its CPU time.
     pub(super) fn take(&mut self, orders: u64) -> Result<Round> {
         let process = self.process.id();
         let cpu_before = process::cpu(process)?;
@@ -86,7 +86,7 @@ impl Bare {
         Ok(round)
     }
 
-    /// Has it take so many orders, or a few more to make the last batch whole.
+    /// Makes it process this many orders, rounded up to whole batches.
     pub(super) fn tell(&mut self, orders: u64) -> Result<Round> {
         let told = self.told.as_mut().context("it has no input")?;
         writeln!(told, "{orders}")?;
@@ -102,10 +102,10 @@ impl Bare {
         })
     }
 
-    /// Ends it, and says what it leaves.
+    /// Ends it, and reports its memory and disk use.
     pub(super) fn end(mut self) -> Result<Left> {
         let memory_peak_bytes = process::memory_peak(self.process.id())?;
-        // The end of its input tells it to stop.
+        // The end of its input stops it.
         self.told = None;
         let status = self.process.wait()?;
         ensure!(status.success(), "the bare program failed: {status}");
@@ -123,7 +123,7 @@ impl Bare {
 
 impl Drop for Bare {
     fn drop(&mut self) {
-        // Already ended, unless the measurement failed.
+        // It has normally ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -146,7 +146,7 @@ fn parse_report(line: &str) -> Option<(u64, u64)> {
     Some((orders.parse().ok()?, nanoseconds.parse().ok()?))
 }
 
-/// The bare program itself.
+/// The main function of the bare program.
 pub(super) fn run(
     load: &Load,
     batch: usize,
@@ -198,7 +198,7 @@ mod tests {
     use super::super::database::{self, Database};
     use super::*;
 
-    /// Two batches of ten.
+    /// Inserts two batches of ten.
     fn fill(place: &Place) {
         let mut rows = Rows::open(place).unwrap();
         let load = dialects::ALL[0].load();

@@ -1,4 +1,4 @@
-//! Request bodies that are made once and re-stamped in place: fresh order keys at the price of a few digits.
+//! Request bodies that are built once and then updated in place. Fresh order keys cost only a few digits.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use super::pools;
 use super::stamps::{self, DIGITS};
 use super::template::{Part, Template};
 
-/// How a body holds its orders.
+/// The structure around the orders of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Envelope {
-    /// The body is the order.
+    /// The body is a single order.
     One,
     /// An array.
     Array,
-    /// An object, in which each order has a name.
+    /// An object of named orders.
     Named,
-    /// None: orders with a comma before each, to be put into an array.
+    /// No envelope: each order is preceded by a comma, to be put into an array.
     Listed,
-    /// None: an order a line.
+    /// No envelope: one order per line.
     Lines,
 }
 
@@ -35,7 +35,7 @@ impl Envelope {
         }
     }
 
-    /// The envelope of a single sample order; some routes take only batches.
+    /// The envelope of a sample with one order. Some routes accept only batches.
     pub(super) fn of_one(sample: &Sample) -> Self {
         if sample.body.trim_start().starts_with('[') {
             Self::Array
@@ -48,23 +48,23 @@ impl Envelope {
 /// Which orders are new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mix {
-    /// All of them. Each connection names the same products again and again.
+    /// All are new. Each connection uses the same few products repeatedly.
     Fresh,
-    /// All of them, and any products in each.
+    /// All are new. Products are drawn at random.
     AnyProducts,
-    /// Every second one was in the request before; of those, every second one is changed.
+    /// Every second order was in the previous request. Every second one of those is changed.
     HalfAgain,
-    /// None: each is any of so many that were sent before.
+    /// None are new: each is drawn at random from orders that were sent before.
     Drawn {
-        /// How many there are.
+        /// The number of orders to draw from.
         among: u64,
     },
 }
 
-/// Digits that tell products of a pool's word apart.
+/// Digits that distinguish products with the same word of a pool.
 pub(super) const PRODUCT_DIGITS: usize = 4;
 
-/// What bodies are to look like.
+/// The shape of request bodies.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) orders: usize,
@@ -72,8 +72,8 @@ pub(super) struct Shape {
     pub(super) mix: Mix,
 }
 
-/// One of the senders of a run, which take their stamps from one counter: no two of them give an order the same stamp,
-/// and order keys count up as those of a shop do, whichever connection they come on.
+/// One of a run's senders. All take their stamps from one counter, so no stamp is used twice. Order keys increase as in a real
+/// shop, whichever connection sends them.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
     number: u64,
@@ -81,7 +81,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// The lane of a sender that has no others beside it.
+    /// The lane of a single sender.
     pub(super) fn only() -> Self {
         Self {
             number: 0,
@@ -89,7 +89,7 @@ impl Lane {
         }
     }
 
-    /// The lanes of so many senders.
+    /// The lanes of this many senders.
     pub(super) fn each(senders: u64) -> impl Iterator<Item = Self> {
         let taken = Arc::default();
         (0..senders).map(move |number| Self {
@@ -99,13 +99,13 @@ impl Lane {
     }
 }
 
-/// A body, or a whole request, that is sent again and again with other orders.
+/// A body, or a whole request, that is sent repeatedly with new orders.
 pub(super) struct Body {
     bytes: Vec<u8>,
     orders: Vec<Placed>,
     first_stamp: u64,
     lane: Lane,
-    /// The stamps of the request before begin here, if there was one.
+    /// First stamp of the previous request, if there was one.
     before: Option<u64>,
     /// Draws orders that were sent before.
     drawn: Option<Draw>,
@@ -119,7 +119,7 @@ struct Draw {
     among: u64,
 }
 
-/// An order in the bytes.
+/// The position of an order in the bytes.
 struct Placed {
     text: Range<usize>,
     stamps: Vec<usize>,
@@ -129,7 +129,7 @@ struct Placed {
 }
 
 impl Body {
-    /// Makes a body. It must be stamped before it is sent.
+    /// Creates a body. Call [`Self::restamp`] before sending it.
     pub(super) fn new(
         template: &str,
         organisation: &str,
@@ -183,7 +183,7 @@ impl Body {
     fn append_order(&mut self, template: &Template, organisation: &str, mix: Mix, slot: usize) {
         let is_again = mix == Mix::HalfAgain && slot % 2 == 1;
         let is_changed = is_again && slot % 4 == 3;
-        // An order that comes again has the content of its left neighbour, one request before.
+        // A resubmitted order has the content of its left neighbour in the previous request.
         let content = if is_again { slot - 1 } else { slot };
         let seed = self.lane.number * 1_000_003 + content as u64;
         let mut random = pools::Random::new(seed);
@@ -227,7 +227,7 @@ impl Body {
         });
     }
 
-    /// Puts bytes before the body: the head of its request.
+    /// Inserts bytes before the body: the head of its request.
     pub(super) fn prepend(&mut self, head: &[u8]) {
         self.bytes.splice(0..0, head.iter().copied());
         for order in &mut self.orders {
@@ -240,12 +240,12 @@ impl Body {
         }
     }
 
-    /// Puts bytes behind the body.
+    /// Appends bytes.
     pub(super) fn append(&mut self, tail: &[u8]) {
         self.bytes.extend_from_slice(tail);
     }
 
-    /// Turns the orders into those of the next request.
+    /// Replaces the orders by those of the next request.
     pub(super) fn restamp(&mut self) {
         let from = match &mut self.drawn {
             Some(draw) => draw.random.below(draw.among),
@@ -256,7 +256,7 @@ impl Body {
         };
         let from = self.first_stamp + from;
         for (slot, order) in (0..).zip(&self.orders) {
-            // The first request has none before it; its orders are all new.
+            // The first request has no predecessor, so all its orders are new.
             let stamp = match self.before {
                 Some(before) if order.is_again => before + slot - 1,
                 Some(_) | None => from + slot,

@@ -1,6 +1,6 @@
-//! A throwaway PostgreSQL cluster, for measurements and tests: its own directory, port, password and processes.
+//! A temporary PostgreSQL cluster for benchmarks and tests, with its own directory, port, password and processes.
 //!
-//! It is gone when the program that started it is, however that ends: see [`postmaster`].
+//! It is removed when the program that started it ends, in whatever way: see [`postmaster`].
 
 mod installation;
 mod postmaster;
@@ -17,20 +17,20 @@ use self::installation::Installation;
 use self::postmaster::{Ending, Postmaster};
 use super::process;
 
-/// Who owns the cluster.
+/// Owner of the cluster.
 const USER: &str = "postgres";
-/// The database that every cluster has.
+/// Database that every cluster has.
 const FIRST_DATABASE: &str = "postgres";
-/// How a standby names itself to its primary.
+/// Application name of a standby at its primary.
 const STANDBY: &str = "standby";
-/// A cluster that does not take connections after so long never will.
+/// A cluster that does not accept connections within this time has failed.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// Between two looks whether something has happened.
+/// Interval between two polls.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
-/// Others may take a port between its choice and its use.
+/// Attempts to find a port: another program may take it between choice and use.
 const PORTS_TRIED: usize = 3;
 
-/// How a cluster is to be.
+/// Options for a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterOptions {
     settings: Vec<(String, String)>,
@@ -38,15 +38,15 @@ pub struct ClusterOptions {
 }
 
 impl ClusterOptions {
-    /// With a setting of PostgreSQL's own, like `shared_buffers`. All others are as PostgreSQL has them by default,
-    /// so that a commit is on disk when it is told.
+    /// Sets a PostgreSQL parameter, such as `shared_buffers`. All others keep PostgreSQL's defaults, so a commit is on disk
+    /// when it is acknowledged.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With the cluster's directory within this one, and not where temporary files are.
+    /// Puts the cluster's directory in this one instead of the directory for temporary files.
     #[must_use]
     pub fn within(mut self, directory: &Path) -> Self {
         self.within = Some(directory.to_owned());
@@ -54,24 +54,24 @@ impl ClusterOptions {
     }
 }
 
-/// A running cluster on 127.0.0.1. Ended, and its files removed, when dropped.
+/// A running cluster on 127.0.0.1. Dropping it stops it and removes its files.
 pub struct Cluster {
     installation: Installation,
     options: ClusterOptions,
     password: String,
     port: u16,
-    /// None while it is stopped.
+    /// `None` while it is stopped.
     postmaster: Option<Postmaster>,
-    /// Behind the processes, so that it goes last.
+    /// After the processes, so that it is dropped last.
     directory: TempDir,
 }
 
 impl Cluster {
-    /// Makes a cluster and starts it.
+    /// Creates a cluster and starts it.
     ///
     /// # Errors
     ///
-    /// Where PostgreSQL is not installed or does not start, and why.
+    /// PostgreSQL is not installed, or does not start.
     pub fn start(options: &ClusterOptions) -> Result<Self> {
         let mut cluster = Self::without_files(options.clone(), random_password()?)?;
         let password_file = cluster.path().join("password");
@@ -87,7 +87,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Where a database is reached, with user and password.
+    /// The URL of a database, with user and password.
     pub fn url(&self, database: &str) -> String {
         let password = &self.password;
         let port = self.port;
@@ -99,45 +99,45 @@ impl Cluster {
         &self.password
     }
 
-    /// The port on 127.0.0.1; it stays over a restart.
+    /// The port on 127.0.0.1. It stays the same across restarts.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Makes an empty database.
+    /// Creates an empty database.
     ///
     /// # Errors
     ///
-    /// What PostgreSQL says.
+    /// The error of PostgreSQL.
     pub fn create_database(&self, name: &str) -> Result<()> {
         self.create_database_from(name, "template0")
     }
 
-    /// Makes a database that is a copy of another one, to which nobody may be connected.
+    /// Creates a copy of another database. Nobody may be connected to that one.
     ///
     /// # Errors
     ///
-    /// What PostgreSQL says.
+    /// The error of PostgreSQL.
     pub fn create_database_from(&self, name: &str, template: &str) -> Result<()> {
         let (name, template) = (quoted(name), quoted(template));
         self.execute(&format!("create database {name} template {template}"))
     }
 
-    /// Removes a database, whoever may be connected.
+    /// Drops a database, even if there are connections to it.
     ///
     /// # Errors
     ///
-    /// What PostgreSQL says.
+    /// The error of PostgreSQL.
     pub fn drop_database(&self, name: &str) -> Result<()> {
         let name = quoted(name);
         self.execute(&format!("drop database if exists {name} with (force)"))
     }
 
-    /// Bytes of a database's files. The log, which all databases share, is not among them.
+    /// Size of a database's files, in bytes. The write-ahead log is not included, because all databases share it.
     ///
     /// # Errors
     ///
-    /// What PostgreSQL says.
+    /// The error of PostgreSQL.
     pub fn bytes_on_disk(&self, database: &str) -> Result<u64> {
         let bytes: i64 = self.with_client(FIRST_DATABASE, |client| {
             let row = client.query_one("select pg_database_size($1::text::name)", &[&database])?;
@@ -146,18 +146,18 @@ impl Cluster {
         Ok(u64::try_from(bytes)?)
     }
 
-    /// Has something done on a connection of its own. May be called from async code: it blocks.
+    /// Runs `work` on a new connection. Blocks, but may be called from async code.
     ///
     /// # Errors
     ///
-    /// What PostgreSQL says.
+    /// The error of PostgreSQL.
     pub fn with_client<T: Send>(
         &self,
         database: &str,
         work: impl FnOnce(&mut Client) -> Result<T, postgres::Error> + Send,
     ) -> Result<T> {
         let url = self.url(database);
-        // The client runs a runtime of its own, which cannot be within another one.
+        // The client runs a runtime of its own, which cannot be nested in another one.
         let done = std::thread::scope(|scope| {
             let working = scope.spawn(|| work(&mut Client::connect(&url, NoTls)?));
             working.join()
@@ -168,11 +168,11 @@ impl Cluster {
         }
     }
 
-    /// The processes of the cluster: the first one, and all its children.
+    /// The cluster's processes: the postmaster and all its children.
     ///
     /// # Errors
     ///
-    /// Where the cluster is stopped.
+    /// The cluster is stopped.
     pub fn processes(&self) -> Result<Vec<u32>> {
         let first = self.running()?.process();
         let mut processes = vec![first];
@@ -180,39 +180,38 @@ impl Cluster {
         Ok(processes)
     }
 
-    /// CPU time, in user and system mode, that all processes of the cluster have used since it was started last, those
-    /// that have ended included.
+    /// CPU time, user and system, of all the cluster's processes since its last start. Processes that have ended are included.
     ///
     /// # Errors
     ///
-    /// Where the cluster is stopped.
+    /// The cluster is stopped.
     pub fn cpu_time(&self) -> Result<Duration> {
         process::cpu_of_family(self.running()?.process())
     }
 
-    /// Stops it as an operator in a hurry does: connections are cut, all is written.
+    /// Stops the cluster with a fast shutdown: connections are closed, and everything is written.
     ///
     /// # Errors
     ///
-    /// Where it does not end cleanly.
+    /// It does not stop cleanly.
     pub fn stop(&mut self) -> Result<()> {
         self.end(Ending::Fast)
     }
 
-    /// Ends all its processes as a power cut would: SIGKILL.
+    /// Kills all processes with SIGKILL, to simulate a crash.
     ///
     /// # Errors
     ///
-    /// Where the system does not let us.
+    /// The operating system refuses.
     pub fn kill(&mut self) -> Result<()> {
         self.end(Ending::Kill)
     }
 
-    /// Starts it again on the same port, after stopping it if need be.
+    /// Restarts the cluster on the same port. Stops it first if it is running.
     ///
     /// # Errors
     ///
-    /// Where it does not start, and why.
+    /// It does not start.
     pub fn restart(&mut self) -> Result<()> {
         if self.postmaster.is_some() {
             self.stop()?;
@@ -220,11 +219,11 @@ impl Cluster {
         self.begin()
     }
 
-    /// Makes a replica of this cluster, and has commits here wait until it has them on disk.
+    /// Creates a standby of this cluster. Commits here then wait until the standby has them on disk.
     ///
     /// # Errors
     ///
-    /// Where it does not start, and why.
+    /// It does not start.
     pub fn standby(&self) -> Result<Self> {
         let mut standby = Self::without_files(self.options.clone(), self.password.clone())?;
         let mut copy = standby
@@ -246,11 +245,11 @@ impl Cluster {
         Ok(standby)
     }
 
-    /// Makes a primary of a standby.
+    /// Promotes a standby to a primary.
     ///
     /// # Errors
     ///
-    /// What PostgreSQL says.
+    /// The error of PostgreSQL.
     pub fn promote(&self) -> Result<()> {
         let is_primary: bool = self.with_client(FIRST_DATABASE, |client| {
             client.query_one("select pg_promote()", &[])?.try_get(0)
@@ -316,7 +315,7 @@ impl Cluster {
         }
     }
 
-    /// Starts the processes, and waits until they take connections.
+    /// Starts the processes, and waits until they accept connections.
     fn begin(&mut self) -> Result<()> {
         let mut settings = vec![
             ("listen_addresses".to_owned(), "127.0.0.1".to_owned()),
@@ -361,7 +360,7 @@ impl Cluster {
     }
 }
 
-/// A name as SQL has it.
+/// Quotes an SQL identifier.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,4 +1,4 @@
-//! A PostgreSQL database that is measured: what it costs, and what it leaves.
+//! A PostgreSQL database under measurement: its CPU time and its size.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -10,28 +10,28 @@ use super::cluster::{Cluster, ClusterOptions};
 use super::figures::Round;
 use super::process;
 
-/// In a cluster of our own, what a machine of today has memory for; all else is as PostgreSQL has it by default.
+/// Settings of a cluster that this program starts: memory as on a current machine. All others are PostgreSQL's defaults.
 const SETTINGS: [(&str, &str); 1] = [("shared_buffers", "512MB")];
 
-/// Tells the databases of a run apart.
+/// Distinguishes the databases of a run.
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-/// A database, empty at first. Removed when dropped.
+/// A database, initially empty. Dropped with this value.
 pub(super) struct Database {
     name: String,
     url: String,
-    /// Connected to another database.
+    /// A connection to another database.
     client: Client,
-    /// The first process of its server. None where that runs elsewhere.
+    /// The postmaster's process id. `None` if the server runs on another machine.
     postmaster: Option<u32>,
-    /// What it took on disk when it was empty.
+    /// Size of the empty database on disk, in bytes.
     empty_bytes: u64,
-    /// None where somebody else runs it.
+    /// `None` if the server was already running.
     cluster: Option<Cluster>,
 }
 
 impl Database {
-    /// Makes a database on the server with this URL, or in a cluster of its own where there is none.
+    /// Creates a database on the server at this URL. Without a URL, starts a cluster first.
     pub(super) fn create(server: Option<&str>) -> Result<Self> {
         let cluster = match server {
             None => Some(own_cluster()?),
@@ -59,18 +59,19 @@ impl Database {
         Ok(database)
     }
 
-    /// Where it is reached, with user and password.
+    /// The database's URL, with user and password.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Bytes on disk beyond those of an empty database. The log, which all databases of a server share, is not among them.
+    /// Growth since the database was empty, in bytes. The write-ahead log is not included, because all databases of a server
+    /// share it.
     pub(super) fn grown_bytes(&mut self) -> Result<u64> {
         Ok(self.bytes()?.saturating_sub(self.empty_bytes))
     }
 
-    /// Has these processes do something on it. The CPU time is that of them and of all processes of the database's server, also
-    /// for what they put off; none where the server runs elsewhere.
+    /// Measures `work` by these processes on the database. The CPU time covers them and all processes of the database server,
+    /// including deferred work. It is `None` if the database server runs on another machine.
     pub(super) fn measure(
         &mut self,
         processes: &[u32],
@@ -81,7 +82,7 @@ impl Database {
         let of_database = || postmaster.map_or(Ok(Duration::ZERO), process::cpu_of_family);
         let before: (Duration, Duration) = (of_programs()?, of_database()?);
         let mut round = work()?;
-        // What is not written back yet would otherwise be at the cost of a later round, or of nobody.
+        // Pages that are not written back yet would otherwise count towards a later round, or none.
         self.client
             .batch_execute("checkpoint")
             .context("the database's user must be allowed a checkpoint (role pg_checkpoint)")?;
@@ -106,7 +107,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         if self.cluster.is_none() {
             let name = &self.name;
-            // Whoever runs the server sees what is left by its name.
+            // Ignore errors: the operator of the server can identify leftovers by name.
             let _ = self
                 .client
                 .batch_execute(&format!("drop database {name} with (force)"));
@@ -114,7 +115,7 @@ impl Drop for Database {
     }
 }
 
-/// Connects to a database. Blocks: not for async code.
+/// Connects to a database. Blocks: do not call it from async code.
 pub(super) fn connect(url: &str) -> Result<Client> {
     Client::connect(url, NoTls).context("cannot connect to the database; TLS is not spoken here")
 }
@@ -128,7 +129,7 @@ fn own_cluster() -> Result<Cluster> {
         .context("cannot start a PostgreSQL; --database-server names one that runs already")
 }
 
-/// The first process of the server that this connection is to, where it runs on this machine.
+/// The postmaster's process id behind this connection. `None` if it runs on another machine.
 fn postmaster(client: &mut Client) -> Result<Option<u32>> {
     let here = "select pg_backend_pid() where coalesce(host(inet_server_addr()), '::1') in ('127.0.0.1', '::1')";
     let Some(row) = client.query_opt(here, &[])? else {
@@ -138,7 +139,7 @@ fn postmaster(client: &mut Client) -> Result<Option<u32>> {
     Ok(process::parent_of_same_program(u32::try_from(backend)?))
 }
 
-/// The URL of another database of the same server.
+/// Replaces the database name in a URL.
 fn with_database(url: &str, name: &str) -> String {
     let (before, parameters) = match url.split_once('?') {
         Some((before, parameters)) => (before, format!("?{parameters}")),

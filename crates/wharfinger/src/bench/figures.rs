@@ -1,24 +1,24 @@
-//! From rounds to figures.
+//! Computes figures from rounds.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// What one round came to.
+/// The result of one round.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Round {
     pub(super) orders: u64,
     pub(super) duration: Duration,
-    /// Of the measured processes, a database's included; none where they run elsewhere.
+    /// CPU time of the measured processes, including a database's. `None` if they run on another machine.
     pub(super) cpu: Option<Duration>,
-    /// The database's part of it; none where it is no process of its own.
+    /// The database's part of it. `None` without a separate database process.
     pub(super) database_cpu: Option<Duration>,
-    /// Of each request.
+    /// Latency of each request.
     pub(super) latencies: Vec<Duration>,
 }
 
 impl Round {
-    /// Adds what came at the same time over another connection.
+    /// Merges the results of another connection in the same round.
     pub(super) fn add(&mut self, other: Self) {
         self.orders += other.orders;
         self.duration = self.duration.max(other.duration);
@@ -26,22 +26,22 @@ impl Round {
     }
 }
 
-/// What is left when a program has ended.
+/// Resource use of a program over its whole run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left {
     pub(super) memory_peak_bytes: u64,
     pub(super) disk_bytes: Option<u64>,
-    /// All that it took, also before the first round.
+    /// All orders it received, including those before the first round.
     pub(super) orders: u64,
 }
 
-/// The figures of one program at one work: medians over its rounds, latencies over all requests.
+/// Figures of one program in one workload: medians over its rounds, and latencies over all requests.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Figures {
     pub(super) orders: u64,
     pub(super) orders_per_s: f64,
     pub(super) cpu_us_per_order: Option<f64>,
-    /// What of it is the database's; none where that is no process of its own.
+    /// The database's part of it. `None` without a separate database process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) database_cpu_us_per_order: Option<f64>,
     pub(super) latency_ms: Option<Latency>,
@@ -55,7 +55,7 @@ pub(super) struct Latency {
     pub(super) p50: f64,
     pub(super) p99: f64,
     pub(super) p99_9: f64,
-    /// The longest single answer: a client waited so long once.
+    /// The slowest single response.
     pub(super) max: f64,
 }
 
@@ -99,7 +99,7 @@ impl Latency {
     }
 }
 
-/// The value in the middle; between the two in the middle where there are two.
+/// The median. For an even number of values, the mean of the two in the middle.
 pub(super) fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let upper = *values.get(values.len() / 2)?;
@@ -107,13 +107,13 @@ pub(super) fn median(values: &mut [f64]) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-/// The smallest value that so many thousandths of all values do not pass.
+/// The smallest value that at least `permille` thousandths of all values do not exceed.
 fn percentile(sorted: &[Duration], permille: usize) -> Option<Duration> {
     let rank = (sorted.len() * permille).div_ceil(1_000);
     sorted.get(rank.saturating_sub(1)).copied()
 }
 
-/// Counts here stay far below 2^53.
+/// Converts exactly: counts stay far below 2^53.
 #[expect(
     clippy::cast_precision_loss,
     reason = "no run counts to the 2^53 at which it would begin"

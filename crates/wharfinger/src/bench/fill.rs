@@ -1,4 +1,4 @@
-//! Fills a store over HTTP, so that it holds what a store holds after some years.
+//! Fills a store over HTTP with as many orders as it may have after some years.
 
 use std::path::Path;
 
@@ -12,30 +12,30 @@ use super::sender::Sender;
 use super::served::Served;
 use super::{Spoken, as_f64};
 
-/// Orders of a batch, and connections that send them.
+/// Orders per batch, and connections that send them.
 const BATCH: u64 = 5_000;
 const CONNECTIONS: u64 = 2;
-/// Batches that each connection sends between two moves of the progress bar.
+/// Batches per connection between two updates of the progress bar.
 const STEP_BATCHES: u64 = 10;
-/// What an order takes on disk, amply.
+/// Disk space per order, rounded up.
 const DISK_BYTES_PER_ORDER: u64 = 250;
-/// Work on a full disk would measure the disk.
+/// Free space to keep: measurements on a full disk would measure the disk.
 const DISK_BYTES_SPARE: u64 = 1 << 30;
 
 /// A server whose store is being filled.
 pub(super) struct Filled {
     pub(super) served: Served,
     pub(super) dialect: Spoken,
-    /// Its orders have the stamps from here on, without a gap.
+    /// First stamp of the orders. The others follow without a gap.
     pub(super) first_stamp: u64,
-    /// How many orders were filled in.
+    /// Orders filled in.
     pub(super) orders: u64,
     sender: Sender,
     orders_per_step: u64,
 }
 
 impl Filled {
-    /// Starts a server whose store is to be filled with so many orders. It is still empty.
+    /// Starts a server for a store of this size. The store is still empty.
     pub(super) fn start(dialect: Spoken, orders_max: u64) -> Result<Self> {
         let served = Served::start()?;
         ensure_room(served.directory(), orders_max)?;
@@ -57,7 +57,7 @@ impl Filled {
         })
     }
 
-    /// Fills in orders until the store holds so many, or a few more to make the last batches whole.
+    /// Adds orders until the store holds `orders`, rounded up to whole batches.
     pub(super) fn fill_to(&mut self, orders: u64) -> Result<()> {
         let progress = filling_bar(orders);
         let done = self.fill_showing(orders, &progress);
@@ -77,7 +77,7 @@ impl Filled {
         Ok(())
     }
 
-    /// What it holds, in words.
+    /// Describes the content.
     pub(super) fn in_words(&self) -> String {
         let count = grouped(as_f64(self.orders));
         format!("{count} {} orders", self.dialect.id())

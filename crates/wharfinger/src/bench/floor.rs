@@ -1,4 +1,4 @@
-//! The floor under single orders: a bare HTTP server on the same stack, and the disk.
+//! Lower bounds for single orders: a bare HTTP server on the same stack, and the disk.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -19,15 +19,15 @@ use tokio::net::TcpListener;
 
 use crate::child::READY;
 
-/// The status that the bare HTTP server answers.
+/// Status of the bare HTTP server's responses.
 pub(super) const STATUS: u16 = 202;
 
-/// Bytes that are written before each flush: a page.
+/// Bytes written before each sync: one page.
 const PAGE: usize = 4 << 10;
-/// Pages of the file, written in turn, as in a write-ahead log that is used again from its start.
+/// Pages of the file. They are written in turn, like a write-ahead log that restarts.
 const PAGES: u64 = 1_024;
 
-/// Serves until it is killed: reads each body to its end and answers 202.
+/// Serves until killed: reads each body to its end and responds with 202.
 pub(super) async fn serve(out: &mut dyn Write) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     writeln!(out, "{READY} http://{}", listener.local_addr()?)?;
@@ -37,7 +37,7 @@ pub(super) async fn serve(out: &mut dyn Write) -> Result<()> {
         stream.set_nodelay(true)?;
         tokio::spawn(async move {
             let connection = http1::Builder::new();
-            // The sender hangs up at the end of a round; nobody wants to hear of it.
+            // Ignore errors: the sender disconnects at the end of a round.
             let _ = connection
                 .serve_connection(TokioIo::new(stream), service_fn(answer))
                 .await;
@@ -57,7 +57,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     Ok(response)
 }
 
-/// A file whose flushes are timed.
+/// A file whose syncs are timed.
 pub(super) struct Disk {
     file: File,
     page: u64,
@@ -74,7 +74,7 @@ impl Disk {
         Ok(Self { file, page: 0 })
     }
 
-    /// Writes a page and flushes it, again and again for so long; each flush's time.
+    /// Writes and syncs one page repeatedly for this long. Returns the duration of each sync, in seconds.
     pub(super) fn flush_for(&mut self, length: Duration) -> Result<Vec<f64>> {
         let begin = Instant::now();
         let mut seconds = Vec::new();

@@ -1,4 +1,4 @@
-//! The least HTTP that a sender can do with: one request after the other on a connection, bytes in and bytes out.
+//! A minimal HTTP client for senders: one request at a time per connection, with raw bytes.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,26 +6,26 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-/// No answer may take longer: the server's own limit.
+/// Longest wait for a response: the server's own limit.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(600);
-/// More than any head of an answer has.
+/// Longest head of a response, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
-/// A connection that is kept open.
+/// A persistent connection.
 pub(super) struct Connection {
     stream: TcpStream,
     incoming: Incoming,
 }
 
-/// An answer, as far as it has come.
+/// A response as received so far.
 #[derive(Default)]
 pub(super) struct Incoming {
     bytes: Vec<u8>,
-    /// The head and the bytes that it takes, once all of it has come.
+    /// The head and its size in bytes, once it is complete.
     head: Option<(Head, usize)>,
 }
 
-/// The parts of an answer's head that a sender needs.
+/// The fields of a response head that a sender needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Head {
     status: u16,
@@ -33,15 +33,15 @@ struct Head {
     closes: bool,
 }
 
-/// An answer.
+/// A response.
 pub(super) struct Answer<'a> {
     pub(super) status: u16,
     pub(super) body: &'a str,
-    /// Whether the server closes the connection behind it.
+    /// Whether the server closes the connection after it.
     pub(super) closes: bool,
 }
 
-/// Opens a connection to a server.
+/// Connects to a server.
 pub(super) fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(address)
         .with_context(|| format!("cannot connect to the server at {address}"))?;
@@ -60,18 +60,18 @@ impl Connection {
         })
     }
 
-    /// Sends a whole request and reads the answer.
+    /// Sends a whole request and reads the response.
     pub(super) fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>> {
         self.exchange_with(|stream| stream.write_all(request))
     }
 
-    /// Sends a request as it is written, and reads the answer.
+    /// Sends a request through `write`, and reads the response.
     pub(super) fn exchange_with(
         &mut self,
         write: impl FnOnce(&mut TcpStream) -> io::Result<()>,
     ) -> Result<Answer<'_>> {
         let written = write(&mut self.stream);
-        // A request may be refused before all of it was sent; the answer says why.
+        // A request may be refused before all of it was sent. The response then gives the reason.
         match (written, self.read()) {
             (_, Ok(())) => self.incoming.answer(),
             (Err(error), Err(_)) => Err(error).context("cannot send to the server"),
@@ -93,13 +93,13 @@ impl Connection {
 }
 
 impl Incoming {
-    /// Makes room for the next answer.
+    /// Clears it for the next response.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.head = None;
     }
 
-    /// Takes what was read. Whether the answer is whole now.
+    /// Adds bytes that were read. Returns whether the response is complete.
     pub(super) fn is_whole_with(&mut self, piece: &[u8]) -> Result<bool> {
         ensure!(!piece.is_empty(), "the server closed the connection");
         self.bytes.extend_from_slice(piece);
@@ -117,7 +117,7 @@ impl Incoming {
         Ok(length == end)
     }
 
-    /// The answer, which has come whole.
+    /// The complete response.
     pub(super) fn answer(&self) -> Result<Answer<'_>> {
         let (head, body_begin) = self.head.context("no answer has come")?;
         let body = std::str::from_utf8(&self.bytes[body_begin..]);

@@ -1,4 +1,4 @@
-//! A run: how long its rounds are, and who takes turns.
+//! A run: the length of its rounds, and the turns of the measured sides.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::figures::Round;
 use super::process::Machine;
 use super::report::{Finding, Report};
 
-/// Rounds of each side.
+/// Rounds per side.
 const ROUNDS: u32 = 5;
 
 /// A run.
 pub(super) struct Measuring {
-    /// How long each side works, all rounds together.
+    /// Total time per side, over all rounds.
     length: Duration,
     progress: ProgressBar,
 }
@@ -40,7 +40,7 @@ impl Measuring {
         self.progress.finish_and_clear();
     }
 
-    /// One side alone, once, for the whole length.
+    /// Measures one side alone, once, for the whole length.
     pub(super) fn once(
         &self,
         what: &str,
@@ -53,14 +53,14 @@ impl Measuring {
         Ok(round)
     }
 
-    /// One side alone, for a while that is not counted: files and caches are still to be filled.
+    /// Runs one side for a while without measuring, to fill files and caches.
     pub(super) fn warm_up(&self, work: impl FnOnce(Duration) -> Result<Round>) -> Result<()> {
         work(self.length / 4)?;
         Ok(())
     }
 
-    /// Lets sides take turns, all of them in one call of `turn`, each for so long as it is told. The first turn is not
-    /// counted: files and caches are still to be filled.
+    /// Measures several sides in turns. One call of `turn` runs each side for the given time. The first turn is not counted,
+    /// because it fills files and caches.
     pub(super) fn take_turns<const SIDES: usize>(
         &self,
         what: &str,
@@ -81,13 +81,13 @@ impl Measuring {
     }
 }
 
-/// Counts orders on their way into a store.
+/// A progress bar for filling a store.
 pub(super) fn filling_bar(orders: u64) -> ProgressBar {
     let template = "{bar:30} {human_pos}/{human_len} orders filled in  {eta} left";
     progress_bar(template, orders)
 }
 
-/// A bar that is drawn on a terminal only.
+/// A progress bar, drawn on terminals only.
 fn progress_bar(template: &str, length: u64) -> ProgressBar {
     let progress = ProgressBar::new(length);
     if let Ok(style) = ProgressStyle::with_template(template) {

@@ -1,7 +1,8 @@
-//! `wharfinger bench`: a real server process, real HTTP, and beside it, in the same run, programs that do the least.
+//! `wharfinger bench`: measures a real server process over real HTTP. In the same run, it measures minimal programs for
+//! comparison.
 //!
-//! Figures shift from run to run and from machine to machine; ratios of figures taken in turns do so much less. So
-//! the two sides take short rounds one after the other, and medians over the rounds are compared.
+//! Absolute figures vary between runs and machines. Ratios of figures taken alternately vary much less. So both sides take
+//! short rounds in turns, and medians over the rounds are compared.
 
 mod bare;
 mod body;
@@ -52,14 +53,14 @@ pub(crate) use self::sweep::sweep;
 
 /// Connections that send the large batches.
 const BATCH_CONNECTIONS: usize = 2;
-/// Orders of a large batch, and of a small one.
+/// Orders in a large batch, and in a small one.
 const LARGE_BATCH: usize = 1_000;
 const SMALL_BATCH: usize = 100;
 
-/// A dialect of the list.
+/// A dialect of the registry.
 type Spoken = &'static dyn Dialect;
 
-/// A piece of work that is measured.
+/// A workload that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Work {
     /// CPU per order, batches of 1,000 on 2 connections
@@ -90,17 +91,17 @@ pub(crate) enum Work {
     Servers,
 }
 
-/// Work that the user puts together.
+/// A custom workload.
 #[derive(Clone)]
 pub(crate) struct OwnWork {
     pub(crate) dialect: Spoken,
     pub(crate) batch: usize,
     pub(crate) connections: usize,
-    /// A server that runs already; otherwise one is started, and compared.
+    /// An existing server to measure. Otherwise one is started, and compared with the bare program.
     pub(crate) remote: Option<Remote>,
 }
 
-/// A server that runs already.
+/// An existing server.
 #[derive(Clone, Debug)]
 pub(crate) struct Remote {
     pub(crate) url: String,
@@ -109,22 +110,22 @@ pub(crate) struct Remote {
     pub(crate) secret: String,
 }
 
-/// How works are measured.
+/// Settings of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// For each work on the side of the server.
+    /// Time for each workload on the server's side.
     pub(crate) length: Duration,
-    /// Orders that a full store holds.
+    /// Orders in a filled store.
     pub(crate) fill_orders: u64,
-    /// Orders of the import of p5.
+    /// Orders in the import of p5.
     pub(crate) import_orders: u64,
-    /// Of each body that `memory` sends.
+    /// Bytes of each body that `memory` sends.
     pub(crate) body_bytes: usize,
-    /// URL of the PostgreSQL server on which p8 and servers make their databases; otherwise they start their own.
+    /// URL of the PostgreSQL server on which p8 and servers create their databases. If `None`, they start their own.
     pub(crate) database_server: Option<String>,
 }
 
-/// Measures these works.
+/// Measures these workloads.
 pub(crate) fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
     let measuring = Measuring::new(settings.length);
     let has = |work| works.contains(&work);
@@ -175,7 +176,7 @@ pub(crate) fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
     Ok(measuring.report(findings))
 }
 
-/// Measures work that the user puts together.
+/// Measures a custom workload.
 pub(crate) fn measure_own(work: &OwnWork, length: Duration) -> Result<Report> {
     let measuring = Measuring::new(length);
     let finding = match &work.remote {
@@ -193,13 +194,13 @@ impl Remote {
             key_id: self.key_id.clone(),
             secret: self.secret.clone(),
             status_alone: None,
-            // Earlier runs left their orders in its store.
+            // Earlier runs left their orders in this store.
             next_stamp: Cell::new(stamps::first_of_run(clock::now_ms())),
         })
     }
 }
 
-/// A program to compare with, run as a process of its own.
+/// A program to compare with. It runs as a separate process.
 pub(crate) enum Part {
     Bare {
         dialect: Spoken,
@@ -211,7 +212,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// Runs until it is told to end.
+    /// Runs until told to end.
     pub(crate) async fn run(self, out: &mut dyn Write) -> Result<()> {
         match self {
             Self::Bare {
@@ -225,7 +226,7 @@ impl Part {
                 } else {
                     Envelope::Array
                 };
-                // The client of PostgreSQL has a runtime of its own.
+                // The PostgreSQL client runs a runtime of its own.
                 tokio::task::block_in_place(|| {
                     bare::run(dialect.load(), batch, envelope, &place, out)
                 })
@@ -235,18 +236,18 @@ impl Part {
     }
 }
 
-/// The dialect of this name.
+/// Finds a dialect by its id.
 pub(crate) fn find_dialect(id: &str) -> Result<Spoken> {
     dialects::find(id)
         .with_context(|| format!("there is no dialect '{id}'; there are {}", dialects::ids()))
 }
 
-/// The dialect that the large batches are sent in.
+/// The dialect of the large batches.
 pub(crate) fn first_dialect() -> Spoken {
     dialects::ALL[0]
 }
 
-/// The dialect that full stores are filled in: one whose routes read orders back, so that one store does for all works.
+/// The dialect for filled stores. Its routes read orders back, so that one store serves all workloads.
 fn readable_dialect() -> Spoken {
     let mut dialects = dialects::ALL.iter().copied();
     let readable = dialects.find(|dialect| !dialect.load().reads.is_empty());

@@ -1,4 +1,4 @@
-//! A sweep as a picture: a panel for each axis, waiting on the left, CPU on the right.
+//! Draws a sweep: one panel per axis, with latency on the left scale and CPU on the right.
 
 use std::ops::Range;
 use std::path::Path;
@@ -18,7 +18,7 @@ const TITLE_PX: u32 = 19;
 const LABEL_PX: u32 = 15;
 const LEGEND_PX: u32 = 13;
 
-/// Colours that are told apart on paper and by the colour-blind: Okabe and Ito, <https://jfly.uni-koeln.de/color/>.
+/// Colours that remain distinct in print and for colour-blind readers: Okabe and Ito, <https://jfly.uni-koeln.de/color/>.
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 const ORANGE: RGBColor = RGBColor(230, 159, 0);
 const RED: RGBColor = RGBColor(213, 94, 0);
@@ -26,14 +26,14 @@ const BLACK: RGBColor = RGBColor(0, 0, 0);
 
 type Panel<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// A line, drawn through the points that have its figure.
+/// A line through all points that have the figure.
 struct Line {
     name: &'static str,
     colour: RGBColor,
     figure: fn(&Figures) -> Option<f64>,
 }
 
-/// Waiting, in milliseconds: the axis on the left.
+/// Latency in milliseconds, on the left scale.
 const WAITING: [Line; 3] = [
     Line {
         name: "p50",
@@ -52,17 +52,17 @@ const WAITING: [Line; 3] = [
     },
 ];
 
-/// CPU, in microseconds an order: the axis on the right.
+/// CPU in microseconds per order, on the right scale.
 const CPU: Line = Line {
     name: "CPU (right)",
     colour: BLACK,
     figure: |figures| figures.cpu_us_per_order,
 };
 
-/// Draws a panel for each series, one above the other.
+/// Draws one panel per series, one above the other.
 pub(super) fn draw(series: &[Series; 3], file: &Path) -> Result<()> {
     let root = SVGBackend::new(file, SIZE_PX).into_drawing_area();
-    // Without a ground of its own, the picture could not be read on a dark page.
+    // Without a background, the picture would be unreadable on a dark page.
     root.fill(&WHITE)?;
     let panels = root.split_evenly((series.len(), 1));
     for (panel, series) in panels.iter().zip(series) {
@@ -70,7 +70,7 @@ pub(super) fn draw(series: &[Series; 3], file: &Path) -> Result<()> {
         let (Some(&first), Some(&last)) = (places.first(), places.last()) else {
             continue;
         };
-        // A store begins with nothing, which has no place on a logarithmic axis.
+        // A store may start with zero orders, which a logarithmic axis cannot show.
         if first < 1.0 {
             draw_panel(panel, series, || first..last)?;
         } else {
@@ -145,13 +145,13 @@ impl Line {
         self.colour.stroke_width(2).filled()
     }
 
-    /// A short stroke before the name of the line.
+    /// The legend entry: a short stroke.
     fn key(&self, (x, y): (i32, i32)) -> PathElement<(i32, i32)> {
         PathElement::new(vec![(x, y), (x + 18, y)], self.style())
     }
 }
 
-/// The whole decades that hold all figures of these lines.
+/// The range of whole decades that covers all figures of these lines.
 fn decades(points: &[Point], lines: &[Line]) -> Range<f64> {
     let figures = lines.iter().flat_map(|line| line.through(points));
     let exponents: Vec<f64> = figures.map(|(_, figure)| figure.log10()).collect();
@@ -164,7 +164,7 @@ fn decades(points: &[Point], lines: &[Line]) -> Range<f64> {
     10_f64.powf(low)..10_f64.powf(high)
 }
 
-/// A number at an axis; as many places as it needs.
+/// Label of a tick, with as many decimals as needed.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "the plotter hands out references"

@@ -1,18 +1,18 @@
-//! Words that orders are made of: enough of them that a compressor finds what it would find in real orders, and no more.
+//! Words for generated orders: enough that they compress like real orders, and no more.
 
-/// Words of a kind.
+/// Words of one kind.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Pool {
     name: &'static str,
     pub(super) words: &'static [&'static str],
 }
 
-/// The pool of this name.
+/// Finds a pool by name.
 pub(super) fn find(name: &str) -> Option<&'static Pool> {
     POOLS.iter().find(|pool| pool.name == name)
 }
 
-/// Numbers that are the same in every run, and look like chance to a compressor.
+/// Pseudo-random numbers: the same in every run, and incompressible.
 pub(super) struct Random(u64);
 
 impl Random {

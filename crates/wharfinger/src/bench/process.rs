@@ -1,4 +1,4 @@
-//! What the operating system says of a process, of a directory and of the machine.
+//! Operating system statistics of processes, directories and the machine.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// A tick of the times in `/proc/<pid>/stat`: the kernel always shows them to programs in hundredths.
+/// Unit of the times in `/proc/<pid>/stat`. The kernel always reports them to programs in hundredths of a second.
 const TICK: Duration = Duration::from_millis(10);
-/// A process that used no tick for so long has finished what it had put off.
+/// A process that uses no CPU for this long has finished its deferred work.
 const QUIET: Duration = Duration::from_millis(60);
-/// No longer than this is waited for it.
+/// Longest wait for that.
 const QUIET_WITHIN: Duration = Duration::from_secs(5);
 
-/// CPU time that a process has used, in user and system mode, by all its threads.
+/// CPU time of a process, user and system, over all its threads.
 pub(super) fn cpu(process: u32) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))
         .context("a measured process has ended")?;
     cpu_of_stat(&stat).context("the system gives no CPU times")
 }
 
-/// Waits until processes have done what they put off while they were busy, and gives their CPU time then.
+/// Waits until processes have finished their deferred work, and returns their CPU time.
 pub(super) fn when_quiet(cpu: impl Fn() -> Result<Duration>) -> Result<Duration> {
     let begin = Instant::now();
     let mut before = cpu()?;
@@ -39,10 +39,10 @@ fn cpu_of_stat(stat: &str) -> Option<Duration> {
     ticks(stat, 14, 2)
 }
 
-/// CPU time of a process, of its children, and of all children of theirs that have ended.
+/// CPU time of a process, its running children, and all of its children that have ended.
 pub(super) fn cpu_of_family(process: u32) -> Result<Duration> {
     let mut sum = Duration::ZERO;
-    // First the children: one that ends meanwhile is then counted by its parent, at the worst a second time.
+    // Children first: one that ends in between is then included in its parent, at worst twice.
     for child in children(process)? {
         let stat = std::fs::read_to_string(format!("/proc/{child}/stat"));
         sum += stat
@@ -52,7 +52,7 @@ pub(super) fn cpu_of_family(process: u32) -> Result<Duration> {
     }
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))
         .context("a measured process has ended")?;
-    // Behind its own two come those of its children that have ended.
+    // The times of ended children follow the process's own two.
     let own = ticks(&stat, 14, 4).context("the system gives no CPU times")?;
     Ok(sum + own)
 }
@@ -65,7 +65,7 @@ pub(super) fn children(process: u32) -> Result<Vec<u32>> {
         let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        // It may have ended since it was listed.
+        // The process may have ended since it was listed.
         let Ok(stat) = std::fs::read_to_string(format!("/proc/{id}/stat")) else {
             continue;
         };
@@ -76,7 +76,7 @@ pub(super) fn children(process: u32) -> Result<Vec<u32>> {
     Ok(children)
 }
 
-/// The process that started another one, where both run the same program: the first process of a server of many.
+/// The parent of a process, if both run the same program: the first process of a multi-process server.
 pub(super) fn parent_of_same_program(process: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let parent = field(&stat, 4)?.parse().ok()?;
@@ -84,13 +84,13 @@ pub(super) fn parent_of_same_program(process: u32) -> Option<u32> {
     (program(process)? == program(parent)?).then_some(parent)
 }
 
-/// True for a process that has not ended; one whose end nobody took notice of yet has.
+/// Whether a process is running. Zombies are not.
 pub(super) fn is_alive(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
     stat.is_ok_and(|stat| field(&stat, 3).is_some_and(|state| state != "Z" && state != "X"))
 }
 
-/// The sum of some fields that are ticks, from a field on.
+/// Sums `count` fields in ticks, starting at field `first`.
 fn ticks(stat: &str, first: usize, count: usize) -> Option<Duration> {
     let mut sum = 0;
     for number in first..first + count {
@@ -99,13 +99,13 @@ fn ticks(stat: &str, first: usize, count: usize) -> Option<Duration> {
     Some(TICK * sum)
 }
 
-/// A field of `/proc/<pid>/stat` by its number; they are counted from behind the name, the second, which may hold anything.
+/// A field of `/proc/<pid>/stat` by its number. Fields are counted from after the name (field 2), which may contain anything.
 fn field(stat: &str, number: usize) -> Option<&str> {
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(number - 3)
 }
 
-/// The most memory that a process has held, in bytes.
+/// Peak memory of a process, in bytes.
 pub(super) fn memory_peak(process: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))
         .context("a measured process has ended")?;
@@ -114,7 +114,7 @@ pub(super) fn memory_peak(process: u32) -> Result<u64> {
     Ok(kib.context("the system gives no peak of memory")? * 1_024)
 }
 
-/// Bytes of all files under a directory.
+/// Total size of all files under a directory, in bytes.
 pub(super) fn disk_bytes(directory: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(directory)? {
@@ -129,7 +129,7 @@ pub(super) fn disk_bytes(directory: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-/// What figures were taken on; they mean nothing without it.
+/// The machine that figures were measured on. They mean nothing without it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Machine {
     pub(super) cores: usize,

@@ -1,4 +1,4 @@
-//! What was found, for people and for machines.
+//! The results of a run, as text and as JSON.
 
 use std::io::{Result, Write};
 
@@ -10,55 +10,55 @@ use super::verdict::Verdict;
 
 /// Width of a column of figures.
 const COLUMN: usize = 18;
-/// Width of the names of figures.
+/// Width of the column of names.
 const NAMES: usize = 32;
 
-/// All that a run found.
+/// The results of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(super) machine: Machine,
     pub(super) findings: Vec<Finding>,
 }
 
-/// What was found at one piece of work.
+/// The result of one workload.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     work: &'static str,
     what: String,
-    /// What was measured in turns; what is judged comes first.
+    /// The programs that were measured in turns. The first one is judged.
     sides: Vec<Side>,
     facts: Vec<Fact>,
     verdicts: Vec<Verdict>,
 }
 
-/// One of those that took turns.
+/// One of the measured programs.
 #[derive(Debug, Serialize)]
 struct Side {
     name: String,
     figures: Figures,
 }
 
-/// A figure that belongs to no side.
+/// A figure that does not belong to a single side.
 #[derive(Debug, Serialize)]
 struct Fact {
-    /// With its unit.
+    /// Includes the unit.
     name: &'static str,
     value: f64,
 }
 
-/// Names a work of batches.
+/// Describes a workload of batches.
 pub(super) fn batches(dialect: &str, batch: usize, connections: usize) -> String {
     let batch = grouped(batch as f64);
     format!("{dialect}, batches of {batch} on {connections} connections")
 }
 
-/// Names a work of single orders.
+/// Describes a workload of single orders.
 pub(super) fn singles(dialect: &str, connections: usize) -> String {
     format!("{dialect}, single orders on {connections} connections")
 }
 
 impl Finding {
-    /// What was found at a piece of work; nothing yet.
+    /// An empty finding for a workload.
     pub(super) fn new(work: &'static str, what: impl Into<String>) -> Self {
         Self {
             work,
@@ -75,7 +75,7 @@ impl Finding {
         self
     }
 
-    /// A figure that belongs to no side; the name with its unit.
+    /// Adds a figure that does not belong to a side. The name includes the unit.
     pub(super) fn fact(mut self, name: &'static str, value: f64) -> Self {
         self.facts.push(Fact { name, value });
         self
@@ -88,7 +88,7 @@ impl Finding {
 }
 
 impl Report {
-    /// Writes tables for people.
+    /// Writes tables for terminals.
     pub(crate) fn write(&self, out: &mut dyn Write) -> Result<()> {
         self.machine.write(out)?;
         for finding in &self.findings {
@@ -100,7 +100,7 @@ impl Report {
 }
 
 impl Machine {
-    /// Writes what figures were taken on, which stands above them.
+    /// Writes the machine's description, as a heading.
     pub(super) fn write(&self, out: &mut dyn Write) -> Result<()> {
         writeln!(
             out,
@@ -124,7 +124,7 @@ impl Finding {
         let columns: Vec<_> = self.sides.iter().map(|side| cells(&side.figures)).collect();
         for (row, name) in ROWS.into_iter().enumerate() {
             let row: Vec<&str> = columns.iter().map(|cells| cells[row].as_str()).collect();
-            // A row in which nobody has a figure is left out.
+            // Leave out rows without any figure.
             if row.iter().any(|cell| !cell.is_empty()) {
                 write_row(out, name, row.into_iter().map(or_dash))?;
             }
@@ -173,7 +173,7 @@ fn write_row<'c>(
     writeln!(out, "{}", line.trim_end())
 }
 
-/// The names of figures, each with its unit.
+/// Names of figures, with their units.
 const ROWS: [&str; 10] = [
     "orders",
     "orders/s",
@@ -187,7 +187,7 @@ const ROWS: [&str; 10] = [
     "peak memory, MiB",
 ];
 
-/// Figures in the order of [`ROWS`]; an empty text where there is none.
+/// The figures in the order of [`ROWS`]. Missing ones are empty.
 fn cells(figures: &Figures) -> [String; ROWS.len()] {
     let two_places = |figure: Option<f64>| figure.map_or_else(String::new, |f| format!("{f:.2}"));
     let whole = |figure: Option<f64>| figure.map_or_else(String::new, grouped);
@@ -212,12 +212,12 @@ pub(super) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / 1_048_576.0
 }
 
-/// Milliseconds, or a dash where there are none.
+/// Milliseconds, or a dash for `None`.
 pub(super) fn ms_or_dash(ms: Option<f64>) -> String {
     ms.map_or_else(|| "–".into(), |ms| format!("{ms:.2}"))
 }
 
-/// A whole number with a comma between thousands.
+/// A whole number with commas between thousands.
 pub(super) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut grouped = String::new();

@@ -1,4 +1,4 @@
-//! Where the bare program puts its orders: a row each, all rows of a batch in one transaction.
+//! The bare program's storage: one row per order, and one transaction per batch.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use postgres::types::ToSql;
 
 use super::database;
 
-/// Where the rows are kept.
+/// Where the rows are stored.
 pub(crate) enum Place {
     /// An SQLite database in this directory.
     Directory(PathBuf),
@@ -15,7 +15,7 @@ pub(crate) enum Place {
     Database(String),
 }
 
-/// An open place.
+/// An open database.
 pub(super) enum Rows {
     Sqlite(rusqlite::Connection),
     Postgres {
@@ -24,18 +24,18 @@ pub(super) enum Rows {
     },
 }
 
-/// An order as it is kept.
+/// A stored order.
 pub(super) struct Row<'o> {
     pub(super) organisation: &'o str,
     pub(super) key: &'o str,
     pub(super) text: &'o [u8],
 }
 
-/// Every row has it; nothing ever becomes of the orders.
+/// The status of every row. It never changes.
 const STATUS: i32 = 0;
 
 impl Rows {
-    /// Opens an empty place.
+    /// Creates the table in an empty database.
     pub(super) fn open(place: &Place) -> Result<Self> {
         match place {
             Place::Directory(data) => {
@@ -47,7 +47,7 @@ impl Rows {
             }
             Place::Database(url) => {
                 let mut client = database::connect(url)?;
-                // Compared by bytes, as SQLite does: the words of some language would cost a third more.
+                // Compare bytes, as SQLite does. A language's collation would cost a third more.
                 client.batch_execute(&table("text collate \"C\"", "bytea"))?;
                 let insert = client.prepare(
                     "insert into orders (org, ref, status, body)
@@ -61,7 +61,7 @@ impl Rows {
         }
     }
 
-    /// Adds the orders of a batch, and commits them.
+    /// Inserts the orders of a batch and commits them.
     pub(super) fn insert(&mut self, rows: &[Row<'_>]) -> Result<()> {
         match self {
             Self::Sqlite(store) => {
@@ -82,7 +82,7 @@ impl Rows {
                 let states = vec![STATUS; rows.len()];
                 let texts: Vec<_> = rows.iter().map(|row| row.text).collect();
                 let columns: [&(dyn ToSql + Sync); 4] = [&organisations, &keys, &states, &texts];
-                // A statement alone is a transaction, and one round trip.
+                // A single statement is a transaction, and takes one round trip.
                 client
                     .execute(insert, &columns)
                     .context("the database did not take a batch")?;

@@ -1,4 +1,4 @@
-//! Sends requests on some connections until it is enough, and checks every answer.
+//! Sends requests on several connections until a limit is reached, and checks every response.
 
 mod lines;
 
@@ -13,52 +13,52 @@ use anyhow::{Context, Result, bail, ensure};
 use super::body::Body;
 use super::figures::Round;
 
-/// Characters of an unexpected answer that are shown.
+/// Characters of an unexpected response to show.
 const SHOWN_CHARS_MAX: usize = 300;
 
-/// How an answer is looked at.
+/// How a response is checked.
 #[derive(Clone, Copy)]
 pub(super) enum Check {
-    /// It says yes to all the orders.
+    /// All orders must be accepted. The function counts the accepted ones in a response.
     Taken(fn(&str) -> usize),
-    /// It shows so many orders.
+    /// This many orders must be shown. The function counts those in a response.
     Shown(fn(&str) -> usize, usize),
-    /// It is of this status: the server knows nothing of orders.
+    /// Only the status is checked, for a server that does not know orders.
     Status(u16),
 }
 
-/// When a connection has sent enough.
+/// When a connection stops sending.
 #[derive(Clone, Copy)]
 enum Until<'u> {
     Elapsed(Duration),
     Requests(u64),
-    /// Another thread says so. It is told of each connection's first answer.
+    /// When another thread sets `stop`. That thread is notified of each connection's first response.
     Told {
         stop: &'u AtomicBool,
         answered: &'u mpsc::Sender<()>,
     },
 }
 
-/// What the threads of one round of sending share.
+/// State shared by the threads of one round.
 struct Run<'u> {
     check: Check,
     until: Until<'u>,
-    /// All connections are open.
+    /// Reached when all connections are open.
     ready: Barrier,
-    /// One of the threads has: the others need not go on.
+    /// Whether a thread has failed, so that the others can stop.
     failed: AtomicBool,
 }
 
-/// Requests that are ready to be sent, those of each connection apart.
+/// Prepared requests, one per connection.
 pub(super) struct Sender {
-    /// The connections go to them in turns.
+    /// Server addresses. Connections are assigned to them in turns.
     addresses: Vec<SocketAddr>,
     check: Check,
     requests: Vec<Body>,
 }
 
 impl Sender {
-    /// Requests for this address, those of each connection apart.
+    /// Creates a sender to this address, with one prepared request per connection.
     pub(super) fn new(address: SocketAddr, check: Check, requests: Vec<Body>) -> Self {
         Self {
             addresses: vec![address],
@@ -67,22 +67,22 @@ impl Sender {
         }
     }
 
-    /// Spreads the connections evenly over these addresses, in place of the one.
+    /// Spreads the connections evenly over these addresses instead.
     pub(super) fn spread_over(self, addresses: Vec<SocketAddr>) -> Self {
         Self { addresses, ..self }
     }
 
-    /// Sends for so long, one request after the other on each connection.
+    /// Sends for this long. Each connection sends one request after another.
     pub(super) fn send_for(&mut self, length: Duration) -> Result<Round> {
         self.send(Until::Elapsed(length))
     }
 
-    /// Sends so many requests on each connection.
+    /// Sends this many requests on each connection.
     pub(super) fn send_requests(&mut self, count: u64) -> Result<Round> {
         self.send(Until::Requests(count))
     }
 
-    /// Sends while something else is done, which begins when the first request of these was answered. What each came to.
+    /// Sends while `work` runs. `work` begins when the first request was answered. Returns the result of `work` and of sending.
     pub(super) fn send_during<T: Send>(
         &mut self,
         work: impl FnOnce() -> Result<T>,
@@ -95,7 +95,7 @@ impl Sender {
                 let answered = &answered;
                 self.send(Until::Told { stop, answered })
             });
-            // Where there is no answer, the sender says why.
+            // If no response arrives, the sender reports why.
             let _ = first_answer.recv();
             let done = work();
             stop.store(true, Ordering::Relaxed);
@@ -105,7 +105,7 @@ impl Sender {
         })
     }
 
-    /// A thread a core sends, each on its share of the connections.
+    /// Sends on one thread per core, each with its share of the connections.
     fn send(&mut self, until: Until<'_>) -> Result<Round> {
         let addresses = self.addresses.iter().copied().cycle();
         let mut requests: Vec<_> = addresses.zip(&mut self.requests).collect();
@@ -138,7 +138,7 @@ impl Sender {
 }
 
 impl Until<'_> {
-    /// Whether a connection that has sent so many requests since then need not send more.
+    /// Whether a connection with this many requests since `begin` may stop.
     fn is_reached(self, begin: Instant, requests: u64) -> bool {
         match self {
             Self::Elapsed(length) => begin.elapsed() >= length,
@@ -147,12 +147,12 @@ impl Until<'_> {
         }
     }
 
-    /// Tells of a connection's first answer; its requests so far.
+    /// Reports a connection's first response. `requests` is the number so far.
     fn tell(self, requests: u64) {
         match self {
             Self::Elapsed(_) | Self::Requests(_) => (),
             Self::Told { answered, .. } if requests == 1 => {
-                // Only the first to answer is waited for.
+                // The receiver waits only for the first one.
                 let _ = answered.send(());
             }
             Self::Told { .. } => (),
@@ -161,7 +161,7 @@ impl Until<'_> {
 }
 
 impl Check {
-    /// The orders that a request is about.
+    /// The number of orders in a request.
     fn orders(self, request: &Body) -> usize {
         match self {
             Self::Taken(_) | Self::Status(_) => request.orders(),
@@ -169,7 +169,7 @@ impl Check {
         }
     }
 
-    /// Whether an answer is as it should be.
+    /// Checks a response.
     pub(super) fn look(self, status: u16, answer: &str, orders: usize) -> Result<()> {
         let is_good = match self {
             Self::Taken(count) | Self::Shown(count, _) => {
@@ -185,7 +185,7 @@ impl Check {
     }
 }
 
-/// The address behind `http://host:port`.
+/// Parses the address in `http://host:port`.
 pub(super) fn address_of(url: &str) -> Result<SocketAddr> {
     use std::net::ToSocketAddrs;
     let authority = url.strip_prefix("http://");

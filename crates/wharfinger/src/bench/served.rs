@@ -1,4 +1,4 @@
-//! A server process that is measured.
+//! A server process under measurement.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -13,22 +13,22 @@ use super::sender;
 use super::target::Target;
 use crate::child::{self, Server};
 
-/// A server process on a directory of its own.
+/// A server process on its own data directory.
 pub(super) struct Served {
     server: Server,
     data: TempDir,
     pub(super) target: Target,
-    /// Orders that went through [`Self::measure`] or [`Self::count`].
+    /// Orders sent through [`Self::measure`] or [`Self::count`].
     orders: u64,
 }
 
 impl Served {
-    /// Starts the server on a fresh data directory.
+    /// Starts a server on an empty data directory.
     pub(super) fn start() -> Result<Self> {
         Self::start_with(&[])
     }
 
-    /// Starts the server with further options.
+    /// Starts a server with additional options.
     pub(super) fn start_with(options: &[&str]) -> Result<Self> {
         let data = temporary_directory()?;
         let (server, key) = Server::start_fresh(data.path().into(), options)?;
@@ -48,7 +48,7 @@ impl Served {
         })
     }
 
-    /// Starts the bare HTTP server, to be sent the same as another server.
+    /// Starts the bare HTTP server. It gets the same requests as `other`.
     pub(super) fn start_bare_http(other: &Self) -> Result<Self> {
         let mut command = child::program()?;
         command.args(["bench-part", "http"]);
@@ -69,12 +69,12 @@ impl Served {
         })
     }
 
-    /// The server's process.
+    /// The server's process id.
     pub(super) fn process_id(&self) -> u32 {
         self.server.process_id()
     }
 
-    /// Orders that it has taken.
+    /// Orders that the server has received.
     pub(super) fn orders(&self) -> u64 {
         self.orders
     }
@@ -83,7 +83,7 @@ impl Served {
         self.data.path()
     }
 
-    /// Has it sent something. The CPU time is that of all the server did for it, also what it put off.
+    /// Measures the server while `send` runs. The CPU time includes work that the server deferred.
     pub(super) fn measure(&mut self, send: impl FnOnce() -> Result<Round>) -> Result<Round> {
         let process = self.server.process_id();
         let cpu_before = process::cpu(process)?;
@@ -94,17 +94,17 @@ impl Served {
         Ok(round)
     }
 
-    /// Counts orders that it was sent without being measured.
+    /// Counts orders that were sent without measuring.
     pub(super) fn count(&mut self, round: &Round) {
         self.orders += round.orders;
     }
 
-    /// The most memory that it has held so far, in bytes.
+    /// Peak memory so far, in bytes.
     pub(super) fn memory_peak(&self) -> Result<u64> {
         process::memory_peak(self.server.process_id())
     }
 
-    /// Stops the server, and says what it leaves.
+    /// Stops the server, and reports its memory and disk use.
     pub(super) fn end(self) -> Result<Left> {
         let memory_peak_bytes = self.memory_peak()?;
         self.server.stop()?;

@@ -1,4 +1,4 @@
-//! Server processes on one database that are measured.
+//! Server processes on one database, under measurement.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -14,19 +14,19 @@ use super::target::Target;
 use super::{LARGE_BATCH, first_dialect};
 use crate::child::{Place, Server};
 
-/// Equal server processes, and their database.
+/// Equal server processes and their database.
 pub(super) struct Servers {
-    /// Before the database, so that they go first.
+    /// Before the database, so that they are dropped first.
     servers: Vec<Server>,
     database: Database,
-    /// The first of them.
+    /// The first server.
     pub(super) target: Target,
-    /// Orders that went through [`Self::measure`].
+    /// Orders sent through [`Self::measure`].
     orders: u64,
 }
 
 impl Servers {
-    /// Starts so many servers on an empty database, see [`Database::create`].
+    /// Starts this many servers on an empty database. See [`Database::create`].
     pub(super) fn start(count: usize, database_server: Option<&str>) -> Result<Self> {
         let database = Database::create(database_server)?;
         let place = Place::Database(database.url());
@@ -51,7 +51,7 @@ impl Servers {
         })
     }
 
-    /// Sends the batches of p1 on so many connections, to each server as many.
+    /// A sender of the batches of p1, with the connections spread evenly over the servers.
     pub(super) fn batches(&self, connections: usize) -> Result<Sender> {
         let addresses = self
             .servers
@@ -65,7 +65,7 @@ impl Servers {
         Ok(sender.spread_over(addresses))
     }
 
-    /// Has them sent something, see [`Database::measure`].
+    /// Measures the servers while `send` runs. See [`Database::measure`].
     pub(super) fn measure(&mut self, send: impl FnOnce() -> Result<Round>) -> Result<Round> {
         let processes: Vec<_> = self.servers.iter().map(Server::process_id).collect();
         let round = self.database.measure(&processes, send)?;
@@ -73,7 +73,7 @@ impl Servers {
         Ok(round)
     }
 
-    /// Stops the servers, and says what they leave. The memory is theirs, without the database's.
+    /// Stops the servers, and reports their memory and the database's size. The memory does not include the database server's.
     pub(super) fn end(mut self) -> Result<Left> {
         let mut memory_peak_bytes = 0;
         for server in self.servers {

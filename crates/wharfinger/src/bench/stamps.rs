@@ -1,24 +1,24 @@
-//! Stamps: numbers that tell the orders of a run apart, and what follows from them.
+//! Stamps: numbers that distinguish the orders of a run, and the values derived from them.
 
 /// Digits of a stamp.
 pub(super) const DIGITS: usize = 14;
-/// Orders that one run can make before its stamps reach into those of a run a second later.
+/// Orders that one run can create before its stamps overlap those of a run started a second later.
 const ORDERS_PER_RUN: u64 = 1_000_000_000;
-/// Seconds after which stamps begin from the start again.
+/// Seconds after which stamps start over.
 const RUN_SECONDS: u64 = 100_000;
 
-/// One order in so many is of a regular customer.
+/// One in this many orders belongs to a regular customer.
 const REGULAR_EVERY: u64 = 100;
-/// A regular customer has one order in so many: the next one is likely in another block.
+/// A regular customer has one in this many orders, so the next one is likely in another block.
 pub(super) const REGULAR_AGAIN: u64 = 100_000;
 
-/// Where the stamps of a run begin, by the second it was started in.
+/// First stamp of a run, from the second in which it was started.
 pub(super) fn first_of_run(now_ms: i64) -> u64 {
     let seconds = u64::try_from(now_ms / 1_000).unwrap_or_default();
     (seconds % RUN_SECONDS) * ORDERS_PER_RUN
 }
 
-/// The digits that stand in an order.
+/// The digits as written in an order.
 pub(super) fn digits(mut number: u64) -> [u8; DIGITS] {
     let mut digits = [b'0'; DIGITS];
     for digit in digits.iter_mut().rev() {
@@ -28,7 +28,7 @@ pub(super) fn digits(mut number: u64) -> [u8; DIGITS] {
     digits
 }
 
-/// The number of the customer whose order has this stamp.
+/// The customer number of the order with this stamp.
 pub(super) fn customer(stamp: u64) -> u64 {
     if is_of_a_regular(stamp) {
         stamp % REGULAR_AGAIN
@@ -37,7 +37,7 @@ pub(super) fn customer(stamp: u64) -> u64 {
     }
 }
 
-/// Whether this order's customer has others too.
+/// Whether this order's customer has other orders too.
 pub(super) fn is_of_a_regular(stamp: u64) -> bool {
     stamp.is_multiple_of(REGULAR_EVERY)
 }

@@ -1,4 +1,4 @@
-//! How cost and waiting change with the size of the store, of the batches, and with the number of connections.
+//! Measures how cost and latency change with the size of the store, the size of batches, and the number of connections.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -18,39 +18,39 @@ use super::served::Served;
 use super::target::Target;
 use super::{BATCH_CONNECTIONS, LARGE_BATCH, SMALL_BATCH, Settings, first_dialect};
 
-/// Parts of the fill, in hundredths, at which a store is measured while it grows.
+/// Percentages of the final fill at which a growing store is measured.
 const FILL_PERCENTS: [u64; 7] = [0, 1, 5, 10, 25, 50, 100];
 const BATCHES: [usize; 6] = [1, 10, 100, 1_000, 10_000, 50_000];
 const CONNECTIONS: [usize; 6] = [1, 2, 4, 16, 64, 256];
 
-/// All that a sweep found.
+/// The result of a sweep.
 #[derive(Debug, Serialize)]
 pub(crate) struct Sweep {
     machine: Machine,
     series: [Series; 3],
 }
 
-/// What was found along one axis.
+/// The result along one axis.
 #[derive(Debug, Serialize)]
 pub(super) struct Series {
     name: &'static str,
-    /// What was sent, at every point.
+    /// What was sent at every point.
     pub(super) what: String,
     /// What changes from point to point.
     pub(super) along: &'static str,
     pub(super) points: Vec<Point>,
 }
 
-/// What was found at one place on the axis.
+/// The result at one point of an axis.
 #[derive(Debug, Serialize)]
 pub(super) struct Point {
     pub(super) at: u64,
     pub(super) figures: Figures,
 }
 
-/// Measures along each axis, everything else held still.
+/// Measures along each axis while all else stays the same.
 pub(crate) fn sweep(settings: &Settings) -> Result<Sweep> {
-    // Many points: none of them needs as long as a work.
+    // There are many points; each needs less time than a whole workload.
     let measuring = Measuring::new(settings.length / 4);
     let series = [
         store_sizes(&measuring, settings.fill_orders)?,
@@ -64,7 +64,7 @@ pub(crate) fn sweep(settings: &Settings) -> Result<Sweep> {
     })
 }
 
-/// One store, measured while it grows. What is sent to measure it counts towards its fill.
+/// Measures one store while it grows. The orders sent for measuring count towards its fill.
 fn store_sizes(measuring: &Measuring, fill_orders: u64) -> Result<Series> {
     let dialect = first_dialect();
     let mut full = Filled::start(dialect, fill_orders)?;
@@ -119,7 +119,7 @@ fn connection_counts(measuring: &Measuring) -> Result<Series> {
     })
 }
 
-/// Measures one server at each of these places, with a sender for each.
+/// Measures one server at each of these points, with a new sender for each.
 fn along(
     measuring: &Measuring,
     what: &str,
@@ -140,7 +140,7 @@ fn along(
 }
 
 impl Sweep {
-    /// Writes tables for people.
+    /// Writes tables for terminals.
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.machine.write(out)?;
         for series in &self.series {
@@ -150,7 +150,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// Draws an SVG of a panel for each axis.
+    /// Draws an SVG with one panel per axis.
     pub(crate) fn plot(&self, file: &Path) -> Result<()> {
         plot::draw(&self.series, file)
     }
@@ -164,7 +164,7 @@ impl Point {
 }
 
 impl Series {
-    /// What stands above its table and its panel.
+    /// The title of its table and its panel.
     pub(super) fn title(&self) -> String {
         format!("By {}: {}", self.along, self.what)
     }

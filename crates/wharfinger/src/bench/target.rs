@@ -1,4 +1,4 @@
-//! A server as a sender sees it: where requests go, as whose, and with which stamps.
+//! A server as senders see it: its address, the key, and the stamps in use.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -10,23 +10,23 @@ use super::Spoken;
 use super::body::{Body, Envelope, Lane, Mix, Shape};
 use super::sender::{Check, Sender};
 
-/// Orders that one sender can make before its stamps reach into those of the next.
+/// Orders that one sender can create before its stamps overlap those of the next.
 const STAMPS_PER_SENDER: u64 = 10_000_000_000;
 
-/// Where requests go, and as whose.
+/// Address and key for requests.
 pub(super) struct Target {
     pub(super) address: SocketAddr,
     pub(super) organisation: String,
     pub(super) key_id: String,
     pub(super) secret: String,
-    /// What it answers: a server that knows nothing of orders says only a status.
+    /// The status to expect from a server that does not know orders.
     pub(super) status_alone: Option<u16>,
-    /// Where the stamps of the next sender begin.
+    /// First stamp of the next sender.
     pub(super) next_stamp: Cell<u64>,
 }
 
 impl Target {
-    /// Sends batches.
+    /// A sender of batches.
     pub(super) fn batches(
         &self,
         dialect: Spoken,
@@ -43,7 +43,7 @@ impl Target {
         self.sender(dialect, &sample, shape, connections)
     }
 
-    /// Sends single orders.
+    /// A sender of single orders.
     pub(super) fn singles(&self, dialect: Spoken, connections: usize) -> Sender {
         let sample = dialect.samples(&self.sample_key()).one;
         let shape = Shape {
@@ -54,7 +54,7 @@ impl Target {
         self.sender(dialect, &sample, shape, connections)
     }
 
-    /// Reads orders back: those of the first so many stamps from this one on.
+    /// A sender that reads orders back. It draws from the `among` orders that start at `first_stamp`.
     pub(super) fn reads(
         &self,
         dialect: Spoken,
@@ -81,7 +81,7 @@ impl Target {
         Sender::new(self.address, check, vec![request])
     }
 
-    /// Where the stamps of the next sender will begin.
+    /// First stamp of the next sender.
     pub(super) fn next_stamp(&self) -> u64 {
         self.next_stamp.get()
     }
@@ -103,7 +103,7 @@ impl Target {
         Sender::new(self.address, check, requests)
     }
 
-    /// The head of a request like the sample, with a body of so many bytes.
+    /// The head of a request like the sample, with a body of this size.
     pub(super) fn head(&self, sample: &Sample, body_bytes: usize) -> String {
         let mut head = format!(
             "{} {} HTTP/1.1\r\nhost: {}\r\ncontent-length: {body_bytes}\r\n",
@@ -124,7 +124,7 @@ impl Target {
         }
     }
 
-    /// Stamps for another sender, from this one on.
+    /// Reserves the stamps of another sender, and returns the first one.
     pub(super) fn take_stamps(&self) -> u64 {
         let first = self.next_stamp.get();
         self.next_stamp.set(first + STAMPS_PER_SENDER);

@@ -1,9 +1,9 @@
-//! The text of an order with places to be filled in; see [`wharfinger_core::load::Load::order`].
+//! Order templates with placeholders. See [`wharfinger_core::load::Load::order`].
 
 use super::pools::{self, Pool};
 use super::stamps;
 
-/// A template, taken apart.
+/// A parsed template.
 pub(super) struct Template {
     parts: Vec<Part>,
 }
@@ -22,7 +22,7 @@ pub(super) enum Part {
 }
 
 impl Template {
-    /// Takes a template apart. Templates are part of the program: a faulty one ends it.
+    /// Parses a template. Panics on errors, because templates are part of the program.
     pub(super) fn parse(template: &str) -> Self {
         let compact: String = template.lines().map(str::trim_start).collect();
         let mut parts = Vec::new();
@@ -41,7 +41,7 @@ impl Template {
         &self.parts
     }
 
-    /// The text for a stamp, of a template in which all places follow from it.
+    /// The text for a stamp. The template may have only placeholders that are derived from the stamp.
     pub(super) fn stamped(&self, stamp: u64) -> String {
         let mut text = String::new();
         for part in &self.parts {

@@ -1,10 +1,10 @@
-//! A figure held against what is asked of it.
+//! Compares figures with their targets.
 
 use serde::Serialize;
 
 use super::figures::Figures;
 
-/// A figure, and what it should be.
+/// A figure and its targets.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Verdict {
     pub(super) work: &'static str,
@@ -12,9 +12,9 @@ pub(super) struct Verdict {
     pub(super) figure: f64,
     pub(super) unit: &'static str,
     pub(super) bar: f64,
-    /// None where nothing better than the bar is asked.
+    /// `None` if the bar is the only target.
     pub(super) aim: Option<f64>,
-    /// Whether the bar and the aim are lower bounds; upper ones otherwise.
+    /// Whether bar and aim are lower bounds. Otherwise they are upper bounds.
     pub(super) is_at_least: bool,
 }
 
@@ -22,7 +22,7 @@ pub(super) struct Verdict {
 const TIMES: &str = "×";
 
 impl Verdict {
-    /// CPU per order as against another program's; none where it could not be read.
+    /// The ratio of CPU per order to another program's. `None` if it could not be measured.
     pub(super) fn cpu(
         work: &'static str,
         ours: &Figures,
@@ -34,7 +34,7 @@ impl Verdict {
         Some(Self::cost(work, "CPU per order", costs, bar, aim))
     }
 
-    /// Disk bytes per order as against another program's.
+    /// The ratio of disk bytes per order to another program's.
     pub(super) fn disk(
         work: &'static str,
         ours: &Figures,
@@ -56,7 +56,7 @@ impl Verdict {
         Self::at_most(work, what, (ours / beside, TIMES), bar, Some(aim))
     }
 
-    /// A rate as against another.
+    /// The ratio of a rate to another one.
     pub(super) fn rate(work: &'static str, ours: f64, beside: f64, bar: f64, aim: f64) -> Self {
         Self {
             is_at_least: true,
@@ -64,7 +64,7 @@ impl Verdict {
         }
     }
 
-    /// How long all but a hundredth of the answers took at most.
+    /// The 99th percentile of latency.
     pub(super) fn p99(
         work: &'static str,
         what: impl Into<String>,
@@ -103,7 +103,7 @@ impl Verdict {
         }
     }
 
-    /// What came of it.
+    /// The result in words.
     pub(super) fn in_words(&self) -> &'static str {
         if self.aim.is_some_and(|aim| self.meets(aim)) {
             "aim met"

@@ -1,4 +1,4 @@
-//! Where PostgreSQL's programs are, and whom they may run as.
+//! Finds PostgreSQL's programs, and the user to run them as.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -9,18 +9,18 @@ use anyhow::{Context, Result, ensure};
 
 use super::USER;
 
-/// Debian puts its versions here, each in a folder.
+/// Debian installs each version in a folder here.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-/// PostgreSQL's programs.
+/// An installation of PostgreSQL.
 pub(super) struct Installation {
     programs: PathBuf,
-    /// They refuse to run as root; then it is another user, by number, and group.
+    /// User and group id to run the programs as. Set if this program runs as root, because PostgreSQL refuses to.
     user: Option<(u32, u32)>,
 }
 
 impl Installation {
-    /// Finds the programs, and hands the directory to the user that they are to run as.
+    /// Finds the programs, and gives the directory to the user that will run them.
     pub(super) fn find(directory: &Path) -> Result<Self> {
         let programs = candidates().into_iter().find(|folder| {
             let has = |program: &str| folder.join(program).is_file();
@@ -30,7 +30,7 @@ impl Installation {
             "PostgreSQL is not installed: initdb and postgres are neither where pg_config says, nor in \
              /usr/lib/postgresql/*/bin, nor in PATH (on Debian: apt-get install postgresql)",
         )?;
-        // What we make is ours.
+        // A directory that this program created shows the user that it runs as.
         let is_root = std::fs::metadata(directory)?.uid() == 0;
         let user = if is_root {
             Some((number_of("-u")?, number_of("-g")?))
@@ -42,7 +42,7 @@ impl Installation {
         Ok(installation)
     }
 
-    /// Gives a file to the user that the programs run as.
+    /// Gives a file to the user that runs the programs.
     pub(super) fn hand_over(&self, path: &Path) -> Result<()> {
         if let Some((user, group)) = self.user {
             chown(path, Some(user), Some(group))
@@ -51,7 +51,7 @@ impl Installation {
         Ok(())
     }
 
-    /// A program of PostgreSQL, to be run in a directory.
+    /// A PostgreSQL program, to be run in a directory.
     pub(super) fn command(&self, program: &str, directory: &Path) -> Command {
         let program = self.program(program);
         let mut command = self.any_command(&program, directory);
@@ -59,12 +59,12 @@ impl Installation {
         command
     }
 
-    /// The path of a program of PostgreSQL.
+    /// The path of a PostgreSQL program.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }
 
-    /// Any program, to be run as PostgreSQL's are.
+    /// Any program, to be run like PostgreSQL's own.
     pub(super) fn any_command(&self, program: &Path, directory: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(directory).env("LC_ALL", "C");
@@ -91,7 +91,7 @@ pub(super) fn run(mut command: Command) -> Result<()> {
     Ok(())
 }
 
-/// Folders where the programs may be, the likeliest first.
+/// Folders that may contain the programs, most likely first.
 fn candidates() -> Vec<PathBuf> {
     let mut folders = Vec::new();
     if let Ok(told) = Command::new("pg_config").arg("--bindir").output() {
@@ -113,7 +113,7 @@ fn candidates() -> Vec<PathBuf> {
     folders
 }
 
-/// The number of PostgreSQL's user, or of its group.
+/// The id of PostgreSQL's user, or of its group.
 fn number_of(option: &str) -> Result<u32> {
     let output = Command::new("id").args([option, USER]).output()?;
     let number = String::from_utf8_lossy(&output.stdout);

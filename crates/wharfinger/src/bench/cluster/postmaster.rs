@@ -1,7 +1,8 @@
-//! The first process of a cluster, which must not outlive us.
+//! The first process of a cluster, which must not outlive this program.
 //!
-//! A shell stands between: it waits for the end of its input, which only we hold, and the system closes that however we
-//! end. A signal at a parent's death would not do: it comes when the thread that started the child ends.
+//! A shell runs in between. It waits for the end of its input, which only this program holds open. The operating system closes
+//! the input however this program ends. A parent-death signal would not work: it is sent when the thread that started the child
+//! ends.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -16,8 +17,8 @@ use super::super::process;
 use super::LOOK_AGAIN;
 use super::installation::Installation;
 
-/// Starts a server, tells its number, and ends it as it is told to; where nobody is left to tell, at once, and removes
-/// what is left of it. `$1` is the cluster's directory; the rest is the server's command line.
+/// Starts a server, prints its process id, and then ends it with the signal that it reads. At the end of input, stops the
+/// server at once and removes its directory. `$1` is the cluster's directory; the rest is the server's command line.
 const SCRIPT: &str = r#"
 directory=$1
 shift
@@ -33,15 +34,15 @@ else
 fi
 "#;
 
-/// What the cluster has to say, in its directory.
+/// Name of the cluster's log file in its directory.
 const LOG: &str = "log";
-/// Killed processes are gone after so long.
+/// Time within which killed processes are gone.
 const GONE_WITHIN: Duration = Duration::from_secs(30);
 
-/// How it is ended.
+/// How to end the server.
 #[derive(Clone, Copy)]
 pub(super) enum Ending {
-    /// Connections are cut, all is written.
+    /// Fast shutdown: connections are closed, and everything is written.
     Fast,
     /// All processes are killed.
     Kill,
@@ -88,17 +89,17 @@ impl Postmaster {
         Ok(Self { shell, process })
     }
 
-    /// The server's first process.
+    /// The process id of the postmaster.
     pub(super) fn process(&self) -> u32 {
         self.process
     }
 
-    /// True until it has ended by itself.
+    /// Whether the server is still running.
     pub(super) fn is_alive(&self) -> bool {
         process::is_alive(self.process)
     }
 
-    /// Ends it, and waits until nothing of it runs.
+    /// Ends the server, and waits until none of its processes runs.
     pub(super) fn end(mut self, ending: Ending) -> Result<()> {
         match ending {
             Ending::Fast => {
@@ -106,7 +107,7 @@ impl Postmaster {
                 ensure!(status, "PostgreSQL did not stop cleanly");
             }
             Ending::Kill => {
-                // It makes no more children while we count them.
+                // A stopped process creates no more children while they are listed.
                 send("STOP", &[self.process])?;
                 let mut all = process::children(self.process)?;
                 all.push(self.process);
@@ -118,7 +119,7 @@ impl Postmaster {
         Ok(())
     }
 
-    /// Has the shell send a signal and wait for the server's end; true where that was clean.
+    /// Makes the shell send a signal and wait for the server to end. Returns whether it ended cleanly.
     fn tell(&mut self, signal: &str) -> Result<bool> {
         if let Some(mut stdin) = self.shell.stdin.take() {
             writeln!(stdin, "{signal}")?;
@@ -134,7 +135,7 @@ impl Drop for Postmaster {
     }
 }
 
-/// The end of what the cluster has said.
+/// The last lines of the cluster's log.
 pub(super) fn log(directory: &Path) -> String {
     let log = std::fs::read_to_string(directory.join(LOG)).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
@@ -145,7 +146,7 @@ fn send(signal: &str, processes: &[u32]) -> Result<()> {
     let mut kill = Command::new("kill");
     kill.arg(format!("-{signal}"));
     kill.args(processes.iter().map(u32::to_string));
-    // Some may have ended meanwhile.
+    // Some may have ended already.
     kill.stderr(Stdio::null()).status()?;
     Ok(())
 }

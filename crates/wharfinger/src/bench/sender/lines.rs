@@ -1,7 +1,8 @@
-//! One thread sends on many connections: it takes what answers are there, sends the next requests, and sleeps when there is nothing.
+//! Sends on many connections from one thread. It reads the available responses, sends the next requests, and sleeps when there
+//! is nothing to do.
 //!
-//! A thread for each connection would be woken for each answer, which costs more than all else that a sender does, and
-//! would be measured as part of what the server can do.
+//! With a thread per connection, each response would wake a thread. That costs more than everything else a sender does, and
+//! would be measured as part of the server.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -17,10 +18,10 @@ use super::super::figures::Round;
 use super::super::http_client::{self, Incoming};
 use super::Run;
 
-/// Bytes that are read at once.
+/// Bytes per read.
 const PIECE: usize = 64 << 10;
 
-/// A connection, and the request that is on its way.
+/// A connection and its request in flight.
 struct Line<'r> {
     stream: TcpStream,
     request: &'r mut Body,
@@ -28,13 +29,13 @@ struct Line<'r> {
     written: usize,
     written_at: Instant,
     incoming: Incoming,
-    /// Requests that were answered.
+    /// Requests answered.
     answered: u64,
-    /// Whether a request is on its way.
+    /// Whether a request is in flight.
     is_busy: bool,
 }
 
-/// Sends on all these connections, one request after the other on each, until it is enough.
+/// Sends on all these connections until the limit is reached. Each connection sends one request after another.
 pub(super) fn send_on(requests: &mut [(SocketAddr, &mut Body)], run: &Run<'_>) -> Result<Round> {
     let sent = Lines::open(requests);
     run.ready.wait();
@@ -49,7 +50,7 @@ struct Lines<'r> {
 }
 
 impl<'r> Lines<'r> {
-    /// Opened anew for every round: a server closes connections that wait through another's round.
+    /// Opens new connections for every round, because a server closes connections that stay idle during the other side's round.
     fn open(requests: &'r mut [(SocketAddr, &mut Body)]) -> Result<Self> {
         let poll = Poll::new()?;
         let mut lines = Vec::with_capacity(requests.len());
@@ -103,7 +104,7 @@ impl<'r> Lines<'r> {
         Ok(round)
     }
 
-    /// Sleeps until there is something to be done for a connection.
+    /// Sleeps until a connection is ready.
     fn wait(&mut self, events: &mut Events) -> Result<()> {
         loop {
             match self.poll.poll(events, Some(http_client::TIMEOUT)) {
@@ -128,7 +129,7 @@ impl Line<'_> {
         self.write().context("cannot send to the server")
     }
 
-    /// Writes what can be written.
+    /// Writes as much as the socket accepts.
     fn write(&mut self) -> io::Result<()> {
         while let rest @ [_, ..] = &self.request.bytes()[self.written..] {
             match self.stream.write(rest) {
@@ -140,10 +141,10 @@ impl Line<'_> {
         Ok(())
     }
 
-    /// Writes what can be written and reads what there is. Whether the answer is whole now.
+    /// Writes and reads what is possible. Returns whether the response is complete.
     fn go_on(&mut self, piece: &mut [u8]) -> Result<bool> {
         let written = self.write();
-        // A request may be refused before all of it was sent; the answer says why.
+        // A request may be refused before all of it was sent. The response then gives the reason.
         match (written, self.read(piece)) {
             (_, Ok(true)) => Ok(true),
             (Err(error), _) => Err(error).context("cannot send to the server"),
@@ -165,7 +166,7 @@ impl Line<'_> {
         }
     }
 
-    /// Looks at the answer, which is whole: the orders that it is about.
+    /// Checks the complete response. Returns the number of orders in its request.
     fn take_answer(&mut self, run: &Run<'_>) -> Result<u64> {
         let answer = self.incoming.answer()?;
         let orders = run.check.orders(self.request);
@@ -185,10 +186,11 @@ mod tests {
     use super::super::super::body::{Body, Envelope, Lane, Mix, Shape};
     use super::super::{Check, Sender};
 
-    /// More than any system takes from a writer while nobody reads.
+    /// More than any kernel buffers while nobody reads.
     const LONG_BYTES: usize = 64 << 20;
 
-    /// Sends one long request to a server that reads its first bytes and answers so, and says what the sender makes of it.
+    /// Sends one long request to a server that reads only its first bytes and responds with `answer`. Returns the sender's
+    /// error.
     fn made_of(answer: &'static [u8]) -> String {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -203,12 +205,12 @@ mod tests {
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             stream.read_exact(&mut [0; 2]).unwrap();
-            // In two pieces: an answer may come so.
+            // In two pieces, as responses may arrive.
             let (first, second) = answer.split_at(answer.len() / 2);
             stream.write_all(first).unwrap();
             stream.write_all(second).unwrap();
             if !answer.is_empty() {
-                // The connection stays open until the sender is done.
+                // Keep the connection open until the sender is done.
                 let _ = end.recv();
             }
         });

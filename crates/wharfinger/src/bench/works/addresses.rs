@@ -1,4 +1,5 @@
-//! The reads of p7 by e-mail address, by the native API; whether the server's index is built is asked of the store itself.
+//! The reads of p7 by e-mail address, through the native API. The store itself is asked whether the server has built its e-mail
+//! index.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -20,17 +21,17 @@ use super::super::template::Template;
 use crate::store::Store;
 use crate::store::{EmailRuns, Options, SqlStore};
 
-/// Orders of a page.
+/// Orders per page.
 const PAGE: usize = 100;
 /// An index that takes longer than this is not being built.
 const INDEX_WITHIN: Duration = Duration::from_secs(600);
 
-/// Whose addresses are asked for.
+/// Customers whose addresses are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// Customers that have one order, as most do.
+    /// Customers with one order, like most.
     OneOrder,
-    /// Customers that have one order in many: each lies in another block.
+    /// Customers with many orders, each in another block.
     ManyOrders,
 }
 
@@ -45,7 +46,7 @@ impl Whose {
     }
 }
 
-/// A full store that is read beside the server that filled it, and what is known of its orders.
+/// A filled store, opened alongside the server that filled it, with templates to compute its orders.
 pub(super) struct Addresses<'f> {
     full: &'f Filled,
     store: SqlStore,
@@ -54,7 +55,7 @@ pub(super) struct Addresses<'f> {
     key: Template,
 }
 
-/// As much of a page as is looked at.
+/// The members of a page that are checked.
 #[derive(Deserialize)]
 struct Page {
     data: Vec<Listed>,
@@ -66,7 +67,7 @@ struct Listed {
 }
 
 impl<'f> Addresses<'f> {
-    /// Opens the store beside the server. It is not this process that builds the index.
+    /// Opens the store alongside the server. This process does not build the index.
     pub(super) fn open(full: &'f Filled, by_email: ByEmail) -> Result<Self> {
         let store = SqlStore::open(full.served.directory(), &Options::default())?;
         let directory = wait(store.directory(None))?;
@@ -84,8 +85,8 @@ impl<'f> Addresses<'f> {
         })
     }
 
-    /// Waits until the server has built as much of its index as it would with nothing else to do: what the fill or the
-    /// batches of another round left is work of theirs. What is too little for a run stays, as it does in every store.
+    /// Waits until the server has indexed everything that it would index while idle. Work left by the fill or by other rounds
+    /// would otherwise be measured. Blocks too few for a run stay unindexed, as in every store.
     pub(super) fn wait_for_index(&self) -> Result<()> {
         let begin = Instant::now();
         let is_built = || {
@@ -103,7 +104,7 @@ impl<'f> Addresses<'f> {
         Ok(())
     }
 
-    /// Asks for addresses of these customers.
+    /// A reader that looks up these customers.
     pub(super) fn reader(&self, whose: Whose) -> Result<Reader<'_>> {
         Ok(Reader {
             addresses: self,
@@ -130,7 +131,7 @@ impl<'f> Addresses<'f> {
         )
     }
 
-    /// Whether a page has what it should: the orders of the customer whose order has this stamp, as far as they fit.
+    /// Checks a page: it must have the orders of the customer of this stamp, as many as fit.
     fn check(&self, stamp: u64, page: &Page) -> Result<()> {
         let customer = stamps::customer(stamp);
         let Filled {
@@ -156,7 +157,7 @@ impl<'f> Addresses<'f> {
     }
 }
 
-/// Reads pages, one after the other.
+/// Reads pages, one after another.
 pub(super) struct Reader<'a> {
     addresses: &'a Addresses<'a>,
     connection: Connection,
@@ -165,7 +166,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads for so long.
+    /// Reads for this long.
     pub(super) fn read_for(&mut self, length: Duration) -> Result<Round> {
         let addresses = self.addresses;
         let begin = Instant::now();
@@ -185,7 +186,7 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    /// The stamp of any order of such a customer. The first two orders of a store are one of each.
+    /// The stamp of a random order of such a customer. The first two orders of a store are one of each kind.
     fn draw(&mut self) -> u64 {
         let full = self.addresses.full;
         let wants_regular = match self.whose {
@@ -201,7 +202,7 @@ impl Reader<'_> {
     }
 }
 
-/// Waits for the store, on this thread.
+/// Waits for the store on this thread.
 fn wait<T>(asked: impl Future<Output = Result<T, crate::store::StoreError>>) -> Result<T> {
     Ok(block_in_place(|| Handle::current().block_on(asked))?)
 }

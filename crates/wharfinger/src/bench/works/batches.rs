@@ -1,4 +1,4 @@
-//! Batches: p1, p2 and p6, and what the user puts together.
+//! Batches: p1, p2, p6, and custom workloads.
 
 use anyhow::Result;
 
@@ -12,14 +12,14 @@ use super::super::target::Target;
 use super::super::verdict::Verdict;
 use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, OwnWork, SMALL_BATCH, Spoken, first_dialect};
 
-/// What two sides came to, and how that is named.
+/// The figures of two sides, and their description.
 struct Compared {
     what: String,
     ours: Figures,
     bare: Figures,
 }
 
-/// p1 and p6 are measured at once.
+/// Measures p1 and p6 together.
 pub(in super::super) fn large(
     measuring: &Measuring,
     with_cpu: bool,
@@ -34,20 +34,20 @@ pub(in super::super) fn large(
     Ok(compared.finding(work).verdicts(verdicts))
 }
 
-/// p2, in one dialect.
+/// Measures p2 in one dialect.
 pub(in super::super) fn small(measuring: &Measuring, dialect: Spoken) -> Result<Finding> {
     let compared = compare(measuring, dialect, SMALL_BATCH, BATCH_CONNECTIONS)?;
     let verdict = Verdict::cpu("p2", &compared.ours, &compared.bare, 1.3, 0.9);
     Ok(compared.finding("p2").verdicts(verdict))
 }
 
-/// Work that the user puts together, on a server of our own.
+/// Measures a custom workload on a new server.
 pub(in super::super) fn own(measuring: &Measuring, work: &OwnWork) -> Result<Finding> {
     let compared = compare(measuring, work.dialect, work.batch, work.connections)?;
     Ok(compared.finding("own"))
 }
 
-/// Batches to a server that somebody else runs: what the sender sees.
+/// Measures batches to an existing server, from the sender's side only.
 pub(in super::super) fn remote(
     measuring: &Measuring,
     work: &OwnWork,
@@ -59,7 +59,7 @@ pub(in super::super) fn remote(
     Ok(Finding::new("own", what).side("server", Figures::of(&rounds, None)))
 }
 
-/// Batches to a server of our own, beside the bare program that takes as many orders.
+/// Measures batches to a new server, and the bare program with as many orders.
 fn compare(
     measuring: &Measuring,
     dialect: Spoken,

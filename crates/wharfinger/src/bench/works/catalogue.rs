@@ -1,4 +1,4 @@
-//! catalogue: what holding orders against a catalogue costs.
+//! catalogue: the cost of checking orders against a catalogue.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -16,11 +16,11 @@ use super::super::verdict::Verdict;
 use super::super::{BATCH_CONNECTIONS, SMALL_BATCH, Spoken, pools};
 use crate::child;
 
-/// Pieces of each product: more than can be asked for.
+/// Stock of each product: more than the orders can take.
 const PIECES: u64 = 1_000_000_000;
 
-/// p2 of each dialect that asks a catalogue, with an open one and with one that is enforced: of a few products that sell again
-/// and again, as in p2, and of any.
+/// Measures p2 with an open and with an enforced catalogue, in each dialect that uses a catalogue. Once with a few popular
+/// products, as in p2, and once with random ones.
 pub(in super::super) fn catalogue(measuring: &Measuring) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for &dialect in dialects::ALL {
@@ -64,7 +64,7 @@ fn compare(
         .verdicts(verdict))
 }
 
-/// Loads every product that an order of the load can name, and has the catalogue enforced; how many they are.
+/// Loads every product that an order of the load can name, and enforces the catalogue. Returns the number of products.
 fn load(data: &Path, organisation: &str, pool: &str) -> Result<u64> {
     let file = data.join("products.csv");
     let products = write(&file, pool)?;
@@ -83,7 +83,7 @@ fn write(file: &Path, pool: &str) -> Result<u64> {
     let mut out = BufWriter::new(File::create(file)?);
     writeln!(out, "sku,active,warehouse,stock,price,name")?;
     let mut products = 0;
-    // Neighbours in the table are of different words, as in a catalogue that has grown.
+    // Adjacent rows have different words, as in a catalogue that has grown over time.
     for number in 0..10_u64.pow(u32::try_from(PRODUCT_DIGITS)?) {
         for word in pool.words {
             writeln!(

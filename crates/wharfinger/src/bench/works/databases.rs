@@ -15,8 +15,8 @@ use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, first_dialect};
 /// Connections that send to any number of servers.
 const SPREAD_CONNECTIONS: usize = 8;
 
-/// The batches of p1 to one server, beside the bare program that inserts as many orders on one connection. Each has a database
-/// of its own, and a cluster of its own where none is named.
+/// Sends the batches of p1 to one server, and compares with the bare program that inserts as many orders on one connection.
+/// Each has its own database, and its own cluster if no server is named.
 pub(in super::super) fn on_database(
     measuring: &Measuring,
     database_server: Option<&str>,
@@ -49,7 +49,7 @@ pub(in super::super) fn on_database(
         .verdicts(verdict))
 }
 
-/// The batches of p1 to one server, to two and to four, each time on a database of their own.
+/// Sends the batches of p1 to one, two and four servers, each group on its own database.
 pub(in super::super) fn several_servers(
     measuring: &Measuring,
     database_server: Option<&str>,

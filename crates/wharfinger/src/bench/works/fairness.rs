@@ -1,4 +1,4 @@
-//! fair: what a single order waits while others send large batches.
+//! fair: the latency of single orders while others send large batches.
 
 use anyhow::Result;
 
@@ -14,7 +14,7 @@ use super::super::{BATCH_CONNECTIONS, first_dialect};
 /// Connections that send single orders.
 const SINGLE_CONNECTIONS: usize = 8;
 
-/// Single orders alone, beside batches of 5,000, and beside batches of 50,000.
+/// Measures single orders alone, alongside batches of 5,000, and alongside batches of 50,000.
 pub(in super::super) fn fairness(measuring: &Measuring) -> Result<Finding> {
     let dialect = first_dialect();
     let served = Served::start()?;
@@ -24,7 +24,7 @@ pub(in super::super) fn fairness(measuring: &Measuring) -> Result<Finding> {
     let (mut large, mut huge) = (batches(5_000), batches(50_000));
     let singles_in_words = report::singles(dialect.id(), SINGLE_CONNECTIONS);
     let what = format!("{singles_in_words}, beside batches on {BATCH_CONNECTIONS}");
-    // Each side at once rather than in turns: a batch of 50,000 takes as long as a round.
+    // One side after the other instead of in turns: a batch of 50,000 takes as long as a round.
     measuring.warm_up(|length| singles.send_for(length))?;
     let alone = measuring.once(&what, |length| singles.send_for(length))?;
     let mut beside = |batches: &mut Sender| {

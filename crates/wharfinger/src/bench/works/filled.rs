@@ -1,4 +1,4 @@
-//! p4: batches into a store that is large already.
+//! p4: batches into a store that is already large.
 
 use anyhow::Result;
 
@@ -11,7 +11,7 @@ use super::super::served::Served;
 use super::super::verdict::Verdict;
 use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, first_dialect};
 
-/// Batches into a full store, beside the same into one that was empty when it began.
+/// Compares batches into a filled store with batches into an initially empty one.
 pub(in super::super) fn filled(measuring: &Measuring, full: &mut Filled) -> Result<Finding> {
     let dialect = first_dialect();
     let mut empty = Served::start()?;

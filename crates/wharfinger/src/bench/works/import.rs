@@ -1,4 +1,4 @@
-//! p5: very many orders as one body of lines, and the memory that the server takes for it.
+//! p5: very many orders in one body of lines, and the memory that the server uses for it.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -18,17 +18,17 @@ use super::super::target::Target;
 use super::super::verdict::Verdict;
 use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, first_dialect};
 
-/// The import's id: any will do in a store of its own.
+/// The import's id. Any id will do in a new store.
 const ID: uuid::Uuid = uuid::Uuid::from_u128(0x019a_a000_0000_7000_8000_0000_0000_0005);
-/// Orders that are stamped at once.
+/// Orders that are stamped together.
 const PIECE_ORDERS: u64 = 1_000;
-/// What the server may hold, and what would be better, in MiB.
+/// Memory limit and target for the server, in MiB.
 const BAR_MIB: f64 = 256.0;
 const AIM_MIB: f64 = 128.0;
-/// A peak that has not grown may still shift a little.
+/// Tolerance for a peak that has not grown.
 const GROWTH_MAX: f64 = 1.05;
 
-/// One body of so many orders, then the same orders in batches for as long as a work takes, for the rate beside it.
+/// Measures one body with this many orders. Then sends the same orders in batches, to compare the rates.
 pub(in super::super) fn import(measuring: &Measuring, orders: u64) -> Result<Finding> {
     let pieces = orders.div_ceil(PIECE_ORDERS).max(2);
     let orders = pieces * PIECE_ORDERS;
@@ -77,7 +77,8 @@ pub(in super::super) fn import(measuring: &Measuring, orders: u64) -> Result<Fin
         .verdicts([peak, flat, rate]))
 }
 
-/// A request that is too long to be held whole: the same lines again and again, re-stamped as they are written.
+/// A request that is too long to hold in memory. The same lines are sent again and again, and re-stamped while they are
+/// written.
 struct LongRequest {
     head: String,
     piece: Body,
@@ -103,7 +104,7 @@ impl LongRequest {
         }
     }
 
-    /// Sends it, and says when half of it is sent.
+    /// Sends the request. Calls `half_sent` when half of it is sent.
     fn send(
         &mut self,
         address: SocketAddr,

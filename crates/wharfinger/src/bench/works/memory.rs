@@ -1,4 +1,4 @@
-//! memory: the largest bodies there may be, on many connections, for long.
+//! memory: the largest allowed bodies, on many connections, for a long time.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -18,25 +18,25 @@ use super::super::target::Target;
 use super::super::verdict::Verdict;
 
 const CONNECTIONS: u64 = 64;
-/// Orders that are stamped at once: 64 whole bodies would take 4 GiB of the sender.
+/// Orders that are stamped together. 64 whole bodies would take 4 GiB in the sender.
 const PIECE_ORDERS: usize = 100;
 
-/// The server's defaults, said to it so that the bound below is that of its configuration, but for the orders in a batch:
-/// those of p1 are so short that more of them fit into a body than a batch may have. They are kept short, since short
-/// orders take more memory for each byte of a body than long ones.
+/// The server's defaults, set explicitly so that the limit below matches its configuration. Only the orders per batch are
+/// raised: the orders of p1 are so short that a body holds more of them than a batch may have. Short orders are used because
+/// they take more memory per byte of a body than long ones.
 const OPTIONS: [&str; 3] = [
     "--body-bytes-max=67108864",
     "--body-bytes-in-flight-max=1073741824",
     "--orders-per-batch-max=200000",
 ];
 const BODY_BYTES_IN_FLIGHT_MAX: u64 = 1 << 30;
-/// What the server may hold at most: the bodies in flight and what is made of them, as its configuration says; as much again
-/// for what the allocator keeps of those that are done; and the program with the store's caches.
+/// Memory limit of the server: the configured memory for bodies in flight and derived data; as much again for what the
+/// allocator keeps of completed ones; and the program with the store's caches.
 const BOUND_BYTES: u64 = 2 * BODY_BYTES_IN_FLIGHT_MAX + (256 << 20);
-/// A peak that has not grown may still shift a little.
+/// Tolerance for a peak that has not grown.
 const GROWTH_MAX: f64 = 1.05;
 
-/// Two halves of the same load: in the second one, the peak of memory must stay where it was.
+/// Sends the same load twice. The peak memory must not grow in the second half.
 pub(in super::super) fn memory(measuring: &Measuring, body_bytes: usize) -> Result<Finding> {
     let mut served = Served::start_with(&OPTIONS)?;
     let mut requests = requests(&served.target, body_bytes);
@@ -73,16 +73,17 @@ pub(in super::super) fn memory(measuring: &Measuring, body_bytes: usize) -> Resu
         .verdicts([bound, steady]))
 }
 
-/// A request that is too long to be held whole: the same orders again and again, re-stamped as they are written.
+/// A request that is too long to hold in memory. The same orders are sent again and again, and re-stamped while they are
+/// written.
 struct LongRequest {
-    /// With what opens the array.
+    /// Includes the opening bracket of the array.
     head: Vec<u8>,
-    /// Some orders, with a comma in front.
+    /// Some orders, each preceded by a comma.
     piece: Body,
     pieces: usize,
 }
 
-/// The requests of each connection, of about so many bytes but no more.
+/// One request per connection, of about this size but no larger.
 fn requests(target: &Target, body_bytes: usize) -> Vec<LongRequest> {
     let shape = Shape {
         orders: PIECE_ORDERS,
@@ -95,7 +96,7 @@ fn requests(target: &Target, body_bytes: usize) -> Vec<LongRequest> {
     let requests = Lane::each(CONNECTIONS).map(|lane| {
         let organisation = &target.organisation;
         let piece = Body::new(dialect.load().order, organisation, shape, lane, first_stamp);
-        // The brackets take the place of the first comma, and one byte more.
+        // The brackets replace the first comma and add one byte.
         let pieces = ((body_bytes - 1) / piece.bytes().len()).max(1);
         let mut request = LongRequest {
             head: Vec::new(),
@@ -129,8 +130,8 @@ impl LongRequest {
     }
 }
 
-/// What came back, and how many requests were refused for want of memory. Those are sent again at once, which is harder on
-/// the server than what it asks for.
+/// Returns the result, and the number of requests refused for lack of memory. Those are sent again at once, which is harder on
+/// the server than waiting as it asks.
 fn send_for(
     requests: &mut [LongRequest],
     address: SocketAddr,
@@ -186,5 +187,5 @@ fn send_on_one(
     Ok((round, refused))
 }
 
-/// Service unavailable: the right answer where there is no memory for a body.
+/// Service Unavailable: the right response when there is no memory for a body.
 const REFUSED: u16 = 503;

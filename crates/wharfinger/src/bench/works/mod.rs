@@ -1,4 +1,4 @@
-//! The works, a file each: what is started, who takes turns, how it is judged.
+//! The workloads, one file each: what is started, which sides take turns, and how the result is judged.
 
 mod addresses;
 pub(super) mod batches;

@@ -1,4 +1,4 @@
-//! p7: reading orders back from a large store, while nothing else happens and while batches come in.
+//! p7: reading orders from a large store, while it is idle and while batches arrive.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::super::verdict::Verdict;
 use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, first_dialect};
 use super::addresses::{Addresses, Whose};
 
-/// Each read of the dialect that the store was filled in, and those by e-mail address.
+/// Measures each read of the dialect that the store was filled in, and those by e-mail address.
 pub(in super::super) fn reads(measuring: &Measuring, full: &Filled) -> Result<Vec<Finding>> {
     let target = &full.served.target;
     let mut batches = target.batches(first_dialect(), LARGE_BATCH, BATCH_CONNECTIONS, Mix::Fresh);
@@ -47,7 +47,7 @@ pub(in super::super) fn reads(measuring: &Measuring, full: &Filled) -> Result<Ve
     Ok(findings)
 }
 
-/// One kind of read, alone, as soon as the store is ready for it, and beside P1.
+/// Measures one kind of read: alone, once the store is ready for it, and alongside p1.
 fn alone_and_beside(
     measuring: &Measuring,
     what: String,

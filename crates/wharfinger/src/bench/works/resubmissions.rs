@@ -1,4 +1,4 @@
-//! p9: orders that come again.
+//! p9: resubmitted orders.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use super::super::served::Served;
 use super::super::verdict::Verdict;
 use super::super::{BATCH_CONNECTIONS, LARGE_BATCH, first_dialect};
 
-/// Batches in which every second order comes again, beside the same with fresh orders only.
+/// Compares batches in which every second order is resubmitted with batches of fresh orders only.
 pub(in super::super) fn resubmissions(measuring: &Measuring) -> Result<Finding> {
     let dialect = first_dialect();
     let mut again = Served::start()?;

@@ -1,4 +1,4 @@
-//! p3: single orders, each durable before its answer.
+//! p3: single orders, each durable before its response.
 
 use anyhow::{Context, Result};
 
@@ -13,7 +13,7 @@ use super::super::verdict::Verdict;
 /// Connections that send single orders.
 const CONNECTIONS: usize = 64;
 
-/// Single orders, beside a bare HTTP server and the disk: neither can be beaten.
+/// Compares single orders with a bare HTTP server and with the disk. Neither can be beaten.
 pub(in super::super) fn singles(measuring: &Measuring) -> Result<Finding> {
     let dialect = first_dialect();
     let mut ours = Served::start()?;
