@@ -1,5 +1,5 @@
-//! Judging one customer order. The functions read like the vendor's table of attributes, line by line and in
-//! its order, which is the order in which errors are told.
+//! Judges one customer order. The functions follow the vendor's table of attributes, in its order. Errors are reported
+//! in that order.
 
 use std::borrow::Cow;
 
@@ -18,10 +18,11 @@ use crate::validate::{
 };
 use crate::warning::WarningCode;
 
-/// Decimals behind a point, or behind marks between thousands: with more, one sign could mean either.
+/// The maximum number of decimals after a point, or after thousands separators. With more, a separator would be
+/// ambiguous.
 const DECIMALS_MAX: usize = 4;
 
-/// Judges one order by itself.
+/// Judges one order.
 pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {
     let mut notes = Notes::default();
     let mut slot = Slot::unread(context, entry);
@@ -42,8 +43,10 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
     slot
 }
 
-/// Reads whose the order is: the organisation that the request's path names, where it names one, else any
-/// that the key may act for and that takes customer orders.
+/// Reads the order's organisation.
+///
+/// That is the organisation in the request's path, if there is one. Otherwise it is any organisation that the API key
+/// reaches and that accepts customer orders.
 fn trkref(order: &mut Form<'_, '_, '_>, context: &Context<'_>) -> Option<OrganisationId> {
     let code = order.mandatory("trkref", text);
     let reached = match context.organisation {
@@ -61,9 +64,9 @@ fn trkref(order: &mut Form<'_, '_, '_>, context: &Context<'_>) -> Option<Organis
     reached.map(|organisation| organisation.id)
 }
 
-/// Reads what follows `trkref` and `order_ref`; the customer's e-mail address.
+/// Reads the attributes after `trkref` and `order_ref`. Returns the customer's e-mail address.
 fn attributes<'a>(order: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
-    // One of the two dates must be there; where none is, it is `order_date` that is missing.
+    // One of the two dates is required. If both are absent, `order_date` is reported.
     let order_date = match order.present("fulfilment_date") {
         Some(_) => Need::Optional,
         None => Need::Mandatory,
@@ -79,8 +82,8 @@ fn attributes<'a>(order: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
 
 /// Reads `locale`.
 ///
-/// Vendor quirk: it is optional, and yet the published example of a 422 complains twice of a blank one: it
-/// "cannot be blank", and it is invalid. An absent or null one is fine.
+/// Vendor quirk: the attribute is optional, but the published example of a 422 complains twice about a blank one: it
+/// "cannot be blank", and it is invalid. An absent or null one is accepted.
 fn locale_or_blank(order: &mut Form<'_, '_, '_>) {
     let is_blank_text = |value: Value<'_, '_>| value.kind() == Kind::Text && value.is_blank();
     if order.value().get("locale").is_some_and(is_blank_text) {
@@ -94,7 +97,7 @@ fn locale_or_blank(order: &mut Form<'_, '_, '_>) {
 fn customer<'a>(customer: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
     let address = customer.mandatory("email", email);
     customer.optional("customer_ref", any_text);
-    // Vendor quirk: the published examples spell it so, and clients copied them.
+    // Vendor quirk: the published examples have this misspelling, and clients copied it.
     customer.optional("cutomer_ref", any_text);
     customer.optional("title", any_text);
     customer.optional("first_name", any_text);
@@ -104,7 +107,7 @@ fn customer<'a>(customer: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
     address
 }
 
-/// Vendor quirk: an item has no quantity, each is one unit.
+/// Vendor quirk: an item has no quantity. Each item is one unit.
 fn order_item(item: &mut Form<'_, '_, '_>) {
     item.mandatory("sku", any_text);
     if item.optional("price", price) == Some(Price::OddText) {
@@ -114,7 +117,7 @@ fn order_item(item: &mut Form<'_, '_, '_>) {
     item.object("metadata", Need::Optional, metadata);
 }
 
-/// Any values, but only names of `a-z`, `0-9` and `_`.
+/// Accepts any values, but only names made of `a-z`, `0-9` and `_`.
 fn metadata(metadata: &mut Form<'_, '_, '_>) {
     for (name, _) in metadata.members() {
         if !is_metadata_name(&name) {
@@ -128,16 +131,16 @@ pub(super) fn is_metadata_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_allowed)
 }
 
-/// How a price was sent.
+/// The form in which a price was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Price {
-    /// As the vendor's page has it: a number, or text of digits with at most one comma before the decimals.
+    /// As on the vendor's page: a number, or text of digits with at most one comma before the decimals.
     Usual,
-    /// As text of another form that can only mean one price.
+    /// Text of another form that can mean only one price.
     OddText,
 }
 
-/// A number that is not negative, or text that [`plain_price`] can read.
+/// Accepts a number that is not negative, or text that [`plain_price`] can read.
 pub(super) fn price(value: Value<'_, '_>) -> Checked<Price> {
     let Some(spelling) = value.text() else {
         return amount(value)
@@ -162,11 +165,11 @@ pub(super) fn price(value: Value<'_, '_>) -> Checked<Price> {
     })
 }
 
-/// The number that a price as text means, with a point before its decimals.
+/// Converts a price in text form to a number with a decimal point.
 ///
-/// A vendor quirk: a comma stands before the decimals, however many. Clients write a point there too, and mark thousands:
-/// the last sign is that of the decimals, of which there are then one to four, and those before it are all the other sign,
-/// with three digits between them.
+/// Vendor quirk: a comma precedes the decimals, however many. Clients also write a point there, and thousands
+/// separators. The last separator is then the decimal one, with one to four decimals after it. All earlier separators
+/// are the other character, with three digits between them.
 pub(super) fn plain_price(text: &str) -> Option<String> {
     let is_sign = |letter: char| matches!(letter, ',' | '.');
     let Some((whole, decimals)) = text.rsplit_once(is_sign) else {

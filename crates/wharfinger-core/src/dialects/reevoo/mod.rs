@@ -1,4 +1,4 @@
-//! Reevoo's Platform API v4: customer orders, one by one and in batches.
+//! Reevoo's Platform API v4: customer orders, singly and in batches.
 //!
 //! Sources, read on 21 November 2026: <https://developer.reevoo.com/reference/single-submission>,
 //! <https://developer.reevoo.com/reference/batch-submission>, and the older
@@ -32,10 +32,10 @@ use crate::json::{Entry, Envelope, NameCase};
 use crate::load::Load;
 use crate::operation;
 
-/// Customer orders of Platform API v4.
+/// The dialect of Platform API v4.
 pub(super) struct Reevoo;
 
-/// One order, for the organisation in the path.
+/// Submits one order, for the organisation in the path.
 const ONE: Operation = Operation {
     name: "customer_order",
     method: "POST",
@@ -50,7 +50,7 @@ const ONE: Operation = Operation {
     parameters: &[],
 };
 
-/// A batch, each of whose orders says whose it is.
+/// Submits a batch. Each order names its organisation.
 const BATCH: Operation = Operation {
     name: "customer_orders",
     method: "POST",
@@ -65,8 +65,8 @@ const BATCH: Operation = Operation {
     parameters: &[],
 };
 
-/// The organisations that the key reaches, as clients ask for them to see whether a key is good.
-/// Source: "Platform API v4 / Organisations" of the vendor's older pages.
+/// Lists the organisations that the API key reaches. Clients use it to check a key. Source: "Platform API v4 /
+/// Organisations" of the vendor's older pages.
 const ORGANISATIONS: Operation = Operation {
     name: "organisations",
     method: "GET",
@@ -77,7 +77,7 @@ const ORGANISATIONS: Operation = Operation {
     parameters: ask::PAGE,
 };
 
-/// One of them.
+/// Shows one organisation.
 const ORGANISATION: Operation = Operation {
     name: "organisation",
     method: "GET",
@@ -97,7 +97,7 @@ impl Dialect for Reevoo {
         &[ONE, BATCH, ORGANISATIONS, ORGANISATION]
     }
 
-    /// The vendor's server takes the format at the end of a path, and clients say it.
+    /// The vendor's server accepts a format at the end of a path, and clients use it.
     fn respell(&self, path: &str) -> Option<String> {
         let path = path.strip_suffix(".json")?;
         operation::in_any_case(path, self.operations()).filter(|known| known == path)
@@ -122,7 +122,7 @@ impl Dialect for Reevoo {
             return Ok(None);
         }
         let code = head.path_parameter("trkref");
-        // The format at the end of this path is read as a part of the code.
+        // On this route, the format at the end of the path is matched as part of the code.
         let without_format = code.and_then(|code| code.strip_suffix(".json"));
         let without_format = without_format.filter(|_| *operation == ORGANISATION);
         let organisation = code
@@ -151,7 +151,7 @@ impl Dialect for Reevoo {
     ) -> Result<Ask, RequestFailure> {
         match operation.action {
             Action::Show => ask::organisations(head),
-            // Submissions are judged, not asked; no route is about anything else.
+            // Submissions are judged. The dialect has no other operations.
             Action::Submit { .. }
             | Action::List
             | Action::Stream
@@ -202,7 +202,7 @@ impl Dialect for Reevoo {
     }
 }
 
-/// Reads HTTP Basic: the user name is the key's id, the password its secret, and a secret may hold colons.
+/// Parses HTTP Basic: the user name is the key's id, the password its secret. A secret may contain colons.
 fn basic(field: &str) -> Option<Credentials> {
     let (scheme, token) = field.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
