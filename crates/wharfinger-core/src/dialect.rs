@@ -41,7 +41,7 @@ pub trait Dialect: Sync {
     /// Called only for a path that matches no route.
     fn respell(&self, path: &str) -> Option<String>;
 
-    /// Whether attribute names are compared case-sensitively.
+    /// How attribute names are compared: exactly, or ignoring case.
     fn name_case(&self) -> NameCase;
 
     /// Extracts the API key of a request.
