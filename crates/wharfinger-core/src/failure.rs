@@ -14,7 +14,7 @@ pub enum RequestFailure {
         /// The methods that the route accepts, for the `Allow` header.
         allow: String,
     },
-    /// The queue is full.
+    /// The server is overloaded: too much work is waiting.
     Overloaded {
         /// When to try again, in seconds.
         retry_after_s: u64,

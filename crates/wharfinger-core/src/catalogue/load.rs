@@ -307,7 +307,7 @@ pub fn read_array<L: LoadLine>(
     Ok(())
 }
 
-/// Reads one object per line. `take` receives the number of each line that is not blank. The first number is
+/// Reads one object per line. `take` receives each line that is not blank, with its number. Numbers start at
 /// `lines_before` + 1.
 pub fn read_lines<L: LoadLine>(
     body: &[u8],

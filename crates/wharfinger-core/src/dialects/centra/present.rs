@@ -39,6 +39,8 @@ pub(super) fn is_whole_or_first(stored: &StoredOrder) -> bool {
 }
 
 /// The catalogue's decision on a line. `None` if the order was not checked against a catalogue.
+///
+/// The error means that the line belongs to another part of the order.
 pub(super) fn decided(stored: &StoredOrder, at: usize) -> Result<Option<&AdmittedLine>, OfAnother> {
     match &stored.admission {
         None => Ok(None),

@@ -108,6 +108,8 @@ fn told(moment: Option<Moment>) -> Option<String> {
 }
 
 /// The status object. It shows the report's status, if there is one, or else the order's state.
+///
+/// A cancelled order always shows `CANCELLED`.
 fn status(order: &StoredOrder) -> Status<'_> {
     let report = report(order);
     let reported = report.and_then(|report| report.status.as_deref());
