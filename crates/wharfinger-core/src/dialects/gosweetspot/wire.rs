@@ -11,7 +11,7 @@ pub(super) type Text<'s> = Option<Cow<'s, str>>;
 /// A number with its own spelling, or null.
 pub(super) type Amount = Option<Box<RawValue>>;
 
-/// A value that the server cannot know. Always null.
+/// A value that is unknown to the server. Always null.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct NotKnown;
 
