@@ -1,4 +1,4 @@
-//! An erasure that an error or a signal ends in the middle, and one that a reader keeps from ending.
+//! Erasures that are interrupted by an error or a signal, and one that a reader prevents from finishing.
 
 use std::path::Path;
 
@@ -12,12 +12,12 @@ use crate::support::stored;
 use crate::support::v1::submit;
 use wharfinger::store::EmailRuns;
 
-/// More blocks than an erasure writes anew in a few transactions.
+/// More blocks than an erasure rewrites in a few transactions.
 const BLOCKS: usize = 120;
 
 const ARGUMENTS: [&str; 6] = ["customer", "erase", "--org", "TRK001", "--email", ANN];
 
-/// Orders of which each has a block of its own; every second one is Ann's, by its first revision alone or by its second.
+/// Creates orders that each have their own block. Every second one belongs to Ann, by its first or its second revision.
 fn fill(server: &Server) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..BLOCKS {
@@ -49,7 +49,7 @@ fn fill(server: &Server) -> Vec<String> {
     ids
 }
 
-/// Builds the index by e-mail address of all that is stored so far, in parts of a few entries.
+/// Builds the e-mail index of everything stored so far, in parts of a few entries.
 fn build_runs(data: &Path) {
     let email_runs = EmailRuns {
         blocks_min: 1,
@@ -60,7 +60,7 @@ fn build_runs(data: &Path) {
     stored::build_runs(data, email_runs);
 }
 
-/// How many blocks have the name Annabel, which no statement is to leave in the file.
+/// Number of blocks that contain the name Annabel. The query itself must not leave the name in the file.
 fn blocks_left(data: &Path) -> usize {
     let mut database = Database::of(data);
     let of_ann = format!("blocks where {}", database.has("texts", "Annabel"));
@@ -81,13 +81,13 @@ fn an_erasure_that_is_broken_off_is_finished_by_the_next() {
         let when = format!("(select count(*) from blocks where {has}) <= {left}");
         database.stop("update of texts", "blocks", &when);
     };
-    // In the middle of a transaction, by an error.
+    // Interrupted in the middle of a transaction, by an error.
     stop_at(all - 40);
     assert!(!run(data.path(), &ARGUMENTS).status.success());
     let left = blocks_left(data.path());
     assert!((BLOCKS / 2..BLOCKS).contains(&left), "{left}");
     assert_whole(data.path());
-    // And by a signal, as soon as something more is gone.
+    // Interrupted by a signal, as soon as something more is erased.
     stop_at(0);
     let mut killed = program();
     killed.args(ARGUMENTS);
@@ -183,7 +183,7 @@ fn a_reader_that_keeps_the_log_is_told_of() {
         said.contains("the log beside it could not be emptied"),
         "{said}"
     );
-    // The server goes on meanwhile.
+    // The server keeps working meanwhile.
     submit(&server, "TRK001", &[of(BOB, "Bobby", "B-1")]);
     reader.execute_batch("rollback").unwrap();
     assert_eq!(erase(data.path(), ANN)["orders"], 1);

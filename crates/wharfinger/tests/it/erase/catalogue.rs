@@ -1,4 +1,4 @@
-//! Erasing a customer of an enforced catalogue: orders in parts, the customer that they are attached to, and the stock they took.
+//! Erases a customer of an enforced catalogue: split orders, the attached customer, and the stock that the orders took.
 
 use std::path::Path;
 
@@ -61,7 +61,7 @@ fn a_registered_customer_goes_with_all_parts_of_an_order_and_the_stock_comes_bac
         assert_eq!(order["orderStatus"], "cancelled");
         assert_eq!(order["customerId"], "");
     }
-    // Nobody else gets the number.
+    // The number is not reused.
     let ben = order
         .replace("annabel", "benjamin")
         .replace("Annabel", "Ben");

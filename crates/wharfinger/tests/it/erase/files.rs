@@ -1,5 +1,5 @@
-//! That no file of the store has a word of an erased person: the database, its log and the log's index are looked through
-//! byte by byte, while the server runs. On PostgreSQL, every row of every table is.
+//! No file of the store contains a word of an erased person. The database, its log and the log's index are searched byte by
+//! byte while the server runs. On PostgreSQL, every row of every table is searched.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
 use crate::support::v1::{get, order_id, request, submit};
 
-/// The words among these that a file of the data directory has, in any case of letters.
+/// The words that occur in a file of the data directory, ignoring case.
 fn words_in<'w>(data: &Path, words: &[&'w str]) -> Vec<&'w str> {
     if database::url(data).is_some() {
         let contents = Database::of(data).contents().to_ascii_lowercase();
@@ -22,7 +22,7 @@ fn words_in<'w>(data: &Path, words: &[&'w str]) -> Vec<&'w str> {
     }
     let mut found = Vec::new();
     for name in ["orders.db", "orders.db-wal", "orders.db-shm"] {
-        // They are all there while a server runs.
+        // All three files exist while a server runs.
         let file = std::fs::read(data.join(name)).unwrap().to_ascii_lowercase();
         found.extend(words.iter().filter(|word| memchr_of(&file, word)));
     }
@@ -37,12 +37,12 @@ fn memchr_of(file: &[u8], word: &str) -> bool {
         .any(|window| window == word.as_bytes())
 }
 
-/// None of these words is in any file.
+/// None of these words occurs in any file.
 pub(super) fn assert_gone(data: &Path, words: &[&str]) {
     assert_eq!(words_in(data, words), Vec::<&str>::new());
 }
 
-/// Every word of the person's that [`fill`] stores.
+/// Every word of the person that [`fill`] stores.
 const OF_ANN: [&str; 9] = [
     "ann@quay.example",
     "ann\\u0040quay.example",
@@ -55,7 +55,8 @@ const OF_ANN: [&str; 9] = [
     "anna-note",
 ];
 
-/// Orders of two persons in every dialect, in the same blocks, with revisions, rejected ones and kept answers. The ids of Bob's.
+/// Stores orders of two persons in every dialect, in the same blocks, with revisions, rejected orders and saved responses.
+/// Returns the ids of Bob's.
 fn fill(server: &Server) -> Vec<String> {
     let mut of_bob = Vec::new();
     let mut ann = of(ANN, "Annabel", "N-1");
@@ -131,7 +132,7 @@ fn no_file_has_a_word_of_an_erased_person_while_the_server_runs() {
     assert_eq!(all(&server), before);
     let of_bob = ["bobby", "storgatan", "41104", "ashore", BOB];
     assert_eq!(words_in(data.path(), &of_bob).len(), of_bob.len());
-    // Nor does the server bring anything back that it still had in its memory.
+    // The server must not write back anything from its caches either.
     submit(&server, "TRK001", &[of(BOB, "Bobby", "N-3")]);
     server.terminate();
     assert!(server.wait().0.success());
@@ -140,8 +141,8 @@ fn no_file_has_a_word_of_an_erased_person_while_the_server_runs() {
     assert_gone(data.path(), &OF_ANN);
 }
 
-/// Many short orders of many lengths, each in a block of its own, of two organisations by turns: their rows are moved between
-/// pages as they come, and again as they are written anew.
+/// Stores many short orders of many lengths, each in its own block, alternating between two organisations. Their rows are moved
+/// between pages when they are inserted, and again when they are rewritten.
 #[test]
 fn short_orders_leave_nothing_where_their_rows_were_before() {
     storm(2, |seed| {

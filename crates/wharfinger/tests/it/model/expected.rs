@@ -1,4 +1,4 @@
-//! The model: what must become of each step, in the words of the specification and with nothing of the product's own.
+//! The model: the expected result of each step, written from the specification and without the product's code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use wharfinger_core::ids::BatchId;
 
 use super::steps::{Sent, Step, Submission, WITHDRAWING};
 
-/// An order as the model has it.
+/// An order in the model.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     pub(super) id: String,
@@ -16,9 +16,9 @@ pub(super) struct Order {
     pub(super) key: String,
     pub(super) state: &'static str,
     pub(super) revision: u32,
-    /// The status that was reported last.
+    /// The status reported last.
     pub(super) reported: Option<String>,
-    /// What became of it, with the text that each revision brought.
+    /// What happened to it, with the text of each revision.
     pub(super) history: Vec<(&'static str, Option<String>)>,
     content: usize,
 }
@@ -40,16 +40,16 @@ pub(super) struct Receipt {
     pub(super) id: String,
     pub(super) dialect: &'static str,
     pub(super) organisations: BTreeSet<&'static str>,
-    /// What became of each order.
+    /// The outcome of each order.
     pub(super) results: Vec<Value>,
 }
 
-/// An answer as it must be: its status, and its body where the model can tell it.
+/// An expected response: the status, and the body if the model can tell it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
-    /// Whether it is kept under an idempotency key.
+    /// Whether it is saved under an idempotency key.
     pub(super) is_kept: bool,
 }
 
@@ -58,17 +58,17 @@ type Name = (&'static str, &'static str, String);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model {
-    /// In the order of creation.
+    /// In order of creation.
     pub(super) orders: Vec<Order>,
     pub(super) receipts: Vec<Receipt>,
-    /// By organisation: type, order and batch of each event.
+    /// Type, order and batch of each event, by organisation.
     pub(super) feeds: BTreeMap<&'static str, Vec<Value>>,
-    /// The order that holds a key now.
+    /// The order that currently holds a key.
     holders: BTreeMap<Name, usize>,
 }
 
 impl Model {
-    /// Does a step. A submission becomes `batch`.
+    /// Performs a step. A submission becomes `batch`.
     pub(super) fn apply(&mut self, step: &Step, batch: Option<BatchId>) -> Answer {
         match step {
             Step::Submit(submission) => {
@@ -213,7 +213,7 @@ impl Model {
         result
     }
 
-    /// Notes what became of an order.
+    /// Records what happened to an order.
     fn tell(&mut self, at: usize, what: &'static str, batch: Option<BatchId>, text: Option<&str>) {
         let order = &mut self.orders[at];
         order.history.push((what, text.map(str::to_owned)));
@@ -222,7 +222,7 @@ impl Model {
         feed.push(json!({"type": what, "order": order.id, "batch": batch}));
     }
 
-    /// Moves an order: the final state that is in its way.
+    /// Changes an order's state. Fails with the final state that prevents it.
     fn move_at(&mut self, at: usize, verb: &str) -> Result<&'static str, &'static str> {
         let order = &mut self.orders[at];
         if order.state != "pending" {
@@ -233,7 +233,7 @@ impl Model {
             _ => ("cancelled", "order.cancelled"),
         };
         order.state = state;
-        // Of reports that came before a move only the feed tells.
+        // After a state change, only the feed shows earlier reports.
         order
             .history
             .retain(|(what, _)| *what != "order.fulfilment");
@@ -252,7 +252,7 @@ impl Model {
         }
     }
 
-    /// Moves the order that holds a key, as another process does: whether it was moved.
+    /// Changes the state of the order that holds a key, like another process. Returns whether that succeeded.
     pub(super) fn move_by_key(&mut self, name: &Name, verb: &str) -> bool {
         let holder = self.holders.get(name).copied();
         holder.is_some_and(|at| self.move_at(at, verb).is_ok())
@@ -265,7 +265,7 @@ impl Model {
         if self.orders[at].state == "cancelled" {
             return answer(409, Value::Null);
         }
-        // The same once more is no news.
+        // Repeating the same report creates no event.
         if self.orders[at].reported.as_deref() != Some(status) {
             self.orders[at].reported = Some(status.to_owned());
             self.tell(at, "order.fulfilment", None, None);
@@ -279,7 +279,7 @@ impl Model {
         let told = match self.holders.get(&name).copied() {
             Some(at) => match self.move_at(at, "cancel") {
                 Ok(_) => {
-                    // The key may serve for a new order.
+                    // The key is free for a new order.
                     self.holders.remove(&name);
                     "Deleted."
                 }
@@ -334,7 +334,7 @@ impl Submission {
         let status = status(taken, results.len());
         results.retain(|result| self.results == "all" || is_refused(result));
         for result in &mut results {
-            // Whose an order is, its sender knows.
+            // The response omits the organisation, which the sender knows.
             result.as_object_mut().unwrap().remove("organisation");
         }
         if self.results != "none" {
@@ -367,7 +367,7 @@ fn count(results: &[Value], outcome: &str) -> usize {
     results.iter().filter(is_it).count()
 }
 
-/// The status of an answer about many orders.
+/// The status of a response about several orders.
 fn status(done: usize, all: usize) -> u16 {
     match done {
         0 => 422,

@@ -1,4 +1,4 @@
-//! What the server tells, held against the model.
+//! Compares what the server returns with the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::expected::{Model, Order, Receipt};
 use crate::support::server::Server;
 use crate::support::v1::{get, request};
 
-/// A reader of the feed that keeps its one cursor, over every restart of the server.
+/// A reader of the feed. It keeps a single cursor across all restarts of the server.
 #[derive(Default)]
 pub(super) struct Reader {
     cursor: Option<String>,
@@ -17,7 +17,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Reads on to the end.
+    /// Reads to the end of the feed.
     fn read_on(&mut self, server: &Server) {
         loop {
             let after = match &self.cursor {
@@ -41,7 +41,7 @@ impl Reader {
     }
 }
 
-/// Holds lists and feed against the model.
+/// Compares lists and feed with the model.
 pub(super) fn look(server: &Server, model: &Model, reader: &mut Reader) {
     reader.read_on(server);
     let organisations: Vec<_> = reader.read.keys().collect();
@@ -60,7 +60,7 @@ pub(super) fn look(server: &Server, model: &Model, reader: &mut Reader) {
     assert_alike(&found, &expected, "receipts");
 }
 
-/// Holds every order and every receipt against the model, in full.
+/// Compares every order and every receipt with the model in full.
 pub(super) fn look_into_all(server: &Server, model: &Model) {
     for receipt in &model.receipts {
         let found = pages(
@@ -147,7 +147,7 @@ fn expected_head(receipt: &Receipt) -> Value {
     head
 }
 
-/// All of a list, page by page.
+/// All entries of a list, page by page.
 fn pages(server: &Server, target: &str) -> Vec<Value> {
     let (mut all, mut after) = (Vec::new(), String::new());
     loop {
@@ -160,7 +160,7 @@ fn pages(server: &Server, target: &str) -> Vec<Value> {
     }
 }
 
-/// What is told, with codes in place of sentences.
+/// A response with codes instead of messages.
 pub(super) fn plain(mut told: Value) -> Value {
     match &mut told {
         Value::Object(members) => {
@@ -184,7 +184,7 @@ pub(super) fn plain(mut told: Value) -> Value {
     told
 }
 
-/// Holds two lists against each other; what differs first is told.
+/// Compares two lists. Reports the first difference.
 fn assert_alike(found: &[Value], expected: &[Value], what: &str) {
     let common = found.len().min(expected.len());
     for at in 0..common {

@@ -1,5 +1,5 @@
-//! A storm of random steps against a simple model: orders in every dialect, retries, moves, reports, and the server
-//! killed between them and in the midst of them. On PostgreSQL there are two servers, and each step is one's.
+//! A randomised test against a simple model: orders in every dialect, retries, state changes and reports. The server is killed
+//! between steps and during them. On PostgreSQL there are two servers, and each step uses one of them.
 
 mod expected;
 mod look;
@@ -20,7 +20,7 @@ use crate::support::stored::{self, batch_of};
 use crate::support::v1::get;
 
 const STEPS: usize = 70;
-/// Steps after which all is looked at.
+/// Steps after which everything is compared.
 const LOOK_EVERY: usize = 10;
 
 #[test]
@@ -60,18 +60,17 @@ impl Sending {
 
 struct Player {
     random: Random,
-    /// As many as there may be, and the one that is spoken to. None only while it is being started again. They end before
-    /// their store goes.
+    /// The servers, and the one in use. `None` only while it is being restarted. They are dropped before their store.
     servers: Vec<Option<Server>>,
     at: usize,
     data: fixture::DataDirectory,
     model: Model,
     reader: Reader,
-    /// All that was sent and answered.
+    /// All steps that were sent and answered.
     sent: Vec<Sending>,
-    /// The answers that are kept.
+    /// The saved responses.
     kept: Vec<(Sending, Response)>,
-    /// Idempotency keys given out.
+    /// Idempotency keys used so far.
     keys: usize,
 }
 
@@ -121,7 +120,7 @@ impl Player {
         }
     }
 
-    /// Something new to be sent.
+    /// A new random step.
     fn next(&mut self) -> Sending {
         let step = match self.random.below(100) {
             0..12 => Step::Move(self.verb(), self.id()),
@@ -142,7 +141,7 @@ impl Player {
         ["process", "cancel"][self.random.below(2)]
     }
 
-    /// The id of an order, which may be in any state; or of none.
+    /// The id of an order in any state, or of none.
     fn id(&mut self) -> String {
         let count = self.model.orders.len();
         let at = self.random.below(count + 1 + count / 10);
@@ -152,7 +151,7 @@ impl Player {
         }
     }
 
-    /// Moves of orders of one dialect: the feed promises no order between dialects in one request.
+    /// State changes of orders in one dialect. The feed guarantees no order between dialects within a request.
     fn bulk(&mut self) -> Step {
         let verb = self.verb();
         let first = self.id();
@@ -176,7 +175,7 @@ impl Player {
         self.hold(sending, response);
     }
 
-    /// Holds the answer to something that the model has not done yet against what the model says.
+    /// Compares the response to a new step with the model's.
     fn hold(&mut self, sending: &Sending, response: Response) {
         let step = &sending.step;
         let is_submission = matches!(step, Step::Submit(_));
@@ -201,7 +200,7 @@ impl Player {
         self.sent.push(sending.clone());
     }
 
-    /// The same once more, without a key.
+    /// Sends an earlier step again without a key.
     fn send_again(&mut self) {
         if let Some(sending) = pick(&self.sent, &mut self.random) {
             let again = Sending {
@@ -212,7 +211,7 @@ impl Player {
         }
     }
 
-    /// The same once more under its key: the same answer, and nothing done.
+    /// Sends an earlier step again with its key. It must get the same response and change nothing.
     fn send_again_with_key(&mut self) {
         let Some((sending, first)) = pick(&self.kept, &mut self.random) else {
             return;
@@ -230,10 +229,10 @@ impl Player {
         assert_eq!(again.text(), first.text(), "{sending:?}");
     }
 
-    /// Something else under a key that was used: nothing is done.
+    /// Sends a different request with a used key. It must change nothing.
     fn reuse_key(&mut self) {
         let mut other = Submission::random(&mut self.random);
-        // A dry run passes over keys.
+        // Dry runs ignore the key.
         other.is_dry = false;
         if let Some((used, _)) = pick(&self.kept, &mut self.random) {
             let other = Sending {
@@ -256,11 +255,11 @@ impl Player {
         server.expect("it runs").kill();
     }
 
-    /// Kills the server while it works on a request; what is not answered is sent again.
+    /// Kills the server while it works on a request. If there was no response, sends the request again.
     fn kill_amid(&mut self) {
         let mut sending = self.next();
         match sending.step {
-            // Whether it was done shows in the receipts.
+            // The receipts show whether it was done.
             Step::Submit(_) => {}
             Step::Withdraw(_) => return self.send(&sending),
             Step::Move(..) | Step::MoveMany(..) | Step::Report(..) => {
@@ -270,7 +269,7 @@ impl Player {
         let mut connection = Connection::open(self.server().address);
         connection.write(&sending.request().bytes());
         for _ in 0..self.random.below(4) {
-            // While others are served, the server comes further.
+            // Serving other requests gives the server time to progress.
             get(self.server(), "/v1/batches?limit=1");
         }
         self.kill();
@@ -287,7 +286,7 @@ impl Player {
         }
     }
 
-    /// Has the model do a submission that was not answered, if it was done.
+    /// Applies a submission that was not answered to the model, if it was done.
     fn learn_what_was_done(&mut self, step: &Step) {
         let newest = get(self.server(), "/v1/batches?limit=1")["data"][0]["id"].clone();
         let Some(newest) = newest.as_str() else {
@@ -300,7 +299,7 @@ impl Player {
         }
     }
 
-    /// Another process works on the data directory while the server runs.
+    /// Another process changes orders while the server runs.
     fn move_from_another_process(&mut self) {
         let verb = self.verb();
         let organisation = ORGANISATIONS[self.random.below(2)];

@@ -1,4 +1,4 @@
-//! What clients do, at random.
+//! Random actions of clients.
 
 use std::fmt;
 
@@ -10,23 +10,23 @@ use crate::support::seed::Random;
 use crate::support::v1;
 
 pub(super) const ORGANISATIONS: [&str; 2] = ["TRK001", "TRK002"];
-/// The vendors' route that withdraws by key releases it, and serves one organisation here.
+/// The vendor route that withdraws an order also releases its key. Here it serves one organisation.
 pub(super) const WITHDRAWING: (&str, &str) = ("TRK001", "gosweetspot");
 const KEYS: usize = 5;
 const CONTENTS: usize = 3;
 const ORDERS_MAX: usize = 9;
 
-/// How an order of a dialect is written.
+/// How a dialect writes an order.
 pub(super) struct Form {
     pub(super) dialect: &'static str,
-    /// Whether an order says whose it is.
+    /// Whether an order names its organisation.
     names_organisation: bool,
     /// Whether a known order can be sent again.
     pub(super) resends: bool,
     key_member: &'static str,
-    /// What is missed where it is left out.
+    /// Mandatory members.
     mandatory: &'static [&'static str],
-    /// Of organisation, key and content: name and JSON of each member.
+    /// Name and JSON of each member, given organisation, key and content.
     members: fn(&str, &str, &str) -> Vec<(&'static str, String)>,
 }
 
@@ -104,13 +104,13 @@ static FORMS: [Form; 4] = [
 /// One order of a submission.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
-    /// Whose it is, where that can be seen.
+    /// Its organisation, if it can be determined.
     pub(super) organisation: Option<&'static str>,
-    /// Its order key, where it has one.
+    /// Its order key, if it has one.
     pub(super) key: Option<String>,
-    /// The code of what is wrong with it.
+    /// The code of its problem.
     pub(super) fault: Option<&'static str>,
-    /// The same in two orders that say the same.
+    /// Equal for orders with equal content.
     pub(super) content: usize,
     /// The order as it is sent.
     pub(super) text: String,
@@ -119,7 +119,7 @@ pub(super) struct Sent {
 #[derive(Clone, Debug)]
 pub(super) struct Submission {
     pub(super) form: &'static Form,
-    /// Whose all of it is; none where each order says so.
+    /// The organisation of all orders. `None` if each order names its own.
     pub(super) organisation: Option<&'static str>,
     pub(super) is_whole: bool,
     pub(super) is_dry: bool,
@@ -128,16 +128,16 @@ pub(super) struct Submission {
     pub(super) orders: Vec<Sent>,
 }
 
-/// What a client asks for.
+/// A client's request.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Submit(Submission),
-    /// One order is moved by its id: to `process`, or to `cancel`.
+    /// Changes one order by id: `process` or `cancel`.
     Move(&'static str, String),
     MoveMany(&'static str, Vec<String>),
-    /// How far an order is fulfilled: its id, and the status.
+    /// Reports an order's fulfilment: id and status.
     Report(String, String),
-    /// The order of a key is called off on its vendor's route.
+    /// Withdraws the order with this key through its vendor's route.
     Withdraw(String),
 }
 
@@ -186,7 +186,7 @@ impl Submission {
         let organisation = ORGANISATIONS[random.below(2)];
         let is_mixed = form.names_organisation && random.chance(40);
         let organisation = Some(organisation).filter(|_| !is_mixed);
-        // An empty batch is somebody's only where the request says so.
+        // An empty batch has an organisation only if the request names one.
         let least = usize::from(is_mixed || random.chance(95));
         let count = least + random.below(ORDERS_MAX);
         let faulty_percent = [0, 15, 100][random.below(10).saturating_sub(7)];
@@ -231,7 +231,7 @@ impl Sent {
                 1 => {
                     members = (form.members)(organisation, &number, r#""\ud800""#);
                     sent.fault = Some("lone_surrogate");
-                    // What holds this is not read at all.
+                    // An order with this member is not read at all.
                     (sent.organisation, sent.key) = (of_batch, None);
                 }
                 _ => {
@@ -251,7 +251,7 @@ impl Sent {
 }
 
 fn key_of(form: &Form, number: &str) -> String {
-    // Some vendors' orders have numbers, all others texts.
+    // Some vendors identify orders by number, all others by text.
     if form.resends {
         format!("K{number}")
     } else {
@@ -259,7 +259,7 @@ fn key_of(form: &Form, number: &str) -> String {
     }
 }
 
-/// The same order, written in one of two ways.
+/// Writes the same order in one of two spellings.
 fn spell(mut members: Vec<(&'static str, String)>, is_odd: bool) -> String {
     if is_odd {
         members.reverse();
@@ -275,7 +275,7 @@ fn spell(mut members: Vec<(&'static str, String)>, is_odd: bool) -> String {
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-/// A key that orders to be withdrawn may have.
+/// A key that a withdrawable order may have.
 pub(super) fn random_key(random: &mut Random) -> String {
     format!("K{}", 1 + random.below(KEYS))
 }

@@ -1,7 +1,7 @@
-//! One tenant at its worst beside another one that sends an order now and then. The other one is served: no 503, within
-//! 250 ms, and in no more memory than docs/operations.md promises.
+//! One tenant behaves as badly as it can, while another one sends an order now and then. The other tenant must be served:
+//! without 503, within 250 ms, and within the memory that docs/operations.md states.
 //!
-//! In the short form the sizes are small. `./test --long` takes the full ones, with one order a second.
+//! By default the sizes are small. `./test --long` uses the full ones, with one order per second.
 
 mod noises;
 mod work;
@@ -19,31 +19,30 @@ use crate::support::server::{Server, program};
 use crate::support::v1::{self, request};
 use crate::support::{database, fixture::DataDirectory};
 
-/// What the other tenant waits for its answer at most. A debug build works some ten times as long on the noise.
+/// Longest time to a response for the other tenant. A debug build spends about ten times as long on the noise.
 const ANSWERED_WITHIN: Duration = if cfg!(debug_assertions) {
     Duration::from_secs(2)
 } else {
     Duration::from_millis(250)
 };
 
-/// Where a server that nobody disturbs takes longer than this meanwhile, the machine is busy with other things, and the bound of
-/// [`ANSWERED_WITHIN`] says nothing.
+/// If an undisturbed server takes longer than this, the machine is busy otherwise, and [`ANSWERED_WITHIN`] means nothing.
 const CALM_WITHIN: Duration = Duration::from_millis(50);
 
-/// The budget for bodies, so small that a noise of a test can fill it.
+/// The memory for bodies, small enough for the noise to exhaust.
 const BODY_BYTES_IN_FLIGHT_MAX: u64 = 64 << 20;
 
-/// Connections that are served at once.
+/// Connections served at once.
 const CONNECTIONS_MAX: usize = 100;
 
-/// What the server takes in all, as docs/operations.md says: without load, heads, log lines, connections, and bodies.
+/// The server's total memory according to docs/operations.md: idle, heads, log lines, connections, and bodies.
 const PROMISED_BYTES: u64 = (128 << 20)
     + (64 << 20)
     + (8 << 20)
     + CONNECTIONS_MAX as u64 * (96 << 10)
     + BODY_BYTES_IN_FLIGHT_MAX;
 
-/// What the noisy tenant does, on each of its connections, until it is told to stop.
+/// What the noisy tenant does on each of its connections until told to stop.
 #[derive(Clone, Copy)]
 struct Noise {
     name: &'static str,
@@ -53,7 +52,7 @@ struct Noise {
     make: fn(&Noisy<'_>),
 }
 
-/// A number in the short form and in the long one.
+/// A size by default, and under `--long`.
 #[derive(Clone, Copy)]
 struct Sizes {
     short: usize,
@@ -70,7 +69,7 @@ impl Sizes {
 struct Noisy<'n> {
     address: SocketAddr,
     number: usize,
-    /// Says that this connection is at its worst.
+    /// Signals that this connection's noise has begun.
     begun: mpsc::Sender<()>,
     stop: &'n AtomicBool,
 }
@@ -81,12 +80,12 @@ impl Noisy<'_> {
     }
 
     fn is_under_way(&self) {
-        // After the first time nobody listens.
+        // Nobody listens after the first time.
         let _ = self.begun.send(());
     }
 }
 
-/// Whether the tests are given time.
+/// Whether this is `./test --long`.
 fn is_long() -> bool {
     std::env::var_os("WHARFINGER_STORM_SECONDS").is_some()
 }
@@ -101,12 +100,12 @@ fn start(data: &DataDirectory) -> Server {
     command.args(["--connections-per-address-max", "0"]);
     command.args(["--body-bytes-max", "8388608"]);
     command.args(["--body-bytes-in-flight-max", &body_bytes]);
-    // Nobody reads it.
+    // Nobody reads the log.
     command.stderr(Stdio::piped());
     Server::spawn(command)
 }
 
-/// Has the other tenant send its orders, some to a server that is disturbed and some to one that is not: how long each took.
+/// Sends the other tenant's orders to a disturbed and to an undisturbed server. Returns how long each took.
 fn orders(noisy: &Server, calm: &Server) -> [Vec<Duration>; 2] {
     let (count, every) = if is_long() {
         (60, Duration::from_secs(1))
@@ -134,7 +133,7 @@ fn p99(took: &mut [Duration]) -> Duration {
 }
 
 fn storm_of(noise: Noise) {
-    // One after another, so that they disturb each other no more than is meant.
+    // Run one noise at a time, so that the tests do not disturb each other.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let data = [fixture::data_directory(), fixture::data_directory()];
@@ -181,12 +180,12 @@ fn storm_of(noise: Noise) {
     } else {
         assert!(noisy_p99 <= ANSWERED_WITHIN, "{noisy_p99:?}");
     }
-    // It serves the noisy one too, once that is quiet.
+    // The server still answers after the noise.
     let alive = Request::new("GET", "/healthz");
     assert_eq!(server.send(&alive).status, 200);
 }
 
-/// Ends the noise, also where a test fails.
+/// Ends the noise, even if a test fails.
 struct StopWhenDropped<'s>(&'s AtomicBool);
 
 impl Drop for StopWhenDropped<'_> {

@@ -1,4 +1,4 @@
-//! What a tenant can do to others.
+//! What one tenant can do to others.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -11,13 +11,13 @@ use super::{Noise, Noisy, Sizes, is_long, storm_of};
 use crate::support::client::Request;
 use crate::support::v1::request;
 
-/// A pause between two bytes of a trickle.
+/// Pause between two bytes of a trickle.
 const TRICKLE: Duration = Duration::from_millis(50);
 
-/// The key of the noisy tenant reaches other organisations than that of the other one.
+/// The noisy tenant's key. It can access other organisations than the other tenant's key.
 pub(super) const NOISY: &str = "one";
 
-/// Sends bytes, as many as the server takes; then one now and then until it closes the connection. Reads nothing.
+/// Sends as many bytes as the server accepts, then one at a time until it closes the connection. Reads nothing.
 fn send_and_trickle(noisy: &Noisy<'_>, bytes: &[u8]) {
     let Ok(mut stream) = TcpStream::connect(noisy.address) else {
         return noisy.is_under_way();
@@ -37,14 +37,14 @@ fn send_and_trickle(noisy: &Noisy<'_>, bytes: &[u8]) {
     }
 }
 
-/// Sends a request, and reads the beginning of its answer.
+/// Sends a request and reads the beginning of its response.
 pub(super) fn exchange(noisy: &Noisy<'_>, request: &Request) {
     let sent = TcpStream::connect(noisy.address).and_then(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.write_all(&request.bytes())?;
         stream.read(&mut [0; 1_024])
     });
-    // Whatever became of it.
+    // Any result will do.
     drop(sent);
     noisy.is_under_way();
 }
@@ -66,7 +66,7 @@ fn storm_of_answers_that_nobody_reads() {
         },
         prepare: |_| {},
         make: |noisy| {
-            // With a key and without.
+            // With and without a key.
             let target = ["/openapi.json", "/v1/orders"][noisy.number % 2];
             send_and_trickle(noisy, &request("GET", target, NOISY).bytes().repeat(20_000));
         },

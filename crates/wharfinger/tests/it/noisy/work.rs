@@ -1,4 +1,4 @@
-//! Small requests that mean much work.
+//! Small requests that cause a lot of work.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -19,7 +19,7 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     coder.finish().unwrap()
 }
 
-/// A request of the dialect whose lists have numbered pages.
+/// A request in the dialect whose lists have numbered pages.
 fn slips(method: &str, target: &str) -> Request {
     Request::new(method, target)
         .header("access_key", secret_of(NOISY))

@@ -1,7 +1,7 @@
-//! What may be on a disk after the power is cut, by a trace of what was written and synced.
+//! What may be on disk after a power cut, computed from a trace of writes and syncs.
 //!
-//! As Linux does it: the system keeps pages in memory and writes them as a whole, in any order, before a sync at the latest. A sync
-//! that fails leaves its pages in memory as if they were written. Sizes and names are written by themselves.
+//! The model follows Linux. The kernel caches pages and writes them whole, in any order, at the latest with a sync. A failed
+//! sync leaves its pages in the cache, marked as written. Sizes and names are written separately.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,16 +12,16 @@ use crate::support::seed::Random;
 const PAGE: usize = 4096;
 const SECTOR: usize = 512;
 
-/// How much of what was not synced reaches the disk.
+/// How much unsynced data reaches the disk.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Luck {
     /// Nothing.
     None,
-    /// All of it.
+    /// Everything.
     All,
-    /// Some pages, as they were at some moment.
+    /// Some pages, each in one of its versions.
     Some,
-    /// The same, and some pages are torn between two sectors.
+    /// Like `Some`, with some pages torn between two sectors.
     Torn,
 }
 
@@ -29,23 +29,23 @@ impl Luck {
     pub(super) const EACH: [Self; 4] = [Self::None, Self::All, Self::Some, Self::Torn];
 }
 
-/// A data directory, in memory and on the disk.
+/// A data directory, in memory and on disk.
 #[derive(Default)]
 pub(super) struct Disk {
     files: Vec<File>,
     names: BTreeMap<String, usize>,
     synced_names: BTreeMap<String, usize>,
-    /// Changes of names since the directory was synced, in order: file systems keep that.
+    /// Name changes since the directory was synced. File systems preserve their order.
     renamed: Vec<(String, Option<usize>)>,
 }
 
 #[derive(Default)]
 struct File {
-    /// As processes see it.
+    /// Content as processes see it.
     seen: Vec<u8>,
-    /// What is on the disk for certain.
+    /// Content that is certainly on disk.
     synced: Vec<u8>,
-    /// What was done since: the pages that a change left, and the size.
+    /// Later changes: the pages that each one left, and the size.
     changes: Vec<Change>,
 }
 
@@ -55,7 +55,7 @@ struct Change {
 }
 
 impl Disk {
-    /// A directory of which everything is on the disk.
+    /// A directory that is completely on disk.
     pub(super) fn of(directory: &Path) -> Self {
         let mut disk = Self::default();
         for entry in std::fs::read_dir(directory).unwrap() {
@@ -73,7 +73,7 @@ impl Disk {
         disk
     }
 
-    /// Does what was done next. Of a failed sync, chance decides which pages have reached the disk.
+    /// Applies the next operation. If a sync fails, chance decides which pages have reached the disk.
     pub(super) fn apply(&mut self, name: &str, operation: &Operation, random: &mut Random) {
         match operation {
             Operation::Create => {
@@ -104,7 +104,7 @@ impl Disk {
         &mut self.files[at]
     }
 
-    /// Makes a directory of what is on the disk if the power is cut now.
+    /// Creates a directory with what is on disk if the power is cut now.
     pub(super) fn cut(&self, directory: &Path, luck: Luck, random: &mut Random) {
         let mut names = self.synced_names.clone();
         let renamed = match luck {
@@ -161,7 +161,7 @@ impl File {
         self.changes.clear();
     }
 
-    /// What a failed sync leaves: some pages were written, and none is written again by itself.
+    /// Applies a failed sync: some pages were written, and none is retried automatically.
     fn drop_some(&mut self, random: &mut Random) {
         let percent = [0, 50][random.below(2)];
         let changes = self.changes.len();
@@ -203,8 +203,8 @@ impl File {
         bytes
     }
 
-    /// The file with the size after so many changes. Each changed page is one of its versions since it was last cut off, as
-    /// `choose` says, or what is on the disk.
+    /// The file with its size after this many changes. `choose` picks each changed page from its versions since the last
+    /// truncation, or keeps what is on disk.
     fn image<'f>(
         &'f self,
         changes: usize,

@@ -14,7 +14,7 @@ use crate::support::{stored, v1};
 
 const LOG: &str = "orders.db-wal";
 
-/// A request of each dialect that stores the order 7, and the answer to it where the store could not confirm it.
+/// A request in each dialect that stores order 7, and the expected response if the store cannot confirm it.
 fn requests() -> [(Request, &'static str); 4] {
     const MESSAGE: &str = "This request may be stored or not; send it again, with the same Idempotency-Key or the same order keys";
     let reevoo = batch(&["7".into()]);
@@ -53,7 +53,7 @@ fn a_change_that_could_not_be_confirmed_is_told_as_such_and_found_out_by_its_key
         assert_eq!(doubtful.status, 503, "{}", doubtful.text());
         assert!(doubtful.text().contains(told), "{}", doubtful.text());
         assert_eq!(doubtful.header("retry-after"), Some("1"));
-        // Whoever starts it again has it recover.
+        // The supervisor restarts the server, which then recovers.
         let (status, _) = server.wait();
         assert_eq!(status.code(), Some(1));
         assert!(
@@ -62,7 +62,7 @@ fn a_change_that_could_not_be_confirmed_is_told_as_such_and_found_out_by_its_key
                 .contains("the store cannot be written any more")
         );
         let server = recorded.start(&[]);
-        // It may have been stored: then this is the answer that was kept.
+        // If it was stored, this is the saved response.
         let found_out = server.send(&request);
         let is_yes = [200, 202].contains(&found_out.status);
         assert!(is_yes, "{}", found_out.text());
@@ -87,9 +87,9 @@ fn send_orders(server: &Server, from: usize, count: usize) -> Vec<String> {
     keys.map(send).collect()
 }
 
-/// What is left in the worst case if the power is cut after all that was recorded.
+/// The worst-case disk content if the power is cut after everything recorded.
 fn cut(mut disk: Disk, recorded: &Recorded, image: &Path) {
-    // With this seed a failed sync brings no page to disk.
+    // With this seed, a failed sync writes no page.
     let random = &mut Random::new(0);
     for record in recorded.records() {
         disk.apply(&record.name, &record.operation, random);
@@ -106,7 +106,7 @@ fn what_is_acknowledged_after_a_failed_sync_survives_a_power_cut() {
         let data = fixture::data_directory();
         let disk = Disk::of(data.path());
         let recorded = Recorded::new(data.path());
-        // The database is synced where the log is written back: as the server stops, here.
+        // The database is synced at a checkpoint, here when the server stops.
         let server = recorded.start(&[]);
         let mut promised = send_orders(&server, 0, 20);
         recorded.fail_sync(name, 0);
@@ -147,7 +147,7 @@ fn a_store_whose_log_cannot_be_synced_again_is_not_opened() {
         "{said}"
     );
     assert_eq!(said.lines().count(), 1, "{said}");
-    // Once the disk takes it, all is well.
+    // Once the disk works again, so does the server.
     let server = recorded.start(&[]);
     send_orders(&server, 100, 1);
     server.terminate();

@@ -1,4 +1,4 @@
-//! Servers that write down what they write and sync: `record.c`, preloaded.
+//! Servers that record their writes and syncs, through the preloaded `record.c`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::support::database;
 use crate::support::server::{Server, program};
 
-/// What was done to a file.
+/// An operation on a file.
 #[derive(Debug)]
 pub(super) enum Operation {
     Create,
@@ -20,7 +20,7 @@ pub(super) enum Operation {
     FailedSync,
 }
 
-/// An operation, on which file, and how long the trace is behind it.
+/// An operation, its file, and the trace's length after it.
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) name: String,
@@ -28,7 +28,7 @@ pub(super) struct Record {
     pub(super) end: usize,
 }
 
-/// A data directory of which the servers write down what they do.
+/// A data directory whose servers record their operations.
 pub(super) struct Recorded {
     data: PathBuf,
     beside: TempDir,
@@ -77,7 +77,7 @@ impl Recorded {
         Server::spawn(self.command(options))
     }
 
-    /// Runs a server that is expected not to get ready.
+    /// Runs a server that must fail to start.
     pub(super) fn start_in_vain(&self) -> (ExitStatus, String) {
         let output = self.command(&[]).stderr(Stdio::piped()).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), "");
@@ -85,26 +85,26 @@ impl Recorded {
         (output.status, said)
     }
 
-    /// Has a later sync of a file fail, after so many that succeed.
+    /// Makes a later sync of a file fail, after `after` successful ones.
     pub(super) fn fail_sync(&self, name: &str, after: usize) {
-        // Whole at once: a server may look for it at any moment.
+        // Renamed into place, because a server may check for it at any moment.
         let made = self.beside.path().join("made");
         std::fs::write(&made, format!("{name} {after}")).unwrap();
         std::fs::rename(made, self.fail_file()).unwrap();
     }
 
-    /// Whether a sync that was to fail has failed; from now on none fails.
+    /// Whether the injected failure has happened. No sync fails after this call.
     pub(super) fn has_failed(&self) -> bool {
         std::fs::remove_file(self.fail_file()).is_err()
     }
 
-    /// How long the trace is by now.
+    /// Current length of the trace.
     pub(super) fn length(&self) -> usize {
         let trace = std::fs::metadata(self.trace_file()).unwrap();
         usize::try_from(trace.len()).unwrap()
     }
 
-    /// All that was done.
+    /// All recorded operations.
     pub(super) fn records(&self) -> Vec<Record> {
         let trace = std::fs::read(self.trace_file()).unwrap();
         let mut records = Vec::new();
@@ -127,7 +127,7 @@ impl Recorded {
                 "W" => {
                     at += length_of_bytes.parse::<usize>().unwrap();
                     let Some(bytes) = trace.get(bytes_from..at) else {
-                        // The server was killed as it wrote this.
+                        // The server was killed while it wrote this record.
                         break;
                     };
                     let bytes = bytes.to_vec();
@@ -145,7 +145,7 @@ impl Recorded {
     }
 }
 
-/// The library, compiled.
+/// The compiled library.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, library) = LIBRARY.get_or_init(|| {

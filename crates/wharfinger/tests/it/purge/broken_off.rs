@@ -1,4 +1,4 @@
-//! A purge that an error or a signal ends in the middle.
+//! Purges that are interrupted by an error or a signal.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::support::server::{Server, program, run};
 use crate::support::stored::check;
 use crate::support::v1::{get, request, submit};
 
-/// Orders of which each has a block of its own: every second one is processed. Their ids.
+/// Creates orders that each have their own block, and processes every second one. Returns their ids.
 fn fill_blocks(data: &Path, server: &Server) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..BLOCKS {
@@ -27,7 +27,7 @@ fn fill_blocks(data: &Path, server: &Server) -> Vec<String> {
     ids
 }
 
-/// More than a purge does in a few transactions.
+/// More than a purge deletes in a few transactions.
 const BLOCKS: usize = 120;
 
 fn orders_left(data: &Path) -> usize {
@@ -44,14 +44,14 @@ fn a_purge_that_is_broken_off_is_finished_by_the_next() {
         let when = format!("(select sum(entries) from order_leaves) <= {left}");
         Database::of(data.path()).stop("update", "order_leaves", &when);
     };
-    // In the middle of a transaction, by an error.
+    // Interrupted in the middle of a transaction, by an error.
     stop_at(BLOCKS - 30);
     let stopped = run(data.path(), &["purge", "--before", DATE]);
     assert!(!stopped.status.success());
     let left = orders_left(data.path());
     assert!((BLOCKS / 2 + 1..BLOCKS).contains(&left), "{left}");
     assert_half_purged(&server, data.path(), &ids);
-    // And by a signal, as soon as something more is gone; it has at most a little left then.
+    // Interrupted by a signal, as soon as something more is deleted. Little is left then, at most.
     stop_at(0);
     let mut killed = program();
     killed.args(["purge", "--before", DATE]);
@@ -68,7 +68,7 @@ fn a_purge_that_is_broken_off_is_finished_by_the_next() {
     killed.wait().unwrap();
     assert_half_purged(&server, data.path(), &ids);
 
-    // Also with an earlier date.
+    // Works with an earlier date too.
     purge(data.path(), "1999-01-01");
     assert_eq!(orders_left(data.path()), BLOCKS / 2);
     assert_whole(data.path());
@@ -76,7 +76,7 @@ fn a_purge_that_is_broken_off_is_finished_by_the_next() {
         let found = keys(&server, &format!("email={number}@example.com"));
         assert_eq!(found.len(), number % 2, "{number}");
     }
-    // What comes now is built on what was purged.
+    // New data builds on the purged store.
     submit(&server, "TRK001", &[told("0", "words")]);
     build_runs(data.path());
     assert_whole(data.path());
@@ -87,13 +87,13 @@ fn a_purge_that_is_broken_off_is_finished_by_the_next() {
     }
     let receipts = get(&server, "/v1/batches?limit=1000");
     assert_eq!(receipts["data"].as_array().unwrap().len(), BLOCKS / 2 + 1);
-    // What is left begins where the purge says, and has no gap.
+    // The remaining journal must start where the purge recorded it, without a gap.
     let delete = "delete from blocks where id = (select min(id) from blocks)";
     assert_eq!(Database::of(data.path()).execute(delete), 1);
     assert!(!check(data.path()).faults.is_empty());
 }
 
-/// Nothing that can be asked for fails; the open orders are all there.
+/// All requests succeed, and all open orders exist.
 fn assert_half_purged(server: &Server, data: &Path, ids: &[String]) {
     assert_whole(data);
     for id in ids {

@@ -9,11 +9,11 @@ use super::v1::{self, order, submit};
 
 /// A request that changes something.
 pub(crate) struct Change {
-    /// The dialect whose form its answers have.
+    /// The dialect in whose form it is answered.
     pub(crate) dialect: &'static str,
-    /// The method and the path, as the route table has them.
+    /// Method and path template, as in the route table.
     pub(crate) route: (&'static str, &'static str),
-    /// Whether it takes orders in, so that it can be tried.
+    /// Whether it submits orders, so that it supports dry runs.
     pub(crate) submits: bool,
     pub(crate) target: String,
     pub(crate) body: String,
@@ -21,7 +21,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// The same request as key `full` sends it, which reaches several organisations. An administrator's stays as it is.
+    /// The same request with key `full`, which can access several organisations. A request of an administrator stays as it is.
     pub(crate) fn request_of_full(&self) -> Request {
         let key = match self.dialect {
             "reevoo" => basic("full"),
@@ -46,7 +46,7 @@ impl Change {
         request.body(self.body.clone())
     }
 
-    /// The same request with one more parameter in its query.
+    /// The same request with one more query parameter.
     pub(crate) fn request_with(&self, parameter: &str) -> Request {
         let mark = if self.target.contains('?') { '&' } else { '?' };
         self.request_to(&format!("{}{mark}{parameter}", self.target))
@@ -59,7 +59,7 @@ impl std::fmt::Display for Change {
     }
 }
 
-/// An administrator's secret, made by a command.
+/// The secret of a new administrator key, created by a command.
 pub(crate) fn administrator(data: &std::path::Path) -> String {
     let scopes = ["admin", "orders:read", "orders:write"].map(|scope| ["--scope", scope]);
     let arguments = [
@@ -72,8 +72,8 @@ pub(crate) fn administrator(data: &std::path::Path) -> String {
     printed["secret"].as_str().unwrap().to_owned()
 }
 
-/// One request for each route that changes something, but for imports, which have their own way to be sent again.
-/// What they need is made first.
+/// One request for each route that changes something, after creating what they need. Imports are excluded, because they are
+/// resumed in another way.
 pub(crate) fn changes(server: &Server, administrator: &str) -> Vec<Change> {
     let mut changes = of_vendors(server);
     changes.extend(of_orders(server));
@@ -81,7 +81,7 @@ pub(crate) fn changes(server: &Server, administrator: &str) -> Vec<Change> {
     changes
 }
 
-/// Of each batch one order is good, one faulty and one repeated.
+/// Each batch has a valid order, a faulty one and a repeated one.
 fn of_vendors(server: &Server) -> Vec<Change> {
     [of_reevoo(), of_centra(server), of_gosweetspot(server)]
         .into_iter()
@@ -136,10 +136,10 @@ fn of_centra(server: &Server) -> Vec<Change> {
         let (path, target) = ("/centra/{organisation}/order", "/centra/TRK001/order");
         change("POST", path, target, order(more))
     };
-    // The order that is to be completed.
+    // The order to be completed.
     let draft = server.send(&one(r#""orderNumber":900,"createOnly":true,"#).request());
     assert_eq!(draft.status, 200, "{}", draft.text());
-    // The order that is to be updated.
+    // The order to be updated.
     let placed = server.send(&one(r#""orderNumber":901,"#).request());
     assert_eq!(placed.status, 200, "{}", placed.text());
     let good = order("");
@@ -184,7 +184,7 @@ fn of_gosweetspot(server: &Server) -> Vec<Change> {
     };
     let (orders, older) = ("/api/customerorders", "/v2/neworders");
     let single = "/v2/neworder";
-    // The order that is to be withdrawn.
+    // The order to be withdrawn.
     let gone = change(("POST", older), older, slips("GONE"));
     let gone = server.send(&gone.request());
     assert_eq!(gone.status, 200, "{}", gone.text());
@@ -314,7 +314,7 @@ fn of_administration(server: &Server, administrator: &str) -> Vec<Change> {
     ]
 }
 
-/// A refusal in the dialect's own form: its status, and a sentence.
+/// Asserts a refusal in the dialect's own form: this status, and a message.
 pub(crate) fn assert_refused(dialect: &str, answer: &Response, status: u16) {
     assert_eq!(answer.status, status, "{dialect}: {}", answer.text());
     let json = answer.json();
@@ -341,7 +341,7 @@ pub(crate) fn assert_refused(dialect: &str, answer: &Response, status: u16) {
     assert!(sentence.is_string(), "{dialect}: {}", answer.text());
 }
 
-/// What a native refusal of this kind says.
+/// The code of a native refusal.
 pub(crate) fn code(answer: &Response) -> String {
     answer.json()["code"]
         .as_str()
@@ -349,13 +349,13 @@ pub(crate) fn code(answer: &Response) -> String {
         .to_owned()
 }
 
-/// A batch of one order of the native API.
+/// A batch with one order in the native format.
 pub(crate) fn one(key: &str) -> Request {
     let target = "/v1/batches?organisation=TRK001";
     v1::request("POST", target, "one").body(order(key).to_string())
 }
 
-/// What a client can hold an answer to.
+/// What a client can compare of a response.
 pub(crate) fn told(answer: &Response) -> (u16, Option<&str>, &[u8], Option<&str>) {
     (
         answer.status,
@@ -365,7 +365,7 @@ pub(crate) fn told(answer: &Response) -> (u16, Option<&str>, &[u8], Option<&str>
     )
 }
 
-/// Whether an answer was given before.
+/// Whether a response was replayed.
 pub(crate) fn is_replayed(answer: &Response) -> bool {
     match answer.header("idempotent-replayed") {
         None => false,

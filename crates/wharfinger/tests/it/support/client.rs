@@ -1,13 +1,13 @@
-//! HTTP/1.1 by hand, so that a test says exactly what goes over the wire.
+//! A hand-written HTTP/1.1 client, so that tests control every byte on the wire.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// No answer takes this long; a test that waits longer has found a fault.
+/// No response takes this long. A test that waits longer has found a bug.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A request to be sent.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: String,
@@ -16,7 +16,7 @@ pub(crate) struct Request {
     body: Vec<u8>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -44,19 +44,19 @@ impl Request {
         self
     }
 
-    /// The same with another method.
+    /// The same request with another method.
     pub(crate) fn method(mut self, method: &str) -> Self {
         self.method = method.into();
         self
     }
 
-    /// The same to another path or query.
+    /// The same request to another path or query.
     pub(crate) fn target(mut self, target: &str) -> Self {
         self.target = target.into();
         self
     }
 
-    /// The request as bytes. A content length is given unless the headers frame the body themselves.
+    /// The request as bytes. Adds a content length, unless the header fields already frame the body.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: test\r\n", self.method, self.target);
         for (name, value) in &self.headers {
@@ -75,7 +75,7 @@ impl Request {
         bytes
     }
 
-    /// Sends the request on a connection of its own.
+    /// Sends the request on a new connection.
     pub(crate) fn send(&self, address: SocketAddr) -> Response {
         Connection::open(address)
             .exchange(self)
@@ -100,7 +100,7 @@ impl Response {
     }
 }
 
-/// A connection, kept open.
+/// A persistent connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     unread: Vec<u8>,
@@ -118,29 +118,29 @@ impl Connection {
         }
     }
 
-    /// Sends bytes; false where the server has closed the connection.
+    /// Sends bytes. False if the server has closed the connection.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// Another hand to write with.
+    /// A second handle for writing.
     pub(crate) fn writer(&self) -> TcpStream {
         self.stream.try_clone().expect("a connection can be shared")
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending side.
     pub(crate) fn finish_writing(&mut self) {
         let _ = self.stream.shutdown(std::net::Shutdown::Write);
     }
 
-    /// Sends a request and reads its answer; none where the server closed the connection first.
+    /// Sends a request and reads its response. `None` if the server closed the connection first.
     pub(crate) fn exchange(&mut self, request: &Request) -> Option<Response> {
-        // A refused body may not be taken whole; the answer can still be read.
+        // The server may close its side before it has read a refused body. The response can still be read.
         self.write(&request.bytes());
         self.read()
     }
 
-    /// Reads one answer; none at the end of the connection.
+    /// Reads one response. `None` at the end of the connection.
     pub(crate) fn read(&mut self) -> Option<Response> {
         loop {
             let head_end = self.read_until(b"\r\n\r\n")?;
@@ -159,7 +159,7 @@ impl Connection {
         }
     }
 
-    /// Reads the head of one answer, whose body may have no end.
+    /// Reads the head of one response, whose body may have no end.
     pub(crate) fn head(&mut self) -> Option<Response> {
         let head_end = self.read_until(b"\r\n\r\n")?;
         let head: Vec<u8> = self.unread.drain(..head_end).collect();
@@ -171,7 +171,7 @@ impl Connection {
         })
     }
 
-    /// Whether the server has closed the connection, once all it sent was read.
+    /// Whether the server has closed the connection and everything it sent was read.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.unread.is_empty() && !self.read_more()
     }
@@ -209,7 +209,7 @@ impl Connection {
         Some(self.unread.drain(..length).collect())
     }
 
-    /// The offset behind the first occurrence of `end`.
+    /// The offset after the first occurrence of `end`.
     fn read_until(&mut self, end: &[u8]) -> Option<usize> {
         loop {
             let found = self

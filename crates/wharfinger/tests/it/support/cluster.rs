@@ -1,4 +1,4 @@
-//! The PostgreSQL cluster that the tests of this process share.
+//! The PostgreSQL cluster shared by the tests of this process.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wharfinger::bench::cluster::{Cluster, ClusterOptions};
 
-/// Holds files in memory, where the system has it: databases are made and dropped many times as fast.
+/// Keeps files in memory, if the system supports it. Databases are created and dropped many times faster.
 const IN_MEMORY: &str = "/dev/shm";
 
-/// The cluster. It ends with the process.
+/// The shared cluster. It ends with the process.
 pub(crate) fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
     SHARED.get_or_init(|| Cluster::start(&options()).expect("a cluster starts"))
 }
 
-/// How the clusters of tests are: commits are on disk when they are told, as is asked for, but that may be memory.
+/// Options of the clusters in tests. Commits are synchronous, as required, but the disk may be memory.
 pub(crate) fn options() -> ClusterOptions {
     let options = ClusterOptions::default()
         .with("max_connections", "300")
@@ -27,19 +27,19 @@ pub(crate) fn options() -> ClusterOptions {
     }
 }
 
-/// A database of the shared cluster. Dropped when this is.
+/// A database in the shared cluster. Dropped with this value.
 pub(crate) struct OwnDatabase {
     name: String,
     url: String,
 }
 
 impl OwnDatabase {
-    /// A copy of a database, to which nobody is connected.
+    /// A copy of a database to which nobody is connected.
     pub(crate) fn copy_of(template: &Self) -> Self {
         Self::made(|name| shared().create_database_from(name, &template.name))
     }
 
-    /// An empty database of the shared cluster.
+    /// An empty database in the shared cluster.
     pub(crate) fn empty() -> Self {
         Self::made(|name| shared().create_database(name))
     }
@@ -59,7 +59,7 @@ impl OwnDatabase {
 
 impl Drop for OwnDatabase {
     fn drop(&mut self) {
-        // Where that fails, it goes with the cluster.
+        // If this fails, the database is removed with the cluster.
         let _ = shared().drop_database(&self.name);
     }
 }

@@ -1,6 +1,6 @@
-//! The database of a data directory: SQLite's in it, or one of PostgreSQL whose URL is in it.
+//! The database of a data directory: its SQLite file, or the PostgreSQL database whose URL is stored there.
 //!
-//! `WHARFINGER_TEST_STORE=postgres` has the tests run on PostgreSQL.
+//! `WHARFINGER_TEST_STORE=postgres` runs the tests on PostgreSQL.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,10 +10,10 @@ use postgres::{Client, NoTls};
 use wharfinger::store::StoreError;
 use wharfinger::store::{self, Location, Options, SqlStore};
 
-/// The file of a data directory that has the URL of its database on PostgreSQL.
+/// File in a data directory with the URL of its PostgreSQL database.
 const URL: &str = "database";
 
-/// Whether the tests are to run on PostgreSQL.
+/// Whether the tests run on PostgreSQL.
 pub(crate) fn is_on_postgres() -> bool {
     match std::env::var("WHARFINGER_TEST_STORE").as_deref() {
         Err(_) | Ok("embedded") => false,
@@ -22,7 +22,7 @@ pub(crate) fn is_on_postgres() -> bool {
     }
 }
 
-/// False where the tests run on PostgreSQL, of which a test says that it is not for it, and why.
+/// False if the tests run on PostgreSQL. A test uses it to skip itself, with the reason.
 pub(crate) fn on_embedded(why: &str) -> bool {
     if is_on_postgres() {
         eprintln!("for the embedded store only: {why}");
@@ -30,7 +30,7 @@ pub(crate) fn on_embedded(why: &str) -> bool {
     !is_on_postgres()
 }
 
-/// Says that the database of a data directory is on PostgreSQL.
+/// Records that a data directory's database is on PostgreSQL.
 pub(super) fn place(data: &Path, url: &str) {
     std::fs::write(data.join(URL), url).unwrap();
 }
@@ -40,7 +40,7 @@ pub(crate) fn url(data: &Path) -> Option<String> {
     std::fs::read_to_string(data.join(URL)).ok()
 }
 
-/// Tells a command which store it is to use.
+/// Adds the arguments that make a command use this store.
 pub(crate) fn aim(command: &mut Command, data: &Path) {
     match url(data) {
         Some(url) => command.arg("--database").arg(url),
@@ -53,7 +53,7 @@ pub(crate) fn open_store(data: &Path, options: &Options) -> SqlStore {
     try_open_store(data, options).expect("the store opens")
 }
 
-/// The same, where it may be refused.
+/// Like [`open_store`], but returns the error.
 pub(crate) fn try_open_store(data: &Path, options: &Options) -> Result<SqlStore, StoreError> {
     let location = match url(data) {
         Some(url) => Location::Database(store::Database {
@@ -66,7 +66,7 @@ pub(crate) fn try_open_store(data: &Path, options: &Options) -> Result<SqlStore,
     SqlStore::open_at(&location, options)
 }
 
-/// A cell of a row, the same from either.
+/// A cell of a row, the same for both engines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cell {
     Null,
@@ -76,7 +76,7 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
-    /// The number that it is.
+    /// The number in the cell. Panics on another type.
     pub(crate) fn number(&self) -> i64 {
         match self {
             Self::Integer(number) => *number,
@@ -86,7 +86,7 @@ impl Cell {
         }
     }
 
-    /// The text that it is.
+    /// The text in the cell. Panics on another type.
     pub(crate) fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
@@ -97,7 +97,7 @@ impl Cell {
     }
 }
 
-/// A connection to the database of a data directory, beside all others.
+/// A separate connection to the database of a data directory.
 pub(crate) enum Database {
     Embedded(rusqlite::Connection),
     Postgres(Session),
@@ -117,7 +117,7 @@ impl Database {
         }
     }
 
-    /// Runs statements. They are written as SQLite has them; what PostgreSQL spells otherwise is translated.
+    /// Runs statements in SQLite's syntax. For PostgreSQL they are translated where it differs.
     pub(crate) fn run(&mut self, sql: &str) {
         match self {
             Self::Embedded(connection) => connection.execute_batch(sql).expect(sql),
@@ -128,7 +128,7 @@ impl Database {
         }
     }
 
-    /// Runs one statement; how many rows it changed.
+    /// Runs one statement. Returns the number of changed rows.
     pub(crate) fn execute(&mut self, sql: &str) -> u64 {
         match self {
             Self::Embedded(connection) => {
@@ -142,7 +142,7 @@ impl Database {
         }
     }
 
-    /// What a query gives.
+    /// The rows of a query.
     pub(crate) fn rows(&mut self, sql: &str) -> Vec<Vec<Cell>> {
         match self {
             Self::Embedded(connection) => embedded_rows(connection, sql),
@@ -155,7 +155,7 @@ impl Database {
         }
     }
 
-    /// The only number that a query gives.
+    /// The single number that a query returns.
     pub(crate) fn number(&mut self, sql: &str) -> i64 {
         match self.rows(sql).as_slice() {
             [row] => row[0].number(),
@@ -163,7 +163,7 @@ impl Database {
         }
     }
 
-    /// How many rows a table has, or a part of it as `where` says.
+    /// The number of rows in a table. `table` may include a `where` clause.
     pub(crate) fn count(&mut self, table: &str) -> i64 {
         self.number(&format!("select count(*) from {table}"))
     }
@@ -182,7 +182,7 @@ impl Database {
         rows.iter().map(|row| row[0].text().to_owned()).collect()
     }
 
-    /// All texts and bytes that the tables have, one behind the other.
+    /// All text and bytes in the tables, concatenated.
     pub(crate) fn contents(&mut self) -> Vec<u8> {
         let mut contents = Vec::new();
         for table in self.tables() {
@@ -202,7 +202,7 @@ impl Database {
         contents
     }
 
-    /// The condition that a column of bytes has a text.
+    /// An SQL condition: a column of bytes contains a text.
     pub(crate) fn has(&self, column: &str, text: &str) -> String {
         let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
         match self {
@@ -211,7 +211,7 @@ impl Database {
         }
     }
 
-    /// Begins a transaction beside which nobody else can store a batch.
+    /// Begins a transaction that prevents all others from storing a batch.
     pub(crate) fn begin_writing(&mut self) {
         match self {
             Self::Embedded(_) => self.run("begin immediate"),
@@ -219,7 +219,7 @@ impl Database {
         }
     }
 
-    /// Has every change of a table (`delete`, say) fail from now on, when something holds.
+    /// Makes changes of this kind (such as `delete`) fail on a table, while the condition `when` holds.
     pub(crate) fn stop(&mut self, change: &str, table: &str, when: &str) {
         self.stop_no_more(table);
         let stop = match self {
@@ -236,7 +236,7 @@ impl Database {
         self.run(&stop);
     }
 
-    /// Takes back what [`Self::stop`] did.
+    /// Undoes [`Self::stop`].
     pub(crate) fn stop_no_more(&mut self, table: &str) {
         match self {
             Self::Embedded(_) => self.run("drop trigger if exists stop"),
@@ -286,7 +286,7 @@ fn cell(row: &postgres::Row, at: usize) -> Cell {
     cell.unwrap_or(Cell::Null)
 }
 
-/// A connection to PostgreSQL that may be used where async code runs too.
+/// A connection to PostgreSQL that may be used in async code.
 pub(crate) struct Session(Option<Client>);
 
 impl Session {
@@ -311,7 +311,7 @@ impl Drop for Session {
     }
 }
 
-/// The client runs a runtime of its own, which cannot be within another one.
+/// Runs blocking work on another thread. The client runs a runtime of its own, which cannot be nested.
 fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| match scope.spawn(work).join() {
         Ok(done) => done,
@@ -319,7 +319,7 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// A statement in PostgreSQL's words: what has to do with bytes.
+/// Translates a statement to PostgreSQL's syntax for bytes.
 fn translated(sql: &str) -> String {
     let sql = sql.replace(" as blob)", " as bytea)");
     let sql = sql.replace("zeroblob(16)", "decode(repeat('00', 16), 'hex')");

@@ -1,4 +1,4 @@
-//! A data directory with the organisations and keys that every golden case begins with.
+//! Data directories with the organisations and keys that every golden case starts with.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -20,20 +20,19 @@ use super::case;
 use super::cluster::OwnDatabase;
 use super::database::{self, is_on_postgres};
 
-/// The secret of a key of the fixture.
+/// The secret of a key in the fixture.
 pub(crate) fn secret_of(key_id: &str) -> String {
     format!("{key_id}-secret")
 }
 
-/// The Basic token of a key of the fixture.
+/// The Basic credentials of a key in the fixture.
 pub(crate) fn basic(key_id: &str) -> String {
     let pair = format!("{key_id}:{}", secret_of(key_id));
     let token = base64::engine::general_purpose::STANDARD.encode(pair);
     format!("Basic {token}")
 }
 
-/// A directory that stands for a store: it has SQLite's files, or says which database of PostgreSQL it is. All goes when it
-/// is dropped.
+/// A directory that represents a store. It has SQLite's files, or names a PostgreSQL database. Dropping it removes everything.
 pub(crate) struct DataDirectory {
     directory: TempDir,
     database: Option<OwnDatabase>,
@@ -55,7 +54,7 @@ impl DataDirectory {
         self.directory.path()
     }
 
-    /// One of which a database is used that is there already, at this URL.
+    /// A directory that represents the existing database at this URL.
     pub(crate) fn at(url: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         database::place(directory.path(), url);
@@ -65,7 +64,7 @@ impl DataDirectory {
         }
     }
 
-    /// Another one with what this one has now, which nobody uses meanwhile.
+    /// A copy with the current content of this one. Nobody may use this one meanwhile.
     pub(crate) fn duplicate(&self) -> Self {
         match &self.database {
             Some(database) => Self::new(Some(OwnDatabase::copy_of(database))),
@@ -77,24 +76,24 @@ impl DataDirectory {
         }
     }
 
-    /// Fills an empty store with what the tests begin with.
+    /// Adds the fixture to an empty store.
     pub(crate) fn fill(&self) {
         fill(self.path(), Content::Fixture);
     }
 }
 
-/// What is in a store.
+/// The content of a store.
 #[derive(Clone, Copy)]
 enum Content {
-    /// The tables, and nothing in them.
+    /// Empty tables.
     Nothing,
-    /// The organisations and keys, without the organisation whose catalogue is enforced.
+    /// The organisations and keys, without the organisation that has an enforced catalogue.
     Fixture,
-    /// All that every golden case begins with.
+    /// Everything that golden cases start with.
     FixtureWithCatalogue,
 }
 
-/// A fresh data directory without anything.
+/// A new data directory without content.
 pub(crate) fn empty_directory() -> DataDirectory {
     if is_on_postgres() {
         empty_postgres_directory()
@@ -103,7 +102,7 @@ pub(crate) fn empty_directory() -> DataDirectory {
     }
 }
 
-/// A fresh data directory of the fixture, without the organisation whose catalogue is enforced.
+/// A new data directory with the fixture, without the organisation that has an enforced catalogue.
 pub(crate) fn data_directory() -> DataDirectory {
     if is_on_postgres() {
         return postgres_directory();
@@ -112,7 +111,7 @@ pub(crate) fn data_directory() -> DataDirectory {
     copied(&TEMPLATE, Content::Fixture)
 }
 
-/// A fresh data directory of the fixture, with all that every golden case begins with.
+/// A new data directory with everything that golden cases start with.
 pub(crate) fn data_directory_with_catalogue() -> DataDirectory {
     static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
     if is_on_postgres() {
@@ -121,25 +120,25 @@ pub(crate) fn data_directory_with_catalogue() -> DataDirectory {
     copied(&TEMPLATE, Content::FixtureWithCatalogue)
 }
 
-/// As [`empty_directory`], on PostgreSQL whatever the tests run on.
+/// Like [`empty_directory`], always on PostgreSQL.
 pub(crate) fn empty_postgres_directory() -> DataDirectory {
     static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
     copied_on_postgres(&TEMPLATE, Content::Nothing)
 }
 
-/// As [`data_directory`], on PostgreSQL whatever the tests run on.
+/// Like [`data_directory`], always on PostgreSQL.
 pub(crate) fn postgres_directory() -> DataDirectory {
     static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
     copied_on_postgres(&TEMPLATE, Content::Fixture)
 }
 
-/// As [`data_directory_with_catalogue`], on PostgreSQL whatever the tests run on.
+/// Like [`data_directory_with_catalogue`], always on PostgreSQL.
 pub(crate) fn postgres_directory_with_catalogue() -> DataDirectory {
     static TEMPLATE: OnceLock<DataDirectory> = OnceLock::new();
     copied_on_postgres(&TEMPLATE, Content::FixtureWithCatalogue)
 }
 
-/// A copy of a template, which is made where there is none yet.
+/// A copy of a template, which is created on first use.
 fn copied(template: &OnceLock<DataDirectory>, content: Content) -> DataDirectory {
     let template = template.get_or_init(|| filled(None, content));
     let copy = DataDirectory::new(None);
@@ -147,7 +146,7 @@ fn copied(template: &OnceLock<DataDirectory>, content: Content) -> DataDirectory
     copy
 }
 
-/// Copies all files of a directory into another one, over those that are there.
+/// Copies all files of a directory into another one, overwriting existing ones.
 pub(crate) fn copy_files(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let file: PathBuf = entry.unwrap().path();
@@ -156,7 +155,7 @@ pub(crate) fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-/// A copy of a template of PostgreSQL's.
+/// A copy of a PostgreSQL template.
 fn copied_on_postgres(template: &OnceLock<DataDirectory>, content: Content) -> DataDirectory {
     let template = template.get_or_init(|| filled(Some(OwnDatabase::empty()), content));
     let template = template.database.as_ref().expect("it is on PostgreSQL");
@@ -166,7 +165,7 @@ fn copied_on_postgres(template: &OnceLock<DataDirectory>, content: Content) -> D
 fn filled(database: Option<OwnDatabase>, content: Content) -> DataDirectory {
     let directory = DataDirectory::new(database);
     let path = directory.path();
-    // The tests that ask for it may themselves run on a runtime.
+    // On another thread, because the calling test may already run on a runtime.
     std::thread::scope(|scope| {
         let made = scope.spawn(|| fill(path, content));
         made.join().expect("the fixture can be made");
@@ -236,7 +235,7 @@ fn fill(path: &Path, content: Content) {
     });
 }
 
-/// Loads a catalogue, and enforces it.
+/// Loads a catalogue and enforces it.
 async fn enforce(store: &dyn Store) {
     let enforce = Change::ChangeOrganisation(OrganisationChange {
         code: case::ENFORCED.into(),
@@ -252,7 +251,7 @@ async fn enforce(store: &dyn Store) {
     store.load_customers(customers).await.unwrap();
 }
 
-/// Good lines to be loaded.
+/// Parses valid lines into a load.
 fn load<L: LoadLine>(organisation: OrganisationId, text: &str) -> Load<L> {
     let mut lines = Vec::new();
     read_lines(text.as_bytes(), 0, &Limits::default(), |_, line| {

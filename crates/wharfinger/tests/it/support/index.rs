@@ -1,13 +1,13 @@
-//! The index as it lies in the database: a second reading of how leaves are packed, by which tests damage them.
+//! The stored order index. This is a second implementation of the packed page format, with which tests damage the index.
 
 use std::path::Path;
 
 use super::database::{Cell, Database};
 
-/// An order of the index.
+/// An order in the index.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    /// Its organisation, its dialect and its order key, with points between.
+    /// Organisation, dialect and order key, separated by dots.
     pub(crate) key: String,
     pub(crate) id: i64,
     pub(crate) state: u8,
@@ -18,7 +18,7 @@ pub(crate) struct Row {
     pub(crate) changed: Option<i64>,
 }
 
-/// Changes the orders of the index; they are then in leaves that follow the rules.
+/// Changes the orders of the index and repacks them into valid pages.
 pub(crate) fn change(data: &Path, change: impl FnOnce(&mut Vec<Row>)) {
     let mut database = Database::of(data);
     let mut rows = Vec::new();
@@ -109,7 +109,7 @@ fn push_signed(out: &mut Vec<u8>, number: i64) {
     push_number(out, if number < 0 { twice - 1 } else { twice });
 }
 
-/// The same orders with nothing shared between keys, which is as good.
+/// Packs the orders without sharing key prefixes, which is also valid.
 fn packed(rows: &[Row]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut id = 0;

@@ -1,4 +1,4 @@
-//! What the tests use: a real server on a data directory of its own, and plain HTTP to it.
+//! Test support: a real server on its own data directory, and plain HTTP requests to it.
 
 #[expect(dead_code, reason = "the pure runner uses more of it")]
 #[path = "../../../../wharfinger-core/tests/support/case.rs"]

@@ -1,8 +1,8 @@
-//! Randomness that can be played again.
+//! Reproducible randomness.
 
 use std::time::{Duration, Instant};
 
-/// A small generator (SplitMix64): the same seed, the same numbers.
+/// A small generator (SplitMix64). Equal seeds give equal numbers.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -23,14 +23,14 @@ impl Random {
         usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
     }
 
-    /// True in `percent` of all cases.
+    /// True with this probability in percent.
     pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 }
 
-/// Runs a storm: so many rounds with fixed seeds, or, where `./test --long` says how long, with fresh seeds until then.
-/// A failing round has told its seed; `WHARFINGER_SEED` has that round alone played again.
+/// Runs a randomised test. Runs `rounds` rounds with fixed seeds, or, under `./test --long`, rounds with fresh seeds until the
+/// time is up. Each round prints its seed. `WHARFINGER_SEED` repeats a single round.
 pub(crate) fn storm(rounds: u64, mut round: impl FnMut(u64)) {
     let mut round = |seed| {
         eprintln!("WHARFINGER_SEED={seed}");

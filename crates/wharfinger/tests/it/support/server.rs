@@ -1,4 +1,4 @@
-//! The real program, started on a data directory.
+//! The real program, running on a data directory.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ pub(crate) struct Server {
     stdout: BufReader<ChildStdout>,
 }
 
-/// The program, with no settings from the environment of the tests.
+/// The program, without settings from the environment of the tests.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
     for (name, _) in std::env::vars_os() {
@@ -57,7 +57,7 @@ impl Server {
         Self::spawn(command)
     }
 
-    /// A server that logs every request, to where it is told.
+    /// A server that logs every request to `log`.
     pub(crate) fn start_logging_to(data: &Path, log: Stdio) -> Self {
         let mut command = program();
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "info"]);
@@ -83,7 +83,7 @@ impl Server {
         }
     }
 
-    /// The value of a metric that has no labels.
+    /// The value of a metric without labels.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let answer = self.send(&Request::new("GET", "/metrics"));
         let line = answer.text().lines().find(|line| {
@@ -98,33 +98,33 @@ impl Server {
         request.send(self.address)
     }
 
-    /// Ends it as a power cut would: SIGKILL.
+    /// Kills the process with SIGKILL. This stands for a crash.
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Tells it to stop: SIGTERM.
+    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         let id = self.process.id().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status();
         assert!(told.unwrap().success());
     }
 
-    /// Waits for its end: its status, and what it wrote to stdout behind its first line.
+    /// Waits for the process to end. Returns its status, and its stdout after the first line.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         (self.process.wait().unwrap(), rest)
     }
 
-    /// Its command line, as every user of the machine sees it.
+    /// Its command line, as visible to every user of the machine.
     pub(crate) fn arguments(&self) -> String {
         let arguments = std::fs::read(format!("/proc/{}/cmdline", self.process.id()));
         String::from_utf8_lossy(&arguments.expect("the process lives")).replace('\0', " ")
     }
 
-    /// Its peak resident memory, in KiB, as the system tells it.
+    /// Its peak resident memory, in KiB.
     pub(crate) fn memory_peak_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
         let status = status.expect("the process lives");

@@ -1,4 +1,4 @@
-//! Server-sent events, read one by one.
+//! A client for server-sent events.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::client::Request;
 
-/// An open stream of events.
+/// An open event stream.
 pub(crate) struct Events {
     reader: BufReader<TcpStream>,
     pub(crate) status: u16,
-    /// Whether the server has ended it, rather than the connection.
+    /// Whether the server ended the stream properly. Otherwise the connection broke.
     pub(crate) is_whole: bool,
     unread: String,
 }
@@ -26,7 +26,7 @@ pub(crate) struct Event {
 }
 
 impl Events {
-    /// Asks for a stream.
+    /// Requests a stream.
     pub(crate) fn open(address: SocketAddr, request: &Request) -> Self {
         let request = request.clone().header("accept", "text/event-stream");
         let mut stream = TcpStream::connect(address).expect("the server accepts");
@@ -46,7 +46,7 @@ impl Events {
         }
     }
 
-    /// The next event; none at the end of the stream.
+    /// The next event. `None` at the end of the stream.
     pub(crate) fn next(&mut self) -> Option<Event> {
         loop {
             while let Some((block, rest)) = self.unread.split_once("\n\n") {
@@ -70,7 +70,7 @@ impl Events {
     }
 }
 
-/// An event of lines; none where they are a comment.
+/// Parses an event. `None` for a comment.
 fn event(block: &str) -> Option<Event> {
     let field = |name: &str| {
         let mut lines = block.lines();
@@ -86,7 +86,7 @@ fn event(block: &str) -> Option<Event> {
 
 fn read_line(reader: &mut BufReader<TcpStream>) -> String {
     let mut line = String::new();
-    // A connection that is closed ends the line.
+    // The end of the connection also ends the line.
     let _ = reader.read_line(&mut line);
     line.trim_end().to_owned()
 }

@@ -1,4 +1,4 @@
-//! A look into a data directory, beside the server that may run on it.
+//! Inspects a data directory while a server may be running on it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use wharfinger_core::ids::BatchId;
 use super::client::Response;
 use super::database::{Cell, Database, open_store};
 
-/// Opens the store for as long as `look` takes.
+/// Opens the store while `look` runs.
 pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&dyn Store) -> T) -> T {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -22,7 +22,7 @@ pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&dyn Store) -> T) -> T
     })
 }
 
-/// Builds the index by e-mail address of all that is stored so far.
+/// Builds the e-mail index of everything stored so far.
 pub(crate) fn build_runs(data: &Path, email_runs: EmailRuns) {
     let options = Options {
         email_runs: Some(email_runs),
@@ -36,14 +36,14 @@ pub(crate) fn build_runs(data: &Path, email_runs: EmailRuns) {
     });
 }
 
-/// The batch that an answer names.
+/// The batch named in a response.
 pub(crate) fn batch_of(response: &Response) -> BatchId {
     let id = response.header("wharfinger-batch-id");
     let id = id.expect("a submission's answer names its batch");
     BatchId::from_bytes(uuid::Uuid::parse_str(id).unwrap().into_bytes())
 }
 
-/// What became of each order of the batch that an answer names, as its receipt has it.
+/// The outcome of each order of a response's batch, from its receipt.
 pub(crate) fn results_of(data: &Path, response: &Response) -> Vec<Recorded> {
     let request = ReadResults {
         batch: batch_of(response),
@@ -55,12 +55,12 @@ pub(crate) fn results_of(data: &Path, response: &Response) -> Vec<Recorded> {
     look(data, async |store| store.results(request).await.unwrap()).results
 }
 
-/// What `check` finds.
+/// The report of `check`.
 pub(crate) fn check(data: &Path) -> CheckReport {
     look(data, async |store| store.check().await.unwrap())
 }
 
-/// Every order of an organisation and dialect, whatever its state, in the order of creation.
+/// All orders of an organisation and dialect, in any state, in order of creation.
 pub(crate) fn all_orders(data: &Path, code: &str, dialect: &'static str) -> Vec<StoredOrder> {
     look(data, async |store| {
         let directory = store.directory(None).await.unwrap().unwrap();
@@ -86,7 +86,7 @@ pub(crate) fn all_orders(data: &Path, code: &str, dialect: &'static str) -> Vec<
     })
 }
 
-/// Every row of every table, but for when keys were last used.
+/// Every row of every table except `keys`, which has times of last use.
 pub(crate) fn rows(data: &Path) -> Vec<(String, Vec<Vec<Cell>>)> {
     let mut database = Database::of(data);
     let mut tables = Vec::new();

@@ -1,4 +1,4 @@
-//! Requests of the native API.
+//! Requests to the native API.
 
 use serde_json::{Value, json};
 
@@ -13,19 +13,19 @@ pub(crate) fn request(method: &str, target: &str, key: &str) -> Request {
     Request::new(method, target).header("authorization", secret)
 }
 
-/// What a `GET` gives, which is there.
+/// The JSON at a path. Asserts status 200.
 pub(crate) fn get(server: &Server, target: &str) -> Value {
     let response = server.send(&request("GET", target, "full"));
     assert_eq!(response.status, 200, "{target}: {}", response.text());
     response.json()
 }
 
-/// A good order.
+/// A valid order.
 pub(crate) fn order(key: &str) -> Value {
     json!({"key": key, "placed_at": "2026-11-21", "lines": [{"sku": "S-1"}]})
 }
 
-/// Submits orders to an organisation: what is answered, and the id that each of them has if it is a new one.
+/// Submits orders to an organisation. Returns the response, and the id that each order has if it is new.
 pub(crate) fn submit(
     server: &Server,
     organisation: &str,
@@ -39,13 +39,13 @@ pub(crate) fn submit(
     (response, ids)
 }
 
-/// The id of a new order of the batch that an answer names, by its place there from 0.
+/// The id of a new order in a response's batch, by its position from 0.
 pub(crate) fn order_id(response: &Response, index: usize) -> String {
     let index = u32::try_from(index).unwrap();
     batch_of(response).order(index).to_string()
 }
 
-/// The id of the batch that an answer names, as it is written.
+/// The id of a response's batch, as text.
 pub(crate) fn batch_id(answer: &Response) -> &str {
     answer
         .header("wharfinger-batch-id")
