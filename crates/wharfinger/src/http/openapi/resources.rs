@@ -314,7 +314,7 @@ fn organisation_changes() -> Value {
     })
 }
 
-/// Who is to be erased.
+/// Schema of an erasure request.
 fn customer() -> Value {
     json!({
         "type": "object",

@@ -1,4 +1,4 @@
-//! Files, as the command line loads them.
+//! Loading files with the commands.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -64,7 +64,7 @@ fn every_bad_line_is_told_with_its_place_and_the_good_ones_are_loaded() {
         "p.csv line 11 column 2: sku is that of the product with id 2",
         "wharfinger: 8 of 9 lines were not loaded; mend them and load them again",
     ];
-    // The told order of one line is that of the attributes.
+    // The problems of one line are reported in the order of the attributes.
     let mut sorted = errors.clone();
     let mut wanted = expected.map(str::to_owned).to_vec();
     sorted.sort();
@@ -117,7 +117,7 @@ fn what_a_file_does_not_name_stays_and_what_is_blank_goes() {
     let before = products(shelf.data());
     assert_eq!(shelf.loads("products", "p.csv", "sku\nA\n"), [0, 0, 1]);
     assert_eq!(products(shelf.data()), before);
-    // What names a product is not taken away, nor is stock.
+    // Blank values remove neither the identifiers of a product nor its stock.
     let blank =
         "id,sku,ean,active,warehouse,stock,price,currency,name,markets,pricelists\n1,,,,,,,,,,\n";
     assert_eq!(shelf.loads("products", "p.csv", blank), [0, 1, 0]);
@@ -181,7 +181,7 @@ fn a_file_that_cannot_be_read_is_refused_in_a_sentence() {
         let (_, errors) = shelf.refuses("products", "p.csv", content);
         assert_eq!(errors, [format!("wharfinger: p.csv: {wrong}")]);
     }
-    // What stands before a quote that is never closed is loaded, and the file is not read into memory.
+    // Rows before an unclosed quote are loaded, and the rest is not read into memory.
     let endless = format!("sku\nA\n\"{}", "x".repeat(3 << 20));
     let (counts, errors) = shelf.refuses("products", "p.csv", endless);
     assert_eq!(

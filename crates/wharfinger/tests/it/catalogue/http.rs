@@ -7,7 +7,7 @@ use crate::support::client::{Request, Response};
 use crate::support::fixture;
 use crate::support::server::Server;
 
-/// A server, a key that may administer everything, and one that may administer TRK001.
+/// A server, a key that administers everything, and one that administers TRK001.
 struct Office {
     data: fixture::DataDirectory,
     server: Server,
@@ -91,7 +91,7 @@ fn each_entry_is_loaded_by_itself_and_told_of() {
         .map(|product| &product["sku"])
         .collect();
     assert_eq!(named, ["A", "B"]);
-    // What is listed can be loaded again.
+    // The listed entries can be loaded again.
     let again = office.post(PRODUCTS, &listed["data"]);
     assert_eq!((again.status, &again.json()["unchanged"]), (200, &2.into()));
 
@@ -108,7 +108,7 @@ fn each_entry_is_loaded_by_itself_and_told_of() {
 fn all_or_nothing_withholds_the_good_entries() {
     let office = Office::open();
     let target = format!("{PRODUCTS}?policy=all_or_nothing");
-    // Once where an entry cannot be read, and once where the store refuses one.
+    // Once with an unreadable entry, and once with an entry that the store refuses.
     for bad in [
         json!({"sku": "B", "stock": -1}),
         json!({"id": 8, "sku": "A"}),
@@ -126,7 +126,7 @@ fn all_or_nothing_withholds_the_good_entries() {
             json!({"index": 0, "outcome": "withheld"})
         );
         assert_eq!(told["results"][1]["outcome"], "rejected");
-        // Under an idempotency key too; since nothing was done, nothing is kept.
+        // With an idempotency key too. Nothing was done, so nothing is saved.
         let named = || {
             Request::new("POST", &target)
                 .header("idempotency-key", "k")
@@ -180,7 +180,7 @@ fn entries_one_a_line_are_told_of_by_their_lines() {
     let details = json!({"created": 1, "updated": 0, "unchanged": 0, "rejected": 2});
     let entry = ("organisation.customers_loaded".to_owned(), details);
     assert_eq!(audited(office.data.path()), [entry]);
-    // Who may administer the organisation alone sees the entry.
+    // A key that administers only this organisation sees the entry.
     let log = office.get("/v1/audit?limit=1");
     assert_eq!(log["data"][0]["action"], "organisation.customers_loaded");
     assert_eq!(log["data"][0]["subject"], "TRK001");
@@ -276,7 +276,7 @@ fn an_organisation_out_of_reach_is_as_none() {
             assert_eq!(told[0], told[1]);
         }
     }
-    // Nor may a key that only takes orders load or read a catalogue.
+    // A key that may only submit orders can neither load nor read a catalogue.
     for request in [
         Request::new("GET", PRODUCTS),
         Request::new("POST", PRODUCTS).body("[]"),

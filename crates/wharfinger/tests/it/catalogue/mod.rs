@@ -1,4 +1,4 @@
-//! Loading and showing what organisations sell, and to whom.
+//! Loading and showing products and customers.
 
 mod files;
 mod http;
@@ -13,7 +13,7 @@ use crate::support::database::Database;
 use crate::support::fixture;
 use crate::support::server::run;
 
-/// Runs a command that must succeed; what it printed.
+/// Runs a command that must succeed. Returns what it printed.
 fn done(data: &Path, arguments: &[&str]) -> String {
     let output = run(data, arguments);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -21,7 +21,7 @@ fn done(data: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a command printed that did not do all that it was asked for: a line of counts, and what is wrong.
+/// The output of a command that did not do everything: the counts, and the errors.
 fn told(output: &Output) -> (Value, Vec<String>) {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
@@ -44,7 +44,7 @@ fn products(data: &Path) -> Vec<Value> {
     ))
 }
 
-/// The entries of the audit log about loads, newest first, with their details.
+/// The audit log's entries about loads, newest first, with details.
 fn audited(data: &Path) -> Vec<(String, Value)> {
     let select = "select action, details from audit where action like '%loaded' order by id desc";
     let rows = Database::of(data).rows(select);
@@ -58,7 +58,7 @@ fn audited(data: &Path) -> Vec<(String, Value)> {
         .collect()
 }
 
-/// A shelf beside a data directory, for files.
+/// A directory for files, next to a data directory.
 struct Shelf {
     data: fixture::DataDirectory,
     files: tempfile::TempDir,
@@ -91,7 +91,7 @@ impl Shelf {
         run(self.data.path(), &[&load, more].concat())
     }
 
-    /// Loads a file of which every line must be good; created, updated and unchanged.
+    /// Loads a file whose lines must all be valid. Returns the numbers of created, updated and unchanged entries.
     fn loads(&self, what: &str, name: &str, content: impl AsRef<[u8]>) -> [u64; 3] {
         let output = self.load(what, name, content, &[]);
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -101,7 +101,7 @@ impl Shelf {
         ["created", "updated", "unchanged"].map(|name| counts[name].as_u64().unwrap())
     }
 
-    /// Loads a file of which some lines are not good; the counts, and what is wrong, without the file's folder.
+    /// Loads a file with invalid lines. Returns the counts, and the errors without the file's folder.
     fn refuses(&self, what: &str, name: &str, content: impl AsRef<[u8]>) -> (Value, Vec<String>) {
         let (counts, errors) = told(&self.load(what, name, content, &[]));
         (
@@ -119,7 +119,7 @@ impl Shelf {
     }
 }
 
-/// A product with nothing said of it but this.
+/// A product with only these attributes set.
 fn product(said: &Value) -> Value {
     let mut product = json!({
         "id": null, "sku": null, "ean": null, "active": true, "warehouse": null, "stock": 0, "price": null,

@@ -1,4 +1,4 @@
-//! What the command line shows and writes of a catalogue.
+//! How the commands show and export a catalogue.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn what_is_exported_can_be_loaded_again_and_is_the_same() {
         assert_eq!(printed, std::fs::read_to_string(path).unwrap());
         let name = format!("again.{format}");
         assert_eq!(shelf.loads("products", &name, &printed), [0, 0, 3]);
-        // And in another organisation.
+        // Also in another organisation.
         let there = run(shelf.data(), &["products", "load", "--org", "TRK002", path]);
         assert!(there.status.success());
         let there = ["products", "list", "--org", "TRK002", "--json"];
@@ -32,7 +32,7 @@ fn what_is_exported_can_be_loaded_again_and_is_the_same() {
     }
 }
 
-/// A spreadsheet runs a cell that begins like a formula. What was loaded is the same after a round trip all the same.
+/// A spreadsheet runs cells that begin like formulas. A round trip must still preserve all texts.
 #[test]
 fn an_exported_table_has_no_formulas_and_loads_back_as_it_was() {
     let shelf = Shelf::new();
@@ -80,7 +80,7 @@ fn an_exported_table_has_no_formulas_and_loads_back_as_it_was() {
     done(shelf.data(), &load);
     let list = ["products", "list", "--org", "TRK002", "--json"];
     assert_eq!(lines(&done(shelf.data(), &list)), before);
-    // A table that was written by hand has no guards.
+    // A hand-written table has no guards.
     assert_eq!(
         shelf.loads("products", "hand.csv", "sku,name\n=1,-5\n"),
         [1, 0, 0]
@@ -94,7 +94,7 @@ fn an_exported_table_has_no_formulas_and_loads_back_as_it_was() {
     assert_eq!(of_hand[0]["name"], "-5");
 }
 
-/// Names of today have no control characters; a store of before may.
+/// New names have no control characters, but older stores may have them.
 #[test]
 fn control_characters_are_shown_escaped() {
     let shelf = Shelf::new();
@@ -175,7 +175,7 @@ fn customers_are_loaded_shown_and_listed() {
         listed,
         "7  ann@example.com  Ann  A\n8  bo@example.com  Bo\n"
     );
-    // An address finds its customer however it is spelled; what is not named stays.
+    // An address finds its customer in any spelling. Attributes without a column stay unchanged.
     assert_eq!(
         shelf.loads("customers", "c.csv", "email,last_name\nBO@example.com,B\n"),
         [0, 1, 0]
@@ -231,7 +231,7 @@ fn an_organisations_catalogue_is_opened_and_enforced() {
     assert_eq!(nothing.status.code(), Some(2));
 }
 
-/// In the ledger are the product's number and by how much its stock changes, the latter doubled (less one, below zero).
+/// The ledger stores the product's number and the change of its stock, zigzag-encoded.
 #[test]
 fn every_change_of_stock_is_in_the_ledger_and_nothing_else() {
     let shelf = Shelf::new();

@@ -1,5 +1,4 @@
-//! The embedded store's index by e-mail address: built behind the writer, seen through by a check, and held against a
-//! plain list.
+//! The e-mail index: built in the background, verified by `check`, and compared with a plain list.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use crate::support::database::{Database, open_store};
 use crate::support::fixture::empty_directory;
 use crate::support::seed::{Random, storm};
 
-/// A store that builds, and the same one as every store is seen.
+/// A store that builds the index, as its concrete type and as a trait object.
 fn open(directory: &Path, runs: EmailRuns) -> (Arc<SqlStore>, Arc<dyn Store>) {
     let options = Options {
         email_runs: Some(runs),
@@ -25,7 +24,7 @@ fn open(directory: &Path, runs: EmailRuns) -> (Arc<SqlStore>, Arc<dyn Store>) {
     (Arc::clone(&store), store)
 }
 
-/// The tiers of the whole runs of an organisation, in the order of their blocks.
+/// The tiers of an organisation's complete runs, in block order.
 fn tiers(directory: &Path) -> Vec<i64> {
     let select =
         "select tier from email_runs where organisation = 1 and is_whole order by first_block";
@@ -47,13 +46,13 @@ async fn runs_are_built_and_merged_and_what_they_replace_is_deleted() {
     let directory = empty_directory();
     let (built, store) = open(directory.path(), SMALL_RUNS);
     for at in 0..15 {
-        // The first order comes again with each of the others, unchanged: no run has it twice.
+        // The first order is repeated unchanged with each of the others. No run contains it twice.
         let keys = [at.to_string(), "0".into()];
         let orders = keys.map(|key| order(&key, "x").by("ann@example.com"));
         submit(&store, &orders).await;
         built.settle().await;
     }
-    // Two blocks a run: seven runs of tier 0 are one of tier 2, one of tier 1 and one of tier 0; a block is left.
+    // Two blocks per run: seven runs of tier 0 are merged into one each of tiers 2, 1 and 0. One block is left.
     assert_eq!(tiers(directory.path()), [2, 1, 0]);
     assert_eq!(count(directory.path(), "email_runs"), 3);
     assert_eq!(
@@ -145,7 +144,7 @@ async fn what_a_killed_process_left_is_deleted_and_built_anew() {
     }
     built.settle().await;
     store.close().await;
-    // As if it had ended before its last job, and one of the same blocks before its second one.
+    // As if the process had ended before its last job, and another one for the same blocks before its second job.
     let unfinished = "update email_runs set is_whole = false; \
         insert into email_runs (organisation, first_block, last_block, tier, entries, is_whole) values (1, 1, 2, 0, 0, false)";
     Database::of(directory.path()).run(unfinished);
@@ -187,7 +186,7 @@ async fn two_processes_may_build_at_a_time() {
     }
 }
 
-/// A part that is not the only one of its run.
+/// The last part of a run with several parts.
 const LAST_PART: &str = "(run, first_hash, first_place) = \
     (select run, first_hash, first_place from email_parts order by 1 desc, 2 desc, 3 desc limit 1)";
 
@@ -233,7 +232,7 @@ async fn a_check_sees_every_kind_of_damage_to_the_index_of_addresses() {
     }
 }
 
-/// An order as the plain list has it.
+/// An order in the plain list.
 #[derive(Clone, Debug)]
 struct Listed {
     key: String,
@@ -241,7 +240,7 @@ struct Listed {
     email: Option<usize>,
     state: State,
     holds_key: bool,
-    /// When its latest text came.
+    /// When its latest text was submitted.
     at: usize,
 }
 

@@ -219,7 +219,7 @@ pub(super) async fn every_change_is_in_the_audit_log(store: Arc<dyn Store>) {
     }
     assert_eq!(one_by_one, all.entries);
 
-    // The organisation has the name of the key, and is not taken for it.
+    // The organisation has the same name as the key, and must not be confused with it.
     let about = ReadAudit {
         about: Some([AuditEntry::about_organisation("k1")].into()),
         ..page(None, 100)
@@ -238,7 +238,7 @@ pub(super) async fn a_change_is_made_once_under_an_idempotency_key(store: Arc<dy
             encode: Box::new(move |(): &()| reply.clone()),
         })
     };
-    // What is refused is not kept.
+    // A refused change is not saved.
     let stranger = key("k1", Reach::Only(vec![OrganisationId(99)]));
     let refused = store
         .administer("me", Change::CreateKey(stranger), remember("refused"))

@@ -1,4 +1,4 @@
-//! Submitting, resubmitting, and what final states do to that.
+//! Submitting, resubmitting, and the effect of final states.
 
 use std::sync::Arc;
 
@@ -116,7 +116,7 @@ pub(super) async fn outcomes_follow_the_order_of_the_batch(store: Arc<dyn Store>
 pub(super) async fn a_batch_may_need_many_blocks(store: Arc<dyn Store>) {
     let mut sent = Vec::new();
     for number in 0..3_000 {
-        // Keys that sort otherwise than they stand; some texts that fill a block by themselves.
+        // Keys whose sort order differs from their position. Some texts fill a block on their own.
         let key = format!("{:04}", (number * 7_919) % 3_000);
         let content = if number % 700 == 0 {
             "long ".repeat(100_000)

@@ -1,4 +1,4 @@
-//! Answers that are kept, and given again.
+//! Saved responses and their replay.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::support::*;
 const FINGERPRINT: [u8; 32] = [7; 32];
 const CANCEL: Move = Move::Cancel { release_key: false };
 
-/// To keep an answer for an hour.
+/// Saves a response for an hour.
 pub(super) fn remember<T: ?Sized>(
     idempotency_key: &str,
     encode: impl Fn(&T) -> Reply + Send + Sync + 'static,
@@ -29,7 +29,7 @@ pub(super) fn remember<T: ?Sized>(
     }
 }
 
-/// The outcomes' names, as an answer.
+/// A response with the names of the outcomes.
 pub(super) fn told(outcomes: &[Outcome]) -> Reply {
     let body = names(outcomes).join(" ").into_bytes();
     Reply {
@@ -41,7 +41,7 @@ pub(super) fn told(outcomes: &[Outcome]) -> Reply {
     .with_header("x-odd", "\"quoted\" é")
 }
 
-/// Submits a batch whose answer is kept under a name.
+/// Submits a batch whose response is saved under a key.
 async fn submit_as(
     store: &Arc<dyn Store>,
     idempotency_key: &str,
@@ -117,7 +117,7 @@ pub(super) async fn of_many_with_one_name_one_is_done(store: Arc<dyn Store>) {
     for client in 0..64 {
         let store = Arc::clone(&store);
         clients.push(tokio::spawn(async move {
-            // Every other one has a name of its own, and notices nothing.
+            // Every second client has its own key, and is not affected.
             let name = if client % 2 == 0 {
                 "same".into()
             } else {
@@ -215,7 +215,7 @@ pub(super) async fn the_answer_to_a_move_is_kept(store: Arc<dyn Store>) {
         store.move_orders(request()).await,
         Err(StoreError::AnswerKept)
     );
-    // One name, whatever the request is.
+    // The same key for a different request.
     let (_, reply) = submit_as(&store, "name", &[]).await;
     assert_eq!(reply, Err(StoreError::AnswerKept));
 }

@@ -1,4 +1,4 @@
-//! Orders by their ids, whatever dialect they came in.
+//! Orders by id, in any dialect.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::support::*;
 
 const CANCEL: Move = Move::Cancel { release_key: false };
 
-/// Submits an order of another dialect.
+/// Submits an order in another dialect.
 async fn submit_elsewhere(store: &Arc<dyn Store>, sent: Order) -> OrderId {
     let batch = batch_id();
     let ready = submission(store, batch, "other", &[sent]);
@@ -48,7 +48,7 @@ async fn state_of(store: &Arc<dyn Store>, id: OrderId) -> State {
 }
 
 pub(super) async fn an_order_is_found_by_its_id(store: Arc<dyn Store>) {
-    // More than a block, of two organisations by turns, with an order in between that is no new one.
+    // More than one block, alternating between two organisations, with an order in between that is not new.
     let name = |at: usize| format!("k{}", if at == 1_501 { 2 } else { at });
     let whose = |at: usize| if at.is_multiple_of(3) { THERE } else { HERE };
     let sent: Vec<_> = (0..3_000)
@@ -82,7 +82,7 @@ pub(super) async fn an_order_is_found_by_its_id(store: Arc<dyn Store>) {
         ("other", Some(1))
     );
     let unknown = [
-        // Its order has the id that it was first given.
+        // This order has the id that it got at first.
         batch.order(1_501),
         batch.order(3_000),
         batch_id().order(0),
@@ -115,7 +115,7 @@ pub(super) async fn an_order_tells_when_it_last_changed(store: Arc<dyn Store>) {
     changed(true).await;
     move_keys(&store, Move::Process, &["a"]).await;
     changed(true).await;
-    // What is added to a processed order is a revision behind its move.
+    // An addition to a processed order is a revision after its state change.
     submit(&store, &[order("a", "3").with(Intent::Complete)]).await;
     changed(true).await;
     submit(&store, &[order("a", "4")]).await;
@@ -181,7 +181,7 @@ pub(super) async fn moves_may_need_many_blocks(store: Arc<dyn Store>) {
     assert_eq!(told, ids);
 }
 
-/// What an entry says, in short: its revision, or its kind and who asked.
+/// A short form of an entry: its revision, or its kind and author.
 fn told(entry: &HistoryEntry) -> String {
     match &entry.what {
         HistoryKind::Revision(revision) => format!("{} {}", revision.revision, revision.text),
@@ -222,7 +222,7 @@ pub(super) async fn history_is_told_latest_first_and_in_pages(store: Arc<dyn Sto
         assert_eq!(all, expected, "{limit} a page");
         assert!(entries.is_sorted_by_key(|entry| std::cmp::Reverse(entry.at_ms)));
     }
-    // No cursor leads to another order.
+    // A cursor is not valid for another order.
     let other = store
         .history(second.order(0), &Reach::All, None, 1)
         .await

@@ -1,4 +1,4 @@
-//! Products, stock and customers, as they are loaded and read.
+//! Products, stock and customers: loading and reading.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use wharfinger_core::limits::Limits;
 use super::answers::remember;
 use super::support::*;
 
-/// Makes the organisations here and there.
+/// Creates the two organisations.
 async fn made(store: &Arc<dyn Store>) {
     for code in ["HERE", "THERE"] {
         let change = Change::CreateOrganisation(Organisation::new(code, ""));
@@ -42,7 +42,7 @@ fn load<L: LoadLine>(json: &str) -> Load<L> {
     }
 }
 
-/// What became of lines, in words; of a refused one, why.
+/// The outcomes of lines as text. For refused lines, the reason.
 fn told(lines: &LoadedLines) -> Vec<String> {
     let outcomes = lines.outcomes.iter();
     outcomes
@@ -78,7 +78,7 @@ async fn products(store: &Arc<dyn Store>, organisation: OrganisationId) -> Vec<P
     store.products(request).await.expect("read").products
 }
 
-/// The names and the stock of the products here.
+/// Identifiers and stock of the products in this organisation.
 async fn stock(store: &Arc<dyn Store>) -> Vec<(String, u64)> {
     let named = |product: Product| {
         let id = product.id.map(|id| id.to_string()).unwrap_or_default();
@@ -107,11 +107,12 @@ pub(super) async fn a_product_is_known_by_what_names_it(store: Arc<dyn Store>) {
     let known = r#"[{"id":1,"stock":1},{"sku":"B","stock":2},{"ean":"73","stock":3},{"id":4,"stock":4},{"ean":"71"}]"#;
     let outcomes = ["updated", "updated", "updated", "updated", "unchanged"];
     assert_eq!(load_products(&store, known).await, outcomes);
-    // A product that had none of a kind is given it, and may be given another one that is nobody's.
+    // A product without an identifier of some kind can be given one. An existing one can be changed to one that no other
+    // product has.
     let given =
         r#"[{"id":2,"sku":"B"},{"sku":"C","ean":"73"},{"id":1,"sku":"AA"},{"id":4,"sku":"A"}]"#;
     assert_eq!(load_products(&store, given).await, ["updated"; 4]);
-    // What belongs to another one is refused, whatever else the line says.
+    // An identifier of another product is refused, whatever else the line contains.
     let others = r#"[{"id":1,"sku":"B"},{"id":9,"sku":"B"},{"sku":"D","ean":"73"},{"id":4,"ean":"71","stock":9}]"#;
     let refusals = [
         "sku is that of the product with id 2",
@@ -220,7 +221,7 @@ pub(super) async fn a_customer_is_known_by_id_or_address(store: Arc<dyn Store>) 
         customer(8, "c@example.com", None, None),
     ];
     assert_eq!(customers(&store, HERE).await, expected);
-    // The highest number is the last.
+    // The highest number cannot be followed by another one.
     let last = r#"[{"id":9007199254740991},{"email":"d@example.com"}]"#;
     let outcomes = load_customers(&store, last).await;
     assert!(outcomes[1].starts_with("id is required"), "{outcomes:?}");

@@ -1,4 +1,4 @@
-//! Dry runs: what is answered is what would be, and nothing is stored.
+//! Dry runs: the response is the same as for the real run, and nothing is stored.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(super) async fn a_dry_run_stores_nothing(store: Arc<dyn Store>) {
     assert_eq!(store.events(THERE, 0, 100).await, Ok(Vec::new()));
 }
 
-/// Where nobody writes in between, a dry run tells of the very batch that comes after it; taken whole or order by order.
+/// If nobody writes in between, a dry run predicts the next batch exactly. With both policies.
 pub(super) async fn a_dry_run_tells_what_becomes_of_a_batch(store: Arc<dyn Store>) {
     let mut random = Random::new(4);
     let mut seen = std::collections::BTreeMap::<&str, usize>::new();
@@ -70,7 +70,7 @@ fn key(random: &mut Random) -> String {
     (1 + random.below(30)).to_string()
 }
 
-/// An order of few keys, contents and numbers; now and then with a fault.
+/// An order with one of few keys, contents and numbers. Sometimes faulty.
 fn any_order(random: &mut Random) -> Order {
     let content = ["x", "y"][random.below(2)];
     let organisation = if random.chance(80) { HERE } else { THERE };

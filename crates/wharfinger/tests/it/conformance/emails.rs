@@ -30,7 +30,7 @@ pub(super) async fn orders_are_found_by_address_whatever_its_case(store: Arc<dyn
     }
     assert_eq!(keys(&store, by_email(BOB)).await, ["c"]);
     assert!(keys(&store, by_email("")).await.is_empty());
-    // The same again is not found twice.
+    // A resubmitted order is found only once.
     submit(&store, &[order("a", "x").by(ANN)]).await;
     assert_eq!(keys(&store, by_email(ANN)).await, ["a", "b"]);
 }
@@ -40,10 +40,10 @@ pub(super) async fn an_address_that_was_changed_finds_the_order_no_more(store: A
     submit(&store, &[order("a", "1").by(BOB)]).await;
     assert_eq!(keys(&store, by_email(ANN)).await, ["b"]);
     assert_eq!(keys(&store, by_email(BOB)).await, ["a"]);
-    // With other content and the same address, it is found once, where it stands now.
+    // With changed content and the same address, it is found once, at its new position.
     submit(&store, &[order("c", "1").by(ANN), order("b", "2").by(ANN)]).await;
     assert_eq!(keys(&store, by_email(ANN)).await, ["c", "b"]);
-    // And back again, in one batch with another change.
+    // Back to the first address, together with another change in one batch.
     submit(&store, &[order("a", "2").by(BOB), order("a", "3").by(ANN)]).await;
     submit(&store, &[order("c", "2")]).await;
     assert_eq!(keys(&store, by_email(ANN)).await, ["b", "a"]);
@@ -111,7 +111,7 @@ pub(super) async fn orders_of_an_address_are_filtered(store: Arc<dyn Store>) {
     );
     let orders = read(&store, by_email(ANN)).await.orders;
     let (early, late) = (orders[0].created_at_ms, orders[2].created_at_ms);
-    // An order is of the time of its creation, also when its address came later.
+    // An order is filtered by its creation time, even if it got its address later.
     submit(&store, &[order("c", "y").by(ANN)]).await;
     let until = |created_to_ms| OrderQuery {
         created_to_ms: Some(created_to_ms),

@@ -1,4 +1,4 @@
-//! What the embedded store must do besides: see damage, share its directory, refuse what it does not understand.
+//! Additional requirements of the embedded store: detect damage, share its directory, and refuse what it does not understand.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ async fn fill(store: &Arc<dyn Store>) {
     }
 }
 
-/// Changes of the index, each of which is another kind of damage.
+/// Changes to the index. Each is a different kind of damage.
 const DAMAGES_OF_INDEX: &[fn(&mut Vec<index::Row>)] = &[
     |rows| rows.retain(|row| !row.key.ends_with(".d")),
     |rows| of(rows, ".d").key = "1.1.e".into(),
@@ -72,13 +72,13 @@ const DAMAGES_OF_INDEX: &[fn(&mut Vec<index::Row>)] = &[
     |rows| of(rows, ".1").number = Some(9),
 ];
 
-/// The order whose key ends so.
+/// The order whose key ends with this text.
 fn of<'r>(rows: &'r mut [index::Row], end: &str) -> &'r mut index::Row {
     let mut rows = rows.iter_mut();
     rows.find(|row| row.key.ends_with(end)).unwrap()
 }
 
-/// Statements, each of which does another kind of damage.
+/// Statements. Each does a different kind of damage.
 const DAMAGES: &[&str] = &[
     "update order_leaves set orders = x'00'",
     "update order_leaves set entries = entries + 1",
@@ -132,11 +132,11 @@ async fn a_check_sees_every_kind_of_damage() {
         let do_damage = |directory: &Path| index::change(directory, damage);
         assert!(is_seen(do_damage).await, "not seen: {number} of the index");
     }
-    // What the test writes itself is no damage.
+    // Repacking the index in the test does no damage by itself.
     assert!(!is_seen(|directory| index::change(directory, |_| ())).await);
 }
 
-/// Whether a check sees that something was done to a store in which nothing was wrong.
+/// Whether `check` detects damage to a store that was valid.
 async fn is_seen(damage: impl Fn(&Path)) -> bool {
     let directory = empty_directory();
     let store = open(directory.path());
@@ -240,12 +240,12 @@ async fn the_log_is_written_back_while_orders_come_in() {
         format!("{random:016x}")
     };
     for number in 0..40 {
-        // Some 100 KB that cannot be compressed below half of that: a dozen pages and more.
+        // About 100 KB that compress to half of that at best: more than a dozen pages.
         let content: String = (0..6_000).map(|_| digits()).collect();
         let outcome = submit_one(&store, order(&number.to_string(), &content)).await;
         assert_eq!(outcome.name(), "accepted");
         let log = std::fs::metadata(directory.path().join("orders.db-wal")).expect("a log");
-        // Four times as long as it should be, and what one commit may add.
+        // Four times the intended length, plus what one commit may add.
         let pages = log.len() / PAGE_BYTES;
         assert!(pages < 4 * 16 + 64, "the log has {pages} pages");
     }
@@ -307,7 +307,7 @@ async fn after_an_unreadable_file_nothing_is_acknowledged() {
     database
         .execute_batch(checkpoint)
         .expect("it is written back");
-    // Another process changes the file, so that the store reads it anew; then the file is no database any more.
+    // Another process changes the file, so that the store reads it again. Then the file is overwritten with garbage.
     let touch = "update settings set value = value + 1";
     database.execute_batch(touch).expect("it is changed");
     database

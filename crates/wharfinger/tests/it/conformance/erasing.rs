@@ -1,4 +1,4 @@
-//! Erasing a person: what becomes of orders and of answers that were kept. What is left in files is looked at elsewhere.
+//! Erasing a person: the effect on orders and saved responses. Other tests look into the files.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::support::*;
 
 const ANN: &str = "ann@example.com";
 
-/// An order of somebody's, in the form of the house.
+/// A person's order in the native format.
 fn of(email: &str, key: &str) -> Order {
     let text = format!(
         r#"{{"key":"{key}","customer":{{"email":"{email}"}},"lines":[{{"sku":"S","quantity":2}}]}}"#
@@ -66,7 +66,7 @@ pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<dyn Store>) {
         let order = found.expect("it is there").order;
         assert_eq!((order.state, order.texts[0].as_str()), (state, left));
     }
-    // Nothing can be given again, nor done again in its name.
+    // The responses cannot be replayed, and their keys cannot be reused.
     let kept = store.kept_answer(KEY, "batch").await;
     assert_eq!(kept, Err(StoreError::AnswerErased));
     let again = submission(&store, batch_id(), "native", &orders);
@@ -74,7 +74,7 @@ pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<dyn Store>) {
     assert_eq!(again.await.map(drop), Err(StoreError::AnswerKept));
     let kept = store.kept_answer(KEY, "erase").await.expect("it is read");
     assert_eq!(kept.map(|kept| kept.body), Some(b"1".to_vec()));
-    // There is nothing more of that person, and nobody without an address.
+    // Nothing of that person is left. An empty address matches nobody.
     let erased = store.erase_customer(erase(ANN, None)).await;
     assert_eq!(erased.map(|erased| erased.erasure.orders), Ok(0));
     let nobody = store.erase_customer(erase(" ", None)).await;

@@ -1,4 +1,4 @@
-//! The feed of what happened.
+//! The event feed.
 
 use std::sync::Arc;
 

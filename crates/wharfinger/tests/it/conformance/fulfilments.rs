@@ -1,4 +1,4 @@
-//! Reports of how far orders are fulfilled.
+//! Fulfilment reports.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<dyn
     assert_eq!(kept(&store, a).await, None);
     let first = report(&store, a, "1").await.expect("it is kept");
     let_time_pass().await;
-    // Saying the same again changes nothing.
+    // Repeating the same report changes nothing.
     assert_eq!(report(&store, a, "1").await, Ok(first.clone()));
     move_keys(&store, Move::Process, &["a"]).await;
     let second = report(&store, a, "2").await.expect("it is kept");
@@ -101,7 +101,7 @@ pub(super) async fn what_is_not_to_be_fulfilled_takes_no_report(store: Arc<dyn S
     for (index, (code, state)) in [
         (0, cancelled),
         (1, (Code::NotPlaced, Some(State::Draft))),
-        // Another's order is not there.
+        // An order of another organisation is reported as unknown.
         (2, unknown),
         (3, cancelled),
         (4, unknown),

@@ -1,4 +1,4 @@
-//! Lists of orders of many organisations and dialects, held against a plain list.
+//! Lists of orders in several organisations and dialects, compared with a plain list.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ struct Listed {
     texted: usize,
 }
 
-/// What was done to the store, in the order in which it was done.
+/// What was done to the store, in order.
 #[derive(Default)]
 struct Done {
     orders: Vec<Listed>,
@@ -127,7 +127,7 @@ async fn fill(store: &Arc<dyn Store>) -> Done {
     done
 }
 
-/// All pages of a list, each of this length but the last.
+/// All pages of a list. All but the last have `limit` entries.
 async fn list(
     store: &Arc<dyn Store>,
     ask: &(dyn Fn() -> ListOrders + Sync),
@@ -154,7 +154,7 @@ fn everywhere() -> ListOrders {
     ListOrders::all(vec![HERE, THERE], 1)
 }
 
-/// Whether what is listed is what is expected, in its order, whatever the length of pages.
+/// Asserts that a list has the expected orders in the expected order, for any page length.
 async fn expect(
     store: &Arc<dyn Store>,
     done: &Done,
@@ -259,7 +259,7 @@ pub(super) async fn lists_are_served_by_keys_batches_and_addresses(store: Arc<dy
             key: Some(key.to_owned()),
             ..everywhere()
         };
-        // Also those that have released it.
+        // Includes orders that have released the key.
         expect(store, done, key, &ask, &|order| order.key == key).await;
     }
     for batch in [&done.batches[..3], &[batch_id()]].concat() {

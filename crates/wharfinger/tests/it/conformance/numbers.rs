@@ -1,4 +1,4 @@
-//! Orders that are numbered, and orders that are completed later.
+//! Numbered orders, and orders that are completed later.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Reading orders back.
+//! Reading orders.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use wharfinger_core::outcome::State;
 
 use super::support::*;
 
-/// Orders a to f: a draft, b cancelled, c processed, d to f pending; e and f in a batch of their own.
+/// Creates orders a to f: a is a draft, b cancelled, c processed, d to f pending. e and f have their own batch.
 async fn fill(store: &Arc<dyn Store>) {
     let draft = order("a", "x").with(Intent::Create { draft: true });
     submit(

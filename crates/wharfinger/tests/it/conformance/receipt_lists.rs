@@ -23,7 +23,7 @@ fn all() -> ReadReceipts {
     }
 }
 
-/// The ids of the receipts of a list, read in pages of so many.
+/// The ids of the receipts in a list, read in pages of this size.
 async fn listed(store: &Arc<dyn Store>, mut request: ReadReceipts, limit: usize) -> Vec<BatchId> {
     request.limit = limit;
     let mut ids = Vec::new();
@@ -57,7 +57,7 @@ pub(super) async fn receipts_come_newest_first_in_pages(store: Arc<dyn Store>) {
     }
     let page = store.receipts(ReadReceipts { limit: 5, ..all() }).await;
     let next = page.expect("read").next.expect("there are more");
-    // What comes meanwhile does not move the pages behind.
+    // New receipts do not shift later pages.
     submit(&store, &[order("later", "x")]).await;
     let behind = ReadReceipts {
         after: Some(next),
@@ -117,7 +117,7 @@ pub(super) async fn receipts_are_found_by_time(store: Arc<dyn Store>) {
     for at in 0..4 {
         sent.push(submit(&store, &[order(&at.to_string(), "x")]).await.0);
     }
-    // As if the server's clock had been set between the id and the receipt.
+    // As if the server's clock had been changed between creating the id and the receipt.
     let late = batch_id();
     let late_ms = time_of(late) + 600_000;
     let ready = prepared(&store, late, &[order("late", "x")], |heading| {
@@ -163,7 +163,7 @@ pub(super) async fn a_list_holds_what_its_reader_may_see(store: Arc<dyn Store>) 
         let request = ReadReceipts { visible, ..all() };
         assert_eq!(listed(&store, request, 100).await, expected);
     }
-    // What is seen of a batch is what counts.
+    // The visible part of a batch determines its status.
     let request = ReadReceipts {
         visible: visible_to("key-2", &[HERE]),
         status: Some(BatchStatus::Rejected),

@@ -1,4 +1,4 @@
-//! What a receipt tells, and to whom.
+//! The content of receipts, and who may see it.
 
 use std::sync::Arc;
 
@@ -127,7 +127,7 @@ pub(super) async fn orders_turned_down_by_the_store_are_kept_too(store: Arc<dyn 
     }
 }
 
-/// An order of no known organisation.
+/// An order without a known organisation.
 fn of_nobody() -> Order {
     Order {
         organisation: None,
@@ -177,7 +177,7 @@ pub(super) async fn a_batch_is_admitted_once(store: Arc<dyn Store>) {
     );
 }
 
-/// What a key sees that may act for some organisations.
+/// What a key with access to these organisations may see.
 pub(super) fn visible_to(key_id: &str, organisations: &[OrganisationId]) -> Visible {
     Visible::To {
         organisations: Reach::Only(organisations.to_vec()),
@@ -193,7 +193,7 @@ pub(super) async fn a_key_sees_the_orders_of_its_organisations(store: Arc<dyn St
         order("c", "x"),
     ];
     let (batch, _) = submit(&store, &sent).await;
-    // Who looks, at which organisations, and which orders it sees.
+    // The key, the organisations it can access, and the orders it sees.
     let table: [(&str, &[OrganisationId], &[u32]); 6] = [
         (KEY, &[HERE, THERE], &[0, 1, 2, 3]),
         (KEY, &[THERE], &[1, 2]),
@@ -253,7 +253,7 @@ pub(super) async fn an_empty_batch_is_seen_by_whom_it_concerns(store: Arc<dyn St
     }
 }
 
-/// In pages of any size, of any outcome: the same as all at once.
+/// For any page size and outcome, the pages have the same entries as one large page.
 pub(super) async fn results_come_in_pages(store: Arc<dyn Store>) {
     let known: Vec<_> = (0..1_500)
         .map(|at| order(&format!("{at:04}"), "x"))

@@ -1,4 +1,4 @@
-//! Small batches of one transaction share blocks, and are told apart all the same.
+//! Small batches of one transaction share blocks, and are still told apart.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use super::support::*;
 use crate::support::database::Database;
 use crate::support::fixture::{DataDirectory, empty_directory};
 
-/// What is asked of the writer, and the names of what became of it.
+/// A job for the writer. It returns the names of the outcomes.
 type Asked = BoxFuture<'static, Vec<&'static str>>;
 
-/// Has all of it done in one transaction: while another one stands before it, it waits together.
+/// Runs all jobs in one transaction: they queue while another transaction holds the lock.
 async fn in_one_transaction(
     (directory, store): (&Path, &Arc<dyn Store>),
     mut asked: Vec<Asked>,
@@ -51,13 +51,13 @@ fn taking(store: &Arc<dyn Store>, ready: Submission) -> Asked {
     async move { names(&admit(&store, ready).await) }.boxed()
 }
 
-/// That a check finds nothing wrong.
+/// Asserts that `check` finds no fault.
 async fn assert_whole(store: &Arc<dyn Store>) {
     let checked = store.check().await.expect("checked");
     assert_eq!(checked.faults, Vec::<String>::new());
 }
 
-/// Blocks of an organisation, moves aside.
+/// The number of an organisation's blocks, without those of state changes.
 fn blocks(directory: &Path, organisation: u32) -> i64 {
     let of = format!("blocks where batches is not null and organisation = {organisation}");
     Database::of(directory).count(&of)
@@ -72,7 +72,7 @@ async fn listed(store: &Arc<dyn Store>, batch: BatchId) -> Vec<OrderId> {
     page.orders.iter().map(|found| found.order.id).collect()
 }
 
-/// What the feed of an organisation tells of a batch, one behind the other.
+/// A batch's events in the feed, in order.
 async fn events(store: &Arc<dyn Store>, batch: BatchId) -> Vec<(EventKind, Option<OrderId>)> {
     let events = store.events(HERE, 0, 1_000).await.expect("events");
     let positions: Vec<u64> = events.iter().map(|event| event.position).collect();
@@ -93,10 +93,10 @@ async fn events(store: &Arc<dyn Store>, batch: BatchId) -> Vec<(EventKind, Optio
 struct Sent {
     directory: DataDirectory,
     store: Arc<dyn Store>,
-    /// A batch before them, with an order that two of them have too.
+    /// An earlier batch. Two of the batches contain one of its orders.
     old: BatchId,
     batches: Vec<(BatchId, Vec<Order>)>,
-    /// One of another dialect.
+    /// A batch in another dialect.
     other: BatchId,
 }
 
@@ -145,7 +145,8 @@ async fn send_together() -> Sent {
     assert_eq!(outcomes.remove(4), ["accepted"]);
     assert_eq!(outcomes.pop(), Some(vec!["withheld"]));
     assert_eq!(outcomes, expected);
-    // Two by themselves, then what is shared, the other dialect's, what is shared again, the large one, another, the refused one.
+    // Two on their own, then the shared ones, the other dialect's, shared ones again, the large one, another one, and the
+    // refused one.
     let blocks = [1, 2].map(|organisation| blocks(directory.path(), organisation));
     assert_eq!(blocks, [8, 1]);
     Sent {
@@ -192,7 +193,7 @@ async fn small_batches_of_one_transaction_share_a_block_and_are_told_apart() {
             .expect("read");
         assert_eq!(found.expect("it is there").order.key, key);
     }
-    // Of the batch whose first order was faulty there is no such order, whatever its neighbours have.
+    // The first order of this batch was faulty, so it has no id, although its neighbours in the block have one.
     let none = store
         .order(batch(4).order(0), &Reach::All)
         .await
@@ -296,7 +297,7 @@ async fn what_is_dropped_in_a_transaction_may_be_what_a_batch_has_just_left() {
     assert_eq!(outcomes.concat(), ["accepted", "one"]);
 }
 
-/// Few orders whose texts pack so well that they look small: they have more than a frame holds.
+/// Few orders whose long texts compress so well that they look small. They exceed the size of a frame.
 #[tokio::test]
 async fn few_orders_with_long_texts_are_kept_whole() {
     let directory = empty_directory();
@@ -372,7 +373,7 @@ async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
         Err(StoreError::AnswerErased)
     );
     assert!(store.kept_answer(KEY, "b").await.expect("read").is_some());
-    // What is final goes, with its receipt; the batch that shared the block stays.
+    // The final order is purged with its receipt. The batch that shared its block stays.
     let purged = store.purge(i64::MAX).await.expect("purged");
     assert_eq!(purged.batches, 1);
     assert_eq!(text(batches[0]).await, None);

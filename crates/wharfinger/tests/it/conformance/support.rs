@@ -1,4 +1,4 @@
-//! Orders and batches by hand, and short ways to ask a store.
+//! Orders and batches, and shortcuts for store requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,16 +17,16 @@ use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::{Code, Path, Problem};
 
-/// The dialect of the orders here.
+/// Dialect of the orders.
 pub(super) const DIALECT: &str = "test";
-/// The API key that sends the batches here.
+/// API key of the batches.
 pub(super) const KEY: &str = "key-1";
-/// The organisation of the orders here, unless they say otherwise.
+/// Default organisation of the orders.
 pub(super) const HERE: OrganisationId = OrganisationId(1);
 /// Another organisation.
 pub(super) const THERE: OrganisationId = OrganisationId(2);
 
-/// Runs of addresses so small that a handful of batches makes and merges some.
+/// Index runs so small that a few batches create and merge some.
 pub(super) const SMALL_RUNS: EmailRuns = EmailRuns {
     events_min: 40,
     blocks_min: 2,
@@ -48,7 +48,7 @@ pub(super) struct Order {
     pub problems: Vec<Problem>,
 }
 
-/// A good order.
+/// A valid order.
 pub(super) fn order(key: &str, content: &str) -> Order {
     Order {
         organisation: Some(HERE),
@@ -63,7 +63,7 @@ pub(super) fn order(key: &str, content: &str) -> Order {
     }
 }
 
-/// An order of a dialect that numbers its orders.
+/// An order in a dialect that numbers its orders.
 pub(super) fn numbered(number: Number, content: &str) -> Order {
     Order {
         number,
@@ -72,7 +72,7 @@ pub(super) fn numbered(number: Number, content: &str) -> Order {
     }
 }
 
-/// An order with something wrong.
+/// A faulty order.
 pub(super) fn faulty(key: &str) -> Order {
     Order {
         problems: vec![Problem {
@@ -91,7 +91,7 @@ impl Order {
         }
     }
 
-    /// The same order of a customer who has an address.
+    /// The same order of a customer with this address.
     pub(super) fn by(self, email: &str) -> Self {
         let text = self
             .text
@@ -138,20 +138,20 @@ impl Order {
     }
 }
 
-/// A batch id that no other test has.
+/// A batch id that is unique across tests.
 pub(super) fn batch_id() -> BatchId {
     static COUNT: AtomicU64 = AtomicU64::new(1_700_000_000_000);
     BatchId::new(COUNT.fetch_add(1, Ordering::Relaxed), 0)
 }
 
-/// The time in a batch's id, in milliseconds since 1970.
+/// The time in a batch id, in milliseconds since 1970.
 pub(super) fn time_of(batch: BatchId) -> i64 {
     let mut ms = [0; 8];
     ms[2..].copy_from_slice(&batch.to_bytes()[..6]);
     i64::from_be_bytes(ms)
 }
 
-/// A batch made ready.
+/// A prepared batch.
 pub(super) fn submission(
     store: &Arc<dyn Store>,
     batch: BatchId,
@@ -161,14 +161,14 @@ pub(super) fn submission(
     prepared(store, batch, orders, |heading| heading.dialect = dialect)
 }
 
-/// A batch made ready that is taken whole or not at all.
+/// A prepared batch with the policy `all_or_nothing`.
 pub(super) fn whole(store: &Arc<dyn Store>, batch: BatchId, orders: &[Order]) -> Submission {
     prepared(store, batch, orders, |heading| {
         heading.policy = Policy::AllOrNothing;
     })
 }
 
-/// A batch made ready, with another heading than most.
+/// A prepared batch with a modified heading.
 pub(super) fn prepared(
     store: &Arc<dyn Store>,
     batch: BatchId,
@@ -190,20 +190,20 @@ pub(super) fn prepared(
     prepare(&heading, &slots)
 }
 
-/// Admits a batch: what became of its good orders.
+/// Admits a batch. Returns the outcomes of its valid orders.
 pub(super) async fn admit(store: &Arc<dyn Store>, submission: Submission) -> Vec<Outcome> {
     let admitted = store.admit_batch(submission).await;
     admitted.expect("the batch is admitted").outcomes
 }
 
-/// Submits a batch: its id, and what became of its good orders.
+/// Submits a batch. Returns its id and the outcomes of its valid orders.
 pub(super) async fn submit(store: &Arc<dyn Store>, orders: &[Order]) -> (BatchId, Vec<Outcome>) {
     let batch = batch_id();
     let ready = submission(store, batch, DIALECT, orders);
     (batch, admit(store, ready).await)
 }
 
-/// Submits a batch that is taken whole or not at all.
+/// Submits a batch with the policy `all_or_nothing`.
 pub(super) async fn submit_whole(
     store: &Arc<dyn Store>,
     orders: &[Order],
@@ -219,7 +219,7 @@ pub(super) async fn receipt(store: &Arc<dyn Store>, batch: BatchId) -> ReceiptHe
     receipt.expect("there is one")
 }
 
-/// What became of each order of a batch, in pages of so many.
+/// The outcome of each order of a batch, read in pages of this size.
 pub(super) async fn results_by(
     store: &Arc<dyn Store>,
     mut request: ReadResults,
@@ -242,7 +242,7 @@ pub(super) async fn results_by(
     }
 }
 
-/// All that became of a batch.
+/// A request for all results of a batch.
 pub(super) fn all_of(batch: BatchId) -> ReadResults {
     ReadResults {
         batch,
@@ -253,7 +253,7 @@ pub(super) fn all_of(batch: BatchId) -> ReadResults {
     }
 }
 
-/// What became of each order of a batch.
+/// The outcome of each order of a batch.
 pub(super) async fn results(store: &Arc<dyn Store>, batch: BatchId) -> Vec<Recorded> {
     results_by(store, all_of(batch), 1_000).await
 }
@@ -283,7 +283,7 @@ pub(super) fn names(outcomes: &[Outcome]) -> Vec<&'static str> {
     outcomes.iter().map(Outcome::name).collect()
 }
 
-/// The code that an outcome was rejected with.
+/// The code of a rejected outcome.
 pub(super) fn rejected_with(outcome: &Outcome) -> Option<Code> {
     match outcome {
         Outcome::Rejected(problems) => problems.first().map(|problem| problem.code),
@@ -293,7 +293,7 @@ pub(super) fn rejected_with(outcome: &Outcome) -> Option<Code> {
     }
 }
 
-/// Moves orders.
+/// Changes the state of orders.
 pub(super) async fn move_keys(
     store: &Arc<dyn Store>,
     wanted: Move,
@@ -333,7 +333,7 @@ pub(super) async fn keys(store: &Arc<dyn Store>, query: OrderQuery) -> Vec<Strin
     page.orders.into_iter().map(|order| order.key).collect()
 }
 
-/// A query for the orders of an address.
+/// A query for the orders of an e-mail address.
 pub(super) fn by_email(email: &str) -> OrderQuery {
     let wanted = email.trim().to_ascii_lowercase();
     let keep = move |order: &StoredOrder| {
@@ -347,18 +347,18 @@ pub(super) fn by_email(email: &str) -> OrderQuery {
     }
 }
 
-/// Makes sure that what follows happens at a later millisecond.
+/// Waits until the next millisecond.
 pub(super) async fn let_time_pass() {
     tokio::time::sleep(std::time::Duration::from_millis(3)).await;
 }
 
-/// That a submission is turned down as a whole.
+/// The error for a submission that must be refused as a whole.
 pub(super) async fn refusal(store: &Arc<dyn Store>, submission: Submission) -> StoreError {
     let outcome = store.admit_batch(submission).await;
     outcome.map(drop).expect_err("the batch is turned down")
 }
 
-/// Reads page after page, each behind the one before; they have these lengths and all say this total.
+/// Reads all pages. They must have these lengths, and all report this total.
 pub(crate) async fn keys_by_pages(
     store: &Arc<dyn Store>,
     query: OrderQuery,

@@ -1,4 +1,4 @@
-//! Many clients at once.
+//! Many concurrent clients.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ pub(super) async fn a_job_that_fails_harms_no_other(store: Arc<dyn Store>) {
     for client in 0..CLIENTS {
         let store = Arc::clone(&store);
         clients.push(tokio::spawn(async move {
-            // Every fourth comes with the id of a batch that is there already, which cannot be.
+            // Every fourth batch has the id of an existing batch, and must be refused.
             let is_bad = client % 4 == 0;
             let batch = if is_bad { taken } else { batch_id() };
             let sent = submission(&store, batch, DIALECT, &[order(&format!("{client}"), "x")]);

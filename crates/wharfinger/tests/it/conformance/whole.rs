@@ -1,4 +1,4 @@
-//! Batches that are taken whole or not at all.
+//! Batches with the policy `all_or_nothing`.
 
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ pub(super) async fn one_faulty_order_withholds_all_others(store: Arc<dyn Store>)
     }
 }
 
-/// That there is one order, at its first revision, and one event of an order.
+/// Asserts that there is one order in its first revision, and one order event.
 async fn assert_nothing_but_first(store: &Arc<dyn Store>) {
     let orders = read(store, everything()).await.orders;
     assert_eq!(orders.len(), 1);

@@ -1,4 +1,4 @@
-//! A copy that is ended in the middle, and begun again.
+//! Copies that are interrupted and resumed.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -24,7 +24,7 @@ fn source() -> DataDirectory {
     data
 }
 
-/// An empty store, of each engine.
+/// Empty stores, one of each engine.
 fn targets() -> (tempfile::TempDir, [PathBuf; 2], DataDirectory) {
     let embedded = tempfile::tempdir().unwrap();
     stored::look(embedded.path(), async |_| ());
@@ -33,7 +33,7 @@ fn targets() -> (tempfile::TempDir, [PathBuf; 2], DataDirectory) {
     (embedded, paths, on_server)
 }
 
-/// How many rows an unfinished copy has.
+/// The number of rows in an unfinished copy.
 fn there(to: &Path) -> i64 {
     Database::of(to).number("select copied from copying")
 }
@@ -42,7 +42,7 @@ fn break_off(from: &Path, to: &Path) {
     break_off_when(from, to, "order_leaves", "true");
 }
 
-/// Has a copy fail at the first row of a table of which something is so.
+/// Makes a copy fail at the first row of a table for which the condition holds.
 fn break_off_when(from: &Path, to: &Path, table: &str, when: &str) {
     Database::of(to).stop("insert", table, when);
     let said = sentence(&copying(from, to).output().unwrap());
@@ -51,7 +51,7 @@ fn break_off_when(from: &Path, to: &Path, table: &str, when: &str) {
     assert!(there(to) > 0);
 }
 
-/// More products than are copied in one transaction, and how many that are.
+/// More products than one transaction copies, and how many one transaction copies.
 const PRODUCTS: u64 = 5_000;
 const TOGETHER: i64 = 4_096;
 
@@ -71,7 +71,7 @@ fn a_copy_goes_on_where_an_error_ended_it() {
         assert_eq!(Database::of(to).count("products"), TOGETHER);
         let there = there(to);
         assert_eq!(copied(from.path(), to)["resumed"], there);
-        // It is one like any other now.
+        // It is now a normal store.
         let server = Server::start(to);
         submit(&server, "TRK001", &[order("later")]);
         assert_eq!(stored::check(to).orders, 21);
@@ -112,7 +112,7 @@ fn a_source_that_has_changed_meanwhile_is_noticed() {
         let said = sentence(&copying(from.path(), to).output().unwrap());
         assert!(said.contains("is not what it was"), "{said}");
         assert_eq!(there(to), before);
-        // Another store altogether, with less in it.
+        // A completely different store, with less content.
         let other = fixture::data_directory();
         let said = sentence(&copying(other.path(), to).output().unwrap());
         assert!(said.contains("is not what it was"), "{said}");
@@ -131,7 +131,7 @@ fn rows_that_were_changed_in_the_copy_are_noticed() {
     }
 }
 
-/// Sessions of the program that wait for a table.
+/// The program's sessions that wait for a table lock.
 const WAITING: &str = "from pg_stat_activity where datname = current_database() \
      and application_name = 'wharfinger' and wait_event = 'relation'";
 
@@ -176,7 +176,7 @@ fn a_copy_goes_on_where_it_was_killed_or_has_lost_its_database() {
     assert!(can_be_written(from.path()));
 }
 
-/// Whether somebody could write to a store now.
+/// Whether the store could be written now.
 fn can_be_written(data: &Path) -> bool {
     match Database::of(data) {
         Database::Embedded(connection) => {
@@ -184,7 +184,7 @@ fn can_be_written(data: &Path) -> bool {
             connection.execute_batch("begin immediate").is_ok()
         }
         mut database @ Database::Postgres(_) => {
-            // The lock of whoever writes.
+            // The lock that every writer takes.
             let lock = i64::from_be_bytes(*b"\0\0\0wharf");
             database.number(&format!("select pg_try_advisory_xact_lock({lock})")) == 1
         }

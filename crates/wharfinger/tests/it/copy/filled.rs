@@ -1,4 +1,4 @@
-//! A store that has something of everything, and what is told of it.
+//! A store with data of every kind, and the responses to requests about it.
 
 use std::path::Path;
 
@@ -18,13 +18,13 @@ const IMPORT: &str = "/v1/imports/019a0000-0000-4000-8000-00000000000a";
 
 /// What clients know of a store.
 pub(crate) struct Filled {
-    /// Requests that read, and what they were answered.
+    /// Read requests and their responses.
     pub(crate) looks: Vec<(Request, Response)>,
-    /// Requests with an `Idempotency-Key`, and what they were answered.
+    /// Requests with an `Idempotency-Key` and their responses.
     pub(crate) kept: Vec<(Request, Response)>,
 }
 
-/// Fills a store of the fixture with its catalogue.
+/// Fills a store that has the fixture with its catalogue.
 pub(crate) fn fill(data: &Path) -> Filled {
     let secret = administrator(data);
     let server = Server::start(data);
@@ -39,7 +39,7 @@ pub(crate) fn fill(data: &Path) -> Filled {
     let cursor = cursor.as_str().unwrap().to_owned();
     import(&server);
     buy(&server);
-    // Somebody is no customer any more, whose number nobody else gets.
+    // A customer is erased. The number must not be reused.
     let email = "erased@example.com";
     let customers = format!("/v1/organisations/{ENFORCED}/customers");
     let loaded = administer(&secret, "POST", &customers)
@@ -102,7 +102,7 @@ fn administer(secret: &str, method: &str, target: &str) -> Request {
     Request::new(method, target).header("authorization", format!("Bearer {secret}"))
 }
 
-/// Orders that were purged.
+/// Orders that are purged.
 fn leave_traces_of_old_orders(data: &Path, server: &Server) {
     let (_, ids) = submit(server, "TRK001", &[order("OLD-1"), order("OLD-2")]);
     let target = format!("/v1/orders/{}/process", ids[0]);
@@ -114,7 +114,7 @@ fn leave_traces_of_old_orders(data: &Path, server: &Server) {
     assert!(purged.status.success(), "{purged:?}");
 }
 
-/// Every route that changes something, in every dialect.
+/// Sends a request to every route that changes something, in every dialect.
 fn change_everything(server: &Server, secret: &str) -> Vec<(Request, Response)> {
     let mut kept = Vec::new();
     for (number, change) in changes(server, secret).iter().enumerate() {
@@ -135,7 +135,7 @@ fn import(server: &Server) {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
-/// Someone buys of the enforced catalogue.
+/// An order from the enforced catalogue.
 fn buy(server: &Server) {
     let order = json!({
         "address": {"email": "new@example.com", "country": "SE"},

@@ -1,4 +1,4 @@
-//! Copying a whole store with the real command: to PostgreSQL and back, broken off and begun again, and what is refused.
+//! Copying a whole store with the real command: to PostgreSQL and back, interrupted and resumed, and refused.
 
 mod broken_off;
 pub(crate) mod filled;
@@ -31,7 +31,7 @@ fn copying(from: &Path, to: &Path) -> Command {
     command
 }
 
-/// Copies a store; what the command prints.
+/// Copies a store. Returns what the command prints.
 fn copied(from: &Path, to: &Path) -> Value {
     let output = copying(from, to).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -46,7 +46,7 @@ fn copied(from: &Path, to: &Path) -> Value {
     printed
 }
 
-/// The one sentence of a command that ends with status 1.
+/// The single error message of a command that exits with status 1.
 fn sentence(output: &Output) -> String {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
@@ -54,7 +54,8 @@ fn sentence(output: &Output) -> String {
     errors
 }
 
-/// Every row of every table, in the same order from either engine; texts as bytes, which they are in one of them.
+/// Every row of every table, in the same order for both engines. Text is compared as bytes, because one engine stores it as
+/// bytes.
 pub(crate) fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
     let mut database = Database::of(data);
     let mut all = BTreeMap::new();
@@ -62,7 +63,7 @@ pub(crate) fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
         if table.starts_with("sqlite_") {
             continue;
         }
-        // They stand in another order in either engine.
+        // The order of columns differs between the engines.
         let columns = match &database {
             Database::Embedded(_) => {
                 format!(
@@ -101,7 +102,7 @@ fn assert_same(one: &Path, other: &Path) {
     }
 }
 
-/// Everything that a server tells, and every answer that it has kept, is as it was in the store that was filled.
+/// All read responses and saved responses are the same as in the original store.
 fn assert_tells_the_same(server: &Server, filled: &Filled) {
     for (request, answer) in &filled.looks {
         let now = server.send(request);
@@ -114,7 +115,7 @@ fn assert_tells_the_same(server: &Server, filled: &Filled) {
     }
 }
 
-/// Every kind of row can be made anew, behind those that are there.
+/// New rows of every kind can be added after the existing ones.
 fn assert_goes_on(data: &Path, server: &Server, name: &str) {
     let orders = [order(name), json!({"key": "faulty"})];
     let (answer, _) = submit(server, "TRK001", &orders);
@@ -144,7 +145,7 @@ fn a_store_moves_to_postgresql_and_back_and_tells_the_same() {
     let data = fixture::data_directory_with_catalogue();
     let filled = filled::fill(data.path());
     for (table, rows) in rows(data.path()) {
-        // What is noted only while a person is erased, or a store copied.
+        // These tables have rows only during an erasure or a copy.
         let is_passing = ["copying", "erasures"].contains(&table.as_str());
         assert_eq!(rows.is_empty(), is_passing, "{table}");
     }
@@ -167,7 +168,7 @@ fn a_store_moves_to_postgresql_and_back_and_tells_the_same() {
     assert_goes_on(on_server.path(), &server, "LATER");
     stop(server);
 
-    // And from one to another of the same engine.
+    // Copy between two stores of the same engine.
     let again = home.path().join("again");
     copied(&back, &again);
     let database = OwnDatabase::empty();

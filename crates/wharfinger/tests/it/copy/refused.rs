@@ -1,4 +1,4 @@
-//! Places that are not copied from, or to.
+//! Sources and targets that a copy refuses.
 
 use std::path::Path;
 

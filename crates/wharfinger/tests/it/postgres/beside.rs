@@ -1,4 +1,4 @@
-//! What one server does, as those meet it who talk to the other; and what is slow or gone beside it.
+//! What the clients of one server see of another server on the same database, and of slow or dead neighbours.
 
 use serde_json::json;
 
@@ -54,7 +54,7 @@ fn an_import_that_was_begun_at_one_goes_on_at_the_other() {
     assert_eq!(keys, ["A", "B"]);
 }
 
-/// A server keeps products in mind; what another process loads counts for the next order all the same.
+/// A server caches products. A load by another process must still apply to the next order.
 #[test]
 fn what_is_loaded_beside_a_server_counts_for_its_next_order() {
     let pair = Pair::start(fixture::postgres_directory_with_catalogue());
@@ -84,7 +84,7 @@ fn what_is_loaded_beside_a_server_counts_for_its_next_order() {
     pair.assert_whole();
 }
 
-/// A statement that waits as long as the lock is held that the trigger asks for.
+/// A statement that waits as long as a lock is held, through a trigger.
 #[test]
 fn a_slow_statement_holds_up_no_reader() {
     let (_cluster, data) = own_cluster();
@@ -120,7 +120,7 @@ fn a_slow_statement_holds_up_no_reader() {
     assert_eq!(stored::check(data.path()).orders, 3);
 }
 
-/// Killed with a transaction under way, it leaves nothing that the other would wait for.
+/// A killed server's open transaction must not block the other server.
 #[test]
 fn a_server_that_is_killed_holds_up_no_other() {
     let pair = Pair::start(fixture::postgres_directory());
@@ -138,7 +138,7 @@ fn a_server_that_is_killed_holds_up_no_other() {
     other.run("commit");
     let answer = second.send(&one("A"));
     assert_eq!(answer.status, 200, "{}", answer.text());
-    // What it had sent may have been done or not, as when any server is killed; never twice.
+    // Its last request may have been done or not, as with any killed server, but never twice.
     let report = stored::check(data.path());
     assert_eq!(report.faults, Vec::<String>::new());
     assert_eq!((report.orders, report.revisions), (1, 1));

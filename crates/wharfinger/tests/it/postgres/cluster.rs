@@ -1,4 +1,4 @@
-//! The throwaway clusters that tests and measurements run on.
+//! The temporary clusters of tests and benchmarks.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -68,7 +68,7 @@ fn a_standby_has_what_its_primary_acknowledged() {
     assert_eq!(count(&standby, "first"), 2);
 }
 
-/// This very test, run as a program of its own, is the owner.
+/// The owner is this same test, run as a separate program.
 #[test]
 fn a_cluster_does_not_outlive_its_owner() {
     if std::env::var_os(IS_OWNER).is_some() {
@@ -118,6 +118,6 @@ fn be_killed_as_owner() -> ! {
 
 fn is_alive(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // Killed, and no parent has taken notice yet.
+    // A zombie: killed, and not yet reaped by its parent.
     !stat.is_empty() && !stat.contains(") Z ")
 }

@@ -1,4 +1,4 @@
-//! The connection is cut while a commit is on its way: the server cannot know whether it was made, and must find out.
+//! The connection is cut during a commit. The server cannot know whether the commit was made, and must find out.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ use crate::support::server::Server;
 use crate::support::stored;
 use crate::support::v1::{self, order, submit};
 
-/// The backends of servers that wait for something of this kind.
+/// The servers' backends that wait for this event.
 fn waiting(cluster: &Cluster, event: &str) -> Vec<i32> {
     let select = format!(
         "select pid from pg_stat_activity \
@@ -23,7 +23,7 @@ fn waiting(cluster: &Cluster, event: &str) -> Vec<i32> {
     rows.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Cuts the connections of some backends.
+/// Terminates the connections of some backends.
 fn cut(cluster: &Cluster, backends: &[i32]) {
     let cut = "select pg_terminate_backend(pid) from unnest($1::int[]) as pid";
     let done = cluster.with_client("postgres", |client| client.execute(cut, &[&backends]));
@@ -42,7 +42,7 @@ fn signal(cluster: &Cluster, signal: &str) {
     assert!(done.unwrap().success());
 }
 
-/// Sends a request again for as long as it is answered 503 or 409.
+/// Sends a request again while the response is 503 or 409.
 fn settled(server: &Server, request: &Request, mut answer: Response) -> Response {
     until("it is taken", || {
         if answer.status == 503 || answer.status == 409 {
@@ -65,7 +65,7 @@ fn assert_once(data: &DataDirectory, server: &Server, request: &Request, answer:
     assert_eq!((report.orders, report.batches, report.revisions), (1, 1, 1));
 }
 
-/// Sends a request, and cuts the connection when it waits so. `release` can look whether it was answered.
+/// Sends a request, and cuts the connection while it waits for this event. `release` may check whether it was answered.
 fn send_and_cut(
     cluster: &Cluster,
     server: &Server,
@@ -87,11 +87,11 @@ fn a_commit_that_was_made_and_not_told_is_found() {
     let (primary, data) = own_cluster();
     let standby = primary.standby().unwrap();
     let server = Server::start(data.path());
-    // From now on a commit is on the primary's disk, and waits for the standby to have it too.
+    // From now on a commit reaches the primary's disk and then waits for the standby.
     signal(&standby, "-STOP");
     let request = one("A").header("idempotency-key", "unknown");
     let resume = |is_answered: &dyn Fn() -> bool| {
-        // What was found is not told either before the standby has it.
+        // The server must not answer before the standby has the commit.
         until("it waits again, or was told", || {
             is_answered() || !waiting(&primary, "SyncRep").is_empty()
         });
@@ -100,11 +100,11 @@ fn a_commit_that_was_made_and_not_told_is_found() {
         assert!(!is_told, "the standby does not have it yet");
     };
     let answer = send_and_cut(&primary, &server, &request, "SyncRep", resume);
-    // It is found at once, and not told to come again.
+    // The commit is found at once, so the client need not retry.
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_once(&data, &server, &request, &answer);
 
-    // A change that leaves no receipt to look for.
+    // A change without a receipt to look for.
     let (_, ids) = submit(&server, "TRK001", &[order("B")]);
     signal(&standby, "-STOP");
     let process = format!("/v1/orders/{}/process", ids[0]);
@@ -114,7 +114,7 @@ fn a_commit_that_was_made_and_not_told_is_found() {
     assert_eq!(stored::check(data.path()).events, 5, "it was done once");
 }
 
-/// The commit itself fails: something that is looked at only then waits until the connection is cut.
+/// The commit itself fails: a deferred trigger waits until the connection is cut.
 #[test]
 fn a_commit_that_was_not_made_is_not_acknowledged() {
     let (primary, data) = own_cluster();

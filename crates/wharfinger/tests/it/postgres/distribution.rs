@@ -1,4 +1,4 @@
-//! Whether the tables can be spread over several machines, by the script that says how.
+//! Whether the tables can be distributed over several machines with docs/citus.sql.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use crate::support::fixture;
 
 const SCRIPT: &str = include_str!("../../../../../docs/citus.sql");
 
-/// What stays on the coordinator: the count of the steps to today's tables, and how far a copy into them is.
+/// Tables that stay on the coordinator: the schema version and the progress of a copy.
 const ALONE: [&str; 2] = ["schema_versions", "copying"];
 
-/// What the script does with each table: the column that it is spread by, or none where it is the same everywhere.
+/// The distribution column of each table in the script. `None` for reference tables.
 fn spread() -> BTreeMap<String, Option<String>> {
     let mut tables = BTreeMap::new();
     for line in SCRIPT.lines() {
@@ -60,7 +60,7 @@ fn the_script_spreads_every_table_by_a_column_that_is_in_all_its_keys() {
     }
 }
 
-/// Tables stay together only where they are spread by columns of one type.
+/// Citus can co-locate tables only if their distribution columns have the same type.
 #[test]
 fn tables_that_stay_together_are_spread_by_columns_of_one_type() {
     let data = fixture::empty_postgres_directory();

@@ -1,4 +1,4 @@
-//! TLS to the database: it is spoken where it is asked for, with the server that it is meant for, or not at all.
+//! TLS to the database: used if requested, with the intended server, or the connection fails.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -13,14 +13,14 @@ use crate::support::fixture::{self, DataDirectory};
 use crate::support::server::{Server, program};
 use crate::support::v1::{get, order, submit};
 
-/// Makes a CA, and by it the certificate of a server that is called localhost; ends with both in the directory.
+/// Creates a CA, and a certificate from it for a server called localhost. Leaves both in the directory.
 const MAKE: &str = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca \
     -keyout ca.key -out ca.pem && \
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=database \
     -CA ca.pem -CAkey ca.key -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
     -keyout server.key -out server.crt";
 
-/// A database that speaks TLS, and what it is spoken with.
+/// A database with TLS, and the files it needs.
 struct Encrypted {
     cluster: Cluster,
     _data: DataDirectory,
@@ -35,7 +35,7 @@ impl Encrypted {
             _data: data,
             files: tempfile::tempdir().unwrap(),
         };
-        // The key is to be its user's alone, so it is made there and by that user.
+        // The key must belong to the server's user, so that user creates it in place.
         encrypted.execute(&format!("copy (select 1) to program '{MAKE} 2>/dev/null'"));
         encrypted.execute("alter system set ssl = on");
         encrypted.execute("select pg_reload_conf()");
@@ -67,7 +67,7 @@ impl Encrypted {
         row.unwrap().get(0)
     }
 
-    /// How many connections of the program are encrypted, and how many are not.
+    /// The numbers of the program's encrypted and unencrypted connections.
     fn connections(&self) -> (String, String) {
         let count = |is: &str| {
             self.answer(&format!(
@@ -83,20 +83,20 @@ impl Encrypted {
         format!("{url}{options}")
     }
 
-    /// Runs a command on it.
+    /// Runs a command on the database.
     fn list(&self, host: &str, options: &str, ca: Option<PathBuf>) -> Output {
         let mut command = program();
         command.args(["org", "list", "--database", &self.url(host, options)]);
         if let Some(ca) = ca {
             command.arg("--database-ca").arg(ca);
         }
-        // What this system trusts is nothing that these tests know.
+        // An empty trust store instead of the system's.
         command.env("SSL_CERT_FILE", self.files.path().join("none.pem"));
         command.env_remove("SSL_CERT_DIR");
         command.output().unwrap()
     }
 
-    /// What a command says that is refused.
+    /// The error message of a command that must fail.
     fn refused(&self, host: &str, options: &str, ca: Option<PathBuf>) -> String {
         let output = self.list(host, options, ca);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -135,7 +135,7 @@ fn a_server_speaks_tls_with_the_database_whose_ca_it_is_told() {
     let by_file = serve("?sslmode=verify-full", &|command| {
         command.arg("--config").arg(&file);
     });
-    // What the system trusts is in a file too, which may be another one.
+    // The system's trust store is also a file, which can be replaced.
     let by_system = serve("?sslmode=prefer", &|command| {
         command.env("SSL_CERT_FILE", &ca);
     });
@@ -154,7 +154,7 @@ fn a_database_that_may_be_another_one_is_refused() {
         "{said}"
     );
 
-    // A CA of the same name, and not the same.
+    // A different CA with the same name.
     let other = Encrypted::start();
     let said = encrypted.refused("localhost", "", Some(other.ca()));
     assert!(
@@ -186,7 +186,7 @@ fn a_database_that_may_be_another_one_is_refused() {
     assert_eq!(encrypted.connections().1, "0", "nobody has fallen back");
     assert!(encrypted.list("localhost", "", ca()).status.success());
 
-    // A CA's own certificate is nobody else's.
+    // A CA's own certificate must not be accepted for the server.
     for statement in [
         "alter system set ssl_cert_file = 'ca.pem'",
         "alter system set ssl_key_file = 'ca.key'",
@@ -222,7 +222,7 @@ fn a_database_without_tls_is_not_spoken_to_where_tls_is_asked_for() {
 
 #[test]
 fn whoever_could_be_overheard_is_warned() {
-    // Nobody is there, and nobody is asked: the name is of nothing.
+    // The hosts do not exist, and nothing is connected to.
     let exposed = "unencrypted";
     for (url, is_warned) in [
         ("postgres://ann@nowhere.invalid/orders", true),

@@ -1,4 +1,4 @@
-//! The database is killed, stopped, or fails over, while a server runs on it.
+//! The database is killed, stopped, or fails over while a server uses it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,23 +21,23 @@ use crate::support::stored;
 use crate::support::v1::{get, order, request};
 
 const CLIENTS: usize = 8;
-/// Less than a server asks for, so that more is tried.
+/// Shorter than `Retry-After`, so that more requests are tried.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
 
 fn status(server: &Server, path: &str) -> u16 {
     server.send(&Request::new("GET", path)).status
 }
 
-/// A shop that submits batches one after the other, and sends each again under its name until it is taken.
+/// A client that submits one batch after another, and repeats each with its idempotency key until it is accepted.
 struct Shop {
     number: usize,
     random: Random,
-    /// Orders that were acknowledged.
+    /// Acknowledged orders.
     taken: usize,
     batches: usize,
 }
 
-/// What the clients and whoever harms the database know of each other.
+/// State shared between the clients and the code that disturbs the database.
 #[derive(Default)]
 struct Load {
     is_over: AtomicBool,
@@ -75,14 +75,14 @@ impl Shop {
     }
 }
 
-/// Sends a request until it is taken; no other refusals may come than 409 and 503.
+/// Sends a request until it is accepted. Only 409 and 503 are allowed before that.
 fn taken(connection: &mut Connection, batch: &Request, load: &Load) -> Response {
     loop {
         let answer = connection.exchange(batch);
         let answer = answer.expect("a server without its database answers");
         match answer.status {
             200 => return answer,
-            // What was sent before is still being looked for.
+            // The outcome of an earlier attempt is still unknown.
             409 => assert_refused("native", &answer, 409),
             _ => {
                 assert_refused("native", &answer, 503);
@@ -99,7 +99,7 @@ fn assert_retry_after(answer: &Response) {
     assert!(matches!(seconds, Some(Ok(1..))), "{answer:?}");
 }
 
-/// Every acknowledged order is there once, and nothing else is.
+/// Every acknowledged order is stored exactly once, and nothing else is.
 fn assert_each_once(data: &Path, clients: &[Shop]) {
     let taken: usize = clients.iter().map(|client| client.taken).sum();
     let batches: usize = clients.iter().map(|client| client.batches).sum();
@@ -118,14 +118,14 @@ fn assert_each_once(data: &Path, clients: &[Shop]) {
     }
 }
 
-/// Has clients send while something happens to the database, so many times; it is well again at the end of each.
+/// Runs clients while the database is disturbed this many times. It must work again at the end of each disturbance.
 fn under_load(data: &DataDirectory, times: u64, mut harm: impl FnMut(u64, &Server, &Load)) {
-    // Each refusal is an error in its log.
+    // Each refusal is logged as an error, so the log is discarded.
     let server = Server::start_logging_to(data.path(), Stdio::null());
     let load = Load::default();
     let mut clients: Vec<_> = (1..=CLIENTS).map(Shop::new).collect();
     std::thread::scope(|scope| {
-        // Also where what follows panics, or else the clients go on for ever.
+        // Ends the clients even if the following code panics.
         let over = Over(&load);
         for client in &mut clients {
             let (load, address) = (&load, server.address);
@@ -136,7 +136,7 @@ fn under_load(data: &DataDirectory, times: u64, mut harm: impl FnMut(u64, &Serve
     });
     assert!(load.refused.load(Ordering::Relaxed) > 0, "it was not felt");
     assert_each_once(data.path(), &clients);
-    // The feed has each order once, too.
+    // The feed also has each order exactly once.
     let taken: usize = clients.iter().map(|client| client.taken).sum();
     let mut cursor = String::new();
     let mut accepted = 0;
@@ -155,7 +155,7 @@ fn under_load(data: &DataDirectory, times: u64, mut harm: impl FnMut(u64, &Serve
     assert_eq!(accepted, taken);
 }
 
-/// Ends the load when it is dropped.
+/// Ends the load when dropped.
 struct Over<'l>(&'l Load);
 
 impl Drop for Over<'_> {
@@ -164,7 +164,7 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Waits until so many more requests were taken, or refused.
+/// Waits until `more` further requests were accepted, or refused.
 fn wait_for(counter: &AtomicUsize, more: usize) {
     let from = counter.load(Ordering::Relaxed);
     until("requests are answered", || {
@@ -184,7 +184,7 @@ fn storm_of_kills_of_the_database_loses_and_doubles_nothing() {
     });
 }
 
-/// In the midst of a commit, too: the server cannot know whether it was made, and finds out.
+/// Also during commits: the server cannot know whether they were made, and finds out.
 #[test]
 fn storm_of_cut_connections_loses_and_doubles_nothing() {
     let (cluster, data) = own_cluster();
@@ -192,7 +192,7 @@ fn storm_of_cut_connections_loses_and_doubles_nothing() {
     under_load(&data, 20, |seed, _, load| {
         let refused = load.refused.load(Ordering::Relaxed);
         wait_for(&load.taken, 1 + Random::new(seed).below(20));
-        // Cut while somebody is at work, sooner or later.
+        // Repeat until a request was hit.
         until("it is felt", || {
             cluster
                 .with_client("postgres", |client| client.batch_execute(cut))
@@ -249,7 +249,7 @@ fn a_server_that_is_stopped_without_its_database_ends_in_good_order() {
     assert!(status.success(), "{status}");
 }
 
-/// As when others use the same database server.
+/// As if others used the same database server.
 #[test]
 fn a_database_without_a_connection_to_spare_is_no_fault_of_the_request() {
     let mut cluster = Cluster::start(&options().with("max_connections", "12")).unwrap();
@@ -281,7 +281,7 @@ fn a_database_without_a_connection_to_spare_is_no_fault_of_the_request() {
     cluster.stop().unwrap();
 }
 
-/// The URL names both; a synchronous standby has all that was acknowledged.
+/// The URL names both hosts. A synchronous standby has everything that was acknowledged.
 #[test]
 fn a_failover_to_a_synchronous_standby_loses_nothing() {
     let (mut primary, data) = own_cluster();

@@ -1,4 +1,4 @@
-//! What is asked of PostgreSQL only: faults of the database, and many servers on one.
+//! Tests for PostgreSQL only: faults of the database, and several servers on one database.
 
 mod beside;
 mod cluster;
@@ -24,10 +24,10 @@ use crate::support::fixture::DataDirectory;
 use crate::support::server::Server;
 use crate::support::stored;
 
-/// What has not come by then never will.
+/// Deadline for an expected change.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A cluster of a test's own, to be stopped and killed, and a directory that stands for a database of the fixture there.
+/// A cluster for one test, which may stop and kill it, and a directory that represents a database with the fixture there.
 fn own_cluster() -> (Cluster, DataDirectory) {
     let cluster = Cluster::start(&options()).unwrap();
     cluster.create_database("orders").unwrap();
@@ -36,7 +36,7 @@ fn own_cluster() -> (Cluster, DataDirectory) {
     (cluster, data)
 }
 
-/// Looks until something is so.
+/// Polls until the condition holds.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
@@ -57,7 +57,7 @@ impl Pair {
         Self { servers, data }
     }
 
-    /// Sends a request to each at the same moment.
+    /// Sends one request to each server at the same time.
     fn at_once(&self, requests: [&Request; 2]) -> [Response; 2] {
         let barrier = Barrier::new(2);
         let mut connections = self

@@ -1,4 +1,4 @@
-//! Who holds a lock for long: nobody waits for it for ever, and all is well once it is let go.
+//! Long-held locks: nobody waits forever, and everything works again once they are released.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::support::server::{Server, run};
 use crate::support::stored;
 use crate::support::v1::{get, order, request, submit};
 
-/// The lock that each transaction begins with that writes.
+/// The lock that every writing transaction takes first.
 const WRITE_LOCK: &str = "select pg_advisory_xact_lock(x'7768617266'::bigint)";
 
 fn assert_told_to_come_again(answer: &Response) {
@@ -38,13 +38,13 @@ fn who_waits_too_long_for_the_write_lock_is_told_to_come_again() {
         std::thread::scope(|scope| {
             let by_command = scope.spawn(|| run(data.path(), &["org", "create", "NEW001"]));
             let answer = server.send(&named());
-            // Who reads does not wait.
+            // Reads do not wait.
             assert_eq!(
                 get(&server, "/v1/orders")["data"].as_array().unwrap().len(),
                 1
             );
             assert_eq!(server.send(&Request::new("GET", "/healthz")).status, 200);
-            // One check answers all who ask meanwhile. Were each to have its own, the last would wait longer than tests do.
+            // One check serves all concurrent requests. With one each, the last would exceed the tests' timeout.
             let asks: Vec<_> = (0..20)
                 .map(|_| scope.spawn(|| server.send(&Request::new("GET", "/readyz")).status))
                 .collect();
@@ -76,7 +76,7 @@ fn who_waits_too_long_for_a_table_is_told_to_come_again() {
     let answers = while_locked(data.path(), lock, || {
         std::thread::scope(|scope| {
             let write = scope.spawn(|| server.send(&one("B")));
-            // More than there are connections to read by.
+            // More requests than read connections.
             let reads: Vec<_> = (0..8)
                 .map(|_| scope.spawn(|| server.send(&request("GET", "/v1/orders", "full"))))
                 .collect();

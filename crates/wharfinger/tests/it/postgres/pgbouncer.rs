@@ -1,4 +1,4 @@
-//! Servers that reach their database by PgBouncer, which gives a session to each connection.
+//! Servers that connect to their database through PgBouncer in session mode.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::chown;
@@ -17,10 +17,10 @@ use crate::support::server::Server;
 use crate::support::stored;
 use crate::support::v1::{get, order, request, submit};
 
-/// Runs until its input ends, which only we hold.
+/// Runs until the end of its input, which only this process holds open.
 const SCRIPT: &str = "pgbouncer -q pgbouncer.ini & read -r _; kill -INT $!; wait $!";
 
-/// A running PgBouncer. Ended when dropped.
+/// A running PgBouncer. Stopped when dropped.
 struct PgBouncer {
     shell: Child,
     port: u16,
@@ -28,7 +28,7 @@ struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts it before a cluster, with at most so many connections to a database.
+    /// Starts it in front of a cluster, with at most this many connections per database.
     fn start(cluster: &Cluster, connections: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -44,11 +44,11 @@ impl PgBouncer {
         std::fs::write(directory.path().join("pgbouncer.ini"), settings).unwrap();
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT]).current_dir(directory.path());
-        // Debian has it where only an administrator looks.
+        // Debian installs it in a directory for administrators.
         let path = std::env::var("PATH").unwrap_or_default();
         shell.env("PATH", format!("{path}:/usr/sbin"));
         if number("-u", None) == 0 {
-            // It does not run as root.
+            // It refuses to run as root.
             let (user, group) = (
                 number("-u", Some("postgres")),
                 number("-g", Some("postgres")),
@@ -68,7 +68,7 @@ impl PgBouncer {
         }
     }
 
-    /// Takes one of its connections, if there is one.
+    /// Takes one of its connections, if one is available.
     fn take(&self) -> Option<Client> {
         let url = format!("postgres://anybody@127.0.0.1:{}/orders", self.port);
         // The client runs a runtime of its own.
@@ -80,7 +80,7 @@ impl PgBouncer {
         taking.join().unwrap()
     }
 
-    /// A directory that stands for the database behind it.
+    /// A directory that represents the database behind it.
     fn data(&self) -> DataDirectory {
         let port = self.port;
         DataDirectory::at(&format!("postgres://anybody@127.0.0.1:{port}/orders"))
@@ -94,7 +94,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// The number of a user or group, of ourselves by default.
+/// The id of a user or group. By default, that of this process.
 fn number(option: &str, name: Option<&str>) -> u32 {
     let output = Command::new("id").arg(option).args(name).output().unwrap();
     String::from_utf8(output.stdout)
@@ -110,7 +110,7 @@ fn servers_run_by_way_of_pgbouncer_in_session_mode() {
     let bouncer = PgBouncer::start(&cluster, 20);
     let data = bouncer.data();
     for turn in 0..3 {
-        // Each time on sessions that others have used before.
+        // Each time on sessions that were used before.
         let servers = [Server::start(data.path()), Server::start(data.path())];
         for (at, server) in servers.iter().enumerate() {
             for number in 0..20 {
@@ -161,7 +161,7 @@ fn a_pool_without_a_connection_to_spare_is_no_fault_of_the_request() {
         server.send(&Request::new("GET", "/readyz")).status == 200
     });
     assert_eq!(server.send(&one("B")).status, 200);
-    // Which wants connections, too.
+    // Stopping also needs connections.
     server.terminate();
     assert!(server.wait().0.success());
     let report = stored::check(data.path());

@@ -1,4 +1,4 @@
-//! What is said where a database cannot be reached or does not let one in: one sentence, with the way out.
+//! Error messages if a database cannot be reached or refuses access: one sentence, with a remedy.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::support::database;
 use crate::support::fixture;
 use crate::support::server::{Server, program};
 
-/// What a command says to a URL that leads nowhere, which is one line, warnings apart.
+/// The single line that a command prints for a failing URL, apart from warnings.
 fn refused(url: &str) -> String {
     let mut command = program();
     let output = command.args(["org", "list", "--database", url]).output();
@@ -29,7 +29,7 @@ fn each_refusal_names_the_way_out() {
     let url = database::url(data.path()).unwrap();
     let password = shared().password();
     let port = shared().port().to_string();
-    // Somebody is there who never says anything, and is no database.
+    // A listener that is not a database and never responds.
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let silent_port = silent.local_addr().unwrap().port().to_string();
     let at = |place: &str| url.replace(&format!("127.0.0.1:{port}"), place);
@@ -102,7 +102,7 @@ fn a_database_is_reached_by_its_unix_socket() {
     assert!(said.contains("Unix socket"), "{said}");
 }
 
-/// Others on the machine see the arguments of a process.
+/// Other users of the machine can see a process's arguments.
 #[test]
 fn a_password_from_a_file_or_a_variable_is_not_among_the_arguments() {
     let data = fixture::postgres_directory();

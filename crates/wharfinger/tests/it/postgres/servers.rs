@@ -1,4 +1,4 @@
-//! Two servers on one database: they act as one.
+//! Two servers on one database act as one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,7 +17,7 @@ const ROUNDS: usize = 40;
 const WRITERS: usize = 32;
 const BATCHES: usize = 12;
 
-/// Which of the counts of an answer are not zero.
+/// The counts in a response that are not zero.
 fn outcomes(answer: &Response) -> Vec<String> {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let counts = answer.json();
@@ -33,7 +33,7 @@ fn a_key_sent_to_both_at_once_is_one_order() {
         let key = format!("K-{round}");
         let mut changed = order(&key);
         changed["instructions"] = "Ring twice".into();
-        // Every other time the contents differ.
+        // In every second round the contents differ.
         let is_same = round % 2 == 0;
         let second = if is_same { order(&key) } else { changed };
         let batch = |order: Value| {
@@ -62,7 +62,7 @@ fn an_idempotency_key_sent_to_both_at_once_is_one_answer() {
         let name = format!("name-{round}");
         let request = one(&format!("K-{round}")).header("idempotency-key", &name);
         let answers = pair.at_once([&request, &request]);
-        // One that came while the other was at work is told to come again.
+        // A request that arrived while the other was in progress is told to retry.
         let answers: Vec<_> = answers
             .into_iter()
             .zip(&pair.servers)
@@ -91,8 +91,8 @@ fn an_idempotency_key_sent_to_both_at_once_is_one_answer() {
     eprintln!("{busy} were told to come again");
 }
 
-/// Reads the feed from its beginning until it has seen so many new orders; their keys in the order of the feed, and each
-/// event's id.
+/// Reads the feed from the beginning until it has this many new orders. Returns their keys in feed order, and the id of each
+/// event.
 fn follow(server: &Server, orders: usize) -> (Vec<String>, Vec<String>) {
     let (mut keys, mut ids, mut cursor) = (Vec::new(), Vec::new(), String::new());
     until("all are told", || {
@@ -138,7 +138,7 @@ fn writers_at_both_and_readers_at_either_see_one_feed_without_gaps() {
     assert_eq!(first, second, "one order for all");
     let distinct: BTreeSet<_> = first.iter().collect();
     assert_eq!(distinct.len(), orders, "no gap");
-    // Read again when all is quiet: the same, from either.
+    // Read again after all writes, either server must return the same.
     let (quiet, quiet_ids) = follow(&pair.servers[0], orders);
     assert_eq!(quiet, first);
     let distinct: BTreeSet<_> = quiet_ids.iter().collect();
@@ -146,7 +146,7 @@ fn writers_at_both_and_readers_at_either_see_one_feed_without_gaps() {
     for ids in [first_ids, second_ids] {
         assert_eq!(ids[..], quiet_ids[..ids.len()]);
     }
-    // Each order of a batch stands behind the one before it.
+    // The orders of each batch appear in the feed in batch order.
     let places: BTreeMap<_, _> = quiet
         .iter()
         .enumerate()
@@ -159,7 +159,7 @@ fn writers_at_both_and_readers_at_either_see_one_feed_without_gaps() {
     pair.assert_whole();
 }
 
-/// Submits batches of new orders; the ids of each.
+/// Submits batches of new orders. Returns the ids of each.
 fn write(address: std::net::SocketAddr, writer: usize) -> Vec<Vec<String>> {
     let mut connection = Connection::open(address);
     let mut written = Vec::new();
@@ -180,7 +180,7 @@ fn write(address: std::net::SocketAddr, writer: usize) -> Vec<Vec<String>> {
     written
 }
 
-/// What a key gets from a server.
+/// A server's response to a key.
 fn ask(server: &Server, secret: &str, target: &str) -> Response {
     let request = Request::new("GET", target).header("authorization", format!("Bearer {secret}"));
     server.send(&request)
@@ -231,7 +231,7 @@ fn what_is_administered_at_one_is_soon_so_at_the_other() {
     until("the new secret is known", || {
         ask(there, second, "/v1/orders").status == 200
     });
-    // 401, or 429 as long as so many wrong secrets have come.
+    // 401, or 429 while there were many wrong secrets.
     assert_ne!(ask(there, secret, "/v1/orders").status, 200);
     change("DELETE", &format!("/v1/keys/{id}"), &Value::Null);
     until("the key is void", || {
@@ -239,7 +239,7 @@ fn what_is_administered_at_one_is_soon_so_at_the_other() {
     });
 }
 
-/// A command does what a server would: it is a process beside them.
+/// A command has the same effect as a server: it is another process on the database.
 #[test]
 fn what_a_command_does_is_seen_at_both() {
     let pair = Pair::start(fixture::postgres_directory());

@@ -1,4 +1,4 @@
-//! How a server begins on a database: what it refuses, what it warns of, and what it keeps to itself.
+//! Starting a server on a database: what it refuses, what it warns about, and what it keeps secret.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -17,7 +17,7 @@ fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What a server says that is refused a database.
+/// The error message of a server that cannot use its database.
 fn refused(url: &str) -> String {
     let mut command = program();
     command.args(["serve", "--listen", "127.0.0.1:0", "--database", url]);
@@ -98,11 +98,11 @@ fn a_user_who_owns_the_database_is_enough() {
     server.terminate();
     server.wait();
     let said = std::fs::read_to_string(log.path()).unwrap();
-    // It is not told how the standby is, which is synchronous.
+    // There is no warning about the standby, which is synchronous.
     assert!(!said.contains("synchronous"), "{said}");
 }
 
-/// The URL of a database without a password, and the password.
+/// A database URL without its password, and the password.
 fn apart(data: &Path) -> (String, String) {
     let url = database::url(data).unwrap();
     let password = shared().password().to_owned();
@@ -137,7 +137,7 @@ fn the_password_comes_from_a_file_or_a_variable_and_is_told_to_nobody() {
     let (is_done, said) = list(program().env("WHARFINGER_DATABASE_PASSWORD", "wrong-one"));
     assert!(!is_done && !said.contains("wrong-one"), "{said}");
 
-    // In the URL, too, it is not told: neither by a server that runs nor where nobody is there to be reached.
+    // A password in the URL is not printed either, by a running server or if nothing can be reached.
     for (name, level) in [("info", "info"), ("everything", "trace")] {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut command = program();
@@ -186,7 +186,7 @@ fn a_fresh_database_gets_its_tables_and_no_key_and_says_how_to_make_one() {
     assert!(made.status.success(), "{}", errors(&made));
 }
 
-/// As many as start at once: one makes the tables, and all are ready.
+/// When several servers start at once, one creates the tables and all become ready.
 #[test]
 fn servers_that_start_at_once_on_an_empty_database_are_all_ready() {
     let cluster = shared();
@@ -203,7 +203,7 @@ fn servers_that_start_at_once_on_an_empty_database_are_all_ready() {
     cluster.drop_database("started_at_once").unwrap();
 }
 
-/// Whoever mistypes the name of a database gets no tables in it.
+/// A mistyped database name must not create tables in that database.
 #[test]
 fn only_a_server_makes_the_tables_unless_a_command_is_told_to() {
     let cluster = shared();
