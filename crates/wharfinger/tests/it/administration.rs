@@ -1,4 +1,4 @@
-//! Organisations, keys and the audit log over HTTP, and that nobody gains power by them.
+//! Organisations, keys and the audit log over HTTP. Nobody can gain powers through them.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use crate::support::database::{self, Database};
 use crate::support::fixture;
 use crate::support::server::{Server, run};
 
-/// A server, and keys of its administrators.
+/// A server and the keys of its administrators.
 struct Office {
     server: Server,
     data: fixture::DataDirectory,
-    /// Reaches everything, with every scope.
+    /// Can access everything, and has every scope.
     chief: String,
     /// Administers TRK001 and TRK002, and reads their orders.
     clerk: String,
 }
 
-/// Makes a key by a command; its secret.
+/// Creates a key with the command. Returns its secret.
 fn key(data: &Path, arguments: &[&str]) -> String {
     let all = [&["key", "create", "--json"], arguments].concat();
     let output = run(data, &all);
@@ -82,14 +82,14 @@ fn request(secret: &str, method: &str, target: &str, body: Option<&Value>) -> Re
     }
 }
 
-/// One attribute of each entry of a page.
+/// One attribute of each entry on a page.
 fn column(page: &Value, name: &str) -> Vec<String> {
     let rows = page["data"].as_array().expect("a page has data");
     let values = rows.iter().map(|row| row[name].as_str().unwrap_or("-"));
     values.map(str::to_owned).collect()
 }
 
-/// The pointers and codes of what is wrong with a body.
+/// Pointers and codes of the problems of a body.
 fn errors(answer: &Response) -> Vec<(String, String)> {
     assert_eq!(answer.status, 422, "{}", answer.text());
     let json = answer.json();
@@ -122,7 +122,7 @@ fn organisations_are_made_shown_changed_and_listed() {
     assert_eq!(made.json(), told);
     assert_eq!(office.get(chief, "/v1/organisations/NEW-1"), told);
 
-    // A request that follows is served by what was changed, at once.
+    // Later requests see the change at once.
     let change =
         json!({"name": "Another name", "customer_orders_enabled": false, "catalogue": "enforced"});
     let changed = office.ask(chief, "PATCH", "/v1/organisations/NEW-1", Some(&change));
@@ -235,7 +235,7 @@ fn a_key_is_made_used_rotated_and_revoked() {
     assert_eq!(made["orders_per_second"], 50);
     assert!(made["expires_at"].as_str().unwrap().ends_with('Z'));
 
-    // It works at once, and its secret is never told again.
+    // It works at once, and its secret is never shown again.
     let listed = office.get(&first, "/v1/keys");
     let rows = listed["data"].as_array().unwrap();
     assert!(rows.iter().all(|row| row.get("secret").is_none()));
@@ -356,7 +356,7 @@ fn nobody_gains_by_making_keys() {
         "none was made"
     );
 
-    // What it leaves out, a key has from its maker.
+    // A key inherits what its request leaves out from its creator.
     let made = own(json!({}));
     assert_eq!(made.status, 201, "{}", made.text());
     let made = made.json();
@@ -368,7 +368,7 @@ fn nobody_gains_by_making_keys() {
         .rfind(|row| row["requests_per_second"] == 1000 && row["id"] != made["id"]);
     assert_eq!(made["expires_at"], makers.unwrap()["expires_at"]);
 
-    // A new organisation would be out of its reach; so is one that is not its own.
+    // The new organisation would be outside its access. So is one that it does not have.
     let new = office.ask(
         clerk,
         "POST",
@@ -388,7 +388,7 @@ fn nobody_gains_by_making_keys() {
 fn a_key_sees_only_keys_within_its_reach_and_takes_over_none_with_more_powers() {
     let office = Office::open();
     let clerk = &office.clerk;
-    // `full` reaches OFF001 too.
+    // `full` can also access OFF001.
     let seen = column(&office.get(clerk, "/v1/keys"), "id");
     assert_eq!(seen[..4], ["one", "reader", "writer", "other"]);
     assert_eq!(seen.len(), 5, "and itself");
@@ -398,12 +398,12 @@ fn a_key_sees_only_keys_within_its_reach_and_takes_over_none_with_more_powers() 
     ] {
         assert_eq!(office.ask(clerk, method, target, None).status, 404);
     }
-    // The secret of `one` would let it write orders; that of `reader` would last longer than its own.
+    // With the secret of `one` it could write orders. That of `reader` would expire later than its own.
     for id in ["one", "reader"] {
         let answer = office.ask(clerk, "POST", &format!("/v1/keys/{id}/rotate"), None);
         assert_eq!(answer.status, 403, "{id}");
     }
-    // To make a key void gives nobody anything.
+    // Revoking a key gives nobody any powers.
     let revoked = office.ask(clerk, "DELETE", "/v1/keys/one", None);
     assert_eq!(revoked.status, 200, "{}", revoked.text());
 
@@ -423,7 +423,7 @@ fn a_key_sees_only_keys_within_its_reach_and_takes_over_none_with_more_powers() 
 
     let nobody = key(office.data.path(), &["--org", "TRK001"]);
     for target in ["/v1/organisations", "/v1/keys", "/v1/audit"] {
-        // A key is known within a second of its making by a command.
+        // The server sees a key within a second after the command created it.
         let status = loop {
             match office.ask(&nobody, "GET", target, None).status {
                 401 | 429 => {}

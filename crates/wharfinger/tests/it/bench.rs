@@ -1,4 +1,4 @@
-//! The measurements run, and say what they should. How fast it is, is not asserted.
+//! The benchmarks run and report their figures. The figures' values are not asserted.
 
 use serde_json::Value;
 use wharfinger::bench::cluster::{Cluster, ClusterOptions};
@@ -132,7 +132,7 @@ fn memory_is_read_after_each_half() {
 fn a_database_is_counted_with_the_programs_on_it() {
     let cluster = Cluster::start(&ClusterOptions::default()).unwrap();
     let url = cluster.url("postgres");
-    // Where somebody else's server is used, nothing may stay there.
+    // Nothing may be left on an existing database server.
     let report = bench(&["p8", "--database-server", &url]);
     let finding = &report["findings"][0];
     assert_eq!(finding["work"], "p8");
@@ -197,7 +197,7 @@ fn a_database_server_that_is_not_there_is_told_without_its_password() {
     assert!(!message.contains("hush-hush"), "{message}");
 }
 
-/// Reads an SVG as XML: every element is closed by its own name. Gives the texts.
+/// Parses an SVG as XML and returns its texts. Every element must be closed in order.
 fn texts_of_xml(xml: &str) -> Vec<String> {
     let mut open = Vec::new();
     let mut texts = Vec::new();

@@ -1,4 +1,4 @@
-//! Plays every golden case against the real server, each on a store of its own.
+//! Runs every golden case against the real server, each on its own store.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::support::client::Request;
 use crate::support::fixture;
 use crate::support::server::{self, Server};
 
-/// Cases are played side by side; each mostly waits for its server to start.
+/// Cases run concurrently, because each mostly waits for its server to start.
 const PLAYERS: usize = 4;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The command line: what it prints, what it refuses, and that a running server follows it.
+//! The command line: its output, its refusals, and that a running server follows its changes.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::support::database::Database;
 use crate::support::fixture::{self, basic};
 use crate::support::server::{Server, program, run};
 
-/// Runs a command that must succeed; what it printed.
+/// Runs a command that must succeed. Returns what it printed.
 fn done(data: &Path, arguments: &[&str]) -> String {
     let output = run(data, arguments);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -17,7 +17,7 @@ fn done(data: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs a command that must fail with status 1; its one sentence.
+/// Runs a command that must exit with status 1. Returns its error message.
 fn refused(data: &Path, arguments: &[&str]) -> String {
     let output = run(data, arguments);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}");
@@ -39,10 +39,10 @@ fn order(organisation: &str) -> String {
     )
 }
 
-/// A wrong key, and one too many of them.
+/// Invalid keys, and too many of them.
 const REFUSED: &[u16] = &[401, 429];
 
-/// Sends an order until the server answers with one of these statuses, as it must within a second of a change.
+/// Sends an order until the response has one of these statuses. The server must follow a change within a second.
 fn send_until(server: &Server, authorization: &str, organisation: &str, statuses: &[u16]) {
     loop {
         let request = Request::new("POST", "/v4/customer_orders");
@@ -249,7 +249,7 @@ fn the_demonstration_runs_and_says_what_it_shows() {
     }
 }
 
-/// Every command's help, so that the manual cannot change unseen.
+/// The help of every command is compared with a file, so that changes are noticed.
 #[test]
 fn help_texts_are_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");

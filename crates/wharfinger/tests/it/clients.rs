@@ -1,4 +1,4 @@
-//! Programs in other languages do a shop's day, each with the HTTP library and the models that such programs have.
+//! Client programs in other languages, with the HTTP libraries and models that such programs use.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::fixture;
 use crate::support::server::Server;
 
-/// Where Debian keeps the library that reads JSON in C#.
+/// Where Debian installs the JSON library for C#.
 const JSON_NET: &str = "/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll";
 
 fn source(name: &str) -> PathBuf {
@@ -14,7 +14,7 @@ fn source(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// Whether a program can be run; where not, that is said, and the case did not run.
+/// Whether a program can be run. If not, prints that the case did not run.
 fn is_here(client: &str, probe: &[&str]) -> bool {
     let probed = Command::new(probe[0]).args(&probe[1..]).output();
     let is_here = probed.is_ok_and(|output| output.status.success());
@@ -24,7 +24,7 @@ fn is_here(client: &str, probe: &[&str]) -> bool {
     is_here
 }
 
-/// Has a client do its day against a server of its own.
+/// Runs a client against its own server.
 fn spend_a_day(command: &mut Command) {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
@@ -46,7 +46,7 @@ fn spend_a_day(command: &mut Command) {
 
 #[test]
 fn python_requests() {
-    // The first of the path may be another one than Debian's.
+    // The first Python in the path may not be Debian's.
     for python in ["python3", "/usr/bin/python3"] {
         if is_here("Python with requests", &[python, "-c", "import requests"]) {
             return spend_a_day(Command::new(python).arg(source("shop.py")));

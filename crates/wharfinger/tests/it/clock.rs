@@ -1,4 +1,4 @@
-//! A clock that jumps ahead, and back.
+//! A clock that jumps ahead and back.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::support::v1::{get, order, request, submit};
 
 const YEARS_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
 
-/// A store and the clock of its server.
+/// A store and its server's clock.
 struct Clock {
     data: DataDirectory,
     offset: PathBuf,
@@ -26,7 +26,7 @@ impl Clock {
         Self { data, offset }
     }
 
-    /// Puts the clock so many milliseconds ahead of the right time.
+    /// Sets the clock ahead by this many milliseconds.
     fn set(&self, offset_ms: i64) {
         let new = self.data.path().join("offset.new");
         std::fs::write(&new, offset_ms.to_string()).unwrap();
@@ -87,7 +87,7 @@ fn times_are_the_clocks_and_nothing_is_skipped_when_it_jumps_ahead_and_back() {
     );
     assert!(times[1] > at(YEARS_MS - HOUR_MS), "{times:?}");
 
-    // Lists are in the order in which orders came, and find each by its time.
+    // Lists are in order of arrival, and filters find each order by its time.
     assert_eq!(keys(&server, ""), ["A-1", "A-2", "A-3", "A-4"]);
     let (before, after, later) = (at(-HOUR_MS), at(HOUR_MS), at(YEARS_MS / 2));
     let right = ["A-1", "A-3", "A-4"];
@@ -99,13 +99,13 @@ fn times_are_the_clocks_and_nothing_is_skipped_when_it_jumps_ahead_and_back() {
     let all = keys(&server, &format!("updated_after={before}"));
     assert_eq!(all, ["A-1", "A-2", "A-3", "A-4"]);
 
-    // The feed is in the order of commits.
+    // The feed is in commit order.
     let page = get(&server, "/v1/events?type=order.accepted");
     let told = page["data"].as_array().unwrap().iter();
     let told: Vec<_> = told.map(|event| text(&event["order_id"])).collect();
     assert_eq!(told.iter().collect::<Vec<_>>(), ids);
 
-    // Receipts are in the order of their times.
+    // Receipts are in order of their times.
     let receipts = get(&server, "/v1/batches");
     let received = receipts["data"].as_array().unwrap().iter();
     let received: Vec<_> = received
@@ -121,7 +121,7 @@ fn times_are_the_clocks_and_nothing_is_skipped_when_it_jumps_ahead_and_back() {
     let name = "wharfinger_clock_went_back_total";
     assert!(metrics.text().contains(name));
     assert!(!metrics.text().contains(&format!("{name} 0")));
-    // What is final and old goes; what was taken while the clock was ahead is not old yet.
+    // Orders that are final and old are purged. Those accepted while the clock was ahead are not old yet.
     for id in ids {
         let target = format!("/v1/orders/{id}/process");
         assert_eq!(server.send(&request("POST", &target, "full")).status, 200);
@@ -143,7 +143,7 @@ fn times_are_the_clocks_and_nothing_is_skipped_when_it_jumps_ahead_and_back() {
     assert_eq!(keys(&server, ""), ["A-2"]);
 }
 
-/// Order keys in a list of a vendor's format, which holds its orders under one name and each order's key under another.
+/// Order keys in a vendor's list. The vendor has its own names for the list and for the keys.
 fn listed(server: &Server, list: &Request, orders: &str, key: &str) -> Vec<String> {
     let answer = server.send(list);
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -210,7 +210,7 @@ fn times_do_not_go_back_when_the_clock_is_put_right_a_little() {
     let first = take("A-1");
     clock.set(-30_000);
     let second = take("A-2");
-    // Housekeeping may have written in between, so that they need not be equal.
+    // Housekeeping may have written in between, so the times need not be equal.
     let times = [&first, &second].map(|id| created_at(&server, id));
     assert!(times.is_sorted(), "{times:?}");
     let metrics = server.send(&Request::new("GET", "/metrics"));

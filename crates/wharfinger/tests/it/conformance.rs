@@ -1,4 +1,4 @@
-//! The laws: what every store must do. Each law is a test of its own on each kind of store.
+//! The laws: what every store must do. Each law is a separate test on each kind of store.
 
 mod addresses;
 mod administration;
@@ -30,7 +30,7 @@ use wharfinger::store::{Options, SqlStore, Store};
 use crate::support::database::open_store;
 use crate::support::fixture::{DataDirectory, empty_postgres_directory};
 
-/// An empty store, and its directory, which is removed when dropped.
+/// An empty store, and a guard that removes its directory when dropped.
 type Empty = (SqlStore, Box<dyn Send>);
 
 fn embedded(options: &Options) -> Empty {
@@ -43,12 +43,12 @@ fn on_embedded() -> Empty {
     embedded(&Options::default())
 }
 
-/// The laws hold at any moment of building the index of addresses.
+/// The laws must hold at any moment while the e-mail index is built.
 fn on_embedded_while_indexing() -> Empty {
     embedded(&while_indexing())
 }
 
-/// In a database of its own, on the cluster that all tests share.
+/// A store in its own database, on the cluster shared by all tests.
 fn postgres(options: &Options) -> Empty {
     let directory: DataDirectory = empty_postgres_directory();
     let path: &Path = directory.path();
@@ -71,14 +71,14 @@ fn while_indexing() -> Options {
     }
 }
 
-/// Runs a law on an empty store. Then the store's own check must find nothing wrong.
+/// Runs a law on an empty store. Afterwards the store's own check must find no fault.
 async fn hold(name: &str, make: fn() -> Empty, law: impl AsyncFnOnce(Arc<dyn Store>)) {
     let (store, directory) = make();
     let store: Arc<dyn Store> = Arc::new(store);
     law(Arc::clone(&store)).await;
     match store.check().await {
         Ok(report) => assert!(report.faults.is_empty(), "{:#?}", report.faults),
-        // The law of closing has closed it.
+        // The law about closing has closed the store.
         Err(error) => assert!(name.contains("closed"), "{error}"),
     }
     store.close().await;

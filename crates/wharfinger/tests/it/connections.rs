@@ -1,4 +1,4 @@
-//! Clients that hold connections: they cost little, and keep nobody out.
+//! Clients that hold connections open cost little, and keep nobody else out.
 
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::support::server::Server;
 use crate::support::sse::Events;
 use crate::support::v1::{self, request};
 
-/// A large answer, without a key.
+/// A request for a large response that needs no key.
 fn large() -> Request {
     Request::new("GET", "/openapi.json")
 }
@@ -23,7 +23,7 @@ fn batch(key: &str) -> Request {
     request.body(format!("[{}]", v1::order(key)))
 }
 
-/// The events behind those that there are, for which the server waits.
+/// A request that waits for the next events.
 fn next_events(server: &Server, seconds: u32) -> Request {
     let all = server.send(&request("GET", "/v1/events", "other")).json();
     let next = all["next"].as_str().expect("the feed goes on");
@@ -31,7 +31,7 @@ fn next_events(server: &Server, seconds: u32) -> Request {
     request("GET", &target, "other")
 }
 
-/// Sends many requests, and reads no answer.
+/// Sends many requests and reads no response.
 fn leave_unread(server: &Server, request: &Request) -> Connection {
     let mut connection = Connection::open(server.address);
     assert!(connection.write(&request.bytes().repeat(100)));
@@ -49,7 +49,7 @@ fn a_client_that_reads_no_answers_is_cut_off() {
             break error;
         }
     };
-    // Not that the client has waited for too long.
+    // The client must not have timed out.
     assert_ne!(error.kind(), ErrorKind::WouldBlock);
     assert_eq!(server.send(&batch("A")).status, 200);
 }
@@ -118,7 +118,7 @@ fn connections_that_have_shown_no_key_make_room() {
         200
     );
     assert!(waiting.write(&next.bytes()));
-    // Some beyond the bound: each takes the place of the oldest one of its kind.
+    // More connections than allowed. Each replaces the oldest one of its kind.
     let unread: Vec<_> = (0..20).map(|_| leave_unread(&server, &large())).collect();
     for number in 0..10 {
         let answer = server.send(&batch(&format!("B{number}")));
@@ -173,7 +173,7 @@ fn an_address_has_so_many_connections() {
     assert!(third.is_closed());
     assert_eq!(first.exchange(&alive()).unwrap().status, 200);
     drop(second);
-    // The server has to notice first.
+    // The server must notice the closed connection first.
     let next = || Connection::open(server.address).exchange(&alive());
     while next().is_none_or(|answer| answer.status == 429) {}
 }
@@ -203,7 +203,7 @@ fn heads_are_bounded_each_and_together() {
     assert_eq!(server.send(&batch("A")).status, 200);
     let grown_kib = server.memory_peak_kib() - before_kib;
     assert!(grown_kib < 96 << 10, "{grown_kib} KiB");
-    // Those that found no memory left were told so.
+    // Connections that got no memory were told so.
     let told: Vec<_> = unfinished
         .into_iter()
         .filter_map(|mut connection| connection.read())
@@ -228,11 +228,11 @@ fn a_key_is_served_on_its_share_of_the_connections() {
         .collect();
     let statuses: Vec<_> = opened.iter().map(|events| events.status).collect();
     assert_eq!(statuses, [200, 200, 200, 200, 200, 503, 503, 503]);
-    // Of another key, but of the same organisation.
+    // Another key of the same organisation.
     let same = request("GET", "/v1/orders", "reader");
     assert_eq!(server.send(&same).status, 503);
     assert_eq!(server.send(&batch("A")).status, 200);
     drop(opened);
-    // The server has to notice first.
+    // The server must notice the closed connections first.
     while server.send(&same).status == 503 {}
 }

@@ -1,6 +1,5 @@
-//! A server under load from several clients, killed at random moments: what was acknowledged is there exactly once,
-//! what was not answered at most once; and what is sent again under its idempotency key is answered as if it had been
-//! answered the first time.
+//! A server under load from several clients is killed at random moments. Acknowledged orders are stored exactly once, others at
+//! most once. A request that is repeated with its idempotency key gets the response that it would have had.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,7 +13,7 @@ use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
 use crate::support::stored;
 
-/// Kills in one run of the storm.
+/// Kills per run.
 const KILLS: u64 = 24;
 
 /// How a client sends its orders.
@@ -22,7 +21,7 @@ struct Kind {
     dialect: &'static str,
     /// Whether a known order can be sent again.
     resends: bool,
-    /// Orders that it sends at once, at most.
+    /// Most orders per request.
     orders_max: usize,
     request: fn(&[(String, u32)]) -> Request,
 }
@@ -94,21 +93,21 @@ fn join(orders: &[(String, u32)], one: impl Fn(&str, u32) -> String) -> String {
     texts.join(",")
 }
 
-/// A client, and what it knows of each of its orders. Its keys are its own.
+/// A client and its knowledge about each of its orders. Clients use separate keys.
 struct Client {
     number: usize,
     kind: &'static Kind,
     random: Random,
     known: HashMap<String, Versions>,
-    /// Requests made so far.
+    /// Requests sent so far.
     sent: usize,
-    /// A request under an idempotency key that was not answered.
+    /// A request with an idempotency key that was not answered.
     pending: Option<Sending>,
-    /// Requests that were answered again.
+    /// Replayed responses.
     replayed: usize,
 }
 
-/// A request, and the orders in it.
+/// A request and its orders.
 struct Sending {
     request: Request,
     orders: Vec<(String, u32)>,
@@ -118,9 +117,9 @@ struct Sending {
 /// The versions of one order.
 #[derive(Default)]
 struct Versions {
-    /// The last one that was answered with a yes.
+    /// The last acknowledged version.
     acknowledged: Option<u32>,
-    /// Sent since, and not answered.
+    /// Versions sent since then without a response.
     unanswered: Vec<u32>,
 }
 
@@ -156,7 +155,7 @@ impl Client {
         orders
     }
 
-    /// The request that was not answered, to be sent again, or a new one; every other one is under a key.
+    /// The unanswered request, to be repeated, or a new one. Every second one has an idempotency key.
     fn next_request(&mut self) -> Sending {
         if let Some(pending) = self.pending.take() {
             for (key, version) in &pending.orders {
@@ -189,7 +188,7 @@ impl Client {
                 self.pending = Some(sending).filter(|sending| sending.is_keyed);
                 return;
             };
-            // A number that is taken would be told as such, if the request were taken for a new one.
+            // If a repeated request were treated as a new one, its order number would be refused as taken.
             let is_yes = [200, 202].contains(&answer.status)
                 && !answer.text().contains(r#""status":"no""#)
                 && !answer.text().contains(r#""result":false"#);
@@ -232,15 +231,15 @@ fn storm_of_kills_loses_nothing_that_was_acknowledged() {
     let replayed: usize = clients.iter().map(|client| client.replayed).sum();
 
     assert!(replayed > 0, "no answer was lost that had been kept");
-    // The storm has gone over the index of addresses too.
+    // The kills also covered building the e-mail index.
     let select = "select max(tier) from email_runs where is_whole";
     let tier = Database::of(data.path()).number(select);
     assert!(tier > 0, "no run was merged");
 }
 
-/// Lets the clients send until so many answers have come, then kills the server at once.
+/// Lets the clients send until this many responses have arrived, then kills the server at once.
 fn run_and_kill(data: &Path, clients: &mut [Client], answers: usize) {
-    // Every block makes a run, and every sixteen runs another: most kills come upon the index being built.
+    // Every block makes a run, and every sixteen runs are merged, so most kills interrupt the building of the index.
     let server = Server::start_with(data, &["--email-run-blocks", "1"]);
     let address = server.address;
     let (answered, answers_seen) = mpsc::channel();
@@ -287,7 +286,7 @@ fn assert_nothing_lost(data: &Path, clients: &mut [Client]) {
     }
 }
 
-/// Holds an order against what its client knows, and lets the client know how its unanswered versions ended.
+/// Compares an order with its client's knowledge. Then records the outcome of the unanswered versions.
 fn settle(dialect: &str, key: &str, versions: &mut Versions, text: Option<&str>) {
     let mut possible: Vec<_> = versions.acknowledged.into_iter().collect();
     possible.append(&mut versions.unanswered);

@@ -1,4 +1,4 @@
-//! The files of a data directory: who can read them, who holds them, and what happens if they are taken away from a server.
+//! The files of a data directory: who can read them, who locks them, and what happens if a running server loses them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -29,12 +29,12 @@ fn keys(data: &Path) -> Vec<String> {
     orders.into_iter().map(|order| order.key).collect()
 }
 
-/// Has something done to a server's files, then sends it an order, which must not be acknowledged, and waits for its end.
+/// Changes a server's files, then sends an order. It must not be acknowledged, and the server must exit.
 fn assert_not_acknowledged_after(server: Server, what: impl FnOnce(), key: &str) {
     let mut connection = Connection::open(server.address);
     what();
     let answer = connection.exchange(&order(key));
-    // A commit of the server's own may have come first.
+    // One of the server's own commits may have detected the change first.
     assert!(answer.is_none_or(|answer| answer.status == 503));
     let (status, _) = server.wait();
     assert_eq!(status.code(), Some(1));
@@ -52,7 +52,7 @@ fn nothing_is_acknowledged_into_a_removed_log_and_what_was_in_it_is_saved() {
     }
     let log = data.path().join("orders.db-wal");
     assert_not_acknowledged_after(server, || std::fs::remove_file(log).unwrap(), "C");
-    // All that had been acknowledged was in the log alone.
+    // The acknowledged data was only in the log.
     assert_eq!(keys(data.path())[..2], ["A", "B"]);
     let server = Server::start(data.path());
     assert_eq!(send(&server, "C").status, 202);
@@ -92,7 +92,7 @@ fn a_second_server_is_refused_also_where_the_lock_file_was_removed() {
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("another server or copy runs on"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    // The first one goes on, and commands work beside it.
+    // The first server continues, and commands work alongside it.
     assert_eq!(send(&first, "A").status, 202);
     assert!(run(data.path(), &["org", "list"]).status.success());
     assert_eq!(send(&first, "B").status, 202);
@@ -101,7 +101,7 @@ fn a_second_server_is_refused_also_where_the_lock_file_was_removed() {
     assert_eq!(keys(data.path()), ["A", "B"]);
 }
 
-/// Runs a line of shell in which `"$@"` is the program with arguments.
+/// Runs a shell line in which `"$@"` is the program with its arguments.
 fn shell(line: &str, data: &Path, arguments: &[&str]) -> Command {
     let program = program();
     let mut command = Command::new("sh");
@@ -134,7 +134,7 @@ fn every_file_is_for_its_owner_alone_whatever_the_directory_and_the_umask() {
         }
         assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 4);
         server.kill();
-        // What an earlier program, or a restored backup, has left open is closed at the next start.
+        // The next start fixes the modes of files left by an earlier version or a restored backup.
         for entry in std::fs::read_dir(data.path()).unwrap() {
             set_mode(&entry.unwrap().path(), 0o664);
         }
@@ -167,7 +167,7 @@ fn a_low_limit_on_open_files_is_told_in_a_sentence() {
         refused(limit, &["org", "list"]);
     }
     assert!(started(32, &["org", "list"]).status.success());
-    // Only the soft limit is low: that is raised.
+    // Only the soft limit is low, and the program raises it.
     let line = "ulimit -S -n 24; exec \"$@\"";
     let server = Server::spawn(shell(line, data.path(), &serve));
     assert_eq!(send(&server, "A").status, 202);

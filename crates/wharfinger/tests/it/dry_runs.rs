@@ -1,4 +1,4 @@
-//! Dry runs, on every route that takes orders: the answer that would come, and nothing of it stays.
+//! Dry runs on every route that accepts orders: the response is the same, and nothing is stored.
 
 use wharfinger::http::dialect_routes;
 
@@ -10,7 +10,7 @@ use crate::support::server::Server;
 use crate::support::stored::rows;
 use crate::support::v1::{get, order, request};
 
-/// An answer as a dry run and the run itself share it.
+/// The parts of a response that a dry run and the real run share.
 fn told(answer: &Response) -> (u16, Option<String>, String) {
     let body = normalise(answer.text()).replace(r#""dry_run":true,"#, "");
     let content_type = answer.header("content-type").map(str::to_owned);
@@ -59,14 +59,14 @@ fn a_dry_run_is_answered_as_the_run_itself_and_stores_nothing() {
     assert_eq!(tried.len(), 12, "every route that takes orders: {tried:?}");
 }
 
-/// A dry run leaves the idempotency key free.
+/// A dry run leaves the idempotency key unused.
 fn by_query_and_key(change: &Change) -> Request {
     change
         .request_with("dry_run=true")
         .header("idempotency-key", format!("dry {change}"))
 }
 
-/// Orders that are known, changed, repeated, faulty or final are told of as what they would be.
+/// Known, changed, repeated, faulty and final orders get the outcome that they would have.
 #[test]
 fn a_dry_run_knows_what_is_stored_and_what_stands_before() {
     let data = fixture::data_directory();
@@ -118,7 +118,7 @@ fn a_dry_run_is_asked_for_with_true_and_nothing_else() {
     assert!(before == rows(data.path()), "something was stored");
 }
 
-/// An import is judged line by line as it would be taken, and nothing of it stays, not even that it was tried.
+/// A dry run of an import judges line by line, and leaves no trace.
 #[test]
 fn an_import_is_tried_and_stores_nothing() {
     let data = fixture::data_directory();
@@ -128,7 +128,7 @@ fn an_import_is_tried_and_stores_nothing() {
     assert_eq!(server.send(&known).status, 200);
     let import = "/v1/imports/019a0000-0000-4000-8000-00000000000b";
     let target = format!("{import}?organisation=TRK001");
-    // More lines than a piece has; two that are no order; the last one stands twice.
+    // More lines than a chunk has. Two are invalid, and the last one is a duplicate.
     let mut lines: Vec<String> = (0..5_000)
         .map(|n| order(&format!("N-{n}")).to_string())
         .collect();
@@ -180,7 +180,7 @@ fn an_import_is_tried_and_stores_nothing() {
         assert_eq!(tried.json()[count], done.json()[count], "{count}");
     }
     assert_eq!(done.json()["unchanged"], 2);
-    // What the import itself would be told is told of the trial too.
+    // A dry run gets the same refusals as the import itself.
     let again = server.send(&put(&format!("{target}&dry_run=true")));
     assert_refused("native", &again, 409);
     assert_eq!(again.header("import-offset"), Some("5001"));
@@ -192,7 +192,7 @@ fn an_import_is_tried_and_stores_nothing() {
     assert_refused("native", &behind, 409);
 }
 
-/// A change that cannot be tried is not made.
+/// If an operation does not support dry runs, it must not be executed.
 #[test]
 fn what_cannot_be_tried_is_refused() {
     let data = fixture::data_directory();

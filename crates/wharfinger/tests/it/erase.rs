@@ -1,4 +1,4 @@
-//! Erasing a person, with the real command and over HTTP, beside a running server.
+//! Erasing a person with the real command and over HTTP, while a server is running.
 
 mod broken_off;
 mod catalogue;
@@ -19,7 +19,7 @@ use crate::support::v1::{batch_id, get, order, order_id, request, submit};
 const ANN: &str = "ann@quay.example";
 const BOB: &str = "bob@example.com";
 
-/// Erases a person by the command; what it says.
+/// Erases a person with the command. Returns its output.
 fn erase(data: &Path, email: &str) -> Value {
     let arguments = ["customer", "erase", "--org", "TRK001", "--email", email];
     let done = run(data, &[&arguments[..], &["--json"]].concat());
@@ -32,7 +32,7 @@ fn assert_whole(data: &Path) {
     assert_eq!(check(data).faults, Vec::<String>::new());
 }
 
-/// An order of somebody's, with their name in it.
+/// A person's order that contains their name.
 fn of(email: &str, name: &str, key: &str) -> Value {
     let mut order = order(key);
     order["customer"] = json!({"email": email, "first_name": name, "phone": "0123"});
@@ -67,7 +67,7 @@ fn found(server: &Server, email: &str) -> usize {
     page["data"].as_array().unwrap().len()
 }
 
-/// Of an order that [`of`] made, the figures are left, and of all its revisions nothing else.
+/// Asserts that an order from [`of`] has only its retained fields, in all revisions.
 fn assert_erased(server: &Server, id: &str, state: &str, revision: usize) {
     let order = shown(server, id);
     let stands = (&order["state"], &order["revision"]);
@@ -89,7 +89,7 @@ fn assert_erased(server: &Server, id: &str, state: &str, revision: usize) {
     assert_eq!(form["key"], order["key"]);
 }
 
-/// The feed goes on behind what it had before, with these orders called off.
+/// Asserts that the feed is unchanged, followed by the cancellations of these orders.
 fn assert_cancelled_behind(server: &Server, before: &Value, orders: &[&String]) {
     let after = get(server, "/v1/events?organisation=TRK001&limit=1000");
     let [before, after] = [before, &after].map(|page| page["data"].as_array().unwrap());
@@ -115,7 +115,8 @@ fn the_figures_of_an_order_stay_and_its_person_is_gone_from_every_revision() {
         of("old@example.com", "Annabel", "A-3"),
     ];
     let (_, ids) = submit(&server, "TRK001", &orders);
-    // A second revision with another address, and one with the address behind one without; the same again, beside others.
+    // A second revision with another address. One that adds the address to an order without any. The same again, next to
+    // others.
     let changes = [
         of("new@example.com", "Annabel", "A-2"),
         of(ANN, "Annabella", "A-3"),
@@ -154,7 +155,7 @@ fn the_figures_of_an_order_stay_and_its_person_is_gone_from_every_revision() {
     assert_eq!(found(&server, BOB), 1);
     assert_cancelled_behind(&server, &feed, &[&ids[2], &ids[3]]);
 
-    // The key stays taken; there is nothing more to be erased.
+    // The key stays taken, and nothing is left to erase.
     let again = server.send(
         &request("POST", "/v1/batches?organisation=TRK001", "full")
             .body(of(BOB, "Bobby", "A-2").to_string()),
@@ -225,7 +226,7 @@ fn answers_that_were_kept_are_gone_and_not_given_again() {
     };
     let of_ann = submission("ann", &of(ANN, "Annabel", "A-1"));
     let of_bob = submission("bob", &of(BOB, "Bobby", "B-1"));
-    // The vendor's answer has the rejected order in it.
+    // The vendor's response contains the rejected order.
     let echoed = Request::new("POST", "/v4/customer_orders")
         .header("authorization", fixture::basic("full"))
         .header("idempotency-key", "echo")
@@ -247,7 +248,7 @@ fn answers_that_were_kept_are_gone_and_not_given_again() {
         assert!(!is_replayed(&gone));
     }
     assert_eq!(code(&server.send(&of_ann)), "answer_erased");
-    // Another request under that name is told the same: of the first one nothing is left to compare it with.
+    // A different request with this key gets the same refusal: the fingerprint of the first one is gone.
     let other = submission("ann", &of(BOB, "Bobby", "B-2"));
     assert_eq!(code(&server.send(&other)), "answer_erased");
     assert_eq!(found(&server, BOB), 1);
@@ -269,7 +270,7 @@ fn rejected_orders_that_mention_the_address_go_without_their_texts() {
     assert_eq!(answer.status, 422, "{}", answer.text());
     let receipt = format!("/v1/batches/{}", batch_id(&answer));
     let before = get(&server, &receipt);
-    // Good, and refused for what is stored already: it lies beside others that are taken.
+    // A valid order that is refused because of a stored one, next to accepted orders.
     let (_, ids) = submit(&server, "TRK001", &[of(BOB, "Bobby", "B-1")]);
     let process = format!("/v1/orders/{}/process", ids[0]);
     assert_eq!(server.send(&request("POST", &process, "full")).status, 200);

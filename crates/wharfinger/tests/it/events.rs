@@ -1,4 +1,4 @@
-//! The feed of events, as readers meet it.
+//! The event feed, from the reader's side.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ fn post(server: &Server, target: &str) {
     assert_eq!(response.status, 200, "{}", response.text());
 }
 
-/// All that is left of a feed behind a cursor (empty for the beginning), and the cursor at its end.
+/// The rest of a feed after a cursor (empty for the beginning), and the cursor at its end.
 fn read_on(server: &Server, filters: &str, cursor: &str) -> (Vec<Value>, String) {
     let (mut events, mut next) = (Vec::new(), cursor.to_owned());
     loop {
@@ -92,7 +92,7 @@ fn the_feed_tells_what_happened_to_whom() {
     ids.dedup();
     assert_eq!(ids.len(), 9);
 
-    // At the end the cursor stays, and what comes later is behind it.
+    // At the end the cursor stays the same. Later events come after it.
     assert_eq!(read_on(&server, "", &next).0, Vec::<Value>::new());
     submit(&server, "TRK001", &[order("A-3")]);
     let (later, next) = read_on(&server, "", &next);
@@ -117,7 +117,7 @@ fn the_feed_is_filtered_by_organisation_type_and_reach() {
         types(&events),
         ["TRK002 batch.received", "TRK002 order.accepted"]
     );
-    // A cursor keeps the place in organisations that a filter leaves out.
+    // A cursor keeps the positions of organisations that a filter leaves out.
     let (rest, next) = read_on(&server, "", &next);
     assert_eq!(rest.len(), 4);
     assert_eq!(read_on(&server, "organisation=TRK001", &next).0.len(), 0);
@@ -193,7 +193,7 @@ fn a_request_waits_for_what_is_new() {
     let empty = get(&server, &format!("/v1/events?wait=1s&after={next}"));
     assert_eq!((&empty["data"], &empty["next"]), (&json!([]), &json!(next)));
     assert!(began.elapsed() >= Duration::from_secs(1));
-    // What is there already is not waited for.
+    // Existing events are returned without waiting.
     let page = get(&server, "/v1/events?wait=60s");
     assert_eq!(page["data"].as_array().unwrap().len(), 2);
     let target = format!("/v1/events?wait=60s&after={next}");
@@ -201,7 +201,7 @@ fn a_request_waits_for_what_is_new() {
         let waiting: Vec<_> = (0..40)
             .map(|_| scope.spawn(|| get(&server, &target)))
             .collect();
-        // However many wait, others are served.
+        // Other requests are served, however many readers wait.
         for _ in 0..20 {
             get(&server, "/v1/orders");
         }
@@ -270,7 +270,7 @@ fn a_stream_tells_each_event_and_goes_on_where_it_was_cut() {
         types(&later),
         ["TRK002 batch.received", "TRK002 order.accepted"]
     );
-    // A stream tells the same as pages do, and its ids are cursors of theirs.
+    // A stream has the same events as pages, and its ids are valid page cursors.
     let (whole, _) = read_on(&server, "", "");
     assert_eq!(third.data, whole[2]);
     assert_eq!(read_on(&server, "", &third.id).0, whole[3..]);
@@ -284,7 +284,7 @@ fn a_stream_ends_with_its_key() {
     submit(&server, "TRK001", &[order("A-1")]);
     assert!(stream.next().is_some() && stream.next().is_some());
     assert!(run(data.path(), &["key", "revoke", "one"]).status.success());
-    // The server follows within a second; what happens then wakes the stream.
+    // The server sees the revocation within a second. The next event wakes the stream.
     let gone = || server.send(&request("GET", "/v1/orders", "one")).status == 401;
     while !gone() {}
     submit(&server, "TRK001", &[order("A-2")]);
@@ -303,7 +303,7 @@ fn told_to_stop_the_server_ends_streams_and_waiting() {
     let answer = std::thread::scope(|scope| {
         let mut waiting = crate::support::client::Connection::open(address);
         assert!(waiting.write(&request("GET", &target, "full").bytes()));
-        // A whole exchange behind it: by then it waits, or is about to.
+        // A complete exchange on another connection. By then the request waits, or is about to.
         get(&server, "/v1/orders");
         scope.spawn(|| server.terminate()).join().unwrap();
         waiting.read()
@@ -315,7 +315,7 @@ fn told_to_stop_the_server_ends_streams_and_waiting() {
     assert!(status.success());
 }
 
-/// What a reader has seen, by organisation.
+/// Events that a reader has seen, by organisation.
 type Seen = BTreeMap<String, Vec<String>>;
 
 fn note(seen: &mut Seen, event: &Value) {
@@ -329,7 +329,7 @@ fn note(seen: &mut Seen, event: &Value) {
 fn readers_see_each_event_once_and_in_order_while_many_write() {
     const WRITERS: usize = 32;
     const ROUNDS: usize = 12;
-    // Each round: a batch of two, one of which is moved.
+    // Each round submits a batch of two orders and changes the state of one.
     const EVENTS: usize = WRITERS * ROUNDS * 4;
     let data = fixture::data_directory();
     let server = Server::start(data.path());
@@ -362,7 +362,7 @@ fn readers_see_each_event_once_and_in_order_while_many_write() {
                 let event = stream.next().expect("more is to come");
                 note(&mut streamed, &event.data);
                 if at % 100 == 50 {
-                    // The connection is lost; the reader comes again with its cursor.
+                    // The connection is lost, and the reader reconnects with its cursor.
                     let again = ask.clone().header("last-event-id", event.id);
                     stream = Events::open(server.address, &again);
                 }

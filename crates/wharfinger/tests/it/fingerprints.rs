@@ -1,4 +1,4 @@
-//! What makes two requests with one `Idempotency-Key` the same: all that decides what a request means.
+//! Which requests with the same `Idempotency-Key` count as equal: those that agree in everything that determines their meaning.
 
 use serde_json::Value;
 use wharfinger::http::dialect_routes;
@@ -12,7 +12,7 @@ use crate::support::server::Server;
 use crate::support::stored::{all_orders, rows};
 use crate::support::v1::{self, order, submit};
 
-/// Requests that differ from a change in one thing each: what that is, and the request.
+/// Requests that differ from a change in one thing, each with the name of that thing.
 fn varied(change: &Change, same: &Request, spare_order: &str) -> Vec<(String, Request)> {
     let mut varied = Vec::new();
     let mut vary = |what: &str, request: Request| varied.push((what.to_owned(), request));
@@ -64,7 +64,7 @@ fn varied(change: &Change, same: &Request, spare_order: &str) -> Vec<(String, Re
     varied
 }
 
-/// Whether a variation asks for the same as the change does, since nothing reads what is varied.
+/// Whether a variation means the same as the change, because nothing reads the varied part.
 fn means_the_same(change: &Change, what: &str) -> bool {
     let reads_body = change.submits || change.dialect == "native";
     let reads_media = reads_body && !change.body.is_empty();
@@ -76,8 +76,8 @@ fn means_the_same(change: &Change, what: &str) -> bool {
     }
 }
 
-/// A second request with the key of the first one is refused, or is done on its own. It never gets the answer to a
-/// request that meant something else.
+/// A second request with the same key is refused, or runs separately. It never gets the response to a request with a different
+/// meaning.
 #[test]
 fn a_request_that_means_something_else_never_gets_the_kept_answer() {
     let data = fixture::data_directory();
@@ -137,7 +137,7 @@ fn put_slip() -> Request {
         .body(r#"[{"packingslipno":"X","consignee":"Ann","country":"NZ"}]"#)
 }
 
-/// The organisation counts though only a header field names it, and whichever field that is.
+/// The organisation counts even if only a header field names it, whichever field that is.
 #[test]
 fn orders_of_another_organisation_are_not_answered_from_the_first_one() {
     let data = fixture::data_directory();
@@ -179,7 +179,7 @@ fn orders_of_another_organisation_are_not_answered_from_the_first_one() {
     assert_eq!(state("TRK002"), "cancelled");
 }
 
-/// A key of one organisation implies it: naming that organisation as well is the same request.
+/// A key with a single organisation implies it. Naming that organisation as well makes the same request.
 #[test]
 fn the_organisation_that_a_key_implies_is_the_one_that_counts() {
     let data = fixture::data_directory();
@@ -192,7 +192,7 @@ fn the_organisation_that_a_key_implies_is_the_one_that_counts() {
     assert_eq!(all_orders(data.path(), "TRK001", "gosweetspot").len(), 1);
 }
 
-/// The same bytes are one order as JSON, and another answer as lines.
+/// The same bytes are one order as JSON, and get a different response as lines.
 #[test]
 fn the_media_type_is_part_of_what_a_request_means() {
     let data = fixture::data_directory();

@@ -1,4 +1,4 @@
-//! Bits that flip in a store's files, and values that change in its tables: what is read is right, or the fault is told.
+//! Flipped bits in a store's files, and changed values in its tables: reads are correct, or the fault is reported.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
 use crate::support::v1::{order, request, submit};
 
-/// What `check` says of a store.
+/// The result of `check` on a store.
 fn checked(data: &Path) -> Result<CheckReport, StoreError> {
     SqlStore::check_at(&match database::url(data) {
         Some(url) => Location::Database(store::Database {
@@ -27,19 +27,19 @@ fn checked(data: &Path) -> Result<CheckReport, StoreError> {
     })
 }
 
-/// Whether `check` finds a fault.
+/// Whether `check` reports a fault.
 fn is_told(checked: &Result<CheckReport, StoreError>) -> bool {
     !matches!(checked, Ok(report) if report.faults.is_empty())
 }
 
-/// A column of a table, and its type.
+/// A column of a table and its type.
 struct Column {
     table: String,
     name: String,
     kind: String,
 }
 
-/// The columns of all tables but those with checksums.
+/// The columns of all tables, except checksums.
 fn columns(database: &mut Database) -> Vec<Column> {
     let list = match database {
         Database::Embedded(_) => {
@@ -62,7 +62,7 @@ fn columns(database: &mut Database) -> Vec<Column> {
     columns.collect()
 }
 
-/// A store of which values are changed, and their checksums are not.
+/// A store whose values are changed without updating their checksums.
 struct Damaged {
     database: Database,
     columns: Vec<Column>,
@@ -84,7 +84,7 @@ impl Damaged {
         Self { database, columns }
     }
 
-    /// Changes a value of a row of a table for as long as `meanwhile` takes.
+    /// Changes a value in a row while `meanwhile` runs.
     fn with<T>(&mut self, table: &str, column: &str, meanwhile: impl FnOnce() -> T) -> T {
         let of = |known: &&Column| known.table == table && known.name == column;
         let kind = &self
@@ -132,7 +132,7 @@ impl Damaged {
         seen
     }
 
-    /// Has SQLite take a checksum for that of whatever is written.
+    /// Makes SQLite accept this checksum for anything written.
     fn fix_checksums(&self, checksum: i64) {
         if let Database::Embedded(connection) = &self.database {
             let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
@@ -166,7 +166,7 @@ fn check_covers_every_value_of_every_table() {
     let data = fixture::data_directory_with_catalogue();
     filled::fill(data.path());
     let mut database = Database::of(data.path());
-    // What is here only while a person is being erased.
+    // Rows that exist only during an erasure.
     database.run(&format!(
         "insert into erasures (organisation, id) values (1, {})",
         1_i64 << 42
@@ -189,7 +189,7 @@ fn check_covers_every_value_of_every_table() {
     assert!(!is_told(&checked_whole), "{checked_whole:?}");
 }
 
-/// The status of an answer to a request that reads, and what is told.
+/// Status and body of the response to a read request.
 fn told(server: &Server, request: &Request) -> (u16, String) {
     let answer = server.send(request);
     (answer.status, answer.text().to_owned())
@@ -242,7 +242,7 @@ fn a_damaged_row_is_an_error_and_never_served() {
                 assert_eq!(seen, whole, "{table}.{column}: {look:?}");
             }
         }
-        // Of the others not every row is read for these answers.
+        // These tables are read completely for the responses. The others are not.
         let is_read_whole = [
             "audit",
             "batches",
@@ -276,10 +276,10 @@ fn a_key_or_an_organisation_whose_row_is_damaged_is_refused_and_nobody_else() {
     assert_ne!(server.send(&list(&hit)).status, 401);
 }
 
-/// Bytes of a frame of SQLite's log, with its page.
+/// Size of a frame in SQLite's log, including its page.
 const FRAME: usize = 24 + 4_096;
 
-/// Where the log's last three transactions begin: damage in the last cannot be told from an unfinished write.
+/// Offset of the log's last three transactions. Damage in the last one looks like an unfinished write.
 fn settled(log: &[u8]) -> usize {
     let frames: Vec<_> = log[32..].chunks_exact(FRAME).collect();
     let current = |frame: &&&[u8]| frame[8..16] == log[16..24];
@@ -338,7 +338,7 @@ fn a_flipped_bit_is_told_or_does_no_harm() {
     });
 }
 
-/// A data directory with a copy of a database file and its log.
+/// A data directory with copies of a database file and its log.
 fn copied(files: &[Vec<u8>; 2]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (name, bytes) in ["orders.db", "orders.db-wal"].iter().zip(files) {

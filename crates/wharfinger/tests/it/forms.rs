@@ -1,4 +1,4 @@
-//! `GET /v1/orders/{id}?as=`: an order in any dialect's form, whichever it came in.
+//! `GET /v1/orders/{id}?as=`: an order of any dialect in the form of any other.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn native(method: &str, target: &str) -> Request {
     Request::new(method, target).header("authorization", token)
 }
 
-/// The id of the only order of a batch.
+/// The id of the only order in a batch.
 fn order_id(server: &Server, answer: &Response) -> String {
     let batch = answer
         .header("wharfinger-batch-id")

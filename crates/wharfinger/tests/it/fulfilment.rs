@@ -1,4 +1,4 @@
-//! Reports of how far orders are fulfilled, over the native API.
+//! Fulfilment reports through the native API.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn a_report_is_shown_with_its_order_and_told_as_an_event() {
     assert_eq!(shown["fulfilment"], expected);
     assert_eq!(answer.json(), expected);
     assert_eq!(get(&server, "/v1/orders?key=A-1")["data"][0], shown);
-    // It stands for all that was reported before.
+    // A report replaces all earlier ones.
     put(&server, &ids[0], &json!({"delivered_at": "2026-11-22"}));
     let shown = get(&server, &target);
     let expected = json!({"delivered_at": "2026-11-22", "updated_at": shown["updated_at"]});
@@ -107,7 +107,7 @@ fn a_report_is_kept_once_under_an_idempotency_key() {
     assert_eq!(shown["fulfilment"]["status"], "DELIVERED");
 }
 
-/// What a vendor's route shows, asked for with the field that the vendor has its key in.
+/// A vendor's response, requested with the vendor's header field for the key.
 fn shown_by(server: &Server, target: &str, key_field: &str) -> Value {
     let request = Request::new("GET", target).header(key_field, secret_of("one"));
     let answer = server.send(&request);
@@ -115,7 +115,7 @@ fn shown_by(server: &Server, target: &str, key_field: &str) -> Value {
     answer.json()
 }
 
-/// An order that came in a vendor's form: its id.
+/// Submits an order in a vendor's form. Returns its id.
 fn submit_as(server: &Server, dialect: &str, order: &Value) -> String {
     let target = format!("/v1/batches?organisation=TRK001&dialect={dialect}");
     let answer = server.send(&request("POST", &target, "full").body(order.to_string()));
@@ -160,7 +160,7 @@ fn vendors_with_a_status_of_their_own_show_what_was_reported() {
     put(&server, &id, &json!({"delivered_at": "2026-11-22"}));
     assert_eq!(one()["status"], "DELIVERED");
     assert_eq!(one()["delivered"], "2026-11-22");
-    // The last report stands for all before: it had no word.
+    // The last report replaces all earlier ones, and had no status.
     assert_eq!(listed()["status"]["Status"], "PENDING");
 
     let order = json!({"address": {"email": "ann@example.com", "country": "NZ"},

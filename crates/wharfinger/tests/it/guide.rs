@@ -1,4 +1,4 @@
-//! The pages of the documentation, each typed into one shell from its beginning to its end.
+//! Types the commands of each documentation page into one shell, from beginning to end.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,15 +6,15 @@ use std::process::Command;
 use crate::support::case::normalise;
 use crate::support::server::{Server, run};
 
-/// What the shell prints between two blocks.
+/// Printed by the shell between two blocks.
 const MARK: &str = "\n-- the next block --\n";
 
-/// The guide in pieces: its text, and its blocks of commands.
+/// A piece of the guide: text, commands, or expected output.
 #[derive(Debug)]
 enum Piece<'g> {
     Text(&'g str),
     Commands(&'g str),
-    /// What the commands before print.
+    /// The expected output of the commands before it.
     Answer,
 }
 
@@ -36,7 +36,7 @@ fn pieces(guide: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The text with what stands between `open` and `close` written as `<name>`, where it is of these letters.
+/// Replaces what is between `open` and `close` by `<name>`, if it consists of these characters.
 fn masked(
     text: &str,
     (open, close): (&str, char),
@@ -60,7 +60,7 @@ fn masked(
     plain + rest
 }
 
-/// What was printed, without what differs from one run to the next.
+/// The output without the parts that differ between runs.
 fn told(printed: &str, key_id: &str) -> String {
     let mut told = normalise(printed).replace(key_id, "<key>");
     let is_number = |letter: char| letter.is_ascii_digit() || letter == '.';
@@ -109,7 +109,7 @@ fn every_command_of_the_dialects_pages_is_answered_as_it_says() {
     play("docs/dialects/centra.md");
 }
 
-/// The pages whose commands are typed by the tests above. The README has a test of its own.
+/// The pages that the tests above run. The README has its own test.
 const PLAYED: [&str; 5] = [
     "docs/guide.md",
     "docs/catalogue.md",
@@ -118,7 +118,7 @@ const PLAYED: [&str; 5] = [
     "docs/dialects/centra.md",
 ];
 
-/// A request by curl that no test runs grows wrong unseen.
+/// A curl command that no test runs may become wrong unnoticed.
 #[test]
 fn every_curl_of_every_page_is_typed_by_a_test() {
     let root = root();
@@ -136,7 +136,7 @@ fn every_curl_of_every_page_is_typed_by_a_test() {
         for piece in pieces(&text) {
             match piece {
                 Piece::Text(text) => {
-                    // Curl is spoken of, but not told what to do.
+                    // Text may mention curl, but contain no command.
                     let is_command = text.contains("curl -") || text.contains("curl http");
                     let is_quoted = text.contains("curl '") || text.contains("curl \"");
                     assert!(!is_command && !is_quoted, "{name}: {text}");
@@ -150,7 +150,7 @@ fn every_curl_of_every_page_is_typed_by_a_test() {
     }
 }
 
-/// A reader who goes through the guide again, with what the first time has left, comes to its end again.
+/// A reader can go through the guide again, with the data from the first time.
 #[test]
 fn the_guide_can_be_typed_twice() {
     let guide = std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
@@ -170,7 +170,7 @@ fn the_guide_can_be_typed_twice() {
     }
 }
 
-/// A server that a reader has started, with the key that it began with, and a directory for files.
+/// A reader's server, with its first key, and a directory for files.
 struct Shelf {
     server: Server,
     key: serde_json::Value,
@@ -191,7 +191,7 @@ impl Shelf {
         }
     }
 
-    /// Types all commands into one shell; what is printed, with a mark behind each block.
+    /// Types all commands into one shell. Returns the output, with a mark after each block.
     fn type_in(&self, pieces: &[Piece<'_>]) -> String {
         let mut script = String::new();
         for piece in pieces {
@@ -219,7 +219,7 @@ fn root() -> PathBuf {
     root.canonicalize().unwrap()
 }
 
-/// Types a page into a shell, and holds what is printed against what it says.
+/// Types a page into a shell and compares the output with the page.
 fn play(page: &str) {
     let file = root().join(page);
     let guide = std::fs::read_to_string(&file).unwrap();
@@ -260,7 +260,7 @@ fn play(page: &str) {
     }
 }
 
-/// Where the shell finds the program besides its own commands.
+/// The shell's search path, with the program's directory first.
 fn path_with_program() -> std::ffi::OsString {
     let program = Path::new(env!("CARGO_BIN_EXE_wharfinger"));
     let mut folders = vec![program.parent().unwrap().to_owned()];

@@ -1,4 +1,4 @@
-//! Header fields that hold for every route: those that make a request doubtful, and those that every answer has.
+//! Header fields for every route: those that make a request ambiguous, and those in every response.
 
 use crate::support::changes::{administrator, assert_refused, changes};
 use crate::support::client::{Connection, Request};
@@ -7,7 +7,7 @@ use crate::support::server::Server;
 use crate::support::stored::rows;
 use crate::support::v1::request;
 
-/// A request of each dialect that stores an order, up to the framing of its body.
+/// A request in each dialect that stores an order, without the framing of its body.
 fn heads() -> Vec<(&'static str, String)> {
     let of = |dialect, target: &str, key: String| {
         let head = format!("POST {target} HTTP/1.1\r\n{key}\r\ncontent-type: application/json\r\n");
@@ -34,7 +34,7 @@ fn heads() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// hyper would go by the last coding alone, and a proxy in front by another.
+/// hyper would use only the last coding, and a proxy in front another one.
 #[test]
 fn other_transfer_codings_than_one_chunked_are_refused_and_the_connection_closed() {
     let data = fixture::data_directory();
@@ -62,7 +62,7 @@ fn other_transfer_codings_than_one_chunked_are_refused_and_the_connection_closed
             assert!(connection.is_closed(), "{dialect}: {codings}");
         }
     }
-    // So it is where no dialect's route is asked for.
+    // The same applies to paths outside the dialects.
     for target in ["/nowhere", "/healthz", "/docs"] {
         let mut connection = Connection::open(server.address);
         let head = format!("POST {target} HTTP/1.1\r\nhost: test\r\n");
@@ -91,7 +91,7 @@ fn a_request_has_one_host() {
             assert_refused(dialect, &answer, 400);
             assert!(answer.text().contains("Host"), "{}", answer.text());
         }
-        // HTTP/1.0 has none, and is served without.
+        // HTTP/1.0 requires no Host, and is served without it.
         let old = head.replace("HTTP/1.1", "HTTP/1.0");
         let two = format!("{old}host: a\r\nhost: b\r\ncontent-length: 2\r\n\r\n[]");
         assert_refused(dialect, &send(two), 400);
@@ -140,7 +140,7 @@ fn answers_are_neither_guessed_at_nor_kept() {
     }
 }
 
-/// What the key lacks is named, but where a vendor has a text of its own for it.
+/// The refusal names the missing scope, unless the vendor defines its own text.
 #[test]
 fn a_key_without_the_scope_is_told_which_it_lacks() {
     let data = fixture::data_directory();

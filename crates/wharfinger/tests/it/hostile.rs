@@ -1,4 +1,4 @@
-//! What a hostile or broken client sends: the right answer or a closed connection, and the server goes on serving others.
+//! Hostile and broken clients get the right response or a closed connection, and the server keeps serving others.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ fn order(key: &str) -> String {
     )
 }
 
-/// The server still takes an order of somebody else's.
+/// Asserts that the server still accepts an order of another client.
 fn assert_still_serving(address: SocketAddr, key: &str) {
     let answer = post(format!("[{}]", order(key))).send(address);
     assert_eq!(answer.status, 202, "{}", answer.text());
@@ -51,14 +51,14 @@ fn a_body_cut_short_stores_nothing() {
     connection.write(&request.bytes());
     connection.finish_writing();
     assert!(connection.read().is_none_or(|answer| answer.status == 400));
-    // Had it been stored, the same key with other content would be an update, and its receipt would say so.
+    // If it had been stored, the same key with other content would be an update, and the receipt would show that.
     let other = body.replace("01-02-2026", "02-02-2026");
     let answer = server.send(&post(other));
     assert_eq!(answer.status, 202);
     assert_eq!(accepted_as_new(data.path(), &answer), 1);
 }
 
-/// How many orders of an answer's batch were new, from its receipt.
+/// The number of new orders in a response's batch, from its receipt.
 fn accepted_as_new(data: &std::path::Path, answer: &Response) -> usize {
     let results = crate::support::stored::results_of(data, answer);
     let is_new = |recorded: &&Recorded| matches!(recorded.outcome, RecordedOutcome::Accepted(_));
@@ -78,7 +78,7 @@ fn a_length_that_is_too_short_leaves_no_trace_in_the_next_request() {
     connection.write(&request.bytes());
     let answer = connection.read().expect("the first part is answered");
     assert_eq!(answer.status, 400, "{}", answer.text());
-    // The byte left over is no request.
+    // The remaining byte is not a request.
     connection.finish_writing();
     while let Some(answer) = connection.read() {
         assert_eq!(answer.status, 400);
@@ -278,7 +278,7 @@ fn a_connection_past_the_bound_waits_until_another_one_is_done() {
     let mut second = Connection::open(server.address);
     second.write(&Request::new("GET", "/healthz").bytes());
     assert!(first.write(body.as_bytes()));
-    // The first one is served to its end, and then makes room.
+    // The first connection is served to its end, and then gives up its place.
     assert_eq!(first.read().unwrap().status, 202);
     assert_eq!(second.read().unwrap().status, 200);
 }
@@ -301,12 +301,12 @@ fn memory_for_bodies_is_shared_and_bounded() {
     let (all_but_one, last) = bytes.split_at(bytes.len() - 1);
     let mut first = Connection::open(server.address);
     assert!(first.write(all_but_one));
-    // There is room for one of them only.
+    // There is memory for only one of them.
     let metrics = Request::new("GET", "/metrics");
     let leased = format!("wharfinger_body_bytes_in_flight {}\n", 2 * (body_bytes - 1));
     while !server.send(&metrics).text().contains(&leased) {}
     let mut second = Connection::open(server.address);
-    // It may not be taken whole.
+    // The server may not read all of it.
     second.write(&bytes);
     let refused = second.read().expect("the refused one is told why");
     assert_eq!(refused.status, 503);
@@ -382,7 +382,7 @@ fn a_dry_run_is_not_taken_for_an_order() {
     let body = format!("[{}]", order("DRY"));
     let asked = post(body.clone()).header("wharfinger-dry-run", "true");
     assert_eq!(server.send(&asked).status, 202);
-    // Whatever may have been meant to try it must not store it.
+    // A request that may have been meant as a dry run must not be stored.
     for (query, fields) in [
         ("?dry_run=yes", &[][..]),
         ("?dry_run=false", &["true"]),

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`, in every dialect and on every route that changes something: done once, answered again.
+//! `Idempotency-Key` in every dialect, on every route that changes something: run once, then replayed.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -17,7 +17,7 @@ use crate::support::server::Server;
 use crate::support::stored;
 use crate::support::v1::{get, order, request};
 
-/// How much of everything there is.
+/// The number of stored items of every kind.
 fn counts(data: &Path) -> (CheckReport, i64) {
     let report = stored::check(data);
     assert_eq!(report.faults, [""; 0]);
@@ -48,7 +48,7 @@ fn every_changing_route_is_done_once_and_answered_again() {
         let other_path = other_path.header("idempotency-key", &key);
         let body = format!("{} ", change.body);
         let other_body = change.request().body(body).header("idempotency-key", &key);
-        // The body of a vendor's DELETE is not read, and makes no difference.
+        // The body of a vendor's DELETE is not read, so it makes no difference.
         let reads_body = change.submits || change.dialect == "native";
         let others = [
             Some(other_query),
@@ -57,7 +57,7 @@ fn every_changing_route_is_done_once_and_answered_again() {
         ];
         for other in others.into_iter().flatten() {
             let answer = server.send(&other);
-            // What is wrong with the request itself comes first.
+            // Errors in the request itself are reported first.
             assert!((400..500).contains(&answer.status), "{change}: {other:?}");
             assert!(!is_replayed(&answer));
         }
@@ -73,12 +73,12 @@ fn every_changing_route_is_done_once_and_answered_again() {
     }
 }
 
-/// A path that is not the change's own.
+/// A path that differs from the change's own.
 fn other_path(change: &Change) -> String {
     change.target.replacen("TRK001", "TRK002", 1) + "0"
 }
 
-/// The same key for a request of which only the body, the query, the path or the method is another.
+/// Uses a key again for a request that differs only in body, query, path or method.
 #[test]
 fn a_key_that_is_used_for_another_request_is_told() {
     let data = fixture::data_directory();
@@ -99,7 +99,7 @@ fn a_key_that_is_used_for_another_request_is_told() {
             assert_refused(change.dialect, &answer, 422);
         }
         let fresh = one("never").header("idempotency-key", &key);
-        // Those of the administrator's key are another caller's.
+        // Keys sent with the administrator's key belong to another caller.
         let by_administrator = ["/v1/organisations", "/v1/keys", "/v1/customers"];
         if !by_administrator
             .iter()
@@ -129,7 +129,7 @@ fn a_key_that_is_used_for_another_request_is_told() {
 fn a_request_whose_key_is_at_work_is_told_to_come_again() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    // The store can be read and not written: whoever comes first is at work until it can.
+    // The store can be read but not written, so the first request stays in progress.
     let mut database = Database::of(data.path());
     database.begin_writing();
     let (answered, answers) = mpsc::channel();
@@ -307,13 +307,13 @@ fn an_answer_is_kept_for_as_long_as_it_is_said() {
     assert_eq!(told(&again), told(&first));
     server.terminate();
     server.wait();
-    // The time passes.
+    // Let the saved response expire.
     database.run("update answers set kept_until_ms = 1");
     let server = Server::start(data.path());
     let later = server.send(&request);
     assert!(!is_replayed(&later));
     assert_eq!(later.json()["unchanged"], 1);
-    // And the key may then serve for something else.
+    // The key can then be used for something else.
     database.run("update answers set kept_until_ms = 1");
     assert_eq!(
         server
@@ -323,8 +323,8 @@ fn an_answer_is_kept_for_as_long_as_it_is_said() {
     );
 }
 
-/// The server is killed once the batch can be seen and before its answer is read: the client sends again and is told
-/// what it had missed.
+/// The server is killed when the batch is visible, but before its response is read. The client repeats the request and gets the
+/// lost response.
 #[test]
 fn an_answer_that_was_lost_in_a_crash_is_given_again() {
     storm(4, lose_the_answer);

@@ -1,4 +1,4 @@
-//! Imports, as a client that loses its connection meets them.
+//! Imports by clients that lose their connection.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
 use crate::support::stored;
 
-/// An import's id; each test has a store of its own.
+/// The import's id. Each test has its own store.
 const ID: &str = "019a0000-0000-4000-8000-00000000000a";
 
 fn bearer(request: Request, key: &str) -> Request {
@@ -34,7 +34,7 @@ fn line(key: impl std::fmt::Display) -> String {
     format!("{{\"key\":\"{key}\",\"placed_at\":\"2026-11-21\",\"lines\":[{{\"sku\":\"S\"}}]}}\n")
 }
 
-/// What an import says of itself, without its times.
+/// State and counts of an import, without times.
 fn told(answer: &Response) -> (String, [u64; 5]) {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let json = answer.json();
@@ -66,7 +66,7 @@ fn a_whole_body_completes_an_import() {
     let whole = ("complete".to_owned(), [5, 3, 2, 0, 1]);
     assert_eq!(told(&server.send(&put(body.clone()))), whole);
     assert_eq!(told(&server.send(&get())), whole);
-    // The same again, or more of it, is not taken.
+    // The same part again, or more lines, is refused.
     assert_eq!(refused(&server.send(&put(body))), (409, Some("5")));
     let more = put(line("C")).header("import-offset", "5");
     assert_eq!(refused(&server.send(&more)), (409, Some("5")));
@@ -103,7 +103,7 @@ fn a_last_line_that_is_cut_off_was_not_received() {
     let mut connection = Connection::open(server.address);
     connection.write(&put(body).header("content-length", announced).bytes());
     connection.finish_writing();
-    // Its end is told on this connection, if at all; once it is, the import receives no more.
+    // The error may or may not arrive on this connection. Once it does, the import receives no more.
     assert!(connection.read().is_none_or(|answer| answer.status == 400));
     wait_until_interrupted(&server, 1);
     let rest = put(line("B")).header("import-offset", "1");
@@ -111,7 +111,7 @@ fn a_last_line_that_is_cut_off_was_not_received() {
     assert_eq!(keys(data.path()), ["A", "B"]);
 }
 
-/// Waits for the server to notice that a connection has gone, which nothing else tells.
+/// Waits for the server to notice a closed connection. Nothing else signals this.
 fn wait_until_interrupted(server: &Server, lines: u64) {
     loop {
         let (state, [committed, ..]) = told(&server.send(&get()));
@@ -127,7 +127,7 @@ fn wait_until_interrupted(server: &Server, lines: u64) {
 fn two_parts_at_once_and_parts_of_a_cancelled_import_are_turned_down() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    // The first part has begun once its first lines are committed; it is then still receiving.
+    // Once its first lines are committed, the first part is in progress and still receiving.
     let mut connection = Connection::open(server.address);
     let request = put("").header("transfer-encoding", "chunked").bytes();
     assert!(connection.write(&request));
@@ -146,7 +146,7 @@ fn two_parts_at_once_and_parts_of_a_cancelled_import_are_turned_down() {
     assert_eq!(refused(&server.send(&second)), (409, Some(offset.as_str())));
     let cancel = bearer(Request::new("DELETE", &format!("/v1/imports/{ID}")), "full");
     assert_eq!(told(&server.send(&cancel)).1[0], committed);
-    // What comes later is not taken any more.
+    // Later lines are refused.
     assert!(connection.write(format!("{:x}\r\n{many}\r\n0\r\n\r\n", many.len()).as_bytes()));
     let answer = connection.read().expect("the part is answered");
     assert_eq!(refused(&answer), (409, Some(offset.as_str())));
@@ -204,7 +204,7 @@ fn a_coded_body_is_undone_and_a_long_line_costs_itself_alone() {
     let server = Server::start_with(data.path(), &options);
     let mut coder = GzEncoder::new(Vec::new(), Compression::fast());
     coder.write_all(line("A").as_bytes()).unwrap();
-    // Far over what a piece of an import may take.
+    // Far more than a chunk of an import may have.
     coder.write_all(&vec![b'x'; 50 << 20]).unwrap();
     coder.write_all(b"\n").unwrap();
     coder.write_all(line("B").as_bytes()).unwrap();
@@ -245,7 +245,7 @@ fn progress_is_told_as_a_stream_to_its_end() {
     assert_eq!(progress["lines_committed"], 1);
 }
 
-/// A client that is killed off, and a server that is: each time the rest is sent, and nothing is there twice.
+/// Clients and servers are killed. Each time the rest is sent, and nothing is stored twice.
 #[test]
 fn an_import_survives_lost_connections_and_a_killed_server() {
     storm(2, lose_and_kill);
@@ -277,7 +277,7 @@ fn lose_and_kill(seed: u64) {
             drop(connection.read());
         }
     }
-    // The last part waits for its turn: the server may yet be busy with the one before.
+    // Retry the last part, because the server may still be processing the previous one.
     let answer = loop {
         let committed = committed(&server);
         let rest = put(lines[committed..].concat()).header("import-offset", committed.to_string());

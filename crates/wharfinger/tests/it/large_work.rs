@@ -1,4 +1,4 @@
-//! Small requests that are much work: what they make in memory is counted, and nobody else waits for them.
+//! Small requests that cause a lot of work. Their memory is counted, and nobody else waits for them.
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use crate::support::server::Server;
 use crate::support::stored;
 use crate::support::v1::{get, order, request};
 
-/// A few hundred bytes of gzip: very many orders, each without anything in it.
+/// A few hundred bytes of gzip that contain very many empty orders.
 fn empty_orders(count: usize) -> Vec<u8> {
     let text = format!("[{}]", vec!["{}"; count].join(","));
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -30,7 +30,7 @@ fn post(key: &str, body: Vec<u8>) -> Request {
 #[test]
 fn what_judging_makes_counts_against_the_memory_budget() {
     let data = fixture::data_directory();
-    // Room for the bytes of the body many times over, but not for 50,000 orders, their problems and the answer.
+    // Enough memory for the body many times over, but not for 50,000 orders with their problems and the response.
     let bounds = [
         "--body-bytes-max",
         "1048576",
@@ -44,7 +44,7 @@ fn what_judging_makes_counts_against_the_memory_budget() {
     let peak = server.memory_peak_kib() >> 10;
     assert!(peak < 128, "{peak} MiB");
     assert!(answer.header("retry-after").is_some());
-    // What was leased is given back, and nothing was stored.
+    // The memory is returned, and nothing was stored.
     assert_eq!(
         get(&server, "/v1/batches")["data"]
             .as_array()
@@ -102,8 +102,8 @@ fn put_slips(server: &Server, slips_: &[String]) {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
-/// Orders of which one was cancelled, so that no tally tells which are listed: each row is looked at. They are more than are
-/// looked at without a pause.
+/// Orders of which one is cancelled, so that no stored count tells which are listed and each row must be read. There are more
+/// of them than are read without a pause.
 fn many_slips(server: &Server) {
     let slip = |number| format!(r#"{{"packingslipno":"P-{number:05}","consignee":"A"}}"#);
     put_slips(server, &(0..9_000).map(slip).collect::<Vec<_>>());
@@ -130,7 +130,7 @@ fn deep_pages_are_right_and_do_not_keep_others_waiting() {
         (results.len(), number(0), number(98)),
         (99, "P-08901", "P-08999")
     );
-    // Counted within bounds of time, over the same orders.
+    // Counted within a time range, over the same orders.
     let bounded = format!("{DEEP_PAGE}&createdfrom=2020-01-01");
     assert_eq!(server.send(&slips("GET", &bounded, "full")).json(), page);
     let mut deep: Vec<_> = (0..8).map(|_| Connection::open(server.address)).collect();
@@ -190,7 +190,7 @@ fn lists_of_long_orders_are_sent_in_pieces() {
     }
     let rise = (server.memory_peak_kib() - before) >> 10;
     assert!(rise < 48, "{rise} MiB");
-    // A short list still comes as one piece, with its length.
+    // A short list still has a content length.
     let short = server.send(&slips("GET", "/api/customerorders?pagesize=1", "full"));
     assert!(short.header("content-length").is_some());
 }

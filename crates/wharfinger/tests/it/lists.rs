@@ -1,4 +1,4 @@
-//! Lists of orders over the native API.
+//! Lists of orders through the native API.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::fixture::{self, secret_of};
 use crate::support::server::Server;
 use crate::support::v1::{get, order, order_id, request, submit};
 
-/// The keys of the orders on all pages of a list, in their order, with the organisation of each.
+/// Organisation and key of the orders on all pages of a list, in order.
 fn keys(server: &Server, filters: &str) -> Vec<String> {
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {
@@ -23,7 +23,7 @@ fn keys(server: &Server, filters: &str) -> Vec<String> {
     }
 }
 
-/// Two organisations, two dialects, every state but one, three customers.
+/// Creates orders in two organisations, two dialects and all states but one, for three customers.
 fn fill(server: &Server) -> Vec<String> {
     let by = |key: &str, address: &str| {
         let mut order = order(key);
@@ -98,7 +98,7 @@ fn orders_are_listed_by_filters_in_pages() {
             "created_after=2020-01-01T00:00:00Z",
             at(&[0, 1, 2, 3, 4, 5]),
         ),
-        // In the order of the last change.
+        // Ordered by last change.
         (
             "updated_after=2020-01-01T00:00:00Z",
             at(&[0, 2, 3, 1, 4, 5]),

@@ -1,11 +1,11 @@
-//! A reader that holds the write-ahead log for long.
+//! A reader that holds the write-ahead log for a long time.
 
 use crate::support::database;
 use crate::support::fixture;
 use crate::support::server::{Server, program};
 use crate::support::v1::{order, submit};
 
-/// Pages that the log should have, and four times as many bytes.
+/// Intended size of the log in pages, and the size in bytes at which a reader is reported: four times as much.
 const PAGES: &str = "32";
 const BEHIND_BYTES: f64 = 4.0 * 32.0 * 4_096.0;
 
@@ -42,7 +42,7 @@ fn the_log_grows_beside_a_long_reader_and_it_is_told_who_that_is() {
     reader
         .execute_batch("begin; select count(*) from blocks")
         .unwrap();
-    // Were each commit to wait for the reader, this would take hours.
+    // If each commit waited for the reader, this would take hours.
     let mut rounds = 0;
     while server.metric("wharfinger_store_log_bytes") < 3.0 * BEHIND_BYTES {
         take();

@@ -1,4 +1,4 @@
-//! One test binary: real HTTP to the real program, real files.
+//! The only test binary: real HTTP requests to the real program, on real files.
 
 mod administration;
 mod bench;

@@ -1,4 +1,4 @@
-//! The description of the API and its page: whole, valid, and true of what the server answers.
+//! The API description and its page: complete, valid, and consistent with the server's responses.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::support::fixture::{self, basic, secret_of};
 use crate::support::server::Server;
 use crate::support::v1::{order, request, submit};
 
-/// Holds values against schemas of the document.
+/// Validates values against schemas of the document.
 struct Described {
     document: Value,
 }
@@ -28,7 +28,7 @@ impl Described {
         }
     }
 
-    /// Every operation: method, path, and what is said of it.
+    /// Every operation: method, path and description.
     fn operations(&self) -> Vec<(String, &str, &Value)> {
         let mut found = Vec::new();
         for (path, methods) in self.document["paths"].as_object().unwrap() {
@@ -45,7 +45,7 @@ impl Described {
         operation
     }
 
-    /// The schema at this place of the document, by JSON pointer, takes the value.
+    /// Validates a value against the schema at a JSON pointer.
     fn check(&self, pointer: &str, value: &Value) -> Result<(), String> {
         let mut compiler = Compiler::new();
         compiler.enable_format_assertions();
@@ -61,7 +61,7 @@ impl Described {
         result.map_err(|error| format!("{pointer}: {value}\n{error:#}"))
     }
 
-    /// The answer is one that is described for this operation.
+    /// Asserts that a response is described for this operation.
     fn check_answer(&self, method: &str, path: &str, response: &Response) {
         let place = format!("{method} {path}: {} {}", response.status, response.text());
         let responses = &self.operation(method, path)["responses"];
@@ -90,7 +90,7 @@ impl Described {
     }
 }
 
-/// A part of a JSON pointer in a URL.
+/// A JSON pointer's segment, escaped for a URL.
 fn escaped(part: &str) -> String {
     let part = part.replace('~', "~0").replace('/', "~1");
     part.replace('{', "%7B").replace('}', "%7D")
@@ -152,7 +152,7 @@ fn the_document_is_what_openapi_demands() {
     assert!(checked > 100, "{checked}");
 }
 
-/// Compiles every schema of the document, and so follows every reference.
+/// Compiles every schema of the document, which also resolves every reference.
 fn compile_all(described: &Described, value: &Value, pointer: &str, checked: &mut usize) {
     match value {
         Value::Object(members) => {
@@ -160,7 +160,7 @@ fn compile_all(described: &Described, value: &Value, pointer: &str, checked: &mu
                 let below = format!("{pointer}/{}", escaped(name));
                 let is_schema = name == "schema" || pointer == "/components/schemas";
                 if is_schema {
-                    // Whether it fits does not matter here; that it is a schema does.
+                    // Only a schema that does not compile matters; whether null is valid does not.
                     let _ = described.check(&below, &Value::Null);
                     *checked += 1;
                 } else if name != "example" {
@@ -177,7 +177,7 @@ fn compile_all(described: &Described, value: &Value, pointer: &str, checked: &mu
     }
 }
 
-/// The path with its parameters, as the examples fill them in, for the organisation of the fixture.
+/// The path with its parameters filled in from the examples, for the fixture's organisation.
 fn filled(path: &str, operation: &Value) -> String {
     let mut path = path.to_owned();
     for parameter in operation["parameters"].as_array().unwrap() {
@@ -244,7 +244,7 @@ fn every_example_is_answered_as_described() {
     assert!(sent >= 6, "{sent}");
 }
 
-/// What is asked of the native API, a line each: method, route, what follows the route's path as it is filled in, body.
+/// Requests to the native API, one per line: method, route, suffix of the filled-in path, body.
 const STEPS: &str = r#"
 POST /v1/batches ?organisation=TRK001 []
 POST /v1/batches ?organisation=TRK001&results=none&dry_run=true LINE

@@ -1,4 +1,4 @@
-//! What an operator watches: metrics, log lines, and a manual that says what is so.
+//! What operators see: metrics, log lines, and a manual that matches the program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,7 +14,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root.join(path)).unwrap()
 }
 
-/// The rows of the table of the manual with this heading, cell by cell.
+/// The rows of the manual's table with this heading, by cell.
 fn table(heading: &str) -> Vec<Vec<String>> {
     let manual = read("docs/operations.md");
     let (_, behind) = manual
@@ -29,7 +29,7 @@ fn table(heading: &str) -> Vec<Vec<String>> {
     rows.map(cells).collect()
 }
 
-/// What the manual says of a setting that has no default, or one that follows from others.
+/// The manual's entries for settings without a default, or with one that depends on others.
 const UNSET: [&str; 4] = [
     "no limit",
     "by the terminal",
@@ -69,7 +69,7 @@ fn metrics(server: &Server) -> String {
     answer.text().to_owned()
 }
 
-/// The value of a sample; none where it is absent.
+/// The value of a sample. `None` if it is absent.
 fn sample(metrics: &str, name: &str) -> Option<f64> {
     let mut lines = metrics.lines();
     let line = lines.find(|line| {
@@ -111,7 +111,7 @@ fn metrics_count_what_became_of_orders_and_how_long_it_took() {
     }
     send(&server, &batch(&["A", "B", "C"]), 202);
     send(&server, &batch(&["A", "D", ""]), 206);
-    // Neither a dry run nor an answer that is given again is counted.
+    // Dry runs and replayed responses are not counted.
     send(
         &server,
         &batch(&["E"]).header("wharfinger-dry-run", "true"),
@@ -161,7 +161,7 @@ fn metrics_show_memory_that_a_body_in_flight_has() {
     let request = batch(&[]).header("content-length", "1000").body("[");
     let mut connection = Connection::open(server.address);
     assert!(connection.write(&request.bytes()));
-    // What was announced takes none.
+    // Announced bytes take no memory.
     while sample(&metrics(&server), "wharfinger_body_bytes_in_flight") != Some(2.0) {}
     assert!(connection.write(&[b' '; 998]) && connection.write(b"]"));
     assert_eq!(connection.read().map(|answer| answer.status), Some(422));
@@ -189,7 +189,7 @@ fn metrics_tell_how_long_events_took_to_who_waited_for_them() {
     for _ in 0..3 {
         stream.next().expect("an event that was there");
     }
-    // The stream waits as soon as it has told what was there, which nobody sees.
+    // The stream waits once it has sent the existing events. This cannot be observed directly.
     let mut count = 0;
     while sample(&metrics(&server), lag) == Some(0.0) {
         count += 1;
@@ -221,7 +221,7 @@ fn the_manual_names_every_metric_with_its_kind() {
         (row[0].clone(), kind.to_owned())
     });
     assert_eq!(told.collect::<BTreeMap<_, _>>(), kinds);
-    // And the labels that it tells of.
+    // The manual also lists the labels.
     for row in rows {
         let Some((_, labels)) = row[1].split_once(" by ") else {
             continue;
@@ -241,7 +241,7 @@ fn the_manual_names_every_metric_with_its_kind() {
 #[test]
 fn a_log_that_nobody_reads_holds_up_no_request_nor_the_end() {
     let data = fixture::data_directory();
-    // A pipe holds 64 KiB: some two hundred lines.
+    // A pipe holds 64 KiB, which is about two hundred lines.
     let server = Server::start_logging_to(data.path(), Stdio::piped());
     let mut connection = Connection::open(server.address);
     let request = Request::new("GET", "/v1/organisations");

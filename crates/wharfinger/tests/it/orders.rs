@@ -1,4 +1,4 @@
-//! Orders over the native API, whatever dialect they came in.
+//! Orders of every dialect through the native API.
 
 use serde_json::{Value, json};
 
@@ -8,13 +8,13 @@ use crate::support::server::Server;
 use crate::support::stored;
 use crate::support::v1::{get, order, order_id, request, submit};
 
-/// Moves an order.
+/// Changes the state of an order.
 fn move_one(server: &Server, id: &str, to: &str) -> Response {
     let target = format!("/v1/orders/{id}/{to}");
     server.send(&request("POST", &target, "full"))
 }
 
-/// Moves orders.
+/// Changes the state of orders.
 fn move_many(server: &Server, to: &str, ids: &[impl AsRef<str>]) -> Response {
     let ids: Vec<_> = ids.iter().map(AsRef::as_ref).collect();
     let body = json!({"ids": ids}).to_string();
@@ -32,8 +32,8 @@ fn refused(response: &Response, status: u16) -> String {
     json["detail"].as_str().unwrap().to_owned()
 }
 
-/// Nothing of an order out of reach is read, so that neither its size nor its state shows in the time that an answer takes: a
-/// damaged block is not noticed by who does not reach it.
+/// An order that the key cannot access is not read at all, so response times reveal neither its size nor its state. The test
+/// damages the block: a key without access must not notice.
 #[test]
 fn an_order_out_of_reach_is_not_read_at_all() {
     let data = fixture::data_directory();
@@ -216,7 +216,7 @@ fn many_orders_are_moved_each_by_itself() {
     ]);
     assert_eq!(results, expected);
     assert_eq!(move_many(&server, "cancel", &ids).status, 422);
-    // Another's order is not there.
+    // An order of another organisation is reported as unknown.
     let (_, more) = submit(&server, "TRK001", &[order("A-3")]);
     let body = json!({"ids": more}).to_string();
     let others = request("POST", "/v1/orders/process", "other").body(body.clone());
@@ -276,7 +276,7 @@ fn a_move_is_made_once_under_an_idempotency_key_and_a_refused_one_is_not_kept() 
         .header("api-authorization", secret_of("full"));
     let complete = complete.body(r#"{"payment":{"auth":{"status":1,"amount":10}}}"#);
     assert_eq!(server.send(&complete).status, 200);
-    // What was refused left nothing: now it is done.
+    // The refusal left nothing behind, so the request now runs.
     let done = process();
     assert_eq!(
         (done.status, done.header("idempotent-replayed")),
@@ -346,7 +346,7 @@ fn the_dialects_see_what_was_moved() {
         "{}",
         read.text()
     );
-    // What a dialect deletes is cancelled everywhere.
+    // An order that a vendor's client deletes is cancelled for everybody.
     let put = gosweetspot("PUT", "/api/customerorders", &order.replace("A-1", "A-2"));
     let id = order_id(&put, 0);
     gosweetspot("DELETE", "/api/customerorders?packingslipno=A-2", "");

@@ -1,4 +1,4 @@
-//! The page at `/docs`: its script is run by Node, and tries a request.
+//! The page at `/docs`: Node runs its script and tries a request.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::support::fixture::{self, secret_of};
 use crate::support::server::Server;
 use crate::support::v1::{order_id, request};
 
-/// What the page shows once this request was tried on it.
+/// What the page shows after trying this request.
 fn shown(server: &Server, operation: &str, said: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/page.mjs");
     let output = Command::new("node")

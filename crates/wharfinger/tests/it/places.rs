@@ -1,4 +1,4 @@
-//! Where commands find a store, where they find none, and where its log is damaged.
+//! How commands find a store, what they do without one, and how they handle a damaged log.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use crate::support::database::{self, on_embedded};
 use crate::support::fixture::{self, basic};
 use crate::support::server::{Server, program, run};
 
-/// Commands that work on a store.
+/// Commands that need a store.
 const COMMANDS: [&[&str]; 12] = [
     &["check"],
     &["org", "create", "TRK001"],
@@ -47,7 +47,7 @@ fn files(directory: &Path) -> Vec<std::ffi::OsString> {
     entries.map(|entry| entry.unwrap().file_name()).collect()
 }
 
-/// Sends an order of its own, which must be taken.
+/// Sends a new order, which must be accepted.
 fn send(server: &Server, reference: &str) {
     let body = format!(
         r#"[{{"trkref":"TRK001","order_ref":"{reference}","order_date":"01-02-2026","customer":{{"email":"a@example.com"}},"order_items":[{{"sku":"S"}}]}}]"#
@@ -71,7 +71,7 @@ fn only_serve_and_init_create_a_store() {
             assert!(files(directory.path()).is_empty(), "{command:?}");
         }
     }
-    // A file without a commit is no store either, and stays as it is.
+    // A file without a commit is not a store either, and stays unchanged.
     let file = directory.path().join("orders.db");
     std::fs::write(&file, "").unwrap();
     assert_eq!(run(directory.path(), &["check"]).status.code(), Some(1));
@@ -108,7 +108,7 @@ fn a_reader_that_has_gone_ends_no_command() {
         assert_eq!(errors(&output), "", "{command:?}");
         assert!(output.status.success(), "{command:?}");
     }
-    // Nor does one that reads no errors.
+    // A closed stderr does not matter either.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = program()
@@ -118,7 +118,7 @@ fn a_reader_that_has_gone_ends_no_command() {
     assert_eq!(output.unwrap().status.code(), Some(1));
 }
 
-/// What `check` says of a copy of some files of a data directory that it may only read.
+/// The output of `check` on a read-only copy of some files of a data directory.
 fn checked_read_only(files: &[(&str, Vec<u8>)]) -> Output {
     let snapshot = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
@@ -129,7 +129,7 @@ fn checked_read_only(files: &[(&str, Vec<u8>)]) -> Output {
     std::fs::set_permissions(snapshot.path(), PermissionsExt::from_mode(0o555)).unwrap();
     let mut command = program();
     if rustix::process::getuid().is_root() {
-        // Modes do not stop root.
+        // File modes do not restrict root.
         command.uid(65_534).gid(65_534);
     }
     let output = command
@@ -182,7 +182,7 @@ fn frames_behind_a_damaged_one_are_not_dropped_without_a_word() {
     let whole = std::fs::read(&log).unwrap();
     assert!(whole.len() > 20 * 4_120, "{} bytes", whole.len());
 
-    // An unfinished end is no damage.
+    // An unfinished end is not damage.
     std::fs::write(&log, &whole[..whole.len() - 100]).unwrap();
     assert!(run(data.path(), &["check"]).status.success());
 

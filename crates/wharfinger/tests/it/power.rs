@@ -1,4 +1,4 @@
-//! The power is cut: what was acknowledged is there, also after a sync that failed.
+//! Power cuts: acknowledged data survives, even after a failed sync.
 
 mod disk;
 mod failed_syncs;
@@ -14,10 +14,10 @@ use crate::support::fixture::{self, basic};
 use crate::support::seed::{Random, storm};
 use crate::support::stored;
 
-/// Cuts of each round.
+/// Cuts per round.
 const CUTS: usize = 24;
 
-/// An order that was acknowledged, and how long the trace was by then at most.
+/// An acknowledged order, and an upper bound of the trace's length at that time.
 struct Acknowledged {
     key: String,
     at: usize,
@@ -37,7 +37,7 @@ fn batch(keys: &[String]) -> Request {
         .body(format!("[{}]", orders.join(",")))
 }
 
-/// One life of a server: it takes orders, and ends in some way.
+/// One run of a server: it accepts orders, then ends in some way.
 struct Life<'l> {
     recorded: &'l Recorded,
     random: &'l mut Random,
@@ -64,11 +64,11 @@ impl Life<'_> {
             let keys = (0..orders).map(|order| format!("{}-{batch_number}-{order}", self.number));
             let keys: Vec<_> = keys.collect();
             if ending == 2 && batch_number + 1 == batches {
-                // Killed in the middle of its work.
+                // Killed while it works.
                 assert!(connection.write(&batch(&keys).bytes()));
                 break;
             }
-            // After a failed sync it may be gone; whatever else it answers is no promise.
+            // After a failed sync the server may be gone. Any other response promises nothing.
             match connection.exchange(&batch(&keys)) {
                 Some(answer) if answer.status == 202 => {
                     let at = self.recorded.length();
@@ -91,7 +91,7 @@ impl Life<'_> {
     }
 }
 
-/// Cuts the power at moments of a trace, most of them when something had just been acknowledged.
+/// Cuts the power at several points of a trace, most of them just after an acknowledgement.
 fn cut_and_check(
     mut disk: Disk,
     records: &[Record],
@@ -132,7 +132,7 @@ fn cut_and_check(
     }
 }
 
-/// Opens the store of an image, and holds it against what was promised.
+/// Opens the store of an image, and compares it with the acknowledged orders.
 fn assert_holds(image: &Path, promised: &[&str], place: &str) {
     let found = stored::all_orders(image, "TRK001", "reevoo");
     let found: Vec<_> = found.iter().map(|order| order.key.as_str()).collect();

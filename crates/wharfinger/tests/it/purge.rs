@@ -1,4 +1,4 @@
-//! Purging old orders, with the real command, beside a running server.
+//! Purging old orders with the real command, while a server is running.
 
 mod broken_off;
 
@@ -16,10 +16,10 @@ use crate::support::sse::Events;
 use crate::support::stored::{self, check};
 use crate::support::v1::{batch_id, get, order, request, submit};
 
-/// Some time after all that [`age`] has made old, and before everything else.
+/// A date after everything that [`age`] made old, and before everything else.
 const DATE: &str = "2020-01-01";
 
-/// Makes everything that is stored so far happen in the year 2000.
+/// Moves everything stored so far to the year 2000.
 fn age(data: &Path) {
     let age = "update blocks set at_ms = 946684800000, latest_ms = 946684800000 where at_ms > 1577836800000; \
                update batches set received_at_ms = 946684800000 where received_at_ms > 1577836800000;";
@@ -58,7 +58,7 @@ fn keys(server: &Server, query: &str) -> Vec<String> {
         .collect()
 }
 
-/// The events of the first organisation behind a cursor (empty for the beginning).
+/// The first organisation's events after a cursor (empty for the beginning).
 fn events(server: &Server, cursor: &str) -> Vec<Value> {
     let after = match cursor {
         "" => String::new(),
@@ -81,17 +81,18 @@ fn assert_whole(data: &Path) {
     assert_eq!(check(data).faults, Vec::<String>::new());
 }
 
-/// What [`fill`] made.
+/// What [`fill`] created.
 struct Filled {
     /// The ids of orders a, b, c and d.
     ids: Vec<String>,
-    /// Their batch, one that only changes orders, and one of another organisation.
+    /// Their batch, a batch that only updates orders, and one of another organisation.
     batches: [String; 3],
-    /// A cursor of the old time.
+    /// A cursor from before the purge.
     cursor: String,
 }
 
-/// Old orders: a processed, b cancelled in its second revision, c open and d processed lately; and what came later.
+/// Creates old orders: a is processed, b cancelled in its second revision, c open, and d processed recently. Then adds newer
+/// ones.
 fn fill(data: &Path, server: &Server) -> Filled {
     let first = [
         told("a", "the words of a"),
@@ -117,10 +118,10 @@ fn fill(data: &Path, server: &Server) -> Filled {
     let reported = server.send(&request("PUT", &target, "full").body(report));
     assert_eq!(reported.status, 200, "{}", reported.text());
     age(data);
-    // From now on everything is of today.
+    // Everything from here on is recent.
     post(server, &format!("/v1/orders/{}/process", ids[3]));
     post(server, &format!("/v1/orders/{}/process", others[0]));
-    // What is processed is not taken again; that is told with the words of today.
+    // A processed order cannot be updated. This rejection is stored with a recent text.
     let late = [told("a", "late words"), told("e", "the words of e")];
     submit(server, "TRK001", &late);
     Filled {
@@ -142,7 +143,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
     let removed = purge(data.path(), DATE);
     let of = &removed["organisations"];
     assert_eq!(of[0]["organisation"], "TRK001");
-    // Accepted and processed or cancelled each; b updated, a reported on.
+    // Each was accepted, and processed or cancelled. b was updated, and a had a fulfilment report.
     assert_eq!((&of[0]["orders"], &of[0]["events"]), (&json!(2), &json!(6)));
     assert_eq!((&of[1]["orders"], &of[1]["events"]), (&json!(0), &json!(0)));
     assert_eq!(removed["receipts"], 2);
@@ -187,7 +188,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
     assert_receipts(&server, &batches);
     assert_eq!(get(&server, "/v1/events?organisation=TRK002"), elsewhere);
 
-    // The key is free; the new order is another one.
+    // The key is free, and the new order is a different one.
     let (_, again) = submit(&server, "TRK001", &[told("a", "new words")]);
     assert_ne!(again[0], ids[0]);
     assert_eq!(
@@ -200,7 +201,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
         "{}",
         String::from_utf8_lossy(&audit.stderr)
     );
-    // Another time there is nothing to be done.
+    // A second purge has nothing to do.
     let removed = purge(data.path(), DATE);
     assert_eq!(
         (&removed["organisations"][0]["orders"], &removed["receipts"]),
@@ -209,7 +210,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
     assert_whole(data.path());
 }
 
-/// The counts are what was answered; the results tell of what is left.
+/// The counts are those of the response. The results list only the remaining orders.
 fn assert_receipts(server: &Server, batches: &[String; 3]) {
     let receipt = get(server, &format!("/v1/batches/{}", batches[0]));
     assert_eq!(
@@ -256,7 +257,7 @@ fn the_words_of_purged_orders_are_in_no_file() {
     }
 }
 
-/// Stops a server in good order: what was in the log is then in the file.
+/// Stops a server cleanly, so that the log is written to the database file.
 fn stop(server: Server) {
     server.terminate();
     assert!(server.wait().0.success());
@@ -307,7 +308,7 @@ fn a_cursor_of_what_was_purged_is_told_where_to_go_on() {
         .collect();
     let expected: Vec<_> = left.iter().map(|event| event["id"].clone()).collect();
     assert_eq!(ids, expected);
-    // All organisations at once: where one is behind, its position moves on and the others' stay.
+    // In a feed of all organisations, only the outdated position moves forward.
     let gone = ask(&server, &format!("/v1/events?after={cursor}"));
     assert_refused("native", &gone, 410);
     let first = gone.json()["first"].as_str().unwrap().to_owned();
@@ -322,7 +323,7 @@ fn a_cursor_of_what_was_purged_is_told_where_to_go_on() {
     assert_eq!((of("TRK001"), of("TRK002")), (left.len(), 3));
 }
 
-/// Builds the index by e-mail address of all that is stored so far.
+/// Builds the e-mail index of everything stored so far.
 fn build_runs(data: &Path) {
     let email_runs = EmailRuns {
         blocks_min: 1,

@@ -1,4 +1,4 @@
-//! Limits of what a key may ask for in a second.
+//! Rate limits of keys.
 
 use crate::support::client::{Request, Response};
 use crate::support::fixture::{self, basic, secret_of};
@@ -51,8 +51,8 @@ fn a_request_too_many_is_429_in_the_form_of_its_dialect() {
     let policy = Some("\"requests\";q=1;w=1");
     assert_eq!(told(&first), (policy, Some("\"requests\";r=0;t=1")));
 
-    // Unless the machine takes a second for it, the next one is refused: in the dialect's own form, before its scope is
-    // looked at.
+    // The next request is refused, unless the machine takes a second for it. The refusal is in the dialect's own form, and
+    // precedes the check of the scope.
     let refused = (0..100).find_map(|_| {
         let answer = server.send(&batch(2));
         (answer.status == 429).then_some(answer)
@@ -70,7 +70,7 @@ fn a_request_too_many_is_429_in_the_form_of_its_dialect() {
     assert_eq!(media_type, Some("application/problem+json"));
     assert_eq!(refused.json()["code"], "rate_limited");
 
-    // No key and a wrong one have no limit of this kind; another key has its own.
+    // Missing and invalid keys have no such limit. Another key has its own.
     let without = server.send(&Request::new("POST", "/v4/customer_orders").body("[]"));
     assert_eq!(without.status, 401);
     assert_eq!(told(&without), (None, None));
@@ -84,7 +84,7 @@ fn orders_are_charged_when_they_are_known_and_paid_for_before_the_next_request()
     let first = server.send(&batch(36_010));
     assert_eq!(first.status, 202, "{}", first.text());
     let policy = Some("\"orders\";q=10;w=1");
-    // An hour's worth, however slow the machine is.
+    // An hour's worth of orders, so the speed of the machine does not matter.
     assert_eq!(told(&first).0, policy);
     let next = server.send(&batch(1));
     assert_eq!(next.status, 429);
@@ -121,7 +121,7 @@ fn a_key_may_have_rates_of_its_own() {
         let policy = "\"requests\";q=5000;w=1, \"orders\";q=7000;w=1";
         assert_eq!(told(&answer).0, Some(policy));
     }
-    // What was counted is not forgotten as the server reads of another key.
+    // Counts survive when the server reloads the keys.
     let listed = run(data.path(), &["key", "list"]);
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(

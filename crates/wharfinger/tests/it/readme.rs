@@ -1,4 +1,4 @@
-//! The README's requests, run as a reader would: pasted into a shell.
+//! Runs the README's requests as a reader would, in a shell.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::case::normalise;
 use crate::support::server::{Server, run};
 
-/// The requests of the README and the answers that it promises.
+/// The README's requests and expected responses.
 fn exchanges(readme: &str) -> Vec<(String, String)> {
     let mut exchanges = Vec::new();
     let mut rest = readme;
@@ -47,7 +47,7 @@ fn every_request_is_answered_as_the_readme_says() {
     }
 }
 
-/// Every command that the documents name is one.
+/// Every command in the documents must exist.
 #[test]
 fn every_command_that_is_named_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -77,7 +77,7 @@ fn every_command_that_is_named_exists() {
     }
 }
 
-/// Every file that the documents link to is there.
+/// Every file that the documents link to must exist.
 #[test]
 fn every_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

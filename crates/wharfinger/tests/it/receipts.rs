@@ -1,4 +1,4 @@
-//! Receipts over HTTP: who sees what, in pages and in lines, and rejected orders as they came.
+//! Receipts over HTTP: visibility, pages, lines, and rejected orders as they were sent.
 
 use serde_json::{Value, json};
 
@@ -9,12 +9,12 @@ use crate::support::server::Server;
 use crate::support::stored::{check, look};
 use crate::support::v1::{batch_id, get, order, order_id, request, submit};
 
-/// What a key is given.
+/// The response to a key.
 fn ask(server: &Server, target: &str, key: &str) -> Response {
     server.send(&request("GET", target, key))
 }
 
-/// What a key is given, which it may see.
+/// The JSON response to a key that may see the resource.
 fn seen(server: &Server, target: &str, key: &str) -> Value {
     let answer = ask(server, target, key);
     assert_eq!(answer.status, 200, "{key}: {target}: {}", answer.text());
@@ -26,7 +26,8 @@ fn of(organisation: &str, mut order: Value) -> Value {
     order
 }
 
-/// Sends a batch of several organisations': its answer. Of its orders one is faulty, and one is of nobody's.
+/// Sends a batch with orders of several organisations. One is faulty, and one has an unknown organisation. Returns the
+/// response.
 fn mixed(server: &Server) -> Response {
     let faulty = json!({"organisation": "TRK002", "key": "F"});
     let orders = [
@@ -39,7 +40,7 @@ fn mixed(server: &Server) -> Response {
     server.send(&request("POST", "/v1/batches", "full").body(body))
 }
 
-/// The places of a batch's orders that a key sees.
+/// The positions of a batch's orders that a key sees.
 fn places(server: &Server, target: &str, key: &str) -> Vec<u64> {
     let page = seen(server, target, key);
     let data = page["data"].as_array().unwrap().iter();
@@ -54,7 +55,7 @@ fn each_key_sees_its_organisations_part_of_a_batch() {
     let answer = mixed(&server);
     assert_eq!(answer.status, 207, "{}", answer.text());
     let target = format!("/v1/batches/{}", batch_id(&answer));
-    // key, the places it sees, accepted, rejected, status, organisations
+    // key, visible positions, accepted, rejected, status, organisations
     let views = [
         (
             "full",
@@ -90,7 +91,7 @@ fn each_key_sees_its_organisations_part_of_a_batch() {
         let resent = seen(&server, &format!("{target}/rejected?form=resend"), key);
         assert_eq!(resent.as_array().unwrap().len(), faulty.len(), "{key}");
     }
-    // One of them by its place: not where the key does not see it.
+    // One rejected order by its position, if the key may see it.
     for (key, index, status) in [
         ("other", 3, 200),
         ("one", 3, 404),
@@ -126,7 +127,7 @@ fn what_is_another_organisations_is_told_as_what_is_not_there() {
         assert_eq!(mine.status, 200, "{template}");
         let theirs = ask(&server, &template.replace("{id}", id), "other");
         assert_refused("native", &theirs, 404);
-        // In the words of what never was.
+        // The response is the same as for an id that never existed.
         let never = "019a0000-0000-7000-8000-000000000001";
         let unknown = ask(&server, &template.replace("{id}", never), "other");
         assert_eq!(
@@ -189,7 +190,7 @@ fn results_come_in_pages_and_in_lines() {
             break;
         };
         after = format!("&after={next}");
-        // A cursor outlives the server.
+        // A cursor remains valid across restarts.
         server.terminate();
         server.wait();
         server = Server::start(data.path());
@@ -220,7 +221,7 @@ fn results_come_in_pages_and_in_lines() {
     );
 }
 
-/// Takes what is wrong out of a result: the places and codes, as the sentence may be the dialect's own.
+/// Removes the errors from a result. Returns their pointers and codes, because dialects may use their own messages.
 fn places_at_fault(result: &mut Value) -> Vec<(Value, Value)> {
     let errors = result.as_object_mut().unwrap().remove("errors");
     let errors = errors.unwrap_or_default();
@@ -265,7 +266,7 @@ fn rejected_orders_are_given_as_they_came_and_can_be_sent_again() {
     assert_eq!((again.status, &again.json()["accepted"]), (207, &json!(1)));
 }
 
-/// Lines that are no JSON cannot stand in an array: they are counted, and given one by one.
+/// Lines that are not JSON cannot be put in an array. They are counted, and can be fetched one by one.
 #[test]
 fn lines_that_cannot_be_read_are_left_out_and_counted() {
     let data = fixture::data_directory();
@@ -289,7 +290,7 @@ fn lines_that_cannot_be_read_are_left_out_and_counted() {
     assert_eq!(resend.header("wharfinger-left-out"), Some("1"));
 }
 
-/// A vendor's batch that is an object is given back as one.
+/// A vendor's batch that is an object is returned as an object.
 #[test]
 fn a_vendors_rejected_orders_come_in_its_own_envelope() {
     let data = fixture::data_directory();
@@ -303,13 +304,13 @@ fn a_vendors_rejected_orders_come_in_its_own_envelope() {
     let resend = ask(&server, &format!("{target}/rejected?form=resend"), "one");
     assert_eq!(resend.text(), r#"{"a \"1\"":{"x":1},"c":{}}"#);
     let results = seen(&server, &format!("{target}/results"), "one");
-    // The names of orders that were taken are not kept.
+    // The names of accepted orders are not stored.
     let rejected = [&results["data"][0], &results["data"][2]];
     assert_eq!(rejected.map(|result| &result["name"]), ["a \"1\"", "c"]);
     assert_eq!(results["data"][1]["number"], 1);
 }
 
-/// The server drops the texts by itself; what was wrong is still told.
+/// The server removes expired texts by itself. The errors are still reported.
 #[test]
 fn texts_of_rejected_orders_are_kept_for_their_time() {
     let data = fixture::data_directory();
@@ -400,7 +401,7 @@ fn receipts_are_listed_newest_first_and_filtered() {
         after = format!("&after={}", page["next"].as_str().unwrap_or_default());
     }
     assert_eq!(paged, all);
-    // An order by its batch.
+    // Orders can be found by their batch.
     let id = order_id(&partial, 0);
     let orders = get(&server, &format!("/v1/orders?batch={}", all[2]));
     assert_eq!(orders["data"][0]["id"], id);

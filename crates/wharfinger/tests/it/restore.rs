@@ -1,4 +1,4 @@
-//! A store that was restored to an earlier moment, and the readers of its feed.
+//! A store that was restored to an earlier state, and the readers of its feed.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::support::fixture::{self, DataDirectory, copy_files};
 use crate::support::server::{Server, program};
 use crate::support::v1::{get, order, request, submit};
 
-/// Takes so many orders with keys of their own.
+/// Submits this many orders with their own keys.
 fn take(server: &Server, organisation: &str, prefix: &str, count: usize) -> Vec<String> {
     let orders = (0..count).map(|at| order(&format!("{prefix}-{at}")));
     submit(server, organisation, &orders.collect::<Vec<_>>()).1
@@ -19,7 +19,7 @@ fn read(server: &Server, filter: &str, cursor: &str) -> Response {
     server.send(&request("GET", &target, "full"))
 }
 
-/// The orders that the feed tells of behind a cursor, and the cursor at its end.
+/// The orders in the feed after a cursor, and the cursor at its end.
 fn read_on(server: &Server, cursor: &str) -> (Vec<String>, String) {
     let target = match cursor {
         "" => "/v1/events?limit=1000".to_owned(),
@@ -32,7 +32,7 @@ fn read_on(server: &Server, cursor: &str) -> (Vec<String>, String) {
     (orders.collect(), text(&page["next"]).unwrap())
 }
 
-/// That a cursor is answered 410, and the one to go on with.
+/// Asserts that a cursor gets 410. Returns the cursor to continue from.
 fn gone(server: &Server, filter: &str, cursor: &str) -> String {
     let answer = read(server, filter, cursor);
     assert_eq!(answer.status, 410, "{}", answer.text());
@@ -45,15 +45,15 @@ fn gone(server: &Server, filter: &str, cursor: &str) -> String {
         .to_owned()
 }
 
-/// That readers who have read on to `ahead` on what was there before, and to `behind` at the moment that was restored, miss
-/// nothing of a store that was restored with these orders, whatever comes then.
+/// Asserts that readers miss nothing after a restore, whatever is written later. The restored store has the orders `old`.
+/// `behind` is a cursor from the restored moment, `ahead` one from after it.
 fn is_safe(data: &std::path::Path, old: &[String], (behind, ahead): (&str, &str)) {
     let server = Server::start(data);
-    // Before anything is written, and when there is more than there was.
+    // Before anything is written, and when there is more than before.
     gone(&server, "", ahead);
     let mut new = take(&server, "TRK001", "N", 20);
     let first = gone(&server, "", ahead);
-    // Also where the organisation is not asked for of which the cursor does not hold.
+    // Also if the request leaves out the organisation for which the cursor is invalid.
     gone(&server, "&organisation=TRK002", ahead);
     let stream = request("GET", "/v1/events", "full")
         .header("accept", "text/event-stream")
@@ -69,10 +69,10 @@ fn is_safe(data: &std::path::Path, old: &[String], (behind, ahead): (&str, &str)
     assert_eq!(read_on(&server, &next).0, Vec::<String>::new());
 }
 
-/// What a store was before and after a moment, and its readers' cursors then.
+/// A store before and after a moment, with its readers' cursors.
 struct Moment {
     data: DataDirectory,
-    /// What is restored.
+    /// The copy to restore.
     backup: DataDirectory,
     orders: Vec<String>,
     behind: String,
@@ -143,13 +143,13 @@ fn a_restart_a_kill_and_a_copy_keep_cursors() {
     let mut cursor = String::new();
     for (round, is_killed) in [false, true, true, false].into_iter().enumerate() {
         let server = Server::start(data.path());
-        // As it is at the start, and once something was written.
+        // At the start, and after something was written.
         let told = read_on(&server, &cursor);
         assert_eq!(told.0, Vec::<String>::new());
         let taken = take(&server, "TRK001", &format!("R{round}"), 3);
         let (told, next) = read_on(&server, &cursor);
         assert_eq!(told, taken);
-        // One with a place in an organisation to which nothing is written any more.
+        // The cursor includes an organisation that gets no more writes.
         take(&server, "TRK002", "same", 1);
         cursor = read_on(&server, &next).1;
         if is_killed {
@@ -171,7 +171,7 @@ fn a_restart_a_kill_and_a_copy_keep_cursors() {
     let server = Server::start(target.path());
     let taken = take(&server, "TRK001", "C", 1);
     assert_eq!(read_on(&server, &cursor).0, taken);
-    // The source went on by itself, and its readers come here.
+    // The source continued separately, and its readers switch to the copy.
     let source = Server::start(data.path());
     take(&source, "TRK001", "S", 1);
     let ahead = read_on(&source, &cursor).1;
@@ -184,7 +184,7 @@ fn a_cursor_tells_nothing_of_an_organisation_that_the_key_does_not_reach() {
     let server = Server::start(data.path());
     take(&server, "TRK001", "A", 1);
     let full = read_on(&server, "").1;
-    // Key `other` reaches TRK002 alone: were TRK001 held against the store, it would learn how far that is.
+    // Key `other` can access only TRK002. Checking TRK001's position would reveal that organisation's progress.
     let restored = fixture::data_directory();
     let server = Server::start(restored.path());
     let target = format!("/v1/events?after={full}");

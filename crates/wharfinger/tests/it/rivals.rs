@@ -1,4 +1,4 @@
-//! Several clients on the same few keys at once; on PostgreSQL, at two servers.
+//! Several clients write the same few keys at once. On PostgreSQL they use two servers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::support::seed::{Random, storm};
 use crate::support::server::Server;
 use crate::support::stored;
 
-/// Several clients on the same few keys: whatever the order in which they were taken, it must have been one order.
+/// The results must be consistent with some sequential order of the submissions.
 #[test]
 fn storm_of_rivals_is_as_if_they_had_come_one_after_the_other() {
     storm(2, |seed| {
@@ -32,7 +32,7 @@ fn storm_of_rivals_is_as_if_they_had_come_one_after_the_other() {
                 .map(|client| client.join().unwrap())
                 .collect()
         });
-        // Per key: revision → content, from the answers; each revision was made by one submission alone.
+        // Content by key and revision, from the responses. Each revision was made by a single submission.
         let mut revisions = BTreeMap::<(String, u32), String>::new();
         let mut repeats = Vec::new();
         for (key, content, response) in sent.into_iter().flatten() {
@@ -72,7 +72,7 @@ fn storm_of_rivals_is_as_if_they_had_come_one_after_the_other() {
     });
 }
 
-/// What became of the one order of an answer: its outcome, and its revision where that is not the first.
+/// The outcome of the only order in a response, and its revision.
 fn outcome(data: &Path, response: &Response) -> (&'static str, u32) {
     let results = stored::results_of(data, response);
     match &results[0].outcome {
@@ -85,7 +85,7 @@ fn outcome(data: &Path, response: &Response) -> (&'static str, u32) {
     }
 }
 
-/// Sends single orders of few keys and contents; what was sent and answered.
+/// Sends single orders with few keys and contents. Returns what was sent and the responses.
 fn rival(address: std::net::SocketAddr, seed: u64) -> Vec<(String, String, Response)> {
     let mut random = Random::new(seed);
     let mut connection = Connection::open(address);

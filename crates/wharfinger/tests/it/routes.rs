@@ -1,4 +1,4 @@
-//! Every route of every dialect, walked from the route table: none escapes authentication, and refusals leave nothing.
+//! Checks every route of every dialect, from the route table: all require authentication, and refusals store nothing.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::support::database::open_store;
 use crate::support::fixture::{self, basic, secret_of};
 use crate::support::server::Server;
 
-/// A request for a path, with a key of the fixture in all the ways in which it can be sent; each dialect takes one of them.
+/// A request with a fixture key in all header fields that dialects read. Each dialect uses one of them.
 fn authenticated(request: Request, template: &str, key: &str) -> Request {
     let authorization = if template.starts_with("/v1/") {
         format!("Bearer {}", secret_of(key))
@@ -25,7 +25,7 @@ fn authenticated(request: Request, template: &str, key: &str) -> Request {
         .header("site_id", "TRK001")
 }
 
-/// A path that the template matches.
+/// A path that matches the template.
 fn filled(template: &str) -> String {
     let mut path = String::new();
     for segment in template.split('/').skip(1) {
@@ -39,7 +39,7 @@ fn filled(template: &str) -> String {
     path
 }
 
-/// Nothing was stored: no order, no receipt, no event.
+/// Asserts that nothing was stored: no order, no receipt, no event.
 fn assert_nothing_stored(data: &Path) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -79,7 +79,7 @@ fn no_route_answers_without_a_key() {
 fn no_route_answers_a_wrong_key_differently_from_none() {
     let data = fixture::data_directory();
     for (method, template, dialect) in dialect_routes() {
-        // A server each: after twenty wrong keys a minute the answer is another one.
+        // Each route gets its own server: after twenty wrong keys per minute the status changes.
         let server = Server::start(data.path());
         let request = Request::new(method, &filled(template));
         let without = server.send(&request.clone().body("[]"));
@@ -100,7 +100,7 @@ fn no_route_answers_a_key_without_its_scope() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     for (method, template, dialect) in dialect_routes() {
-        // Clients that send orders look first whether their key is good.
+        // Clients that send orders use this route to check their key.
         let is_for_senders = method != "GET" || template.starts_with("/v4/organisations");
         let wrong_key = if is_for_senders { "reader" } else { "writer" };
         let request = Request::new(method, &filled(template)).body("[]");

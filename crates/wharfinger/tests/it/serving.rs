@@ -1,4 +1,4 @@
-//! How the server begins, behaves and ends.
+//! Start, operation and shutdown of the server.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -78,14 +78,14 @@ fn told_to_stop_it_finishes_what_is_in_flight() {
     let (first, second) = request.split_at(10);
     let mut halfway = Connection::open(server.address);
     assert!(halfway.write(first));
-    // A whole exchange on another connection: by then the first one was accepted too.
+    // A complete exchange on another connection. By then the first connection was accepted too.
     assert_eq!(server.send(&Request::new("GET", "/healthz")).status, 200);
     server.terminate();
     assert!(halfway.write(second));
     let answer = halfway.read();
     let (status, _) = server.wait();
     assert!(status.success());
-    // Either answered, or closed before anything of it was read; never cut in half.
+    // Either answered, or closed before anything was read. Never cut off in between.
     assert!(answer.is_none_or(|answer| answer.status == 200));
 }
 
@@ -99,7 +99,7 @@ fn told_to_stop_it_answers_requests_on_open_connections_and_closes_them() {
         assert_eq!(connection.exchange(&request).unwrap().status, 200);
     }
     server.terminate();
-    // The signal arrives, but the clients cannot know.
+    // The signal has arrived, but the clients cannot know.
     std::thread::sleep(Duration::from_millis(50));
     for connection in &mut connections {
         let answer = connection.exchange(&request).expect("an answer");
@@ -173,7 +173,7 @@ fn a_body_that_waits_for_leave_is_refused_without_being_asked_for() {
     let request = Request::new("POST", "/v4/customer_orders").header("expect", "100-continue");
     let mut connection = Connection::open(server.address);
     connection.write(&request.header("content-length", "10").bytes());
-    // Were it asked for, an answer of 100 would come first.
+    // If the server asked for the body, a 100 response would come first.
     let mut start = [0; 12];
     connection.writer().read_exact(&mut start).unwrap();
     assert_eq!(String::from_utf8_lossy(&start), "HTTP/1.1 401");
@@ -201,7 +201,7 @@ fn settings_come_from_flag_then_variable_then_file() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     assert!(serve(None, None).contains("--queue-max must be at least 1"));
-    // The variable beats the file, or else the queue would be too short; the flag beats the file's address.
+    // The variable overrides the file, otherwise the queue would be too short. The flag overrides the file's address.
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = held.local_addr().unwrap().to_string();
     let message = serve(Some(&taken), Some("5"));

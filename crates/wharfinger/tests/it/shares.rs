@@ -1,4 +1,4 @@
-//! One tenant that takes all it can get: memory, threads, time. Others are served meanwhile.
+//! One tenant takes as much memory, threads and time as it can get. Others are still served.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use crate::support::server::Server;
 use crate::support::stored;
 use crate::support::v1::{self, request};
 
-/// A key that reaches several organisations, and one that reaches only an organisation that is none of them.
+/// A key with access to several organisations, and one with access to a different organisation only.
 const GREEDY: &str = "full";
 const OTHER: &str = "other";
 
@@ -35,13 +35,13 @@ fn import(key: &str, number: u32, body: impl Into<Vec<u8>>) -> Request {
     request.body(body)
 }
 
-/// A good order in a body of this length.
+/// A valid order in a body of this length.
 fn padded(key: &str, length: usize) -> String {
     let order = v1::order(key).to_string();
     format!("[{order}{}]", " ".repeat(length - order.len() - 2))
 }
 
-/// Sends the beginning of a request, and waits until the server has begun to read its body.
+/// Sends the head of a request, and waits until the server starts to read the body.
 fn begin(server: &Server, head: Request) -> TcpStream {
     let head = head.header("expect", "100-continue");
     let connection = Connection::open(server.address);
@@ -98,7 +98,7 @@ fn bodies_that_trickle_are_408_in_each_form_and_store_nothing() {
         import(GREEDY, 1, line("B")),
         reevoo.body(" ".repeat(100) + "[]"),
     ];
-    // Some two seconds for a body: each byte comes well within the time for silence.
+    // The body takes about two seconds. Each byte arrives well within the idle time-out.
     for request in requests {
         let answer = trickle(&server, &request, Duration::from_millis(25));
         assert_eq!(answer.status, 408, "{}", answer.text());
@@ -133,16 +133,16 @@ fn a_body_takes_memory_as_it_arrives_and_a_key_no_more_than_its_share() {
         "8000000",
     ];
     let server = Server::start_with(data.path(), &options);
-    // What is only announced takes nothing.
+    // An announced length takes no memory.
     let announced = || batch(GREEDY, "").header("content-length", "1000000");
     let mut bodies: Vec<_> = (0..8).map(|_| begin(&server, announced())).collect();
     assert_eq!(memory_in_flight(&server), 0);
     let answer = server.send(&batch(GREEDY, padded("A", 900_000)));
     assert_eq!(answer.status, 200, "{}", answer.text());
-    // What arrives takes at most a half.
+    // Bodies that arrive take at most half.
     let most = vec![b' '; 900_000];
     for body in &mut bodies {
-        // Those that are refused may not be taken whole.
+        // The server may not read all of a refused body.
         let _ = body.write_all(&most);
     }
     while memory_in_flight(&server) < 3_000_000 {}

@@ -1,4 +1,4 @@
-//! Orders that are split by warehouse, back-ordered, and attached to customers: what is told of them, and where.
+//! Orders that are split by warehouse, back-ordered, or attached to customers, and where that is shown.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ fn get(server: &Server, target: &str) -> Value {
     answer.json()
 }
 
-/// The one order of a number.
+/// The only order with this number.
 fn order(server: &Server, number: u64) -> Value {
     let found = get(
         server,
@@ -128,7 +128,7 @@ fn parts_live_lives_of_their_own() {
     );
     assert_eq!(order(&server, 1)["state"], "processed");
     assert_eq!(order(&server, 2)["state"], "cancelled");
-    // A part is found by the customer's address too, and completed by its own number.
+    // A sub-order is also found by the customer's address, and completed by its own number.
     let found = get(
         &server,
         &format!("/v1/orders?organisation={ENFORCED}&email=eva@example.com"),

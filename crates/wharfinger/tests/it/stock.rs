@@ -1,4 +1,4 @@
-//! Stock under many buyers at once, and under a server that is killed: no piece is sold twice, none is lost.
+//! Stock with many concurrent buyers and a server that is killed: no piece is sold twice or lost.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,11 +13,11 @@ use crate::support::seed::{Random, storm};
 use crate::support::server::{Server, load_products, run};
 use crate::support::{stored, v1};
 
-/// The pieces that many are after.
+/// The pieces that the buyers compete for.
 const PIECES: u64 = 100;
 const BUYERS: u64 = 64;
 
-/// What there is of each product at the beginning, and where; as the fixture has it.
+/// Initial stock and warehouse of each product, as in the fixture.
 const PRODUCTS: [(&str, u64, Option<&str>); 4] = [
     ("KETTLE", 10, Some("North")),
     ("LAMP", 5, Some("South")),
@@ -36,12 +36,12 @@ fn order(products: &Value) -> Value {
     json!({"address": {"email": "eva@example.com", "country": "SE"}, "products": products})
 }
 
-/// Sets the stock of a product, as the command does it.
+/// Sets a product's stock with the command.
 fn load(data: &Path, sku: &str, pieces: u64) {
     load_products(data, &format!("sku,stock\n{sku},{pieces}\n"));
 }
 
-/// Pieces on hand by code.
+/// Stock by product code.
 fn pieces(data: &Path) -> BTreeMap<String, u64> {
     let output = run(data, &["products", "list", "--org", ENFORCED, "--json"]);
     assert!(output.status.success(), "{output:?}");
@@ -57,16 +57,16 @@ fn pieces(data: &Path) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Someone who buys one piece after the other until there are no more.
+/// A client that buys single pieces until none is left.
 struct Buyer {
-    /// The number of the order that is sent next; one that was not answered is sent again.
+    /// The next order's number. An unanswered order is sent again.
     number: u64,
     bought: u64,
     is_done: bool,
 }
 
 impl Buyer {
-    /// Buys until there are no more or the server is gone.
+    /// Buys until none is left or the server is gone.
     fn buy(&mut self, mut connection: Connection, answered: &mpsc::Sender<()>) {
         while !self.is_done {
             let mut order = order(&json!([{"sku": "PLAIN", "qty": 1}]));
@@ -76,7 +76,7 @@ impl Buyer {
             };
             let answer = answer.json();
             match answer["code"].as_i64() {
-                // The number exists: it was sold before the server was killed.
+                // The number exists, so the order was accepted before the server was killed.
                 None | Some(-5) => {
                     self.bought += 1;
                     self.number += 1;
@@ -84,7 +84,7 @@ impl Buyer {
                 Some(-2) => self.is_done = true,
                 Some(_) => panic!("{answer}"),
             }
-            // Nobody counts any more where this is an error.
+            // An error means that nobody counts any more.
             let _ = answered.send(());
         }
     }
@@ -142,7 +142,7 @@ fn storm_of_buyers_and_kills_sells_each_piece_once() {
                     threads.spawn(move || buyer.buy(connection, &answered));
                 }
                 drop(answered);
-                // It ends early where all have been answered for the last time.
+                // Ends early when all responses have arrived.
                 let _ = answers.iter().take(lives_for).count();
                 server.kill();
             });
@@ -151,20 +151,20 @@ fn storm_of_buyers_and_kills_sells_each_piece_once() {
     });
 }
 
-/// Plain counts: what there should be.
+/// Expected stock, as plain counts.
 #[derive(Clone)]
 struct Plain {
     pieces: BTreeMap<&'static str, u64>,
-    /// By number, what open orders and parts have taken.
+    /// Stock taken by open orders and sub-orders, by number.
     taken: BTreeMap<u64, Vec<Took>>,
-    /// Drafts: those that are split only when they are placed.
+    /// Drafts, which are split only when they are placed.
     drafts: Vec<u64>,
 }
 
-/// What a line has taken.
+/// Product and quantity that a line has taken.
 type Took = (&'static str, u64);
 
-/// An order that is asked for.
+/// An order to be sent.
 struct Asked {
     body: Value,
     lines: Vec<Took>,
@@ -209,7 +209,7 @@ impl Plain {
         }
     }
 
-    /// What the answer to an order must be like, and what it then took.
+    /// Checks the response to an order, and records what it took.
     fn admit(&mut self, asked: &Asked, answer: &Value) {
         let mut left = self.pieces.clone();
         let mut took = Vec::new();
@@ -239,7 +239,7 @@ impl Plain {
         }
     }
 
-    /// Parts are in the order in which their warehouses first appear; what lies nowhere goes with the first.
+    /// Sub-orders are in the order in which their warehouses first appear. Products without a warehouse go with the first.
     fn split(&mut self, took: Vec<Took>, numbers: &[u64]) {
         let warehouse = |sku: &str| PRODUCTS.iter().find(|(known, ..)| *known == sku).unwrap().2;
         let first = took.iter().find_map(|(sku, _)| warehouse(sku));
@@ -276,7 +276,8 @@ impl Plain {
     }
 }
 
-/// Sends a request under a name of its own, again where the server was killed over it: it then says what it did.
+/// Sends a request with its own idempotency key. If the server was killed meanwhile, sends it again and gets the original
+/// response.
 fn send(data: &Path, server: &mut Option<Server>, request: &Request, kill: bool) -> Value {
     let running = server.take().unwrap_or_else(|| Server::start(data));
     if kill {
@@ -361,7 +362,7 @@ fn what_many_products_have_sold_is_brought_into_the_table_and_counts_as_before()
     let data = fixture::data_directory_with_catalogue();
     let lines: String = (0..PRODUCTS).map(|at| format!("M-{at},9\n")).collect();
     load_products(data.path(), &format!("sku,stock\n{lines}"));
-    // Each product is asked for four times, by two pieces and by three in turn: the last three are not there.
+    // Each product is ordered four times, alternately two and three pieces. The stock does not suffice for the last three.
     for round in 0..4 {
         let server = Server::start(data.path());
         for first in (0..PRODUCTS).step_by(LINES) {

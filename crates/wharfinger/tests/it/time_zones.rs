@@ -1,5 +1,5 @@
-//! An organisation's time zone and the order of its lists: by command and over HTTP, on both stores, for the dates of a dialect
-//! that has no offsets.
+//! An organisation's time zone and list order, set by command and over HTTP, on both stores. Used by a dialect whose dates have
+//! no offsets.
 
 use serde_json::{Value, json};
 
@@ -71,13 +71,13 @@ fn dates_follow_the_time_zone_that_a_command_sets() {
     let listed = run(data.path(), &["org", "list"]);
     assert!(String::from_utf8_lossy(&listed.stdout).contains("Asia/Tokyo"));
 
-    // Tokyo is nine hours ahead, all the year.
+    // Tokyo is nine hours ahead all year.
     let server = Server::start(data.path());
     let in_tokyo = dates(&server, "");
     let [utc, tokyo] =
         [&in_utc[0], &in_tokyo[0]].map(|date| date.parse::<jiff::civil::DateTime>().unwrap());
     assert_eq!(tokyo, utc + jiff::SignedDuration::from_hours(9));
-    // A poller gets what is new by its own clock, and nothing that is newer than that.
+    // A client that polls with its local time gets what is new, and nothing newer.
     let at = |date: &str| date.replace(' ', "+");
     let found = dates(&server, &format!("newer_than={}", at(&in_tokyo[0])));
     assert_eq!(found, in_tokyo);
@@ -141,7 +141,7 @@ fn a_slash_at_the_end_is_the_same_route_in_every_dialect() {
         let answer = server.send(&Request::new("GET", target).header("authorization", &*bearer));
         assert_eq!(answer.status, 200, "{target}");
     }
-    // Every route is told by its path alone, so that a key is asked for.
+    // Every route is recognised by its path alone, so that a key is required.
     for (method, path, _) in wharfinger::http::dialect_routes() {
         let target = format!("{}/", path.replace(['{', '}'], ""));
         let answer = server.send(&Request::new(method, &target));

@@ -1,4 +1,4 @@
-//! What is odd about an order and was taken all the same is told: in answers, receipts, results and dry runs, in every dialect.
+//! Warnings about accepted orders appear in responses, receipts, results and dry runs, in every dialect.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::server::Server;
 use crate::support::stored::check;
 use crate::support::v1::{batch_id, get};
 
-/// A batch for each dialect: its route, and two orders that are taken. One attribute of the second is misspelt.
+/// A batch for each dialect: its route, and two orders that are accepted. One attribute of the second is misspelt.
 const BATCHES: [(&str, &str, &str, &str); 4] = [
     (
         "POST",
@@ -39,7 +39,7 @@ const BATCHES: [(&str, &str, &str, &str); 4] = [
     ),
 ];
 
-/// A request with the key `one` in whatever header field the dialect of its route looks for it.
+/// A request with the key `one`, in the header field that the route's dialect uses.
 fn request(method: &str, target: &str, body: &str) -> Request {
     let secret = fixture::secret_of("one");
     let bearer = target.starts_with("/v1") || target.starts_with("/centra");
@@ -54,7 +54,7 @@ fn request(method: &str, target: &str, body: &str) -> Request {
         .body(body)
 }
 
-/// The receipts and orders that are stored.
+/// The stored receipts and orders.
 fn stored(server: &Server) -> [Value; 2] {
     ["/v1/batches", "/v1/orders"].map(|target| get(server, target))
 }
@@ -170,7 +170,7 @@ fn json_that_is_declared_a_form_is_taken_with_a_warning() {
     assert_eq!(stored(&server), before);
 }
 
-/// The pointers and codes of the warnings of the only order of a batch.
+/// Pointers and codes of the warnings for the only order of a batch.
 fn told_of_one(server: &Server, answer: &Response) -> Vec<String> {
     let results = get(server, &format!("/v1/batches/{}/results", batch_id(answer)));
     let warnings = results["data"][0]["warnings"].as_array().cloned();

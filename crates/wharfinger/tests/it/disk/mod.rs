@@ -1,4 +1,4 @@
-//! A disk that is full, or nearly.
+//! A full or nearly full disk.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,13 +14,13 @@ use crate::support::server::{Server, program, run};
 use crate::support::stored;
 use crate::support::v1::{get, order, request, submit};
 
-/// Error numbers of Linux: no space left, and a quota that is used up.
+/// Linux error numbers: no space left, and quota exceeded.
 const FULL: [(&str, &str); 2] = [("ENOSPC", "28"), ("EDQUOT", "122")];
-/// Far more than any disk has.
+/// Far more than the size of any disk.
 const HUGE: &str = "1152921504606846976";
 const GIB: u64 = 1 << 30;
 
-/// A server whose writes fail while there is a marker.
+/// A server whose writes fail while a marker file exists.
 struct Disk {
     data: DataDirectory,
     marker: PathBuf,
@@ -54,7 +54,7 @@ fn batches(data: &Path) -> i64 {
     Database::of(data).count("batches")
 }
 
-/// An order in every dialect.
+/// Sends an order in every dialect.
 fn send_in_every_dialect(server: &Server) -> Vec<(&'static str, Response)> {
     let secret = secret_of("full");
     let key = SampleKey {
@@ -73,7 +73,7 @@ fn send_in_every_dialect(server: &Server) -> Vec<(&'static str, Response)> {
     dialects::ALL.iter().map(send).collect()
 }
 
-/// That orders are turned down for want of room, in the words of every dialect.
+/// Asserts that orders are refused for lack of space, in every dialect's form.
 fn turns_orders_down(server: &Server) {
     let answers = send_in_every_dialect(server);
     assert!(answers.len() > 1);
@@ -91,7 +91,7 @@ fn turns_orders_down(server: &Server) {
     }
 }
 
-/// Asks until the answer has this status: it may be some moments old.
+/// Polls `/readyz` until it has this status, because a result may be reused for a moment.
 fn ready(server: &Server, status: u16) -> String {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
@@ -155,7 +155,7 @@ fn below_the_reserve_orders_are_turned_down_and_everything_else_goes_on() {
     assert!(shown.ends_with(&reserve), "{shown}");
     assert!(server.metric("wharfinger_disk_free_bytes") > 0.0);
     assert!(server.metric("wharfinger_disk_reserve_bytes") > 1e18);
-    // A dry run, moving, erasing and purging.
+    // Dry runs, state changes, erasing and purging still work.
     let target = "/v1/batches?organisation=TRK001&dry_run=true";
     let tried = server.send(&request("POST", target, "full").body(order("A-3").to_string()));
     assert_eq!(tried.status, 200, "{}", tried.text());

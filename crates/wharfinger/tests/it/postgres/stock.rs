@@ -1,4 +1,4 @@
-//! Stock that two servers sell from.
+//! Two servers that sell from the same stock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,7 +47,7 @@ fn buyers_at_two_servers_get_the_last_hundred_pieces_and_no_more() {
     assert_eq!(stored::check(data.path()).faults, Vec::<String>::new());
 }
 
-/// Buys a piece; false where there are no more.
+/// Buys one piece. False if none is left.
 fn buys(connection: &mut Connection, number: u64) -> bool {
     let order = json!({
         "orderNumber": number,
