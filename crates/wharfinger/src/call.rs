@@ -106,7 +106,7 @@ impl<'c> Call<'c> {
                 "Parameter after must be a cursor that this list has given".into(),
             ),
             StoreError::AnswerErased => RequestFailure::AnswerErased,
-            // Callers that save responses, read the feed or continue imports handle these themselves.
+            // Callers that save responses, read the feed, continue imports or load catalogues handle these themselves.
             StoreError::FeedBegins(_)
             | StoreError::AnswerKept
             | StoreError::ImportMoved(_)

@@ -60,7 +60,7 @@ const SMALL_BATCH: usize = 100;
 /// A dialect of the registry.
 type Spoken = &'static dyn Dialect;
 
-/// A workload that is measured.
+/// A piece of work that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Work {
     /// CPU per order, batches of 1,000 on 2 connections

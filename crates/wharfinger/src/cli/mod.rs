@@ -70,7 +70,7 @@ enum Command {
     BenchPart(bench::BenchPart),
 }
 
-/// Where a command finds the store.
+/// Where a command finds the orders.
 #[derive(Args, Clone, Debug)]
 struct KeptIn {
     /// Directory that holds the orders; a server may be running on it
@@ -145,7 +145,7 @@ fn opened(store: Result<SqlStore, StoreError>, location: &Location) -> Result<Ar
 fn readable<T>(done: Result<T, StoreError>, location: &Location) -> Result<T> {
     let done = done.map_err(|error| {
         if let StoreError::Unavailable(why) = error {
-            // Drop the error's own prefix: nothing was to be written yet.
+            // Omit the error's own prefix, which is about writing. Nothing was to be written yet.
             anyhow::anyhow!(why)
         } else {
             error.into()
