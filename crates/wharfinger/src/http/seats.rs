@@ -1,8 +1,8 @@
 //! Limits connections, and chooses which one to close when no place is left.
 //!
 //! The number of places is fixed. When all are taken, a new connection replaces another one. The oldest that never showed a
-//! valid key goes first, then the oldest that is idle, then the oldest whose response is unread. Connections with a request in
-//! progress are never closed. So clients without a key cannot keep out clients with one.
+//! valid key goes first, then the oldest that is idle, then the oldest whose response is unread. No other connection is closed.
+//! So clients without a key cannot keep out clients with one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

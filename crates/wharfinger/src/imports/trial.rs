@@ -16,7 +16,7 @@ pub(crate) struct Trial {
     pub(crate) counts: Counts,
     /// Lines judged.
     pub(crate) lines: u64,
-    /// Chunks judged. A line sees only the earlier lines of its own chunk.
+    /// Chunks judged. A line is judged against the store and the earlier lines of its own chunk.
     pub(crate) pieces: u64,
     /// The first rejected lines.
     pub(crate) rejected: Vec<RejectedLine>,

@@ -70,7 +70,7 @@ public class CentraOrder
     public string OrderId { get; set; }
     public string OrderStatus { get; set; }
     public string CustomerId { get; set; }
-    // Whole amounts are numbers without decimals: `0.00` would not fit here.
+    // Whole amounts are JSON numbers without decimals. `0.00` would fail here.
     public int ShippingValue { get; set; }
     public int VoucherValue { get; set; }
     public int GrandTotalValue { get; set; }
@@ -133,18 +133,18 @@ public static class Shop
         Client.DefaultRequestHeaders.Add("site_id", "TRK001");
         Client.DefaultRequestHeaders.Add("API-Authorization", Environment.GetEnvironmentVariable("SECRET"));
 
-        // A batch with good and bad orders, as Json.NET writes it: names in PascalCase, null where nothing was set.
+        // A batch with valid and invalid orders, as Json.NET writes it: names in PascalCase, null for unset members.
         var bad = new Order { PackingSlipNo = "C-3", Country = "New Zealand" };
         var saved = Call<List<Saved>>("PUT", "/Api/CustomerOrders", new[] { Good("C#1"), Good("C-2"), bad });
         Expect(saved.Select(order => order.Result).SequenceEqual(new[] { true, true, false }), JsonConvert.SerializeObject(saved));
         Expect(saved[2].Msg.Contains("consignee is required"), saved[2].Msg);
 
-        // One is updated by the older route, which answers with a bare boolean.
+        // Update one through the older route, which returns a bare boolean.
         var changed = Good("C-2");
         changed.PostCode = "8041";
         Expect(Call<bool>("PUT", "/v2/neworder", changed), "it is saved");
 
-        // What is pending, in pages and as a list.
+        // List the pending orders, in pages and as a whole.
         var page = Call<Page>("GET", "/api/customerorders?excludecompleted=True&includeProducts=True&createdfrom=2016-02-15%2007:26:15Z");
         Expect(page.Results.Count == 2 && page.Number == 1, JsonConvert.SerializeObject(page));
         var product = page.Results[0].Products[0];
@@ -156,13 +156,13 @@ public static class Shop
         var shown = Call<Dictionary<string, object>>("GET", "/v2/order?packingslipno=C-2");
         Expect((string)shown["status"] == "PENDING", JsonConvert.SerializeObject(shown));
 
-        // Deleted, by numbers that were encoded twice.
+        // Delete by keys that were URL-encoded twice.
         var deleted = Call<Dictionary<string, string>>("DELETE", "/api/customerorders?packingslipno=C%25231,C-2,C-9");
         Expect(deleted["C#1"] == "Deleted." && deleted["C-2"] == "Deleted.", JsonConvert.SerializeObject(deleted));
         Expect(deleted["C-9"] == "Invalid packing slip number", JsonConvert.SerializeObject(deleted));
         Expect(Call<Page>("GET", "/api/customerorders").Results.Count == 0, "none is left");
 
-        // A reader of Centra orders.
+        // Read Centra orders.
         var address = new { email = "ann@example.com", country = "SE" };
         var lines = new[] { new { sku = "S-1", qty = 2, unitPrice = 12.5m } };
         Call<object>("POST", "/centra/TRK001/order", new { address, products = lines });

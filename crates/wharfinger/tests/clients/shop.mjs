@@ -25,7 +25,7 @@ function order(sku, changes) {
   };
 }
 
-// A batch with good and bad orders.
+// A batch with valid and invalid orders.
 const batch = await call("POST", "/orders", {
   first: order("S-1"),
   draft: order("S-2", { createOnly: true }),
@@ -37,13 +37,13 @@ const results = batch.orders ?? batch;
 assert.ok(batch.warnings.includes("unknown_attribute"), batch.warnings);
 assert.equal(results.bad.code, -3, JSON.stringify(batch));
 
-// One by one, then the draft is completed, with a comment as the completion's body.
+// Single orders. Then the draft is completed, with a comment as the body.
 const number = results.draft.order;
 assert.equal(typeof number, "number", JSON.stringify(batch));
 const completed = await call("POST", `/order/${number}`, { comment: "done" });
 assert.deepEqual(completed.orders, [String(number)]);
 
-// Poll for what is new, into types that may not be null.
+// Poll for new orders, into types that may not be null.
 const page = await call("GET", "/orders?limit=100&newer_than=2020-01-01");
 assert.equal(page.orders.length, 3, JSON.stringify(page));
 for (const found of page.orders) {
@@ -58,7 +58,7 @@ const one = await call("GET", `/orders?order=${number}`);
 assert.equal(one.orders[0].orderStatus, "pending");
 assert.equal(one.orders[0].otherComment, "done");
 
-// A wrong key is told as the vendor does.
+// A wrong key gets the vendor's error.
 const wrong = await fetch(`${process.env.URL}/centra/TRK001/orders`, { headers: { "API-Authorization": "wrong" } });
 assert.equal(wrong.status, 401);
 console.log("done");

@@ -29,13 +29,13 @@ function order(string $sku, array $changes = []): array
 {
     return $changes + [
         'address' => ['email' => 'ann@example.com', 'country' => 'SE', 'state' => null],
-        // A sum of floats, of which json_encode writes every digit.
+        // A sum of floats. json_encode writes all of its digits.
         'products' => [['sku' => $sku, 'qty' => '2', 'unitPrice' => 12.5]],
         'sendEmail' => 0,
     ];
 }
 
-// A batch with good and bad orders.
+// A batch with valid and invalid orders.
 [$status, $answer] = call('POST', '/orders', [
     'web-1' => order('S-1'),
     'web-2' => order('S-2', ['createOnly' => 1]),
@@ -47,7 +47,7 @@ expect($results['web-3']['code'] === -3, json_encode($answer));
 $draft = $results['web-2']['order'];
 expect(is_int($draft), json_encode($answer));
 
-// The draft is completed with an empty body; what is new is polled for.
+// Complete the draft with an empty body, and poll for new orders.
 [$status, $answer] = call('POST', "/order/$draft");
 expect($answer['orders'] === [(string) $draft], json_encode($answer));
 [$status, $answer] = call('GET', '/orders?newer_than=2020-01-01&limit=10');
@@ -57,7 +57,7 @@ foreach ($answer['orders'] as $found) {
     expect($found['grandTotalValue'] == 25, json_encode($found));
 }
 
-// A form that is no JSON is turned down, and changes nothing.
+// A form that is not JSON is refused and changes nothing.
 [$status, $answer] = call('POST', '/order', 'address[country]=SE');
 expect($status === 415 && $answer['code'] === -7, "$status: " . json_encode($answer));
 [$status, $answer] = call('GET', '/orders');

@@ -47,14 +47,14 @@ def lines(text):
     return [Line(l["sku"], Decimal(l["quantity"]), Decimal(l["unit_price"])) for l in text["lines"]]
 
 
-# A client that looks first whether its key is good.
+# A client that first checks its key.
 known = expect(shop.get(f"{URL}/v4/organisations"), 200)
 assert known["summary"]["pagination"]["current_page"] == 1
 assert "TRK001" in [organisation["trkref"] for organisation in known["organisations"]]
 assert expect(shop.get(f"{URL}/v4/organisations/TRK001.json"), 200)["trkref"] == "TRK001"
 expect(requests.get(f"{URL}/v4/organisations", auth=("nobody", "wrong")), 401)
 
-# A batch with good and bad orders.
+# A batch with valid and invalid orders.
 batch = [
     order("P-1", price=28.949999999999999),
     order("P-2", price="55.99"),
@@ -71,19 +71,19 @@ assert told == {
     "P-4": ["customer cannot be blank (found custmer)"],
 }, told
 
-# What was odd stands in the receipt.
+# The receipt has the warnings.
 receipt = expect(office.get(f"{URL}/v1/batches/{result['id']}"), 200)
 assert receipt["warned"] == 3, receipt
 codes = {(warning["index"], warning["code"]) for warning in receipt["warnings"]}
 assert codes == {(1, "price_form"), (3, "unknown_attribute")}, codes
 
-# The same batch again, mended; the body is text, for which requests declares no media type.
+# The same batch again, corrected. The body is text, for which requests sends no media type.
 batch[2] = order("P-3")
 batch[3] = order("P-4")
 result = expect(shop.post(f"{URL}/v4/customer_orders", data=json.dumps(batch)), 202)
 assert result["summary"] == {"accepted": 5, "rejected": 0}, result
 
-# The office polls for what is new, and reads it into its own types.
+# The office polls for new orders and reads them into its own types.
 events = expect(office.get(f"{URL}/v1/events", params={"limit": 1000}), 200)
 accepted = [event for event in events["data"] if event["type"] == "order.accepted"]
 assert len(accepted) == 5, events
@@ -96,7 +96,7 @@ assert lines(by_key["P-1"]) == [Line("S-1", Decimal(1), Decimal("28.95"))]
 assert lines(by_key["P-2"]) == [Line("S-1", Decimal(1), Decimal("55.99"))]
 assert lines(by_key["P-5"]) == [Line("S-1", Decimal(1), Decimal("1234.50"))]
 
-# One is updated, one is taken on and then final, one is called off.
+# One is updated, one processed and then final, one cancelled.
 expect(shop.post(f"{URL}/v4/organisations/TRK001/customer_order", json=order("P-2", price=10)), 202)
 again = expect(office.get(f"{URL}/v1/orders/{by_key['P-2']['id']}"), 200)
 assert again["revision"] == 2 and lines(again)[0].unit_price == 10, again

@@ -60,17 +60,17 @@ def before_call(context, case, kwargs):
             place[name] = ORGANISATION
     if case.path.endswith(("/products", "/customers")) and fits(CODE, path.get("code")):
         path["code"] = ORGANISATION
-    # An organisation that not every order names must be named here.
+    # Needed for orders that do not name their organisation.
     if case.path == "/v1/batches" and case.method == "POST" and "organisation" not in query:
         case.query = {**query, "organisation": ORGANISATION}
         query = case.query
-    # A cursor is what a list has given, and nothing else.
+    # Only cursors that a list has returned are valid.
     if fits(CURSOR, query.get("after")):
         del query["after"]
-    # The schema of the body is that of the native form.
+    # The body's schema is that of the native format.
     if query.get("dialect") in DIALECTS and case.method != "GET":
         query["dialect"] = "native"
-    # A key belongs to one request: another one with it is turned down.
+    # An idempotency key belongs to one request; another request with it is refused.
     key = headers.get("Idempotency-Key")
     if fits(IDEMPOTENCY_KEY, key) and len(key) <= IDEMPOTENCY_KEY_CHARS_MAX:
         fresh = f"{next(numbers)} {key}"[:IDEMPOTENCY_KEY_CHARS_MAX]
@@ -88,7 +88,7 @@ def mend_body(path, body):
             body[name] = math.copysign(1.5, value)
     if not isinstance(body, dict):
         return
-    # What the code is spelled as, 1e+16, may be none.
+    # A number may be spelled 1e+16, which is not a valid code.
     if path == "/v1/organisations" and isinstance(body.get("code"), float):
         body["code"] = next(numbers)
     code = body.get("organisation")
@@ -99,11 +99,11 @@ def mend_body(path, body):
         body["organisations"] = [ORGANISATION]
     if fits(TIME, body.get("expires_at")):
         body["expires_at"] = "2199-12-31T23:59:59Z"
-    # Not every number of two decimals is one that a schema can name by its multiples.
+    # Not every number with two decimals satisfies a schema's multipleOf.
     if path.endswith("/products") and isinstance(body.get("price"), float):
         body["price"] = round(body["price"], 2)
     if path.endswith("/fulfilment") and isinstance(body.get("lines"), list):
-        # Orders of some dialects have none.
+        # Orders of some dialects have no lines.
         body["lines"] = []
 
 

@@ -1,4 +1,4 @@
-/* Preloaded into a server: every write to its database fails while a file exists, with the error number that the file has. */
+/* Preloaded into a server: while a marker file exists, every write to its database fails with the error number in that file. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

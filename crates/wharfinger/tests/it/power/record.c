@@ -1,13 +1,13 @@
-/* Preloaded into the server: writes down, in the order in which they happen, the writes and syncs of the files of a data
- * directory, and has chosen syncs fail as a disk's would.
+/* Preloaded into the server. Records the writes and syncs of a data directory's files in order, and makes chosen syncs fail
+ * as they would on a faulty disk.
  *
  *   POWER_DIRECTORY  the data directory, as an absolute path
- *   POWER_TRACE      the file to write to, behind what is in it
- *   POWER_FAIL       a file that may appear: "NAME SKIP" has a sync of that file fail, after SKIP good ones, and is then deleted;
- *                    NAME is "." for the directory itself
+ *   POWER_TRACE      the file to append to
+ *   POWER_FAIL       a file that may appear. "NAME SKIP" makes a sync of that file fail after SKIP successful ones. The file
+ *                    is then deleted. NAME is "." for the directory itself
  *
- * A record is a line `OPERATION NAME OFFSET LENGTH`, and behind a write its bytes. Operations: C create, W write, T truncate
- * (to OFFSET), U unlink, S sync, F failed sync. As on Linux, a failed sync is reported once to each handle that was open.
+ * A record is a line `OPERATION NAME OFFSET LENGTH`. The bytes of a write follow it. Operations: C create, W write, T truncate
+ * (to OFFSET), U unlink, S sync, F failed sync. As on Linux, a failed sync is reported once to each open handle.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -69,7 +69,7 @@ __attribute__((constructor)) static void begin(void) {
         abort();
 }
 
-/* The name of a file of the data directory that is to survive a power cut; none for any other path. */
+/* The name of a file in the data directory that must survive a power cut. Null for any other path. */
 static const char *name_of(const char *path) {
     size_t length = strlen(directory);
     if (strncmp(path, directory, length) != 0)
@@ -193,7 +193,7 @@ int ftruncate64(int fd, off_t size) {
     return ftruncate(fd, size);
 }
 
-/* Whether this sync is to fail. */
+/* Whether this sync must fail. */
 static int is_chosen(const char *name) {
     char text[80] = "", wanted[64] = "";
     int skip = 0;
