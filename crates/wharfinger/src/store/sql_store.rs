@@ -18,8 +18,10 @@ use super::catalogue::customers::{self, Customers};
 use super::catalogue::load;
 use super::catalogue::products::{self, Products};
 use super::directory::change;
+use super::engine::connection::touch;
 use super::engine::driver::Connection;
 use super::engine::home::Home;
+use super::journal::end::read_counters;
 use super::read::{feed, history, list, orders};
 use super::receipts::{self, rejections, results};
 use super::transition::{fulfilment, process_cancel};
@@ -51,8 +53,7 @@ impl Store for SqlStore {
 
     async fn try_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError> {
         let read = move |connection: &Connection| {
-            let next_number =
-                |organisation| Ok(txn::read_counters(connection, organisation)?.number);
+            let next_number = |organisation| Ok(read_counters(connection, organisation)?.number);
             dry_run::plan(connection, &submission, next_number)
         };
         self.readers.read(read).await
@@ -322,8 +323,8 @@ impl Store for SqlStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        let touch = |work: &mut txn::Work<'_>| change::touch(work.connection);
-        self.writer.ask(1, touch).await
+        let write = |work: &mut txn::Work<'_>| touch(work.connection);
+        self.writer.ask(1, write).await
     }
 
     async fn purge(&self, before_ms: i64) -> Result<PurgeReport, StoreError> {

@@ -43,6 +43,7 @@ mod readme;
 mod receipts;
 mod restore;
 mod rivals;
+mod rooms;
 mod routes;
 mod serving;
 mod shares;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use wharfinger_core::ids::OrganisationId;
 
-use super::coverage::{reach, reach_to};
+use super::coverage::{end_before, journal_end};
 use super::erase::times_erased;
 use super::jobs::{self, Left, Slice, Target};
 use super::merge::{Merge, neighbours};
-use super::schedule::{Due, Next, Reach};
+use super::schedule::{Due, Next, is_due};
 use super::{EmailRuns, Entry, Part, Run, covered, entries_of, whole_runs};
 use crate::store::api::StoreError;
 use crate::store::engine::connection::Use;
@@ -18,6 +18,7 @@ use crate::store::engine::driver::{Access, Connection, Engine};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
 use crate::store::format::entry_addr::BlockId;
+use crate::store::journal::end::JournalEnd;
 use crate::store::journal::entry_outcomes;
 use crate::store::write::txn::Work;
 use crate::store::write::writer::Writer;
@@ -186,9 +187,10 @@ impl Building<'_> {
             self.delete_unfinished()?;
             return Ok(true);
         }
-        let covered = reach_to(self.connection, organisation, covered(&runs) + 1)?;
+        let covered = end_before(self.connection, organisation, covered(&runs) + 1)?;
         self.due.covered(organisation, covered);
-        if !reach(self.connection, organisation)?.is_due(covered, &self.due.options) {
+        let end = journal_end(self.connection, organisation)?;
+        if !is_due(end, covered, &self.due.options) {
             return Ok(false);
         }
         self.build(organisation, covered.block)?;
@@ -218,21 +220,21 @@ impl Building<'_> {
                 entries.extend(entries_of(id, &marks, emails));
             }
             last_block = id.number();
-            let reach = Reach {
+            let end = JournalEnd {
                 block: last_block + 1,
                 position: (position + events).cast_unsigned(),
             };
-            let begun = Reach {
+            let begun = JournalEnd {
                 block: first_block,
                 position: begins.cast_unsigned(),
             };
-            if reach.is_due(begun, &self.due.options) {
+            if is_due(end, begun, &self.due.options) {
                 break;
             }
         }
         if begins.is_none() {
             // All of them were purged.
-            last_block = reach(self.connection, organisation)?.block - 1;
+            last_block = journal_end(self.connection, organisation)?.block - 1;
         }
         // The transaction that reads ends here: the log can be written back while the run is.
         drop(rows);

@@ -3,23 +3,27 @@
 use wharfinger_core::ids::OrganisationId;
 
 use super::merge::neighbours;
-use super::{EmailRuns, Reach, covered, whole_runs};
+use super::schedule::is_due;
+use super::{EmailRuns, covered, whole_runs};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
-use crate::store::write::txn::read_counters;
+use crate::store::journal::end::{JournalEnd, read_counters};
 
 /// How far an organisation's journal reaches.
-pub(super) fn reach(connection: &Connection, organisation: OrganisationId) -> Result<Reach, Fault> {
-    Ok(read_counters(connection, organisation)?.reach())
+pub(super) fn journal_end(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<JournalEnd, Fault> {
+    Ok(read_counters(connection, organisation)?.end())
 }
 
 /// What comes before a block, if there is one yet.
-pub(super) fn reach_to(
+pub(super) fn end_before(
     connection: &Connection,
     organisation: OrganisationId,
     block: u32,
-) -> Result<Reach, Fault> {
+) -> Result<JournalEnd, Fault> {
     let select = "select first_position from blocks where id = ?1 and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([BlockId::new(organisation, block).0])?;
@@ -32,7 +36,7 @@ pub(super) fn reach_to(
         // Every block is covered.
         None => read_counters(connection, organisation)?.position,
     };
-    Ok(Reach { block, position })
+    Ok(JournalEnd { block, position })
 }
 
 /// Whether a builder would have nothing to do: nothing to make a run of, to merge or to delete.
@@ -46,7 +50,7 @@ pub(crate) fn is_built(
         return Ok(false);
     }
     let runs = whole_runs(connection, organisation)?;
-    let covered = reach_to(connection, organisation, covered(&runs) + 1)?;
-    let is_due = reach(connection, organisation)?.is_due(covered, options);
-    Ok(!is_due && neighbours(&runs, options.fan_in).is_empty())
+    let covered = end_before(connection, organisation, covered(&runs) + 1)?;
+    let end = journal_end(connection, organisation)?;
+    Ok(!is_due(end, covered, options) && neighbours(&runs, options.fan_in).is_empty())
 }

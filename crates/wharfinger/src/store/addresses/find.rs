@@ -1,4 +1,4 @@
-//! Finding orders by e-mail address: in the runs, then in the blocks that no run covers yet.
+//! Finding entries by e-mail address: first in the runs, then in the blocks that no run covers yet.
 
 use std::ops::RangeInclusive;
 
@@ -10,98 +10,12 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::journal;
-use crate::store::journal::entry_outcomes::Mark;
-use crate::store::read::orders::{Found, PageInMaking, is_created_in, shown_texts};
-use crate::store::read::walk::Blocks;
 
 /// Whether more is wanted.
 type GoesOn = bool;
 
 /// Takes an entry that has the address.
 pub(crate) type Visit<'v> = dyn FnMut(Place) -> Result<GoesOn, Fault> + 'v;
-
-/// Fills a page with the orders that begin in some blocks and whose latest full text has an address of this hash, in the
-/// order of those texts. The runs cover blocks one behind the other, so that nothing has to be sorted, and a page needs no
-/// more memory for an address of a million orders.
-pub(crate) fn find(
-    connection: &Connection,
-    hash: EmailHash,
-    blocks: &Blocks,
-    page: &mut PageInMaking<'_>,
-) -> Result<(), Fault> {
-    let organisation = page.scope.organisation;
-    let block = |number| BlockId::new(organisation, number);
-    // No text of an order comes before its first one.
-    let first = journal::start::start(connection, organisation)?
-        .block
-        .max(blocks.start);
-    let (mut low, mut high) = (block(first).entry(0), block(u32::MAX).entry(0));
-    let newest_first = page.query.newest_first;
-    if let (Some(after), false) = (page.after, page.counts_by_walking()) {
-        if newest_first {
-            high = high.min(Place(after.0 - 1));
-        } else {
-            low = low.max(Place(after.0 + 1));
-        }
-    }
-    let search = Search {
-        connection,
-        hash,
-        dialect: Some(page.scope.dialect),
-        newest_first,
-        within: low..=high,
-        runs: whole_runs(connection, organisation)?,
-    };
-    let mut visit = |place| match current(page, place, blocks)? {
-        Some(found) => page.take_at(place, found),
-        None => Ok(true),
-    };
-    search.through(&mut visit)?;
-    Ok(())
-}
-
-/// The order of an entry, if the entry is the latest full text of one that is wanted: then it is given once, and not under
-/// an address that it has no more.
-fn current(
-    page: &mut PageInMaking<'_>,
-    entry: Place,
-    blocks: &Blocks,
-) -> Result<Option<Found>, Fault> {
-    if page.journal.head(entry.block())?.dialect != page.scope.dialect {
-        return Ok(None);
-    }
-    let order = match page.journal.mark(entry)? {
-        Mark::Accepted { .. } => entry,
-        Mark::Updated {
-            order,
-            amendment: false,
-            ..
-        } => order,
-        Mark::Updated { .. }
-        | Mark::Unchanged { .. }
-        | Mark::Refused
-        | Mark::Purged
-        | Mark::Moved { .. }
-        | Mark::Fulfilled { .. } => {
-            return Ok(None);
-        }
-    };
-    if page.journal.mark(order)? == Mark::Purged {
-        return Ok(None);
-    }
-    if !blocks.contains(&order.block().number()) {
-        return Ok(None);
-    }
-    let created_at_ms = page.journal.head(order.block())?.at_ms;
-    if !is_created_in(page.query, created_at_ms) {
-        return Ok(None);
-    }
-    let Some((row, key)) = page.find(order)? else {
-        return Ok(None);
-    };
-    let texts = shown_texts(&mut page.journal, &row)?;
-    Ok((texts.last() == Some(&entry)).then_some((row, key)))
-}
 
 /// A search for the entries of one hash.
 pub(crate) struct Search<'c> {
@@ -132,6 +46,25 @@ impl<'c> Search<'c> {
             newest_first: false,
             // Runs may know of entries that were purged, and of their blocks.
             within: low.max(first.entry(0))..=BlockId::new(organisation, u32::MAX).entry(0),
+            runs: whole_runs(connection, organisation)?,
+        })
+    }
+
+    /// A search of the entries of an organisation and a dialect within some places.
+    pub(crate) fn within(
+        connection: &'c Connection,
+        hash: EmailHash,
+        dialect: i64,
+        within: RangeInclusive<Place>,
+        newest_first: bool,
+    ) -> Result<Self, Fault> {
+        let organisation = within.start().block().organisation();
+        Ok(Self {
+            connection,
+            hash,
+            dialect: Some(dialect),
+            newest_first,
+            within,
             runs: whole_runs(connection, organisation)?,
         })
     }

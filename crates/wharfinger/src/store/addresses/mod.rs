@@ -1,7 +1,19 @@
-//! The index by e-mail address: sorted runs of (hash, place), each of neighbouring blocks of one organisation.
+//! The e-mail index: from the hash of an e-mail address to the entries that have it.
 //!
-//! Taking orders in only writes the hashes beside the texts. A thread behind the writer sorts them into runs, and merges
-//! runs into larger ones; blocks that no run covers yet are few, and are looked through.
+//! ```text
+//!  blocks 1 … 4096         4097 … 4352    4353 … 4360     numbers of the organisation's blocks
+//! ┌───────────────────────┬──────────────┬─────────────┐
+//! │ run, tier 2           │ run, tier 1  │ (no run yet)│
+//! │ (hash, address) sorted│              │             │   find: search each run, then scan the hashes
+//! └───────────────────────┴──────────────┴─────────────┘   of the blocks that no run covers
+//!  merge: 16 neighbouring runs of one tier → one run of the next tier
+//! ```
+//!
+//! The writer stores the hashes in the blocks and does nothing else. The `builder` thread follows it: it sorts the hashes of new
+//! blocks into runs and merges runs. `schedule` tells the builder which organisations have grown enough. A lookup yields entry
+//! addresses; it reads no orders.
+//!
+//! May import: `write` (the builder's jobs) and the rooms below it, but not `directory` or `catalogue`.
 
 pub(crate) mod builder;
 mod coverage;
@@ -14,8 +26,7 @@ mod schedule;
 use wharfinger_core::ids::OrganisationId;
 
 pub(crate) use self::coverage::is_built;
-pub(crate) use self::find::{Search, find};
-pub(crate) use self::schedule::{Due, Reach};
+pub(crate) use self::find::Search;
 use crate::store::engine::driver::{Connection, OptionalExtension, Row};
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::{EmailHash, EmailKey, HASH_BYTES};

@@ -8,29 +8,13 @@ use tokio::sync::oneshot;
 use wharfinger_core::ids::OrganisationId;
 
 use super::EmailRuns;
+use crate::store::journal::end::JournalEnd;
 
-/// How far an organisation's journal reaches, or is covered by runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reach {
-    /// The number of the next block.
-    pub block: u32,
-    /// The position of the next event.
-    pub position: u64,
-}
-
-impl Reach {
-    /// The beginning of a journal.
-    pub(super) const START: Self = Self {
-        block: 1,
-        position: 1,
-    };
-
-    /// Whether what lies behind `covered` is enough for a run.
-    pub(super) fn is_due(self, covered: Self, options: &EmailRuns) -> bool {
-        let blocks = self.block.saturating_sub(covered.block);
-        let events = self.position.saturating_sub(covered.position);
-        blocks > 0 && (blocks >= options.blocks_min || events >= options.events_min)
-    }
+/// Whether what lies between `covered` and the end of a journal is enough for a run.
+pub(super) fn is_due(end: JournalEnd, covered: JournalEnd, options: &EmailRuns) -> bool {
+    let blocks = end.block.saturating_sub(covered.block);
+    let events = end.position.saturating_sub(covered.position);
+    blocks > 0 && (blocks >= options.blocks_min || events >= options.events_min)
 }
 
 /// What the builder is to do next.
@@ -54,7 +38,7 @@ pub(crate) struct Due {
 #[derive(Default)]
 struct State {
     /// How far runs cover each organisation, as far as that is known.
-    covered: HashMap<OrganisationId, Reach>,
+    covered: HashMap<OrganisationId, JournalEnd>,
     due: BTreeSet<OrganisationId>,
     all_are_due: bool,
     is_stopped: bool,
@@ -81,10 +65,10 @@ impl Due {
     }
 
     /// Notes how far an organisation has grown. The builder is woken only where there is something for it to do.
-    pub(crate) fn grown(&self, organisation: OrganisationId, reach: Reach) {
+    pub(crate) fn grown(&self, organisation: OrganisationId, end: JournalEnd) {
         let mut state = self.state();
         let covered = state.covered.get(&organisation).copied();
-        if reach.is_due(covered.unwrap_or(Reach::START), &self.options)
+        if is_due(end, covered.unwrap_or(JournalEnd::START), &self.options)
             && state.due.insert(organisation)
         {
             self.changed.notify_all();
@@ -92,8 +76,8 @@ impl Due {
     }
 
     /// Notes how far runs cover an organisation.
-    pub(super) fn covered(&self, organisation: OrganisationId, reach: Reach) {
-        self.state().covered.insert(organisation, reach);
+    pub(super) fn covered(&self, organisation: OrganisationId, end: JournalEnd) {
+        self.state().covered.insert(organisation, end);
     }
 
     /// Waits until something is due.
@@ -178,14 +162,14 @@ mod tests {
     fn an_organisation_is_due_by_blocks_or_by_events() {
         let due = Due::new(OPTIONS);
         assert_eq!(due.next(), Next::All);
-        let reach = |block, position| Reach { block, position };
-        due.grown(ONE, reach(10, 100));
-        due.grown(OrganisationId(2), reach(11, 11));
+        let end = |block, position| JournalEnd { block, position };
+        due.grown(ONE, end(10, 100));
+        due.grown(OrganisationId(2), end(11, 11));
         assert_eq!(due.next(), Next::Some(vec![OrganisationId(2)]));
-        due.grown(ONE, reach(10, 101));
+        due.grown(ONE, end(10, 101));
         assert_eq!(due.next(), Next::Some(vec![ONE]));
-        due.covered(ONE, reach(10, 101));
-        due.grown(ONE, reach(19, 200));
+        due.covered(ONE, end(10, 101));
+        due.grown(ONE, end(19, 200));
         due.stop();
         assert_eq!(due.next(), Next::Stop);
     }

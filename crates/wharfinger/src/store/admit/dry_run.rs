@@ -16,10 +16,10 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::index::orders::{Lookup, Scope};
 use crate::store::journal::admissions;
+use crate::store::journal::dialects::find_dialect;
 use crate::store::journal::order_ids::OrderIds;
 use crate::store::prepare::{Group, Row, Submission};
 use crate::store::stock::overlay::Shelves;
-use crate::store::write::txn::find_dialect;
 
 /// What would become of the good orders of a batch, over what is stored and what stands before them in the batch.
 /// `next_number` tells the first order number that an organisation has not given yet.

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
-use crate::store::journal::entry_outcomes::Moved;
-
 /// A stretch of a store's history, by a random number. Cursors of the feed name the latest one that their reader saw, so that a
 /// store that was restored to an earlier moment knows those that lie beyond it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,14 +83,4 @@ pub enum EventKind {
     OrderCancelled,
     /// It was reported how far an order is fulfilled.
     OrderFulfilment,
-}
-
-impl EventKind {
-    /// What a move is told as.
-    pub(crate) fn of_move(to: Moved) -> Self {
-        match to {
-            Moved::Processed => Self::OrderProcessed,
-            Moved::Cancelled | Moved::Released => Self::OrderCancelled,
-        }
-    }
 }

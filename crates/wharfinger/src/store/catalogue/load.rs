@@ -7,9 +7,9 @@ use wharfinger_core::ids::OrganisationId;
 
 use crate::store::SqlStore;
 use crate::store::api::{LineOutcome, Load, LoadCounts, Loaded, LoadedLines, StoreError};
-use crate::store::directory::change::write_audit;
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
+use crate::store::write::audit::write_audit;
 use crate::store::write::txn::Work;
 
 /// Something that lines are loaded into, in a transaction.

@@ -7,10 +7,10 @@ use wharfinger_core::ids::OrganisationId;
 
 use super::load::Loader;
 use crate::store::api::{LineOutcome, ProductPage, ReadProducts};
+use crate::store::engine::columns::{amount, texts};
 use crate::store::engine::driver::{Connection, Row, Statement, ToValue, params};
 use crate::store::engine::fault::Fault;
 use crate::store::stock::ledger::{self, Cause, Ledger, Stock};
-use crate::store::stock::product_cache::{amount, texts};
 use crate::store::write::txn::Work;
 
 /// What [`Stored::read`] reads, of products and their stock.

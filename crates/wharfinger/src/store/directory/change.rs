@@ -1,6 +1,5 @@
 //! Organisations and keys, and the log of who changed what.
 
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use wharfinger_core::caller::{ListSort, Organisation, Organisations, Reach, Scope};
 use wharfinger_core::catalogue::CatalogueMode;
@@ -11,9 +10,11 @@ use crate::rates::Rates;
 use crate::store::api::{
     AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit,
 };
+use crate::store::engine::columns::time_zone;
 use crate::store::engine::driver::{Connection, OptionalExtension, Row, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::ORGANISATIONS_MAX;
+use crate::store::write::audit::write_audit;
 use crate::store::write::txn::Work;
 
 /// Entries of the audit log that are looked at for a page.
@@ -266,12 +267,6 @@ fn catalogue(name: &str) -> Result<CatalogueMode, Fault> {
     CatalogueMode::named(name).ok_or_else(unknown)
 }
 
-/// A time zone as it is stored.
-pub(crate) fn time_zone(name: &str) -> Result<TimeZone, Fault> {
-    let unknown = || Fault::Damaged(format!("an organisation's time zone is {name}"));
-    zone::named(name).ok_or_else(unknown)
-}
-
 /// The order of a list as it is stored.
 fn list_sort(name: &str) -> Result<ListSort, Fault> {
     let unknown = || Fault::Damaged(format!("an organisation's list_sort is {name}"));
@@ -337,15 +332,6 @@ fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Writes something, and changes nothing.
-pub(crate) fn touch(connection: &Connection) -> Result<(), Fault> {
-    // SQLite writes no page that stays the same.
-    let touch =
-        "update settings set value = value + 1 where name = 'touched' and sound(settings.intact)";
-    connection.execute(touch, ())?;
-    Ok(())
-}
-
 /// Notes a change in the audit log, and makes a new version of the directory.
 fn note(work: &Work<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
     let details = noted.details.as_ref();
@@ -353,21 +339,6 @@ fn note(work: &Work<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
     let update = "update settings set value = value + 1 where name = 'directory_version' and sound(settings.intact)";
     work.connection.execute(update, ())?;
     Ok(())
-}
-
-/// Makes an entry in the audit log.
-pub(crate) fn write_audit(
-    work: &Work<'_>,
-    who: &str,
-    action: &str,
-    subject: &str,
-    details: Option<&Value>,
-) -> Result<i64, Fault> {
-    let insert = "insert into audit (at_ms, who, action, subject, details) \
-                  values (?1, ?2, ?3, ?4, ?5) returning id";
-    let details = details.map(Value::to_string);
-    let entry = params![work.now_ms(), who, action, subject, details];
-    Ok(work.connection.query_row(insert, entry, |row| row.get(0))?)
 }
 
 /// Reads the audit log, newest first; a page may be short where much had to be passed over.

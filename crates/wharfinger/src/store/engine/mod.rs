@@ -5,6 +5,7 @@
 //! May import: `api`, `format`.
 
 pub(super) mod checksums;
+pub(super) mod columns;
 pub(super) mod connection;
 pub(super) mod disk_space;
 pub(super) mod driver;
@@ -12,6 +13,7 @@ pub(super) mod fault;
 pub(super) mod files;
 pub(super) mod home;
 pub(super) mod location;
+pub(super) mod open;
 pub(super) mod pool;
 pub(super) mod schema;
 pub(super) mod server;

@@ -8,8 +8,8 @@ use wharfinger_core::outcome::State;
 use super::orders::{Scope, state_number};
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
+use crate::store::format::bitset::Bitset;
 use crate::store::format::entry_addr::{BlockId, Place};
-use crate::store::journal::entry_outcomes::Mark;
 
 /// How many orders are in each state, or by how many that changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,11 +106,11 @@ fn close(connection: &Connection, block: BlockId, closed: &[usize]) -> Result<()
 }
 
 /// The open orders whose first revision lies in a block.
-pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Ordinals, Fault> {
+pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Bitset, Fault> {
     let select = "select ordinals from open_orders where block = ?1 and sound(open_orders.intact)";
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_row([block.0], |row| row.get(0)).optional()?;
-    Ok(Ordinals(found.unwrap_or_default()))
+    Ok(Bitset(found.unwrap_or_default()))
 }
 
 /// How many orders of an organisation and a dialect are in each state.
@@ -148,45 +148,4 @@ pub(crate) fn is_any(
         }
     }
     Ok(false)
-}
-
-/// A set of ordinals: a bit each, with no zero byte at the end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ordinals(pub Vec<u8>);
-
-impl Ordinals {
-    /// The ordinals of some marks.
-    pub(crate) fn of(marks: &[Mark], mut is_wanted: impl FnMut(&Mark) -> bool) -> Self {
-        let mut ordinals = Self(vec![0; marks.len().div_ceil(8)]);
-        for (ordinal, _) in marks.iter().enumerate().filter(|(_, mark)| is_wanted(mark)) {
-            ordinals.0[ordinal / 8] |= 1 << (ordinal % 8);
-        }
-        ordinals.trim();
-        ordinals
-    }
-
-    /// Whether an ordinal is one of them.
-    pub(crate) fn contains(&self, ordinal: usize) -> bool {
-        let byte = self.0.get(ordinal / 8);
-        byte.is_some_and(|byte| byte & 1 << (ordinal % 8) != 0)
-    }
-
-    /// Whether all of them are among others.
-    pub(crate) fn is_within(&self, others: &Self) -> bool {
-        let pairs = self.0.iter().zip(&others.0);
-        self.0.len() <= others.0.len() && pairs.into_iter().all(|(own, other)| own & !other == 0)
-    }
-
-    fn remove(&mut self, ordinal: usize) {
-        if let Some(byte) = self.0.get_mut(ordinal / 8) {
-            *byte &= !(1 << (ordinal % 8));
-        }
-        self.trim();
-    }
-
-    fn trim(&mut self) {
-        while self.0.last() == Some(&0) {
-            self.0.pop();
-        }
-    }
 }

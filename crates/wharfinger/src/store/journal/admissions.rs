@@ -9,11 +9,11 @@ use uuid::Uuid;
 use wharfinger_core::catalogue::{Admission, AdmittedLine, ProductNumber, Split};
 use wharfinger_core::ids::OrderId;
 
+use crate::store::engine::columns::amount;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::format::varint::{Damage, pack, read_bytes, read_count, unpack, write_number};
-use crate::store::stock::product_cache::amount;
 
 /// An order's JSON.
 #[derive(Deserialize, Serialize)]

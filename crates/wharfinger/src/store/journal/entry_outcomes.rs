@@ -1,5 +1,6 @@
 //! What became of each entry of a block: written after the decisions, next to the entries that were packed before.
 
+use crate::store::api::EventKind;
 use crate::store::format::entry_addr::{ENTRIES_MAX, Place};
 use crate::store::format::varint::{
     Damage, read_count, read_number, read_signed, write_number, write_signed,
@@ -60,6 +61,16 @@ pub(crate) enum Moved {
     Cancelled,
     /// Called off, and its key set free.
     Released,
+}
+
+impl Moved {
+    /// The event of this transition.
+    pub(crate) fn event_kind(self) -> EventKind {
+        match self {
+            Self::Processed => EventKind::OrderProcessed,
+            Self::Cancelled | Self::Released => EventKind::OrderCancelled,
+        }
+    }
 }
 
 impl Mark {

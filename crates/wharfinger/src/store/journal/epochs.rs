@@ -7,6 +7,7 @@
 
 use wharfinger_core::ids::OrganisationId;
 
+use super::end::Counters;
 use super::read::{Order, blocks_up_to};
 use super::start::Start;
 use crate::secret;
@@ -14,7 +15,6 @@ use crate::store::api::Epoch;
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
-use crate::store::write::txn::Counters;
 
 /// Begins an epoch, in a transaction that holds the write lock; its number.
 pub(crate) fn begin(connection: &Connection, now_ms: i64) -> Result<i64, Fault> {

@@ -17,6 +17,8 @@
 pub(super) mod admissions;
 pub(super) mod batches;
 pub(super) mod block;
+pub(super) mod dialects;
+pub(super) mod end;
 pub(super) mod entry_outcomes;
 pub(super) mod epochs;
 pub(super) mod order_ids;

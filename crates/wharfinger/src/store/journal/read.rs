@@ -10,16 +10,16 @@ use wharfinger_core::json::{NameCase, Reader};
 use super::admissions::OfBlock;
 use super::batches::{Batches, OfBatch};
 use super::block::{self, Frame};
+use super::end::read_counters;
 use super::entry_outcomes::{self, Mark};
 use super::write::Columns;
-use crate::store::directory::change::time_zone;
+use crate::store::engine::columns::time_zone;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::format::varint::Texts;
 use crate::store::journal;
-use crate::store::write::txn::read_counters;
 
 /// Heads and packed parts that a reader keeps in mind.
 const HEADS_MAX: usize = 64;

@@ -5,8 +5,8 @@ use super::block::Block;
 use super::entry_outcomes::{self, Mark};
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
+use crate::store::format::bitset::Bitset;
 use crate::store::format::entry_addr::BlockId;
-use crate::store::index::order_states::Ordinals;
 
 /// A block to be written.
 pub(crate) struct NewBlock<'b> {
@@ -106,7 +106,7 @@ impl NewBlock<'_> {
             columns.texts,
             organisation,
         ])?;
-        let new = Ordinals::of(self.marks, |mark| matches!(mark, Mark::Accepted { .. }));
+        let new = Bitset::of(self.marks, |mark| matches!(mark, Mark::Accepted { .. }));
         if !new.0.is_empty() {
             // All are open to begin with.
             let open = (organisation, id.0, self.dialect, new.0);

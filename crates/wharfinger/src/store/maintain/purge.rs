@@ -9,12 +9,12 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use crate::store::SqlStore;
 use crate::store::api::{COMMAND_LINE, PurgeReport, PurgedOf, StoreError};
-use crate::store::directory::change::write_audit;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::index::orders::Scope;
+use crate::store::journal::end::read_counters;
 use crate::store::journal::entry_outcomes::Mark;
 use crate::store::journal::read::Journal;
 use crate::store::journal::rewrite::rewrite;
@@ -22,7 +22,8 @@ use crate::store::journal::start::Start;
 use crate::store::journal::{self, admissions};
 use crate::store::read::locate::parts_of;
 use crate::store::read::orders::not_in_index;
-use crate::store::write::txn::{Work, read_counters};
+use crate::store::write::audit::write_audit;
+use crate::store::write::txn::Work;
 
 /// Blocks that a slice looks at.
 const SLICE_BLOCKS: u32 = 256;

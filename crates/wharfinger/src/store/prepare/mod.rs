@@ -1,4 +1,8 @@
-//! From judged slots to what the store needs: compressed blocks, sorted keys. All of it before the writer is taken.
+//! Preparing a batch: from judged slots to compressed blocks and sorted keys.
+//!
+//! All of it happens before the writer's turn, on the thread of the request.
+//!
+//! May import: `receipts` (the encoding of rejected orders), `journal`, `api`, `format`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

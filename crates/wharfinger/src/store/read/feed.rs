@@ -8,12 +8,12 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::journal;
 use crate::store::journal::batches::OfBatch;
+use crate::store::journal::end::{Counters, read_counters};
 use crate::store::journal::entry_outcomes::Mark;
 use crate::store::journal::epochs::Epochs;
 use crate::store::journal::order_ids::OrderIds;
 use crate::store::journal::read::{Head, Journal, Order, blocks_up_to};
 use crate::store::journal::start::Start;
-use crate::store::write::txn::{Counters, read_counters};
 
 /// Entries of the journal that a page looks at.
 const ENTRIES_PER_PAGE_MAX: usize = 100_000;
@@ -201,7 +201,7 @@ fn told_of(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
     let kind = match mark {
         Mark::Accepted { .. } => EventKind::OrderAccepted,
         Mark::Updated { .. } => EventKind::OrderUpdated,
-        Mark::Moved { to, .. } => EventKind::of_move(to),
+        Mark::Moved { to, .. } => to.event_kind(),
         Mark::Fulfilled { .. } => EventKind::OrderFulfilment,
         Mark::Unchanged { .. } | Mark::Refused | Mark::Purged => return None,
     };

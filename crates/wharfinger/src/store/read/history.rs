@@ -144,7 +144,7 @@ impl Chains<'_> {
     fn next_change(&mut self, place: Place) -> Result<HistoryEntry, Fault> {
         let (kind, previous) = match self.journal.mark(place)? {
             // Of reports that came before a move only the feed tells.
-            Mark::Moved { to, .. } => (EventKind::of_move(to), None),
+            Mark::Moved { to, .. } => (to.event_kind(), None),
             Mark::Fulfilled { order, previous } => {
                 let previous = (order < previous && previous < place).then_some(previous);
                 (EventKind::OrderFulfilment, previous)

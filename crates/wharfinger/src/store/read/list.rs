@@ -14,9 +14,9 @@ use crate::store::format::email_hash::EmailKey;
 use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, Place};
 use crate::store::index::order_states::{is_any, read_open};
 use crate::store::index::orders::{Lookup, OrderRow, Scope};
+use crate::store::journal::dialects::{dialect_name, find_dialect};
 use crate::store::journal::entry_outcomes::Mark;
 use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
-use crate::store::write::txn::{dialect_name, find_dialect};
 
 /// Entries of the journal that a page looks at.
 const ENTRIES_PER_PAGE_MAX: usize = 100_000;

@@ -2,7 +2,9 @@
 //!
 //! May import: `addresses` and the rooms below it.
 
+pub(super) mod by_email;
 pub(super) mod feed;
+pub(super) mod fulfilment;
 pub(super) mod history;
 pub(super) mod list;
 pub(super) mod locate;

@@ -6,17 +6,16 @@ use wharfinger_core::ids::{OrderId, OrganisationId};
 
 use super::locate::Locator;
 use super::walk::{Blocks, Walk};
-use crate::store::addresses;
+use super::{by_email, fulfilment};
 use crate::store::api::{FoundOrder, OrderCursor, OrderPage, ReadOrders};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailKey;
 use crate::store::format::entry_addr::Place;
 use crate::store::index::orders::{Lookup, OrderRow, Scope};
+use crate::store::journal::dialects::{dialect_name, find_dialect};
 use crate::store::journal::entry_outcomes::Mark;
 use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
-use crate::store::transition::fulfilment;
-use crate::store::write::txn::{dialect_name, find_dialect};
 
 /// Bytes of texts from which on a page is full, whatever it may hold: it then ends early, but never without an order.
 const PAGE_BYTES_MAX: usize = 4 << 20;
@@ -73,7 +72,7 @@ pub(crate) fn orders(
     }
     match (&query.keys, &query.email) {
         (Some(keys), _) => page.take_keys(keys, &blocks)?,
-        (None, Some(email)) => addresses::find(connection, key.hash(email), &blocks, &mut page)?,
+        (None, Some(email)) => by_email::take(connection, key.hash(email), &blocks, &mut page)?,
         (None, None) => {
             let walk = Walk::begin(connection, blocks, &mut page)?;
             return page.walk(connection, walk);

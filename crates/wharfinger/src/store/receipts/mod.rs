@@ -4,6 +4,7 @@
 
 pub(super) mod encoding;
 pub(super) mod extents;
+pub(super) mod mentions;
 pub(super) mod read;
 pub(super) mod rejections;
 pub(super) mod results;

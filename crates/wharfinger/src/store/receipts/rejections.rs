@@ -6,10 +6,10 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::encoding::{self, Kind, Part};
 use super::extents::{read_organisation, stored_organisation};
+use super::mentions::{Slice, keys_that_reach};
 use crate::store::api::{ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem};
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
-use crate::store::maintain::erase::{Slice, keys_that_reach};
 
 /// Parts that one piece of work takes the texts out of: a part has about a MiB of them, packed.
 const SLICE_PARTS: i64 = 8;

@@ -1,24 +1,15 @@
 //! The table of answers that are kept for requests with an `Idempotency-Key`.
 
-use std::borrow::Borrow;
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use wharfinger_core::dialect::Reply;
 use wharfinger_core::email::is_mentioned;
 use wharfinger_core::ids::OrganisationId;
 
-use super::write::Name;
-use crate::clock;
-use crate::store::SqlStore;
-use crate::store::api::{KeptAnswer, Remember, StoreError};
+use crate::store::api::{KeptAnswer, StoreError};
 use crate::store::engine::driver::{Connection, Engine, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::format::varint::unpack;
-use crate::store::maintain::erase::{Slice, keys_that_reach};
-use crate::store::prepare::Submission;
-use crate::store::write::job::Task;
-use crate::store::write::txn::Work;
+use crate::store::receipts::mentions::{Slice, keys_that_reach};
 
 /// Answers that one piece of work drops, at most.
 const SLICE_ROWS: i64 = 256;
@@ -26,50 +17,6 @@ const SLICE_ROWS: i64 = 256;
 const SLICE_BYTES: i64 = 4 << 20;
 /// Packed bytes of bodies from which on no more are looked through at a time.
 const FOUND_BYTES: usize = 4 << 20;
-
-impl SqlStore {
-    /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
-    /// one is kept already, nothing is done.
-    pub(crate) async fn change<M, T>(
-        &self,
-        weight: usize,
-        remember: Option<Remember<T>>,
-        batch: Option<Arc<Submission>>,
-        is_change: fn(&T) -> bool,
-        mut change: impl FnMut(&mut Work<'_>) -> Result<M, Fault> + Send + 'static,
-    ) -> Result<(M, Option<Reply>), StoreError>
-    where
-        M: Borrow<T> + Send + 'static,
-        T: ?Sized + 'static,
-    {
-        let name = remember.as_ref().map(Name::of);
-        let asked = name.clone();
-        let id = batch.as_ref().map(|submission| submission.batch);
-        let run = move |work: &mut Work<'_>| {
-            let (Some(remember), Some(name)) = (&remember, &asked) else {
-                return Ok(Some((change(work)?, None)));
-            };
-            // Seen before anything is written, so that the others who share the transaction do not notice.
-            let connection = work.connection;
-            if work.answers.is_kept(connection, name, clock::now_ms())? {
-                return Ok(None);
-            }
-            let made = change(work)?;
-            let reply = (remember.encode)(made.borrow());
-            if is_change(made.borrow()) {
-                work.answers.keep(remember, id, &reply);
-            }
-            Ok(Some((made, Some(reply))))
-        };
-        let task = Task {
-            weight,
-            name,
-            batch,
-        };
-        let done = self.writer.ask_for(task, run).await?;
-        done.ok_or(StoreError::AnswerKept)
-    }
-}
 
 /// The answer that is kept under a name; an error where it was erased.
 pub(crate) fn kept(

@@ -2,6 +2,7 @@
 //!
 //! May import: `replies` and the rooms below it.
 
+pub(super) mod customer_numbers;
 pub(super) mod ledger;
 pub(super) mod overlay;
 pub(super) mod product_cache;

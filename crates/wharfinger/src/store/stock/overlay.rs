@@ -9,9 +9,9 @@ use wharfinger_core::catalogue::{
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::problem::Problem;
 
+use super::customer_numbers;
 use super::ledger::{Cause, Ledger, Stock};
 use super::product_cache::Offers;
-use crate::store::catalogue::customers;
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::Place;
@@ -158,7 +158,7 @@ impl Shelves {
         if let Some(new) = self.registered.get(&(organisation, email.to_owned())) {
             return Ok(Some(new.id));
         }
-        customers::number_of(connection, organisation, email)
+        customer_numbers::number_of(connection, organisation, email)
     }
 
     /// Attaches an order to its customer, who may be new; the customer's number.
@@ -196,7 +196,7 @@ impl Shelves {
     ) -> Result<u64, Fault> {
         let next = match self.next_customers.get(&organisation) {
             Some(&next) => Some(next).filter(|next| *next <= PIECES_MAX),
-            None => customers::next_id(connection, organisation)?,
+            None => customer_numbers::next_id(connection, organisation)?,
         };
         let none_left = || Fault::Refused("there are no more numbers for customers".into());
         let next = next.ok_or_else(none_left)?;

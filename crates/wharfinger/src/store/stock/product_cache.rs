@@ -8,9 +8,9 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use wharfinger_core::canonical::Amount;
 use wharfinger_core::catalogue::{AdmittedLine, Identifier, Offer, ProductNumber};
 use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::json::Decimal;
 
 use super::ledger::catalogue_version;
+use crate::store::engine::columns::{amount, texts};
 use crate::store::engine::driver::{Connection, OptionalExtension, Row};
 use crate::store::engine::fault::Fault;
 
@@ -267,22 +267,6 @@ fn read(row: &Row<'_>) -> crate::store::engine::driver::Result<Columns> {
         pieces: 0,
     };
     Ok((offer, row.get(3)?, [row.get(4)?, row.get(5)?]))
-}
-
-/// An amount as it is stored.
-pub(crate) fn amount(text: &str) -> Result<Amount, Fault> {
-    let unreadable = || Fault::Damaged(format!("{text} is stored as an amount"));
-    let number = Decimal::parse(text.into()).ok_or_else(unreadable)?;
-    Ok(Amount::of(&number))
-}
-
-/// A list of texts as it is stored.
-pub(crate) fn texts(json: Option<String>) -> Result<Vec<String>, Fault> {
-    let unreadable = |_| Fault::Damaged("a product's list of markets cannot be read".into());
-    match json {
-        None => Ok(Vec::new()),
-        Some(json) => serde_json::from_str(&json).map_err(unreadable),
-    }
 }
 
 #[cfg(test)]

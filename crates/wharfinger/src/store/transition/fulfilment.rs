@@ -2,38 +2,20 @@
 
 use wharfinger_core::admit::decide_fulfilment;
 use wharfinger_core::caller::Reach;
-use wharfinger_core::fulfilment::{Fulfilment, Reported};
+use wharfinger_core::fulfilment::Reported;
 use wharfinger_core::ids::OrderId;
 use wharfinger_core::problem::Code;
 
 use super::process_cancel::Moves;
 use crate::store::api::{Fulfil, FulfilledOrder, NotMoved};
-use crate::store::engine::driver::{Connection, OptionalExtension};
+use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::Place;
 use crate::store::index::orders::Scope;
 use crate::store::journal::entry_outcomes::Mark;
 use crate::store::journal::read::Journal;
+use crate::store::read::fulfilment::find;
 use crate::store::read::locate::{Located, Locator};
 use crate::store::write::txn::Work;
-
-/// The latest report on the order whose first revision lies at a place.
-pub(crate) fn find(journal: &mut Journal<'_>, order: Place) -> Result<Option<Reported>, Fault> {
-    let select =
-        "select place, report from fulfilments where id = ?1 and sound(fulfilments.intact)";
-    let mut select = journal.connection().prepare_cached(select)?;
-    let found = select.query_row([order.0], |row| {
-        Ok((Place(row.get(0)?), row.get::<String>(1)?))
-    });
-    let Some((place, json)) = found.optional()? else {
-        return Ok(None);
-    };
-    let unreadable = || Fault::Damaged(format!("the report at place {} cannot be read", place.0));
-    Ok(Some(Reported {
-        fulfilment: Fulfilment::from_json(&json).ok_or_else(unreadable)?,
-        at_ms: journal.head(place.block())?.at_ms,
-    }))
-}
 
 /// Finds the order that a report is on, before the writer is taken.
 pub(crate) fn locate(

@@ -13,7 +13,9 @@
 //!
 //! May import: `stock` and the rooms below it.
 
+pub(super) mod audit;
 pub(super) mod checkpoints;
+pub(super) mod idempotent;
 pub(super) mod job;
 pub(super) mod open_block;
 pub(super) mod queue;

@@ -9,12 +9,13 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use super::job::Job;
 use super::open_block::SharedBlock;
 use crate::clock;
-use crate::store::addresses::Reach;
-use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, ORGANISATIONS_MAX, Place};
 use crate::store::index::order_states::Standing;
 use crate::store::index::orders::{FORESEEN_MAX, OrderRows, Scope};
+use crate::store::journal::dialects::find_dialect;
+use crate::store::journal::end::{Counters, JournalEnd, read_counters};
 use crate::store::journal::entry_outcomes::Mark;
 use crate::store::journal::epochs;
 use crate::store::journal::order_ids::OrderIds;
@@ -57,35 +58,6 @@ pub(crate) struct Work<'c> {
     receipts: Vec<NewReceipt>,
     /// A batch whose receipt is written with the others.
     batch: Option<BatchId>,
-}
-
-/// What is next in an organisation.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counters {
-    /// The number of its next block.
-    pub block: u32,
-    /// The position of its next event.
-    pub position: u64,
-    /// The next order number to be given.
-    pub number: u64,
-    /// When its latest block was written.
-    pub last_ms: i64,
-    /// The latest time of any of its blocks.
-    pub latest_ms: i64,
-    /// The number of its last block that is of an earlier time than one before it; 0 where there is none.
-    pub back_block: u32,
-    /// The epoch of its latest block.
-    pub epoch: i64,
-}
-
-impl Counters {
-    /// How far the journal reaches.
-    pub(crate) fn reach(&self) -> Reach {
-        Reach {
-            block: self.block,
-            position: self.position,
-        }
-    }
 }
 
 impl<'c> Work<'c> {
@@ -364,7 +336,7 @@ impl<'c> Work<'c> {
             ])?;
         }
         let grown = self.counters.iter();
-        let grown = grown.map(|(&organisation, counters)| (organisation, counters.reach()));
+        let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
         let mut kept = self.shelves.into_kept();
         kept.dialects = self.dialects;
         Ok(Finished {
@@ -391,51 +363,5 @@ pub(crate) struct Finished {
     /// What is known of catalogues.
     pub kept: Kept,
     /// How far the journals reach that it has written to.
-    pub grown: Vec<(OrganisationId, Reach)>,
-}
-
-/// The counters of an organisation as they are stored.
-pub(crate) fn read_counters(
-    connection: &Connection,
-    organisation: OrganisationId,
-) -> Result<Counters, Fault> {
-    let select = "select next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch from counters \
-                  where organisation = ?1 and sound(counters.intact)";
-    let found = connection
-        .prepare_cached(select)?
-        .query_row([organisation.0], |row| {
-            Ok(Counters {
-                block: row.get(0)?,
-                position: row.get::<i64>(1)?.cast_unsigned(),
-                number: row.get::<i64>(2)?.cast_unsigned(),
-                last_ms: row.get(3)?,
-                latest_ms: row.get(4)?,
-                back_block: row.get(5)?,
-                epoch: row.get(6)?,
-            })
-        })
-        .optional()?;
-    Ok(found.unwrap_or(Counters {
-        block: 1,
-        position: 1,
-        number: 1,
-        last_ms: 0,
-        latest_ms: 0,
-        back_block: 0,
-        epoch: 0,
-    }))
-}
-
-/// The number that stands for a dialect, if it has been used.
-pub(crate) fn find_dialect(connection: &Connection, name: &str) -> Result<Option<i64>, Fault> {
-    let select = "select id from dialects where name = ?1 and sound(dialects.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    Ok(select.query_row([name], |row| row.get(0)).optional()?)
-}
-
-/// The name of a dialect.
-pub(crate) fn dialect_name(connection: &Connection, dialect: i64) -> Result<String, Fault> {
-    let select = "select name from dialects where id = ?1 and sound(dialects.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    Ok(select.query_row([dialect], |row| row.get(0))?)
+    pub grown: Vec<(OrganisationId, JournalEnd)>,
 }

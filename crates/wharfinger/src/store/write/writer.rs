@@ -7,19 +7,22 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::checkpoints::{Checkpoints, checkpoint};
+use super::checkpoints::Checkpoints;
 use super::job::{Asked, Job, Task};
 use super::queue::Waiting;
 use super::txn::Work;
+use wharfinger_core::ids::OrganisationId;
+
 use crate::clock;
 use crate::metrics::METRICS;
-use crate::store::addresses::{Due, Reach};
 use crate::store::api::{Growth, StoreError};
 use crate::store::engine::disk_space;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::{Extent, Fault};
 use crate::store::engine::files::Places;
 use crate::store::engine::home::Home;
+use crate::store::engine::wal::write_back::checkpoint;
+use crate::store::journal::end::JournalEnd;
 use crate::store::replies::write::Name;
 use crate::store::stock::overlay::Kept;
 
@@ -28,6 +31,9 @@ const CONFLICTS_MAX: usize = 8;
 
 /// Where the answer to a job will be.
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+/// Called after each commit with the new end of each journal that it has written to.
+pub(crate) type OnGrowth = dyn Fn(OrganisationId, JournalEnd) + Send;
 
 /// What is sent to the writer.
 pub(crate) enum Message {
@@ -51,13 +57,13 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it
-    /// when it has that many pages; `emails` and `growth` are told how far organisations grow.
+    /// when it has that many pages; `on_growth` and `growth` are told how far organisations grow.
     pub(crate) fn start(
         home: Home,
         mut connection: Connection,
         beside: Option<(rusqlite::Connection, i32)>,
         queue_max: usize,
-        emails: Option<Arc<Due>>,
+        on_growth: Option<Box<OnGrowth>>,
         growth: Arc<watch::Sender<Growth>>,
     ) -> Result<Self, Fault> {
         let (queue, messages) = mpsc::unbounded_channel();
@@ -82,7 +88,7 @@ impl Writer {
             last_ms: 0,
             epoch: None,
             catalogues: Kept::default(),
-            emails,
+            on_growth,
             growth,
             closing: Vec::new(),
         };
@@ -200,7 +206,7 @@ struct Thread {
     /// What is known of catalogues.
     catalogues: Kept,
     /// Is told how far organisations have grown.
-    emails: Option<Arc<Due>>,
+    on_growth: Option<Box<OnGrowth>>,
     /// Wakes those who wait for events.
     growth: Arc<watch::Sender<Growth>>,
     closing: Vec<oneshot::Sender<()>>,
@@ -390,14 +396,14 @@ impl Thread {
         }
         self.last_ms = finished.now_ms;
         if !finished.grown.is_empty() {
-            let latest = |reach: Reach| reach.position.saturating_sub(1);
+            let latest = |end: JournalEnd| end.position.saturating_sub(1);
             let grown = finished.grown.iter();
-            let grown = grown.map(|(organisation, reach)| (*organisation, latest(*reach)));
+            let grown = grown.map(|(organisation, end)| (*organisation, latest(*end)));
             self.growth.send_modify(|growth| growth.extend(grown));
         }
-        if let Some(emails) = &self.emails {
-            for (organisation, reach) in finished.grown {
-                emails.grown(organisation, reach);
+        if let Some(on_growth) = &self.on_growth {
+            for (organisation, end) in finished.grown {
+                on_growth(organisation, end);
             }
         }
         Ok(())

@@ -11,6 +11,8 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use crate::store::engine::fault::Fault;
+
 /// Bytes of the log's header.
 const HEADER: usize = 32;
 /// Bytes of a frame's header, which a page follows.
@@ -60,6 +62,12 @@ impl std::fmt::Display for Damage {
 /// The log of a database file.
 pub(crate) fn path(database: &Path) -> PathBuf {
     database.with_extension("db-wal")
+}
+
+/// The log cannot be read.
+pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
+    let log = path(file);
+    Fault::Refused(format!("cannot read {}: {error}", log.display()))
 }
 
 /// Looks for damage in the log of a database; none where there is no log.

@@ -3,3 +3,4 @@
 pub(in crate::store) mod frames;
 pub(in crate::store) mod length;
 pub(in crate::store) mod recovery;
+pub(in crate::store) mod write_back;

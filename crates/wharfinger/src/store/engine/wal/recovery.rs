@@ -16,10 +16,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::frames;
+use super::{frames, write_back};
 use crate::store::engine::connection::BUSY_TIMEOUT;
 use crate::store::engine::fault::{Extent, Fault};
-use crate::store::write::checkpoints;
 
 /// Bytes that are written again at once.
 const PIECE_BYTES: usize = 1 << 20;
@@ -47,13 +46,13 @@ pub(crate) fn recover(file: &Path, connection: &Connection, is_holder: bool) -> 
     let written = write_again(&log);
     connection.execute_batch("rollback")?;
     let bytes = written.map_err(Fault::Unsynced)?;
-    if is_holder && checkpoints::is_partly_written_back(connection)? {
+    if is_holder && write_back::is_partly_written_back(connection)? {
         return Err(Fault::Refused(HELD_OPEN.into()));
     }
     // From here on the log is on disk. A reader may need it for longer, and a full disk has no room to write it back to: neither has
     // to be waited for.
     connection.busy_timeout(Duration::ZERO)?;
-    match checkpoints::write_back_and_empty(connection) {
+    match write_back::write_back_and_empty(connection) {
         Err(Fault::Sql(error)) if error.extent() == Extent::Fatal => {
             return Err(Fault::Unsynced(io::Error::other(error.to_string())));
         }

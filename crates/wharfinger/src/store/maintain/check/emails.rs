@@ -8,8 +8,8 @@ use crate::store::addresses::{Entry, Run, entries_of, read_entries, whole_runs};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::journal::end::read_counters;
 use crate::store::journal::{self, entry_outcomes};
-use crate::store::write::txn::read_counters;
 
 /// Checks every run: that each entry that should be there is, once, and nothing else; and that runs cover each block once.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {

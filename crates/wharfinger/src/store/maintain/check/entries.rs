@@ -5,9 +5,10 @@ use wharfinger_core::json::NameCase;
 use super::{Check, StoredBlock, fits_move};
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
+use crate::store::format::bitset::Bitset;
 use crate::store::format::entry_addr::Place;
 use crate::store::format::varint::Texts;
-use crate::store::index::order_states::{Ordinals, read_open};
+use crate::store::index::order_states::read_open;
 use crate::store::index::orders::{Holds, Lookup, OrderRow, Scope};
 use crate::store::journal::block::{Frame, decode_keys};
 use crate::store::journal::entry_outcomes::Mark;
@@ -26,7 +27,7 @@ pub(super) struct Entries<'k, 'c, 'b> {
     scope: Scope,
     lookup: Lookup<'c>,
     /// The orders that begin in this block and are open.
-    open: Ordinals,
+    open: Bitset,
 }
 
 impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
@@ -60,7 +61,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             return Err(Fault::Damaged("it has not as many keys as slots".into()));
         }
         let is_new = |mark: &Mark| matches!(mark, Mark::Accepted { .. });
-        let new = Ordinals::of(self.marks, is_new);
+        let new = Bitset::of(self.marks, is_new);
         if !self.open.is_within(&new) {
             self.fault("orders that do not begin in it are said to be open");
         }

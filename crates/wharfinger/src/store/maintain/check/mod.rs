@@ -8,7 +8,7 @@ mod organisations;
 mod receipts;
 mod rows;
 mod stock;
-pub(in crate::store) mod store;
+mod store;
 
 use std::collections::HashMap;
 
@@ -23,17 +23,18 @@ use crate::store::api::CheckReport;
 use crate::store::engine::driver::{Connection, Engine};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::schema;
+use crate::store::format::bitset::Bitset;
 use crate::store::format::email_hash::HASH_BYTES;
 use crate::store::format::entry_addr::BlockId;
-use crate::store::index::order_states::{Ordinals, Tally, read_tally};
+use crate::store::index::order_states::{Tally, read_tally};
 use crate::store::index::orders::{Holds, Scope};
 use crate::store::journal::batches::Batches;
+use crate::store::journal::end::read_counters;
 use crate::store::journal::entry_outcomes::{self, Mark, Moved};
 use crate::store::journal::read::Journal;
 use crate::store::journal::write::Columns;
 use crate::store::journal::{self, block};
 use crate::store::receipts::extents;
-use crate::store::write::txn::read_counters;
 
 /// Faults that are told.
 const FAULTS_MAX: usize = 100;
@@ -78,7 +79,7 @@ struct Check<'c> {
     /// Reports of fulfilment that are the latest on their orders.
     reports: u64,
     /// The entries that were purged.
-    purged: HashMap<BlockId, Ordinals>,
+    purged: HashMap<BlockId, Bitset>,
     report: CheckReport,
 }
 
@@ -372,7 +373,7 @@ impl Check<'_> {
             }
         }
         if marks.iter().any(is_purged) {
-            let purged = Ordinals::of(&marks, is_purged);
+            let purged = Bitset::of(&marks, is_purged);
             self.purged.insert(block.id, purged);
         }
         Entries::of(self, block, &marks)?.check()

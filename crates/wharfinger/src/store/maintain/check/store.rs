@@ -12,10 +12,10 @@ use crate::store::engine::driver::{Access, Connection};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
 use crate::store::engine::location::Location;
+use crate::store::engine::open::{database_file, reach_store};
 use crate::store::engine::wal::frames;
 use crate::store::engine::{checksums, schema};
 use crate::store::maintain::copy;
-use crate::store::open::{database_file, reach_store};
 
 impl SqlStore {
     /// Checks the store of a location. Nothing is written to it.
@@ -62,14 +62,8 @@ fn with_damage(mut report: CheckReport, damage: Option<String>) -> CheckReport {
 
 /// What is wrong with the log of a database file, and the way out.
 fn damage_of_log(file: &Path) -> Result<Option<String>, Fault> {
-    let damage = frames::damage(file).map_err(|error| unreadable(file, &error))?;
+    let damage = frames::damage(file).map_err(|error| frames::unreadable(file, &error))?;
     Ok(damage.map(|damage| damage.told()))
-}
-
-/// The log cannot be read.
-pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
-    let log = frames::path(file);
-    Fault::Refused(format!("cannot read {}: {error}", log.display()))
 }
 
 /// Opens a database file for reading.

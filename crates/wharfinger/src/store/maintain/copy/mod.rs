@@ -20,7 +20,7 @@ use crate::store::api::{CheckReport, StoreError};
 use crate::store::engine::driver::{Access, Connection, Engine};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::location::Location;
-use crate::store::open::{open_tables, open_tables_of_store};
+use crate::store::engine::open::{open_tables, open_tables_of_store};
 
 /// A slice is a transaction: small enough to be held in memory on both sides.
 const SLICE_MAX: SliceMax = SliceMax {

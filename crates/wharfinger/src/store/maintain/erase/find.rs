@@ -17,9 +17,9 @@ use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::journal::admissions::OfBlock;
 use crate::store::journal::batches::Batches;
+use crate::store::journal::dialects::dialect_name;
 use crate::store::journal::entry_outcomes::{self, Mark};
 use crate::store::journal::read::Journal;
-use crate::store::write::txn::dialect_name;
 
 /// Blocks that are looked at in one go.
 const LOOKED_AT: u32 = 1_024;

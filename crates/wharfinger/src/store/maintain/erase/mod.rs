@@ -24,21 +24,22 @@ use self::find::{find, places_of, scan};
 use crate::store::addresses::erase::{sweep, unfinished};
 use crate::store::addresses::jobs::{self, Left};
 use crate::store::api::{EraseCustomer, ErasedCustomer, Erasure, MoveById, StoreError};
-use crate::store::catalogue::customers;
-use crate::store::directory::change::write_audit;
 use crate::store::engine::connection::Use;
-use crate::store::engine::driver::{Connection, Engine};
+use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
+use crate::store::engine::wal::write_back::{compact, empty_log};
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::journal::end::read_counters;
 use crate::store::journal::entry_outcomes::Mark;
 use crate::store::journal::read::Journal;
 use crate::store::read::locate::Located;
 use crate::store::receipts::rejections;
+use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
-use crate::store::write::checkpoints::{compact, empty_log};
-use crate::store::write::txn::{Work, read_counters};
+use crate::store::write::audit::write_audit;
+use crate::store::write::txn::Work;
 use crate::store::{SqlStore, journal, replies};
 
 /// Orders that are noted down, or called off, at a time.
@@ -49,28 +50,6 @@ const SLICE_BLOCKS: usize = 16;
 const COMPACTED_BYTES_MAX: u64 = 128 << 20;
 /// How long to stay away from a store that has too much to do.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
-
-/// The keys that reach the organisation of the first parameter, those that are void too.
-pub(crate) fn keys_that_reach(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => {
-            "(select keys.id from keys where sound(keys.intact) and (keys.organisations is null \
-             or exists (select 1 from json_each(keys.organisations) as reached where reached.value = ?1)))"
-        }
-        Engine::Postgres => {
-            "(select keys.id from keys where sound(keys.intact) and (keys.organisations is null \
-             or exists (select 1 from json_array_elements_text(cast(keys.organisations as json)) as reached (value) \
-             where cast(reached.value as bigint) = ?1)))"
-        }
-    }
-}
-
-/// Rows that were found in looking through some, and the row behind which to go on; none at the end.
-#[derive(Default)]
-pub(crate) struct Slice {
-    pub found: Vec<i64>,
-    pub next: Option<i64>,
-}
 
 /// Who is erased.
 #[derive(Debug)]
@@ -104,7 +83,7 @@ impl SqlStore {
         let address = email::normal(&request.email).into_owned();
         let of_address = address.clone();
         let find = move |connection: &Connection| {
-            customers::number_of(connection, organisation, &of_address)
+            customer_numbers::number_of(connection, organisation, &of_address)
         };
         let person = Person {
             organisation,
@@ -230,7 +209,7 @@ impl Erasing<'_> {
     /// Deletes the customer that orders may be attached to.
     async fn customer(&mut self) -> Result<(), StoreError> {
         let delete = |work: &mut Work<'_>, person: &Person| {
-            customers::delete(work.connection, person.organisation, &person.address)
+            customer_numbers::delete(work.connection, person.organisation, &person.address)
         };
         self.done.customers = u64::from(self.write(delete).await?);
         Ok(())

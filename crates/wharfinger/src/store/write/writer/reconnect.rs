@@ -6,8 +6,7 @@ use wharfinger_core::ids::BatchId;
 
 use super::Thread;
 use crate::store::api::StoreError;
-use crate::store::directory::change;
-use crate::store::engine::connection::Use;
+use crate::store::engine::connection::{Use, touch};
 use crate::store::engine::driver::{self, Access, Engine};
 use crate::store::engine::fault::{Extent, Fault};
 use crate::store::write::job::Job;
@@ -92,7 +91,7 @@ impl Thread {
         };
         if is_committed {
             // On this disk: a replica that is waited for may not have it yet, and has it once it has what is written behind it.
-            change::touch(&looking)?;
+            touch(&looking)?;
             looking.commit().map_err(Fault::Commit)?;
         }
         Ok(is_committed)

@@ -1,0 +1,142 @@
+//! Opening a database: the file of a data directory, or a database of PostgreSQL, with today's tables.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::connection::{Use, connect};
+use super::driver::{Connection, Target};
+use super::fault::Fault;
+use super::files::{self, DATABASE, about};
+use super::home::Home;
+use super::location::{Database, Location};
+use super::wal::frames::{self, Damage};
+use super::wal::recovery;
+use super::{schema, server};
+use crate::store::api::StoreError;
+
+/// SQLite up to 3.51.2 can corrupt a database in WAL mode; 3.53 is the first that is trusted here.
+const SQLITE_VERSION_MIN: i32 = 3_053_000;
+
+/// The database file of a data directory that has a store.
+///
+/// # Errors
+/// It has none.
+pub(crate) fn database_file(directory: &Path) -> Result<PathBuf, StoreError> {
+    let file = directory.join(DATABASE);
+    // The tables come with the first commit: what has none yet is no store.
+    match std::fs::metadata(&file) {
+        Ok(found) if found.is_file() && found.len() > 0 => Ok(file),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::Unavailable(format!(
+            "{}: {error}",
+            file.display()
+        ))),
+        Ok(_) | Err(_) => Err(no_store()),
+    }
+}
+
+fn no_store() -> StoreError {
+    StoreError::Refused(
+        "there is no store; `wharfinger serve` creates one, and so does `wharfinger org create CODE --init`".into(),
+    )
+}
+
+/// Refuses a database whose log is damaged: SQLite would drop what it cannot read, and write over it.
+fn refuse_damaged_log(file: &Path, accepted: u64) -> Result<Option<Damage>, StoreError> {
+    let damage = frames::damage(file).map_err(|error| frames::unreadable(file, &error))?;
+    match damage {
+        Some(damage) if damage.lost != accepted => Err(StoreError::Refused(damage.told())),
+        damage => Ok(damage),
+    }
+}
+
+/// Opens the database of a data directory, with today's tables.
+///
+/// What an unclean end has left is seen to by whoever holds the directory, and by anybody while nobody does.
+pub(crate) fn open_file(
+    directory: &Path,
+    is_holder: bool,
+    lost_frames: u64,
+) -> Result<(PathBuf, Connection), StoreError> {
+    if rusqlite::version_number() < SQLITE_VERSION_MIN {
+        let found = rusqlite::version();
+        return Err(StoreError::Refused(format!(
+            "this program was built with SQLite {found}, which can lose data; 3.53 or newer is needed"
+        )));
+    }
+    files::make_directory(directory).map_err(|error| about(directory, &error))?;
+    let file: PathBuf = directory.join(DATABASE);
+    let damage = refuse_damaged_log(&file, lost_frames)?;
+    files::create_database(&file).map_err(|error| about(&file, &error))?;
+    let mut connection = connect(&file, Use::Write)?;
+    if recovery::is_needed(&file) && (is_holder || !files::is_held(directory)) {
+        recovery::recover(&file, &connection, is_holder)?;
+    }
+    if let Some(damage) = damage {
+        tracing::warn!("{damage}. They are given up, as was asked for.");
+        // So that nobody finds them again.
+        connection
+            .execute_batch("pragma wal_checkpoint(truncate)")
+            .map_err(Fault::from)?;
+    }
+    schema::migrate(&mut connection)?;
+    files::make_private(&file).map_err(|error| about(&file, &error))?;
+    // SQLite does so too, and does not look whether it succeeds.
+    files::sync_directory(directory).map_err(|error| about(directory, &error))?;
+    Ok((file, Connection::Sqlite(connection)))
+}
+
+/// Opens a database of PostgreSQL that keeps what it acknowledges.
+pub(crate) fn reach(database: &Database) -> Result<(Home, Connection), StoreError> {
+    let target = Target::of(database)
+        .map_err(|why| Fault::Refused(format!("the URL of the database cannot be read: {why}")))?;
+    let home = Home::Server(Arc::new(target));
+    let connection = home.connect(Use::Write)?;
+    server::check(&connection)?;
+    Ok((home, connection))
+}
+
+/// Opens the database of a store that exists, with today's tables.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn open_tables_of_store(location: &Location) -> Result<Connection, StoreError> {
+    match location {
+        Location::Directory(directory) => {
+            database_file(directory)?;
+            open_tables(location)
+        }
+        Location::Database(database) => {
+            let connection = reach_store(database)?;
+            schema::migrate_on_server(&connection)?;
+            Ok(connection)
+        }
+    }
+}
+
+/// Opens a database of PostgreSQL that has a store, whatever its schema.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn reach_store(database: &Database) -> Result<Connection, StoreError> {
+    let (_, connection) = reach(database)?;
+    let select = "select to_regclass('schema_versions') is not null";
+    let is_there = connection.query_row(select, (), |row| row.get(0));
+    if is_there.map_err(Fault::from)? {
+        Ok(connection)
+    } else {
+        Err(no_store())
+    }
+}
+
+/// Opens a database, with today's tables, whatever is in them. A data directory is held by this process.
+pub(crate) fn open_tables(location: &Location) -> Result<Connection, StoreError> {
+    match location {
+        Location::Directory(directory) => Ok(open_file(directory, true, 0)?.1),
+        Location::Database(database) => {
+            let (_, connection) = reach(database)?;
+            schema::migrate_on_server(&connection)?;
+            Ok(connection)
+        }
+    }
+}

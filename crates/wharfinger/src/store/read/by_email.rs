@@ -1,0 +1,88 @@
+//! Pages of orders by e-mail address.
+
+use super::orders::{Found, PageInMaking, is_created_in, shown_texts};
+use super::walk::Blocks;
+use crate::store::addresses::Search;
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::email_hash::EmailHash;
+use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::journal;
+use crate::store::journal::entry_outcomes::Mark;
+
+/// Fills a page with the orders that begin in some blocks and whose latest full text has an address of this hash, in the
+/// order of those texts. The runs cover blocks one behind the other, so that nothing has to be sorted, and a page needs no
+/// more memory for an address of a million orders.
+pub(super) fn take(
+    connection: &Connection,
+    hash: EmailHash,
+    blocks: &Blocks,
+    page: &mut PageInMaking<'_>,
+) -> Result<(), Fault> {
+    let organisation = page.scope.organisation;
+    let block = |number| BlockId::new(organisation, number);
+    // No text of an order comes before its first one.
+    let first = journal::start::start(connection, organisation)?
+        .block
+        .max(blocks.start);
+    let (mut low, mut high) = (block(first).entry(0), block(u32::MAX).entry(0));
+    let newest_first = page.query.newest_first;
+    if let (Some(after), false) = (page.after, page.counts_by_walking()) {
+        if newest_first {
+            high = high.min(Place(after.0 - 1));
+        } else {
+            low = low.max(Place(after.0 + 1));
+        }
+    }
+    let dialect = page.scope.dialect;
+    let search = Search::within(connection, hash, dialect, low..=high, newest_first)?;
+    let mut visit = |place| match current(page, place, blocks)? {
+        Some(found) => page.take_at(place, found),
+        None => Ok(true),
+    };
+    search.through(&mut visit)?;
+    Ok(())
+}
+
+/// The order of an entry, if the entry is the latest full text of one that is wanted: then it is given once, and not under
+/// an address that it has no more.
+fn current(
+    page: &mut PageInMaking<'_>,
+    entry: Place,
+    blocks: &Blocks,
+) -> Result<Option<Found>, Fault> {
+    if page.journal.head(entry.block())?.dialect != page.scope.dialect {
+        return Ok(None);
+    }
+    let order = match page.journal.mark(entry)? {
+        Mark::Accepted { .. } => entry,
+        Mark::Updated {
+            order,
+            amendment: false,
+            ..
+        } => order,
+        Mark::Updated { .. }
+        | Mark::Unchanged { .. }
+        | Mark::Refused
+        | Mark::Purged
+        | Mark::Moved { .. }
+        | Mark::Fulfilled { .. } => {
+            return Ok(None);
+        }
+    };
+    if page.journal.mark(order)? == Mark::Purged {
+        return Ok(None);
+    }
+    if !blocks.contains(&order.block().number()) {
+        return Ok(None);
+    }
+    let created_at_ms = page.journal.head(order.block())?.at_ms;
+    if !is_created_in(page.query, created_at_ms) {
+        return Ok(None);
+    }
+    let Some((row, key)) = page.find(order)? else {
+        return Ok(None);
+    };
+    let texts = shown_texts(&mut page.journal, &row)?;
+    Ok((texts.last() == Some(&entry)).then_some((row, key)))
+}

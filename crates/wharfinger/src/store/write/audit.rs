@@ -1,0 +1,22 @@
+//! Entries of the audit log, written in the transaction of the change that they name.
+
+use serde_json::Value;
+
+use super::txn::Work;
+use crate::store::engine::driver::params;
+use crate::store::engine::fault::Fault;
+
+/// Makes an entry in the audit log.
+pub(crate) fn write_audit(
+    work: &Work<'_>,
+    who: &str,
+    action: &str,
+    subject: &str,
+    details: Option<&Value>,
+) -> Result<i64, Fault> {
+    let insert = "insert into audit (at_ms, who, action, subject, details) \
+                  values (?1, ?2, ?3, ?4, ?5) returning id";
+    let details = details.map(Value::to_string);
+    let entry = params![work.now_ms(), who, action, subject, details];
+    Ok(work.connection.query_row(insert, entry, |row| row.get(0))?)
+}

@@ -1,0 +1,59 @@
+//! Changes that are made once: the response is saved in the transaction of the change.
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use wharfinger_core::dialect::Reply;
+
+use super::job::Task;
+use super::txn::Work;
+use crate::clock;
+use crate::store::SqlStore;
+use crate::store::api::{Remember, StoreError};
+use crate::store::engine::fault::Fault;
+use crate::store::prepare::Submission;
+use crate::store::replies::write::Name;
+
+impl SqlStore {
+    /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
+    /// one is kept already, nothing is done.
+    pub(crate) async fn change<M, T>(
+        &self,
+        weight: usize,
+        remember: Option<Remember<T>>,
+        batch: Option<Arc<Submission>>,
+        is_change: fn(&T) -> bool,
+        mut change: impl FnMut(&mut Work<'_>) -> Result<M, Fault> + Send + 'static,
+    ) -> Result<(M, Option<Reply>), StoreError>
+    where
+        M: Borrow<T> + Send + 'static,
+        T: ?Sized + 'static,
+    {
+        let name = remember.as_ref().map(Name::of);
+        let asked = name.clone();
+        let id = batch.as_ref().map(|submission| submission.batch);
+        let run = move |work: &mut Work<'_>| {
+            let (Some(remember), Some(name)) = (&remember, &asked) else {
+                return Ok(Some((change(work)?, None)));
+            };
+            // Seen before anything is written, so that the others who share the transaction do not notice.
+            let connection = work.connection;
+            if work.answers.is_kept(connection, name, clock::now_ms())? {
+                return Ok(None);
+            }
+            let made = change(work)?;
+            let reply = (remember.encode)(made.borrow());
+            if is_change(made.borrow()) {
+                work.answers.keep(remember, id, &reply);
+            }
+            Ok(Some((made, Some(reply))))
+        };
+        let task = Task {
+            weight,
+            name,
+            batch,
+        };
+        let done = self.writer.ask_for(task, run).await?;
+        done.ok_or(StoreError::AnswerKept)
+    }
+}
