@@ -223,7 +223,7 @@ impl Access {
     }
 
     /// Keeps the snapshot current until the task is dropped.
-    pub async fn follow(&self, store: &dyn Store) {
+    pub async fn follow(&self, store: &Store) {
         let mut noted = Instant::now();
         loop {
             tokio::time::sleep(REFRESH_EVERY).await;
@@ -242,7 +242,7 @@ impl Access {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn refresh(&self, store: &dyn Store) -> Result<(), StoreError> {
+    pub async fn refresh(&self, store: &Store) -> Result<(), StoreError> {
         let version = self
             .current
             .read()
@@ -259,7 +259,7 @@ impl Access {
     }
 
     /// Writes the times of last use that were recorded since the previous call.
-    pub async fn write_last_used(&self, store: &dyn Store) {
+    pub async fn write_last_used(&self, store: &Store) {
         let used: Vec<_> = lock(&self.last_used).drain().collect();
         if used.is_empty() {
             return;

@@ -17,7 +17,7 @@ use crate::turns::Turns;
 /// The server's shared state.
 pub struct App {
     /// The orders and everything else that is stored.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<Store>,
     /// API keys and organisations.
     pub access: Access,
     /// Limits on the content of a body.

@@ -261,7 +261,7 @@ async fn count_stored(data: &Path) -> Result<u64> {
 }
 
 /// All orders of a dialect in any state, except those that were in flight.
-async fn orders(store: &dyn Store, dialect: &'static str) -> Result<Orders> {
+async fn orders(store: &Store, dialect: &'static str) -> Result<Orders> {
     let query = OrderQuery::first(1_000);
     let request = ReadOrders {
         organisation: first_organisation(store).await?,
@@ -274,7 +274,7 @@ async fn orders(store: &dyn Store, dialect: &'static str) -> Result<Orders> {
     Ok(answered.map(|order| (order.id, order)).collect())
 }
 
-async fn first_organisation(store: &dyn Store) -> Result<OrganisationId> {
+async fn first_organisation(store: &Store) -> Result<OrganisationId> {
     let directory = store.directory(None).await?;
     let directory = directory.context("the store did not give its directory")?;
     let first = directory.organisations.into_values().next();

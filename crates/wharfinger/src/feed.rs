@@ -55,7 +55,7 @@ impl Feed {
     }
 
     /// Checks for the writes of other processes, until the task is dropped.
-    pub async fn follow(&self, store: &dyn Store) {
+    pub async fn follow(&self, store: &Store) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if let Err(error) = store.look_for_growth().await {
@@ -126,7 +126,7 @@ impl Reader {
     #[must_use]
     pub fn new(
         feed: &Feed,
-        store: &dyn Store,
+        store: &Store,
         position: Position,
         kind: Option<EventKind>,
         limit: usize,
@@ -154,7 +154,7 @@ impl Reader {
     pub async fn read(
         &mut self,
         feed: &Feed,
-        store: &dyn Store,
+        store: &Store,
         organisations: &[OrganisationId],
     ) -> Result<Page, StoreError> {
         let turn = OrganisationId(self.position.turn);

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{KeptIn, readable, shown, warn_if_exposed, write_json};
 use crate::store::CheckReport;
-use crate::store::SqlStore;
+use crate::store::Store;
 
 /// Verify the store
 #[derive(Args, Debug)]
@@ -29,7 +29,7 @@ impl Check {
         let location = self.data.location()?;
         warn_if_exposed(&location);
         // The PostgreSQL client runs a runtime of its own.
-        let checked = tokio::task::block_in_place(|| SqlStore::check_at(&location));
+        let checked = tokio::task::block_in_place(|| Store::check_at(&location));
         let report = readable(checked, &location)?;
         if self.json {
             write_json(out, &as_json(&report))?;

@@ -74,7 +74,7 @@ Example: wharfinger customers load --org TRK001 customers.csv"
 impl Loadable for CustomerLine {
     const WHAT: &'static str = "customers";
 
-    async fn load(store: &dyn Store, load: Load<Self>) -> Result<Loaded, StoreError> {
+    async fn load(store: &Store, load: Load<Self>) -> Result<Loaded, StoreError> {
         store.load_customers(load).await
     }
 }

@@ -144,7 +144,7 @@ impl Key {
 }
 
 impl Named {
-    async fn open(&self) -> Result<std::sync::Arc<dyn Store>> {
+    async fn open(&self) -> Result<std::sync::Arc<Store>> {
         let store = self.data.open()?;
         let directory = directory(store.as_ref()).await?;
         if !directory.keys.iter().any(|key| key.id == self.id) {
@@ -193,7 +193,7 @@ impl Create {
 }
 
 /// Creates a key and stores it.
-pub(super) async fn issue(store: &dyn Store, new: NewKey) -> Result<Issued> {
+pub(super) async fn issue(store: &Store, new: NewKey) -> Result<Issued> {
     let (key, secret) = new.issue();
     let id = key.id.clone();
     let change = Change::CreateKey(key);

@@ -25,8 +25,7 @@ use wharfinger_core::caller::Organisation;
 
 use crate::config::{DATA_DEFAULT, locate};
 use crate::demo;
-use crate::store::{Directory, Store, StoreError};
-use crate::store::{Location, Options, SqlStore};
+use crate::store::{Directory, Location, Options, Store, StoreError};
 
 /// Order intake server: takes customer orders in batches over HTTP, judges each by itself, keeps the good ones
 /// durably, and says for each what became of it.
@@ -95,17 +94,17 @@ struct KeptIn {
 
 impl KeptIn {
     /// Opens an existing store.
-    fn open(&self) -> Result<Arc<dyn Store>> {
+    fn open(&self) -> Result<Arc<Store>> {
         let location = self.location()?;
         warn_if_exposed(&location);
         opened(
-            SqlStore::open_existing(&location, &Options::default()),
+            Store::open_existing(&location, &Options::default()),
             &location,
         )
     }
 
     /// Opens the store. With `init`, creates it if it does not exist.
-    fn open_or_init(&self, init: bool) -> Result<Arc<dyn Store>> {
+    fn open_or_init(&self, init: bool) -> Result<Arc<Store>> {
         if !init {
             return self.open();
         }
@@ -133,11 +132,11 @@ fn warn_if_exposed(location: &Location) {
 }
 
 /// Opens the store at a location, and creates it if it does not exist.
-pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
-    opened(SqlStore::open_at(location, options), location)
+pub(crate) fn open_store(location: &Location, options: &Options) -> Result<Arc<Store>> {
+    opened(Store::open_at(location, options), location)
 }
 
-fn opened(store: Result<SqlStore, StoreError>, location: &Location) -> Result<Arc<dyn Store>> {
+fn opened(store: Result<Store, StoreError>, location: &Location) -> Result<Arc<Store>> {
     Ok(Arc::new(readable(store, location)?))
 }
 
@@ -222,7 +221,7 @@ fn shown(text: &str) -> std::borrow::Cow<'_, str> {
     escaped.into()
 }
 
-async fn directory(store: &dyn Store) -> Result<Directory> {
+async fn directory(store: &Store) -> Result<Directory> {
     let directory = store.directory(None).await?;
     directory.context("the store did not give its directory")
 }

@@ -91,7 +91,7 @@ Examples: wharfinger products load --org TRK001 products.csv\n          \
 impl Loadable for ProductLine {
     const WHAT: &'static str = "products";
 
-    async fn load(store: &dyn Store, load: Load<Self>) -> Result<Loaded, StoreError> {
+    async fn load(store: &Store, load: Load<Self>) -> Result<Loaded, StoreError> {
         store.load_products(load).await
     }
 }
@@ -157,7 +157,7 @@ impl Products {
 
 /// A listing of an organisation's products.
 struct Listed {
-    store: std::sync::Arc<dyn Store>,
+    store: std::sync::Arc<Store>,
     /// Requests the first page of all products.
     request: ReadProducts,
 }

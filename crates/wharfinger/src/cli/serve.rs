@@ -191,7 +191,7 @@ async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: S
 }
 
 /// Waits until the store has failed, and then for the waiting requests to be answered.
-async fn failed_long_enough(store: &dyn Store) {
+async fn failed_long_enough(store: &Store) {
     store.failed().await;
     tokio::time::sleep(LAST_ANSWERS_WITHIN).await;
 }
@@ -216,7 +216,7 @@ fn open(
     email_run_blocks: Option<u32>,
     lost_frames: u64,
     log_pages: Option<i32>,
-) -> Result<Arc<dyn Store>> {
+) -> Result<Arc<Store>> {
     let email_runs = EmailRuns::default();
     let email_runs = EmailRuns {
         blocks_min: email_run_blocks.unwrap_or(email_runs.blocks_min),
@@ -237,7 +237,7 @@ fn open(
 
 /// Creates a first organisation and key. Only in an empty data directory, and only if other machines cannot reach the server.
 async fn first_steps(
-    store: &dyn Store,
+    store: &Store,
     location: &Location,
     address: SocketAddr,
 ) -> Result<FirstSteps> {

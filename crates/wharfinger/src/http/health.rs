@@ -47,7 +47,7 @@ pub(super) async fn takes_writes(
 }
 
 impl Readiness {
-    async fn look(&self, store: &dyn Store) -> Checks {
+    async fn look(&self, store: &Store) -> Checks {
         // Concurrent requests wait for this lock and share the result.
         let mut last = self.0.lock().await;
         if let Some((at, checks)) = last.as_ref()
@@ -67,7 +67,7 @@ impl Readiness {
     }
 }
 
-async fn check_store(store: &dyn Store) -> Result<(), String> {
+async fn check_store(store: &Store) -> Result<(), String> {
     match tokio::time::timeout(READY_TIMEOUT, store.ready()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use wharfinger_core::ids::OrganisationId;
 
-use super::SqlStore;
+use super::Store;
 use super::addresses::builder::Builder;
 use super::addresses::{self, EmailRuns};
 use super::api::StoreError;
@@ -57,7 +57,7 @@ impl Default for Options {
     }
 }
 
-impl SqlStore {
+impl Store {
     /// Opens the store that is somewhere, and makes it where there is none.
     ///
     /// # Errors

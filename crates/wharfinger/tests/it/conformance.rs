@@ -25,17 +25,17 @@ mod whole;
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::{Options, SqlStore, Store};
+use wharfinger::store::{Options, Store};
 
 use crate::support::database::open_store;
 use crate::support::fixture::{DataDirectory, empty_postgres_directory};
 
 /// An empty store, and a guard that removes its directory when dropped.
-type Empty = (SqlStore, Box<dyn Send>);
+type Empty = (Store, Box<dyn Send>);
 
 fn embedded(options: &Options) -> Empty {
     let directory = tempfile::tempdir().expect("a directory");
-    let store = SqlStore::open(directory.path(), options).expect("the store opens");
+    let store = Store::open(directory.path(), options).expect("the store opens");
     (store, Box::new(directory))
 }
 
@@ -72,9 +72,9 @@ fn while_indexing() -> Options {
 }
 
 /// Runs a law on an empty store. Afterwards the store's own check must find no fault.
-async fn hold(name: &str, make: fn() -> Empty, law: impl AsyncFnOnce(Arc<dyn Store>)) {
+async fn hold(name: &str, make: fn() -> Empty, law: impl AsyncFnOnce(Arc<Store>)) {
     let (store, directory) = make();
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store: Arc<Store> = Arc::new(store);
     law(Arc::clone(&store)).await;
     match store.check().await {
         Ok(report) => assert!(report.faults.is_empty(), "{:#?}", report.faults),

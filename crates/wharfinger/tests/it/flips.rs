@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::functions::FunctionFlags;
 use tempfile::TempDir;
-use wharfinger::store::{self, Location, SqlStore};
+use wharfinger::store::{self, Location, Store};
 use wharfinger::store::{CheckReport, StoreError};
 
 use crate::copy::{filled, rows};
@@ -17,7 +17,7 @@ use crate::support::v1::{order, request, submit};
 
 /// The result of `check` on a store.
 fn checked(data: &Path) -> Result<CheckReport, StoreError> {
-    SqlStore::check_at(&match database::url(data) {
+    Store::check_at(&match database::url(data) {
         Some(url) => Location::Database(store::Database {
             url,
             password: None,

@@ -24,7 +24,7 @@ const ROOMS: [&str; 17] = [
 ];
 
 /// What any room may import from the root of the store: the struct that it adds its operations to.
-const OF_THE_ROOT: [&str; 1] = ["SqlStore"];
+const OF_THE_ROOT: [&str; 1] = ["Store"];
 
 fn store() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store")
@@ -68,8 +68,8 @@ fn first_names(path: &str) -> Vec<&str> {
 #[test]
 fn names_behind_the_store_are_found() {
     assert_eq!(first_names("index::page::Page;"), ["index"]);
-    let group = "{SqlStore, journal::{self, end}, replies};";
-    assert_eq!(first_names(group), ["SqlStore", "journal", "replies"]);
+    let group = "{Store, journal::{self, end}, replies};";
+    assert_eq!(first_names(group), ["Store", "journal", "replies"]);
 }
 
 #[test]

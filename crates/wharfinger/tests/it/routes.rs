@@ -44,7 +44,7 @@ fn assert_nothing_stored(data: &Path) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = open_store(data, &Options::default());
-        let store: &dyn Store = &store;
+        let store: &Store = &store;
         let report = store.check().await.unwrap();
         assert_eq!(report.faults, Vec::<String>::new());
         assert_eq!((report.orders, report.batches, report.events), (0, 0, 0));

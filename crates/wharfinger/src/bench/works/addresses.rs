@@ -18,8 +18,7 @@ use super::super::http_client::Connection;
 use super::super::pools::Random;
 use super::super::stamps::{self, REGULAR_AGAIN};
 use super::super::template::Template;
-use crate::store::Store;
-use crate::store::{EmailRuns, Options, SqlStore};
+use crate::store::{EmailRuns, Options, Store};
 
 /// Orders per page.
 const PAGE: usize = 100;
@@ -49,7 +48,7 @@ impl Whose {
 /// A filled store, opened alongside the server that filled it, with templates to compute its orders.
 pub(super) struct Addresses<'f> {
     full: &'f Filled,
-    store: SqlStore,
+    store: Store,
     organisation: OrganisationId,
     address: Template,
     key: Template,
@@ -69,7 +68,7 @@ struct Listed {
 impl<'f> Addresses<'f> {
     /// Opens the store alongside the server. This process does not build the index.
     pub(super) fn open(full: &'f Filled, by_email: ByEmail) -> Result<Self> {
-        let store = SqlStore::open(full.served.directory(), &Options::default())?;
+        let store = Store::open(full.served.directory(), &Options::default())?;
         let directory = wait(store.directory(None))?;
         let code = &full.served.target.organisation;
         let directory =

@@ -64,7 +64,7 @@ pub(super) trait Loadable: LoadLine {
     const WHAT: &'static str;
 
     /// Loads one slice.
-    async fn load(store: &dyn Store, load: Load<Self>) -> Result<Loaded, StoreError>;
+    async fn load(store: &Store, load: Load<Self>) -> Result<Loaded, StoreError>;
 }
 
 /// The result, as it is printed.
@@ -170,7 +170,7 @@ struct Place {
 
 /// A load in progress.
 struct Loading<'s, L> {
-    store: &'s dyn Store,
+    store: &'s Store,
     organisation: OrganisationId,
     policy: Policy,
     bar: ProgressBar,

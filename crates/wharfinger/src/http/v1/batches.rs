@@ -219,7 +219,7 @@ pub(super) fn all(
     app: &Arc<App>,
     request: ReadResults,
 ) -> impl Stream<Item = Result<Recorded, StoreError>> + Send + use<> {
-    let store: Arc<dyn Store> = Arc::clone(&app.store);
+    let store: Arc<Store> = Arc::clone(&app.store);
     let first = Some(ReadResults {
         limit: CHUNK_ORDERS,
         ..request

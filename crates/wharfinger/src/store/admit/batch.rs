@@ -9,6 +9,9 @@ use super::dry_run::{is_refused, plan};
 use super::import_progress;
 use super::sub_orders::PartBlocks;
 use crate::clock;
+use crate::store::Store;
+use crate::store::api::Admitted;
+use crate::store::api::StoreError;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::index::order_states::Tally;
@@ -25,6 +28,26 @@ use crate::store::receipts::rejections;
 use crate::store::receipts::write::NewReceipt;
 use crate::store::write::open_block::may_share;
 use crate::store::write::txn::Work;
+use std::sync::Arc;
+
+impl Store {
+    /// Stores a batch in one transaction: orders, revisions, receipt, outcomes and events. Returns one outcome for each order of
+    /// the submission that was judged valid, in batch order.
+    pub async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
+        self.disk.check()?;
+        let remember = submission.remember.take();
+        let weight = submission.weight();
+        let submission = Arc::new(submission);
+        let batch = Arc::clone(&submission);
+        let admit = move |work: &mut Work<'_>| admit(work, &submission);
+        // A batch always leaves its receipt.
+        let always = |_: &[Outcome]| true;
+        let done = self
+            .change(weight, remember, Some(batch), always, admit)
+            .await;
+        done.map(|(outcomes, reply)| Admitted { outcomes, reply })
+    }
+}
 
 /// Admits a batch: what became of its good orders, in the order of the batch.
 pub(crate) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<Outcome>, Fault> {

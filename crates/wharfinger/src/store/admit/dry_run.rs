@@ -11,15 +11,30 @@ use wharfinger_core::limits::problems_told_max;
 use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::{Code, Problem};
 
+use crate::store::Store;
+use crate::store::api::StoreError;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::index::orders::{Lookup, Scope};
 use crate::store::journal::admissions;
 use crate::store::journal::dialects::find_dialect;
+use crate::store::journal::end::read_counters;
 use crate::store::journal::order_ids::OrderIds;
 use crate::store::prepare::{Group, Row, Submission};
 use crate::store::stock::overlay::Shelves;
+
+impl Store {
+    /// Dry run: what [`Self::admit_batch`] would answer now. It stores nothing and does not wait for the writer. Ids and numbers
+    /// are those that would be given.
+    pub async fn try_batch(&self, submission: Submission) -> Result<Vec<Outcome>, StoreError> {
+        let read = move |connection: &Connection| {
+            let next_number = |organisation| Ok(read_counters(connection, organisation)?.number);
+            plan(connection, &submission, next_number)
+        };
+        self.readers.read(read).await
+    }
+}
 
 /// What would become of the good orders of a batch, over what is stored and what stands before them in the batch.
 /// `next_number` tells the first order number that an organisation has not given yet.

@@ -4,6 +4,7 @@ use uuid::Uuid;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::Counts;
 
+use crate::store::Store;
 use crate::store::api::{Import, ImportEnd, ImportState, ImportStep, NewImport, StoreError};
 use crate::store::engine::driver::{Connection, OptionalExtension, Row, params};
 use crate::store::engine::fault::Fault;
@@ -12,6 +13,33 @@ use crate::store::write::txn::Work;
 const OPEN: i64 = 0;
 const COMPLETE: i64 = 1;
 const CANCELLED: i64 = 2;
+
+impl Store {
+    /// Finds an import of an API key.
+    pub async fn import(&self, key_id: &str, id: Uuid) -> Result<Option<Import>, StoreError> {
+        let key_id = key_id.to_owned();
+        let find = move |connection: &Connection| find(connection, &key_id, id);
+        self.readers.read(find).await
+    }
+
+    /// Begins an import, unless it exists. Returns its state.
+    pub async fn begin_import(&self, new: NewImport) -> Result<Import, StoreError> {
+        let begin = move |work: &mut Work<'_>| begin(work, &new);
+        self.writer.ask(1, begin).await
+    }
+
+    /// Ends an open import. Returns its state.
+    pub async fn end_import(
+        &self,
+        key_id: &str,
+        id: Uuid,
+        end: ImportEnd,
+    ) -> Result<Import, StoreError> {
+        let key_id = key_id.to_owned();
+        let run = move |work: &mut Work<'_>| super::import_progress::end(work, &key_id, id, end);
+        self.writer.ask(1, run).await
+    }
+}
 
 /// An import of an API key.
 pub(crate) fn find(

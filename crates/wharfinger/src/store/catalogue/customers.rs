@@ -5,7 +5,8 @@ use wharfinger_core::catalogue::load::{CustomerLine, LineProblem};
 use wharfinger_core::ids::OrganisationId;
 
 use super::load::Loader;
-use crate::store::api::{CustomerPage, LineOutcome, ReadCustomers};
+use crate::store::Store;
+use crate::store::api::{CustomerPage, LineOutcome, Load, Loaded, ReadCustomers, StoreError};
 use crate::store::engine::driver::{Connection, OptionalExtension, Row, Statement, params};
 use crate::store::engine::fault::Fault;
 use crate::store::stock::customer_numbers;
@@ -19,6 +20,24 @@ macro_rules! select_customers {
             $rest
         )
     };
+}
+
+impl Store {
+    /// Loads customers in one transaction, each line separately. A line names its customer by `id`, else by `email`; it is refused
+    /// if its address belongs to another customer. A customer that does not exist is created, and gets the organisation's next
+    /// number if the line has none.
+    pub async fn load_customers(&self, load: Load<CustomerLine>) -> Result<Loaded, StoreError> {
+        self.load(load, |work, load| {
+            super::load::load::<_, Customers<'_>>(work, load)
+        })
+        .await
+    }
+
+    /// Reads customers.
+    pub async fn customers(&self, request: ReadCustomers) -> Result<CustomerPage, StoreError> {
+        let read = move |connection: &Connection| list(connection, &request);
+        self.readers.read(read).await
+    }
 }
 
 fn read(row: &Row<'_>) -> crate::store::engine::driver::Result<Customer> {

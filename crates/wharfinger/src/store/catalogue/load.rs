@@ -5,7 +5,7 @@ use wharfinger_core::admit::Policy;
 use wharfinger_core::catalogue::load::LineProblem;
 use wharfinger_core::ids::OrganisationId;
 
-use crate::store::SqlStore;
+use crate::store::Store;
 use crate::store::api::{LineOutcome, Load, LoadCounts, Loaded, LoadedLines, StoreError};
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
@@ -27,7 +27,7 @@ pub(crate) trait Loader<'c, L>: Sized {
     fn finish(self, work: &Work<'c>) -> Result<(), Fault>;
 }
 
-impl SqlStore {
+impl Store {
     /// Loads lines in one transaction.
     pub(crate) async fn load<L, B>(&self, mut load: Load<L>, run: B) -> Result<Loaded, StoreError>
     where

@@ -6,7 +6,8 @@ use wharfinger_core::catalogue::{Product, ProductNumber};
 use wharfinger_core::ids::OrganisationId;
 
 use super::load::Loader;
-use crate::store::api::{LineOutcome, ProductPage, ReadProducts};
+use crate::store::Store;
+use crate::store::api::{LineOutcome, Load, Loaded, ProductPage, ReadProducts, StoreError};
 use crate::store::engine::columns::{amount, texts};
 use crate::store::engine::driver::{Connection, Row, Statement, ToValue, params};
 use crate::store::engine::fault::Fault;
@@ -24,6 +25,24 @@ macro_rules! select_products {
             $rest
         )
     };
+}
+
+impl Store {
+    /// Loads products in one transaction, each line separately. A line names its product by `id`, else by `sku`, else by `ean`;
+    /// it is refused if its other identifiers belong to another product. A product that does not exist is created. Stock is set
+    /// to the line's value, and the ledger records the difference.
+    pub async fn load_products(&self, load: Load<ProductLine>) -> Result<Loaded, StoreError> {
+        self.load(load, |work, load| {
+            super::load::load::<_, Products<'_>>(work, load)
+        })
+        .await
+    }
+
+    /// Reads products, each with its stock on hand.
+    pub async fn products(&self, request: ReadProducts) -> Result<ProductPage, StoreError> {
+        let read = move |connection: &Connection| list(connection, &request);
+        self.readers.read(read).await
+    }
 }
 
 /// A product, and the number that stands for it in the tables of stock.

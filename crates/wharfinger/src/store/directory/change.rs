@@ -7,8 +7,10 @@ use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::zone;
 
 use crate::rates::Rates;
+use crate::store::Store;
 use crate::store::api::{
-    AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit,
+    AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, Remember,
+    StoreError,
 };
 use crate::store::engine::columns::time_zone;
 use crate::store::engine::driver::{Connection, OptionalExtension, Row, params};
@@ -16,9 +18,47 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::ORGANISATIONS_MAX;
 use crate::store::write::audit::write_audit;
 use crate::store::write::txn::Work;
+use wharfinger_core::dialect::Reply;
 
 /// Entries of the audit log that are looked at for a page.
 const AUDIT_ROWS_MAX: i64 = 100_000;
+
+impl Store {
+    /// The organisations and keys, if they have changed since `known_version`.
+    pub async fn directory(
+        &self,
+        known_version: Option<u64>,
+    ) -> Result<Option<Directory>, StoreError> {
+        let read = move |connection: &Connection| directory(connection, known_version);
+        self.readers.read(read).await
+    }
+
+    /// Changes organisations or keys. The audit log names `who`: the id of a key, or [`COMMAND_LINE`](crate::store::COMMAND_LINE).
+    /// Returns the saved response, if one was requested.
+    pub async fn administer(
+        &self,
+        who: &str,
+        change: Change,
+        remember: Option<Remember<()>>,
+    ) -> Result<Option<Reply>, StoreError> {
+        let who = who.to_owned();
+        let administer = move |work: &mut Work<'_>| administer(work, &who, &change);
+        let done = self.change(1, remember, None, |()| true, administer).await;
+        done.map(|((), reply)| reply)
+    }
+
+    /// Records when keys were last used, by id. This is not audited and does not change the version of the directory.
+    pub async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError> {
+        let note = move |work: &mut Work<'_>| note_key_use(work, &uses);
+        self.writer.ask(1, note).await
+    }
+
+    /// Reads the audit log, newest first.
+    pub async fn audit(&self, request: ReadAudit) -> Result<AuditPage, StoreError> {
+        let read = move |connection: &Connection| audit(connection, &request);
+        self.readers.read(read).await
+    }
+}
 
 /// The organisations and keys, unless they are still those of `known_version`.
 pub(crate) fn directory(

@@ -3,4 +3,5 @@
 pub(super) mod check;
 pub(super) mod copy;
 pub(super) mod erase;
+pub(super) mod expiry;
 pub(super) mod purge;

@@ -7,7 +7,7 @@
 
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
-use crate::store::SqlStore;
+use crate::store::Store;
 use crate::store::api::{COMMAND_LINE, PurgeReport, PurgedOf, StoreError};
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
@@ -32,9 +32,10 @@ const SLICE_REWRITTEN: u32 = 16;
 /// Batches that a slice looks at.
 const SLICE_BATCHES: usize = 256;
 
-impl SqlStore {
-    /// Purges every organisation.
-    pub(crate) async fn purge_all(&self, before_ms: i64) -> Result<PurgeReport, StoreError> {
+impl Store {
+    /// Deletes final orders whose last change was before a time (milliseconds since 1970), with their history. An interrupted
+    /// purge is resumed.
+    pub async fn purge(&self, before_ms: i64) -> Result<PurgeReport, StoreError> {
         let begin = move |work: &mut Work<'_>| begin(work, before_ms);
         let organisations = self.writer.ask(1, begin).await?;
         let mut report = PurgeReport::default();

@@ -6,7 +6,6 @@ use crate::store::api::{Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, Place};
-use crate::store::journal;
 use crate::store::journal::batches::OfBatch;
 use crate::store::journal::end::{Counters, read_counters};
 use crate::store::journal::entry_outcomes::Mark;
@@ -14,6 +13,8 @@ use crate::store::journal::epochs::Epochs;
 use crate::store::journal::order_ids::OrderIds;
 use crate::store::journal::read::{Head, Journal, Order, blocks_up_to};
 use crate::store::journal::start::Start;
+use crate::store::{Store, journal};
+use tokio::sync::watch;
 
 /// Entries of the journal that a page looks at.
 const ENTRIES_PER_PAGE_MAX: usize = 100_000;
@@ -22,6 +23,58 @@ const LOOK_ENTRIES: usize = 8;
 
 /// Whether the page takes more.
 type GoesOn = bool;
+
+impl Store {
+    /// Reads the event feeds of organisations.
+    pub async fn feed(&self, request: ReadFeed) -> Result<FeedPage, StoreError> {
+        let read = move |connection: &Connection| feed(connection, &request);
+        self.readers.read(read).await
+    }
+
+    /// The events of an organisation after a position (0 for the beginning), in commit order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn events(
+        &self,
+        organisation: OrganisationId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let request = ReadFeed {
+            from: vec![(organisation, after)],
+            others: Vec::new(),
+            epoch: None,
+            kind: None,
+            limit,
+        };
+        let page = self.feed(request).await?;
+        Ok(page.events.into_iter().map(|(_, event)| event).collect())
+    }
+
+    /// Announces how far the feeds have grown. Commits of this process are announced at once, those of others by
+    /// [`Self::look_for_growth`].
+    pub fn growth(&self) -> watch::Receiver<Growth> {
+        self.growth.subscribe()
+    }
+
+    /// Looks for commits of other processes, if anybody listens to [`Self::growth`].
+    pub async fn look_for_growth(&self) -> Result<(), StoreError> {
+        if self.growth.receiver_count() == 0 {
+            return Ok(());
+        }
+        let found = self.readers.read(positions).await?;
+        self.growth.send_if_modified(|known| {
+            let before = known.clone();
+            for (organisation, position) in found {
+                let known = known.entry(organisation).or_default();
+                *known = position.max(*known);
+            }
+            *known != before
+        });
+        Ok(())
+    }
+}
 
 /// Reads a page of the feeds of some organisations, one behind the other.
 ///

@@ -4,6 +4,7 @@ use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::OrderId;
 
 use super::locate::Locator;
+use crate::store::Store;
 use crate::store::api::{
     EventKind, History, HistoryCursor, HistoryEntry, HistoryKind, Revision, StoreError,
 };
@@ -16,6 +17,21 @@ use crate::store::journal::read::{Journal, last_block};
 
 /// Bytes of texts from which on a part of a history is full.
 const TEXT_BYTES_MAX: usize = 8 << 20;
+
+impl Store {
+    /// The history of an order, newest first. `None` if the caller may access no such order.
+    pub async fn history(
+        &self,
+        id: OrderId,
+        reach: &Reach,
+        after: Option<HistoryCursor>,
+        limit: usize,
+    ) -> Result<Option<History>, StoreError> {
+        let reach = reach.clone();
+        let read = move |connection: &Connection| history(connection, id, &reach, (after, limit));
+        self.readers.read(read).await
+    }
+}
 
 /// A part of the history of an order.
 pub(crate) fn history(

@@ -6,7 +6,9 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use super::locate::parts_of;
 use super::orders::{load, not_in_index, shown_texts};
+use crate::store::Store;
 use crate::store::addresses::Search;
+use crate::store::api::StoreError;
 use crate::store::api::{FoundOrder, ListCursor, ListOrders, ListPage, ListedBy};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
@@ -27,6 +29,15 @@ const PAGE_BYTES_MAX: usize = 8 << 20;
 
 /// Whether the page takes more.
 type GoesOn = bool;
+
+impl Store {
+    /// Lists orders of many organisations and dialects.
+    pub async fn list(&self, request: ListOrders) -> Result<ListPage, StoreError> {
+        let key = self.email_key;
+        let read = move |connection: &Connection| list(connection, key, &request);
+        self.readers.read(read).await
+    }
+}
 
 /// Reads a page of a list.
 pub(crate) fn list(

@@ -7,6 +7,8 @@ use wharfinger_core::ids::{OrderId, OrganisationId};
 use super::locate::Locator;
 use super::walk::{Blocks, Walk};
 use super::{by_email, fulfilment};
+use crate::store::Store;
+use crate::store::api::StoreError;
 use crate::store::api::{FoundOrder, OrderCursor, OrderPage, ReadOrders};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
@@ -16,9 +18,38 @@ use crate::store::index::orders::{Lookup, OrderRow, Scope};
 use crate::store::journal::dialects::{dialect_name, find_dialect};
 use crate::store::journal::entry_outcomes::Mark;
 use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
+use std::sync::Arc;
 
 /// Bytes of texts from which on a page is full, whatever it may hold: it then ends early, but never without an order.
 const PAGE_BYTES_MAX: usize = 4 << 20;
+
+impl Store {
+    /// Reads a page of the orders of one organisation and dialect.
+    pub async fn orders(&self, request: ReadOrders) -> Result<OrderPage, StoreError> {
+        let key = self.email_key;
+        let request = Arc::new(request);
+        let mut progress = None;
+        loop {
+            let request = Arc::clone(&request);
+            let read = move |connection: &Connection| orders(connection, key, &request, progress);
+            match self.readers.read(read).await? {
+                Step::Done(page) => return Ok(page),
+                Step::Paused(so_far) => progress = Some(so_far),
+            }
+        }
+    }
+
+    /// Finds an order by its id, in any dialect, if the caller may access its organisation.
+    pub async fn order(
+        &self,
+        id: OrderId,
+        reach: &Reach,
+    ) -> Result<Option<FoundOrder>, StoreError> {
+        let reach = reach.clone();
+        let read = move |connection: &Connection| order(connection, id, &reach);
+        self.readers.read(read).await
+    }
+}
 
 /// What reading a page has come to.
 pub(crate) enum Step {

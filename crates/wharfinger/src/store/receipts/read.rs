@@ -6,7 +6,8 @@ use wharfinger_core::outcome::Counts;
 
 use super::extents::{self, Share};
 use super::rejections;
-use crate::store::api::{ReadReceipts, ReceiptHead, ReceiptPage, Visible};
+use crate::store::Store;
+use crate::store::api::{ReadReceipts, ReceiptHead, ReceiptPage, StoreError, Visible};
 use crate::store::engine::driver::{Connection, Row};
 use crate::store::engine::fault::Fault;
 
@@ -23,6 +24,25 @@ const ID_TIME_MAX: i64 = (1 << 48) - 1;
 /// The columns of a receipt, as [`read`] reads them.
 const COLUMNS: &str = "id, key_id, (select name from dialects where dialects.id = dialect and sound(dialects.intact)), operation, received_at_ms, \
                        duration_ms, import, shares";
+
+impl Store {
+    /// The receipts of batches, newest first.
+    pub async fn receipts(&self, request: ReadReceipts) -> Result<ReceiptPage, StoreError> {
+        let read = move |connection: &Connection| receipts(connection, &request);
+        self.readers.read(read).await
+    }
+
+    /// The visible part of a batch's receipt. `None` if no part is visible.
+    pub async fn receipt(
+        &self,
+        batch: BatchId,
+        visible: &Visible,
+    ) -> Result<Option<ReceiptHead>, StoreError> {
+        let visible = visible.clone();
+        let read = move |connection: &Connection| receipt(connection, batch, &visible);
+        self.readers.read(read).await
+    }
+}
 
 /// A page of receipts.
 pub(crate) fn receipts(

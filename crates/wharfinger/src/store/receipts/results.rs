@@ -5,6 +5,8 @@ use wharfinger_core::ids::{BatchId, is_part};
 use super::encoding::Kind;
 use super::extents::Share;
 use super::rejections::{self, Page};
+use crate::store::Store;
+use crate::store::api::StoreError;
 use crate::store::api::{OutcomeKind, ReadResults, Recorded, RecordedOutcome, ResultPage};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
@@ -12,6 +14,14 @@ use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::journal::entry_outcomes::Mark;
 use crate::store::journal::read::Journal;
 use crate::store::receipts;
+
+impl Store {
+    /// The visible results of a batch's orders, in pages.
+    pub async fn results(&self, request: ReadResults) -> Result<ResultPage, StoreError> {
+        let read = move |connection: &Connection| results(connection, &request);
+        self.readers.read(read).await
+    }
+}
 
 /// A page of results. Those of orders that were taken are in the blocks that the batch wrote, the others by themselves.
 pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<ResultPage, Fault> {

@@ -7,6 +7,9 @@ use wharfinger_core::ids::OrderId;
 use wharfinger_core::problem::Code;
 
 use super::process_cancel::Moves;
+use crate::store::Store;
+use crate::store::api::Fulfilled;
+use crate::store::api::StoreError;
 use crate::store::api::{Fulfil, FulfilledOrder, NotMoved};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
@@ -16,6 +19,21 @@ use crate::store::journal::read::Journal;
 use crate::store::read::fulfilment::find;
 use crate::store::read::locate::{Located, Locator};
 use crate::store::write::txn::Work;
+
+impl Store {
+    /// Stores a report of how far an order is fulfilled. It replaces the previous one.
+    pub async fn fulfil(&self, mut request: Fulfil) -> Result<Fulfilled, StoreError> {
+        let remember = request.remember.take();
+        let (id, reach) = (request.id, request.reach.clone());
+        let locate = move |connection: &Connection| locate(connection, id, &reach);
+        let located = self.readers.read(locate).await?;
+        let fulfil = move |work: &mut Work<'_>| fulfil(work, &request, located.as_ref());
+        let done = self
+            .change(1, remember, None, FulfilledOrder::is_ok, fulfil)
+            .await;
+        done.map(|(result, reply)| Fulfilled { result, reply })
+    }
+}
 
 /// Finds the order that a report is on, before the writer is taken.
 pub(crate) fn locate(

@@ -8,6 +8,10 @@ use wharfinger_core::ids::{OrderId, OrganisationId};
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
 
+use crate::store::Store;
+use crate::store::api::MovedById;
+use crate::store::api::MovedOrders;
+use crate::store::api::StoreError;
 use crate::store::api::{MoveById, MoveOrders, MovedOrder, NotMoved};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
@@ -18,6 +22,38 @@ use crate::store::journal::read::Journal;
 use crate::store::journal::write::{NewBlock, Origin};
 use crate::store::read::locate::{Located, Locator};
 use crate::store::write::txn::Work;
+
+/// Whether any of some orders was moved: only then is there an answer to be kept.
+fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
+    results.iter().any(Result::is_ok)
+}
+
+impl Store {
+    /// Processes or cancels orders by key, in one transaction. Returns one result per key, in order.
+    pub async fn move_orders(&self, mut request: MoveOrders) -> Result<MovedOrders, StoreError> {
+        let weight = request.keys.len();
+        let remember = request.remember.take();
+        let move_orders = move |work: &mut Work<'_>| move_orders(work, &request);
+        let done = self
+            .change(weight, remember, None, is_any_moved, move_orders)
+            .await;
+        done.map(|(results, reply)| MovedOrders { results, reply })
+    }
+
+    /// Processes or cancels orders by id, in one transaction. Returns one result per id, in order.
+    pub async fn move_by_id(&self, mut request: MoveById) -> Result<MovedById, StoreError> {
+        let weight = request.ids.len();
+        let remember = request.remember.take();
+        let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
+        let locate = move |connection: &Connection| locate(connection, &ids, &reach);
+        let located = self.readers.read(locate).await?;
+        let move_located = move |work: &mut Work<'_>| move_located(work, &request, &located);
+        let done = self
+            .change(weight, remember, None, is_any_moved, move_located)
+            .await;
+        done.map(|(results, reply)| MovedById { results, reply })
+    }
+}
 
 /// Moves orders of one organisation and dialect by their keys, each by itself.
 pub(crate) fn move_orders(

@@ -8,13 +8,31 @@ use wharfinger_core::dialect::Reply;
 use super::job::Task;
 use super::txn::Work;
 use crate::clock;
-use crate::store::SqlStore;
+use crate::store::Store;
+use crate::store::api::KeptAnswer;
 use crate::store::api::{Remember, StoreError};
+use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::prepare::Submission;
+use crate::store::replies;
 use crate::store::replies::write::Name;
 
-impl SqlStore {
+impl Store {
+    /// The saved response to a request of an API key, until it expires. An error if it was erased.
+    pub async fn kept_answer(
+        &self,
+        key_id: &str,
+        idempotency_key: &str,
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        let (key_id, idempotency_key) = (key_id.to_owned(), idempotency_key.to_owned());
+        let read = move |connection: &Connection| {
+            replies::read::kept(connection, &key_id, &idempotency_key, clock::now_ms())
+        };
+        self.readers.read(read).await
+    }
+}
+
+impl Store {
     /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
     /// one is kept already, nothing is done.
     pub(crate) async fn change<M, T>(

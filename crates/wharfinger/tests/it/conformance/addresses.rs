@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::{EmailRuns, Options, SqlStore};
-use wharfinger::store::{OrderCursor, ReadOrders, Store};
+use wharfinger::store::{EmailRuns, Options, OrderCursor, ReadOrders, Store};
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::OrderQuery;
 use wharfinger_core::outcome::State;
@@ -15,7 +14,7 @@ use crate::support::fixture::empty_directory;
 use crate::support::seed::{Random, storm};
 
 /// A store that builds the index, as its concrete type and as a trait object.
-fn open(directory: &Path, runs: EmailRuns) -> (Arc<SqlStore>, Arc<dyn Store>) {
+fn open(directory: &Path, runs: EmailRuns) -> (Arc<Store>, Arc<Store>) {
     let options = Options {
         email_runs: Some(runs),
         ..Options::default()
@@ -36,7 +35,7 @@ fn count(directory: &Path, what: &str) -> i64 {
     Database::of(directory).count(what)
 }
 
-async fn assert_sound(store: &Arc<dyn Store>) {
+async fn assert_sound(store: &Arc<Store>) {
     let report = store.check().await.expect("checked");
     assert_eq!(report.faults, Vec::<String>::new());
 }
@@ -285,7 +284,7 @@ fn email(number: usize) -> String {
 }
 
 async fn one_batch(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     random: &mut Random,
     list: &mut Vec<Listed>,
     at: &mut usize,
@@ -321,7 +320,7 @@ async fn one_batch(
     submit(store, &orders).await;
 }
 
-async fn one_move(store: &Arc<dyn Store>, random: &mut Random, list: &mut [Listed]) {
+async fn one_move(store: &Arc<Store>, random: &mut Random, list: &mut [Listed]) {
     let key = random.below(120).to_string();
     let releases = random.chance(50);
     let (wanted, state) = match random.below(2) {
@@ -343,7 +342,7 @@ async fn one_move(store: &Arc<dyn Store>, random: &mut Random, list: &mut [Liste
     }
 }
 
-async fn one_look(store: &Arc<dyn Store>, random: &mut Random, list: &[Listed]) {
+async fn one_look(store: &Arc<Store>, random: &mut Random, list: &[Listed]) {
     let address = random.below(6);
     let newest_first = random.chance(50);
     let states = match random.below(3) {

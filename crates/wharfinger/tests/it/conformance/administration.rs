@@ -42,23 +42,23 @@ fn key(id: &str, reach: Reach) -> Key {
     }
 }
 
-async fn directory(store: &Arc<dyn Store>) -> Directory {
+async fn directory(store: &Arc<Store>) -> Directory {
     let directory = store.directory(None).await.expect("the directory is read");
     directory.expect("it is given to who knows none")
 }
 
-async fn made(store: &Arc<dyn Store>, change: Change) {
+async fn made(store: &Arc<Store>, change: Change) {
     let made = store.administer("me", change, None).await;
     assert_eq!(made, Ok(None));
 }
 
-async fn refused(store: &Arc<dyn Store>, change: Change) {
+async fn refused(store: &Arc<Store>, change: Change) {
     let refused = store.administer("me", change, None).await;
     let error = refused.expect_err("that cannot be");
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
 }
 
-pub(super) async fn every_change_makes_a_new_directory(store: Arc<dyn Store>) {
+pub(super) async fn every_change_makes_a_new_directory(store: Arc<Store>) {
     let empty = directory(&store).await;
     assert!(empty.organisations.is_empty() && empty.keys.is_empty());
     let unchanged = store.directory(Some(empty.version)).await.expect("read");
@@ -100,7 +100,7 @@ pub(super) async fn every_change_makes_a_new_directory(store: Arc<dyn Store>) {
     assert_eq!(found.keys[0].revoked_at_ms, Some(77));
 }
 
-pub(super) async fn impossible_changes_are_refused(store: Arc<dyn Store>) {
+pub(super) async fn impossible_changes_are_refused(store: Arc<Store>) {
     made(&store, organisation("ONE")).await;
     made(&store, Change::CreateKey(key("k1", Reach::All))).await;
     let version = directory(&store).await.version;
@@ -129,7 +129,7 @@ pub(super) async fn impossible_changes_are_refused(store: Arc<dyn Store>) {
     refused(&store, revoke("k1")).await;
 }
 
-pub(super) async fn the_use_of_keys_is_noted_without_a_new_directory(store: Arc<dyn Store>) {
+pub(super) async fn the_use_of_keys_is_noted_without_a_new_directory(store: Arc<Store>) {
     made(&store, Change::CreateKey(key("k1", Reach::All))).await;
     let version = directory(&store).await.version;
     for at_ms in [500, 400] {
@@ -145,7 +145,7 @@ pub(super) async fn the_use_of_keys_is_noted_without_a_new_directory(store: Arc<
     );
 }
 
-async fn audit(store: &Arc<dyn Store>, request: ReadAudit) -> AuditPage {
+async fn audit(store: &Arc<Store>, request: ReadAudit) -> AuditPage {
     store.audit(request).await.expect("the log is read")
 }
 
@@ -157,7 +157,7 @@ fn page(before: Option<i64>, limit: usize) -> ReadAudit {
     }
 }
 
-pub(super) async fn every_change_is_in_the_audit_log(store: Arc<dyn Store>) {
+pub(super) async fn every_change_is_in_the_audit_log(store: Arc<Store>) {
     made(&store, organisation("k1")).await;
     made(&store, change_organisation("k1", None, Some(false))).await;
     made(&store, Change::CreateKey(key("k1", Reach::All))).await;
@@ -227,7 +227,7 @@ pub(super) async fn every_change_is_in_the_audit_log(store: Arc<dyn Store>) {
     assert_eq!(audit(&store, about).await.entries, all.entries[2..]);
 }
 
-pub(super) async fn a_change_is_made_once_under_an_idempotency_key(store: Arc<dyn Store>) {
+pub(super) async fn a_change_is_made_once_under_an_idempotency_key(store: Arc<Store>) {
     let remember = |body: &str| {
         let reply = Reply::json(201, &body);
         Some(Remember {

@@ -12,7 +12,7 @@ use super::support::*;
 const CANCEL: Move = Move::Cancel { release_key: false };
 const DELETE: Move = Move::Cancel { release_key: true };
 
-pub(super) async fn new_orders_are_accepted_and_read_back(store: Arc<dyn Store>) {
+pub(super) async fn new_orders_are_accepted_and_read_back(store: Arc<Store>) {
     let sent = [order("b", "x"), order("a", "y"), order("c", "z")];
     let (batch, outcomes) = submit(&store, &sent).await;
     assert_eq!(names(&outcomes), ["accepted"; 3]);
@@ -29,7 +29,7 @@ pub(super) async fn new_orders_are_accepted_and_read_back(store: Arc<dyn Store>)
     }
 }
 
-pub(super) async fn the_same_content_again_is_unchanged(store: Arc<dyn Store>) {
+pub(super) async fn the_same_content_again_is_unchanged(store: Arc<Store>) {
     let (first, _) = submit(&store, &[order("a", "x"), order("b", "x")]).await;
     let mut again = order("b", "x");
     again.text = "{\"content\":\"x\",\"key\":\"b\"}".into();
@@ -40,7 +40,7 @@ pub(super) async fn the_same_content_again_is_unchanged(store: Arc<dyn Store>) {
     assert_eq!(read(&store, everything()).await.orders.len(), 2);
 }
 
-pub(super) async fn other_content_is_a_new_revision(store: Arc<dyn Store>) {
+pub(super) async fn other_content_is_a_new_revision(store: Arc<Store>) {
     let (first, _) = submit(&store, &[order("a", "x")]).await;
     for revision in 2..6 {
         let changed = order("a", &format!("x{revision}"));
@@ -55,7 +55,7 @@ pub(super) async fn other_content_is_a_new_revision(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn repeats_inside_a_batch_act_one_after_the_other(store: Arc<dyn Store>) {
+pub(super) async fn repeats_inside_a_batch_act_one_after_the_other(store: Arc<Store>) {
     let sent = [
         order("a", "1"),
         order("b", "1"),
@@ -74,7 +74,7 @@ pub(super) async fn repeats_inside_a_batch_act_one_after_the_other(store: Arc<dy
     assert_eq!(texts, [&sent[4].text, &sent[3].text, &sent[0].text]);
 }
 
-pub(super) async fn organisations_and_dialects_are_apart(store: Arc<dyn Store>) {
+pub(super) async fn organisations_and_dialects_are_apart(store: Arc<Store>) {
     let sent = [
         order("a", "here"),
         order("a", "there").of(THERE),
@@ -98,7 +98,7 @@ pub(super) async fn organisations_and_dialects_are_apart(store: Arc<dyn Store>) 
     assert_eq!(ids, [batch.order(1), batch.order(2)]);
 }
 
-pub(super) async fn outcomes_follow_the_order_of_the_batch(store: Arc<dyn Store>) {
+pub(super) async fn outcomes_follow_the_order_of_the_batch(store: Arc<Store>) {
     submit(&store, &[order("k5", "old"), order("k2", "old")]).await;
     let sent = [
         order("k9", "new"),
@@ -113,7 +113,7 @@ pub(super) async fn outcomes_follow_the_order_of_the_batch(store: Arc<dyn Store>
     assert_eq!(names(&outcomes), expected);
 }
 
-pub(super) async fn a_batch_may_need_many_blocks(store: Arc<dyn Store>) {
+pub(super) async fn a_batch_may_need_many_blocks(store: Arc<Store>) {
     let mut sent = Vec::new();
     for number in 0..3_000 {
         // Keys whose sort order differs from their position. Some texts fill a block on their own.
@@ -140,7 +140,7 @@ pub(super) async fn a_batch_may_need_many_blocks(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn final_orders_change_no_more(store: Arc<dyn Store>) {
+pub(super) async fn final_orders_change_no_more(store: Arc<Store>) {
     submit(&store, &[order("a", "x"), order("b", "x")]).await;
     assert_eq!(move_keys(&store, Move::Process, &["a"]).await, [Ok(())]);
     assert_eq!(move_keys(&store, CANCEL, &["b"]).await, [Ok(())]);
@@ -163,7 +163,7 @@ pub(super) async fn final_orders_change_no_more(store: Arc<dyn Store>) {
     assert!(orders.iter().all(|order| order.revision == 1));
 }
 
-pub(super) async fn a_released_key_begins_anew(store: Arc<dyn Store>) {
+pub(super) async fn a_released_key_begins_anew(store: Arc<Store>) {
     let (first, _) = submit(&store, &[order("a", "x"), order("b", "x")]).await;
     assert_eq!(move_keys(&store, DELETE, &["a"]).await, [Ok(())]);
     let again = move_keys(&store, DELETE, &["a"]).await;
@@ -188,7 +188,7 @@ pub(super) async fn a_released_key_begins_anew(store: Arc<dyn Store>) {
     assert_eq!(move_keys(&store, DELETE, &["a"]).await, [Ok(())]);
 }
 
-pub(super) async fn a_key_that_is_moved_twice_moves_once(store: Arc<dyn Store>) {
+pub(super) async fn a_key_that_is_moved_twice_moves_once(store: Arc<Store>) {
     submit(&store, &[order("a", "x"), order("b", "x")]).await;
     let moved = move_keys(&store, DELETE, &["a", "b", "a"]).await;
     assert_eq!(moved, [Ok(()), Ok(()), Err(Code::AlreadyCancelled)]);

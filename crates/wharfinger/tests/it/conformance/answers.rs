@@ -43,7 +43,7 @@ pub(super) fn told(outcomes: &[Outcome]) -> Reply {
 
 /// Submits a batch whose response is saved under a key.
 async fn submit_as(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     idempotency_key: &str,
     orders: &[Order],
 ) -> (BatchId, Result<Option<Reply>, StoreError>) {
@@ -53,12 +53,12 @@ async fn submit_as(
     (batch, admitted.await.map(|admitted| admitted.reply))
 }
 
-async fn kept_body(store: &Arc<dyn Store>, idempotency_key: &str) -> Option<String> {
+async fn kept_body(store: &Arc<Store>, idempotency_key: &str) -> Option<String> {
     let kept = store.kept_answer(KEY, idempotency_key).await.expect("read");
     kept.map(|kept| String::from_utf8(kept.body).expect("text"))
 }
 
-pub(super) async fn an_answer_is_kept_to_the_byte(store: Arc<dyn Store>) {
+pub(super) async fn an_answer_is_kept_to_the_byte(store: Arc<Store>) {
     submit(&store, &[order("b", "x")]).await;
     let sent = [order("a", "x"), faulty("c"), order("b", "x")];
     let (_, reply) = submit_as(&store, "first", &sent).await;
@@ -82,7 +82,7 @@ pub(super) async fn an_answer_is_kept_to_the_byte(store: Arc<dyn Store>) {
     assert_eq!(kept_body(&store, "empty").await.as_deref(), Some(""));
 }
 
-pub(super) async fn an_answer_may_be_large(store: Arc<dyn Store>) {
+pub(super) async fn an_answer_may_be_large(store: Arc<Store>) {
     let mut random = crate::support::seed::Random::new(5);
     let body: Vec<u8> = (0..3 << 20)
         .map(|_| u8::try_from(random.below(256)).expect("it is below"))
@@ -99,7 +99,7 @@ pub(super) async fn an_answer_may_be_large(store: Arc<dyn Store>) {
     assert!(kept.expect("it is kept").body == body, "it comes back");
 }
 
-pub(super) async fn what_was_answered_is_not_done_again(store: Arc<dyn Store>) {
+pub(super) async fn what_was_answered_is_not_done_again(store: Arc<Store>) {
     let (_, reply) = submit_as(&store, "same", &[order("a", "x")]).await;
     reply.expect("admitted");
     let events = store.events(HERE, 0, 100).await;
@@ -112,7 +112,7 @@ pub(super) async fn what_was_answered_is_not_done_again(store: Arc<dyn Store>) {
     assert_eq!(store.events(HERE, 0, 100).await, events);
 }
 
-pub(super) async fn of_many_with_one_name_one_is_done(store: Arc<dyn Store>) {
+pub(super) async fn of_many_with_one_name_one_is_done(store: Arc<Store>) {
     let mut clients = Vec::new();
     for client in 0..64 {
         let store = Arc::clone(&store);
@@ -142,7 +142,7 @@ pub(super) async fn of_many_with_one_name_one_is_done(store: Arc<dyn Store>) {
     assert_eq!(read(&store, everything()).await.orders.len(), 33);
 }
 
-pub(super) async fn an_answer_past_its_time_is_as_none(store: Arc<dyn Store>) {
+pub(super) async fn an_answer_past_its_time_is_as_none(store: Arc<Store>) {
     for (content, outcome) in [("x", "accepted"), ("y", "updated")] {
         let mut past = remember("same", told);
         past.kept_until_ms = clock::now_ms();
@@ -160,7 +160,7 @@ pub(super) async fn an_answer_past_its_time_is_as_none(store: Arc<dyn Store>) {
     );
 }
 
-pub(super) async fn answers_past_their_time_are_dropped(store: Arc<dyn Store>) {
+pub(super) async fn answers_past_their_time_are_dropped(store: Arc<Store>) {
     for count in 0..300 {
         let mut past = remember(&count.to_string(), told);
         past.kept_until_ms = count;
@@ -177,7 +177,7 @@ pub(super) async fn answers_past_their_time_are_dropped(store: Arc<dyn Store>) {
     assert_eq!(kept_body(&store, "kept").await.as_deref(), Some(""));
 }
 
-pub(super) async fn a_failed_batch_leaves_no_answer(store: Arc<dyn Store>) {
+pub(super) async fn a_failed_batch_leaves_no_answer(store: Arc<Store>) {
     let (taken, _) = submit(&store, &[order("a", "x")]).await;
     let again = submission(&store, taken, DIALECT, &[order("b", "x")]);
     let error = refusal(&store, again.remembered(remember("name", told))).await;
@@ -187,14 +187,14 @@ pub(super) async fn a_failed_batch_leaves_no_answer(store: Arc<dyn Store>) {
     assert_eq!(reply.expect("admitted").expect("encoded").body, b"accepted");
 }
 
-pub(super) async fn the_answer_to_a_withheld_batch_is_kept(store: Arc<dyn Store>) {
+pub(super) async fn the_answer_to_a_withheld_batch_is_kept(store: Arc<Store>) {
     let ready = whole(&store, batch_id(), &[order("a", "x"), faulty("b")]);
     let ready = ready.remembered(remember("name", told));
     store.admit_batch(ready).await.expect("admitted");
     assert_eq!(kept_body(&store, "name").await.as_deref(), Some("withheld"));
 }
 
-pub(super) async fn the_answer_to_a_move_is_kept(store: Arc<dyn Store>) {
+pub(super) async fn the_answer_to_a_move_is_kept(store: Arc<Store>) {
     submit(&store, &[order("a", "x")]).await;
     let request = || MoveOrders {
         organisation: HERE,

@@ -18,7 +18,7 @@ use super::support::*;
 const CANCEL: Move = Move::Cancel { release_key: false };
 
 /// Submits an order in another dialect.
-async fn submit_elsewhere(store: &Arc<dyn Store>, sent: Order) -> OrderId {
+async fn submit_elsewhere(store: &Arc<Store>, sent: Order) -> OrderId {
     let batch = batch_id();
     let ready = submission(store, batch, "other", &[sent]);
     store.admit_batch(ready).await.expect("admitted");
@@ -26,7 +26,7 @@ async fn submit_elsewhere(store: &Arc<dyn Store>, sent: Order) -> OrderId {
 }
 
 async fn move_ids(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     wanted: Move,
     reach: Reach,
     ids: &[OrderId],
@@ -42,12 +42,12 @@ async fn move_ids(
     moved.expect("orders are moved").results
 }
 
-async fn state_of(store: &Arc<dyn Store>, id: OrderId) -> State {
+async fn state_of(store: &Arc<Store>, id: OrderId) -> State {
     let found = store.order(id, &Reach::All).await.expect("read");
     found.expect("there is such an order").order.state
 }
 
-pub(super) async fn an_order_is_found_by_its_id(store: Arc<dyn Store>) {
+pub(super) async fn an_order_is_found_by_its_id(store: Arc<Store>) {
     // More than one block, alternating between two organisations, with an order in between that is not new.
     let name = |at: usize| format!("k{}", if at == 1_501 { 2 } else { at });
     let whose = |at: usize| if at.is_multiple_of(3) { THERE } else { HERE };
@@ -94,7 +94,7 @@ pub(super) async fn an_order_is_found_by_its_id(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn an_order_tells_when_it_last_changed(store: Arc<dyn Store>) {
+pub(super) async fn an_order_tells_when_it_last_changed(store: Arc<Store>) {
     let (batch, _) = submit(&store, &[order("a", "1")]).await;
     let mut last = 0;
     let mut changed = async |is_later: bool| {
@@ -122,7 +122,7 @@ pub(super) async fn an_order_tells_when_it_last_changed(store: Arc<dyn Store>) {
     changed(false).await;
 }
 
-pub(super) async fn orders_are_moved_by_their_ids(store: Arc<dyn Store>) {
+pub(super) async fn orders_are_moved_by_their_ids(store: Arc<Store>) {
     let draft = order("d", "x").with(Intent::Create { draft: true });
     let sent = [order("a", "x"), order("b", "x").of(THERE), draft];
     let (batch, _) = submit(&store, &sent).await;
@@ -170,7 +170,7 @@ pub(super) async fn orders_are_moved_by_their_ids(store: Arc<dyn Store>) {
     assert_eq!(kinds(THERE).await, [(EventKind::OrderCancelled, Some(b))]);
 }
 
-pub(super) async fn moves_may_need_many_blocks(store: Arc<dyn Store>) {
+pub(super) async fn moves_may_need_many_blocks(store: Arc<Store>) {
     let sent: Vec<_> = (0..2_500).map(|at| order(&format!("k{at}"), "x")).collect();
     let (batch, _) = submit(&store, &sent).await;
     let ids: Vec<_> = (0..2_500).rev().map(|at| batch.order(at)).collect();
@@ -189,7 +189,7 @@ fn told(entry: &HistoryEntry) -> String {
     }
 }
 
-pub(super) async fn history_is_told_latest_first_and_in_pages(store: Arc<dyn Store>) {
+pub(super) async fn history_is_told_latest_first_and_in_pages(store: Arc<Store>) {
     let (first, _) = submit(&store, &[order("a", "1")]).await;
     let (second, _) = submit(&store, &[order("b", "1"), order("a", "2")]).await;
     submit(&store, &[order("a", "2")]).await;

@@ -17,7 +17,7 @@ use super::answers::remember;
 use super::support::*;
 
 /// Creates the two organisations.
-async fn made(store: &Arc<dyn Store>) {
+async fn made(store: &Arc<Store>) {
     for code in ["HERE", "THERE"] {
         let change = Change::CreateOrganisation(Organisation::new(code, ""));
         store.administer("me", change, None).await.expect("made");
@@ -56,17 +56,17 @@ fn told(lines: &LoadedLines) -> Vec<String> {
         .collect()
 }
 
-async fn load_products(store: &Arc<dyn Store>, json: &str) -> Vec<String> {
+async fn load_products(store: &Arc<Store>, json: &str) -> Vec<String> {
     let loaded = store.load_products(load(json)).await.expect("loaded");
     told(&loaded.lines)
 }
 
-async fn load_customers(store: &Arc<dyn Store>, json: &str) -> Vec<String> {
+async fn load_customers(store: &Arc<Store>, json: &str) -> Vec<String> {
     let loaded = store.load_customers(load(json)).await.expect("loaded");
     told(&loaded.lines)
 }
 
-async fn products(store: &Arc<dyn Store>, organisation: OrganisationId) -> Vec<Product> {
+async fn products(store: &Arc<Store>, organisation: OrganisationId) -> Vec<Product> {
     let request = ReadProducts {
         organisation,
         id: None,
@@ -79,7 +79,7 @@ async fn products(store: &Arc<dyn Store>, organisation: OrganisationId) -> Vec<P
 }
 
 /// Identifiers and stock of the products in this organisation.
-async fn stock(store: &Arc<dyn Store>) -> Vec<(String, u64)> {
+async fn stock(store: &Arc<Store>) -> Vec<(String, u64)> {
     let named = |product: Product| {
         let id = product.id.map(|id| id.to_string()).unwrap_or_default();
         let sku = product.sku.unwrap_or_default();
@@ -89,7 +89,7 @@ async fn stock(store: &Arc<dyn Store>) -> Vec<(String, u64)> {
     products(store, HERE).await.into_iter().map(named).collect()
 }
 
-async fn customers(store: &Arc<dyn Store>, organisation: OrganisationId) -> Vec<Customer> {
+async fn customers(store: &Arc<Store>, organisation: OrganisationId) -> Vec<Customer> {
     let request = ReadCustomers {
         organisation,
         id: None,
@@ -100,7 +100,7 @@ async fn customers(store: &Arc<dyn Store>, organisation: OrganisationId) -> Vec<
     store.customers(request).await.expect("read").customers
 }
 
-pub(super) async fn a_product_is_known_by_what_names_it(store: Arc<dyn Store>) {
+pub(super) async fn a_product_is_known_by_what_names_it(store: Arc<Store>) {
     made(&store).await;
     let first = r#"[{"id":1,"sku":"A","ean":"71"},{"sku":"B"},{"ean":"73"},{"id":4}]"#;
     assert_eq!(load_products(&store, first).await, ["created"; 4]);
@@ -127,7 +127,7 @@ pub(super) async fn a_product_is_known_by_what_names_it(store: Arc<dyn Store>) {
     assert_eq!(products(&store, THERE).await, []);
 }
 
-pub(super) async fn lines_of_a_load_take_effect_one_after_the_other(store: Arc<dyn Store>) {
+pub(super) async fn lines_of_a_load_take_effect_one_after_the_other(store: Arc<Store>) {
     made(&store).await;
     let lines = r#"[{"sku":"A","stock":3,"name":"x"},{"sku":"A","stock":5},{"sku":"A"},{"id":1,"sku":"A"},{"id":1}]"#;
     let outcomes = ["created", "updated", "unchanged", "updated", "unchanged"];
@@ -135,7 +135,7 @@ pub(super) async fn lines_of_a_load_take_effect_one_after_the_other(store: Arc<d
     assert_eq!(stock(&store).await, [("1/A/".to_owned(), 5)]);
 }
 
-pub(super) async fn organisations_have_catalogues_of_their_own(store: Arc<dyn Store>) {
+pub(super) async fn organisations_have_catalogues_of_their_own(store: Arc<Store>) {
     made(&store).await;
     load_products(&store, r#"{"id":1,"sku":"A","stock":3}"#).await;
     load_customers(&store, r#"{"id":5,"email":"a@example.com"}"#).await;
@@ -163,7 +163,7 @@ pub(super) async fn organisations_have_catalogues_of_their_own(store: Arc<dyn St
     assert!(matches!(nobody, Err(StoreError::Refused(_))), "{nobody:?}");
 }
 
-pub(super) async fn a_load_that_is_all_or_nothing_leaves_nothing(store: Arc<dyn Store>) {
+pub(super) async fn a_load_that_is_all_or_nothing_leaves_nothing(store: Arc<Store>) {
     made(&store).await;
     load_products(&store, r#"{"id":1,"sku":"A","stock":3}"#).await;
     let whole = |json| Load {
@@ -192,7 +192,7 @@ pub(super) async fn a_load_that_is_all_or_nothing_leaves_nothing(store: Arc<dyn 
     );
 }
 
-pub(super) async fn a_customer_is_known_by_id_or_address(store: Arc<dyn Store>) {
+pub(super) async fn a_customer_is_known_by_id_or_address(store: Arc<Store>) {
     made(&store).await;
     let lines = r#"[{"email":"Ann@Example.com","first_name":"Ann"},{"id":7,"last_name":"B"},{"email":"c@example.com"},
         {"email":"ann@example.com","last_name":"A"},{"id":7,"email":"ANN@example.com"},{"id":9,"email":"c@example.com"},
@@ -227,7 +227,7 @@ pub(super) async fn a_customer_is_known_by_id_or_address(store: Arc<dyn Store>) 
     assert!(outcomes[1].starts_with("id is required"), "{outcomes:?}");
 }
 
-pub(super) async fn catalogues_are_read_in_pages(store: Arc<dyn Store>) {
+pub(super) async fn catalogues_are_read_in_pages(store: Arc<Store>) {
     made(&store).await;
     let lines: Vec<_> = (0..25)
         .map(|id| format!(r#"{{"id":{}}}"#, 25 - id))
@@ -273,7 +273,7 @@ pub(super) async fn catalogues_are_read_in_pages(store: Arc<dyn Store>) {
     assert!(ids.into_iter().eq(1..=25), "by their numbers");
 }
 
-pub(super) async fn a_load_is_answered_once_under_an_idempotency_key(store: Arc<dyn Store>) {
+pub(super) async fn a_load_is_answered_once_under_an_idempotency_key(store: Arc<Store>) {
     made(&store).await;
     let encode = |lines: &LoadedLines| Reply::json(200, &told(lines));
     let named = |json| Load {

@@ -9,7 +9,7 @@ use wharfinger_core::dialect::Number;
 use super::support::*;
 use crate::support::seed::Random;
 
-pub(super) async fn a_dry_run_stores_nothing(store: Arc<dyn Store>) {
+pub(super) async fn a_dry_run_stores_nothing(store: Arc<Store>) {
     submit(&store, &[order("a", "x")]).await;
     let events = store.events(HERE, 0, 100).await;
     let batch = batch_id();
@@ -35,7 +35,7 @@ pub(super) async fn a_dry_run_stores_nothing(store: Arc<dyn Store>) {
 }
 
 /// If nobody writes in between, a dry run predicts the next batch exactly. With both policies.
-pub(super) async fn a_dry_run_tells_what_becomes_of_a_batch(store: Arc<dyn Store>) {
+pub(super) async fn a_dry_run_tells_what_becomes_of_a_batch(store: Arc<Store>) {
     let mut random = Random::new(4);
     let mut seen = std::collections::BTreeMap::<&str, usize>::new();
     for _ in 0..150 {

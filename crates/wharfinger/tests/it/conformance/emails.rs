@@ -12,7 +12,7 @@ use super::support::*;
 const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
 
-pub(super) async fn orders_are_found_by_address_whatever_its_case(store: Arc<dyn Store>) {
+pub(super) async fn orders_are_found_by_address_whatever_its_case(store: Arc<Store>) {
     assert!(keys(&store, by_email(ANN)).await.is_empty());
     let ready = submission(&store, batch_id(), DIALECT, &[order("a", "x").by(ANN)]);
     let found = keys(&store, by_email(ANN)).await;
@@ -35,7 +35,7 @@ pub(super) async fn orders_are_found_by_address_whatever_its_case(store: Arc<dyn
     assert_eq!(keys(&store, by_email(ANN)).await, ["a", "b"]);
 }
 
-pub(super) async fn an_address_that_was_changed_finds_the_order_no_more(store: Arc<dyn Store>) {
+pub(super) async fn an_address_that_was_changed_finds_the_order_no_more(store: Arc<Store>) {
     submit(&store, &[order("a", "1").by(ANN), order("b", "1").by(ANN)]).await;
     submit(&store, &[order("a", "1").by(BOB)]).await;
     assert_eq!(keys(&store, by_email(ANN)).await, ["b"]);
@@ -50,7 +50,7 @@ pub(super) async fn an_address_that_was_changed_finds_the_order_no_more(store: A
     assert!(keys(&store, by_email(BOB)).await.is_empty());
 }
 
-pub(super) async fn what_was_added_later_leaves_the_address(store: Arc<dyn Store>) {
+pub(super) async fn what_was_added_later_leaves_the_address(store: Arc<Store>) {
     let draft = numbered(Number::Given(7), "1").with(Intent::Create { draft: true });
     submit(&store, &[draft.by(ANN)]).await;
     let more = numbered(Number::Given(7), "2").with(Intent::Complete);
@@ -63,7 +63,7 @@ pub(super) async fn what_was_added_later_leaves_the_address(store: Arc<dyn Store
     assert_eq!(found, [("7", 2), ("b", 1)]);
 }
 
-pub(super) async fn addresses_of_others_find_nothing(store: Arc<dyn Store>) {
+pub(super) async fn addresses_of_others_find_nothing(store: Arc<Store>) {
     submit(&store, &[order("a", "x").by(ANN).of(THERE)]).await;
     let other = [order("b", "x").by(ANN)];
     let other = submission(&store, batch_id(), "other", &other);
@@ -89,7 +89,7 @@ pub(super) async fn addresses_of_others_find_nothing(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn orders_of_an_address_are_filtered(store: Arc<dyn Store>) {
+pub(super) async fn orders_of_an_address_are_filtered(store: Arc<Store>) {
     let ann = |key: &str| order(key, "x").by(ANN);
     submit(&store, &[ann("a"), ann("b"), order("c", "x").by(BOB)]).await;
     let_time_pass().await;
@@ -130,7 +130,7 @@ pub(super) async fn orders_of_an_address_are_filtered(store: Arc<dyn Store>) {
     assert_eq!(keys(&store, with_keys).await, ["a", "c", "e"]);
 }
 
-pub(super) async fn orders_of_an_address_come_in_pages(store: Arc<dyn Store>) {
+pub(super) async fn orders_of_an_address_come_in_pages(store: Arc<Store>) {
     let mut expected = Vec::new();
     for batch in 0..5 {
         let mut orders = Vec::new();

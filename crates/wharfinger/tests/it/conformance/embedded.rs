@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::{Change, EventKind, ListOrders, ReadFeed, Store, StoreError};
-use wharfinger::store::{Options, SqlStore};
+use wharfinger::store::{Change, EventKind, ListOrders, Options, ReadFeed, Store, StoreError};
 use wharfinger_core::admit::Move;
 use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::Number;
@@ -17,7 +16,7 @@ use crate::support::fixture::empty_directory;
 use crate::support::index;
 
 /// Opens the store of a directory.
-pub(super) fn open(directory: &Path) -> Arc<dyn Store> {
+pub(super) fn open(directory: &Path) -> Arc<Store> {
     Arc::new(open_store(directory, &Options::default()))
 }
 
@@ -26,7 +25,7 @@ fn run_sql(directory: &Path, sql: &str) {
     assert!(changed > 0, "{sql} changes nothing");
 }
 
-async fn fill(store: &Arc<dyn Store>) {
+async fn fill(store: &Arc<Store>) {
     let organisation = Organisation::new("SHOP", "");
     let change = Change::CreateOrganisation(organisation);
     store.administer("me", change, None).await.expect("made");
@@ -230,8 +229,8 @@ async fn the_log_is_written_back_while_orders_come_in() {
         log_pages: 16,
         ..Options::default()
     };
-    let store = SqlStore::open(directory.path(), &options).expect("the store opens");
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store = Store::open(directory.path(), &options).expect("the store opens");
+    let store: Arc<Store> = Arc::new(store);
     let mut random = 1_u64;
     let mut digits = || {
         random = random

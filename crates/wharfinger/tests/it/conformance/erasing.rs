@@ -34,7 +34,7 @@ fn erase(email: &str, remember: Option<Remember<Erasure>>) -> EraseCustomer {
     }
 }
 
-pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<dyn Store>) {
+pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<Store>) {
     let batch = batch_id();
     let orders = [of(ANN, "a"), of("bob@example.com", "b")];
     let ready = submission(&store, batch, "native", &orders);

@@ -7,7 +7,7 @@ use wharfinger_core::admit::Move;
 
 use super::support::*;
 
-pub(super) async fn events_stand_in_the_order_of_commits(store: Arc<dyn Store>) {
+pub(super) async fn events_stand_in_the_order_of_commits(store: Arc<Store>) {
     let (first, _) = submit(&store, &[order("b", "x"), order("a", "x")]).await;
     let (second, _) = submit(&store, &[order("a", "x"), order("b", "y"), faulty("c")]).await;
     move_keys(&store, Move::Process, &["b", "never", "a"]).await;
@@ -40,7 +40,7 @@ pub(super) async fn events_stand_in_the_order_of_commits(store: Arc<dyn Store>) 
     );
 }
 
-pub(super) async fn a_batch_without_a_good_order_is_told_of(store: Arc<dyn Store>) {
+pub(super) async fn a_batch_without_a_good_order_is_told_of(store: Arc<Store>) {
     let (batch, _) = submit(&store, &[faulty("a"), faulty("b")]).await;
     let events = store.events(HERE, 0, 100).await.expect("events");
     assert_eq!(events.len(), 1);
@@ -55,7 +55,7 @@ pub(super) async fn a_batch_without_a_good_order_is_told_of(store: Arc<dyn Store
     );
 }
 
-pub(super) async fn a_feed_is_read_in_pages(store: Arc<dyn Store>) {
+pub(super) async fn a_feed_is_read_in_pages(store: Arc<Store>) {
     for batch in 0..30 {
         let sent: Vec<_> = (0..batch).map(|at| order(&format!("{at}"), "x")).collect();
         submit(&store, &sent).await;

@@ -13,7 +13,7 @@ use wharfinger_core::problem::Code;
 use super::support::*;
 
 /// Reports on an order of this organisation.
-pub(super) async fn report(store: &Arc<dyn Store>, id: OrderId, status: &str) -> FulfilledOrder {
+pub(super) async fn report(store: &Arc<Store>, id: OrderId, status: &str) -> FulfilledOrder {
     let request = Fulfil {
         id,
         reach: Reach::Only(vec![HERE]),
@@ -27,12 +27,12 @@ pub(super) async fn report(store: &Arc<dyn Store>, id: OrderId, status: &str) ->
     store.fulfil(request).await.expect("it is decided").result
 }
 
-async fn kept(store: &Arc<dyn Store>, id: OrderId) -> Option<Reported> {
+async fn kept(store: &Arc<Store>, id: OrderId) -> Option<Reported> {
     let found = store.order(id, &Reach::All).await.expect("read");
     found.expect("there is such an order").order.fulfilment
 }
 
-pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<dyn Store>) {
+pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<Store>) {
     let (batch, _) = submit(&store, &[order("a", "1"), order("b", "1")]).await;
     let (a, b) = (batch.order(0), batch.order(1));
     assert_eq!(kept(&store, a).await, None);
@@ -84,7 +84,7 @@ pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<dyn
     assert_eq!(told, expected);
 }
 
-pub(super) async fn what_is_not_to_be_fulfilled_takes_no_report(store: Arc<dyn Store>) {
+pub(super) async fn what_is_not_to_be_fulfilled_takes_no_report(store: Arc<Store>) {
     let draft = order("d", "x").with(Intent::Create { draft: true });
     let sent = [
         order("a", "1"),

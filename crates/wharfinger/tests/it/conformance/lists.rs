@@ -42,7 +42,7 @@ impl Done {
         self.steps
     }
 
-    async fn submit_some(&mut self, store: &Arc<dyn Store>, random: &mut Random) {
+    async fn submit_some(&mut self, store: &Arc<Store>, random: &mut Random) {
         let dialect = DIALECTS[random.below(2)];
         let mut sent = Vec::new();
         let mut told = Vec::new();
@@ -85,7 +85,7 @@ impl Done {
         orders.find(|order| order.id == id).expect("it was told of")
     }
 
-    async fn move_some(&mut self, store: &Arc<dyn Store>, random: &mut Random) {
+    async fn move_some(&mut self, store: &Arc<Store>, random: &mut Random) {
         let wanted = match random.below(3) {
             0 => Move::Process,
             1 => Move::Cancel { release_key: false },
@@ -112,7 +112,7 @@ impl Done {
     }
 }
 
-async fn fill(store: &Arc<dyn Store>) -> Done {
+async fn fill(store: &Arc<Store>) -> Done {
     let mut done = Done::default();
     let mut random = Random::new(4);
     for round in 0..40 {
@@ -129,7 +129,7 @@ async fn fill(store: &Arc<dyn Store>) -> Done {
 
 /// All pages of a list. All but the last have `limit` entries.
 async fn list(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     ask: &(dyn Fn() -> ListOrders + Sync),
     limit: usize,
 ) -> Vec<FoundOrder> {
@@ -156,7 +156,7 @@ fn everywhere() -> ListOrders {
 
 /// Asserts that a list has the expected orders in the expected order, for any page length.
 async fn expect(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     done: &Done,
     what: &str,
     ask: &(dyn Fn() -> ListOrders + Sync),
@@ -198,7 +198,7 @@ async fn expect(
     }
 }
 
-pub(super) async fn lists_are_filtered(store: Arc<dyn Store>) {
+pub(super) async fn lists_are_filtered(store: Arc<Store>) {
     let done = fill(&store).await;
     let (store, done) = (&store, &done);
     expect(store, done, "all", &everywhere, &|_| true).await;
@@ -251,7 +251,7 @@ pub(super) async fn lists_are_filtered(store: Arc<dyn Store>) {
     expect(store, done, "by change", &ask, &|_| true).await;
 }
 
-pub(super) async fn lists_are_served_by_keys_batches_and_addresses(store: Arc<dyn Store>) {
+pub(super) async fn lists_are_served_by_keys_batches_and_addresses(store: Arc<Store>) {
     let done = fill(&store).await;
     let (store, done) = (&store, &done);
     for key in ["k0", "k7", "k11", "never"] {
@@ -306,7 +306,7 @@ pub(super) async fn lists_are_served_by_keys_batches_and_addresses(store: Arc<dy
     }
 }
 
-pub(super) async fn lists_are_bounded_by_times(store: Arc<dyn Store>) {
+pub(super) async fn lists_are_bounded_by_times(store: Arc<Store>) {
     let done = fill(&store).await;
     let all = list(&store, &everywhere, 1_000).await;
     let mut times: Vec<_> = all
@@ -343,7 +343,7 @@ pub(super) async fn lists_are_bounded_by_times(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn numbered_orders_are_listed_by_their_numbers(store: Arc<dyn Store>) {
+pub(super) async fn numbered_orders_are_listed_by_their_numbers(store: Arc<Store>) {
     use wharfinger_core::dialect::Number;
     let (batch, _) = submit(&store, &[order("7", "x"), numbered(Number::Given(8), "x")]).await;
     let other = submission(

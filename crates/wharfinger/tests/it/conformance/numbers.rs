@@ -17,7 +17,7 @@ fn numbers_of(outcomes: &[Outcome]) -> Vec<Option<u64>> {
         .collect()
 }
 
-pub(super) async fn the_next_number_passes_over_those_taken(store: Arc<dyn Store>) {
+pub(super) async fn the_next_number_passes_over_those_taken(store: Arc<Store>) {
     let sent = [
         numbered(Number::Next, "a"),
         numbered(Number::Given(3), "b"),
@@ -53,7 +53,7 @@ pub(super) async fn the_next_number_passes_over_those_taken(store: Arc<dyn Store
     );
 }
 
-pub(super) async fn a_number_is_taken_once_in_an_organisation_and_dialect(store: Arc<dyn Store>) {
+pub(super) async fn a_number_is_taken_once_in_an_organisation_and_dialect(store: Arc<Store>) {
     let (_, outcomes) = submit(&store, &[numbered(Number::Given(7), "a")]).await;
     assert_eq!(numbers_of(&outcomes), [Some(7)]);
     for content in ["a", "b"] {
@@ -73,7 +73,7 @@ pub(super) async fn a_number_is_taken_once_in_an_organisation_and_dialect(store:
     assert_eq!(numbers_of(&outcomes), [Some(1)]);
 }
 
-pub(super) async fn a_draft_is_completed_by_what_is_added(store: Arc<dyn Store>) {
+pub(super) async fn a_draft_is_completed_by_what_is_added(store: Arc<Store>) {
     let draft = numbered(Number::Next, "a").with(Intent::Create { draft: true });
     submit(&store, std::slice::from_ref(&draft)).await;
     assert_eq!(
@@ -104,7 +104,7 @@ pub(super) async fn a_draft_is_completed_by_what_is_added(store: Arc<dyn Store>)
     assert_eq!(stored.texts, expected);
 }
 
-pub(super) async fn what_is_not_there_cannot_be_completed(store: Arc<dyn Store>) {
+pub(super) async fn what_is_not_there_cannot_be_completed(store: Arc<Store>) {
     let outcome = submit_one(&store, order("1", "x").with(Intent::Complete)).await;
     assert_eq!(rejected_with(&outcome), Some(Code::UnknownOrder));
     assert!(read(&store, everything()).await.orders.is_empty());

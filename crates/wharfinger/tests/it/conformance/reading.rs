@@ -10,7 +10,7 @@ use wharfinger_core::outcome::State;
 use super::support::*;
 
 /// Creates orders a to f: a is a draft, b cancelled, c processed, d to f pending. e and f have their own batch.
-async fn fill(store: &Arc<dyn Store>) {
+async fn fill(store: &Arc<Store>) {
     let draft = order("a", "x").with(Intent::Create { draft: true });
     submit(
         store,
@@ -24,7 +24,7 @@ async fn fill(store: &Arc<dyn Store>) {
     submit(&Arc::clone(store), &[order("z", "x").of(THERE)]).await;
 }
 
-pub(super) async fn orders_are_filtered(store: Arc<dyn Store>) {
+pub(super) async fn orders_are_filtered(store: Arc<Store>) {
     fill(&store).await;
     let all = ["a", "b", "c", "d", "f", "e"];
     assert_eq!(keys(&store, everything()).await, all);
@@ -54,7 +54,7 @@ pub(super) async fn orders_are_filtered(store: Arc<dyn Store>) {
     assert_eq!(keys(&store, wanted).await, ["c", "e"]);
 }
 
-pub(super) async fn orders_come_in_pages(store: Arc<dyn Store>) {
+pub(super) async fn orders_come_in_pages(store: Arc<Store>) {
     fill(&store).await;
     for newest_first in [false, true] {
         let query = |offset, limit| OrderQuery {
@@ -71,7 +71,7 @@ pub(super) async fn orders_come_in_pages(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn orders_are_counted_up_to_a_bound(store: Arc<dyn Store>) {
+pub(super) async fn orders_are_counted_up_to_a_bound(store: Arc<Store>) {
     fill(&store).await;
     let counted = |count_max, with_condition: bool| OrderQuery {
         states: vec![State::Pending, State::Processed],
@@ -93,7 +93,7 @@ pub(super) async fn orders_are_counted_up_to_a_bound(store: Arc<dyn Store>) {
     assert_eq!(read(&store, everything()).await.total, 0, "nobody asked");
 }
 
-pub(super) async fn orders_are_found_by_time(store: Arc<dyn Store>) {
+pub(super) async fn orders_are_found_by_time(store: Arc<Store>) {
     fill(&store).await;
     let orders = read(&store, everything()).await.orders;
     let (first, second) = (orders[0].created_at_ms, orders[5].created_at_ms);
@@ -126,7 +126,7 @@ pub(super) async fn orders_are_found_by_time(store: Arc<dyn Store>) {
     assert_eq!(keys(&store, one).await, ["e"]);
 }
 
-pub(super) async fn a_condition_on_content_is_kept(store: Arc<dyn Store>) {
+pub(super) async fn a_condition_on_content_is_kept(store: Arc<Store>) {
     fill(&store).await;
     let keeping = |offset, limit| OrderQuery {
         keep: Some(Box::new(|order| order.texts[0].contains("\"x\""))),

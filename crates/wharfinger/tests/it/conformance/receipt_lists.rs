@@ -24,7 +24,7 @@ fn all() -> ReadReceipts {
 }
 
 /// The ids of the receipts in a list, read in pages of this size.
-async fn listed(store: &Arc<dyn Store>, mut request: ReadReceipts, limit: usize) -> Vec<BatchId> {
+async fn listed(store: &Arc<Store>, mut request: ReadReceipts, limit: usize) -> Vec<BatchId> {
     request.limit = limit;
     let mut ids = Vec::new();
     loop {
@@ -45,7 +45,7 @@ async fn listed(store: &Arc<dyn Store>, mut request: ReadReceipts, limit: usize)
     }
 }
 
-pub(super) async fn receipts_come_newest_first_in_pages(store: Arc<dyn Store>) {
+pub(super) async fn receipts_come_newest_first_in_pages(store: Arc<Store>) {
     assert_eq!(listed(&store, all(), 10).await, []);
     let mut sent = Vec::new();
     for at in 0..23 {
@@ -66,7 +66,7 @@ pub(super) async fn receipts_come_newest_first_in_pages(store: Arc<dyn Store>) {
     assert_eq!(listed(&store, behind, 4).await, sent[5..]);
 }
 
-pub(super) async fn receipts_are_filtered(store: Arc<dyn Store>) {
+pub(super) async fn receipts_are_filtered(store: Arc<Store>) {
     let (complete, _) = submit(&store, &[order("a", "x")]).await;
     let (partial, _) = submit(&store, &[order("b", "x").of(THERE), faulty("c")]).await;
     let (rejected, _) = submit(&store, &[faulty("d").of(THERE)]).await;
@@ -101,7 +101,7 @@ pub(super) async fn receipts_are_filtered(store: Arc<dyn Store>) {
 }
 
 async fn assert_listed<const N: usize>(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     table: [(ReadReceipts, Vec<BatchId>); N],
 ) {
     for (request, expected) in table {
@@ -112,7 +112,7 @@ async fn assert_listed<const N: usize>(
     }
 }
 
-pub(super) async fn receipts_are_found_by_time(store: Arc<dyn Store>) {
+pub(super) async fn receipts_are_found_by_time(store: Arc<Store>) {
     let mut sent = Vec::new();
     for at in 0..4 {
         sent.push(submit(&store, &[order(&at.to_string(), "x")]).await.0);
@@ -146,7 +146,7 @@ pub(super) async fn receipts_are_found_by_time(store: Arc<dyn Store>) {
     assert_listed(&store, table).await;
 }
 
-pub(super) async fn a_list_holds_what_its_reader_may_see(store: Arc<dyn Store>) {
+pub(super) async fn a_list_holds_what_its_reader_may_see(store: Arc<Store>) {
     let (here, _) = submit(&store, &[order("a", "x")]).await;
     let (there, _) = submit(&store, &[order("b", "x").of(THERE)]).await;
     let (both, _) = submit(&store, &[order("c", "x").of(THERE), faulty("d")]).await;

@@ -12,7 +12,7 @@ use wharfinger_core::outcome::Counts;
 
 use super::support::*;
 
-pub(super) async fn a_receipt_tells_of_each_order(store: Arc<dyn Store>) {
+pub(super) async fn a_receipt_tells_of_each_order(store: Arc<Store>) {
     let (first, _) = submit(&store, &[order("a", "x"), order("b", "x")]).await;
     let sent = [
         order("c", "new"),
@@ -74,7 +74,7 @@ pub(super) async fn a_receipt_tells_of_each_order(store: Arc<dyn Store>) {
     assert_eq!(error.message, "content is required");
 }
 
-pub(super) async fn a_receipt_tells_how_long_it_took(store: Arc<dyn Store>) {
+pub(super) async fn a_receipt_tells_how_long_it_took(store: Arc<Store>) {
     for (ago_ms, at_least) in [(5_000, 5_000), (-60_000, 0)] {
         let batch = batch_id();
         let now_ms = clock::now_ms();
@@ -88,7 +88,7 @@ pub(super) async fn a_receipt_tells_how_long_it_took(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn numbers_are_told(store: Arc<dyn Store>) {
+pub(super) async fn numbers_are_told(store: Arc<Store>) {
     submit(&store, &[numbered(Number::Given(7), "x")]).await;
     let more = order("7", "more").with(Intent::Complete);
     let sent = [numbered(Number::Next, "x"), more, order("plain", "x")];
@@ -105,7 +105,7 @@ pub(super) async fn numbers_are_told(store: Arc<dyn Store>) {
     );
 }
 
-pub(super) async fn orders_turned_down_by_the_store_are_kept_too(store: Arc<dyn Store>) {
+pub(super) async fn orders_turned_down_by_the_store_are_kept_too(store: Arc<Store>) {
     let many: Vec<_> = (0..200).map(|at| order(&format!("{at:03}"), "x")).collect();
     submit(&store, &many).await;
     move_keys(&store, Move::Process, &["003", "150"]).await;
@@ -137,7 +137,7 @@ fn of_nobody() -> Order {
     }
 }
 
-pub(super) async fn orders_of_nobody_are_kept(store: Arc<dyn Store>) {
+pub(super) async fn orders_of_nobody_are_kept(store: Arc<Store>) {
     let (batch, outcomes) = submit(&store, &[of_nobody()]).await;
     assert!(outcomes.is_empty());
     assert_eq!(receipt(&store, batch).await.organisations, []);
@@ -152,20 +152,20 @@ pub(super) async fn orders_of_nobody_are_kept(store: Arc<dyn Store>) {
     );
 }
 
-pub(super) async fn an_unknown_batch_has_no_receipt(store: Arc<dyn Store>) {
+pub(super) async fn an_unknown_batch_has_no_receipt(store: Arc<Store>) {
     let batch = batch_id();
     assert_eq!(store.receipt(batch, &Visible::All).await, Ok(None));
     assert_eq!(results(&store, batch).await, []);
 }
 
-pub(super) async fn an_empty_batch_has_a_receipt(store: Arc<dyn Store>) {
+pub(super) async fn an_empty_batch_has_a_receipt(store: Arc<Store>) {
     let (batch, outcomes) = submit(&store, &[]).await;
     assert!(outcomes.is_empty());
     assert_eq!(receipt(&store, batch).await.counts, Counts::default());
     assert_eq!(results(&store, batch).await, []);
 }
 
-pub(super) async fn a_batch_is_admitted_once(store: Arc<dyn Store>) {
+pub(super) async fn a_batch_is_admitted_once(store: Arc<Store>) {
     let (batch, _) = submit(&store, &[order("a", "x")]).await;
     let again = submission(&store, batch, DIALECT, &[order("b", "x")]);
     let error = refusal(&store, again).await;
@@ -185,7 +185,7 @@ pub(super) fn visible_to(key_id: &str, organisations: &[OrganisationId]) -> Visi
     }
 }
 
-pub(super) async fn a_key_sees_the_orders_of_its_organisations(store: Arc<dyn Store>) {
+pub(super) async fn a_key_sees_the_orders_of_its_organisations(store: Arc<Store>) {
     let sent = [
         order("a", "x"),
         faulty("b").of(THERE),
@@ -230,7 +230,7 @@ pub(super) async fn a_key_sees_the_orders_of_its_organisations(store: Arc<dyn St
     assert_eq!(head.map(|head| head.counts.received()), Some(3));
 }
 
-pub(super) async fn an_empty_batch_is_seen_by_whom_it_concerns(store: Arc<dyn Store>) {
+pub(super) async fn an_empty_batch_is_seen_by_whom_it_concerns(store: Arc<Store>) {
     let for_nobody = batch_id();
     admit(&store, prepared(&store, for_nobody, &[], |_| ())).await;
     let for_here = batch_id();
@@ -254,7 +254,7 @@ pub(super) async fn an_empty_batch_is_seen_by_whom_it_concerns(store: Arc<dyn St
 }
 
 /// For any page size and outcome, the pages have the same entries as one large page.
-pub(super) async fn results_come_in_pages(store: Arc<dyn Store>) {
+pub(super) async fn results_come_in_pages(store: Arc<Store>) {
     let known: Vec<_> = (0..1_500)
         .map(|at| order(&format!("{at:04}"), "x"))
         .collect();
@@ -316,7 +316,7 @@ pub(super) async fn results_come_in_pages(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn a_page_of_long_texts_is_cut(store: Arc<dyn Store>) {
+pub(super) async fn a_page_of_long_texts_is_cut(store: Arc<Store>) {
     let mut sent = Vec::new();
     for at in 0..14 {
         let key = at.to_string();

@@ -24,7 +24,7 @@ type Asked = BoxFuture<'static, Vec<&'static str>>;
 
 /// Runs all jobs in one transaction: they queue while another transaction holds the lock.
 async fn in_one_transaction(
-    (directory, store): (&Path, &Arc<dyn Store>),
+    (directory, store): (&Path, &Arc<Store>),
     mut asked: Vec<Asked>,
 ) -> Vec<Vec<&'static str>> {
     let mut database = Database::of(directory);
@@ -46,13 +46,13 @@ async fn in_one_transaction(
     join_all(asked).await
 }
 
-fn taking(store: &Arc<dyn Store>, ready: Submission) -> Asked {
+fn taking(store: &Arc<Store>, ready: Submission) -> Asked {
     let store = Arc::clone(store);
     async move { names(&admit(&store, ready).await) }.boxed()
 }
 
 /// Asserts that `check` finds no fault.
-async fn assert_whole(store: &Arc<dyn Store>) {
+async fn assert_whole(store: &Arc<Store>) {
     let checked = store.check().await.expect("checked");
     assert_eq!(checked.faults, Vec::<String>::new());
 }
@@ -63,7 +63,7 @@ fn blocks(directory: &Path, organisation: u32) -> i64 {
     Database::of(directory).count(&of)
 }
 
-async fn listed(store: &Arc<dyn Store>, batch: BatchId) -> Vec<OrderId> {
+async fn listed(store: &Arc<Store>, batch: BatchId) -> Vec<OrderId> {
     let list = ListOrders {
         batch: Some(batch),
         ..ListOrders::all(vec![HERE, THERE], 100)
@@ -73,7 +73,7 @@ async fn listed(store: &Arc<dyn Store>, batch: BatchId) -> Vec<OrderId> {
 }
 
 /// A batch's events in the feed, in order.
-async fn events(store: &Arc<dyn Store>, batch: BatchId) -> Vec<(EventKind, Option<OrderId>)> {
+async fn events(store: &Arc<Store>, batch: BatchId) -> Vec<(EventKind, Option<OrderId>)> {
     let events = store.events(HERE, 0, 1_000).await.expect("events");
     let positions: Vec<u64> = events.iter().map(|event| event.position).collect();
     assert_eq!(positions, (1..=events.len() as u64).collect::<Vec<_>>());
@@ -92,7 +92,7 @@ async fn events(store: &Arc<dyn Store>, batch: BatchId) -> Vec<(EventKind, Optio
 /// Batches of one transaction, most of them small.
 struct Sent {
     directory: DataDirectory,
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     /// An earlier batch. Two of the batches contain one of its orders.
     old: BatchId,
     batches: Vec<(BatchId, Vec<Order>)>,

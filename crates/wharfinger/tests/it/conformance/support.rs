@@ -153,7 +153,7 @@ pub(super) fn time_of(batch: BatchId) -> i64 {
 
 /// A prepared batch.
 pub(super) fn submission(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     batch: BatchId,
     dialect: &'static str,
     orders: &[Order],
@@ -162,7 +162,7 @@ pub(super) fn submission(
 }
 
 /// A prepared batch with the policy `all_or_nothing`.
-pub(super) fn whole(store: &Arc<dyn Store>, batch: BatchId, orders: &[Order]) -> Submission {
+pub(super) fn whole(store: &Arc<Store>, batch: BatchId, orders: &[Order]) -> Submission {
     prepared(store, batch, orders, |heading| {
         heading.policy = Policy::AllOrNothing;
     })
@@ -170,7 +170,7 @@ pub(super) fn whole(store: &Arc<dyn Store>, batch: BatchId, orders: &[Order]) ->
 
 /// A prepared batch with a modified heading.
 pub(super) fn prepared(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     batch: BatchId,
     orders: &[Order],
     change: impl FnOnce(&mut Heading<'_>),
@@ -191,37 +191,34 @@ pub(super) fn prepared(
 }
 
 /// Admits a batch. Returns the outcomes of its valid orders.
-pub(super) async fn admit(store: &Arc<dyn Store>, submission: Submission) -> Vec<Outcome> {
+pub(super) async fn admit(store: &Arc<Store>, submission: Submission) -> Vec<Outcome> {
     let admitted = store.admit_batch(submission).await;
     admitted.expect("the batch is admitted").outcomes
 }
 
 /// Submits a batch. Returns its id and the outcomes of its valid orders.
-pub(super) async fn submit(store: &Arc<dyn Store>, orders: &[Order]) -> (BatchId, Vec<Outcome>) {
+pub(super) async fn submit(store: &Arc<Store>, orders: &[Order]) -> (BatchId, Vec<Outcome>) {
     let batch = batch_id();
     let ready = submission(store, batch, DIALECT, orders);
     (batch, admit(store, ready).await)
 }
 
 /// Submits a batch with the policy `all_or_nothing`.
-pub(super) async fn submit_whole(
-    store: &Arc<dyn Store>,
-    orders: &[Order],
-) -> (BatchId, Vec<Outcome>) {
+pub(super) async fn submit_whole(store: &Arc<Store>, orders: &[Order]) -> (BatchId, Vec<Outcome>) {
     let batch = batch_id();
     let ready = whole(store, batch, orders);
     (batch, admit(store, ready).await)
 }
 
 /// The receipt of a batch.
-pub(super) async fn receipt(store: &Arc<dyn Store>, batch: BatchId) -> ReceiptHead {
+pub(super) async fn receipt(store: &Arc<Store>, batch: BatchId) -> ReceiptHead {
     let receipt = store.receipt(batch, &Visible::All).await.expect("read");
     receipt.expect("there is one")
 }
 
 /// The outcome of each order of a batch, read in pages of this size.
 pub(super) async fn results_by(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     mut request: ReadResults,
     limit: usize,
 ) -> Vec<Recorded> {
@@ -254,17 +251,17 @@ pub(super) fn all_of(batch: BatchId) -> ReadResults {
 }
 
 /// The outcome of each order of a batch.
-pub(super) async fn results(store: &Arc<dyn Store>, batch: BatchId) -> Vec<Recorded> {
+pub(super) async fn results(store: &Arc<Store>, batch: BatchId) -> Vec<Recorded> {
     results_by(store, all_of(batch), 1_000).await
 }
 
 /// Submits one order.
-pub(super) async fn submit_one(store: &Arc<dyn Store>, order: Order) -> Outcome {
+pub(super) async fn submit_one(store: &Arc<Store>, order: Order) -> Outcome {
     submit(store, &[order]).await.1.remove(0)
 }
 
 /// The revisions of an order, the latest first.
-pub(super) async fn revisions(store: &Arc<dyn Store>, order: OrderId) -> Vec<Revision> {
+pub(super) async fn revisions(store: &Arc<Store>, order: OrderId) -> Vec<Revision> {
     let history = store
         .history(order, &Reach::All, None, 100)
         .await
@@ -295,7 +292,7 @@ pub(super) fn rejected_with(outcome: &Outcome) -> Option<Code> {
 
 /// Changes the state of orders.
 pub(super) async fn move_keys(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     wanted: Move,
     keys: &[&str],
 ) -> Vec<Result<(), Code>> {
@@ -317,7 +314,7 @@ pub(super) fn everything() -> OrderQuery {
 }
 
 /// Reads a page of orders.
-pub(super) async fn read(store: &Arc<dyn Store>, query: OrderQuery) -> OrderPage {
+pub(super) async fn read(store: &Arc<Store>, query: OrderQuery) -> OrderPage {
     let request = ReadOrders {
         organisation: HERE,
         dialect: DIALECT,
@@ -328,7 +325,7 @@ pub(super) async fn read(store: &Arc<dyn Store>, query: OrderQuery) -> OrderPage
 }
 
 /// The keys that a query finds.
-pub(super) async fn keys(store: &Arc<dyn Store>, query: OrderQuery) -> Vec<String> {
+pub(super) async fn keys(store: &Arc<Store>, query: OrderQuery) -> Vec<String> {
     let page = read(store, query).await;
     page.orders.into_iter().map(|order| order.key).collect()
 }
@@ -353,14 +350,14 @@ pub(super) async fn let_time_pass() {
 }
 
 /// The error for a submission that must be refused as a whole.
-pub(super) async fn refusal(store: &Arc<dyn Store>, submission: Submission) -> StoreError {
+pub(super) async fn refusal(store: &Arc<Store>, submission: Submission) -> StoreError {
     let outcome = store.admit_batch(submission).await;
     outcome.map(drop).expect_err("the batch is turned down")
 }
 
 /// Reads all pages. They must have these lengths, and all report this total.
 pub(crate) async fn keys_by_pages(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     query: OrderQuery,
     lengths: &[usize],
     total: u64,

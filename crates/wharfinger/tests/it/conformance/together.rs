@@ -10,7 +10,7 @@ use super::support::*;
 
 const CLIENTS: usize = 64;
 
-pub(super) async fn many_clients_share_commits_and_lose_nothing(store: Arc<dyn Store>) {
+pub(super) async fn many_clients_share_commits_and_lose_nothing(store: Arc<Store>) {
     let mut clients = Vec::new();
     for client in 0..CLIENTS {
         let store = Arc::clone(&store);
@@ -39,7 +39,7 @@ pub(super) async fn many_clients_share_commits_and_lose_nothing(store: Arc<dyn S
     assert!(events.is_sorted_by_key(|event| event.at_ms));
 }
 
-pub(super) async fn one_key_sent_by_many_is_one_order(store: Arc<dyn Store>) {
+pub(super) async fn one_key_sent_by_many_is_one_order(store: Arc<Store>) {
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         let store = Arc::clone(&store);
@@ -57,7 +57,7 @@ pub(super) async fn one_key_sent_by_many_is_one_order(store: Arc<dyn Store>) {
     assert_eq!((accepted, ids.len()), (1, 1));
 }
 
-pub(super) async fn numbers_given_to_many_are_all_different(store: Arc<dyn Store>) {
+pub(super) async fn numbers_given_to_many_are_all_different(store: Arc<Store>) {
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         let store = Arc::clone(&store);
@@ -74,7 +74,7 @@ pub(super) async fn numbers_given_to_many_are_all_different(store: Arc<dyn Store
     assert_eq!(numbers, (1..=CLIENTS as u64).collect::<Vec<_>>());
 }
 
-pub(super) async fn a_job_that_fails_harms_no_other(store: Arc<dyn Store>) {
+pub(super) async fn a_job_that_fails_harms_no_other(store: Arc<Store>) {
     let (taken, _) = submit(&store, &[order("first", "x")]).await;
     let mut clients = Vec::new();
     for client in 0..CLIENTS {
@@ -95,7 +95,7 @@ pub(super) async fn a_job_that_fails_harms_no_other(store: Arc<dyn Store>) {
     assert_eq!(orders.len(), 1 + CLIENTS - CLIENTS / 4);
 }
 
-pub(super) async fn a_closed_store_takes_nothing(store: Arc<dyn Store>) {
+pub(super) async fn a_closed_store_takes_nothing(store: Arc<Store>) {
     store.ready().await.expect("it takes writes");
     assert!(!store.is_overloaded());
     submit(&store, &[order("a", "x")]).await;

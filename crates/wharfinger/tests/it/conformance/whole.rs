@@ -10,7 +10,7 @@ use wharfinger_core::problem::Code;
 
 use super::support::*;
 
-pub(super) async fn a_batch_without_a_fault_is_taken_whole(store: Arc<dyn Store>) {
+pub(super) async fn a_batch_without_a_fault_is_taken_whole(store: Arc<Store>) {
     submit(&store, &[order("a", "x"), order("b", "x")]).await;
     let sent = [
         order("c", "x"),
@@ -27,7 +27,7 @@ pub(super) async fn a_batch_without_a_fault_is_taken_whole(store: Arc<dyn Store>
     assert_eq!(receipt(&store, empty).await.counts, Counts::default());
 }
 
-pub(super) async fn one_faulty_order_withholds_all_others(store: Arc<dyn Store>) {
+pub(super) async fn one_faulty_order_withholds_all_others(store: Arc<Store>) {
     submit(&store, &[order("a", "x")]).await;
     let mut sent = [
         order("a", "y"),
@@ -82,7 +82,7 @@ pub(super) async fn one_faulty_order_withholds_all_others(store: Arc<dyn Store>)
 }
 
 /// Asserts that there is one order in its first revision, and one order event.
-async fn assert_nothing_but_first(store: &Arc<dyn Store>) {
+async fn assert_nothing_but_first(store: &Arc<Store>) {
     let orders = read(store, everything()).await.orders;
     assert_eq!(orders.len(), 1);
     assert_eq!((orders[0].key.as_str(), orders[0].revision), ("a", 1));
@@ -93,7 +93,7 @@ async fn assert_nothing_but_first(store: &Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn an_order_turned_down_by_the_store_withholds_all_others(store: Arc<dyn Store>) {
+pub(super) async fn an_order_turned_down_by_the_store_withholds_all_others(store: Arc<Store>) {
     let many: Vec<_> = (0..200).map(|at| order(&format!("{at:03}"), "x")).collect();
     submit(&store, &many).await;
     move_keys(&store, Move::Process, &["150"]).await;
@@ -119,7 +119,7 @@ pub(super) async fn an_order_turned_down_by_the_store_withholds_all_others(store
     );
 }
 
-pub(super) async fn a_batch_is_held_against_itself(store: Arc<dyn Store>) {
+pub(super) async fn a_batch_is_held_against_itself(store: Arc<Store>) {
     let twice = [
         numbered(Number::Given(7), "x"),
         numbered(Number::Given(8), "x"),
@@ -133,7 +133,7 @@ pub(super) async fn a_batch_is_held_against_itself(store: Arc<dyn Store>) {
     assert_eq!(names(&outcomes), ["accepted"; 2]);
 }
 
-pub(super) async fn numbers_withheld_are_not_used_up(store: Arc<dyn Store>) {
+pub(super) async fn numbers_withheld_are_not_used_up(store: Arc<Store>) {
     let sent = [numbered(Number::Next, "x"), faulty("")];
     let (_, outcomes) = submit_whole(&store, &sent).await;
     assert_eq!(outcomes, [Outcome::Withheld]);

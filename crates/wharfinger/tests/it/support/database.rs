@@ -8,7 +8,7 @@ use std::process::Command;
 use postgres::types::Type;
 use postgres::{Client, NoTls};
 use wharfinger::store::StoreError;
-use wharfinger::store::{self, Location, Options, SqlStore};
+use wharfinger::store::{self, Location, Options, Store};
 
 /// File in a data directory with the URL of its PostgreSQL database.
 const URL: &str = "database";
@@ -49,12 +49,12 @@ pub(crate) fn aim(command: &mut Command, data: &Path) {
 }
 
 /// Opens the store of a data directory.
-pub(crate) fn open_store(data: &Path, options: &Options) -> SqlStore {
+pub(crate) fn open_store(data: &Path, options: &Options) -> Store {
     try_open_store(data, options).expect("the store opens")
 }
 
 /// Like [`open_store`], but returns the error.
-pub(crate) fn try_open_store(data: &Path, options: &Options) -> Result<SqlStore, StoreError> {
+pub(crate) fn try_open_store(data: &Path, options: &Options) -> Result<Store, StoreError> {
     let location = match url(data) {
         Some(url) => Location::Database(store::Database {
             url,
@@ -63,7 +63,7 @@ pub(crate) fn try_open_store(data: &Path, options: &Options) -> Result<SqlStore,
         }),
         None => Location::Directory(data.to_owned()),
     };
-    SqlStore::open_at(&location, options)
+    Store::open_at(&location, options)
 }
 
 /// A cell of a row, the same for both engines.

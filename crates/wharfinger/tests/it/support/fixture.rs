@@ -236,7 +236,7 @@ fn fill(path: &Path, content: Content) {
 }
 
 /// Loads a catalogue and enforces it.
-async fn enforce(store: &dyn Store) {
+async fn enforce(store: &Store) {
     let enforce = Change::ChangeOrganisation(OrganisationChange {
         code: case::ENFORCED.into(),
         catalogue: Some(CatalogueMode::Enforced),

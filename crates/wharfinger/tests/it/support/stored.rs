@@ -12,7 +12,7 @@ use super::client::Response;
 use super::database::{Cell, Database, open_store};
 
 /// Opens the store while `look` runs.
-pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&dyn Store) -> T) -> T {
+pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&Store) -> T) -> T {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = open_store(data, &Options::default());

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{ErrorCode, OpenFlags};
 
 use super::check;
-use crate::store::SqlStore;
+use crate::store::Store;
 use crate::store::api::{CheckReport, StoreError};
 use crate::store::engine::connection::{Use, connect};
 use crate::store::engine::driver::{Access, Connection};
@@ -17,7 +17,7 @@ use crate::store::engine::wal::frames;
 use crate::store::engine::{checksums, schema};
 use crate::store::maintain::copy;
 
-impl SqlStore {
+impl Store {
     /// Checks the store of a location. Nothing is written to it.
     ///
     /// # Errors
@@ -34,8 +34,8 @@ impl SqlStore {
         Ok(checked(&connection, damage)?)
     }
 
-    /// Checks the store while it is open.
-    pub(crate) async fn check_open(&self) -> Result<CheckReport, StoreError> {
+    /// Verifies the whole store. Each fault is one sentence; none means that the store is intact.
+    pub async fn check(&self) -> Result<CheckReport, StoreError> {
         let file = match &self.home {
             Home::File(file) => Some(file.clone()),
             Home::Server(_) => None,

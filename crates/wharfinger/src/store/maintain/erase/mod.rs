@@ -40,7 +40,7 @@ use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
 use crate::store::write::audit::write_audit;
 use crate::store::write::txn::Work;
-use crate::store::{SqlStore, journal, replies};
+use crate::store::{Store, journal, replies};
 
 /// Orders that are noted down, or called off, at a time.
 const SLICE_ORDERS: usize = 1_024;
@@ -64,7 +64,7 @@ struct Person {
 
 /// An erasure at work.
 struct Erasing<'s> {
-    store: &'s SqlStore,
+    store: &'s Store,
     person: Arc<Person>,
     who: String,
     /// The batches that had something of the person.
@@ -72,9 +72,14 @@ struct Erasing<'s> {
     done: Erasure,
 }
 
-impl SqlStore {
-    /// Erases a person.
-    pub(crate) async fn erase(&self, request: EraseCustomer) -> Result<ErasedCustomer, StoreError> {
+impl Store {
+    /// Erases a person from an organisation: from every revision of its orders, rejected orders and saved responses. Then the
+    /// log is written back and emptied, so that no file of the store contains the person. Open orders are cancelled. An
+    /// interrupted erasure of the organisation is resumed.
+    pub async fn erase_customer(
+        &self,
+        request: EraseCustomer,
+    ) -> Result<ErasedCustomer, StoreError> {
         let hash = self.email_key.hash(&request.email);
         if hash == EmailHash::NONE {
             return Err(StoreError::Refused("an e-mail address is needed".into()));

@@ -1,0 +1,37 @@
+//! Deleting what has expired: saved responses, and the texts of rejected orders.
+
+use crate::clock;
+use crate::store::Store;
+use crate::store::api::StoreError;
+use crate::store::receipts::rejections;
+use crate::store::replies;
+use crate::store::write::txn::Work;
+
+impl Store {
+    /// Deletes expired responses, a few per transaction. Returns how many.
+    pub async fn drop_expired(&self) -> Result<usize, StoreError> {
+        let now_ms = clock::now_ms();
+        let mut dropped = 0;
+        loop {
+            let drop_slice =
+                move |work: &mut Work<'_>| replies::read::drop_slice(work.connection, now_ms);
+            match self.writer.ask(1, drop_slice).await? {
+                0 => return Ok(dropped),
+                slice => dropped += slice,
+            }
+        }
+    }
+
+    /// Deletes the stored texts of rejected orders whose batch was received before a time (milliseconds since 1970), a few per
+    /// transaction. Their problems stay.
+    pub async fn drop_rejected_texts(&self, received_before_ms: i64) -> Result<(), StoreError> {
+        loop {
+            let drop_slice = move |work: &mut Work<'_>| {
+                rejections::drop_texts_slice(work.connection, received_before_ms)
+            };
+            if self.writer.ask(1, drop_slice).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
