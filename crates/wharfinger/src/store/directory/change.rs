@@ -33,7 +33,7 @@ impl Store {
         self.readers.read(read).await
     }
 
-    /// Changes organisations or keys. The audit log names `who`: the id of a key, or [`COMMAND_LINE`](crate::store::COMMAND_LINE).
+    /// Changes organisations or keys. The audit log names `who`: the id of a key, or [`COMMAND_LINE`](crate::store::api::COMMAND_LINE).
     /// Returns the saved response, if one was requested.
     pub async fn administer(
         &self,
