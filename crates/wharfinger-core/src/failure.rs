@@ -141,21 +141,21 @@ impl RequestFailure {
             Self::TooManyOrders { orders_max: 1 },
             Self::BodyTimeout,
             Self::BrokenEncoding,
-            Self::BrokenBody("The body breaks off"),
+            Self::BrokenBody("The body is truncated"),
             Self::Malformed(Malformed::at(b"{", 1, "expected a \"name\"")),
             Self::EmptyBody,
             Self::WrongEnvelope {
                 expected: "an object",
             },
             Self::BadParameter("page must be a number".into()),
-            Self::TooMany("Only 50 of them".into()),
+            Self::TooMany("At most 50 orders".into()),
             Self::Invalid(vec![Problem::with_order(Code::NotObject)]),
             Self::IdempotencyKeyReused,
             Self::IdempotencyKeyBusy { retry_after_s: 1 },
             Self::AnswerErased,
             Self::Conflict("The order is processed".into()),
             Self::Gone {
-                what: "Begin again at 7".into(),
+                what: "Continue from 7".into(),
                 first: Some("7".into()),
             },
             Self::RateLimited { retry_after_s: 1 },
@@ -250,7 +250,7 @@ impl RequestFailure {
             Self::MethodNotAllowed { .. } => "Method not allowed",
             Self::Overloaded { .. } => "Overloaded",
             Self::DiskFull { .. } => "Disk full",
-            Self::CommitUnknown { .. } => "Stored or not",
+            Self::CommitUnknown { .. } => "Outcome unknown",
             Self::Unauthorized => "Unauthorized",
             Self::TooManyAttempts { .. } => "Too many failed attempts",
             Self::Forbidden(_) => "Access denied",
@@ -262,8 +262,8 @@ impl RequestFailure {
             Self::BodyTooLarge { .. } => "Body too large",
             Self::TooManyOrders { .. } => "Too many orders",
             Self::BodyTimeout => "Time-out",
-            Self::BrokenEncoding => "Broken content coding",
-            Self::BrokenBody(_) => "Broken body",
+            Self::BrokenEncoding => "Invalid content coding",
+            Self::BrokenBody(_) => "Invalid body",
             Self::Malformed(_) => "Malformed JSON",
             Self::EmptyBody => "Empty body",
             Self::WrongEnvelope { .. } => "Wrong kind of body",
@@ -271,8 +271,8 @@ impl RequestFailure {
             Self::TooMany(_) => "Too many at once",
             Self::Invalid(_) => "Invalid attributes",
             Self::IdempotencyKeyReused => "Idempotency key reused",
-            Self::IdempotencyKeyBusy { .. } => "Idempotency key busy",
-            Self::AnswerErased => "Answer erased",
+            Self::IdempotencyKeyBusy { .. } => "Idempotency key in use",
+            Self::AnswerErased => "Response erased",
             Self::Conflict(_) => "Conflict",
             Self::Gone { .. } => "Gone",
             Self::RateLimited { .. } => "Too many requests",
@@ -288,9 +288,9 @@ impl RequestFailure {
             Self::MethodNotAllowed { allow } => {
                 format!("Method not allowed here; use {allow}")
             }
-            Self::Overloaded { .. } => "Too busy at the moment; try again later".into(),
+            Self::Overloaded { .. } => "The server is overloaded; try again later".into(),
             Self::DiskFull { .. } => {
-                "The disk of the server is full, and nothing was stored; try again later".into()
+                "The server's disk is full, and nothing was stored; try again later".into()
             }
             Self::CommitUnknown { .. } => {
                 "This request may be stored or not; send it again, with the same Idempotency-Key or the same order keys"
@@ -300,7 +300,7 @@ impl RequestFailure {
             Self::TooManyAttempts { .. } => "Too many failed attempts; try again later".into(),
             Self::Forbidden(why) => format!("Access denied: {why}"),
             Self::OrganisationMissing => "The request must name an organisation".into(),
-            Self::OrganisationUnknown => "No such organisation for this key".into(),
+            Self::OrganisationUnknown => "The organisation does not exist, or this key cannot reach it".into(),
             Self::OrganisationDisabled => {
                 "Customer orders are not enabled for this organisation".into()
             }
@@ -310,11 +310,11 @@ impl RequestFailure {
                 format!("The body is larger than {bytes_max} bytes; send smaller batches")
             }
             Self::TooManyOrders { orders_max } => {
-                format!("The batch holds more than {orders_max} orders; send smaller batches")
+                format!("The batch has more than {orders_max} orders; send smaller batches")
             }
             Self::BodyTimeout => "The body took too long to arrive".into(),
             Self::BrokenEncoding => {
-                "The body is not what its Content-Encoding says, or breaks off".into()
+                "The body is truncated, or does not match its Content-Encoding".into()
             }
             Self::BrokenBody(why) => (*why).into(),
             Self::Malformed(fault) => format!("Malformed JSON: {fault}"),
@@ -332,15 +332,15 @@ impl RequestFailure {
                 "This Idempotency-Key was used for another request; use a new one".into()
             }
             Self::IdempotencyKeyBusy { .. } => {
-                "A request with this Idempotency-Key is still at work; try again later".into()
+                "A request with this Idempotency-Key is still in progress; try again later".into()
             }
             Self::AnswerErased => {
-                "This request was answered, and the answer was erased with the data of a person; \
-                 what is to be done anew needs a new Idempotency-Key"
+                "The response saved for this Idempotency-Key was erased with a person's data; \
+                 to run the request again, use a new Idempotency-Key"
                     .into()
             }
             Self::RateLimited { .. } => "Too many requests for this key; try again later".into(),
-            Self::Internal => "Internal error; the request id names it in the log".into(),
+            Self::Internal => "Internal error; the server's log has the cause under the request id".into(),
         }
     }
 

@@ -149,7 +149,7 @@ fn lines(form: &mut Form<'_, '_, '_>, order_lines: usize) -> Vec<Amount> {
         lines.extend(quantity.as_ref().map(Amount::of));
     });
     if count > order_lines {
-        let other = "the lines of the order";
+        let other = "the number of order lines";
         form.problem("lines", Code::Exceeds { other });
     }
     lines
@@ -165,7 +165,7 @@ fn url(value: Value<'_, '_>) -> Checked<String> {
     match rest {
         Some(rest) if !rest.is_empty() && rest.bytes().all(is_plain) => Ok(text.into_owned()),
         Some(_) | None => Err(Code::NotOfForm {
-            form: "an address that begins with https:// or http://",
+            form: "a URL that begins with https:// or http://",
         }),
     }
 }
@@ -261,11 +261,11 @@ mod tests {
             (r#"{"status":" ","lines":[]}"#, "status is required"),
             (
                 r#"{"tracking_url":"javascript:alert(1)"}"#,
-                "tracking_url must be an address that begins with https:// or http://",
+                "tracking_url must be a URL that begins with https:// or http://",
             ),
             (
                 r#"{"tracking_url":"https://a b"}"#,
-                "tracking_url must be an address that begins with https:// or http://",
+                "tracking_url must be a URL that begins with https:// or http://",
             ),
             (
                 r#"{"picked_at":"yesterday"}"#,
@@ -277,7 +277,7 @@ mod tests {
             ),
             (
                 r#"{"lines":[{"fulfilled_quantity":1},{"fulfilled_quantity":1},{"fulfilled_quantity":1}]}"#,
-                "lines must not be more than the lines of the order",
+                "lines must not be more than the number of order lines",
             ),
         ] {
             assert_eq!(read(json), Err(wrong.to_owned()), "{json}");

@@ -341,7 +341,7 @@ fn wrong_envelope(envelope: Envelope) -> RequestFailure {
             Envelope::Array => "a JSON array of orders",
             Envelope::OneOrMany => "a JSON array of orders, or an order as a JSON object",
             Envelope::Object | Envelope::ObjectOrArray => {
-                "a JSON object of orders, each under a name of its own"
+                "a JSON object of orders, each under its own name"
             }
         },
     }

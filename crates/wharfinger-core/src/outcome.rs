@@ -42,8 +42,7 @@ impl State {
 }
 
 /// Why an order was withheld, as a sentence for people.
-pub const WITHHELD: &str =
-    "another order of the batch was rejected, and the batch was to be taken whole";
+pub const WITHHELD: &str = "another order of the all-or-nothing batch was rejected";
 
 /// A stored order, as its outcome reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]

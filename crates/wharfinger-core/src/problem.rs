@@ -285,7 +285,7 @@ impl Code {
         Self::NotName,
         Self::NotOneOf { choices: "0, 1, 2" },
         Self::NotOfForm {
-            form: "a time to come such as 90d, 12h or 30m",
+            form: "a number and a unit, such as 90d, 12h or 30m",
         },
         Self::Exceeds { other: "units" },
         Self::RepeatedName,
@@ -406,12 +406,12 @@ impl fmt::Display for Code {
             Self::NotOneOf { choices } => write!(out, "must be one of {choices}"),
             Self::NotOfForm { form } => write!(out, "must be {form}"),
             Self::Exceeds { other } => write!(out, "must not be more than {other}"),
-            Self::RepeatedName => out.write_str("stands twice in the same object"),
+            Self::RepeatedName => out.write_str("appears twice in the same object"),
             Self::TooDeep { depth_max } => {
                 write!(out, "is nested deeper than {depth_max} levels")
             }
-            Self::LoneSurrogate => out.write_str("holds half a surrogate pair"),
-            Self::NulCharacter => out.write_str("holds the character \\u0000"),
+            Self::LoneSurrogate => out.write_str("contains half a surrogate pair"),
+            Self::NulCharacter => out.write_str("contains the character \\u0000"),
             Self::TooManyDigits { digits_max } => {
                 write!(out, "needs more than {digits_max} digits")
             }
@@ -427,20 +427,20 @@ impl fmt::Display for Code {
             Self::OtherOrganisation => out.write_str("is not the organisation of the request"),
             Self::AlreadyProcessed => out.write_str("has already been processed"),
             Self::AlreadyCancelled => out.write_str("has been cancelled"),
-            Self::NumberExists => out.write_str("exists already"),
+            Self::NumberExists => out.write_str("already exists"),
             Self::UnknownOrder => out.write_str("is not known"),
             Self::NotPlaced => out.write_str("has not been placed yet"),
             Self::UnknownProduct => out.write_str("is not in the catalogue"),
-            Self::InactiveProduct => out.write_str("is not sold at present"),
+            Self::InactiveProduct => out.write_str("is not active"),
             Self::NotSoldThere { what } => write!(out, "is not sold in the order's {what}"),
             Self::StockMissing { left } => write!(out, "is short of stock: {left} on hand"),
             Self::TooManyWarehouses { warehouses_max } => {
-                write!(out, "lie in more than {warehouses_max} warehouses")
+                write!(out, "are in more than {warehouses_max} warehouses")
             }
             Self::UnknownCustomer => out.write_str("is not a customer"),
             Self::NeedsEmail => out.write_str("needs an e-mail address"),
             Self::OtherCustomer => {
-                out.write_str("is at odds with the customer: the e-mail address is another one's")
+                out.write_str("does not match the customer: the e-mail address belongs to another one")
             }
         }
     }

@@ -27,12 +27,12 @@ impl<'h> Query<'h> {
                     known.join(", ")
                 };
                 return Err(RequestFailure::BadParameter(format!(
-                    "There is no parameter {name:?} here; there are: {known}"
+                    "Unknown parameter {name:?}; known parameters: {known}"
                 )));
             }
             if head.query[..at].iter().any(|(earlier, _)| earlier == name) {
                 return Err(RequestFailure::BadParameter(format!(
-                    "Parameter {name} stands twice"
+                    "Parameter {name} is given twice"
                 )));
             }
         }
@@ -129,11 +129,11 @@ mod tests {
         let wrong = told(&[pair("limit", "-7")]);
         assert_eq!(wrong, Err("Parameter limit must be a number".to_owned()));
         let twice = told(&[pair("limit", "7"), pair("limit", "7")]);
-        assert_eq!(twice, Err("Parameter limit stands twice".to_owned()));
+        assert_eq!(twice, Err("Parameter limit is given twice".to_owned()));
         let unknown = told(&[pair("Limit", "7")]);
         assert_eq!(
             unknown,
-            Err("There is no parameter \"Limit\" here; there are: limit".to_owned())
+            Err("Unknown parameter \"Limit\"; known parameters: limit".to_owned())
         );
     }
 }

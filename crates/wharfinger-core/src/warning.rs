@@ -137,17 +137,17 @@ impl fmt::Display for WarningCode {
             }
             Self::TooLong { chars_max } => write!(out, "has more than {chars_max} characters"),
             Self::Exceeds { other } => write!(out, "is more than {other}"),
-            Self::LowerCase => out.write_str("is in lower case, and read in capitals"),
+            Self::LowerCase => out.write_str("is in lower case, and read in upper case"),
             Self::SeveralAddresses => {
-                out.write_str("has several e-mail addresses; the first is the customer's")
+                out.write_str("has several e-mail addresses; the first is used as the customer's")
             }
             Self::NullValue => out.write_str("is null"),
             Self::PriceForm => {
-                out.write_str("is not written with a comma before the decimals alone")
+                out.write_str("is not written with only a comma before the decimals")
             }
             Self::Rounded { decimals } => write!(
                 out,
-                "has more than {decimals} decimals; it is kept as sent, and rounded where it is calculated with"
+                "has more than {decimals} decimals; it is stored as sent, and rounded in calculations"
             ),
             Self::KeyedArray => out.write_str("is an object where an array is expected"),
             Self::DateForm => out.write_str("is not a date in the vendor's form"),

@@ -107,45 +107,45 @@ fn faults_of_one_order_are_told_with_their_place() {
         (&deep_objects, &[&format!("{objects_path} {too_deep}")]),
         (&long, &["n[1] needs more than 38 digits"]),
         (r#"{"n":1e999999999}"#, &["n needs more than 38 digits"]),
-        (r#"{"a":"\ud800"}"#, &["a holds half a surrogate pair"]),
+        (r#"{"a":"\ud800"}"#, &["a contains half a surrogate pair"]),
         (
             r#"{"a":"\udc00\ud800"}"#,
-            &["a holds half a surrogate pair"],
+            &["a contains half a surrogate pair"],
         ),
         (
             r#"{"a":"\ud83d\u0041"}"#,
-            &["a holds half a surrogate pair"],
+            &["a contains half a surrogate pair"],
         ),
         (
             r#"{"a":"\ud83d\ud83d\ude00"}"#,
-            &["a holds half a surrogate pair"],
+            &["a contains half a surrogate pair"],
         ),
         (
             r#"{"a":[{"b":"x\u0000"}]}"#,
-            &["a[0].b holds the character \\u0000"],
+            &["a[0].b contains the character \\u0000"],
         ),
-        (r#"{"\u0000":1}"#, &["\0 holds the character \\u0000"]),
-        (r#"{"\ud800":1}"#, &["\u{fffd} holds half a surrogate pair"]),
+        (r#"{"\u0000":1}"#, &["\0 contains the character \\u0000"]),
+        (r#"{"\ud800":1}"#, &["\u{fffd} contains half a surrogate pair"]),
         (
             r#"{"a":1,"b":2,"a":3}"#,
-            &["a stands twice in the same object"],
+            &["a appears twice in the same object"],
         ),
         (
             r#"{"a":1,"\u0061":3}"#,
-            &["a stands twice in the same object"],
+            &["a appears twice in the same object"],
         ),
         (
             r#"{"a":[0,{"b":1,"b":1}],"c":"\u0000"}"#,
             &[
-                "a[1].b stands twice in the same object",
-                "c holds the character \\u0000",
+                "a[1].b appears twice in the same object",
+                "c contains the character \\u0000",
             ],
         ),
         (
             &many_then_known,
             &[
-                "n7 stands twice in the same object",
-                "n39 stands twice in the same object",
+                "n7 appears twice in the same object",
+                "n39 appears twice in the same object",
             ],
         ),
         (r#"{"a":1,"A":2}"#, &[]),
@@ -183,7 +183,7 @@ fn names_that_differ_in_case_only_are_the_same_where_case_is_ignored() {
     ];
     for (text, name) in table {
         let entries = json::read(text.as_bytes(), Envelope::One, NameCase::Ignored).unwrap();
-        let expected = format!("{name} stands twice in the same object");
+        let expected = format!("{name} appears twice in the same object");
         assert_eq!(entries[0].faults, [expected], "{text}");
     }
     // Only ASCII letters are compared without case.
@@ -255,8 +255,8 @@ fn containers_are_not_mistaken_for_one_another() {
 #[test]
 fn the_place_of_what_cannot_be_read_is_told() {
     let table = [
-        ("", (1, 1), "the text ends too early"),
-        ("  \n ", (2, 2), "the text ends too early"),
+        ("", (1, 1), "unexpected end of the text"),
+        ("  \n ", (2, 2), "unexpected end of the text"),
         ("{", (1, 2), "expected a name in quotes"),
         ("{\"a\" 1}", (1, 6), "expected ':'"),
         ("{\"a\":1 \"b\":2}", (1, 8), "expected ',' or '}'"),
@@ -273,20 +273,20 @@ fn the_place_of_what_cannot_be_read_is_told() {
             (1, 8),
             "a control character must be escaped in a string",
         ),
-        ("{\"a\":\"\\x\"}", (1, 7), "no such escape"),
+        ("{\"a\":\"\\x\"}", (1, 7), "unknown escape sequence"),
         (
             "{\"a\":\"\\u12g4\"}",
             (1, 7),
             "\\u must be followed by four hexadecimal digits",
         ),
-        ("{\"a\":01}", (1, 6), "a number must not begin with 0"),
+        ("{\"a\":01}", (1, 6), "a number must not have leading zeros"),
         ("{\"a\":1.}", (1, 8), "expected a digit after the point"),
         ("{\"a\":1e}", (1, 8), "expected a digit in the exponent"),
         ("{\"a\":-}", (1, 7), "expected a digit"),
         ("{\"a\":+1}", (1, 6), "expected a value"),
         ("{\"a\":nul}", (1, 6), "expected a value"),
-        ("{} {}", (1, 4), "the text goes on behind its end"),
-        ("{\"a\":\"b", (1, 8), "the text ends inside a string"),
+        ("{} {}", (1, 4), "unexpected text after the end"),
+        ("{\"a\":\"b", (1, 8), "a string has no closing quote"),
         ("\u{feff}\u{feff}{}", (1, 4), "expected a value"),
     ];
     for (text, place, reason) in table {
@@ -364,12 +364,12 @@ fn an_object_of_orders_names_each_once() {
         .filter_map(|entry| entry.name.as_deref())
         .collect();
     assert_eq!(names, ["b", "ab", "c"]);
-    assert_eq!(entries[1].faults, ["x holds half a surrogate pair"]);
+    assert_eq!(entries[1].faults, ["x contains half a surrogate pair"]);
     let twice = br#"{"b":{},"\u0062":{}}"#;
     let fault = json::read(twice, Envelope::Object, NameCase::Exact).unwrap_err();
     assert_eq!(
         fault.to_string(),
-        "line 1 column 9: this name stands twice in the object"
+        "line 1 column 9: this name appears twice in the object"
     );
     assert!(json::read(b"{\"\\ud800\":{}}", Envelope::Object, NameCase::Exact).is_err());
 }

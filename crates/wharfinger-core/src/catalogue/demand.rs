@@ -297,7 +297,7 @@ mod tests {
             refused(&demand, &offers),
             [
                 "lines[0] is not in the catalogue",
-                "lines[1] is not sold at present",
+                "lines[1] is not active",
                 "lines[2] is not sold in the order's market"
             ]
         );

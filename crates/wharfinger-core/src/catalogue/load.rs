@@ -86,7 +86,7 @@ impl LineProblem {
         Self {
             path: Path::of(attribute),
             code: "taken",
-            message: format!("{attribute} is that of {whose}"),
+            message: format!("{attribute} belongs to {whose}"),
         }
     }
 
@@ -405,7 +405,7 @@ fn read_entry<L: LoadLine>(entry: &Entry<'_, '_>) -> ReadLine<L> {
 #[must_use]
 pub fn unknown_name(what: &str, name: &str, known: &[&str]) -> String {
     let known = known.join(", ");
-    format!("there is no {what} {name:?}; there are: {known}")
+    format!("unknown {what} {name:?}; known {what}s: {known}")
 }
 
 fn told(mut problems: Vec<Problem>) -> Vec<LineProblem> {

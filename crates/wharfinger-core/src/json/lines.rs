@@ -156,7 +156,7 @@ mod tests {
                 (7, good("{\"c\":2}")),
                 (
                     8,
-                    bad("cannot be read: line 8 column 9: the text goes on behind its end")
+                    bad("cannot be read: line 8 column 9: unexpected text after the end")
                 ),
                 (9, good("{\"e\":4}")),
                 (10, bad("is too large: more than 20 bytes")),

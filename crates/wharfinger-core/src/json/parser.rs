@@ -142,7 +142,7 @@ impl<'a> Parser<'a> {
             Some(b'f') => (Kind::False, scan::literal(bytes, at, "false")?),
             Some(b'n') => (Kind::Null, scan::literal(bytes, at, "null")?),
             Some(_) => return Err(Syntax::new(at, "expected a value")),
-            None => return Err(Syntax::new(at, "the text ends too early")),
+            None => return Err(Syntax::new(at, "unexpected end of the text")),
         };
         self.scalar(kind, at, scanned);
         Ok(Begun::Whole(scanned.end))

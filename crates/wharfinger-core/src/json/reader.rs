@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let (name, end) = self.parser.name_at(start)?;
         if name.fault.is_some() {
-            return Err(Syntax::new(start, "a name that no Unicode text can hold"));
+            return Err(Syntax::new(start, "a name contains half a surrogate pair"));
         }
         let inner = &self.text[start + 1..name.end - 1];
         let name = if name.escaped {
@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
             Cow::Borrowed(inner)
         };
         if !self.names.insert(name.clone()) {
-            return Err(Syntax::new(start, "this name stands twice in the object"));
+            return Err(Syntax::new(start, "this name appears twice in the object"));
         }
         self.at = end;
         Ok(name)
@@ -265,7 +265,7 @@ impl<'a> Reader<'a> {
         if raw.starts_with('{') || !self.parser.faults.iter().any(is_fault) {
             return Ok(());
         }
-        let too_deep = "the body is nested too deep or holds what cannot be kept";
+        let too_deep = "the body is nested too deeply or contains a value that cannot be stored";
         Err(Syntax::new(self.at - raw.len(), too_deep))
     }
 
@@ -273,7 +273,7 @@ impl<'a> Reader<'a> {
         self.stage = Stage::Done;
         let end = skip_white_space(self.text.as_bytes(), self.at);
         if end < self.text.len() {
-            return Err(Syntax::new(end, "the text goes on behind its end"));
+            return Err(Syntax::new(end, "unexpected text after the end"));
         }
         Ok(())
     }

@@ -123,7 +123,7 @@ fn string_with_escapes(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
                     "a control character must be escaped in a string",
                 ));
             }
-            None => return Err(Syntax::new(text.len(), "the text ends inside a string")),
+            None => return Err(Syntax::new(text.len(), "a string has no closing quote")),
         }
     }
 }
@@ -146,8 +146,8 @@ fn escape(text: &[u8], at: usize) -> Result<(usize, Option<Fault>), Syntax> {
                 _ => Ok((at + 6, None)),
             }
         }
-        Some(_) => Err(Syntax::new(at, "no such escape")),
-        None => Err(Syntax::new(text.len(), "the text ends inside a string")),
+        Some(_) => Err(Syntax::new(at, "unknown escape sequence")),
+        None => Err(Syntax::new(text.len(), "a string has no closing quote")),
     }
 }
 
@@ -219,7 +219,7 @@ pub(super) fn number(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
         return Err(Syntax::new(end, "expected a digit"));
     }
     if text[integer] == b'0' && end > integer + 1 {
-        return Err(Syntax::new(integer, "a number must not begin with 0"));
+        return Err(Syntax::new(integer, "a number must not have leading zeros"));
     }
     if text.get(end) == Some(&b'.') {
         let fraction = end + 1;
@@ -262,7 +262,7 @@ pub(super) fn skip_white_space(text: &[u8], mut at: usize) -> usize {
 /// The error if neither a comma nor the closing bracket follows a value.
 pub(super) fn expected_separator(bytes: &[u8], at: usize, in_object: bool) -> Syntax {
     let reason = match (at < bytes.len(), in_object) {
-        (false, _) => "the text ends too early",
+        (false, _) => "unexpected end of the text",
         (true, true) => "expected ',' or '}'",
         (true, false) => "expected ',' or ']'",
     };
@@ -278,7 +278,7 @@ pub(super) fn skip_nested(bytes: &[u8], start: usize) -> Result<usize, Syntax> {
     loop {
         at = skip_white_space(bytes, at);
         let Some(&byte) = bytes.get(at) else {
-            return Err(Syntax::new(at, "the text ends too early"));
+            return Err(Syntax::new(at, "unexpected end of the text"));
         };
         let in_object = open.last() == Some(&b'{');
         let closes = byte == if in_object { b'}' } else { b']' };

@@ -326,7 +326,7 @@ fn an_order_of_too_many_warehouses_is_turned_down() {
     };
     let refused = post(&server, "order", &of(33)).json();
     let told =
-        json!({"status": "no", "code": -7, "msg": "products lie in more than 32 warehouses"});
+        json!({"status": "no", "code": -7, "msg": "products are in more than 32 warehouses"});
     assert_eq!(refused, told);
     assert_eq!(stock(data.path(), "P0"), 5);
     let taken = post(&server, "order", &of(32)).json();

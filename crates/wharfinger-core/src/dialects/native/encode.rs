@@ -29,7 +29,7 @@ pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {
         withheld: counts.withheld,
         errors: is_empty.then_some([BatchError {
             code: "empty_batch",
-            message: "the batch holds no order",
+            message: "the batch has no orders",
         }]),
         results: results(submitted),
     };

@@ -61,7 +61,7 @@ fn every_bad_line_is_told_with_its_place_and_the_good_ones_are_loaded() {
         "p.csv line 10 column 2: sku is not UTF-8",
         "p.csv line 12 column 4: stock must not be more than 9007199254740991",
         "p.csv line 12 column 5: price must not be less than 0",
-        "p.csv line 11 column 2: sku is that of the product with id 2",
+        "p.csv line 11 column 2: sku belongs to the product with id 2",
         "wharfinger: 8 of 9 lines were not loaded; mend them and load them again",
     ];
     // The problems of one line are reported in the order of the attributes.
@@ -138,11 +138,11 @@ fn lines_of_json_are_loaded_too() {
         {\"sku\":7,\"stock\":\"4\",\"markets\":[],\"name\":null}";
     let (counts, errors) = shelf.refuses("products", "p.jsonl", text);
     let expected = [
-        "p.jsonl line 3: there is no attribute \"skuu\"; there are: id, sku, ean, active, warehouse, stock, price, \
+        "p.jsonl line 3: unknown attribute \"skuu\"; known attributes: id, sku, ean, active, warehouse, stock, price, \
          currency, name, markets, pricelists",
-        "p.jsonl line 4: the line cannot be read: line 4 column 8: the text ends too early",
+        "p.jsonl line 4: the line cannot be read: line 4 column 8: unexpected end of the text",
         "p.jsonl line 5: the line must be an object",
-        "p.jsonl line 6: sku stands twice in the same object",
+        "p.jsonl line 6: sku appears twice in the same object",
         "p.jsonl line 7: markets[0] must be text without |",
         "wharfinger: 5 of 7 lines were not loaded; mend them and load them again",
     ];
@@ -163,11 +163,11 @@ fn a_file_that_cannot_be_read_is_refused_in_a_sentence() {
     for (content, wrong) in [
         (
             "id,sku,skuu\n1,2,3\n",
-            format!("line 1: there is no column \"skuu\"; there are: {known}"),
+            format!("line 1: unknown column \"skuu\"; known columns: {known}"),
         ),
         (
             "\nid;sku\n1;2\n",
-            format!("line 2: there is no column \"id;sku\"; there are: {known}"),
+            format!("line 2: unknown column \"id;sku\"; known columns: {known}"),
         ),
         (
             "id,sku,id\n1,2,3\n",

@@ -66,12 +66,12 @@ fn each_entry_is_loaded_by_itself_and_told_of() {
     let error = |pointer: &str, code: &str, message: &str| json!({"pointer": pointer, "code": code, "message": message});
     let known =
         "id, sku, ean, active, warehouse, stock, price, currency, name, markets, pricelists";
-    let unknown = format!("there is no attribute \"nmae\"; there are: {known}");
+    let unknown = format!("unknown attribute \"nmae\"; known attributes: {known}");
     let told = json!({
         "status": "partial", "received": 6, "created": 2, "updated": 0, "unchanged": 1, "rejected": 3, "withheld": 0,
         "results": [
             {"index": 0, "outcome": "created"},
-            {"index": 1, "outcome": "rejected", "errors": [error("/sku", "taken", "sku is that of the product with id 1")]},
+            {"index": 1, "outcome": "rejected", "errors": [error("/sku", "taken", "sku belongs to the product with id 1")]},
             {"index": 2, "outcome": "rejected", "errors": [
                 error("/stock", "not_integer", "stock must be a whole number"),
                 error("/nmae", "unknown_attribute", &unknown),
@@ -161,7 +161,7 @@ fn entries_one_a_line_are_told_of_by_their_lines() {
         (&3.into(), &"not_json".into())
     );
     let taken =
-        json!([{"pointer": "/email", "code": "taken", "message": "email is that of customer 1"}]);
+        json!([{"pointer": "/email", "code": "taken", "message": "email belongs to customer 1"}]);
     assert_eq!(
         (&results[2]["line"], &results[2]["errors"]),
         (&4.into(), &taken)

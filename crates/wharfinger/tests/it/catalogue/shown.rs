@@ -164,7 +164,7 @@ fn customers_are_loaded_shown_and_listed() {
     let expected = [
         "c.csv line 5 column 1: email is not an e-mail address",
         "c.csv line 6: one of id or email is required",
-        "c.csv line 4 column 1: email is that of customer 7",
+        "c.csv line 4 column 1: email belongs to customer 7",
         "wharfinger: 3 of 5 lines were not loaded; mend them and load them again",
     ];
     assert_eq!(errors, expected);

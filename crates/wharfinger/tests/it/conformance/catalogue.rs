@@ -115,10 +115,10 @@ pub(super) async fn a_product_is_known_by_what_names_it(store: Arc<Store>) {
     // An identifier of another product is refused, whatever else the line contains.
     let others = r#"[{"id":1,"sku":"B"},{"id":9,"sku":"B"},{"sku":"D","ean":"73"},{"id":4,"ean":"71","stock":9}]"#;
     let refusals = [
-        "sku is that of the product with id 2",
-        "sku is that of the product with id 2",
-        "ean is that of the product with sku C",
-        "ean is that of the product with id 1",
+        "sku belongs to the product with id 2",
+        "sku belongs to the product with id 2",
+        "ean belongs to the product with sku C",
+        "ean belongs to the product with id 1",
     ];
     assert_eq!(load_products(&store, others).await, refusals);
     let expected = [("1/AA/71", 1), ("2/B/", 2), ("/C/73", 3), ("4/A/", 4)];
@@ -174,7 +174,7 @@ pub(super) async fn a_load_that_is_all_or_nothing_leaves_nothing(store: Arc<Stor
     let loaded = store.load_products(conflict).await.expect("judged");
     let refused = [
         "withheld",
-        "sku is that of the product with id 1",
+        "sku belongs to the product with id 1",
         "withheld",
     ];
     assert_eq!(told(&loaded.lines), refused);
@@ -202,8 +202,8 @@ pub(super) async fn a_customer_is_known_by_id_or_address(store: Arc<Store>) {
         "created",
         "created",
         "updated",
-        "email is that of customer 1",
-        "email is that of customer 8",
+        "email belongs to customer 1",
+        "email belongs to customer 8",
         "updated",
         "unchanged",
     ];
