@@ -114,37 +114,37 @@ pub fn is_within_powers_of(key: &Key, other: &Key, of_all: Rates) -> bool {
         && is_within(key, other, of_all)
 }
 
-/// A key, as it is told.
+/// An API key.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[schemars(rename = "Key")]
 pub struct ToldKey {
     /// Its public id.
     pub id: String,
-    /// Its secret, told once.
+    /// Its secret, shown only once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// The codes of the organisations that it reaches; none where it reaches all.
+    /// The codes of the organisations that it reaches; null if it reaches all.
     pub organisations: Option<Vec<String>>,
-    /// Whether it reaches every organisation, also those to come.
+    /// Whether it reaches every organisation, including future ones.
     pub all_organisations: bool,
     /// The names of its scopes.
     #[schemars(extend("items" = {"type": "string", "enum": Scope::ALL.map(Scope::name)}))]
     pub scopes: Vec<&'static str>,
-    /// When it was made.
+    /// When it was created.
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
-    /// When it ends, if ever.
+    /// When it expires; null if never.
     #[schemars(extend("format" = "date-time"))]
     pub expires_at: Option<String>,
-    /// When it was revoked, if it was.
+    /// When it was revoked; null if it was not.
     #[schemars(extend("format" = "date-time"))]
     pub revoked_at: Option<String>,
-    /// When it was last used, to the minute or so.
+    /// When it was last used, accurate to about a minute.
     #[schemars(extend("format" = "date-time"))]
     pub last_used_at: Option<String>,
-    /// Requests that it may send in a second, where it has a limit of its own.
+    /// Requests that it may send per second, if it has a limit of its own.
     pub requests_per_second: Option<u32>,
-    /// Orders that it may send in a second, where it has a limit of its own.
+    /// Orders that it may send per second, if it has a limit of its own.
     pub orders_per_second: Option<u32>,
 }
 

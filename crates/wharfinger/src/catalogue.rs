@@ -4,31 +4,31 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use wharfinger_core::catalogue::{Customer, Product};
 
-/// A product, as it is told.
+/// A product of a catalogue.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[schemars(rename = "Product")]
 pub struct ToldProduct {
-    /// The catalogue's number of it.
+    /// Its number in the catalogue.
     pub id: Option<u64>,
-    /// The seller's code for it.
+    /// The seller's product code (SKU).
     pub sku: Option<String>,
-    /// The number on its bar code.
+    /// Its bar code number (EAN).
     pub ean: Option<String>,
-    /// Whether it is sold at present.
+    /// Whether it is sold.
     pub active: bool,
-    /// Where it lies.
+    /// The warehouse that stocks it.
     pub warehouse: Option<String>,
     /// Pieces on hand that no order has taken.
     pub stock: u64,
-    /// What one costs: a decimal number.
+    /// Its price: a decimal number.
     pub price: Option<String>,
-    /// ISO 4217: the price's currency.
+    /// The currency of the price (ISO 4217).
     pub currency: Option<String>,
-    /// What it is called.
+    /// Its name.
     pub name: Option<String>,
-    /// The markets that it is sold in; all where there are none.
+    /// The markets in which it is sold; all of them if the list is empty.
     pub markets: Vec<String>,
-    /// The price lists that it is sold by; all where there are none.
+    /// The price lists in which it is sold; all of them if the list is empty.
     pub pricelists: Vec<String>,
 }
 
@@ -52,19 +52,19 @@ impl ToldProduct {
     }
 }
 
-/// A customer, as it is told.
+/// A customer.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[schemars(rename = "Customer")]
 pub struct ToldCustomer {
-    /// The number that orders name it by.
+    /// The number by which orders refer to the customer.
     pub id: u64,
-    /// Its e-mail address, in small letters.
+    /// The e-mail address, in lower case.
     pub email: Option<String>,
     /// Given names.
     pub first_name: Option<String>,
     /// Family names.
     pub last_name: Option<String>,
-    /// Whether it asked to be sent the way to a new password.
+    /// Whether the customer asked for a password reset.
     pub wants_new_password: bool,
 }
 

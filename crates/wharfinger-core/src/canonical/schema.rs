@@ -33,7 +33,7 @@ pub fn submitted() -> Value {
     take_blanks(&mut order);
     order["$schema"] = DIALECT.into();
     order["title"] = "Order, as submitted".into();
-    order["description"] = "Null, blank text, and an empty array or object count as absent. Attributes that are not listed are kept as they came, with a warning.".into();
+    order["description"] = "Null, blank text, and an empty array or object count as absent. Attributes that are not listed are stored as sent, with a warning.".into();
     order["required"] = json!(["key", "lines"]);
     order["anyOf"] = ["placed_at", "fulfilled_at"].map(said).into();
     order
@@ -105,7 +105,7 @@ pub fn read_back() -> Value {
         ),
         (
             "number",
-            json!({"type": "integer", "minimum": 1, "description": "The order number, where the dialect numbers its orders."}),
+            json!({"type": "integer", "minimum": 1, "description": "The order number, if its dialect numbers orders."}),
         ),
         (
             "state",
@@ -117,7 +117,7 @@ pub fn read_back() -> Value {
         ),
         (
             "dialect",
-            json!({"type": "string", "description": "The dialect that the order came in."}),
+            json!({"type": "string", "description": "The dialect that the order was submitted in."}),
         ),
         (
             "batch_id",
@@ -137,7 +137,7 @@ pub fn read_back() -> Value {
     }
     let mut order = object(properties);
     order["$schema"] = DIALECT.into();
-    order["title"] = "Order, as read back".into();
+    order["title"] = "Order, as stored".into();
     order["required"] = json!([
         "organisation",
         "key",
@@ -158,24 +158,24 @@ fn admission() -> Value {
         "type": "object",
         "required": ["line", "taken", "back_ordered"],
         "properties": {
-            "line": {"type": "integer", "minimum": 0, "description": "Its place among the submitted order's lines, from 0."},
-            "warehouse": {"type": "string", "description": "Where it is sent from."},
-            "unit_price": {"type": "string", "description": "The catalogue's price, where the order gave none."},
-            "taken": {"type": "integer", "minimum": 0, "description": "Pieces that were taken from stock."},
+            "line": {"type": "integer", "minimum": 0, "description": "The position of the line in the submitted order, from 0."},
+            "warehouse": {"type": "string", "description": "The warehouse that it is sent from."},
+            "unit_price": {"type": "string", "description": "The catalogue's price, if the order gave none."},
+            "taken": {"type": "integer", "minimum": 0, "description": "Pieces taken from stock."},
             "back_ordered": {"type": "boolean"},
         },
     });
     json!({
         "type": "object",
-        "description": "What was decided on an order that was held against its organisation's catalogue.",
+        "description": "The decisions on an order that was checked against its organisation's catalogue.",
         "required": ["lines"],
         "properties": {
-            "customer_id": {"type": "integer", "minimum": 0, "description": "The customer that it is attached to."},
-            "origin": uuid("Of an order that was split by warehouse: the first part."),
+            "customer_id": {"type": "integer", "minimum": 0, "description": "The customer that the order is attached to."},
+            "origin": uuid("The id of the first part, if the order was split by warehouse."),
             "orders": {
                 "type": "array",
                 "items": {"type": "integer", "minimum": 1},
-                "description": "Of the first part: the numbers of all parts, its own first.",
+                "description": "On the first part: the order numbers of all parts, its own first.",
             },
             "lines": {"type": "array", "items": line},
         },
@@ -287,7 +287,7 @@ fn attributes(spelling: &impl Spelling) -> Map<String, Value> {
             "organisation",
             described(
                 text(),
-                "Its code; mandatory here or as the parameter of the request.",
+                "The organisation's code. Required here or as a parameter of the request.",
             ),
         ),
         ("key", key(text())),
@@ -311,7 +311,7 @@ fn attributes(spelling: &impl Spelling) -> Map<String, Value> {
             "currency",
             described(
                 currency(),
-                "ISO 4217: the currency of shipping_price and discount, and of each line that names none.",
+                "ISO 4217: the currency of shipping_price and discount, and of each line that has none.",
             ),
         ),
         ("references", references),
@@ -356,7 +356,7 @@ fn key(mut text: Value) -> Value {
     text["minLength"] = 1.into();
     text["maxLength"] = crate::limits::KEY_CHARS_MAX.into();
     text["pattern"] = SAYING.into();
-    described(text, "What makes the order unique within its organisation.")
+    described(text, "The order key, unique within its organisation.")
 }
 
 fn moment() -> Value {
@@ -376,7 +376,7 @@ fn currency() -> Value {
 }
 
 fn metadata() -> Value {
-    json!({"type": "object", "description": "Any names, any values."})
+    json!({"type": "object", "description": "Any members, with any values."})
 }
 
 fn uuid(description: &str) -> Value {

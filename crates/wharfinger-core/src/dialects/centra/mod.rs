@@ -63,7 +63,7 @@ const OPERATIONS: [Operation; 5] = [
             wrong_root: WrongRoot::Refuse,
             empty_body: EmptyBody::Malformed,
         },
-        summary: "Create a batch of orders, each under a name of the sender's",
+        summary: "Create a batch of orders, each under a name that the sender chooses",
         parameters: &[query::XML],
     },
     Operation {
@@ -78,7 +78,7 @@ const OPERATIONS: [Operation; 5] = [
             // An order may be completed without any additions.
             empty_body: EmptyBody::EmptyObject,
         },
-        summary: "Complete a prepared order",
+        summary: "Place a draft order",
         parameters: &[query::XML],
     },
     Operation {
@@ -100,7 +100,7 @@ const OPERATIONS: [Operation; 5] = [
         path: "/centra/{organisation}/orders",
         scope: Scope::OrdersRead,
         action: Action::List,
-        summary: "Read orders back",
+        summary: "List orders",
         parameters: query::PARAMETERS,
     },
 ];

@@ -23,17 +23,17 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter::query(
         "limit",
         ParameterKind::Number(1, PAGE_ORDERS_MAX),
-        "How many orders at most; 20 unless told otherwise",
+        "Maximum number of orders. Default: 20",
     ),
     Parameter::query(
         "offset",
         ParameterKind::Number(0, NUMBER_MAX),
-        "How many orders to pass over",
+        "Number of orders to skip",
     ),
     Parameter::query(
         "order",
         ParameterKind::Number(1, NUMBER_MAX),
-        "Only the order of this number",
+        "Only the order with this number",
     ),
     Parameter::query(
         "customer_id",
@@ -62,7 +62,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
 pub(super) const XML: Parameter = Parameter::query(
     "xml",
     ParameterKind::OneOf(&["0", "false"]),
-    "Answers are JSON only: any other value is refused",
+    "Responses are always JSON; any other value is refused",
 );
 
 /// Refuses a request for an XML response. Otherwise the sender would get a response that it cannot read.

@@ -23,7 +23,7 @@ const COUNT_MAX: u64 = 1_000_000;
 const SLIP_NUMBERS: Parameter = Parameter::query(
     "packingslipno",
     ParameterKind::Texts,
-    "Packing slip numbers, with commas between them",
+    "Packing slip numbers, separated by commas",
 );
 
 /// The parameters of the list, as documented.
@@ -42,18 +42,18 @@ pub(super) const LIST: &[Parameter] = &[
     Parameter::query(
         "excludecompleted",
         ParameterKind::Boolean,
-        "Leave out orders that are processed",
+        "Omit processed orders",
     ),
-    Parameter::query("page", ParameterKind::Number(1, PAGE_MAX), "Which page"),
+    Parameter::query("page", ParameterKind::Number(1, PAGE_MAX), "Page number, from 1"),
     Parameter::query(
         "pagesize",
         ParameterKind::Number(1, PAGE_SIZE_MAX),
-        "How many orders on a page; 100 unless told otherwise",
+        "Orders per page. Default: 100",
     ),
     Parameter::query(
         "includeProducts",
         ParameterKind::Boolean,
-        "Tell the products of each order too",
+        "Include the products of each order",
     ),
 ];
 

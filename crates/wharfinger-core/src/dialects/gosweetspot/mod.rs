@@ -67,7 +67,7 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/customerorders",
         scope: Scope::OrdersRead,
         action: Action::List,
-        summary: "Read orders back in pages",
+        summary: "List orders, page by page",
         parameters: ask::LIST,
     },
     Operation {
@@ -76,7 +76,7 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/customerorders",
         scope: Scope::OrdersWrite,
         action: Action::Withdraw,
-        summary: "Cancel orders and set their numbers free",
+        summary: "Cancel orders and release their packing slip numbers",
         parameters: ask::WITHDRAW,
     },
     Operation {
@@ -122,7 +122,7 @@ static OPERATIONS: &[Operation] = &[
         path: "/v2/order/{packingslipno}",
         scope: Scope::OrdersRead,
         action: Action::Show,
-        summary: "Show where one order stands",
+        summary: "Show the status of one order",
         parameters: &[],
     },
     Operation {
@@ -131,7 +131,7 @@ static OPERATIONS: &[Operation] = &[
         path: "/v2/order",
         scope: Scope::OrdersRead,
         action: Action::Show,
-        summary: "Show where one order stands",
+        summary: "Show the status of one order",
         parameters: ask::SHOW,
     },
     Operation {
@@ -140,7 +140,7 @@ static OPERATIONS: &[Operation] = &[
         path: "/v2/pendingorders",
         scope: Scope::OrdersRead,
         action: Action::Stream,
-        summary: "Read all orders that wait",
+        summary: "List all pending orders",
         parameters: &[],
     },
 ];

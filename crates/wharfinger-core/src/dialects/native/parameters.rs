@@ -18,19 +18,19 @@ const STATES: ParameterKind = OneOf(&["draft", "pending", "processed", "cancelle
 const LIMIT: Parameter = query(
     "limit",
     Number(1, 1_000),
-    "How many entries at most; 100 unless told otherwise",
+    "Page size. Default: 100",
 );
 const AFTER: Parameter = query(
     "after",
     Cursor,
-    "The cursor that the page before gave as next",
+    "The cursor to continue from: `next` of the previous page",
 );
 const ORGANISATION: Parameter = query(
     "organisation",
     Organisation,
-    "Only what is of this organisation",
+    "Only entries of this organisation",
 );
-const DIALECT: Parameter = query("dialect", Dialect, "Only what came in this dialect");
+const DIALECT: Parameter = query("dialect", Dialect, "Only entries submitted in this dialect");
 
 /// For pages without filters.
 pub(super) const PAGE: &[Parameter] = &[LIMIT, AFTER];
@@ -39,24 +39,24 @@ pub(super) const SUBMIT: &[Parameter] = &[
     query(
         "organisation",
         Organisation,
-        "Whose the orders are that do not say so",
+        "The organisation of orders that name none",
     ),
     query(
         "policy",
         OneOf(&["partial", "all_or_nothing"]),
-        "What becomes of good orders where others are not good: they are kept, unless told otherwise",
+        "Whether valid orders are stored when others are rejected. Default: `partial`",
     ),
     query(
         "results",
         OneOf(&["all", "rejected", "none"]),
-        "Which orders the answer tells of; all unless told otherwise",
+        "Which results the response contains. Default: `all`",
     ),
     query(
         "dialect",
         Dialect,
-        "The dialect that the orders are written in, and belong to",
+        "The dialect of the orders. Default: `native`",
     ),
-    query("dry_run", Boolean, "Judge everything and store nothing"),
+    query("dry_run", Boolean, "Judge all orders and store nothing"),
 ];
 
 pub(super) const LIST_BATCHES: &[Parameter] = &[
@@ -65,7 +65,7 @@ pub(super) const LIST_BATCHES: &[Parameter] = &[
     query(
         "status",
         OneOf(&["complete", "partial", "rejected"]),
-        "Only batches that this became of",
+        "Only batches with this status",
     ),
     query(
         "received_after",
@@ -77,13 +77,13 @@ pub(super) const LIST_BATCHES: &[Parameter] = &[
         Time,
         "Only batches received before this time",
     ),
-    query("import", Uuid, "Only the pieces of this import"),
+    query("import", Uuid, "Only the batches of this import"),
     LIMIT,
     AFTER,
 ];
 
 pub(super) const LIST_RESULTS: &[Parameter] = &[
-    query("outcome", OUTCOMES, "Only orders that this became of"),
+    query("outcome", OUTCOMES, "Only orders with this outcome"),
     LIMIT,
     AFTER,
 ];
@@ -92,12 +92,12 @@ pub(super) const LIST_REJECTED: &[Parameter] = &[
     query(
         "form",
         OneOf(&["errors", "resend"]),
-        "errors: each order with what is wrong; resend: only the orders, to be mended and sent again",
+        "`errors`: each order with its errors. `resend`: only the orders, ready to be fixed and sent again. Default: `errors`",
     ),
     query(
         "index",
         Number(0, u32::MAX as u64),
-        "Only the order at this place of the batch, byte for byte",
+        "Only the order at this position of the batch, from 0, byte for byte",
     ),
     LIMIT,
     AFTER,
@@ -107,23 +107,23 @@ pub(super) const RECEIVE_IMPORT: &[Parameter] = &[
     query(
         "organisation",
         Organisation,
-        "Whose the orders are that do not say so",
+        "The organisation of orders that name none",
     ),
     query(
         "dialect",
         Dialect,
-        "The dialect that the orders are written in, and belong to",
+        "The dialect of the orders. Default: `native`",
     ),
-    query("dry_run", Boolean, "Judge every line and store nothing"),
+    query("dry_run", Boolean, "Judge all lines and store nothing"),
     Parameter::header(
         "import-offset",
         Number(0, u64::MAX),
-        "How many lines are committed already; 0 unless told otherwise",
+        "Number of lines that are already committed. Default: 0",
     ),
     Parameter::header(
         "import-complete",
         OneOf(&["?0", "?1"]),
-        "?0: more will come in another request",
+        "`?0`: another request will send more lines. `?1`: this request sends the last ones. Default: `?1`",
     ),
 ];
 
@@ -131,18 +131,18 @@ pub(super) const LIST_ORDERS: &[Parameter] = &[
     ORGANISATION,
     query("state", STATES, "Only orders in this state"),
     DIALECT,
-    query("key", Text, "Only orders of this key"),
+    query("key", Text, "Only orders with this order key"),
     query(
         "number",
         Number(1, NUMBER_MAX),
-        "Only orders of this number",
+        "Only orders with this order number",
     ),
     query(
         "email",
         Text,
-        "Only orders of the customer with this address",
+        "Only orders whose customer has this e-mail address",
     ),
-    query("batch", Uuid, "Only orders that this batch brought first"),
+    query("batch", Uuid, "Only orders first submitted in this batch"),
     query(
         "created_after",
         Time,
@@ -156,7 +156,7 @@ pub(super) const LIST_ORDERS: &[Parameter] = &[
     query(
         "updated_after",
         Time,
-        "Only orders changed at this time or later, in the order of their last change",
+        "Only orders changed at this time or later, in the order of their latest change",
     ),
     LIMIT,
     AFTER,
@@ -165,20 +165,20 @@ pub(super) const LIST_ORDERS: &[Parameter] = &[
 pub(super) const SHOW_ORDER: &[Parameter] = &[query(
     "as",
     Form,
-    "The form to show it in, whichever it came in; submitted is exactly what was sent",
+    "The form of the response: a dialect, or `submitted` for the text exactly as it was sent",
 )];
 
 pub(super) const LIST_PRODUCTS: &[Parameter] = &[
-    query("id", Number(0, PIECES_MAX), "Only the product of this id"),
-    query("sku", Text, "Only the product of this code of the seller's"),
-    query("ean", Text, "Only the product of this bar code"),
+    query("id", Number(0, PIECES_MAX), "Only the product with this id"),
+    query("sku", Text, "Only the product with this SKU"),
+    query("ean", Text, "Only the product with this EAN (bar code number)"),
     LIMIT,
     AFTER,
 ];
 
 pub(super) const LIST_CUSTOMERS: &[Parameter] = &[
-    query("id", Number(0, PIECES_MAX), "Only the customer of this id"),
-    query("email", Text, "Only the customer with this address"),
+    query("id", Number(0, PIECES_MAX), "Only the customer with this id"),
+    query("email", Text, "Only the customer with this e-mail address"),
     LIMIT,
     AFTER,
 ];
@@ -188,12 +188,12 @@ pub(super) const LOAD: &[Parameter] = &[
     query(
         "policy",
         OneOf(&["partial", "all_or_nothing"]),
-        "What becomes of good entries where others are not good: they are loaded, unless told otherwise",
+        "Whether valid entries are loaded when others are rejected. Default: `partial`",
     ),
     query(
         "results",
         OneOf(&["all", "rejected", "none"]),
-        "Which entries the answer tells of; all unless told otherwise",
+        "Which results the response contains. Default: `all`",
     ),
 ];
 
@@ -214,7 +214,7 @@ pub(super) const LIST_EVENTS: &[Parameter] = &[
     query(
         "wait",
         Seconds(60),
-        "How long to wait where there is nothing new",
+        "How long to wait if there are no new events",
     ),
     LIMIT,
     AFTER,

@@ -8,28 +8,28 @@ use serde::Serialize;
 use super::encode::Listed;
 use crate::outcome::BatchStatus;
 
-/// A refusal of a request: RFC 9457 problem details.
+/// Why a request was refused: problem details (RFC 9457).
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Problem")]
 pub(super) struct Refusal<'s> {
-    /// A reference to the description of this kind of refusal.
+    /// A link to the description of this kind of refusal.
     pub r#type: String,
-    /// The kind of refusal, stable.
+    /// The kind of refusal; stable.
     pub code: &'static str,
     pub title: &'static str,
     pub status: u16,
     pub detail: String,
-    /// The path that was asked for.
+    /// The path of the request.
     pub instance: &'s str,
-    /// Where a list cannot be read on from a cursor: the cursor of the first of what is left.
+    /// If a list cannot continue from a cursor: the cursor of the first remaining entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<&'s str>,
-    /// What is wrong with the attributes of the body.
+    /// The errors of the attributes of the body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<OrderError>,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "BatchOutcome")]
 pub(super) struct Batch<'s> {
@@ -45,7 +45,7 @@ pub(super) struct Batch<'s> {
     pub unchanged: u64,
     pub rejected: u64,
     pub withheld: u64,
-    /// Why a batch is rejected that has no order at fault.
+    /// Why a batch without invalid orders is rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<[BatchError; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,22 +53,22 @@ pub(super) struct Batch<'s> {
     pub results: Option<Listed<'s>>,
 }
 
-/// What is wrong with a batch as a whole.
+/// An error of a batch as a whole.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct BatchError {
     pub code: &'static str,
     pub message: &'static str,
 }
 
-/// What became of one order.
+/// The outcome of one order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "OrderOutcome")]
 pub(super) struct OrderResult<'s> {
     pub index: usize,
-    /// The line it stands on, in a body of lines.
+    /// The line of the order, from 1, in an NDJSON body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// The sender's name for it.
+    /// The name that the sender gave the order in the batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'s str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,31 +80,31 @@ pub(super) struct OrderResult<'s> {
     pub order_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
-    /// Where it was split: the numbers of all parts, its own first.
+    /// If the order was split: the order numbers of all parts, its own first.
     #[serde(skip_serializing_if = "<[u64]>::is_empty")]
     pub orders: &'s [u64],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<OrderError>,
-    /// What is odd about the order, whether it was taken or not.
+    /// Warnings about the order, whether it was accepted or not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<OrderWarning>,
 }
 
-/// One thing that is wrong with an order.
+/// One error of an order.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct OrderError {
-    /// RFC 6901, relative to the order.
+    /// The attribute, as a JSON pointer (RFC 6901) relative to the order.
     pub pointer: String,
     pub code: &'static str,
     pub message: String,
 }
 
-/// One thing that is odd about an order.
+/// One warning about an order.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct OrderWarning {
-    /// RFC 6901, relative to the order.
+    /// The attribute, as a JSON pointer (RFC 6901) relative to the order.
     pub pointer: String,
     pub code: &'static str,
     pub message: String,

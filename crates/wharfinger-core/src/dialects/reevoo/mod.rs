@@ -46,7 +46,7 @@ const ONE: Operation = Operation {
         wrong_root: WrongRoot::Judge,
         empty_body: EmptyBody::Refuse,
     },
-    summary: "Take one customer order in",
+    summary: "Submit one customer order",
     parameters: &[],
 };
 
@@ -61,7 +61,7 @@ const BATCH: Operation = Operation {
         wrong_root: WrongRoot::Judge,
         empty_body: EmptyBody::Malformed,
     },
-    summary: "Take a batch of customer orders in",
+    summary: "Submit a batch of customer orders",
     parameters: &[],
 };
 

@@ -107,7 +107,7 @@ impl Bodies {
                 ..
             } => of_vendor(dialect, operation, envelope, empty_body),
             Action::List | Action::Stream | Action::Show | Action::Withdraw => Self::answering(
-                vec![(200, "In the vendor's form", vec![Content::json(json!({}))])],
+                vec![(200, "The response in the vendor's form", vec![Content::json(json!({}))])],
             ),
             Action::Resource(resource) => resources::bodies(resource, generator),
         }
@@ -121,14 +121,14 @@ fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies 
     let samples = dialect.samples(&SAMPLE_KEY);
     let order = reference("OrderSubmission");
     let body = json!({
-        "description": "Orders, or one order. With the parameter dialect each is in that dialect's form.",
+        "description": "An array of orders, or one order. With the parameter `dialect`, they are in that dialect's form.",
         "anyOf": [
             {"type": "array", "minItems": 1, "items": order},
             order,
         ],
     });
     let mut request = vec![Content::json(body).with_example(parsed(&samples.one.body))];
-    let about = "One order a line, as in the other body";
+    let about = "One order per line, in the same form as in the JSON body";
     for media_type in LINES {
         let lines = Content::text(media_type, about);
         request.push(lines.with_example(format!("{}\n", samples.one.body).into()));
@@ -141,11 +141,11 @@ fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies 
         request,
         is_request_required: true,
         answers: vec![
-            (200, "Every order was taken", told()),
-            (207, "Some orders were taken", told()),
+            (200, "Every order was accepted", told()),
+            (207, "Some orders were accepted", told()),
             (
                 422,
-                "No order was taken; or, as problem details, the idempotency key belongs to another request",
+                "No order was accepted. As problem details: the Idempotency-Key was used for another request",
                 none_taken,
             ),
         ],
@@ -183,7 +183,7 @@ fn of_vendor(
         is_request_required: empty_body != EmptyBody::EmptyObject,
         answers: vec![(
             200,
-            "In the vendor's form",
+            "The response in the vendor's form",
             vec![Content::json(
                 json!({"type": ["object", "array", "boolean"]}),
             )],

@@ -14,7 +14,7 @@ pub(super) fn load(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
     let told = Value::from(generator.subschema_for::<Told>());
     let content = || Content::json(told.clone());
     let body = json!({
-        "description": format!("An array of entries, at most {ENTRIES_MAX}, or one entry"),
+        "description": format!("An array of at most {ENTRIES_MAX} entries, or one entry"),
         "anyOf": [
             {"type": "array", "minItems": 1, "items": entry},
             entry,
@@ -24,7 +24,7 @@ pub(super) fn load(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
         schema: Some(json!({
             "type": "string",
             "pattern": r"\S",
-            "description": "One entry a line, as in the other body",
+            "description": "One entry per line, in the same form as in the JSON body",
         })),
         ..Content::text(media_type, "")
     };
@@ -37,11 +37,11 @@ pub(super) fn load(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
         ],
         is_request_required: true,
         answers: vec![
-            (200, "Every entry was taken", vec![content()]),
-            (207, "Some entries were taken", vec![content()]),
+            (200, "Every entry was loaded", vec![content()]),
+            (207, "Some entries were loaded", vec![content()]),
             (
                 422,
-                "No entry was taken; or, as problem details, the idempotency key belongs to another request",
+                "No entry was loaded. As problem details: the Idempotency-Key was used for another request",
                 none_taken,
             ),
         ],
@@ -79,7 +79,7 @@ pub(super) fn product() -> Value {
 pub(super) fn customer() -> Value {
     let mut email = blank_or(super::EMAIL_PATTERN);
     email["description"] =
-        "An e-mail address; the form above is only what every address may be".into();
+        "An e-mail address. The pattern only excludes texts that cannot be one".into();
     entry(
         &json!({
             "id": number(),

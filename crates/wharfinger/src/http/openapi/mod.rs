@@ -71,7 +71,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Wharfinger",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Order intake: batches of customer orders, each judged by itself and kept durably, with a receipt.",
+            "description": "Order intake server. It accepts customer orders in batches, judges each order separately, stores the valid ones durably, and keeps a receipt of every batch.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -98,7 +98,7 @@ fn describe(
     let mut described = json!({
         "operationId": format!("{}_{}", dialect.id(), operation.name),
         "summary": operation.summary,
-        "description": format!("Scope: `{}`.", operation.scope.name()),
+        "description": format!("Required scope: `{}`.", operation.scope.name()),
         "tags": [dialect.id()],
         "security": security(dialect),
         "parameters": parameters(dialect, operation),
@@ -145,7 +145,7 @@ fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> 
         responses.insert(status, response);
     }
     let mut refusal =
-        json!({"description": "The request as a whole is turned down; nothing was stored"});
+        json!({"description": "The request was refused, and nothing was stored"});
     refusal["content"] = if is_own {
         let problem = dialects::answer_schemas(generator).problem;
         json!({"application/problem+json": {"schema": problem}})
@@ -157,7 +157,7 @@ fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> 
 }
 
 fn headers() -> Value {
-    json!({"X-Request-Id": {"schema": {"type": "string"}, "description": "By which the server's log names the request"}})
+    json!({"X-Request-Id": {"schema": {"type": "string"}, "description": "The id of the request in the server's log"}})
 }
 
 fn parameters(dialect: &'static dyn Dialect, operation: &'static Operation) -> Vec<Value> {
@@ -189,7 +189,7 @@ fn parameters(dialect: &'static dyn Dialect, operation: &'static Operation) -> V
         .iter()
         .any(|parameter| parameter.name == "dry_run");
     if takes_orders && !has_dry_run {
-        let about = "Judge everything and store nothing";
+        let about = "Judge all orders and store nothing";
         let dry_run = Parameter::query("dry_run", ParameterKind::Boolean, about);
         parameters.push(parameter(&dry_run));
     }
@@ -197,7 +197,7 @@ fn parameters(dialect: &'static dyn Dialect, operation: &'static Operation) -> V
         parameters.push(json!({
             "name": "Idempotency-Key",
             "in": "header",
-            "description": "Do it once, and answer the same again, however often it is sent",
+            "description": "Makes retries safe: a request repeated with the same key runs once and gets the first response again",
             "schema": {
                 "type": "string",
                 "minLength": 1,

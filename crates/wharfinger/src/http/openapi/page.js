@@ -31,11 +31,11 @@ function kind(schema) {
 function parameters(operation) {
   const rows = (operation.parameters || []).map((parameter) => [
     element("code", {}, parameter.name),
-    parameter.in + (parameter.required ? ", mandatory" : ""),
+    parameter.in + (parameter.required ? ", required" : ""),
     kind(parameter.schema),
     parameter.description || "",
   ]);
-  return rows.length ? [element("h4", {}, "Parameters"), table(["name", "in", "may be", "says"], rows)] : [];
+  return rows.length ? [element("h4", {}, "Parameters"), table(["name", "in", "type", "description"], rows)] : [];
 }
 
 // A schema, with those that it refers to written out, each at most once on the way down.
@@ -179,7 +179,7 @@ function route(api, method, path, operation) {
     element("p", {}, operation.description || ""),
     ...parameters(operation),
     ...bodies(api, "Request body", (operation.requestBody || {}).content),
-    element("h4", {}, "Answers"), ...answers,
+    element("h4", {}, "Responses"), ...answers,
     tryIt(api, method, path, operation),
   );
 }
@@ -207,7 +207,7 @@ async function start() {
     const response = await fetch("/openapi.json");
     show(await response.json());
   } catch (error) {
-    document.getElementById("routes").append(element("p", { class: "failed" }, `The description could not be read: ${error}`));
+    document.getElementById("routes").append(element("p", { class: "failed" }, `/openapi.json could not be read: ${error}`));
   }
 }
 

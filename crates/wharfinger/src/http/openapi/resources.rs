@@ -14,7 +14,7 @@ use super::catalogue;
 use crate::administration::{CODE_CHARS_MAX, RATE_MAX, ToldKey};
 use crate::catalogue::{ToldCustomer, ToldProduct};
 
-const DONE: &str = "Done, or done before";
+const DONE: &str = "Done, or already done before";
 pub(super) const LINES: &str = "application/x-ndjson";
 const EVENTS: &str = "text/event-stream";
 
@@ -25,14 +25,14 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
         Resource::ShowBatch => one::<batches::Receipt>(generator),
         Resource::ListResults => {
             let mut bodies = page::<batches::OrderResult>(generator);
-            let about = "Every one, one a line, where Accept asks for lines";
+            let about = "All results, one per line, if the Accept header asks for this media type";
             bodies.answers[0].2.push(Content::text(LINES, about));
             bodies
         }
         Resource::ListRejected => rejected(generator),
         Resource::ReceiveImport => {
-            let request = Content::text(LINES, "One order a line");
-            let lines = Content::text("application/jsonl", "One order a line");
+            let request = Content::text(LINES, "One order per line");
+            let lines = Content::text("application/jsonl", "One order per line");
             let mut bodies = one::<imports::Told>(generator);
             bodies.request = vec![request, lines];
             bodies
@@ -40,7 +40,7 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
         Resource::ShowImport => {
             let mut bodies = one::<imports::Told>(generator);
             let about =
-                "The import each time that it has moved, to its end, where Accept asks for events";
+                "The import each time its progress changes, until it ends, if the Accept header asks for this media type";
             bodies.answers[0].2.push(Content::text(EVENTS, about));
             bodies
         }
@@ -57,7 +57,7 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
         Resource::FulfilOrder => report(),
         Resource::ListEvents => {
             let mut bodies = listed(&event());
-            let about = "The events as they happen, each with its cursor as id, where Accept asks for events";
+            let about = "The events as they happen, each with its cursor as `id`, if the Accept header asks for this media type";
             bodies.answers[0].2.push(Content::text(EVENTS, about));
             bodies
         }
@@ -106,7 +106,7 @@ fn made<T: JsonSchema>(request: Value, generator: &mut SchemaGenerator) -> Bodie
     Bodies {
         request: vec![Content::json(request)],
         is_request_required: true,
-        answers: vec![(201, "Made", vec![content])],
+        answers: vec![(201, "Created", vec![content])],
     }
 }
 
@@ -117,7 +117,7 @@ fn listed(entry: &Value) -> Bodies {
         "required": ["data", "next"],
         "properties": {
             "data": {"type": "array", "items": entry},
-            "next": {"type": ["string", "null"], "description": "The cursor of the next page"},
+            "next": {"type": ["string", "null"], "description": "The cursor of the next page; null at the end"},
         },
     }));
     Bodies::answering(vec![(200, "A page", vec![content])])
@@ -126,7 +126,7 @@ fn listed(entry: &Value) -> Bodies {
 fn rejected(generator: &mut SchemaGenerator) -> Bodies {
     let page = Value::from(generator.subschema_for::<Page<rejected::Rejected>>());
     let told = json!({
-        "description": "With what is wrong; or only the orders, in the dialect's own envelope (form=resend); or the one that index names, as it came. Orders are kept as long as the server is told to (30 days unless told otherwise); then `order` is null, and they are left out, or answered 410.",
+        "description": "The rejected orders with their errors. With form=resend: only the orders, in the dialect's envelope. With index: that order, as it was sent. The server keeps the texts of rejected orders for a set time (default: 30 days). After that, `order` is null, form=resend omits the order, and index gets 410.",
         "anyOf": [page, true],
     });
     let as_it_came = Content {
@@ -140,7 +140,7 @@ fn rejected(generator: &mut SchemaGenerator) -> Bodies {
 
 fn shown_order() -> Bodies {
     let told = json!({
-        "description": "The order; with the parameter as, in that form.",
+        "description": "The order; with the parameter `as`, in that form.",
         "anyOf": [reference("Order"), {"type": "object"}],
     });
     Bodies::answering(vec![(200, "The order", vec![Content::json(told)])])
@@ -158,7 +158,7 @@ fn many_moves(generator: &mut SchemaGenerator) -> Bodies {
                 "type": "array",
                 "minItems": 1,
                 "maxItems": moves::ORDERS_MAX,
-                "items": {"type": "string", "minLength": 1, "description": "The id of an order; what is none is not known"},
+                "items": {"type": "string", "minLength": 1, "description": "The id of an order; any other text gets unknown_order"},
             },
         },
     });
@@ -167,11 +167,11 @@ fn many_moves(generator: &mut SchemaGenerator) -> Bodies {
         request: vec![Content::json(request)],
         is_request_required: true,
         answers: vec![
-            (200, "Every order was moved", vec![content()]),
-            (207, "Some orders were moved", vec![content()]),
+            (200, "Every order was changed", vec![content()]),
+            (207, "Some orders were changed", vec![content()]),
             (
                 422,
-                "No order was moved; or, as problem details, the body is not as it should be",
+                "No order was changed. As problem details: the body is invalid",
                 none,
             ),
         ],
@@ -189,7 +189,7 @@ fn report() -> Bodies {
             "required": ["fulfilled_quantity"],
             "properties": {"fulfilled_quantity": quantity},
         },
-        "description": "How much was sent of each line of the order, in their order, and of no further ones",
+        "description": "How much of each line was sent, in the order of the order's lines: the first ones or all",
     });
     let mut tracking_url = blank_or(r##"^https?://[!#-;=?-\[\]_a-z~]+$"##);
     tracking_url["maxLength"] = fulfilment::URL_CHARS_MAX.into();
@@ -218,7 +218,7 @@ fn report() -> Bodies {
         is_request_required: true,
         answers: vec![(
             200,
-            "What is kept of it",
+            "The stored report",
             vec![Content::json(json!({"type": "object"}))],
         )],
     }
@@ -322,7 +322,7 @@ fn customer() -> Value {
         "required": ["organisation", "email"],
         "properties": {
             "organisation": {"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX},
-            "email": {"type": "string", "pattern": super::EMAIL_PATTERN, "description": "In any spelling"},
+            "email": {"type": "string", "pattern": super::EMAIL_PATTERN, "description": "The customer's e-mail address, in any spelling"},
         },
     })
 }
@@ -336,10 +336,10 @@ fn new_key() -> Value {
         rate
     };
     let mut expires_in = blank_or("^0*[1-9][0-9]{0,4}[dhm]$");
-    expires_in["description"] = "Such as 90d, 12h or 30m; only where expires_at is left out".into();
+    expires_in["description"] = "A number and a unit, such as 90d, 12h or 30m; not together with expires_at".into();
     let mut expires_at = time();
     expires_at["anyOf"] = json!([{"format": "date-time"}, {"pattern": BLANK}]);
-    expires_at["description"] = "A time to come, no later than the end of the calling key".into();
+    expires_at["description"] = "A time in the future, no later than the calling key expires".into();
     let scopes = Scope::ALL.map(Scope::name);
     let code = json!({"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX});
     json!({
@@ -350,7 +350,7 @@ fn new_key() -> Value {
             "organisations": {
                 "type": ["array", "null"],
                 "items": code,
-                "description": "The codes of the organisations that it reaches; left out where it reaches all",
+                "description": "The codes of the organisations that the key reaches; absent if it reaches all",
             },
             "all_organisations": boolean(),
             "scopes": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": scopes}},

@@ -8,7 +8,7 @@ use wharfinger_core::dialect::Reply;
 use super::super::answer::respond;
 pub(super) use crate::clock::rfc_3339 as time;
 
-/// A page of a list: what it holds, and where the next one begins.
+/// A page of a list.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "{T}Page")]
 pub(in super::super) struct Page<T> {

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::call::Call;
 use crate::store::{AuditEntry, ReadAudit};
 
-/// An entry, as it is told.
+/// An entry of the audit log.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "AuditEntry")]
 pub(in super::super) struct Told {

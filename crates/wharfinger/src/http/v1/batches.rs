@@ -30,7 +30,7 @@ use crate::turns::Caller;
 /// Orders per read of a stream.
 const CHUNK_ORDERS: usize = 500;
 
-/// A receipt. Its counts are of what is visible to the caller.
+/// The receipt of a batch. It counts the orders that the caller can see.
 #[derive(JsonSchema, Serialize)]
 pub(in super::super) struct Receipt {
     #[schemars(extend("format" = "uuid"))]
@@ -50,35 +50,35 @@ pub(in super::super) struct Receipt {
     unchanged: u64,
     rejected: u64,
     withheld: u64,
-    /// Orders with warnings, whatever became of them.
+    /// Orders with warnings, whatever their outcome.
     warned: u64,
-    /// The kinds of warnings, each with the first order that has it; only where one receipt is read. At most 100.
+    /// At most 100 kinds of warnings, each with the first order that has it. Lists of receipts omit them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<ReceiptWarning>,
 }
 
-/// A kind of warning that orders of a batch have.
+/// A kind of warning about orders of a batch.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "ReceiptWarning")]
 struct ReceiptWarning {
-    /// The first such order's place in the batch, from 0.
+    /// The position in the batch of the first such order, from 0.
     index: u32,
     #[serde(flatten)]
     warning: Problem,
 }
 
-/// What became of one order of a batch.
+/// The outcome of one order of a batch.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "RecordedOutcome")]
 pub(in super::super) struct OrderResult {
-    /// The order's place in the batch, from 0.
+    /// The order's position in the batch, from 0.
     index: u32,
-    /// The line it stood on, in a body of lines.
+    /// The line of the order, from 1, in an NDJSON body.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     organisation: Option<String>,
-    /// The sender's name for it.
+    /// The name that the sender gave the order in the batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,23 +90,23 @@ pub(in super::super) struct OrderResult {
     order_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<u64>,
-    /// Where the order has been split: the numbers of all parts, its own first.
+    /// If the order was split: the order numbers of all parts, its own first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     orders: Vec<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Problem>,
-    /// What is odd about the order, whether it was taken or not.
+    /// Warnings about the order, whether it was accepted or not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Problem>,
 }
 
-/// One thing that was wrong with an order, or odd about it.
+/// One error of an order, or one warning about it.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "RecordedProblem")]
 pub(in super::super) struct Problem {
-    /// RFC 6901, relative to the order.
+    /// The attribute, as a JSON pointer (RFC 6901) relative to the order.
     pointer: String,
     code: String,
     message: String,

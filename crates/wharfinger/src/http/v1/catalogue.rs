@@ -33,7 +33,7 @@ use crate::store::{
 /// Most entries that one request may load.
 pub(in super::super) const ENTRIES_MAX: usize = 10_000;
 
-/// What became of a load, as it is told.
+/// The outcome of a load.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "LoadOutcome")]
 pub(in super::super) struct Told {
@@ -49,12 +49,12 @@ pub(in super::super) struct Told {
     results: Option<Vec<ToldEntry>>,
 }
 
-/// What became of one entry.
+/// The outcome of one entry.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "EntryOutcome")]
 struct ToldEntry {
     index: usize,
-    /// The line it stands on, in a body of lines.
+    /// The line of the entry, from 1, in an NDJSON body.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
     #[schemars(extend("enum" = ["created", "updated", "unchanged", "rejected", "withheld"]))]
@@ -63,11 +63,11 @@ struct ToldEntry {
     errors: Vec<ToldProblem>,
 }
 
-/// One thing that is wrong with an entry.
+/// One error of an entry.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "EntryError")]
 struct ToldProblem {
-    /// RFC 6901, relative to the entry.
+    /// The attribute, as a JSON pointer (RFC 6901) relative to the entry.
     pointer: String,
     code: &'static str,
     message: String,

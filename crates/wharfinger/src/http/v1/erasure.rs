@@ -18,23 +18,22 @@ use crate::call::Call;
 use crate::idempotency::change;
 use crate::store::{EraseCustomer, Erasure};
 
-/// What was erased, as it is told.
+/// What was erased.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Erasure")]
 pub(in super::super) struct Told<'e> {
     organisation: &'e str,
-    /// Orders of which only the figures are left.
+    /// Orders that were erased: only their retained fields are left.
     orders: u64,
-    /// How many of them were open, and were called off.
+    /// How many of them were open and are now cancelled.
     cancelled: u64,
-    /// Customers of that address that orders could be attached to: one at most.
+    /// Erased entries of the customer list: at most one.
     customers: u64,
-    /// Rejected orders whose texts are gone.
+    /// Rejected orders whose texts were erased.
     rejected: u64,
-    /// Answers that were kept for an Idempotency-Key and are gone.
+    /// Responses saved for an Idempotency-Key that were erased.
     answers: u64,
-    /// Whether the database file was written anew, as a small one is. Where it was not, copies of short orders may be left in
-    /// its unused parts.
+    /// Whether the database file was rewritten. If it was not, copies of short orders may remain in its unused parts.
     compacted: bool,
 }
 

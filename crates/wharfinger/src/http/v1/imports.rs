@@ -37,7 +37,7 @@ const BUSY: &str = "is receiving already";
 /// How often a progress stream checks for changes.
 const NEWS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// An import, as it is told.
+/// An import.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Import")]
 pub(in super::super) struct Told {
@@ -58,22 +58,22 @@ pub(in super::super) struct Told {
     started_at: String,
     #[schemars(extend("format" = "date-time"))]
     updated_at: String,
-    /// Seconds that it was receiving.
+    /// Seconds in which it was receiving lines.
     active_seconds: f64,
     lines_per_second: f64,
-    /// Where the receipts of its pieces are.
+    /// The path of the list of its receipts.
     #[serde(skip_serializing_if = "Option::is_none")]
     batches: Option<String>,
-    /// What a dry run has found besides; then nothing was stored.
+    /// Further results of a dry run, which stores nothing.
     #[serde(flatten)]
     tried: Option<Tried>,
 }
 
-/// What is told of an import that was only tried.
+/// Further results of a dry run.
 #[derive(JsonSchema, Serialize)]
 struct Tried {
     dry_run: bool,
-    /// Pieces that the lines were judged in. A line is judged over the store and the lines before it in its piece.
+    /// The number of chunks that the lines were judged in. A line is judged against the store and the preceding lines of its chunk.
     pieces: u64,
     /// The first lines that would be rejected, at most 1,000.
     rejections: Vec<TriedLine>,

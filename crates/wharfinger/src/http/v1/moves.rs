@@ -33,18 +33,18 @@ pub(in super::super) const ORDERS_MAX: usize = 10_000;
 /// An order cancelled through the native API keeps its key.
 pub(super) const CANCEL: Move = Move::Cancel { release_key: false };
 
-/// What became of one order, as it is told.
+/// The outcome for one order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "OrderMove")]
 pub(in super::super) struct Told<'m> {
     order_id: &'m str,
     #[schemars(extend("enum" = ["processed", "cancelled", "rejected"]))]
     outcome: &'static str,
-    /// Where the order stands now.
+    /// The current state of the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = State::ALL.map(State::name)))]
     state: Option<&'static str>,
-    /// Why it was not moved.
+    /// Why the order was not changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ fn told<'m>(order_id: &'m str, moved: &MovedOrder) -> Told<'m> {
     }
 }
 
-/// What became of many orders, as it is told.
+/// The outcomes for several orders.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "OrderMoves")]
 pub(in super::super) struct ToldAll<'m> {

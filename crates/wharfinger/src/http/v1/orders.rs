@@ -90,7 +90,7 @@ pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, Reque
     found.ok_or_else(|| input::not_found("Order", &id))
 }
 
-/// One thing that became of an order, as it is told.
+/// One entry of the history of an order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "HistoryEntry")]
 pub(in super::super) struct ToldEntry {
@@ -100,15 +100,15 @@ pub(in super::super) struct ToldEntry {
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
-    /// The batch that brought the revision.
+    /// The batch that the revision was submitted in.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uuid"))]
     batch_id: Option<String>,
-    /// What was submitted, byte for byte.
+    /// The submitted text, byte for byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "serde_json::Value")]
     order: Option<Box<RawValue>>,
-    /// The API key that asked for it, where it is no revision.
+    /// The API key that made the change, if it is not a revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
 }

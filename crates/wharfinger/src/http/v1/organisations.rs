@@ -24,19 +24,19 @@ use crate::app::App;
 use crate::call::Call;
 use crate::store::{Change, OrganisationChange};
 
-/// An organisation, as it is told.
+/// An organisation.
 #[derive(Clone, JsonSchema, Serialize)]
 #[schemars(rename = "Organisation")]
 pub(in super::super) struct Told {
     code: String,
     name: String,
     customer_orders_enabled: bool,
-    /// Whether its orders are held against its catalogue.
+    /// Whether its orders are checked against its catalogue.
     #[schemars(extend("enum" = CatalogueMode::ALL.map(CatalogueMode::name)))]
     catalogue: &'static str,
-    /// The IANA time zone of dates without one, where a dialect has such dates.
+    /// The IANA time zone of dates that have no offset, in dialects with such dates.
     time_zone: String,
-    /// How orders are listed where a request does not say: newest first, or in the order of creation.
+    /// The default sort order of lists of orders: newest first, or in the order of creation.
     #[schemars(extend("enum" = ListSort::ALL.map(ListSort::name)))]
     list_sort: &'static str,
 }

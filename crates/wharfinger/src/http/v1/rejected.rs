@@ -28,21 +28,21 @@ use crate::store::{OutcomeKind, ReadResults, ReceiptHead, Recorded, RecordedOutc
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "RejectedOrder")]
 pub(in super::super) struct Rejected {
-    /// The order's place in the batch, from 0.
+    /// The order's position in the batch, from 0.
     index: u32,
-    /// The line it stood on, in a body of lines.
+    /// The line of the order, from 1, in an NDJSON body.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u32>,
-    /// The sender's name for it.
+    /// The name that the sender gave the order in the batch.
     name: Option<String>,
-    /// The order as it was sent; null where that was no JSON, or is kept no more.
+    /// The order as it was sent; null if it was not JSON, or is no longer kept.
     #[schemars(with = "serde_json::Value")]
     order: Option<Box<RawValue>>,
-    /// What was sent, where that was no JSON and is kept.
+    /// The text that was sent, if it was not JSON and is still kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     errors: Vec<Problem>,
-    /// What is odd about the order, such as a misspelt attribute.
+    /// Warnings about the order, such as a misspelt attribute.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Problem>,
 }
@@ -51,7 +51,7 @@ pub(in super::super) struct Rejected {
 fn texts_gone(app: &App) -> RequestFailure {
     let days = app.rejected_days;
     let what = format!(
-        "Rejected orders are kept {days} days; what was wrong with them is still told without form and index"
+        "The texts of rejected orders are kept for {days} days; to read their errors, omit the parameters form and index"
     );
     RequestFailure::Gone { what, first: None }
 }
