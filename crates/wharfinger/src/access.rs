@@ -228,7 +228,7 @@ impl Access {
         loop {
             tokio::time::sleep(REFRESH_EVERY).await;
             if let Err(error) = self.refresh(store).await {
-                tracing::error!(%error, "Could not read organisations and keys.");
+                tracing::error!(%error, "Could not reload organisations and keys.");
             }
             if noted.elapsed() >= NOTE_USE_EVERY {
                 noted = Instant::now();
@@ -265,7 +265,7 @@ impl Access {
             return;
         }
         if let Err(error) = store.note_key_use(used).await {
-            tracing::warn!(%error, "Could not note when keys were last used.");
+            tracing::warn!(%error, "Could not record when keys were last used.");
         }
     }
 }

@@ -14,13 +14,13 @@ use crate::{clock, secret};
 pub const CODE_CHARS_MAX: usize = 64;
 
 /// Description of a valid code, for error messages.
-pub const CODE_FORM: &str = "1 to 64 letters, digits, '-', '_' and '.', and not dots alone";
+pub const CODE_FORM: &str = "1 to 64 letters, digits, '-', '_' and '.', and not only dots";
 
 /// Longest organisation name, in characters.
 pub const NAME_CHARS_MAX: usize = 255;
 
 /// Description of a valid name, for error messages.
-pub const NAME_FORM: &str = "at most 255 characters, none of them a control character";
+pub const NAME_FORM: &str = "at most 255 characters, without control characters";
 
 /// Description of a valid duration, for error messages.
 pub const SPAN_FORM: &str = "a number and a unit, such as 90d, 12h or 30m";

@@ -77,7 +77,7 @@ impl<'c> Call<'c> {
                 tracing::error!(
                     request_id,
                     error = why,
-                    "The store cannot be used at the moment."
+                    "The store is unavailable."
                 );
                 overloaded
             }
@@ -91,7 +91,7 @@ impl<'c> Call<'c> {
                 tracing::error!(
                     request_id,
                     error = why,
-                    "The store could not confirm a change."
+                    "The outcome of a commit is unknown."
                 );
                 RequestFailure::CommitUnknown {
                     retry_after_s: RETRY_AFTER.as_secs(),
@@ -103,7 +103,7 @@ impl<'c> Call<'c> {
                 RequestFailure::Internal
             }
             StoreError::BadCursor => RequestFailure::BadParameter(
-                "Parameter after must be a cursor that this list has given".into(),
+                "Parameter after must be a cursor returned by this list".into(),
             ),
             StoreError::AnswerErased => RequestFailure::AnswerErased,
             // Callers that save responses, read the feed, continue imports or load catalogues handle these themselves.

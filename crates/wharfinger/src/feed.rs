@@ -59,7 +59,7 @@ impl Feed {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if let Err(error) = store.look_for_growth().await {
-                tracing::warn!(%error, "Could not look for events of other processes.");
+                tracing::warn!(%error, "Could not check for events of other processes.");
             }
         }
     }

@@ -244,7 +244,7 @@ pub fn key_in(headers: &HeaderMap) -> Result<Option<String>, RequestFailure> {
     let key = key.filter(|key| is_one && (1..=KEY_CHARS_MAX).contains(&key.chars().count()));
     key.map(Some).ok_or_else(|| {
         RequestFailure::BadParameter(format!(
-            "Idempotency-Key must be one text of 1 to {KEY_CHARS_MAX} printable ASCII characters"
+            "Idempotency-Key must be given once, with 1 to {KEY_CHARS_MAX} printable ASCII characters"
         ))
     })
 }

@@ -214,7 +214,7 @@ impl OfIntake {
         let orders = register(
             registry,
             "orders",
-            "Orders that were judged and recorded, by what became of them",
+            "Orders that were judged and recorded, by outcome",
             Family::<DialectAndOutcome, Counter>::default(),
         );
         let orders = dialects::ALL
@@ -225,19 +225,19 @@ impl OfIntake {
             batch_orders: register(
                 registry,
                 "batch_orders",
-                "Orders in a batch, or in a piece of an import",
+                "Orders in a batch, or in a chunk of an import",
                 Histogram::new(ORDERS),
             ),
             requests: register(
                 registry,
                 "http_request_duration_seconds",
-                "From the head of a request to the head of its answer",
+                "From the head of a request to the head of its response",
                 Family::new_with_constructor(seconds as fn() -> Histogram),
             ),
             body_bytes: register(
                 registry,
                 "body_bytes_in_flight",
-                "Memory leased for bodies in flight and what is made of them",
+                "Memory leased for bodies in flight and the data derived from them",
                 Gauge::default(),
             ),
         }
@@ -250,7 +250,7 @@ impl OfStore {
             commit_duration: register(
                 registry,
                 "store_commit_duration_seconds",
-                "A transaction of the store's writer, from its begin to its being on disk",
+                "A transaction of the store's writer, from its start until it is on disk",
                 seconds(),
             ),
             commit_requests: register(
@@ -268,13 +268,13 @@ impl OfStore {
             disk_free_bytes: register(
                 registry,
                 "disk_free_bytes",
-                "Room left on the disk of the data directory; 0 for a database server",
+                "Free space on the disk of the data directory; 0 for a database server",
                 Gauge::default(),
             ),
             disk_reserve_bytes: register(
                 registry,
                 "disk_reserve_bytes",
-                "Room on the disk below which no new orders are taken",
+                "Free space on the disk of the data directory below which no new orders are accepted",
                 Gauge::default(),
             ),
             queue_depth: register(
@@ -286,25 +286,25 @@ impl OfStore {
             size_bytes: register(
                 registry,
                 "store_size_bytes",
-                "The store on disk, its log included",
+                "Size of the store on disk, including its log",
                 Gauge::default(),
             ),
             log_bytes: register(
                 registry,
                 "store_log_bytes",
-                "What the write-ahead log of the data directory holds",
+                "Size of the content of the data directory's write-ahead log",
                 Gauge::default(),
             ),
             log_held_since: register(
                 registry,
                 "store_log_held_since_seconds",
-                "Since when a long reader keeps the log from beginning anew, in seconds since 1970; 0 where none does",
+                "Since when a long reader has kept the log from restarting, in seconds since 1970; 0 if none does",
                 Gauge::default(),
             ),
             events_lag: register(
                 registry,
                 "events_lag_seconds",
-                "From the commit of an event to its being handed to a reader that waited for it",
+                "From the commit of an event to its delivery to a reader that waited for it",
                 seconds(),
             ),
         }
@@ -324,13 +324,13 @@ impl OfProcess {
             clock_went_back: register(
                 registry,
                 "clock_went_back",
-                "Transactions before which the clock went back by more than a minute",
+                "Transactions before which the clock had gone back by more than a minute",
                 Counter::default(),
             ),
             log_lines_dropped: register(
                 registry,
                 "log_lines_dropped",
-                "Log lines that were dropped because nobody reads them fast enough",
+                "Log lines dropped because stderr is not read fast enough",
                 Counter::default(),
             ),
         }

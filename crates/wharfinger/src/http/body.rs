@@ -202,7 +202,7 @@ async fn collect(
         let frame = next_frame(body, &mut pace).await?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| {
-            RequestFailure::BrokenBody("The body breaks off before its announced end")
+            RequestFailure::BrokenBody("The body ended before its announced length")
         })?;
         let Ok(data) = frame.into_data() else {
             continue;

@@ -80,7 +80,7 @@ pub async fn serve(
 ) {
     // Accepted sockets inherit this option.
     if let Err(error) = SockRef::from(&listener).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
-        tracing::warn!(%error, "Could not bound what waits to be sent.");
+        tracing::warn!(%error, "Could not limit the send buffer of connections.");
     }
     let seats = Seats::new(
         transport.connections_max,
@@ -127,7 +127,7 @@ pub async fn serve(
         .await
         .is_err()
     {
-        tracing::warn!("Some requests were still in flight when the time to finish them was over.");
+        tracing::warn!("The shutdown time-out expired with requests still in flight.");
     }
 }
 

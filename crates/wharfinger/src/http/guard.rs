@@ -51,5 +51,5 @@ fn fault(request: &Request) -> Option<RequestFailure> {
     let is_old = request.version() < Version::HTTP_11;
     let is_named = hosts == 1 || (hosts == 0 && is_old);
     (!is_named)
-        .then(|| RequestFailure::BadParameter("The request must have one Host header field".into()))
+        .then(|| RequestFailure::BadParameter("The request must have exactly one Host header".into()))
 }

@@ -71,7 +71,7 @@ async fn check_store(store: &Store) -> Result<(), String> {
     match tokio::time::timeout(READY_TIMEOUT, store.ready()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
-            tracing::warn!(%error, "Not ready.");
+            tracing::warn!(%error, "The readiness check failed.");
             Err(match error {
                 StoreError::DiskFull(_) => "the disk is full".into(),
                 StoreError::Overloaded
@@ -84,12 +84,12 @@ async fn check_store(store: &Store) -> Result<(), String> {
                 | StoreError::BadCursor
                 | StoreError::FeedBegins(_)
                 | StoreError::NotLoaded(_)
-                | StoreError::ImportMoved(_) => "it cannot be written".into(),
+                | StoreError::ImportMoved(_) => "the store does not accept writes".into(),
             })
         }
         Err(_) => {
-            tracing::warn!("Not ready: the store did not answer in time.");
-            Err("it did not answer in time".into())
+            tracing::warn!("The readiness check timed out.");
+            Err("the store did not respond in time".into())
         }
     }
 }

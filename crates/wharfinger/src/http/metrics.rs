@@ -24,7 +24,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     match METRICS.text(levels) {
         Ok(text) => ([(CONTENT_TYPE, MEDIA_TYPE)], text).into_response(),
         Err(error) => {
-            tracing::error!(%error, "The metrics could not be written.");
+            tracing::error!(%error, "Could not write the metrics.");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

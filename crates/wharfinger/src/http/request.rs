@@ -290,14 +290,14 @@ fn is_dry_run(
     };
     let is_known = first == b"true" || first == b"false";
     if !is_known || said.any(|other| other != first) {
-        return refused("A dry run is asked for with true, or not with false; nothing was stored");
+        return refused("dry_run and Wharfinger-Dry-Run must be true or false, and equal if both are given; nothing was stored");
     }
     let is_asked_for = first == b"true";
     match operation.action {
         Action::Submit { .. } | Action::Resource(Resource::ReceiveImport) => Ok(is_asked_for),
         Action::List | Action::Stream | Action::Show | Action::Withdraw | Action::Resource(_) => {
             if is_asked_for && operation.method != "GET" {
-                return refused("This request cannot be tried, only done; nothing was changed");
+                return refused("This request does not support dry runs; nothing was changed");
             }
             Ok(false)
         }
@@ -315,8 +315,8 @@ fn authenticate(
     if authenticated.is_err() && credentials == Credentials::Missing {
         tracing::info!(
             dialect = dialect.id(),
-            "The request carries no key. Proxies such as nginx drop header fields with an underscore in \
-             the name, unless told to keep them (underscores_in_headers on); the name with a hyphen passes."
+            "The request has no key. Proxies such as nginx drop header fields with an underscore in the name by default \
+             (underscores_in_headers off). The name with a hyphen passes."
         );
     }
     authenticated
@@ -418,7 +418,7 @@ fn told_in_log(failure: &RequestFailure) -> String {
         return "Not found".into();
     }
     if let RequestFailure::BadParameter(_) = failure {
-        return "A parameter is wrong".into();
+        return "A parameter is invalid".into();
     }
     failure.message()
 }

@@ -234,7 +234,7 @@ impl<R: Read> Incoming<R> {
         let expanded_max = coded.saturating_mul(EXPANSION_MAX);
         if self.chunks.bytes_read() > expanded_max.saturating_add(self.plain_bytes_free) {
             return Err(Stopped::Refused(RequestFailure::BrokenBody(
-                "The body decompresses to more than 200 times its size; compress it less, or not at all",
+                "The body decompresses to more than 200 times its size; send it with less compression, or uncompressed",
             )));
         }
         Ok(())
@@ -314,7 +314,7 @@ impl Pipeline<'_> {
         let blank = lines.saturating_sub(self.orders);
         if blank > BLANK_LINES_FREE + BLANK_LINES_PER_ORDER * self.orders {
             return Err(RequestFailure::BrokenBody(
-                "The body has too many blank lines: an import may have 10,000, and two more for each order",
+                "The body has too many blank lines; an import may have 10,000 plus two per order",
             ));
         }
         Ok(())

@@ -33,7 +33,7 @@ pub(super) fn read<T: DeserializeOwned>(list: &str, cursor: &str) -> Result<T, R
 
 /// The failure for an invalid cursor.
 pub(super) fn bad() -> RequestFailure {
-    RequestFailure::BadParameter("Parameter after must be a cursor that this list has given".into())
+    RequestFailure::BadParameter("Parameter after must be a cursor returned by this list".into())
 }
 
 #[cfg(test)]

@@ -35,10 +35,10 @@ const STREAM_EVENTS: usize = 500;
 const CURSOR_CHARS_MAX: usize = 60_000;
 
 /// Message for a reader whose next events were purged.
-const PURGED: &str = "Events behind this cursor were purged; go on with the cursor in first, from which on there is no gap";
+const PURGED: &str = "Events after this cursor were purged; continue from the cursor in first, after which nothing is missing";
 /// Message for a reader that has read events that the store does not have.
-const RESTORED: &str = "The store was restored to an earlier moment than that of this cursor; go on with the cursor in first, which \
-     gives some events again and misses none";
+const RESTORED: &str = "The store was restored to a moment before this cursor; continue from the cursor in first, which repeats \
+     some events and misses none";
 
 /// Every kind of event.
 const KINDS: [EventKind; 6] = [
@@ -222,7 +222,7 @@ fn write_cursor(position: &Position) -> Result<String, RequestFailure> {
     let cursor = cursor::write("events", &written);
     if cursor.len() > CURSOR_CHARS_MAX {
         return Err(RequestFailure::BadParameter(
-            "This key reaches more organisations than one cursor can hold: name one with the parameter organisation".into(),
+            "This key reaches more organisations than a cursor can hold; name one with the parameter organisation".into(),
         ));
     }
     Ok(cursor)
@@ -338,5 +338,5 @@ fn note_lag(page: &feed::Page) {
 
 /// The client only sees that its stream ends, and reconnects.
 fn broken_off(error: &StoreError) {
-    tracing::error!(%error, "A stream of events broke off: the store could not be read.");
+    tracing::error!(%error, "An event stream ended because the store could not be read.");
 }

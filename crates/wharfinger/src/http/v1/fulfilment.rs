@@ -31,7 +31,7 @@ pub(super) struct ToldReport {
 impl ToldReport {
     pub(super) fn of(report: &Reported) -> Result<Self, RequestFailure> {
         let said = serde_json::from_str(&report.fulfilment.to_json()).map_err(|error| {
-            tracing::error!(%error, "What is stored of a fulfilment is not JSON.");
+            tracing::error!(%error, "A stored fulfilment report is not valid JSON.");
             RequestFailure::Internal
         })?;
         Ok(Self {

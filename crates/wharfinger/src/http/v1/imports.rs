@@ -32,7 +32,7 @@ use crate::store::{Import, ImportEnd, ImportState, NewImport, RETRY_AFTER, Store
 use crate::turns::on_behalf_of;
 
 /// Reason for refusing a second concurrent part.
-const BUSY: &str = "is receiving already";
+const BUSY: &str = "is already receiving another request";
 
 /// How often a progress stream checks for changes.
 const NEWS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
@@ -250,7 +250,7 @@ async fn take_in(
 
 /// Passes the body on, piece by piece, at the speed of the receiver.
 async fn forward(app: &App, body: &mut Body, pieces: &Pieces) -> Result<(), RequestFailure> {
-    let broken = || RequestFailure::BrokenBody("The body breaks off before its end");
+    let broken = || RequestFailure::BrokenBody("The body is truncated");
     // Only time spent waiting for the client counts, not for the store.
     let mut pace = body::body_pace(&app.transport);
     loop {
@@ -306,7 +306,7 @@ fn refuse_idempotency_key(call: &Call<'_>) -> Result<(), RequestFailure> {
     match call.idempotency_key {
         None => Ok(()),
         Some(_) => Err(bad(
-            "An import takes no Idempotency-Key: its id and Import-Offset do that work",
+            "Imports do not accept an Idempotency-Key; their id and Import-Offset serve that purpose",
         )),
     }
 }
@@ -324,7 +324,7 @@ fn overloaded() -> RequestFailure {
 /// The id that the client chose.
 fn client_id(call: &Call<'_>) -> Result<Uuid, RequestFailure> {
     let id = input::id(call, "Import");
-    id.map_err(|_| bad("The id of an import must be a UUID that you choose"))
+    id.map_err(|_| bad("The id of an import must be a UUID, chosen by the client"))
 }
 
 /// Why a part cannot be received, if it cannot.
@@ -334,10 +334,10 @@ fn why_not(import: &Import, new: &NewImport, offset: u64) -> Option<String> {
         ImportState::Complete => Some("is complete".into()),
         ImportState::Cancelled => Some("was cancelled".into()),
         ImportState::Open if !is_same => {
-            Some("was begun for another organisation or dialect".into())
+            Some("was started for another organisation or dialect".into())
         }
         ImportState::Open if offset != import.lines => Some(format!(
-            "goes on at line {}; send Import-Offset: {} and what follows these lines",
+            "has {} committed lines; send Import-Offset: {} and the lines after them",
             import.lines, import.lines
         )),
         ImportState::Open => None,
@@ -372,7 +372,7 @@ async fn finish(
 ) -> Result<Response, RequestFailure> {
     let key_id = call.authenticated.key_id();
     if let Err(Stopped::Store(StoreError::ImportMoved(import))) = received {
-        let why = "was cancelled, or went on elsewhere";
+        let why = "was cancelled, or continued by another request";
         return Ok(wrong_offset(call, import.lines, why));
     }
     stopped(call, received)?;

@@ -86,7 +86,7 @@ pub(super) fn strict_object<T>(
     });
     match unknown {
         Some::<String>(name) => Err(RequestFailure::BadParameter(format!(
-            "There is no attribute {name:?} here; there are: {}",
+            "Unknown attribute {name:?}; known attributes: {}",
             known.join(", ")
         ))),
         None => read,

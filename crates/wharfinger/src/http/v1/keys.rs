@@ -88,7 +88,7 @@ pub(super) async fn create(
     let (key, secret) = new.issue();
     if !is_within_powers_of(&key, call.authenticated.key(), app.access.rates_of_all()) {
         // Each attribute was checked before. This is a safeguard.
-        let why = "the new key would be able to do what this key cannot";
+        let why = "the new key would have more rights than this key";
         return Err(RequestFailure::Forbidden(why.into()));
     }
     let told = ToldKey {
@@ -109,7 +109,7 @@ pub(super) async fn rotate(
     let directory = directory(app, call).await?;
     let key = find(call, &directory)?;
     if !is_within_powers_of(key, call.authenticated.key(), app.access.rates_of_all()) {
-        let why = "the named key can do what this key cannot";
+        let why = "the named key has more rights than this key";
         return Err(RequestFailure::Forbidden(why.into()));
     }
     let body = input::body(app, call, headers, body).await?;
@@ -178,8 +178,8 @@ async fn administer_sealed(
     };
     *body = seal::open(&secret, body).ok_or_else(|| {
         RequestFailure::Conflict(
-            "This was done and answered when the calling key had another secret, and only that one opens the answer: \
-             find the key in the list, and give it a new secret"
+            "The request has already run, but its saved response is encrypted with an earlier secret of the calling key. \
+             Find the key in the list and rotate it"
                 .into(),
         )
     })?;
@@ -217,11 +217,11 @@ impl Maker<'_> {
         let reaches_all = form.optional("all_organisations", validate::boolean);
         if reaches_all == Some(true) {
             if *caller.reach != Reach::All {
-                let form_wanted = "false, since the calling key does not reach all of them";
+                let form_wanted = "false, because the calling key does not reach all organisations";
                 form.problem("all_organisations", Code::NotOfForm { form: form_wanted });
             }
             if form.present("organisations").is_some() {
-                let form_wanted = "left out where all_organisations is true";
+                let form_wanted = "absent if all_organisations is true";
                 form.problem("organisations", Code::NotOfForm { form: form_wanted });
             }
             return Reach::All;
@@ -262,9 +262,9 @@ impl Maker<'_> {
         let now_ms = clock::now_ms();
         let in_time = |at_ms: i64| {
             let form = if at_ms <= now_ms {
-                "a time to come"
+                "a time in the future"
             } else if latest_ms.is_some_and(|latest_ms| at_ms > latest_ms) {
-                "no later than the end of the calling key"
+                "no later than the calling key expires"
             } else {
                 return Ok(at_ms);
             };
@@ -282,7 +282,7 @@ impl Maker<'_> {
             in_time(now_ms.saturating_add(span_ms))
         });
         if form.present("expires_at").is_some() && form.present("expires_in").is_some() {
-            let form_wanted = "left out where expires_at is given";
+            let form_wanted = "absent if expires_at is given";
             form.problem("expires_in", Code::NotOfForm { form: form_wanted });
         }
         at.or(from_now).or(latest_ms)

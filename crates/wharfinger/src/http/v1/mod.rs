@@ -97,7 +97,7 @@ async fn administer(
     )
     .await?;
     if let Err(error) = app.access.refresh(app.store.as_ref()).await {
-        tracing::error!(%error, "Could not read organisations and keys.");
+        tracing::error!(%error, "Could not reload organisations and keys.");
     }
     Ok(answered)
 }

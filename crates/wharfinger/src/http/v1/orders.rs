@@ -166,7 +166,7 @@ fn told_entry(entry: HistoryEntry) -> Result<ToldEntry, RequestFailure> {
 /// Stored JSON, to be returned byte for byte.
 fn verbatim(json: String) -> Result<Box<RawValue>, RequestFailure> {
     RawValue::from_string(json).map_err(|error| {
-        tracing::error!(%error, "What is stored of an order is not JSON.");
+        tracing::error!(%error, "A stored order is not valid JSON.");
         RequestFailure::Internal
     })
 }

@@ -93,7 +93,7 @@ pub(super) async fn create(
 ) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     if *call.authenticated.caller().reach != Reach::All {
-        let why = "only a key of all organisations can make one";
+        let why = "only a key that reaches all organisations can create one";
         return Err(RequestFailure::Forbidden(why.into()));
     }
     let body = input::body(app, call, headers, body).await?;
