@@ -51,7 +51,7 @@ impl FirstKey {
             let done = command.args(arguments).stderr(Stdio::inherit()).output()?;
             ensure!(
                 done.status.success(),
-                "{} did not succeed",
+                "{} failed",
                 arguments.join(" ")
             );
             Ok(done.stdout)
@@ -86,7 +86,7 @@ type Greeting = Lines<BufReader<ChildStdout>>;
 
 /// A command that runs this program again.
 pub(crate) fn program() -> Result<Command> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let program = std::env::current_exe().context("cannot find the executable of this program")?;
     Ok(Command::new(program))
 }
 
@@ -121,7 +121,7 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the server")?;
-        let stdout = process.stdout.take().context("the server has no output")?;
+        let stdout = process.stdout.take().context("the server has no standard output")?;
         let mut server = Self {
             process,
             url: String::new(),
@@ -193,9 +193,9 @@ fn word_behind(greeting: &mut Greeting, label: &str) -> Result<String> {
         if let Some(rest) = line.trim().strip_prefix(label) {
             let word = rest.split_whitespace().next();
             return Ok(word
-                .context("the server's greeting is cut short")?
+                .context("the server's greeting is incomplete")?
                 .to_owned());
         }
     }
-    anyhow::bail!("the server ended before it was ready; its reason stands above")
+    anyhow::bail!("the server exited before it was ready; its message is above")
 }

@@ -39,17 +39,17 @@ const BODY_BYTES_CEILING: usize = 1 << 30;
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServeOptions {
-    /// TOML file with any of these options, `_` for `-` in their names
+    /// TOML file with settings, named as these options with `_` instead of `-`
     #[arg(long, env = "WHARFINGER_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
     /// Address and port to listen on; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "WHARFINGER_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
-    /// Directory that holds the orders [default: ./wharfinger-data]
+    /// Data directory that stores the orders [default: ./wharfinger-data]
     #[arg(long, env = "WHARFINGER_DATA", value_name = "DIRECTORY")]
     pub data: Option<PathBuf>,
-    /// Database of PostgreSQL that holds the orders instead, as postgres://USER@HOST/NAME
+    /// PostgreSQL database that stores the orders instead, as postgres://USER@HOST/NAME
     #[arg(
         long,
         env = "WHARFINGER_DATABASE",
@@ -57,24 +57,24 @@ pub struct ServeOptions {
         hide_env_values = true
     )]
     pub database: Option<String>,
-    /// File with the password for the database; or set WHARFINGER_DATABASE_PASSWORD
+    /// File with the database password; alternatively, set WHARFINGER_DATABASE_PASSWORD
     #[arg(long, env = "WHARFINGER_DATABASE_PASSWORD_FILE", value_name = "FILE")]
     pub database_password_file: Option<PathBuf>,
-    /// File with the CA that signed the database's certificate, in PEM form: TLS is spoken, and the certificate and the
-    /// host's name are verified; with sslmode=require in the URL by the CAs that the system trusts
+    /// PEM file with the CA of the database's certificate. Enables TLS, which verifies certificate and host name;
+    /// sslmode=require in the URL does the same with the CAs that the system trusts
     #[arg(long, env = "WHARFINGER_DATABASE_CA", value_name = "FILE")]
     pub database_ca: Option<PathBuf>,
     /// Largest body, in bytes after decompression [default: 67108864]
     #[arg(long, env = "WHARFINGER_BODY_BYTES_MAX", value_name = "BYTES")]
     pub body_bytes_max: Option<usize>,
-    /// Memory that all bodies in flight may take together, with what is made of them [default: 1073741824]
+    /// Memory for all bodies in flight and the data derived from them [default: 1073741824]
     #[arg(
         long,
         env = "WHARFINGER_BODY_BYTES_IN_FLIGHT_MAX",
         value_name = "BYTES"
     )]
     pub body_bytes_in_flight_max: Option<usize>,
-    /// Percent of this memory that one key or organisation gets while it is the only one, and less beside others [default: 50]
+    /// Percent of this memory for one key or organisation while it is the only one; less when there are others [default: 50]
     #[arg(long, env = "WHARFINGER_SHARE_PERCENT", value_name = "PERCENT")]
     pub share_percent: Option<u8>,
     /// Most orders in a batch [default: 50000]
@@ -92,22 +92,22 @@ pub struct ServeOptions {
     /// Seconds that a client may keep the server waiting for a body [default: 30]
     #[arg(long, env = "WHARFINGER_BODY_IDLE_TIMEOUT_S", value_name = "SECONDS")]
     pub body_idle_timeout_s: Option<u64>,
-    /// Seconds that a client may leave an answer unread [default: 30]
+    /// Seconds that a client may leave a response unread [default: 30]
     #[arg(long, env = "WHARFINGER_WRITE_TIMEOUT_S", value_name = "SECONDS")]
     pub write_timeout_s: Option<u64>,
-    /// Slowest rate at which a body may come or an answer be read, averaged over these times; 0 for none [default: 1000]
+    /// Slowest rate for sending a body or reading a response, averaged over these time-outs; 0 for none [default: 1000]
     #[arg(long, env = "WHARFINGER_BYTES_PER_SECOND_MIN", value_name = "BYTES")]
     pub bytes_per_second_min: Option<u32>,
     /// Seconds for a whole request [default: 600]
     #[arg(long, env = "WHARFINGER_REQUEST_TIMEOUT_S", value_name = "SECONDS")]
     pub request_timeout_s: Option<u64>,
-    /// Seconds for requests in flight when told to stop [default: 30]
+    /// Seconds for requests in flight after the server is told to stop [default: 30]
     #[arg(long, env = "WHARFINGER_SHUTDOWN_TIMEOUT_S", value_name = "SECONDS")]
     pub shutdown_timeout_s: Option<u64>,
-    /// Connections served at once; further ones wait [default: 10000]
+    /// Connections served at once; further ones replace others, or wait [default: 10000]
     #[arg(long, env = "WHARFINGER_CONNECTIONS_MAX", value_name = "COUNT")]
     pub connections_max: Option<usize>,
-    /// Connections of one address, or of one /64 of IPv6; further ones are turned away; 0 for no limit, as behind a proxy
+    /// Connections of one address, or of one IPv6 /64; further ones get 429. 0 for no limit, as behind a proxy
     /// [default: half of --connections-max]
     #[arg(
         long,
@@ -115,11 +115,11 @@ pub struct ServeOptions {
         value_name = "COUNT"
     )]
     pub connections_per_address_max: Option<usize>,
-    /// Requests that may wait for the store; further ones are answered 503 [default: 1024]
+    /// Requests that may wait for the store; further ones get 503 [default: 1024]
     #[arg(long, env = "WHARFINGER_QUEUE_MAX", value_name = "COUNT")]
     pub queue_max: Option<usize>,
-    /// Bytes of the disk to keep free: below it no new orders are taken, while moving, purging and erasing go on; not for a
-    /// database [default: 536870912]
+    /// Bytes to keep free on the data directory's disk. Below it new orders are refused; state changes, purging and erasing
+    /// continue [default: 536870912]
     #[arg(
         long,
         visible_alias = "disk-reserve",
@@ -127,22 +127,22 @@ pub struct ServeOptions {
         value_name = "BYTES"
     )]
     pub disk_reserve_bytes: Option<u64>,
-    /// Hours that an answer is kept for its Idempotency-Key [default: 24]
+    /// Hours that the response for an Idempotency-Key is saved [default: 24]
     #[arg(long, env = "WHARFINGER_IDEMPOTENCY_HOURS", value_name = "HOURS")]
     pub idempotency_hours: Option<u64>,
-    /// Days that the texts of rejected orders are kept, to be mended; 0 for not at all [default: 30]
+    /// Days that the texts of rejected orders are kept, so that they can be fixed; 0 for not at all [default: 30]
     #[arg(long, env = "WHARFINGER_REJECTED_DAYS", value_name = "DAYS")]
     pub rejected_days: Option<u32>,
-    /// Requests that each key may send in a second, unless it has a rate of its own [default: no limit]
+    /// Requests per second for each key that has no rate of its own [default: no limit]
     #[arg(long, env = "WHARFINGER_REQUESTS_PER_SECOND", value_name = "COUNT")]
     pub requests_per_second: Option<u32>,
-    /// Orders that each key may send in a second, unless it has a rate of its own [default: no limit]
+    /// Orders per second for each key that has no rate of its own [default: no limit]
     #[arg(long, env = "WHARFINGER_ORDERS_PER_SECOND", value_name = "COUNT")]
     pub orders_per_second: Option<u32>,
-    /// Form of the log on stderr [default: pretty on a terminal, json otherwise]
+    /// Format of log lines on stderr [default: pretty on a terminal, json otherwise]
     #[arg(long, env = "WHARFINGER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
-    /// What is logged: error, warn, info, debug or trace [default: info]
+    /// Log level: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "WHARFINGER_LOG", value_name = "LEVEL")]
     pub log: Option<String>,
 }
@@ -151,9 +151,9 @@ pub struct ServeOptions {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// For people
     Pretty,
-    /// For machines, an object a line.
+    /// For programs: one JSON object per line
     Json,
 }
 
@@ -323,8 +323,8 @@ pub(crate) fn locate(
         // The error does not quote the value, which may contain a password.
         if data.to_string_lossy().contains("://") {
             bail!(
-                "a data directory has no :// in its name: a database of PostgreSQL is named by --database (or in `wharfinger copy`) \
-                 as postgres://USER@HOST/NAME"
+                "a data directory must not have :// in its name; name a PostgreSQL database with --database, as \
+                 postgres://USER@HOST/NAME"
             );
         }
         return Ok(Location::Directory(data));
@@ -332,7 +332,7 @@ pub(crate) fn locate(
     let password = match password_file {
         Some(file) => {
             let password = std::fs::read_to_string(file).with_context(|| {
-                format!("cannot read the database's password in {}", file.display())
+                format!("cannot read the database password file {}", file.display())
             })?;
             Some(password.trim_end_matches(['\r', '\n']).to_owned())
         }
@@ -345,7 +345,7 @@ fn read_file(path: &Path) -> Result<ServeOptions> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
     toml::from_str(&text)
-        .with_context(|| format!("the configuration file {} is not right", path.display()))
+        .with_context(|| format!("the configuration file {} is invalid", path.display()))
 }
 
 fn check(config: &Config) -> Result<()> {
@@ -369,7 +369,7 @@ fn check(config: &Config) -> Result<()> {
     ];
     for (name, rate) in rates {
         if rate.is_some_and(|rate| !(1..=RATE_MAX).contains(&rate)) {
-            bail!("--{name} must be from 1 to {RATE_MAX}, or be left out for no limit");
+            bail!("--{name} must be from 1 to {RATE_MAX}; omit it for no limit");
         }
     }
     let transport = &config.transport;
@@ -407,8 +407,8 @@ fn check(config: &Config) -> Result<()> {
         (2 * limits.body_bytes_max * 100).div_ceil(usize::from(config.share_percent));
     if config.body_bytes_in_flight_max < bytes_in_flight_min {
         bail!(
-            "--body-bytes-in-flight-max must be at least {bytes_in_flight_min}, so that the share of one key ({} %) has room \
-             for twice --body-bytes-max",
+            "--body-bytes-in-flight-max must be at least {bytes_in_flight_min}, because the share of one key ({} %) must hold \
+             twice --body-bytes-max",
             config.share_percent
         );
     }
@@ -450,6 +450,6 @@ mod tests {
         let defaults = ServeOptions::default().resolve().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 27, "every setting stands in the file");
+        assert_eq!(keys.len(), 27, "the file has every setting");
     }
 }

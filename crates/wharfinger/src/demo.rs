@@ -29,10 +29,10 @@ const SHOWN_CHARS_MAX: usize = 1_200;
 /// Orders of a batch to show. No sample has as many.
 const SHOWN_ORDERS_MAX: usize = 1_000;
 
-/// Show what it does: a server, real orders, a crash, and what is left
+/// Demonstrate the server: orders in each format, a crash, and the recovery
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Uses a temporary directory and a free port of this machine, and leaves nothing behind.\n\n\
+    after_help = "Uses a temporary directory and a free local port, and removes everything at the end.\n\n\
 Example: wharfinger demo"
 )]
 pub(crate) struct Demo {}
@@ -42,20 +42,20 @@ type Orders = BTreeMap<OrderId, StoredOrder>;
 
 impl Demo {
     pub(crate) async fn run(self, out: &mut dyn Write) -> Result<()> {
-        let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+        let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
         let data = directory.path();
         writeln!(out, "1. A server on an empty data directory\n")?;
         let (server, key) = Server::start_fresh(data.into(), &[])?;
-        writeln!(out, "   It listens on {}.", server.url)?;
+        writeln!(out, "   The server listens on {}.", server.url)?;
         writeln!(
             out,
-            "   It made organisation {} and a key for it.\n",
+            "   It created the organisation {} and a key for it.\n",
             key.organisation
         )?;
 
         writeln!(
             out,
-            "2. A batch in each vendor's own format, good and bad orders mixed"
+            "2. A batch in each format, with valid and invalid orders"
         )?;
         let mut accepted = Vec::new();
         for dialect in dialects::ALL {
@@ -74,21 +74,21 @@ impl Demo {
 
         writeln!(
             out,
-            "\n3. The server is killed in the middle of its work (kill -9)\n"
+            "\n3. The server is killed while it works (kill -9)\n"
         )?;
         let mut flight = Flight::new(&key);
         let committed = flight.begin(&server)?;
         server.kill()?;
         writeln!(
             out,
-            "   An import of {IMPORT_LINES} lines was under way: {SENT_LINES} lines were sent, {committed} answered as committed.\n   \
-             A batch of {BATCH_ORDERS} orders had just been sent, and its answer was not waited for.\n   \
-             The server had no chance to tidy up. A new one starts on the same directory."
+            "   An import of {IMPORT_LINES} lines was in progress: {SENT_LINES} lines were sent, and {committed} were acknowledged.\n   \
+             A batch of {BATCH_ORDERS} orders had just been sent, without waiting for the response.\n   \
+             The server had no chance to clean up. A new server starts on the same directory."
         )?;
         let server = Server::start(data.into())?;
-        writeln!(out, "   It listens on {}.\n", server.url)?;
+        writeln!(out, "   The new server listens on {}.\n", server.url)?;
 
-        writeln!(out, "4. What is left\n")?;
+        writeln!(out, "4. What was stored\n")?;
         show_survivors(out, data, &accepted).await?;
         show_rest(
             out,
@@ -100,7 +100,7 @@ impl Demo {
         server.stop()?;
         writeln!(
             out,
-            "\nDone. `wharfinger serve` starts a server that stays."
+            "\nDone. `wharfinger serve` starts a server that keeps running."
         )?;
         Ok(())
     }
@@ -121,7 +121,7 @@ fn write_answer(out: &mut dyn Write, answer: &Answer) -> Result<()> {
 /// Writes a table with the outcome of every order, from the receipt. Returns the newly accepted orders.
 async fn show_outcomes(out: &mut dyn Write, data: &Path, answer: &Answer) -> Result<Vec<OrderId>> {
     let store = open_store(&Location::Directory(data.to_owned()), &Options::default())?;
-    let batch = answer.batch.context("the answer names no batch")?;
+    let batch = answer.batch.context("the response has no batch id")?;
     let request = ReadResults {
         batch,
         visible: Visible::All,
@@ -148,7 +148,7 @@ fn row(recorded: &Recorded) -> [String; 4] {
     let why = match &recorded.outcome {
         RecordedOutcome::Accepted(_) => "new".into(),
         RecordedOutcome::Updated(_, revision) => format!("now at revision {revision}"),
-        RecordedOutcome::Unchanged(..) => "sent before".into(),
+        RecordedOutcome::Unchanged(..) => "already stored".into(),
         RecordedOutcome::Rejected(rejection) => {
             let reasons = rejection.errors.iter();
             let reasons: Vec<_> = reasons.map(|error| error.message.as_str()).collect();
@@ -175,7 +175,7 @@ async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) 
         for (id, order) in &orders {
             ensure!(
                 accepted.contains(id),
-                "order {id} was never answered as accepted"
+                "order {id} was never acknowledged as accepted"
             );
             let state = order.state.name().to_owned();
             rows.push([
@@ -189,20 +189,20 @@ async fn show_survivors(out: &mut dyn Write, data: &Path, accepted: &[OrderId]) 
     table::write(out, ["dialect", "key", "state", "revision"], &rows)?;
     ensure!(
         found == accepted.len(),
-        "{} orders were accepted, {found} are there",
+        "{} orders were accepted, but {found} are stored",
         accepted.len()
     );
     writeln!(
         out,
-        "\n   {found} orders were answered as accepted; {found} are there, each once."
+        "\n   {found} orders were acknowledged as accepted; {found} are stored, each once."
     )?;
     let report = store.check().await?;
     ensure!(
         report.faults.is_empty(),
-        "the store is not whole: {:?}",
+        "the store has faults: {:?}",
         report.faults
     );
-    writeln!(out, "   `wharfinger check` finds nothing wrong.")?;
+    writeln!(out, "   `wharfinger check` finds no faults.")?;
     store.close().await;
     Ok(())
 }
@@ -217,33 +217,33 @@ async fn show_rest(
     let lines = flight.lines_committed(server)?;
     ensure!(
         lines >= committed,
-        "{committed} lines were answered as committed, {lines} are there"
+        "{committed} lines were acknowledged, but {lines} are stored"
     );
     let of_batch = count_stored(data).await? - others - lines;
     ensure!(
         of_batch == 0 || of_batch == BATCH_ORDERS,
-        "{of_batch} orders of a batch of {BATCH_ORDERS} are there"
+        "{of_batch} orders of a batch of {BATCH_ORDERS} are stored"
     );
     writeln!(
         out,
-        "   {committed} lines of the import were answered as committed; {lines} are there.\n   \
-         The batch was not answered; {of_batch} of its {BATCH_ORDERS} orders are there: all or none."
+        "   {committed} lines of the import were acknowledged; {lines} are stored.\n   \
+         The batch was not acknowledged; {of_batch} of its {BATCH_ORDERS} orders are stored: all or none."
     )?;
-    writeln!(out, "\n5. What was not answered is sent again\n")?;
+    writeln!(out, "\n5. What was not acknowledged is sent again\n")?;
     let accepted = flight.send_batch_again(server)?;
     let imported = flight.send_rest(server, lines)?;
     writeln!(
         out,
         "   The batch, with its Idempotency-Key: {accepted} orders accepted.\n   \
-         The rest of the import, from line {lines} on: {imported} lines accepted in all."
+         The rest of the import, after {lines} lines: {imported} lines accepted in total."
     )?;
     let stored = count_stored(data).await?;
     let expected = others + BATCH_ORDERS + IMPORT_LINES;
     ensure!(
         stored == expected,
-        "{expected} orders were sent, {stored} are there"
+        "{expected} orders were sent, but {stored} are stored"
     );
-    writeln!(out, "   {stored} orders are in the store, each once.")?;
+    writeln!(out, "   {stored} orders are stored, each once.")?;
     Ok(())
 }
 
@@ -254,7 +254,7 @@ async fn count_stored(data: &Path) -> Result<u64> {
     store.close().await;
     ensure!(
         report.faults.is_empty(),
-        "the store is not whole: {:?}",
+        "the store has faults: {:?}",
         report.faults
     );
     Ok(report.orders)
@@ -276,7 +276,7 @@ async fn orders(store: &Store, dialect: &'static str) -> Result<Orders> {
 
 async fn first_organisation(store: &Store) -> Result<OrganisationId> {
     let directory = store.directory(None).await?;
-    let directory = directory.context("the store did not give its directory")?;
+    let directory = directory.context("the store did not return its organisations and keys")?;
     let first = directory.organisations.into_values().next();
     Ok(first.context("there is no organisation")?.id)
 }

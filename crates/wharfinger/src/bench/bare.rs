@@ -36,7 +36,7 @@ pub(super) struct Bare {
 impl Bare {
     /// Starts it on a new SQLite database.
     pub(super) fn start(dialect: &dyn Dialect, batch: usize, envelope: Envelope) -> Result<Self> {
-        let data = tempfile::tempdir().context("cannot make a temporary directory")?;
+        let data = tempfile::tempdir().context("cannot create a temporary directory")?;
         let mut command = command(dialect, batch, envelope)?;
         command.arg("--data").arg(data.path());
         Self::spawn(command, Some(data))
@@ -62,7 +62,7 @@ impl Bare {
             .spawn()
             .context("cannot start the bare program")?;
         let told = process.stdin.take();
-        let says = process.stdout.take().context("it has no output")?;
+        let says = process.stdout.take().context("the bare program has no standard output")?;
         Ok(Self {
             process,
             told,
@@ -88,12 +88,12 @@ impl Bare {
 
     /// Makes it process this many orders, rounded up to whole batches.
     pub(super) fn tell(&mut self, orders: u64) -> Result<Round> {
-        let told = self.told.as_mut().context("it has no input")?;
+        let told = self.told.as_mut().context("the bare program has no standard input")?;
         writeln!(told, "{orders}")?;
         let mut line = String::new();
         self.says.read_line(&mut line)?;
         let (orders, nanoseconds) =
-            parse_report(&line).context("the bare program ended; its reason stands above")?;
+            parse_report(&line).context("the bare program exited; its message is above")?;
         self.orders += orders;
         Ok(Round {
             orders,

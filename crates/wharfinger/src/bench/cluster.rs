@@ -163,7 +163,7 @@ impl Cluster {
             working.join()
         });
         match done {
-            Ok(done) => done.context("the database refused"),
+            Ok(done) => done.context("the database refused the statement"),
             Err(_) => bail!("the work on the database panicked"),
         }
     }
@@ -265,7 +265,7 @@ impl Cluster {
             Some(within) => builder.tempdir_in(within),
             None => builder.tempdir(),
         };
-        let directory = directory.context("cannot make a directory for the cluster")?;
+        let directory = directory.context("cannot create a directory for the cluster")?;
         Ok(Self {
             installation: Installation::find(directory.path())?,
             options,
@@ -336,7 +336,7 @@ impl Cluster {
             };
             if !postmaster.is_alive() || begin.elapsed() > READY_WITHIN {
                 let log = postmaster::log(self.path());
-                return Err(refused.context(format!("PostgreSQL does not start:\n{log}")));
+                return Err(refused.context(format!("PostgreSQL did not start:\n{log}")));
             }
             std::thread::sleep(LOOK_AGAIN);
         }
@@ -352,7 +352,7 @@ impl Cluster {
         })? {
             ensure!(
                 begin.elapsed() < READY_WITHIN,
-                "the standby does not follow"
+                "the standby did not catch up in time"
             );
             std::thread::sleep(LOOK_AGAIN);
         }

@@ -46,7 +46,7 @@ impl Database {
         let name = format!("wharfinger_bench_{}_{number}", std::process::id());
         client
             .batch_execute(&format!("create database {name} template template0"))
-            .context("cannot make a database")?;
+            .context("cannot create a database")?;
         let mut database = Self {
             url: with_database(&url, &name),
             name,
@@ -85,7 +85,7 @@ impl Database {
         // Pages that are not written back yet would otherwise count towards a later round, or none.
         self.client
             .batch_execute("checkpoint")
-            .context("the database's user must be allowed a checkpoint (role pg_checkpoint)")?;
+            .context("the database user must be allowed to run checkpoints (role pg_checkpoint)")?;
         let programs: Duration = process::when_quiet(of_programs)?;
         let database = process::when_quiet(of_database)?;
         if postmaster.is_some() {
@@ -117,7 +117,7 @@ impl Drop for Database {
 
 /// Connects to a database. Blocks: do not call it from async code.
 pub(super) fn connect(url: &str) -> Result<Client> {
-    Client::connect(url, NoTls).context("cannot connect to the database; TLS is not spoken here")
+    Client::connect(url, NoTls).context("cannot connect to the database; the benchmark does not support TLS")
 }
 
 fn own_cluster() -> Result<Cluster> {
@@ -126,7 +126,7 @@ fn own_cluster() -> Result<Cluster> {
         options = options.with(name, value);
     }
     Cluster::start(&options)
-        .context("cannot start a PostgreSQL; --database-server names one that runs already")
+        .context("cannot start PostgreSQL; to use a running server, name it with --database-server")
 }
 
 /// The postmaster's process id behind this connection. `None` if it runs on another machine.

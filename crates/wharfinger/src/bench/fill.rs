@@ -85,7 +85,7 @@ impl Filled {
 }
 
 fn ensure_room(directory: &Path, orders: u64) -> Result<()> {
-    let disk = rustix::fs::statvfs(directory).context("cannot ask how much of the disk is free")?;
+    let disk = rustix::fs::statvfs(directory).context("cannot determine the free disk space")?;
     check_room(orders, disk.f_bavail * disk.f_frsize)
 }
 
@@ -93,8 +93,8 @@ fn check_room(orders: u64, free_bytes: u64) -> Result<()> {
     let needed_bytes = orders * DISK_BYTES_PER_ORDER + DISK_BYTES_SPARE;
     ensure!(
         needed_bytes <= free_bytes,
-        "{} orders need about {} GB of disk, and {} GB are free in the temporary directory; \
-         ask for fewer with --fill, or set TMPDIR to a directory on a larger disk",
+        "{} orders need about {} GB of disk, but {} GB are free in the temporary directory; \
+         use a smaller --fill, or set TMPDIR to a directory on a larger disk",
         grouped(as_f64(orders)),
         gigabytes(needed_bytes),
         gigabytes(free_bytes),

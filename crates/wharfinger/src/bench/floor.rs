@@ -66,7 +66,7 @@ pub(super) struct Disk {
 impl Disk {
     pub(super) fn open(directory: &Path) -> Result<Self> {
         let path = directory.join("flushed");
-        let file = File::create(path).context("cannot make the file that is flushed")?;
+        let file = File::create(path).context("cannot create the file to flush")?;
         for page in 0..PAGES {
             file.write_all_at(&[1; PAGE], page * PAGE as u64)?;
         }

@@ -84,7 +84,7 @@ impl Connection {
         let mut piece = [0; 8 << 10];
         loop {
             let read = self.stream.read(&mut piece);
-            let length = read.context("cannot read the server's answer")?;
+            let length = read.context("cannot read the server's response")?;
             if self.incoming.is_whole_with(&piece[..length])? {
                 return Ok(());
             }
@@ -106,24 +106,24 @@ impl Incoming {
         if self.head.is_none() {
             let Some(at) = find(&self.bytes, b"\r\n\r\n") else {
                 let length = self.bytes.len();
-                ensure!(length < HEAD_BYTES_MAX, "the answer's head has no end");
+                ensure!(length < HEAD_BYTES_MAX, "the head of the response has no end");
                 return Ok(false);
             };
             self.head = Some((parse_head(&self.bytes[..at + 4])?, at + 4));
         }
         let end = self.head.map(|(head, bytes)| bytes + head.body_bytes);
         let length = Some(self.bytes.len());
-        ensure!(length <= end, "the server sent more than its answer");
+        ensure!(length <= end, "the server sent more than the response");
         Ok(length == end)
     }
 
     /// The complete response.
     pub(super) fn answer(&self) -> Result<Answer<'_>> {
-        let (head, body_begin) = self.head.context("no answer has come")?;
+        let (head, body_begin) = self.head.context("no response arrived")?;
         let body = std::str::from_utf8(&self.bytes[body_begin..]);
         Ok(Answer {
             status: head.status,
-            body: body.context("the answer is not UTF-8")?,
+            body: body.context("the response is not UTF-8")?,
             closes: head.closes,
         })
     }
@@ -136,23 +136,23 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 fn parse_head(head: &[u8]) -> Result<Head> {
-    let head = std::str::from_utf8(head).context("the answer's head is not text")?;
+    let head = std::str::from_utf8(head).context("the head of the response is not text")?;
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1));
     let status = status.and_then(|status| status.parse().ok());
-    let status = status.context("what answered is no HTTP server")?;
+    let status = status.context("the response is not HTTP")?;
     let mut body_bytes = None;
     let mut closes = false;
     for line in lines {
         let (name, value) = line.split_once(':').unwrap_or_default();
         if name.eq_ignore_ascii_case("content-length") {
             let length = value.trim().parse();
-            body_bytes = Some(length.context("the answer's length is no number")?);
+            body_bytes = Some(length.context("the Content-Length of the response is not a number")?);
         }
         closes |=
             name.eq_ignore_ascii_case("connection") && value.trim().eq_ignore_ascii_case("close");
     }
-    let no_length = || format!("the answer, of status {status}, does not say how long it is");
+    let no_length = || format!("the response, with status {status}, has no Content-Length");
     Ok(Head {
         status,
         body_bytes: body_bytes.with_context(no_length)?,

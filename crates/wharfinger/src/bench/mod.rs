@@ -69,21 +69,21 @@ pub(crate) enum Work {
     P2,
     /// Rate of single orders on 64 connections
     P3,
-    /// Rate of p1 into a store that is full already, see --fill
+    /// Rate of p1 into a full store, see --fill
     P4,
-    /// Memory for one import, see --import-orders, and its rate
+    /// Memory and rate of one import, see --import-orders
     P5,
     /// Disk bytes per order, from the same work as p1
     P6,
     /// Reading one order and a page from a full store, alone and while p1 runs
     P7,
-    /// CPU per order of p1 on PostgreSQL, the database's included; starts a PostgreSQL of its own
+    /// CPU per order of p1 on PostgreSQL, including the database's; starts its own PostgreSQL
     P8,
-    /// Rate when every second order comes again
+    /// Rate if every second order is resubmitted
     P9,
-    /// What single orders wait while others send batches of 5,000 and of 50,000
+    /// Latency of single orders while others send batches of 5,000 and of 50,000
     Fair,
-    /// CPU per order of p2 against an enforced catalogue of 1,000,000 products, beside an open one
+    /// CPU per order of p2 with an enforced catalogue of 1,000,000 products, compared with an open one
     Catalogue,
     /// Peak memory under the largest bodies on 64 connections, and whether it grows
     Memory,
@@ -239,7 +239,7 @@ impl Part {
 /// Finds a dialect by its id.
 pub(crate) fn find_dialect(id: &str) -> Result<Spoken> {
     dialects::find(id)
-        .with_context(|| format!("there is no dialect '{id}'; there are {}", dialects::ids()))
+        .with_context(|| format!("unknown dialect '{id}'; expected one of {}", dialects::ids()))
 }
 
 /// The dialect of the large batches.

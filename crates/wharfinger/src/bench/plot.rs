@@ -104,13 +104,13 @@ where
         .x_label_formatter(&|at| grouped(*at))
         .y_label_formatter(&tick)
         .x_desc(series.along)
-        .y_desc("time to the answer, ms")
+        .y_desc("response time, ms")
         .draw()?;
     chart
         .configure_secondary_axes()
         .label_style((FONT, LABEL_PX))
         .y_label_formatter(&tick)
-        .y_desc("CPU, µs an order")
+        .y_desc("CPU, µs per order")
         .draw()?;
     for line in WAITING {
         chart

@@ -17,7 +17,7 @@ const QUIET_WITHIN: Duration = Duration::from_secs(5);
 pub(super) fn cpu(process: u32) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))
         .context("a measured process has ended")?;
-    cpu_of_stat(&stat).context("the system gives no CPU times")
+    cpu_of_stat(&stat).context("the system does not report CPU times")
 }
 
 /// Waits until processes have finished their deferred work, and returns their CPU time.
@@ -53,7 +53,7 @@ pub(super) fn cpu_of_family(process: u32) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))
         .context("a measured process has ended")?;
     // The times of ended children follow the process's own two.
-    let own = ticks(&stat, 14, 4).context("the system gives no CPU times")?;
+    let own = ticks(&stat, 14, 4).context("the system does not report CPU times")?;
     Ok(sum + own)
 }
 
@@ -111,7 +111,7 @@ pub(super) fn memory_peak(process: u32) -> Result<u64> {
         .context("a measured process has ended")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    Ok(kib.context("the system gives no peak of memory")? * 1_024)
+    Ok(kib.context("the system does not report peak memory")? * 1_024)
 }
 
 /// Total size of all files under a directory, in bytes.

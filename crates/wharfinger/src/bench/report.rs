@@ -110,7 +110,7 @@ impl Machine {
         if !self.is_optimised {
             writeln!(
                 out,
-                "This build is not optimised: its figures say nothing. Build it with --release."
+                "This build is not optimised, so its results are meaningless. Build with --release."
             )?;
         }
         Ok(())

@@ -85,7 +85,7 @@ impl Rows {
                 // A single statement is a transaction, and takes one round trip.
                 client
                     .execute(insert, &columns)
-                    .context("the database did not take a batch")?;
+                    .context("the database did not store a batch")?;
             }
         }
         Ok(())

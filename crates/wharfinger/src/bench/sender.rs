@@ -181,7 +181,7 @@ impl Check {
             return Ok(());
         }
         let shown: String = answer.chars().take(SHOWN_CHARS_MAX).collect();
-        bail!("a request about {orders} good orders was answered with status {status} and {shown}");
+        bail!("a request with {orders} valid orders got status {status}: {shown}");
     }
 }
 
@@ -190,7 +190,7 @@ pub(super) fn address_of(url: &str) -> Result<SocketAddr> {
     use std::net::ToSocketAddrs;
     let authority = url.strip_prefix("http://");
     let authority = authority.with_context(|| {
-        format!("'{url}' is not of the form http://host:port; TLS is not spoken")
+        format!("'{url}' is not of the form http://host:port; TLS is not supported")
     })?;
     let authority = authority.trim_end_matches('/');
     ensure!(

@@ -117,5 +117,5 @@ impl Served {
 }
 
 fn temporary_directory() -> Result<TempDir> {
-    tempfile::tempdir().context("cannot make a temporary directory")
+    tempfile::tempdir().context("cannot create a temporary directory")
 }

@@ -27,13 +27,14 @@ const BODY_BYTES_DEFAULT: u32 = 67_000_000;
 const BODY_BYTES_MIN: i64 = 100_000;
 const BODY_BYTES_MAX: i64 = 64 << 20;
 
-/// Measure it on this machine, beside a program that does the least
+/// Benchmark this machine, or your own server
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Starts a server on a temporary directory (TMPDIR says where), sends it orders over HTTP,\n\
-checks every answer, and measures the bare program beside it, in turns: each body parsed, each\n\
-order a row of SQLite, each batch a commit. Build with --release; leave the machine alone.\n\
-p8 and servers need PostgreSQL's programs (on Debian: apt-get install postgresql).\n\n\
+    after_help = "Starts a server on a temporary directory (in TMPDIR), sends it orders over HTTP, and checks\n\
+every response. It compares the server with a minimal program, the bare program, which parses each\n\
+body, writes each order as a SQLite row, and commits each batch. Both run in turns. Build with\n\
+--release, and run nothing else meanwhile. p8 and servers need the programs of PostgreSQL\n\
+(on Debian: apt-get install postgresql).\n\n\
 Examples:\n  wharfinger bench\n  wharfinger bench p1 p3 p9 --seconds 20 --json\n  \
 wharfinger bench p4 p7 --fill 1000000\n  \
 wharfinger bench p8 servers --seconds 20\n  \
@@ -42,30 +43,30 @@ wharfinger bench --batch 500 --connections 16\n  \
 wharfinger bench --url http://10.0.0.7:8080 --org TRK001 --key-id ID --key-file FILE"
 )]
 pub(super) struct Bench {
-    /// Works to measure [default: p1 p2 p6]
+    /// Workloads to measure [default: p1 p2 p6]
     #[arg(value_name = "WORK")]
     works: Vec<Work>,
-    /// Seconds for which the server is sent orders, for each work; what stands beside it takes as long again.
-    /// A sweep takes a quarter of it for each point
+    /// Seconds to send orders to the server, for each workload; the bare program takes as long again.
+    /// A sweep takes a quarter of this time for each point
     #[arg(long, env = "WHARFINGER_SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
-    /// Measure along three axes instead: the size of the store up to --fill, of the batches, the number of connections
+    /// Vary the size of the store up to --fill, the size of batches, and the number of connections instead
     #[arg(long, conflicts_with_all = ["works", "dialect", "batch", "connections", "url"])]
     sweep: bool,
-    /// Draw what the sweep found into this SVG file
+    /// Write a plot of the sweep to this SVG file
     #[arg(long, env = "WHARFINGER_PLOT", value_name = "FILE", requires = "sweep")]
     plot: Option<PathBuf>,
-    /// Orders that the store holds before p4 and p7 begin; about 250 bytes of disk each [default: 20000000]
+    /// Orders in the store before p4 and p7 start; about 250 bytes of disk each [default: 20000000]
     #[arg(long, env = "WHARFINGER_FILL", value_name = "COUNT", conflicts_with_all = ["dialect", "batch", "connections", "url"], value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
     fill: Option<u64>,
-    /// Orders of the import of p5 [default: 10000000]
+    /// Orders in the import of p5 [default: 10000000]
     #[arg(long, env = "WHARFINGER_IMPORT_ORDERS", value_name = "COUNT", requires = "works", value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
     import_orders: Option<u64>,
     /// Bytes of each body that memory sends [default: 67000000]
     #[arg(long, env = "WHARFINGER_BODY_BYTES", value_name = "BYTES", requires = "works", value_parser = clap::value_parser!(u32).range(BODY_BYTES_MIN..=BODY_BYTES_MAX))]
     body_bytes: Option<u32>,
-    /// PostgreSQL server on which p8 and servers make their databases, and remove them, rather than start their own; its user
-    /// must be allowed databases and checkpoints, and its CPU time is counted only where it runs on this machine
+    /// PostgreSQL server on which p8 and servers create and drop their databases, instead of starting their own. The user
+    /// must be allowed to create databases and to run checkpoints. CPU time is counted only if it runs on this machine
     #[arg(
         long,
         env = "WHARFINGER_DATABASE_SERVER",
@@ -74,28 +75,28 @@ pub(super) struct Bench {
         requires = "works"
     )]
     database_server: Option<String>,
-    /// Print the figures as JSON
+    /// Print the results as JSON
     #[arg(long)]
     json: bool,
-    /// Send batches in this dialect, rather than one of the works above
+    /// Send batches in this dialect, instead of one of the workloads above
     #[arg(long, env = "WHARFINGER_DIALECT", conflicts_with = "works")]
     dialect: Option<String>,
-    /// Orders of each batch [default: 500]
+    /// Orders in each batch [default: 500]
     #[arg(long, env = "WHARFINGER_BATCH", value_name = "COUNT", conflicts_with = "works", value_parser = count)]
     batch: Option<usize>,
-    /// Connections that send them [default: 16]
+    /// Connections that send batches [default: 16]
     #[arg(long, env = "WHARFINGER_CONNECTIONS", value_name = "COUNT", conflicts_with = "works", value_parser = count)]
     connections: Option<usize>,
-    /// Send them to this server. The orders stay in its store!
+    /// Send batches to this server. The orders stay in its store!
     #[arg(long, env = "WHARFINGER_URL", conflicts_with = "works", requires_all = ["org", "key_id", "key_file"])]
     url: Option<String>,
-    /// Organisation that they are for
+    /// Organisation of the orders
     #[arg(long, env = "WHARFINGER_ORG", value_name = "CODE", requires = "url")]
     org: Option<String>,
-    /// Key's id
+    /// Id of the API key
     #[arg(long, env = "WHARFINGER_KEY_ID", value_name = "ID", requires = "url")]
     key_id: Option<String>,
-    /// File that holds the key's secret
+    /// File with the secret of the API key
     #[arg(
         long,
         env = "WHARFINGER_KEY_FILE",
@@ -185,12 +186,12 @@ impl Bench {
 
 fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err("must be a number from 1".into()),
+        Ok(0) | Err(_) => Err("must be a number, at least 1".into()),
         Ok(count) => Ok(count),
     }
 }
 
-/// What the measurements compare with
+/// Run a part that benchmarks compare with
 #[derive(Args, Debug)]
 pub(super) struct BenchPart {
     #[command(subcommand)]
@@ -199,15 +200,15 @@ pub(super) struct BenchPart {
 
 #[derive(Debug, Subcommand)]
 enum PartCommand {
-    /// Takes as many orders as each line on stdin says
+    /// Store as many orders as each line on stdin says
     Bare {
-        /// Dialect whose load it takes
+        /// Dialect of the orders
         #[arg(long)]
         dialect: String,
-        /// Orders of each batch
+        /// Orders in each batch
         #[arg(long, value_parser = count)]
         batch: usize,
-        /// Batches are objects of orders by name
+        /// Batches are objects with named orders
         #[arg(long)]
         named: bool,
         /// Directory of its SQLite database
@@ -217,7 +218,7 @@ enum PartCommand {
         #[arg(long, env = DATABASE, hide_env_values = true, conflicts_with = "data")]
         database: Option<String>,
     },
-    /// Answers 202 to everything, until it is killed
+    /// Respond 202 to everything, until killed
     Http,
 }
 

@@ -12,8 +12,8 @@ use crate::store::Store;
 /// Verify the store
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Holds every index entry against the journal, every receipt against what became of its orders,\n\
-and every checksum against its bytes. Exit status 1 with a sentence for each fault.\n\n\
+    after_help = "Compares every index entry with the journal, and every receipt with its orders, and verifies every\n\
+checksum. Reports each fault in a sentence, with exit status 1. Writes nothing.\n\n\
 Example: wharfinger check --data ./wharfinger-data"
 )]
 pub(super) struct Check {
@@ -38,7 +38,7 @@ impl Check {
         }
         if !report.faults.is_empty() {
             bail!(
-                "the store in {} is not whole: {} faults",
+                "the store in {} has {} faults",
                 location,
                 report.faults.len()
             );

@@ -12,27 +12,27 @@ use crate::config::locate;
 use crate::store::StoreError;
 use crate::store::{self, Copied, Hold, Location, SCHEMES, Stage};
 
-/// Move a whole store to another place: to PostgreSQL, or back
+/// Copy the store to PostgreSQL or back
 #[derive(Args, Debug)]
 #[command(
-    after_help = "PLACE is a data directory, or a database of PostgreSQL as postgres://USER@HOST/NAME. Everything\n\
-goes along: orders with their history, receipts, what was rejected, kept answers, imports, keys,\n\
-the audit log, catalogues and stock. Ids and positions stay the same, so that cursors and\n\
-idempotency keys work on.\n\n\
-Stop the servers of both places first. The copy is of one moment: nobody can write to the source\n\
-while it runs. The target must be empty, or an unfinished copy: one that was broken off goes on\n\
-by the same command where it stopped, after what is there was held against the source; where that\n\
-has changed meanwhile, it says so and copies nothing. No other command opens an unfinished copy;\n\
-to give one up, delete the directory or drop the database.\n\n\
-At the end all rows are read back and compared, and the copy is checked as by `wharfinger check`:\n\
-exit status 1 with a sentence for each fault. The source stays as it is. Let no server take orders\n\
-into it any more, and delete it when you are content.\n\n\
-A password that is not in the URL comes from a file, or from WHARFINGER_DATABASE_PASSWORD.\n\n\
+    after_help = "PLACE is a data directory, or a PostgreSQL database as postgres://USER@HOST/NAME. Everything is\n\
+copied: orders with their history, receipts, rejected orders, saved responses, imports, keys, the\n\
+audit log, catalogues and stock. Ids and positions stay the same, so cursors and idempotency keys\n\
+stay valid.\n\n\
+Stop the servers of both places first. The copy is a snapshot of one moment: nobody can write to\n\
+the source while the command runs. The target must be empty, or an unfinished copy. To resume an\n\
+interrupted copy, run the same command again. It first compares the copied rows with the source; if\n\
+the source has changed, it reports that and copies nothing. No other command opens an unfinished\n\
+copy. To discard one, delete the directory or drop the database.\n\n\
+At the end, all rows are read back and compared, and the copy is verified as by `wharfinger check`:\n\
+exit status 1, and a sentence for each fault. The source is not changed. Do not let a server accept\n\
+orders into it any more; delete it when you no longer need it.\n\n\
+If the URL has no password, it comes from a file, or from WHARFINGER_DATABASE_PASSWORD.\n\n\
 Examples: wharfinger copy --from ./wharfinger-data --to postgres://wharfinger@db.example.com/orders\n          \
 wharfinger copy --from postgres://wharfinger@db.example.com/orders --to ./wharfinger-data"
 )]
 pub(super) struct Copy {
-    /// The store that is copied
+    /// The store to copy from
     #[arg(
         long,
         env = "WHARFINGER_FROM",
@@ -40,7 +40,7 @@ pub(super) struct Copy {
         hide_env_values = true
     )]
     from: String,
-    /// Where it is copied to
+    /// The store to copy to
     #[arg(
         long,
         env = "WHARFINGER_TO",
@@ -48,16 +48,16 @@ pub(super) struct Copy {
         hide_env_values = true
     )]
     to: String,
-    /// File with the password for the database that is copied from
+    /// File with the password of the database to copy from
     #[arg(long, env = "WHARFINGER_FROM_PASSWORD_FILE", value_name = "FILE")]
     from_password_file: Option<PathBuf>,
-    /// File with the password for the database that is copied to
+    /// File with the password of the database to copy to
     #[arg(long, env = "WHARFINGER_TO_PASSWORD_FILE", value_name = "FILE")]
     to_password_file: Option<PathBuf>,
-    /// File with the CA that signed the certificates of the databases; TLS is spoken to them then
+    /// PEM file with the CA of the databases' certificates; enables TLS
     #[arg(long, env = "WHARFINGER_DATABASE_CA", value_name = "FILE")]
     database_ca: Option<PathBuf>,
-    /// Print what was copied as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -82,7 +82,7 @@ impl Copy {
         let cannot = || format!("cannot copy {from} to {to}");
         let copied = match copied {
             Err(StoreError::Unavailable(why) | StoreError::DiskFull(why)) => bail!(
-                "{}: {why}; the same command goes on where it stopped",
+                "{}: {why}; to resume the copy, run the same command again",
                 cannot()
             ),
             copied => copied.with_context(cannot)?,
@@ -103,17 +103,17 @@ impl Copy {
             write_json(out, &line)?;
         } else {
             if *resumed > 0 {
-                writeln!(out, "went on behind {resumed} rows that were there already")?;
+                writeln!(out, "resumed after {resumed} rows that had already been copied")?;
             }
             writeln!(
                 out,
-                "copied {rows} rows to {to}, and read the same ones back"
+                "copied {rows} rows to {to}, and verified them"
             )?;
             check::write_report(out, report)?;
         }
         if !report.faults.is_empty() {
             bail!(
-                "the copy is the same as its source, and neither is whole: {} faults",
+                "the copy equals its source, and both have {} faults",
                 report.faults.len()
             );
         }
@@ -126,7 +126,7 @@ fn place(named: &str, password_file: Option<&Path>, ca: Option<&Path>) -> Result
     let is_database = SCHEMES.iter().any(|scheme| named.starts_with(scheme));
     match password_file {
         Some(file) if !is_database => bail!(
-            "{named} is a directory, for which the password in {} is of no use; a database is postgres://USER@HOST/NAME",
+            "{named} is a data directory, which has no password (given in {}); name a database as postgres://USER@HOST/NAME",
             file.display()
         ),
         _ => locate(
@@ -156,7 +156,7 @@ fn hold_target(from: &Location, to: &Location) -> Result<Option<Hold>> {
     if let (Location::Database(one), Location::Database(other)) = (from, to)
         && one.url == other.url
     {
-        bail!("{from} is copied from and to");
+        bail!("{from} is both the source and the target");
     }
     let Location::Directory(directory) = to else {
         return Ok(None);
@@ -172,15 +172,15 @@ fn hold_target(from: &Location, to: &Location) -> Result<Option<Hold>> {
         );
     }
     store::make_directory(directory)
-        .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+        .with_context(|| format!("cannot create the directory {}", directory.display()))?;
     Ok(Some(store::hold(directory, false)?))
 }
 
 fn name(stage: Stage) -> &'static str {
     match stage {
-        Stage::Resuming => "holding what is there against the source",
+        Stage::Resuming => "comparing copied rows with the source",
         Stage::Copying => "copying",
-        Stage::ReadingBack => "reading it back",
+        Stage::ReadingBack => "reading back",
         Stage::Checking => "checking",
     }
 }

@@ -27,26 +27,26 @@ pub(super) struct Customers {
 enum CustomersCommand {
     /// Load customers from files
     #[command(
-        after_help = "The first line of a table names its columns, in any order, of: id, email, first_name,\n\
-last_name, wants_new_password. A line changes the customer of its id, or else of its email,\n\
-or makes it; one without an id is given the next one. What a file has no column for stays as\n\
-it is. Lines that are not good are told on the standard error, and the others are loaded.\n\n\
+        after_help = "The first line of a CSV file names its columns, in any order: id, email, first_name, last_name,\n\
+wants_new_password. Each line changes the customer with its id, or else with its email. If there is\n\
+none, it creates one; a new customer without an id gets the next number. A column missing from the\n\
+file changes nothing. Invalid lines are reported on standard error; the others are loaded.\n\n\
 Example: wharfinger customers load --org TRK001 customers.csv"
     )]
     Load(LoadFiles),
     /// List customers
     #[command(after_help = "Example: wharfinger customers list --org TRK001 --json")]
     List {
-        /// The organisation whose they are
+        /// The organisation of the customers
         #[arg(long, value_name = "CODE")]
         org: String,
-        /// Print them as JSON, one a line: a file that can be loaded again
+        /// Print them as JSON, one per line: a file that can be loaded again
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         data: KeptIn,
     },
-    /// Erase a person from an organisation's orders, receipts and kept answers
+    /// Erase a person from an organisation's orders, receipts and saved responses
     Erase(Erase),
     /// Show a customer
     #[command(
@@ -54,13 +54,13 @@ Example: wharfinger customers load --org TRK001 customers.csv"
         after_help = "Example: wharfinger customers show --org TRK001 --email ann@example.com"
     )]
     Show {
-        /// The organisation whose it is
+        /// The organisation of the customer
         #[arg(long, value_name = "CODE")]
         org: String,
-        /// Its number
+        /// The id of the customer
         #[arg(long, group = "named")]
         id: Option<u64>,
-        /// Its e-mail address, however it is spelled
+        /// The e-mail address of the customer, in any spelling
         #[arg(long, group = "named")]
         email: Option<String>,
         /// Print it as JSON
@@ -107,7 +107,7 @@ impl Customers {
             let page = store.customers(request.clone()).await?;
             if is_one && page.customers.is_empty() {
                 bail!(
-                    "{org} has no such customer; `wharfinger customers list` names those there are"
+                    "{org} has no such customer; `wharfinger customers list` lists them"
                 );
             }
             for customer in &page.customers {
@@ -132,7 +132,7 @@ fn write_customer(out: &mut dyn Write, customer: &Customer, json: bool) -> Resul
     parts.extend(
         customer
             .wants_new_password
-            .then(|| "wants a new password".to_owned()),
+            .then(|| "asked for a password reset".to_owned()),
     );
     writeln!(out, "{}", shown(&parts.join("  ")))?;
     Ok(())

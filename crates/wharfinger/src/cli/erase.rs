@@ -14,24 +14,26 @@ use crate::store::{COMMAND_LINE, EraseCustomer};
 /// Who is to be erased, and from whose orders.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Of each order of which any revision has the address as its customer's, the figures are left: lines, quantities, prices,\n\
-dates, state and keys. Names, addresses, free text and whatever is not known go, from every revision; open orders are cancelled.\n\
-The texts of rejected orders that mention the address go, and so do answers kept for an Idempotency-Key. Then the log is emptied,\n\
-so that no file of the data directory has any of it. A server may be running on the store. Broken off, it is begun again by the\n\
-same command. There is no way back. Backups and other copies of the data directory are yours to see to.\n\n\
+    after_help = "Erases the orders whose customer has the address in any revision. They retain their lines, quantities,\n\
+prices, dates, state and keys. Names, addresses, free text and unknown attributes are removed from every\n\
+revision, and open orders are cancelled. The texts of rejected orders that mention the address, and\n\
+responses saved for an Idempotency-Key, are removed too. Finally the log is emptied, so that no file of\n\
+the data directory contains any of it. A server may be running on the store. To finish an interrupted\n\
+erasure, run the same command again. An erasure cannot be undone. You are responsible for backups and\n\
+other copies of the data directory.\n\n\
 Example: wharfinger customers erase --org TRK001 --email ann@example.com"
 )]
 pub(super) struct Erase {
-    /// The organisation from whose orders
+    /// The organisation of the orders
     #[arg(long, value_name = "CODE")]
     org: String,
-    /// The customer's e-mail address
+    /// The customer's e-mail address, in any spelling
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: String,
-    /// Write the database file anew, also where it has more than 128 MiB; a server waits meanwhile
+    /// Rewrite the database file even if it has more than 128 MiB; a running server waits meanwhile
     #[arg(long)]
     compact: bool,
-    /// Print what was erased as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -77,24 +79,24 @@ impl Erase {
         }
         writeln!(
             out,
-            "{code}: erased the customer from {orders} orders, of which {cancelled} were open and are cancelled"
+            "{code}: erased the customer from {orders} orders; {cancelled} of them were open and are now cancelled"
         )?;
         let (customers, rejected, answers) = (erased.customers, erased.rejected, erased.answers);
         writeln!(
             out,
-            "and from {customers} entries of the list of customers, {rejected} rejected orders and {answers} kept answers"
+            "also erased: {customers} entries of the customer list, {rejected} rejected orders, {answers} saved responses"
         )?;
         let on_server = matches!(self.data.location()?, Location::Database(_));
         if on_server && !erased.compacted {
             writeln!(
                 out,
-                "what the database had of the customer is free to be written over: --compact writes its tables anew, while servers wait"
+                "the erased data may remain in unused parts of the database until they are reused; --compact rewrites its tables, and servers wait meanwhile"
             )?;
         } else if !erased.compacted {
             writeln!(
                 out,
-                "the database file is too large to be written anew unasked: its unused parts may have copies of short orders, \
-                 which --compact removes while a server waits"
+                "the database file was not rewritten because it has more than 128 MiB; its unused parts may contain copies of short \
+                 orders. --compact rewrites it, and a running server waits meanwhile"
             )?;
         }
         let place = if on_server {
@@ -102,7 +104,7 @@ impl Erase {
         } else {
             "data directory"
         };
-        writeln!(out, "backups of the {place} are yours to see to")?;
+        writeln!(out, "you are responsible for backups of the {place}")?;
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Key {
 
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
-    /// Make a key; its secret is shown this once
+    /// Create a key; its secret is shown only once
     #[command(
         after_help = "Example: wharfinger key create --org TRK001 --scope orders:write --scope orders:read --expires 90d"
     )]
@@ -30,48 +30,48 @@ enum KeyCommand {
     /// List the keys
     #[command(after_help = "Example: wharfinger key list --json")]
     List {
-        /// Print them as JSON, one a line
+        /// Print them as JSON, one per line
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         data: KeptIn,
     },
-    /// Give a key a new secret; the old one is void at once
+    /// Give a key a new secret; the old one stops working immediately
     #[command(after_help = "Example: wharfinger key rotate key_0123456789ab")]
     Rotate(Named),
-    /// Make a key void, for good
+    /// Revoke a key, permanently
     #[command(after_help = "Example: wharfinger key revoke key_0123456789ab")]
     Revoke(Named),
 }
 
 #[derive(Args, Debug)]
 struct Create {
-    /// An organisation it may act for; may be given again
+    /// Organisation that the key may act for; may be repeated
     #[arg(
         long = "org",
         value_name = "CODE",
         required_unless_present = "all_orgs"
     )]
     orgs: Vec<String>,
-    /// It may act for every organisation, also those to come
+    /// Let the key act for every organisation, including future ones
     #[arg(long, conflicts_with = "orgs")]
     all_orgs: bool,
-    /// What it may do; may be given again [default: orders:write and orders:read]
+    /// Scope of the key; may be repeated [default: orders:write and orders:read]
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<Scope>,
-    /// When it ends, from now: 90d, 12h, 30m
+    /// Time until the key expires: 90d, 12h, 30m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     expires: Option<Duration>,
-    /// Requests that it may send in a second [default: what the server has for all keys]
+    /// Requests that the key may send per second [default: the server's setting for all keys]
     #[arg(long, value_name = "COUNT", value_parser = rate())]
     requests_per_second: Option<u32>,
-    /// Orders that it may send in a second [default: what the server has for all keys]
+    /// Orders that the key may send per second [default: the server's setting for all keys]
     #[arg(long, value_name = "COUNT", value_parser = rate())]
     orders_per_second: Option<u32>,
     /// Print its id and secret as JSON
     #[arg(long)]
     json: bool,
-    /// Create the store if there is none; it has no organisations then
+    /// Create the store if there is none; a new store has no organisations
     #[arg(long, requires = "all_orgs")]
     init: bool,
     #[command(flatten)]
@@ -136,7 +136,7 @@ impl Key {
                         &serde_json::json!({ "id": named.id, "revoked": true }),
                     );
                 }
-                writeln!(out, "{} is void", named.id)?;
+                writeln!(out, "{} is revoked", named.id)?;
                 Ok(())
             }
         }
@@ -149,7 +149,7 @@ impl Named {
         let directory = directory(store.as_ref()).await?;
         if !directory.keys.iter().any(|key| key.id == self.id) {
             bail!(
-                "there is no key {}; `wharfinger key list` names those there are",
+                "there is no key {}; `wharfinger key list` lists them",
                 self.id
             );
         }
@@ -250,11 +250,11 @@ fn write_key(
 fn scope(name: &str) -> Result<Scope, String> {
     let names: Vec<_> = Scope::ALL.iter().map(|scope| scope.name()).collect();
     let found = Scope::ALL.into_iter().find(|scope| scope.name() == name);
-    found.ok_or_else(|| format!("use one of {}", names.join(", ")))
+    found.ok_or_else(|| format!("expected one of {}", names.join(", ")))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    span(text).ok_or_else(|| format!("use {SPAN_FORM}"))
+    span(text).ok_or_else(|| format!("expected {SPAN_FORM}"))
 }
 
 fn rate() -> clap::builder::RangedI64ValueParser<u32> {

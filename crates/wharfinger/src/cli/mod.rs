@@ -27,12 +27,12 @@ use crate::config::{DATA_DEFAULT, locate};
 use crate::demo;
 use crate::store::{Directory, Location, Options, Store, StoreError};
 
-/// Order intake server: takes customer orders in batches over HTTP, judges each by itself, keeps the good ones
-/// durably, and says for each what became of it.
+/// Order intake server. It accepts customer orders in batches over HTTP, judges each order separately, stores the valid
+/// ones durably, and reports the outcome of every order.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Try `wharfinger demo` first: it shows all of it in a few seconds."
+    after_help = "Try `wharfinger demo` first: it shows everything in a few seconds."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -43,28 +43,28 @@ pub struct Cli {
 enum Command {
     /// Run the server
     Serve(Box<serve::Serve>),
-    /// Show what it does: a server, real orders, a crash, and what is left
+    /// Demonstrate the server: orders in each format, a crash, and the recovery
     Demo(demo::Demo),
     /// Manage organisations
     Org(org::Org),
     /// Manage API keys
     Key(key::Key),
-    /// Load and show what organisations sell, and their stock
+    /// Load, show and export products and their stock
     Products(products::Products),
-    /// Load and show to whom organisations sell, and erase a person
+    /// Load and show customers, and erase a person
     #[command(visible_alias = "customer")]
     Customers(customers::Customers),
-    /// Move orders on
+    /// Mark orders as processed, or cancel them
     Orders(orders::Orders),
-    /// Remove old orders that are final, with their history
+    /// Delete old processed and cancelled orders with their history
     Purge(purge::Purge),
     /// Verify the store
     Check(check::Check),
-    /// Move a whole store to another place: to PostgreSQL, or back
+    /// Copy the store to PostgreSQL or back
     Copy(copy::Copy),
-    /// Measure it on this machine, beside a program that does the least
+    /// Benchmark this machine, or your own server
     Bench(bench::Bench),
-    /// What the measurements compare with
+    /// Run a part that benchmarks compare with
     #[command(hide = true)]
     BenchPart(bench::BenchPart),
 }
@@ -72,10 +72,10 @@ enum Command {
 /// Where a command finds the orders.
 #[derive(Args, Clone, Debug)]
 struct KeptIn {
-    /// Directory that holds the orders; a server may be running on it
+    /// Data directory that stores the orders; a server may be running on it
     #[arg(long, env = "WHARFINGER_DATA", value_name = "DIRECTORY", default_value = DATA_DEFAULT)]
     data: PathBuf,
-    /// Database of PostgreSQL that holds the orders instead, as postgres://USER@HOST/NAME
+    /// PostgreSQL database that stores the orders instead, as postgres://USER@HOST/NAME
     #[arg(
         long,
         env = "WHARFINGER_DATABASE",
@@ -83,11 +83,10 @@ struct KeptIn {
         hide_env_values = true
     )]
     database: Option<String>,
-    /// File with the password for the database; or set WHARFINGER_DATABASE_PASSWORD
+    /// File with the database password; alternatively, set WHARFINGER_DATABASE_PASSWORD
     #[arg(long, env = "WHARFINGER_DATABASE_PASSWORD_FILE", value_name = "FILE")]
     database_password_file: Option<PathBuf>,
-    /// File with the CA that signed the database's certificate, in PEM form; TLS is spoken, and certificate and name are
-    /// verified
+    /// PEM file with the CA of the database's certificate; enables TLS, which verifies certificate and host name
     #[arg(long, env = "WHARFINGER_DATABASE_CA", value_name = "FILE")]
     database_ca: Option<PathBuf>,
 }
@@ -121,8 +120,8 @@ impl KeptIn {
 }
 
 /// Warning about an unencrypted connection to a database on another machine.
-const EXPOSED: &str = "Orders, and what proves the password, cross the network to the database unencrypted. Have the database speak \
-    TLS, and name its CA with --database-ca, or say sslmode=require in the URL where the system trusts it.";
+const EXPOSED: &str = "The connection to the database is not encrypted: others on the network can read orders and credentials. Enable TLS \
+    on the database, and name its CA with --database-ca, or use sslmode=require in the URL if the system trusts the CA.";
 
 /// Warns on stderr if the connection to the database is not encrypted.
 fn warn_if_exposed(location: &Location) {
@@ -223,11 +222,11 @@ fn shown(text: &str) -> std::borrow::Cow<'_, str> {
 
 async fn directory(store: &Store) -> Result<Directory> {
     let directory = store.directory(None).await?;
-    directory.context("the store did not give its directory")
+    directory.context("the store did not return its organisations and keys")
 }
 
 fn find_organisation<'d>(directory: &'d Directory, code: &str) -> Result<&'d Organisation> {
     directory.organisations.get(code).with_context(|| {
-        format!("there is no organisation {code}; `wharfinger org list` names those there are")
+        format!("there is no organisation {code}; `wharfinger org list` lists them")
     })
 }

@@ -30,8 +30,8 @@ pub(super) fn require(config: &Config) -> Result<()> {
         tracing::warn!(
             connections_max,
             limit,
-            "The limit on open files is lower than connections_max needs; further connections wait. Raise it with \
-             `ulimit -n`, or with LimitNOFILE= in the unit of systemd."
+            "The limit on open files is too low for connections_max, so some connections will wait. Raise it with \
+             `ulimit -n`, or with LimitNOFILE= in the systemd unit."
         );
     }
     Ok(())
@@ -51,8 +51,8 @@ fn require_open_files(needed: u64) -> Result<Option<u64>> {
     };
     ensure!(
         limit.is_none_or(|limit| limit >= needed),
-        "only {} files may be open at a time, and {needed} are needed; raise the limit with `ulimit -n 4096`, or with \
-         LimitNOFILE= in the unit of systemd",
+        "the limit on open files is {}, but {needed} are needed; raise it with `ulimit -n 4096`, or with LimitNOFILE= in the \
+         systemd unit",
         limit.unwrap_or_default()
     );
     Ok(limit)

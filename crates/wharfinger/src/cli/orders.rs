@@ -21,12 +21,12 @@ pub(super) struct Orders {
 
 #[derive(Debug, Subcommand)]
 enum OrdersCommand {
-    /// Take orders on: they change no more
+    /// Mark orders as processed, which is final
     #[command(
         after_help = "Example: wharfinger orders process --org TRK001 --dialect DIALECT A-1 A-2"
     )]
     Process(Named),
-    /// Call orders off: they change no more, and their keys stay taken
+    /// Cancel orders, which is final; their keys stay taken
     #[command(after_help = "Example: wharfinger orders cancel --org TRK001 --dialect DIALECT A-1")]
     Cancel(Named),
 }
@@ -36,13 +36,13 @@ struct Named {
     /// The order keys
     #[arg(required = true)]
     keys: Vec<String>,
-    /// The organisation whose they are
+    /// The organisation of the orders
     #[arg(long, value_name = "CODE")]
     org: String,
-    /// The dialect they came in
+    /// The dialect that the orders were submitted in
     #[arg(long)]
     dialect: String,
-    /// Print what became of each as JSON, one a line
+    /// Print the outcome of each order as JSON, one per line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -65,7 +65,7 @@ impl Named {
     async fn run(self, out: &mut dyn Write, wanted: Move) -> Result<()> {
         let dialect = dialects::find(&self.dialect).with_context(|| {
             format!(
-                "there is no dialect {}; use one of {}",
+                "unknown dialect {}; expected one of {}",
                 self.dialect,
                 dialects::ids()
             )
@@ -101,7 +101,7 @@ impl Named {
         }
         if refused > 0 {
             bail!(
-                "{refused} of {} orders stayed as they were",
+                "{refused} of {} orders were not changed",
                 self.keys.len()
             );
         }

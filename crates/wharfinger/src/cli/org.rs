@@ -22,24 +22,24 @@ pub(super) struct Org {
 
 #[derive(Debug, Subcommand)]
 enum OrgCommand {
-    /// Make an organisation
+    /// Create an organisation
     #[command(
         after_help = "Examples: wharfinger org create TRK001 --name 'Harbour Books'\n          \
                       wharfinger org create TRK001 --init   (before the first `wharfinger serve`)"
     )]
     Create {
-        /// What clients call it: letters, digits, `-`, `_` and `.`
+        /// Code that clients use: letters, digits, `-`, `_` and `.`
         code: String,
-        /// Its name, for people
+        /// Display name
         #[arg(long, default_value = "")]
         name: String,
-        /// Whether its orders are held against its catalogue
+        /// Whether orders are checked against the catalogue
         #[arg(long, default_value = "open")]
         catalogue: Catalogue,
-        /// The IANA time zone of its dates, such as Europe/Stockholm
+        /// IANA time zone of dates without an offset, such as Europe/Stockholm
         #[arg(long, value_name = "NAME", default_value = "UTC", value_parser = time_zone)]
         time_zone: TimeZone,
-        /// How its orders are listed where a request does not say
+        /// Default sort order of lists of orders
         #[arg(long, default_value = "desc")]
         list_sort: Sort,
         /// Print it as JSON
@@ -54,7 +54,7 @@ enum OrgCommand {
     /// List the organisations
     #[command(after_help = "Example: wharfinger org list --json")]
     List {
-        /// Print them as JSON, one a line
+        /// Print them as JSON, one per line
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -68,18 +68,18 @@ enum OrgCommand {
     )]
     #[command(group(ArgGroup::new("change").required(true).multiple(true)))]
     Set {
-        /// Its code
+        /// Code of the organisation
         code: String,
-        /// Whether it takes customer orders
+        /// Whether the organisation accepts customer orders
         #[arg(long, group = "change")]
         customer_orders: Option<Switch>,
-        /// Whether its orders are held against its catalogue
+        /// Whether orders are checked against the catalogue
         #[arg(long, group = "change")]
         catalogue: Option<Catalogue>,
-        /// The IANA time zone of its dates, such as Europe/Stockholm; it applies to stored orders too
+        /// IANA time zone of dates without an offset, such as Europe/Stockholm; also applies to stored orders
         #[arg(long, group = "change", value_name = "NAME", value_parser = time_zone)]
         time_zone: Option<TimeZone>,
-        /// How its orders are listed where a request does not say
+        /// Default sort order of lists of orders
         #[arg(long, group = "change")]
         list_sort: Option<Sort>,
         /// Print it as JSON
@@ -99,9 +99,9 @@ enum Switch {
 /// [`CatalogueMode`], as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Catalogue {
-    /// Any product and any customer is taken, and no stock is kept
+    /// Any product and any customer is accepted, and no stock is counted
     Open,
-    /// Products must be sold and in stock, and customers known
+    /// Products must be active and in stock, and customers known
     Enforced,
 }
 
@@ -160,10 +160,10 @@ impl Org {
                 data,
             } => {
                 if !is_code(&code) {
-                    bail!("{code:?} cannot be an organisation's code: use {CODE_FORM}");
+                    bail!("invalid organisation code {code:?}: expected {CODE_FORM}");
                 }
                 if !is_name(&name) {
-                    bail!("{name:?} cannot be an organisation's name: use {NAME_FORM}");
+                    bail!("invalid organisation name {name:?}: expected {NAME_FORM}");
                 }
                 let store = data.open_or_init(init)?;
                 let organisation = Organisation {

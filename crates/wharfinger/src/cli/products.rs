@@ -26,11 +26,11 @@ pub(super) struct Products {
 enum ProductsCommand {
     /// Load products and their stock from files
     #[command(
-        after_help = "The first line of a table names its columns, in any order, of: id, sku, ean, active,\n\
-warehouse, stock, price, currency, name, markets, pricelists (lists with | between).\n\
-A line changes the product of its id, or else of its sku, or else of its ean, or makes it.\n\
-What a file has no column for stays as it is. Lines that are not good are told on the\n\
-standard error, and the others are loaded.\n\n\
+        after_help = "The first line of a CSV file names its columns, in any order: id, sku, ean, active, warehouse,\n\
+stock, price, currency, name, markets, pricelists (lists are separated by |). Each line changes the\n\
+product with its id, or else with its sku, or else with its ean. If there is none, it creates one. A\n\
+column missing from the file changes nothing. Invalid lines are reported on standard error; the\n\
+others are loaded.\n\n\
 Examples: wharfinger products load --org TRK001 products.csv\n          \
           gunzip -c products.ndjson.gz | wharfinger products load --org TRK001 --format ndjson -"
     )]
@@ -38,10 +38,10 @@ Examples: wharfinger products load --org TRK001 products.csv\n          \
     /// List products, in the order in which they were first loaded
     #[command(after_help = "Example: wharfinger products list --org TRK001 --json")]
     List {
-        /// The organisation whose they are
+        /// The organisation of the products
         #[arg(long, value_name = "CODE")]
         org: String,
-        /// Print them as JSON, one a line
+        /// Print them as JSON, one per line
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -53,16 +53,16 @@ Examples: wharfinger products load --org TRK001 products.csv\n          \
         after_help = "Example: wharfinger products show --org TRK001 --sku A-1"
     )]
     Show {
-        /// The organisation whose it is
+        /// The organisation of the product
         #[arg(long, value_name = "CODE")]
         org: String,
-        /// Its id
+        /// The id of the product
         #[arg(long, group = "named")]
         id: Option<u64>,
-        /// The seller's code for it
+        /// The SKU of the product
         #[arg(long, group = "named")]
         sku: Option<String>,
-        /// The number on its bar code
+        /// The EAN (bar code number) of the product
         #[arg(long, group = "named")]
         ean: Option<String>,
         /// Print it as JSON
@@ -74,13 +74,13 @@ Examples: wharfinger products load --org TRK001 products.csv\n          \
     /// Write all products to a file that can be loaded again
     #[command(after_help = "Example: wharfinger products export --org TRK001 --to products.csv")]
     Export {
-        /// The organisation whose they are
+        /// The organisation of the products
         #[arg(long, value_name = "CODE")]
         org: String,
-        /// How the file is written
+        /// Format of the file
         #[arg(long, default_value = "csv")]
         format: Format,
-        /// The file; the standard output where it is left out
+        /// File to write [default: standard output]
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
         #[command(flatten)]
@@ -126,7 +126,7 @@ impl Products {
                 let page = listed.store.products(request).await?;
                 let Some(product) = page.products.first() else {
                     bail!(
-                        "{org} has no such product; `wharfinger products list` names those there are"
+                        "{org} has no such product; `wharfinger products list` lists them"
                     );
                 };
                 write_product(out, product, json)
@@ -252,7 +252,7 @@ fn write_product(out: &mut dyn Write, product: &Product, json: bool) -> Result<(
         price.map(|price| format!("{price} {currency}").trim_end().to_owned()),
     );
     say("in", product.warehouse.clone());
-    parts.extend((!product.active).then(|| "not sold".to_owned()));
+    parts.extend((!product.active).then(|| "not active".to_owned()));
     parts.extend(product.name.clone());
     writeln!(out, "{}", shown(&parts.join("  ")))?;
     Ok(())

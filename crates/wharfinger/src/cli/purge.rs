@@ -12,19 +12,20 @@ use wharfinger_core::ids::OrganisationId;
 use super::{KeptIn, directory, write_json};
 use crate::clock;
 
-/// Remove old orders that are final, with their history
+/// Delete old processed and cancelled orders with their history
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Removes the orders that are processed or cancelled and have not changed since DATE, with every revision,\n\
-move and report, and the receipts of older batches of which no order is left. A server may be running on the store.\n\
-Broken off, it is begun again by the same command. There is no way back.\n\n\
+    after_help = "Deletes the orders that are processed or cancelled and have not changed since DATE, with every revision,\n\
+state change and fulfilment report. Then deletes the receipts of older batches that have no orders left.\n\
+A server may be running on the store. To resume an interrupted purge, run the same command again. A purge\n\
+cannot be undone.\n\n\
 Example: wharfinger purge --before 2025-01-01"
 )]
 pub(super) struct Purge {
-    /// The first moment whose changes are kept: yyyy-mm-dd (in UTC), or RFC 3339
+    /// Orders that changed at this time or later are kept: yyyy-mm-dd (midnight UTC), or an RFC 3339 time
     #[arg(long, value_name = "DATE", value_parser = moment)]
     before: Timestamp,
-    /// Print what was removed as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -47,7 +48,7 @@ impl Purge {
         let before_ms = self.before.as_millisecond();
         if before_ms > clock::now_ms() {
             bail!(
-                "{} lies in the future; name a day until which orders may be forgotten",
+                "{} is in the future; give a date in the past",
                 self.before
             );
         }
@@ -80,9 +81,9 @@ impl Purge {
             return write_json(out, &line);
         }
         for (code, orders, events) in removed {
-            writeln!(out, "{code}: removed {orders} orders and {events} events")?;
+            writeln!(out, "{code}: deleted {orders} orders and {events} events")?;
         }
-        writeln!(out, "removed {} receipts", report.batches)?;
+        writeln!(out, "deleted {} receipts", report.batches)?;
         Ok(())
     }
 }

@@ -44,10 +44,10 @@ WHARFINGER_QUEUE_MAX=256 wharfinger serve --config wharfinger.toml"
 pub struct Serve {
     #[command(flatten)]
     options: ServeOptions,
-    /// Blocks from which on the index by e-mail address is built: few, so that tests see it at work
+    /// Number of blocks from which the e-mail index is built; low values are for tests
     #[arg(long, hide = true, value_name = "COUNT")]
     email_run_blocks: Option<u32>,
-    /// Start although the write-ahead log is damaged, and give up so many of its frames: the number that `wharfinger check` told
+    /// Start with a damaged write-ahead log, and give up this many of its frames: the number that `wharfinger check` reported
     #[arg(
         long,
         value_name = "COUNT",
@@ -55,7 +55,7 @@ pub struct Serve {
         hide_default_value = true
     )]
     accept_lost_frames: u64,
-    /// Pages of the write-ahead log from which on it is written back: few, so that tests see it done
+    /// Number of pages of the write-ahead log from which it is checkpointed; low values are for tests
     #[arg(long, hide = true, value_name = "COUNT")]
     log_pages: Option<i32>,
 }
@@ -75,8 +75,8 @@ impl Serve {
         let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
         if config.location.has_password_among(arguments) {
             tracing::warn!(
-                "The password of the database stands in the command line, where every user of this machine can read it. \
-                 Give it in --database-password-file or WHARFINGER_DATABASE_PASSWORD."
+                "The database password is on the command line, where every user of this machine can read it. \
+                 Use --database-password-file or WHARFINGER_DATABASE_PASSWORD instead."
             );
         }
         let (email_run_blocks, lost_frames) = (self.email_run_blocks, self.accept_lost_frames);
@@ -100,13 +100,13 @@ impl Serve {
             readiness: http::Readiness::default(),
             rejected_days: config.rejected_days,
         });
-        let threads = Threads::start().context("cannot start the threads that serve")?;
+        let threads = Threads::start().context("cannot start the serving threads")?;
         // Must precede the ready message: a signal that arrives right after it needs its handler.
         let stop = Stop::listen()?;
         if !address.ip().is_loopback() {
             tracing::warn!(
-                "Others can reach {address}, and keys and orders cross the network unencrypted. Listen on a loopback \
-                 address, and let a proxy with TLS stand in front."
+                "{address} can be reached from other machines, and keys and orders cross the network unencrypted. Listen on a \
+                 loopback address behind a proxy with TLS."
             );
         }
         if let Err(error) = write_greeting(out, &config, address, first_key) {
@@ -166,7 +166,7 @@ async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: S
             }
         };
         tokio::select! {
-            () = told => tracing::info!("Told to stop; finishing what is in flight."),
+            () = told => tracing::info!("Shutting down; finishing the requests in flight."),
             // Requests waiting for the store are still answered, so that their senders know what they can rely on.
             _ = stopping.store.failed() => {}
         }
@@ -181,7 +181,7 @@ async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: S
     let ended = match app.store.failed().now_or_never() {
         None => Ok(()),
         Some(why) => Err(anyhow::anyhow!(
-            "the store cannot be written any more, nothing was acknowledged since: {why}"
+            "the store no longer accepts writes, and nothing was acknowledged since it failed: {why}"
         )),
     };
     following.abort();
@@ -200,12 +200,12 @@ async fn failed_long_enough(store: &Store) {
 async fn keep_house(app: &App) {
     loop {
         if let Err(error) = app.store.drop_expired().await {
-            tracing::warn!(%error, "Could not drop answers that were kept for their time.");
+            tracing::warn!(%error, "Could not delete expired saved responses.");
         }
         let received_before_ms = clock::now_ms() - i64::from(app.rejected_days) * DAY_MS;
         let dropped = app.store.drop_rejected_texts(received_before_ms).await;
         if let Err(error) = dropped {
-            tracing::warn!(%error, "Could not drop the texts of rejected orders that were kept for their time.");
+            tracing::warn!(%error, "Could not delete expired texts of rejected orders.");
         }
         tokio::time::sleep(HOUSEKEEPING_EVERY).await;
     }
@@ -289,16 +289,16 @@ fn write_greeting(
             };
             writeln!(
                 out,
-                "\nThere is no organisation yet. Make one, and a key for it:\n"
+                "\nThere is no organisation yet. Create one, and a key for it:\n"
             )?;
             writeln!(out, "  wharfinger org create CODE {place}")?;
             writeln!(out, "  wharfinger key create --org CODE {place}")?;
         }
         FirstSteps::Made(issued) => {
-            writeln!(out, "\nThe data directory is new; to begin with it has\n")?;
+            writeln!(out, "\nThe data directory is new. The server created\n")?;
             writeln!(out, "  organisation  {FIRST_ORGANISATION}")?;
             writeln!(out, "  key id        {}", issued.id)?;
-            writeln!(out, "  key secret    {}   (not shown again)", issued.secret)?;
+            writeln!(out, "  key secret    {}   (shown only once)", issued.secret)?;
             let key = SampleKey {
                 organisation: FIRST_ORGANISATION,
                 id: &issued.id,

@@ -135,7 +135,7 @@ fn begin(server: &Server, request: &Sample, body: &str) -> Result<TcpStream> {
     let address = server
         .url
         .strip_prefix("http://")
-        .context("a server has an address")?;
+        .context("the server's URL is invalid")?;
     let mut head = format!(
         "{} {} HTTP/1.1\r\nhost: {address}\r\n",
         request.method, request.target

@@ -245,7 +245,7 @@ fn a_sweep_has_three_axes_and_draws_them() {
         let titles = texts.iter().filter(|text| text.starts_with(promised));
         assert_eq!(titles.count(), 1, "{promised}");
     }
-    for (axis, times) in [("time to the answer, ms", 3), ("CPU, µs an order", 3)] {
+    for (axis, times) in [("response time, ms", 3), ("CPU, µs per order", 3)] {
         let found = texts.iter().filter(|text| *text == axis);
         assert_eq!(found.count(), times, "{axis}");
     }

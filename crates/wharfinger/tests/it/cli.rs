@@ -235,15 +235,15 @@ fn the_demonstration_runs_and_says_what_it_shows() {
     for promised in [
         "kill -9",
         "6000 lines were sent",
-        "its answer was not waited for",
+        "without waiting for the response",
         "all or none",
         "2000 orders accepted",
-        "10000 lines accepted in all",
-        "orders are in the store, each once",
+        "10000 lines accepted in total",
+        "orders are stored, each once",
         "accepted",
         "rejected",
         "unchanged",
-        "finds nothing wrong",
+        "finds no faults",
     ] {
         assert!(text.contains(promised), "{promised}\n{text}");
     }

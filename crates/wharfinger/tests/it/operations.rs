@@ -288,5 +288,5 @@ fn the_last_line_is_written_before_the_end() {
         counts.map(|name| line[name].as_u64()),
         [1, 0, 0, 1, 0].map(Some)
     );
-    assert!(log.contains("Told to stop"), "{log}");
+    assert!(log.contains("Shutting down"), "{log}");
 }

@@ -27,8 +27,8 @@ impl Installation {
             has("postgres") && has("initdb")
         });
         let programs = programs.context(
-            "PostgreSQL is not installed: initdb and postgres are neither where pg_config says, nor in \
-             /usr/lib/postgresql/*/bin, nor in PATH (on Debian: apt-get install postgresql)",
+            "PostgreSQL is not installed: initdb and postgres are not in the directory that pg_config reports, in \
+             /usr/lib/postgresql/*/bin, or in PATH (on Debian: apt-get install postgresql)",
         )?;
         // A directory that this program created shows the user that it runs as.
         let is_root = std::fs::metadata(directory)?.uid() == 0;

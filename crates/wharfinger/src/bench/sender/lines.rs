@@ -111,7 +111,7 @@ impl<'r> Lines<'r> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => (),
                 waited => {
                     waited?;
-                    ensure!(!events.is_empty(), "the server does not answer");
+                    ensure!(!events.is_empty(), "the server does not respond");
                     return Ok(());
                 }
             }
@@ -161,7 +161,7 @@ impl Line<'_> {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error).context("cannot read the server's answer"),
+                Err(error) => return Err(error).context("cannot read the server's response"),
             }
         }
     }
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_refusal_is_told_that_comes_before_all_was_sent() {
         let told = made_of(b"HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\ntoo large");
-        assert!(told.contains("status 413 and too large"), "{told}");
+        assert!(told.contains("status 413: too large"), "{told}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Whose {
         match self {
             Self::OneOrder => "the first page by e-mail address",
             Self::ManyOrders => {
-                "the same page of 100 for addresses that one order in 100,000 has, each in another block"
+                "the same page of 100, for addresses of one order in 100,000, each in another block"
             }
         }
     }
@@ -74,7 +74,7 @@ impl<'f> Addresses<'f> {
         let directory =
             directory.context("a store that was just opened knows its organisations")?;
         let organisation = directory.organisations.get(code);
-        let organisation = organisation.context("the server's organisation is not in its store")?;
+        let organisation = organisation.context("the store does not have the server's organisation")?;
         Ok(Self {
             full,
             organisation: organisation.id,
@@ -97,7 +97,7 @@ impl<'f> Addresses<'f> {
         while !is_built()? {
             ensure!(
                 begin.elapsed() < INDEX_WITHIN,
-                "the server does not get done with its index by e-mail address"
+                "the server did not finish its e-mail index in time"
             );
         }
         Ok(())
@@ -150,7 +150,7 @@ impl<'f> Addresses<'f> {
         let address = self.address.stamped(stamp);
         ensure!(
             is_good,
-            "the page of {address} should be of {keys:?} and is of {found:?}"
+            "the page of {address} should have {keys:?}, but has {found:?}"
         );
         Ok(())
     }

@@ -129,7 +129,7 @@ impl LongRequest {
         let all = format!("\"accepted\":{orders},");
         ensure!(
             answer.status == 200 && answer.body.contains(&all),
-            "the import was answered {} {}",
+            "the import got status {}: {}",
             answer.status,
             answer.body
         );

@@ -50,7 +50,7 @@ impl File {
             let file = std::fs::File::open(path).with_context(cannot)?;
             let kind = file.metadata().with_context(cannot)?;
             if kind.is_dir() {
-                bail!("{name} is a directory; name the files in it");
+                bail!("{name} is a directory; name the files in it instead");
             }
             (Box::new(file), kind.is_file().then_some(kind.len()))
         };

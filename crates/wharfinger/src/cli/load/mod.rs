@@ -30,16 +30,16 @@ const WHOLE_LINES_MAX: usize = 100_000;
 /// What to load, and where.
 #[derive(Args, Debug)]
 pub(super) struct LoadFiles {
-    /// The files; - is the standard input
+    /// Files to load; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The organisation that they are loaded into
+    /// The organisation to load into
     #[arg(long, value_name = "CODE")]
     org: String,
-    /// What the files are, where their names do not end in .csv, .ndjson or .jsonl [default: csv]
+    /// Format of files whose names do not end in .csv, .ndjson or .jsonl [default: csv]
     #[arg(long)]
     format: Option<Format>,
-    /// Load nothing where any line is not good; at most 100000 lines
+    /// Load nothing if any line is invalid; at most 100000 lines
     #[arg(long)]
     all_or_nothing: bool,
     /// Print the counts as JSON
@@ -52,7 +52,7 @@ pub(super) struct LoadFiles {
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// A table with a header, commas between its fields
+    /// A table with a header line and comma-separated fields
     Csv,
     /// A JSON object on each line
     Ndjson,
@@ -106,10 +106,10 @@ impl LoadFiles {
         match (counts.rejected, self.all_or_nothing) {
             (0, _) => Ok(()),
             (rejected, false) => {
-                bail!("{rejected} of {lines} lines were not loaded; mend them and load them again")
+                bail!("{rejected} of {lines} lines were not loaded; fix them and load the file again")
             }
             (rejected, true) => {
-                bail!("nothing was loaded, since {rejected} of {lines} lines are not good")
+                bail!("nothing was loaded because {rejected} of {lines} lines are invalid")
             }
         }
     }
@@ -221,8 +221,8 @@ impl<L: Loadable> Loading<'_, L> {
                 Ok(())
             }
             Policy::AllOrNothing if lines > WHOLE_LINES_MAX => bail!(
-                "more than {WHOLE_LINES_MAX} lines cannot be loaded all or none, since all other writing would wait; \
-                 leave out --all-or-nothing, or load them in parts"
+                "--all-or-nothing accepts at most {WHOLE_LINES_MAX} lines, because it blocks all other writes; omit it, or \
+                 load the lines in parts"
             ),
             Policy::Partial | Policy::AllOrNothing => Ok(()),
         }

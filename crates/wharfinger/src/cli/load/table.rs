@@ -32,7 +32,7 @@ impl Table {
         let mut row = ByteRecord::new();
         let known = L::ATTRIBUTES.join(", ");
         if !rows.read_byte_record(&mut row).map_err(told)? {
-            bail!("is empty; its first line must name the columns, of {known}");
+            bail!("is empty; its first line must name columns: {known}");
         }
         let line = rows.get_ref().begins_at;
         let columns = names::<L>(&row).with_context(|| format!("line {line}"))?;
@@ -76,7 +76,7 @@ impl Table {
             return Err(vec![LineProblem {
                 path: Path::default(),
                 code: "wrong_columns",
-                message: format!("the line has {fields} fields, and there are {columns} columns"),
+                message: format!("the line has {fields} fields, but the header has {columns} columns"),
             }]);
         }
         let mut texts = Vec::with_capacity(columns);
@@ -103,13 +103,13 @@ impl Table {
 fn names<L: LoadLine>(header: &ByteRecord) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for field in header {
-        let name = str::from_utf8(field).context("the names of the columns are not UTF-8")?;
+        let name = str::from_utf8(field).context("the column names are not UTF-8")?;
         let name = name.trim();
         if !L::ATTRIBUTES.contains(&name) {
             bail!("{}", unknown_name("column", name, L::ATTRIBUTES));
         }
         if names.iter().any(|before| before == name) {
-            bail!("there are two columns {name}");
+            bail!("the column {name} appears twice");
         }
         names.push(name.to_owned());
     }
@@ -180,7 +180,7 @@ impl io::Read for Lines {
         if self.row_bytes > self.row_bytes_max {
             let bytes_max = self.row_bytes_max;
             return Err(io::Error::other(format!(
-                "the row is larger than {bytes_max} bytes; is a quote not closed?"
+                "the row is larger than {bytes_max} bytes; is there an unclosed quote?"
             )));
         }
         Ok(length)

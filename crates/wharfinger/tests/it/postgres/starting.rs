@@ -152,7 +152,7 @@ fn the_password_comes_from_a_file_or_a_variable_and_is_told_to_nobody() {
         server.terminate();
         let (_, said) = server.wait();
         let log = std::fs::read_to_string(log.path()).unwrap();
-        assert!(log.contains("Told to stop"), "{log}");
+        assert!(log.contains("Shutting down"), "{log}");
         assert!(
             !log.contains(&password) && !said.contains(&password),
             "{name}"

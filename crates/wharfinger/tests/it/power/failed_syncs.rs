@@ -59,7 +59,7 @@ fn a_change_that_could_not_be_confirmed_is_told_as_such_and_found_out_by_its_key
         assert!(
             recorded
                 .log()
-                .contains("the store cannot be written any more")
+                .contains("the store no longer accepts writes")
         );
         let server = recorded.start(&[]);
         // If it was stored, this is the saved response.
