@@ -439,9 +439,9 @@ impl fmt::Display for Code {
             }
             Self::UnknownCustomer => out.write_str("is not a customer"),
             Self::NeedsEmail => out.write_str("needs an e-mail address"),
-            Self::OtherCustomer => {
-                out.write_str("does not match the customer: the e-mail address belongs to another one")
-            }
+            Self::OtherCustomer => out.write_str(
+                "does not match the customer: the e-mail address belongs to another one",
+            ),
         }
     }
 }

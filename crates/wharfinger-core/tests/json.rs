@@ -125,7 +125,10 @@ fn faults_of_one_order_are_told_with_their_place() {
             &["a[0].b contains the character \\u0000"],
         ),
         (r#"{"\u0000":1}"#, &["\0 contains the character \\u0000"]),
-        (r#"{"\ud800":1}"#, &["\u{fffd} contains half a surrogate pair"]),
+        (
+            r#"{"\ud800":1}"#,
+            &["\u{fffd} contains half a surrogate pair"],
+        ),
         (
             r#"{"a":1,"b":2,"a":3}"#,
             &["a appears twice in the same object"],

@@ -74,11 +74,7 @@ impl<'c> Call<'c> {
             StoreError::Overloaded => overloaded,
             StoreError::Unavailable(why) => {
                 // The client is told to retry; the reason is for the operator.
-                tracing::error!(
-                    request_id,
-                    error = why,
-                    "The store is unavailable."
-                );
+                tracing::error!(request_id, error = why, "The store is unavailable.");
                 overloaded
             }
             StoreError::DiskFull(why) => {

@@ -49,11 +49,7 @@ impl FirstKey {
         let run = |arguments: &[&str]| -> Result<Vec<u8>> {
             let mut command = program_on(Place::Database(url))?;
             let done = command.args(arguments).stderr(Stdio::inherit()).output()?;
-            ensure!(
-                done.status.success(),
-                "{} failed",
-                arguments.join(" ")
-            );
+            ensure!(done.status.success(), "{} failed", arguments.join(" "));
             Ok(done.stdout)
         };
         let organisation = "DEMO";
@@ -121,7 +117,10 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the server")?;
-        let stdout = process.stdout.take().context("the server has no standard output")?;
+        let stdout = process
+            .stdout
+            .take()
+            .context("the server has no standard output")?;
         let mut server = Self {
             process,
             url: String::new(),

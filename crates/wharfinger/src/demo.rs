@@ -72,10 +72,7 @@ impl Demo {
             accepted.extend(show_outcomes(out, data, &answer).await?);
         }
 
-        writeln!(
-            out,
-            "\n3. The server is killed while it works (kill -9)\n"
-        )?;
+        writeln!(out, "\n3. The server is killed while it works (kill -9)\n")?;
         let mut flight = Flight::new(&key);
         let committed = flight.begin(&server)?;
         server.kill()?;

@@ -42,7 +42,12 @@ pub(crate) struct Logging {
 pub(crate) fn begin(config: &Config) -> Result<Logging> {
     let filter = EnvFilter::builder()
         .parse(format!("{},hyper=error", config.log))
-        .with_context(|| format!("'{}' is not a log level; use error, warn, info, debug or trace", config.log))?;
+        .with_context(|| {
+            format!(
+                "'{}' is not a log level; use error, warn, info, debug or trace",
+                config.log
+            )
+        })?;
     let is_pretty = match config.log_format {
         Some(format) => format == LogFormat::Pretty,
         None => io::stderr().is_terminal(),

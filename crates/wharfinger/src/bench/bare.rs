@@ -62,7 +62,10 @@ impl Bare {
             .spawn()
             .context("cannot start the bare program")?;
         let told = process.stdin.take();
-        let says = process.stdout.take().context("the bare program has no standard output")?;
+        let says = process
+            .stdout
+            .take()
+            .context("the bare program has no standard output")?;
         Ok(Self {
             process,
             told,
@@ -88,7 +91,10 @@ impl Bare {
 
     /// Makes it process this many orders, rounded up to whole batches.
     pub(super) fn tell(&mut self, orders: u64) -> Result<Round> {
-        let told = self.told.as_mut().context("the bare program has no standard input")?;
+        let told = self
+            .told
+            .as_mut()
+            .context("the bare program has no standard input")?;
         writeln!(told, "{orders}")?;
         let mut line = String::new();
         self.says.read_line(&mut line)?;

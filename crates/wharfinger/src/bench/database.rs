@@ -117,7 +117,8 @@ impl Drop for Database {
 
 /// Connects to a database. Blocks: do not call it from async code.
 pub(super) fn connect(url: &str) -> Result<Client> {
-    Client::connect(url, NoTls).context("cannot connect to the database; the benchmark does not support TLS")
+    Client::connect(url, NoTls)
+        .context("cannot connect to the database; the benchmark does not support TLS")
 }
 
 fn own_cluster() -> Result<Cluster> {

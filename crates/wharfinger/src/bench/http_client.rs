@@ -106,7 +106,10 @@ impl Incoming {
         if self.head.is_none() {
             let Some(at) = find(&self.bytes, b"\r\n\r\n") else {
                 let length = self.bytes.len();
-                ensure!(length < HEAD_BYTES_MAX, "the head of the response has no end");
+                ensure!(
+                    length < HEAD_BYTES_MAX,
+                    "the head of the response has no end"
+                );
                 return Ok(false);
             };
             self.head = Some((parse_head(&self.bytes[..at + 4])?, at + 4));
@@ -147,7 +150,8 @@ fn parse_head(head: &[u8]) -> Result<Head> {
         let (name, value) = line.split_once(':').unwrap_or_default();
         if name.eq_ignore_ascii_case("content-length") {
             let length = value.trim().parse();
-            body_bytes = Some(length.context("the Content-Length of the response is not a number")?);
+            body_bytes =
+                Some(length.context("the Content-Length of the response is not a number")?);
         }
         closes |=
             name.eq_ignore_ascii_case("connection") && value.trim().eq_ignore_ascii_case("close");

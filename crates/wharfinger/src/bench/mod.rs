@@ -238,8 +238,12 @@ impl Part {
 
 /// Finds a dialect by its id.
 pub(crate) fn find_dialect(id: &str) -> Result<Spoken> {
-    dialects::find(id)
-        .with_context(|| format!("unknown dialect '{id}'; expected one of {}", dialects::ids()))
+    dialects::find(id).with_context(|| {
+        format!(
+            "unknown dialect '{id}'; expected one of {}",
+            dialects::ids()
+        )
+    })
 }
 
 /// The dialect of the large batches.

@@ -103,12 +103,12 @@ impl Copy {
             write_json(out, &line)?;
         } else {
             if *resumed > 0 {
-                writeln!(out, "resumed after {resumed} rows that had already been copied")?;
+                writeln!(
+                    out,
+                    "resumed after {resumed} rows that had already been copied"
+                )?;
             }
-            writeln!(
-                out,
-                "copied {rows} rows to {to}, and verified them"
-            )?;
+            writeln!(out, "copied {rows} rows to {to}, and verified them")?;
             check::write_report(out, report)?;
         }
         if !report.faults.is_empty() {

@@ -106,9 +106,7 @@ impl Customers {
         loop {
             let page = store.customers(request.clone()).await?;
             if is_one && page.customers.is_empty() {
-                bail!(
-                    "{org} has no such customer; `wharfinger customers list` lists them"
-                );
+                bail!("{org} has no such customer; `wharfinger customers list` lists them");
             }
             for customer in &page.customers {
                 write_customer(&mut out, customer, json)?;

@@ -120,8 +120,8 @@ impl KeptIn {
 }
 
 /// Warning about an unencrypted connection to a database on another machine.
-const EXPOSED: &str = "The connection to the database is not encrypted: others on the network can read orders and credentials. Enable TLS \
-    on the database, and name its CA with --database-ca, or use sslmode=require in the URL if the system trusts the CA.";
+const EXPOSED: &str = "Orders and credentials are sent to the database unencrypted. Enable TLS on the database, and name its CA with \
+    --database-ca, or use sslmode=require in the URL if the system trusts the CA.";
 
 /// Warns on stderr if the connection to the database is not encrypted.
 fn warn_if_exposed(location: &Location) {

@@ -100,10 +100,7 @@ impl Named {
             }
         }
         if refused > 0 {
-            bail!(
-                "{refused} of {} orders were not changed",
-                self.keys.len()
-            );
+            bail!("{refused} of {} orders were not changed", self.keys.len());
         }
         Ok(())
     }

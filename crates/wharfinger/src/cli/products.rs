@@ -125,9 +125,7 @@ impl Products {
                 };
                 let page = listed.store.products(request).await?;
                 let Some(product) = page.products.first() else {
-                    bail!(
-                        "{org} has no such product; `wharfinger products list` lists them"
-                    );
+                    bail!("{org} has no such product; `wharfinger products list` lists them");
                 };
                 write_product(out, product, json)
             }

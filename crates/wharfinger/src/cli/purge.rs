@@ -47,10 +47,7 @@ impl Purge {
     pub(super) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let before_ms = self.before.as_millisecond();
         if before_ms > clock::now_ms() {
-            bail!(
-                "{} is in the future; give a date in the past",
-                self.before
-            );
+            bail!("{} is in the future; give a date in the past", self.before);
         }
         let store = self.data.open()?;
         let report = store.purge(before_ms).await?;

@@ -24,7 +24,8 @@ const HEAD_BYTES_FREE: usize = 4 << 10;
 const READ_BYTES_AHEAD: usize = 8 << 10;
 
 const FRAMED_TWICE: &str = "Send either Content-Length or Transfer-Encoding, not both";
-const OTHER_CODING: &str = "Transfer-Encoding must be a single chunked; use Content-Encoding for compression";
+const OTHER_CODING: &str =
+    "Transfer-Encoding must be a single chunked; use Content-Encoding for compression";
 
 /// The first request of a connection, from 1, whose body length is ambiguous, with the reason.
 #[derive(Clone, Debug, Default)]

@@ -50,6 +50,7 @@ fn fault(request: &Request) -> Option<RequestFailure> {
     let hosts = request.headers().get_all(HOST).iter().count();
     let is_old = request.version() < Version::HTTP_11;
     let is_named = hosts == 1 || (hosts == 0 && is_old);
-    (!is_named)
-        .then(|| RequestFailure::BadParameter("The request must have exactly one Host header".into()))
+    (!is_named).then(|| {
+        RequestFailure::BadParameter("The request must have exactly one Host header".into())
+    })
 }

@@ -290,7 +290,9 @@ fn is_dry_run(
     };
     let is_known = first == b"true" || first == b"false";
     if !is_known || said.any(|other| other != first) {
-        return refused("dry_run and Wharfinger-Dry-Run must be true or false, and equal if both are given; nothing was stored");
+        return refused(
+            "dry_run and Wharfinger-Dry-Run must be true or false, and equal if both are given; nothing was stored",
+        );
     }
     let is_asked_for = first == b"true";
     match operation.action {

@@ -159,7 +159,7 @@ fn organisations_that_cannot_be_are_refused() {
     assert!(
         taken
             .text()
-            .contains("There is an organisation TRK001 already")
+            .contains("The organisation TRK001 already exists")
     );
     assert_errors(
         &post(&json!({"code": "with space"})),

@@ -90,7 +90,7 @@ fn a_second_server_is_refused_also_where_the_lock_file_was_removed() {
     let second = run(data.path(), &["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(second.status.code(), Some(1), "{second:?}");
     let said = String::from_utf8_lossy(&second.stderr);
-    assert!(said.contains("another server or copy runs on"), "{said}");
+    assert!(said.contains("another server or copy is using"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
     // The first server continues, and commands work alongside it.
     assert_eq!(send(&first, "A").status, 202);

@@ -53,7 +53,7 @@ fn the_log_grows_beside_a_long_reader_and_it_is_told_who_that_is() {
     let log = std::fs::read_to_string(&path).unwrap();
     let warning = log
         .lines()
-        .find(|line| line.contains("one long transaction"));
+        .find(|line| line.contains("long read transaction"));
     let warning = warning.expect("it is warned of");
     assert!(
         warning.contains(&format!("{} (", std::process::id())),

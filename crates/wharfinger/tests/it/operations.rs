@@ -32,7 +32,7 @@ fn table(heading: &str) -> Vec<Vec<String>> {
 /// The manual's entries for settings without a default, or with one that depends on others.
 const UNSET: [&str; 4] = [
     "no limit",
-    "by the terminal",
+    "depends on the terminal",
     "none",
     "half of connections_max",
 ];

@@ -38,7 +38,7 @@ fn gone(server: &Server, filter: &str, cursor: &str) -> String {
     assert_eq!(answer.status, 410, "{}", answer.text());
     let answer = answer.json();
     let detail = answer["detail"].as_str().unwrap();
-    assert!(detail.contains("restored to an earlier moment"), "{detail}");
+    assert!(detail.contains("restored to a moment before"), "{detail}");
     answer["first"]
         .as_str()
         .expect("a cursor to go on with")

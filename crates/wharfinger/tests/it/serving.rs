@@ -65,7 +65,7 @@ fn a_second_server_on_the_same_directory_says_so_and_ends() {
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(
-        message.contains("another server or copy runs on"),
+        message.contains("another server or copy is using"),
         "{message}"
     );
 }

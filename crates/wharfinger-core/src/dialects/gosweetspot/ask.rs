@@ -44,7 +44,11 @@ pub(super) const LIST: &[Parameter] = &[
         ParameterKind::Boolean,
         "Omit processed orders",
     ),
-    Parameter::query("page", ParameterKind::Number(1, PAGE_MAX), "Page number, from 1"),
+    Parameter::query(
+        "page",
+        ParameterKind::Number(1, PAGE_MAX),
+        "Page number, from 1",
+    ),
     Parameter::query(
         "pagesize",
         ParameterKind::Number(1, PAGE_SIZE_MAX),

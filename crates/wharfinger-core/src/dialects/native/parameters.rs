@@ -15,11 +15,7 @@ const OUTCOMES: ParameterKind =
     OneOf(&["accepted", "updated", "unchanged", "rejected", "withheld"]);
 const STATES: ParameterKind = OneOf(&["draft", "pending", "processed", "cancelled"]);
 
-const LIMIT: Parameter = query(
-    "limit",
-    Number(1, 1_000),
-    "Page size. Default: 100",
-);
+const LIMIT: Parameter = query("limit", Number(1, 1_000), "Page size. Default: 100");
 const AFTER: Parameter = query(
     "after",
     Cursor,
@@ -171,13 +167,21 @@ pub(super) const SHOW_ORDER: &[Parameter] = &[query(
 pub(super) const LIST_PRODUCTS: &[Parameter] = &[
     query("id", Number(0, PIECES_MAX), "Only the product with this id"),
     query("sku", Text, "Only the product with this SKU"),
-    query("ean", Text, "Only the product with this EAN (bar code number)"),
+    query(
+        "ean",
+        Text,
+        "Only the product with this EAN (bar code number)",
+    ),
     LIMIT,
     AFTER,
 ];
 
 pub(super) const LIST_CUSTOMERS: &[Parameter] = &[
-    query("id", Number(0, PIECES_MAX), "Only the customer with this id"),
+    query(
+        "id",
+        Number(0, PIECES_MAX),
+        "Only the customer with this id",
+    ),
     query("email", Text, "Only the customer with this e-mail address"),
     LIMIT,
     AFTER,

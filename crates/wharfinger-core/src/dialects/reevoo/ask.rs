@@ -11,7 +11,11 @@ const PAGE_MAX: u64 = 1_000_000_000;
 
 /// The parameters of a list. The vendor's page names none. These follow from the attributes of its response.
 pub(super) const PAGE: &[Parameter] = &[
-    Parameter::query("page", ParameterKind::Number(1, PAGE_MAX), "Page number, from 1"),
+    Parameter::query(
+        "page",
+        ParameterKind::Number(1, PAGE_MAX),
+        "Page number, from 1",
+    ),
     Parameter::query(
         "per_page",
         ParameterKind::Number(1, PER_PAGE_MAX),

@@ -74,7 +74,8 @@ impl<'f> Addresses<'f> {
         let directory =
             directory.context("a store that was just opened knows its organisations")?;
         let organisation = directory.organisations.get(code);
-        let organisation = organisation.context("the store does not have the server's organisation")?;
+        let organisation =
+            organisation.context("the store does not have the server's organisation")?;
         Ok(Self {
             full,
             organisation: organisation.id,

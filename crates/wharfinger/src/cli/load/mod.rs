@@ -106,7 +106,9 @@ impl LoadFiles {
         match (counts.rejected, self.all_or_nothing) {
             (0, _) => Ok(()),
             (rejected, false) => {
-                bail!("{rejected} of {lines} lines were not loaded; fix them and load the file again")
+                bail!(
+                    "{rejected} of {lines} lines were not loaded; fix them and load the file again"
+                )
             }
             (rejected, true) => {
                 bail!("nothing was loaded because {rejected} of {lines} lines are invalid")

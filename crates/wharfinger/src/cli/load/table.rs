@@ -76,7 +76,9 @@ impl Table {
             return Err(vec![LineProblem {
                 path: Path::default(),
                 code: "wrong_columns",
-                message: format!("the line has {fields} fields, but the header has {columns} columns"),
+                message: format!(
+                    "the line has {fields} fields, but the header has {columns} columns"
+                ),
             }]);
         }
         let mut texts = Vec::with_capacity(columns);

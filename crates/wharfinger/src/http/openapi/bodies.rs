@@ -106,9 +106,13 @@ impl Bodies {
                 empty_body,
                 ..
             } => of_vendor(dialect, operation, envelope, empty_body),
-            Action::List | Action::Stream | Action::Show | Action::Withdraw => Self::answering(
-                vec![(200, "The response in the vendor's form", vec![Content::json(json!({}))])],
-            ),
+            Action::List | Action::Stream | Action::Show | Action::Withdraw => {
+                Self::answering(vec![(
+                    200,
+                    "The response in the vendor's form",
+                    vec![Content::json(json!({}))],
+                )])
+            }
             Action::Resource(resource) => resources::bodies(resource, generator),
         }
     }

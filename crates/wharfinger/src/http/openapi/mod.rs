@@ -144,8 +144,7 @@ fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> 
         };
         responses.insert(status, response);
     }
-    let mut refusal =
-        json!({"description": "The request was refused, and nothing was stored"});
+    let mut refusal = json!({"description": "The request was refused, and nothing was stored"});
     refusal["content"] = if is_own {
         let problem = dialects::answer_schemas(generator).problem;
         json!({"application/problem+json": {"schema": problem}})

@@ -39,8 +39,7 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
         }
         Resource::ShowImport => {
             let mut bodies = one::<imports::Told>(generator);
-            let about =
-                "The import each time its progress changes, until it ends, if the Accept header asks for this media type";
+            let about = "The import each time its progress changes, until it ends, if the Accept header asks for this media type";
             bodies.answers[0].2.push(Content::text(EVENTS, about));
             bodies
         }
@@ -336,10 +335,12 @@ fn new_key() -> Value {
         rate
     };
     let mut expires_in = blank_or("^0*[1-9][0-9]{0,4}[dhm]$");
-    expires_in["description"] = "A number and a unit, such as 90d, 12h or 30m; not together with expires_at".into();
+    expires_in["description"] =
+        "A number and a unit, such as 90d, 12h or 30m; not together with expires_at".into();
     let mut expires_at = time();
     expires_at["anyOf"] = json!([{"format": "date-time"}, {"pattern": BLANK}]);
-    expires_at["description"] = "A time in the future, no later than the calling key expires".into();
+    expires_at["description"] =
+        "A time in the future, no later than the calling key expires".into();
     let scopes = Scope::ALL.map(Scope::name);
     let code = json!({"type": ["string", "number"], "pattern": super::CODE_PATTERN, "maxLength": CODE_CHARS_MAX});
     json!({

@@ -68,7 +68,9 @@ pub(super) async fn list(app: &Arc<App>, call: &Call<'_>) -> Result<Response, Re
         })?;
     let index = listing
         .query
-        .read("index", "a position in the batch, from 0", |text| text.parse().ok())?;
+        .read("index", "a position in the batch, from 0", |text| {
+            text.parse().ok()
+        })?;
     let after = listing.after.map(|after| cursor::read("rejected", after));
     let head = find(app, call).await?;
     let request = ReadResults {

@@ -128,7 +128,10 @@ fn run(home: &Home, writer: &Writer, due: &Due) {
             Err(Stopped::Fault(fault)) => fault.to_string(),
             Err(Stopped::Store(error)) => error.to_string(),
         };
-        tracing::warn!(error = why, "The index by e-mail address waits.");
+        tracing::warn!(
+            error = why,
+            "Could not build the e-mail index; it will be retried."
+        );
         due.give_up_settling();
         due.pause(FAILURE_PAUSE);
     }
@@ -277,7 +280,9 @@ impl Building<'_> {
             None => {
                 let now = whole_runs(self.connection, organisation)?;
                 if runs.iter().all(|run| now.contains(run)) {
-                    return Err(Fault::Damaged("a run of addresses lacks entries".into()).into());
+                    return Err(
+                        Fault::Damaged("a run of the e-mail index lacks entries".into()).into(),
+                    );
                 }
                 // Another process has merged them, and deleted them as they were read.
                 Ok(())

@@ -98,7 +98,7 @@ pub(crate) fn read_entries(
 ) -> Result<impl ExactSizeIterator<Item = Entry> + DoubleEndedIterator, Damage> {
     let (entries, rest) = blob.as_chunks::<ENTRY_BYTES>();
     if !rest.is_empty() {
-        return Err(Damage("a part of an index by address ends too early"));
+        return Err(Damage("a part of an e-mail index is truncated"));
     }
     Ok(entries.iter().map(move |bytes| {
         let [h0, h1, h2, h3, h4, h5, h6, h7, b0, b1, b2, b3, o0, o1] = *bytes;

@@ -109,7 +109,7 @@ impl<'d> Deciding<'d, '_> {
             (Decision::Refuse(code), _) => Ok(refused(code)),
             (Decision::Create(_) | Decision::Update(_) | Decision::Unchanged, _) => {
                 Err(Fault::Damaged(format!(
-                    "order {} is in the index and cannot be found there",
+                    "order {} is in the index but cannot be found there",
                     self.submission.text(row.key)
                 )))
             }

@@ -35,16 +35,17 @@ pub enum StoreError {
 impl std::fmt::Display for StoreError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Overloaded => out.write_str("too much work waits for the store"),
-            Self::Unavailable(why) => write!(out, "the store cannot write: {why}"),
+            Self::Overloaded => out.write_str("the store's queue is full"),
+            Self::Unavailable(why) => write!(out, "the store is unavailable: {why}"),
             Self::DiskFull(why) | Self::Refused(why) => out.write_str(why),
             Self::InDoubt(why) => write!(out, "the change may be stored or not: {why}"),
-            Self::FeedBegins(_) => out.write_str("the feed cannot be read on from the cursor"),
-            Self::NotLoaded(_) => out.write_str("some of the lines are not good"),
-            Self::BadCursor => out.write_str("no page has ended there"),
-            Self::AnswerKept => out.write_str("the request was answered meanwhile"),
-            Self::AnswerErased => out.write_str("the answer to the request was erased"),
-            Self::ImportMoved(import) => write!(out, "import {} is elsewhere", import.id),
+            Self::FeedBegins(_) => out.write_str("the feed cannot continue from the cursor"),
+            Self::NotLoaded(_) => out.write_str("some lines are invalid"),
+            Self::BadCursor => out.write_str("the cursor is not one of this list"),
+            Self::AnswerKept => out
+                .write_str("another request with the same Idempotency-Key was answered meanwhile"),
+            Self::AnswerErased => out.write_str("the saved response was erased"),
+            Self::ImportMoved(import) => write!(out, "import {} has moved on", import.id),
             Self::Internal(why) => write!(out, "store fault: {why}"),
         }
     }

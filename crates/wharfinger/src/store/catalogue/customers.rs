@@ -154,7 +154,7 @@ impl<'c> Loader<'c, CustomerLine> for Customers<'c> {
         let Some(id) = id else {
             return Ok(Err(LineProblem::required(
                 "id",
-                "is required: the highest number that there is has been given",
+                "is required because the highest customer number is in use",
             )));
         };
         let after = laid_over(before.as_ref(), line, id);

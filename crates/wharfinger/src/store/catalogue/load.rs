@@ -103,7 +103,7 @@ fn note<L>(
         let mut select = connection.prepare_cached(select)?;
         let code = select.query_row([load.organisation.0], |row| row.get(0));
         let Some(code): Option<String> = code.optional()? else {
-            return Err(Fault::Refused("there is no such organisation".into()));
+            return Err(Fault::Refused("the organisation does not exist".into()));
         };
         return write_audit(work, &load.who, action, &code, Some(&details(counts)));
     };

@@ -118,7 +118,7 @@ fn is_intact(row: &Row<'_>, column: usize, what: &str, number: i64) -> Result<bo
     if !is_intact {
         tracing::error!(
             number,
-            "The checksum of {what} does not hold; it is refused."
+            "The checksum of {what} is wrong; requests for it are refused."
         );
     }
     Ok(is_intact)
@@ -231,10 +231,10 @@ fn create_organisation<'n>(
         .query_row(insert, parameters, |row| row.get(0));
     let id: Option<i64> = id.optional()?;
     let Some(id) = id else {
-        return refuse(format!("there is an organisation {code} already"));
+        return refuse(format!("the organisation {code} already exists"));
     };
     if id >= i64::from(ORGANISATIONS_MAX) {
-        return refuse("there is no room for more organisations".into());
+        return refuse("the store cannot hold more organisations".into());
     }
     Ok(Noted {
         details: Some(json!({
@@ -303,13 +303,17 @@ fn change_organisation<'n>(
 
 /// A catalogue mode as it is stored.
 fn catalogue(name: &str) -> Result<CatalogueMode, Fault> {
-    let unknown = || Fault::Damaged(format!("an organisation's catalogue is {name}"));
+    let unknown = || {
+        Fault::Damaged(format!(
+            "an organisation has the unknown catalogue mode {name}"
+        ))
+    };
     CatalogueMode::named(name).ok_or_else(unknown)
 }
 
 /// The order of a list as it is stored.
 fn list_sort(name: &str) -> Result<ListSort, Fault> {
-    let unknown = || Fault::Damaged(format!("an organisation's list_sort is {name}"));
+    let unknown = || Fault::Damaged(format!("an organisation has the unknown list_sort {name}"));
     ListSort::named(name).ok_or_else(unknown)
 }
 
@@ -346,7 +350,7 @@ fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
         key.rates.orders_per_second,
     ];
     if work.connection.execute(insert, parameters)? == 0 {
-        return refuse(format!("there is a key {} already", key.id));
+        return refuse(format!("the key {} already exists", key.id));
     }
     Ok(Noted {
         details: Some(json!({
@@ -367,7 +371,7 @@ fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
     };
     let revoked_at_ms: Option<i64> = row.get(0)?;
     if revoked_at_ms.is_some() {
-        return refuse(format!("key {id} has been revoked"));
+        return refuse(format!("the key {id} is revoked"));
     }
     Ok(())
 }

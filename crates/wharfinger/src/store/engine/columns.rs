@@ -9,7 +9,7 @@ use super::fault::Fault;
 
 /// An amount as it is stored.
 pub(crate) fn amount(text: &str) -> Result<Amount, Fault> {
-    let unreadable = || Fault::Damaged(format!("{text} is stored as an amount"));
+    let unreadable = || Fault::Damaged(format!("the stored amount {text} is invalid"));
     let number = Decimal::parse(text.into()).ok_or_else(unreadable)?;
     Ok(Amount::of(&number))
 }
@@ -25,6 +25,6 @@ pub(crate) fn texts(json: Option<String>) -> Result<Vec<String>, Fault> {
 
 /// A time zone as it is stored.
 pub(crate) fn time_zone(name: &str) -> Result<TimeZone, Fault> {
-    let unknown = || Fault::Damaged(format!("an organisation's time zone is {name}"));
+    let unknown = || Fault::Damaged(format!("an organisation has the unknown time zone {name}"));
     zone::named(name).ok_or_else(unknown)
 }

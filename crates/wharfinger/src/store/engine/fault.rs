@@ -94,10 +94,7 @@ impl std::fmt::Display for Fault {
             Self::Sql(error) => write!(out, "{error}"),
             Self::Commit(error) => write!(out, "the commit failed: {error}"),
             Self::DiskFull(error) => write!(out, "the disk is full: {error}"),
-            Self::Unknown(error) => write!(
-                out,
-                "the commit was not answered, and the orders may be stored or not: {error}"
-            ),
+            Self::Unknown(error) => write!(out, "the outcome of the commit is unknown: {error}"),
             Self::Refused(why) | Self::Damaged(why) => out.write_str(why),
             Self::Told(error) => error.fmt(out),
             Self::Gone(file) => write!(
@@ -107,10 +104,10 @@ impl std::fmt::Display for Fault {
             ),
             Self::Unsynced(error) => write!(
                 out,
-                "the store was not closed in order, and its log could not be written to disk again: {error}; \
-                 nothing is acknowledged before that succeeds, so look after the disk and start again"
+                "the store was not closed cleanly, and its log could not be written to disk again: {error}; \
+                 nothing is acknowledged before that succeeds. Check the disk and start again"
             ),
-            Self::NoThread(error) => write!(out, "a thread could not be started: {error}"),
+            Self::NoThread(error) => write!(out, "cannot start a thread: {error}"),
         }
     }
 }

@@ -144,7 +144,7 @@ fn lock_file(directory: &Path, path: &Path, create: bool) -> Result<File, StoreE
             }
             Err(TryLockError::WouldBlock) => {
                 return Err(StoreError::Refused(format!(
-                    "another server or copy runs on the data directory {}; stop it first, or name another directory",
+                    "another server or copy is using the data directory {}; stop it first, or use another directory",
                     directory.display()
                 )));
             }

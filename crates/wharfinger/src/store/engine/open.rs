@@ -37,7 +37,7 @@ pub(crate) fn database_file(directory: &Path) -> Result<PathBuf, StoreError> {
 
 fn no_store() -> StoreError {
     StoreError::Refused(
-        "there is no store; `wharfinger serve` creates one, and so does `wharfinger org create CODE --init`".into(),
+        "there is no store; create one with `wharfinger serve` or `wharfinger org create CODE --init`".into(),
     )
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn open_file(
         recovery::recover(&file, &connection, is_holder)?;
     }
     if let Some(damage) = damage {
-        tracing::warn!("{damage}. They are given up, as was asked for.");
+        tracing::warn!("{damage}. They are given up because of --accept-lost-frames.");
         // So that nobody finds them again.
         connection
             .execute_batch("pragma wal_checkpoint(truncate)")
@@ -89,7 +89,7 @@ pub(crate) fn open_file(
 /// Opens a database of PostgreSQL that keeps what it acknowledges.
 pub(crate) fn reach(database: &Database) -> Result<(Home, Connection), StoreError> {
     let target = Target::of(database)
-        .map_err(|why| Fault::Refused(format!("the URL of the database cannot be read: {why}")))?;
+        .map_err(|why| Fault::Refused(format!("invalid database URL: {why}")))?;
     let home = Home::Server(Arc::new(target));
     let connection = home.connect(Use::Write)?;
     server::check(&connection)?;

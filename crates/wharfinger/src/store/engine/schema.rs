@@ -43,7 +43,7 @@ pub(crate) fn require(connection: &Connection) -> Result<(), Fault> {
         [] => Ok(()),
         [..] if found == 0 => Err(Fault::Refused(format!("there is no store in the {what}"))),
         [..] => Err(Fault::Refused(format!(
-            "the {what} has schema {found}, and this program has {}: start a server on it first",
+            "the {what} has schema version {found}, but this program needs {}; start a server on it first",
             known.len()
         ))),
     }
@@ -53,7 +53,7 @@ pub(crate) fn require(connection: &Connection) -> Result<(), Fault> {
 pub(crate) fn version(connection: &rusqlite::Connection) -> Result<usize, Fault> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     usize::try_from(version)
-        .map_err(|_| Fault::Refused("the data directory is not one of this program".into()))
+        .map_err(|_| Fault::Refused("the data directory was not created by this program".into()))
 }
 
 /// Brings the tables on a server up to date; refuses those of a later version than is known here.
@@ -92,7 +92,7 @@ fn missing<'m>(known: &'m [&'m str], found: usize, what: &str) -> Result<&'m [&'
     known.get(found..).ok_or_else(|| {
         let known = known.len();
         Fault::Refused(format!(
-            "the {what} has schema {found}, and this program knows only up to {known}: use a newer program"
+            "the {what} has schema version {found}, but this program knows only versions up to {known}; use a newer program"
         ))
     })
 }

@@ -15,20 +15,21 @@ pub(crate) fn check(connection: &Connection) -> Result<(), Fault> {
     let refuse = |why: &str| Err(Fault::Refused(why.to_owned()));
     let version = text("server_version_num")?;
     if version.parse().unwrap_or(0) < VERSION_MIN {
-        return refuse("the database is older than PostgreSQL 14: use a newer one");
+        return refuse("the database is older than PostgreSQL 14; use a newer version");
     }
     if text("server_encoding")? != "UTF8" {
-        return refuse("the database's encoding is not UTF8: create one with `encoding 'UTF8'`");
+        return refuse(
+            "the database's encoding is not UTF8; create a database with `encoding 'UTF8'`",
+        );
     }
     if text("fsync")? != "on" {
         return refuse(
-            "the database server runs with fsync = off, so that it can lose or corrupt orders that it has acknowledged: \
-             set fsync = on",
+            "the database server runs with fsync = off, and can lose or corrupt acknowledged orders; set fsync = on",
         );
     }
     if text("full_page_writes")? != "on" {
         tracing::warn!(
-            "The database server runs with full_page_writes = off: a crash may corrupt it."
+            "The database server runs with full_page_writes = off; a crash may corrupt the database."
         );
     }
     // A base backup that is being made is no standby. Only some users are told how a standby is; the others go by the setting.
@@ -46,7 +47,7 @@ pub(crate) fn check(connection: &Connection) -> Result<(), Fault> {
     if standbys > 0 && !has_synchronous {
         tracing::warn!(
             standbys,
-            "The database has standbys, and none of them is synchronous: a failover loses what was acknowledged last. \
+            "No standby of the database is synchronous, so a failover loses the latest acknowledged orders. \
              Set synchronous_standby_names on the primary."
         );
     }

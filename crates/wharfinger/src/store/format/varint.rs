@@ -47,7 +47,7 @@ pub(crate) fn read_number(bytes: &mut &[u8]) -> Result<u64, Damage> {
             return Ok(number);
         }
     }
-    Err(Damage("a number ends too early"))
+    Err(Damage("a number is truncated"))
 }
 
 /// Takes a number that counts something off the front of `bytes`.
@@ -64,7 +64,7 @@ pub(crate) fn read_signed(bytes: &mut &[u8]) -> Result<i64, Damage> {
 /// Takes `count` bytes off the front of `bytes`.
 pub(crate) fn read_bytes<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [u8], Damage> {
     let Some((taken, rest)) = bytes.split_at_checked(count) else {
-        return Err(Damage("a part ends too early"));
+        return Err(Damage("a field is truncated"));
     };
     *bytes = rest;
     Ok(taken)
@@ -100,7 +100,7 @@ pub(crate) fn pack(out: &mut Vec<u8>, plain: &[u8]) -> usize {
 
 /// Undoes [`pack`].
 pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damage> {
-    const BROKEN: Damage = Damage("a compressed part cannot be unpacked");
+    const BROKEN: Damage = Damage("compressed data cannot be decompressed");
     if let Some((&PLAIN, plain)) = packed.split_first() {
         return Ok(plain.to_vec());
     }
@@ -126,7 +126,8 @@ pub(crate) struct Texts {
 impl Texts {
     /// Takes a list apart.
     pub(crate) fn split(list: Vec<u8>) -> Result<Self, Damage> {
-        let list = String::from_utf8(list).map_err(|_| Damage("a list of texts is no text"))?;
+        let list =
+            String::from_utf8(list).map_err(|_| Damage("a list of texts is not valid UTF-8"))?;
         let ends = memchr::memchr_iter(0, list.as_bytes()).collect();
         Ok(Self { list, ends })
     }

@@ -122,7 +122,11 @@ pub(crate) fn read_tally(connection: &Connection, scope: &Scope) -> Result<Tally
     let mut tally = Tally::default();
     while let Some(row) = rows.next()? {
         let state: u8 = row.get(0)?;
-        let unknown = || Fault::Damaged(format!("there is a tally of state {state}"));
+        let unknown = || {
+            Fault::Damaged(format!(
+                "there is an order count for the unknown state {state}"
+            ))
+        };
         let of_state = tally.0.get_mut(usize::from(state));
         *of_state.ok_or_else(unknown)? = row.get(1)?;
     }

@@ -280,7 +280,7 @@ impl<'c> OrderRows<'c> {
 /// An order was found in the index, and is not there.
 fn lost(id: Place) -> Fault {
     Fault::Damaged(format!(
-        "the order at place {} is lost from the index",
+        "the order in entry {} is missing from the index",
         id.0
     ))
 }

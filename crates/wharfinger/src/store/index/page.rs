@@ -196,7 +196,7 @@ impl Leaf {
             let rest = read_count(&mut packed)?;
             let rest = read_bytes(&mut packed, rest)?;
             if shared > last.len() {
-                return Err(Damage("a key of a leaf has no beginning"));
+                return Err(Damage("a key of an index page has no prefix"));
             }
             let start = leaf.bytes.len();
             leaf.bytes
@@ -204,7 +204,7 @@ impl Leaf {
             leaf.bytes.extend_from_slice(rest);
             let key = start..leaf.bytes.len();
             if !leaf.orders.is_empty() && leaf.bytes[last] >= leaf.bytes[key.clone()] {
-                return Err(Damage("the keys of a leaf are not in order"));
+                return Err(Damage("the keys of an index page are not in order"));
             }
             let order = decode_order(&mut packed, id)?;
             id = order.id;
@@ -249,7 +249,7 @@ fn encode_order(out: &mut Vec<u8>, order: &OrderRow, before: Place) {
 }
 
 fn decode_order(bytes: &mut &[u8], before: Place) -> Result<OrderRow, Damage> {
-    const BROKEN: Damage = Damage("an order of a leaf is none");
+    const BROKEN: Damage = Damage("an entry of an index page is not an order");
     let (&head, rest) = bytes.split_first().ok_or(BROKEN)?;
     *bytes = rest;
     let state = State::ALL[usize::from(head & 3)];

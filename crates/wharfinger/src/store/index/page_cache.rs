@@ -200,7 +200,7 @@ impl<'c> Leaves<'c> {
     }
 
     fn latest(&mut self) -> Result<&mut (Vec<u8>, Kept), Fault> {
-        let lost = || Fault::Damaged("a leaf of the index was lost".into());
+        let lost = || Fault::Damaged("an index page is missing".into());
         self.latest.as_mut().ok_or_else(lost)
     }
 
@@ -391,7 +391,7 @@ fn write_leaves(
     let values: [&(dyn ToSql + Sync); 4] = [&firsts, &organisations, &entries, &packed];
     match session.prepare(together)?.execute_arrays(&values)? {
         rows if rows == leaves.len() => Ok(()),
-        _ => Err(Fault::Damaged("a leaf of the index was lost".into())),
+        _ => Err(Fault::Damaged("an index page is missing".into())),
     }
 }
 

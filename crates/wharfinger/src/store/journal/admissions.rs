@@ -214,7 +214,7 @@ fn to_json(admission: &Admission) -> Vec<u8> {
 }
 
 fn from_json(json: &[u8]) -> Result<Admission, Fault> {
-    let unreadable = || Fault::Damaged("what was decided on an order cannot be read".into());
+    let unreadable = || Fault::Damaged("the admission record of an order cannot be read".into());
     let stored: Stored = serde_json::from_slice(json).map_err(|_| unreadable())?;
     let line = |StoredLine(at, product, warehouse, price, taken, is_back_ordered)| {
         Ok(AdmittedLine {

@@ -185,7 +185,7 @@ impl Frame {
     fn unpack(packed: &[u8], first: usize, entries: usize) -> Result<Self, Damage> {
         let texts = Texts::split(unpack(packed)?)?;
         if texts.len() != entries {
-            return Err(Damage("a frame has not as many entries as it should"));
+            return Err(Damage("a frame has the wrong number of entries"));
         }
         Ok(Self { first, texts })
     }

@@ -205,7 +205,7 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<Mark>, Damage> {
         let kind = read_number(&mut bytes)?;
         let length = read_count(&mut bytes)?;
         if length > ENTRIES_MAX - marks.len() {
-            return Err(Damage("a block has too many slots"));
+            return Err(Damage("a block has too many entries"));
         }
         marks.reserve(length);
         for _ in 0..length {
@@ -257,7 +257,7 @@ fn read_mark(kind: u64, bytes: &mut &[u8], before: &mut Before) -> Result<Mark, 
             let previous = Place(order.0.wrapping_add(read_signed(bytes)?));
             Ok(Mark::Fulfilled { order, previous })
         }
-        _ => Err(Damage("a slot is of no known kind")),
+        _ => Err(Damage("a block entry has an unknown type")),
     }
 }
 
@@ -267,7 +267,7 @@ fn read_order(bytes: &mut &[u8], before: &mut Before) -> Result<Place, Damage> {
 }
 
 fn read_revision(bytes: &mut &[u8]) -> Result<u32, Damage> {
-    u32::try_from(read_number(bytes)?).map_err(|_| Damage("a revision is too large"))
+    u32::try_from(read_number(bytes)?).map_err(|_| Damage("a revision number is too large"))
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl OrderIds {
         match (batches.of(ordinal), indexes.get(ordinal)) {
             (Some(batch), Some(&index)) => Ok(batch.order(index)),
             (_, _) => Err(Fault::Damaged(format!(
-                "there is no order at place {}",
+                "there is no order in entry {}",
                 order.0
             ))),
         }

@@ -270,7 +270,7 @@ fn read_keys(connection: &Connection, id: BlockId) -> Result<Texts, Fault> {
 }
 
 fn missing(place: Place) -> Fault {
-    Fault::Damaged(format!("there is no order at place {}", place.0))
+    Fault::Damaged(format!("there is no order in entry {}", place.0))
 }
 
 fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
@@ -321,7 +321,7 @@ fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
             frame: Frame::default(),
         }),
         Some((false, ..)) => Err(Fault::Damaged(format!(
-            "the checksum of block {} does not hold",
+            "the checksum of block {} is wrong",
             id.0
         ))),
         Some((true, ..)) | None => Err(Fault::Damaged(format!("block {} has no texts", id.0))),

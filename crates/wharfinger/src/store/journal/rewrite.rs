@@ -96,7 +96,7 @@ fn read(connection: &Connection, id: BlockId) -> Result<Stored, Fault> {
     };
     // What is damaged must not be made to look whole.
     if columns.checksum() != checksum {
-        let why = format!("the checksum of block {} does not hold", id.0);
+        let why = format!("the checksum of block {} is wrong", id.0);
         return Err(Fault::Damaged(why));
     }
     Ok(stored)

@@ -18,7 +18,12 @@ pub(crate) fn find(journal: &mut Journal<'_>, order: Place) -> Result<Option<Rep
     let Some((place, json)) = found.optional()? else {
         return Ok(None);
     };
-    let unreadable = || Fault::Damaged(format!("the report at place {} cannot be read", place.0));
+    let unreadable = || {
+        Fault::Damaged(format!(
+            "the fulfilment report in entry {} cannot be read",
+            place.0
+        ))
+    };
     Ok(Some(Reported {
         fulfilment: Fulfilment::from_json(&json).ok_or_else(unreadable)?,
         at_ms: journal.head(place.block())?.at_ms,

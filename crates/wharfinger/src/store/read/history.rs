@@ -187,12 +187,9 @@ fn key_of(connection: &Connection, block: BlockId) -> Result<String, Fault> {
     let select = "select key_id from blocks where id = ?1 and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let key: Option<String> = select.query_row([block.0], |row| row.get(0))?;
-    key.ok_or_else(|| Fault::Damaged(format!("block {} has moves that nobody asked for", block.0)))
+    key.ok_or_else(|| Fault::Damaged(format!("block {} has state changes without a key", block.0)))
 }
 
 fn misplaced(place: Place) -> Fault {
-    Fault::Damaged(format!(
-        "at place {} there is nothing of the order that should be there",
-        place.0
-    ))
+    Fault::Damaged(format!("entry {} does not belong to the order", place.0))
 }

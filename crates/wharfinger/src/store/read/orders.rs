@@ -297,7 +297,7 @@ pub(crate) fn order(
 /// A fault: the journal has an order that the index has not.
 pub(crate) fn not_in_index(order: Place) -> Fault {
     Fault::Damaged(format!(
-        "the order at place {} is not in the index",
+        "the order in entry {} is not in the index",
         order.0
     ))
 }

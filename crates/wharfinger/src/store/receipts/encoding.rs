@@ -285,7 +285,7 @@ pub(crate) fn without_mentions(
             item.key = item.key.filter(|key| !is_mentioned(key, address));
             for error in item.errors.iter_mut().filter(|error| tells(error)) {
                 error.pointer.clear();
-                error.message = "is wrong in an attribute that was erased".into();
+                error.message = "has an error in an erased attribute".into();
             }
             erased += 1;
         }
@@ -306,7 +306,7 @@ fn write_item(item: &Item<'_>, json: &mut Vec<u8>) {
 
 fn items(lines: &[u8]) -> impl Iterator<Item = Result<Item<'_>, Damage>> {
     let items = serde_json::Deserializer::from_slice(lines).into_iter();
-    items.map(|item| item.map_err(|_| Damage("an order that was not taken cannot be read")))
+    items.map(|item| item.map_err(|_| Damage("a rejected order cannot be read")))
 }
 
 fn recorded_problem(problem: ItemProblem) -> RecordedProblem {

@@ -99,5 +99,5 @@ pub(crate) fn to_json(shares: &[Share]) -> String {
 pub(crate) fn from_json(json: &str) -> Result<Vec<Share>, Fault> {
     let stored: Option<Vec<Stored>> = serde_json::from_str(json).ok();
     let shares = stored.and_then(|stored| stored.into_iter().map(Share::read).collect());
-    shares.ok_or_else(|| Fault::Damaged("a receipt's shares cannot be read".into()))
+    shares.ok_or_else(|| Fault::Damaged("the block list of a receipt cannot be read".into()))
 }

@@ -168,7 +168,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
             Mark::Refused | Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => {
                 let place = taken.place.0;
                 return Err(Fault::Damaged(format!(
-                    "no order was taken at place {place}"
+                    "no order was accepted in entry {place}"
                 )));
             }
         };

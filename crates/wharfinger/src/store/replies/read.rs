@@ -66,7 +66,7 @@ impl StoredAnswer {
             return Ok(None);
         };
         let headers = serde_json::from_str(&self.headers).map_err(|_| {
-            Fault::Damaged("the header fields of a kept answer cannot be read".into())
+            Fault::Damaged("the header fields of a saved response cannot be read".into())
         })?;
         Ok(Some(KeptAnswer {
             fingerprint: self.fingerprint,

@@ -198,7 +198,7 @@ impl Shelves {
             Some(&next) => Some(next).filter(|next| *next <= PIECES_MAX),
             None => customer_numbers::next_id(connection, organisation)?,
         };
-        let none_left = || Fault::Refused("there are no more numbers for customers".into());
+        let none_left = || Fault::Refused("there are no more customer numbers".into());
         let next = next.ok_or_else(none_left)?;
         self.next_customers.insert(organisation, next + 1);
         Ok(next)

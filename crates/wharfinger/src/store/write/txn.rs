@@ -169,7 +169,7 @@ impl<'c> Work<'c> {
         let block = order.block();
         let shared = self.shared.get(&block.organisation());
         if let Some(shared) = shared.filter(|shared| shared.id == block) {
-            let lost = || Fault::Damaged(format!("there is no order at place {}", order.0));
+            let lost = || Fault::Damaged(format!("there is no order in entry {}", order.0));
             return shared.order_id(order.ordinal()).ok_or_else(lost);
         }
         self.order_ids.get(self.connection, order)

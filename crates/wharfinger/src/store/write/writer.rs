@@ -232,7 +232,7 @@ impl Thread {
         // another process writes, that would hold it up. After a failure the log stays, for the next start to recover.
         let has_failed = self.failed.borrow().is_some();
         if has_failed && let Err(error) = self.connection.keep_log() {
-            tracing::warn!(%error, "the write-ahead log may be written back after a failure");
+            tracing::warn!(%error, "The write-ahead log may be checkpointed although the store failed.");
         }
         drop(self.connection);
         for sender in self.closing {
@@ -286,7 +286,7 @@ impl Thread {
         if fault.extent() == Extent::Fatal {
             self.fail(fault);
         } else {
-            tracing::warn!(%fault, "the log could not be written back");
+            tracing::warn!(%fault, "Could not checkpoint the write-ahead log.");
         }
     }
 
@@ -300,7 +300,7 @@ impl Thread {
 
     /// From now on nothing is written.
     fn fail(&self, fault: &Fault) {
-        tracing::error!(%fault, "the store writes no more");
+        tracing::error!(%fault, "The store failed and no longer accepts writes.");
         self.failed.send_replace(Some(fault.to_string()));
     }
 
@@ -316,9 +316,14 @@ impl Thread {
             return;
         }
         match checkpoints.catch_up(connection) {
-            Ok(0) => tracing::error!("what was acknowledged was saved to the database file"),
-            Ok(pages) => tracing::error!(pages, "a reader keeps the removed log from being saved"),
-            Err(fault) => tracing::error!(%fault, "the removed log could not be saved"),
+            Ok(0) => tracing::error!(
+                "All acknowledged data was saved from the removed log to the database file."
+            ),
+            Ok(pages) => tracing::error!(
+                pages,
+                "Could not save all of the removed log because of a reader."
+            ),
+            Err(fault) => tracing::error!(%fault, "Could not save the removed log."),
         }
     }
 
@@ -391,7 +396,7 @@ impl Thread {
             tracing::warn!(
                 from = clock::rfc_3339(from_ms),
                 to = clock::rfc_3339(finished.now_ms),
-                "The clock went back by more than a minute. Times of new orders are what it says now; their order is not changed."
+                "The clock went back by more than a minute. New orders get the current time; their sequence is not affected."
             );
         }
         self.last_ms = finished.now_ms;

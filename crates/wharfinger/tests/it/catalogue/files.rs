@@ -57,12 +57,12 @@ fn every_bad_line_is_told_with_its_place_and_the_good_ones_are_loaded() {
         "p.csv line 5 column 8: markets[1] is required",
         "p.csv line 7 column 1: id must be a whole number",
         "p.csv line 8: one of id, sku or ean is required",
-        "p.csv line 9: the line has 2 fields, and there are 8 columns",
+        "p.csv line 9: the line has 2 fields, but the header has 8 columns",
         "p.csv line 10 column 2: sku is not UTF-8",
         "p.csv line 12 column 4: stock must not be more than 9007199254740991",
         "p.csv line 12 column 5: price must not be less than 0",
         "p.csv line 11 column 2: sku belongs to the product with id 2",
-        "wharfinger: 8 of 9 lines were not loaded; mend them and load them again",
+        "wharfinger: 8 of 9 lines were not loaded; fix them and load the file again",
     ];
     // The problems of one line are reported in the order of the attributes.
     let mut sorted = errors.clone();
@@ -94,7 +94,7 @@ fn all_or_nothing_loads_nothing_where_a_line_is_not_good() {
         assert!(shelf.plain(&errors[0]).contains(wrong), "{errors:?}");
         assert_eq!(
             errors[1],
-            "wharfinger: nothing was loaded, since 1 of 3 lines are not good"
+            "wharfinger: nothing was loaded because 1 of 3 lines are invalid"
         );
         let said =
             json!({"created": 0, "updated": 0, "unchanged": 0, "rejected": 1, "withheld": 2});
@@ -144,7 +144,7 @@ fn lines_of_json_are_loaded_too() {
         "p.jsonl line 5: the line must be an object",
         "p.jsonl line 6: sku appears twice in the same object",
         "p.jsonl line 7: markets[0] must be text without |",
-        "wharfinger: 5 of 7 lines were not loaded; mend them and load them again",
+        "wharfinger: 5 of 7 lines were not loaded; fix them and load the file again",
     ];
     assert_eq!(errors, expected);
     assert_eq!(counts["created"], 2);
@@ -171,11 +171,11 @@ fn a_file_that_cannot_be_read_is_refused_in_a_sentence() {
         ),
         (
             "id,sku,id\n1,2,3\n",
-            "line 1: there are two columns id".into(),
+            "line 1: the column id appears twice".into(),
         ),
         (
             "",
-            format!("is empty; its first line must name the columns, of {known}"),
+            format!("is empty; its first line must name columns: {known}"),
         ),
     ] {
         let (_, errors) = shelf.refuses("products", "p.csv", content);
@@ -186,7 +186,9 @@ fn a_file_that_cannot_be_read_is_refused_in_a_sentence() {
     let (counts, errors) = shelf.refuses("products", "p.csv", endless);
     assert_eq!(
         errors,
-        ["wharfinger: p.csv: line 3: the row is larger than 1048576 bytes; is a quote not closed?"]
+        [
+            "wharfinger: p.csv: line 3: the row is larger than 1048576 bytes; is there an unclosed quote?"
+        ]
     );
     assert_eq!(counts["created"], 1);
     let long = format!(

@@ -165,7 +165,7 @@ fn customers_are_loaded_shown_and_listed() {
         "c.csv line 5 column 1: email is not an e-mail address",
         "c.csv line 6: one of id or email is required",
         "c.csv line 4 column 1: email belongs to customer 7",
-        "wharfinger: 3 of 5 lines were not loaded; mend them and load them again",
+        "wharfinger: 3 of 5 lines were not loaded; fix them and load the file again",
     ];
     assert_eq!(errors, expected);
     assert_eq!(counts["created"], 2);

@@ -288,7 +288,7 @@ async fn a_newer_schema_is_refused() {
     let Err(StoreError::Refused(why)) = refused else {
         panic!("a newer schema is refused");
     };
-    assert!(why.contains("schema 99"), "{why}");
+    assert!(why.contains("schema version 99"), "{why}");
 }
 
 #[tokio::test]

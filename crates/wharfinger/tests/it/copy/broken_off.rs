@@ -110,12 +110,12 @@ fn a_source_that_has_changed_meanwhile_is_noticed() {
         let code = format!("NEW{number}");
         assert!(run(from.path(), &["org", "create", &code]).status.success());
         let said = sentence(&copying(from.path(), to).output().unwrap());
-        assert!(said.contains("is not what it was"), "{said}");
+        assert!(said.contains("has changed since"), "{said}");
         assert_eq!(there(to), before);
         // A completely different store, with less content.
         let other = fixture::data_directory();
         let said = sentence(&copying(other.path(), to).output().unwrap());
-        assert!(said.contains("is not what it was"), "{said}");
+        assert!(said.contains("has changed since"), "{said}");
     }
 }
 
@@ -126,7 +126,7 @@ fn rows_that_were_changed_in_the_copy_are_noticed() {
         break_off(from.path(), to);
         Database::of(to).run("update batches set duration_ms = duration_ms + 1");
         let said = sentence(&copying(from.path(), to).output().unwrap());
-        assert!(said.contains("not what was read back"), "{said}");
+        assert!(said.contains("differ from those read back"), "{said}");
         assert!(there(to) > 0, "it is not to be served");
     }
 }
@@ -166,7 +166,7 @@ fn a_copy_goes_on_where_it_was_killed_or_has_lost_its_database() {
             done.unwrap();
             let said = sentence(&copy.wait_with_output().unwrap());
             assert!(said.contains("cannot copy"), "{said}");
-            assert!(said.contains("goes on where it stopped"), "{said}");
+            assert!(said.contains("to resume the copy"), "{said}");
         }
         other.run("rollback");
         assert!(there(to.path()) > 0);

@@ -31,7 +31,7 @@ fn only_an_empty_store_is_copied_into() {
     let on_server = fixture::postgres_directory();
     for to in [embedded.path(), on_server.path()] {
         let said = refused(from.path(), to);
-        assert!(said.contains("something in it already"), "{said}");
+        assert!(said.contains("is not empty"), "{said}");
     }
     let codes = run(embedded.path(), &["org", "list"]).stdout;
     assert!(String::from_utf8(codes).unwrap().contains("HERE"));
@@ -107,7 +107,7 @@ fn a_store_that_is_served_is_not_copied() {
         (empty.path(), embedded.path()),
     ] {
         let said = refused(from, to);
-        assert!(said.contains("another server or copy runs on"), "{said}");
+        assert!(said.contains("another server or copy is using"), "{said}");
     }
     drop(server);
     let said = refused(embedded.path(), embedded.path());
@@ -128,7 +128,7 @@ fn faults_of_a_source_are_told_and_copied() {
     let to = tempfile::tempdir().unwrap();
     let output = copying(from.path(), to.path()).output().unwrap();
     let said = sentence(&output);
-    assert!(said.contains("neither is whole: 1 faults"), "{said}");
+    assert!(said.contains("both have 1 faults"), "{said}");
     let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
     let faults = stored::check(from.path()).faults;
     assert_eq!(printed["faults"], json!(faults));
@@ -143,5 +143,5 @@ fn a_password_is_of_use_for_a_database_only() {
         .output()
         .unwrap();
     let said = sentence(&output);
-    assert!(said.contains("two is a directory"), "{said}");
+    assert!(said.contains("two is a data directory"), "{said}");
 }

@@ -40,21 +40,21 @@ fn each_refusal_names_the_way_out() {
         ),
         (
             url.replace(&format!(":{password}"), ""),
-            "asks for the password of user postgres",
+            "requires a password for user postgres",
         ),
         (url.replace("//postgres:", "//nobody:"), "user nobody"),
         (shared().url("not_there"), "create database \"not_there\""),
         (at("127.0.0.1:1"), "check the address"),
         (at("nowhere.invalid"), "check the address"),
-        (at("127.0.0.1:port"), "cannot be read"),
-        (at(&format!("127.0.0.1:{silent_port}")), "says nothing"),
+        (at("127.0.0.1:port"), "invalid database URL"),
+        (at(&format!("127.0.0.1:{silent_port}")), "does not respond"),
         (url.replace(password, &format!("p@{password}")), "%40"),
         (format!("{url}?sslmode=no"), "'no'"),
         (
             format!("host=127.0.0.1 password={password}"),
             "postgres://USER@HOST/NAME",
         ),
-        ("postgres://".into(), "names no host"),
+        ("postgres://".into(), "has no host"),
     ];
     for (url, told) in cases {
         let said = refused(&url);
@@ -74,7 +74,7 @@ fn a_replica_is_refused_and_of_several_hosts_the_primary_is_taken() {
     };
     let output = list(&standby.url("orders"));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("takes no writes"), "{said}");
+    assert!(said.contains("does not accept writes"), "{said}");
     let hosts = format!("127.0.0.1:{},127.0.0.1:{}/", standby.port(), primary.port());
     let both = standby
         .url("orders")

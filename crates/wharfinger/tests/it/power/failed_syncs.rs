@@ -142,7 +142,7 @@ fn a_store_whose_log_cannot_be_synced_again_is_not_opened() {
     assert_eq!(status.code(), Some(1));
     assert!(
         said.contains(
-            "the store was not closed in order, and its log could not be written to disk again"
+            "the store was not closed cleanly, and its log could not be written to disk again"
         ),
         "{said}"
     );

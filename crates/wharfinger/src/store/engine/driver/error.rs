@@ -156,7 +156,7 @@ impl std::fmt::Display for Error {
             Self::Sqlite(error) => error.fmt(out),
             Self::Postgres(error) => match error.as_db_error() {
                 Some(error) if *error.code() == SqlState::LOCK_NOT_AVAILABLE => out.write_str(
-                    "another process has been writing, or holding a lock, for more than 10 seconds",
+                    "another process has held the write lock, or a table lock, for more than 10 seconds",
                 ),
                 Some(error) => write!(out, "{} ({})", error.message(), error.code().code()),
                 None => {
@@ -167,8 +167,8 @@ impl std::fmt::Display for Error {
                     }
                 }
             },
-            Self::NoRows => out.write_str("there is no row where there should be one"),
-            Self::Damaged => out.write_str("the checksum of a row does not hold"),
+            Self::NoRows => out.write_str("a row is missing"),
+            Self::Damaged => out.write_str("the checksum of a row is wrong"),
             Self::Value(why) | Self::Unreachable(why) => out.write_str(why),
         }
     }

@@ -337,7 +337,7 @@ impl<'r> Row<'r> {
 
     /// The bytes in a column, where they lie.
     pub(crate) fn blob(&self, column: usize) -> Result<&'r [u8]> {
-        let missing = || Error::Value("there is nothing where bytes should be".into());
+        let missing = || Error::Value("a column is null where bytes are expected".into());
         self.blob_or_null(column)?.ok_or_else(missing)
     }
 
@@ -358,7 +358,7 @@ impl<'r> Row<'r> {
                     Err(error) => return Err(Error::Value(error.to_string())),
                 },
                 ValueRef::Real(_) => {
-                    return Err(Error::Value("there is a fraction in a column".into()));
+                    return Err(Error::Value("a column has an unexpected fraction".into()));
                 }
             }),
             Self::Postgres(row) => postgres::value(row, column),

@@ -49,8 +49,7 @@ impl Target {
         let is_encrypted = match asks_for_tls(mode.as_deref())? {
             Some(true) if is_local => {
                 return Err(
-                    "TLS is not spoken over a Unix socket, which leads nowhere else: leave out sslmode, or name a host"
-                        .into(),
+                    "TLS is not available over a Unix socket; omit sslmode, or name a host".into(),
                 );
             }
             Some(is_encrypted) => is_encrypted,
@@ -101,7 +100,7 @@ impl Target {
             match tokio::time::timeout(patience, self.client()).await {
                 Ok(connected) => connected.map_err(|error| self.why(&error)),
                 Err(_) => Err(format!(
-                    "the database at {} takes connections and says nothing: is it overloaded, or is something else there?",
+                    "the database at {} accepts connections but does not respond; it may be overloaded, or not be PostgreSQL",
                     self.hosts()
                 )),
             }
@@ -139,18 +138,18 @@ impl Target {
         let hosts = self.hosts();
         match said.as_str() {
             "password missing" => format!(
-                "the database asks for the password of user {}: give it in --database-password-file or WHARFINGER_DATABASE_PASSWORD",
+                "the database requires a password for user {}; set --database-password-file or WHARFINGER_DATABASE_PASSWORD",
                 self.user()
             ),
             "server does not support TLS" => format!(
-                "the database at {hosts} does not speak TLS: set ssl = on there, or say sslmode=disable in the URL where nobody else \
-                 can listen"
+                "the database at {hosts} does not support TLS; set ssl = on there, or use sslmode=disable in the URL if nobody else \
+                 can read the network"
             ),
             "database does not allow writes" => format!(
-                "the database at {hosts} takes no writes: name the primary, or promote a replica"
+                "the database at {hosts} does not accept writes; name the primary, or promote a replica"
             ),
             _ => format!(
-                "no database can be reached at {hosts} ({said}): check the address, and that PostgreSQL runs and listens there"
+                "cannot reach the database at {hosts} ({said}); check the address, and that PostgreSQL runs and listens there"
             ),
         }
     }
@@ -161,31 +160,31 @@ impl Target {
         let code = error.code();
         if *code == SqlState::INVALID_PASSWORD {
             format!(
-                "the database does not take the password of user {user}, or has no such user: check the user in the URL, and the password \
+                "the database refuses the password of user {user}, or has no such user; check the user in the URL, and the password \
                  in --database-password-file or WHARFINGER_DATABASE_PASSWORD"
             )
         } else if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
             let way = if self.tls.is_none() {
-                ", or ask for TLS with sslmode=require"
+                ", or enable TLS with sslmode=require"
             } else {
                 ""
             };
             format!(
-                "the database does not let user {user} in ({message}): allow it in the server's pg_hba.conf{way}"
+                "the database does not admit user {user} ({message}); allow it in the server's pg_hba.conf{way}"
             )
         } else if *code == SqlState::INVALID_CATALOG_NAME {
             let name = self.config.get_dbname().unwrap_or(user);
             format!(
-                "the server has no database {name}: make it with `create database \"{name}\" encoding 'UTF8' template template0`, or name \
-                 another one in the URL"
+                "the server has no database {name}; create it with `create database \"{name}\" encoding 'UTF8' template template0`, or \
+                 name another one in the URL"
             )
         } else if *code == SqlState::TOO_MANY_CONNECTIONS {
             format!(
-                "the database has no connection to spare ({message}): raise max_connections, or run fewer servers"
+                "the database has no free connection ({message}); raise max_connections, or run fewer servers"
             )
         } else {
             format!(
-                "the database does not let us in: {message} ({})",
+                "the database refuses the connection: {message} ({})",
                 code.code()
             )
         }
@@ -213,11 +212,11 @@ impl Target {
 /// A URL, and what it says of TLS, apart.
 fn without_mode(url: &str) -> std::result::Result<(String, Option<String>), String> {
     if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
-        return Err("it is to be like postgres://USER@HOST/NAME".into());
+        return Err("expected postgres://USER@HOST/NAME".into());
     }
     if url.split('?').next().unwrap_or(url).matches('@').count() > 1 {
         // What stands behind the first one would be taken for the host, and told.
-        return Err("an @ in the password is written %40 there".into());
+        return Err("write an @ in the password as %40".into());
     }
     let Some((place, query)) = url.split_once('?') else {
         return Ok((url.to_owned(), None));
@@ -229,7 +228,8 @@ fn without_mode(url: &str) -> std::result::Result<(String, Option<String>), Stri
             Some(("sslmode", value)) => mode = Some(value.to_owned()),
             Some(("sslrootcert", _)) => {
                 return Err(
-                    "the file of CAs is named by --database-ca, and not by sslrootcert".into(),
+                    "sslrootcert is not supported; name the file with the CA in --database-ca"
+                        .into(),
                 );
             }
             Some(_) | None => others.push(parameter),
@@ -245,7 +245,7 @@ fn parse(url: &str) -> std::result::Result<Config, String> {
         None => error.to_string(),
     })?;
     if config.get_hosts().is_empty() {
-        return Err("it names no host".into());
+        return Err("it has no host".into());
     }
     Ok(config)
 }
@@ -259,7 +259,7 @@ fn asks_for_tls(mode: Option<&str>) -> std::result::Result<Option<bool>, String>
         Some("require" | "prefer" | "verify-ca" | "verify-full") => Ok(Some(true)),
         Some("disable") => Ok(Some(false)),
         Some(other) => Err(format!(
-            "sslmode is 'require' (TLS, and the server's certificate is verified) or 'disable', not '{other}'"
+            "unknown sslmode '{other}'; expected 'require' (TLS with a verified certificate) or 'disable'"
         )),
     }
 }

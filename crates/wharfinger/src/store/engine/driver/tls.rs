@@ -29,7 +29,7 @@ pub(super) fn connector(ca: Option<&Path>) -> Result<MakeRustlsConnect, String> 
 fn of_file(file: &Path) -> Result<RootCertStore, String> {
     let named = |error: &dyn std::fmt::Display| {
         format!(
-            "the file of the database's CA, {}, cannot be used: {error}",
+            "cannot use {} as the CA of the database: {error}",
             file.display()
         )
     };
@@ -40,9 +40,7 @@ fn of_file(file: &Path) -> Result<RootCertStore, String> {
         roots.add(certificate).map_err(|error| named(&error))?;
     }
     if roots.is_empty() {
-        return Err(named(
-            &"it has no certificate in PEM form (BEGIN CERTIFICATE)",
-        ));
+        return Err(named(&"it has no PEM certificate (BEGIN CERTIFICATE)"));
     }
     Ok(roots)
 }
@@ -53,7 +51,7 @@ fn of_system() -> Result<RootCertStore, String> {
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         return Err(
-            "this system trusts no CA: install ca-certificates, or name the CA of the database with --database-ca".into(),
+            "this system trusts no CA; install ca-certificates, or name the CA of the database with --database-ca".into(),
         );
     }
     Ok(roots)
@@ -67,14 +65,12 @@ pub(super) fn why(
     let error = error?.downcast_ref::<std::io::Error>()?.get_ref()?;
     if let Some(error) = error.downcast_ref::<rustls::pki_types::InvalidDnsNameError>() {
         return Some(format!(
-            "the database's host is no name that a certificate can have: {error}"
+            "the host name of the database cannot occur in a certificate: {error}"
         ));
     }
     let error = error.downcast_ref::<rustls::Error>()?;
     let rustls::Error::InvalidCertificate(fault) = error else {
-        return Some(format!(
-            "the database does not speak TLS as it should: {error}"
-        ));
+        return Some(format!("TLS with the database failed: {error}"));
     };
     let (unknown, bad) = (
         CertificateError::UnknownIssuer,
@@ -83,7 +79,7 @@ pub(super) fn why(
     // The latter is of another CA of the same name.
     let why = if *fault == unknown || *fault == bad {
         format!(
-            "is of no CA that {trusted} names: name the file of the CA that it is of with --database-ca"
+            "was not issued by a CA that {trusted} trusts; name the file with its CA in --database-ca"
         )
     } else if let CertificateError::NotValidForNameContext {
         expected,
@@ -91,14 +87,14 @@ pub(super) fn why(
     } = fault
     {
         format!(
-            "is not for {}, but for {}: use such a name in the URL, or give the server a certificate for this one \
+            "is not valid for {}, but for {}; use that name in the URL, or give the server a certificate for this name \
              (subjectAltName)",
             expected.to_str(),
             names(presented)
         )
     } else {
         format!(
-            "cannot be trusted ({fault}): give the server one of its own, not a CA's, that is valid today and for its name \
+            "is not valid ({fault}); give the server its own certificate, not a CA's, that is valid now and for its name \
              (subjectAltName)"
         )
     };
@@ -115,7 +111,7 @@ fn names(presented: &[String]) -> String {
     });
     let bare = Vec::from_iter(bare);
     if bare.is_empty() {
-        "no name at all".into()
+        "no name".into()
     } else {
         bare.join(", ")
     }

@@ -23,7 +23,7 @@ impl<'v> Value<'v> {
             Self::Blob(bytes) => Ok(Some(bytes)),
             Self::Text(text) => Ok(Some(text.as_bytes())),
             Self::Integer(_) => Err(Error::Value(
-                "there is a number where bytes should be".into(),
+                "a column has a number where bytes are expected".into(),
             )),
         }
     }
@@ -58,7 +58,7 @@ macro_rules! integers {
                     Value::Integer(number) => Self::try_from(number)
                         .map_err(|_| Error::Value(format!("the number {number} is out of range"))),
                     other @ (Value::Null | Value::Text(_) | Value::Blob(_)) => {
-                        Err(Error::Value(format!("there is {} where a number should be", name(other))))
+                        Err(Error::Value(format!("a column has {} where a number is expected", name(other))))
                     }
                 }
             }
@@ -110,7 +110,7 @@ impl FromValue for String {
                 Err(error) => Err(Error::Value(error.to_string())),
             },
             other @ (Value::Null | Value::Integer(_)) => Err(Error::Value(format!(
-                "there is {} where text should be",
+                "a column has {} where text is expected",
                 name(other)
             ))),
         }
@@ -134,7 +134,7 @@ impl FromValue for Vec<u8> {
         match value.blob_or_null()? {
             Some(bytes) => Ok(bytes.to_vec()),
             None => Err(Error::Value(
-                "there is nothing where bytes should be".into(),
+                "a column is null where bytes are expected".into(),
             )),
         }
     }
@@ -150,7 +150,7 @@ impl<const N: usize> FromValue for [u8; N] {
     fn from_value(value: Value<'_>) -> Result<Self, Error> {
         let bytes = value.blob_or_null()?.unwrap_or_default();
         Self::try_from(bytes)
-            .map_err(|_| Error::Value(format!("there are {} bytes instead of {N}", bytes.len())))
+            .map_err(|_| Error::Value(format!("a column has {} bytes, expected {N}", bytes.len())))
     }
 }
 

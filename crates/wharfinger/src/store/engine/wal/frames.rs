@@ -40,7 +40,7 @@ impl Damage {
     pub(crate) fn told(&self) -> String {
         let lost = self.lost;
         format!(
-            "{self}. Restore a backup; or give them up with `wharfinger serve --accept-lost-frames {lost}`"
+            "{self}. Restore a backup, or give them up with `wharfinger serve --accept-lost-frames {lost}`"
         )
     }
 }
@@ -54,7 +54,7 @@ impl std::fmt::Display for Damage {
         let Self { lost, commits, .. } = self;
         write!(
             out,
-            "; {lost} frames with at least {commits} commits are lost"
+            "; {lost} frames with at least {commits} commits would be lost"
         )
     }
 }

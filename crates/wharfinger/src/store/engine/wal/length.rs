@@ -66,7 +66,7 @@ impl Log {
         self.catch_up_at.store(behind, Ordering::Relaxed);
         if self.warn_at.swap(0, Ordering::Relaxed) > 0 {
             METRICS.set_log_held_since_ms(0);
-            tracing::info!("Nobody holds the write-ahead log any more; it begins anew.");
+            tracing::info!("The long read has ended, and the write-ahead log restarted.");
         }
     }
 
@@ -104,8 +104,8 @@ impl Log {
             } else {
                 held_by.join(", ")
             },
-            "Somebody reads the store in one long transaction, as `wharfinger check` does. The write-ahead log grows until that \
-             ends. From 1 GiB on, orders wait for it."
+            "A long read transaction, such as `wharfinger check`, keeps the write-ahead log from restarting. The log grows until \
+             the read ends. From 1 GiB, orders wait for it."
         );
     }
 }

@@ -24,7 +24,7 @@ use crate::store::engine::fault::{Extent, Fault};
 const PIECE_BYTES: usize = 1 << 20;
 
 /// What is said where another process keeps the log from being written back from its begin.
-const HELD_OPEN: &str = "the store was not closed in order, and another process, such as `wharfinger check`, has had it open since; \
+const HELD_OPEN: &str = "the store was not closed cleanly, and another process, such as `wharfinger check`, still has it open; \
     wait until that process has ended, then start again";
 
 /// Whether a log was left behind. Whoever is the last to close the store leaves none, unless it cannot be written back.
@@ -57,7 +57,7 @@ pub(crate) fn recover(file: &Path, connection: &Connection, is_holder: bool) -> 
             return Err(Fault::Unsynced(io::Error::other(error.to_string())));
         }
         Err(fault) => {
-            tracing::warn!(%fault, "The log that was left behind could not be written back yet.");
+            tracing::warn!(%fault, "Could not checkpoint the recovered log yet.");
         }
         Ok(()) => {}
     }
@@ -65,7 +65,7 @@ pub(crate) fn recover(file: &Path, connection: &Connection, is_holder: bool) -> 
     tracing::info!(
         bytes,
         duration_ms = began.elapsed().as_millis(),
-        "The store was not closed in order; its log was synced again and written back."
+        "The store was not closed cleanly; its log was synced again and checkpointed."
     );
     Ok(())
 }

@@ -17,12 +17,12 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         let is_known: bool = row.get(6)?;
         let answer = stored(&row).map_err(|error| Fault::Damaged(error.to_string()));
         let answer = answer.and_then(|answer| answer.read().map(drop));
-        check.survive(answer, &format!("kept answer {id}"))?;
+        check.survive(answer, &format!("saved response {id}"))?;
         if !is_known {
             let batch: [u8; 16] = row.get(7)?;
             let batch = BatchId::from_bytes(batch);
             check.fault(format!(
-                "kept answer {id}: there is no receipt of its batch {batch}"
+                "saved response {id}: its batch {batch} has no receipt"
             ));
         }
     }

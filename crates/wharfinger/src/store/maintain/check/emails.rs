@@ -25,22 +25,22 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
             let is_next = run.first_block == next && run.last_block >= next;
             check.expect(is_next, || {
                 let (first, last) = (run.first_block, run.last_block);
-                format!("addresses of organisation {whose}: a run covers blocks {first} to {last}, and {next} is the next one")
+                format!("e-mail index of organisation {whose}: a run covers blocks {first} to {last}, but the next block is {next}")
             });
             next = run.last_block.saturating_add(1);
             let part = one_run(check, organisation, &run);
-            check.survive(part, &format!("run {} of addresses", run.id))?;
+            check.survive(part, &format!("run {} of the e-mail index", run.id))?;
         }
         let last = read_counters(connection, organisation)?.block - 1;
         check.expect(next - 1 <= last, || {
             let whose = organisation.0;
-            format!("addresses of organisation {whose}: runs cover more than its {last} blocks")
+            format!("e-mail index of organisation {whose}: runs cover more than its {last} blocks")
         });
     }
     let select = "select count(*) from email_parts where not exists (select 1 from email_runs where id = run)";
     let lost: i64 = connection.query_row(select, (), |row| row.get(0))?;
     check.expect(lost == 0, || {
-        format!("{lost} parts of indexes by address are of no run")
+        format!("{lost} parts of e-mail indexes belong to no run")
     });
     Ok(())
 }
@@ -79,11 +79,11 @@ fn one_run(check: &mut Check<'_>, organisation: OrganisationId, run: &Run) -> Re
     }
     let id = run.id;
     check.expect(is_sorted, || {
-        format!("run {id} of addresses is not in order")
+        format!("run {id} of the e-mail index is not in order")
     });
     check.expect(found == expected && all == run.entries, || {
         let (has, should) = (found.entries, expected.entries);
-        format!("run {id} of addresses has other entries ({has}) than its blocks ({should})")
+        format!("run {id} of the e-mail index does not match its blocks: it has {has} entries, expected {should}")
     });
     Ok(())
 }

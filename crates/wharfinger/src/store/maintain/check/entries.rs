@@ -58,12 +58,14 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     pub(super) fn check(mut self) -> Result<(), Fault> {
         let is_alive = self.marks.iter().any(|mark| mark.is_alive());
         if is_alive && self.keys.len() != self.marks.len() {
-            return Err(Fault::Damaged("it has not as many keys as slots".into()));
+            return Err(Fault::Damaged(
+                "it has a different number of keys and entries".into(),
+            ));
         }
         let is_new = |mark: &Mark| matches!(mark, Mark::Accepted { .. });
         let new = Bitset::of(self.marks, is_new);
         if !self.open.is_within(&new) {
-            self.fault("orders that do not begin in it are said to be open");
+            self.fault("its list of open orders has orders of other blocks");
         }
         for (ordinal, &mark) in self.marks.iter().enumerate() {
             let place = self.block.id.entry(ordinal);
@@ -78,7 +80,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     }
 
     fn fault_at(&mut self, place: Place, what: &str) {
-        self.check.fault(format!("place {}: {what}", place.0));
+        self.check.fault(format!("entry {}: {what}", place.0));
     }
 
     fn entry(&mut self, place: Place, mark: Mark) -> Result<(), Fault> {
@@ -96,10 +98,13 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 self.latest(&row)?;
                 self.latest_change(&row)?;
                 if row.number != number {
-                    self.fault_at(place, "the index has another number");
+                    self.fault_at(place, "the index has another order number");
                 }
                 if row.state.is_open() != self.open.contains(place.ordinal()) {
-                    self.fault_at(place, "the list of open orders has it wrong");
+                    self.fault_at(
+                        place,
+                        "the list of open orders does not match the order's state",
+                    );
                 }
                 self.text(place, 1, &row)?;
             }
@@ -111,7 +116,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             } => {
                 let before = self.check.journal.mark(previous)?;
                 if !is_revision(before, previous, order, revision.wrapping_sub(1)) {
-                    self.fault_at(place, "the revision before is not where it should be");
+                    self.fault_at(place, "the previous revision is missing");
                 }
                 if let Some((row, _)) = self.order(place, order)? {
                     self.text(place, revision, &row)?;
@@ -129,7 +134,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 if let Some((row, holds)) = found
                     && !fits_move(to, row.state, holds)
                 {
-                    self.fault_at(place, "the order is not in the state it was moved to");
+                    self.fault_at(place, "the order does not have the state of this change");
                 }
                 self.change_is_kept(place, found.as_ref());
             }
@@ -147,7 +152,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         if previous != order {
             let before = self.check.journal.mark(previous)?;
             if previous >= place || !before.is_change() || before.order(previous) != Some(order) {
-                self.fault_at(place, "the change before is not where it should be");
+                self.fault_at(place, "the previous change is missing");
             }
         }
         let select = "select place from fulfilments where id = ?1";
@@ -156,7 +161,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         match kept.map(Place) {
             Some(kept) if kept == place => self.check.reports += 1,
             Some(kept) if kept > place => {}
-            Some(_) | None => self.fault_at(place, "the report of fulfilment is not kept"),
+            Some(_) | None => self.fault_at(place, "the fulfilment report is missing"),
         }
         Ok(())
     }
@@ -173,7 +178,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             None => None,
         };
         if found.is_none() {
-            self.fault_at(place, "the index does not have its order");
+            self.fault_at(place, "its order is missing from the index");
         }
         Ok(found)
     }
@@ -182,7 +187,10 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     fn latest(&mut self, row: &OrderRow) -> Result<(), Fault> {
         let mark = self.check.journal.mark(row.latest)?;
         if !is_revision(mark, row.latest, row.id, row.revision) {
-            self.fault_at(row.id, "its latest revision is not where the index says");
+            self.fault_at(
+                row.id,
+                "the index has a wrong address of its latest revision",
+            );
         }
         Ok(())
     }
@@ -191,13 +199,13 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     fn latest_change(&mut self, row: &OrderRow) -> Result<(), Fault> {
         let Some(place) = row.changed else {
             if !row.state.is_open() {
-                self.fault_at(row.id, "nothing has moved it to the state it is in");
+                self.fault_at(row.id, "no change leads to its state");
             }
             return Ok(());
         };
         let mark = self.check.journal.mark(place)?;
         if !mark.is_change() || mark.order(place) != Some(row.id) {
-            self.fault_at(row.id, "its latest change is not where the index says");
+            self.fault_at(row.id, "the index has a wrong address of its latest change");
         }
         Ok(())
     }
@@ -205,7 +213,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     /// Whether the index knows of a change at a place, or of a later one.
     fn change_is_kept(&mut self, place: Place, found: Option<&Found>) {
         if found.is_some_and(|(row, _)| row.changed.is_none_or(|latest| latest < place)) {
-            self.fault_at(place, "the index does not know of this change");
+            self.fault_at(place, "this change is missing from the index");
         }
     }
 
@@ -237,10 +245,10 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         let text = self.frame.text(ordinal).unwrap_or_default();
         let hash = content_hash(text, names.unwrap_or(NameCase::Exact));
         if hash.is_none() {
-            self.fault_at(place, "its text is not the JSON of an order");
+            self.fault_at(place, "its text is not a valid order");
         }
         if row.latest == place && hash.is_some_and(|hash| hash != row.hash) {
-            self.fault_at(place, "its content has another hash than the index");
+            self.fault_at(place, "its content does not match the hash in the index");
         }
         if row.latest != place && row.revision <= revision {
             self.fault_at(place, "the order has lost this revision");

@@ -19,7 +19,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
             Ok(leaf) => leaf,
             Err(damage) => {
                 check.fault(format!(
-                    "the leaf of the index from {name:?} on: {}",
+                    "the index page that begins at {name:?}: {}",
                     damage.0
                 ));
                 continue;
@@ -33,10 +33,10 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
             whose == organisation && key.starts_with(format!("{whose}.").as_bytes())
         });
         check.expect(is_between && is_own, || {
-            format!("the leaf of the index from {name:?} on has orders of others")
+            format!("the index page that begins at {name:?} has orders of another organisation")
         });
         check.expect(usize::try_from(entries) == Ok(leaf.len()), || {
-            format!("the leaf of the index from {name:?} on has not as many orders as it says")
+            format!("the index page that begins at {name:?} has a wrong number of orders")
         });
         if let Some((_, ends)) = ends {
             last = ends.to_owned();
@@ -44,7 +44,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     }
     let seen = check.report.orders;
     check.expect(stored == seen, || {
-        format!("{stored} orders are in the index, {seen} of them in the journal")
+        format!("{stored} orders are in the index, but {seen} of them are in the journal")
     });
     Ok(())
 }

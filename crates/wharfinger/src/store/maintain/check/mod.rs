@@ -175,7 +175,7 @@ impl Check<'_> {
         for (name, sql) in schema::of_today()? {
             let is_as_made = select.exists((&name, &sql))?;
             self.expect(is_as_made, || {
-                format!("the database file: the definition of {name} is not that of this program")
+                format!("the database file: the definition of {name} differs from this program's")
             });
         }
         Ok(())
@@ -236,7 +236,7 @@ impl Check<'_> {
         let kept: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         let seen = self.reports;
         self.expect(kept.cast_unsigned() == seen, || {
-            format!("{kept} reports of fulfilment are kept, {seen} of them are in the journal")
+            format!("{kept} fulfilment reports are stored, but {seen} of them are in the journal")
         });
         Ok(())
     }
@@ -255,19 +255,19 @@ impl Check<'_> {
             known += told.counted().count();
             self.expect(told == counted, || {
                 let whose = organisation.0;
-                format!("organisation {whose} has {counted:?} orders by state, and is said to have {told:?}")
+                format!("organisation {whose} has {counted:?} orders by state, but its counts say {told:?}")
             });
         }
         let select = "select count(*) from tallies where orders != 0";
         let told: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         self.expect(usize::try_from(told) == Ok(known), || {
-            "there are tallies of no orders".into()
+            "there are order counts without orders".into()
         });
         let select = "select count(*) from open_orders \
                       where not exists (select 1 from blocks where id = block)";
         let lost: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         self.expect(lost == 0, || {
-            format!("{lost} lists of open orders are of no block")
+            format!("{lost} lists of open orders belong to no block")
         });
         Ok(())
     }
@@ -277,18 +277,18 @@ impl Check<'_> {
         let id = block.id.0;
         let number = block.id.number();
         self.expect(number == walk.block, || {
-            format!("block {id} has number {number}, not {}", walk.block)
+            format!("block {id} has number {number}, expected {}", walk.block)
         });
         self.expect(block.first_position == walk.position, || {
             let found = block.first_position;
             format!(
-                "block {id} begins at position {found}, not {}",
+                "block {id} begins at position {found}, expected {}",
                 walk.position
             )
         });
         walk.last_ms = walk.last_ms.max(block.at_ms);
         self.expect(block.latest_ms == walk.last_ms, || {
-            format!("block {id} notes another latest time than that of the blocks up to it")
+            format!("block {id} has a wrong latest time")
         });
         walk.block = number.saturating_add(1);
         walk.position = block.first_position + block.events;
@@ -303,14 +303,14 @@ impl Check<'_> {
         let counters = read_counters(self.connection, walk.organisation)?;
         let is_equal = (counters.block, counters.position) == (walk.block, walk.position);
         self.expect(is_equal, || {
-            format!("the counters of organisation {whose} are not those of its journal")
+            format!("the counters of organisation {whose} do not match its journal")
         });
         let select = "select cast(coalesce(sum(orders), 0) as bigint) from tallies where organisation = ?1 and state >= 2";
         let mut select = self.connection.prepare_cached(select)?;
         let settled: i64 = select.query_row([whose], |row| row.get(0))?;
         self.expect(settled.cast_unsigned() == walk.settled, || {
             let moved = walk.settled;
-            format!("organisation {whose} has {settled} final orders, and {moved} moves to that")
+            format!("organisation {whose} has {settled} final orders, but {moved} state changes to a final state")
         });
         Ok(())
     }
@@ -325,7 +325,7 @@ impl Check<'_> {
             texts: block.texts.as_deref(),
         };
         self.expect(columns.checksum() == block.checksum, || {
-            format!("the checksum of block {id} does not hold")
+            format!("the checksum of block {id} is wrong")
         });
         let marks = entry_outcomes::decode(&block.slots)?;
         let indexes = block::decode_indexes(&block.indexes)?;
@@ -340,12 +340,12 @@ impl Check<'_> {
             None => indexes.is_empty() && marks.iter().all(|mark| is_move(mark) || is_purged(mark)),
         };
         self.expect(is_of_one_kind, || {
-            format!("block {id} has slots that are none of its own")
+            format!("block {id} has entries of the wrong type")
         });
         let hashes = block.emails.as_deref().map_or(0, <[u8]>::len);
         let is_of_all = block.emails.is_none() || hashes == marks.len() * HASH_BYTES;
         self.expect(is_of_all, || {
-            format!("block {id} has not as many addresses as slots")
+            format!("block {id} has a different number of addresses and entries")
         });
         let may_lack = block.first_position + block.events <= walk.feed_start;
         let batches = batches.unwrap_or_default();
@@ -356,7 +356,7 @@ impl Check<'_> {
             if !may_be_lost && self.is_first_of_batch(block.id, of.id)? != of.is_first {
                 let batch = of.id;
                 self.fault(format!(
-                    "block {id} has it wrong where batch {batch} begins"
+                    "block {id} has a wrong first block for batch {batch}"
                 ));
             }
         }
@@ -364,7 +364,7 @@ impl Check<'_> {
         let events = (of_orders + batches.received()) as u64;
         let is_all = block.events == events || may_lack && block.events > events;
         self.expect(is_all, || {
-            format!("block {id} has another number of events than it says")
+            format!("block {id} has a wrong number of events")
         });
         for (ordinal, &mark) in marks.iter().enumerate() {
             let is_settling = matches!(mark, Mark::Moved { .. });
@@ -395,7 +395,7 @@ impl Check<'_> {
                 }
             }
         }
-        Err(Fault::Damaged("no receipt knows of it".into()))
+        Err(Fault::Damaged("no receipt refers to it".into()))
     }
 }
 

@@ -23,7 +23,7 @@ impl Check<'_> {
                 format!("select count(*) from {table} where organisation != {column} >> {bits}");
             let wrong: i64 = self.connection.query_row(&select, (), |row| row.get(0))?;
             self.expect(wrong == 0, || {
-                format!("{wrong} rows of {table} are said to be another organisation's")
+                format!("{wrong} rows of {table} have the wrong organisation")
             });
         }
         Ok(())

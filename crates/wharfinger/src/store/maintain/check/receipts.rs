@@ -27,7 +27,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
                 where not exists (select 1 from batches where batches.id = batch)";
     let lost: i64 = check.connection.query_row(lost, (), |row| row.get(0))?;
     check.expect(lost == 0, || {
-        format!("{lost} lists of orders that were not taken are of no batch")
+        format!("{lost} lists of rejected orders belong to no batch")
     });
     Ok(())
 }
@@ -47,7 +47,10 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
         for id in share.block_ids() {
             let head = check.journal.head(id)?;
             let Some((start, of_batch)) = head.of_batch(batch) else {
-                return Err(Fault::Damaged(format!("block {} is not of it", id.0)));
+                return Err(Fault::Damaged(format!(
+                    "block {} does not belong to it",
+                    id.0
+                )));
             };
             let marks = head.marks.get(start..).unwrap_or_default();
             let entries = of_batch.iter().zip(marks);
@@ -80,7 +83,7 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
     }
     let listed = rejections::count_warned(check.connection, batch)?;
     check.expect(listed == warned, || {
-        format!("batch {batch}: its orders with warnings are {warned:?}, those listed {listed:?}")
+        format!("batch {batch}: its receipt counts {warned:?} orders with warnings, but {listed:?} are listed")
     });
     let is_all = if purged == 0 {
         found == told
@@ -90,7 +93,7 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
             .all(|(whose, found)| told.get(whose).is_some_and(|told| is_within(found, told)))
     };
     check.expect(is_all, || {
-        format!("batch {batch}: its counts are {told:?}, its orders {found:?}")
+        format!("batch {batch}: its receipt counts {told:?}, but its orders are {found:?}")
     });
     indexes.sort_unstable();
     let is_whole = if purged == 0 {
@@ -100,7 +103,7 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
         indexes.is_sorted_by(|left, right| left < right)
     };
     check.expect(is_whole, || {
-        format!("batch {batch}: not each of its orders has one outcome")
+        format!("batch {batch}: an order has no outcome, or several")
     });
     Ok(())
 }

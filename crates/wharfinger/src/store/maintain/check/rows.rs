@@ -13,7 +13,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         let damaged: i64 = check.connection.query_row(&select, (), |row| row.get(0))?;
         check.expect(damaged == 0, || {
             format!(
-                "the checksums of {damaged} rows of table {} do not hold",
+                "the checksums of {damaged} rows of table {} are wrong",
                 table.name
             )
         });

@@ -26,7 +26,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         let changes: Vec<u8> = row.get(1)?;
         let into = if id <= folded { &mut sums } else { &mut since };
         let part = add(&changes, into).map_err(Fault::from);
-        check.survive(part, &format!("entry {id} of the ledger of stock"))?;
+        check.survive(part, &format!("entry {id} of the stock ledger"))?;
     }
     let mut select = connection.prepare_cached("select product, pieces from stock")?;
     let mut rows = select.query_lazily(())?;
@@ -35,7 +35,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         let number = ProductNumber(product);
         let sum = sums.remove(&number).unwrap_or(0);
         check.expect(pieces == sum, || {
-            format!("product {product} has {pieces} pieces on hand, and {sum} by its ledger")
+            format!("product {product} has {pieces} pieces on hand, but {sum} in the ledger")
         });
         let left = pieces + since.remove(&number).unwrap_or(0);
         check.expect(left >= 0, || {
@@ -44,7 +44,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     }
     for (ProductNumber(product), sum) in sums.into_iter().chain(since) {
         check.expect(sum == 0, || {
-            format!("product {product} has no pieces on hand, and {sum} by its ledger")
+            format!("product {product} has no pieces on hand, but {sum} in the ledger")
         });
     }
     check_admissions(check)
@@ -58,7 +58,7 @@ fn check_admissions(check: &mut Check<'_>) -> Result<(), Fault> {
     while let Some(row) = rows.next()? {
         let block = BlockId(row.get(0)?);
         let part = are_of_orders(check, block);
-        check.survive(part, &format!("what was decided on block {}", block.0))?;
+        check.survive(part, &format!("the admission records of block {}", block.0))?;
     }
     Ok(())
 }
@@ -75,7 +75,7 @@ fn are_of_orders(check: &mut Check<'_>, block: BlockId) -> Result<(), Fault> {
             | Mark::Fulfilled { .. } => false,
         };
         if !is_order {
-            return Err(Fault::Damaged(format!("no order lies at {ordinal}")));
+            return Err(Fault::Damaged(format!("there is no order at {ordinal}")));
         }
     }
     Ok(())

@@ -134,7 +134,7 @@ fn be_alone(connection: &Connection) -> Result<(), Fault> {
             _ if Instant::now() < until => std::thread::sleep(ENDING_PAUSE),
             others => {
                 return Err(Fault::Refused(format!(
-                    "{others} other sessions of wharfinger are connected to it: stop its servers first"
+                    "{others} other sessions of wharfinger are connected to the database; stop its servers first"
                 )));
             }
         }
@@ -242,8 +242,8 @@ impl Copying<'_> {
         }
         if digest != expected {
             return Err(Fault::Refused(format!(
-                "what was copied is not what was read back ({} rows, and {}): somebody else has written to it, or a disk \
-                 is damaged; copy it anew, into an empty store",
+                "the copied rows differ from those read back ({} and {} rows): another process has written to the store, or a \
+                 disk is damaged; start again with an empty target",
                 expected.rows, digest.rows
             )));
         }
@@ -264,6 +264,6 @@ impl Copying<'_> {
 
 fn changed() -> Fault {
     Fault::Refused(
-        "it is not what it was when the copy was begun: copy it anew, into an empty store".into(),
+        "the store has changed since the copy was started; start again with an empty target".into(),
     )
 }

@@ -138,13 +138,13 @@ pub(super) fn pairs(one: Vec<Table>, other: Vec<Table>) -> Result<Vec<(Table, Ta
     let alone: Vec<&String> = ours.symmetric_difference(&theirs).collect();
     if let Some(first) = alone.first() {
         return Err(Fault::Refused(format!(
-            "the two stores have not the same tables: only one of them has {first}; give the copy a database of its own"
+            "the tables of the two stores differ: only one of them has {first}; use a separate database for the copy"
         )));
     }
     if let Some(table) = one.iter().chain(&other).find(|table| table.key.is_empty()) {
         let name = &table.name;
         return Err(Fault::Damaged(format!(
-            "table {name} has no primary key to be copied by"
+            "table {name} has no primary key, and cannot be copied"
         )));
     }
     Ok(one.into_iter().zip(other).collect())

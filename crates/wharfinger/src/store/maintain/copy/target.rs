@@ -13,8 +13,7 @@ use crate::store::engine::location::Location;
 /// The tables that each store has rows in from the beginning.
 const FILLED: [&str; 2] = ["epochs", "settings"];
 /// What a store says that is not empty, and no unfinished copy.
-const NOT_EMPTY: &str =
-    "it has something in it already, and a store is copied into an empty one only";
+const NOT_EMPTY: &str = "the target is not empty";
 
 /// From where an unfinished copy is, and how far.
 struct Unfinished {
@@ -45,8 +44,7 @@ pub(crate) fn refuse_unfinished(connection: &Connection) -> Result<(), Fault> {
     match unfinished(connection)? {
         None => Ok(()),
         Some(Unfinished { source, .. }) => Err(Fault::Refused(format!(
-            "it is an unfinished copy of {source}: run the same `wharfinger copy` again, which goes on where it stopped, \
-             or delete it"
+            "it is an unfinished copy of {source}; to resume it, run the same `wharfinger copy` again, or delete it"
         ))),
     }
 }
@@ -109,7 +107,9 @@ pub(super) fn write(
         ],
     )?;
     if moved != 1 {
-        return Err(Fault::Refused("another copy into it is at work too".into()));
+        return Err(Fault::Refused(
+            "another copy into the same target is running".into(),
+        ));
     }
     commit(transaction)
 }

@@ -124,7 +124,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
             // It is being purged.
             return Ok(());
         };
-        let unreadable = || Fault::Damaged("an erased text is no JSON".into());
+        let unreadable = || Fault::Damaged("an erased text is not JSON".into());
         let hash = text.hash.ok_or_else(unreadable)?;
         if row.latest == text.place {
             let of = (row.id, holds);

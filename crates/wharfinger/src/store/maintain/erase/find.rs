@@ -49,7 +49,7 @@ impl Dialects {
         }
         let name = dialect_name(connection, number)?;
         let dialect = dialects::find(&name);
-        let unknown = || Fault::Damaged(format!("there are orders of an unknown dialect {name}"));
+        let unknown = || Fault::Damaged(format!("there are orders of the unknown dialect {name}"));
         let dialect = dialect.ok_or_else(unknown)?;
         self.0.insert(number, dialect);
         Ok(dialect)

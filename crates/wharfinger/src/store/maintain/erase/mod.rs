@@ -82,7 +82,7 @@ impl Store {
     ) -> Result<ErasedCustomer, StoreError> {
         let hash = self.email_key.hash(&request.email);
         if hash == EmailHash::NONE {
-            return Err(StoreError::Refused("an e-mail address is needed".into()));
+            return Err(StoreError::Refused("an e-mail address is required".into()));
         }
         let organisation = request.organisation;
         let address = email::normal(&request.email).into_owned();
@@ -331,8 +331,8 @@ impl Erasing<'_> {
             return Ok(());
         }
         Err(StoreError::Refused(
-            "the person is erased from the database, but the log beside it could not be emptied, since somebody has been \
-             reading for long: wait for that to end and erase again"
+            "the person was erased from the database, but its log could not be emptied because of a long read; when the read has \
+             ended, erase again"
                 .into(),
         ))
     }
