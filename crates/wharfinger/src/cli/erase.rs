@@ -14,13 +14,13 @@ use crate::store::{COMMAND_LINE, EraseCustomer};
 /// Who is to be erased, and from whose orders.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Erases the orders whose customer has the address in any revision. They retain their lines, quantities,\n\
-prices, dates, state and keys. Names, addresses, free text and unknown attributes are removed from every\n\
-revision, and open orders are cancelled. The texts of rejected orders that mention the address, and\n\
-responses saved for an Idempotency-Key, are removed too. Finally the log is emptied, so that no file of\n\
-the data directory contains any of it. A server may be running on the store. To finish an interrupted\n\
-erasure, run the same command again. An erasure cannot be undone. You are responsible for backups and\n\
-other copies of the data directory.\n\n\
+    after_help = "Erases the orders whose customer has the address in any revision. They retain their lines,\n\
+quantities, prices, dates, state and keys. Names, addresses, free text and unknown attributes are\n\
+removed from every revision, and open orders are cancelled. The texts of rejected orders that\n\
+mention the address, and responses saved for an Idempotency-Key, are removed too. Finally the log\n\
+is emptied, so that no file of the data directory contains any of it. A server may be running on\n\
+the store. To finish an interrupted erasure, run the same command again. An erasure cannot be\n\
+undone. You are responsible for backups and other copies of the data directory.\n\n\
 Example: wharfinger customers erase --org TRK001 --email ann@example.com"
 )]
 pub(super) struct Erase {

@@ -15,10 +15,10 @@ use crate::clock;
 /// Delete old processed and cancelled orders with their history
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Deletes the orders that are processed or cancelled and have not changed since DATE, with every revision,\n\
-state change and fulfilment report. Then deletes the receipts of older batches that have no orders left.\n\
-A server may be running on the store. To resume an interrupted purge, run the same command again. A purge\n\
-cannot be undone.\n\n\
+    after_help = "Deletes the orders that are processed or cancelled and have not changed since DATE, with every\n\
+revision, state change and fulfilment report. Then deletes the receipts of older batches that have\n\
+no orders left. A server may be running on the store. To resume an interrupted purge, run the same\n\
+command again. A purge cannot be undone.\n\n\
 Example: wharfinger purge --before 2025-01-01"
 )]
 pub(super) struct Purge {

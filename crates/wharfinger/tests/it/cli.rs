@@ -253,7 +253,7 @@ fn the_demonstration_runs_and_says_what_it_shows() {
 #[test]
 fn help_texts_are_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
-    let commands: [&[&str]; 27] = [
+    let commands: [&[&str]; 29] = [
         &[],
         &["serve"],
         &["demo"],
@@ -278,6 +278,8 @@ fn help_texts_are_as_written_down() {
         &["customers", "erase"],
         &["orders"],
         &["orders", "process"],
+        &["orders", "cancel"],
+        &["purge"],
         &["check"],
         &["copy"],
         &["bench"],
