@@ -18,13 +18,14 @@ use crate::failure::RequestFailure;
 use crate::fulfilment::Reported;
 use crate::ids::{OrderId, OrganisationId};
 use crate::json::{Entry, NameCase};
+use crate::limits::WARNINGS_PER_ORDER_MAX;
 use crate::load::Load;
 pub use crate::operation::{
     Action, EmptyBody, Operation, Parameter, ParameterKind, Place, Resource, WrongRoot,
 };
 use crate::outcome::State;
 use crate::problem::Problems;
-use crate::warning::Warning;
+use crate::warning::{Warning, WarningCode};
 
 /// One wire format.
 ///
@@ -259,6 +260,12 @@ impl<'a> Slot<'a> {
                 demand: None,
             }),
         }
+    }
+
+    /// Adds a warning about the request. The first order of a batch has it.
+    pub fn warn_of_request(&mut self, code: WarningCode) {
+        self.warnings.insert(0, Warning::of_order(code));
+        self.warnings.truncate(WARNINGS_PER_ORDER_MAX);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Kind, Object, Value};
+use crate::json::{Decimal, Kind, Object, Value};
 use crate::limits::{PROBLEMS_PER_ORDER_MAX, WARNINGS_PER_ORDER_MAX};
 use crate::problem::{Code, Path, Problem, Step};
 use crate::validate::Checked;
@@ -160,6 +160,21 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     /// Checks that an attribute is an object. The object may have any members.
     pub fn any_object(&mut self, name: &str, need: Need) {
         self.container(name, need, Kind::Object, Code::NotObject);
+    }
+
+    /// Reads a number by a rule, and warns if it has more decimals than calculations use.
+    #[inline]
+    pub fn number(
+        &mut self,
+        name: &str,
+        need: Need,
+        rule: impl FnOnce(Value<'d, 'a>) -> Checked<Decimal<'a>>,
+    ) -> Option<Decimal<'a>> {
+        let number = self.read(name, need, rule)?;
+        if let Some(decimals) = number.rounded_to() {
+            self.warn(name, WarningCode::Rounded { decimals });
+        }
+        Some(number)
     }
 
     /// Reads the attributes of a nested object. If it is mandatory, an empty object counts as missing.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::canonical::Amount;
 use crate::form::{Form, Need, Notes};
-use crate::json::{NameCase, Reader, Value};
+use crate::json::{DIGITS_MAX, Decimal, NameCase, Reader, Value};
 use crate::moment::{Moment, moment};
 use crate::problem::Code;
 use crate::validate::{Checked, amount, short_text};
@@ -145,7 +145,7 @@ impl Fulfilment {
 fn lines(form: &mut Form<'_, '_, '_>, order_lines: usize) -> Vec<Amount> {
     let mut lines = Vec::new();
     let count = form.objects("lines", Need::Optional, |line| {
-        let quantity = line.mandatory("fulfilled_quantity", amount);
+        let quantity = line.mandatory("fulfilled_quantity", exact_amount);
         lines.extend(quantity.as_ref().map(Amount::of));
     });
     if count > order_lines {
@@ -153,6 +153,17 @@ fn lines(form: &mut Form<'_, '_, '_>, order_lines: usize) -> Vec<Amount> {
         form.problem("lines", Code::Exceeds { other });
     }
     lines
+}
+
+/// A non-negative number that needs no rounding. Fulfilment reports have no warnings that could tell of rounding.
+fn exact_amount<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
+    let amount = amount(value)?;
+    match amount.rounded_to() {
+        Some(_) => Err(Code::TooManyDigits {
+            digits_max: DIGITS_MAX,
+        }),
+        None => Ok(amount),
+    }
 }
 
 /// A URL that is safe to open in a browser.

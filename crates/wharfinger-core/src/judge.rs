@@ -10,6 +10,7 @@ use crate::limits::{
     Limits, WARNINGS_PER_BATCH_MAX, WARNINGS_PER_LATE_ORDER_MAX, problems_told_max,
 };
 use crate::problem::{Code, Problem, Problems};
+use crate::warning::WarningCode;
 
 /// The assumed minimum size of an order, used to reserve room for the slots of a batch.
 const ORDER_BYTES_MIN: usize = 128;
@@ -185,7 +186,11 @@ impl<'a> Json<'a> {
             if is_one && !is_order(self.wrong_root, entry.raw) {
                 return Err(wrong_envelope(self.envelope));
             }
+            let is_first = gathering.slots.is_empty();
             gathering.take(&entry)?;
+            if is_first && self.reader.is_bare_list() {
+                gathering.warn_of_request(WarningCode::BareList);
+            }
             return Ok(true);
         }
         if !self.root_fits && self.wrong_root != WrongRoot::Judge {
@@ -245,6 +250,17 @@ impl<'a> Gathering<'_, 'a> {
             self.slots.reserve(alike.min(self.orders_max));
         }
         self.push(judge_entry(self.dialect, self.context, entry))
+    }
+
+    /// Adds a warning about the request to the first order.
+    fn warn_of_request(&mut self, code: WarningCode) {
+        if let [slot] = &mut self.slots[..] {
+            let before = slot.warnings.len();
+            slot.warn_of_request(code);
+            let added = slot.warnings.len() - before;
+            self.warnings_told += added;
+            self.made_bytes += added * WARNING_MADE_BYTES;
+        }
     }
 
     fn push(&mut self, mut slot: Slot<'a>) -> Result<(), RequestFailure> {

@@ -200,10 +200,10 @@ pub enum Code {
     LoneSurrogate,
     /// The text has the character `\u0000`.
     NulCharacter,
-    /// The number needs more digits than are stored.
+    /// The number has too many digits before its decimal point.
     TooManyDigits {
         /// The maximum number of digits.
-        digits_max: usize,
+        digits_max: u32,
     },
     /// The order's text is larger than the limit.
     OrderTooLarge {

@@ -1,5 +1,8 @@
 //! Finds unknown attributes. Most are misspellings that would otherwise go unnoticed.
 
+#[cfg(test)]
+pub(crate) mod check;
+
 use std::borrow::Cow;
 
 use strsim::osa_distance;
@@ -22,13 +25,19 @@ pub struct Shape {
     pub names: &'static [&'static str],
     /// The attributes that hold objects, or arrays of objects, with known attributes.
     pub parts: &'static [(&'static str, &'static Shape)],
+    /// Whether an array of such objects may also be an object with any names.
+    pub is_keyed: bool,
 }
 
 impl Shape {
     /// Creates the shape of an object whose members need no further search.
     #[must_use]
     pub const fn flat(names: &'static [&'static str]) -> Self {
-        Self { names, parts: &[] }
+        Self {
+            names,
+            parts: &[],
+            is_keyed: false,
+        }
     }
 }
 
@@ -112,7 +121,11 @@ impl Looking<'_> {
 
     /// Searches the object or objects that an attribute holds.
     fn part(&mut self, place: Place<'_>, value: Value<'_, '_>, shape: &'static Shape) {
-        if value.kind() == Kind::Object {
+        if value.kind() == Kind::Object && shape.is_keyed {
+            for (key, item) in value.members() {
+                self.object(Place::Member(&place, &key), item, shape);
+            }
+        } else if value.kind() == Kind::Object {
             self.object(place, value, shape);
         }
         for (index, element) in value.elements().enumerate() {

@@ -218,7 +218,7 @@ pub fn decimal<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
         Kind::Number => value.number().ok_or(too_many_digits),
         Kind::Text => {
             let spelling = value.text().ok_or(Code::NotNumber)?;
-            let is_long = spelling.len() > DIGITS_MAX;
+            let is_long = spelling.len() > DIGITS_MAX as usize;
             let is_number = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
             let looks_long = is_long && spelling.bytes().all(is_number);
             Decimal::parse(spelling).ok_or(if looks_long {

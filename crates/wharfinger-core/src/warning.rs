@@ -90,11 +90,13 @@ pub enum WarningCode {
     KeyedArray,
     /// A date in another form than the vendor's, or the zero date.
     DateForm,
+    /// The request is an array of orders, where the vendor has an object with a name for each order.
+    BareList,
 }
 
 impl WarningCode {
     /// One of each, with typical bounds: what the page of problems is held against.
-    pub const EXAMPLES: [Self; 11] = [
+    pub const EXAMPLES: [Self; 12] = [
         Self::UnknownAttribute { meant: None },
         Self::FormMediaType,
         Self::TooLong { chars_max: 20 },
@@ -106,6 +108,7 @@ impl WarningCode {
         Self::Rounded { decimals: 2 },
         Self::KeyedArray,
         Self::DateForm,
+        Self::BareList,
     ];
 
     /// The stable name.
@@ -123,6 +126,7 @@ impl WarningCode {
             Self::Rounded { .. } => "rounded",
             Self::KeyedArray => "keyed_array",
             Self::DateForm => "date_form",
+            Self::BareList => "bare_list",
         }
     }
 }
@@ -151,6 +155,9 @@ impl fmt::Display for WarningCode {
             ),
             Self::KeyedArray => out.write_str("is an object where an array is expected"),
             Self::DateForm => out.write_str("is not a date in the vendor's form"),
+            Self::BareList => {
+                out.write_str("was sent in an array, and its place there taken for its name")
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use wharfinger_core::kept::KeptSlots;
 use wharfinger_core::limits::Limits;
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::problem::Code;
-use wharfinger_core::warning::{Warning, WarningCode};
+use wharfinger_core::warning::WarningCode;
 
 use crate::app::App;
 use crate::budget::Lease;
@@ -195,8 +195,7 @@ fn finish_judging<'b>(
     let mut judged = judging.finish();
     check_judged(call, &judged)?;
     if let (true, Some(first)) = (body.said_form, judged.slots.first_mut()) {
-        let warning = Warning::of_order(WarningCode::FormMediaType);
-        first.warnings.insert(0, warning);
+        first.warn_of_request(WarningCode::FormMediaType);
     }
     Ok(judged)
 }

@@ -13,11 +13,11 @@ use crate::json::Decimal;
 pub struct Amount(String);
 
 impl Amount {
-    /// Converts a number to plain text.
+    /// Converts a number to plain text, rounded to the digits that calculations use.
     #[must_use]
     pub fn of(number: &Decimal<'_>) -> Self {
         let spelling = number.spelling();
-        if spelling.contains(['e', 'E']) {
+        if number.rounded_to().is_some() || spelling.contains(['e', 'E']) {
             let value = number.value();
             // `0e999999` is zero with a million decimals, which must not be written out.
             return Self(if value.is_zero() {
@@ -45,7 +45,7 @@ impl Amount {
         &self.0
     }
 
-    /// The amount as a number. `None` if it has too many digits.
+    /// The amount as a number.
     #[must_use]
     pub fn number(&self) -> Option<Decimal<'_>> {
         Decimal::parse(Cow::Borrowed(&self.0))
@@ -107,6 +107,16 @@ mod tests {
             ("-1e-1", "-0.1"),
             ("0e999999999", "0"),
             ("1e37", "10000000000000000000000000000000000000"),
+            ("1e-999999999", "0"),
+            ("-1e-40", "0"),
+            (
+                "0.199999999999999999999999999999999999999999999999999999",
+                "0.2",
+            ),
+            (
+                "-12.333333333333333333333333333333333333333333333333333333",
+                "-12.333333333333333333333333333333333333",
+            ),
             (
                 "12345678901234567890123456789012345678",
                 "12345678901234567890123456789012345678",

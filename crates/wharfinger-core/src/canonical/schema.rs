@@ -20,11 +20,10 @@ const SAYING: &str = r"\S";
 
 /// A non-negative number as text. The exact digit limit is not part of the schema; the problem for the attribute names
 /// it.
-const AMOUNT: &str = r"^(0|[1-9][0-9]{0,20})(\.[0-9]{1,12})?([eE][+-]?[0-9])?$";
+const AMOUNT: &str = r"^(0|[1-9][0-9]{0,20})(\.[0-9]+)?([eE][+-]?[0-9])?$";
 
 /// A positive number as text.
-const POSITIVE: &str =
-    r"^([1-9][0-9]{0,20}(\.[0-9]{1,12})?|0\.0{0,6}[1-9][0-9]{0,6})([eE][+-]?[0-9])?$";
+const POSITIVE: &str = r"^([1-9][0-9]{0,20}(\.[0-9]+)?|0\.0{0,6}[1-9][0-9]*)([eE][+-]?[0-9])?$";
 
 /// The schema of a submitted order.
 #[must_use]

@@ -3,17 +3,26 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use bigdecimal::BigDecimal;
+use bigdecimal::num_bigint::BigInt;
+use bigdecimal::{BigDecimal, Zero};
 
-/// The most digits a number may need when written out plainly.
-pub const DIGITS_MAX: usize = 38;
+/// The maximum number of digits in calculations, in plain notation. A number with more digits before its point is rejected;
+/// a number with more digits in total is rounded in calculations.
+pub const DIGITS_MAX: u32 = 38;
 
-/// A decimal number as it was spelled, known to need no more than [`DIGITS_MAX`] digits.
+/// A decimal number as it was spelled, known to have no more than [`DIGITS_MAX`] digits before its point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decimal<'a> {
     spelling: Cow<'a, str>,
     is_negative: bool,
+    size: Size,
+}
+
+/// The number of decimals, without trailing zeros, and the maximum that calculations use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size {
     decimals: u32,
+    decimals_max: u32,
 }
 
 /// A spelling taken apart.
@@ -88,6 +97,37 @@ impl<'s> Parts<'s> {
         let behind = length(self.fraction.len()) - length(trailing) - self.exponent;
         (before.max(0), behind.max(0))
     }
+
+    /// The size of the number. `None` if it has too many digits before its point, or would have after rounding.
+    #[inline]
+    fn size(&self) -> Option<Size> {
+        let (before, behind) = self.plain_digits();
+        let size = Size {
+            decimals: u32::try_from(behind).ok()?,
+            decimals_max: DIGITS_MAX.checked_sub(u32::try_from(before).ok()?)?,
+        };
+        // With two digits, 99.9 would become 100.
+        let may_grow = size.decimals_max == 0 && size.decimals > 0;
+        let grows = || self.rounded(0).digits() > u64::from(DIGITS_MAX);
+        (!(may_grow && grows())).then_some(size)
+    }
+
+    /// Rounds to a number of decimals, half away from zero. Works on the digits, so that a large exponent or many zeros cost
+    /// nothing.
+    fn rounded(&self, decimals: u32) -> BigDecimal {
+        let digits: Vec<u8> = self.integer.iter().chain(self.fraction).copied().collect();
+        let whole = i64::try_from(self.integer.len()).unwrap_or(i64::MAX) + self.exponent;
+        let Ok(kept) = usize::try_from(whole + i64::from(decimals)) else {
+            return BigDecimal::zero();
+        };
+        let (kept, cut) = digits.split_at(kept.min(digits.len()));
+        let kept = String::from_utf8_lossy(&kept[leading_zeros(kept)..]);
+        let kept = BigInt::from_str(&kept).unwrap_or_default();
+        let up = cut.first().is_some_and(|digit| *digit >= b'5');
+        let rounded = if up { kept + 1 } else { kept };
+        let signed = if self.negative { -rounded } else { rounded };
+        BigDecimal::new(signed, i64::from(decimals))
+    }
 }
 
 /// The digits that a text begins with, of which there must be one, and what is behind them.
@@ -124,15 +164,14 @@ fn exponent(bytes: &[u8]) -> Option<i64> {
     Some(sign * exponent)
 }
 
-/// Whether a spelling that the grammar allows needs more than [`DIGITS_MAX`] digits.
+/// Whether a spelling that the grammar allows has more than [`DIGITS_MAX`] digits before its point.
 pub(super) fn too_many_digits(spelling: &[u8]) -> bool {
-    if spelling.len() <= DIGITS_MAX && !spelling.iter().any(|byte| matches!(byte, b'e' | b'E')) {
+    if spelling.len() <= DIGITS_MAX as usize
+        && !spelling.iter().any(|byte| matches!(byte, b'e' | b'E'))
+    {
         return false;
     }
-    Parts::of(spelling).is_none_or(|parts| {
-        let (before, behind) = parts.plain_digits();
-        usize::try_from(before + behind).map_or(true, |digits| digits > DIGITS_MAX)
-    })
+    Parts::of(spelling).is_none_or(|parts| parts.size().is_none())
 }
 
 impl<'a> Decimal<'a> {
@@ -141,13 +180,12 @@ impl<'a> Decimal<'a> {
     #[inline(always)]
     pub fn parse(spelling: Cow<'a, str>) -> Option<Self> {
         let parts = Parts::of(spelling.as_bytes())?;
-        let (before, behind) = parts.plain_digits();
-        let digits = usize::try_from(before + behind).ok()?;
+        let size = parts.size()?;
         let is_negative = parts.negative && !parts.is_zero();
-        (digits <= DIGITS_MAX).then_some(Self {
+        Some(Self {
             spelling,
             is_negative,
-            decimals: u32::try_from(behind).ok()?,
+            size,
         })
     }
 
@@ -166,7 +204,17 @@ impl<'a> Decimal<'a> {
     /// How many decimals it needs, trailing zeros not counted.
     #[must_use]
     pub fn decimals(&self) -> u32 {
-        self.decimals
+        self.size.decimals
+    }
+
+    /// The number of decimals that calculations use, if the number has more.
+    #[must_use]
+    pub fn rounded_to(&self) -> Option<u32> {
+        let Size {
+            decimals,
+            decimals_max,
+        } = self.size;
+        (decimals > decimals_max).then_some(decimals_max)
     }
 
     /// The value as a whole number, if it is one that fits.
@@ -175,18 +223,35 @@ impl<'a> Decimal<'a> {
         if let Ok(plain) = self.spelling.parse() {
             return Some(plain);
         }
-        if self.decimals > 0 {
+        if self.size.decimals > 0 {
             return None;
         }
-        let whole = self.value().with_scale(0).to_string();
+        let whole = self.exact().with_scale(0).to_string();
         whole.parse().ok()
     }
 
-    /// The value, to reckon with.
+    /// The value for calculations, with at most [`DIGITS_MAX`] digits. A rounded value has no trailing zeros.
     #[must_use]
     pub fn value(&self) -> BigDecimal {
+        match self.rounded_to() {
+            Some(decimals) => self.rounded(decimals).normalized(),
+            None => self.exact(),
+        }
+    }
+
+    /// The value with at most this many decimals and at most [`DIGITS_MAX`] digits, rounded once, half away from zero.
+    #[must_use]
+    pub fn rounded(&self, decimals: u32) -> BigDecimal {
+        let decimals = decimals.min(self.size.decimals_max);
+        match Parts::of(self.spelling.as_bytes()) {
+            Some(parts) if self.size.decimals > decimals => parts.rounded(decimals),
+            Some(_) | None => self.exact(),
+        }
+    }
+
+    fn exact(&self) -> BigDecimal {
         // Half a million noughts behind the point need no digits, but would take half a second to read.
-        let short = if self.spelling.len() > 2 * DIGITS_MAX {
+        let short = if self.spelling.len() > 2 * DIGITS_MAX as usize {
             Parts::of(self.spelling.as_bytes()).map(|parts| parts.without_outer_zeros())
         } else {
             None
@@ -212,11 +277,70 @@ mod tests {
             b"0.10000000000000000000000000000000000000000"
         ));
         assert!(too_many_digits(b"1e999999999"));
-        assert!(too_many_digits(b"1e-39"));
+        assert!(!too_many_digits(b"1e-39"));
+        assert!(!too_many_digits(b"1e-999999999"));
+        assert!(!too_many_digits(
+            b"12345678901234567890123456789012345678.5"
+        ));
+        assert!(too_many_digits(
+            b"123456789012345678901234567890123456789.5"
+        ));
+        assert!(too_many_digits(
+            b"12345678901234567890123456789012345678.5e1"
+        ));
         assert!(!too_many_digits(b"1e37"));
         assert!(too_many_digits(b"1e99999999999999999999999999999"));
         assert!(!too_many_digits(b"0e999999999"));
         assert!(too_many_digits("9".repeat(400).as_bytes()));
+        let nines = "9".repeat(38);
+        assert!(!too_many_digits(format!("{nines}.4999").as_bytes()));
+        assert!(too_many_digits(format!("-{nines}.5").as_bytes()));
+    }
+
+    #[test]
+    fn decimals_past_the_digits_are_rounded_once() {
+        let thirds = "3".repeat(60);
+        let nines = "9".repeat(60);
+        for (spelling, value, rounded_to) in [
+            (format!("0.{thirds}"), format!("0.{}", &thirds[..38]), 38),
+            (
+                format!("-123.{thirds}"),
+                format!("-123.{}", &thirds[..35]),
+                35,
+            ),
+            (format!("0.{nines}"), "1".into(), 38),
+            (format!("-9.{nines}"), "-10".into(), 37),
+            (
+                format!("{}.5", &thirds[..38]),
+                format!("{}4", &thirds[..37]),
+                0,
+            ),
+            (
+                format!("{}.4{nines}", &thirds[..38]),
+                thirds[..38].into(),
+                0,
+            ),
+            ("5e-39".into(), "1e-38".into(), 38),
+            ("-5e-39".into(), "-1e-38".into(), 38),
+            (format!("4.{nines}e-39"), "0".into(), 38),
+            ("1e-999999999".into(), "0".into(), 38),
+            (
+                format!("{}e-60", "1".repeat(90)),
+                format!("{0}.{0}", "1".repeat(30))[..39].into(),
+                8,
+            ),
+        ] {
+            let number = decimal(&spelling);
+            assert_eq!(number.rounded_to(), Some(rounded_to), "{spelling}");
+            assert_eq!(number.value(), decimal(&value).value(), "{spelling}");
+            assert_eq!(number.spelling(), spelling);
+        }
+        assert_eq!(decimal(&format!("0.{}", &thirds[..38])).rounded_to(), None);
+        // Rounded to 38 digits first, it would be 0.005, and then 0.01.
+        let nearly = format!("0.004{nines}");
+        assert_eq!(decimal(&nearly).rounded(2), BigDecimal::zero());
+        assert_eq!(decimal("0.005").rounded(2), decimal("0.01").value());
+        assert_eq!(decimal("12.5e-1").rounded(2), decimal("1.25").value());
     }
 
     #[test]

@@ -141,6 +141,12 @@ impl<'a> Reader<'a> {
         self.envelope
     }
 
+    /// Whether the body is an array of orders, although the envelope's usual form is an object of named orders.
+    #[must_use]
+    pub fn is_bare_list(&self) -> bool {
+        self.next_index.is_some()
+    }
+
     /// Whether the body's root fits the envelope.
     ///
     /// If it does not fit, [`Self::next`] returns no orders, but still reads to the end.

@@ -15,7 +15,7 @@
 //!
 //! A `.response` file has the status, those headers of [`HEADERS_TOLD`] that the response has, sorted, a blank line,
 //! and the body followed by one newline. Every UUID is written `<uuid>`. A `.command` file contains the arguments of a
-//! command.
+//! command. Commands at the beginning of a case run before the server starts, so that it knows what they changed.
 //!
 //! This module handles only files and text, so that the pure tests and the server's tests can share it.
 

@@ -8,12 +8,18 @@ use wharfinger_core::json::{Envelope, Reader, Rules};
 use wharfinger_core::limits::Limits;
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Problem;
+use wharfinger_core::warning::Warning;
 
 /// The organisation of all orders here.
 pub(crate) const ORGANISATION: &str = "TRK001";
 
 /// Returns the problems that a dialect finds in an order.
 pub(crate) fn problems(dialect: &dyn Dialect, text: &str) -> Vec<Problem> {
+    judged(dialect, text).0
+}
+
+/// What a dialect finds wrong with an order, and what odd.
+pub(crate) fn judged(dialect: &dyn Dialect, text: &str) -> (Vec<Problem>, Vec<Warning>) {
     let organisation = Organisation {
         id: OrganisationId(1),
         ..Organisation::new(ORGANISATION, ORGANISATION)
@@ -44,12 +50,14 @@ pub(crate) fn problems(dialect: &dyn Dialect, text: &str) -> Vec<Problem> {
     let mut reader = Reader::new(text.as_bytes(), Envelope::One, rules).expect("UTF-8");
     let entry = reader.next().expect("JSON").expect("an order");
     if !entry.faults.is_empty() {
-        return entry.faults.to_vec();
+        return (entry.faults.to_vec(), Vec::new());
     }
-    match dialect.judge(&context, &entry).verdict {
+    let slot = dialect.judge(&context, &entry);
+    let problems = match slot.verdict {
         Verdict::Good(_) => Vec::new(),
         Verdict::Faulty(problems) | Verdict::Unreadable(problems) => problems.to_vec(),
-    }
+    };
+    (problems, slot.warnings)
 }
 
 /// Wraps a text as an order from the store.

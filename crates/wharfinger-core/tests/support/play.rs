@@ -15,6 +15,7 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::judge::{Body, judge};
 use wharfinger_core::limits::Limits;
 use wharfinger_core::outcome::{Outcome, State};
+use wharfinger_core::zone;
 
 use super::case::{ENFORCED, Exchange, KEYS, ORGANISATIONS, render_response};
 use super::model::Model;
@@ -177,7 +178,8 @@ impl World {
         let told = |answer: &Answer<'_>| Ok(Ok((dialect.encode(operation, answer), None)));
         match (operation.action, ask) {
             (Action::List, Ask::Orders(query)) => {
-                let (orders, total) = self.model.orders(organisation, dialect.id(), &query);
+                let (mut orders, total) = self.model.orders(organisation, dialect.id(), &query);
+                self.in_time_zone(organisation, &mut orders);
                 told(&Answer::Orders(Orders {
                     query: &query,
                     orders: &orders,
@@ -224,6 +226,15 @@ impl World {
         }
     }
 
+    /// Gives orders the current time zone of their organisation.
+    fn in_time_zone(&self, organisation: OrganisationId, orders: &mut [StoredOrder]) {
+        let mut organisations = self.organisations.values();
+        let organisation = organisations.find(|other| other.id == organisation);
+        for order in orders {
+            order.time_zone = organisation.map_or(TimeZone::UTC, |of| of.time_zone.clone());
+        }
+    }
+
     /// Concatenates the chunks of a stream.
     fn stream(
         &self,
@@ -253,13 +264,20 @@ impl World {
         reply
     }
 
-    /// Runs `orders process` or `orders cancel`.
+    /// Runs `orders process`, `orders cancel`, or `org set` with a time zone.
     pub(crate) fn run(&mut self, arguments: &[String]) -> Result<(), String> {
-        let mut words = arguments.iter().map(String::as_str);
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        if let ["org", "set", code, "--time-zone", name] = words[..] {
+            let organisation = self.organisations.get_mut(code);
+            let organisation = organisation.ok_or("there is no such organisation")?;
+            organisation.time_zone = zone::named(name).ok_or("there is no such time zone")?;
+            return Ok(());
+        }
+        let mut words = words.into_iter();
         let wanted = match (words.next(), words.next()) {
             (Some("orders"), Some("process")) => Move::Process,
             (Some("orders"), Some("cancel")) => Move::Cancel { release_key: false },
-            _ => return Err("only `orders process` and `orders cancel` are known".into()),
+            _ => return Err("only `orders process`, `orders cancel` and `org set CODE --time-zone NAME` are known".into()),
         };
         let mut organisation = None;
         let mut keys = Vec::new();

@@ -44,10 +44,13 @@ fn every_case_is_answered_by_the_server_as_written() {
 
 fn play(case: &Case) -> Result<(), String> {
     let data = fixture::data_directory_with_catalogue();
-    let server = Server::start(data.path());
+    let mut server = None;
     for (step, number) in case.steps.iter().zip(1..) {
         let result = match step {
-            Step::Exchange(exchange) => send(&server, exchange),
+            Step::Exchange(exchange) => {
+                let server = server.get_or_insert_with(|| Server::start(data.path()));
+                send(server, exchange)
+            }
             Step::Command(arguments) => run(data.path(), arguments),
         };
         result.map_err(|complaint| {

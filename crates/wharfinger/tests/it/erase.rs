@@ -3,6 +3,7 @@
 mod broken_off;
 mod catalogue;
 mod files;
+mod warnings;
 
 use std::path::Path;
 

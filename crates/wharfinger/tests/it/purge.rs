@@ -1,6 +1,7 @@
 //! Purging old orders with the real command, while a server is running.
 
 mod broken_off;
+mod warnings;
 
 use std::path::Path;
 

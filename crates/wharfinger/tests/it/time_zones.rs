@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Request, Response};
 use crate::support::fixture::{self, DataDirectory, secret_of};
 use crate::support::server::{Server, run};
+use crate::support::v1::order_id;
 
 fn shop(method: &str, target: &str) -> Request {
     let target = format!("/centra/TRK001/{target}");
@@ -126,6 +127,62 @@ fn a_time_zone_and_a_sort_are_set_over_http_and_written_to_the_audit_log() {
         orders.json()["data"][0]["placed_at"],
         "2026-07-15T12:00:00Z"
     );
+}
+
+#[test]
+fn dialects_with_times_in_utc_or_days_alone_pass_the_time_zone_over() {
+    let data = fixture::data_directory();
+    let set = ["org", "set", "TRK001", "--time-zone", "Pacific/Auckland"];
+    assert!(run(data.path(), &set).status.success());
+    let server = Server::start(data.path());
+    let site = |method: &str, target: &str| {
+        Request::new(method, target).header("access_key", secret_of("one"))
+    };
+    let bearer = format!("Bearer {}", secret_of("one"));
+    let native =
+        |method: &str, target: &str| Request::new(method, target).header("authorization", &*bearer);
+    let put =
+        site("PUT", "/api/customerorders").body(r#"[{"packingslipno":"A-1","consignee":"Ana"}]"#);
+    let put = server.send(&put);
+    let report = r#"{"status":"PICKED","picked_at":"2026-07-15T12:00:00Z"}"#;
+    let target = format!("/v1/orders/{}/fulfilment", order_id(&put, 0));
+    assert_eq!(
+        server.send(&native("PUT", &target).body(report)).status,
+        200
+    );
+
+    // Auckland is twelve hours ahead, or thirteen.
+    let now = jiff::Timestamp::now();
+    let at = |hours| (now + jiff::SignedDuration::from_hours(hours)).strftime("%Y-%m-%dT%H:%M:%S");
+    for (query, found) in [
+        (format!("createdfrom={}&createdto={}", at(-1), at(1)), 1),
+        (format!("createdfrom={}", at(1)), 0),
+        (format!("createdto={}", at(-1)), 0),
+    ] {
+        let page = server
+            .send(&site("GET", &format!("/api/customerorders?{query}")))
+            .json();
+        let results = page["Results"].as_array().unwrap();
+        assert_eq!(results.len(), found, "{query}");
+        for order in results {
+            assert_eq!(order["status"]["Picked"], "2026-07-15T12:00:00Z");
+        }
+    }
+
+    let reviewed = r#"[{"trkref":"TRK001","order_ref":"B-1","order_date":"25-09-2021","fulfilment_date":"31-12-2021",
+        "customer":{"email":"a@b.com"},"order_items":[{"sku":"S"}]}]"#;
+    let send =
+        Request::new("POST", "/v4/customer_orders").header("authorization", fixture::basic("one"));
+    let sent = server.send(&send.body(reviewed));
+    assert_eq!(sent.status, 202, "{}", sent.text());
+    let order = server
+        .send(&native(
+            "GET",
+            &format!("/v1/orders/{}", order_id(&sent, 0)),
+        ))
+        .json();
+    assert_eq!(order["placed_at"], "2021-09-25");
+    assert_eq!(order["fulfilled_at"], "2021-12-31");
 }
 
 #[test]

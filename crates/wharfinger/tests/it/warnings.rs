@@ -1,5 +1,8 @@
 //! Warnings about accepted orders appear in responses, receipts, results and dry runs, in every dialect.
 
+mod digits;
+mod shared;
+
 use serde_json::{Value, json};
 
 use crate::support::client::{Request, Response};
@@ -208,4 +211,64 @@ fn floats_keyed_arrays_and_other_forms_of_dates_are_told() {
     assert_eq!(answer.json()["status"], "ok", "{}", answer.text());
     let told = told_of_one(&server, &answer);
     assert_eq!(told, ["/coment unknown_attribute"]);
+}
+
+/// Two orders of the vendor whose batches are objects.
+const NAMED: [&str; 2] = [
+    r#"{"address":{"email":"a@b.com","country":"SE"},"products":[{"id":1,"qty":1}]}"#,
+    r#"{"address":{"email":"a@b.com","country":"SE"},"products":[{"id":2,"qty":1,"unitPrice":1.005}]}"#,
+];
+
+#[test]
+fn a_batch_that_is_an_array_where_an_object_is_usual_is_told() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let target = "/centra/TRK001/orders";
+    let [first, second] = NAMED;
+    let list = format!("[{first},{second}]");
+    let message = "the order was sent in an array, and its place there taken for its name";
+    let bare = json!({"pointer": "", "code": "bare_list", "message": message});
+
+    let told = "2; 0 bare_list, 1/products/0/unitPrice rounded";
+    let dry = request("POST", target, &list).header("wharfinger-dry-run", "true");
+    let dry = server.send(&dry);
+    assert_eq!(header(&dry, "wharfinger-warnings"), told);
+
+    let answer = server.send(&request("POST", target, &list));
+    assert_eq!(answer.json()["1"]["status"], "ok", "{}", answer.text());
+    let path = format!("/v1/batches/{}", batch_id(&answer));
+    let receipt = get(&server, &path);
+    assert_eq!(receipt["warned"], 2);
+    let mut of_first = bare.clone();
+    of_first["index"] = 0.into();
+    assert_eq!(receipt["warnings"][0], of_first, "{receipt}");
+    let results = get(&server, &format!("{path}/results"));
+    assert_eq!(results["data"][0]["warnings"], json!([bare]));
+    assert_eq!(results["data"][1]["warnings"][0]["code"], "rounded");
+    assert_eq!(results["data"][1]["warnings"][1], Value::Null);
+
+    // It stands beside what else is told of the first order and of the request, also of an order that is refused.
+    let form = request("POST", target, "[{\"adress\":{}}]")
+        .header("content-type", "application/x-www-form-urlencoded");
+    let answer = server.send(&form);
+    assert_eq!(answer.json()["0"]["status"], "no", "{}", answer.text());
+    let mut told = told_of_one(&server, &answer);
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            " bare_list",
+            " form_media_type",
+            "/adress unknown_attribute"
+        ]
+    );
+
+    // An object is what the vendor has, and of an empty array there is no order to tell it of.
+    for body in [format!(r#"{{"a":{first}}}"#), "[]".into(), "{}".into()] {
+        let answer = server.send(&request("POST", target, &body));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("wharfinger-warnings"), None, "{body}");
+        let receipt = get(&server, &format!("/v1/batches/{}", batch_id(&answer)));
+        assert_eq!(receipt["warned"], 0, "{body}");
+    }
 }

@@ -287,7 +287,7 @@ fn payment(form: &mut Form<'_, '_, '_>) {
 
 fn transaction(form: &mut Form<'_, '_, '_>) {
     form.mandatory("status", transaction_status);
-    form.mandatory("amount", validate::decimal);
+    form.number("amount", Need::Mandatory, validate::decimal);
     texts(form, &["response", "transaction", "method", "external_url"]);
 }
 
@@ -307,9 +307,12 @@ fn dates(form: &mut Form<'_, '_, '_>) {
 
 /// An amount with any number of decimals. Calculations round it to [`DECIMALS`].
 fn money(form: &mut Form<'_, '_, '_>, name: &str) {
-    let amount = form.optional(name, validate::amount);
-    if amount.is_some_and(|amount| amount.decimals() > DECIMALS) {
-        form.warn(name, WarningCode::Rounded { decimals: DECIMALS });
+    let Some(amount) = form.optional(name, validate::amount) else {
+        return;
+    };
+    let decimals = amount.rounded_to().unwrap_or(DECIMALS).min(DECIMALS);
+    if amount.decimals() > decimals {
+        form.warn(name, WarningCode::Rounded { decimals });
     }
 }
 

@@ -19,9 +19,15 @@ pub(super) fn product<'a>(
     let item_text = given(line, "itemText");
     let described = |name| text(item_text?, name);
     let qty = integer(line, "qty").unwrap_or_default();
-    let of_catalogue = || decided?.price.as_ref()?.number().map(|price| price.value());
+    let of_catalogue = || {
+        decided?
+            .price
+            .as_ref()?
+            .number()
+            .map(|price| Money::sent(&price))
+    };
     let price = amount(line, "unitPrice")
-        .or_else(|| of_catalogue().map(|price| Money::of(&price)))
+        .or_else(of_catalogue)
         .unwrap_or_default();
     let original_price = amount(line, "originalPrice").unwrap_or_else(|| price.clone());
     let total_price = Money::of(&(price.value() * BigDecimal::from(qty)));
@@ -142,5 +148,5 @@ pub(super) fn totals(products: &[Product<'_>]) -> (Totals, Money) {
 /// Reads an amount, rounded as in responses, if there is one.
 pub(super) fn amount(object: Value<'_, '_>, name: &str) -> Option<Money> {
     let amount = validate::amount(given(object, name)?).ok()?;
-    Some(Money::of(&amount.value()))
+    Some(Money::sent(&amount))
 }

@@ -297,7 +297,7 @@ fn amount(
         return amount.to_json_number();
     }
     missing.note(rounded);
-    Money::of(&number.value()).to_raw()
+    Money::sent(&number).to_raw()
 }
 
 /// Parses an id in the vendor's spelling.

@@ -5,6 +5,8 @@ use serde::ser::Error;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::json::Decimal;
+
 /// Decimals of an amount.
 pub(super) const DECIMALS: u32 = 2;
 
@@ -20,6 +22,11 @@ impl Money {
             return Self::default();
         }
         Self(amount.with_scale_round(i64::from(DECIMALS), RoundingMode::HalfUp))
+    }
+
+    /// Rounds a submitted number once, however many decimals it has.
+    pub(super) fn sent(number: &Decimal<'_>) -> Self {
+        Self::of(&number.rounded(DECIMALS))
     }
 
     /// The amount, to reckon with.
@@ -147,6 +154,19 @@ mod tests {
             return written.to_owned();
         }
         on_paper(sent)
+    }
+
+    #[test]
+    fn an_amount_of_any_digits_is_rounded_once() {
+        let sent = |spelling: String| {
+            let number = Decimal::parse(spelling.into()).unwrap();
+            serde_json::to_string(&Money::sent(&number)).unwrap()
+        };
+        let nines = "9".repeat(60);
+        assert_eq!(sent(format!("0.004{nines}")), "0");
+        assert_eq!(sent(format!("0.005{nines}")), "0.01");
+        assert_eq!(sent(format!("12.{nines}")), "13");
+        assert_eq!(sent("1e-999999999".to_owned()), "0");
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(super) const SHAPE: &Shape = &Shape {
         ("createdFromOrigin", &Shape::flat(&["type", "id"])),
         ("payment", PAYMENT),
     ],
+    is_keyed: false,
 };
 
 /// The attributes of an update.
@@ -88,15 +89,23 @@ const PRODUCT: &Shape = &Shape {
         "itemText",
         "localizedProdSize",
     ],
-    parts: &[(
-        "itemText",
-        &Shape::flat(&["sku", "brand", "product", "variant", "size"]),
-    )],
+    parts: &[
+        (
+            "itemText",
+            &Shape::flat(&["sku", "brand", "product", "variant", "size"]),
+        ),
+        (
+            "localizedProdSize",
+            &Shape::flat(&["localizationDefinitionName", "localizedSize"]),
+        ),
+    ],
+    is_keyed: true,
 };
 
 const PAYMENT: &Shape = &Shape {
     names: &["id", "auth", "capture"],
     parts: &[("auth", TRANSACTION), ("capture", TRANSACTION)],
+    is_keyed: false,
 };
 
 const TRANSACTION: &Shape = &Shape::flat(&[
@@ -107,3 +116,52 @@ const TRANSACTION: &Shape = &Shape::flat(&[
     "method",
     "external_url",
 ]);
+
+#[cfg(test)]
+mod tests {
+    use super::{SHAPE, UPDATE_SHAPE};
+    use crate::dialects::centra::Centra;
+    use crate::unknown::check::Orders;
+
+    fn orders(operation: &'static str, orders: &'static str) -> Orders {
+        Orders {
+            dialect: &Centra,
+            operation,
+            shape: SHAPE,
+            orders,
+        }
+    }
+
+    #[test]
+    fn a_misspelt_attribute_of_any_object_is_told() {
+        let every = include_str!("../../../tests/mappings/centra.json");
+        orders("create", every).check();
+        orders("complete", every).check();
+    }
+
+    #[test]
+    fn a_misspelt_attribute_of_a_keyed_array_is_told() {
+        let keyed = r#"[{
+            "accountId": 1, "invoiceAddress": {"country": "SE"}, "deliveryAddress": {"country": "SE"}, "address": {"country": "SE"},
+            "products": {
+                "0": {"qty": 1, "sku": "A", "itemText": {"size": "M"}},
+                "2": {"qty": 2, "ean": "B", "localizedProdSize": {"localizationDefinitionName": "EU", "localizedSize": "38"}},
+                "qt": {"qty": 3, "id": 4}
+            },
+            "createdFromOrigin": {"type": "order", "id": 5},
+            "payment": {"id": 6, "auth": {"status": 1, "amount": 2}, "capture": {"status": 0, "amount": 2, "method": "cc"}}
+        }]"#;
+        orders("create", keyed).check();
+    }
+
+    #[test]
+    fn a_misspelt_attribute_of_an_update_is_told() {
+        let update = r#"[{"order": 7, "internalComment": "a", "replaceInternalComment": true, "comment": "b",
+            "replaceComment": false, "extraAttributes": {"coment": "c"}}]"#;
+        let updates = Orders {
+            shape: UPDATE_SHAPE,
+            ..orders(super::super::UPDATE, update)
+        };
+        updates.check();
+    }
+}

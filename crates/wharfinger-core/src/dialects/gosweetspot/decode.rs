@@ -94,13 +94,13 @@ fn product(form: &mut Form<'_, '_, '_>) {
         form.warn("productcode", WarningCode::TooLong { chars_max });
     }
     form.optional("description", validate::any_text);
-    let units = form.optional("units", validate::decimal);
-    form.optional("unitvalue", validate::decimal);
+    let units = form.number("units", Need::Optional, validate::decimal);
+    form.number("unitvalue", Need::Optional, validate::decimal);
     code(form, "countryofmanufacture", made_in);
-    form.optional("unitkg", validate::decimal);
+    form.number("unitkg", Need::Optional, validate::decimal);
     form.optional("imageurl", validate::short_text(IMAGE_URL_CHARS_MAX));
     code(form, "currency", currency);
-    let already_sent = form.optional("alreadySent", validate::decimal);
+    let already_sent = form.number("alreadySent", Need::Optional, validate::decimal);
     if let (Some(units), Some(already_sent)) = (units, already_sent)
         && exceeds(&already_sent, &units)
     {
@@ -117,10 +117,10 @@ fn package(form: &mut Form<'_, '_, '_>) {
     } else {
         form.mandatory("Quantity", validate::integer(0, QUANTITY_MAX));
     }
-    form.optional("WeightKg", validate::decimal);
-    form.optional("LengthCm", validate::decimal);
-    form.optional("WidthCm", validate::decimal);
-    form.optional("HeightCm", validate::decimal);
+    form.number("WeightKg", Need::Optional, validate::decimal);
+    form.number("LengthCm", Need::Optional, validate::decimal);
+    form.number("WidthCm", Need::Optional, validate::decimal);
+    form.number("HeightCm", Need::Optional, validate::decimal);
 }
 
 /// A code in upper case, and whether it was sent in lower case.

@@ -23,13 +23,13 @@ pub(super) const SHAPE: &Shape = &Shape {
         "customField1Value",
         "customField2Value",
         "shippingDescription",
-        "bin",
         "dangerousgoods",
         "isSignatureRequired",
         "products",
         "packages",
     ],
     parts: &[("products", PRODUCT), ("packages", PACKAGE)],
+    is_keyed: false,
 };
 
 const PRODUCT: &Shape = &Shape::flat(&[
@@ -53,3 +53,21 @@ const PACKAGE: &Shape = &Shape::flat(&[
     "WidthCm",
     "HeightCm",
 ]);
+
+#[cfg(test)]
+mod tests {
+    use super::SHAPE;
+    use crate::dialects::gosweetspot::GoSweetSpot;
+    use crate::unknown::check::Orders;
+
+    #[test]
+    fn a_misspelt_attribute_of_any_object_is_told() {
+        Orders {
+            dialect: &GoSweetSpot,
+            operation: "put_orders",
+            shape: SHAPE,
+            orders: include_str!("../../../tests/mappings/gosweetspot.json"),
+        }
+        .check();
+    }
+}

@@ -90,7 +90,6 @@ fn listed_from<'s>(
         custom_field1_value: content.text("customField1Value"),
         custom_field2_value: content.text("customField2Value"),
         shipping_description: content.text("shippingDescription"),
-        bin: content.text("bin"),
         dangerousgoods: content.list("dangerousgoods"),
         is_signature_required: content.flag("isSignatureRequired"),
         status: status(order),

@@ -115,7 +115,6 @@ pub(super) struct Listed<'s> {
     pub custom_field2_value: Text<'s>,
     #[serde(rename = "shippingDescription")]
     pub shipping_description: Text<'s>,
-    pub bin: Text<'s>,
     pub dangerousgoods: Option<Box<RawValue>>,
     #[serde(rename = "isSignatureRequired")]
     pub is_signature_required: bool,

@@ -72,8 +72,8 @@ fn attributes<'a>(order: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
     order.object("billing_address", Need::Optional, address);
     order.object("shipping_address", Need::Optional, address);
     order.objects("lines", Need::Mandatory, line);
-    order.optional("shipping_price", amount);
-    order.optional("discount", amount);
+    order.number("shipping_price", Need::Optional, amount);
+    order.number("discount", Need::Optional, amount);
     order.optional("currency", currency);
     order.object("references", Need::Optional, references);
     order.optional("instructions", text);
@@ -109,7 +109,7 @@ fn address(address: &mut Form<'_, '_, '_>) {
 }
 
 fn line(line: &mut Form<'_, '_, '_>) {
-    line.optional("quantity", positive);
+    line.number("quantity", Need::Optional, positive);
     let identifiers = ["sku", "ean", "product_id"];
     if identifiers.iter().all(|name| line.present(name).is_none()) {
         line.problem("sku", Code::Required);
@@ -118,9 +118,9 @@ fn line(line: &mut Form<'_, '_, '_>) {
         line.optional(name, text);
     }
     line.optional("description", text);
-    line.optional("unit_price", amount);
+    line.number("unit_price", Need::Optional, amount);
     line.optional("currency", currency);
-    line.optional("weight_kg", amount);
+    line.number("weight_kg", Need::Optional, amount);
     line.any_object("metadata", Need::Optional);
 }
 

@@ -12,4 +12,23 @@ pub(super) const SHAPE: &Shape = &Shape {
         ("lines", &Shape::flat(&LINE)),
         ("references", &Shape::flat(&REFERENCES)),
     ],
+    is_keyed: false,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::SHAPE;
+    use crate::dialects::native::Native;
+    use crate::unknown::check::Orders;
+
+    #[test]
+    fn a_misspelt_attribute_of_any_object_is_told() {
+        Orders {
+            dialect: &Native,
+            operation: "submit",
+            shape: SHAPE,
+            orders: include_str!("../../../tests/mappings/native.json"),
+        }
+        .check();
+    }
+}

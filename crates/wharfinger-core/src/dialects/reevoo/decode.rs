@@ -110,8 +110,13 @@ fn customer<'a>(customer: &mut Form<'_, '_, 'a>) -> Option<Cow<'a, str>> {
 /// Vendor quirk: an item has no quantity. Each item is one unit.
 fn order_item(item: &mut Form<'_, '_, '_>) {
     item.mandatory("sku", any_text);
-    if item.optional("price", price) == Some(Price::OddText) {
-        item.warn("price", WarningCode::PriceForm);
+    if let Some(price) = item.optional("price", price) {
+        if price.is_odd {
+            item.warn("price", WarningCode::PriceForm);
+        }
+        if let Some(decimals) = price.rounded_to {
+            item.warn("price", WarningCode::Rounded { decimals });
+        }
     }
     item.optional("currency", currency);
     item.object("metadata", Need::Optional, metadata);
@@ -132,36 +137,36 @@ pub(super) fn is_metadata_name(name: &str) -> bool {
 }
 
 /// The form in which a price was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Price {
-    /// As on the vendor's page: a number, or text of digits with at most one comma before the decimals.
-    Usual,
-    /// Text of another form that can mean only one price.
-    OddText,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Price {
+    /// Whether it is text in another form than on the vendor's page (digits with at most one comma before the decimals)
+    /// that can mean only one price.
+    is_odd: bool,
+    /// The number of decimals that calculations use, if it has more.
+    rounded_to: Option<u32>,
 }
 
 /// Accepts a number that is not negative, or text that [`plain_price`] can read.
 pub(super) fn price(value: Value<'_, '_>) -> Checked<Price> {
     let Some(spelling) = value.text() else {
-        return amount(value)
-            .map(|_| Price::Usual)
-            .map_err(|_| Code::NotPrice);
+        let number = amount(value).map_err(|_| Code::NotPrice)?;
+        return Ok(Price {
+            is_odd: false,
+            rounded_to: number.rounded_to(),
+        });
     };
     let mut parts = spelling.as_bytes().split(|&byte| byte == b',');
     let is_usual = parts.clone().count() <= 2 && parts.all(is_digits);
-    if is_usual && spelling.len() <= DIGITS_MAX {
-        return Ok(Price::Usual);
+    if is_usual && spelling.len() <= DIGITS_MAX as usize {
+        return Ok(Price::default());
     }
     let plain = plain_price(&spelling).ok_or(Code::NotPrice)?;
-    if Decimal::parse(plain.into()).is_none() {
-        return Err(Code::TooManyDigits {
-            digits_max: DIGITS_MAX,
-        });
-    }
-    Ok(if is_usual {
-        Price::Usual
-    } else {
-        Price::OddText
+    let number = Decimal::parse(plain.into()).ok_or(Code::TooManyDigits {
+        digits_max: DIGITS_MAX,
+    })?;
+    Ok(Price {
+        is_odd: !is_usual,
+        rounded_to: number.rounded_to(),
     })
 }
 

@@ -97,8 +97,15 @@ impl Dialect for Reevoo {
         &[ONE, BATCH, ORGANISATIONS, ORGANISATION]
     }
 
-    /// The vendor's server accepts a format at the end of a path, and clients use it.
+    /// The vendor's server accepts a format at the end of a path, and clients use it. The vendor's older page names an
+    /// organisation as `/v4/organisations;trkref=DEMO`.
     fn respell(&self, path: &str) -> Option<String> {
+        if let Some(parameters) = path.strip_prefix("/v4/organisations;trkref=") {
+            // `;branch_code=` may follow. Branches are unknown here.
+            let (trkref, _) = parameters.split_once(';').unwrap_or((parameters, ""));
+            let is_code = !trkref.is_empty() && !parameters.contains('/');
+            return is_code.then(|| format!("{}/{trkref}", ORGANISATIONS.path));
+        }
         let path = path.strip_suffix(".json")?;
         operation::in_any_case(path, self.operations()).filter(|known| known == path)
     }

@@ -14,6 +14,7 @@ pub(super) const SHAPE: &Shape = &Shape {
         "order_items",
     ],
     parts: &[("customer", CUSTOMER), ("order_items", ITEM)],
+    is_keyed: false,
 };
 
 const CUSTOMER: &Shape = &Shape::flat(&[
@@ -29,3 +30,21 @@ const CUSTOMER: &Shape = &Shape::flat(&[
 ]);
 
 const ITEM: &Shape = &Shape::flat(&["sku", "price", "currency", "metadata"]);
+
+#[cfg(test)]
+mod tests {
+    use super::SHAPE;
+    use crate::dialects::reevoo::Reevoo;
+    use crate::unknown::check::Orders;
+
+    #[test]
+    fn a_misspelt_attribute_of_any_object_is_told() {
+        Orders {
+            dialect: &Reevoo,
+            operation: "customer_orders",
+            shape: SHAPE,
+            orders: include_str!("../../../tests/mappings/reevoo.json"),
+        }
+        .check();
+    }
+}

@@ -5,6 +5,8 @@
 //! transaction that leaves the store consistent, and a walk that was broken off is simply begun again: what was
 //! blanked is passed over. What is left behind are blocks of blanks, of which those in front are deleted once no receipt needs them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
 use crate::store::Store;
@@ -22,6 +24,7 @@ use crate::store::journal::start::Start;
 use crate::store::journal::{self, admissions};
 use crate::store::read::locate::parts_of;
 use crate::store::read::orders::not_in_index;
+use crate::store::receipts::rejections;
 use crate::store::write::audit::write_audit;
 use crate::store::write::txn::Work;
 
@@ -176,6 +179,15 @@ impl<'k, 'c> Walk<'k, 'c> {
                 entry.text.clear();
             }
         })?;
+        let mut gone: BTreeMap<[u8; 16], BTreeSet<u32>> = BTreeMap::new();
+        for (ordinal, _) in goes.iter().enumerate().filter(|(_, goes)| **goes) {
+            if let (Some(batch), Some(index)) =
+                (head.batches.of(ordinal), head.indexes.get(ordinal))
+            {
+                gone.entry(batch.to_bytes()).or_default().insert(*index);
+            }
+        }
+        rejections::purge_attributes(self.work.connection, self.organisation, &gone)?;
         self.journal.forget(id);
         self.rewritten += 1;
         Ok(())

@@ -1,5 +1,7 @@
 //! Orders that were not taken, as receipts keep them: compressed lists of JSON, since they are read seldom and by people.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use wharfinger_core::email::is_mentioned;
 use wharfinger_core::ids::OrganisationId;
@@ -143,11 +145,13 @@ impl Builder {
             Kind::Withheld => Vec::new(),
             Kind::Warned => told.warnings.iter().map(item_warning).collect(),
         };
+        // A part of warnings needs none of these: its warnings are attached to outcomes that have them.
+        let is_told = self.kind != Kind::Warned;
         let item = Item {
             index: told.index,
-            line: told.line,
-            name: told.name.map(Text::Borrowed),
-            key: told.key.map(Text::Borrowed),
+            line: told.line.filter(|_| is_told),
+            name: told.name.filter(|_| is_told).map(Text::Borrowed),
+            key: told.key.filter(|_| is_told).map(Text::Borrowed),
             text: match self.kind {
                 Kind::Rejected => Some(Text::Borrowed(told.text)),
                 Kind::Withheld | Kind::Warned => None,
@@ -257,15 +261,15 @@ pub(crate) fn without_texts(packed: &[u8]) -> Result<Vec<u8>, Damage> {
     Ok(packed)
 }
 
-/// The orders of a part without what mentions an address, and of how many orders that was; none where nothing does. Of these
-/// no text is left, and the sender's name, the key and what is wrong only as far as they do not mention it.
+/// The orders of a part without what mentions an address, and the places in the batch of those that did; none where nothing
+/// does. Of these no text is left, and the sender's name, the key and what is wrong only as far as they do not mention it.
 pub(crate) fn without_mentions(
     packed: &[u8],
     address: &str,
-) -> Result<Option<(Vec<u8>, u64)>, Damage> {
+) -> Result<Option<(Vec<u8>, BTreeSet<u32>)>, Damage> {
     let lines = unpack(packed)?;
     let mut json = Vec::new();
-    let mut erased = 0;
+    let mut erased = BTreeSet::new();
     for item in items(&lines) {
         let mut item = item?;
         let mentions = |text: &Option<Text<'_>>| {
@@ -287,16 +291,44 @@ pub(crate) fn without_mentions(
                 error.pointer.clear();
                 error.message = "has an error in an erased attribute".into();
             }
-            erased += 1;
+            erased.insert(item.index);
         }
         write_item(&item, &mut json);
     }
-    if erased == 0 {
+    if erased.is_empty() {
         return Ok(None);
     }
     let mut packed = Vec::new();
     pack(&mut packed, &json);
     Ok(Some((packed, erased)))
+}
+
+/// Rewrites a part of warnings so that the orders at some positions of the batch keep only the codes of their warnings: an
+/// unknown attribute may be named after a person. Returns `None` if nothing changes.
+pub(crate) fn without_attributes(
+    packed: &[u8],
+    indexes: &BTreeSet<u32>,
+) -> Result<Option<Vec<u8>>, Damage> {
+    let lines = unpack(packed)?;
+    let mut json = Vec::new();
+    let mut changes = false;
+    for item in items(&lines) {
+        let mut item = item?;
+        if indexes.contains(&item.index) {
+            changes = true;
+            for warning in &mut item.errors {
+                warning.pointer.clear();
+                warning.message = "has a warning of an attribute that was erased".into();
+            }
+        }
+        write_item(&item, &mut json);
+    }
+    if !changes {
+        return Ok(None);
+    }
+    let mut packed = Vec::new();
+    pack(&mut packed, &json);
+    Ok(Some(packed))
 }
 
 fn write_item(item: &Item<'_>, json: &mut Vec<u8>) {

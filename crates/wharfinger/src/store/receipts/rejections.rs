@@ -1,6 +1,6 @@
 //! The table of orders of which a receipt keeps something: those that were not taken, and those that have warnings.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
@@ -90,11 +90,12 @@ pub(crate) fn find_mentions(
     Ok(slice)
 }
 
-/// Takes the orders that mention an address out of some parts, as far as they are text: how many there were, and the batches.
+/// Removes the texts of orders that mention an address from some parts, and the attributes from the orders' warnings. Returns
+/// the number of orders and their batches.
 pub(crate) fn erase(
     connection: &Connection,
     parts: &[i64],
-    address: &str,
+    (organisation, address): (OrganisationId, &str),
 ) -> Result<(u64, Vec<[u8; 16]>), Fault> {
     let select = "select batch, orders from rejections where id = ?1 and sound(rejections.intact)";
     let mut select = connection.prepare_cached(select)?;
@@ -110,11 +111,60 @@ pub(crate) fn erase(
         let orders: Vec<u8> = orders;
         if let Some((orders, of_part)) = encoding::without_mentions(&orders, address)? {
             update.execute((part, orders))?;
-            erased += of_part;
+            erase_attributes(connection, organisation, batch, &of_part)?;
+            erased += of_part.len() as u64;
             batches.push(batch);
         }
     }
     Ok((erased, batches))
+}
+
+/// Removes the attribute names from the warnings of some orders of a batch. The orders belong to an organisation, or to no
+/// known one.
+pub(crate) fn erase_attributes(
+    connection: &Connection,
+    organisation: OrganisationId,
+    batch: [u8; 16],
+    indexes: &BTreeSet<u32>,
+) -> Result<(), Fault> {
+    let Some(first) = indexes.first() else {
+        return Ok(());
+    };
+    let is_of = |whose: Option<OrganisationId>| whose.is_none_or(|whose| whose == organisation);
+    let mut select = connection.prepare_cached("select orders from rejections where id = ?1")?;
+    let mut update =
+        connection.prepare_cached("update rejections set orders = ?2 where id = ?1")?;
+    for part in warned_heads(connection, BatchId::from_bytes(batch), *first, is_of)? {
+        let orders: Vec<u8> = select.query_row([part.id], |row| row.get(0))?;
+        if let Some(orders) = encoding::without_attributes(&orders, indexes)? {
+            update.execute((part.id, orders))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the attribute names from the warnings of purged orders, given by batch and position in it.
+pub(crate) fn purge_attributes(
+    connection: &Connection,
+    organisation: OrganisationId,
+    orders: &BTreeMap<[u8; 16], BTreeSet<u32>>,
+) -> Result<(), Fault> {
+    let (Some((first, _)), Some((last, _))) = (orders.first_key_value(), orders.last_key_value())
+    else {
+        return Ok(());
+    };
+    // Most batches have no warnings, and batches that share a block have ids close to each other: one query finds all.
+    let select = "select distinct batch from rejections where batch >= ?1 and batch <= ?2 \
+                  and case when sound(rejections.head_intact) then kind = ?3 end";
+    let mut select = connection.prepare_cached(select)?;
+    let kind = Kind::Warned.number();
+    let warned: Vec<[u8; 16]> = select.query_map((*first, *last, kind), |row| row.get(0))?;
+    for batch in warned {
+        if let Some(indexes) = orders.get(&batch) {
+            erase_attributes(connection, organisation, batch, indexes)?;
+        }
+    }
+    Ok(())
 }
 
 /// All orders of a batch that were not taken.
@@ -250,20 +300,33 @@ pub(crate) fn kinds_of_warnings(
     batch: BatchId,
     shows: impl Fn(Option<OrganisationId>) -> bool,
 ) -> Result<Vec<ReceiptWarning>, Fault> {
-    let mut known = HashSet::new();
-    let mut kinds = Vec::new();
+    let mut kinds: Vec<ReceiptWarning> = Vec::new();
     let heads = warned_heads(connection, batch, 0, shows)?;
     for part in heads.iter().take(WARNED_PARTS_MAX) {
+        // The parts of several organisations overlap.
+        let is_behind = |last: &ReceiptWarning| last.index < part.first_index;
+        if kinds.len() == WARNING_KINDS_MAX && kinds.last().is_some_and(is_behind) {
+            break;
+        }
+        let kind = |warning: &RecordedProblem| {
+            let pointer = without_indexes(&warning.pointer);
+            (warning.code.clone(), pointer)
+        };
+        let of_kind = |(at, kept): (usize, &ReceiptWarning)| (kind(&kept.warning), at);
+        let mut known: HashMap<_, usize> = kinds.iter().enumerate().map(of_kind).collect();
         for (index, warnings) in read_warned(connection, part)? {
             for warning in warnings {
-                if kinds.len() == WARNING_KINDS_MAX {
-                    return Ok(kinds);
-                }
-                if known.insert((warning.code.clone(), without_indexes(&warning.pointer))) {
+                let new = kinds.len();
+                let at = *known.entry(kind(&warning)).or_insert(new);
+                if at == new {
                     kinds.push(ReceiptWarning { index, warning });
+                } else if index < kinds[at].index {
+                    kinds[at] = ReceiptWarning { index, warning };
                 }
             }
         }
+        kinds.sort_by_key(|kept| kept.index);
+        kinds.truncate(WARNING_KINDS_MAX);
     }
     Ok(kinds)
 }

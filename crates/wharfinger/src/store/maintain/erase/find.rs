@@ -1,6 +1,6 @@
 //! Finding what is of a person: first the orders, then every block that has texts of theirs.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
@@ -17,6 +17,7 @@ use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, Place};
 use crate::store::journal::admissions::OfBlock;
 use crate::store::journal::batches::Batches;
+use crate::store::journal::block;
 use crate::store::journal::dialects::dialect_name;
 use crate::store::journal::entry_outcomes::{self, Mark};
 use crate::store::journal::read::Journal;
@@ -152,8 +153,8 @@ fn is_of(person: &Person, dialect: &dyn Dialect, text: &str) -> bool {
 pub(super) struct Scanned {
     /// The blocks that have texts of theirs, or of what was refused of the person.
     pub blocks: Vec<BlockId>,
-    /// The batches that they came in.
-    pub batches: BTreeSet<[u8; 16]>,
+    /// Their batches, and their positions in each.
+    pub entries: BTreeMap<[u8; 16], BTreeSet<u32>>,
     /// The block to go on with; none at the end, if there was nothing to be done.
     pub next: Option<u32>,
 }
@@ -165,7 +166,7 @@ pub(super) fn scan(
     orders: &HashSet<Place>,
     from: u32,
 ) -> Result<Scanned, Fault> {
-    let select = "select id, batches, slots, emails, texts is not null from blocks \
+    let select = "select id, batches, slots, emails, texts is not null, indexes from blocks \
                   where id >= ?1 and id <= ?2 and case when sound(blocks.intact) then batches is not null end \
                   order by id limit ?3";
     let mut select = connection.prepare_cached(select)?;
@@ -179,6 +180,7 @@ pub(super) fn scan(
         let emails = row.blob_or_null(3)?.unwrap_or_default();
         let mut hashes = EmailHash::each(emails);
         let batches = Batches::decode(row.blob(1)?)?;
+        let indexes = block::decode_indexes(row.blob(5)?)?;
         let mut has_any = false;
         for (ordinal, mark) in entry_outcomes::decode(slots)?.into_iter().enumerate() {
             let has_hash = hashes.next() == Some(person.hash);
@@ -188,9 +190,10 @@ pub(super) fn scan(
             };
             if is_of_person {
                 has_any = true;
-                scanned
-                    .batches
-                    .extend(batches.of(ordinal).map(BatchId::to_bytes));
+                if let (Some(batch), Some(index)) = (batches.of(ordinal), indexes.get(ordinal)) {
+                    let of_batch = scanned.entries.entry(batch.to_bytes()).or_default();
+                    of_batch.insert(*index);
+                }
             }
         }
         if has_any && row.get(4)? {

@@ -9,7 +9,7 @@
 mod blocks;
 mod find;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -236,8 +236,26 @@ impl Erasing<'_> {
                 };
                 self.write(rewrite).await?;
             }
-            self.batches.extend(scanned.batches);
             next = scanned.next;
+            let entries: Vec<_> = scanned.entries.into_iter().collect();
+            self.warnings(&entries).await?;
+            self.batches.extend(entries.iter().map(|(batch, _)| *batch));
+        }
+        Ok(())
+    }
+
+    /// Removes the attribute names from the warnings of some orders.
+    async fn warnings(&self, entries: &[([u8; 16], BTreeSet<u32>)]) -> Result<(), StoreError> {
+        for entries in entries.chunks(SLICE_ORDERS) {
+            let entries = entries.to_vec();
+            let erase = move |work: &mut Work<'_>, person: &Person| {
+                let erase = |(batch, indexes): &([u8; 16], BTreeSet<u32>)| {
+                    let organisation = person.organisation;
+                    rejections::erase_attributes(work.connection, organisation, *batch, indexes)
+                };
+                entries.iter().try_for_each(erase)
+            };
+            self.write(erase).await?;
         }
         Ok(())
     }
@@ -252,7 +270,7 @@ impl Erasing<'_> {
             let slice = self.read(look).await?;
             let parts = slice.found;
             let erase = move |work: &mut Work<'_>, person: &Person| {
-                rejections::erase(work.connection, &parts, &person.address)
+                rejections::erase(work.connection, &parts, person.mentioned())
             };
             let (erased, batches) = self.write(erase).await?;
             self.done.rejected += erased;

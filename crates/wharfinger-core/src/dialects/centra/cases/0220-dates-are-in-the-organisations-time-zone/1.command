@@ -1,0 +1,1 @@
+org set TRK001 --time-zone Europe/Stockholm

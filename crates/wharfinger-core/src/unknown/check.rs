@@ -1,0 +1,240 @@
+//! A check for the tests of the dialects: judging warns of a misspelt attribute in every object of the table, wherever it
+//! stands in the object.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Map, Value as Json};
+
+use super::{Shape, nearest};
+use crate::caller::{Caller, Organisation, Organisations, Reach};
+use crate::dialect::{Context, Dialect, Head};
+use crate::ids::OrganisationId;
+use crate::json::{Envelope, Reader, Rules};
+use crate::limits::Limits;
+use crate::problem::{Path, Step};
+use crate::warning::{Warning, WarningCode};
+
+/// The organisation of the orders.
+const ORGANISATION: &str = "TRK001";
+
+/// Misspellings that are tried for the orders of a dialect.
+const CASES: u32 = 3_000;
+
+/// Orders of a dialect that between them have every object of a table.
+pub(crate) struct Orders {
+    pub(crate) dialect: &'static dyn Dialect,
+    /// The name of the operation that takes them.
+    pub(crate) operation: &'static str,
+    /// The table.
+    pub(crate) shape: &'static Shape,
+    /// The orders, a JSON array.
+    pub(crate) orders: &'static str,
+}
+
+/// An object of an order that the table names.
+struct Object {
+    /// Which order it is of.
+    order: usize,
+    path: Vec<Step>,
+    shape: &'static Shape,
+}
+
+impl Orders {
+    /// Misspells attributes of every object, with other attributes beside it or not, in any order.
+    pub(crate) fn check(&self) {
+        let orders: Vec<Json> = serde_json::from_str(self.orders).expect("an array of orders");
+        let mut objects = Vec::new();
+        for (order, value) in orders.iter().enumerate() {
+            gather(order, value, Vec::new(), self.shape, &mut objects);
+            let text = written(value, 0);
+            assert_eq!(self.unknown(&text), Vec::<Warning>::new(), "{text}");
+        }
+        every_part(self.shape, &objects);
+        let mut runner = TestRunner::new(Config {
+            cases: CASES,
+            failure_persistence: None,
+            max_global_rejects: 10 * CASES,
+            ..Config::default()
+        });
+        let index = any::<prop::sample::Index>;
+        let slip = (index(), index(), index(), 0_u8..4);
+        let checked = runner.run(
+            &(slip, any::<u64>(), any::<u64>()),
+            |(slip, seed, left_out)| {
+                let (object, name, letter, kind) = slip;
+                let object = &objects[object.index(objects.len())];
+                let name = object.shape.names[name.index(object.shape.names.len())];
+                let wrong = misspelt(name, letter.index(name.len()), kind);
+                // A slip may make another attribute's name, or one that is as near to another.
+                prop_assume!(nearest(&wrong, object.shape.names) == Some(name));
+                prop_assume!(
+                    !object
+                        .shape
+                        .names
+                        .iter()
+                        .any(|known| known.eq_ignore_ascii_case(&wrong))
+                );
+                let mut order = orders[object.order].clone();
+                let members = at(&mut order, &object.path);
+                let value = members.remove(name).unwrap_or_else(|| "x".into());
+                let mut beside = left_out;
+                members.retain(|_, _| {
+                    beside = beside.rotate_right(1);
+                    left_out.is_multiple_of(3) || beside % 4 != 0
+                });
+                members.insert(wrong.clone(), value);
+                let text = written(&order, seed);
+                let path = [&object.path[..], &[Step::Name(wrong)]].concat();
+                let expected = Warning {
+                    path: Path(path),
+                    code: WarningCode::UnknownAttribute { meant: Some(name) },
+                };
+                prop_assert_eq!(self.unknown(&text), vec![expected], "{}", text);
+                Ok(())
+            },
+        );
+        if let Err(error) = checked {
+            panic!("{}: {error}", self.operation);
+        }
+    }
+
+    /// The warnings of unknown attributes that an order has.
+    fn unknown(&self, text: &str) -> Vec<Warning> {
+        let organisation = Organisation {
+            id: OrganisationId(1),
+            ..Organisation::new(ORGANISATION, "")
+        };
+        let organisations = Organisations::from([(ORGANISATION.to_owned(), organisation)]);
+        let mut operations = self.dialect.operations().iter();
+        let operation = operations.find(|operation| operation.name == self.operation);
+        let operation = operation.expect("the dialect has it");
+        let number = [("number".to_owned(), "7".to_owned())];
+        let head = Head {
+            path: if operation.path.contains("{number}") {
+                &number
+            } else {
+                &[]
+            },
+            query: &[],
+            headers: &[],
+        };
+        let context = Context {
+            operation,
+            head: &head,
+            caller: Caller {
+                organisations: &organisations,
+                reach: &Reach::All,
+            },
+            organisation: organisations.get(ORGANISATION),
+        };
+        let limits = Limits::default();
+        let rules = Rules {
+            names: self.dialect.name_case(),
+            depth_max: limits.order_depth_max,
+            order_bytes_max: limits.order_bytes_max,
+        };
+        let mut reader = Reader::new(text.as_bytes(), Envelope::One, rules).expect("UTF-8");
+        let entry = reader.next().expect("JSON").expect("an order");
+        assert_eq!(entry.faults, [], "{text}");
+        let mut warnings = self.dialect.judge(&context, &entry).warnings;
+        warnings.retain(|warning| matches!(warning.code, WarningCode::UnknownAttribute { .. }));
+        warnings
+    }
+}
+
+/// Finds the objects that a table names.
+fn gather(
+    order: usize,
+    value: &Json,
+    path: Vec<Step>,
+    shape: &'static Shape,
+    objects: &mut Vec<Object>,
+) {
+    for (name, part) in shape.parts {
+        let within = |step: Option<Step>| {
+            let mut path = path.clone();
+            path.push(Step::Name((*name).to_owned()));
+            path.extend(step);
+            path
+        };
+        match &value[*name] {
+            Json::Array(elements) => {
+                for (at, element) in elements.iter().enumerate() {
+                    let path = within(Some(Step::Index(at)));
+                    gather(order, element, path, part, objects);
+                }
+            }
+            Json::Object(members) if part.is_keyed => {
+                for (key, member) in members {
+                    let path = within(Some(Step::Name(key.clone())));
+                    gather(order, member, path, part, objects);
+                }
+            }
+            object @ Json::Object(_) => gather(order, object, within(None), part, objects),
+            _ => {}
+        }
+    }
+    objects.push(Object { order, path, shape });
+}
+
+/// Every object of the table is in one of the orders.
+fn every_part(shape: &'static Shape, objects: &[Object]) {
+    let is_there = objects
+        .iter()
+        .any(|object| std::ptr::eq(object.shape, shape));
+    assert!(is_there, "no order has an object of {:?}", shape.names);
+    for (_, part) in shape.parts {
+        every_part(part, objects);
+    }
+}
+
+/// The members of the object at a path.
+fn at<'v>(value: &'v mut Json, path: &[Step]) -> &'v mut Map<String, Json> {
+    let found = path.iter().fold(value, |value, step| match step {
+        Step::Name(name) => &mut value[name.as_str()],
+        Step::Index(index) => &mut value[*index],
+    });
+    found.as_object_mut().expect("it is an object")
+}
+
+/// A name with a slip at one of its letters: doubled, left out, swapped with the next, or another.
+fn misspelt(name: &str, at: usize, kind: u8) -> String {
+    let mut letters: Vec<char> = name.chars().collect();
+    match kind {
+        0 => letters.insert(at, letters[at]),
+        1 => drop(letters.remove(at)),
+        2 => letters.swap(at, (at + 1) % name.len()),
+        _ => letters[at] = 'q',
+    }
+    letters.into_iter().collect()
+}
+
+/// JSON with the members of each object in an order that the seed decides.
+fn written(value: &Json, seed: u64) -> String {
+    match value {
+        Json::Array(elements) => {
+            let elements: Vec<_> = elements
+                .iter()
+                .map(|element| written(element, seed))
+                .collect();
+            format!("[{}]", elements.join(","))
+        }
+        Json::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            if seed != 0 {
+                members.sort_by_key(|(name, _)| {
+                    let mixed = name.bytes().fold(seed, |mixed, byte| {
+                        (mixed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+                    });
+                    mixed.rotate_left(29)
+                });
+            }
+            let member = |(name, value): (&String, &Json)| {
+                format!("{}:{}", Json::from(name.as_str()), written(value, seed))
+            };
+            let members: Vec<_> = members.into_iter().map(member).collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => value.to_string(),
+    }
+}
