@@ -155,7 +155,7 @@ fn lines(form: &mut Form<'_, '_, '_>, order_lines: usize) -> Vec<Amount> {
     lines
 }
 
-/// A non-negative number that needs no rounding. Fulfilment reports have no warnings that could tell of rounding.
+/// A non-negative number that needs no rounding. A fulfilment report has no warnings, so rounding could not be reported.
 fn exact_amount<'a>(value: Value<'_, 'a>) -> Checked<Decimal<'a>> {
     let amount = amount(value)?;
     match amount.rounded_to() {

@@ -25,7 +25,7 @@ pub struct Shape {
     pub names: &'static [&'static str],
     /// The attributes that hold objects, or arrays of objects, with known attributes.
     pub parts: &'static [(&'static str, &'static Shape)],
-    /// Whether an array of such objects may also be an object with any names.
+    /// Whether an array of such objects may also be written as an object with any names.
     pub is_keyed: bool,
 }
 

@@ -1,20 +1,20 @@
-//! What is odd about an order that can be read all the same: told, and never a reason to turn it down.
+//! Warnings: oddities of an order that do not reject it. A warning is a path and a code.
 
 use std::fmt;
 
 use crate::problem::{Code, Path, Problem, Step};
 
-/// One odd thing about one order.
+/// One warning about an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// The attribute; the order itself where the path is empty.
+    /// The path to the attribute. Empty means the order itself.
     pub path: Path,
-    /// What is odd about it.
+    /// What is odd about the attribute.
     pub code: WarningCode,
 }
 
 impl Warning {
-    /// A warning of the order as a whole.
+    /// Creates a warning about the order as a whole.
     #[must_use]
     pub fn of_order(code: WarningCode) -> Self {
         Self {
@@ -23,7 +23,7 @@ impl Warning {
         }
     }
 
-    /// Whether another warning is of the same code and of the same attribute, whatever the place in an array.
+    /// Whether another warning has the same code and the same path, ignoring array indexes.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         let is_same_step = |pair: (&Step, &Step)| match pair {
@@ -37,7 +37,7 @@ impl Warning {
     }
 }
 
-/// ``unknown attribute `custmer`, did you mean `customer`?``, or the path and what is odd there.
+/// A message such as ``unknown attribute `custmer`, did you mean `customer`?``, or the path and the warning's text.
 impl fmt::Display for Warning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = &self.path;
@@ -53,49 +53,49 @@ impl fmt::Display for Warning {
     }
 }
 
-/// The table of warning codes. [`WarningCode::id`] is stable; the sentence may be reworded.
+/// The table of warning codes. [`WarningCode::id`] is stable. Messages may be reworded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarningCode {
-    /// An attribute that the dialect does not have.
+    /// The dialect has no such attribute.
     UnknownAttribute {
-        /// The attribute that may have been meant.
+        /// The attribute that was probably meant.
         meant: Option<&'static str>,
     },
-    /// The request declared a form, and its body is JSON.
+    /// The request's media type is that of a form, but its body is JSON.
     FormMediaType,
-    /// More characters than the vendor allows.
+    /// The text has more characters than the vendor allows.
     TooLong {
-        /// The most that the vendor allows.
+        /// The vendor's maximum.
         chars_max: usize,
     },
-    /// A number greater than that of a neighbouring attribute.
+    /// The number is greater than that of a related attribute.
     Exceeds {
-        /// The neighbour's name.
+        /// The related attribute's name.
         other: &'static str,
     },
-    /// A code in lower case, where the standard has capitals.
+    /// A code in lower case. The standard has upper case.
     LowerCase,
-    /// Several e-mail addresses where one is expected.
+    /// Several e-mail addresses. One is expected.
     SeveralAddresses,
-    /// Null where the vendor demands a value.
+    /// The value is null, but the vendor requires one.
     NullValue,
-    /// A point before the decimals of a text where the vendor writes a comma, or marks between thousands.
+    /// A price in text form has a decimal point or thousands separators. The vendor writes a decimal comma.
     PriceForm,
-    /// More decimals than are calculated with.
+    /// The number has more decimals than calculations use.
     Rounded {
-        /// The most decimals that are calculated with.
+        /// The number of decimals that calculations use.
         decimals: u32,
     },
-    /// An object where the vendor has an array, as PHP writes an array with keys.
+    /// An object in place of the vendor's array, as PHP writes an array with keys.
     KeyedArray,
-    /// A date in another form than the vendor's, or the zero date.
+    /// A date in a format other than the vendor's, or the zero date.
     DateForm,
-    /// The request is an array of orders, where the vendor has an object with a name for each order.
+    /// The request is an array of orders. The vendor has an object with a name for each order.
     BareList,
 }
 
 impl WarningCode {
-    /// One of each, with typical bounds: what the page of problems is held against.
+    /// One example of each code, with typical bounds. A test compares them with the documented table of warnings.
     pub const EXAMPLES: [Self; 12] = [
         Self::UnknownAttribute { meant: None },
         Self::FormMediaType,
@@ -111,7 +111,7 @@ impl WarningCode {
         Self::BareList,
     ];
 
-    /// The stable name.
+    /// The stable identifier of the code.
     #[must_use]
     pub fn id(self) -> &'static str {
         match self {
@@ -131,7 +131,7 @@ impl WarningCode {
     }
 }
 
-/// The sentence, to be read behind the path.
+/// The predicate of a sentence that begins with the attribute's path.
 impl fmt::Display for WarningCode {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -162,7 +162,7 @@ impl fmt::Display for WarningCode {
     }
 }
 
-/// The name that stands where a mandatory attribute is missing, and is probably a misspelling of it.
+/// Finds an unknown attribute that is probably a misspelling of the required attribute that is missing.
 #[must_use]
 pub fn found<'w>(problem: &Problem, warnings: &'w [Warning]) -> Option<&'w str> {
     let (Code::Required, Some((Step::Name(missing), parent))) =
@@ -181,7 +181,7 @@ pub fn found<'w>(problem: &Problem, warnings: &'w [Warning]) -> Option<&'w str> 
     })
 }
 
-/// What is wrong, and the name that was found where an attribute is missing: `customer is required (found custmer)`.
+/// Adds that attribute to a message about a missing one, as in `customer is required (found custmer)`.
 #[must_use]
 pub fn with_hint(sentence: String, problem: &Problem, warnings: &[Warning]) -> String {
     match found(problem, warnings) {

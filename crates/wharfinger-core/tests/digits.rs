@@ -1,4 +1,4 @@
-//! Numbers of any length: calculations use 38 digits, the submitted text keeps all.
+//! Numbers of any length: calculations use 38 digits, and the submitted text keeps all.
 
 #[path = "support/one.rs"]
 #[expect(dead_code, reason = "each test uses what it needs of what they share")]
@@ -13,8 +13,8 @@ use wharfinger_core::warning::WarningCode;
 /// The maximum number of digits in calculations.
 const DIGITS_MAX: usize = 38;
 
-/// For each dialect an order with the price `PRICE`, the forms that the price may have, and the maximum number of decimals of
-/// an amount.
+/// For each dialect, an order with the price `PRICE`, the forms that the price may have, and the maximum number of
+/// decimals of an amount.
 const ORDERS: [(&str, &str, &[&str], usize); 4] = [
     (
         "native",
@@ -42,7 +42,7 @@ const ORDERS: [(&str, &str, &[&str], usize); 4] = [
     ),
 ];
 
-/// A number as it is spelled, and the digits before and after its point.
+/// A number as spelled, and its digits before and after the point.
 #[derive(Clone, Debug)]
 struct Number {
     spelling: String,

@@ -1,4 +1,4 @@
-//! Decimal numbers by their spelling: never through binary floating point, never expanded.
+//! Decimal numbers that keep their spelling. They never pass through binary floating point and are never expanded.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -6,11 +6,13 @@ use std::str::FromStr;
 use bigdecimal::num_bigint::BigInt;
 use bigdecimal::{BigDecimal, Zero};
 
-/// The maximum number of digits in calculations, in plain notation. A number with more digits before its point is rejected;
-/// a number with more digits in total is rounded in calculations.
+/// The maximum number of digits in calculations, in plain notation.
+///
+/// A number with more digits before its point is rejected. A number with more digits in total is rounded in
+/// calculations.
 pub const DIGITS_MAX: u32 = 38;
 
-/// A decimal number as it was spelled, known to have no more than [`DIGITS_MAX`] digits before its point.
+/// A decimal number as it was spelled. It has at most [`DIGITS_MAX`] digits before its point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decimal<'a> {
     spelling: Cow<'a, str>,
@@ -25,19 +27,19 @@ struct Size {
     decimals_max: u32,
 }
 
-/// A spelling taken apart.
+/// The parts of a spelling.
 struct Parts<'s> {
     negative: bool,
     /// The digits before the point, without leading zeros.
     integer: &'s [u8],
-    /// The digits behind the point, without trailing zeros.
+    /// The digits after the point, without trailing zeros.
     fraction: &'s [u8],
-    /// The exponent; spellings beyond a million are all alike.
+    /// The exponent. Exponents beyond a million are not distinguished.
     exponent: i64,
 }
 
 impl<'s> Parts<'s> {
-    /// Takes `-12.50e3` apart. Leading zeros are let pass; anything else is not a number.
+    /// Splits a spelling such as `-12.50e3`. Leading zeros are allowed. Returns `None` if it is not a number.
     fn of(spelling: &'s [u8]) -> Option<Self> {
         let negative = spelling.first() == Some(&b'-');
         let (integer, mut rest) = digits(&spelling[usize::from(negative)..])?;
@@ -62,7 +64,7 @@ impl<'s> Parts<'s> {
         self.integer.is_empty() && self.fraction.is_empty()
     }
 
-    /// The same number, spelled with the digits it needs and an exponent.
+    /// The same number, spelled with only the digits it needs and an exponent.
     fn without_outer_zeros(&self) -> String {
         if self.is_zero() {
             return "0".to_owned();
@@ -78,8 +80,7 @@ impl<'s> Parts<'s> {
         format!("{sign}{needed}e{exponent}")
     }
 
-    /// Digits before the point, leading zeros left out, and digits behind it, trailing zeros left out,
-    /// when the number is written out.
+    /// The number of digits before and after the point in plain notation, without leading and trailing zeros.
     fn plain_digits(&self) -> (i64, i64) {
         let length = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
         let leading = match self.integer {
@@ -130,7 +131,7 @@ impl<'s> Parts<'s> {
     }
 }
 
-/// The digits that a text begins with, of which there must be one, and what is behind them.
+/// Splits a text after its leading digits. `None` if it does not begin with a digit.
 fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     let (digits, behind) = text.split_at(end.unwrap_or(text.len()));
@@ -164,7 +165,7 @@ fn exponent(bytes: &[u8]) -> Option<i64> {
     Some(sign * exponent)
 }
 
-/// Whether a spelling that the grammar allows has more than [`DIGITS_MAX`] digits before its point.
+/// Whether a valid spelling has more than [`DIGITS_MAX`] digits before its point.
 pub(super) fn too_many_digits(spelling: &[u8]) -> bool {
     if spelling.len() <= DIGITS_MAX as usize
         && !spelling.iter().any(|byte| matches!(byte, b'e' | b'E'))
@@ -175,7 +176,7 @@ pub(super) fn too_many_digits(spelling: &[u8]) -> bool {
 }
 
 impl<'a> Decimal<'a> {
-    /// Takes a spelling: a JSON number, or text that reads as one.
+    /// Parses a spelling: a JSON number, or numeric text.
     #[must_use]
     #[inline(always)]
     pub fn parse(spelling: Cow<'a, str>) -> Option<Self> {
@@ -189,7 +190,7 @@ impl<'a> Decimal<'a> {
         })
     }
 
-    /// The number as it was spelled.
+    /// The original spelling.
     #[must_use]
     pub fn spelling(&self) -> &str {
         &self.spelling
@@ -201,7 +202,7 @@ impl<'a> Decimal<'a> {
         self.is_negative
     }
 
-    /// How many decimals it needs, trailing zeros not counted.
+    /// The number of decimals, without trailing zeros.
     #[must_use]
     pub fn decimals(&self) -> u32 {
         self.size.decimals
@@ -217,7 +218,7 @@ impl<'a> Decimal<'a> {
         (decimals > decimals_max).then_some(decimals_max)
     }
 
-    /// The value as a whole number, if it is one that fits.
+    /// The value as an integer. `None` if it is fractional or does not fit.
     #[must_use]
     pub fn integer(&self) -> Option<i64> {
         if let Ok(plain) = self.spelling.parse() {
@@ -250,7 +251,7 @@ impl<'a> Decimal<'a> {
     }
 
     fn exact(&self) -> BigDecimal {
-        // Half a million noughts behind the point need no digits, but would take half a second to read.
+        // Half a million zeros after the point need no digits, but would take half a second to parse.
         let short = if self.spelling.len() > 2 * DIGITS_MAX as usize {
             Parts::of(self.spelling.as_bytes()).map(|parts| parts.without_outer_zeros())
         } else {
@@ -336,7 +337,7 @@ mod tests {
             assert_eq!(number.spelling(), spelling);
         }
         assert_eq!(decimal(&format!("0.{}", &thirds[..38])).rounded_to(), None);
-        // Rounded to 38 digits first, it would be 0.005, and then 0.01.
+        // Rounding to 38 digits first would give 0.005, and then 0.01.
         let nearly = format!("0.004{nines}");
         assert_eq!(decimal(&nearly).rounded(2), BigDecimal::zero());
         assert_eq!(decimal("0.005").rounded(2), decimal("0.01").value());

@@ -142,7 +142,7 @@ impl<'d, 'a> Value<'d, 'a> {
         (self.kind() == Kind::Text).then(|| self.tape.plain(self.at))
     }
 
-    /// The value of a number. `None` for any other kind, or if it has too many digits.
+    /// The value of a number. `None` for any other kind, or if it has too many digits before its point.
     #[must_use]
     #[inline(always)]
     pub fn number(&self) -> Option<Decimal<'a>> {

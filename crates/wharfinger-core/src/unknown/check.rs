@@ -1,5 +1,5 @@
-//! A check for the tests of the dialects: judging warns of a misspelt attribute in every object of the table, wherever it
-//! stands in the object.
+//! A check for the dialects' tests: every object of an order gets a warning about a misspelt attribute, at any
+//! position.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -17,30 +17,30 @@ use crate::warning::{Warning, WarningCode};
 /// The organisation of the orders.
 const ORGANISATION: &str = "TRK001";
 
-/// Misspellings that are tried for the orders of a dialect.
+/// The number of misspellings tried per dialect.
 const CASES: u32 = 3_000;
 
-/// Orders of a dialect that between them have every object of a table.
+/// Orders of a dialect that together have every object of a table.
 pub(crate) struct Orders {
     pub(crate) dialect: &'static dyn Dialect,
-    /// The name of the operation that takes them.
+    /// The name of the operation that accepts them.
     pub(crate) operation: &'static str,
-    /// The table.
+    /// The table of attributes.
     pub(crate) shape: &'static Shape,
-    /// The orders, a JSON array.
+    /// The orders, as a JSON array.
     pub(crate) orders: &'static str,
 }
 
-/// An object of an order that the table names.
+/// An object of an order that the table lists.
 struct Object {
-    /// Which order it is of.
+    /// The index of its order.
     order: usize,
     path: Vec<Step>,
     shape: &'static Shape,
 }
 
 impl Orders {
-    /// Misspells attributes of every object, with other attributes beside it or not, in any order.
+    /// Misspells attributes of every object, with or without other attributes next to them, in any order.
     pub(crate) fn check(&self) {
         let orders: Vec<Json> = serde_json::from_str(self.orders).expect("an array of orders");
         let mut objects = Vec::new();
@@ -65,7 +65,7 @@ impl Orders {
                 let object = &objects[object.index(objects.len())];
                 let name = object.shape.names[name.index(object.shape.names.len())];
                 let wrong = misspelt(name, letter.index(name.len()), kind);
-                // A slip may make another attribute's name, or one that is as near to another.
+                // A misspelling may be the name of another attribute, or just as similar to one.
                 prop_assume!(nearest(&wrong, object.shape.names) == Some(name));
                 prop_assume!(
                     !object
@@ -98,7 +98,7 @@ impl Orders {
         }
     }
 
-    /// The warnings of unknown attributes that an order has.
+    /// Returns the warnings about unknown attributes of an order.
     fn unknown(&self, text: &str) -> Vec<Warning> {
         let organisation = Organisation {
             id: OrganisationId(1),
@@ -142,7 +142,7 @@ impl Orders {
     }
 }
 
-/// Finds the objects that a table names.
+/// Collects the objects that a table lists.
 fn gather(
     order: usize,
     value: &Json,
@@ -177,7 +177,7 @@ fn gather(
     objects.push(Object { order, path, shape });
 }
 
-/// Every object of the table is in one of the orders.
+/// Checks that every object of the table occurs in one of the orders.
 fn every_part(shape: &'static Shape, objects: &[Object]) {
     let is_there = objects
         .iter()
@@ -188,7 +188,7 @@ fn every_part(shape: &'static Shape, objects: &[Object]) {
     }
 }
 
-/// The members of the object at a path.
+/// Returns the members of the object at a path.
 fn at<'v>(value: &'v mut Json, path: &[Step]) -> &'v mut Map<String, Json> {
     let found = path.iter().fold(value, |value, step| match step {
         Step::Name(name) => &mut value[name.as_str()],
@@ -197,7 +197,7 @@ fn at<'v>(value: &'v mut Json, path: &[Step]) -> &'v mut Map<String, Json> {
     found.as_object_mut().expect("it is an object")
 }
 
-/// A name with a slip at one of its letters: doubled, left out, swapped with the next, or another.
+/// Misspells a name at one letter: doubled, left out, swapped with the next one, or replaced.
 fn misspelt(name: &str, at: usize, kind: u8) -> String {
     let mut letters: Vec<char> = name.chars().collect();
     match kind {
@@ -209,7 +209,7 @@ fn misspelt(name: &str, at: usize, kind: u8) -> String {
     letters.into_iter().collect()
 }
 
-/// JSON with the members of each object in an order that the seed decides.
+/// Writes JSON with the members of each object in an order that the seed determines.
 fn written(value: &Json, seed: u64) -> String {
     match value {
         Json::Array(elements) => {

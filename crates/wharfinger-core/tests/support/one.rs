@@ -18,7 +18,7 @@ pub(crate) fn problems(dialect: &dyn Dialect, text: &str) -> Vec<Problem> {
     judged(dialect, text).0
 }
 
-/// What a dialect finds wrong with an order, and what odd.
+/// Returns the problems and warnings that a dialect finds in an order.
 pub(crate) fn judged(dialect: &dyn Dialect, text: &str) -> (Vec<Problem>, Vec<Warning>) {
     let organisation = Organisation {
         id: OrganisationId(1),

@@ -1,4 +1,4 @@
-//! Amounts as the vendor shows them: at most two decimals, without zeros at the end.
+//! Amounts in the vendor's format: at most two decimals, without trailing zeros.
 
 use bigdecimal::{BigDecimal, RoundingMode, Zero};
 use serde::ser::Error;
@@ -7,35 +7,37 @@ use serde_json::value::RawValue;
 
 use crate::json::Decimal;
 
-/// Decimals of an amount.
+/// The maximum number of decimals of an amount.
 pub(super) const DECIMALS: u32 = 2;
 
-/// An amount of at most [`DECIMALS`] decimals.
+/// An amount with at most [`DECIMALS`] decimals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Money(BigDecimal);
 
 impl Money {
-    /// Rounds an amount, a half away from zero. What was sent is rounded once, when it is read; sums of it are then exact.
+    /// Rounds an amount, half away from zero.
+    ///
+    /// Submitted amounts are rounded once, when they are read. Sums of them are then exact.
     pub(super) fn of(amount: &BigDecimal) -> Self {
-        // `0e999999` is a zero of a million places, which nothing is to write out.
+        // `0e999999` is zero with a million decimals, which must not be written out.
         if amount.is_zero() {
             return Self::default();
         }
         Self(amount.with_scale_round(i64::from(DECIMALS), RoundingMode::HalfUp))
     }
 
-    /// Rounds a submitted number once, however many decimals it has.
+    /// Rounds a submitted number once, regardless of its number of decimals.
     pub(super) fn sent(number: &Decimal<'_>) -> Self {
         Self::of(&number.rounded(DECIMALS))
     }
 
-    /// The amount, to reckon with.
+    /// The amount, for calculations.
     pub(super) fn value(&self) -> &BigDecimal {
         &self.0
     }
 
-    /// A JSON number, as PHP's `json_encode` writes a float: `25`, `14.1`, `14.11`. Always exact, never by way of binary
-    /// floating point.
+    /// The amount spelled as PHP's `json_encode` writes a float: `25`, `14.1`, `14.11`. Always exact, never through
+    /// binary floating point.
     fn spelling(&self) -> String {
         let mut spelling = self.0.to_plain_string();
         if spelling.contains('.') {
@@ -67,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// The same by digits alone, as one would on paper: cut behind the second decimal, and add one if the next digit is 5 or more.
+    /// Rounds by digits alone, as on paper: cut after the second decimal, and add one if the next digit is 5 or more.
     fn on_paper(spelling: &str) -> String {
         let (sign, digits) = match spelling.strip_prefix('-') {
             Some(digits) => ("-", digits),
@@ -148,7 +150,7 @@ mod tests {
         }
     }
 
-    /// Spellings with an exponent are not for paper.
+    /// Returns `written` for spellings with an exponent, which [`on_paper`] does not support.
     fn on_paper_of(sent: &str, written: &str) -> String {
         if sent.contains('e') {
             return written.to_owned();
@@ -177,7 +179,7 @@ mod tests {
             let decimals = (random.next_u32() % 18) as usize;
             let digits = random.next_u64() % 1_000_000_000_000_000_000;
             let fraction = format!("{digits:018}");
-            // Many end in a half, which is where implementations differ.
+            // Many amounts end in a half, where implementations differ.
             let half = if random.next_u32().is_multiple_of(4) {
                 "5"
             } else {

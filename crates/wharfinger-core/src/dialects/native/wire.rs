@@ -1,4 +1,4 @@
-//! The words that leave.
+//! The output formats of the native API. The doc comments are descriptions in the OpenAPI document.
 
 use std::borrow::Cow;
 

@@ -139,8 +139,9 @@ pub(super) fn is_metadata_name(name: &str) -> bool {
 /// The form in which a price was sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Price {
-    /// Whether it is text in another form than on the vendor's page (digits with at most one comma before the decimals)
-    /// that can mean only one price.
+    /// Whether the price is text in an unusual form that can mean only one price.
+    ///
+    /// The usual form is that of the vendor's page: digits with at most one comma before the decimals.
     is_odd: bool,
     /// The number of decimals that calculations use, if it has more.
     rounded_to: Option<u32>,
