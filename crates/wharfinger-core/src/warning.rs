@@ -156,7 +156,7 @@ impl fmt::Display for WarningCode {
             Self::KeyedArray => out.write_str("is an object where an array is expected"),
             Self::DateForm => out.write_str("is not a date in the vendor's form"),
             Self::BareList => {
-                out.write_str("was sent in an array, and its place there taken for its name")
+                out.write_str("was sent in an array; its position there is used as its name")
             }
         }
     }

@@ -226,7 +226,7 @@ fn a_batch_that_is_an_array_where_an_object_is_usual_is_told() {
     let target = "/centra/TRK001/orders";
     let [first, second] = NAMED;
     let list = format!("[{first},{second}]");
-    let message = "the order was sent in an array, and its place there taken for its name";
+    let message = "the order was sent in an array; its position there is used as its name";
     let bare = json!({"pointer": "", "code": "bare_list", "message": message});
 
     let told = "2; 0 bare_list, 1/products/0/unitPrice rounded";
