@@ -171,7 +171,7 @@ fn gather(
                 }
             }
             object @ Json::Object(_) => gather(order, object, within(None), part, objects),
-            _ => {}
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
         }
     }
     objects.push(Object { order, path, shape });

@@ -261,12 +261,12 @@ pub(crate) fn without_texts(packed: &[u8]) -> Result<Vec<u8>, Damage> {
     Ok(packed)
 }
 
+/// A packed part of which something was erased, and the positions in the batch of the orders concerned.
+type Erased = (Vec<u8>, BTreeSet<u32>);
+
 /// The orders of a part without what mentions an address, and the places in the batch of those that did; none where nothing
 /// does. Of these no text is left, and the sender's name, the key and what is wrong only as far as they do not mention it.
-pub(crate) fn without_mentions(
-    packed: &[u8],
-    address: &str,
-) -> Result<Option<(Vec<u8>, BTreeSet<u32>)>, Damage> {
+pub(crate) fn without_mentions(packed: &[u8], address: &str) -> Result<Option<Erased>, Damage> {
     let lines = unpack(packed)?;
     let mut json = Vec::new();
     let mut erased = BTreeSet::new();

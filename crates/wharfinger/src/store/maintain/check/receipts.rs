@@ -81,10 +81,7 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
         }
         indexes.push(recorded.index);
     }
-    let listed = rejections::count_warned(check.connection, batch)?;
-    check.expect(listed == warned, || {
-        format!("batch {batch}: its receipt counts {warned:?} orders with warnings, but {listed:?} are listed")
-    });
+    check_warned(check, batch, &warned)?;
     let is_all = if purged == 0 {
         found == told
     } else {
@@ -104,6 +101,18 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
     };
     check.expect(is_whole, || {
         format!("batch {batch}: an order has no outcome, or several")
+    });
+    Ok(())
+}
+
+fn check_warned(
+    check: &mut Check<'_>,
+    batch: BatchId,
+    counted: &HashMap<Option<OrganisationId>, u64>,
+) -> Result<(), Fault> {
+    let listed = rejections::count_warned(check.connection, batch)?;
+    check.expect(listed == *counted, || {
+        format!("batch {batch}: its receipt counts {counted:?} orders with warnings, but {listed:?} are listed")
     });
     Ok(())
 }
