@@ -64,7 +64,7 @@ pub use self::format::email_hash::EmailKey;
 pub use self::maintain::copy::{Copied, Stage, copy};
 pub use self::open::Options;
 pub use self::prepare::Submission;
-use self::write::txn::Work;
+use self::write::txn::WriteTxn;
 use self::write::writer::Writer;
 
 /// The store: orders, receipts, events, organisations and keys.
@@ -120,7 +120,7 @@ impl Store {
 
     /// Whether the store accepts writes: it writes a number and commits.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        let write = |work: &mut Work<'_>| touch(work.connection);
+        let write = |txn: &mut WriteTxn<'_>| touch(txn.connection);
         self.writer.ask(1, write).await
     }
 

@@ -11,7 +11,7 @@ use super::erase::times_erased;
 use super::jobs::{self, Left, Slice, Target};
 use super::merge::{Merge, neighbours};
 use super::schedule::{Due, Next, is_due};
-use super::{EmailRuns, Entry, Part, Run, covered, entries_of, whole_runs};
+use super::{EmailRuns, Entry, Run, Segment, covered, entries_of, whole_runs};
 use crate::store::api::StoreError;
 use crate::store::engine::connection::Use;
 use crate::store::engine::driver::{Access, Connection, Engine};
@@ -20,7 +20,7 @@ use crate::store::engine::home::Home;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::journal::end::JournalEnd;
 use crate::store::journal::entry_outcomes;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 use crate::store::write::writer::Writer;
 
 /// Parts that one job writes: 256 KiB.
@@ -309,7 +309,7 @@ impl Building<'_> {
         let found = select.query_map((), |row| row.get(0))?;
         let runs: Vec<i64> = found;
         for run in runs {
-            while self.ask(move |work| jobs::delete(work, run))? == Left::Parts {}
+            while self.ask(move |txn| jobs::delete(txn, run))? == Left::Parts {}
         }
         Ok(())
     }
@@ -318,7 +318,7 @@ impl Building<'_> {
     fn ask<T, F>(&self, job: F) -> Result<T, Stopped>
     where
         T: Send + 'static,
-        F: Fn(&Work<'_>) -> Result<T, Fault> + Send + Sync + 'static,
+        F: Fn(&WriteTxn<'_>) -> Result<T, Fault> + Send + Sync + 'static,
     {
         let job = Arc::new(job);
         loop {
@@ -326,7 +326,7 @@ impl Building<'_> {
                 return Err(Stopped::Asked);
             }
             let run = Arc::clone(&job);
-            let run = move |work: &mut Work<'_>| run(work);
+            let run = move |txn: &mut WriteTxn<'_>| run(txn);
             match self.writer.ask_and_block(SLICE_WEIGHT, run) {
                 Ok(found) => return Ok(found),
                 Err(StoreError::Overloaded) => self.due.pause(BUSY_PAUSE),
@@ -356,7 +356,7 @@ struct Output<'b> {
     /// Whether somebody else was faster: then nothing more is written.
     is_beaten: bool,
     /// The parts of the next slice.
-    parts: Vec<Part>,
+    parts: Vec<Segment>,
     /// The part that is being filled, and its first entry.
     open: Vec<u8>,
     first: Option<Entry>,
@@ -380,7 +380,7 @@ impl Output<'_> {
     fn end_part(&mut self) {
         if let Some(first) = self.first.take() {
             let entries = std::mem::take(&mut self.open);
-            self.parts.push(Part { first, entries });
+            self.parts.push(Segment { first, entries });
         }
     }
 
@@ -401,7 +401,7 @@ impl Output<'_> {
             parts: std::mem::take(&mut self.parts),
             ends_with,
         };
-        self.run = self.building.ask(move |work| jobs::write(work, &slice))?;
+        self.run = self.building.ask(move |txn| jobs::write(txn, &slice))?;
         if self.run.is_none() {
             self.is_beaten = true;
             self.building.delete_unfinished()?;

@@ -3,11 +3,11 @@
 use wharfinger_core::ids::OrganisationId;
 
 use super::merge::BEFORE_ALL;
-use super::{Entry, Part, Run, part_behind, part_up_to, read_entries, whole_runs};
+use super::{Entry, Run, Segment, read_entries, segment_after, segment_up_to, whole_runs};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 
 /// Entries that are swept out at a time.
 const SWEPT_MAX: usize = 8_192;
@@ -52,7 +52,7 @@ fn take_out_of_run(
     let mut taken = 0;
     let mut rest = entries;
     while let Some(first) = rest.first() {
-        let Some(part) = part_up_to(connection, run.id, *first)? else {
+        let Some(part) = segment_up_to(connection, run.id, *first)? else {
             rest = &rest[1..];
             continue;
         };
@@ -76,7 +76,7 @@ fn take_out_of_run(
 }
 
 /// Writes a part anew; one of which nothing is left goes.
-fn replace(connection: &Connection, run: i64, part: &Part, left: &[Entry]) -> Result<(), Fault> {
+fn replace(connection: &Connection, run: i64, part: &Segment, left: &[Entry]) -> Result<(), Fault> {
     let delete = "delete from email_parts where run = ?1 and first_hash = ?2 and first_place = ?3";
     let (hash, place) = (part.first.hash.0, part.first.place.0);
     let mut delete = connection.prepare_cached(delete)?;
@@ -108,9 +108,9 @@ pub(crate) fn sweep(
             hash,
             place: BEFORE_ALL.place,
         };
-        let mut part = match part_up_to(connection, run.id, first)? {
+        let mut part = match segment_up_to(connection, run.id, first)? {
             Some(part) => Some(part),
-            None => part_behind(connection, run.id, first)?,
+            None => segment_after(connection, run.id, first)?,
         };
         while let Some(current) = part.filter(|part| part.first.hash <= hash) {
             for entry in read_entries(organisation, &current.entries)? {
@@ -122,7 +122,7 @@ pub(crate) fn sweep(
                     return Ok(true);
                 }
             }
-            part = part_behind(connection, run.id, current.first)?;
+            part = segment_after(connection, run.id, current.first)?;
         }
     }
     take_out(connection, organisation, &mut stale)?;
@@ -130,7 +130,7 @@ pub(crate) fn sweep(
 }
 
 /// Whether an entry of a block still has a hash.
-fn has(connection: &Connection, place: Place, hash: EmailHash) -> Result<bool, Fault> {
+fn has(connection: &Connection, place: EntryAddr, hash: EmailHash) -> Result<bool, Fault> {
     let BlockId(block) = place.block();
     let select = "select emails from blocks where id = ?1 and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;

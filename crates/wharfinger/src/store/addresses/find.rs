@@ -4,18 +4,18 @@ use std::ops::RangeInclusive;
 
 use wharfinger_core::ids::OrganisationId;
 
-use super::{Entry, Run, covered, part_behind, part_up_to, read_entries, whole_runs};
+use super::{Entry, Run, covered, read_entries, segment_after, segment_up_to, whole_runs};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal;
 
 /// Whether more is wanted.
 type GoesOn = bool;
 
 /// Takes an entry that has the address.
-pub(crate) type Visit<'v> = dyn FnMut(Place) -> Result<GoesOn, Fault> + 'v;
+pub(crate) type Visit<'v> = dyn FnMut(EntryAddr) -> Result<GoesOn, Fault> + 'v;
 
 /// A search for the entries of one hash.
 pub(crate) struct Search<'c> {
@@ -25,7 +25,7 @@ pub(crate) struct Search<'c> {
     dialect: Option<i64>,
     newest_first: bool,
     /// Where they may lie.
-    within: RangeInclusive<Place>,
+    within: RangeInclusive<EntryAddr>,
     runs: Vec<Run>,
 }
 
@@ -35,7 +35,7 @@ impl<'c> Search<'c> {
         connection: &'c Connection,
         hash: EmailHash,
         organisation: OrganisationId,
-        low: Place,
+        low: EntryAddr,
     ) -> Result<Self, Fault> {
         let first = journal::start::start(connection, organisation)?.block;
         let first = BlockId::new(organisation, first);
@@ -55,7 +55,7 @@ impl<'c> Search<'c> {
         connection: &'c Connection,
         hash: EmailHash,
         dialect: i64,
-        within: RangeInclusive<Place>,
+        within: RangeInclusive<EntryAddr>,
         newest_first: bool,
     ) -> Result<Self, Fault> {
         let organisation = within.start().block().organisation();
@@ -103,7 +103,7 @@ impl<'c> Search<'c> {
     }
 
     /// An entry of this hash.
-    fn at(&self, place: Place) -> Entry {
+    fn at(&self, place: EntryAddr) -> Entry {
         Entry {
             hash: self.hash,
             place,
@@ -112,9 +112,9 @@ impl<'c> Search<'c> {
 
     fn forward(&self, run: i64, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
         let (first, last) = (self.at(*self.within.start()), self.at(*self.within.end()));
-        let mut part = match part_up_to(self.connection, run, first)? {
+        let mut part = match segment_up_to(self.connection, run, first)? {
             Some(part) => Some(part),
-            None => part_behind(self.connection, run, first)?,
+            None => segment_after(self.connection, run, first)?,
         };
         while let Some(current) = part {
             let entries = read_entries(self.organisation(), &current.entries)?;
@@ -123,7 +123,7 @@ impl<'c> Search<'c> {
                     return Ok(entry > last);
                 }
             }
-            part = part_behind(self.connection, run, current.first)?;
+            part = segment_after(self.connection, run, current.first)?;
         }
         Ok(true)
     }
@@ -131,7 +131,7 @@ impl<'c> Search<'c> {
     fn backward(&self, run: i64, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
         let (first, last) = (self.at(*self.within.start()), self.at(*self.within.end()));
         let mut bound = last;
-        while let Some(part) = part_up_to(self.connection, run, bound)? {
+        while let Some(part) = segment_up_to(self.connection, run, bound)? {
             let entries = read_entries(self.organisation(), &part.entries)?;
             for entry in entries.rev().skip_while(|entry| *entry > last) {
                 if entry < first || !visit(entry.place)? {

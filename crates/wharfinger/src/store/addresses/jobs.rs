@@ -4,10 +4,10 @@
 use wharfinger_core::ids::OrganisationId;
 
 use super::erase::times_erased;
-use super::{Part, covered, whole_runs};
+use super::{Segment, covered, whole_runs};
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 /// Parts that one job deletes.
 const DELETED_PARTS_MAX: i64 = 16;
@@ -34,26 +34,26 @@ pub(super) struct Slice {
     /// Its id, once it has one.
     pub run: Option<i64>,
     /// What is added.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Segment>,
     /// How many entries it has in all, if this is the last slice.
     pub ends_with: Option<u64>,
 }
 
 /// Writes a slice: the id of the run; none where somebody else was faster.
-pub(super) fn write(work: &Work<'_>, slice: &Slice) -> Result<Option<i64>, Fault> {
+pub(super) fn write(txn: &WriteTxn<'_>, slice: &Slice) -> Result<Option<i64>, Fault> {
     let target = &slice.target;
-    if !still_holds(work, target)? {
+    if !still_holds(txn, target)? {
         return Ok(None);
     }
     let run = match slice.run {
-        Some(run) if is_being_made(work, run)? => run,
+        Some(run) if is_being_made(txn, run)? => run,
         Some(_) => return Ok(None),
-        None => begin(work, target)?,
+        None => begin(txn, target)?,
     };
     let insert = "insert into email_parts (organisation, run, first_hash, first_place, entries) \
                   values (?1, ?2, ?3, ?4, ?5)";
     let organisation = target.organisation.0;
-    let mut insert = work.connection.prepare_cached(insert)?;
+    let mut insert = txn.connection.prepare_cached(insert)?;
     for part in &slice.parts {
         let (hash, place) = (part.first.hash.0, part.first.place.0);
         insert.execute((organisation, run, hash, place, &part.entries))?;
@@ -61,23 +61,23 @@ pub(super) fn write(work: &Work<'_>, slice: &Slice) -> Result<Option<i64>, Fault
     if let Some(entries) = slice.ends_with {
         let replace =
             "update email_runs set is_whole = false where id = ?1 and sound(email_runs.intact)";
-        let mut replace = work.connection.prepare_cached(replace)?;
+        let mut replace = txn.connection.prepare_cached(replace)?;
         for replaced in &target.replaces {
             replace.execute([replaced])?;
         }
         let end = "update email_runs set is_whole = true, entries = ?2 where id = ?1 and sound(email_runs.intact)";
-        let mut end = work.connection.prepare_cached(end)?;
+        let mut end = txn.connection.prepare_cached(end)?;
         end.execute((run, entries.cast_signed()))?;
     }
     Ok(Some(run))
 }
 
 /// Whether a run can still be made: it follows the others, or all that it is made of is there, with nothing taken out.
-fn still_holds(work: &Work<'_>, target: &Target) -> Result<bool, Fault> {
-    if times_erased(work.connection)? != target.erased {
+fn still_holds(txn: &WriteTxn<'_>, target: &Target) -> Result<bool, Fault> {
+    if times_erased(txn.connection)? != target.erased {
         return Ok(false);
     }
-    let runs = whole_runs(work.connection, target.organisation)?;
+    let runs = whole_runs(txn.connection, target.organisation)?;
     if target.replaces.is_empty() {
         return Ok(covered(&runs) + 1 == target.first_block);
     }
@@ -85,12 +85,12 @@ fn still_holds(work: &Work<'_>, target: &Target) -> Result<bool, Fault> {
     Ok(replaced.all(|id| runs.iter().any(|run| run.id == *id)))
 }
 
-fn is_being_made(work: &Work<'_>, run: i64) -> Result<bool, Fault> {
+fn is_being_made(txn: &WriteTxn<'_>, run: i64) -> Result<bool, Fault> {
     let select = "select 1 from email_runs where id = ?1 and not is_whole";
-    Ok(work.connection.prepare_cached(select)?.exists([run])?)
+    Ok(txn.connection.prepare_cached(select)?.exists([run])?)
 }
 
-fn begin(work: &Work<'_>, target: &Target) -> Result<i64, Fault> {
+fn begin(txn: &WriteTxn<'_>, target: &Target) -> Result<i64, Fault> {
     let insert = "insert into email_runs (organisation, first_block, last_block, tier, entries, is_whole) \
                   values (?1, ?2, ?3, ?4, 0, false) returning id";
     let run = (
@@ -99,7 +99,7 @@ fn begin(work: &Work<'_>, target: &Target) -> Result<i64, Fault> {
         target.last_block,
         target.tier,
     );
-    let mut insert = work.connection.prepare_cached(insert)?;
+    let mut insert = txn.connection.prepare_cached(insert)?;
     Ok(insert.query_row(run, |row| row.get(0))?)
 }
 
@@ -111,21 +111,21 @@ pub(crate) enum Left {
 }
 
 /// Deletes some parts of a run that is not whole, and the run itself behind the last one.
-pub(crate) fn delete(work: &Work<'_>, run: i64) -> Result<Left, Fault> {
+pub(crate) fn delete(txn: &WriteTxn<'_>, run: i64) -> Result<Left, Fault> {
     let select = "select is_whole from email_runs where id = ?1 and sound(email_runs.intact)";
-    let mut select = work.connection.prepare_cached(select)?;
+    let mut select = txn.connection.prepare_cached(select)?;
     let is_whole: Option<bool> = select.query_row([run], |row| row.get(0)).optional()?;
     if is_whole != Some(false) {
         return Ok(Left::Nothing);
     }
     let delete = "delete from email_parts where (run, first_hash, first_place) in \
                   (select run, first_hash, first_place from email_parts where run = ?1 limit ?2)";
-    let mut delete = work.connection.prepare_cached(delete)?;
+    let mut delete = txn.connection.prepare_cached(delete)?;
     if i64::try_from(delete.execute((run, DELETED_PARTS_MAX))?) == Ok(DELETED_PARTS_MAX) {
         return Ok(Left::Parts);
     }
     let delete = "delete from email_runs where id = ?1";
-    work.connection.prepare_cached(delete)?.execute([run])?;
+    txn.connection.prepare_cached(delete)?.execute([run])?;
     Ok(Left::Nothing)
 }
 
@@ -137,7 +137,7 @@ mod tests {
     use crate::store::engine::driver::Connection;
     use crate::store::engine::schema;
     use crate::store::format::email_hash::EmailHash;
-    use crate::store::format::entry_addr::Place;
+    use crate::store::format::entry_addr::EntryAddr;
     use crate::store::stock::overlay::Kept;
 
     fn empty() -> Connection {
@@ -147,12 +147,12 @@ mod tests {
     fn slice(target: &Target, run: Option<i64>, place: i64, ends_with: Option<u64>) -> Slice {
         let first = Entry {
             hash: EmailHash(1),
-            place: Place(place),
+            place: EntryAddr(place),
         };
         Slice {
             target: target.clone(),
             run,
-            parts: vec![Part {
+            parts: vec![Segment {
                 first,
                 entries: Vec::new(),
             }],
@@ -180,40 +180,40 @@ mod tests {
     #[test]
     fn a_run_that_somebody_deleted_is_not_written_on() {
         let connection = empty();
-        let work = Work::new(&connection, (0, None), Kept::default()).expect("it begins");
+        let txn = WriteTxn::new(&connection, (0, None), Kept::default()).expect("it begins");
         let first = target(1, 2, &[]);
-        let run = write(&work, &slice(&first, None, 1, None)).expect("it is written");
+        let run = write(&txn, &slice(&first, None, 1, None)).expect("it is written");
         assert!(run.is_some());
-        let left = delete(&work, run.expect("it has an id")).expect("it is deleted");
+        let left = delete(&txn, run.expect("it has an id")).expect("it is deleted");
         assert_eq!(left, Left::Nothing);
-        let next = write(&work, &slice(&first, run, 2, Some(2))).expect("it runs");
+        let next = write(&txn, &slice(&first, run, 2, Some(2))).expect("it runs");
         assert_eq!((next, parts(&connection)), (None, 0));
     }
 
     #[test]
     fn a_run_that_somebody_made_is_made_once() {
         let connection = empty();
-        let work = Work::new(&connection, (0, None), Kept::default()).expect("it begins");
+        let txn = WriteTxn::new(&connection, (0, None), Kept::default()).expect("it begins");
         let first = target(1, 2, &[]);
-        let slow = write(&work, &slice(&first, None, 1, None)).expect("it is written");
-        let fast = write(&work, &slice(&first, None, 1, Some(1))).expect("it is written");
+        let slow = write(&txn, &slice(&first, None, 1, None)).expect("it is written");
+        let fast = write(&txn, &slice(&first, None, 1, Some(1))).expect("it is written");
         assert_ne!(slow, fast);
-        let last = write(&work, &slice(&first, slow, 2, Some(2))).expect("it runs");
+        let last = write(&txn, &slice(&first, slow, 2, Some(2))).expect("it runs");
         assert_eq!(last, None);
         // What is whole is not deleted, nor written on.
         let fast = fast.expect("it has an id");
-        assert_eq!(delete(&work, fast).expect("it runs"), Left::Nothing);
+        assert_eq!(delete(&txn, fast).expect("it runs"), Left::Nothing);
         assert_eq!(parts(&connection), 2);
         let merged = target(1, 2, &[fast]);
-        let on = write(&work, &slice(&merged, Some(fast), 3, Some(3))).expect("it runs");
+        let on = write(&txn, &slice(&merged, Some(fast), 3, Some(3))).expect("it runs");
         assert_eq!(on, None);
         // A gap is not left, and what is gone is not merged.
         for beaten in [target(4, 5, &[]), target(1, 2, &[fast, 99])] {
-            let beaten = write(&work, &slice(&beaten, None, 1, Some(1))).expect("it runs");
+            let beaten = write(&txn, &slice(&beaten, None, 1, Some(1))).expect("it runs");
             assert_eq!(beaten, None);
         }
         assert!(
-            write(&work, &slice(&merged, None, 1, Some(1)))
+            write(&txn, &slice(&merged, None, 1, Some(1)))
                 .expect("it is written")
                 .is_some()
         );
@@ -225,16 +225,16 @@ mod tests {
     #[test]
     fn what_was_read_before_an_erasure_is_not_made_into_a_run() {
         let connection = empty();
-        let work = Work::new(&connection, (0, None), Kept::default()).expect("it begins");
+        let txn = WriteTxn::new(&connection, (0, None), Kept::default()).expect("it begins");
         let first = target(1, 2, &[]);
-        let run = write(&work, &slice(&first, None, 1, None)).expect("it is written");
+        let run = write(&txn, &slice(&first, None, 1, None)).expect("it is written");
         assert!(run.is_some());
         let gone = Entry {
             hash: EmailHash(1),
-            place: Place(1),
+            place: EntryAddr(1),
         };
         take_out(&connection, OrganisationId(1), &mut [gone]).expect("it is taken out");
-        let next = write(&work, &slice(&first, run, 2, Some(2))).expect("it runs");
+        let next = write(&txn, &slice(&first, run, 2, Some(2))).expect("it runs");
         assert_eq!(next, None);
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BinaryHeap;
 
 use wharfinger_core::ids::OrganisationId;
 
-use super::{Entry, Run, part_behind, read_entries};
+use super::{Entry, Run, read_entries, segment_after};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::Place;
+use crate::store::format::entry_addr::EntryAddr;
 
 /// The entries of some runs, in order. Each part is read in a transaction of its own, so that the write-ahead log can be
 /// written back meanwhile; whether all of them are still there is known by the number of entries.
@@ -35,7 +35,7 @@ struct Source {
 /// Stands in front of every entry.
 pub(super) const BEFORE_ALL: Entry = Entry {
     hash: EmailHash(i64::MIN),
-    place: Place(i64::MIN),
+    place: EntryAddr(i64::MIN),
 };
 
 impl<'c> Merge<'c> {
@@ -70,7 +70,7 @@ impl<'c> Merge<'c> {
     fn pull(&mut self, at: usize) -> Result<Option<Entry>, Fault> {
         let source = &mut self.sources[at];
         if source.part.is_empty()
-            && let Some(part) = part_behind(self.connection, source.run, source.began_with)?
+            && let Some(part) = segment_after(self.connection, source.run, source.began_with)?
         {
             source.began_with = part.first;
             let entries = read_entries(self.organisation, &part.entries)?;

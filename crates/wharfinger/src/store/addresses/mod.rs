@@ -30,9 +30,9 @@ pub(crate) use self::find::Search;
 use crate::store::engine::driver::{Connection, OptionalExtension, Row};
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::{EmailHash, EmailKey, HASH_BYTES};
-use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, Place};
+use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 
 /// The key that addresses are hashed with, as it was made with the data directory.
 pub(crate) fn key(connection: &Connection) -> Result<EmailKey, Fault> {
@@ -79,7 +79,7 @@ pub(crate) struct Entry {
     /// The hash of its address.
     pub hash: EmailHash,
     /// Where its text lies.
-    pub place: Place,
+    pub place: EntryAddr,
 }
 
 impl Entry {
@@ -114,7 +114,7 @@ pub(crate) fn read_entries(
 /// The entries of a block that belong into a run: revisions of orders, with an address.
 pub(crate) fn entries_of<'b>(
     block: BlockId,
-    marks: &'b [Mark],
+    marks: &'b [EntryOutcome],
     emails: &'b [u8],
 ) -> impl Iterator<Item = Entry> + 'b {
     let pairs = marks.iter().zip(EmailHash::each(emails)).enumerate();
@@ -169,7 +169,7 @@ pub(crate) fn covered(runs: &[Run]) -> u32 {
 }
 
 /// A part of a run.
-pub(crate) struct Part {
+pub(crate) struct Segment {
     /// Its first entry.
     pub first: Entry,
     /// All of them.
@@ -177,34 +177,42 @@ pub(crate) struct Part {
 }
 
 /// The last part of a run that begins with this entry or an earlier one.
-fn part_up_to(connection: &Connection, run: i64, entry: Entry) -> Result<Option<Part>, Fault> {
+fn segment_up_to(
+    connection: &Connection,
+    run: i64,
+    entry: Entry,
+) -> Result<Option<Segment>, Fault> {
     let select = "select first_hash, first_place, entries from email_parts \
                   where run = ?1 and (first_hash, first_place) <= (?2, ?3) and sound(email_parts.intact) \
                   order by first_hash desc, first_place desc limit 1";
-    read_part(connection, select, run, entry)
+    read_segment(connection, select, run, entry)
 }
 
 /// The first part of a run that begins with a later entry.
-fn part_behind(connection: &Connection, run: i64, entry: Entry) -> Result<Option<Part>, Fault> {
+fn segment_after(
+    connection: &Connection,
+    run: i64,
+    entry: Entry,
+) -> Result<Option<Segment>, Fault> {
     let select = "select first_hash, first_place, entries from email_parts \
                   where run = ?1 and (first_hash, first_place) > (?2, ?3) and sound(email_parts.intact) \
                   order by first_hash, first_place limit 1";
-    read_part(connection, select, run, entry)
+    read_segment(connection, select, run, entry)
 }
 
-fn read_part(
+fn read_segment(
     connection: &Connection,
     select: &str,
     run: i64,
     entry: Entry,
-) -> Result<Option<Part>, Fault> {
+) -> Result<Option<Segment>, Fault> {
     let mut select = connection.prepare_cached(select)?;
     let bounds = (run, entry.hash.0, entry.place.0);
     let part = select.query_row(bounds, |row| {
-        Ok(Part {
+        Ok(Segment {
             first: Entry {
                 hash: EmailHash(row.get(0)?),
-                place: Place(row.get(1)?),
+                place: EntryAddr(row.get(1)?),
             },
             entries: row.get(2)?,
         })

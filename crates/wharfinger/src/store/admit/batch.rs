@@ -7,27 +7,28 @@ use wharfinger_core::problem::Problems;
 use super::decide::Deciding;
 use super::dry_run::{is_refused, plan};
 use super::import_progress;
-use super::sub_orders::PartBlocks;
+use super::sub_orders::SubOrderBlocks;
 use crate::clock;
 use crate::store::Store;
 use crate::store::api::Admitted;
 use crate::store::api::StoreError;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
-use crate::store::index::order_states::Tally;
-use crate::store::index::orders::{FORESEEN_MAX, Scope};
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::order_states::StateCounts;
+use crate::store::index::orders::PREFETCHED_MAX;
 use crate::store::journal::admissions;
 use crate::store::journal::batches::Batches;
 use crate::store::journal::block::Block;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::write::{NewBlock, Origin};
 use crate::store::prepare::{Group, GroupTexts, Row, Submission};
-use crate::store::receipts::encoding::{Builder, Kind, Part, Told};
-use crate::store::receipts::extents::{self, Share};
+use crate::store::receipts::encoding::{Builder, Chunk, Kind, Told};
+use crate::store::receipts::extents::{self, BatchExtent};
 use crate::store::receipts::rejections;
 use crate::store::receipts::write::NewReceipt;
 use crate::store::write::open_block::may_share;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 use std::sync::Arc;
 
 impl Store {
@@ -39,7 +40,7 @@ impl Store {
         let weight = submission.weight();
         let submission = Arc::new(submission);
         let batch = Arc::clone(&submission);
-        let admit = move |work: &mut Work<'_>| admit(work, &submission);
+        let admit = move |txn: &mut WriteTxn<'_>| admit(txn, &submission);
         // A batch always leaves its receipt.
         let always = |_: &[Outcome]| true;
         let done = self
@@ -50,33 +51,36 @@ impl Store {
 }
 
 /// Admits a batch: what became of its good orders, in the order of the batch.
-pub(crate) fn admit(work: &mut Work<'_>, submission: &Submission) -> Result<Vec<Outcome>, Fault> {
-    let dialect = work.dialect(submission.dialect)?;
+pub(crate) fn admit(
+    txn: &mut WriteTxn<'_>,
+    submission: &Submission,
+) -> Result<Vec<Outcome>, Fault> {
+    let dialect = txn.dialect(submission.dialect)?;
     let mut admission = Admission {
         submission,
         dialect,
         outcomes: vec![Outcome::Rejected(Problems::default()); submission.good],
         not_taken: Vec::new(),
-        shares: Vec::new(),
+        extents: Vec::new(),
     };
     if submission.policy == Policy::AllOrNothing {
-        let connection = work.connection;
-        work.rows.write()?;
-        work.write_together()?;
+        let connection = txn.connection;
+        txn.index.write()?;
+        txn.write_together()?;
         if submission.has_demands() {
-            work.write_shelves()?;
+            txn.write_overlay()?;
         }
-        let next_number = |organisation| Ok(work.counters(organisation)?.number);
+        let next_number = |organisation| Ok(txn.counters(organisation)?.number);
         admission.outcomes = plan(connection, submission, next_number)?;
         if is_refused(submission, &admission.outcomes) {
-            admission.refuse(work)?;
+            admission.refuse(txn)?;
             return Ok(admission.outcomes);
         }
     }
     for group in &submission.groups {
-        admission.admit_group(work, group)?;
+        admission.admit_group(txn, group)?;
     }
-    admission.write_receipt(work)?;
+    admission.write_receipt(txn)?;
     Ok(admission.outcomes)
 }
 
@@ -86,35 +90,35 @@ struct Admission<'s> {
     dialect: i64,
     outcomes: Vec<Outcome>,
     /// Orders that were turned down or withheld here.
-    not_taken: Vec<Part>,
+    not_taken: Vec<Chunk>,
     /// For the receipt.
-    shares: Vec<Share>,
+    extents: Vec<BatchExtent>,
 }
 
 impl Admission<'_> {
-    fn admit_group(&mut self, work: &mut Work<'_>, group: &Group) -> Result<(), Fault> {
+    fn admit_group(&mut self, txn: &mut WriteTxn<'_>, group: &Group) -> Result<(), Fault> {
         let is_shared = may_share(self.submission, group);
         let first = if is_shared {
-            work.place_in_shared(group.organisation, self.dialect, group.rows.len())?
+            txn.addr_in_open_block(group.organisation, self.dialect, group.rows.len())?
         } else {
-            work.next_block(group.organisation)?.entry(0)
+            txn.next_block(group.organisation)?.entry(0)
         };
-        let scope = Scope::new(group.organisation, self.dialect);
-        let mut marks = vec![Mark::Refused; group.rows.len()];
+        let key_space = KeySpace::new(group.organisation, self.dialect);
+        let mut marks = vec![EntryOutcome::Refused; group.rows.len()];
         let mut deciding = Deciding {
-            work,
-            scope: &scope,
+            txn,
+            key_space: &key_space,
             submission: self.submission,
             group,
             first,
-            created: Tally::default(),
-            parts: PartBlocks::new(first.block().plus(group.blocks.len())),
+            created: StateCounts::default(),
+            parts: SubOrderBlocks::new(first.block().plus(group.blocks.len())),
             admissions: Vec::new(),
             problems_told: 0,
             texts: GroupTexts::default(),
         };
-        for steps in group.steps.chunks(FORESEEN_MAX) {
-            deciding.foresee(steps)?;
+        for steps in group.steps.chunks(PREFETCHED_MAX) {
+            deciding.prefetch(steps)?;
             for &step in steps {
                 let row = &group.rows[step as usize];
                 let (mark, outcome) = deciding.decide(row)?;
@@ -125,21 +129,21 @@ impl Admission<'_> {
         let (created, parts) = (deciding.created, deciding.parts);
         let mut decided = deciding.admissions;
         decided.sort_by_key(|(place, _)| *place);
-        admissions::write(work.connection, &decided)?;
-        work.standing.created(&scope, &created);
+        admissions::write(txn.connection, &decided)?;
+        txn.order_states.created(&key_space, &created);
         let rows = group.rows.iter().zip(&marks);
-        let refused = rows.filter(|(_, mark)| **mark == Mark::Refused);
+        let refused = rows.filter(|(_, mark)| **mark == EntryOutcome::Refused);
         self.keep_not_taken(group, Kind::Rejected, refused.map(|(row, _)| row))?;
         let (part_blocks, part_marks) = parts.finish();
         let counts = count(&marks);
         if is_shared {
-            work.share(group, (self.submission.batch, self.dialect), &marks)?;
+            txn.share(group, (self.submission.batch, self.dialect), &marks)?;
             self.note_share(group, first.block(), 1, counts);
             return Ok(());
         }
         marks.extend(part_marks);
         self.write_blocks(
-            work,
+            txn,
             group,
             (group.blocks.iter().chain(&part_blocks), &marks),
             counts,
@@ -147,27 +151,27 @@ impl Admission<'_> {
     }
 
     /// Writes nothing but the receipt: the batch is taken whole or not at all, and is not.
-    fn refuse(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
+    fn refuse(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
         for group in &self.submission.groups {
             let is_withheld = |row: &&Row| self.outcomes[row.answer as usize] == Outcome::Withheld;
             let (withheld, refused): (Vec<&Row>, Vec<&Row>) =
                 group.rows.iter().partition(is_withheld);
             self.keep_not_taken(group, Kind::Rejected, refused.iter().copied())?;
             self.keep_not_taken(group, Kind::Withheld, withheld.iter().copied())?;
-            self.write_blocks(work, group, (&[], &[]), Counts::default())?;
-            if let Some(share) = self.shares.last_mut() {
+            self.write_blocks(txn, group, (&[], &[]), Counts::default())?;
+            if let Some(share) = self.extents.last_mut() {
                 share.counts.rejected += refused.len() as u64;
                 share.counts.withheld += withheld.len() as u64;
             }
         }
-        self.write_receipt(work)
+        self.write_receipt(txn)
     }
 
     fn write_blocks<'b>(
         &mut self,
-        work: &mut Work<'_>,
+        txn: &mut WriteTxn<'_>,
         group: &Group,
-        (blocks, mut marks): (impl IntoIterator<Item = &'b Block>, &[Mark]),
+        (blocks, mut marks): (impl IntoIterator<Item = &'b Block>, &[EntryOutcome]),
         counts: Counts,
     ) -> Result<(), Fault> {
         // Where no order is taken, a block without entries still tells that the batch was received.
@@ -176,7 +180,7 @@ impl Admission<'_> {
         if blocks.is_empty() {
             blocks.push(&nothing);
         }
-        let first = work.next_block(group.organisation)?;
+        let first = txn.next_block(group.organisation)?;
         for (at, &block) in blocks.iter().enumerate() {
             let (of_block, rest) = marks.split_at(block.entries);
             marks = rest;
@@ -188,7 +192,7 @@ impl Admission<'_> {
                 indexes: &block.indexes,
                 packed: Some(block),
             };
-            work.append(group.organisation, &new)?;
+            txn.append(group.organisation, &new)?;
         }
         self.note_share(group, first, blocks.len(), counts);
         Ok(())
@@ -197,7 +201,7 @@ impl Admission<'_> {
     /// Notes for the receipt where the orders of a group lie, and what became of them.
     fn note_share(&mut self, group: &Group, first: BlockId, blocks: usize, mut counts: Counts) {
         counts.rejected += group.rejected;
-        self.shares.push(Share {
+        self.extents.push(BatchExtent {
             organisation: Some(group.organisation),
             first: first.number(),
             blocks: u32::try_from(blocks).unwrap_or(u32::MAX),
@@ -235,13 +239,13 @@ impl Admission<'_> {
         Ok(())
     }
 
-    fn write_receipt(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
+    fn write_receipt(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
         let submission = self.submission;
         let parts = submission.rejected.iter().chain(&self.not_taken);
         let parts = parts.chain(&submission.warned);
-        rejections::write(work.connection, submission.batch, parts)?;
+        rejections::write(txn.connection, submission.batch, parts)?;
         if submission.rejected_of_nobody > 0 {
-            self.shares.push(Share {
+            self.extents.push(BatchExtent {
                 organisation: None,
                 first: 0,
                 blocks: 0,
@@ -253,11 +257,11 @@ impl Admission<'_> {
             });
         }
         if let Some(step) = &submission.import {
-            let counts = self.shares.iter().map(|share| share.counts).sum();
-            import_progress::advance(work, &submission.key_id, step, counts)?;
+            let counts = self.extents.iter().map(|share| share.counts).sum();
+            import_progress::advance(txn, &submission.key_id, step, counts)?;
         }
         let now_ms = clock::now_ms();
-        work.note_receipt(NewReceipt {
+        txn.note_receipt(NewReceipt {
             batch: submission.batch,
             key_id: submission.key_id.clone(),
             dialect: self.dialect,
@@ -265,22 +269,24 @@ impl Admission<'_> {
             received_at_ms: submission.received_at_ms,
             duration_ms: now_ms.saturating_sub(submission.received_at_ms).max(0),
             import: submission.import.as_ref().map(|step| step.id),
-            shares: extents::to_json(&self.shares),
+            extents: extents::to_json(&self.extents),
         });
         Ok(())
     }
 }
 
-fn count(marks: &[Mark]) -> Counts {
+fn count(marks: &[EntryOutcome]) -> Counts {
     let mut counts = Counts::default();
     for mark in marks {
         match mark {
-            Mark::Accepted { .. } => counts.accepted += 1,
-            Mark::Updated { .. } => counts.updated += 1,
-            Mark::Unchanged { .. } => counts.unchanged += 1,
-            Mark::Refused => counts.rejected += 1,
+            EntryOutcome::Accepted { .. } => counts.accepted += 1,
+            EntryOutcome::Updated { .. } => counts.updated += 1,
+            EntryOutcome::Unchanged { .. } => counts.unchanged += 1,
+            EntryOutcome::Refused => counts.rejected += 1,
             // A batch moves no order, and purges none.
-            Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => {}
+            EntryOutcome::Purged
+            | EntryOutcome::Transition { .. }
+            | EntryOutcome::Fulfilled { .. } => {}
         }
     }
     counts

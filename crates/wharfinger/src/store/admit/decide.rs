@@ -7,29 +7,30 @@ use wharfinger_core::outcome::{Outcome, State, Taken};
 use wharfinger_core::problem::Code;
 
 use super::dry_run;
-use super::sub_orders::PartBlocks;
+use super::sub_orders::SubOrderBlocks;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::Place;
-use crate::store::index::order_states::Tally;
-use crate::store::index::orders::{Holds, OrderRow, Scope};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::format::entry_addr::EntryAddr;
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::order_states::StateCounts;
+use crate::store::index::orders::{Holds, OrderRow};
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::prepare::{Group, GroupTexts, Row, Submission};
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 /// One organisation's orders being decided on.
 pub(crate) struct Deciding<'d, 'w> {
-    pub work: &'d mut Work<'w>,
-    pub scope: &'d Scope,
+    pub txn: &'d mut WriteTxn<'w>,
+    pub key_space: &'d KeySpace,
     pub submission: &'d Submission,
     pub group: &'d Group,
     /// Where the group begins.
-    pub first: Place,
+    pub first: EntryAddr,
     /// New orders by state.
-    pub created: Tally,
+    pub created: StateCounts,
     /// What orders are split into.
-    pub parts: PartBlocks,
+    pub parts: SubOrderBlocks,
     /// What was decided on orders that are held against a catalogue.
-    pub admissions: Vec<(Place, Admission)>,
+    pub admissions: Vec<(EntryAddr, Admission)>,
     /// Problems of such orders that were told so far.
     pub problems_told: usize,
     /// The texts of the group, as they are asked for.
@@ -38,8 +39,8 @@ pub(crate) struct Deciding<'d, 'w> {
 
 impl<'d> Deciding<'d, '_> {
     /// Looks up together what holds the keys of orders that are decided on one by one.
-    pub(crate) fn foresee(&mut self, steps: &[u32]) -> Result<(), Fault> {
-        if !self.work.rows.can_foresee() {
+    pub(crate) fn prefetch(&mut self, steps: &[u32]) -> Result<(), Fault> {
+        if !self.txn.index.can_prefetch() {
             return Ok(());
         }
         let (submission, group) = (self.submission, self.group);
@@ -47,15 +48,15 @@ impl<'d> Deciding<'d, '_> {
         let (numbered, named): (Vec<&Row>, Vec<&Row>) =
             rows.partition(|row| row.number == Number::Next);
         let keys = named.iter().map(|row| submission.text(row.key));
-        self.work.rows.foresee(self.scope, keys)?;
+        self.txn.index.prefetch(self.key_space, keys)?;
         // The numbers that these will get, unless some are taken.
-        let next = self.work.counters(self.scope.organisation)?.number;
+        let next = self.txn.counters(self.key_space.organisation)?.number;
         let numbers = (next..)
             .take(numbered.len())
             .map(|number| number.to_string());
         let numbers: Vec<String> = numbers.collect();
         let keys = numbers.iter().map(String::as_str);
-        self.work.rows.foresee(self.scope, keys)
+        self.txn.index.prefetch(self.key_space, keys)
     }
 
     /// What is to be stored of an order if it is new; none where it cannot be, or its number is yet to be found.
@@ -77,7 +78,7 @@ impl<'d> Deciding<'d, '_> {
     }
 
     /// Decides on an order, and writes its row.
-    pub(crate) fn decide(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+    pub(crate) fn decide(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
         match self.submission.demand(row) {
             Some(demand) => self.decide_by_catalogue(row, demand),
             None => self.decide_by_itself(row),
@@ -85,23 +86,27 @@ impl<'d> Deciding<'d, '_> {
     }
 
     /// As [`Self::decide`], whatever the order asks of a catalogue.
-    pub(crate) fn decide_by_itself(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+    pub(crate) fn decide_by_itself(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
         if row.number == Number::Next {
             return self.create_with_next_number(row);
         }
         let key = self.submission.text(row.key);
         // Most orders are new: that is tried first, and the index itself says whether it is so.
         if let Some(order) = self.as_new(row)
-            && self.work.rows.insert(self.scope, key, order)?
+            && self.txn.index.insert(self.key_space, key, order)?
         {
             return Ok(self.accepted(row, order.state, order.number));
         }
-        let found = self.work.rows.by_key(self.scope, key)?;
+        let found = self.txn.index.by_key(self.key_space, key)?;
         self.settle(row, found)
     }
 
     /// Decides on an order, knowing what holds its key, and writes its row.
-    fn settle(&mut self, row: &Row, found: Option<OrderRow>) -> Result<(Mark, Outcome), Fault> {
+    fn settle(
+        &mut self,
+        row: &Row,
+        found: Option<OrderRow>,
+    ) -> Result<(EntryOutcome, Outcome), Fault> {
         let existing = found.map(|order| order.existing());
         match (decide(existing, row.intent, row.hash), found) {
             (Decision::Update(state), Some(order)) => self.update(row, &order, state),
@@ -117,7 +122,7 @@ impl<'d> Deciding<'d, '_> {
     }
 
     /// Stores a new order under the next number that is not taken yet.
-    fn create_with_next_number(&mut self, row: &Row) -> Result<(Mark, Outcome), Fault> {
+    fn create_with_next_number(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
         let state = match decide(None, row.intent, row.hash) {
             Decision::Create(state) => state,
             Decision::Refuse(code) => return Ok(refused(code)),
@@ -132,24 +137,29 @@ impl<'d> Deciding<'d, '_> {
     /// Writes the row of a new order under the next number that is not taken yet; which.
     pub(crate) fn insert_with_next_number(
         &mut self,
-        id: Place,
+        id: EntryAddr,
         state: State,
         hash: u128,
     ) -> Result<u64, Fault> {
-        let mut number = self.work.counters(self.scope.organisation)?.number;
+        let mut number = self.txn.counters(self.key_space.organisation)?.number;
         loop {
             let order = OrderRow::new(id, state, hash, Some(number));
             let key = number.to_string();
-            if self.work.rows.insert(self.scope, &key, order)? {
+            if self.txn.index.insert(self.key_space, &key, order)? {
                 break;
             }
             number += 1;
         }
-        self.work.counters(self.scope.organisation)?.number = number + 1;
+        self.txn.counters(self.key_space.organisation)?.number = number + 1;
         Ok(number)
     }
 
-    fn accepted(&mut self, row: &Row, state: State, number: Option<u64>) -> (Mark, Outcome) {
+    fn accepted(
+        &mut self,
+        row: &Row,
+        state: State,
+        number: Option<u64>,
+    ) -> (EntryOutcome, Outcome) {
         *self.created.of(state) += 1;
         let taken = Taken {
             order: self.submission.batch.order(row.index),
@@ -157,7 +167,7 @@ impl<'d> Deciding<'d, '_> {
             revision: 1,
             parts: Box::default(),
         };
-        (Mark::Accepted { number }, Outcome::Accepted(taken))
+        (EntryOutcome::Accepted { number }, Outcome::Accepted(taken))
     }
 
     fn update(
@@ -165,7 +175,7 @@ impl<'d> Deciding<'d, '_> {
         row: &Row,
         order: &OrderRow,
         state: State,
-    ) -> Result<(Mark, Outcome), Fault> {
+    ) -> Result<(EntryOutcome, Outcome), Fault> {
         let revised = OrderRow {
             state,
             latest: row.place(self.first),
@@ -175,14 +185,14 @@ impl<'d> Deciding<'d, '_> {
         };
         let key = self.submission.text(row.key);
         let held = (order.id, Holds::Key);
-        self.work
-            .rows
-            .change(self.scope, key, held, |row| *row = revised)?;
+        self.txn
+            .index
+            .change(self.key_space, key, held, |row| *row = revised)?;
         if state != order.state {
-            let standing = &mut self.work.standing;
-            standing.moved(self.scope, order.id, order.state, state);
+            let order_states = &mut self.txn.order_states;
+            order_states.moved(self.key_space, order.id, order.state, state);
         }
-        let mark = Mark::Updated {
+        let mark = EntryOutcome::Updated {
             order: order.id,
             previous: order.latest,
             revision: revised.revision,
@@ -196,8 +206,8 @@ impl<'d> Deciding<'d, '_> {
         Ok((mark, Outcome::Updated(taken)))
     }
 
-    fn unchanged(&mut self, row: &Row, order: &OrderRow) -> Result<(Mark, Outcome), Fault> {
-        let mark = Mark::Unchanged {
+    fn unchanged(&mut self, row: &Row, order: &OrderRow) -> Result<(EntryOutcome, Outcome), Fault> {
+        let mark = EntryOutcome::Unchanged {
             order: order.id,
             revision: order.revision,
         };
@@ -220,10 +230,10 @@ impl<'d> Deciding<'d, '_> {
     /// The id of an order, which may be of this very batch: its block is then not written yet.
     pub(crate) fn order_id(
         &mut self,
-        order: Place,
+        order: EntryAddr,
     ) -> Result<wharfinger_core::ids::OrderId, Fault> {
-        if order < self.first || order.block().organisation() != self.scope.organisation {
-            return self.work.order_id(order);
+        if order < self.first || order.block().organisation() != self.key_space.organisation {
+            return self.txn.order_id(order);
         }
         let is_order = |row: &&Row| row.place(self.first) == order;
         let at = self
@@ -239,6 +249,6 @@ impl<'d> Deciding<'d, '_> {
     }
 }
 
-pub(crate) fn refused(code: Code) -> (Mark, Outcome) {
-    (Mark::Refused, dry_run::refused(code))
+pub(crate) fn refused(code: Code) -> (EntryOutcome, Outcome) {
+    (EntryOutcome::Refused, dry_run::refused(code))
 }

@@ -15,14 +15,15 @@ use crate::store::Store;
 use crate::store::api::StoreError;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, Place};
-use crate::store::index::orders::{Lookup, Scope};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::orders::Lookup;
 use crate::store::journal::admissions;
 use crate::store::journal::dialects::find_dialect;
 use crate::store::journal::end::read_counters;
 use crate::store::journal::order_ids::OrderIds;
 use crate::store::prepare::{Group, Row, Submission};
-use crate::store::stock::overlay::Shelves;
+use crate::store::stock::overlay::CatalogueOverlay;
 
 impl Store {
     /// Dry run: what [`Self::admit_batch`] would answer now. It stores nothing and does not wait for the writer. Ids and numbers
@@ -45,23 +46,23 @@ pub(crate) fn plan(
 ) -> Result<Vec<Outcome>, Fault> {
     let mut outcomes = vec![Outcome::Withheld; submission.good];
     let dialect = find_dialect(connection, submission.dialect)?;
-    let mut shelves = Shelves::default();
+    let mut overlay = CatalogueOverlay::default();
     for group in &submission.groups {
         let mut planning = Planning {
             connection,
             submission,
             // Without a number the dialect has no order yet.
-            scope: dialect.map(|dialect| Scope::new(group.organisation, dialect)),
+            key_space: dialect.map(|dialect| KeySpace::new(group.organisation, dialect)),
             lookup: Lookup::new(connection),
             order_ids: OrderIds::default(),
             organisation: group.organisation,
-            shelves,
+            overlay,
             problems_told: 0,
             changed: HashMap::new(),
             next_number: next_number(group.organisation)?,
         };
         planning.decide_group(group, &mut outcomes)?;
-        shelves = planning.shelves;
+        overlay = planning.overlay;
     }
     if is_refused(submission, &outcomes) {
         withhold(&mut outcomes);
@@ -93,12 +94,12 @@ fn withhold(outcomes: &mut [Outcome]) {
 struct Planning<'p> {
     connection: &'p Connection,
     submission: &'p Submission,
-    scope: Option<Scope>,
+    key_space: Option<KeySpace>,
     lookup: Lookup<'p>,
     order_ids: OrderIds,
     organisation: OrganisationId,
     /// What the batch would have taken so far.
-    shelves: Shelves,
+    overlay: CatalogueOverlay,
     /// Problems with that which were told so far.
     problems_told: usize,
     /// The orders that the batch would have changed so far, by key.
@@ -110,7 +111,7 @@ struct Planning<'p> {
 #[derive(Clone)]
 struct Known {
     /// Where it lies, if it is stored already.
-    place: Option<Place>,
+    place: Option<EntryAddr>,
     state: State,
     hash: u128,
     taken: Taken,
@@ -140,7 +141,7 @@ impl<'p> Planning<'p> {
     /// Decides on an order that asks something of its organisation's catalogue.
     fn decide_by_catalogue(&mut self, row: &Row, demand: &Demand) -> Result<Outcome, Fault> {
         let (connection, organisation) = (self.connection, self.organisation);
-        let (lines, attached) = match self.shelves.decide(connection, organisation, demand)? {
+        let (lines, attached) = match self.overlay.decide(connection, organisation, demand)? {
             Ok(decided) => decided,
             Err(problems) => return self.refuse(row, problems),
         };
@@ -148,9 +149,9 @@ impl<'p> Planning<'p> {
         if let Outcome::Accepted(taken) = &mut outcome {
             // It is not stored, and has no place.
             let order = BlockId::new(organisation, 0).entry(0);
-            self.shelves.take(order, &lines);
+            self.overlay.take(order, &lines);
             let customer = (&demand.customer, attached);
-            self.shelves.attach(connection, organisation, customer)?;
+            self.overlay.attach(connection, organisation, customer)?;
             if row.intent.initial_state() != State::Draft {
                 taken.parts = self.number_parts(row, taken, catalogue::parts(lines).len())?;
             }
@@ -176,7 +177,7 @@ impl<'p> Planning<'p> {
         &mut self,
         row: &Row,
         taken: &Taken,
-        (order, before): (Place, State),
+        (order, before): (EntryAddr, State),
     ) -> Result<Box<[u64]>, Fault> {
         match admissions::read(self.connection, order)? {
             None => Ok(Box::default()),
@@ -297,10 +298,10 @@ impl<'p> Planning<'p> {
         if let Some(known) = self.changed.get(key) {
             return Ok(Some(known.clone()));
         }
-        let Some(scope) = &self.scope else {
+        let Some(key_space) = &self.key_space else {
             return Ok(None);
         };
-        let Some(order) = self.lookup.by_key(scope, key)? else {
+        let Some(order) = self.lookup.by_key(key_space, key)? else {
             return Ok(None);
         };
         let id: OrderId = self.order_ids.get(self.connection, order.id)?;

@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::store::api::{Import, ImportEnd, ImportState, ImportStep, NewImport, StoreError};
 use crate::store::engine::driver::{Connection, OptionalExtension, Row, params};
 use crate::store::engine::fault::Fault;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 const OPEN: i64 = 0;
 const COMPLETE: i64 = 1;
@@ -24,7 +24,7 @@ impl Store {
 
     /// Begins an import, unless it exists. Returns its state.
     pub async fn begin_import(&self, new: NewImport) -> Result<Import, StoreError> {
-        let begin = move |work: &mut Work<'_>| begin(work, &new);
+        let begin = move |txn: &mut WriteTxn<'_>| begin(txn, &new);
         self.writer.ask(1, begin).await
     }
 
@@ -36,7 +36,7 @@ impl Store {
         end: ImportEnd,
     ) -> Result<Import, StoreError> {
         let key_id = key_id.to_owned();
-        let run = move |work: &mut Work<'_>| super::import_progress::end(work, &key_id, id, end);
+        let run = move |txn: &mut WriteTxn<'_>| super::import_progress::end(txn, &key_id, id, end);
         self.writer.ask(1, run).await
     }
 }
@@ -87,26 +87,26 @@ fn read(row: &Row<'_>) -> crate::store::engine::driver::Result<Import> {
 }
 
 /// Begins an import, unless there is one of this id.
-pub(crate) fn begin(work: &mut Work<'_>, new: &NewImport) -> Result<Import, Fault> {
-    let dialect = work.dialect(new.dialect)?;
+pub(crate) fn begin(txn: &mut WriteTxn<'_>, new: &NewImport) -> Result<Import, Fault> {
+    let dialect = txn.dialect(new.dialect)?;
     let insert = "insert into imports \
                   (key_id, id, organisation, dialect, state, lines, accepted, updated, unchanged, rejected, \
                   began_at_ms, changed_at_ms, active_ms) \
                   values (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, 0, ?6, ?6, 0) on conflict do nothing";
-    work.connection.prepare_cached(insert)?.execute(params![
+    txn.connection.prepare_cached(insert)?.execute(params![
         new.key_id,
         new.id.as_bytes(),
         new.organisation.map(|organisation| organisation.0),
         dialect,
         OPEN,
-        work.now_ms(),
+        txn.now_ms(),
     ])?;
-    known(work.connection, &new.key_id, new.id)
+    known(txn.connection, &new.key_id, new.id)
 }
 
 /// Moves an import on by a piece that is admitted in the same transaction.
 pub(crate) fn advance(
-    work: &Work<'_>,
+    txn: &WriteTxn<'_>,
     key_id: &str,
     step: &ImportStep,
     counts: Counts,
@@ -114,7 +114,7 @@ pub(crate) fn advance(
     let update = "update imports set lines = ?4, accepted = accepted + ?5, updated = updated + ?6, \
                   unchanged = unchanged + ?7, rejected = rejected + ?8, changed_at_ms = ?9, active_ms = active_ms + ?10 \
                   where key_id = ?1 and id = ?2 and lines = ?3 and state = ?11 and sound(imports.intact)";
-    let changed = work.connection.prepare_cached(update)?.execute(params![
+    let changed = txn.connection.prepare_cached(update)?.execute(params![
         key_id,
         step.id.as_bytes(),
         step.lines_before.cast_signed(),
@@ -123,20 +123,20 @@ pub(crate) fn advance(
         counts.updated.cast_signed(),
         counts.unchanged.cast_signed(),
         counts.rejected.cast_signed(),
-        work.now_ms(),
+        txn.now_ms(),
         step.active_ms.cast_signed(),
         OPEN,
     ])?;
     if changed == 1 {
         return Ok(());
     }
-    let import = known(work.connection, key_id, step.id)?;
+    let import = known(txn.connection, key_id, step.id)?;
     Err(Fault::Told(StoreError::ImportMoved(Box::new(import))))
 }
 
 /// Ends an import that is open; how it then stands.
 pub(crate) fn end(
-    work: &Work<'_>,
+    txn: &WriteTxn<'_>,
     key_id: &str,
     id: Uuid,
     end: ImportEnd,
@@ -147,14 +147,14 @@ pub(crate) fn end(
     };
     let update = "update imports set state = ?3, changed_at_ms = ?4 \
                   where key_id = ?1 and id = ?2 and state = ?5 and sound(imports.intact)";
-    work.connection.prepare_cached(update)?.execute(params![
+    txn.connection.prepare_cached(update)?.execute(params![
         key_id,
         id.as_bytes(),
         state,
-        work.now_ms(),
+        txn.now_ms(),
         OPEN
     ])?;
-    known(work.connection, key_id, id)
+    known(txn.connection, key_id, id)
 }
 
 fn known(connection: &Connection, key_id: &str, id: Uuid) -> Result<Import, Fault> {

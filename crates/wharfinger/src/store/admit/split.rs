@@ -9,12 +9,12 @@ use wharfinger_core::problem::Problem;
 
 use super::decide::{Deciding, refused};
 use super::dry_run::told;
-use super::sub_orders::PartText;
+use super::sub_orders::SubOrderText;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::index::orders::{Holds, OrderRow};
 use crate::store::journal::admissions;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::prepare::Row;
 use crate::store::read::orders::shown_texts;
@@ -34,10 +34,10 @@ impl Deciding<'_, '_> {
         &mut self,
         row: &Row,
         demand: &Demand,
-    ) -> Result<(Mark, Outcome), Fault> {
-        let connection = self.work.connection;
-        let organisation = self.scope.organisation;
-        let decided = self.work.shelves.decide(connection, organisation, demand)?;
+    ) -> Result<(EntryOutcome, Outcome), Fault> {
+        let connection = self.txn.connection;
+        let organisation = self.key_space.organisation;
+        let decided = self.txn.overlay.decide(connection, organisation, demand)?;
         let (lines, attached) = match decided {
             Ok(decided) => decided,
             Err(problems) => return self.refuse(row, problems),
@@ -47,9 +47,9 @@ impl Deciding<'_, '_> {
             return Ok((mark, outcome));
         };
         let place = row.place(self.first);
-        let shelves = &mut self.work.shelves;
-        shelves.take(place, &lines);
-        let customer = shelves.attach(connection, organisation, (&demand.customer, attached))?;
+        let overlay = &mut self.txn.overlay;
+        overlay.take(place, &lines);
+        let customer = overlay.attach(connection, organisation, (&demand.customer, attached))?;
         let mut kept = Admission {
             lines,
             customer,
@@ -69,17 +69,21 @@ impl Deciding<'_, '_> {
     }
 
     /// Turns an order down that gets nothing. That its number is taken comes first.
-    fn refuse(&mut self, row: &Row, problems: Vec<Problem>) -> Result<(Mark, Outcome), Fault> {
+    fn refuse(
+        &mut self,
+        row: &Row,
+        problems: Vec<Problem>,
+    ) -> Result<(EntryOutcome, Outcome), Fault> {
         if row.number != Number::Next {
             let key = self.submission.text(row.key);
-            let found = self.work.rows.by_key(self.scope, key)?;
+            let found = self.txn.index.by_key(self.key_space, key)?;
             let existing = found.map(|order| order.existing());
             if let Decision::Refuse(code) = decide(existing, row.intent, row.hash) {
                 return Ok(refused(code));
             }
         }
         let told = told(problems, &mut self.problems_told);
-        Ok((Mark::Refused, Outcome::Rejected(told.into())))
+        Ok((EntryOutcome::Refused, Outcome::Rejected(told.into())))
     }
 
     /// The numbers of the parts of an order that is completed. If that places it, what is not sold any more is back-ordered,
@@ -90,7 +94,7 @@ impl Deciding<'_, '_> {
         order: &OrderRow,
         is_placed: bool,
     ) -> Result<Box<[u64]>, Fault> {
-        let connection = self.work.connection;
+        let connection = self.txn.connection;
         let Some(kept) = admissions::read(connection, order.id)? else {
             return Ok(Box::default());
         };
@@ -103,7 +107,7 @@ impl Deciding<'_, '_> {
         for (before, after) in back.iter_mut().zip(&placed) {
             before.taken -= after.taken;
         }
-        self.work.shelves.give_back(connection, order.id, &back)?;
+        self.txn.overlay.give_back(connection, order.id, &back)?;
         let kept = Admission {
             lines: placed,
             ..kept
@@ -169,18 +173,18 @@ impl Deciding<'_, '_> {
             let place = self.parts.place();
             revision += 1;
             let mark = if revision == 1 {
-                Mark::Accepted {
+                EntryOutcome::Accepted {
                     number: Some(number),
                 }
             } else {
-                Mark::Updated {
+                EntryOutcome::Updated {
                     order,
                     previous: latest,
                     revision,
                     amendment: true,
                 }
             };
-            let entry = PartText {
+            let entry = SubOrderText {
                 index: row.index,
                 key: &key,
                 email: if revision == 1 {
@@ -204,9 +208,9 @@ impl Deciding<'_, '_> {
                 changed: None,
             };
             let held = (order, Holds::Key);
-            self.work
-                .rows
-                .change(self.scope, &key, held, |row| *row = revised)?;
+            self.txn
+                .index
+                .change(self.key_space, &key, held, |row| *row = revised)?;
         }
         self.admissions.push((order, part));
         Ok(number)

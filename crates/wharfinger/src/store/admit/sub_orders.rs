@@ -4,24 +4,24 @@ use wharfinger_core::ids::part_index;
 
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::block::{Block, Builder};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 
 /// Blocks of parts being made.
-pub(crate) struct PartBlocks {
+pub(crate) struct SubOrderBlocks {
     /// The block that the next entry lies in.
     next: BlockId,
     entries: usize,
     open: Builder,
     pub blocks: Vec<Block>,
-    pub marks: Vec<Mark>,
+    pub marks: Vec<EntryOutcome>,
     /// The order whose parts came last, and how many entries those have.
     last: (u32, usize),
 }
 
 /// What a part shares with the order that it is of.
-pub(crate) struct PartText<'t> {
+pub(crate) struct SubOrderText<'t> {
     /// The order's place in its batch.
     pub index: u32,
     /// The part's number, as text.
@@ -32,7 +32,7 @@ pub(crate) struct PartText<'t> {
     pub text: &'t str,
 }
 
-impl PartBlocks {
+impl SubOrderBlocks {
     /// Begins with this block.
     pub(crate) fn new(next: BlockId) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl PartBlocks {
     }
 
     /// Where the next entry will lie.
-    pub(crate) fn place(&mut self) -> Place {
+    pub(crate) fn place(&mut self) -> EntryAddr {
         if self.open.is_full() {
             self.end_block();
         }
@@ -64,7 +64,11 @@ impl PartBlocks {
     }
 
     /// Adds the next entry.
-    pub(crate) fn push(&mut self, part: &PartText<'_>, mark: Mark) -> Result<(), Fault> {
+    pub(crate) fn push(
+        &mut self,
+        part: &SubOrderText<'_>,
+        mark: EntryOutcome,
+    ) -> Result<(), Fault> {
         let index = self.index(part.index)?;
         self.last = match self.last {
             (of, entries) if of == part.index => (of, entries + 1),
@@ -83,7 +87,7 @@ impl PartBlocks {
     }
 
     /// The blocks, and the marks of all their entries.
-    pub(crate) fn finish(mut self) -> (Vec<Block>, Vec<Mark>) {
+    pub(crate) fn finish(mut self) -> (Vec<Block>, Vec<EntryOutcome>) {
         if self.entries > 0 {
             self.end_block();
         }

@@ -10,7 +10,7 @@ use crate::store::api::{CustomerPage, LineOutcome, Load, Loaded, ReadCustomers, 
 use crate::store::engine::driver::{Connection, OptionalExtension, Row, Statement, params};
 use crate::store::engine::fault::Fault;
 use crate::store::stock::customer_numbers;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 /// What [`read`] reads.
 macro_rules! select_customers {
@@ -27,8 +27,8 @@ impl Store {
     /// if its address belongs to another customer. A customer that does not exist is created, and gets the organisation's next
     /// number if the line has none.
     pub async fn load_customers(&self, load: Load<CustomerLine>) -> Result<Loaded, StoreError> {
-        self.load(load, |work, load| {
-            super::load::load::<_, Customers<'_>>(work, load)
+        self.load(load, |txn, load| {
+            super::load::load::<_, Customers<'_>>(txn, load)
         })
         .await
     }
@@ -116,11 +116,11 @@ const REPLACE: &str = "insert into customers (organisation, id, email, first_nam
 impl<'c> Loader<'c, CustomerLine> for Customers<'c> {
     const ACTION: &'static str = "organisation.customers_loaded";
 
-    fn begin(work: &mut Work<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
-        work.write_shelves()?;
-        let prepare = |sql| work.connection.prepare_cached(sql);
+    fn begin(txn: &mut WriteTxn<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
+        txn.write_overlay()?;
+        let prepare = |sql| txn.connection.prepare_cached(sql);
         Ok(Self {
-            connection: work.connection,
+            connection: txn.connection,
             organisation,
             by_id: prepare(select_customers!("organisation = ?1 and id = ?2"))?,
             by_email: prepare(select_customers!("organisation = ?1 and email = ?2"))?,
@@ -175,7 +175,7 @@ impl<'c> Loader<'c, CustomerLine> for Customers<'c> {
         }))
     }
 
-    fn finish(self, _: &Work<'c>) -> Result<(), Fault> {
+    fn finish(self, _: &WriteTxn<'c>) -> Result<(), Fault> {
         Ok(())
     }
 }

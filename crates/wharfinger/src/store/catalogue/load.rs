@@ -10,7 +10,7 @@ use crate::store::api::{LineOutcome, Load, LoadCounts, Loaded, LoadedLines, Stor
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
 use crate::store::write::audit::write_audit;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 /// Something that lines are loaded into, in a transaction.
 pub(crate) trait Loader<'c, L>: Sized {
@@ -18,13 +18,13 @@ pub(crate) trait Loader<'c, L>: Sized {
     const ACTION: &'static str;
 
     /// Begins. What orders of the same transaction have noted is to be written first.
-    fn begin(work: &mut Work<'c>, organisation: OrganisationId) -> Result<Self, Fault>;
+    fn begin(txn: &mut WriteTxn<'c>, organisation: OrganisationId) -> Result<Self, Fault>;
 
     /// Loads a line: what became of it, or why it is not taken, with nothing done.
     fn load(&mut self, line: &L) -> Result<Result<LineOutcome, LineProblem>, Fault>;
 
     /// Writes what was gathered.
-    fn finish(self, work: &Work<'c>) -> Result<(), Fault>;
+    fn finish(self, txn: &WriteTxn<'c>) -> Result<(), Fault>;
 }
 
 impl Store {
@@ -32,11 +32,11 @@ impl Store {
     pub(crate) async fn load<L, B>(&self, mut load: Load<L>, run: B) -> Result<Loaded, StoreError>
     where
         L: Send + 'static,
-        B: Fn(&mut Work<'_>, &Load<L>) -> Result<LoadedLines, Fault> + Send + 'static,
+        B: Fn(&mut WriteTxn<'_>, &Load<L>) -> Result<LoadedLines, Fault> + Send + 'static,
     {
         let weight = load.lines.len();
         let remember = load.remember.take();
-        let run = move |work: &mut Work<'_>| run(work, &load);
+        let run = move |txn: &mut WriteTxn<'_>| run(txn, &load);
         let is_change = |lines: &LoadedLines| lines.entry.is_some();
         let done = self.change(weight, remember, None, is_change, run).await;
         match done {
@@ -58,16 +58,16 @@ impl Store {
 /// # Errors
 /// That is [`StoreError::NotLoaded`].
 pub(crate) fn load<'c, L, D: Loader<'c, L>>(
-    work: &mut Work<'c>,
+    txn: &mut WriteTxn<'c>,
     load: &Load<L>,
 ) -> Result<LoadedLines, Fault> {
-    let mut loader = D::begin(work, load.organisation)?;
+    let mut loader = D::begin(txn, load.organisation)?;
     let mut outcomes = Vec::with_capacity(load.lines.len());
     for line in &load.lines {
         let outcome = loader.load(line)?;
         outcomes.push(outcome.unwrap_or_else(LineOutcome::Refused));
     }
-    loader.finish(work)?;
+    loader.finish(txn)?;
     let mut counts = LoadCounts {
         rejected: load.unreadable as u64,
         ..LoadCounts::default()
@@ -83,7 +83,7 @@ pub(crate) fn load<'c, L, D: Loader<'c, L>>(
     }
     let is_noted = load.entry.is_some() || counts.taken() > 0;
     let entry = if is_noted {
-        Some(note(work, load, D::ACTION, counts)?)
+        Some(note(txn, load, D::ACTION, counts)?)
     } else {
         None
     };
@@ -92,12 +92,12 @@ pub(crate) fn load<'c, L, D: Loader<'c, L>>(
 
 /// Says in the audit log what was loaded, once for all the loads of a command: the entry.
 fn note<L>(
-    work: &Work<'_>,
+    txn: &WriteTxn<'_>,
     load: &Load<L>,
     action: &str,
     counts: LoadCounts,
 ) -> Result<i64, Fault> {
-    let connection = work.connection;
+    let connection = txn.connection;
     let Some(entry) = load.entry else {
         let select = "select code from organisations where id = ?1 and sound(organisations.intact)";
         let mut select = connection.prepare_cached(select)?;
@@ -105,7 +105,7 @@ fn note<L>(
         let Some(code): Option<String> = code.optional()? else {
             return Err(Fault::Refused("the organisation does not exist".into()));
         };
-        return write_audit(work, &load.who, action, &code, Some(&details(counts)));
+        return write_audit(txn, &load.who, action, &code, Some(&details(counts)));
     };
     let select = "select details from audit where id = ?1 and sound(audit.intact)";
     let before: String = connection.query_row(select, [entry], |row| row.get(0))?;

@@ -12,7 +12,7 @@ use crate::store::engine::columns::{amount, texts};
 use crate::store::engine::driver::{Connection, Row, Statement, ToValue, params};
 use crate::store::engine::fault::Fault;
 use crate::store::stock::ledger::{self, Cause, Ledger, Stock};
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 /// What [`Stored::read`] reads, of products and their stock.
 macro_rules! select_products {
@@ -32,8 +32,8 @@ impl Store {
     /// it is refused if its other identifiers belong to another product. A product that does not exist is created. Stock is set
     /// to the line's value, and the ledger records the difference.
     pub async fn load_products(&self, load: Load<ProductLine>) -> Result<Loaded, StoreError> {
-        self.load(load, |work, load| {
-            super::load::load::<_, Products<'_>>(work, load)
+        self.load(load, |txn, load| {
+            super::load::load::<_, Products<'_>>(txn, load)
         })
         .await
     }
@@ -208,9 +208,9 @@ const INSERT_STOCK: &str = "insert into stock (organisation, product, pieces) va
 impl<'c> Loader<'c, ProductLine> for Products<'c> {
     const ACTION: &'static str = "organisation.products_loaded";
 
-    fn begin(work: &mut Work<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
-        work.settle_stock()?;
-        let prepare = |sql| work.connection.prepare_cached(sql);
+    fn begin(txn: &mut WriteTxn<'c>, organisation: OrganisationId) -> Result<Self, Fault> {
+        txn.settle_stock()?;
+        let prepare = |sql| txn.connection.prepare_cached(sql);
         Ok(Self {
             organisation,
             by_id: prepare(select_products!("products.organisation = ?1 and id = ?2"))?,
@@ -252,12 +252,12 @@ impl<'c> Loader<'c, ProductLine> for Products<'c> {
         Ok(Ok(outcome))
     }
 
-    fn finish(self, work: &Work<'c>) -> Result<(), Fault> {
+    fn finish(self, txn: &WriteTxn<'c>) -> Result<(), Fault> {
         if !self.changes.is_empty() {
-            let mut ledger = Ledger::new(work.connection, work.now_ms())?;
+            let mut ledger = Ledger::new(txn.connection, txn.now_ms())?;
             ledger.insert(self.organisation, Cause::Loaded, None, &self.changes)?;
         }
-        ledger::loaded(work.connection)
+        ledger::loaded(txn.connection)
     }
 }
 

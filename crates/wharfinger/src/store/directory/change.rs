@@ -17,7 +17,7 @@ use crate::store::engine::driver::{Connection, OptionalExtension, Row, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::ORGANISATIONS_MAX;
 use crate::store::write::audit::write_audit;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 use wharfinger_core::dialect::Reply;
 
 /// Entries of the audit log that are looked at for a page.
@@ -42,14 +42,14 @@ impl Store {
         remember: Option<Remember<()>>,
     ) -> Result<Option<Reply>, StoreError> {
         let who = who.to_owned();
-        let administer = move |work: &mut Work<'_>| administer(work, &who, &change);
+        let administer = move |txn: &mut WriteTxn<'_>| administer(txn, &who, &change);
         let done = self.change(1, remember, None, |()| true, administer).await;
         done.map(|((), reply)| reply)
     }
 
     /// Records when keys were last used, by id. This is not audited and does not change the version of the directory.
     pub async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError> {
-        let note = move |work: &mut Work<'_>| note_key_use(work, &uses);
+        let note = move |txn: &mut WriteTxn<'_>| note_key_use(txn, &uses);
         self.writer.ask(1, note).await
     }
 
@@ -154,26 +154,25 @@ fn read_key(row: &Row<'_>) -> Result<Key, Fault> {
 }
 
 /// Makes an administrative change, and notes who did.
-pub(crate) fn administer(work: &Work<'_>, who: &str, change: &Change) -> Result<(), Fault> {
+pub(crate) fn administer(txn: &WriteTxn<'_>, who: &str, change: &Change) -> Result<(), Fault> {
     let noted = match change {
-        Change::CreateOrganisation(organisation) => create_organisation(work, organisation)?,
-        Change::ChangeOrganisation(change) => change_organisation(work, change)?,
-        Change::CreateKey(key) => create_key(work, key)?,
+        Change::CreateOrganisation(organisation) => create_organisation(txn, organisation)?,
+        Change::ChangeOrganisation(change) => change_organisation(txn, change)?,
+        Change::CreateKey(key) => create_key(txn, key)?,
         Change::RotateKey { id, secret_sha256 } => {
-            check_in_force(work, id)?;
+            check_in_force(txn, id)?;
             let update = "update keys set secret_sha256 = ?2 where id = ?1 and sound(keys.intact)";
-            work.connection
-                .execute(update, params![id, secret_sha256])?;
+            txn.connection.execute(update, params![id, secret_sha256])?;
             Noted::new("key.rotated", id)
         }
         Change::RevokeKey { id, at_ms } => {
-            check_in_force(work, id)?;
+            check_in_force(txn, id)?;
             let update = "update keys set revoked_at_ms = ?2 where id = ?1 and sound(keys.intact)";
-            work.connection.execute(update, params![id, at_ms])?;
+            txn.connection.execute(update, params![id, at_ms])?;
             Noted::new("key.revoked", id)
         }
     };
-    note(work, who, &noted)
+    note(txn, who, &noted)
 }
 
 /// What the audit log is to say of a change.
@@ -194,13 +193,13 @@ impl<'n> Noted<'n> {
 }
 
 /// Notes when keys were last used.
-pub(crate) fn note_key_use(work: &Work<'_>, uses: &[(String, i64)]) -> Result<(), Fault> {
+pub(crate) fn note_key_use(txn: &WriteTxn<'_>, uses: &[(String, i64)]) -> Result<(), Fault> {
     // Writing makes the checksum anew: not of a row whose checksum does not hold.
     let update = "update keys set last_used_at_ms = ?2 \
                   where id = ?1 and keys.intact and (coalesce(last_used_at_ms, 0) < ?2 or last_used_at_ms > ?3)";
-    let mut update = work.connection.prepare_cached(update)?;
+    let mut update = txn.connection.prepare_cached(update)?;
     // What is later than now was noted before the clock went back.
-    let now_ms = work.now_ms();
+    let now_ms = txn.now_ms();
     for (id, at_ms) in uses {
         update.execute(params![id, at_ms, now_ms])?;
     }
@@ -212,7 +211,7 @@ fn refuse<T>(why: String) -> Result<T, Fault> {
 }
 
 fn create_organisation<'n>(
-    work: &Work<'_>,
+    txn: &WriteTxn<'_>,
     organisation: &'n Organisation,
 ) -> Result<Noted<'n>, Fault> {
     let code = &organisation.code;
@@ -226,7 +225,7 @@ fn create_organisation<'n>(
         zone::name(&organisation.time_zone),
         organisation.list_sort.name()
     ];
-    let id = work
+    let id = txn
         .connection
         .query_row(insert, parameters, |row| row.get(0));
     let id: Option<i64> = id.optional()?;
@@ -249,7 +248,7 @@ fn create_organisation<'n>(
 }
 
 fn change_organisation<'n>(
-    work: &Work<'_>,
+    txn: &WriteTxn<'_>,
     change: &'n OrganisationChange,
 ) -> Result<Noted<'n>, Fault> {
     let OrganisationChange {
@@ -275,7 +274,7 @@ fn change_organisation<'n>(
         time_zone,
         list_sort
     ];
-    if work.connection.execute(update, parameters)? == 0 {
+    if txn.connection.execute(update, parameters)? == 0 {
         return refuse(format!("there is no organisation {code}"));
     }
     let mut details = serde_json::Map::new();
@@ -317,7 +316,7 @@ fn list_sort(name: &str) -> Result<ListSort, Fault> {
     ListSort::named(name).ok_or_else(unknown)
 }
 
-fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
+fn create_key<'n>(txn: &WriteTxn<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
     let ids = match &key.reach {
         Reach::All => None,
         Reach::Only(ids) => Some(ids),
@@ -325,7 +324,7 @@ fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
     let mut codes = Vec::new();
     for id in ids.into_iter().flatten() {
         let select = "select code from organisations where id = ?1 and sound(organisations.intact)";
-        let mut select = work.connection.prepare_cached(select)?;
+        let mut select = txn.connection.prepare_cached(select)?;
         let code: Option<String> = select.query_row([id.0], |row| row.get(0)).optional()?;
         let Some(code) = code else {
             return refuse(format!("key {} is for an unknown organisation", key.id));
@@ -349,7 +348,7 @@ fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
         key.rates.requests_per_second,
         key.rates.orders_per_second,
     ];
-    if work.connection.execute(insert, parameters)? == 0 {
+    if txn.connection.execute(insert, parameters)? == 0 {
         return refuse(format!("the key {} already exists", key.id));
     }
     Ok(Noted {
@@ -362,9 +361,9 @@ fn create_key<'n>(work: &Work<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
     })
 }
 
-fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
+fn check_in_force(txn: &WriteTxn<'_>, id: &str) -> Result<(), Fault> {
     let select = "select revoked_at_ms from keys where id = ?1 and sound(keys.intact)";
-    let mut select = work.connection.prepare_cached(select)?;
+    let mut select = txn.connection.prepare_cached(select)?;
     let mut rows = select.query([id])?;
     let Some(row) = rows.next()? else {
         return refuse(format!("there is no key {id}"));
@@ -377,11 +376,11 @@ fn check_in_force(work: &Work<'_>, id: &str) -> Result<(), Fault> {
 }
 
 /// Notes a change in the audit log, and makes a new version of the directory.
-fn note(work: &Work<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
+fn note(txn: &WriteTxn<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
     let details = noted.details.as_ref();
-    write_audit(work, who, noted.action, noted.subject, details)?;
+    write_audit(txn, who, noted.action, noted.subject, details)?;
     let update = "update settings set value = value + 1 where name = 'directory_version' and sound(settings.intact)";
-    work.connection.execute(update, ())?;
+    txn.connection.execute(update, ())?;
     Ok(())
 }
 

@@ -13,9 +13,9 @@ pub(crate) const ENTRIES_MAX: usize = 1 << ORDINAL_BITS;
 
 /// An entry of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place(pub i64);
+pub(crate) struct EntryAddr(pub i64);
 
-impl Place {
+impl EntryAddr {
     /// The block it lies in.
     pub(crate) fn block(self) -> BlockId {
         BlockId(self.0 >> ORDINAL_BITS)
@@ -48,10 +48,10 @@ impl BlockId {
     }
 
     /// One of its entries.
-    pub(crate) fn entry(self, ordinal: usize) -> Place {
+    pub(crate) fn entry(self, ordinal: usize) -> EntryAddr {
         debug_assert!(ordinal < ENTRIES_MAX);
         let ordinal = i64::try_from(ordinal).unwrap_or_default();
-        Place(self.0 << ORDINAL_BITS | ordinal)
+        EntryAddr(self.0 << ORDINAL_BITS | ordinal)
     }
 
     /// The block that is `count` blocks further on.

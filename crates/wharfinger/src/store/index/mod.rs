@@ -14,6 +14,7 @@
 //!
 //! May import: `journal`, `engine`, `api`, `format`.
 
+pub(super) mod key_space;
 pub(super) mod order_states;
 pub(super) mod orders;
 pub(super) mod page;

@@ -5,17 +5,18 @@ use std::collections::HashMap;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::State;
 
-use super::orders::{Scope, state_number};
+use super::key_space::KeySpace;
+use super::orders::state_number;
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 
 /// How many orders are in each state, or by how many that changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally([i64; State::ALL.len()]);
+pub(crate) struct StateCounts([i64; State::ALL.len()]);
 
-impl Tally {
+impl StateCounts {
     /// Those in a state.
     pub(crate) fn of(&mut self, state: State) -> &mut i64 {
         &mut self.0[usize::from(state_number(state))]
@@ -35,23 +36,23 @@ impl Tally {
 
 /// What a transaction changes in where orders stand.
 #[derive(Default)]
-pub(crate) struct Standing {
-    changes: HashMap<(OrganisationId, i64), Tally>,
+pub(crate) struct OrderStates {
+    changes: HashMap<(OrganisationId, i64), StateCounts>,
     closed: HashMap<BlockId, Vec<usize>>,
 }
 
-impl Standing {
+impl OrderStates {
     /// Notes new orders, so many in each state.
-    pub(crate) fn created(&mut self, scope: &Scope, created: &Tally) {
-        let change = self.change(scope);
+    pub(crate) fn created(&mut self, key_space: &KeySpace, created: &StateCounts) {
+        let change = self.change(key_space);
         for (sum, count) in change.0.iter_mut().zip(created.0) {
             *sum += count;
         }
     }
 
     /// Notes that an order went from one state to another.
-    pub(crate) fn moved(&mut self, scope: &Scope, order: Place, from: State, to: State) {
-        let change = self.change(scope);
+    pub(crate) fn moved(&mut self, key_space: &KeySpace, order: EntryAddr, from: State, to: State) {
+        let change = self.change(key_space);
         *change.of(from) -= 1;
         *change.of(to) += 1;
         if from.is_open() && !to.is_open() {
@@ -61,12 +62,12 @@ impl Standing {
     }
 
     /// Notes that an order in a final state is there no more.
-    pub(crate) fn removed(&mut self, scope: &Scope, state: State) {
-        *self.change(scope).of(state) -= 1;
+    pub(crate) fn removed(&mut self, key_space: &KeySpace, state: State) {
+        *self.change(key_space).of(state) -= 1;
     }
 
-    fn change(&mut self, scope: &Scope) -> &mut Tally {
-        let of = (scope.organisation, scope.dialect);
+    fn change(&mut self, key_space: &KeySpace) -> &mut StateCounts {
+        let of = (key_space.organisation, key_space.dialect);
         self.changes.entry(of).or_default()
     }
 
@@ -114,12 +115,15 @@ pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Bitse
 }
 
 /// How many orders of an organisation and a dialect are in each state.
-pub(crate) fn read_tally(connection: &Connection, scope: &Scope) -> Result<Tally, Fault> {
+pub(crate) fn read_state_counts(
+    connection: &Connection,
+    key_space: &KeySpace,
+) -> Result<StateCounts, Fault> {
     let select = "select state, orders from tallies \
                   where organisation = ?1 and dialect = ?2 and sound(tallies.intact)";
     let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query((scope.organisation.0, scope.dialect))?;
-    let mut tally = Tally::default();
+    let mut rows = select.query((key_space.organisation.0, key_space.dialect))?;
+    let mut state_counts = StateCounts::default();
     while let Some(row) = rows.next()? {
         let state: u8 = row.get(0)?;
         let unknown = || {
@@ -127,10 +131,10 @@ pub(crate) fn read_tally(connection: &Connection, scope: &Scope) -> Result<Tally
                 "there is an order count for the unknown state {state}"
             ))
         };
-        let of_state = tally.0.get_mut(usize::from(state));
+        let of_state = state_counts.0.get_mut(usize::from(state));
         *of_state.ok_or_else(unknown)? = row.get(1)?;
     }
-    Ok(tally)
+    Ok(state_counts)
 }
 
 /// Whether an organisation has an order in any of some states, of one dialect or of all.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use wharfinger_core::admit::Existing;
 use wharfinger_core::outcome::State;
 
-use crate::store::format::entry_addr::Place;
+use crate::store::format::entry_addr::EntryAddr;
 use crate::store::format::varint::{
     Damage, read_bytes, read_count, read_number, read_signed, write_number, write_signed,
 };
@@ -28,9 +28,9 @@ const HAS_CHANGE: u8 = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OrderRow {
     /// Where its first revision lies; its identity.
-    pub id: Place,
+    pub id: EntryAddr,
     /// Where its latest revision lies.
-    pub latest: Place,
+    pub latest: EntryAddr,
     /// Where it stands.
     pub state: State,
     /// Its latest revision.
@@ -40,12 +40,12 @@ pub(crate) struct OrderRow {
     /// Its number.
     pub number: Option<u64>,
     /// Where its latest change lies that is no revision, if there was one.
-    pub changed: Option<Place>,
+    pub changed: Option<EntryAddr>,
 }
 
 impl OrderRow {
     /// A new order.
-    pub(crate) fn new(id: Place, state: State, hash: u128, number: Option<u64>) -> Self {
+    pub(crate) fn new(id: EntryAddr, state: State, hash: u128, number: Option<u64>) -> Self {
         Self {
             id,
             latest: id,
@@ -66,7 +66,7 @@ impl OrderRow {
     }
 
     /// Where its latest change lies, in content or in state.
-    pub(crate) fn last_change(&self) -> Place {
+    pub(crate) fn last_change(&self) -> EntryAddr {
         self.changed
             .map_or(self.latest, |changed| changed.max(self.latest))
     }
@@ -84,13 +84,13 @@ pub(crate) fn state_number(state: State) -> u8 {
 
 /// Neighbouring orders, in the order of their keys.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Leaf {
+pub(crate) struct Page {
     /// The bytes of their keys, in no order.
     bytes: Vec<u8>,
     orders: Vec<(Range<usize>, OrderRow)>,
 }
 
-impl Leaf {
+impl Page {
     /// How many orders it has.
     pub(crate) fn len(&self) -> usize {
         self.orders.len()
@@ -157,11 +157,11 @@ impl Leaf {
         let Self { bytes, mut orders } = std::mem::take(self);
         let behind = orders.split_off(at);
         let with_keys = |orders: Vec<(Range<usize>, OrderRow)>| {
-            let mut leaf = Self::default();
+            let mut page = Self::default();
             for (key, order) in orders {
-                leaf.insert(leaf.len(), &bytes[key], order);
+                page.insert(page.len(), &bytes[key], order);
             }
-            leaf
+            page
         };
         *self = with_keys(orders);
         with_keys(behind)
@@ -170,7 +170,7 @@ impl Leaf {
     /// Packs it.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len() + self.orders.len() * (HASH_BYTES + 12));
-        let mut last: (&[u8], Place) = (&[], Place(0));
+        let mut last: (&[u8], EntryAddr) = (&[], EntryAddr(0));
         for (key, order) in self.orders() {
             let shared = shared_bytes(last.0, key);
             let rest = &key[shared..];
@@ -185,12 +185,12 @@ impl Leaf {
 
     /// Undoes [`Self::encode`].
     pub(crate) fn decode(mut packed: &[u8]) -> Result<Self, Damage> {
-        let mut leaf = Self {
+        let mut page = Self {
             bytes: Vec::with_capacity(KEY_BYTES_MAX),
             orders: Vec::with_capacity(ORDERS_MAX),
         };
         let mut last = 0..0;
-        let mut id = Place(0);
+        let mut id = EntryAddr(0);
         while !packed.is_empty() {
             let shared = read_count(&mut packed)?;
             let rest = read_count(&mut packed)?;
@@ -198,20 +198,20 @@ impl Leaf {
             if shared > last.len() {
                 return Err(Damage("a key of an index page has no prefix"));
             }
-            let start = leaf.bytes.len();
-            leaf.bytes
+            let start = page.bytes.len();
+            page.bytes
                 .extend_from_within(last.start..last.start + shared);
-            leaf.bytes.extend_from_slice(rest);
-            let key = start..leaf.bytes.len();
-            if !leaf.orders.is_empty() && leaf.bytes[last] >= leaf.bytes[key.clone()] {
+            page.bytes.extend_from_slice(rest);
+            let key = start..page.bytes.len();
+            if !page.orders.is_empty() && page.bytes[last] >= page.bytes[key.clone()] {
                 return Err(Damage("the keys of an index page are not in order"));
             }
             let order = decode_order(&mut packed, id)?;
             id = order.id;
-            leaf.orders.push((key.clone(), order));
+            page.orders.push((key.clone(), order));
             last = key;
         }
-        Ok(leaf)
+        Ok(page)
     }
 }
 
@@ -223,7 +223,7 @@ fn shared_bytes(one: &[u8], other: &[u8]) -> usize {
     words + rest.take_while(|(one, other)| one == other).count()
 }
 
-fn encode_order(out: &mut Vec<u8>, order: &OrderRow, before: Place) {
+fn encode_order(out: &mut Vec<u8>, order: &OrderRow, before: EntryAddr) {
     let later = Some(order.latest).filter(|latest| *latest != order.id);
     let mut head = state_number(order.state);
     for (is_there, bit) in [
@@ -248,7 +248,7 @@ fn encode_order(out: &mut Vec<u8>, order: &OrderRow, before: Place) {
     }
 }
 
-fn decode_order(bytes: &mut &[u8], before: Place) -> Result<OrderRow, Damage> {
+fn decode_order(bytes: &mut &[u8], before: EntryAddr) -> Result<OrderRow, Damage> {
     const BROKEN: Damage = Damage("an entry of an index page is not an order");
     let (&head, rest) = bytes.split_first().ok_or(BROKEN)?;
     *bytes = rest;
@@ -256,13 +256,13 @@ fn decode_order(bytes: &mut &[u8], before: Place) -> Result<OrderRow, Damage> {
     let hash: [u8; HASH_BYTES] = read_bytes(bytes, HASH_BYTES)?
         .try_into()
         .map_err(|_| BROKEN)?;
-    let id = Place(before.0.wrapping_add(read_signed(bytes)?));
+    let id = EntryAddr(before.0.wrapping_add(read_signed(bytes)?));
     let revision = u32::try_from(read_number(bytes)?).map_err(|_| BROKEN)?;
-    let place = |bytes: &mut &[u8], bit: u8| -> Result<Option<Place>, Damage> {
+    let place = |bytes: &mut &[u8], bit: u8| -> Result<Option<EntryAddr>, Damage> {
         if head & bit == 0 {
             return Ok(None);
         }
-        Ok(Some(Place(id.0.wrapping_add(read_signed(bytes)?))))
+        Ok(Some(EntryAddr(id.0.wrapping_add(read_signed(bytes)?))))
     };
     let later = place(bytes, HAS_LATER)?;
     let number = if head & HAS_NUMBER == 0 {
@@ -298,31 +298,31 @@ mod tests {
             any::<Option<u64>>(),
         );
         (places, rest).prop_map(|((id, latest, changed), (state, revision, hash, number))| {
-            let id = Place(id);
+            let id = EntryAddr(id);
             OrderRow {
                 id,
-                latest: latest.map_or(id, Place),
+                latest: latest.map_or(id, EntryAddr),
                 state: State::ALL[state],
                 revision,
                 hash,
                 number,
-                changed: changed.map(Place),
+                changed: changed.map(EntryAddr),
             }
         })
     }
 
-    fn fill(orders: &BTreeMap<String, OrderRow>) -> Leaf {
-        let mut leaf = Leaf::default();
+    fn fill(orders: &BTreeMap<String, OrderRow>) -> Page {
+        let mut page = Page::default();
         // From the last to the first: each goes in front.
         for (key, order) in orders.iter().rev() {
-            let at = leaf.find(key.as_bytes()).expect_err("it is not there");
-            leaf.insert(at, key.as_bytes(), *order);
+            let at = page.find(key.as_bytes()).expect_err("it is not there");
+            page.insert(at, key.as_bytes(), *order);
         }
-        leaf
+        page
     }
 
-    fn content(leaf: &Leaf) -> Vec<(Vec<u8>, OrderRow)> {
-        let orders = leaf.orders();
+    fn content(page: &Page) -> Vec<(Vec<u8>, OrderRow)> {
+        let orders = page.orders();
         orders
             .map(|(key, order)| (key.to_owned(), *order))
             .collect()
@@ -331,27 +331,27 @@ mod tests {
     proptest! {
         #[test]
         fn a_leaf_comes_back(orders in prop::collection::btree_map("[ab\u{0}é]{0,6}", row(), 0..40), cut in 0..40_usize) {
-            let mut leaf = fill(&orders);
+            let mut page = fill(&orders);
             let all = orders.iter().map(|(key, order)| (key.as_bytes().to_owned(), *order));
             let all: Vec<_> = all.collect();
-            prop_assert_eq!(content(&leaf), all.clone());
-            prop_assert_eq!(content(&Leaf::decode(&leaf.encode())?), all.clone());
+            prop_assert_eq!(content(&page), all.clone());
+            prop_assert_eq!(content(&Page::decode(&page.encode())?), all.clone());
             for (key, order) in &all {
-                prop_assert_eq!(leaf.get(key), Some(order));
+                prop_assert_eq!(page.get(key), Some(order));
             }
-            let cut = cut.min(leaf.len());
-            let behind = leaf.split_off(cut);
-            prop_assert_eq!(content(&leaf), &all[..cut]);
+            let cut = cut.min(page.len());
+            let behind = page.split_off(cut);
+            prop_assert_eq!(content(&page), &all[..cut]);
             prop_assert_eq!(content(&behind), &all[cut..]);
             for (key, _) in &all {
-                prop_assert_eq!(leaf.remove(key).is_some(), leaf.get(key).is_none() && behind.get(key).is_none());
+                prop_assert_eq!(page.remove(key).is_some(), page.get(key).is_none() && behind.get(key).is_none());
             }
-            prop_assert_eq!(leaf.len(), 0);
+            prop_assert_eq!(page.len(), 0);
         }
 
         #[test]
         fn damaged_bytes_do_no_harm(bytes: Vec<u8>) {
-            let _ = Leaf::decode(&bytes);
+            let _ = Page::decode(&bytes);
         }
     }
 

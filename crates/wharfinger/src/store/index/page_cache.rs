@@ -10,13 +10,13 @@ use std::ops::Bound;
 
 use tokio_postgres::types::ToSql;
 
-use super::orders::Scope;
-use super::page::{Leaf, OrderRow};
+use super::key_space::KeySpace;
+use super::page::{OrderRow, Page};
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 
 /// Leaves that are kept, some 6 kB each; where there would be more, they are written, and read again if need be.
-const LEAVES_MAX: usize = 4_096;
+const PAGES_MAX: usize = 4_096;
 /// The leaf that a key of the table lies in.
 const FIND: &str = "select first, orders from order_leaves where first <= ?1 and sound(order_leaves.intact) \
     order by first desc limit 1";
@@ -32,8 +32,8 @@ const DELETE: &str = "delete from order_leaves where first = ?1";
 const DELETE_TOGETHER: &str = "delete from order_leaves where first = any(?1::bytea[])";
 
 /// A leaf that was read or made.
-struct Kept {
-    leaf: Leaf,
+struct CachedPage {
+    page: Page,
     /// Up to before which key it reaches.
     until: Until,
     is_changed: bool,
@@ -53,10 +53,10 @@ enum Until {
     End,
 }
 
-impl Kept {
-    fn stored(leaf: Leaf, until: Until) -> Self {
+impl CachedPage {
+    fn stored(page: Page, until: Until) -> Self {
         Self {
-            leaf,
+            page,
             until,
             is_changed: false,
             is_stored: true,
@@ -64,19 +64,19 @@ impl Kept {
         }
     }
 
-    fn new(leaf: Leaf, until: Until) -> Self {
+    fn new(page: Page, until: Until) -> Self {
         Self {
             is_stored: false,
-            ..Self::stored(leaf, until)
+            ..Self::stored(page, until)
         }
     }
 
     /// Whether a key of the table lies in this leaf, which begins with `first`; none where that is not known.
-    fn reaches(&self, first: &[u8], scope: &Scope, key: &[u8]) -> Option<bool> {
-        if first > key || !scope.has(first) {
+    fn reaches(&self, first: &[u8], key_space: &KeySpace, key: &[u8]) -> Option<bool> {
+        if first > key || !key_space.has(first) {
             return Some(false);
         }
-        if self.leaf.last_key().is_some_and(|last| key <= last) {
+        if self.page.last_key().is_some_and(|last| key <= last) {
             return Some(true);
         }
         match &self.until {
@@ -88,15 +88,15 @@ impl Kept {
 }
 
 /// The index, as a transaction sees it.
-pub(crate) struct Leaves<'c> {
+pub(crate) struct PageCache<'c> {
     connection: &'c Connection,
     /// By their first keys.
-    kept: BTreeMap<Vec<u8>, Kept>,
+    kept: BTreeMap<Vec<u8>, CachedPage>,
     /// The leaf that was asked for last, with its first key; it is not among the others.
-    latest: Option<(Vec<u8>, Kept)>,
+    latest: Option<(Vec<u8>, CachedPage)>,
 }
 
-impl<'c> Leaves<'c> {
+impl<'c> PageCache<'c> {
     /// Begins.
     pub(crate) fn new(connection: &'c Connection) -> Self {
         Self {
@@ -107,19 +107,23 @@ impl<'c> Leaves<'c> {
     }
 
     /// The order that has a key of the table.
-    pub(crate) fn get(&mut self, scope: &Scope, key: &[u8]) -> Result<Option<OrderRow>, Fault> {
-        Ok(self.seek(scope, key)?.1.leaf.get(key).copied())
+    pub(crate) fn get(
+        &mut self,
+        key_space: &KeySpace,
+        key: &[u8],
+    ) -> Result<Option<OrderRow>, Fault> {
+        Ok(self.seek(key_space, key)?.1.page.get(key).copied())
     }
 
     /// Changes the order that has a key of the table; whether there is one.
     pub(crate) fn change(
         &mut self,
-        scope: &Scope,
+        key_space: &KeySpace,
         key: &[u8],
         change: impl FnOnce(&mut OrderRow),
     ) -> Result<bool, Fault> {
-        let (_, kept) = self.seek(scope, key)?;
-        let Some(order) = kept.leaf.get_mut(key) else {
+        let (_, kept) = self.seek(key_space, key)?;
+        let Some(order) = kept.page.get_mut(key) else {
             return Ok(false);
         };
         change(order);
@@ -128,9 +132,13 @@ impl<'c> Leaves<'c> {
     }
 
     /// Takes the order out that has a key of the table.
-    pub(crate) fn remove(&mut self, scope: &Scope, key: &[u8]) -> Result<Option<OrderRow>, Fault> {
-        let (first, kept) = self.seek(scope, key)?;
-        let removed = kept.leaf.remove(key);
+    pub(crate) fn remove(
+        &mut self,
+        key_space: &KeySpace,
+        key: &[u8],
+    ) -> Result<Option<OrderRow>, Fault> {
+        let (first, kept) = self.seek(key_space, key)?;
+        let removed = kept.page.remove(key);
         kept.is_changed |= removed.is_some();
         // The key of an order that is gone must not stay as that of its leaf.
         kept.is_renamed |= removed.is_some() && first == key;
@@ -140,19 +148,19 @@ impl<'c> Leaves<'c> {
     /// Stores a new order, unless one has its key of the table; whether it did.
     pub(crate) fn insert(
         &mut self,
-        scope: &Scope,
+        key_space: &KeySpace,
         key: &[u8],
         order: OrderRow,
     ) -> Result<bool, Fault> {
-        let (_, kept) = self.seek(scope, key)?;
-        let Err(mut at) = kept.leaf.find(key) else {
+        let (_, kept) = self.seek(key_space, key)?;
+        let Err(mut at) = kept.page.find(key) else {
             return Ok(false);
         };
-        if kept.leaf.is_full() {
+        if kept.page.is_full() {
             at = self.split(key, at)?;
         }
         let (_, kept) = self.latest()?;
-        kept.leaf.insert(at, key, order);
+        kept.page.insert(at, key, order);
         kept.is_changed = true;
         Ok(true)
     }
@@ -161,13 +169,13 @@ impl<'c> Leaves<'c> {
     fn split(&mut self, key: &[u8], at: usize) -> Result<usize, Fault> {
         let (_, kept) = self.latest()?;
         // Where keys count up, leaves are to stay full.
-        let is_last = at == kept.leaf.len();
-        let cut = if is_last { at } else { kept.leaf.len() / 2 };
-        let leaf = kept.leaf.split_off(cut);
-        let begins = leaf.first_key().unwrap_or(key).to_owned();
+        let is_last = at == kept.page.len();
+        let cut = if is_last { at } else { kept.page.len() / 2 };
+        let page = kept.page.split_off(cut);
+        let begins = page.first_key().unwrap_or(key).to_owned();
         let until = std::mem::replace(&mut kept.until, Until::Before(begins.clone()));
-        kept.is_changed |= leaf.len() > 0;
-        let mut behind = Kept::new(leaf, until);
+        kept.is_changed |= page.len() > 0;
+        let mut behind = CachedPage::new(page, until);
         behind.is_changed = true;
         if key < begins.as_slice() {
             self.kept.insert(begins, behind);
@@ -181,14 +189,14 @@ impl<'c> Leaves<'c> {
     /// Whether an order has a key of the table between these two.
     pub(crate) fn has_between(
         &mut self,
-        scope: &Scope,
+        key_space: &KeySpace,
         [from, to]: [&[u8]; 2],
     ) -> Result<bool, Fault> {
         let mut key = from.to_owned();
         loop {
-            self.seek(scope, &key)?;
-            let leaf = &self.latest()?.1.leaf;
-            let behind = leaf.orders().find(|(key, _)| *key > from);
+            self.seek(key_space, &key)?;
+            let page = &self.latest()?.1.page;
+            let behind = page.orders().find(|(key, _)| *key > from);
             if let Some((found, _)) = behind {
                 return Ok(found < to);
             }
@@ -199,7 +207,7 @@ impl<'c> Leaves<'c> {
         }
     }
 
-    fn latest(&mut self) -> Result<&mut (Vec<u8>, Kept), Fault> {
+    fn latest(&mut self) -> Result<&mut (Vec<u8>, CachedPage), Fault> {
         let lost = || Fault::Damaged("an index page is missing".into());
         self.latest.as_mut().ok_or_else(lost)
     }
@@ -211,39 +219,43 @@ impl<'c> Leaves<'c> {
     }
 
     /// The leaf that a key of the table lies in, with its first key.
-    fn seek(&mut self, scope: &Scope, key: &[u8]) -> Result<&mut (Vec<u8>, Kept), Fault> {
-        if self.reaches(scope, key) != Some(true) {
+    fn seek(
+        &mut self,
+        key_space: &KeySpace,
+        key: &[u8],
+    ) -> Result<&mut (Vec<u8>, CachedPage), Fault> {
+        if self.reaches(key_space, key) != Some(true) {
             self.park();
             self.make_room(1)?;
             self.latest = self.take_nearest(key);
-            match self.reaches(scope, key) {
+            match self.reaches(key_space, key) {
                 Some(true) => {}
-                Some(false) => self.read(scope, key)?,
-                None => self.read_or_stay(scope, key)?,
+                Some(false) => self.read(key_space, key)?,
+                None => self.read_or_stay(key_space, key)?,
             }
         }
         self.latest()
     }
 
     /// Whether a key of the table lies in the latest leaf, if that is known.
-    fn reaches(&self, scope: &Scope, key: &[u8]) -> Option<bool> {
+    fn reaches(&self, key_space: &KeySpace, key: &[u8]) -> Option<bool> {
         match &self.latest {
-            Some((first, kept)) => kept.reaches(first, scope, key),
+            Some((first, kept)) => kept.reaches(first, key_space, key),
             None => Some(false),
         }
     }
 
     /// Reads the leaf that a key of the table lies in, which is none of those that are kept.
-    fn read(&mut self, scope: &Scope, key: &[u8]) -> Result<(), Fault> {
-        let found = self.find(scope, key)?;
+    fn read(&mut self, key_space: &KeySpace, key: &[u8]) -> Result<(), Fault> {
+        let found = self.find(key_space, key)?;
         self.park();
         self.latest = Some(found);
         Ok(())
     }
 
     /// As [`Self::read`], where it may be the latest leaf; that is then asked how far it reaches, for the keys behind.
-    fn read_or_stay(&mut self, scope: &Scope, key: &[u8]) -> Result<(), Fault> {
-        let (first, found) = self.find(scope, key)?;
+    fn read_or_stay(&mut self, key_space: &KeySpace, key: &[u8]) -> Result<(), Fault> {
+        let (first, found) = self.find(key_space, key)?;
         if first > self.latest()?.0 {
             self.park();
             self.latest = Some((first, found));
@@ -254,8 +266,8 @@ impl<'c> Leaves<'c> {
     }
 
     /// Makes room for so many more leaves.
-    fn make_room(&mut self, leaves: usize) -> Result<(), Fault> {
-        if self.kept.len() + leaves > LEAVES_MAX {
+    fn make_room(&mut self, pages: usize) -> Result<(), Fault> {
+        if self.kept.len() + pages > PAGES_MAX {
             self.write()?;
             self.kept.clear();
         }
@@ -263,13 +275,13 @@ impl<'c> Leaves<'c> {
     }
 
     /// The kept leaf that begins with a key, or is the last to begin before it.
-    fn nearest(&self, key: &[u8]) -> Option<(&Vec<u8>, &Kept)> {
+    fn nearest(&self, key: &[u8]) -> Option<(&Vec<u8>, &CachedPage)> {
         let up_to = (Bound::Unbounded, Bound::Included(key));
         self.kept.range::<[u8], _>(up_to).next_back()
     }
 
     /// As [`Self::nearest`], and takes it out.
-    fn take_nearest(&mut self, key: &[u8]) -> Option<(Vec<u8>, Kept)> {
+    fn take_nearest(&mut self, key: &[u8]) -> Option<(Vec<u8>, CachedPage)> {
         let first = self.nearest(key)?.0.clone();
         self.kept.remove_entry(&first)
     }
@@ -288,13 +300,13 @@ impl<'c> Leaves<'c> {
     }
 
     /// The leaf that a key of the table lies in, as it is stored; a new one where there is none.
-    fn find(&self, scope: &Scope, key: &[u8]) -> Result<(Vec<u8>, Kept), Fault> {
-        let found = find_leaf(self.connection, key)?.filter(|(first, _)| scope.has(first));
+    fn find(&self, key_space: &KeySpace, key: &[u8]) -> Result<(Vec<u8>, CachedPage), Fault> {
+        let found = find_page(self.connection, key)?.filter(|(first, _)| key_space.has(first));
         Ok(match found {
-            Some((first, leaf)) => (first, Kept::stored(leaf, Until::Unknown)),
+            Some((first, page)) => (first, CachedPage::stored(page, Until::Unknown)),
             None => {
-                let first = scope.prefix().as_bytes().to_owned();
-                (first, Kept::new(Leaf::default(), Until::Unknown))
+                let first = key_space.prefix().as_bytes().to_owned();
+                (first, CachedPage::new(Page::default(), Until::Unknown))
             }
         })
     }
@@ -307,7 +319,7 @@ impl<'c> Leaves<'c> {
             if !std::mem::take(&mut kept.is_changed) {
                 continue;
             }
-            let begins = match kept.leaf.first_key() {
+            let begins = match kept.page.first_key() {
                 Some(begins) if kept.is_renamed => begins,
                 Some(_) => first.as_slice(),
                 None => &[],
@@ -316,9 +328,9 @@ impl<'c> Leaves<'c> {
                 gone.push(first.as_slice());
             }
             let is_there = std::mem::replace(&mut kept.is_stored, true) && begins == first;
-            if kept.leaf.len() > 0 {
+            if kept.page.len() > 0 {
                 let written = if is_there { &mut changed } else { &mut new };
-                written.push((begins, &kept.leaf));
+                written.push((begins, &kept.page));
             }
         }
         // Others reach further where one is gone.
@@ -334,16 +346,16 @@ impl<'c> Leaves<'c> {
 }
 
 /// The leaf that a key of the table lies in, with its first key, as it is stored; it may be of the scope before.
-pub(crate) fn find_leaf(
+pub(crate) fn find_page(
     connection: &Connection,
     key: &[u8],
-) -> Result<Option<(Vec<u8>, Leaf)>, Fault> {
+) -> Result<Option<(Vec<u8>, Page)>, Fault> {
     let mut find = connection.prepare_cached(FIND)?;
     let mut rows = find.query([key])?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    Ok(Some((row.get(0)?, Leaf::decode(row.blob(1)?)?)))
+    Ok(Some((row.get(0)?, Page::decode(row.blob(1)?)?)))
 }
 
 /// Deletes the leaves that begin with some keys.
@@ -364,33 +376,33 @@ fn delete_leaves(connection: &Connection, firsts: &[&[u8]]) -> Result<(), Fault>
 /// since to find that out costs as much again.
 fn write_leaves(
     connection: &Connection,
-    leaves: &[(&[u8], &Leaf)],
+    pages: &[(&[u8], &Page)],
     together: &str,
 ) -> Result<(), Fault> {
-    if leaves.is_empty() {
+    if pages.is_empty() {
         return Ok(());
     }
-    let organisation = |leaf: &Leaf| {
-        let any = leaf.orders().next();
+    let organisation = |page: &Page| {
+        let any = page.orders().next();
         any.map_or(0, |(_, order)| order.id.block().organisation().0)
     };
-    let entries = |leaf: &Leaf| i32::try_from(leaf.len()).unwrap_or(i32::MAX);
+    let entries = |page: &Page| i32::try_from(page.len()).unwrap_or(i32::MAX);
     let Some(session) = connection.postgres() else {
         let mut write = connection.prepare_cached(WRITE)?;
-        for (first, leaf) in leaves {
-            let row = params![*first, organisation(leaf), entries(leaf), leaf.encode()];
+        for (first, page) in pages {
+            let row = params![*first, organisation(page), entries(page), page.encode()];
             write.execute(row)?;
         }
         return Ok(());
     };
-    let firsts = Vec::from_iter(leaves.iter().map(|(first, _)| *first));
-    let organisations = leaves.iter().map(|(_, leaf)| i64::from(organisation(leaf)));
+    let firsts = Vec::from_iter(pages.iter().map(|(first, _)| *first));
+    let organisations = pages.iter().map(|(_, page)| i64::from(organisation(page)));
     let organisations: Vec<i64> = organisations.collect();
-    let entries = Vec::from_iter(leaves.iter().map(|(_, leaf)| entries(leaf)));
-    let packed = Vec::from_iter(leaves.iter().map(|(_, leaf)| leaf.encode()));
+    let entries = Vec::from_iter(pages.iter().map(|(_, page)| entries(page)));
+    let packed = Vec::from_iter(pages.iter().map(|(_, page)| page.encode()));
     let values: [&(dyn ToSql + Sync); 4] = [&firsts, &organisations, &entries, &packed];
     match session.prepare(together)?.execute_arrays(&values)? {
-        rows if rows == leaves.len() => Ok(()),
+        rows if rows == pages.len() => Ok(()),
         _ => Err(Fault::Damaged("an index page is missing".into())),
     }
 }

@@ -12,7 +12,7 @@ use wharfinger_core::ids::OrderId;
 use crate::store::engine::columns::amount;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::format::varint::{Damage, pack, read_bytes, read_count, unpack, write_number};
 
 /// An order's JSON.
@@ -109,7 +109,7 @@ impl OfBlock {
 /// Keeps what was decided on orders that are new, in the order of their places.
 pub(crate) fn write(
     connection: &Connection,
-    admissions: &[(Place, Admission)],
+    admissions: &[(EntryAddr, Admission)],
 ) -> Result<(), Fault> {
     for of_block in admissions.chunk_by(|(left, _), (right, _)| left.block() == right.block()) {
         let mut packed = OfBlock::default();
@@ -122,14 +122,14 @@ pub(crate) fn write(
 }
 
 /// What was decided on the order at a place; none where nothing was.
-pub(crate) fn read(connection: &Connection, order: Place) -> Result<Option<Admission>, Fault> {
+pub(crate) fn read(connection: &Connection, order: EntryAddr) -> Result<Option<Admission>, Fault> {
     OfBlock::read(connection, order.block())?.get(order.ordinal())
 }
 
 /// Decides anew on the order at a place, on which something was decided before.
 pub(crate) fn replace(
     connection: &Connection,
-    order: Place,
+    order: EntryAddr,
     admission: &Admission,
 ) -> Result<(), Fault> {
     change(connection, order.block(), |ordinal, json| {

@@ -1,14 +1,14 @@
 //! What became of each entry of a block: written after the decisions, next to the entries that were packed before.
 
 use crate::store::api::EventKind;
-use crate::store::format::entry_addr::{ENTRIES_MAX, Place};
+use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::{
     Damage, read_count, read_number, read_signed, write_number, write_signed,
 };
 
 /// What became of one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
+pub(crate) enum EntryOutcome {
     /// A new order; its id is this very place.
     Accepted {
         /// The number it has, if any; it is then its key too.
@@ -17,9 +17,9 @@ pub(crate) enum Mark {
     /// A new revision of an order.
     Updated {
         /// The order: the place of its first revision.
-        order: Place,
+        order: EntryAddr,
         /// The place of the revision before.
-        previous: Place,
+        previous: EntryAddr,
         /// The revision that this one is.
         revision: u32,
         /// Whether it adds to what stood before, rather than replacing it.
@@ -28,7 +28,7 @@ pub(crate) enum Mark {
     /// The same content as the order's latest revision.
     Unchanged {
         /// The order.
-        order: Place,
+        order: EntryAddr,
         /// Its revision at that time.
         revision: u32,
     },
@@ -37,24 +37,24 @@ pub(crate) enum Mark {
     /// Of an order that was purged with all that was kept of it, or turned down and purged with the orders of that time.
     Purged,
     /// No entry of a batch, but a move of an order.
-    Moved {
+    Transition {
         /// The order.
-        order: Place,
+        order: EntryAddr,
         /// Where to.
-        to: Moved,
+        to: Transition,
     },
     /// No entry of a batch, but a report of how far an order is fulfilled.
     Fulfilled {
         /// The order.
-        order: Place,
+        order: EntryAddr,
         /// The change before that is no revision; the order itself where there was none.
-        previous: Place,
+        previous: EntryAddr,
     },
 }
 
 /// Where an order was moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moved {
+pub(crate) enum Transition {
     /// Taken on.
     Processed,
     /// Called off.
@@ -63,7 +63,7 @@ pub(crate) enum Moved {
     Released,
 }
 
-impl Moved {
+impl Transition {
     /// The event of this transition.
     pub(crate) fn event_kind(self) -> EventKind {
         match self {
@@ -73,7 +73,7 @@ impl Moved {
     }
 }
 
-impl Mark {
+impl EntryOutcome {
     /// Whether the entry's text is a revision of an order.
     pub(crate) fn is_alive(self) -> bool {
         match self {
@@ -81,7 +81,7 @@ impl Mark {
             Self::Unchanged { .. }
             | Self::Refused
             | Self::Purged
-            | Self::Moved { .. }
+            | Self::Transition { .. }
             | Self::Fulfilled { .. } => false,
         }
     }
@@ -89,7 +89,7 @@ impl Mark {
     /// Whether it changes an order without a text of its own.
     pub(crate) fn is_change(self) -> bool {
         match self {
-            Self::Moved { .. } | Self::Fulfilled { .. } => true,
+            Self::Transition { .. } | Self::Fulfilled { .. } => true,
             Self::Accepted { .. }
             | Self::Updated { .. }
             | Self::Unchanged { .. }
@@ -99,12 +99,12 @@ impl Mark {
     }
 
     /// The order that an entry at this place is about; none of an order that was turned down or purged.
-    pub(crate) fn order(self, place: Place) -> Option<Place> {
+    pub(crate) fn order(self, place: EntryAddr) -> Option<EntryAddr> {
         match self {
             Self::Accepted { .. } => Some(place),
             Self::Updated { order, .. }
             | Self::Unchanged { order, .. }
-            | Self::Moved { order, .. }
+            | Self::Transition { order, .. }
             | Self::Fulfilled { order, .. } => Some(order),
             Self::Refused | Self::Purged => None,
         }
@@ -130,7 +130,7 @@ const PURGED: u64 = 10;
 
 /// Writes marks in runs of the same kind: kind, length, then for each what it holds. Orders are told as the distance
 /// from the one before, since those that were sent together come back together; so are numbers, which count up.
-pub(crate) fn encode(marks: &[Mark]) -> Vec<u8> {
+pub(crate) fn encode(marks: &[EntryOutcome]) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut last, mut last_number) = (0, 0);
     for run in marks.chunk_by(|left, right| kind(*left) == kind(*right)) {
@@ -138,14 +138,16 @@ pub(crate) fn encode(marks: &[Mark]) -> Vec<u8> {
         write_number(&mut out, run.len() as u64);
         for &mark in run {
             match mark {
-                Mark::Accepted { number: None } | Mark::Refused | Mark::Purged => {}
-                Mark::Accepted {
+                EntryOutcome::Accepted { number: None }
+                | EntryOutcome::Refused
+                | EntryOutcome::Purged => {}
+                EntryOutcome::Accepted {
                     number: Some(number),
                 } => {
                     write_signed(&mut out, number.wrapping_sub(last_number).cast_signed());
                     last_number = number;
                 }
-                Mark::Updated {
+                EntryOutcome::Updated {
                     order,
                     previous,
                     revision,
@@ -155,12 +157,14 @@ pub(crate) fn encode(marks: &[Mark]) -> Vec<u8> {
                     write_signed(&mut out, previous.0 - order.0);
                     write_number(&mut out, u64::from(revision));
                 }
-                Mark::Unchanged { order, revision } => {
+                EntryOutcome::Unchanged { order, revision } => {
                     write_order(&mut out, order, &mut last);
                     write_number(&mut out, u64::from(revision));
                 }
-                Mark::Moved { order, to: _ } => write_order(&mut out, order, &mut last),
-                Mark::Fulfilled { order, previous } => {
+                EntryOutcome::Transition { order, to: _ } => {
+                    write_order(&mut out, order, &mut last);
+                }
+                EntryOutcome::Fulfilled { order, previous } => {
                     write_order(&mut out, order, &mut last);
                     write_signed(&mut out, previous.0 - order.0);
                 }
@@ -170,35 +174,35 @@ pub(crate) fn encode(marks: &[Mark]) -> Vec<u8> {
     out
 }
 
-fn write_order(out: &mut Vec<u8>, order: Place, last: &mut i64) {
+fn write_order(out: &mut Vec<u8>, order: EntryAddr, last: &mut i64) {
     write_signed(out, order.0 - *last);
     *last = order.0;
 }
 
-fn kind(mark: Mark) -> u64 {
+fn kind(mark: EntryOutcome) -> u64 {
     match mark {
-        Mark::Accepted { number: None } => ACCEPTED,
-        Mark::Accepted { number: Some(_) } => NUMBERED,
-        Mark::Updated {
+        EntryOutcome::Accepted { number: None } => ACCEPTED,
+        EntryOutcome::Accepted { number: Some(_) } => NUMBERED,
+        EntryOutcome::Updated {
             amendment: false, ..
         } => UPDATED,
-        Mark::Updated {
+        EntryOutcome::Updated {
             amendment: true, ..
         } => AMENDED,
-        Mark::Unchanged { .. } => UNCHANGED,
-        Mark::Refused => REFUSED,
-        Mark::Moved { to, .. } => match to {
-            Moved::Processed => PROCESSED,
-            Moved::Cancelled => CANCELLED,
-            Moved::Released => RELEASED,
+        EntryOutcome::Unchanged { .. } => UNCHANGED,
+        EntryOutcome::Refused => REFUSED,
+        EntryOutcome::Transition { to, .. } => match to {
+            Transition::Processed => PROCESSED,
+            Transition::Cancelled => CANCELLED,
+            Transition::Released => RELEASED,
         },
-        Mark::Fulfilled { .. } => FULFILLED,
-        Mark::Purged => PURGED,
+        EntryOutcome::Fulfilled { .. } => FULFILLED,
+        EntryOutcome::Purged => PURGED,
     }
 }
 
 /// Undoes [`encode`].
-pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<Mark>, Damage> {
+pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<EntryOutcome>, Damage> {
     let mut marks = Vec::new();
     let mut before = Before::default();
     while !bytes.is_empty() {
@@ -222,48 +226,48 @@ struct Before {
     number: u64,
 }
 
-fn read_mark(kind: u64, bytes: &mut &[u8], before: &mut Before) -> Result<Mark, Damage> {
-    let moved = |order, to| Ok(Mark::Moved { order, to });
+fn read_mark(kind: u64, bytes: &mut &[u8], before: &mut Before) -> Result<EntryOutcome, Damage> {
+    let moved = |order, to| Ok(EntryOutcome::Transition { order, to });
     match kind {
-        ACCEPTED => Ok(Mark::Accepted { number: None }),
+        ACCEPTED => Ok(EntryOutcome::Accepted { number: None }),
         NUMBERED => {
             let distance = read_signed(bytes)?.cast_unsigned();
             before.number = before.number.wrapping_add(distance);
-            Ok(Mark::Accepted {
+            Ok(EntryOutcome::Accepted {
                 number: Some(before.number),
             })
         }
-        REFUSED => Ok(Mark::Refused),
-        PURGED => Ok(Mark::Purged),
+        REFUSED => Ok(EntryOutcome::Refused),
+        PURGED => Ok(EntryOutcome::Purged),
         UPDATED | AMENDED => {
             let order = read_order(bytes, before)?;
-            let previous = Place(order.0.wrapping_add(read_signed(bytes)?));
-            Ok(Mark::Updated {
+            let previous = EntryAddr(order.0.wrapping_add(read_signed(bytes)?));
+            Ok(EntryOutcome::Updated {
                 order,
                 previous,
                 revision: read_revision(bytes)?,
                 amendment: kind == AMENDED,
             })
         }
-        UNCHANGED => Ok(Mark::Unchanged {
+        UNCHANGED => Ok(EntryOutcome::Unchanged {
             order: read_order(bytes, before)?,
             revision: read_revision(bytes)?,
         }),
-        PROCESSED => moved(read_order(bytes, before)?, Moved::Processed),
-        CANCELLED => moved(read_order(bytes, before)?, Moved::Cancelled),
-        RELEASED => moved(read_order(bytes, before)?, Moved::Released),
+        PROCESSED => moved(read_order(bytes, before)?, Transition::Processed),
+        CANCELLED => moved(read_order(bytes, before)?, Transition::Cancelled),
+        RELEASED => moved(read_order(bytes, before)?, Transition::Released),
         FULFILLED => {
             let order = read_order(bytes, before)?;
-            let previous = Place(order.0.wrapping_add(read_signed(bytes)?));
-            Ok(Mark::Fulfilled { order, previous })
+            let previous = EntryAddr(order.0.wrapping_add(read_signed(bytes)?));
+            Ok(EntryOutcome::Fulfilled { order, previous })
         }
         _ => Err(Damage("a block entry has an unknown type")),
     }
 }
 
-fn read_order(bytes: &mut &[u8], before: &mut Before) -> Result<Place, Damage> {
+fn read_order(bytes: &mut &[u8], before: &mut Before) -> Result<EntryAddr, Damage> {
     before.order = before.order.wrapping_add(read_signed(bytes)?);
-    Ok(Place(before.order))
+    Ok(EntryAddr(before.order))
 }
 
 fn read_revision(bytes: &mut &[u8]) -> Result<u32, Damage> {
@@ -276,14 +280,14 @@ mod tests {
 
     use super::*;
 
-    fn any_mark() -> impl Strategy<Value = Mark> {
-        let place = || (0..i64::MAX).prop_map(Place);
+    fn any_mark() -> impl Strategy<Value = EntryOutcome> {
+        let place = || (0..i64::MAX).prop_map(EntryAddr);
         prop_oneof![
-            any::<Option<u64>>().prop_map(|number| Mark::Accepted { number }),
-            Just(Mark::Refused),
-            Just(Mark::Purged),
+            any::<Option<u64>>().prop_map(|number| EntryOutcome::Accepted { number }),
+            Just(EntryOutcome::Refused),
+            Just(EntryOutcome::Purged),
             (place(), place(), any::<u32>(), any::<bool>()).prop_map(
-                |(order, previous, revision, amendment)| Mark::Updated {
+                |(order, previous, revision, amendment)| EntryOutcome::Updated {
                     order,
                     previous,
                     revision,
@@ -291,17 +295,18 @@ mod tests {
                 }
             ),
             (place(), any::<u32>())
-                .prop_map(|(order, revision)| Mark::Unchanged { order, revision }),
+                .prop_map(|(order, revision)| EntryOutcome::Unchanged { order, revision }),
             (
                 place(),
                 prop_oneof![
-                    Just(Moved::Processed),
-                    Just(Moved::Cancelled),
-                    Just(Moved::Released)
+                    Just(Transition::Processed),
+                    Just(Transition::Cancelled),
+                    Just(Transition::Released)
                 ]
             )
-                .prop_map(|(order, to)| Mark::Moved { order, to }),
-            (place(), place()).prop_map(|(order, previous)| Mark::Fulfilled { order, previous }),
+                .prop_map(|(order, to)| EntryOutcome::Transition { order, to }),
+            (place(), place())
+                .prop_map(|(order, previous)| EntryOutcome::Fulfilled { order, previous }),
         ]
     }
 
@@ -319,6 +324,9 @@ mod tests {
 
     #[test]
     fn a_thousand_new_orders_cost_three_bytes() {
-        assert_eq!(encode(&[Mark::Accepted { number: None }; 1000]).len(), 3);
+        assert_eq!(
+            encode(&[EntryOutcome::Accepted { number: None }; 1000]).len(),
+            3
+        );
     }
 }

@@ -8,7 +8,7 @@ use super::batches::Batches;
 use super::block;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 
 /// Blocks that are kept in mind.
 const BLOCKS_MAX: usize = 256;
@@ -21,7 +21,11 @@ pub(crate) struct OrderIds {
 
 impl OrderIds {
     /// The id of the order whose first revision lies at a place.
-    pub(crate) fn get(&mut self, connection: &Connection, order: Place) -> Result<OrderId, Fault> {
+    pub(crate) fn get(
+        &mut self,
+        connection: &Connection,
+        order: EntryAddr,
+    ) -> Result<OrderId, Fault> {
         let id = order.block();
         if !self.known.contains_key(&id) {
             if self.known.len() == BLOCKS_MAX {

@@ -11,13 +11,13 @@ use super::admissions::OfBlock;
 use super::batches::{Batches, OfBatch};
 use super::block::{self, Frame};
 use super::end::read_counters;
-use super::entry_outcomes::{self, Mark};
+use super::entry_outcomes::{self, EntryOutcome};
 use super::write::Columns;
 use crate::store::engine::columns::time_zone;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::format::varint::Texts;
 use crate::store::journal;
 
@@ -35,7 +35,7 @@ pub(crate) struct Head {
     pub dialect: i64,
     /// The batches that its entries came with; none in a block of moves.
     pub batches: Batches,
-    pub marks: Vec<Mark>,
+    pub marks: Vec<EntryOutcome>,
     /// The entries' places in their batches.
     pub indexes: Vec<u32>,
 }
@@ -133,7 +133,7 @@ impl<'c> Journal<'c> {
     }
 
     /// What became of an entry.
-    pub(crate) fn mark(&mut self, place: Place) -> Result<Mark, Fault> {
+    pub(crate) fn mark(&mut self, place: EntryAddr) -> Result<EntryOutcome, Fault> {
         let mark = self
             .head(place.block())?
             .marks
@@ -144,11 +144,15 @@ impl<'c> Journal<'c> {
 
     /// Whether the order is purged that an entry, which has this mark, is about. The entry may not be marked so yet: that takes
     /// a purge several transactions, of which the first takes the order away.
-    pub(crate) fn is_of_purged(&mut self, entry: Place, mark: Mark) -> Result<bool, Fault> {
+    pub(crate) fn is_of_purged(
+        &mut self,
+        entry: EntryAddr,
+        mark: EntryOutcome,
+    ) -> Result<bool, Fault> {
         match mark.order(entry) {
-            Some(order) if order != entry => Ok(self.mark(order)? == Mark::Purged),
+            Some(order) if order != entry => Ok(self.mark(order)? == EntryOutcome::Purged),
             Some(_) => Ok(false),
-            None => Ok(mark == Mark::Purged),
+            None => Ok(mark == EntryOutcome::Purged),
         }
     }
 
@@ -160,13 +164,13 @@ impl<'c> Journal<'c> {
     }
 
     /// The id of the order whose first revision lies at a place.
-    pub(crate) fn order_id(&mut self, order: Place) -> Result<OrderId, Fault> {
+    pub(crate) fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault> {
         let head = self.head(order.block())?;
         head.order_id(order.ordinal()).ok_or_else(|| missing(order))
     }
 
     /// The text of an entry.
-    pub(crate) fn text(&mut self, place: Place) -> Result<&str, Fault> {
+    pub(crate) fn text(&mut self, place: EntryAddr) -> Result<&str, Fault> {
         let ordinal = place.ordinal();
         let packed = self.packed(place.block())?;
         if packed.frame.text(ordinal).is_none() {
@@ -176,7 +180,7 @@ impl<'c> Journal<'c> {
     }
 
     /// What was decided on the order whose first revision lies at a place; none where nothing was.
-    pub(crate) fn admission(&mut self, order: Place) -> Result<Option<Admission>, Fault> {
+    pub(crate) fn admission(&mut self, order: EntryAddr) -> Result<Option<Admission>, Fault> {
         let block = order.block();
         if !self.admissions.contains_key(&block) {
             if self.admissions.len() == PACKED_MAX {
@@ -189,7 +193,7 @@ impl<'c> Journal<'c> {
     }
 
     /// The hash of an entry's e-mail address.
-    pub(crate) fn email(&self, place: Place) -> Result<EmailHash, Fault> {
+    pub(crate) fn email(&self, place: EntryAddr) -> Result<EmailHash, Fault> {
         let select = "select emails from blocks where id = ?1 and sound(blocks.intact)";
         let mut select = self.connection.prepare_cached(select)?;
         let emails: Option<Vec<u8>> = select.query_row([place.block().0], |row| row.get(0))?;
@@ -199,9 +203,9 @@ impl<'c> Journal<'c> {
     }
 
     /// The key of the order whose first revision lies at a place.
-    pub(crate) fn key(&mut self, order: Place) -> Result<String, Fault> {
+    pub(crate) fn key(&mut self, order: EntryAddr) -> Result<String, Fault> {
         // A number that the server gave was not submitted.
-        if let Mark::Accepted {
+        if let EntryOutcome::Accepted {
             number: Some(number),
         } = self.mark(order)?
         {
@@ -216,8 +220,8 @@ impl<'c> Journal<'c> {
     }
 
     /// As [`Self::key`], for lists of keys alone: the block's texts are not read.
-    pub(crate) fn key_alone(&mut self, order: Place) -> Result<String, Fault> {
-        if let Mark::Accepted {
+    pub(crate) fn key_alone(&mut self, order: EntryAddr) -> Result<String, Fault> {
+        if let EntryOutcome::Accepted {
             number: Some(number),
         } = self.mark(order)?
         {
@@ -228,8 +232,8 @@ impl<'c> Journal<'c> {
     }
 
     /// As [`Self::key_alone`], of the order that an entry is about: a new revision came with the key, which saves looking elsewhere.
-    pub(crate) fn key_at(&mut self, entry: Place, order: Place) -> Result<String, Fault> {
-        if let Mark::Updated { .. } = self.mark(entry)?
+    pub(crate) fn key_at(&mut self, entry: EntryAddr, order: EntryAddr) -> Result<String, Fault> {
+        if let EntryOutcome::Updated { .. } = self.mark(entry)?
             && let Some(key) = self.keys(entry.block())?.get(entry.ordinal())
             && !key.is_empty()
         {
@@ -269,7 +273,7 @@ fn read_keys(connection: &Connection, id: BlockId) -> Result<Texts, Fault> {
     Ok(block::decode_keys(&keys.unwrap_or_default())?)
 }
 
-fn missing(place: Place) -> Fault {
+fn missing(place: EntryAddr) -> Fault {
     Fault::Damaged(format!("there is no order in entry {}", place.0))
 }
 

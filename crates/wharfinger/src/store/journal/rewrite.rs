@@ -1,7 +1,7 @@
 //! Writing a block anew, under its id and with as many entries in the same places, so that all that leads there still does.
 
 use super::block::{self, Block, Builder, Frame};
-use super::entry_outcomes::{self, Mark};
+use super::entry_outcomes::{self, EntryOutcome};
 use super::write::Columns;
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
@@ -11,7 +11,7 @@ use crate::store::format::entry_addr::BlockId;
 /// An entry that is to be written anew.
 pub(crate) struct Entry {
     /// What became of it.
-    pub mark: Mark,
+    pub mark: EntryOutcome,
     /// Its key; empty in a block without texts.
     pub key: String,
     /// The hash of its e-mail address.
@@ -59,7 +59,8 @@ pub(crate) fn rewrite(
             packed.push(index, &entry.key, entry.email, &entry.text);
         }
     }
-    let keeps_texts = stored.texts.is_some() && written.iter().any(|mark| *mark != Mark::Purged);
+    let keeps_texts =
+        stored.texts.is_some() && written.iter().any(|mark| *mark != EntryOutcome::Purged);
     let packed = keeps_texts.then(|| packed.finish());
     write(connection, id, &written, &stored.indexes, packed.as_ref())
 }
@@ -105,7 +106,7 @@ fn read(connection: &Connection, id: BlockId) -> Result<Stored, Fault> {
 fn write(
     connection: &Connection,
     id: BlockId,
-    marks: &[Mark],
+    marks: &[EntryOutcome],
     indexes: &[u8],
     packed: Option<&Block>,
 ) -> Result<(), Fault> {

@@ -2,7 +2,7 @@
 
 use super::batches::Batches;
 use super::block::Block;
-use super::entry_outcomes::{self, Mark};
+use super::entry_outcomes::{self, EntryOutcome};
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
@@ -15,7 +15,7 @@ pub(crate) struct NewBlock<'b> {
     /// The dialect, as a number.
     pub dialect: i64,
     /// What became of its entries.
-    pub marks: &'b [Mark],
+    pub marks: &'b [EntryOutcome],
     /// The entries' places in their batches.
     pub indexes: &'b [u8],
     /// What the entries hold, if they are of batches; kept only where any is a revision of an order, since nobody will ask for others.
@@ -39,7 +39,7 @@ pub(crate) enum Origin<'b> {
     /// These batches.
     Batches(&'b Batches),
     /// Moves that an API key asked for.
-    Moves {
+    Transitions {
         /// The key.
         key_id: &'b str,
     },
@@ -57,7 +57,7 @@ impl NewBlock<'_> {
         let of_marks = self.marks.iter().filter(|mark| mark.is_event()).count();
         let received = match self.origin {
             Origin::Batches(batches) => batches.received(),
-            Origin::Moves { .. } => 0,
+            Origin::Transitions { .. } => 0,
         };
         (of_marks + received) as u64
     }
@@ -77,7 +77,7 @@ impl NewBlock<'_> {
         let slots = entry_outcomes::encode(self.marks);
         let (batches, key_id) = match self.origin {
             Origin::Batches(batches) => (Some(batches.encode()), None),
-            Origin::Moves { key_id } => (None, Some(key_id)),
+            Origin::Transitions { key_id } => (None, Some(key_id)),
         };
         let has_alive = self.marks.iter().any(|mark| mark.is_alive());
         let packed = self.packed.filter(|_| has_alive);
@@ -106,7 +106,9 @@ impl NewBlock<'_> {
             columns.texts,
             organisation,
         ])?;
-        let new = Bitset::of(self.marks, |mark| matches!(mark, Mark::Accepted { .. }));
+        let new = Bitset::of(self.marks, |mark| {
+            matches!(mark, EntryOutcome::Accepted { .. })
+        });
         if !new.0.is_empty() {
             // All are open to begin with.
             let open = (organisation, id.0, self.dialect, new.0);

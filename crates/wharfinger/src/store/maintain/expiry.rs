@@ -5,7 +5,7 @@ use crate::store::Store;
 use crate::store::api::StoreError;
 use crate::store::receipts::rejections;
 use crate::store::replies;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 impl Store {
     /// Deletes expired responses, a few per transaction. Returns how many.
@@ -14,7 +14,7 @@ impl Store {
         let mut dropped = 0;
         loop {
             let drop_slice =
-                move |work: &mut Work<'_>| replies::read::drop_slice(work.connection, now_ms);
+                move |txn: &mut WriteTxn<'_>| replies::read::drop_slice(txn.connection, now_ms);
             match self.writer.ask(1, drop_slice).await? {
                 0 => return Ok(dropped),
                 slice => dropped += slice,
@@ -26,8 +26,8 @@ impl Store {
     /// transaction. Their problems stay.
     pub async fn drop_rejected_texts(&self, received_before_ms: i64) -> Result<(), StoreError> {
         loop {
-            let drop_slice = move |work: &mut Work<'_>| {
-                rejections::drop_texts_slice(work.connection, received_before_ms)
+            let drop_slice = move |txn: &mut WriteTxn<'_>| {
+                rejections::drop_texts_slice(txn.connection, received_before_ms)
             };
             if self.writer.ask(1, drop_slice).await? == 0 {
                 return Ok(());

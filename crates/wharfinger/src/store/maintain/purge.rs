@@ -14,19 +14,19 @@ use crate::store::api::{COMMAND_LINE, PurgeReport, PurgedOf, StoreError};
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, Place};
-use crate::store::index::orders::Scope;
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::index::key_space::KeySpace;
 use crate::store::journal::end::read_counters;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::journal::rewrite::rewrite;
 use crate::store::journal::start::Start;
 use crate::store::journal::{self, admissions};
-use crate::store::read::locate::parts_of;
+use crate::store::read::locate::block_ranges_of;
 use crate::store::read::orders::not_in_index;
 use crate::store::receipts::rejections;
 use crate::store::write::audit::write_audit;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 /// Blocks that a slice looks at.
 const SLICE_BLOCKS: u32 = 256;
@@ -39,7 +39,7 @@ impl Store {
     /// Deletes final orders whose last change was before a time (milliseconds since 1970), with their history. An interrupted
     /// purge is resumed.
     pub async fn purge(&self, before_ms: i64) -> Result<PurgeReport, StoreError> {
-        let begin = move |work: &mut Work<'_>| begin(work, before_ms);
+        let begin = move |txn: &mut WriteTxn<'_>| begin(txn, before_ms);
         let organisations = self.writer.ask(1, begin).await?;
         let mut report = PurgeReport::default();
         for &(organisation, before_ms) in &organisations {
@@ -50,8 +50,8 @@ impl Store {
             };
             let mut next = Some(0);
             while let Some(from) = next {
-                let walk = move |work: &mut Work<'_>| {
-                    Walk::new(work, organisation, before_ms)?.slice(from)
+                let walk = move |txn: &mut WriteTxn<'_>| {
+                    Walk::new(txn, organisation, before_ms)?.slice(from)
                 };
                 let slice = self.writer.ask(1, walk).await?;
                 of.orders += slice.orders;
@@ -64,13 +64,13 @@ impl Store {
         let before_ms = organisations.iter().map(|(_, before_ms)| *before_ms).max();
         let mut next = before_ms.map(|_| [0; 16]);
         while let (Some(after), Some(before_ms)) = (next, before_ms) {
-            let drop_slice = move |work: &mut Work<'_>| drop_batches(work, before_ms, after);
+            let drop_slice = move |txn: &mut WriteTxn<'_>| drop_batches(txn, before_ms, after);
             let (dropped, last) = self.writer.ask(1, drop_slice).await?;
             report.batches += dropped;
             next = last;
         }
         for (organisation, _) in organisations {
-            let drop_slice = move |work: &mut Work<'_>| drop_front(work, organisation);
+            let drop_slice = move |txn: &mut WriteTxn<'_>| drop_front(txn, organisation);
             while self.writer.ask(1, drop_slice).await? {}
         }
         Ok(report)
@@ -78,13 +78,13 @@ impl Store {
 }
 
 /// Notes what is to be purged, and who asked for it: what is purged in which organisation.
-fn begin(work: &mut Work<'_>, before_ms: i64) -> Result<Vec<(OrganisationId, i64)>, Fault> {
-    journal::start::begin(work.connection, before_ms)?;
+fn begin(txn: &mut WriteTxn<'_>, before_ms: i64) -> Result<Vec<(OrganisationId, i64)>, Fault> {
+    journal::start::begin(txn.connection, before_ms)?;
     let before = jiff::Timestamp::from_millisecond(before_ms)
         .map_or_else(|_| before_ms.to_string(), |before| before.to_string());
     let subject = format!("before {before}");
-    write_audit(work, COMMAND_LINE, "orders.purge", &subject, None)?;
-    journal::start::all(work.connection)
+    write_audit(txn, COMMAND_LINE, "orders.purge", &subject, None)?;
+    journal::start::all(txn.connection)
 }
 
 /// What a slice did.
@@ -98,7 +98,7 @@ struct Slice {
 
 /// A walk along the journal of an organisation.
 struct Walk<'k, 'c> {
-    work: &'k mut Work<'c>,
+    txn: &'k mut WriteTxn<'c>,
     journal: Journal<'c>,
     organisation: OrganisationId,
     before_ms: i64,
@@ -109,14 +109,14 @@ struct Walk<'k, 'c> {
 
 impl<'k, 'c> Walk<'k, 'c> {
     fn new(
-        work: &'k mut Work<'c>,
+        txn: &'k mut WriteTxn<'c>,
         organisation: OrganisationId,
         before_ms: i64,
     ) -> Result<Self, Fault> {
         Ok(Self {
-            journal: Journal::new(work.connection),
-            start: journal::start::start(work.connection, organisation)?,
-            work,
+            journal: Journal::new(txn.connection),
+            start: journal::start::start(txn.connection, organisation)?,
+            txn,
             organisation,
             before_ms,
             rewritten: 0,
@@ -127,13 +127,13 @@ impl<'k, 'c> Walk<'k, 'c> {
     /// Walks over some blocks, from this one on.
     fn slice(mut self, from: u32) -> Result<Slice, Fault> {
         let first = from.max(self.start.block);
-        let end = read_counters(self.work.connection, self.organisation)?.block;
+        let end = read_counters(self.txn.connection, self.organisation)?.block;
         let mut number = first;
         while number < end && number - first < SLICE_BLOCKS && self.rewritten < SLICE_REWRITTEN {
             self.block(BlockId::new(self.organisation, number))?;
             number += 1;
         }
-        journal::start::set_start(self.work.connection, self.organisation, self.start)?;
+        journal::start::set_start(self.txn.connection, self.organisation, self.start)?;
         self.done.next = (number < end).then_some(number);
         Ok(self.done)
     }
@@ -142,20 +142,20 @@ impl<'k, 'c> Walk<'k, 'c> {
     fn block(&mut self, id: BlockId) -> Result<(), Fault> {
         let head = self.journal.head(id)?.clone();
         let is_old = head.at_ms < self.before_ms;
-        let scope = Scope::new(self.organisation, head.dialect);
+        let key_space = KeySpace::new(self.organisation, head.dialect);
         let mut goes = vec![false; head.marks.len()];
         for (ordinal, &mark) in head.marks.iter().enumerate() {
             let place = id.entry(ordinal);
             goes[ordinal] = match mark {
-                Mark::Purged => false,
-                Mark::Refused => is_old,
-                Mark::Accepted { .. } => is_old && self.take_out(&scope, place)?,
-                Mark::Updated { order, .. }
-                | Mark::Unchanged { order, .. }
-                | Mark::Moved { order, .. }
-                | Mark::Fulfilled { order, .. } => {
+                EntryOutcome::Purged => false,
+                EntryOutcome::Refused => is_old,
+                EntryOutcome::Accepted { .. } => is_old && self.take_out(&key_space, place)?,
+                EntryOutcome::Updated { order, .. }
+                | EntryOutcome::Unchanged { order, .. }
+                | EntryOutcome::Transition { order, .. }
+                | EntryOutcome::Fulfilled { order, .. } => {
                     let goes_now = order.block() == id && goes.get(order.ordinal()) == Some(&true);
-                    goes_now || self.journal.mark(order)? == Mark::Purged
+                    goes_now || self.journal.mark(order)? == EntryOutcome::Purged
                 }
             };
         }
@@ -163,7 +163,7 @@ impl<'k, 'c> Walk<'k, 'c> {
             return Ok(());
         }
         let is_gone = |ordinal: usize| goes.get(ordinal) == Some(&true);
-        admissions::forget(self.work.connection, id, is_gone)?;
+        admissions::forget(self.txn.connection, id, is_gone)?;
         let of_marks = head.marks.iter().zip(&goes);
         let events = of_marks.filter(|(mark, goes)| **goes && mark.is_event());
         let events = events.count() as u64;
@@ -171,9 +171,9 @@ impl<'k, 'c> Walk<'k, 'c> {
             self.done.events += events;
             self.start.position = self.start.position.max(head.first_position + head.events);
         }
-        rewrite(self.work.connection, id, |ordinal, entry| {
+        rewrite(self.txn.connection, id, |ordinal, entry| {
             if goes.get(ordinal) == Some(&true) {
-                entry.mark = Mark::Purged;
+                entry.mark = EntryOutcome::Purged;
                 entry.email = EmailHash::NONE;
                 entry.key.clear();
                 entry.text.clear();
@@ -187,26 +187,26 @@ impl<'k, 'c> Walk<'k, 'c> {
                 gone.entry(batch.to_bytes()).or_default().insert(*index);
             }
         }
-        rejections::purge_attributes(self.work.connection, self.organisation, &gone)?;
+        rejections::purge_attributes(self.txn.connection, self.organisation, &gone)?;
         self.journal.forget(id);
         self.rewritten += 1;
         Ok(())
     }
 
     /// Takes an order out of the index, if it is final and has not changed since; whether it did.
-    fn take_out(&mut self, scope: &Scope, order: Place) -> Result<bool, Fault> {
+    fn take_out(&mut self, key_space: &KeySpace, order: EntryAddr) -> Result<bool, Fault> {
         let key = self.journal.key(order)?;
-        let found = self.work.rows.at(scope, &key, order)?;
+        let found = self.txn.index.at(key_space, &key, order)?;
         let (row, holds) = found.ok_or_else(|| not_in_index(order))?;
         let changed_ms = self.journal.head(row.last_change().block())?.at_ms;
         if row.state.is_open() || changed_ms >= self.before_ms {
             return Ok(false);
         }
-        let connection = self.work.connection;
-        self.work.rows.remove(scope, &key, (order, holds))?;
+        let connection = self.txn.connection;
+        self.txn.index.remove(key_space, &key, (order, holds))?;
         let delete = "delete from fulfilments where id = ?1";
         connection.prepare_cached(delete)?.execute([order.0])?;
-        self.work.standing.removed(scope, row.state);
+        self.txn.order_states.removed(key_space, row.state);
         self.done.orders += 1;
         Ok(true)
     }
@@ -218,11 +218,11 @@ type Next = Option<[u8; 16]>;
 /// Drops the receipts of some batches that were received before a time and of which no order is left, and all that hangs on
 /// them; how many.
 fn drop_batches(
-    work: &mut Work<'_>,
+    txn: &mut WriteTxn<'_>,
     before_ms: i64,
     after: [u8; 16],
 ) -> Result<(u64, Next), Fault> {
-    let connection = work.connection;
+    let connection = txn.connection;
     let select = "select id, received_at_ms from batches where id > ?1 and sound(batches.intact) order by id limit ?2";
     let limit = i64::try_from(SLICE_BATCHES).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(select)?;
@@ -257,7 +257,7 @@ fn end_feeds(
     journal: &mut Journal<'_>,
     batch: [u8; 16],
 ) -> Result<(), Fault> {
-    for part in parts_of(connection, BatchId::from_bytes(batch))? {
+    for part in block_ranges_of(connection, BatchId::from_bytes(batch))? {
         let Some(last) = part.blocks.checked_sub(1) else {
             continue;
         };
@@ -277,12 +277,12 @@ fn is_purged(
     batch: [u8; 16],
 ) -> Result<bool, Fault> {
     let batch = BatchId::from_bytes(batch);
-    for part in parts_of(connection, batch)? {
+    for part in block_ranges_of(connection, batch)? {
         for at in 0..part.blocks {
             let head = journal.head(part.first.plus(at))?;
             let of_batch = head.batches.get(batch);
             let marks = of_batch.and_then(|of| head.marks.get(of.start..of.end));
-            if marks.is_some_and(|marks| marks.iter().any(|mark| *mark != Mark::Purged)) {
+            if marks.is_some_and(|marks| marks.iter().any(|mark| *mark != EntryOutcome::Purged)) {
                 return Ok(false);
             }
         }
@@ -291,8 +291,8 @@ fn is_purged(
 }
 
 /// Deletes some blocks in front of an organisation's journal that no receipt needs; whether there may be more.
-fn drop_front(work: &mut Work<'_>, organisation: OrganisationId) -> Result<bool, Fault> {
-    let connection = work.connection;
+fn drop_front(txn: &mut WriteTxn<'_>, organisation: OrganisationId) -> Result<bool, Fault> {
+    let connection = txn.connection;
     let mut journal = Journal::new(connection);
     let mut start = journal::start::start(connection, organisation)?;
     let end = read_counters(connection, organisation)?.block;
@@ -300,7 +300,7 @@ fn drop_front(work: &mut Work<'_>, organisation: OrganisationId) -> Result<bool,
     while start.block < end && start.block - first < SLICE_BLOCKS {
         let id = BlockId::new(organisation, start.block);
         let head = journal.head(id)?;
-        let mut is_needed = head.marks.iter().any(|mark| *mark != Mark::Purged);
+        let mut is_needed = head.marks.iter().any(|mark| *mark != EntryOutcome::Purged);
         for of in head.batches.iter() {
             is_needed = is_needed || has_receipt(connection, of.id)?;
         }

@@ -16,10 +16,10 @@ use wharfinger_core::problem::Problem;
 
 use crate::store::api::replies::Remember;
 use crate::store::format::email_hash::{EmailHash, EmailKey};
-use crate::store::format::entry_addr::{ENTRIES_MAX, Place};
+use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::block::{self, Block, Frame};
-use crate::store::receipts::encoding::{self, Kind, Part, Told};
+use crate::store::receipts::encoding::{self, Chunk, Kind, Told};
 
 /// A batch, made ready for a store: owned, packed, grouped by organisation.
 pub struct Submission {
@@ -35,11 +35,11 @@ pub struct Submission {
     /// How many orders are good.
     pub(crate) good: usize,
     /// The orders that are not good.
-    pub(crate) rejected: Vec<Part>,
+    pub(crate) rejected: Vec<Chunk>,
     /// How many of them are of no known organisation.
     pub(crate) rejected_of_nobody: u64,
     /// The orders that have warnings, good or not.
-    pub(crate) warned: Vec<Part>,
+    pub(crate) warned: Vec<Chunk>,
     /// How many of them are of no known organisation.
     pub(crate) warned_of_nobody: u64,
     /// The lines that the good orders stand on, where the body is of lines.
@@ -183,7 +183,7 @@ impl Submission {
 
 impl Row {
     /// Where the order lies, if its group begins at this place: in the middle of a block only if that has room for all of it.
-    pub(crate) fn place(&self, first: Place) -> Place {
+    pub(crate) fn place(&self, first: EntryAddr) -> EntryAddr {
         let block = first.block().plus(self.block as usize);
         block.entry(first.ordinal() + self.ordinal as usize)
     }
@@ -454,7 +454,7 @@ impl Parts {
         });
     }
 
-    fn finish(self) -> Vec<Part> {
+    fn finish(self) -> Vec<Chunk> {
         let mut parts = Vec::new();
         for builder in self.builders {
             parts.extend(builder.finish());

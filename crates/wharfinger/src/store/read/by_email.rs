@@ -6,9 +6,9 @@ use crate::store::addresses::Search;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 
 /// Fills a page with the orders that begin in some blocks and whose latest full text has an address of this hash, in the
 /// order of those texts. The runs cover blocks one behind the other, so that nothing has to be sorted, and a page needs no
@@ -19,7 +19,7 @@ pub(super) fn take(
     blocks: &Blocks,
     page: &mut PageInMaking<'_>,
 ) -> Result<(), Fault> {
-    let organisation = page.scope.organisation;
+    let organisation = page.key_space.organisation;
     let block = |number| BlockId::new(organisation, number);
     // No text of an order comes before its first one.
     let first = journal::start::start(connection, organisation)?
@@ -29,12 +29,12 @@ pub(super) fn take(
     let newest_first = page.query.newest_first;
     if let (Some(after), false) = (page.after, page.counts_by_walking()) {
         if newest_first {
-            high = high.min(Place(after.0 - 1));
+            high = high.min(EntryAddr(after.0 - 1));
         } else {
-            low = low.max(Place(after.0 + 1));
+            low = low.max(EntryAddr(after.0 + 1));
         }
     }
-    let dialect = page.scope.dialect;
+    let dialect = page.key_space.dialect;
     let search = Search::within(connection, hash, dialect, low..=high, newest_first)?;
     let mut visit = |place| match current(page, place, blocks)? {
         Some(found) => page.take_at(place, found),
@@ -48,29 +48,29 @@ pub(super) fn take(
 /// an address that it has no more.
 fn current(
     page: &mut PageInMaking<'_>,
-    entry: Place,
+    entry: EntryAddr,
     blocks: &Blocks,
 ) -> Result<Option<Found>, Fault> {
-    if page.journal.head(entry.block())?.dialect != page.scope.dialect {
+    if page.journal.head(entry.block())?.dialect != page.key_space.dialect {
         return Ok(None);
     }
     let order = match page.journal.mark(entry)? {
-        Mark::Accepted { .. } => entry,
-        Mark::Updated {
+        EntryOutcome::Accepted { .. } => entry,
+        EntryOutcome::Updated {
             order,
             amendment: false,
             ..
         } => order,
-        Mark::Updated { .. }
-        | Mark::Unchanged { .. }
-        | Mark::Refused
-        | Mark::Purged
-        | Mark::Moved { .. }
-        | Mark::Fulfilled { .. } => {
+        EntryOutcome::Updated { .. }
+        | EntryOutcome::Unchanged { .. }
+        | EntryOutcome::Refused
+        | EntryOutcome::Purged
+        | EntryOutcome::Transition { .. }
+        | EntryOutcome::Fulfilled { .. } => {
             return Ok(None);
         }
     };
-    if page.journal.mark(order)? == Mark::Purged {
+    if page.journal.mark(order)? == EntryOutcome::Purged {
         return Ok(None);
     }
     if !blocks.contains(&order.block().number()) {

@@ -5,10 +5,10 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId, is_part};
 use crate::store::api::{Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed, StoreError};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::batches::OfBatch;
 use crate::store::journal::end::{Counters, read_counters};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs::Epochs;
 use crate::store::journal::order_ids::OrderIds;
 use crate::store::journal::read::{Head, Journal, Order, blocks_up_to};
@@ -214,7 +214,7 @@ impl Reading<'_> {
 
 impl Reading<'_> {
     /// The id of an order; where that is a part of another, the id of that too.
-    fn order(&mut self, order: Place) -> Result<(Option<OrderId>, Option<OrderId>), Fault> {
+    fn order(&mut self, order: EntryAddr) -> Result<(Option<OrderId>, Option<OrderId>), Fault> {
         let id = self.order_ids.get(self.connection, order)?;
         if !id.index().is_some_and(is_part) {
             return Ok((Some(id), None));
@@ -226,7 +226,7 @@ impl Reading<'_> {
 }
 
 /// What the feed tells of a block: the batch, what happened, and the order that it is about.
-type Told = (Option<BatchId>, EventKind, Option<Place>);
+type Told = (Option<BatchId>, EventKind, Option<EntryAddr>);
 
 /// What it tells, in its order: of each batch first that it was received, then of its entries.
 fn told(id: BlockId, head: &Head) -> Vec<Told> {
@@ -250,13 +250,15 @@ fn received(of: &OfBatch) -> Option<Told> {
 }
 
 /// What the feed tells of an entry at a place, and the order that it is about.
-fn told_of(mark: Mark, place: Place) -> Option<(EventKind, Option<Place>)> {
+fn told_of(mark: EntryOutcome, place: EntryAddr) -> Option<(EventKind, Option<EntryAddr>)> {
     let kind = match mark {
-        Mark::Accepted { .. } => EventKind::OrderAccepted,
-        Mark::Updated { .. } => EventKind::OrderUpdated,
-        Mark::Moved { to, .. } => to.event_kind(),
-        Mark::Fulfilled { .. } => EventKind::OrderFulfilment,
-        Mark::Unchanged { .. } | Mark::Refused | Mark::Purged => return None,
+        EntryOutcome::Accepted { .. } => EventKind::OrderAccepted,
+        EntryOutcome::Updated { .. } => EventKind::OrderUpdated,
+        EntryOutcome::Transition { to, .. } => to.event_kind(),
+        EntryOutcome::Fulfilled { .. } => EventKind::OrderFulfilment,
+        EntryOutcome::Unchanged { .. } | EntryOutcome::Refused | EntryOutcome::Purged => {
+            return None;
+        }
     };
     Some((kind, mark.order(place)))
 }

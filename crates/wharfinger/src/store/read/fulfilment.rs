@@ -4,16 +4,16 @@ use wharfinger_core::fulfilment::{Fulfilment, Reported};
 
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::Place;
+use crate::store::format::entry_addr::EntryAddr;
 use crate::store::journal::read::Journal;
 
 /// The latest report on the order whose first revision lies at a place.
-pub(crate) fn find(journal: &mut Journal<'_>, order: Place) -> Result<Option<Reported>, Fault> {
+pub(crate) fn find(journal: &mut Journal<'_>, order: EntryAddr) -> Result<Option<Reported>, Fault> {
     let select =
         "select place, report from fulfilments where id = ?1 and sound(fulfilments.intact)";
     let mut select = journal.connection().prepare_cached(select)?;
     let found = select.query_row([order.0], |row| {
-        Ok((Place(row.get(0)?), row.get::<String>(1)?))
+        Ok((EntryAddr(row.get(0)?), row.get::<String>(1)?))
     });
     let Some((place, json)) = found.optional()? else {
         return Ok(None);

@@ -10,9 +10,10 @@ use crate::store::api::{
 };
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, Place};
-use crate::store::index::orders::{Lookup, Scope};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::orders::Lookup;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::{Journal, last_block};
 
 /// Bytes of texts from which on a part of a history is full.
@@ -44,9 +45,9 @@ pub(crate) fn history(
     let Some(located) = Locator::new(connection, reach).find(&mut journal, order)? else {
         return Ok(None);
     };
-    let scope = Scope::new(located.organisation(), located.dialect);
+    let key_space = KeySpace::new(located.organisation(), located.dialect);
     let mut lookup = Lookup::new(connection);
-    let Some((row, _)) = lookup.at(&scope, &located.key, located.place)? else {
+    let Some((row, _)) = lookup.at(&key_space, &located.key, located.place)? else {
         return Err(misplaced(located.place));
     };
     let mut chains = Chains {
@@ -57,8 +58,8 @@ pub(crate) fn history(
         change: row.changed,
     };
     if let Some(after) = after {
-        chains.revision = chains.go_on(after.revision, Mark::is_alive)?;
-        chains.change = chains.go_on(after.change, Mark::is_change)?;
+        chains.revision = chains.go_on(after.revision, EntryOutcome::is_alive)?;
+        chains.change = chains.go_on(after.change, EntryOutcome::is_change)?;
     }
     let mut entries = Vec::new();
     let mut bytes = 0;
@@ -84,9 +85,9 @@ pub(crate) fn history(
 struct Chains<'c> {
     connection: &'c Connection,
     journal: Journal<'c>,
-    order: Place,
-    revision: Option<Place>,
-    change: Option<Place>,
+    order: EntryAddr,
+    revision: Option<EntryAddr>,
+    change: Option<EntryAddr>,
 }
 
 impl Chains<'_> {
@@ -94,9 +95,9 @@ impl Chains<'_> {
     fn go_on(
         &mut self,
         cursor: Option<i64>,
-        is_of_chain: fn(Mark) -> bool,
-    ) -> Result<Option<Place>, Fault> {
-        let Some(place) = cursor.map(Place) else {
+        is_of_chain: fn(EntryOutcome) -> bool,
+    ) -> Result<Option<EntryAddr>, Fault> {
+        let Some(place) = cursor.map(EntryAddr) else {
             return Ok(None);
         };
         let last = last_block(self.connection, self.order.block().organisation())?;
@@ -126,18 +127,18 @@ impl Chains<'_> {
         }
     }
 
-    fn next_revision(&mut self, place: Place) -> Result<HistoryEntry, Fault> {
+    fn next_revision(&mut self, place: EntryAddr) -> Result<HistoryEntry, Fault> {
         let (revision, previous) = match self.journal.mark(place)? {
-            Mark::Accepted { .. } => (1, None),
-            Mark::Updated {
+            EntryOutcome::Accepted { .. } => (1, None),
+            EntryOutcome::Updated {
                 revision, previous, ..
             } if previous < place => (revision, Some(previous)),
-            Mark::Updated { .. }
-            | Mark::Unchanged { .. }
-            | Mark::Refused
-            | Mark::Purged
-            | Mark::Moved { .. }
-            | Mark::Fulfilled { .. } => {
+            EntryOutcome::Updated { .. }
+            | EntryOutcome::Unchanged { .. }
+            | EntryOutcome::Refused
+            | EntryOutcome::Purged
+            | EntryOutcome::Transition { .. }
+            | EntryOutcome::Fulfilled { .. } => {
                 return Err(misplaced(place));
             }
         };
@@ -157,19 +158,19 @@ impl Chains<'_> {
         })
     }
 
-    fn next_change(&mut self, place: Place) -> Result<HistoryEntry, Fault> {
+    fn next_change(&mut self, place: EntryAddr) -> Result<HistoryEntry, Fault> {
         let (kind, previous) = match self.journal.mark(place)? {
             // Of reports that came before a move only the feed tells.
-            Mark::Moved { to, .. } => (to.event_kind(), None),
-            Mark::Fulfilled { order, previous } => {
+            EntryOutcome::Transition { to, .. } => (to.event_kind(), None),
+            EntryOutcome::Fulfilled { order, previous } => {
                 let previous = (order < previous && previous < place).then_some(previous);
                 (EventKind::OrderFulfilment, previous)
             }
-            Mark::Accepted { .. }
-            | Mark::Updated { .. }
-            | Mark::Unchanged { .. }
-            | Mark::Refused
-            | Mark::Purged => return Err(misplaced(place)),
+            EntryOutcome::Accepted { .. }
+            | EntryOutcome::Updated { .. }
+            | EntryOutcome::Unchanged { .. }
+            | EntryOutcome::Refused
+            | EntryOutcome::Purged => return Err(misplaced(place)),
         };
         self.change = previous;
         Ok(HistoryEntry {
@@ -190,6 +191,6 @@ fn key_of(connection: &Connection, block: BlockId) -> Result<String, Fault> {
     key.ok_or_else(|| Fault::Damaged(format!("block {} has state changes without a key", block.0)))
 }
 
-fn misplaced(place: Place) -> Fault {
+fn misplaced(place: EntryAddr) -> Fault {
     Fault::Damaged(format!("entry {} does not belong to the order", place.0))
 }

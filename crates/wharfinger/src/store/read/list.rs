@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
-use super::locate::parts_of;
+use super::locate::block_ranges_of;
 use super::orders::{load, not_in_index, shown_texts};
 use crate::store::Store;
 use crate::store::addresses::Search;
@@ -13,11 +13,12 @@ use crate::store::api::{FoundOrder, ListCursor, ListOrders, ListPage, ListedBy};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailKey;
-use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, Place};
+use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
+use crate::store::index::key_space::KeySpace;
 use crate::store::index::order_states::{is_any, read_open};
-use crate::store::index::orders::{Lookup, OrderRow, Scope};
+use crate::store::index::orders::{Lookup, OrderRow};
 use crate::store::journal::dialects::{dialect_name, find_dialect};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
 
 /// Entries of the journal that a page looks at.
@@ -69,7 +70,7 @@ pub(crate) fn list(
             Some(after) if organisation == after.organisation => after.place.saturating_add(1),
             Some(_) | None => BlockId::new(organisation, 1).entry(0).0,
         };
-        if !listing.of_organisation(organisation, Place(low), email_key)? {
+        if !listing.of_organisation(organisation, EntryAddr(low), email_key)? {
             listing.page.next = listing.seen;
             break;
         }
@@ -97,7 +98,7 @@ impl Listing<'_> {
     fn of_organisation(
         &mut self,
         organisation: OrganisationId,
-        low: Place,
+        low: EntryAddr,
         email_key: EmailKey,
     ) -> Result<GoesOn, Fault> {
         let request = self.request;
@@ -127,7 +128,7 @@ impl Listing<'_> {
             }
         };
         if goes_on {
-            self.has_seen(Place(i64::MAX), organisation);
+            self.has_seen(EntryAddr(i64::MAX), organisation);
         }
         Ok(goes_on)
     }
@@ -139,7 +140,7 @@ impl Listing<'_> {
         may_go_on
     }
 
-    fn has_seen(&mut self, place: Place, organisation: OrganisationId) {
+    fn has_seen(&mut self, place: EntryAddr, organisation: OrganisationId) {
         self.seen = Some(ListCursor {
             organisation,
             place: place.0,
@@ -164,17 +165,19 @@ impl Listing<'_> {
         &mut self,
         organisation: OrganisationId,
         key: &str,
-        low: Place,
+        low: EntryAddr,
     ) -> Result<GoesOn, Fault> {
         let mut orders = Vec::new();
         let select = "select id from dialects where sound(dialects.intact)";
         let mut select = self.connection.prepare_cached(select)?;
         let mut dialects = select.query(())?;
         while let Some(dialect) = dialects.next()? {
-            let scope = Scope::new(organisation, dialect.get(0)?);
-            let held = self.lookup.by_key(&scope, key)?;
+            let key_space = KeySpace::new(organisation, dialect.get(0)?);
+            let held = self.lookup.by_key(&key_space, key)?;
             orders.extend(held.map(|row| row.id));
-            let released = self.lookup.released(&scope, key, ENTRIES_PER_PAGE_MAX)?;
+            let released = self
+                .lookup
+                .released(&key_space, key, ENTRIES_PER_PAGE_MAX)?;
             orders.extend(released);
         }
         orders.sort_unstable();
@@ -190,9 +193,9 @@ impl Listing<'_> {
         &mut self,
         organisation: OrganisationId,
         batch: BatchId,
-        low: Place,
+        low: EntryAddr,
     ) -> Result<GoesOn, Fault> {
-        for part in parts_of(self.connection, batch)? {
+        for part in block_ranges_of(self.connection, batch)? {
             if part.first.organisation() == organisation && part.blocks > 0 {
                 let last = part.first.plus(part.blocks - 1).number();
                 let blocks = part.first.number()..=last;
@@ -207,7 +210,7 @@ impl Listing<'_> {
         &mut self,
         organisation: OrganisationId,
         blocks: RangeInclusive<u32>,
-        low: Place,
+        low: EntryAddr,
     ) -> Result<GoesOn, Fault> {
         let wants_final = self.request.states.iter().any(|state| !state.is_open());
         let select = if wants_final {
@@ -241,10 +244,10 @@ impl Listing<'_> {
         &mut self,
         block: BlockId,
         wants_final: bool,
-        low: Place,
+        low: EntryAddr,
     ) -> Result<GoesOn, Fault> {
         let marks = &self.journal.head(block)?.marks;
-        let is_new = |ordinal: &usize| matches!(marks[*ordinal], Mark::Accepted { .. });
+        let is_new = |ordinal: &usize| matches!(marks[*ordinal], EntryOutcome::Accepted { .. });
         let mut orders: Vec<_> = (0..marks.len()).filter(is_new).collect();
         if !wants_final {
             let open = read_open(self.connection, block)?;
@@ -260,7 +263,11 @@ impl Listing<'_> {
     }
 
     /// Along the feed: each order where it changed last.
-    fn along_changes(&mut self, organisation: OrganisationId, low: Place) -> Result<GoesOn, Fault> {
+    fn along_changes(
+        &mut self,
+        organisation: OrganisationId,
+        low: EntryAddr,
+    ) -> Result<GoesOn, Fault> {
         let from = self.request.updated_from_ms.unwrap_or_default();
         let before = blocks_before(self.connection, organisation, from)?;
         let first = before.saturating_add(1).max(low.block().number());
@@ -305,7 +312,12 @@ impl Listing<'_> {
     }
 
     /// Looks at an order that stands at this place in the list, and takes it if it is wanted there.
-    fn consider(&mut self, at: Place, order: Place, key: Option<&str>) -> Result<GoesOn, Fault> {
+    fn consider(
+        &mut self,
+        at: EntryAddr,
+        order: EntryAddr,
+        key: Option<&str>,
+    ) -> Result<GoesOn, Fault> {
         if let Some((row, key)) = self.wanted(at, order, key)? {
             let is_full =
                 self.page.orders.len() >= self.request.limit || self.bytes >= PAGE_BYTES_MAX;
@@ -328,8 +340,8 @@ impl Listing<'_> {
     /// The row and the key of an order, if all conditions hold but that on its content.
     fn wanted(
         &mut self,
-        at: Place,
-        order: Place,
+        at: EntryAddr,
+        order: EntryAddr,
         key: Option<&str>,
     ) -> Result<Option<(OrderRow, String)>, Fault> {
         let request = self.request;
@@ -358,8 +370,8 @@ impl Listing<'_> {
         if request.key.as_ref().is_some_and(|wanted| *wanted != key) {
             return Ok(None);
         }
-        let scope = Scope::new(order.block().organisation(), dialect);
-        let Some((row, _)) = self.lookup.at(&scope, &key, order)? else {
+        let key_space = KeySpace::new(order.block().organisation(), dialect);
+        let Some((row, _)) = self.lookup.at(&key_space, &key, order)? else {
             return Err(not_in_index(order));
         };
         let stands_here = match request.listed_by() {

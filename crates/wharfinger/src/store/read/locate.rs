@@ -7,8 +7,8 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, Place};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::receipts::extents;
 
@@ -19,7 +19,7 @@ const BATCHES_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub(crate) struct Located {
     /// The place of its first revision.
-    pub place: Place,
+    pub place: EntryAddr,
     /// The number of its dialect.
     pub dialect: i64,
     /// Its key.
@@ -35,7 +35,7 @@ impl Located {
 
 /// Neighbouring blocks of one organisation that a batch wrote, in the order of the batch.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
+pub(crate) struct BlockRange {
     /// The first of them.
     pub first: BlockId,
     /// How many.
@@ -46,7 +46,7 @@ pub(crate) struct Part {
 pub(crate) struct Locator<'c> {
     connection: &'c Connection,
     reach: &'c Reach,
-    batches: HashMap<BatchId, Vec<Part>>,
+    batches: HashMap<BatchId, Vec<BlockRange>>,
 }
 
 impl<'c> Locator<'c> {
@@ -85,7 +85,7 @@ impl<'c> Locator<'c> {
                 continue;
             };
             let ordinal = start + at;
-            let Some(Mark::Accepted { .. }) = head.marks.get(ordinal) else {
+            let Some(EntryOutcome::Accepted { .. }) = head.marks.get(ordinal) else {
                 // This order of the batch is no new one: it has the id of the one that it changed, or none.
                 return Ok(None);
             };
@@ -100,21 +100,24 @@ impl<'c> Locator<'c> {
         Ok(None)
     }
 
-    fn parts(&mut self, batch: BatchId) -> Result<Vec<Part>, Fault> {
+    fn parts(&mut self, batch: BatchId) -> Result<Vec<BlockRange>, Fault> {
         if let Some(known) = self.batches.get(&batch) {
             return Ok(known.clone());
         }
         if self.batches.len() == BATCHES_MAX {
             self.batches.clear();
         }
-        let parts = parts_of(self.connection, batch)?;
+        let parts = block_ranges_of(self.connection, batch)?;
         self.batches.insert(batch, parts.clone());
         Ok(parts)
     }
 }
 
 /// The blocks that a batch wrote; none where there is no such batch.
-pub(crate) fn parts_of(connection: &Connection, batch: BatchId) -> Result<Vec<Part>, Fault> {
+pub(crate) fn block_ranges_of(
+    connection: &Connection,
+    batch: BatchId,
+) -> Result<Vec<BlockRange>, Fault> {
     let select = "select shares from batches where id = ?1 and sound(batches.intact)";
     let mut select = connection.prepare_cached(select)?;
     let found: Option<String> = select
@@ -126,7 +129,7 @@ pub(crate) fn parts_of(connection: &Connection, batch: BatchId) -> Result<Vec<Pa
     let mut parts = Vec::new();
     for share in extents::from_json(&json)? {
         if let Some(organisation) = share.organisation {
-            parts.push(Part {
+            parts.push(BlockRange {
                 first: BlockId::new(organisation, share.first),
                 blocks: usize::try_from(share.blocks).unwrap_or_default(),
             });
@@ -138,7 +141,7 @@ pub(crate) fn parts_of(connection: &Connection, batch: BatchId) -> Result<Vec<Pa
 /// The block of a part that has an order of the batch, if any has: the last that begins with it or an earlier one.
 fn block_of(
     journal: &mut Journal<'_>,
-    part: Part,
+    part: BlockRange,
     (batch, index): (BatchId, u32),
 ) -> Result<Option<BlockId>, Fault> {
     let (mut low, mut high) = (0, part.blocks);

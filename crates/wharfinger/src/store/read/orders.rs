@@ -13,10 +13,11 @@ use crate::store::api::{FoundOrder, OrderCursor, OrderPage, ReadOrders};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailKey;
-use crate::store::format::entry_addr::Place;
-use crate::store::index::orders::{Lookup, OrderRow, Scope};
+use crate::store::format::entry_addr::EntryAddr;
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::orders::{Lookup, OrderRow};
 use crate::store::journal::dialects::{dialect_name, find_dialect};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
 use std::sync::Arc;
 
@@ -79,11 +80,11 @@ pub(crate) fn orders(
         return nothing();
     };
     let query = &*request.query;
-    let scope = Scope::new(request.organisation, dialect);
+    let key_space = KeySpace::new(request.organisation, dialect);
     let mut page = PageInMaking {
         query,
-        after: request.after.map(|OrderCursor(place)| Place(place)),
-        scope: &scope,
+        after: request.after.map(|OrderCursor(place)| EntryAddr(place)),
+        key_space: &key_space,
         lookup: Lookup::new(connection),
         journal: Journal::new(connection),
         matched: 0,
@@ -141,11 +142,11 @@ pub(crate) type Found = (OrderRow, String);
 /// A page being filled.
 pub(crate) struct PageInMaking<'q> {
     pub query: &'q OrderQuery,
-    pub scope: &'q Scope,
+    pub key_space: &'q KeySpace,
     pub journal: Journal<'q>,
     pub page: OrderPage,
     /// The page begins behind this order.
-    pub after: Option<Place>,
+    pub after: Option<EntryAddr>,
     lookup: Lookup<'q>,
     /// Orders that matched so far.
     matched: u64,
@@ -190,7 +191,7 @@ impl PageInMaking<'_> {
     fn take_keys(&mut self, keys: &[String], blocks: &Blocks) -> Result<(), Fault> {
         let mut found = Vec::new();
         for key in keys {
-            if let Some(row) = self.lookup.by_key(self.scope, key)?
+            if let Some(row) = self.lookup.by_key(self.key_space, key)?
                 && blocks.contains(&row.id.block().number())
                 && is_created_in(self.query, self.journal.head(row.id.block())?.at_ms)
                 && self.query.states.contains(&row.state)
@@ -212,10 +213,10 @@ impl PageInMaking<'_> {
     }
 
     /// The order whose first revision lies at a place, if it is in one of the states that are asked for.
-    pub(crate) fn find(&mut self, order: Place) -> Result<Option<Found>, Fault> {
+    pub(crate) fn find(&mut self, order: EntryAddr) -> Result<Option<Found>, Fault> {
         // Most orders that are walked over are not shown: their texts are not read.
         let key = self.journal.key_alone(order)?;
-        let Some((row, _)) = self.lookup.at(self.scope, &key, order)? else {
+        let Some((row, _)) = self.lookup.at(self.key_space, &key, order)? else {
             return Err(not_in_index(order));
         };
         let is_wanted = self.query.states.contains(&row.state);
@@ -228,7 +229,7 @@ impl PageInMaking<'_> {
     }
 
     /// Takes the next order, which stands at this place in the order that is asked for; whether more are wanted.
-    pub(crate) fn take_at(&mut self, at: Place, (row, key): Found) -> Result<bool, Fault> {
+    pub(crate) fn take_at(&mut self, at: EntryAddr, (row, key): Found) -> Result<bool, Fault> {
         let mut order = None;
         if let Some(keep) = &self.query.keep {
             let loaded = load(&mut self.journal, &row, key.clone())?;
@@ -282,9 +283,9 @@ pub(crate) fn order(
     let Some(located) = Locator::new(connection, reach).find(&mut journal, id)? else {
         return Ok(None);
     };
-    let scope = Scope::new(located.organisation(), located.dialect);
+    let key_space = KeySpace::new(located.organisation(), located.dialect);
     let mut lookup = Lookup::new(connection);
-    let Some((row, _)) = lookup.at(&scope, &located.key, located.place)? else {
+    let Some((row, _)) = lookup.at(&key_space, &located.key, located.place)? else {
         return Err(not_in_index(located.place));
     };
     Ok(Some(FoundOrder {
@@ -295,7 +296,7 @@ pub(crate) fn order(
 }
 
 /// A fault: the journal has an order that the index has not.
-pub(crate) fn not_in_index(order: Place) -> Fault {
+pub(crate) fn not_in_index(order: EntryAddr) -> Fault {
     Fault::Damaged(format!(
         "the order in entry {} is not in the index",
         order.0
@@ -341,10 +342,13 @@ pub(crate) fn load(
 }
 
 /// Where the texts lie that an order is shown by, the latest first: what was added to its latest full text, then that.
-pub(crate) fn shown_texts(journal: &mut Journal<'_>, row: &OrderRow) -> Result<Vec<Place>, Fault> {
+pub(crate) fn shown_texts(
+    journal: &mut Journal<'_>,
+    row: &OrderRow,
+) -> Result<Vec<EntryAddr>, Fault> {
     let mut texts = vec![row.latest];
     let mut place = row.latest;
-    while let Mark::Updated {
+    while let EntryOutcome::Updated {
         previous,
         amendment: true,
         ..

@@ -7,9 +7,9 @@ use super::orders::{PageInMaking, is_created_in};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
-use crate::store::index::order_states::{Tally, read_open, read_tally};
-use crate::store::index::orders::Scope;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::order_states::{StateCounts, read_open, read_state_counts};
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 
 /// The numbers of an organisation's blocks, from the first to before the last.
@@ -51,8 +51,8 @@ impl Walk {
             if query.created_from_ms.is_some() || query.created_to_ms.is_some() {
                 walk.counting = Some((walk.filling.clone(), 0));
             } else {
-                let tally = read_tally(connection, page.scope)?;
-                let total = tally.sum(&query.states).cast_unsigned();
+                let state_counts = read_state_counts(connection, page.key_space)?;
+                let total = state_counts.sum(&query.states).cast_unsigned();
                 page.page.total = total.min(count_max);
             }
         }
@@ -73,16 +73,16 @@ impl Walk {
         connection: &Connection,
         page: &mut PageInMaking<'_>,
     ) -> Result<bool, Fault> {
-        let wanted = Wanted::of(page.query, &read_tally(connection, page.scope)?);
+        let wanted = Wanted::of(page.query, &read_state_counts(connection, page.key_space)?);
         let mut entries_left = ENTRIES_PER_SLICE;
         if !self.count(connection, page, wanted, &mut entries_left)? {
             return Ok(false);
         }
-        let (scope, newest_first) = (page.scope, page.query.newest_first);
+        let (key_space, newest_first) = (page.key_space, page.query.newest_first);
         let blocks = &mut self.filling;
         let mut candidates = Candidates {
             connection,
-            scope,
+            key_space,
             query: page.query,
             newest_first,
             wanted,
@@ -120,7 +120,7 @@ impl Walk {
         let count_max = page.query.count_max.unwrap_or_default().min(COUNTED_MAX);
         let mut candidates = Candidates {
             connection,
-            scope: page.scope,
+            key_space: page.key_space,
             query: page.query,
             newest_first: page.query.newest_first,
             wanted,
@@ -158,13 +158,13 @@ struct Wanted {
 
 impl Wanted {
     /// A state that no order is in counts as asked for: it makes no difference, and then fewer rows have to be looked at.
-    fn of(query: &OrderQuery, tally: &Tally) -> Self {
+    fn of(query: &OrderQuery, state_counts: &StateCounts) -> Self {
         let (mut any, mut all) = ([false; 2], [true; 2]);
         for state in State::ALL {
             let kind = usize::from(state.is_open());
             let is_asked_for = query.states.contains(&state);
             any[kind] |= is_asked_for;
-            all[kind] &= is_asked_for || tally.sum(&[state]) == 0;
+            all[kind] &= is_asked_for || state_counts.sum(&[state]) == 0;
         }
         let is_whole = |kind: usize| !any[kind] || all[kind];
         Self {
@@ -178,7 +178,7 @@ impl Wanted {
 /// Walks over blocks, and tells which of the orders that begin there may be wanted.
 struct Candidates<'c, 'q> {
     connection: &'c Connection,
-    scope: &'q Scope,
+    key_space: &'q KeySpace,
     query: &'q OrderQuery,
     newest_first: bool,
     wanted: Wanted,
@@ -221,10 +221,10 @@ impl Candidates<'_, '_> {
         let select = format!(
             "select {id} from {table} where {id} >= ?1 and {id} < ?2 and dialect = ?3 order by {id} {direction} limit 1"
         );
-        let number = |number| BlockId::new(self.scope.organisation, number).0;
+        let number = |number| BlockId::new(self.key_space.organisation, number).0;
         let (start, end) = (number(self.blocks.start), number(self.blocks.end));
         let mut select = self.connection.prepare_cached(&select)?;
-        let mut rows = select.query((start, end, self.scope.dialect))?;
+        let mut rows = select.query((start, end, self.key_space.dialect))?;
         let Some(row) = rows.next()? else {
             self.blocks.end = self.blocks.start;
             return Ok(None);
@@ -244,7 +244,7 @@ impl Candidates<'_, '_> {
             return Ok(Vec::new());
         }
         let marks = &head.marks;
-        let is_new = |ordinal: &usize| matches!(marks[*ordinal], Mark::Accepted { .. });
+        let is_new = |ordinal: &usize| matches!(marks[*ordinal], EntryOutcome::Accepted { .. });
         let begun = (0..marks.len()).filter(is_new);
         if self.wanted.open && self.wanted.is_final {
             return Ok(begun.collect());

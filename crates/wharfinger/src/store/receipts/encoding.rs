@@ -50,7 +50,7 @@ impl Kind {
 
 /// Some orders of a batch of which the receipt keeps something, all of one organisation and for one kind of reason.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub(crate) struct Chunk {
     /// Whose they are; none where that is not known.
     pub organisation: Option<OrganisationId>,
     /// Why it is kept.
@@ -116,7 +116,7 @@ pub(crate) struct Builder {
     first_index: u32,
     last_index: u32,
     json: Vec<u8>,
-    parts: Vec<Part>,
+    parts: Vec<Chunk>,
 }
 
 impl Builder {
@@ -172,7 +172,7 @@ impl Builder {
     fn end_part(&mut self) {
         let mut packed = Vec::new();
         pack(&mut packed, &self.json);
-        self.parts.push(Part {
+        self.parts.push(Chunk {
             organisation: self.organisation,
             kind: self.kind,
             first_index: self.first_index,
@@ -184,7 +184,7 @@ impl Builder {
     }
 
     /// The parts.
-    pub(crate) fn finish(mut self) -> Vec<Part> {
+    pub(crate) fn finish(mut self) -> Vec<Chunk> {
         if self.orders > 0 {
             self.end_part();
         }

@@ -8,7 +8,7 @@ use crate::store::format::entry_addr::BlockId;
 
 /// The share of one organisation in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Share {
+pub(crate) struct BatchExtent {
     /// Whose; none for orders of which that is not known.
     pub organisation: Option<OrganisationId>,
     /// The number of its first block there.
@@ -25,7 +25,7 @@ pub(crate) struct Share {
 /// how many orders have warnings.
 type Stored = (u32, u32, u32, Vec<u64>);
 
-impl Share {
+impl BatchExtent {
     /// The blocks, in the order of the batch.
     pub(crate) fn block_ids(&self) -> impl Iterator<Item = BlockId> {
         let numbers = self.first..self.first.saturating_add(self.blocks);
@@ -90,14 +90,14 @@ pub(crate) fn read_organisation(stored: u32) -> Option<OrganisationId> {
 }
 
 /// The shares of a batch, as they are stored.
-pub(crate) fn to_json(shares: &[Share]) -> String {
-    let stored: Vec<Stored> = shares.iter().map(Share::stored).collect();
+pub(crate) fn to_json(extents: &[BatchExtent]) -> String {
+    let stored: Vec<Stored> = extents.iter().map(BatchExtent::stored).collect();
     serde_json::to_string(&stored).expect("numbers are always JSON")
 }
 
 /// Undoes [`to_json`].
-pub(crate) fn from_json(json: &str) -> Result<Vec<Share>, Fault> {
+pub(crate) fn from_json(json: &str) -> Result<Vec<BatchExtent>, Fault> {
     let stored: Option<Vec<Stored>> = serde_json::from_str(json).ok();
-    let shares = stored.and_then(|stored| stored.into_iter().map(Share::read).collect());
-    shares.ok_or_else(|| Fault::Damaged("the block list of a receipt cannot be read".into()))
+    let extents = stored.and_then(|stored| stored.into_iter().map(BatchExtent::read).collect());
+    extents.ok_or_else(|| Fault::Damaged("the block list of a receipt cannot be read".into()))
 }

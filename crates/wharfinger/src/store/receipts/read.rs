@@ -4,7 +4,7 @@ use uuid::Uuid;
 use wharfinger_core::ids::BatchId;
 use wharfinger_core::outcome::Counts;
 
-use super::extents::{self, Share};
+use super::extents::{self, BatchExtent};
 use super::rejections;
 use crate::store::Store;
 use crate::store::api::{ReadReceipts, ReceiptHead, ReceiptPage, StoreError, Visible};
@@ -71,9 +71,9 @@ fn walk(
             break;
         }
         walked += 1;
-        let (head, shares) = read(&row)?;
+        let (head, extents) = read(&row)?;
         last = Some(head.id);
-        let found = seen(head, &shares, &request.visible).filter(|head| is_wanted(head, request));
+        let found = seen(head, &extents, &request.visible).filter(|head| is_wanted(head, request));
         page.receipts.extend(found);
     }
     Ok(page)
@@ -117,7 +117,7 @@ pub(crate) fn receipt(
     visible: &Visible,
 ) -> Result<Option<ReceiptHead>, Fault> {
     let found = find(connection, batch)?;
-    let Some(mut head) = found.and_then(|(head, shares)| seen(head, &shares, visible)) else {
+    let Some(mut head) = found.and_then(|(head, extents)| seen(head, &extents, visible)) else {
         return Ok(None);
     };
     if head.warned > 0 {
@@ -131,14 +131,14 @@ pub(crate) fn receipt(
 pub(crate) fn find(
     connection: &Connection,
     batch: BatchId,
-) -> Result<Option<(ReceiptHead, Vec<Share>)>, Fault> {
+) -> Result<Option<(ReceiptHead, Vec<BatchExtent>)>, Fault> {
     let select = format!("select {COLUMNS} from batches where id = ?1 and sound(batches.intact)");
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query([batch.to_bytes()])?;
     rows.next()?.map(|row| read(&row)).transpose()
 }
 
-fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<Share>), Fault> {
+fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<BatchExtent>), Fault> {
     let head = ReceiptHead {
         id: BatchId::from_bytes(row.get(0)?),
         key_id: row.get(1)?,
@@ -152,15 +152,15 @@ fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<Share>), Fault> {
         warned: 0,
         warnings: Vec::new(),
     };
-    let shares: String = row.get(7)?;
-    Ok((head, extents::from_json(&shares)?))
+    let extents: String = row.get(7)?;
+    Ok((head, extents::from_json(&extents)?))
 }
 
 /// As much of a receipt as is visible; none where that is nothing. A batch without any order is visible to the key that
 /// sent it, and to those who may act for the organisation it was sent for.
-fn seen(mut head: ReceiptHead, shares: &[Share], visible: &Visible) -> Option<ReceiptHead> {
+fn seen(mut head: ReceiptHead, extents: &[BatchExtent], visible: &Visible) -> Option<ReceiptHead> {
     let mut is_empty = true;
-    for share in shares {
+    for share in extents {
         is_empty &= share.counts == Counts::default();
         if visible.shows(share.organisation, &head.key_id) {
             head.organisations.extend(share.organisation);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wharfinger_core::ids::{BatchId, OrganisationId};
 
-use super::encoding::{self, Kind, Part};
+use super::encoding::{self, Chunk, Kind};
 use super::extents::{read_organisation, stored_organisation};
 use super::mentions::{Slice, keys_that_reach};
 use crate::store::api::{ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem};
@@ -12,7 +12,7 @@ use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 
 /// Parts that one piece of work takes the texts out of: a part has about a MiB of them, packed.
-const SLICE_PARTS: i64 = 8;
+const SLICE_CHUNKS: i64 = 8;
 /// The latest time that an id can hold: 48 bits of milliseconds.
 const ID_TIME_MAX: i64 = (1 << 48) - 1;
 /// Bytes of text that a page holds, but for its first order.
@@ -27,7 +27,7 @@ const WARNING_KINDS_MAX: usize = 100;
 pub(crate) fn write<'p>(
     connection: &Connection,
     batch: BatchId,
-    parts: impl Iterator<Item = &'p Part>,
+    parts: impl Iterator<Item = &'p Chunk>,
 ) -> Result<(), Fault> {
     let insert = "insert into rejections (batch, organisation, part, kind, first_index, last_index, has_texts, orders) \
                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -52,7 +52,7 @@ pub(crate) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Resul
     let select = "select id, orders from rejections where has_texts and batch < ?1 and sound(rejections.intact) \
          order by batch limit ?2";
     let mut select = connection.prepare_cached(select)?;
-    let parts = select.query_map((before, SLICE_PARTS), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let parts = select.query_map((before, SLICE_CHUNKS), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let parts: Vec<(i64, Vec<u8>)> = parts;
     let update = "update rejections set orders = ?2, has_texts = false where id = ?1";
     let mut update = connection.prepare_cached(update)?;
@@ -75,7 +75,7 @@ pub(crate) fn find_mentions(
          organisation = ?1 or organisation = 0 and batch in (select id from batches where key_id in {keys}) end order by id limit ?3"
     );
     let mut select = connection.prepare_cached(&select)?;
-    let mut rows = select.query((organisation.0, after, SLICE_PARTS))?;
+    let mut rows = select.query((organisation.0, after, SLICE_CHUNKS))?;
     let mut slice = Slice::default();
     let (mut looked_at, mut last) = (0, after);
     while let Some(row) = rows.next()? {
@@ -86,7 +86,7 @@ pub(crate) fn find_mentions(
             slice.found.push(last);
         }
     }
-    slice.next = (looked_at == SLICE_PARTS).then_some(last);
+    slice.next = (looked_at == SLICE_CHUNKS).then_some(last);
     Ok(slice)
 }
 

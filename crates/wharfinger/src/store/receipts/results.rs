@@ -3,15 +3,15 @@
 use wharfinger_core::ids::{BatchId, is_part};
 
 use super::encoding::Kind;
-use super::extents::Share;
+use super::extents::BatchExtent;
 use super::rejections::{self, Page};
 use crate::store::Store;
 use crate::store::api::StoreError;
 use crate::store::api::{OutcomeKind, ReadResults, Recorded, RecordedOutcome, ResultPage};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, Place};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::receipts;
 
@@ -25,7 +25,7 @@ impl Store {
 
 /// A page of results. Those of orders that were taken are in the blocks that the batch wrote, the others by themselves.
 pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<ResultPage, Fault> {
-    let Some((head, shares)) = receipts::read::find(connection, request.batch)? else {
+    let Some((head, extents)) = receipts::read::find(connection, request.batch)? else {
         return Ok(ResultPage::default());
     };
     let from = match request.after {
@@ -44,7 +44,7 @@ pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<
         limit: limit + 1,
     };
     let mut taken = Vec::new();
-    for share in shares.iter().filter(|share| shows(share.organisation)) {
+    for share in extents.iter().filter(|share| shows(share.organisation)) {
         taking.find(request.batch, share, &mut taken)?;
     }
     let is_kind_wanted = |kind| match kind {
@@ -56,7 +56,7 @@ pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<
     let not_taken =
         rejections::read_page(connection, request.batch, is_part_wanted, from, limit + 1)?;
     let mut page = taking.merge(request.batch, taken, not_taken)?;
-    if shares.iter().any(|share| share.warned > 0) {
+    if extents.iter().any(|share| share.warned > 0) {
         rejections::attach_warnings(connection, request.batch, shows, &mut page.results)?;
     }
     Ok(page)
@@ -65,8 +65,8 @@ pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<
 /// An order of a batch that was taken: its place in the batch, and its entry in the journal.
 struct Taken {
     index: u32,
-    place: Place,
-    mark: Mark,
+    place: EntryAddr,
+    mark: EntryOutcome,
 }
 
 /// A page being filled.
@@ -79,7 +79,12 @@ struct Taking<'c, F> {
 
 impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
     /// Finds the first orders of an organisation that were taken, from a place in the batch on.
-    fn find(&mut self, batch: BatchId, share: &Share, taken: &mut Vec<Taken>) -> Result<(), Fault> {
+    fn find(
+        &mut self,
+        batch: BatchId,
+        share: &BatchExtent,
+        taken: &mut Vec<Taken>,
+    ) -> Result<(), Fault> {
         let Some(organisation) = share.organisation else {
             return Ok(());
         };
@@ -151,21 +156,24 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
 
     fn tell(&mut self, batch: BatchId, taken: &Taken) -> Result<Recorded, Fault> {
         let (order, outcome) = match taken.mark {
-            Mark::Accepted { .. } => {
+            EntryOutcome::Accepted { .. } => {
                 let id = batch.order(taken.index);
                 (taken.place, RecordedOutcome::Accepted(id))
             }
-            Mark::Updated {
+            EntryOutcome::Updated {
                 order, revision, ..
             } => {
                 let id = self.journal.order_id(order)?;
                 (order, RecordedOutcome::Updated(id, revision))
             }
-            Mark::Unchanged { order, revision } => {
+            EntryOutcome::Unchanged { order, revision } => {
                 let id = self.journal.order_id(order)?;
                 (order, RecordedOutcome::Unchanged(id, revision))
             }
-            Mark::Refused | Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => {
+            EntryOutcome::Refused
+            | EntryOutcome::Purged
+            | EntryOutcome::Transition { .. }
+            | EntryOutcome::Fulfilled { .. } => {
                 let place = taken.place.0;
                 return Err(Fault::Damaged(format!(
                     "no order was accepted in entry {place}"
@@ -173,13 +181,13 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
             }
         };
         let number = match self.journal.mark(order)? {
-            Mark::Accepted { number } => number,
-            Mark::Updated { .. }
-            | Mark::Unchanged { .. }
-            | Mark::Refused
-            | Mark::Purged
-            | Mark::Moved { .. }
-            | Mark::Fulfilled { .. } => None,
+            EntryOutcome::Accepted { number } => number,
+            EntryOutcome::Updated { .. }
+            | EntryOutcome::Unchanged { .. }
+            | EntryOutcome::Refused
+            | EntryOutcome::Purged
+            | EntryOutcome::Transition { .. }
+            | EntryOutcome::Fulfilled { .. } => None,
         };
         Ok(Recorded {
             index: taken.index,
@@ -198,18 +206,21 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
     }
 
     /// The numbers of the parts that an order was split into.
-    fn parts(&mut self, order: Place) -> Result<Vec<u64>, Fault> {
+    fn parts(&mut self, order: EntryAddr) -> Result<Vec<u64>, Fault> {
         let kept = self.journal.admission(order)?;
         Ok(kept.map_or_else(Vec::new, |kept| kept.numbers().to_vec()))
     }
 }
 
 /// What became of an entry; none where it was not taken, which is told elsewhere.
-fn kind(mark: Mark) -> Option<OutcomeKind> {
+fn kind(mark: EntryOutcome) -> Option<OutcomeKind> {
     match mark {
-        Mark::Accepted { .. } => Some(OutcomeKind::Accepted),
-        Mark::Updated { .. } => Some(OutcomeKind::Updated),
-        Mark::Unchanged { .. } => Some(OutcomeKind::Unchanged),
-        Mark::Refused | Mark::Purged | Mark::Moved { .. } | Mark::Fulfilled { .. } => None,
+        EntryOutcome::Accepted { .. } => Some(OutcomeKind::Accepted),
+        EntryOutcome::Updated { .. } => Some(OutcomeKind::Updated),
+        EntryOutcome::Unchanged { .. } => Some(OutcomeKind::Unchanged),
+        EntryOutcome::Refused
+        | EntryOutcome::Purged
+        | EntryOutcome::Transition { .. }
+        | EntryOutcome::Fulfilled { .. } => None,
     }
 }

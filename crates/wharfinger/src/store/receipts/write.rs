@@ -24,7 +24,7 @@ pub(crate) struct NewReceipt {
     /// The import that it is a piece of.
     pub import: Option<Uuid>,
     /// What it did in each organisation, as [`crate::store::receipts::extents::from_json`] reads it.
-    pub shares: String,
+    pub extents: String,
 }
 
 const INSERT: &str = "insert into batches \
@@ -55,7 +55,7 @@ fn write_each(connection: &Connection, receipts: &[NewReceipt]) -> Result<(), Fa
             receipt.received_at_ms,
             receipt.duration_ms,
             receipt.import.as_ref().map(Uuid::as_bytes),
-            receipt.shares,
+            receipt.extents,
         ])?;
     }
     Ok(())
@@ -76,7 +76,7 @@ fn write_together(session: &Session, receipts: &[NewReceipt]) -> Result<(), Faul
         &numbers(|receipt| receipt.received_at_ms),
         &numbers(|receipt| receipt.duration_ms),
         &Vec::from_iter(imports.map(|import| import.map(|id| id.as_bytes().to_vec()))),
-        &texts(|receipt| &receipt.shares),
+        &texts(|receipt| &receipt.extents),
     ];
     session.prepare(INSERT_TOGETHER)?.execute_arrays(&values)?;
     Ok(())

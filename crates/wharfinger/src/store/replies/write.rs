@@ -75,7 +75,7 @@ const REPLACE: &str = "on conflict (key_id, idempotency_key) do update set finge
 
 impl NewAnswers {
     /// Looks up whether answers are kept that will be asked for, where that is one way there and back instead of many.
-    pub(crate) fn foresee<'n>(
+    pub(crate) fn prefetch<'n>(
         &mut self,
         connection: &Connection,
         names: impl Iterator<Item = &'n Name>,

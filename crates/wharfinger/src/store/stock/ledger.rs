@@ -11,7 +11,7 @@ use wharfinger_core::ids::OrganisationId;
 
 use crate::store::engine::driver::{Connection, OptionalExtension, Statement, params};
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::Place;
+use crate::store::format::entry_addr::EntryAddr;
 use crate::store::format::varint::{Damage, read_number, read_signed, write_number, write_signed};
 
 /// Products whose changes are brought into the table at once.
@@ -107,7 +107,7 @@ impl Stock {
     }
 
     /// Brings what was read into the table.
-    pub(crate) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
+    pub(crate) fn apply_ledger(&mut self, connection: &Connection) -> Result<(), Fault> {
         let add =
             "update stock set pieces = pieces + ?2 where product = ?1 and sound(stock.intact)";
         let mut add = connection.prepare_cached(add)?;
@@ -207,7 +207,7 @@ impl<'c> Ledger<'c> {
         &mut self,
         organisation: OrganisationId,
         cause: Cause,
-        order: Option<Place>,
+        order: Option<EntryAddr>,
         changes: &[(ProductNumber, i64)],
     ) -> Result<(), Fault> {
         let mut packed = Vec::with_capacity(changes.len() * 4);

@@ -11,14 +11,14 @@ use wharfinger_core::problem::Problem;
 
 use super::customer_numbers;
 use super::ledger::{Cause, Ledger, Stock};
-use super::product_cache::Offers;
+use super::product_cache::ProductCache;
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::Place;
+use crate::store::format::entry_addr::EntryAddr;
 
 /// Products, pieces and customers, with what the transaction has changed so far laid over what is stored.
 #[derive(Default)]
-pub(crate) struct Shelves {
+pub(crate) struct CatalogueOverlay {
     /// What is kept from one transaction to the next.
     kept: Kept,
     /// Whether that was brought up to date in this transaction.
@@ -39,7 +39,7 @@ pub(crate) struct Shelves {
 /// What is kept in mind from one transaction to the next, and looked after in each that asks for it.
 #[derive(Default)]
 pub(crate) struct Kept {
-    offers: Offers,
+    product_cache: ProductCache,
     stock: Stock,
     /// The numbers that stand for dialects, which never change.
     pub dialects: HashMap<&'static str, i64>,
@@ -55,14 +55,14 @@ struct Registered {
 /// Changes of stock for one cause.
 struct Noted {
     /// The first of the orders.
-    first: Place,
+    first: EntryAddr,
     changes: Vec<(ProductNumber, i64)>,
 }
 
 /// What an order gets.
 pub(crate) type Decided = (Vec<AdmittedLine>, Attached);
 
-impl Shelves {
+impl CatalogueOverlay {
     /// Begins a transaction with what was kept from those before.
     pub(crate) fn new(kept: Kept) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl Shelves {
         self.catch_up(connection)?;
         // Each product once, however many lines name it.
         let mut found = HashMap::<&Identifier, Option<Offer>>::new();
-        let mut offers = Vec::with_capacity(demand.lines.len());
+        let mut product_cache = Vec::with_capacity(demand.lines.len());
         for line in &demand.lines {
             let offer = match found.get(&line.product) {
                 Some(known) => known.clone(),
@@ -96,10 +96,10 @@ impl Shelves {
                     offer
                 }
             };
-            offers.push(offer);
+            product_cache.push(offer);
         }
         let known = self.known(connection, organisation, &demand.customer)?;
-        Ok(catalogue::decide(demand, &offers, known))
+        Ok(catalogue::decide(demand, &product_cache, known))
     }
 
     /// A product, with its pieces if the order takes any.
@@ -110,7 +110,10 @@ impl Shelves {
         demand: &Demand,
         product: &Identifier,
     ) -> Result<Option<Offer>, Fault> {
-        let found = self.kept.offers.find(connection, organisation, product)?;
+        let found = self
+            .kept
+            .product_cache
+            .find(connection, organisation, product)?;
         let Some(mut offer) = found else {
             return Ok(None);
         };
@@ -122,7 +125,7 @@ impl Shelves {
 
     fn catch_up(&mut self, connection: &Connection) -> Result<(), Fault> {
         if !self.is_up_to_date {
-            self.kept.offers.catch_up(connection)?;
+            self.kept.product_cache.catch_up(connection)?;
             self.kept.stock.catch_up(connection)?;
             self.is_up_to_date = true;
         }
@@ -205,7 +208,7 @@ impl Shelves {
     }
 
     /// Takes what was decided that an order gets.
-    pub(crate) fn take(&mut self, order: Place, lines: &[AdmittedLine]) {
+    pub(crate) fn take(&mut self, order: EntryAddr, lines: &[AdmittedLine]) {
         for line in lines {
             if let Some(product) = line.product {
                 self.change((Cause::Taken, order), product, -line.taken.cast_signed());
@@ -217,7 +220,7 @@ impl Shelves {
     pub(crate) fn give_back(
         &mut self,
         connection: &Connection,
-        order: Place,
+        order: EntryAddr,
         lines: &[AdmittedLine],
     ) -> Result<(), Fault> {
         self.catch_up(connection)?;
@@ -238,7 +241,7 @@ impl Shelves {
         Ok(u64::try_from(stored + changed).unwrap_or(0))
     }
 
-    fn change(&mut self, (cause, order): (Cause, Place), product: ProductNumber, by: i64) {
+    fn change(&mut self, (cause, order): (Cause, EntryAddr), product: ProductNumber, by: i64) {
         if by == 0 {
             return;
         }
@@ -264,15 +267,15 @@ impl Shelves {
         self.changed.clear();
         self.is_up_to_date = false;
         if self.kept.stock.is_far_behind() {
-            self.fold(connection)?;
+            self.apply_ledger(connection)?;
         }
         Ok(())
     }
 
     /// Brings all of the ledger into the table of stock: before that is changed itself.
-    pub(crate) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
+    pub(crate) fn apply_ledger(&mut self, connection: &Connection) -> Result<(), Fault> {
         self.kept.stock.catch_up(connection)?;
-        self.kept.stock.fold(connection)?;
+        self.kept.stock.apply_ledger(connection)?;
         // Whoever changes the table says so in the settings, which are read again.
         self.is_up_to_date = false;
         Ok(())

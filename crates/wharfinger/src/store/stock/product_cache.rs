@@ -23,7 +23,7 @@ const KIND_NAMES_MAX: usize = 32;
 
 /// Products that were looked up.
 #[derive(Default)]
-pub(crate) struct Offers {
+pub(crate) struct ProductCache {
     /// The version of the catalogues that they are of.
     version: i64,
     names: Names,
@@ -106,7 +106,7 @@ impl Price {
     }
 }
 
-impl Offers {
+impl ProductCache {
     /// Forgets all of it if products were loaded since, by whomever.
     pub(crate) fn catch_up(&mut self, connection: &Connection) -> Result<(), Fault> {
         let version = catalogue_version(connection)?;

@@ -6,19 +6,19 @@ use wharfinger_core::fulfilment::Reported;
 use wharfinger_core::ids::OrderId;
 use wharfinger_core::problem::Code;
 
-use super::process_cancel::Moves;
+use super::process_cancel::Transitions;
 use crate::store::Store;
 use crate::store::api::Fulfilled;
 use crate::store::api::StoreError;
 use crate::store::api::{Fulfil, FulfilledOrder, NotMoved};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::index::orders::Scope;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::index::key_space::KeySpace;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::read::fulfilment::find;
 use crate::store::read::locate::{Located, Locator};
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 impl Store {
     /// Stores a report of how far an order is fulfilled. It replaces the previous one.
@@ -27,7 +27,7 @@ impl Store {
         let (id, reach) = (request.id, request.reach.clone());
         let locate = move |connection: &Connection| locate(connection, id, &reach);
         let located = self.readers.read(locate).await?;
-        let fulfil = move |work: &mut Work<'_>| fulfil(work, &request, located.as_ref());
+        let fulfil = move |txn: &mut WriteTxn<'_>| fulfil(txn, &request, located.as_ref());
         let done = self
             .change(1, remember, None, FulfilledOrder::is_ok, fulfil)
             .await;
@@ -47,7 +47,7 @@ pub(crate) fn locate(
 
 /// Keeps a report; one that says the same as the last changes nothing.
 pub(crate) fn fulfil(
-    work: &mut Work<'_>,
+    txn: &mut WriteTxn<'_>,
     request: &Fulfil,
     order: Option<&Located>,
 ) -> Result<FulfilledOrder, Fault> {
@@ -58,8 +58,8 @@ pub(crate) fn fulfil(
     let Some(order) = order else {
         return Ok(Err(unknown));
     };
-    let scope = Scope::new(order.organisation(), order.dialect);
-    let Some((row, holds)) = work.rows.at(&scope, &order.key, order.place)? else {
+    let key_space = KeySpace::new(order.organisation(), order.dialect);
+    let Some((row, holds)) = txn.index.at(&key_space, &order.key, order.place)? else {
         // Found before the writer was taken; purged since.
         return Ok(Err(unknown));
     };
@@ -67,27 +67,27 @@ pub(crate) fn fulfil(
         let state = Some(row.state);
         return Ok(Err(NotMoved { code, state }));
     }
-    let mut journal = Journal::new(work.connection);
+    let mut journal = Journal::new(txn.connection);
     if let Some(known) = find(&mut journal, order.place)?
         && known.fulfilment == request.fulfilment
     {
         return Ok(Ok(known));
     }
-    let mut moves = Moves::new(work, &scope, &request.key_id);
-    let place = moves.push(Mark::Fulfilled {
+    let mut transitions = Transitions::new(txn, &key_space, &request.key_id);
+    let place = transitions.push(EntryOutcome::Fulfilled {
         order: order.place,
         previous: row.changed.unwrap_or(order.place),
     })?;
-    moves.write()?;
+    transitions.write()?;
     let of = (row.id, holds);
-    work.rows
-        .change(&scope, &order.key, of, |row| row.changed = Some(place))?;
+    txn.index
+        .change(&key_space, &order.key, of, |row| row.changed = Some(place))?;
     let delete = "delete from fulfilments where id = ?1";
-    let mut delete = work.connection.prepare_cached(delete)?;
+    let mut delete = txn.connection.prepare_cached(delete)?;
     delete.execute([order.place.0])?;
     let insert =
         "insert into fulfilments (organisation, id, place, report) values (?1, ?2, ?3, ?4)";
-    work.connection.prepare_cached(insert)?.execute((
+    txn.connection.prepare_cached(insert)?.execute((
         order.organisation().0,
         order.place.0,
         place.0,
@@ -95,6 +95,6 @@ pub(crate) fn fulfil(
     ))?;
     Ok(Ok(Reported {
         fulfilment: request.fulfilment.clone(),
-        at_ms: work.now_ms(),
+        at_ms: txn.now_ms(),
     }))
 }

@@ -15,13 +15,14 @@ use crate::store::api::StoreError;
 use crate::store::api::{MoveById, MoveOrders, MovedOrder, NotMoved};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, Place};
-use crate::store::index::orders::{FORESEEN_MAX, Holds, OrderRow, Scope};
-use crate::store::journal::entry_outcomes::{Mark, Moved};
+use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::orders::{Holds, OrderRow, PREFETCHED_MAX};
+use crate::store::journal::entry_outcomes::{EntryOutcome, Transition};
 use crate::store::journal::read::Journal;
 use crate::store::journal::write::{NewBlock, Origin};
 use crate::store::read::locate::{Located, Locator};
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 /// Whether any of some orders was moved: only then is there an answer to be kept.
 fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
@@ -33,7 +34,7 @@ impl Store {
     pub async fn move_orders(&self, mut request: MoveOrders) -> Result<MovedOrders, StoreError> {
         let weight = request.keys.len();
         let remember = request.remember.take();
-        let move_orders = move |work: &mut Work<'_>| move_orders(work, &request);
+        let move_orders = move |txn: &mut WriteTxn<'_>| move_orders(txn, &request);
         let done = self
             .change(weight, remember, None, is_any_moved, move_orders)
             .await;
@@ -47,7 +48,7 @@ impl Store {
         let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
         let locate = move |connection: &Connection| locate(connection, &ids, &reach);
         let located = self.readers.read(locate).await?;
-        let move_located = move |work: &mut Work<'_>| move_located(work, &request, &located);
+        let move_located = move |txn: &mut WriteTxn<'_>| move_located(txn, &request, &located);
         let done = self
             .change(weight, remember, None, is_any_moved, move_located)
             .await;
@@ -57,18 +58,18 @@ impl Store {
 
 /// Moves orders of one organisation and dialect by their keys, each by itself.
 pub(crate) fn move_orders(
-    work: &mut Work<'_>,
+    txn: &mut WriteTxn<'_>,
     request: &MoveOrders,
 ) -> Result<Vec<Result<(), Code>>, Fault> {
-    let dialect = work.dialect(request.dialect)?;
-    let scope = Scope::new(request.organisation, dialect);
-    let mut moves = Moves::new(work, &scope, &request.key_id);
+    let dialect = txn.dialect(request.dialect)?;
+    let key_space = KeySpace::new(request.organisation, dialect);
+    let mut transitions = Transitions::new(txn, &key_space, &request.key_id);
     let keys = request.keys.iter().map(String::as_str);
-    moves.work.rows.foresee(&scope, keys)?;
+    transitions.txn.index.prefetch(&key_space, keys)?;
     let mut results = Vec::with_capacity(request.keys.len());
     for key in &request.keys {
-        let Some(order) = moves.work.rows.by_key(&scope, key)? else {
-            let was_held = moves.work.rows.was_released(&scope, key)?;
+        let Some(order) = transitions.txn.index.by_key(&key_space, key)? else {
+            let was_held = transitions.txn.index.was_released(&key_space, key)?;
             results.push(Err(if was_held {
                 Code::AlreadyCancelled
             } else {
@@ -76,10 +77,10 @@ pub(crate) fn move_orders(
             }));
             continue;
         };
-        let moved = moves.move_order(key, &order, request.wanted)?;
+        let moved = transitions.move_order(key, &order, request.wanted)?;
         results.push(moved.map(|_| ()));
     }
-    moves.write()?;
+    transitions.write()?;
     Ok(results)
 }
 
@@ -98,7 +99,7 @@ pub(crate) fn locate(
 
 /// Moves orders that were found by their ids, each by itself.
 pub(crate) fn move_located(
-    work: &mut Work<'_>,
+    txn: &mut WriteTxn<'_>,
     request: &MoveById,
     orders: &[Option<Located>],
 ) -> Result<Vec<MovedOrder>, Fault> {
@@ -115,44 +116,47 @@ pub(crate) fn move_located(
         }
     }
     for ((organisation, dialect), orders) in groups {
-        let scope = Scope::new(organisation, dialect);
-        let mut moves = Moves::new(work, &scope, &request.key_id);
-        for orders in orders.chunks(FORESEEN_MAX) {
+        let key_space = KeySpace::new(organisation, dialect);
+        let mut transitions = Transitions::new(txn, &key_space, &request.key_id);
+        for orders in orders.chunks(PREFETCHED_MAX) {
             let keys = orders.iter().map(|(_, order)| order.key.as_str());
-            moves.work.rows.foresee(&scope, keys)?;
+            transitions.txn.index.prefetch(&key_space, keys)?;
             for (at, order) in orders {
-                let row = moves.work.rows.at(&scope, &order.key, order.place)?;
+                let row = transitions
+                    .txn
+                    .index
+                    .at(&key_space, &order.key, order.place)?;
                 // Found before the writer was taken; it may have been purged since.
                 let Some((row, _)) = row else { continue };
-                let moved = moves.move_order(&order.key, &row, request.wanted)?;
+                let moved = transitions.move_order(&order.key, &row, request.wanted)?;
                 results[*at] = moved.map_err(|code| NotMoved {
                     code,
                     state: Some(row.state),
                 });
             }
         }
-        moves.write()?;
+        transitions.write()?;
     }
     Ok(results)
 }
 
 /// Moves, or reports, of one organisation and dialect.
-pub(crate) struct Moves<'m, 'w> {
-    work: &'m mut Work<'w>,
-    scope: &'m Scope,
+pub(crate) struct Transitions<'m, 'w> {
+    txn: &'m mut WriteTxn<'w>,
+    key_space: &'m KeySpace,
     key_id: &'m str,
     /// What was decided on orders, which no move changes.
     journal: Journal<'w>,
     /// Those that are not written yet: less than a block.
-    marks: Vec<Mark>,
+    marks: Vec<EntryOutcome>,
 }
 
-impl<'m, 'w> Moves<'m, 'w> {
-    pub(crate) fn new(work: &'m mut Work<'w>, scope: &'m Scope, key_id: &'m str) -> Self {
+impl<'m, 'w> Transitions<'m, 'w> {
+    pub(crate) fn new(txn: &'m mut WriteTxn<'w>, key_space: &'m KeySpace, key_id: &'m str) -> Self {
         Self {
-            journal: Journal::new(work.connection),
-            work,
-            scope,
+            journal: Journal::new(txn.connection),
+            txn,
+            key_space,
             key_id,
             marks: Vec::new(),
         }
@@ -170,37 +174,37 @@ impl<'m, 'w> Moves<'m, 'w> {
             Ok(state) => state,
         };
         let to = moved(state, wanted);
-        let at = self.push(Mark::Moved {
+        let at = self.push(EntryOutcome::Transition {
             order: order.id,
             to,
         })?;
-        let work = &mut *self.work;
+        let txn = &mut *self.txn;
         if state == State::Cancelled
             && let Some(kept) = self.journal.admission(order.id)?
         {
-            let connection = work.connection;
-            work.shelves.give_back(connection, order.id, &kept.lines)?;
+            let connection = txn.connection;
+            txn.overlay.give_back(connection, order.id, &kept.lines)?;
         }
         let held = (order.id, Holds::Key);
-        work.rows.change(self.scope, key, held, |row| {
+        txn.index.change(self.key_space, key, held, |row| {
             row.state = state;
             row.changed = Some(at);
         })?;
-        if to == Moved::Released {
-            work.rows.release(self.scope, key, order.id)?;
+        if to == Transition::Released {
+            txn.index.release(self.key_space, key, order.id)?;
         }
-        work.standing
-            .moved(self.scope, order.id, order.state, state);
+        txn.order_states
+            .moved(self.key_space, order.id, order.state, state);
         Ok(Ok(state))
     }
 
     /// Notes a move or a report; the place that it will have.
-    pub(crate) fn push(&mut self, mark: Mark) -> Result<Place, Fault> {
+    pub(crate) fn push(&mut self, mark: EntryOutcome) -> Result<EntryAddr, Fault> {
         if self.marks.len() == ENTRIES_MAX {
             self.write()?;
         }
-        let organisation = self.scope.organisation;
-        let block = BlockId::new(organisation, self.work.counters(organisation)?.block);
+        let organisation = self.key_space.organisation;
+        let block = BlockId::new(organisation, self.txn.counters(organisation)?.block);
         let place = block.entry(self.marks.len());
         self.marks.push(mark);
         Ok(place)
@@ -212,24 +216,24 @@ impl<'m, 'w> Moves<'m, 'w> {
             return Ok(());
         }
         let block = NewBlock {
-            origin: Origin::Moves {
+            origin: Origin::Transitions {
                 key_id: self.key_id,
             },
-            dialect: self.scope.dialect,
+            dialect: self.key_space.dialect,
             marks: &self.marks,
             indexes: &[],
             packed: None,
         };
-        self.work.append(self.scope.organisation, &block)?;
+        self.txn.append(self.key_space.organisation, &block)?;
         self.marks.clear();
         Ok(())
     }
 }
 
-fn moved(state: State, wanted: Move) -> Moved {
+fn moved(state: State, wanted: Move) -> Transition {
     match (state, wanted) {
-        (State::Cancelled, Move::Cancel { release_key: true }) => Moved::Released,
-        (State::Cancelled, _) => Moved::Cancelled,
-        (State::Draft | State::Pending | State::Processed, _) => Moved::Processed,
+        (State::Cancelled, Move::Cancel { release_key: true }) => Transition::Released,
+        (State::Cancelled, _) => Transition::Cancelled,
+        (State::Draft | State::Pending | State::Processed, _) => Transition::Processed,
     }
 }

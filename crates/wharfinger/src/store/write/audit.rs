@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::txn::Work;
+use super::txn::WriteTxn;
 use crate::store::engine::driver::params;
 use crate::store::engine::fault::Fault;
 
 /// Makes an entry in the audit log.
 pub(crate) fn write_audit(
-    work: &Work<'_>,
+    txn: &WriteTxn<'_>,
     who: &str,
     action: &str,
     subject: &str,
@@ -17,6 +17,6 @@ pub(crate) fn write_audit(
     let insert = "insert into audit (at_ms, who, action, subject, details) \
                   values (?1, ?2, ?3, ?4, ?5) returning id";
     let details = details.map(Value::to_string);
-    let entry = params![work.now_ms(), who, action, subject, details];
-    Ok(work.connection.query_row(insert, entry, |row| row.get(0))?)
+    let entry = params![txn.now_ms(), who, action, subject, details];
+    Ok(txn.connection.query_row(insert, entry, |row| row.get(0))?)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wharfinger_core::dialect::Reply;
 
 use super::job::Task;
-use super::txn::Work;
+use super::txn::WriteTxn;
 use crate::clock;
 use crate::store::Store;
 use crate::store::api::KeptAnswer;
@@ -41,7 +41,7 @@ impl Store {
         remember: Option<Remember<T>>,
         batch: Option<Arc<Submission>>,
         is_change: fn(&T) -> bool,
-        mut change: impl FnMut(&mut Work<'_>) -> Result<M, Fault> + Send + 'static,
+        mut change: impl FnMut(&mut WriteTxn<'_>) -> Result<M, Fault> + Send + 'static,
     ) -> Result<(M, Option<Reply>), StoreError>
     where
         M: Borrow<T> + Send + 'static,
@@ -50,19 +50,19 @@ impl Store {
         let name = remember.as_ref().map(Name::of);
         let asked = name.clone();
         let id = batch.as_ref().map(|submission| submission.batch);
-        let run = move |work: &mut Work<'_>| {
+        let run = move |txn: &mut WriteTxn<'_>| {
             let (Some(remember), Some(name)) = (&remember, &asked) else {
-                return Ok(Some((change(work)?, None)));
+                return Ok(Some((change(txn)?, None)));
             };
             // Seen before anything is written, so that the others who share the transaction do not notice.
-            let connection = work.connection;
-            if work.answers.is_kept(connection, name, clock::now_ms())? {
+            let connection = txn.connection;
+            if txn.answers.is_kept(connection, name, clock::now_ms())? {
                 return Ok(None);
             }
-            let made = change(work)?;
+            let made = change(txn)?;
             let reply = (remember.encode)(made.borrow());
             if is_change(made.borrow()) {
-                work.answers.keep(remember, id, &reply);
+                txn.answers.keep(remember, id, &reply);
             }
             Ok(Some((made, Some(reply))))
         };

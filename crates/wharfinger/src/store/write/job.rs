@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::txn::Work;
+use super::txn::WriteTxn;
 use crate::store::api::StoreError;
 use crate::store::engine::fault::Fault;
 use crate::store::prepare::Submission;
@@ -19,7 +19,7 @@ pub(crate) trait Job: Send {
     /// The batch that it takes in, if it does.
     fn batch(&self) -> Option<&Submission>;
     /// Does it, inside a transaction that may yet fail.
-    fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault>;
+    fn run(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault>;
     /// Answers it: with what [`Self::run`] found, if that is on disk.
     fn answer(self: Box<Self>, done: Result<(), StoreError>);
 }
@@ -56,7 +56,7 @@ pub(crate) struct Asked<T, F> {
 impl<T, F> Job for Asked<T, F>
 where
     T: Send,
-    F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send,
+    F: FnMut(&mut WriteTxn<'_>) -> Result<T, Fault> + Send,
 {
     fn weight(&self) -> usize {
         self.task.weight
@@ -70,11 +70,11 @@ where
         self.task.batch.as_deref()
     }
 
-    fn run(&mut self, work: &mut Work<'_>) -> Result<(), Fault> {
+    fn run(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
         if self.task.batch.is_none() {
-            work.write_together()?;
+            txn.write_together()?;
         }
-        self.found = Some((self.run)(work)?);
+        self.found = Some((self.run)(txn)?);
         Ok(())
     }
 

@@ -3,11 +3,11 @@
 use wharfinger_core::ids::{BatchId, OrderId};
 
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, Place};
+use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::batches::Batches;
 use crate::store::journal::block::{Block, Builder, Frame, decode_keys};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::prepare::{Group, Row, Submission};
 
 /// Orders up to which a batch shares its block; one that is larger was packed beside the writer, and stays as it is.
@@ -24,7 +24,7 @@ pub(crate) fn may_share(submission: &Submission, group: &Group) -> bool {
 }
 
 /// A block that may take more, and is not written yet.
-pub(crate) struct SharedBlock {
+pub(crate) struct OpenBlock {
     /// Its id.
     pub id: BlockId,
     /// The position of its first event.
@@ -36,12 +36,12 @@ pub(crate) struct SharedBlock {
     /// The batches that share it.
     pub batches: Batches,
     /// What became of its entries.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<EntryOutcome>,
     order_ids: Vec<OrderId>,
     packed: Builder,
 }
 
-impl SharedBlock {
+impl OpenBlock {
     /// Begins.
     pub(crate) fn new(id: BlockId, first_position: u64, dialect: i64) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl SharedBlock {
     }
 
     /// Where the next entry will lie.
-    pub(crate) fn next(&self) -> Place {
+    pub(crate) fn next(&self) -> EntryAddr {
         self.id.entry(self.marks.len())
     }
 
@@ -73,7 +73,7 @@ impl SharedBlock {
         &mut self,
         batch: BatchId,
         rows: &[Row],
-        (block, marks): (Option<&Block>, &[Mark]),
+        (block, marks): (Option<&Block>, &[EntryOutcome]),
     ) -> Result<(), Damage> {
         self.batches.push(batch, marks.len(), true);
         self.marks.extend_from_slice(marks);

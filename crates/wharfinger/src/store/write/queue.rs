@@ -16,14 +16,14 @@ const SMALL_ORDERS_MAX: usize = 2_048;
 /// Jobs that wait, each with its place in a bounded queue.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    small: VecDeque<Place>,
-    large: VecDeque<Place>,
+    small: VecDeque<EntryAddr>,
+    large: VecDeque<EntryAddr>,
     /// Whether a large job has waited for small ones to be done.
     large_is_next: bool,
 }
 
 /// A job, and the place that it gives back once it is begun.
-type Place = (Box<dyn Job>, OwnedSemaphorePermit);
+type EntryAddr = (Box<dyn Job>, OwnedSemaphorePermit);
 
 impl Waiting {
     /// Whether nothing waits.
@@ -72,7 +72,7 @@ mod tests {
 
     use tokio::sync::Semaphore;
 
-    use super::super::txn::Work;
+    use super::super::txn::WriteTxn;
     use super::*;
     use crate::store::api::StoreError;
     use crate::store::engine::fault::Fault;
@@ -94,7 +94,7 @@ mod tests {
             None
         }
 
-        fn run(&mut self, _: &mut Work<'_>) -> Result<(), Fault> {
+        fn run(&mut self, _: &mut WriteTxn<'_>) -> Result<(), Fault> {
             Ok(())
         }
 

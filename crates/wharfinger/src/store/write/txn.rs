@@ -7,16 +7,17 @@ use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 use super::job::Job;
-use super::open_block::SharedBlock;
+use super::open_block::OpenBlock;
 use crate::clock;
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, ORGANISATIONS_MAX, Place};
-use crate::store::index::order_states::Standing;
-use crate::store::index::orders::{FORESEEN_MAX, OrderRows, Scope};
+use crate::store::format::entry_addr::{BlockId, EntryAddr, ORGANISATIONS_MAX};
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::order_states::OrderStates;
+use crate::store::index::orders::{OrderIndex, PREFETCHED_MAX};
 use crate::store::journal::dialects::find_dialect;
 use crate::store::journal::end::{Counters, JournalEnd, read_counters};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs;
 use crate::store::journal::order_ids::OrderIds;
 use crate::store::journal::write::{NewBlock, Origin, Written};
@@ -24,21 +25,21 @@ use crate::store::prepare::Group;
 use crate::store::receipts;
 use crate::store::receipts::write::NewReceipt;
 use crate::store::replies::write::NewAnswers;
-use crate::store::stock::overlay::{Kept, Shelves};
+use crate::store::stock::overlay::{CatalogueOverlay, Kept};
 
 /// Orders up to which the keys of a batch are looked up with those of others.
 const FEW_ORDERS: usize = 64;
 
 /// A write transaction.
-pub(crate) struct Work<'c> {
+pub(crate) struct WriteTxn<'c> {
     /// The connection that is in it.
     pub connection: &'c Connection,
     /// The table of orders.
-    pub rows: OrderRows<'c>,
+    pub index: OrderIndex<'c>,
     /// Where orders stand.
-    pub standing: Standing,
+    pub order_states: OrderStates,
     /// What enforced catalogues have.
-    pub shelves: Shelves,
+    pub overlay: CatalogueOverlay,
     dialects: HashMap<&'static str, i64>,
     /// When it began, as the clock said.
     began_ms: i64,
@@ -51,7 +52,7 @@ pub(crate) struct Work<'c> {
     counters: HashMap<OrganisationId, Counters>,
     order_ids: OrderIds,
     /// Blocks that small batches share, and that are not written yet: each is its organisation's latest.
-    shared: BTreeMap<OrganisationId, SharedBlock>,
+    open_blocks: BTreeMap<OrganisationId, OpenBlock>,
     /// Answers that are kept.
     pub answers: NewAnswers,
     /// Receipts that are not written yet.
@@ -60,7 +61,7 @@ pub(crate) struct Work<'c> {
     batch: Option<BatchId>,
 }
 
-impl<'c> Work<'c> {
+impl<'c> WriteTxn<'c> {
     /// Begins, in a transaction that holds the write lock.
     pub(crate) fn new(
         connection: &'c Connection,
@@ -70,17 +71,17 @@ impl<'c> Work<'c> {
         let began_ms = clock::now_ms();
         Ok(Self {
             connection,
-            rows: OrderRows::new(connection),
-            standing: Standing::default(),
+            index: OrderIndex::new(connection),
+            order_states: OrderStates::default(),
             dialects: std::mem::take(&mut kept.dialects),
-            shelves: Shelves::new(kept),
+            overlay: CatalogueOverlay::new(kept),
             began_ms,
             now_ms: clock::following(last_ms, began_ms),
             back_from_ms: clock::has_gone_back(last_ms, began_ms).then_some(last_ms),
             epoch,
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
-            shared: BTreeMap::new(),
+            open_blocks: BTreeMap::new(),
             receipts: Vec::new(),
             answers: NewAnswers::default(),
             batch: None,
@@ -137,47 +138,47 @@ impl<'c> Work<'c> {
 
     /// Looks up together what jobs will ask for: whether they were answered before, and what holds the keys of their orders;
     /// where that is few ways there and back instead of many. A batch of many orders looks their keys up by itself.
-    pub(crate) fn foresee(&mut self, jobs: &[Box<dyn Job>]) -> Result<(), Fault> {
-        if !self.rows.can_foresee() {
+    pub(crate) fn prefetch(&mut self, jobs: &[Box<dyn Job>]) -> Result<(), Fault> {
+        if !self.index.can_prefetch() {
             return Ok(());
         }
         let names = jobs.iter().filter_map(|job| job.name());
         self.answers
-            .foresee(self.connection, names, clock::now_ms())?;
+            .prefetch(self.connection, names, clock::now_ms())?;
         let batches = jobs.iter().filter_map(|job| job.batch());
-        let mut scopes = BTreeMap::<_, Vec<&str>>::new();
+        let mut key_spaces = BTreeMap::<_, Vec<&str>>::new();
         for submission in batches.filter(|batch| batch.good <= FEW_ORDERS) {
             let dialect = self.dialect(submission.dialect)?;
             for group in &submission.groups {
                 let named = group.rows.iter().filter(|row| row.number != Number::Next);
                 let keys = named.map(|row| submission.text(row.key));
                 let of = (group.organisation, dialect);
-                scopes.entry(of).or_default().extend(keys);
+                key_spaces.entry(of).or_default().extend(keys);
             }
         }
-        for ((organisation, dialect), keys) in scopes {
-            let scope = Scope::new(organisation, dialect);
-            for keys in keys.chunks(FORESEEN_MAX) {
-                self.rows.foresee(&scope, keys.iter().copied())?;
+        for ((organisation, dialect), keys) in key_spaces {
+            let key_space = KeySpace::new(organisation, dialect);
+            for keys in keys.chunks(PREFETCHED_MAX) {
+                self.index.prefetch(&key_space, keys.iter().copied())?;
             }
         }
         Ok(())
     }
 
     /// The id of the order at a place.
-    pub(crate) fn order_id(&mut self, order: Place) -> Result<OrderId, Fault> {
+    pub(crate) fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault> {
         let block = order.block();
-        let shared = self.shared.get(&block.organisation());
-        if let Some(shared) = shared.filter(|shared| shared.id == block) {
+        let open_blocks = self.open_blocks.get(&block.organisation());
+        if let Some(open_blocks) = open_blocks.filter(|open_blocks| open_blocks.id == block) {
             let lost = || Fault::Damaged(format!("there is no order in entry {}", order.0));
-            return shared.order_id(order.ordinal()).ok_or_else(lost);
+            return open_blocks.order_id(order.ordinal()).ok_or_else(lost);
         }
         self.order_ids.get(self.connection, order)
     }
 
     /// The id that the organisation's next block will have; nothing is added to the one before any more.
     pub(crate) fn next_block(&mut self, organisation: OrganisationId) -> Result<BlockId, Fault> {
-        self.end_shared(organisation)?;
+        self.close_block(organisation)?;
         Ok(BlockId::new(
             organisation,
             self.counters(organisation)?.block,
@@ -185,14 +186,14 @@ impl<'c> Work<'c> {
     }
 
     /// Where so many orders of a dialect will lie that may share a block.
-    pub(crate) fn place_in_shared(
+    pub(crate) fn addr_in_open_block(
         &mut self,
         organisation: OrganisationId,
         dialect: i64,
         orders: usize,
-    ) -> Result<Place, Fault> {
-        match self.shared.get(&organisation) {
-            Some(shared) if shared.has_room(dialect, orders) => Ok(shared.next()),
+    ) -> Result<EntryAddr, Fault> {
+        match self.open_blocks.get(&organisation) {
+            Some(open_blocks) if open_blocks.has_room(dialect, orders) => Ok(open_blocks.next()),
             Some(_) | None => Ok(self.next_block(organisation)?.entry(0)),
         }
     }
@@ -202,35 +203,35 @@ impl<'c> Work<'c> {
         &mut self,
         group: &Group,
         (batch, dialect): (BatchId, i64),
-        marks: &[Mark],
+        marks: &[EntryOutcome],
     ) -> Result<(), Fault> {
         let organisation = group.organisation;
         let counters = *self.counters(organisation)?;
         let begins = || {
             let id = BlockId::new(organisation, counters.block);
-            SharedBlock::new(id, counters.position, dialect)
+            OpenBlock::new(id, counters.position, dialect)
         };
-        let shared = self.shared.entry(organisation).or_insert_with(begins);
-        shared.push(batch, &group.rows, (group.blocks.first(), marks))?;
-        let (next, position) = (shared.id.number() + 1, shared.end_position);
+        let open_blocks = self.open_blocks.entry(organisation).or_insert_with(begins);
+        open_blocks.push(batch, &group.rows, (group.blocks.first(), marks))?;
+        let (next, position) = (open_blocks.id.number() + 1, open_blocks.end_position);
         let counters = self.counters(organisation)?;
         (counters.block, counters.position) = (next, position);
         Ok(())
     }
 
     /// Writes the block that is shared in an organisation: for whoever is to read it, and before another one follows.
-    fn end_shared(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
-        let Some(mut shared) = self.shared.remove(&organisation) else {
+    fn close_block(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
+        let Some(mut open_blocks) = self.open_blocks.remove(&organisation) else {
             return Ok(());
         };
-        let packed = shared.pack();
+        let packed = open_blocks.pack();
         self.write_block(
-            shared.id,
-            shared.first_position,
+            open_blocks.id,
+            open_blocks.first_position,
             &NewBlock {
-                origin: Origin::Batches(&shared.batches),
-                dialect: shared.dialect,
-                marks: &shared.marks,
+                origin: Origin::Batches(&open_blocks.batches),
+                dialect: open_blocks.dialect,
+                marks: &open_blocks.marks,
                 indexes: &packed.indexes,
                 packed: Some(&packed),
             },
@@ -293,8 +294,8 @@ impl<'c> Work<'c> {
 
     /// Writes what jobs have left to be written together: for whoever is to read it from the store.
     pub(crate) fn write_together(&mut self) -> Result<(), Fault> {
-        while let Some((&organisation, _)) = self.shared.first_key_value() {
-            self.end_shared(organisation)?;
+        while let Some((&organisation, _)) = self.open_blocks.first_key_value() {
+            self.close_block(organisation)?;
         }
         receipts::write::write(self.connection, &self.receipts)?;
         self.receipts.clear();
@@ -302,22 +303,22 @@ impl<'c> Work<'c> {
     }
 
     /// Writes what was noted of catalogues: for whoever is to read it from the store.
-    pub(crate) fn write_shelves(&mut self) -> Result<(), Fault> {
-        self.shelves.write(self.connection, self.now_ms)
+    pub(crate) fn write_overlay(&mut self) -> Result<(), Fault> {
+        self.overlay.write(self.connection, self.now_ms)
     }
 
-    /// As [`Self::write_shelves`], and brings the table of stock up to date: for whoever is to read that, or to change it.
+    /// As [`Self::write_overlay`], and brings the table of stock up to date: for whoever is to read that, or to change it.
     pub(crate) fn settle_stock(&mut self) -> Result<(), Fault> {
-        self.write_shelves()?;
-        self.shelves.fold(self.connection)
+        self.write_overlay()?;
+        self.overlay.apply_ledger(self.connection)
     }
 
     /// Writes what was noted, the counters last: the last thing before the commit.
     pub(crate) fn finish(mut self) -> Result<Finished, Fault> {
         self.write_together()?;
-        self.write_shelves()?;
-        self.rows.write()?;
-        self.standing.write(self.connection)?;
+        self.write_overlay()?;
+        self.index.write()?;
+        self.order_states.write(self.connection)?;
         let replace = "insert into counters (organisation, next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch) \
                        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (organisation) do update \
                        set next_block = excluded.next_block, next_position = excluded.next_position, \
@@ -337,7 +338,7 @@ impl<'c> Work<'c> {
         }
         let grown = self.counters.iter();
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
-        let mut kept = self.shelves.into_kept();
+        let mut kept = self.overlay.into_kept();
         kept.dialects = self.dialects;
         Ok(Finished {
             now_ms: self.now_ms,

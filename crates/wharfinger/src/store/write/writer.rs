@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use super::checkpoints::Checkpoints;
 use super::job::{Asked, Job, Task};
 use super::queue::Waiting;
-use super::txn::Work;
+use super::txn::WriteTxn;
 use wharfinger_core::ids::OrganisationId;
 
 use crate::clock;
@@ -38,7 +38,7 @@ pub(crate) type OnGrowth = dyn Fn(OrganisationId, JournalEnd) + Send;
 /// What is sent to the writer.
 pub(crate) enum Message {
     /// Work, and its place in the queue.
-    Work(Box<dyn Job>, OwnedSemaphorePermit),
+    Job(Box<dyn Job>, OwnedSemaphorePermit),
     /// Most of the log was written back, or could not be.
     LogWritten(Result<(), Fault>),
     /// Finish, and close the connection.
@@ -108,7 +108,7 @@ impl Writer {
     pub(crate) async fn ask<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut WriteTxn<'_>) -> Result<T, Fault> + Send + 'static,
     {
         self.ask_for(Task::of(weight), run).await
     }
@@ -117,7 +117,7 @@ impl Writer {
     pub(crate) async fn ask_for<T, F>(&self, task: Task, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut WriteTxn<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let answer = self.send(task, run)?;
         answer.await.map_err(|_| closed())?
@@ -127,7 +127,7 @@ impl Writer {
     pub(crate) fn ask_and_block<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut WriteTxn<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let answer = self.send(Task::of(weight), run)?;
         answer.blocking_recv().map_err(|_| closed())?
@@ -136,7 +136,7 @@ impl Writer {
     fn send<T, F>(&self, task: Task, run: F) -> Result<Answer<T>, StoreError>
     where
         T: Send + 'static,
-        F: FnMut(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut WriteTxn<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let (sender, answer) = oneshot::channel();
         let job = Asked {
@@ -147,7 +147,7 @@ impl Writer {
         };
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_| StoreError::Overloaded)?;
-        let message = Message::Work(Box::new(job), place);
+        let message = Message::Job(Box::new(job), place);
         self.queue.send(message).map_err(|_| closed())?;
         Ok(answer)
     }
@@ -257,7 +257,7 @@ impl Thread {
 
     fn take_in(&mut self, message: Message) {
         match message {
-            Message::Work(job, place) => self.waiting.push(job, place),
+            Message::Job(job, place) => self.waiting.push(job, place),
             // What has come since is little, and is written back here, between two commits.
             Message::LogWritten(Ok(())) => self.write_back(checkpoint),
             Message::LogWritten(Err(fault)) => self.not_written_back(fault),
@@ -374,12 +374,12 @@ impl Thread {
         let transaction = self.connection.opened();
         // Of a transaction that fails nothing is kept, and the next one reads it anew.
         let kept = std::mem::take(&mut self.catalogues);
-        let mut work = Work::new(&transaction, (self.last_ms, self.epoch), kept)?;
-        work.foresee(jobs)?;
+        let mut txn = WriteTxn::new(&transaction, (self.last_ms, self.epoch), kept)?;
+        txn.prefetch(jobs)?;
         for job in jobs.iter_mut() {
-            job.run(&mut work)?;
+            job.run(&mut txn)?;
         }
-        let finished = work.finish()?;
+        let finished = txn.finish()?;
         match transaction.commit() {
             Ok(()) => self.epoch = finished.epoch,
             Err(error) if error.is_conflict() => return Err(Fault::Commit(error)),

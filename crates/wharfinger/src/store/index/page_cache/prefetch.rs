@@ -2,11 +2,11 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::{Kept, Leaves, Until};
+use super::{CachedPage, PageCache, Until};
 use crate::store::engine::driver::Row;
 use crate::store::engine::fault::Fault;
-use crate::store::index::orders::Scope;
-use crate::store::index::page::Leaf;
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::page::Page;
 
 /// Neighbouring leaves that are foreseen together.
 const NEIGHBOURS_MAX: i64 = 32;
@@ -24,57 +24,60 @@ const EACH: &str = "select first, orders, \
         (select first, orders from order_leaves where first <= key and sound(order_leaves.intact) order by first desc limit 1) as each \
         order by first) as leaf";
 
-impl Leaves<'_> {
-    /// Whether anything is gained by [`Self::foresee`].
-    pub(crate) fn can_foresee(&self) -> bool {
+impl PageCache<'_> {
+    /// Whether anything is gained by [`Self::prefetch`].
+    pub(crate) fn can_prefetch(&self) -> bool {
         self.connection.postgres().is_some()
     }
 
     /// Reads the leaves that keys of the table lie in, where that is one or two ways there and back instead of many.
-    pub(crate) fn foresee<'k>(
+    pub(crate) fn prefetch<'k>(
         &mut self,
-        scope: &Scope,
+        key_space: &KeySpace,
         keys: impl Iterator<Item = &'k str>,
     ) -> Result<(), Fault> {
         let Some(session) = self.connection.postgres() else {
             return Ok(());
         };
         self.park();
-        let mut keys: Vec<Vec<u8>> = keys.map(|key| scope.key(key).into_bytes()).collect();
+        let mut keys: Vec<Vec<u8>> = keys.map(|key| key_space.key(key).into_bytes()).collect();
         keys.sort_unstable();
-        keys.retain(|key| !self.is_foreseen(scope, key));
+        keys.retain(|key| !self.is_foreseen(key_space, key));
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
             return Ok(());
         };
         // Each of them may lie in a leaf of its own, and have that split.
         self.make_room(2 * keys.len())?;
         let bounds: [&(dyn ToSql + Sync); 3] = [&first, &last, &NEIGHBOURS_MAX];
-        self.keep(scope, &session.prepare(NEIGHBOURS)?.query_arrays(&bounds)?)?;
-        keys.retain(|key| !self.is_foreseen(scope, key));
+        self.keep(
+            key_space,
+            &session.prepare(NEIGHBOURS)?.query_arrays(&bounds)?,
+        )?;
+        keys.retain(|key| !self.is_foreseen(key_space, key));
         if !keys.is_empty() {
-            self.keep(scope, &session.prepare(EACH)?.query_arrays(&[&keys])?)?;
+            self.keep(key_space, &session.prepare(EACH)?.query_arrays(&[&keys])?)?;
         }
         Ok(())
     }
 
     /// Keeps leaves that were foreseen, but for those that are kept already, and may have changed since.
-    fn keep(&mut self, scope: &Scope, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
+    fn keep(&mut self, key_space: &KeySpace, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
         for row in rows {
             let row = Row::Postgres(row);
             let first: Vec<u8> = row.get(0)?;
-            if scope.has(&first) && !self.kept.contains_key(&first) {
-                let leaf = Leaf::decode(row.blob(1)?)?;
+            if key_space.has(&first) && !self.kept.contains_key(&first) {
+                let page = Page::decode(row.blob(1)?)?;
                 let until: Option<Vec<u8>> = row.get(2)?;
                 let until = until.map_or(Until::End, Until::Before);
-                self.kept.insert(first, Kept::stored(leaf, until));
+                self.kept.insert(first, CachedPage::stored(page, until));
             }
         }
         Ok(())
     }
 
     /// Whether a key of the table lies in a leaf that is kept.
-    fn is_foreseen(&self, scope: &Scope, key: &[u8]) -> bool {
+    fn is_foreseen(&self, key_space: &KeySpace, key: &[u8]) -> bool {
         let nearest = self.nearest(key);
-        nearest.is_some_and(|(first, kept)| kept.reaches(first, scope, key) == Some(true))
+        nearest.is_some_and(|(first, kept)| kept.reaches(first, key_space, key) == Some(true))
     }
 }

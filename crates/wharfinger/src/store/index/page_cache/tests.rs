@@ -43,13 +43,13 @@ fn stored(connection: &Connection) -> Model {
     let mut rows = select.query(()).expect("it is read");
     let mut model = Model::new();
     while let Some(row) = rows.next().expect("a row") {
-        let leaf = Leaf::decode(row.blob(1).expect("bytes")).expect("a leaf");
-        assert!(leaf.len() > 0, "an empty leaf is stored");
+        let page = Page::decode(row.blob(1).expect("bytes")).expect("a leaf");
+        assert!(page.len() > 0, "an empty leaf is stored");
         // A key that is no order's any more is nowhere.
         let first: Vec<u8> = row.get(0).expect("bytes");
         let is_scope = first == b"1.1." || first == b"1.2.";
-        assert!(is_scope || leaf.get(&first).is_some(), "{first:?}");
-        model.extend(leaf.orders().map(|(key, order)| (key.to_owned(), *order)));
+        assert!(is_scope || page.get(&first).is_some(), "{first:?}");
+        model.extend(page.orders().map(|(key, order)| (key.to_owned(), *order)));
     }
     model
 }
@@ -57,46 +57,46 @@ fn stored(connection: &Connection) -> Model {
 fn run(steps: Vec<(Step, u8, u16)>, counts_up: bool) -> Result<(), Fault> {
     let connection = schema::in_memory();
     let organisation = OrganisationId(1);
-    let scopes = [1, 2].map(|dialect| Scope::new(organisation, dialect));
-    let mut leaves = Leaves::new(&connection);
+    let key_spaces = [1, 2].map(|dialect| KeySpace::new(organisation, dialect));
+    let mut pages = PageCache::new(&connection);
     let mut model = Model::new();
-    for (at, (step, scope, number)) in steps.into_iter().enumerate() {
-        let scope = &scopes[usize::from(scope)];
+    for (at, (step, key_space, number)) in steps.into_iter().enumerate() {
+        let key_space = &key_spaces[usize::from(key_space)];
         let is_next = counts_up && matches!(step, Step::Insert);
         let number = if is_next { at } else { number.into() };
-        let key = scope.key(&format!("{number:06}")).into_bytes();
+        let key = key_space.key(&format!("{number:06}")).into_bytes();
         let place = BlockId::new(organisation, 7).entry(at % 1_000);
         match step {
             Step::Insert => {
                 let order = OrderRow::new(place, State::Pending, at as u128, None);
-                let is_new = leaves.insert(scope, &key, order)?;
+                let is_new = pages.insert(key_space, &key, order)?;
                 assert_eq!(is_new, !model.contains_key(&key));
                 model.entry(key).or_insert(order);
             }
             Step::Change => {
                 let change = |order: &mut OrderRow| order.changed = Some(place);
-                let is_there = leaves.change(scope, &key, change)?;
+                let is_there = pages.change(key_space, &key, change)?;
                 assert_eq!(is_there, model.get_mut(&key).map(change).is_some());
             }
-            Step::Remove => assert_eq!(leaves.remove(scope, &key)?, model.remove(&key)),
-            Step::Get => assert_eq!(leaves.get(scope, &key)?, model.get(&key).copied()),
+            Step::Remove => assert_eq!(pages.remove(key_space, &key)?, model.remove(&key)),
+            Step::Get => assert_eq!(pages.get(key_space, &key)?, model.get(&key).copied()),
             Step::Between => {
-                let bounds = [key, scope.key("000350").into_bytes()];
+                let bounds = [key, key_space.key("000350").into_bytes()];
                 let is_any = model.keys().any(|key| *key > bounds[0] && *key < bounds[1]);
                 assert_eq!(
-                    leaves.has_between(scope, bounds.each_ref().map(Vec::as_slice))?,
+                    pages.has_between(key_space, bounds.each_ref().map(Vec::as_slice))?,
                     is_any
                 );
             }
-            Step::Write => leaves.write()?,
+            Step::Write => pages.write()?,
             Step::Reopen => {
-                leaves.write()?;
-                leaves = Leaves::new(&connection);
+                pages.write()?;
+                pages = PageCache::new(&connection);
                 assert_eq!(stored(&connection), model);
             }
         }
     }
-    leaves.write()?;
+    pages.write()?;
     assert_eq!(stored(&connection), model);
     Ok(())
 }
@@ -113,7 +113,7 @@ proptest! {
 #[test]
 fn leaves_stay_full_where_keys_count_up() {
     let connection = schema::in_memory();
-    let scope = Scope::new(OrganisationId(1), 1);
+    let key_space = KeySpace::new(OrganisationId(1), 1);
     let order = OrderRow::new(
         BlockId::new(OrganisationId(1), 1).entry(0),
         State::Pending,
@@ -121,16 +121,16 @@ fn leaves_stay_full_where_keys_count_up() {
         None,
     );
     for transaction in 0..10 {
-        let mut leaves = Leaves::new(&connection);
+        let mut pages = PageCache::new(&connection);
         for at in 0..100 {
-            let key = scope.key(&format!("{transaction}-{at:03}"));
+            let key = key_space.key(&format!("{transaction}-{at:03}"));
             assert!(
-                leaves
-                    .insert(&scope, key.as_bytes(), order)
+                pages
+                    .insert(&key_space, key.as_bytes(), order)
                     .expect("it is written")
             );
         }
-        leaves.write().expect("it is written");
+        pages.write().expect("it is written");
     }
     let count = "select count(*), max(entries) from order_leaves";
     let read =

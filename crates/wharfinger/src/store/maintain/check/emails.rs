@@ -7,7 +7,7 @@ use super::Check;
 use crate::store::addresses::{Entry, Run, entries_of, read_entries, whole_runs};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::end::read_counters;
 use crate::store::journal::{self, entry_outcomes};
 
@@ -64,7 +64,7 @@ fn one_run(check: &mut Check<'_>, organisation: OrganisationId, run: &Run) -> Re
         let blob = part.blob(2)?;
         let entries = read_entries(organisation, blob)?;
         for (at, entry) in entries.enumerate() {
-            let begins = at > 0 || (entry.hash.0, entry.place) == (hash, Place(place));
+            let begins = at > 0 || (entry.hash.0, entry.place) == (hash, EntryAddr(place));
             is_sorted &= begins && last < Some(entry);
             last = Some(entry);
             all += 1;

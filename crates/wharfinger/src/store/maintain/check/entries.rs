@@ -6,12 +6,13 @@ use super::{Check, StoredBlock, fits_move};
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
-use crate::store::format::entry_addr::Place;
+use crate::store::format::entry_addr::EntryAddr;
 use crate::store::format::varint::Texts;
+use crate::store::index::key_space::KeySpace;
 use crate::store::index::order_states::read_open;
-use crate::store::index::orders::{Holds, Lookup, OrderRow, Scope};
+use crate::store::index::orders::{Holds, Lookup, OrderRow};
 use crate::store::journal::block::{Frame, decode_keys};
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::content_hash;
 
 /// An order's row, and whether it still holds its key.
@@ -21,10 +22,10 @@ type Found = (OrderRow, Holds);
 pub(super) struct Entries<'k, 'c, 'b> {
     check: &'k mut Check<'c>,
     block: &'b StoredBlock,
-    marks: &'b [Mark],
+    marks: &'b [EntryOutcome],
     keys: Texts,
     frame: Frame,
-    scope: Scope,
+    key_space: KeySpace,
     lookup: Lookup<'c>,
     /// The orders that begin in this block and are open.
     open: Bitset,
@@ -35,7 +36,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     pub(super) fn of(
         check: &'k mut Check<'c>,
         block: &'b StoredBlock,
-        marks: &'b [Mark],
+        marks: &'b [EntryOutcome],
     ) -> Result<Self, Fault> {
         let connection = check.connection;
         let keys = match &block.keys {
@@ -48,7 +49,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             marks,
             keys,
             frame: Frame::default(),
-            scope: Scope::new(block.id.organisation(), block.dialect),
+            key_space: KeySpace::new(block.id.organisation(), block.dialect),
             lookup: Lookup::new(connection),
             open: read_open(connection, block.id)?,
         })
@@ -62,7 +63,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 "it has a different number of keys and entries".into(),
             ));
         }
-        let is_new = |mark: &Mark| matches!(mark, Mark::Accepted { .. });
+        let is_new = |mark: &EntryOutcome| matches!(mark, EntryOutcome::Accepted { .. });
         let new = Bitset::of(self.marks, is_new);
         if !self.open.is_within(&new) {
             self.fault("its list of open orders has orders of other blocks");
@@ -79,22 +80,22 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         self.check.fault(format!("block {id}: {what}"));
     }
 
-    fn fault_at(&mut self, place: Place, what: &str) {
+    fn fault_at(&mut self, place: EntryAddr, what: &str) {
         self.check.fault(format!("entry {}: {what}", place.0));
     }
 
-    fn entry(&mut self, place: Place, mark: Mark) -> Result<(), Fault> {
+    fn entry(&mut self, place: EntryAddr, mark: EntryOutcome) -> Result<(), Fault> {
         if self.check.journal.is_of_purged(place, mark)? {
             return Ok(());
         }
         match mark {
-            Mark::Refused | Mark::Purged => {}
-            Mark::Accepted { number } => {
+            EntryOutcome::Refused | EntryOutcome::Purged => {}
+            EntryOutcome::Accepted { number } => {
                 let Some((row, _)) = self.order(place, place)? else {
                     return Ok(());
                 };
                 self.check.report.orders += 1;
-                self.check.tally(&self.scope, row.state);
+                self.check.state_counts(&self.key_space, row.state);
                 self.latest(&row)?;
                 self.latest_change(&row)?;
                 if row.number != number {
@@ -108,7 +109,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 }
                 self.text(place, 1, &row)?;
             }
-            Mark::Updated {
+            EntryOutcome::Updated {
                 order,
                 previous,
                 revision,
@@ -122,14 +123,14 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                     self.text(place, revision, &row)?;
                 }
             }
-            Mark::Unchanged { order, revision } => {
+            EntryOutcome::Unchanged { order, revision } => {
                 if let Some((row, _)) = self.order(place, order)?
                     && row.revision < revision
                 {
                     self.fault_at(place, "the order has lost a revision");
                 }
             }
-            Mark::Moved { order, to } => {
+            EntryOutcome::Transition { order, to } => {
                 let found = self.order(place, order)?;
                 if let Some((row, holds)) = found
                     && !fits_move(to, row.state, holds)
@@ -138,7 +139,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 }
                 self.change_is_kept(place, found.as_ref());
             }
-            Mark::Fulfilled { order, previous } => {
+            EntryOutcome::Fulfilled { order, previous } => {
                 let found = self.order(place, order)?;
                 self.change_is_kept(place, found.as_ref());
                 self.report(place, order, previous)?;
@@ -148,7 +149,12 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     }
 
     /// Whether the latest report on an order is kept, and a report leads to the change before it.
-    fn report(&mut self, place: Place, order: Place, previous: Place) -> Result<(), Fault> {
+    fn report(
+        &mut self,
+        place: EntryAddr,
+        order: EntryAddr,
+        previous: EntryAddr,
+    ) -> Result<(), Fault> {
         if previous != order {
             let before = self.check.journal.mark(previous)?;
             if previous >= place || !before.is_change() || before.order(previous) != Some(order) {
@@ -158,7 +164,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         let select = "select place from fulfilments where id = ?1";
         let mut select = self.check.connection.prepare_cached(select)?;
         let kept: Option<i64> = select.query_row([order.0], |row| row.get(0)).optional()?;
-        match kept.map(Place) {
+        match kept.map(EntryAddr) {
             Some(kept) if kept == place => self.check.reports += 1,
             Some(kept) if kept > place => {}
             Some(_) | None => self.fault_at(place, "the fulfilment report is missing"),
@@ -167,14 +173,14 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     }
 
     /// The order whose first revision lies at `order`; a fault at `place` if there is none.
-    fn order(&mut self, place: Place, order: Place) -> Result<Option<Found>, Fault> {
+    fn order(&mut self, place: EntryAddr, order: EntryAddr) -> Result<Option<Found>, Fault> {
         let key = if order.block() == self.block.id {
             self.own_key(order)
         } else {
             self.check.journal.key(order).ok()
         };
         let found = match key {
-            Some(key) => self.lookup.at(&self.scope, &key, order)?,
+            Some(key) => self.lookup.at(&self.key_space, &key, order)?,
             None => None,
         };
         if found.is_none() {
@@ -211,30 +217,32 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     }
 
     /// Whether the index knows of a change at a place, or of a later one.
-    fn change_is_kept(&mut self, place: Place, found: Option<&Found>) {
+    fn change_is_kept(&mut self, place: EntryAddr, found: Option<&Found>) {
         if found.is_some_and(|(row, _)| row.changed.is_none_or(|latest| latest < place)) {
             self.fault_at(place, "this change is missing from the index");
         }
     }
 
     /// The key of an order that begins in this block.
-    fn own_key(&self, order: Place) -> Option<String> {
+    fn own_key(&self, order: EntryAddr) -> Option<String> {
         match self.marks.get(order.ordinal())? {
-            Mark::Accepted {
+            EntryOutcome::Accepted {
                 number: Some(number),
             } => Some(number.to_string()),
-            Mark::Accepted { number: None } => self.keys.get(order.ordinal()).map(str::to_owned),
-            Mark::Updated { .. }
-            | Mark::Unchanged { .. }
-            | Mark::Refused
-            | Mark::Purged
-            | Mark::Moved { .. }
-            | Mark::Fulfilled { .. } => None,
+            EntryOutcome::Accepted { number: None } => {
+                self.keys.get(order.ordinal()).map(str::to_owned)
+            }
+            EntryOutcome::Updated { .. }
+            | EntryOutcome::Unchanged { .. }
+            | EntryOutcome::Refused
+            | EntryOutcome::Purged
+            | EntryOutcome::Transition { .. }
+            | EntryOutcome::Fulfilled { .. } => None,
         }
     }
 
     /// Whether a text can be read, and has the content hash of the index if it is the latest.
-    fn text(&mut self, place: Place, revision: u32, row: &OrderRow) -> Result<(), Fault> {
+    fn text(&mut self, place: EntryAddr, revision: u32, row: &OrderRow) -> Result<(), Fault> {
         self.check.report.revisions += 1;
         let ordinal = place.ordinal();
         if self.frame.text(ordinal).is_none() {
@@ -258,16 +266,16 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
 }
 
 /// Whether what lies at a place is this revision of an order.
-fn is_revision(mark: Mark, place: Place, wanted: Place, number: u32) -> bool {
+fn is_revision(mark: EntryOutcome, place: EntryAddr, wanted: EntryAddr, number: u32) -> bool {
     match mark {
-        Mark::Accepted { .. } => place == wanted && number == 1,
-        Mark::Updated {
+        EntryOutcome::Accepted { .. } => place == wanted && number == 1,
+        EntryOutcome::Updated {
             order, revision, ..
         } => order == wanted && revision == number,
-        Mark::Unchanged { .. }
-        | Mark::Refused
-        | Mark::Purged
-        | Mark::Moved { .. }
-        | Mark::Fulfilled { .. } => false,
+        EntryOutcome::Unchanged { .. }
+        | EntryOutcome::Refused
+        | EntryOutcome::Purged
+        | EntryOutcome::Transition { .. }
+        | EntryOutcome::Fulfilled { .. } => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::store::engine::fault::Fault;
-use crate::store::index::page::Leaf;
+use crate::store::index::page::Page;
 
 /// Checks them all, and that they hold as many orders as the journal.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
@@ -15,8 +15,8 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         let first: Vec<u8> = row.get(0)?;
         let name = String::from_utf8_lossy(&first).into_owned();
         let (organisation, entries): (i64, i64) = (row.get(1)?, row.get(2)?);
-        let leaf = match Leaf::decode(row.blob(3)?) {
-            Ok(leaf) => leaf,
+        let page = match Page::decode(row.blob(3)?) {
+            Ok(page) => page,
             Err(damage) => {
                 check.fault(format!(
                     "the index page that begins at {name:?}: {}",
@@ -25,17 +25,17 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
                 continue;
             }
         };
-        stored += leaf.len() as u64;
-        let ends = leaf.first_key().zip(leaf.last_key());
+        stored += page.len() as u64;
+        let ends = page.first_key().zip(page.last_key());
         let is_between = ends.is_some_and(|(begins, _)| last < first && first.as_slice() <= begins);
-        let is_own = leaf.orders().all(|(key, order)| {
+        let is_own = page.orders().all(|(key, order)| {
             let whose = i64::from(order.id.block().organisation().0);
             whose == organisation && key.starts_with(format!("{whose}.").as_bytes())
         });
         check.expect(is_between && is_own, || {
             format!("the index page that begins at {name:?} has orders of another organisation")
         });
-        check.expect(usize::try_from(entries) == Ok(leaf.len()), || {
+        check.expect(usize::try_from(entries) == Ok(page.len()), || {
             format!("the index page that begins at {name:?} has a wrong number of orders")
         });
         if let Some((_, ends)) = ends {

@@ -26,11 +26,12 @@ use crate::store::engine::schema;
 use crate::store::format::bitset::Bitset;
 use crate::store::format::email_hash::HASH_BYTES;
 use crate::store::format::entry_addr::BlockId;
-use crate::store::index::order_states::{Tally, read_tally};
-use crate::store::index::orders::{Holds, Scope};
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::order_states::{StateCounts, read_state_counts};
+use crate::store::index::orders::Holds;
 use crate::store::journal::batches::Batches;
 use crate::store::journal::end::read_counters;
-use crate::store::journal::entry_outcomes::{self, Mark, Moved};
+use crate::store::journal::entry_outcomes::{self, EntryOutcome, Transition};
 use crate::store::journal::read::Journal;
 use crate::store::journal::write::Columns;
 use crate::store::journal::{self, block};
@@ -47,7 +48,7 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
         connection,
         journal: Journal::new(connection),
         names: dialect_names(connection)?,
-        tallies: HashMap::new(),
+        state_counts: HashMap::new(),
         reports: 0,
         purged: HashMap::new(),
         report: CheckReport::default(),
@@ -59,7 +60,7 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
         return Ok(check.report);
     }
     check.blocks()?;
-    check.standing()?;
+    check.order_states()?;
     check.organisations()?;
     receipts::check(&mut check)?;
     answers::check(&mut check)?;
@@ -75,7 +76,7 @@ struct Check<'c> {
     /// How each dialect compares names.
     names: HashMap<i64, NameCase>,
     /// Orders by organisation, dialect and state.
-    tallies: HashMap<(OrganisationId, i64), Tally>,
+    state_counts: HashMap<(OrganisationId, i64), StateCounts>,
     /// Reports of fulfilment that are the latest on their orders.
     reports: u64,
     /// The entries that were purged.
@@ -242,16 +243,16 @@ impl Check<'_> {
     }
 
     /// Counts an order of the journal.
-    fn tally(&mut self, scope: &Scope, state: State) {
-        let of = (scope.organisation, scope.dialect);
-        *self.tallies.entry(of).or_default().of(state) += 1;
+    fn state_counts(&mut self, key_space: &KeySpace, state: State) {
+        let of = (key_space.organisation, key_space.dialect);
+        *self.state_counts.entry(of).or_default().of(state) += 1;
     }
 
     /// The tallies against the orders, and that nothing else is said to be open.
-    fn standing(&mut self) -> Result<(), Fault> {
+    fn order_states(&mut self) -> Result<(), Fault> {
         let mut known = 0;
-        for ((organisation, dialect), counted) in std::mem::take(&mut self.tallies) {
-            let told = read_tally(self.connection, &Scope::new(organisation, dialect))?;
+        for ((organisation, dialect), counted) in std::mem::take(&mut self.state_counts) {
+            let told = read_state_counts(self.connection, &KeySpace::new(organisation, dialect))?;
             known += told.counted().count();
             self.expect(told == counted, || {
                 let whose = organisation.0;
@@ -329,8 +330,8 @@ impl Check<'_> {
         });
         let marks = entry_outcomes::decode(&block.slots)?;
         let indexes = block::decode_indexes(&block.indexes)?;
-        let is_move = |mark: &Mark| mark.is_change();
-        let is_purged = |mark: &Mark| *mark == Mark::Purged;
+        let is_move = |mark: &EntryOutcome| mark.is_change();
+        let is_purged = |mark: &EntryOutcome| *mark == EntryOutcome::Purged;
         let batches = block.batches.as_deref().map(Batches::decode).transpose()?;
         let is_of_one_kind = match &batches {
             Some(batches) => {
@@ -367,7 +368,7 @@ impl Check<'_> {
             format!("block {id} has a wrong number of events")
         });
         for (ordinal, &mark) in marks.iter().enumerate() {
-            let is_settling = matches!(mark, Mark::Moved { .. });
+            let is_settling = matches!(mark, EntryOutcome::Transition { .. });
             if is_settling && !self.journal.is_of_purged(block.id.entry(ordinal), mark)? {
                 walk.settled += 1;
             }
@@ -387,8 +388,8 @@ impl Check<'_> {
         let mut rows = select.query([batch.to_bytes()])?;
         let number = id.number();
         if let Some(row) = rows.next()? {
-            let shares: String = row.get(0)?;
-            for share in extents::from_json(&shares)? {
+            let extents: String = row.get(0)?;
+            for share in extents::from_json(&extents)? {
                 let is_within = number >= share.first && number - share.first < share.blocks;
                 if share.organisation == Some(id.organisation()) && is_within {
                     return Ok(number == share.first);
@@ -400,10 +401,10 @@ impl Check<'_> {
 }
 
 /// Whether a move left an order whose state and key are these.
-fn fits_move(to: Moved, state: State, holds: Holds) -> bool {
+fn fits_move(to: Transition, state: State, holds: Holds) -> bool {
     match to {
-        Moved::Processed => state == State::Processed && holds == Holds::Key,
-        Moved::Cancelled => state == State::Cancelled && holds == Holds::Key,
-        Moved::Released => state == State::Cancelled && holds == Holds::Nothing,
+        Transition::Processed => state == State::Processed && holds == Holds::Key,
+        Transition::Cancelled => state == State::Cancelled && holds == Holds::Key,
+        Transition::Released => state == State::Cancelled && holds == Holds::Nothing,
     }
 }

@@ -8,7 +8,7 @@ use wharfinger_core::outcome::Counts;
 use super::Check;
 use crate::store::api::RecordedOutcome;
 use crate::store::engine::fault::Fault;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::receipts::{extents, rejections};
 
 /// Checks every receipt.
@@ -19,8 +19,8 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     while let Some(row) = rows.next()? {
         check.report.batches += 1;
         let batch = BatchId::from_bytes(row.get(0)?);
-        let shares: String = row.get(1)?;
-        let part = check_one(check, batch, &shares);
+        let extents: String = row.get(1)?;
+        let part = check_one(check, batch, &extents);
         check.survive(part, &format!("batch {batch}"))?;
     }
     let lost = "select count(*) from rejections \
@@ -32,13 +32,13 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), Fault> {
+fn check_one(check: &mut Check<'_>, batch: BatchId, extents: &str) -> Result<(), Fault> {
     let mut told = HashMap::<Option<OrganisationId>, Counts>::new();
     let mut found = HashMap::<Option<OrganisationId>, Counts>::new();
     let mut warned = HashMap::<Option<OrganisationId>, u64>::new();
     let mut indexes = Vec::new();
     let mut purged = 0;
-    for share in extents::from_json(shares)? {
+    for share in extents::from_json(extents)? {
         *told.entry(share.organisation).or_default() += share.counts;
         if share.warned > 0 {
             *warned.entry(share.organisation).or_default() += share.warned;
@@ -57,14 +57,16 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, shares: &str) -> Result<(), 
             // Parts are told with the order that they are of.
             for (&index, mark) in entries.filter(|(index, _)| !is_part(**index)) {
                 match mark {
-                    Mark::Accepted { .. } => found.accepted += 1,
-                    Mark::Updated { .. } => found.updated += 1,
-                    Mark::Unchanged { .. } => found.unchanged += 1,
-                    Mark::Purged => {
+                    EntryOutcome::Accepted { .. } => found.accepted += 1,
+                    EntryOutcome::Updated { .. } => found.updated += 1,
+                    EntryOutcome::Unchanged { .. } => found.unchanged += 1,
+                    EntryOutcome::Purged => {
                         purged += 1;
                         continue;
                     }
-                    Mark::Refused | Mark::Moved { .. } | Mark::Fulfilled { .. } => continue,
+                    EntryOutcome::Refused
+                    | EntryOutcome::Transition { .. }
+                    | EntryOutcome::Fulfilled { .. } => continue,
                 }
                 indexes.push(index);
             }

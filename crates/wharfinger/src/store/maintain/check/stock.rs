@@ -8,7 +8,7 @@ use super::Check;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::journal::admissions::OfBlock;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::stock::ledger::add;
 
 /// Checks that what is on hand of each product is the sum of its changes, and that what was decided is of orders.
@@ -66,13 +66,13 @@ fn check_admissions(check: &mut Check<'_>) -> Result<(), Fault> {
 fn are_of_orders(check: &mut Check<'_>, block: BlockId) -> Result<(), Fault> {
     for (ordinal, _) in OfBlock::read(check.connection, block)?.all()? {
         let is_order = match check.journal.mark(block.entry(ordinal))? {
-            Mark::Accepted { .. } => true,
-            Mark::Updated { .. }
-            | Mark::Unchanged { .. }
-            | Mark::Refused
-            | Mark::Purged
-            | Mark::Moved { .. }
-            | Mark::Fulfilled { .. } => false,
+            EntryOutcome::Accepted { .. } => true,
+            EntryOutcome::Updated { .. }
+            | EntryOutcome::Unchanged { .. }
+            | EntryOutcome::Refused
+            | EntryOutcome::Purged
+            | EntryOutcome::Transition { .. }
+            | EntryOutcome::Fulfilled { .. } => false,
         };
         if !is_order {
             return Err(Fault::Damaged(format!("there is no order at {ordinal}")));

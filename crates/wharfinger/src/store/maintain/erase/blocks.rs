@@ -11,20 +11,20 @@ use crate::store::addresses::Entry;
 use crate::store::addresses::erase::take_out;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, Place};
-use crate::store::index::orders::Scope;
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::index::key_space::KeySpace;
 use crate::store::journal::admissions;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::{Journal, content_hash};
 use crate::store::journal::rewrite::{self, rewrite};
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 
 /// Blocks being written anew in one transaction.
 pub(super) struct Blocks<'k, 'c> {
-    work: &'k mut Work<'c>,
+    txn: &'k mut WriteTxn<'c>,
     person: &'k Person,
     /// The orders that are erased.
-    orders: &'k HashSet<Place>,
+    orders: &'k HashSet<EntryAddr>,
     journal: Journal<'c>,
     dialects: Dialects,
     /// What is to go from the index by address.
@@ -33,21 +33,21 @@ pub(super) struct Blocks<'k, 'c> {
 
 /// A text that was written anew.
 struct Written {
-    order: Place,
-    place: Place,
+    order: EntryAddr,
+    place: EntryAddr,
     hash: Option<u128>,
 }
 
 impl<'k, 'c> Blocks<'k, 'c> {
     /// Begins.
     pub(super) fn new(
-        work: &'k mut Work<'c>,
+        txn: &'k mut WriteTxn<'c>,
         person: &'k Person,
-        orders: &'k HashSet<Place>,
+        orders: &'k HashSet<EntryAddr>,
     ) -> Result<Self, Fault> {
         Ok(Self {
-            journal: Journal::new(work.connection),
-            work,
+            journal: Journal::new(txn.connection),
+            txn,
             person,
             orders,
             dialects: Dialects::default(),
@@ -57,7 +57,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
 
     /// Writes blocks anew, and with them the index.
     pub(super) fn erase(mut self, blocks: &[BlockId]) -> Result<(), Fault> {
-        let connection = self.work.connection;
+        let connection = self.txn.connection;
         let organisation = self.person.organisation;
         // Those before it have been purged since they were found.
         let first = first_block(connection, organisation)?;
@@ -68,7 +68,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
     }
 
     fn block(&mut self, id: BlockId) -> Result<(), Fault> {
-        let connection = self.work.connection;
+        let connection = self.txn.connection;
         let number = self.journal.head(id)?.dialect;
         let dialect = self.dialects.get(connection, number)?;
         let (person, orders, hashes) = (self.person, self.orders, &mut self.hashes);
@@ -76,7 +76,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
         rewrite(connection, id, |ordinal, entry| {
             let place = id.entry(ordinal);
             match entry.mark {
-                Mark::Accepted { .. } | Mark::Updated { .. } => {
+                EntryOutcome::Accepted { .. } | EntryOutcome::Updated { .. } => {
                     let order = entry.mark.order(place).filter(|of| orders.contains(of));
                     if let Some(order) = order {
                         entry.text = erased(dialect, &entry.text);
@@ -89,38 +89,38 @@ impl<'k, 'c> Blocks<'k, 'c> {
                     }
                 }
                 // Nobody reads the texts of these.
-                Mark::Unchanged { order, .. } if orders.contains(&order) => {
+                EntryOutcome::Unchanged { order, .. } if orders.contains(&order) => {
                     entry.text.clear();
                     entry.email = EmailHash::NONE;
                 }
-                Mark::Refused
+                EntryOutcome::Refused
                     if entry.email == person.hash && is_mentioned(&entry.text, &person.address) =>
                 {
                     entry.text.clear();
                     entry.email = EmailHash::NONE;
                 }
-                Mark::Unchanged { .. }
-                | Mark::Refused
-                | Mark::Purged
-                | Mark::Moved { .. }
-                | Mark::Fulfilled { .. } => {}
+                EntryOutcome::Unchanged { .. }
+                | EntryOutcome::Refused
+                | EntryOutcome::Purged
+                | EntryOutcome::Transition { .. }
+                | EntryOutcome::Fulfilled { .. } => {}
             }
         })?;
         self.journal.forget(id);
         let orders = self.orders;
         let is_erased = |ordinal| orders.contains(&id.entry(ordinal));
         admissions::forget_customers(connection, id, is_erased)?;
-        let scope = Scope::new(person.organisation, number);
+        let key_space = KeySpace::new(person.organisation, number);
         for text in written {
-            self.rehash(&scope, &text)?;
+            self.rehash(&key_space, &text)?;
         }
         Ok(())
     }
 
     /// Brings an order's row up to date, if this text is its latest.
-    fn rehash(&mut self, scope: &Scope, text: &Written) -> Result<(), Fault> {
+    fn rehash(&mut self, key_space: &KeySpace, text: &Written) -> Result<(), Fault> {
         let key = self.journal.key(text.order)?;
-        let Some((row, holds)) = self.work.rows.at(scope, &key, text.order)? else {
+        let Some((row, holds)) = self.txn.index.at(key_space, &key, text.order)? else {
             // It is being purged.
             return Ok(());
         };
@@ -128,16 +128,16 @@ impl<'k, 'c> Blocks<'k, 'c> {
         let hash = text.hash.ok_or_else(unreadable)?;
         if row.latest == text.place {
             let of = (row.id, holds);
-            self.work
-                .rows
-                .change(scope, &key, of, |row| row.hash = hash)?;
+            self.txn
+                .index
+                .change(key_space, &key, of, |row| row.hash = hash)?;
         }
         Ok(())
     }
 }
 
 /// Takes the hash off an entry that is in the index by address.
-fn take_hash(entry: &mut rewrite::Entry, place: Place, hashes: &mut Vec<Entry>) {
+fn take_hash(entry: &mut rewrite::Entry, place: EntryAddr, hashes: &mut Vec<Entry>) {
     if entry.email != EmailHash::NONE {
         let hash = entry.email;
         hashes.push(Entry { hash, place });

@@ -14,23 +14,23 @@ use super::Person;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::admissions::OfBlock;
 use crate::store::journal::batches::Batches;
 use crate::store::journal::block;
 use crate::store::journal::dialects::dialect_name;
-use crate::store::journal::entry_outcomes::{self, Mark};
+use crate::store::journal::entry_outcomes::{self, EntryOutcome};
 use crate::store::journal::read::Journal;
 
 /// Blocks that are looked at in one go.
 const LOOKED_AT: u32 = 1_024;
 
 /// The first place of an organisation, and the last that it can have.
-pub(super) fn places_of(organisation: OrganisationId) -> (Place, Place) {
+pub(super) fn places_of(organisation: OrganisationId) -> (EntryAddr, EntryAddr) {
     let next = BlockId(BlockId::new(organisation, u32::MAX).0 + 1);
     (
         BlockId::new(organisation, 0).entry(0),
-        Place(next.entry(0).0 - 1),
+        EntryAddr(next.entry(0).0 - 1),
     )
 }
 
@@ -62,7 +62,7 @@ pub(super) fn find(
     connection: &Connection,
     person: &Person,
     blocks: Range<u32>,
-) -> Result<(Vec<Place>, Option<u32>), Fault> {
+) -> Result<(Vec<EntryAddr>, Option<u32>), Fault> {
     let select = "select id, emails from blocks \
                   where id >= ?1 and id < ?2 and case when sound(blocks.intact) then emails is not null end order by id limit ?3";
     let mut select = connection.prepare_cached(select)?;
@@ -110,7 +110,7 @@ fn attached(
     journal: &mut Journal<'_>,
     customer: u64,
     (person, blocks): (&Person, Range<u32>),
-) -> Result<Vec<Place>, Fault> {
+) -> Result<Vec<EntryAddr>, Fault> {
     let select = "select block from admissions where block >= ?1 and block < ?2 order by block";
     let mut select = connection.prepare_cached(select)?;
     let block = |number| BlockId::new(person.organisation, number).0;
@@ -120,7 +120,8 @@ fn attached(
         let id = BlockId(row.get(0)?);
         for (ordinal, admission) in OfBlock::read(connection, id)?.all()? {
             let place = id.entry(ordinal);
-            if admission.customer == Some(customer) && journal.mark(place)? != Mark::Purged {
+            if admission.customer == Some(customer) && journal.mark(place)? != EntryOutcome::Purged
+            {
                 found.push(place);
             }
         }
@@ -163,7 +164,7 @@ pub(super) struct Scanned {
 pub(super) fn scan(
     connection: &Connection,
     person: &Person,
-    orders: &HashSet<Place>,
+    orders: &HashSet<EntryAddr>,
     from: u32,
 ) -> Result<Scanned, Fault> {
     let select = "select id, batches, slots, emails, texts is not null, indexes from blocks \

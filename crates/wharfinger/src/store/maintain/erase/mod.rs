@@ -30,16 +30,16 @@ use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
 use crate::store::engine::wal::write_back::{compact, empty_log};
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, Place};
+use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::end::read_counters;
-use crate::store::journal::entry_outcomes::Mark;
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::read::locate::Located;
 use crate::store::receipts::rejections;
 use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
 use crate::store::write::audit::write_audit;
-use crate::store::write::txn::Work;
+use crate::store::write::txn::WriteTxn;
 use crate::store::{Store, journal, replies};
 
 /// Orders that are noted down, or called off, at a time.
@@ -118,7 +118,7 @@ impl Store {
         erasing.empty_log().await?;
         erasing.forget(&orders).await?;
         let erasure = erasing.done;
-        let finish = move |_: &mut Work<'_>| Ok(erasure);
+        let finish = move |_: &mut WriteTxn<'_>| Ok(erasure);
         let finished = self
             .change(1, request.remember, None, |_| true, finish)
             .await;
@@ -140,12 +140,12 @@ impl Erasing<'_> {
     /// Has a slice written, when the writer has room for it: requests come first.
     async fn write<T: Send + 'static>(
         &self,
-        write: impl Fn(&mut Work<'_>, &Person) -> Result<T, Fault> + Send + Sync + 'static,
+        write: impl Fn(&mut WriteTxn<'_>, &Person) -> Result<T, Fault> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
         let write = Arc::new(write);
         loop {
             let (write, person) = (Arc::clone(&write), Arc::clone(&self.person));
-            let run = move |work: &mut Work<'_>| write(work, &person);
+            let run = move |txn: &mut WriteTxn<'_>| write(txn, &person);
             match self.store.writer.ask(SLICE_ORDERS, run).await {
                 Err(StoreError::Overloaded) => tokio::time::sleep(BUSY_PAUSE).await,
                 done => return done,
@@ -168,12 +168,12 @@ impl Erasing<'_> {
             found.extend(orders);
             next = then;
         }
-        let found: Vec<Place> = found.into_iter().collect();
+        let found: Vec<EntryAddr> = found.into_iter().collect();
         for orders in found.chunks(SLICE_ORDERS) {
             let orders = orders.to_vec();
-            let note = move |work: &mut Work<'_>, _: &Person| {
+            let note = move |txn: &mut WriteTxn<'_>, _: &Person| {
                 let insert = "insert into erasures (organisation, id) values (?1, ?2) on conflict do nothing";
-                let mut insert = work.connection.prepare_cached(insert)?;
+                let mut insert = txn.connection.prepare_cached(insert)?;
                 for order in &orders {
                     insert.execute((order.block().organisation().0, order.0))?;
                 }
@@ -186,35 +186,35 @@ impl Erasing<'_> {
 
     /// Calls the open orders off among those that are noted down, with an event each; all that are, also by an erasure that
     /// was broken off.
-    async fn cancel(&mut self) -> Result<Arc<HashSet<Place>>, StoreError> {
+    async fn cancel(&mut self) -> Result<Arc<HashSet<EntryAddr>>, StoreError> {
         let noted = self.read(noted).await?;
-        let orders: Vec<Place> = noted.iter().copied().collect();
+        let orders: Vec<EntryAddr> = noted.iter().copied().collect();
         for orders in orders.chunks(SLICE_ORDERS) {
             let (orders, who) = (orders.to_vec(), self.who.clone());
-            let cancel = move |work: &mut Work<'_>, _: &Person| cancel(work, &orders, &who);
+            let cancel = move |txn: &mut WriteTxn<'_>, _: &Person| cancel(txn, &orders, &who);
             self.done.cancelled += self.write(cancel).await?;
         }
         Ok(Arc::new(noted))
     }
 
     /// Notes in the audit log how many orders are erased, and of nobody.
-    async fn note(&mut self, orders: &HashSet<Place>) -> Result<(), StoreError> {
+    async fn note(&mut self, orders: &HashSet<EntryAddr>) -> Result<(), StoreError> {
         self.done.orders = orders.len() as u64;
         let (who, count) = (self.who.clone(), orders.len());
-        let note = move |work: &mut Work<'_>, person: &Person| {
-            let mut journal = Journal::new(work.connection);
+        let note = move |txn: &mut WriteTxn<'_>, person: &Person| {
+            let mut journal = Journal::new(txn.connection);
             let code = journal.code(person.organisation)?;
             let details = json!({"orders": count});
             let action = "organisation.customer_erased";
-            write_audit(work, &who, action, code, Some(&details)).map(drop)
+            write_audit(txn, &who, action, code, Some(&details)).map(drop)
         };
         self.write(note).await
     }
 
     /// Deletes the customer that orders may be attached to.
     async fn customer(&mut self) -> Result<(), StoreError> {
-        let delete = |work: &mut Work<'_>, person: &Person| {
-            customer_numbers::delete(work.connection, person.organisation, &person.address)
+        let delete = |txn: &mut WriteTxn<'_>, person: &Person| {
+            customer_numbers::delete(txn.connection, person.organisation, &person.address)
         };
         self.done.customers = u64::from(self.write(delete).await?);
         Ok(())
@@ -222,7 +222,7 @@ impl Erasing<'_> {
 
     /// Writes the blocks anew that have texts of the orders, or of what was refused of the person; also what was added to an
     /// order that is processed, as long as there is any.
-    async fn texts(&mut self, orders: &Arc<HashSet<Place>>) -> Result<(), StoreError> {
+    async fn texts(&mut self, orders: &Arc<HashSet<EntryAddr>>) -> Result<(), StoreError> {
         let mut next = Some(0);
         while let Some(from) = next {
             let of = Arc::clone(orders);
@@ -231,8 +231,8 @@ impl Erasing<'_> {
             let scanned = self.read(look).await?;
             for blocks in scanned.blocks.chunks(SLICE_BLOCKS) {
                 let (blocks, of) = (blocks.to_vec(), Arc::clone(orders));
-                let rewrite = move |work: &mut Work<'_>, person: &Person| {
-                    Blocks::new(work, person, &of)?.erase(&blocks)
+                let rewrite = move |txn: &mut WriteTxn<'_>, person: &Person| {
+                    Blocks::new(txn, person, &of)?.erase(&blocks)
                 };
                 self.write(rewrite).await?;
             }
@@ -248,10 +248,10 @@ impl Erasing<'_> {
     async fn warnings(&self, entries: &[([u8; 16], BTreeSet<u32>)]) -> Result<(), StoreError> {
         for entries in entries.chunks(SLICE_ORDERS) {
             let entries = entries.to_vec();
-            let erase = move |work: &mut Work<'_>, person: &Person| {
+            let erase = move |txn: &mut WriteTxn<'_>, person: &Person| {
                 let erase = |(batch, indexes): &([u8; 16], BTreeSet<u32>)| {
                     let organisation = person.organisation;
-                    rejections::erase_attributes(work.connection, organisation, *batch, indexes)
+                    rejections::erase_attributes(txn.connection, organisation, *batch, indexes)
                 };
                 entries.iter().try_for_each(erase)
             };
@@ -269,8 +269,8 @@ impl Erasing<'_> {
             };
             let slice = self.read(look).await?;
             let parts = slice.found;
-            let erase = move |work: &mut Work<'_>, person: &Person| {
-                rejections::erase(work.connection, &parts, person.mentioned())
+            let erase = move |txn: &mut WriteTxn<'_>, person: &Person| {
+                rejections::erase(txn.connection, &parts, person.mentioned())
             };
             let (erased, batches) = self.write(erase).await?;
             self.done.rejected += erased;
@@ -291,8 +291,8 @@ impl Erasing<'_> {
             };
             let slice = self.read(look).await?;
             let found = slice.found;
-            let erase = move |work: &mut Work<'_>, _: &Person| {
-                replies::read::erase(work.connection, &found)
+            let erase = move |txn: &mut WriteTxn<'_>, _: &Person| {
+                replies::read::erase(txn.connection, &found)
             };
             self.done.answers += self.write(erase).await?;
             next = slice.next;
@@ -302,14 +302,14 @@ impl Erasing<'_> {
 
     /// Takes what is left of the address out of the index by address: of orders that were purged, and in runs that nobody finished.
     async fn addresses(&self) -> Result<(), StoreError> {
-        let sweep = |work: &mut Work<'_>, person: &Person| {
-            sweep(work.connection, person.organisation, person.hash)
+        let sweep = |txn: &mut WriteTxn<'_>, person: &Person| {
+            sweep(txn.connection, person.organisation, person.hash)
         };
         while self.write(sweep).await? {}
         let unfinished =
             |connection: &Connection, person: &Person| unfinished(connection, person.organisation);
         for run in self.read(unfinished).await? {
-            let delete = move |work: &mut Work<'_>, _: &Person| jobs::delete(work, run);
+            let delete = move |txn: &mut WriteTxn<'_>, _: &Person| jobs::delete(txn, run);
             while self.write(delete).await? == Left::Parts {}
         }
         Ok(())
@@ -356,13 +356,13 @@ impl Erasing<'_> {
     }
 
     /// Notes that nothing is left to be done of these orders.
-    async fn forget(&self, orders: &HashSet<Place>) -> Result<(), StoreError> {
-        let orders: Vec<Place> = orders.iter().copied().collect();
+    async fn forget(&self, orders: &HashSet<EntryAddr>) -> Result<(), StoreError> {
+        let orders: Vec<EntryAddr> = orders.iter().copied().collect();
         for orders in orders.chunks(SLICE_ORDERS) {
             let orders = orders.to_vec();
-            let forget = move |work: &mut Work<'_>, _: &Person| {
+            let forget = move |txn: &mut WriteTxn<'_>, _: &Person| {
                 let delete = "delete from erasures where id = ?1";
-                let mut delete = work.connection.prepare_cached(delete)?;
+                let mut delete = txn.connection.prepare_cached(delete)?;
                 for order in &orders {
                     delete.execute([order.0])?;
                 }
@@ -382,17 +382,17 @@ impl Person {
 }
 
 /// The orders that are noted down for an organisation.
-fn noted(connection: &Connection, person: &Person) -> Result<HashSet<Place>, Fault> {
+fn noted(connection: &Connection, person: &Person) -> Result<HashSet<EntryAddr>, Fault> {
     let select = "select id from erasures where id between ?1 and ?2 and sound(erasures.intact)";
     let mut select = connection.prepare_cached(select)?;
     let (first, last) = places_of(person.organisation);
-    let found = select.query_map((first.0, last.0), |row| row.get(0).map(Place))?;
+    let found = select.query_map((first.0, last.0), |row| row.get(0).map(EntryAddr))?;
     Ok(found.into_iter().collect())
 }
 
 /// Calls off the orders among these that are open; how many.
-fn cancel(work: &mut Work<'_>, orders: &[Place], who: &str) -> Result<u64, Fault> {
-    let mut journal = Journal::new(work.connection);
+fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64, Fault> {
+    let mut journal = Journal::new(txn.connection);
     let mut located = Vec::with_capacity(orders.len());
     for &place in orders {
         if is_there(&mut journal, place)? {
@@ -410,14 +410,14 @@ fn cancel(work: &mut Work<'_>, orders: &[Place], who: &str) -> Result<u64, Fault
         key_id: who.to_owned(),
         remember: None,
     };
-    let moved = move_located(work, &request, &located)?;
+    let moved = move_located(txn, &request, &located)?;
     Ok(moved.iter().filter(|moved| moved.is_ok()).count() as u64)
 }
 
 /// Whether an order that was found before is still there: it may have been purged.
-fn is_there(journal: &mut Journal<'_>, order: Place) -> Result<bool, Fault> {
+fn is_there(journal: &mut Journal<'_>, order: EntryAddr) -> Result<bool, Fault> {
     let BlockId(first) = first_block(journal.connection(), order.block().organisation())?;
-    Ok(order.block().0 >= first && journal.mark(order)? != Mark::Purged)
+    Ok(order.block().0 >= first && journal.mark(order)? != EntryOutcome::Purged)
 }
 
 /// The first block of an organisation's journal.
