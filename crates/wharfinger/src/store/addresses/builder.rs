@@ -1,4 +1,4 @@
-//! The thread that makes runs, behind the writer and by its queue. It belongs to a store that serves.
+//! The builder thread: it makes and merges runs through the queue of the writer. Only a serving process has one.
 
 use std::sync::Arc;
 use std::time::Duration;

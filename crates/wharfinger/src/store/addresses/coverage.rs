@@ -1,4 +1,4 @@
-//! How far journals reach, and whether runs follow them as closely as they are to.
+//! How far runs cover a journal, and whether the builder has caught up.
 
 use wharfinger_core::ids::OrganisationId;
 

@@ -1,4 +1,4 @@
-//! Taking addresses out of runs, of which nothing is to be left.
+//! Removing erased addresses from runs.
 
 use wharfinger_core::ids::OrganisationId;
 

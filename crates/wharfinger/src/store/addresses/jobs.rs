@@ -1,5 +1,5 @@
-//! What the builder has the writer do. Each job looks again, under the write lock, whether what it assumed still holds:
-//! another process may have built the same run.
+//! The builder's jobs for the writer. Each checks again, under the write lock, that its assumptions hold: another process may have
+//! built the same run.
 
 use wharfinger_core::ids::OrganisationId;
 

@@ -1,4 +1,4 @@
-//! Many sorted runs as one, a part of each in memory at a time.
+//! Merging sorted runs. One segment of each run is in memory at a time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,4 +1,4 @@
-//! Which organisations are due for a run: the writer notes how far they have grown, the builder waits until one is due.
+//! Which organisations are due for a run. The writer reports growth; the builder waits until an organisation is due.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! A batch's transaction: decide on each good order, write the index, then the journal and the receipt.
+//! Admission of a batch: decide on each valid order, write the index, then the journal and the receipt.
 
 use wharfinger_core::admit::Policy;
 use wharfinger_core::outcome::{Counts, Outcome};

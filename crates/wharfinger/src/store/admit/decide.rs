@@ -1,4 +1,4 @@
-//! Deciding on the good orders of one organisation in a batch, and writing what is decided to the index.
+//! Decisions on the valid orders of one organisation, and their effect on the index.
 
 use wharfinger_core::admit::{Decision, Intent, decide};
 use wharfinger_core::catalogue::Admission;

@@ -1,4 +1,4 @@
-//! What would become of a batch, decided without writing: for dry runs, and before a batch that is taken whole or not at all.
+//! The outcome of a batch without writing it: for dry runs, and before an all-or-nothing batch.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! How far imports are: committed with each piece that is taken in, so that none is taken in twice.
+//! The progress of imports. It is committed with each chunk, so that no chunk is stored twice.
 
 use uuid::Uuid;
 use wharfinger_core::ids::OrganisationId;

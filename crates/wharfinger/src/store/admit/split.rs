@@ -1,4 +1,4 @@
-//! Orders that are held against a catalogue: what they get is decided, taken, and sent from as many warehouses as it lies in.
+//! Orders of an enforced catalogue: which lines are accepted, what stock they take, and from which warehouses they ship.
 
 use wharfinger_core::admit::{Decision, decide};
 use wharfinger_core::catalogue::{self, Admission, Demand, Split};

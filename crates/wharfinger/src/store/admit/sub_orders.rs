@@ -1,4 +1,4 @@
-//! The entries of parts that orders are split into: blocks of their own, behind those that came with the batch.
+//! The entries of sub-orders: blocks of their own, after the blocks of the batch.
 
 use wharfinger_core::ids::part_index;
 

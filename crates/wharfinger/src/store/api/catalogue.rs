@@ -1,4 +1,4 @@
-//! Loading and reading what organisations sell, and to whom.
+//! Requests and answers about products and customers.
 
 use wharfinger_core::admit::Policy;
 use wharfinger_core::catalogue::load::LineProblem;

@@ -1,4 +1,4 @@
-//! Organisations and keys, and the record of who changed them.
+//! Organisations, API keys, and the audit log of their changes.
 
 use std::collections::HashSet;
 

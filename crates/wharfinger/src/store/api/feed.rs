@@ -1,4 +1,4 @@
-//! The feed of what became of an organisation's orders.
+//! The event feed.
 
 use std::collections::HashMap;
 

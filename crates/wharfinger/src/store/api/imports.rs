@@ -1,4 +1,4 @@
-//! Imports as a store keeps them.
+//! Imports: their state and progress.
 
 use uuid::Uuid;
 use wharfinger_core::ids::OrganisationId;

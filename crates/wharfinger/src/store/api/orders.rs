@@ -1,4 +1,4 @@
-//! Orders by their ids, whatever dialect they came in.
+//! Requests and answers about orders, in any dialect.
 
 use std::sync::Arc;
 

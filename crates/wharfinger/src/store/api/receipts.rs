@@ -1,4 +1,4 @@
-//! Receipts, as they are asked for and told.
+//! Requests and answers about receipts.
 
 use uuid::Uuid;
 use wharfinger_core::caller::Reach;

@@ -1,4 +1,4 @@
-//! Answers that are kept, so that a request that comes again with its `Idempotency-Key` gets the same one and changes nothing.
+//! Saved responses: a request repeated with its `Idempotency-Key` gets the same response and changes nothing.
 
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::outcome::Outcome;

@@ -1,4 +1,4 @@
-//! The table of customers: what is loaded into it, and read back.
+//! Customers: loading and reading.
 
 use wharfinger_core::catalogue::Customer;
 use wharfinger_core::catalogue::load::{CustomerLine, LineProblem};

@@ -1,4 +1,4 @@
-//! Loading lines into a catalogue, whatever they are about: what is kept of them, and what the audit log says.
+//! Loading lines into a catalogue: shared by products and customers. Writes the audit entry.
 
 use serde_json::{Value, json};
 use wharfinger_core::admit::Policy;

@@ -1,4 +1,4 @@
-//! The tables of products and stock: what is loaded into them, and read back.
+//! Products and their stock: loading and reading.
 
 use wharfinger_core::canonical::Amount;
 use wharfinger_core::catalogue::load::{LineProblem, ProductLine, Said};

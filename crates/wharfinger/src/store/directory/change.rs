@@ -1,4 +1,4 @@
-//! Organisations and keys, and the log of who changed what.
+//! Organisations, API keys and the audit log: reading and changing.
 
 use serde_json::{Value, json};
 use wharfinger_core::caller::{ListSort, Organisation, Organisations, Reach, Scope};

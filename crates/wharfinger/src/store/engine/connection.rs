@@ -1,4 +1,4 @@
-//! Opening the database.
+//! Opening a connection to SQLite.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Room on the disk that a store of files is on.
+//! Free space on the disk of a store of files.
 
 use std::fs::File;
 use std::io::Write;

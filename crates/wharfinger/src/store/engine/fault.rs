@@ -1,4 +1,4 @@
-//! What can go wrong in the database, and how far it reaches.
+//! Faults of the database, and how far each one reaches.
 
 use std::path::PathBuf;
 

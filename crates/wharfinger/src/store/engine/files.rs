@@ -1,4 +1,4 @@
-//! The files of a data directory: who may read them, which process holds them, and whether they are still in their places.
+//! The files of a data directory: permissions, the lock of the process that holds it, and whether they were moved or deleted.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;

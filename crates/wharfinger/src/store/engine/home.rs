@@ -1,4 +1,4 @@
-//! Where the store is, and how it is reached.
+//! The home of an open store, and how to connect to it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

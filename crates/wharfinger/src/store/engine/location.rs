@@ -1,4 +1,4 @@
-//! Where a store is, as its user says it.
+//! The location of a store, as the user writes it.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Connections for reading, which neither wait for the writer nor hold it up.
+//! The pool of read connections. Reads neither wait for the writer nor delay it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

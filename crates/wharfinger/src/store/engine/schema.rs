@@ -1,4 +1,4 @@
-//! The tables, and how a store of an earlier version is brought up to date.
+//! The schema, and the migration of older stores.
 
 use rusqlite::TransactionBehavior;
 

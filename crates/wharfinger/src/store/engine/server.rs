@@ -1,4 +1,4 @@
-//! What is asked of a PostgreSQL server before orders are given to it.
+//! Requirements on a PostgreSQL server, checked before it gets any orders.
 
 use super::driver::Connection;
 use super::fault::Fault;

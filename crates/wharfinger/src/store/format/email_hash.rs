@@ -1,4 +1,4 @@
-//! Addresses as the index keeps them: hashed with a key that each data directory has for itself.
+//! E-mail addresses as the index stores them: hashed with a key that each store generates for itself.
 
 use siphasher::sip::SipHasher13;
 

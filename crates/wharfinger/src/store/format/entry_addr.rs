@@ -1,4 +1,4 @@
-//! Where an order's text lies: organisation, block and ordinal in one number that sorts in the order of commits.
+//! Entry addresses: organisation, block and ordinal in one 64-bit number. Addresses sort in commit order.
 
 use wharfinger_core::ids::OrganisationId;
 

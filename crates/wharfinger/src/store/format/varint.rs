@@ -1,4 +1,4 @@
-//! Small numbers in few bytes, and blobs compressed whole.
+//! Integers of variable length, and compressed blobs.
 
 use std::cell::RefCell;
 

@@ -1,4 +1,4 @@
-//! Where orders stand: how many are in each state, and which are open. Noted while jobs run, written once a transaction.
+//! Order states: the number of orders in each state, and the open orders of each block. Changes are collected in a transaction and written once.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The index: orders by their keys, as reads and writes ask for them.
+//! The index by order key: a read-only lookup, and the index of a write transaction.
 
 use super::key_space::KeySpace;
 use super::page::Page;

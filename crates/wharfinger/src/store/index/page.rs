@@ -1,8 +1,8 @@
-//! A leaf of the index: some neighbouring orders, in the order of their keys, packed.
+//! A page of the index: neighbouring orders, sorted by key and packed.
 //!
-//! An order is packed as what its key shares with the one before (a count of bytes), the rest of the key (its length, its bytes),
-//! a byte of its state (the lowest two bits) and of what there is of it (a later revision 4, a number 8, a change 16), its content
-//! hash, by how much its id differs from that before, its revision, and then what there is.
+//! Each order is packed as: the number of bytes that its key shares with the previous key; the length and bytes of the rest of the
+//! key; one byte with the state (lowest two bits) and flags (4: a later revision, 8: a number, 16: a change); the content hash; the
+//! difference of its id from the previous id; the revision; and the fields that the flags announce.
 
 use std::ops::Range;
 

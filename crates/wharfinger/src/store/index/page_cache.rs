@@ -1,7 +1,7 @@
-//! The index as a transaction reads and writes it: the leaves that it has come to are kept, and written together.
+//! The index pages of a write transaction: read once, changed in memory, written together.
 //!
-//! A leaf reaches from its first key to before that of the next one; the first leaf of a scope begins with the scope's own
-//! prefix. Nobody else writes meanwhile.
+//! A page covers the keys from its first key up to the first key of the next page. The first page of a key space begins with the
+//! prefix of the key space. No other transaction writes at the same time.
 
 mod prefetch;
 

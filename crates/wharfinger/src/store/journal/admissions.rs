@@ -1,6 +1,6 @@
-//! What was decided on orders when they were held against a catalogue: a row for the orders of a block.
+//! The catalogue decisions on the orders of a block, in one row per block.
 //!
-//! A row has for each of its orders the ordinal, a length, and JSON; it is packed as one.
+//! A row has, for each of these orders, the ordinal, a length, and JSON. The whole row is compressed.
 
 use std::borrow::Cow;
 

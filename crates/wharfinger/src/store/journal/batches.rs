@@ -1,4 +1,4 @@
-//! Which batches the entries of a block came with. A large batch has blocks of its own; small ones of one transaction share.
+//! Which batch each entry of a block came from. A large batch has blocks of its own; small batches of one transaction share one.
 
 use wharfinger_core::ids::BatchId;
 

@@ -1,4 +1,4 @@
-//! What became of each entry of a block: written after the decisions, next to the entries that were packed before.
+//! The outcome of each entry of a block, run-length encoded. Outcomes are written after the decisions, next to the packed entries.
 
 use crate::store::api::EventKind;
 use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};

@@ -1,9 +1,9 @@
-//! Epochs: whether a cursor of the feed is of the history that the store has.
+//! Epochs: they tell whether a feed cursor belongs to the history that the store has.
 //!
-//! Every process begins an epoch with the first block that it writes, and so does every new connection to a server. A cursor
-//! names the latest epoch that its reader saw. What is restored to an earlier moment goes on in a new epoch, whoever restored
-//! it and however. So a cursor that lies beyond that moment names an epoch that is not known, or a position whose block is of a
-//! later epoch than the cursor. That needs nothing outside of the store, and nothing of the operator.
+//! Each process begins an epoch with the first block that it writes. So does each new connection to a PostgreSQL server. A cursor
+//! names the latest epoch that its reader saw. A store that is restored to an earlier moment continues in a new epoch. A cursor from
+//! after that moment then names an unknown epoch, or a position whose block has a later epoch than the cursor. Nothing outside the
+//! store is needed for that, and the operator does nothing.
 
 use wharfinger_core::ids::OrganisationId;
 

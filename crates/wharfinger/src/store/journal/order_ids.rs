@@ -1,4 +1,4 @@
-//! From an order's place to its id: the batch that first brought it, and its place in that batch.
+//! From the address of an order to its id: the id of its first batch, and its position in that batch.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Reading the journal: blocks by id, by position and by time.
+//! Reading blocks: by id, by position and by time.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Writing a block anew, under its id and with as many entries in the same places, so that all that leads there still does.
+//! Rewriting a block under the same id, with each entry at the same ordinal, so that every address stays valid.
 
 use super::block::{self, Block, Builder, Frame};
 use super::entry_outcomes::{self, EntryOutcome};

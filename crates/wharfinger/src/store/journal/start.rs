@@ -1,4 +1,4 @@
-//! Where organisations' journals begin, of which the front was purged.
+//! Where an organisation's journal begins after purges have deleted its oldest blocks.
 
 use wharfinger_core::ids::OrganisationId;
 

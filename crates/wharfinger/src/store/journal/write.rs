@@ -1,4 +1,4 @@
-//! Writing blocks of the journal.
+//! Writing blocks.
 
 use super::batches::Batches;
 use super::block::Block;

@@ -1,4 +1,4 @@
-//! Reading the feed of what became of orders: what the marks of the journal's blocks say.
+//! The event feed, read from the entry outcomes of the journal's blocks.
 
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId, is_part};
 

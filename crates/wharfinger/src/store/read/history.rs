@@ -1,4 +1,4 @@
-//! What became of an order: its revisions and its moves, the latest first. Each names the one before.
+//! The history of an order: its revisions and transitions, newest first. Each entry points to the previous one.
 
 use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::OrderId;

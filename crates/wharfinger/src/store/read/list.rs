@@ -1,4 +1,4 @@
-//! Lists of orders of many organisations and dialects: by the index where one serves, or else along the journal.
+//! Lists of orders across organisations and dialects: through an index where one fits, otherwise along the journal.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! From the id of an order to its place: by the receipt of its batch, which knows the batch's blocks.
+//! From an order id to its entry address: the receipt of its batch names the blocks.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Reading orders back: a page of them, or one by its id.
+//! Reading orders: a page, or one order by id.
 
 use wharfinger_core::caller::Reach;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};

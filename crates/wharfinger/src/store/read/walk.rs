@@ -1,4 +1,4 @@
-//! Walking over orders in the order of their creation, as the journal has them.
+//! Walking the journal: orders in the order of their creation.
 
 use wharfinger_core::dialect::OrderQuery;
 use wharfinger_core::outcome::State;

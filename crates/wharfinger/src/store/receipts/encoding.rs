@@ -1,4 +1,4 @@
-//! Orders that were not taken, as receipts keep them: compressed lists of JSON, since they are read seldom and by people.
+//! Rejected orders and warnings as receipts store them: compressed lists of JSON. They are read rarely, by people.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a receipt keeps of each organisation that a batch was about: the blocks written there, and what became of how many orders.
+//! The extent of a batch in each organisation: the blocks that it wrote, and the number of orders per outcome.
 
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::Counts;

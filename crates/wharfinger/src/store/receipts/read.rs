@@ -1,4 +1,4 @@
-//! Reading receipts back: of each batch as much as a caller may see.
+//! Reading receipts, limited to what the caller may see.
 
 use uuid::Uuid;
 use wharfinger_core::ids::BatchId;

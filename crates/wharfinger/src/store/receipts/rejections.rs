@@ -1,4 +1,4 @@
-//! The table of orders of which a receipt keeps something: those that were not taken, and those that have warnings.
+//! The table of rejected orders and of orders with warnings.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

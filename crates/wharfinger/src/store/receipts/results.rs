@@ -1,4 +1,4 @@
-//! What became of each order of a batch, in pages.
+//! The results of a batch's orders, in pages.
 
 use wharfinger_core::ids::{BatchId, is_part};
 

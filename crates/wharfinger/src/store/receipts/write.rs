@@ -1,4 +1,4 @@
-//! Writing the receipts of batches: all of a transaction together, which on a server is one way there and back.
+//! Writing receipts: all receipts of a transaction in one statement, which is one round trip on PostgreSQL.
 
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;

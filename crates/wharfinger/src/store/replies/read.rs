@@ -1,4 +1,4 @@
-//! The table of answers that are kept for requests with an `Idempotency-Key`.
+//! Reading, deleting and erasing saved responses.
 
 use std::collections::HashSet;
 

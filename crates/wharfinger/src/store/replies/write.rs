@@ -1,5 +1,5 @@
-//! Answers that a transaction keeps. Which are kept already is looked up together, and new ones are written together: on a
-//! server that is one way there and back each.
+//! The responses that a transaction saves. Existing ones are looked up together and new ones written together: one round trip each on
+//! PostgreSQL.
 
 use std::collections::HashMap;
 

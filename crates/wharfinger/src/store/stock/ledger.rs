@@ -1,8 +1,8 @@
-//! Stock: a ledger of every change, and a table of the pieces on hand as of some entry of it.
+//! Stock: an append-only ledger plus a snapshot table that is advanced in batches. On hand = snapshot + later entries.
 //!
-//! An order that takes two products out of a million would dirty two pages of the table: as much work as all else that it
-//! writes. So orders write to the ledger alone, and what it says is brought into the table from time to time, for many
-//! orders at once and in the table's order. In between, what is on hand is the table and the entries behind it.
+//! An order of two products out of a million would dirty two pages of the snapshot, as much work as everything else that it writes.
+//! Orders therefore write to the ledger only. From time to time its entries are applied to the snapshot, for many orders at once and
+//! in the order of the table.
 
 use std::collections::HashMap;
 

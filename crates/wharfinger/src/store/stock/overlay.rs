@@ -1,4 +1,4 @@
-//! What enforced catalogues have, as orders take from it: noted while jobs run, written once a transaction.
+//! What orders take from enforced catalogues. Changes are collected in a transaction and written once.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Products as decisions find them, kept in mind for as long as nobody loads others.
+//! The product cache. It is valid until the stored catalogue version changes.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};

@@ -1,4 +1,4 @@
-//! How far orders are fulfilled: the latest report of each, in a table of its own, and an entry of the journal for each report.
+//! Reports of fulfilment: the latest report of each order in a table of its own, and a journal entry per report.
 
 use wharfinger_core::admit::decide_fulfilment;
 use wharfinger_core::caller::Reach;

@@ -1,4 +1,4 @@
-//! Moves of orders: taken on, or called off. They, and reports of fulfilment, are blocks of the journal with no texts.
+//! Processing and cancelling orders. Transitions are blocks of the journal without texts, as are reports of fulfilment.
 
 use std::collections::BTreeMap;
 

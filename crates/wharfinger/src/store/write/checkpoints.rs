@@ -1,8 +1,7 @@
-//! Writing the log back to the database file, beside the writer.
+//! Checkpoints: a second thread writes SQLite's log back to the database file.
 //!
-//! By itself SQLite does that in the commit that finds the log long enough: 32 MiB are copied and flushed while everybody
-//! waits. Here another thread copies most of it while the writer goes on, and the writer only the little that has come
-//! since; then all is written back, and the log begins anew.
+//! SQLite's own checkpoint runs in the commit that finds the log long enough: it copies and syncs 32 MiB while all writers wait. Here
+//! the thread copies most of it while the writer continues. The writer then copies only the remaining few pages, and the log restarts.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};

@@ -1,4 +1,4 @@
-//! What the writer does: a job, which may be made of a closure.
+//! A job of the writer. It is usually made from a closure.
 
 use std::sync::Arc;
 

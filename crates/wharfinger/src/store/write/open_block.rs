@@ -1,4 +1,4 @@
-//! Blocks that small batches of one transaction share, so that orders that come one by one cost a share of a block, not one each.
+//! The open block: small batches of one transaction share a block, so that single orders do not cost a block each.
 
 use wharfinger_core::ids::{BatchId, OrderId};
 

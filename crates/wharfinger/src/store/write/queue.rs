@@ -1,4 +1,4 @@
-//! Work that waits for the writer, and which of it is done next.
+//! The queue of the writer, and which jobs run next.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! A write transaction at work: the counters and look-ups that its jobs share.
+//! A write transaction: the counters, caches and pending rows that its jobs share.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};

@@ -1,4 +1,4 @@
-//! The one thread that writes: it takes all the work that waits, does it in one transaction, and answers when that is on disk.
+//! The writer thread: it takes all waiting jobs, runs them in one transaction, and answers them after the commit.
 
 mod reconnect;
 

@@ -1,4 +1,4 @@
-//! What an engine says that is no answer.
+//! Errors of the engines, and how far each one reaches.
 
 use rusqlite::ErrorCode;
 use tokio_postgres::error::SqlState;

@@ -1,7 +1,7 @@
-//! One way to speak to both engines: statements with `?1`, `?2` … for what they are given, and rows of values.
+//! The driver: one interface to both engines. Statements use `?1`, `?2` … for parameters and return rows of values.
 //!
-//! The tables are the same in both, and so are nearly all statements. Where an engine wants its own words, whoever has them
-//! asks for [`Connection::engine`].
+//! Both engines have the same tables and nearly the same statements. Callers that need engine-specific SQL branch on
+//! [`Connection::engine`].
 
 mod error;
 mod postgres;

@@ -1,4 +1,4 @@
-//! PostgreSQL, spoken to as the embedded engine is: one thing at a time, on the thread that wants it.
+//! PostgreSQL, with the same blocking interface as SQLite: one statement at a time, on the calling thread.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Where a database is, as whom it is spoken to, and why it cannot be reached, in a sentence with the way out.
+//! The database to connect to: host, user, TLS. Explains in one sentence why it cannot be reached, with the remedy.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What goes into a statement and comes out of a row, whichever engine it is.
+//! Values of parameters and columns, for both engines.
 
 use super::error::Error;
 

@@ -1,4 +1,4 @@
-//! How long the write-ahead log is, and who keeps it from beginning anew.
+//! The length of the write-ahead log, and who keeps it from restarting.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! On a server, where every statement goes there and back, the leaves of many keys are read together.
+//! On PostgreSQL each statement costs a round trip, so the index pages of many keys are fetched in one query.
 
 use tokio_postgres::types::ToSql;
 

@@ -1,4 +1,4 @@
-//! The index against a map, and how full its leaves are.
+//! The page cache against a map, and how full its pages are.
 
 use proptest::prelude::*;
 use wharfinger_core::ids::OrganisationId;

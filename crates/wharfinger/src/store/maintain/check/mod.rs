@@ -1,4 +1,4 @@
-//! Holds the indexes, the journal, the counters and the receipts against each other, in one walk each.
+//! Checks the indexes, the journal, the counters and the receipts against each other, in one walk each.
 
 mod answers;
 mod emails;

@@ -1,4 +1,4 @@
-//! Checking a store: beside a server, or by itself and read-only, so that a snapshot on a read-only file system will do.
+//! Checking a store: beside a running server, or alone and read-only, so that a snapshot on a read-only file system can be checked.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
-//! Copying a whole store, row by row, from one place to another, whichever engine is in either.
+//! Copying a whole store, row by row, between any two engines.
 //!
-//! What is read is of one moment: nobody writes to the source meanwhile. With each slice of rows, the target notes how many
-//! rows are there and what they amount to; a copy that was broken off reads as many again, and goes on only if they are the
-//! same. So whatever happened to the source between the two, what is copied at the end is how it is now.
+//! The source is read at one moment: nobody writes to it meanwhile. With each slice of rows the target records the number of rows
+//! and their hash sum. An interrupted copy reads as many rows again, and continues only if the sum matches. The result is therefore
+//! always the current source, whatever happened to it in between.
 
 mod rows;
 pub(crate) mod tables;

@@ -1,4 +1,4 @@
-//! What the writer does where a server is at the other end: it may be restarted, cut off, or shared with other processes.
+//! Reconnecting to PostgreSQL: the server may restart, drop the connection, or serve other processes.
 
 use std::time::{Duration, Instant};
 
