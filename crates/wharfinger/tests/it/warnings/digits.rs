@@ -69,7 +69,7 @@ fn they_are_told_in_the_receipt_and_kept_in_the_text() {
         assert_eq!(receipt["warnings"][0]["pointer"], pointer);
         assert_eq!(receipt["warnings"][0]["code"], "rounded");
         let message = receipt["warnings"][0]["message"].as_str().unwrap();
-        let told = format!("has more than {decimals} decimals; it is kept as sent");
+        let told = format!("has more than {decimals} decimals; it is stored as sent");
         assert!(message.contains(&told), "{message}");
         let results = get(&server, &format!("{path}/results"));
         assert_eq!(results["data"][0]["outcome"], "accepted");
