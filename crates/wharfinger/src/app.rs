@@ -6,13 +6,13 @@ use std::time::Duration;
 use wharfinger_core::limits::Limits;
 
 use crate::access::Access;
-use crate::budget::Budget;
-use crate::feed::Feed;
 use crate::http::Readiness;
-use crate::idempotency::Idempotency;
 use crate::imports::Imports;
+use crate::intake::idempotency::Idempotency;
+use crate::serve::budget::Budget;
+use crate::serve::feed::Feed;
+use crate::serve::turns::Turns;
 use crate::store::Store;
-use crate::turns::Turns;
 
 /// The server's shared state.
 pub struct App {

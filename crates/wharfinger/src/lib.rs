@@ -1,32 +1,25 @@
-//! The Wharfinger server and command line: everything with side effects.
+//! The Wharfinger server and command line: everything with side effects. `wharfinger-core` decides what an order means.
 //!
-//! `http` receives requests, `intake` turns a body into outcomes, `store` keeps what was admitted, and `cli` has one file per
-//! command. `wharfinger-core` decides what an order means.
+//! ```text
+//! cli        one file per command; the demo; the bench as a command
+//! http       receives requests: routes, connections, bodies, responses
+//! imports    long imports, chunk by chunk
+//! intake     a body becomes outcomes; idempotency; reading orders back
+//! access     who calls: keys, secrets, rates, the rules for changing them
+//! serve      what a running server shares: settings, metrics, budgets, turns, the feed
+//! store      keeps what was admitted
+//! ```
 
 pub mod access;
-pub mod administration;
 pub mod app;
 #[doc(hidden)]
 pub mod bench;
-pub mod budget;
-pub mod call;
 pub mod catalogue;
-mod child;
 pub mod cli;
 pub mod clock;
-pub mod config;
-mod demo;
-pub mod feed;
 pub mod http;
-pub mod idempotency;
 pub mod imports;
 pub mod intake;
 mod logging;
-pub mod metrics;
-pub mod rates;
-pub mod readback;
-mod seal;
-pub mod secret;
+pub mod serve;
 pub mod store;
-pub mod telling;
-pub mod turns;

@@ -9,7 +9,7 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::config::{Config, LogFormat};
+use crate::serve::config::{Config, LogFormat};
 
 /// Bytes of queued lines. Further lines are dropped and counted.
 const BYTES_WAITING_MAX: usize = 8 << 20;

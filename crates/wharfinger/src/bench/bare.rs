@@ -18,7 +18,7 @@ use super::body::{Body, Envelope, Lane, Mix, Shape};
 use super::figures::{Left, Round};
 use super::process;
 use super::rows::{Place, Row, Rows};
-use crate::child::{self, DATABASE};
+use crate::cli::server_process::{self, DATABASE};
 
 /// Organisation of its orders.
 const ORGANISATION: &str = "DEMO";
@@ -136,7 +136,7 @@ impl Drop for Bare {
 }
 
 fn command(dialect: &dyn Dialect, batch: usize, envelope: Envelope) -> Result<Command> {
-    let mut command = child::program()?;
+    let mut command = server_process::program()?;
     command
         .args(["bench-part", "bare", "--dialect", dialect.id()])
         .args(["--batch", &batch.to_string()])

@@ -17,7 +17,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::child::READY;
+use crate::cli::server_process::READY;
 
 /// Status of the bare HTTP server's responses.
 pub(super) const STATUS: u16 = 202;

@@ -11,7 +11,7 @@ use super::floor;
 use super::process;
 use super::sender;
 use super::target::Target;
-use crate::child::{self, Server};
+use crate::cli::server_process::{self, Server};
 
 /// A server process on its own data directory.
 pub(super) struct Served {
@@ -50,7 +50,7 @@ impl Served {
 
     /// Starts the bare HTTP server. It gets the same requests as `other`.
     pub(super) fn start_bare_http(other: &Self) -> Result<Self> {
-        let mut command = child::program()?;
+        let mut command = server_process::program()?;
         command.args(["bench-part", "http"]);
         let server = Server::start_command(command)?;
         let target = Target {

@@ -12,7 +12,7 @@ use super::process;
 use super::sender::{self, Sender};
 use super::target::Target;
 use super::{LARGE_BATCH, first_dialect};
-use crate::child::{Place, Server};
+use crate::cli::server_process::{Place, Server};
 
 /// Equal server processes and their database.
 pub(super) struct Servers {

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::write_json;
 use crate::bench::{self, OwnWork, Part, Place, Remote, Settings, Work};
-use crate::child::DATABASE;
+use crate::cli::server_process::DATABASE;
 
 /// Measured by default: a useful overview in less than a minute.
 const WORKS_DEFAULT: [Work; 3] = [Work::P1, Work::P2, Work::P6];

@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{check, write_json};
-use crate::config::locate;
+use crate::serve::config::locate;
 use crate::store::StoreError;
 use crate::store::{self, Copied, Hold, Location, SCHEMES, Stage};
 

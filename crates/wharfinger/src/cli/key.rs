@@ -9,10 +9,11 @@ use serde::Serialize;
 use wharfinger_core::caller::{Reach, Scope};
 
 use super::{KeptIn, directory, find_organisation, write_json};
-use crate::administration::{NewKey, RATE_MAX, SPAN_FORM, ToldKey, span};
-use crate::rates::Rates;
+use crate::access::rates::Rates;
+use crate::access::rules::{NewKey, RATE_MAX, SPAN_FORM, ToldKey, span};
+use crate::access::secret;
+use crate::clock;
 use crate::store::{self, COMMAND_LINE, Change, Directory, Store};
-use crate::{clock, secret};
 
 #[derive(Args, Debug)]
 pub(super) struct Key {

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod copy;
 mod customers;
+mod demo;
 mod erase;
 mod key;
 mod load;
@@ -14,6 +15,7 @@ mod out;
 mod products;
 mod purge;
 pub mod serve;
+pub(crate) mod server_process;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,8 +25,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use wharfinger_core::caller::Organisation;
 
-use crate::config::{DATA_DEFAULT, locate};
-use crate::demo;
+use crate::serve::config::{DATA_DEFAULT, locate};
 use crate::store::{Directory, Location, Options, Store, StoreError};
 
 /// Order intake server. It accepts customer orders in batches over HTTP, judges each order separately, stores the valid

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use anyhow::{Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::Config;
+use crate::serve::config::Config;
 
 /// Open files that any command needs.
 const FOR_COMMANDS: u64 = 32;

@@ -11,7 +11,7 @@ use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::zone;
 
 use super::{KeptIn, directory, find_organisation, shown, write_json};
-use crate::administration::{CODE_FORM, NAME_FORM, is_code, is_name};
+use crate::access::rules::{CODE_FORM, NAME_FORM, is_code, is_name};
 use crate::store::{COMMAND_LINE, Change, OrganisationChange};
 
 #[derive(Args, Debug)]

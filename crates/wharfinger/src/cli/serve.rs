@@ -17,18 +17,18 @@ use wharfinger_core::dialects;
 use super::key::{self, Issued};
 use super::open_files;
 use crate::access::Access;
-use crate::administration::NewKey;
+use crate::access::rates::Rates;
+use crate::access::rules::NewKey;
 use crate::app::App;
-use crate::budget::Budget;
-use crate::config::{Config, ServeOptions};
-use crate::feed::Feed;
 use crate::http::threads::Threads;
-use crate::idempotency::Idempotency;
 use crate::imports::{self, Imports};
-use crate::rates::Rates;
+use crate::intake::idempotency::Idempotency;
+use crate::serve::budget::Budget;
+use crate::serve::config::{Config, ServeOptions};
+use crate::serve::feed::Feed;
+use crate::serve::turns::Turns;
 use crate::store::{self, EmailRuns, Location};
 use crate::store::{COMMAND_LINE, Change, Store};
-use crate::turns::Turns;
 use crate::{clock, http, logging};
 
 /// The organisation that is created in an empty data directory.

@@ -15,9 +15,9 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use wharfinger_core::dialect::{Dialect, Operation, Reply};
 use wharfinger_core::failure::RequestFailure;
 
-use crate::budget::Lease;
+use crate::access::rates::Meter;
 use crate::intake::Answered;
-use crate::rates::Meter;
+use crate::serve::budget::Lease;
 use crate::store::KeptAnswer;
 
 /// Limits for reading and discarding an unread body. This lets the client read the refusal before the connection is closed.

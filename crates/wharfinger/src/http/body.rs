@@ -15,10 +15,10 @@ use wharfinger_core::failure::RequestFailure;
 
 use super::pace::Pace;
 use crate::app::{App, Transport};
-use crate::budget::Lease;
-use crate::call::Call;
+use crate::intake::request_context::Call;
 use crate::intake::{self, LARGE_BODY_BYTES, SLICE_BYTES, overloaded};
-use crate::turns::Closed;
+use crate::serve::budget::Lease;
+use crate::serve::turns::Closed;
 
 /// Largest window of a zstd body (RFC 9659), as a power of two in bytes.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;

@@ -28,9 +28,9 @@ use super::pace::Pace;
 use super::paced::Paced;
 use super::seats::{Seated, Seats, ServedBody, Serving, counted_as};
 use super::threads::Threads;
+use crate::access::secret;
 use crate::app::Transport;
-use crate::budget::{Budget, Holder};
-use crate::secret;
+use crate::serve::budget::{Budget, Holder};
 use crate::store::RETRY_AFTER;
 
 /// Marks a request whose body length is ambiguous, with the reason.

@@ -9,7 +9,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::app::App;
 use crate::logging;
-use crate::metrics::{Levels, MEDIA_TYPE, METRICS};
+use crate::serve::metrics::{Levels, MEDIA_TYPE, METRICS};
 
 /// `GET /metrics`. It needs no key, because collectors have none. It exposes counts and times, and nothing about an
 /// organisation or order.

@@ -26,14 +26,17 @@ use super::seats::Seat;
 use super::stream::respond_in_chunks;
 use super::v1;
 use crate::access::Authenticated;
+use crate::access::rates::Meter;
+use crate::access::secret;
 use crate::app::App;
-use crate::call::Call;
 use crate::intake;
-use crate::metrics::METRICS;
-use crate::rates::Meter;
+use crate::intake::idempotency;
+use crate::intake::readback;
+use crate::intake::request_context::Call;
+use crate::logging;
+use crate::serve::metrics::METRICS;
+use crate::serve::turns::on_behalf_of;
 use crate::store::RETRY_AFTER;
-use crate::turns::on_behalf_of;
-use crate::{idempotency, logging, readback, secret};
 
 /// Fields of the log line, besides route and status.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::secret;
+use crate::access::secret;
 
 /// The header field.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -25,15 +25,15 @@ use wharfinger_core::limits::Limits;
 use self::chunks::{Chunk, Chunks};
 pub(crate) use self::feed::{Pieces, feed};
 pub(crate) use self::trial::Trial;
+use crate::access::secret;
 use crate::app::App;
-use crate::budget::Lease;
-use crate::call::{Call, OwnedCall};
+use crate::intake::batch_reply::one_outcome_a_slot;
+use crate::intake::request_context::{Call, OwnedCall};
 use crate::intake::{admit, heading, judge_for};
-use crate::secret;
+use crate::serve::budget::Lease;
+use crate::serve::turns::on_behalf_of;
 use crate::store::prepare::{Submission, prepare};
 use crate::store::{Admitted, ImportStep, RETRY_AFTER, StoreError};
-use crate::telling::one_outcome_a_slot;
-use crate::turns::on_behalf_of;
 
 /// The imports that this process is receiving.
 #[derive(Clone, Default)]

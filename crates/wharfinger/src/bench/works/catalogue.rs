@@ -14,7 +14,7 @@ use super::super::report::{self, Finding};
 use super::super::served::Served;
 use super::super::verdict::Verdict;
 use super::super::{BATCH_CONNECTIONS, SMALL_BATCH, Spoken, pools};
-use crate::child;
+use crate::cli::server_process;
 
 /// Stock of each product: more than the orders can take.
 const PIECES: u64 = 1_000_000_000;
@@ -98,7 +98,7 @@ fn write(file: &Path, pool: &str) -> Result<u64> {
 }
 
 fn command(data: &Path, arguments: &[&str]) -> Result<()> {
-    let mut command = child::program()?;
+    let mut command = server_process::program()?;
     let output = command.args(arguments).arg("--data").arg(data).output()?;
     let told = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{}: {told}", arguments.join(" "));

@@ -19,7 +19,7 @@ use wharfinger_core::dialects;
 use self::bodies::{Bodies, Content, SAMPLE_KEY, sample_path};
 pub(super) use self::docs::{page, script, style};
 use super::answer::respond;
-use crate::administration::CODE_CHARS_MAX;
+use crate::access::rules::CODE_CHARS_MAX;
 
 /// Pattern of organisation codes.
 const CODE_PATTERN: &str = r"^\.{0,63}[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$";

@@ -11,7 +11,7 @@ use super::super::v1::answer::Page;
 use super::super::v1::{audit, batches, erasure, imports, moves, orders, organisations, rejected};
 use super::bodies::{Bodies, Content, problem, reference};
 use super::catalogue;
-use crate::administration::{CODE_CHARS_MAX, RATE_MAX, ToldKey};
+use crate::access::rules::{CODE_CHARS_MAX, RATE_MAX, ToldKey};
 use crate::catalogue::{ToldCustomer, ToldProduct};
 
 const DONE: &str = "Done, or already done before";

@@ -13,9 +13,9 @@ use super::answer::{Page, ok, time};
 use super::cursor;
 use super::input::Listing;
 use super::keys::directory;
-use crate::administration::is_seen_by;
+use crate::access::rules::is_seen_by;
 use crate::app::App;
-use crate::call::Call;
+use crate::intake::request_context::Call;
 use crate::store::{AuditEntry, ReadAudit};
 
 /// An entry of the audit log.

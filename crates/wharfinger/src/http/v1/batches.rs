@@ -20,12 +20,12 @@ use super::answer::{Page, ok, time};
 use super::cursor;
 use super::input::{self, Listing};
 use crate::app::App;
-use crate::call::Call;
+use crate::intake::request_context::Call;
+use crate::serve::turns::Caller;
 use crate::store::{
     OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome,
     RecordedProblem, Store, StoreError, Visible,
 };
-use crate::turns::Caller;
 
 /// Orders per read of a stream.
 const CHUNK_ORDERS: usize = 500;

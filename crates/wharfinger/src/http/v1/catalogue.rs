@@ -22,9 +22,9 @@ use super::cursor;
 use super::input::Listing;
 use super::organisations::find;
 use crate::app::App;
-use crate::call::Call;
 use crate::catalogue::{ToldCustomer, ToldProduct};
-use crate::idempotency::change;
+use crate::intake::idempotency::change;
+use crate::intake::request_context::Call;
 use crate::intake::{self, without_blocking_others};
 use crate::store::{
     LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ReadCustomers, ReadProducts, StoreError,

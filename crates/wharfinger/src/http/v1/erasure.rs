@@ -14,8 +14,8 @@ use wharfinger_core::validate;
 use super::super::answer::respond_with;
 use super::input;
 use crate::app::App;
-use crate::call::Call;
-use crate::idempotency::change;
+use crate::intake::idempotency::change;
+use crate::intake::request_context::Call;
 use crate::store::{EraseCustomer, Erasure};
 
 /// What was erased.

@@ -19,11 +19,11 @@ use super::cursor;
 use super::input::Listing;
 use crate::access::Authenticated;
 use crate::app::App;
-use crate::call::Call;
-use crate::feed::{self, Position, Reader, Woken};
-use crate::metrics::METRICS;
+use crate::intake::request_context::Call;
+use crate::serve::feed::{self, Position, Reader, Woken};
+use crate::serve::metrics::METRICS;
+use crate::serve::turns;
 use crate::store::{Epoch, Event, EventKind, StoreError};
-use crate::turns;
 
 /// Longest wait of a request, in seconds.
 const WAIT_S_MAX: u64 = 60;

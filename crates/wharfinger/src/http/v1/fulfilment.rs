@@ -16,8 +16,8 @@ use super::answer::time;
 use super::moves::RefusedAt;
 use super::{input, orders};
 use crate::app::App;
-use crate::call::Call;
-use crate::idempotency::change;
+use crate::intake::idempotency::change;
+use crate::intake::request_context::Call;
 use crate::store::{Fulfil, FulfilledOrder};
 
 /// A fulfilment report in a response.

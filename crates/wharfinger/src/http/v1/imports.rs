@@ -24,12 +24,12 @@ use super::answer::{ok, time};
 use super::batches::Problem;
 use super::input;
 use crate::app::App;
-use crate::budget::Lease;
-use crate::call::{Call, OwnedCall};
 use crate::clock;
 use crate::imports::{self, Part, Pieces, Receiving, Source, Stopped, Trial};
+use crate::intake::request_context::{Call, OwnedCall};
+use crate::serve::budget::Lease;
+use crate::serve::turns::on_behalf_of;
 use crate::store::{Import, ImportEnd, ImportState, NewImport, RETRY_AFTER, StoreError};
-use crate::turns::on_behalf_of;
 
 /// Reason for refusing a second concurrent part.
 const BUSY: &str = "is already receiving another request";

@@ -15,7 +15,7 @@ use wharfinger_core::query::Query;
 
 use super::super::body::{self, Accepts};
 use crate::app::App;
-use crate::call::Call;
+use crate::intake::request_context::Call;
 
 /// Default number of entries per page.
 const LIMIT_DEFAULT: usize = 100;

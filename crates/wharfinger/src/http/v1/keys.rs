@@ -18,15 +18,17 @@ use super::super::answer::respond_with;
 use super::answer::{Page, ok};
 use super::input::{Listing, not_found};
 use super::{administer, cursor, input};
-use crate::administration::{
+use crate::access::encrypt;
+use crate::access::rates::Rates;
+use crate::access::rules::{
     NewKey, RATE_MAX, SPAN_FORM, ToldKey, is_seen_by, is_within_powers_of, span,
 };
+use crate::access::secret;
 use crate::app::App;
-use crate::call::Call;
+use crate::clock;
 use crate::intake::Answered;
-use crate::rates::Rates;
+use crate::intake::request_context::Call;
 use crate::store::{Change, Directory, Key};
-use crate::{clock, seal, secret};
 
 /// Attributes of a new key.
 const ATTRIBUTES: &[&str] = &[
@@ -95,7 +97,7 @@ pub(super) async fn create(
         secret: Some(secret),
         ..ToldKey::of(&key, call.authenticated.caller().organisations)
     };
-    administer_sealed(app, call, &body, Change::CreateKey(key), 201, &told).await
+    administer_encrypted(app, call, &body, Change::CreateKey(key), 201, &told).await
 }
 
 /// Rotates a key's secret and returns the new one.
@@ -122,7 +124,7 @@ pub(super) async fn rotate(
         secret: Some(secret),
         ..ToldKey::of(key, &directory.organisations)
     };
-    administer_sealed(app, call, &body, change, 200, &told).await
+    administer_encrypted(app, call, &body, change, 200, &told).await
 }
 
 /// Revokes a key permanently.
@@ -157,7 +159,7 @@ fn find<'d>(call: &Call<'_>, directory: &'d Directory) -> Result<&'d Key, Reques
 
 /// Makes a change whose response contains a secret. The saved response is encrypted, so that only the caller's own secret can
 /// open it.
-async fn administer_sealed(
+async fn administer_encrypted(
     app: &App,
     call: &Call<'_>,
     body: &[u8],
@@ -170,13 +172,13 @@ async fn administer_sealed(
         Credentials::Missing => return Err(RequestFailure::Unauthorized),
     };
     let mut reply = Reply::json(status, told);
-    reply.body = seal::seal(&secret, &reply.body);
+    reply.body = encrypt::encrypt_for(&secret, &reply.body);
     let mut answered = administer(app, call, body, change, reply).await?;
     let body = match &mut answered {
         Answered::Now(reply) => &mut reply.body,
         Answered::Again(kept) => &mut kept.body,
     };
-    *body = seal::open(&secret, body).ok_or_else(|| {
+    *body = encrypt::decrypt(&secret, body).ok_or_else(|| {
         RequestFailure::Conflict(
             "The request has already run, but its saved response is encrypted with an earlier secret of the calling key. \
              Find the key in the list and rotate it"

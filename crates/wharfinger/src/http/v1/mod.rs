@@ -26,9 +26,9 @@ use wharfinger_core::dialect::{Reply, Resource};
 use wharfinger_core::failure::RequestFailure;
 
 use crate::app::App;
-use crate::call::Call;
-use crate::idempotency;
 use crate::intake::Answered;
+use crate::intake::idempotency;
+use crate::intake::request_context::Call;
 use crate::store::Change;
 
 /// Serves a request for a resource.

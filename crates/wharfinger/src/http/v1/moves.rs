@@ -22,9 +22,9 @@ use wharfinger_core::validate;
 use super::super::answer::respond_with;
 use super::input;
 use crate::app::App;
-use crate::call::Call;
-use crate::idempotency::change;
 use crate::intake::Answered;
+use crate::intake::idempotency::change;
+use crate::intake::request_context::Call;
 use crate::store::{MoveById, MovedOrder};
 
 /// Most orders in one request.

@@ -20,7 +20,7 @@ use super::fulfilment::ToldReport;
 use super::input::Listing;
 use super::{cursor, events, input};
 use crate::app::App;
-use crate::call::Call;
+use crate::intake::request_context::Call;
 use crate::store::{
     EventKind, FoundOrder, HistoryCursor, HistoryEntry, HistoryKind, KeepFound, ListCursor,
     ListOrders, ListedBy,

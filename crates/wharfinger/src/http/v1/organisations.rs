@@ -19,9 +19,9 @@ use super::super::answer::respond_with;
 use super::answer::{Page, ok};
 use super::input::{Listing, not_found};
 use super::{administer, cursor, input};
-use crate::administration::{CODE_FORM, NAME_CHARS_MAX, is_code};
+use crate::access::rules::{CODE_FORM, NAME_CHARS_MAX, is_code};
 use crate::app::App;
-use crate::call::Call;
+use crate::intake::request_context::Call;
 use crate::store::{Change, OrganisationChange};
 
 /// An organisation.

@@ -21,7 +21,7 @@ use super::batches::{Problem, all, find, problems, streamed, visible};
 use super::cursor;
 use super::input::{self, Listing};
 use crate::app::App;
-use crate::call::Call;
+use crate::intake::request_context::Call;
 use crate::store::{OutcomeKind, ReadResults, ReceiptHead, Recorded, RecordedOutcome};
 
 /// A rejected order.

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use wharfinger_core::caller::{ListSort, Organisation, Organisations, Reach, Scope};
 use wharfinger_core::catalogue::CatalogueMode;
 
-use crate::rates::Rates;
+use crate::access::rates::Rates;
 
 /// Who changes something by a command on the data directory, in the audit log.
 pub const COMMAND_LINE: &str = "command line";

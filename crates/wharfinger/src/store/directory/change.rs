@@ -6,7 +6,7 @@ use wharfinger_core::catalogue::CatalogueMode;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::zone;
 
-use crate::rates::Rates;
+use crate::access::rates::Rates;
 use crate::store::Store;
 use crate::store::api::{
     AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, Remember,

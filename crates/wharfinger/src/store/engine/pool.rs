@@ -7,8 +7,8 @@ use super::connection::Use;
 use super::driver::{Access, Connection};
 use super::fault::{Extent, Fault};
 use super::home::Home;
+use crate::serve::turns::{Closed, Turns};
 use crate::store::api::StoreError;
-use crate::turns::{Closed, Turns};
 
 /// How long is waited for a connection, as long as for another's write.
 const WAITING_MAX: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use wharfinger_core::ids::OrganisationId;
 use super::end::Counters;
 use super::read::{Order, blocks_up_to};
 use super::start::Start;
-use crate::secret;
+use crate::access::secret;
 use crate::store::api::Epoch;
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;

@@ -14,7 +14,7 @@ use super::txn::WriteTxn;
 use wharfinger_core::ids::OrganisationId;
 
 use crate::clock;
-use crate::metrics::METRICS;
+use crate::serve::metrics::METRICS;
 use crate::store::api::{Growth, StoreError};
 use crate::store::engine::disk_space;
 use crate::store::engine::driver::Connection;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharfinger::rates::Rates;
+use wharfinger::access::rates::Rates;
 use wharfinger::store::{
     AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, Remember, Store,
     StoreError,

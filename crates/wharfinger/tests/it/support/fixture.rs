@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use tempfile::TempDir;
-use wharfinger::rates::Rates;
-use wharfinger::secret;
+use wharfinger::access::rates::Rates;
+use wharfinger::access::secret;
 use wharfinger::store::Options;
 use wharfinger::store::{Change, Key, Load, OrganisationChange, Store};
 use wharfinger_core::admit::Policy;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::clock;
-use crate::metrics::METRICS;
+use crate::serve::metrics::METRICS;
 
 /// How many times as long as it should be the log may get before the writer writes it back itself.
 const BEHIND_TIMES: i32 = 4;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use wharfinger_core::dialect::{Sample, StoredOrder};
 
 use super::server::{self, Answer};
-use crate::child::{FirstKey, Server};
+use crate::cli::server_process::{FirstKey, Server};
 
 /// Orders in the batch.
 pub(super) const BATCH_ORDERS: u64 = 2_000;

@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use wharfinger_core::limits::Limits;
 
-use crate::administration::RATE_MAX;
+use crate::access::rates::Rates;
+use crate::access::rules::RATE_MAX;
 use crate::app::Transport;
-use crate::rates::Rates;
 use crate::store::{Database, Location};
 
 /// Default listen address.
@@ -444,7 +444,7 @@ mod tests {
     /// Keeps the commented default file in step with the program.
     #[test]
     fn the_default_file_says_the_defaults() {
-        let file = include_str!("../../../config.default.toml");
+        let file = include_str!("../../../../config.default.toml");
         let options: ServeOptions = toml::from_str(file).unwrap();
         let from_file = options.resolve().unwrap();
         let defaults = ServeOptions::default().resolve().unwrap();

@@ -14,7 +14,7 @@ const NONCE_BYTES: usize = 24;
 
 /// Encrypts for the holder of this secret.
 #[must_use]
-pub(crate) fn seal(secret: &str, plain: &[u8]) -> Vec<u8> {
+pub(crate) fn encrypt_for(secret: &str, plain: &[u8]) -> Vec<u8> {
     let mut nonce = [0; NONCE_BYTES];
     getrandom::fill(&mut nonce).expect("the operating system gives random bytes");
     let sealed = cipher(secret).encrypt(&XNonce::from(nonce), plain);
@@ -22,9 +22,9 @@ pub(crate) fn seal(secret: &str, plain: &[u8]) -> Vec<u8> {
     [nonce.as_slice(), &sealed].concat()
 }
 
-/// Decrypts the output of [`seal`]. `None` if the secret is wrong or the data was changed.
+/// Decrypts the output of [`encrypt_for`]. `None` if the secret is wrong or the data was changed.
 #[must_use]
-pub(crate) fn open(secret: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decrypt(secret: &str, sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     cipher(secret).decrypt(&XNonce::from(*nonce), sealed).ok()
 }
@@ -44,15 +44,15 @@ mod tests {
 
     #[test]
     fn only_the_same_secret_opens_what_it_has_sealed() {
-        let sealed = seal("one", b"an answer");
-        assert_eq!(open("one", &sealed).as_deref(), Some(&b"an answer"[..]));
-        assert_eq!(open("two", &sealed), None);
-        assert_ne!(seal("one", b"an answer"), sealed);
+        let sealed = encrypt_for("one", b"an answer");
+        assert_eq!(decrypt("one", &sealed).as_deref(), Some(&b"an answer"[..]));
+        assert_eq!(decrypt("two", &sealed), None);
+        assert_ne!(encrypt_for("one", b"an answer"), sealed);
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert_eq!(open("one", &changed), None);
-            assert_eq!(open("one", &sealed[..at]), None);
+            assert_eq!(decrypt("one", &changed), None);
+            assert_eq!(decrypt("one", &sealed[..at]), None);
         }
     }
 }

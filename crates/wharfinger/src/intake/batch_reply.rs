@@ -9,7 +9,7 @@ use wharfinger_core::ids::BatchId;
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::warning::Warning;
 
-use crate::call::Call;
+use crate::intake::request_context::Call;
 use crate::intake::{Answered, Taken};
 use crate::store::Admitted;
 

@@ -1,5 +1,10 @@
 //! Authentication: a snapshot of keys and organisations, at most a second old, and a limit on failed attempts.
 
+pub(crate) mod encrypt;
+pub mod rates;
+pub mod rules;
+pub mod secret;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -10,10 +15,10 @@ use wharfinger_core::caller::{Caller, Organisations, Reach, Scope};
 use wharfinger_core::dialect::Credentials;
 use wharfinger_core::failure::RequestFailure;
 
-use crate::budget::{Holder, Holders};
-use crate::rates::{Meter, Rates};
+use crate::access::rates::{Meter, Rates};
+use crate::clock;
+use crate::serve::budget::{Holder, Holders};
 use crate::store::{Directory, Key, Store, StoreError};
-use crate::{clock, secret};
 
 /// How often the directory is checked for changes. The commands promise that a running server sees a change within a second.
 pub const REFRESH_EVERY: Duration = Duration::from_millis(250);

@@ -14,8 +14,8 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::failure::RequestFailure;
 
 use crate::app::App;
-use crate::call::Call;
 use crate::clock;
+use crate::intake::request_context::Call;
 use crate::intake::{Answered, Body};
 use crate::store::{KeptAnswer, Remember, StoreError};
 

@@ -1,5 +1,10 @@
 //! The path of a request after authentication: a body becomes outcomes, orders change state.
 
+pub mod batch_reply;
+pub mod idempotency;
+pub mod readback;
+pub mod request_context;
+
 use bytes::Bytes;
 use tokio::task::block_in_place;
 use wharfinger_core::admit::Move;
@@ -14,16 +19,16 @@ use wharfinger_core::problem::Code;
 use wharfinger_core::warning::WarningCode;
 
 use crate::app::App;
-use crate::budget::Lease;
-use crate::call::Call;
 use crate::clock;
-use crate::idempotency::{Begun, change};
-use crate::metrics::METRICS;
-use crate::readback::meant_keys;
+use crate::intake::batch_reply::Telling;
+use crate::intake::idempotency::{Begun, change};
+use crate::intake::readback::meant_keys;
+use crate::intake::request_context::Call;
+use crate::serve::budget::Lease;
+use crate::serve::metrics::METRICS;
+use crate::serve::turns::Closed;
 use crate::store::prepare::{Heading, Submission, prepare};
 use crate::store::{Admitted, KeptAnswer, MoveOrders, RETRY_AFTER, StoreError};
-use crate::telling::Telling;
-use crate::turns::Closed;
 
 /// A body of this many bytes is large: about five milliseconds of work. Such work leaves the serving thread and waits for its
 /// caller's turn. Handing work over has a small cost, so small batches stay on the serving thread.

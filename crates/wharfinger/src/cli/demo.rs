@@ -18,8 +18,8 @@ use wharfinger_core::outcome::WITHHELD;
 
 use self::flight::{BATCH_ORDERS, Flight, IMPORT_LINES, SENT_LINES};
 use self::server::Answer;
-use crate::child::Server;
 use crate::cli::open_store;
+use crate::cli::server_process::Server;
 use crate::store::{Location, Options};
 use crate::store::{ReadOrders, ReadResults, Recorded, RecordedOutcome, Store, Visible};
 

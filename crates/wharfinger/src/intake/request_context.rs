@@ -7,7 +7,7 @@ use wharfinger_core::dialect::{Context, Dialect, Head, Operation};
 use wharfinger_core::failure::RequestFailure;
 
 use crate::access::Authenticated;
-use crate::budget::{Budget, Holder, Lease};
+use crate::serve::budget::{Budget, Holder, Lease};
 use crate::store::{DISK_RETRY_AFTER, RETRY_AFTER, StoreError};
 
 /// An authenticated request.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use wharfinger_core::dialect::Sample;
 use wharfinger_core::ids::BatchId;
 
-use crate::child::Server;
+use crate::cli::server_process::Server;
 
 /// A response.
 pub(super) struct Answer {

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use wharfinger_core::caller::{Organisations, Reach, Scope};
 
-use crate::rates::{Rates, is_within};
+use crate::access::rates::{Rates, is_within};
+use crate::access::secret;
+use crate::clock;
 use crate::store::Key;
-use crate::{clock, secret};
 
 /// Longest organisation code, in characters.
 pub const CODE_CHARS_MAX: usize = 64;

@@ -7,7 +7,7 @@ use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::outcome::State;
 
 use crate::app::App;
-use crate::call::Call;
+use crate::intake::request_context::Call;
 use crate::intake::without_blocking_others;
 use crate::store::{OrderCursor, OrderPage, ReadOrders};
 
