@@ -55,6 +55,7 @@ impl Recorded {
     }
 
     fn command(&self, options: &[&str]) -> Command {
+        self.drop_unfinished_record();
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -70,6 +71,14 @@ impl Recorded {
             .stderr(log.unwrap());
         database::aim(&mut command, &self.data);
         command
+    }
+
+    /// Removes a record that a killed server did not finish, so that the next server's records can be read.
+    fn drop_unfinished_record(&self) {
+        if let Ok(trace) = std::fs::File::options().write(true).open(self.trace_file()) {
+            let whole = self.records().last().map_or(0, |last| last.end);
+            trace.set_len(u64::try_from(whole).unwrap()).unwrap();
+        }
     }
 
     /// Starts a server on it.
