@@ -7,16 +7,16 @@ use crate::store::format::entry_addr::EntryAddr;
 /// The orders of one organisation and one dialect. Order keys are unique within a key space.
 #[derive(Clone, Debug)]
 pub(crate) struct KeySpace {
-    /// Whose.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// The number that stands for the dialect.
+    /// The number of the dialect.
     pub dialect: i64,
-    /// What keys of the table begin with.
+    /// The prefix of its keys of the table.
     prefix: String,
 }
 
 impl KeySpace {
-    /// The orders of an organisation and a dialect.
+    /// The key space of an organisation and a dialect.
     pub(crate) fn new(organisation: OrganisationId, dialect: i64) -> Self {
         Self {
             organisation,
@@ -25,17 +25,17 @@ impl KeySpace {
         }
     }
 
-    /// What keys of the table begin with.
+    /// The prefix of all its keys of the table.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Whether a key of the table is of this scope.
+    /// Whether a key of the table is in this key space.
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         key.starts_with(self.prefix.as_bytes())
     }
 
-    /// Writes the key of the table for an order key.
+    /// Writes the key of the table for an order key to `out`.
     pub(super) fn write_key(&self, key: &str, out: &mut String) {
         out.clear();
         out.push_str(&self.prefix);
@@ -47,12 +47,13 @@ impl KeySpace {
         format!("{}{key}", self.prefix)
     }
 
-    /// The key of the table for an order that has released its order key. No order key holds a zero byte.
+    /// The key of the table for an order that has released its order key. It is unique, because no order key contains a zero
+    /// byte.
     pub(crate) fn released_key(&self, key: &str, order: EntryAddr) -> String {
         format!("{}{key}\0{}", self.prefix, order.0)
     }
 
-    /// The bounds between which the table has those that released an order key.
+    /// Bounds on the keys of the table of all orders that have released this order key.
     pub(crate) fn released_bounds(&self, key: &str) -> [String; 2] {
         ['\0', '\u{1}'].map(|end| format!("{}{key}{end}", self.prefix))
     }

@@ -12,29 +12,29 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 
-/// How many orders are in each state, or by how many that changes.
+/// The number of orders in each state, or the change of each number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StateCounts([i64; State::ALL.len()]);
 
 impl StateCounts {
-    /// Those in a state.
+    /// The number of orders in a state.
     pub(crate) fn of(&mut self, state: State) -> &mut i64 {
         &mut self.0[usize::from(state_number(state))]
     }
 
-    /// Those in any of some states.
+    /// The number of orders in any of these states.
     pub(crate) fn sum(&self, states: &[State]) -> i64 {
         let numbers = states.iter().map(|&state| state_number(state));
         numbers.map(|number| self.0[usize::from(number)]).sum()
     }
 
-    /// Those that are there, by the number of their state.
+    /// The numbers that are not zero, each with the number of its state.
     pub(crate) fn counted(&self) -> impl Iterator<Item = (u8, i64)> {
         (0..).zip(self.0).filter(|(_, orders)| *orders != 0)
     }
 }
 
-/// What a transaction changes in where orders stand.
+/// The changes of order states in a transaction.
 #[derive(Default)]
 pub(crate) struct OrderStates {
     changes: HashMap<(OrganisationId, i64), StateCounts>,
@@ -42,7 +42,7 @@ pub(crate) struct OrderStates {
 }
 
 impl OrderStates {
-    /// Notes new orders, so many in each state.
+    /// Counts new orders, by state.
     pub(crate) fn created(&mut self, key_space: &KeySpace, created: &StateCounts) {
         let change = self.change(key_space);
         for (sum, count) in change.0.iter_mut().zip(created.0) {
@@ -50,7 +50,7 @@ impl OrderStates {
         }
     }
 
-    /// Notes that an order went from one state to another.
+    /// Counts an order's change from one state to another.
     pub(crate) fn moved(&mut self, key_space: &KeySpace, order: EntryAddr, from: State, to: State) {
         let change = self.change(key_space);
         *change.of(from) -= 1;
@@ -61,7 +61,7 @@ impl OrderStates {
         }
     }
 
-    /// Notes that an order in a final state is there no more.
+    /// Counts the removal of an order in a final state.
     pub(crate) fn removed(&mut self, key_space: &KeySpace, state: State) {
         *self.change(key_space).of(state) -= 1;
     }
@@ -71,7 +71,7 @@ impl OrderStates {
         self.changes.entry(of).or_default()
     }
 
-    /// Writes it all, once the blocks of the transaction are written.
+    /// Writes all changes. The blocks of the transaction must be written before.
     pub(crate) fn write(&self, connection: &Connection) -> Result<(), Fault> {
         let add = "insert into tallies (organisation, dialect, state, orders) values (?1, ?2, ?3, ?4) \
                    on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders \
@@ -106,7 +106,7 @@ fn close(connection: &Connection, block: BlockId, closed: &[usize]) -> Result<()
     Ok(())
 }
 
-/// The open orders whose first revision lies in a block.
+/// The open orders whose first revision is in this block.
 pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Bitset, Fault> {
     let select = "select ordinals from open_orders where block = ?1 and sound(open_orders.intact)";
     let mut select = connection.prepare_cached(select)?;
@@ -114,7 +114,7 @@ pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Bitse
     Ok(Bitset(found.unwrap_or_default()))
 }
 
-/// How many orders of an organisation and a dialect are in each state.
+/// The number of orders of a key space in each state.
 pub(crate) fn read_state_counts(
     connection: &Connection,
     key_space: &KeySpace,
@@ -137,7 +137,7 @@ pub(crate) fn read_state_counts(
     Ok(state_counts)
 }
 
-/// Whether an organisation has an order in any of some states, of one dialect or of all.
+/// Whether an organisation has an order in any of these states. `None` stands for all dialects.
 pub(crate) fn is_any(
     connection: &Connection,
     organisation: OrganisationId,

@@ -8,33 +8,33 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::EntryAddr;
 
-/// Whether an order still holds its key.
+/// Whether an order still holds its order key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
-    /// It does.
+    /// It holds the key.
     Key,
-    /// It has released it.
+    /// It has released the key.
     Nothing,
 }
 
-/// Orders that are to be foreseen together.
+/// The most orders that are prefetched together.
 pub(crate) const PREFETCHED_MAX: usize = 1_024;
 
-/// Leaves from the one that a key lies in up to before another key.
+/// The pages from the one that covers a key up to another key.
 const BETWEEN: &str = "select first, orders from order_leaves where first < ?2 and first >= coalesce( \
     (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) and sound(order_leaves.intact) order by first";
 
-/// Finds orders by their keys, for a transaction that only reads.
+/// Finds orders by key, for a read-only transaction.
 pub(crate) struct Lookup<'c> {
     connection: &'c Connection,
-    /// The leaf that was read last: orders that lie together are asked for together.
+    /// The page that was read last. Neighbouring orders are often requested together.
     page: Page,
-    /// The key of the table that is looked for.
+    /// The key of the table for the current lookup.
     key: String,
 }
 
 impl<'c> Lookup<'c> {
-    /// Begins.
+    /// A lookup with no page read.
     pub(crate) fn new(connection: &'c Connection) -> Self {
         Self {
             connection,
@@ -53,7 +53,7 @@ impl<'c> Lookup<'c> {
         self.find()
     }
 
-    /// The order of the key that is looked for.
+    /// The order with the key of the table in `self.key`.
     fn find(&mut self) -> Result<Option<OrderRow>, Fault> {
         let key = self.key.as_bytes();
         let ends = self.page.first_key().zip(self.page.last_key());
@@ -64,7 +64,8 @@ impl<'c> Lookup<'c> {
         Ok(self.page.get(key).copied())
     }
 
-    /// The order of this key whose first revision lies at a place, also if it has released the key since.
+    /// Finds the order by key and first-revision address, including orders that have released the key. Also returns whether it
+    /// has.
     pub(crate) fn at(
         &mut self,
         key_space: &KeySpace,
@@ -80,7 +81,7 @@ impl<'c> Lookup<'c> {
         Ok(self.find()?.map(|row| (row, Holds::Nothing)))
     }
 
-    /// Some of the orders that have released a key.
+    /// Up to `orders_max` of the orders that have released a key.
     pub(crate) fn released(
         &self,
         key_space: &KeySpace,
@@ -104,15 +105,15 @@ impl<'c> Lookup<'c> {
     }
 }
 
-/// The index, as a transaction that writes has it.
+/// The index of a write transaction.
 pub(crate) struct OrderIndex<'c> {
     pages: PageCache<'c>,
-    /// The key of the table that is asked for.
+    /// The key of the table for the current operation.
     key: String,
 }
 
 impl<'c> OrderIndex<'c> {
-    /// Begins.
+    /// An index with no pages read.
     pub(crate) fn new(connection: &'c Connection) -> Self {
         Self {
             pages: PageCache::new(connection),
@@ -120,7 +121,7 @@ impl<'c> OrderIndex<'c> {
         }
     }
 
-    /// Stores a new order, unless one holds its key; whether it did.
+    /// Stores a new order, unless its key is taken. Returns whether the order was stored.
     pub(crate) fn insert(
         &mut self,
         key_space: &KeySpace,
@@ -131,12 +132,12 @@ impl<'c> OrderIndex<'c> {
         self.pages.insert(key_space, self.key.as_bytes(), order)
     }
 
-    /// Whether anything is gained by [`Self::prefetch`].
+    /// Whether [`Self::prefetch`] has an effect.
     pub(crate) fn can_prefetch(&self) -> bool {
         self.pages.can_prefetch()
     }
 
-    /// Looks orders up that will be asked for, where that is few ways there and back instead of many.
+    /// Prefetches the index pages of orders that will be requested. On PostgreSQL this saves round trips.
     pub(crate) fn prefetch<'k>(
         &mut self,
         key_space: &KeySpace,
@@ -145,7 +146,7 @@ impl<'c> OrderIndex<'c> {
         self.pages.prefetch(key_space, keys)
     }
 
-    /// Writes what was changed and is not written yet: at the end, and for whoever is to read it from the store.
+    /// Writes all changed pages: at the end of the transaction, or before other code reads the index from the store.
     pub(crate) fn write(&mut self) -> Result<(), Fault> {
         self.pages.write()
     }
@@ -160,14 +161,15 @@ impl<'c> OrderIndex<'c> {
         self.pages.get(key_space, self.key.as_bytes())
     }
 
-    /// Whether an order has held a key that is free now.
+    /// Whether any order has released this key.
     pub(crate) fn was_released(&mut self, key_space: &KeySpace, key: &str) -> Result<bool, Fault> {
         let [from, to] = key_space.released_bounds(key);
         self.pages
             .has_between(key_space, [from.as_bytes(), to.as_bytes()])
     }
 
-    /// The order of this key whose first revision lies at a place, also if it has released the key since; and whether it has.
+    /// Finds the order by key and first-revision address, including orders that have released the key. Also returns whether it
+    /// has.
     pub(crate) fn at(
         &mut self,
         key_space: &KeySpace,
@@ -184,7 +186,7 @@ impl<'c> OrderIndex<'c> {
         Ok(found.map(|row| (row, Holds::Nothing)))
     }
 
-    /// Changes an order that holds its key, or has released it.
+    /// Changes an order that holds its key or has released it.
     pub(crate) fn change(
         &mut self,
         key_space: &KeySpace,
@@ -199,7 +201,7 @@ impl<'c> OrderIndex<'c> {
         }
     }
 
-    /// Takes an order out that holds its key, or has released it.
+    /// Removes and returns an order that holds its key or has released it.
     pub(crate) fn remove(
         &mut self,
         key_space: &KeySpace,
@@ -211,7 +213,7 @@ impl<'c> OrderIndex<'c> {
         removed.ok_or_else(|| lost(id))
     }
 
-    /// Sets the key free that an order holds.
+    /// Releases the key of an order.
     pub(crate) fn release(
         &mut self,
         key_space: &KeySpace,
@@ -226,7 +228,7 @@ impl<'c> OrderIndex<'c> {
         }
     }
 
-    /// The key of the table under which an order stands.
+    /// Sets `self.key` to the key of the table for an order.
     fn write_key(&mut self, key_space: &KeySpace, key: &str, (id, holds): (EntryAddr, Holds)) {
         match holds {
             Holds::Key => key_space.write_key(key, &mut self.key),
@@ -235,7 +237,7 @@ impl<'c> OrderIndex<'c> {
     }
 }
 
-/// An order was found in the index, and is not there.
+/// The fault when an order that was found in the index is no longer there.
 fn lost(id: EntryAddr) -> Fault {
     Fault::Damaged(format!(
         "the order in entry {} is missing from the index",

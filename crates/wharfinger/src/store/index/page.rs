@@ -14,9 +14,9 @@ use crate::store::format::varint::{
     Damage, read_bytes, read_count, read_number, read_signed, write_number, write_signed,
 };
 
-/// Orders of a full leaf: more make the writes of single orders dearer, fewer those of batches.
+/// Orders in a full page. Larger pages make writes of single orders slower, smaller pages those of batches.
 pub(crate) const ORDERS_MAX: usize = 32;
-/// Bytes of keys from which on a leaf is full.
+/// A page with this many bytes of keys is full.
 const KEY_BYTES_MAX: usize = 2 << 10;
 
 const HASH_BYTES: usize = 16;
@@ -24,27 +24,27 @@ const HAS_LATER: u8 = 4;
 const HAS_NUMBER: u8 = 8;
 const HAS_CHANGE: u8 = 16;
 
-/// What the index says of an order, but for its key.
+/// The index entry of an order, without its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OrderRow {
-    /// Where its first revision lies; its identity.
+    /// The address of its first revision. This is the order's identity.
     pub id: EntryAddr,
-    /// Where its latest revision lies.
+    /// The address of its latest revision.
     pub latest: EntryAddr,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Its latest revision.
+    /// The number of its latest revision.
     pub revision: u32,
     /// The content hash of its latest revision.
     pub hash: u128,
-    /// Its number.
+    /// Its order number, if it has one.
     pub number: Option<u64>,
-    /// Where its latest change lies that is no revision, if there was one.
+    /// The address of its latest change that is not a revision, if there was one.
     pub changed: Option<EntryAddr>,
 }
 
 impl OrderRow {
-    /// A new order.
+    /// A new order, at revision 1.
     pub(crate) fn new(id: EntryAddr, state: State, hash: u128, number: Option<u64>) -> Self {
         Self {
             id,
@@ -57,7 +57,7 @@ impl OrderRow {
         }
     }
 
-    /// The order as a decision finds it.
+    /// The order's state and hash, as a decision needs them.
     pub(crate) fn existing(&self) -> Existing {
         Existing {
             state: self.state,
@@ -65,14 +65,14 @@ impl OrderRow {
         }
     }
 
-    /// Where its latest change lies, in content or in state.
+    /// The address of its latest change, whether of content or of state.
     pub(crate) fn last_change(&self) -> EntryAddr {
         self.changed
             .map_or(self.latest, |changed| changed.max(self.latest))
     }
 }
 
-/// A state as it is stored: its place in [`State::ALL`].
+/// The number that a state is stored as: its position in [`State::ALL`].
 pub(crate) fn state_number(state: State) -> u8 {
     match state {
         State::Draft => 0,
@@ -82,26 +82,26 @@ pub(crate) fn state_number(state: State) -> u8 {
     }
 }
 
-/// Neighbouring orders, in the order of their keys.
+/// Neighbouring orders, sorted by key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
-    /// The bytes of their keys, in no order.
+    /// The bytes of the keys, in no particular order.
     bytes: Vec<u8>,
     orders: Vec<(Range<usize>, OrderRow)>,
 }
 
 impl Page {
-    /// How many orders it has.
+    /// The number of orders.
     pub(crate) fn len(&self) -> usize {
         self.orders.len()
     }
 
-    /// Whether it should take no more.
+    /// Whether the page should take no more orders.
     pub(crate) fn is_full(&self) -> bool {
         self.orders.len() >= ORDERS_MAX || self.bytes.len() >= KEY_BYTES_MAX
     }
 
-    /// The orders with their keys.
+    /// The orders with their keys, sorted by key.
     pub(crate) fn orders(&self) -> impl DoubleEndedIterator<Item = (&[u8], &OrderRow)> {
         let orders = self.orders.iter();
         orders.map(|(key, order)| (&self.bytes[key.clone()], order))
@@ -117,9 +117,9 @@ impl Page {
         self.orders().next_back().map(|(key, _)| key)
     }
 
-    /// Where the order of a key is, or else would be.
+    /// The position of a key: `Ok` if the page has it, `Err` with the insertion point if not.
     pub(crate) fn find(&self, key: &[u8]) -> Result<usize, usize> {
-        // Mostly keys count up.
+        // Keys usually count up.
         if self.last_key().is_none_or(|last| last < key) {
             return Err(self.orders.len());
         }
@@ -127,32 +127,32 @@ impl Page {
         orders.binary_search_by(|(range, _)| self.bytes[range.clone()].cmp(key))
     }
 
-    /// The order of a key.
+    /// The order with this key.
     pub(crate) fn get(&self, key: &[u8]) -> Option<&OrderRow> {
         let at = self.find(key).ok()?;
         self.orders.get(at).map(|(_, order)| order)
     }
 
-    /// As [`Self::get`], to be changed.
+    /// Like [`Self::get`], but mutable.
     pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut OrderRow> {
         let at = self.find(key).ok()?;
         self.orders.get_mut(at).map(|(_, order)| order)
     }
 
-    /// Puts an order where [`Self::find`] says that its key would be.
+    /// Inserts an order at the insertion point that [`Self::find`] returned for its key.
     pub(crate) fn insert(&mut self, at: usize, key: &[u8], order: OrderRow) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key);
         self.orders.insert(at, (start..self.bytes.len(), order));
     }
 
-    /// Takes the order of a key out.
+    /// Removes and returns the order with this key.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<OrderRow> {
         let at = self.find(key).ok()?;
         Some(self.orders.remove(at).1)
     }
 
-    /// Takes the orders from one on out, as a leaf of their own.
+    /// Removes the orders from position `at` on and returns them as a page.
     pub(crate) fn split_off(&mut self, at: usize) -> Self {
         let Self { bytes, mut orders } = std::mem::take(self);
         let behind = orders.split_off(at);
@@ -167,7 +167,7 @@ impl Page {
         with_keys(behind)
     }
 
-    /// Packs it.
+    /// The stored form.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len() + self.orders.len() * (HASH_BYTES + 12));
         let mut last: (&[u8], EntryAddr) = (&[], EntryAddr(0));
@@ -183,7 +183,7 @@ impl Page {
         out
     }
 
-    /// Undoes [`Self::encode`].
+    /// Decodes the result of [`Self::encode`].
     pub(crate) fn decode(mut packed: &[u8]) -> Result<Self, Damage> {
         let mut page = Self {
             bytes: Vec::with_capacity(KEY_BYTES_MAX),
@@ -215,7 +215,7 @@ impl Page {
     }
 }
 
-/// How many bytes two keys begin with alike, eight a step.
+/// The length of the common prefix of two keys. Compares eight bytes at a time.
 fn shared_bytes(one: &[u8], other: &[u8]) -> usize {
     let words = one.chunks_exact(8).zip(other.chunks_exact(8));
     let words = 8 * words.take_while(|(one, other)| one == other).count();
@@ -313,7 +313,7 @@ mod tests {
 
     fn fill(orders: &BTreeMap<String, OrderRow>) -> Page {
         let mut page = Page::default();
-        // From the last to the first: each goes in front.
+        // From last to first, so that each is inserted at the front.
         for (key, order) in orders.iter().rev() {
             let at = page.find(key.as_bytes()).expect_err("it is not there");
             page.insert(at, key.as_bytes(), *order);

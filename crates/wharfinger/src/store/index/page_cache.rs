@@ -15,9 +15,9 @@ use super::page::{OrderRow, Page};
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 
-/// Leaves that are kept, some 6 kB each; where there would be more, they are written, and read again if need be.
+/// The most pages in the cache, about 6 kB each. When it is full, all pages are written and dropped.
 const PAGES_MAX: usize = 4_096;
-/// The leaf that a key of the table lies in.
+/// The page that covers a key of the table.
 const FIND: &str = "select first, orders from order_leaves where first <= ?1 and sound(order_leaves.intact) \
     order by first desc limit 1";
 const NEXT: &str = "select first from order_leaves where first > ?1 order by first limit 1";
@@ -31,25 +31,25 @@ const UPDATE_TOGETHER: &str = "update order_leaves leaf set entries = new.entrie
 const DELETE: &str = "delete from order_leaves where first = ?1";
 const DELETE_TOGETHER: &str = "delete from order_leaves where first = any(?1::bytea[])";
 
-/// A leaf that was read or made.
+/// A page in the cache.
 struct CachedPage {
     page: Page,
-    /// Up to before which key it reaches.
+    /// Where the page ends.
     until: Until,
     is_changed: bool,
-    /// Whether a row of it is stored under its first key.
+    /// Whether the table has a row for this page under its first key.
     is_stored: bool,
-    /// Whether such a row is to go.
+    /// Whether that row must be deleted, because no order has its key any more.
     is_renamed: bool,
 }
 
-/// Up to before which key a leaf reaches.
+/// The key at which a page ends.
 enum Until {
-    /// Nobody has asked.
+    /// Not looked up yet.
     Unknown,
-    /// This one.
+    /// The first key of the next page.
     Before(Vec<u8>),
-    /// There is no leaf behind it.
+    /// There is no next page.
     End,
 }
 
@@ -71,7 +71,7 @@ impl CachedPage {
         }
     }
 
-    /// Whether a key of the table lies in this leaf, which begins with `first`; none where that is not known.
+    /// Whether the page covers a key of the table. `first` is the key that the page begins with. `None` if that is not known.
     fn reaches(&self, first: &[u8], key_space: &KeySpace, key: &[u8]) -> Option<bool> {
         if first > key || !key_space.has(first) {
             return Some(false);
@@ -87,17 +87,17 @@ impl CachedPage {
     }
 }
 
-/// The index, as a transaction sees it.
+/// The index pages as a write transaction sees them.
 pub(crate) struct PageCache<'c> {
     connection: &'c Connection,
-    /// By their first keys.
+    /// The pages by their first keys.
     kept: BTreeMap<Vec<u8>, CachedPage>,
-    /// The leaf that was asked for last, with its first key; it is not among the others.
+    /// The page that was used last, with its first key. It is not in `kept`.
     latest: Option<(Vec<u8>, CachedPage)>,
 }
 
 impl<'c> PageCache<'c> {
-    /// Begins.
+    /// An empty cache.
     pub(crate) fn new(connection: &'c Connection) -> Self {
         Self {
             connection,
@@ -106,7 +106,7 @@ impl<'c> PageCache<'c> {
         }
     }
 
-    /// The order that has a key of the table.
+    /// The order with this key of the table.
     pub(crate) fn get(
         &mut self,
         key_space: &KeySpace,
@@ -115,7 +115,7 @@ impl<'c> PageCache<'c> {
         Ok(self.seek(key_space, key)?.1.page.get(key).copied())
     }
 
-    /// Changes the order that has a key of the table; whether there is one.
+    /// Changes the order with this key of the table. Returns whether there is one.
     pub(crate) fn change(
         &mut self,
         key_space: &KeySpace,
@@ -131,7 +131,7 @@ impl<'c> PageCache<'c> {
         Ok(true)
     }
 
-    /// Takes the order out that has a key of the table.
+    /// Removes and returns the order with this key of the table.
     pub(crate) fn remove(
         &mut self,
         key_space: &KeySpace,
@@ -140,12 +140,12 @@ impl<'c> PageCache<'c> {
         let (first, kept) = self.seek(key_space, key)?;
         let removed = kept.page.remove(key);
         kept.is_changed |= removed.is_some();
-        // The key of an order that is gone must not stay as that of its leaf.
+        // The key of a removed order must not remain as the first key of its page.
         kept.is_renamed |= removed.is_some() && first == key;
         Ok(removed)
     }
 
-    /// Stores a new order, unless one has its key of the table; whether it did.
+    /// Stores a new order, unless the key of the table is taken. Returns whether the order was stored.
     pub(crate) fn insert(
         &mut self,
         key_space: &KeySpace,
@@ -165,10 +165,11 @@ impl<'c> PageCache<'c> {
         Ok(true)
     }
 
-    /// Splits the latest leaf, in which a new key would be at a place; the place that it is to have in what is then the latest.
+    /// Splits the latest page, into which `key` would be inserted at `at`. Returns the insertion point in the page that is then
+    /// the latest.
     fn split(&mut self, key: &[u8], at: usize) -> Result<usize, Fault> {
         let (_, kept) = self.latest()?;
-        // Where keys count up, leaves are to stay full.
+        // If keys count up, pages stay full.
         let is_last = at == kept.page.len();
         let cut = if is_last { at } else { kept.page.len() / 2 };
         let page = kept.page.split_off(cut);
@@ -186,7 +187,7 @@ impl<'c> PageCache<'c> {
         Ok(at - cut)
     }
 
-    /// Whether an order has a key of the table between these two.
+    /// Whether any order has a key of the table strictly between `from` and `to`.
     pub(crate) fn has_between(
         &mut self,
         key_space: &KeySpace,
@@ -218,7 +219,7 @@ impl<'c> PageCache<'c> {
         }
     }
 
-    /// The leaf that a key of the table lies in, with its first key.
+    /// Makes the page that covers a key of the table the latest, and returns it with its first key.
     fn seek(
         &mut self,
         key_space: &KeySpace,
@@ -237,7 +238,7 @@ impl<'c> PageCache<'c> {
         self.latest()
     }
 
-    /// Whether a key of the table lies in the latest leaf, if that is known.
+    /// Whether the latest page covers a key of the table. `None` if that is not known.
     fn reaches(&self, key_space: &KeySpace, key: &[u8]) -> Option<bool> {
         match &self.latest {
             Some((first, kept)) => kept.reaches(first, key_space, key),
@@ -245,7 +246,7 @@ impl<'c> PageCache<'c> {
         }
     }
 
-    /// Reads the leaf that a key of the table lies in, which is none of those that are kept.
+    /// Reads the page that covers a key of the table. That page must not be in the cache.
     fn read(&mut self, key_space: &KeySpace, key: &[u8]) -> Result<(), Fault> {
         let found = self.find(key_space, key)?;
         self.park();
@@ -253,7 +254,8 @@ impl<'c> PageCache<'c> {
         Ok(())
     }
 
-    /// As [`Self::read`], where it may be the latest leaf; that is then asked how far it reaches, for the keys behind.
+    /// Like [`Self::read`], but the page may also be the latest one. The end of the latest page is then looked up, for later
+    /// keys.
     fn read_or_stay(&mut self, key_space: &KeySpace, key: &[u8]) -> Result<(), Fault> {
         let (first, found) = self.find(key_space, key)?;
         if first > self.latest()?.0 {
@@ -265,7 +267,7 @@ impl<'c> PageCache<'c> {
         Ok(())
     }
 
-    /// Makes room for so many more leaves.
+    /// Makes room for this many more pages.
     fn make_room(&mut self, pages: usize) -> Result<(), Fault> {
         if self.kept.len() + pages > PAGES_MAX {
             self.write()?;
@@ -274,19 +276,19 @@ impl<'c> PageCache<'c> {
         Ok(())
     }
 
-    /// The kept leaf that begins with a key, or is the last to begin before it.
+    /// The cached page with the greatest first key that is at most `key`.
     fn nearest(&self, key: &[u8]) -> Option<(&Vec<u8>, &CachedPage)> {
         let up_to = (Bound::Unbounded, Bound::Included(key));
         self.kept.range::<[u8], _>(up_to).next_back()
     }
 
-    /// As [`Self::nearest`], and takes it out.
+    /// Like [`Self::nearest`], but also removes the page from the cache.
     fn take_nearest(&mut self, key: &[u8]) -> Option<(Vec<u8>, CachedPage)> {
         let first = self.nearest(key)?.0.clone();
         self.kept.remove_entry(&first)
     }
 
-    /// Up to before which key the latest leaf reaches; none where there is no leaf behind it.
+    /// Where the latest page ends: the first key of the next page. `None` if there is no next page.
     fn until(&mut self) -> Result<Option<Vec<u8>>, Fault> {
         let connection = self.connection;
         let (first, kept) = self.latest()?;
@@ -299,7 +301,7 @@ impl<'c> PageCache<'c> {
         })
     }
 
-    /// The leaf that a key of the table lies in, as it is stored; a new one where there is none.
+    /// Reads the stored page that covers a key of the table. Returns a new page if there is none.
     fn find(&self, key_space: &KeySpace, key: &[u8]) -> Result<(Vec<u8>, CachedPage), Fault> {
         let found = find_page(self.connection, key)?.filter(|(first, _)| key_space.has(first));
         Ok(match found {
@@ -311,7 +313,7 @@ impl<'c> PageCache<'c> {
         })
     }
 
-    /// Writes what was changed and is not written yet.
+    /// Writes all changed pages.
     pub(crate) fn write(&mut self) -> Result<(), Fault> {
         self.park();
         let (mut new, mut changed, mut gone) = (Vec::new(), Vec::new(), Vec::new());
@@ -333,7 +335,7 @@ impl<'c> PageCache<'c> {
                 written.push((begins, &kept.page));
             }
         }
-        // Others reach further where one is gone.
+        // When a page is deleted, the page before it covers more keys.
         let is_outdated = !gone.is_empty();
         delete_leaves(self.connection, &gone)?;
         write_leaves(self.connection, &changed, UPDATE_TOGETHER)?;
@@ -345,7 +347,7 @@ impl<'c> PageCache<'c> {
     }
 }
 
-/// The leaf that a key of the table lies in, with its first key, as it is stored; it may be of the scope before.
+/// Reads the page that covers a key of the table, with its first key. It may belong to the key space before.
 pub(crate) fn find_page(
     connection: &Connection,
     key: &[u8],
@@ -358,7 +360,7 @@ pub(crate) fn find_page(
     Ok(Some((row.get(0)?, Page::decode(row.blob(1)?)?)))
 }
 
-/// Deletes the leaves that begin with some keys.
+/// Deletes the pages with these first keys.
 fn delete_leaves(connection: &Connection, firsts: &[&[u8]]) -> Result<(), Fault> {
     let Some(session) = connection.postgres().filter(|_| !firsts.is_empty()) else {
         for first in firsts {
@@ -372,8 +374,9 @@ fn delete_leaves(connection: &Connection, firsts: &[&[u8]]) -> Result<(), Fault>
     Ok(())
 }
 
-/// Writes leaves, each with the key that it is to begin with; on a server with a statement that knows whether they are stored,
-/// since to find that out costs as much again.
+/// Writes pages with their first keys. On PostgreSQL, `together` either inserts or updates. One statement for both would have to
+/// find
+/// out which rows exist, which costs as much again.
 fn write_leaves(
     connection: &Connection,
     pages: &[(&[u8], &Page)],
@@ -407,7 +410,7 @@ fn write_leaves(
     }
 }
 
-/// The first key of the leaf behind the one that begins with a key.
+/// The first key of the page after the one that begins with `first`.
 fn next_first(connection: &Connection, first: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
     let mut next = connection.prepare_cached(NEXT)?;
     Ok(next.query_row([first], |row| row.get(0)).optional()?)

@@ -15,7 +15,7 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::format::varint::{Damage, pack, read_bytes, read_count, unpack, write_number};
 
-/// An order's JSON.
+/// The stored JSON of one decision.
 #[derive(Deserialize, Serialize)]
 struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,19 +27,19 @@ struct Stored {
     lines: Vec<StoredLine>,
 }
 
-/// Place among the lines, product, warehouse, price, pieces taken, whether it is back-ordered.
+/// Position among the lines, product, warehouse, price, quantity taken, whether the line is back-ordered.
 #[derive(Deserialize, Serialize)]
 struct StoredLine(u32, Option<i64>, Option<String>, Option<String>, u64, bool);
 
-/// What was decided on the orders of a block.
+/// The catalogue decisions on the orders of a block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OfBlock {
-    /// Unpacked; empty where nothing was decided.
+    /// Decompressed. Empty if there are no decisions.
     entries: Vec<u8>,
 }
 
 impl OfBlock {
-    /// Reads it.
+    /// Reads the decisions of a block.
     pub(crate) fn read(connection: &Connection, block: BlockId) -> Result<Self, Fault> {
         let select = "select orders from admissions where block = ?1 and sound(admissions.intact)";
         let mut select = connection.prepare_cached(select)?;
@@ -50,7 +50,7 @@ impl OfBlock {
         })
     }
 
-    /// Keeps it.
+    /// Replaces the stored decisions of a block.
     fn write(&self, connection: &Connection, block: BlockId) -> Result<(), Fault> {
         let delete = "delete from admissions where block = ?1";
         connection.prepare_cached(delete)?.execute([block.0])?;
@@ -67,7 +67,7 @@ impl OfBlock {
         Ok(())
     }
 
-    /// The ordinals of its orders, and the JSON of each.
+    /// The ordinal and the JSON of each decision.
     fn each(&self) -> impl Iterator<Item = Result<(usize, &[u8]), Damage>> {
         let mut rest = self.entries.as_slice();
         std::iter::from_fn(move || {
@@ -85,7 +85,7 @@ impl OfBlock {
         self.entries.extend_from_slice(json);
     }
 
-    /// What was decided on an order; none where nothing was.
+    /// The decision on an order. `None` if there is none.
     pub(crate) fn get(&self, ordinal: usize) -> Result<Option<Admission>, Fault> {
         for entry in self.each() {
             let (of, json) = entry?;
@@ -96,7 +96,7 @@ impl OfBlock {
         Ok(None)
     }
 
-    /// All of it, by ordinal.
+    /// All decisions, in the order of ordinals.
     pub(crate) fn all(&self) -> Result<Vec<(usize, Admission)>, Fault> {
         let all = self.each().map(|entry| {
             let (ordinal, json) = entry?;
@@ -106,7 +106,7 @@ impl OfBlock {
     }
 }
 
-/// Keeps what was decided on orders that are new, in the order of their places.
+/// Stores the decisions on new orders, which must be sorted by address.
 pub(crate) fn write(
     connection: &Connection,
     admissions: &[(EntryAddr, Admission)],
@@ -121,12 +121,12 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// What was decided on the order at a place; none where nothing was.
+/// The decision on an order, by the address of its first revision. `None` if there is none.
 pub(crate) fn read(connection: &Connection, order: EntryAddr) -> Result<Option<Admission>, Fault> {
     OfBlock::read(connection, order.block())?.get(order.ordinal())
 }
 
-/// Decides anew on the order at a place, on which something was decided before.
+/// Replaces the decision on an order. Has no effect if there was none.
 pub(crate) fn replace(
     connection: &Connection,
     order: EntryAddr,
@@ -141,7 +141,7 @@ pub(crate) fn replace(
     })
 }
 
-/// Forgets what was decided on orders of a block.
+/// Deletes the decisions on those orders of a block for which `is_gone` returns true.
 pub(crate) fn forget(
     connection: &Connection,
     block: BlockId,
@@ -152,7 +152,7 @@ pub(crate) fn forget(
     })
 }
 
-/// Forgets which customer orders of a block are attached to.
+/// Removes the customer number from the decisions on those orders of a block for which `is_erased` returns true.
 pub(crate) fn forget_customers(
     connection: &Connection,
     block: BlockId,
@@ -170,7 +170,8 @@ pub(crate) fn forget_customers(
     })
 }
 
-/// Writes what is kept of a block anew, if it changes: of each order what is given for it, if anything.
+/// Replaces the JSON of each decision of a block by the result of `change`, and deletes it for `None`. Writes only if something
+/// changed.
 fn change(
     connection: &Connection,
     block: BlockId,

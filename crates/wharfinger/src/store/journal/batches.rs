@@ -5,23 +5,24 @@ use wharfinger_core::ids::BatchId;
 use crate::store::format::entry_addr::ENTRIES_MAX;
 use crate::store::format::varint::{Damage, read_bytes, read_count, write_number};
 
-/// Bytes of a batch's id.
+/// Bytes of a batch id.
 const ID_BYTES: usize = 16;
 
-/// The batches that a block has, in the order of its entries; none in a block of moves.
+/// The batches of a block, in the order of their entries. Empty in a block of transitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Batches(Vec<OfBatch>);
 
-/// What a block has of a batch.
+/// The entries that a block holds of one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OfBatch {
     /// The batch.
     pub id: BatchId,
-    /// The ordinal of its first entry.
+    /// The ordinal of the first entry.
     pub start: usize,
-    /// The ordinal behind its last entry: it may have none, where nothing of it was taken.
+    /// The ordinal after the last entry. Equals `start` if the block holds no entry of the batch.
     pub end: usize,
-    /// Whether this is its first block in the organisation, which also stands for its being received.
+    /// Whether this is the first block of the batch in the organisation. That block also counts as the event that the batch was
+    /// received.
     pub is_first: bool,
 }
 
@@ -33,7 +34,7 @@ impl Batches {
         batches
     }
 
-    /// Adds a batch, with the entries that follow.
+    /// Appends a batch with its number of entries.
     pub(crate) fn push(&mut self, id: BatchId, entries: usize, is_first: bool) {
         let start = self.entries();
         self.0.push(OfBatch {
@@ -44,33 +45,33 @@ impl Batches {
         });
     }
 
-    /// All of them.
+    /// All batches, in the order of their entries.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &OfBatch> {
         self.0.iter()
     }
 
-    /// How many entries they have.
+    /// The number of entries of all batches.
     pub(crate) fn entries(&self) -> usize {
         self.0.last().map_or(0, |last| last.end)
     }
 
-    /// How many of them are received with this block.
+    /// The number of batches whose first block this is.
     pub(crate) fn received(&self) -> usize {
         self.iter().filter(|of| of.is_first).count()
     }
 
-    /// The batch that an entry came with.
+    /// The batch of an entry. `None` if the ordinal is out of range.
     pub(crate) fn of(&self, ordinal: usize) -> Option<BatchId> {
         let at = self.0.partition_point(|of| of.end <= ordinal);
         Some(self.0.get(at)?.id)
     }
 
-    /// What the block has of a batch.
+    /// The entries that the block holds of a batch.
     pub(crate) fn get(&self, batch: BatchId) -> Option<&OfBatch> {
         self.iter().find(|of| of.id == batch)
     }
 
-    /// As it is stored.
+    /// The stored form.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.0.len() * (ID_BYTES + 3));
         for of in self.iter() {
@@ -81,7 +82,7 @@ impl Batches {
         out
     }
 
-    /// Undoes [`Self::encode`].
+    /// Decodes the result of [`Self::encode`].
     pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, Damage> {
         const BROKEN: Damage = Damage("the batches of a block are out of range");
         let mut batches = Self::default();

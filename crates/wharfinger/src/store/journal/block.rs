@@ -1,9 +1,9 @@
-//! The packed part of a block: orders of one organisation, in frames that can be read alone.
+//! The compressed columns of a block: the orders of one organisation, in frames that can be read separately.
 //!
-//! - `indexes`: the entries' places in their batches, in runs; not compressed, since resubmissions look them up;
-//! - `emails`: a hash of each entry's e-mail address, where any has one; not compressed, since look-ups read them;
-//! - `keys`: the entries' keys, compressed as one;
-//! - `texts`: a directory of frames, then the frames, each the compressed texts of some neighbouring entries.
+//! - `indexes`: the position of each entry in its batch, as runs. Not compressed, because resubmissions look them up.
+//! - `emails`: a hash of each entry's e-mail address; absent if no entry has one. Not compressed, because lookups read them.
+//! - `keys`: the order keys of the entries, compressed together.
+//! - `texts`: a directory of frames, then the frames. A frame holds the compressed texts of up to 64 neighbouring entries.
 
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::ENTRIES_MAX;
@@ -11,31 +11,31 @@ use crate::store::format::varint::{
     Damage, Texts, pack, read_bytes, read_count, read_signed, unpack, write_number, write_signed,
 };
 
-/// Bytes of text from which on a block is full.
+/// A block with this many bytes of text, before compression, is full.
 const BLOCK_BYTES_MAX: usize = 1 << 20;
-/// Entries of a frame.
+/// The most entries in a frame.
 const FRAME_ENTRIES_MAX: usize = 64;
-/// Bytes of text from which on a frame is full.
+/// A frame with this many bytes of text, before compression, is full.
 const FRAME_BYTES_MAX: usize = 64 << 10;
 
-/// The packed part of a block.
+/// The compressed columns of a block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block {
-    /// How many entries it has.
+    /// The number of entries.
     pub entries: usize,
-    /// The entries' places in the batch.
+    /// The position of each entry in its batch, encoded as runs.
     pub indexes: Vec<u8>,
-    /// The hashes of the entries' e-mail addresses, where any has one.
+    /// The hashes of the entries' e-mail addresses. `None` if no entry has an address.
     pub emails: Option<Vec<u8>>,
-    /// The entries' keys.
+    /// The order keys of the entries, compressed.
     pub keys: Vec<u8>,
-    /// The entries' texts.
+    /// The texts of the entries: directory and compressed frames.
     pub texts: Vec<u8>,
-    /// How long the texts are before they are packed.
+    /// The length of the texts in bytes, before compression.
     pub plain_bytes: usize,
 }
 
-/// Packs entries into a block.
+/// Encodes entries as a block.
 #[derive(Default)]
 pub(crate) struct Builder {
     entries: usize,
@@ -72,7 +72,7 @@ impl Builder {
         }
     }
 
-    /// Whether the block should take no more.
+    /// Whether the block should take no more entries.
     pub(crate) fn is_full(&self) -> bool {
         self.entries == ENTRIES_MAX || self.bytes >= BLOCK_BYTES_MAX
     }
@@ -85,7 +85,7 @@ impl Builder {
         self.frame_entries = 0;
     }
 
-    /// The block of what was added; the builder is then empty, and keeps its buffers.
+    /// Returns the block of all added entries. The builder is then empty and keeps its buffers.
     pub(crate) fn finish(&mut self) -> Block {
         if self.frame_entries > 0 {
             self.end_frame();
@@ -126,7 +126,7 @@ fn encode_runs(runs: &[(u32, u32)]) -> Vec<u8> {
     out
 }
 
-/// The places in the batch of a block's entries, from `indexes`.
+/// Decodes `indexes`: the position of each entry in its batch.
 pub(crate) fn decode_indexes(mut bytes: &[u8]) -> Result<Vec<u32>, Damage> {
     const BROKEN: Damage = Damage("a block's indexes are out of range");
     let mut indexes = Vec::new();
@@ -145,26 +145,26 @@ pub(crate) fn decode_indexes(mut bytes: &[u8]) -> Result<Vec<u32>, Damage> {
     Ok(indexes)
 }
 
-/// The keys of a block's entries, from `keys`.
+/// Decodes `keys`: the order key of each entry.
 pub(crate) fn decode_keys(bytes: &[u8]) -> Result<Texts, Damage> {
     Texts::split(unpack(bytes)?)
 }
 
-/// Texts of neighbouring entries.
+/// The texts of neighbouring entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
-    /// The ordinal of the first.
+    /// The ordinal of the first entry.
     pub first: usize,
     texts: Texts,
 }
 
 impl Frame {
-    /// The text of an entry, if it is of this frame.
+    /// The text of an entry. `None` if the entry is not in this frame.
     pub(crate) fn text(&self, ordinal: usize) -> Option<&str> {
         self.texts.get(ordinal.checked_sub(self.first)?)
     }
 
-    /// Reads the frame that holds an entry, and no other.
+    /// Decompresses only the frame that holds the entry.
     pub(crate) fn read(texts: &[u8], ordinal: usize) -> Result<Self, Damage> {
         let mut rest = texts;
         let directory_length = read_count(&mut rest)?;

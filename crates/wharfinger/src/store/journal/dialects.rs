@@ -1,9 +1,9 @@
-//! The numbers that stand for dialects in the store.
+//! The numbers of dialects in the store.
 
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 
-/// The number that stands for a dialect, if it has been used.
+/// The number of a dialect. `None` if it has not been used yet.
 pub(crate) fn find_dialect(connection: &Connection, name: &str) -> Result<Option<i64>, Fault> {
     let select = "select id from dialects where name = ?1 and sound(dialects.intact)";
     let mut select = connection.prepare_cached(select)?;

@@ -5,7 +5,7 @@ use wharfinger_core::ids::OrganisationId;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 
-/// How far an organisation's journal reaches.
+/// How far an organisation's journal extends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct JournalEnd {
     /// The number of the next block.
@@ -22,27 +22,27 @@ impl JournalEnd {
     };
 }
 
-/// What is next in an organisation.
+/// The counters of an organisation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counters {
     /// The number of its next block.
     pub block: u32,
     /// The position of its next event.
     pub position: u64,
-    /// The next order number to be given.
+    /// The next order number to assign.
     pub number: u64,
-    /// When its latest block was written.
+    /// When the latest block was written.
     pub last_ms: i64,
-    /// The latest time of any of its blocks.
+    /// The latest time of any block.
     pub latest_ms: i64,
-    /// The number of its last block that is of an earlier time than one before it; 0 where there is none.
+    /// The number of the last block whose time is earlier than that of a block before it. 0 if there is none.
     pub back_block: u32,
-    /// The epoch of its latest block.
+    /// The epoch of the latest block.
     pub epoch: i64,
 }
 
 impl Counters {
-    /// How far the journal reaches.
+    /// How far the journal extends.
     pub(crate) fn end(&self) -> JournalEnd {
         JournalEnd {
             block: self.block,
@@ -51,7 +51,7 @@ impl Counters {
     }
 }
 
-/// The counters of an organisation as they are stored.
+/// Reads the counters of an organisation. Returns the initial counters if none are stored.
 pub(crate) fn read_counters(
     connection: &Connection,
     organisation: OrganisationId,

@@ -6,60 +6,60 @@ use crate::store::format::varint::{
     Damage, read_count, read_number, read_signed, write_number, write_signed,
 };
 
-/// What became of one entry.
+/// The outcome of one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryOutcome {
-    /// A new order; its id is this very place.
+    /// A new order. Its identity is the address of this entry.
     Accepted {
-        /// The number it has, if any; it is then its key too.
+        /// The order number, if it has one. The number is then also its key.
         number: Option<u64>,
     },
     /// A new revision of an order.
     Updated {
-        /// The order: the place of its first revision.
+        /// The order: the address of its first revision.
         order: EntryAddr,
-        /// The place of the revision before.
+        /// The address of the previous revision.
         previous: EntryAddr,
-        /// The revision that this one is.
+        /// The number of this revision.
         revision: u32,
-        /// Whether it adds to what stood before, rather than replacing it.
+        /// Whether the text adds to the previous content instead of replacing it.
         amendment: bool,
     },
     /// The same content as the order's latest revision.
     Unchanged {
         /// The order.
         order: EntryAddr,
-        /// Its revision at that time.
+        /// The latest revision at that time.
         revision: u32,
     },
-    /// Turned down; why is told among the rejections of the batch.
+    /// Rejected. The reason is stored with the rejections of the batch.
     Refused,
-    /// Of an order that was purged with all that was kept of it, or turned down and purged with the orders of that time.
+    /// Purged: the entry belonged to a purged order, or was rejected and is as old as purged orders.
     Purged,
-    /// No entry of a batch, but a move of an order.
+    /// A transition of an order. Not an entry of a batch.
     Transition {
         /// The order.
         order: EntryAddr,
-        /// Where to.
+        /// The transition.
         to: Transition,
     },
-    /// No entry of a batch, but a report of how far an order is fulfilled.
+    /// A report of how far an order is fulfilled. Not an entry of a batch.
     Fulfilled {
         /// The order.
         order: EntryAddr,
-        /// The change before that is no revision; the order itself where there was none.
+        /// The previous change that is not a revision. If there was none, the order itself.
         previous: EntryAddr,
     },
 }
 
-/// Where an order was moved.
+/// A change of an order's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transition {
-    /// Taken on.
+    /// Processed.
     Processed,
-    /// Called off.
+    /// Cancelled.
     Cancelled,
-    /// Called off, and its key set free.
+    /// Cancelled, and its key released.
     Released,
 }
 
@@ -86,7 +86,7 @@ impl EntryOutcome {
         }
     }
 
-    /// Whether it changes an order without a text of its own.
+    /// Whether the entry changes an order without a text of its own.
     pub(crate) fn is_change(self) -> bool {
         match self {
             Self::Transition { .. } | Self::Fulfilled { .. } => true,
@@ -98,7 +98,7 @@ impl EntryOutcome {
         }
     }
 
-    /// The order that an entry at this place is about; none of an order that was turned down or purged.
+    /// The order of an entry at this address. `None` if the entry was rejected or purged.
     pub(crate) fn order(self, place: EntryAddr) -> Option<EntryAddr> {
         match self {
             Self::Accepted { .. } => Some(place),
@@ -110,7 +110,7 @@ impl EntryOutcome {
         }
     }
 
-    /// Whether the feed tells of it.
+    /// Whether the entry is an event of the feed.
     pub(crate) fn is_event(self) -> bool {
         self.is_alive() || self.is_change()
     }
@@ -128,8 +128,9 @@ const NUMBERED: u64 = 8;
 const FULFILLED: u64 = 9;
 const PURGED: u64 = 10;
 
-/// Writes marks in runs of the same kind: kind, length, then for each what it holds. Orders are told as the distance
-/// from the one before, since those that were sent together come back together; so are numbers, which count up.
+/// Encodes outcomes as runs of the same kind: the kind, the length, then the fields of each outcome. Orders and numbers are
+/// encoded as
+/// differences from the previous one: orders sent together are often changed together, and numbers count up.
 pub(crate) fn encode(marks: &[EntryOutcome]) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut last, mut last_number) = (0, 0);
@@ -201,7 +202,7 @@ fn kind(mark: EntryOutcome) -> u64 {
     }
 }
 
-/// Undoes [`encode`].
+/// Decodes the result of [`encode`].
 pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<EntryOutcome>, Damage> {
     let mut marks = Vec::new();
     let mut before = Before::default();
@@ -219,7 +220,7 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<EntryOutcome>, Damage> {
     Ok(marks)
 }
 
-/// What distances are counted from.
+/// The previous values, to which differences are added.
 #[derive(Default)]
 struct Before {
     order: i64,

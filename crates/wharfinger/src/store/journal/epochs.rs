@@ -16,7 +16,7 @@ use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 
-/// Begins an epoch, in a transaction that holds the write lock; its number.
+/// Begins an epoch and returns its number. The transaction must hold the write lock.
 pub(crate) fn begin(connection: &Connection, now_ms: i64) -> Result<i64, Fault> {
     let insert = "insert into epochs (number, id, began_at_ms) \
                   select coalesce(max(number), 0) + 1, ?1, ?2 from epochs returning number";
@@ -25,28 +25,28 @@ pub(crate) fn begin(connection: &Connection, now_ms: i64) -> Result<i64, Fault> 
     Ok(insert.query_row(params![id, now_ms], |row| row.get(0))?)
 }
 
-/// The epoch of a cursor, beside those of the store.
+/// The epoch of a cursor, compared with the epochs of the store.
 pub(crate) struct Epochs {
-    /// The latest of the store.
+    /// The latest epoch of the store.
     pub latest: Epoch,
     cursor: OfCursor,
 }
 
-/// Where the epoch of a cursor stands among those of the store.
+/// How the epoch of a cursor relates to the epochs of the store.
 #[derive(Clone, Copy)]
 enum OfCursor {
-    /// There is none: whoever reads trusts the positions.
+    /// The reader has no cursor. Its positions are trusted.
     Trusted,
-    /// It is the latest: nothing was written since in another one.
+    /// The latest epoch: nothing was written in another one since.
     Latest,
-    /// It has this number.
+    /// An earlier epoch, with this number.
     Earlier(i64),
-    /// The store does not know it.
+    /// An epoch that is not in the store.
     Unknown,
 }
 
 impl Epochs {
-    /// Looks for the epoch that a cursor names; none where whoever reads has no cursor, and trusts what it knows.
+    /// Looks up the epoch of a cursor. Without a cursor, the reader's positions are trusted.
     pub(crate) fn read(connection: &Connection, cursor: Option<Epoch>) -> Result<Self, Fault> {
         let select =
             "select id from epochs where sound(epochs.intact) order by number desc limit 1";
@@ -65,8 +65,9 @@ impl Epochs {
         Ok(Self { latest, cursor })
     }
 
-    /// Whether what a cursor has read of an organisation, up to a position, is what the store has up to there. False also where
-    /// that cannot be told any more because it was purged.
+    /// Whether the events of an organisation that a cursor has read, up to `position`, are those of the store. Also false if a
+    /// purge
+    /// has deleted the blocks that would tell.
     pub(crate) fn has_read(
         &self,
         connection: &Connection,

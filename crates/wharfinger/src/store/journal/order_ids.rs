@@ -10,17 +10,17 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 
-/// Blocks that are kept in mind.
+/// The most blocks in the cache.
 const BLOCKS_MAX: usize = 256;
 
-/// Looks up order ids, and keeps in mind the blocks that it has seen: orders that came together come back together.
+/// Looks up order ids. Caches blocks, because orders that arrived together are often requested together.
 #[derive(Default)]
 pub(crate) struct OrderIds {
     known: HashMap<BlockId, (Batches, Vec<u32>)>,
 }
 
 impl OrderIds {
-    /// The id of the order whose first revision lies at a place.
+    /// The id of an order, by the address of its first revision.
     pub(crate) fn get(
         &mut self,
         connection: &Connection,

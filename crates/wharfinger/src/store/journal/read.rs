@@ -21,7 +21,7 @@ use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::format::varint::Texts;
 use crate::store::journal;
 
-/// Heads and packed parts that a reader keeps in mind.
+/// How many block heads, and how many blocks with compressed columns, a reader caches.
 const HEADS_MAX: usize = 64;
 const PACKED_MAX: usize = 16;
 
@@ -31,22 +31,22 @@ pub(crate) struct Head {
     pub first_position: u64,
     pub events: u64,
     pub at_ms: i64,
-    /// The dialect, as a number.
+    /// The number of the dialect.
     pub dialect: i64,
-    /// The batches that its entries came with; none in a block of moves.
+    /// The batches of the entries. Empty in a block of transitions.
     pub batches: Batches,
     pub marks: Vec<EntryOutcome>,
-    /// The entries' places in their batches.
+    /// The position of each entry in its batch.
     pub indexes: Vec<u32>,
 }
 
 impl Head {
-    /// The id of the order whose first revision is this entry.
+    /// The id of the order that this entry created.
     pub(crate) fn order_id(&self, ordinal: usize) -> Option<OrderId> {
         Some(self.batches.of(ordinal)?.order(*self.indexes.get(ordinal)?))
     }
 
-    /// What it has of a batch: the ordinal of the first entry, and the places in the batch of all of them.
+    /// The entries of a batch: the ordinal of the first one, and the position in the batch of each.
     pub(crate) fn of_batch(&self, batch: BatchId) -> Option<(usize, &[u32])> {
         let &OfBatch { start, end, .. } = self.batches.get(batch)?;
         Some((start, self.indexes.get(start..end)?))
@@ -56,28 +56,28 @@ impl Head {
 /// The large columns of a block, checked against its checksum.
 struct Packed {
     keys: Vec<u8>,
-    /// The keys taken apart, once one was asked for.
+    /// The decoded keys. Empty until a key is requested.
     key_list: Texts,
     texts: Vec<u8>,
     /// The frame that was read last.
     frame: Frame,
 }
 
-/// A reader of the journal.
+/// A reader of the journal that caches blocks.
 pub(crate) struct Journal<'c> {
     connection: &'c Connection,
     heads: HashMap<BlockId, Head>,
     packed: HashMap<BlockId, Packed>,
-    /// The keys of blocks whose texts nobody asks for.
+    /// The keys of blocks whose texts are not needed.
     keys: HashMap<BlockId, Texts>,
-    /// What was decided on the orders of blocks.
+    /// The catalogue decisions on the orders of blocks.
     admissions: HashMap<BlockId, OfBlock>,
-    /// The codes and time zones of organisations that were asked for.
+    /// The codes and time zones of the requested organisations.
     organisations: HashMap<OrganisationId, (String, TimeZone)>,
 }
 
 impl<'c> Journal<'c> {
-    /// Begins to read.
+    /// A reader with an empty cache.
     pub(crate) fn new(connection: &'c Connection) -> Self {
         Self {
             connection,
@@ -89,18 +89,18 @@ impl<'c> Journal<'c> {
         }
     }
 
-    /// What it reads from.
+    /// The connection that the reader uses.
     pub(crate) fn connection(&self) -> &'c Connection {
         self.connection
     }
 
-    /// The code of an organisation; empty where it is not registered, which the store does not ask for.
+    /// The code of an organisation. Empty if it is not registered.
     pub(crate) fn code(&mut self, organisation: OrganisationId) -> Result<&str, Fault> {
         let (code, _) = self.organisation(organisation)?;
         Ok(code)
     }
 
-    /// The code and the time zone of an organisation; an empty code and UTC where it is not registered.
+    /// The code and the time zone of an organisation. An empty code and UTC if it is not registered.
     pub(crate) fn organisation(
         &mut self,
         organisation: OrganisationId,
@@ -111,7 +111,7 @@ impl<'c> Journal<'c> {
             let found = select.query_row([organisation.0], |row| {
                 Ok((row.get::<String>(0)?, row.get::<String>(1)?))
             });
-            // A store takes orders of whoever it is told to; who may send them is decided before.
+            // The store accepts orders of unregistered organisations. Callers check who may send them.
             let found = match found.optional()? {
                 Some((code, zone)) => (code, time_zone(&zone)?),
                 None => (String::new(), TimeZone::UTC),
@@ -121,7 +121,7 @@ impl<'c> Journal<'c> {
         Ok(&self.organisations[&organisation])
     }
 
-    /// The head of a block.
+    /// The small columns of a block.
     pub(crate) fn head(&mut self, id: BlockId) -> Result<&Head, Fault> {
         if !self.heads.contains_key(&id) {
             if self.heads.len() == HEADS_MAX {
@@ -132,7 +132,7 @@ impl<'c> Journal<'c> {
         Ok(&self.heads[&id])
     }
 
-    /// What became of an entry.
+    /// The outcome of an entry.
     pub(crate) fn mark(&mut self, place: EntryAddr) -> Result<EntryOutcome, Fault> {
         let mark = self
             .head(place.block())?
@@ -142,8 +142,9 @@ impl<'c> Journal<'c> {
         mark.ok_or_else(|| missing(place))
     }
 
-    /// Whether the order is purged that an entry, which has this mark, is about. The entry may not be marked so yet: that takes
-    /// a purge several transactions, of which the first takes the order away.
+    /// Whether the order of an entry with outcome `mark` was purged. The outcome of the entry itself may not say so yet: a purge
+    /// takes
+    /// several transactions, and the first of them removes the order.
     pub(crate) fn is_of_purged(
         &mut self,
         entry: EntryAddr,
@@ -156,14 +157,14 @@ impl<'c> Journal<'c> {
         }
     }
 
-    /// Forgets a block that was written anew.
+    /// Drops a rewritten block from the cache.
     pub(crate) fn forget(&mut self, id: BlockId) {
         self.heads.remove(&id);
         self.packed.remove(&id);
         self.keys.remove(&id);
     }
 
-    /// The id of the order whose first revision lies at a place.
+    /// The id of an order, by the address of its first revision.
     pub(crate) fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault> {
         let head = self.head(order.block())?;
         head.order_id(order.ordinal()).ok_or_else(|| missing(order))
@@ -179,7 +180,7 @@ impl<'c> Journal<'c> {
         packed.frame.text(ordinal).ok_or_else(|| missing(place))
     }
 
-    /// What was decided on the order whose first revision lies at a place; none where nothing was.
+    /// The catalogue decision on an order, by the address of its first revision. `None` if there is none.
     pub(crate) fn admission(&mut self, order: EntryAddr) -> Result<Option<Admission>, Fault> {
         let block = order.block();
         if !self.admissions.contains_key(&block) {
@@ -202,9 +203,9 @@ impl<'c> Journal<'c> {
         Ok(hashes.nth(place.ordinal()).unwrap_or(EmailHash::NONE))
     }
 
-    /// The key of the order whose first revision lies at a place.
+    /// The key of an order, by the address of its first revision.
     pub(crate) fn key(&mut self, order: EntryAddr) -> Result<String, Fault> {
-        // A number that the server gave was not submitted.
+        // The submitted text does not contain a number that the server assigned.
         if let EntryOutcome::Accepted {
             number: Some(number),
         } = self.mark(order)?
@@ -219,7 +220,7 @@ impl<'c> Journal<'c> {
         key.map(str::to_owned).ok_or_else(|| missing(order))
     }
 
-    /// As [`Self::key`], for lists of keys alone: the block's texts are not read.
+    /// Like [`Self::key`], but reads only the keys of the block. For lists of keys.
     pub(crate) fn key_alone(&mut self, order: EntryAddr) -> Result<String, Fault> {
         if let EntryOutcome::Accepted {
             number: Some(number),
@@ -231,7 +232,8 @@ impl<'c> Journal<'c> {
         key.map(str::to_owned).ok_or_else(|| missing(order))
     }
 
-    /// As [`Self::key_alone`], of the order that an entry is about: a new revision came with the key, which saves looking elsewhere.
+    /// Like [`Self::key_alone`], but first looks in the block of an entry of the order. A new revision also stores the key
+    /// there.
     pub(crate) fn key_at(&mut self, entry: EntryAddr, order: EntryAddr) -> Result<String, Fault> {
         if let EntryOutcome::Updated { .. } = self.mark(entry)?
             && let Some(key) = self.keys(entry.block())?.get(entry.ordinal())
@@ -332,7 +334,7 @@ fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
     }
 }
 
-/// The number of an organisation's latest block; 0 where it has none.
+/// The number of an organisation's latest block. 0 if it has none.
 pub(crate) fn last_block(
     connection: &Connection,
     organisation: OrganisationId,
@@ -347,16 +349,17 @@ pub(crate) fn last_block(
     Ok(last.map_or(0, |id| BlockId(id).number()))
 }
 
-/// What blocks are in order of.
+/// The value by which [`blocks_up_to`] compares blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Position,
-    /// The latest time of a block and all before it.
+    /// The latest time of a block and all blocks before it.
     LatestTime,
 }
 
-/// The number of an organisation's last block that begins at `bound` or earlier; that before its first block where there is
-/// none. Their numbers have no gaps.
+/// The number of an organisation's last block that begins at `bound` or earlier. If there is none, the number before its first
+/// block.
+/// The search is binary, because block numbers have no gaps.
 pub(crate) fn blocks_up_to(
     connection: &Connection,
     organisation: OrganisationId,
@@ -384,7 +387,7 @@ pub(crate) fn blocks_up_to(
     Ok(low)
 }
 
-/// The number of an organisation's last block of which all up to it are from before a time: what is from then on lies behind it.
+/// The number of the last block that, like all blocks before it, is earlier than `from_ms`. Later blocks hold everything else.
 pub(crate) fn blocks_before(
     connection: &Connection,
     organisation: OrganisationId,
@@ -394,8 +397,8 @@ pub(crate) fn blocks_before(
     blocks_up_to(connection, organisation, Order::LatestTime, bound)
 }
 
-/// The number of an organisation's last block that may be from a time or before it. Where the clock has gone back, others before
-/// it may be from later.
+/// The number of the last block that may have a time of `until_ms` or earlier. If the clock was set back, blocks before it may
+/// have later times.
 pub(crate) fn blocks_until(
     connection: &Connection,
     organisation: OrganisationId,
@@ -406,8 +409,8 @@ pub(crate) fn blocks_until(
     Ok(until.max(back))
 }
 
-/// The content hash of an order's text; none where it cannot be read. Limits may have been changed since it was
-/// admitted, and are not asked again.
+/// The content hash of an order's text. `None` if the text cannot be read. Limits are not checked, because they may have changed
+/// since the order was accepted.
 pub(crate) fn content_hash(text: &str, names: NameCase) -> Option<u128> {
     let mut reader = Reader::of_stored(text, names).ok()?;
     let entry = reader.next().ok()??;

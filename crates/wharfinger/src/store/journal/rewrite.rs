@@ -8,20 +8,20 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::BlockId;
 
-/// An entry that is to be written anew.
+/// An entry of a block that is rewritten.
 pub(crate) struct Entry {
-    /// What became of it.
+    /// The outcome.
     pub mark: EntryOutcome,
-    /// Its key; empty in a block without texts.
+    /// The order key. Empty in a block without texts.
     pub key: String,
-    /// The hash of its e-mail address.
+    /// The hash of the e-mail address.
     pub email: EmailHash,
-    /// Its text; empty in a block without texts.
+    /// The text. Empty in a block without texts.
     pub text: String,
 }
 
-/// Writes a block anew, with its entries as `change` leaves them; they come with their ordinals. A block of which all is purged
-/// keeps nothing but that.
+/// Rewrites a block. `change` may modify each entry; it also gets the ordinal. If all entries are then purged, the block keeps no
+/// keys, e-mail hashes or texts.
 pub(crate) fn rewrite(
     connection: &Connection,
     id: BlockId,
@@ -65,7 +65,7 @@ pub(crate) fn rewrite(
     write(connection, id, &written, &stored.indexes, packed.as_ref())
 }
 
-/// What a block holds.
+/// The stored columns of a block.
 struct Stored {
     slots: Vec<u8>,
     indexes: Vec<u8>,
@@ -95,7 +95,7 @@ fn read(connection: &Connection, id: BlockId) -> Result<Stored, Fault> {
         keys: stored.keys.as_deref(),
         texts: stored.texts.as_deref(),
     };
-    // What is damaged must not be made to look whole.
+    // A new checksum would hide damage to the stored data.
     if columns.checksum() != checksum {
         let why = format!("the checksum of block {} is wrong", id.0);
         return Err(Fault::Damaged(why));

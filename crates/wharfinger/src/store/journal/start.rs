@@ -5,16 +5,16 @@ use wharfinger_core::ids::OrganisationId;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 
-/// Where a journal begins.
+/// Where an organisation's journal begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Start {
-    /// The number of its first block: those before it are not read.
+    /// The number of the first block. Earlier blocks are not read.
     pub block: u32,
-    /// The position of the first event from which on the feed is whole.
+    /// The first position from which the feed has all its events.
     pub position: u64,
 }
 
-/// Where the journal of an organisation begins.
+/// Reads where the journal of an organisation begins.
 pub(crate) fn start(connection: &Connection, organisation: OrganisationId) -> Result<Start, Fault> {
     let select = "select first_block, feed_start from purges where organisation = ?1 and sound(purges.intact)";
     let mut select = connection.prepare_cached(select)?;
@@ -31,7 +31,7 @@ pub(crate) fn start(connection: &Connection, organisation: OrganisationId) -> Re
     }))
 }
 
-/// Notes where the journal of an organisation begins, which is being purged.
+/// Stores where the journal of an organisation begins. Has an effect only if the organisation has a row in `purges`.
 pub(crate) fn set_start(
     connection: &Connection,
     organisation: OrganisationId,
@@ -47,7 +47,9 @@ pub(crate) fn set_start(
     Ok(())
 }
 
-/// Notes that what is older than a time is to be purged, in every organisation; what was begun before is finished too.
+/// Records that everything older than `before_ms` is to be purged, in every organisation. An earlier recorded time is replaced;
+/// a later
+/// one stays.
 pub(crate) fn begin(connection: &Connection, before_ms: i64) -> Result<(), Fault> {
     let insert = "insert into purges (organisation, before_ms, first_block, feed_start) \
                   select organisation, ?1, 1, 1 from counters where true \
@@ -57,7 +59,7 @@ pub(crate) fn begin(connection: &Connection, before_ms: i64) -> Result<(), Fault
     Ok(())
 }
 
-/// The organisations that are being purged, and the time before which.
+/// Organisations with a recorded purge, each with the time before which it purges.
 pub(crate) fn all(connection: &Connection) -> Result<Vec<(OrganisationId, i64)>, Fault> {
     let select = "select organisation, before_ms from purges where sound(purges.intact) order by organisation";
     let mut select = connection.prepare_cached(select)?;

@@ -10,37 +10,38 @@ use crate::store::format::entry_addr::BlockId;
 
 /// A block to be written.
 pub(crate) struct NewBlock<'b> {
-    /// Where it comes from.
+    /// The source of the entries.
     pub origin: Origin<'b>,
-    /// The dialect, as a number.
+    /// The number of the dialect.
     pub dialect: i64,
-    /// What became of its entries.
+    /// The outcomes of the entries.
     pub marks: &'b [EntryOutcome],
-    /// The entries' places in their batches.
+    /// The position of each entry in its batch, encoded as runs.
     pub indexes: &'b [u8],
-    /// What the entries hold, if they are of batches; kept only where any is a revision of an order, since nobody will ask for others.
+    /// Keys, e-mail hashes and texts, for entries of batches. Stored only if some entry is a revision of an order; otherwise
+    /// never read.
     pub packed: Option<&'b Block>,
 }
 
-/// When a block is written.
+/// The epoch and times of a block.
 #[derive(Clone, Copy)]
 pub(crate) struct Written {
     /// The number of the epoch.
     pub epoch: i64,
-    /// The time.
+    /// When the block is written, in milliseconds since 1970.
     pub at_ms: i64,
-    /// The latest time of this block and all before it.
+    /// The latest time of this block and all blocks before it.
     pub latest_ms: i64,
 }
 
-/// Where a block comes from.
+/// The source of a block's entries.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin<'b> {
-    /// These batches.
+    /// Entries of these batches.
     Batches(&'b Batches),
-    /// Moves that an API key asked for.
+    /// Transitions that an API key requested.
     Transitions {
-        /// The key.
+        /// The id of the API key.
         key_id: &'b str,
     },
 }
@@ -52,7 +53,7 @@ const INSERT_OPEN: &str =
     "insert into open_orders (organisation, block, dialect, ordinals) values (?1, ?2, ?3, ?4)";
 
 impl NewBlock<'_> {
-    /// How many events it has: those of its entries, and one for each batch that is received with it.
+    /// The number of events: one for each entry that is an event, and one for each batch whose first block this is.
     pub(crate) fn events(&self) -> u64 {
         let of_marks = self.marks.iter().filter(|mark| mark.is_event()).count();
         let received = match self.origin {
@@ -62,7 +63,7 @@ impl NewBlock<'_> {
         (of_marks + received) as u64
     }
 
-    /// Writes it, beginning at this position of the feed.
+    /// Writes the block. Its first event has the position `first_position`.
     pub(crate) fn write(
         &self,
         connection: &Connection,
@@ -110,7 +111,7 @@ impl NewBlock<'_> {
             matches!(mark, EntryOutcome::Accepted { .. })
         });
         if !new.0.is_empty() {
-            // All are open to begin with.
+            // New orders are open.
             let open = (organisation, id.0, self.dialect, new.0);
             connection.prepare_cached(INSERT_OPEN)?.execute(open)?;
         }
@@ -118,7 +119,7 @@ impl NewBlock<'_> {
     }
 }
 
-/// What a block holds.
+/// The columns that the checksum covers.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns<'b> {
     pub slots: &'b [u8],
@@ -129,7 +130,7 @@ pub(crate) struct Columns<'b> {
 }
 
 impl Columns<'_> {
-    /// The checksum over all of it, as SQLite's kind of number.
+    /// The checksum over all columns, as SQLite's signed integer.
     pub(crate) fn checksum(&self) -> i64 {
         let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
         for part in [

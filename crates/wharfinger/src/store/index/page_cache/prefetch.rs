@@ -8,16 +8,16 @@ use crate::store::engine::fault::Fault;
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::page::Page;
 
-/// Neighbouring leaves that are foreseen together.
+/// The most neighbouring pages that are prefetched in one query.
 const NEIGHBOURS_MAX: i64 = 32;
 
-/// Some neighbouring leaves, and where each ends.
+/// Neighbouring pages, and where each ends.
 const NEIGHBOURS: &str = "select first, orders, \
         (select next.first from order_leaves next where next.first > order_leaves.first order by next.first limit 1) as until \
     from order_leaves where first <= ?2 and first >= coalesce( \
         (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) and sound(order_leaves.intact) \
     order by first limit ?3";
-/// The leaves that some keys lie in, and where each ends.
+/// The pages that cover some keys, and where each ends.
 const EACH: &str = "select first, orders, \
         (select next.first from order_leaves next where next.first > leaf.first order by next.first limit 1) as until \
     from (select distinct on (first) first, orders from unnest(?1::bytea[]) as keys (key) cross join lateral \
@@ -25,12 +25,12 @@ const EACH: &str = "select first, orders, \
         order by first) as leaf";
 
 impl PageCache<'_> {
-    /// Whether anything is gained by [`Self::prefetch`].
+    /// Whether [`Self::prefetch`] has an effect: only on PostgreSQL.
     pub(crate) fn can_prefetch(&self) -> bool {
         self.connection.postgres().is_some()
     }
 
-    /// Reads the leaves that keys of the table lie in, where that is one or two ways there and back instead of many.
+    /// Reads the pages that cover these order keys, in one or two round trips.
     pub(crate) fn prefetch<'k>(
         &mut self,
         key_space: &KeySpace,
@@ -46,7 +46,7 @@ impl PageCache<'_> {
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
             return Ok(());
         };
-        // Each of them may lie in a leaf of its own, and have that split.
+        // Each key may need a page of its own, and may split it.
         self.make_room(2 * keys.len())?;
         let bounds: [&(dyn ToSql + Sync); 3] = [&first, &last, &NEIGHBOURS_MAX];
         self.keep(
@@ -60,7 +60,7 @@ impl PageCache<'_> {
         Ok(())
     }
 
-    /// Keeps leaves that were foreseen, but for those that are kept already, and may have changed since.
+    /// Caches prefetched pages. Skips pages that are cached already, because they may have changed.
     fn keep(&mut self, key_space: &KeySpace, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
         for row in rows {
             let row = Row::Postgres(row);
@@ -75,7 +75,7 @@ impl PageCache<'_> {
         Ok(())
     }
 
-    /// Whether a key of the table lies in a leaf that is kept.
+    /// Whether a cached page covers a key of the table.
     fn is_foreseen(&self, key_space: &KeySpace, key: &[u8]) -> bool {
         let nearest = self.nearest(key);
         nearest.is_some_and(|(first, kept)| kept.reaches(first, key_space, key) == Some(true))

@@ -9,7 +9,7 @@ use crate::store::engine::schema;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::index::page;
 
-/// What is done with the key of a number, in one of two scopes.
+/// An operation on the key of a number, in one of two key spaces.
 #[derive(Clone, Debug)]
 enum Step {
     Insert,
@@ -18,7 +18,7 @@ enum Step {
     Get,
     Between,
     Write,
-    /// The transaction ends, and another one begins.
+    /// Ends the transaction and begins another one.
     Reopen,
 }
 
@@ -45,7 +45,7 @@ fn stored(connection: &Connection) -> Model {
     while let Some(row) = rows.next().expect("a row") {
         let page = Page::decode(row.blob(1).expect("bytes")).expect("a leaf");
         assert!(page.len() > 0, "an empty leaf is stored");
-        // A key that is no order's any more is nowhere.
+        // The key of a removed order is stored nowhere.
         let first: Vec<u8> = row.get(0).expect("bytes");
         let is_scope = first == b"1.1." || first == b"1.2.";
         assert!(is_scope || page.get(&first).is_some(), "{first:?}");
