@@ -6,7 +6,7 @@ use super::txn::WriteTxn;
 use crate::store::engine::driver::params;
 use crate::store::engine::fault::Fault;
 
-/// Makes an entry in the audit log.
+/// Adds an entry to the audit log. Returns its id.
 pub(crate) fn write_audit(
     txn: &WriteTxn<'_>,
     who: &str,

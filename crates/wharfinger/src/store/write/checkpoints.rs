@@ -17,32 +17,32 @@ use crate::store::engine::fault::Fault;
 use crate::store::engine::wal::length::Log;
 use crate::store::engine::wal::write_back::{checkpoint, checkpoint_all};
 
-/// Pages that are left to the writer.
+/// Pages that are left for the writer to copy.
 const LAST_PAGES: i64 = 256;
-/// How often the thread goes after what the writer has added meanwhile.
+/// Passes of the thread at most, to copy what the writer has added in the meantime.
 const PASSES_MAX: usize = 4;
 
-/// The thread that writes back.
+/// The checkpoint thread.
 pub(crate) struct Checkpoints {
     thread: JoinHandle<()>,
     log: Arc<Log>,
     turn: Turn,
 }
 
-/// Held while the log is written back. SQLite turns a second one away who would write it back, and does not let it wait.
+/// Held during a checkpoint. SQLite refuses a second concurrent checkpoint instead of letting it wait.
 #[derive(Clone, Default)]
 struct Turn(Arc<Mutex<()>>);
 
 impl Turn {
     fn take(&self) -> MutexGuard<'_, ()> {
-        // There is nothing behind it that could be half changed.
+        // The mutex guards no data, so a panic leaves nothing half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Checkpoints {
-    /// Starts the thread on a connection of its own. It is woken by the commit that leaves the log with `pages_max` pages or
-    /// more, and tells the writer.
+    /// Starts the thread on its own connection. A commit that leaves the log with `pages_max` pages or more wakes it. After its
+    /// passes it notifies the writer.
     pub(crate) fn start(
         writing: &mut Connection,
         connection: Connection,
@@ -54,7 +54,7 @@ impl Checkpoints {
         let noted = Arc::clone(&log);
         writing.wal_hook(Some(move |_: &mut Wal, pages| {
             if noted.grows(pages) {
-                // Full: the thread is told already.
+                // A full channel means that the thread is already notified.
                 let _ = long_enough.try_send(());
             }
             Ok(())
@@ -68,13 +68,14 @@ impl Checkpoints {
         Ok(Self { thread, log, turn })
     }
 
-    /// Whether the log grows faster than it is written back.
+    /// Whether the log grows faster than the thread copies it.
     pub(crate) fn is_behind(&self) -> bool {
         self.log.is_behind()
     }
 
-    /// Writes back what can be, once the thread is not about it. Where somebody reads from the log, it grows; only a log that is
-    /// very long is worth waiting for them.
+    /// Copies the log from the writer's connection, after the thread's current pass. Returns the pages that are left.
+    ///
+    /// A reader that uses the log prevents a full copy, and the log grows. Only for a very long log does this wait for readers.
     pub(crate) fn catch_up(&self, connection: &Connection) -> Result<i64, Fault> {
         let _turn = self.turn.take();
         let left = if self.log.is_too_long() {
@@ -87,11 +88,11 @@ impl Checkpoints {
         Ok(left)
     }
 
-    /// Ends the thread, so that the writer's connection is the last one that closes.
+    /// Ends the thread, so that the writer's connection is the last one to close.
     pub(crate) fn end(self, writing: &mut Connection) {
         let none: Option<fn(&mut Wal, i32) -> rusqlite::Result<()>> = None;
         if writing.wal_hook(none).is_ok() {
-            // An error means that the thread panicked; what it had not done is done at the next start.
+            // An error means that the thread panicked. The next start copies what it left.
             let _ = self.thread.join();
         }
     }
@@ -109,7 +110,7 @@ fn run(
         let Some(writer) = writer.upgrade() else {
             return;
         };
-        // A writer that has ended needs to know nothing.
+        // An error means that the writer has ended.
         let _ = writer.send(Message::LogWritten(written));
     }
 }

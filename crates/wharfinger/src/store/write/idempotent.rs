@@ -33,8 +33,10 @@ impl Store {
 }
 
 impl Store {
-    /// Has a change made, and its answer kept in the same transaction if that is asked for and something was changed. Where
-    /// one is kept already, nothing is done.
+    /// Runs a change and saves its response in the same transaction, if `remember` is given and something was changed.
+    ///
+    /// # Errors
+    /// [`StoreError::AnswerKept`] if a response is already saved. Nothing is done then.
     pub(crate) async fn change<M, T>(
         &self,
         weight: usize,
@@ -54,7 +56,7 @@ impl Store {
             let (Some(remember), Some(name)) = (&remember, &asked) else {
                 return Ok(Some((change(txn)?, None)));
             };
-            // Seen before anything is written, so that the others who share the transaction do not notice.
+            // Checked before anything is written, so that the other jobs of the transaction are not affected.
             let connection = txn.connection;
             if txn.answers.is_kept(connection, name, clock::now_ms())? {
                 return Ok(None);

@@ -10,32 +10,32 @@ use crate::store::engine::fault::Fault;
 use crate::store::prepare::Submission;
 use crate::store::replies::write::Name;
 
-/// A piece of work for the writer. It may be run twice: together with others, then by itself.
+/// A job for the writer. It may run twice: together with others, then alone.
 pub(crate) trait Job: Send {
     /// Roughly how many orders it writes.
     fn weight(&self) -> usize;
-    /// The name of the request that it is of, if that is to be done once.
+    /// The idempotency name of its request, if the request must run only once.
     fn name(&self) -> Option<&Name>;
-    /// The batch that it takes in, if it does.
+    /// The batch that it admits, if it is a batch.
     fn batch(&self) -> Option<&Submission>;
-    /// Does it, inside a transaction that may yet fail.
+    /// Runs the job in a transaction that may still fail.
     fn run(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault>;
-    /// Answers it: with what [`Self::run`] found, if that is on disk.
+    /// Sends the answer. On `Ok(())` that is the result of [`Self::run`], which is then on disk.
     fn answer(self: Box<Self>, done: Result<(), StoreError>);
 }
 
-/// What the writer has to know of a piece of work.
+/// What the writer must know about a job.
 pub(crate) struct Task {
     /// Roughly how many orders it writes.
     pub weight: usize,
-    /// The name of the request that it is of, if that is to be done once.
+    /// The idempotency name of its request, if the request must run only once.
     pub name: Option<Name>,
-    /// The batch that it takes in, if it does; before any other task what batches have left is written, as it may read that.
+    /// The batch that it admits, if it is a batch. Before any other job, pending rows are written, because it may read them.
     pub batch: Option<Arc<Submission>>,
 }
 
 impl Task {
-    /// One that may read whatever the transaction has written.
+    /// A task that may read everything that the transaction has written.
     pub(crate) fn of(weight: usize) -> Self {
         Self {
             weight,
@@ -45,7 +45,7 @@ impl Task {
     }
 }
 
-/// A job made of a closure.
+/// A job made from a closure.
 pub(crate) struct Asked<T, F> {
     pub(crate) task: Task,
     pub(crate) run: F,
@@ -82,7 +82,7 @@ where
         let Self { found, sender, .. } = *self;
         let unanswered = || StoreError::Internal("the work was not run".into());
         let answer = done.and_then(|()| found.ok_or_else(unanswered));
-        // A caller that has gone needs no answer.
+        // An error means that the caller has gone.
         drop(sender.send(answer));
     }
 }

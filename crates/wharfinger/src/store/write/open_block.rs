@@ -10,39 +10,40 @@ use crate::store::journal::block::{Block, Builder, Frame, decode_keys};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::prepare::{Group, Row, Submission};
 
-/// Orders up to which a batch shares its block; one that is larger was packed beside the writer, and stays as it is.
+/// Orders of a batch that may share a block, at most. A larger batch was packed before the writer's turn and stays as it is.
 const ORDERS_MAX: usize = 16;
-/// Bytes of texts up to which it does: they are packed again, by the writer.
+/// Bytes of text of a batch that may share a block, at most. The writer packs these texts again.
 const BYTES_MAX: usize = 16 << 10;
 
-/// Whether the orders of a group may share a block with other batches. Not where parts may lie behind them, or where what was decided on
-/// them by a catalogue lies beside the block.
+/// Whether the orders of a group may share a block with other batches.
+///
+/// They may not if sub-orders could follow them in blocks of their own, or if decisions by a catalogue are stored beside them.
 pub(crate) fn may_share(submission: &Submission, group: &Group) -> bool {
     let is_small = |block: &Block| block.entries <= ORDERS_MAX && block.plain_bytes <= BYTES_MAX;
     let is_plain = |row: &Row| !row.intent.is_addition() && submission.demand(row).is_none();
     group.blocks.len() <= 1 && group.blocks.iter().all(is_small) && group.rows.iter().all(is_plain)
 }
 
-/// A block that may take more, and is not written yet.
+/// A block that may still grow and is not written yet.
 pub(crate) struct OpenBlock {
     /// Its id.
     pub id: BlockId,
-    /// The position of its first event.
+    /// The feed position of its first event.
     pub first_position: u64,
-    /// The position behind its last one.
+    /// The feed position after its last event.
     pub end_position: u64,
-    /// The dialect, as a number.
+    /// The number of its dialect.
     pub dialect: i64,
     /// The batches that share it.
     pub batches: Batches,
-    /// What became of its entries.
+    /// The outcomes of its entries.
     pub marks: Vec<EntryOutcome>,
     order_ids: Vec<OrderId>,
     packed: Builder,
 }
 
 impl OpenBlock {
-    /// Begins.
+    /// An empty block.
     pub(crate) fn new(id: BlockId, first_position: u64, dialect: i64) -> Self {
         Self {
             id,
@@ -56,19 +57,19 @@ impl OpenBlock {
         }
     }
 
-    /// Whether so many more entries of a dialect can lie in it.
+    /// Whether this many more entries of a dialect fit into it.
     pub(crate) fn has_room(&self, dialect: i64, entries: usize) -> bool {
         self.dialect == dialect
             && !self.packed.is_full()
             && self.marks.len() + entries.max(1) <= ENTRIES_MAX
     }
 
-    /// Where the next entry will lie.
+    /// The address of the next entry.
     pub(crate) fn next(&self) -> EntryAddr {
         self.id.entry(self.marks.len())
     }
 
-    /// Adds the orders of a batch, if it has any. Of those that are no revision of an order nothing is kept: nobody will ask for it.
+    /// Adds a batch and its orders, if it has any. Entries that are not revisions store no text, key or hash; they are never read.
     pub(crate) fn push(
         &mut self,
         batch: BatchId,
@@ -106,7 +107,7 @@ impl OpenBlock {
         self.order_ids.get(ordinal).copied()
     }
 
-    /// Packs what its entries hold.
+    /// Packs its entries.
     pub(crate) fn pack(&mut self) -> Block {
         self.packed.finish()
     }

@@ -6,23 +6,23 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::job::Job;
 
-/// Requests that share a commit.
+/// Jobs that share a commit, at most.
 const GROUP_JOBS_MAX: usize = 256;
-/// Orders that share a commit: a bound on how long the first one waits.
+/// Orders that share a commit, roughly. This limits how long the first job waits.
 const GROUP_ORDERS_MAX: usize = 8_192;
-/// A job of more orders has a commit of its own: sharing would gain it nothing, and the others would wait for it.
+/// A job with more orders is committed alone. Sharing a commit would not help it, and would delay the others.
 const SMALL_ORDERS_MAX: usize = 2_048;
 
-/// Jobs that wait, each with its place in a bounded queue.
+/// Waiting jobs, each with its permit of the bounded queue.
 #[derive(Default)]
 pub(crate) struct Waiting {
     small: VecDeque<EntryAddr>,
     large: VecDeque<EntryAddr>,
-    /// Whether a large job has waited for small ones to be done.
+    /// Whether a large job has already waited for a group of small ones.
     large_is_next: bool,
 }
 
-/// A job, and the place that it gives back once it is begun.
+/// A job, and its permit, which is released when the job is started.
 type EntryAddr = (Box<dyn Job>, OwnedSemaphorePermit);
 
 impl Waiting {
@@ -31,7 +31,7 @@ impl Waiting {
         self.small.is_empty() && self.large.is_empty()
     }
 
-    /// Puts a job behind the others of its kind.
+    /// Appends a job to the queue for its size.
     pub(crate) fn push(&mut self, job: Box<dyn Job>, place: OwnedSemaphorePermit) {
         if job.weight() > SMALL_ORDERS_MAX {
             self.large.push_back((job, place));
@@ -40,8 +40,9 @@ impl Waiting {
         }
     }
 
-    /// The jobs that are done next, in one commit: all small ones, within bounds, or a large one. They take turns, so that
-    /// a small job waits for one large job at most, and a large one for one group of small ones.
+    /// The jobs of the next commit: a group of small ones within the limits, or one large one.
+    ///
+    /// Small and large jobs take turns. A small job waits for at most one large job, and a large job for one group of small ones.
     pub(crate) fn take_group(&mut self) -> Vec<Box<dyn Job>> {
         let is_large = !self.large.is_empty() && (self.large_is_next || self.small.is_empty());
         self.large_is_next = !is_large;

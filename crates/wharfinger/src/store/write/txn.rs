@@ -27,42 +27,42 @@ use crate::store::receipts::write::NewReceipt;
 use crate::store::replies::write::NewAnswers;
 use crate::store::stock::overlay::{CatalogueOverlay, Kept};
 
-/// Orders up to which the keys of a batch are looked up with those of others.
+/// Orders of a batch whose keys are prefetched together with those of other batches, at most.
 const FEW_ORDERS: usize = 64;
 
 /// A write transaction.
 pub(crate) struct WriteTxn<'c> {
-    /// The connection that is in it.
+    /// The connection that is in the transaction.
     pub connection: &'c Connection,
-    /// The table of orders.
+    /// The order index, with its page cache.
     pub index: OrderIndex<'c>,
-    /// Where orders stand.
+    /// The open orders, and the counts of orders by state.
     pub order_states: OrderStates,
-    /// What enforced catalogues have.
+    /// The stock and customers of enforced catalogues, with this transaction's changes.
     pub overlay: CatalogueOverlay,
     dialects: HashMap<&'static str, i64>,
-    /// When it began, as the clock said.
+    /// The clock when it began, in milliseconds.
     began_ms: i64,
-    /// When it is: not before what was committed last, unless the clock has gone back.
+    /// The time of its changes. It is not before the last commit, unless the clock went back by more than a minute.
     now_ms: i64,
-    /// The time that the clock has gone back from, where it has.
+    /// The time that the clock went back from, if it did.
     back_from_ms: Option<i64>,
-    /// The epoch of this process; none where it has not written to the journal yet.
+    /// The epoch of this process. `None` if it has not written to the journal yet.
     epoch: Option<i64>,
     counters: HashMap<OrganisationId, Counters>,
     order_ids: OrderIds,
-    /// Blocks that small batches share, and that are not written yet: each is its organisation's latest.
+    /// Blocks that small batches share and that are not written yet. Each is the last block of its organisation.
     open_blocks: BTreeMap<OrganisationId, OpenBlock>,
-    /// Answers that are kept.
+    /// Saved responses, and those to be saved.
     pub answers: NewAnswers,
     /// Receipts that are not written yet.
     receipts: Vec<NewReceipt>,
-    /// A batch whose receipt is written with the others.
+    /// A batch whose receipt this transaction writes.
     batch: Option<BatchId>,
 }
 
 impl<'c> WriteTxn<'c> {
-    /// Begins, in a transaction that holds the write lock.
+    /// Starts with a connection whose transaction holds the write lock.
     pub(crate) fn new(
         connection: &'c Connection,
         (last_ms, epoch): (i64, Option<i64>),
@@ -88,12 +88,12 @@ impl<'c> WriteTxn<'c> {
         })
     }
 
-    /// When the transaction is.
+    /// The time of the changes of this transaction, in milliseconds.
     pub(crate) fn now_ms(&self) -> i64 {
         self.now_ms
     }
 
-    /// The counters of an organisation, read when they are first asked for.
+    /// The counters of an organisation. They are read at the first call.
     pub(crate) fn counters(
         &mut self,
         organisation: OrganisationId,
@@ -107,7 +107,7 @@ impl<'c> WriteTxn<'c> {
                     ));
                 }
                 let counters = read_counters(self.connection, organisation)?;
-                // Time runs forward in every feed, also if another process has a clock that is a little ahead.
+                // Time does not go back in any feed, even if the clock of another process is slightly ahead.
                 let last_ms = counters.last_ms;
                 let following_ms = clock::following(last_ms, self.began_ms);
                 self.now_ms = self.now_ms.max(following_ms);
@@ -119,7 +119,7 @@ impl<'c> WriteTxn<'c> {
         }
     }
 
-    /// The number that stands for a dialect.
+    /// The number of a dialect. It is assigned at first use.
     pub(crate) fn dialect(&mut self, name: &'static str) -> Result<i64, Fault> {
         if let Some(&known) = self.dialects.get(name) {
             return Ok(known);
@@ -136,8 +136,9 @@ impl<'c> WriteTxn<'c> {
         Ok(id)
     }
 
-    /// Looks up together what jobs will ask for: whether they were answered before, and what holds the keys of their orders;
-    /// where that is few ways there and back instead of many. A batch of many orders looks their keys up by itself.
+    /// Reads together what the jobs will need: saved responses, and the index pages of their orders' keys.
+    ///
+    /// Does nothing on an engine where single reads cost no round trip. A batch of many orders prefetches its own keys.
     pub(crate) fn prefetch(&mut self, jobs: &[Box<dyn Job>]) -> Result<(), Fault> {
         if !self.index.can_prefetch() {
             return Ok(());
@@ -165,7 +166,7 @@ impl<'c> WriteTxn<'c> {
         Ok(())
     }
 
-    /// The id of the order at a place.
+    /// The id of the order at an entry address.
     pub(crate) fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault> {
         let block = order.block();
         let open_blocks = self.open_blocks.get(&block.organisation());
@@ -176,7 +177,7 @@ impl<'c> WriteTxn<'c> {
         self.order_ids.get(self.connection, order)
     }
 
-    /// The id that the organisation's next block will have; nothing is added to the one before any more.
+    /// The id of the organisation's next block. Closes the open block.
     pub(crate) fn next_block(&mut self, organisation: OrganisationId) -> Result<BlockId, Fault> {
         self.close_block(organisation)?;
         Ok(BlockId::new(
@@ -185,7 +186,7 @@ impl<'c> WriteTxn<'c> {
         ))
     }
 
-    /// Where so many orders of a dialect will lie that may share a block.
+    /// The address of the first of `orders` entries that may share a block.
     pub(crate) fn addr_in_open_block(
         &mut self,
         organisation: OrganisationId,
@@ -198,7 +199,7 @@ impl<'c> WriteTxn<'c> {
         }
     }
 
-    /// Puts the orders of a batch into a block that others may share.
+    /// Puts the orders of a batch into a block that other batches may share.
     pub(crate) fn share(
         &mut self,
         group: &Group,
@@ -219,7 +220,7 @@ impl<'c> WriteTxn<'c> {
         Ok(())
     }
 
-    /// Writes the block that is shared in an organisation: for whoever is to read it, and before another one follows.
+    /// Writes the organisation's open block: before somebody reads it, and before another block follows.
     fn close_block(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
         let Some(mut open_blocks) = self.open_blocks.remove(&organisation) else {
             return Ok(());
@@ -238,7 +239,7 @@ impl<'c> WriteTxn<'c> {
         )
     }
 
-    /// Writes the organisation's next block.
+    /// Writes the organisation's next block. Returns its id.
     pub(crate) fn append(
         &mut self,
         organisation: OrganisationId,
@@ -276,7 +277,7 @@ impl<'c> WriteTxn<'c> {
         block.write(self.connection, (id, first_position), written)
     }
 
-    /// The epoch of this process, which begins with the first block that it writes.
+    /// The epoch of this process. It begins with the first block that the process writes.
     fn epoch(&mut self) -> Result<i64, Fault> {
         if let Some(known) = self.epoch {
             return Ok(known);
@@ -286,13 +287,13 @@ impl<'c> WriteTxn<'c> {
         Ok(begun)
     }
 
-    /// Notes the receipt of a batch, to be written with those of others.
+    /// Queues the receipt of a batch, to be written together with others.
     pub(crate) fn note_receipt(&mut self, receipt: NewReceipt) {
         self.batch = Some(receipt.batch);
         self.receipts.push(receipt);
     }
 
-    /// Writes what jobs have left to be written together: for whoever is to read it from the store.
+    /// Writes the pending rows: open blocks, receipts and saved responses. Call it before reading them from the store.
     pub(crate) fn write_together(&mut self) -> Result<(), Fault> {
         while let Some((&organisation, _)) = self.open_blocks.first_key_value() {
             self.close_block(organisation)?;
@@ -302,18 +303,18 @@ impl<'c> WriteTxn<'c> {
         self.answers.write(self.connection)
     }
 
-    /// Writes what was noted of catalogues: for whoever is to read it from the store.
+    /// Writes the pending changes of catalogues. Call it before reading them from the store.
     pub(crate) fn write_overlay(&mut self) -> Result<(), Fault> {
         self.overlay.write(self.connection, self.now_ms)
     }
 
-    /// As [`Self::write_overlay`], and brings the table of stock up to date: for whoever is to read that, or to change it.
+    /// As [`Self::write_overlay`], and brings the stock table up to date. Call it before reading or changing that table.
     pub(crate) fn settle_stock(&mut self) -> Result<(), Fault> {
         self.write_overlay()?;
         self.overlay.apply_ledger(self.connection)
     }
 
-    /// Writes what was noted, the counters last: the last thing before the commit.
+    /// Writes everything that is pending, the counters last. Nothing is written between this and the commit.
     pub(crate) fn finish(mut self) -> Result<Finished, Fault> {
         self.write_together()?;
         self.write_overlay()?;
@@ -351,18 +352,18 @@ impl<'c> WriteTxn<'c> {
     }
 }
 
-/// What the writer has to know of a transaction once it is on disk.
+/// What the writer must know of a transaction after its commit.
 pub(crate) struct Finished {
-    /// When it was.
+    /// The time of its changes, in milliseconds.
     pub now_ms: i64,
-    /// The time that the clock has gone back from since what was committed before, where it has.
+    /// The time that the clock went back from since the commit before, if it did.
     pub back_from_ms: Option<i64>,
     /// The epoch of this process, if it has begun.
     pub epoch: Option<i64>,
-    /// A batch whose receipt it wrote, if it wrote one.
+    /// A batch whose receipt it wrote, if any.
     pub batch: Option<BatchId>,
-    /// What is known of catalogues.
+    /// Cached catalogue data and dialect numbers, for the next transaction.
     pub kept: Kept,
-    /// How far the journals reach that it has written to.
+    /// The organisations that it wrote for, and the new ends of their journals.
     pub grown: Vec<(OrganisationId, JournalEnd)>,
 }

@@ -26,26 +26,26 @@ use crate::store::journal::end::JournalEnd;
 use crate::store::replies::write::Name;
 use crate::store::stock::overlay::Kept;
 
-/// How often a transaction is tried again that PostgreSQL gave up for the sake of another one.
+/// How often a transaction is retried after PostgreSQL aborted it in favour of another.
 const CONFLICTS_MAX: usize = 8;
 
-/// Where the answer to a job will be.
+/// Receives the answer to a job.
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 /// Called after each commit with the new end of each journal that it has written to.
 pub(crate) type OnGrowth = dyn Fn(OrganisationId, JournalEnd) + Send;
 
-/// What is sent to the writer.
+/// A message to the writer.
 pub(crate) enum Message {
-    /// Work, and its place in the queue.
+    /// A job, and its permit of the bounded queue.
     Job(Box<dyn Job>, OwnedSemaphorePermit),
-    /// Most of the log was written back, or could not be.
+    /// The checkpoint thread has copied most of the log, or failed to.
     LogWritten(Result<(), Fault>),
-    /// Finish, and close the connection.
+    /// Finish pending jobs and close the connection.
     Close(oneshot::Sender<()>),
 }
 
-/// The way to the writer.
+/// A handle of the writer thread.
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: mpsc::UnboundedSender<Message>,
@@ -56,8 +56,10 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on a connection of its own. With `beside`, another connection, the log is written back beside it
-    /// when it has that many pages; `on_growth` and `growth` are told how far organisations grow.
+    /// Starts the thread on its own connection.
+    ///
+    /// `beside` is a second connection for checkpoints, and the log's length in pages from which they run. `on_growth` and `growth`
+    /// are notified when journals have grown.
     pub(crate) fn start(
         home: Home,
         mut connection: Connection,
@@ -104,7 +106,10 @@ impl Writer {
         })
     }
 
-    /// Has work done; at once an error if too much waits already.
+    /// Runs a job and waits for its answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] at once if the queue is full; and those of the job.
     pub(crate) async fn ask<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -113,7 +118,7 @@ impl Writer {
         self.ask_for(Task::of(weight), run).await
     }
 
-    /// As [`Self::ask`]; of a task with a name, [`StoreError::AnswerKept`] where another process is about it.
+    /// As [`Self::ask`]. Returns [`StoreError::AnswerKept`] if another process has claimed the idempotency key of the task.
     pub(crate) async fn ask_for<T, F>(&self, task: Task, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -123,7 +128,7 @@ impl Writer {
         answer.await.map_err(|_| closed())?
     }
 
-    /// As [`Self::ask`], on a thread that may wait.
+    /// As [`Self::ask`], for a thread that may block.
     pub(crate) fn ask_and_block<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -157,24 +162,24 @@ impl Writer {
         self.places.available_permits() == 0
     }
 
-    /// How much work waits.
+    /// How many jobs wait.
     pub(crate) fn depth(&self) -> usize {
         self.places_max
             .saturating_sub(self.places.available_permits())
     }
 
-    /// Waits until nothing can be written any more, and says why.
+    /// Waits until the store can write no more, and returns the reason.
     pub(crate) async fn failed(&self) -> String {
         let mut failure = self.failure.clone();
         let found = failure.wait_for(Option::is_some).await;
         match found.ok().and_then(|failure| failure.clone()) {
             Some(failure) => failure,
-            // Whether it was closed or a job of it panicked: without its thread nothing can be written.
+            // It was closed, or one of its jobs panicked. Without its thread nothing can be written.
             None => "the writer has ended".into(),
         }
     }
 
-    /// Waits until all that was asked is done, and the connection is closed.
+    /// Waits until all queued jobs are done and the connection is closed.
     pub(crate) async fn close(&self) {
         let (sender, done) = oneshot::channel();
         if self.queue.send(Message::Close(sender)).is_ok() {
@@ -190,9 +195,9 @@ fn closed() -> StoreError {
 
 /// What the writer's thread owns.
 struct Thread {
-    /// Where the connection leads.
+    /// Where to connect to.
     home: Home,
-    /// Where the files of the embedded store were when it was opened.
+    /// The files of the embedded store as they were when it was opened.
     places: Option<Places>,
     connection: Connection,
     checkpoints: Option<Checkpoints>,
@@ -203,11 +208,11 @@ struct Thread {
     /// The epoch of this process, once it has written to the journal. A new one begins with a new connection: the server at its
     /// other end may have been restored, or replaced by a standby, to which not all had come.
     epoch: Option<i64>,
-    /// What is known of catalogues.
+    /// Cached catalogue data and dialect numbers.
     catalogues: Kept,
-    /// Is told how far organisations have grown.
+    /// Called with the new end of each journal that has grown.
     on_growth: Option<Box<OnGrowth>>,
-    /// Wakes those who wait for events.
+    /// Wakes readers that wait for events.
     growth: Arc<watch::Sender<Growth>>,
     closing: Vec<oneshot::Sender<()>>,
 }
@@ -228,20 +233,20 @@ impl Thread {
         {
             checkpoints.end(connection);
         }
-        // The last connection of all processes writes the log back as it closes. None is told to do so before: while
-        // another process writes, that would hold it up. After a failure the log stays, for the next start to recover.
+        // SQLite checkpoints the log when the last connection of all processes closes. An explicit checkpoint here would delay
+        // another process that is writing. After a failure the log stays, for the next start to recover.
         let has_failed = self.failed.borrow().is_some();
         if has_failed && let Err(error) = self.connection.keep_log() {
             tracing::warn!(%error, "The write-ahead log may be checkpointed although the store failed.");
         }
         drop(self.connection);
         for sender in self.closing {
-            // Whoever asked for it may have gone.
+            // The caller may have gone.
             let _ = sender.send(());
         }
     }
 
-    /// Takes in what was sent, and waits for it if there is nothing to do; false at the end.
+    /// Receives the waiting messages. Blocks if there is no job to run. Returns false at the end.
     fn listen(&mut self) -> bool {
         if self.waiting.is_empty() {
             match self.messages.blocking_recv() {
@@ -258,7 +263,7 @@ impl Thread {
     fn take_in(&mut self, message: Message) {
         match message {
             Message::Job(job, place) => self.waiting.push(job, place),
-            // What has come since is little, and is written back here, between two commits.
+            // Few pages are left. They are copied here, between two commits.
             Message::LogWritten(Ok(())) => self.write_back(checkpoint),
             Message::LogWritten(Err(fault)) => self.not_written_back(fault),
             Message::Close(sender) => {
@@ -268,7 +273,7 @@ impl Thread {
         }
     }
 
-    /// Writes the log back. After a failure it stays, for the next start to recover.
+    /// Runs a checkpoint. After a failure the log stays as it is, for the next start to recover.
     fn write_back(&self, checkpoint: impl FnOnce(&rusqlite::Connection) -> Result<i64, Fault>) {
         if self.failed.borrow().is_some() {
             return;
@@ -298,13 +303,13 @@ impl Thread {
         fault.told_apart(|| directory.is_some_and(disk_space::is_full))
     }
 
-    /// From now on nothing is written.
+    /// Records the failure. Nothing is written from now on.
     fn fail(&self, fault: &Fault) {
         tracing::error!(%fault, "The store failed and no longer accepts writes.");
         self.failed.send_replace(Some(fault.to_string()));
     }
 
-    /// Writes a log that was removed back to the database, while this process still has it: all that was acknowledged is in it.
+    /// Copies a log file that was deleted to the database while this process still has it open. All acknowledged data is in it.
     fn save_removed_log(&self, fault: &Fault) {
         let is_removed = matches!(fault, Fault::Gone(_))
             && self.places.as_ref().is_some_and(Places::lacks_log_alone);
@@ -327,7 +332,7 @@ impl Thread {
         }
     }
 
-    /// Runs the jobs together; by themselves if one of them fails for a reason of its own.
+    /// Runs the jobs in one transaction. If one fails for a reason of its own, runs each job alone.
     fn serve(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         if jobs.is_empty() {
             return;
@@ -372,7 +377,7 @@ impl Thread {
         self.turn_away_busy(jobs);
         let requests = jobs.len();
         let transaction = self.connection.opened();
-        // Of a transaction that fails nothing is kept, and the next one reads it anew.
+        // A failed transaction leaves the cache empty, and the next one reads it again.
         let kept = std::mem::take(&mut self.catalogues);
         let mut txn = WriteTxn::new(&transaction, (self.last_ms, self.epoch), kept)?;
         txn.prefetch(jobs)?;
@@ -385,7 +390,7 @@ impl Thread {
             Err(error) if error.is_conflict() => return Err(Fault::Commit(error)),
             Err(error) => self.find_out(error, finished.batch)?,
         }
-        // What went into a file that nobody can find again must not be acknowledged.
+        // A commit to a file that was deleted or replaced must not be acknowledged: nobody can open that file again.
         if let Some(places) = &self.places {
             places.check()?;
         }

@@ -11,12 +11,13 @@ use crate::store::engine::driver::{self, Access, Engine};
 use crate::store::engine::fault::{Extent, Fault};
 use crate::store::write::job::Job;
 
-/// How long it is tried to find out whether something was committed, and how often.
+/// How long to try to find out whether a transaction was committed.
 const FINDING_OUT_MAX: Duration = Duration::from_secs(20);
+/// The pause between two tries.
 const FINDING_OUT_PAUSE: Duration = Duration::from_millis(200);
 
 impl Thread {
-    /// Begins a transaction; by another connection, if this one leads nowhere any more.
+    /// Begins a transaction. On PostgreSQL it reconnects first if the connection is lost.
     pub(super) fn begin(&mut self, names: &[i64]) -> Result<(), Fault> {
         let access = Access::Write { names };
         let Err(error) = self.connection.open(access) else {
@@ -36,7 +37,7 @@ impl Thread {
         Ok(())
     }
 
-    /// Answers the jobs of requests that another process is about.
+    /// Rejects the jobs whose idempotency key another process has claimed.
     pub(super) fn turn_away_busy(&self, jobs: &mut Vec<Box<dyn Job>>) {
         let Some(session) = self.connection.postgres() else {
             return;
@@ -51,7 +52,10 @@ impl Thread {
         }
     }
 
-    /// After a commit that was not answered: whether it was done all the same. An error where it was not.
+    /// After a commit without an answer: finds out whether it took effect.
+    ///
+    /// # Errors
+    /// [`Fault::Commit`] if it did not, and [`Fault::Unknown`] if that cannot be found out.
     pub(super) fn find_out(
         &mut self,
         error: driver::Error,
@@ -74,8 +78,8 @@ impl Thread {
         }
     }
 
-    /// Whether a transaction was committed: if it wrote the receipt of a batch, that is there; else by what the server knows of
-    /// it. It is not under way any more, since the lock is free that it held.
+    /// Whether a transaction was committed. If it wrote the receipt of a batch, that receipt exists. Otherwise PostgreSQL is asked for
+    /// the transaction's status. The transaction is no longer running, because the lock that it held is free.
     fn is_committed(&mut self, transaction: &str, batch: Option<BatchId>) -> Result<bool, Fault> {
         self.reconnect()?;
         let looking = self.connection.begin(Access::WRITE)?;
@@ -90,7 +94,7 @@ impl Thread {
             }
         };
         if is_committed {
-            // On this disk: a replica that is waited for may not have it yet, and has it once it has what is written behind it.
+            // The commit is on this server's disk, but a synchronous replica may lack it. It has it once it has the write that follows.
             touch(&looking)?;
             looking.commit().map_err(Fault::Commit)?;
         }
