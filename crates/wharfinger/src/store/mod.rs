@@ -108,7 +108,7 @@ impl Store {
         };
         let size = |file: &Path| std::fs::metadata(file).ok().map(|file| file.len());
         let database = size(file)?;
-        // Without a log there is none to be counted.
+        // The log file does not exist while the log is empty.
         let log = size(&file.with_extension("db-wal")).unwrap_or_default();
         Some(database + log)
     }

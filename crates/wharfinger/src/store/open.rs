@@ -25,20 +25,20 @@ use super::write::writer::{OnGrowth, Writer};
 /// How the store is run.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Requests that may wait for the writer.
+    /// Requests that may wait for the writer, at most.
     pub queue_max: usize,
-    /// Reads at the same time.
+    /// Reads that run at the same time, at most.
     pub readers: usize,
-    /// Pages of the write-ahead log from which on it is written back to the database file.
+    /// Length of the write-ahead log, in pages, from which it is checkpointed.
     pub log_pages: i32,
-    /// Bytes on the disk of files that are kept free: below it no new orders are taken.
+    /// Bytes to keep free on the disk of the store's files. With less free space no new orders are accepted.
     pub disk_reserve_bytes: u64,
-    /// Whether this process holds the data directory, as a server does. Nobody else then sees to what an unclean end has left.
+    /// Whether this process holds the data directory, as a server does. No other process then recovers from an unclean shutdown.
     pub is_holder: bool,
-    /// Builds the index by e-mail address: for the process that serves. Where it is not built, look-ups take longer.
+    /// Builds the e-mail index, if set. A serving process sets it. Without the index, lookups take longer.
     pub email_runs: Option<EmailRuns>,
-    /// Frames of a damaged write-ahead log that may be lost by opening the store: as many as `wharfinger check` tells. A store
-    /// that would lose another number is refused.
+    /// Frames of a damaged write-ahead log that may be lost by opening the store, as reported by `wharfinger check`. If another
+    /// number of frames would be lost, the store is not opened.
     pub lost_frames: u64,
 }
 
@@ -47,7 +47,7 @@ impl Default for Options {
         Self {
             queue_max: 1024,
             readers: 4,
-            // 32 MiB, so that a page that is changed by one commit after the other is written back once.
+            // 32 MiB. A page that many commits change is then written to the database file once.
             log_pages: 8_192,
             disk_reserve_bytes: 0,
             is_holder: false,
@@ -58,7 +58,7 @@ impl Default for Options {
 }
 
 impl Store {
-    /// Opens the store that is somewhere, and makes it where there is none.
+    /// Opens the store at a location. Creates it if it does not exist.
     ///
     /// # Errors
     /// Those of [`Self::open`] and [`Self::connect`].
@@ -69,10 +69,10 @@ impl Store {
         }
     }
 
-    /// Opens the store of a location, which exists.
+    /// Opens the store at a location. It must exist.
     ///
     /// # Errors
-    /// There is no store; and those of [`Self::open_at`].
+    /// There is no store at the location; and those of [`Self::open_at`].
     pub fn open_existing(location: &Location, options: &Options) -> Result<Self, StoreError> {
         match location {
             Location::Directory(directory) => drop(database_file(directory)?),
@@ -81,10 +81,10 @@ impl Store {
         Self::open_at(location, options)
     }
 
-    /// Opens the store of a data directory, and makes it where there is none.
+    /// Opens the store in a data directory. Creates it if it does not exist.
     ///
     /// # Errors
-    /// The directory or its database cannot be opened, or is of a newer program.
+    /// The directory or its database cannot be opened, or was written by a newer version of the program.
     pub fn open(directory: &Path, options: &Options) -> Result<Self, StoreError> {
         let (file, connection) = open_file(directory, options.is_holder, options.lost_frames)?;
         copy::refuse_unfinished(&connection)?;
@@ -93,10 +93,10 @@ impl Store {
         Self::start(home, connection, Some((beside, options.log_pages)), options)
     }
 
-    /// Opens the store in a database of PostgreSQL, and makes its tables where there are none. Any number of processes may.
+    /// Opens the store in a PostgreSQL database. Creates missing tables. Any number of processes may open the same database.
     ///
     /// # Errors
-    /// The database cannot be reached, does not keep what it acknowledges, or is of a newer program.
+    /// The database cannot be reached, does not keep what it acknowledges, or was written by a newer version of the program.
     pub fn connect(database: &Database, options: &Options) -> Result<Self, StoreError> {
         let open = || {
             let (home, connection) = reach(database)?;
@@ -142,7 +142,7 @@ impl Store {
         })
     }
 
-    /// Waits until the index by e-mail address has nothing to be built. For tests: nobody else needs to wait for it.
+    /// Waits until the e-mail index is built. For tests only.
     #[doc(hidden)]
     pub async fn settle(&self) {
         if let Some(emails) = &self.emails {
@@ -150,8 +150,7 @@ impl Store {
         }
     }
 
-    /// Whether the index by e-mail address is built as far as a process with these options builds it. For measurements:
-    /// nobody else needs to know.
+    /// Whether the e-mail index is built as far as a process with these options builds it. For benchmarks only.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -167,7 +166,7 @@ impl Store {
     }
 }
 
-/// Does something on a thread of its own: the client of PostgreSQL waits by a runtime, which a thread of another one cannot do.
+/// Runs a closure on a thread of its own. The PostgreSQL client blocks on its own runtime, which a thread of another runtime cannot.
 fn apart<T: Send>(open: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
     std::thread::scope(|scope| match scope.spawn(open).join() {
         Ok(opened) => opened,

@@ -50,7 +50,7 @@ impl Store {
     }
 }
 
-/// Admits a batch: what became of its good orders, in the order of the batch.
+/// Admits a batch. Returns one outcome for each order that was judged valid, in batch order.
 pub(crate) fn admit(
     txn: &mut WriteTxn<'_>,
     submission: &Submission,
@@ -89,9 +89,9 @@ struct Admission<'s> {
     submission: &'s Submission,
     dialect: i64,
     outcomes: Vec<Outcome>,
-    /// Orders that were turned down or withheld here.
+    /// Orders that were rejected or withheld during admission.
     not_taken: Vec<Chunk>,
-    /// For the receipt.
+    /// The extents and counts of each organisation, for the receipt.
     extents: Vec<BatchExtent>,
 }
 
@@ -150,7 +150,7 @@ impl Admission<'_> {
         )
     }
 
-    /// Writes nothing but the receipt: the batch is taken whole or not at all, and is not.
+    /// Writes only the receipt. For an all-or-nothing batch that is refused.
     fn refuse(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
         for group in &self.submission.groups {
             let is_withheld = |row: &&Row| self.outcomes[row.answer as usize] == Outcome::Withheld;
@@ -174,7 +174,7 @@ impl Admission<'_> {
         (blocks, mut marks): (impl IntoIterator<Item = &'b Block>, &[EntryOutcome]),
         counts: Counts,
     ) -> Result<(), Fault> {
-        // Where no order is taken, a block without entries still tells that the batch was received.
+        // If no order is accepted, a block without entries still records in the feed that the batch was received.
         let nothing = Block::default();
         let mut blocks: Vec<_> = blocks.into_iter().collect();
         if blocks.is_empty() {
@@ -198,7 +198,7 @@ impl Admission<'_> {
         Ok(())
     }
 
-    /// Notes for the receipt where the orders of a group lie, and what became of them.
+    /// Records for the receipt where the orders of a group are stored, and the counts of their outcomes.
     fn note_share(&mut self, group: &Group, first: BlockId, blocks: usize, mut counts: Counts) {
         counts.rejected += group.rejected;
         self.extents.push(BatchExtent {
@@ -210,7 +210,7 @@ impl Admission<'_> {
         });
     }
 
-    /// Keeps orders that were not taken, for the receipt: those turned down with their texts.
+    /// Stores orders that were not accepted next to the receipt. Rejected orders keep their texts.
     fn keep_not_taken<'r>(
         &mut self,
         group: &Group,
@@ -283,7 +283,7 @@ fn count(marks: &[EntryOutcome]) -> Counts {
             EntryOutcome::Updated { .. } => counts.updated += 1,
             EntryOutcome::Unchanged { .. } => counts.unchanged += 1,
             EntryOutcome::Refused => counts.rejected += 1,
-            // A batch moves no order, and purges none.
+            // A batch writes no transitions, reports or purges.
             EntryOutcome::Purged
             | EntryOutcome::Transition { .. }
             | EntryOutcome::Fulfilled { .. } => {}

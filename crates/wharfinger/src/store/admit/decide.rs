@@ -17,28 +17,28 @@ use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::prepare::{Group, GroupTexts, Row, Submission};
 use crate::store::write::txn::WriteTxn;
 
-/// One organisation's orders being decided on.
+/// The state while one organisation's orders are decided on.
 pub(crate) struct Deciding<'d, 'w> {
     pub txn: &'d mut WriteTxn<'w>,
     pub key_space: &'d KeySpace,
     pub submission: &'d Submission,
     pub group: &'d Group,
-    /// Where the group begins.
+    /// The entry address of the group's first order.
     pub first: EntryAddr,
     /// New orders by state.
     pub created: StateCounts,
-    /// What orders are split into.
+    /// The entries of sub-orders.
     pub parts: SubOrderBlocks,
-    /// What was decided on orders that are held against a catalogue.
+    /// The lines that a catalogue accepted, by order.
     pub admissions: Vec<(EntryAddr, Admission)>,
-    /// Problems of such orders that were told so far.
+    /// Problems with a catalogue that were reported so far.
     pub problems_told: usize,
-    /// The texts of the group, as they are asked for.
+    /// The texts of the group, decompressed on demand.
     pub texts: GroupTexts,
 }
 
 impl<'d> Deciding<'d, '_> {
-    /// Looks up together what holds the keys of orders that are decided on one by one.
+    /// Prefetches the index pages of orders that are then decided on one by one.
     pub(crate) fn prefetch(&mut self, steps: &[u32]) -> Result<(), Fault> {
         if !self.txn.index.can_prefetch() {
             return Ok(());
@@ -49,7 +49,7 @@ impl<'d> Deciding<'d, '_> {
             rows.partition(|row| row.number == Number::Next);
         let keys = named.iter().map(|row| submission.text(row.key));
         self.txn.index.prefetch(self.key_space, keys)?;
-        // The numbers that these will get, unless some are taken.
+        // The numbers that these orders will get, unless some are taken.
         let next = self.txn.counters(self.key_space.organisation)?.number;
         let numbers = (next..)
             .take(numbered.len())
@@ -59,7 +59,7 @@ impl<'d> Deciding<'d, '_> {
         self.txn.index.prefetch(self.key_space, keys)
     }
 
-    /// What is to be stored of an order if it is new; none where it cannot be, or its number is yet to be found.
+    /// The index row of an order if it is new. `None` if it cannot be created, or if its number is assigned later.
     fn as_new(&self, row: &Row) -> Option<OrderRow> {
         let number = match row.number {
             Number::None => None,
@@ -77,7 +77,7 @@ impl<'d> Deciding<'d, '_> {
         }
     }
 
-    /// Decides on an order, and writes its row.
+    /// Decides on an order and writes its index row.
     pub(crate) fn decide(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
         match self.submission.demand(row) {
             Some(demand) => self.decide_by_catalogue(row, demand),
@@ -85,13 +85,13 @@ impl<'d> Deciding<'d, '_> {
         }
     }
 
-    /// As [`Self::decide`], whatever the order asks of a catalogue.
+    /// As [`Self::decide`], without regard to a catalogue.
     pub(crate) fn decide_by_itself(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
         if row.number == Number::Next {
             return self.create_with_next_number(row);
         }
         let key = self.submission.text(row.key);
-        // Most orders are new: that is tried first, and the index itself says whether it is so.
+        // Most orders are new. The insert is tried first, and the index reports whether the key is taken.
         if let Some(order) = self.as_new(row)
             && self.txn.index.insert(self.key_space, key, order)?
         {
@@ -101,7 +101,7 @@ impl<'d> Deciding<'d, '_> {
         self.settle(row, found)
     }
 
-    /// Decides on an order, knowing what holds its key, and writes its row.
+    /// Decides on an order, given the order that holds its key, and writes its index row.
     fn settle(
         &mut self,
         row: &Row,
@@ -121,7 +121,7 @@ impl<'d> Deciding<'d, '_> {
         }
     }
 
-    /// Stores a new order under the next number that is not taken yet.
+    /// Stores a new order under the next free number.
     fn create_with_next_number(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
         let state = match decide(None, row.intent, row.hash) {
             Decision::Create(state) => state,
@@ -134,7 +134,7 @@ impl<'d> Deciding<'d, '_> {
         Ok(self.accepted(row, state, Some(number)))
     }
 
-    /// Writes the row of a new order under the next number that is not taken yet; which.
+    /// Writes the index row of a new order under the next free number. Returns the number.
     pub(crate) fn insert_with_next_number(
         &mut self,
         id: EntryAddr,
@@ -227,7 +227,7 @@ impl<'d> Deciding<'d, '_> {
         })
     }
 
-    /// The id of an order, which may be of this very batch: its block is then not written yet.
+    /// The id of an order. The order may be in this batch, whose block is not written yet.
     pub(crate) fn order_id(
         &mut self,
         order: EntryAddr,

@@ -37,8 +37,8 @@ impl Store {
     }
 }
 
-/// What would become of the good orders of a batch, over what is stored and what stands before them in the batch.
-/// `next_number` tells the first order number that an organisation has not given yet.
+/// The outcomes of the valid orders of a batch, decided on the stored orders and the earlier orders of the batch.
+/// `next_number` returns the first order number that an organisation has not assigned yet.
 pub(crate) fn plan(
     connection: &Connection,
     submission: &Submission,
@@ -51,7 +51,7 @@ pub(crate) fn plan(
         let mut planning = Planning {
             connection,
             submission,
-            // Without a number the dialect has no order yet.
+            // A dialect without a number has no stored orders.
             key_space: dialect.map(|dialect| KeySpace::new(group.organisation, dialect)),
             lookup: Lookup::new(connection),
             order_ids: OrderIds::default(),
@@ -70,7 +70,7 @@ pub(crate) fn plan(
     Ok(outcomes)
 }
 
-/// Whether a batch that is taken whole or not at all is not taken.
+/// Whether a batch is refused as a whole: it is all-or-nothing, and one of its orders is not accepted.
 pub(crate) fn is_refused(submission: &Submission, outcomes: &[Outcome]) -> bool {
     match submission.policy {
         Policy::Partial => false,
@@ -90,7 +90,7 @@ fn withhold(outcomes: &mut [Outcome]) {
     }
 }
 
-/// One organisation's orders being decided on.
+/// The state while one organisation's orders are decided on.
 struct Planning<'p> {
     connection: &'p Connection,
     submission: &'p Submission,
@@ -98,19 +98,19 @@ struct Planning<'p> {
     lookup: Lookup<'p>,
     order_ids: OrderIds,
     organisation: OrganisationId,
-    /// What the batch would have taken so far.
+    /// The stock and customers after the batch's earlier orders.
     overlay: CatalogueOverlay,
-    /// Problems with that which were told so far.
+    /// Problems with a catalogue that were reported so far.
     problems_told: usize,
-    /// The orders that the batch would have changed so far, by key.
+    /// The orders that the batch's earlier orders would have created or changed, by key.
     changed: HashMap<Cow<'p, str>, Known>,
     next_number: u64,
 }
 
-/// An order as a decision finds it.
+/// An existing order, as a decision sees it.
 #[derive(Clone)]
 struct Known {
-    /// Where it lies, if it is stored already.
+    /// Its entry address, if it is stored and the batch has not changed it.
     place: Option<EntryAddr>,
     state: State,
     hash: u128,
@@ -138,7 +138,7 @@ impl<'p> Planning<'p> {
         Ok(())
     }
 
-    /// Decides on an order that asks something of its organisation's catalogue.
+    /// Decides on an order that its organisation's catalogue must accept.
     fn decide_by_catalogue(&mut self, row: &Row, demand: &Demand) -> Result<Outcome, Fault> {
         let (connection, organisation) = (self.connection, self.organisation);
         let (lines, attached) = match self.overlay.decide(connection, organisation, demand)? {
@@ -147,7 +147,7 @@ impl<'p> Planning<'p> {
         };
         let mut outcome = self.decide_by_itself(row)?;
         if let Outcome::Accepted(taken) = &mut outcome {
-            // It is not stored, and has no place.
+            // It is not stored and has no entry address.
             let order = BlockId::new(organisation, 0).entry(0);
             self.overlay.take(order, &lines);
             let customer = (&demand.customer, attached);
@@ -159,7 +159,7 @@ impl<'p> Planning<'p> {
         Ok(outcome)
     }
 
-    /// Turns an order down that gets nothing. That its number is taken comes first.
+    /// Refuses an order that the catalogue does not accept. A conflict on its number is reported first.
     fn refuse(&mut self, row: &Row, problems: Vec<Problem>) -> Result<Outcome, Fault> {
         if row.number != Number::Next {
             let known = self.find(self.submission.text(row.key))?;
@@ -172,7 +172,7 @@ impl<'p> Planning<'p> {
         Ok(Outcome::Rejected(told.into()))
     }
 
-    /// The numbers of the parts of an order that would be completed, which was held against a catalogue when it was created.
+    /// The numbers of an order and its sub-orders, when a stored order is completed that a catalogue has accepted.
     fn completed_parts(
         &mut self,
         row: &Row,
@@ -188,7 +188,7 @@ impl<'p> Planning<'p> {
         }
     }
 
-    /// The numbers of the parts that an order would be split into.
+    /// The numbers of an order and its sub-orders, if it would be split. Empty if not.
     fn number_parts(
         &mut self,
         row: &Row,
@@ -212,7 +212,7 @@ impl<'p> Planning<'p> {
         Ok(numbers.into())
     }
 
-    /// Decides on an order, whatever it asks of a catalogue.
+    /// Decides on an order without regard to a catalogue.
     fn decide_by_itself(&mut self, row: &Row) -> Result<Outcome, Fault> {
         match row.number {
             Number::Next => self.decide_with_next_number(row),
@@ -240,7 +240,7 @@ impl<'p> Planning<'p> {
         Ok(outcome)
     }
 
-    /// The next number that no order has.
+    /// The next number that no order has, and its key.
     fn free_number(&mut self) -> Result<(u64, String), Fault> {
         let mut number = self.next_number;
         let mut key = number.to_string();
@@ -293,7 +293,7 @@ impl<'p> Planning<'p> {
         self.changed.insert(key, known);
     }
 
-    /// The order that would hold a key.
+    /// The order that would hold a key after the batch's earlier orders.
     fn find(&mut self, key: &str) -> Result<Option<Known>, Fault> {
         if let Some(known) = self.changed.get(key) {
             return Ok(Some(known.clone()));
@@ -326,14 +326,14 @@ fn given(number: Number) -> Option<u64> {
     }
 }
 
-/// As many of an order's problems as are told, after those of the orders before it.
+/// Truncates an order's problems to the number that may be reported, after those of earlier orders.
 pub(crate) fn told(mut problems: Vec<Problem>, told_before: &mut usize) -> Vec<Problem> {
     problems.truncate(problems_told_max(*told_before));
     *told_before += problems.len();
     problems
 }
 
-/// The outcome of an order that is turned down.
+/// The outcome of an order that is rejected with one problem.
 pub(crate) fn refused(code: Code) -> Outcome {
     Outcome::Rejected([Problem::with_order(code)].into())
 }

@@ -86,7 +86,7 @@ fn read(row: &Row<'_>) -> crate::store::engine::driver::Result<Import> {
     })
 }
 
-/// Begins an import, unless there is one of this id.
+/// Begins an import, unless one with this id exists. Returns its state.
 pub(crate) fn begin(txn: &mut WriteTxn<'_>, new: &NewImport) -> Result<Import, Fault> {
     let dialect = txn.dialect(new.dialect)?;
     let insert = "insert into imports \
@@ -104,7 +104,10 @@ pub(crate) fn begin(txn: &mut WriteTxn<'_>, new: &NewImport) -> Result<Import, F
     known(txn.connection, &new.key_id, new.id)
 }
 
-/// Moves an import on by a piece that is admitted in the same transaction.
+/// Advances an import by a chunk that is admitted in the same transaction.
+///
+/// # Errors
+/// [`StoreError::ImportMoved`] if the import is no longer open, or not at the line where the chunk begins.
 pub(crate) fn advance(
     txn: &WriteTxn<'_>,
     key_id: &str,
@@ -134,7 +137,7 @@ pub(crate) fn advance(
     Err(Fault::Told(StoreError::ImportMoved(Box::new(import))))
 }
 
-/// Ends an import that is open; how it then stands.
+/// Ends an import if it is open. Returns its state.
 pub(crate) fn end(
     txn: &WriteTxn<'_>,
     key_id: &str,

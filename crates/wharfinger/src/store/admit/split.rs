@@ -20,16 +20,16 @@ use crate::store::prepare::Row;
 use crate::store::read::orders::shown_texts;
 use crate::store::stock::product_cache::are_active;
 
-/// What parts have in common with the order that they are of.
+/// What sub-orders share with their order.
 struct Shared {
-    /// Its texts, oldest first.
+    /// The texts of the order, oldest first.
     texts: Vec<String>,
-    /// The hash of its e-mail address.
+    /// The hash of the order's e-mail address.
     email: EmailHash,
 }
 
 impl Deciding<'_, '_> {
-    /// Decides on an order that asks something of its organisation's catalogue, and takes what it gets.
+    /// Decides on an order that its organisation's catalogue must accept, and takes the stock that it gets.
     pub(crate) fn decide_by_catalogue(
         &mut self,
         row: &Row,
@@ -68,7 +68,7 @@ impl Deciding<'_, '_> {
         Ok((mark, outcome))
     }
 
-    /// Turns an order down that gets nothing. That its number is taken comes first.
+    /// Refuses an order that the catalogue does not accept. A conflict on its number is reported first.
     fn refuse(
         &mut self,
         row: &Row,
@@ -86,8 +86,9 @@ impl Deciding<'_, '_> {
         Ok((EntryOutcome::Refused, Outcome::Rejected(told.into())))
     }
 
-    /// The numbers of the parts of an order that is completed. If that places it, what is not sold any more is back-ordered,
-    /// and it is split.
+    /// The numbers of an order and its sub-orders, when the order is completed.
+    ///
+    /// If that places the order, it is split now. Lines whose product is no longer active are back-ordered first.
     pub(crate) fn complete_by_catalogue(
         &mut self,
         row: &Row,
@@ -127,7 +128,9 @@ impl Deciding<'_, '_> {
         Ok(kept.numbers().into())
     }
 
-    /// Splits an order by warehouse, and stores all parts but the first; what is to be kept of that. Most orders have but one.
+    /// Splits an order by warehouse and stores its sub-orders. Returns the admission of the order itself.
+    ///
+    /// Most orders have no sub-orders.
     fn split(
         &mut self,
         row: &Row,
@@ -160,7 +163,7 @@ impl Deciding<'_, '_> {
         Ok(first)
     }
 
-    /// Stores a part as an order of its own; its number.
+    /// Stores a sub-order as an order of its own. Returns its number.
     fn store_part(&mut self, row: &Row, shared: &Shared, part: Admission) -> Result<u64, Fault> {
         let order = self.parts.place();
         let state = State::Pending;

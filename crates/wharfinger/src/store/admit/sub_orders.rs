@@ -8,32 +8,32 @@ use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::block::{Block, Builder};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 
-/// Blocks of parts being made.
+/// Builds the blocks of sub-orders.
 pub(crate) struct SubOrderBlocks {
-    /// The block that the next entry lies in.
+    /// The block of the next entry.
     next: BlockId,
     entries: usize,
     open: Builder,
     pub blocks: Vec<Block>,
     pub marks: Vec<EntryOutcome>,
-    /// The order whose parts came last, and how many entries those have.
+    /// The batch index of the order whose sub-orders came last, and how many entries they have.
     last: (u32, usize),
 }
 
-/// What a part shares with the order that it is of.
+/// An entry of a sub-order.
 pub(crate) struct SubOrderText<'t> {
-    /// The order's place in its batch.
+    /// The index of the order in its batch.
     pub index: u32,
-    /// The part's number, as text.
+    /// The number of the sub-order, as text.
     pub key: &'t str,
-    /// The hash of its e-mail address.
+    /// The hash of its e-mail address, or [`EmailHash::NONE`].
     pub email: EmailHash,
-    /// What was submitted.
+    /// The text as it was submitted.
     pub text: &'t str,
 }
 
 impl SubOrderBlocks {
-    /// Begins with this block.
+    /// Starts with this block.
     pub(crate) fn new(next: BlockId) -> Self {
         Self {
             next,
@@ -45,7 +45,7 @@ impl SubOrderBlocks {
         }
     }
 
-    /// Where the next entry will lie.
+    /// The address of the next entry.
     pub(crate) fn place(&mut self) -> EntryAddr {
         if self.open.is_full() {
             self.end_block();
@@ -53,10 +53,10 @@ impl SubOrderBlocks {
         self.next.entry(self.entries)
     }
 
-    /// The place in the batch of the next entry of an order's parts.
+    /// The index in the batch of the next sub-order entry of the order at index `of`.
     ///
     /// # Errors
-    /// There is no room: the batch, or the order, is far larger than is allowed.
+    /// No index is free: the batch or the order is too large.
     pub(crate) fn index(&self, of: u32) -> Result<u32, Fault> {
         let entry = if self.last.0 == of { self.last.1 } else { 0 };
         let no_room = || Fault::Refused("the batch is too large for orders to be split".into());
@@ -86,7 +86,7 @@ impl SubOrderBlocks {
         self.entries = 0;
     }
 
-    /// The blocks, and the marks of all their entries.
+    /// The blocks, and the outcomes of all their entries.
     pub(crate) fn finish(mut self) -> (Vec<Block>, Vec<EntryOutcome>) {
         if self.entries > 0 {
             self.end_block();

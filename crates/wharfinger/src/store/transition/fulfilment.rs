@@ -35,7 +35,7 @@ impl Store {
     }
 }
 
-/// Finds the order that a report is on, before the writer is taken.
+/// Finds the order of a report. Runs outside the writer.
 pub(crate) fn locate(
     connection: &Connection,
     id: OrderId,
@@ -45,7 +45,7 @@ pub(crate) fn locate(
     Locator::new(connection, reach).find(&mut journal, id)
 }
 
-/// Keeps a report; one that says the same as the last changes nothing.
+/// Stores a report. A report equal to the latest one changes nothing.
 pub(crate) fn fulfil(
     txn: &mut WriteTxn<'_>,
     request: &Fulfil,
@@ -60,7 +60,7 @@ pub(crate) fn fulfil(
     };
     let key_space = KeySpace::new(order.organisation(), order.dialect);
     let Some((row, holds)) = txn.index.at(&key_space, &order.key, order.place)? else {
-        // Found before the writer was taken; purged since.
+        // It was found before the write transaction, and purged since.
         return Ok(Err(unknown));
     };
     if let Err(code) = decide_fulfilment(row.state) {

@@ -24,7 +24,7 @@ use crate::store::journal::write::{NewBlock, Origin};
 use crate::store::read::locate::{Located, Locator};
 use crate::store::write::txn::WriteTxn;
 
-/// Whether any of some orders was moved: only then is there an answer to be kept.
+/// Whether any order changed state. Only then is the response saved.
 fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
     results.iter().any(Result::is_ok)
 }
@@ -56,7 +56,7 @@ impl Store {
     }
 }
 
-/// Moves orders of one organisation and dialect by their keys, each by itself.
+/// Processes or cancels orders of one organisation and dialect by key. Each order succeeds or fails independently.
 pub(crate) fn move_orders(
     txn: &mut WriteTxn<'_>,
     request: &MoveOrders,
@@ -84,8 +84,7 @@ pub(crate) fn move_orders(
     Ok(results)
 }
 
-/// Finds the orders that are to be moved, in the order of their ids in the request. What is found never changes, so that this
-/// is done before the writer is taken.
+/// Finds orders by id, in the order of the ids. Runs outside the writer, because the location of an order never changes.
 pub(crate) fn locate(
     connection: &Connection,
     ids: &[OrderId],
@@ -97,7 +96,7 @@ pub(crate) fn locate(
     ids.iter().map(find).collect()
 }
 
-/// Moves orders that were found by their ids, each by itself.
+/// Processes or cancels orders that [`locate`] found. Each order succeeds or fails independently.
 pub(crate) fn move_located(
     txn: &mut WriteTxn<'_>,
     request: &MoveById,
@@ -126,7 +125,7 @@ pub(crate) fn move_located(
                     .txn
                     .index
                     .at(&key_space, &order.key, order.place)?;
-                // Found before the writer was taken; it may have been purged since.
+                // It was found before the write transaction, and may have been purged since.
                 let Some((row, _)) = row else { continue };
                 let moved = transitions.move_order(&order.key, &row, request.wanted)?;
                 results[*at] = moved.map_err(|code| NotMoved {
@@ -140,14 +139,14 @@ pub(crate) fn move_located(
     Ok(results)
 }
 
-/// Moves, or reports, of one organisation and dialect.
+/// State transitions, or fulfilment reports, of one organisation and dialect.
 pub(crate) struct Transitions<'m, 'w> {
     txn: &'m mut WriteTxn<'w>,
     key_space: &'m KeySpace,
     key_id: &'m str,
-    /// What was decided on orders, which no move changes.
+    /// Reads the admissions of orders, which no transition changes.
     journal: Journal<'w>,
-    /// Those that are not written yet: less than a block.
+    /// Entries that are not written yet: fewer than a block.
     marks: Vec<EntryOutcome>,
 }
 
@@ -162,7 +161,7 @@ impl<'m, 'w> Transitions<'m, 'w> {
         }
     }
 
-    /// Moves an order that has this key: where it then stands, or why it was not moved.
+    /// Processes or cancels the order with this key. Returns its new state, or why it cannot change.
     fn move_order(
         &mut self,
         key: &str,
@@ -198,7 +197,7 @@ impl<'m, 'w> Transitions<'m, 'w> {
         Ok(Ok(state))
     }
 
-    /// Notes a move or a report; the place that it will have.
+    /// Queues an entry. Returns the address that it will have.
     pub(crate) fn push(&mut self, mark: EntryOutcome) -> Result<EntryAddr, Fault> {
         if self.marks.len() == ENTRIES_MAX {
             self.write()?;
@@ -210,7 +209,7 @@ impl<'m, 'w> Transitions<'m, 'w> {
         Ok(place)
     }
 
-    /// Writes what was noted, as the organisation's next block.
+    /// Writes the queued entries as the organisation's next block.
     pub(crate) fn write(&mut self) -> Result<(), Fault> {
         if self.marks.is_empty() {
             return Ok(());

@@ -69,7 +69,7 @@ impl OpenBlock {
         self.id.entry(self.marks.len())
     }
 
-    /// Adds a batch and its orders, if it has any. Entries that are not revisions store no text, key or hash; they are never read.
+    /// Adds a batch and its orders, if it has any. Entries that are not revisions store no text, key or hash: nobody reads them.
     pub(crate) fn push(
         &mut self,
         batch: BatchId,

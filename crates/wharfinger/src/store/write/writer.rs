@@ -58,8 +58,8 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the thread on its own connection.
     ///
-    /// `beside` is a second connection for checkpoints, and the log's length in pages from which they run. `on_growth` and `growth`
-    /// are notified when journals have grown.
+    /// `beside` is a second connection for checkpoints, and the log's length in pages from which they run. `on_growth` and
+    /// `growth` are notified when journals have grown.
     pub(crate) fn start(
         home: Home,
         mut connection: Connection,
@@ -205,8 +205,8 @@ struct Thread {
     waiting: Waiting,
     failed: watch::Sender<Option<String>>,
     last_ms: i64,
-    /// The epoch of this process, once it has written to the journal. A new one begins with a new connection: the server at its
-    /// other end may have been restored, or replaced by a standby, to which not all had come.
+    /// The epoch of this process, once it has written to the journal. A new connection begins a new epoch: the server may have
+    /// been restored from a backup, or replaced by a standby that lacks recent commits.
     epoch: Option<i64>,
     /// Cached catalogue data and dialect numbers.
     catalogues: Kept,

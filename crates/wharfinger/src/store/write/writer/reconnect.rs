@@ -78,8 +78,8 @@ impl Thread {
         }
     }
 
-    /// Whether a transaction was committed. If it wrote the receipt of a batch, that receipt exists. Otherwise PostgreSQL is asked for
-    /// the transaction's status. The transaction is no longer running, because the lock that it held is free.
+    /// Whether a transaction was committed. If it wrote the receipt of a batch, this looks for that receipt. Otherwise it asks
+    /// PostgreSQL for the transaction's status. The transaction is no longer running, because the lock that it held is free.
     fn is_committed(&mut self, transaction: &str, batch: Option<BatchId>) -> Result<bool, Fault> {
         self.reconnect()?;
         let looking = self.connection.begin(Access::WRITE)?;
@@ -94,7 +94,8 @@ impl Thread {
             }
         };
         if is_committed {
-            // The commit is on this server's disk, but a synchronous replica may lack it. It has it once it has the write that follows.
+            // The commit is on this server's disk, but a synchronous replica may lack it. A replica that has the following
+            // write has this commit too.
             touch(&looking)?;
             looking.commit().map_err(Fault::Commit)?;
         }
