@@ -23,24 +23,25 @@ use crate::store::journal::entry_outcomes;
 use crate::store::write::txn::WriteTxn;
 use crate::store::write::writer::Writer;
 
-/// Parts that one job writes: 256 KiB.
+/// Segments that one job writes, at most: 256 KiB.
 const SLICE_PARTS_MAX: usize = 16;
-/// What such a job weighs, in orders: it takes as long as some hundreds.
+/// The weight of such a job, in orders. It takes as long as several hundred orders.
 const SLICE_WEIGHT: usize = 500;
-/// How long the builder stays away from a store that has too much to do, and from one that fails.
+/// The pause when the writer's queue is full.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
-/// How long it stays away where another process builds.
+/// The pause when another process is the builder.
 const ELSEWHERE_PAUSE: Duration = Duration::from_secs(1);
+/// The pause after an error.
 const FAILURE_PAUSE: Duration = Duration::from_secs(10);
 
-/// The way to the builder. It stops when this is dropped.
+/// A handle of the builder thread. The thread stops when this is dropped.
 pub(crate) struct Builder {
     due: Arc<Due>,
     ended: watch::Receiver<()>,
 }
 
 impl Builder {
-    /// Starts the thread; [`Self::due`] is for the writer.
+    /// Starts the thread. The writer reports growth to `due`, which [`Self::due`] makes.
     pub(crate) fn start(home: Home, writer: Writer, due: Arc<Due>) -> std::io::Result<Self> {
         let (sender, ended) = watch::channel(());
         let builder = Arc::clone(&due);
@@ -55,22 +56,22 @@ impl Builder {
         Ok(Self { due, ended })
     }
 
-    /// What the writer tells of its commits.
+    /// What the writer reports journal growth to.
     pub(crate) fn due(options: EmailRuns) -> Arc<Due> {
         Arc::new(Due::new(options))
     }
 
-    /// Waits until there is nothing to be built.
+    /// Waits until there is nothing to build.
     pub(crate) async fn settle(&self) {
-        // An error means that it has ended, or failed.
+        // An error means that the builder has ended or failed.
         drop(self.due.settled().await);
     }
 
-    /// Stops, and waits until the thread has left its connection.
+    /// Stops the thread, and waits until it has closed its connection.
     pub(crate) async fn close(&self) {
         self.due.stop();
         let mut ended = self.ended.clone();
-        // The end is that there is no sender any more.
+        // The thread drops the sender when it ends.
         while ended.changed().await.is_ok() {}
     }
 }
@@ -81,15 +82,15 @@ impl Drop for Builder {
     }
 }
 
-/// Why a step was not taken.
+/// Why a step did not finish.
 enum Stopped {
-    /// By a fault in reading.
+    /// A read failed.
     Fault(Fault),
-    /// By the store, which cannot write.
+    /// The store could not write.
     Store(StoreError),
-    /// Since the builder is to end.
+    /// The builder was stopped.
     Asked,
-    /// By another process on the same database that is about it.
+    /// Another process with the same database is the builder.
     Elsewhere,
 }
 
@@ -137,11 +138,11 @@ fn run(home: &Home, writer: &Writer, due: &Due) {
     }
 }
 
-/// A connection for one round: an idle builder holds none.
+/// A connection for one round. An idle builder holds none.
 fn open(home: &Home) -> Result<Connection, Stopped> {
     let connection = home.connect(Use::Read)?;
     if connection.engine() == Engine::Postgres {
-        // "runs" in ASCII. Held until the connection is closed.
+        // The key is "runs" in ASCII. The lock is held until the connection is closed.
         let claim = "select pg_try_advisory_lock(x'72756e73'::bigint)";
         if !connection.query_row(claim, (), |row| row.get::<bool>(0))? {
             return Err(Stopped::Elsewhere);
@@ -150,7 +151,7 @@ fn open(home: &Home) -> Result<Connection, Stopped> {
     Ok(connection)
 }
 
-/// A builder at work.
+/// One round of building.
 struct Building<'b> {
     connection: &'b Connection,
     writer: &'b Writer,
@@ -163,7 +164,7 @@ impl Building<'_> {
             Next::Stop => return Err(Stopped::Asked),
             Next::Some(organisations) => organisations,
             Next::All => {
-                // What a process that was killed has left.
+                // Left by a process that was killed.
                 self.delete_unfinished()?;
                 self.organisations()?
             }
@@ -181,7 +182,7 @@ impl Building<'_> {
         Ok(found)
     }
 
-    /// Makes one run of an organisation; whether there may be another to be made.
+    /// Builds or merges one run of an organisation. Returns whether there may be another.
     fn step(&self, organisation: OrganisationId) -> Result<bool, Stopped> {
         let runs = whole_runs(self.connection, organisation)?;
         let neighbours = neighbours(&runs, self.due.options.fan_in);
@@ -200,7 +201,7 @@ impl Building<'_> {
         Ok(true)
     }
 
-    /// Makes a run of the blocks from this one on, of as many as one is due for.
+    /// Builds a run from blocks, beginning with this one, until the run is large enough.
     fn build(&self, organisation: OrganisationId, first_block: u32) -> Result<(), Stopped> {
         let erased = times_erased(self.connection)?;
         let select = "select id, first_position, events, slots, emails from blocks \
@@ -236,10 +237,10 @@ impl Building<'_> {
             }
         }
         if begins.is_none() {
-            // All of them were purged.
+            // All blocks were purged.
             last_block = journal_end(self.connection, organisation)?.block - 1;
         }
-        // The transaction that reads ends here: the log can be written back while the run is.
+        // The read transaction ends here, so that the log can be checkpointed while the run is written.
         drop(rows);
         drop(select);
         drop(reading);
@@ -258,7 +259,7 @@ impl Building<'_> {
         output.finish(entries.len() as u64)
     }
 
-    /// Makes one run of neighbouring ones, in constant memory.
+    /// Merges neighbouring runs into one, in constant memory.
     fn merge(&self, organisation: OrganisationId, runs: &[Run]) -> Result<(), Stopped> {
         let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
             return Ok(());
@@ -284,7 +285,7 @@ impl Building<'_> {
                         Fault::Damaged("a run of the e-mail index lacks entries".into()).into(),
                     );
                 }
-                // Another process has merged them, and deleted them as they were read.
+                // Another process has merged and deleted them while they were read.
                 Ok(())
             }
         }
@@ -302,7 +303,7 @@ impl Building<'_> {
         }
     }
 
-    /// Deletes the runs that are not whole, a slice at a time.
+    /// Deletes unfinished runs, a slice at a time.
     fn delete_unfinished(&self) -> Result<(), Stopped> {
         let select = "select id from email_runs where not is_whole";
         let mut select = self.connection.prepare_cached(select)?;
@@ -314,7 +315,7 @@ impl Building<'_> {
         Ok(())
     }
 
-    /// Has a job done, when the writer has room for it: requests come first.
+    /// Runs a job when the writer's queue has room. Requests come first.
     fn ask<T, F>(&self, job: F) -> Result<T, Stopped>
     where
         T: Send + 'static,
@@ -348,16 +349,16 @@ impl Building<'_> {
     }
 }
 
-/// A run being written, part by part, slice by slice.
+/// A run that is being written, segment by segment and slice by slice.
 struct Output<'b> {
     building: &'b Building<'b>,
     target: Target,
     run: Option<i64>,
-    /// Whether somebody else was faster: then nothing more is written.
+    /// Whether another process was faster, or an erasure intervened. Then nothing more is written.
     is_beaten: bool,
-    /// The parts of the next slice.
+    /// The segments of the next slice.
     parts: Vec<Segment>,
-    /// The part that is being filled, and its first entry.
+    /// The segment that is being filled, and its first entry.
     open: Vec<u8>,
     first: Option<Entry>,
 }
@@ -384,7 +385,7 @@ impl Output<'_> {
         }
     }
 
-    /// Writes what is left, and makes the run whole.
+    /// Writes the rest and marks the run as finished.
     fn finish(mut self, entries: u64) -> Result<(), Stopped> {
         self.end_part();
         self.write(Some(entries))

@@ -10,7 +10,7 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::journal::end::{JournalEnd, read_counters};
 
-/// How far an organisation's journal reaches.
+/// The end of an organisation's journal.
 pub(super) fn journal_end(
     connection: &Connection,
     organisation: OrganisationId,
@@ -18,7 +18,7 @@ pub(super) fn journal_end(
     Ok(read_counters(connection, organisation)?.end())
 }
 
-/// What comes before a block, if there is one yet.
+/// The end of the journal before a block. If the block does not exist, the position is that of the journal's end.
 pub(super) fn end_before(
     connection: &Connection,
     organisation: OrganisationId,
@@ -33,13 +33,13 @@ pub(super) fn end_before(
     };
     let position = match position {
         Some(position) => position.cast_unsigned(),
-        // Every block is covered.
+        // All blocks are covered, or the block was purged.
         None => read_counters(connection, organisation)?.position,
     };
     Ok(JournalEnd { block, position })
 }
 
-/// Whether a builder would have nothing to do: nothing to make a run of, to merge or to delete.
+/// Whether the builder has nothing to build, merge or delete.
 pub(crate) fn is_built(
     connection: &Connection,
     organisation: OrganisationId,

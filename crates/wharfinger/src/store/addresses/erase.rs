@@ -9,10 +9,10 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 
-/// Entries that are swept out at a time.
+/// Stale entries that are removed at a time.
 const SWEPT_MAX: usize = 8_192;
 
-/// How often addresses were taken out of blocks, and of runs.
+/// How often addresses have been erased from blocks and runs.
 pub(crate) fn times_erased(connection: &Connection) -> Result<i64, Fault> {
     let select =
         "select value from settings where name = 'emails_erased' and sound(settings.intact)";
@@ -20,8 +20,9 @@ pub(crate) fn times_erased(connection: &Connection) -> Result<i64, Fault> {
     Ok(select.query_row((), |row| row.get(0))?)
 }
 
-/// Takes entries out of an organisation's runs that are no more in its blocks, in the transaction that takes them out there. Runs
-/// that are being made of what was read before are not finished.
+/// Removes entries from an organisation's runs, in the transaction that removes them from its blocks.
+///
+/// It also invalidates runs whose sources were read before: the builder discards them.
 pub(crate) fn take_out(
     connection: &Connection,
     organisation: OrganisationId,
@@ -42,7 +43,7 @@ pub(crate) fn take_out(
     Ok(())
 }
 
-/// Takes sorted entries out of a run, part by part.
+/// Removes sorted entries from a run, segment by segment.
 fn take_out_of_run(
     connection: &Connection,
     organisation: OrganisationId,
@@ -75,7 +76,7 @@ fn take_out_of_run(
     Ok(())
 }
 
-/// Writes a part anew; one of which nothing is left goes.
+/// Rewrites a segment. An empty segment is deleted.
 fn replace(connection: &Connection, run: i64, part: &Segment, left: &[Entry]) -> Result<(), Fault> {
     let delete = "delete from email_parts where run = ?1 and first_hash = ?2 and first_place = ?3";
     let (hash, place) = (part.first.hash.0, part.first.place.0);
@@ -96,7 +97,7 @@ fn replace(connection: &Connection, run: i64, part: &Segment, left: &[Entry]) ->
     Ok(())
 }
 
-/// Takes a hash out of an organisation's runs where the blocks do not have it any more: what was purged. Whether there may be more.
+/// Removes a hash from an organisation's runs where the blocks no longer have it, after a purge. Returns whether more may be left.
 pub(crate) fn sweep(
     connection: &Connection,
     organisation: OrganisationId,
@@ -142,7 +143,7 @@ fn has(connection: &Connection, place: EntryAddr, hash: EmailHash) -> Result<boo
     Ok(EmailHash::each(emails).nth(place.ordinal()) == Some(hash))
 }
 
-/// Runs of an organisation that are not whole: what they hold may be gone from the blocks since.
+/// The unfinished runs of an organisation. They may contain entries that are no longer in the blocks.
 pub(crate) fn unfinished(
     connection: &Connection,
     organisation: OrganisationId,

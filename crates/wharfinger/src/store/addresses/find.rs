@@ -11,26 +11,26 @@ use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal;
 
-/// Whether more is wanted.
+/// Whether the search continues.
 type GoesOn = bool;
 
-/// Takes an entry that has the address.
+/// Called with the address of each entry that is found.
 pub(crate) type Visit<'v> = dyn FnMut(EntryAddr) -> Result<GoesOn, Fault> + 'v;
 
 /// A search for the entries of one hash.
 pub(crate) struct Search<'c> {
     connection: &'c Connection,
     hash: EmailHash,
-    /// Where not all blocks are wanted.
+    /// Only blocks of this dialect, if set.
     dialect: Option<i64>,
     newest_first: bool,
-    /// Where they may lie.
+    /// The entry addresses to search.
     within: RangeInclusive<EntryAddr>,
     runs: Vec<Run>,
 }
 
 impl<'c> Search<'c> {
-    /// A search of an organisation's entries from a place on, whatever their dialect.
+    /// A search of an organisation's entries from an entry address on, in all dialects.
     pub(crate) fn from(
         connection: &'c Connection,
         hash: EmailHash,
@@ -44,13 +44,13 @@ impl<'c> Search<'c> {
             hash,
             dialect: None,
             newest_first: false,
-            // Runs may know of entries that were purged, and of their blocks.
+            // Runs may still have entries of purged orders, and of deleted blocks.
             within: low.max(first.entry(0))..=BlockId::new(organisation, u32::MAX).entry(0),
             runs: whole_runs(connection, organisation)?,
         })
     }
 
-    /// A search of the entries of an organisation and a dialect within some places.
+    /// A search of the entries of one organisation and dialect in a range of entry addresses.
     pub(crate) fn within(
         connection: &'c Connection,
         hash: EmailHash,
@@ -69,7 +69,7 @@ impl<'c> Search<'c> {
         })
     }
 
-    /// Visits the entries one after the other, as long as more is wanted.
+    /// Visits the entries in order until `visit` returns false.
     pub(crate) fn through(&self, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
         if self.newest_first {
             Ok(self.tail(visit)? && self.runs(self.runs.iter().rev(), visit)?)
@@ -102,7 +102,7 @@ impl<'c> Search<'c> {
         Ok(true)
     }
 
-    /// An entry of this hash.
+    /// The run entry of this hash at an entry address.
     fn at(&self, place: EntryAddr) -> Entry {
         Entry {
             hash: self.hash,
@@ -144,7 +144,7 @@ impl<'c> Search<'c> {
         Ok(true)
     }
 
-    /// The blocks that no run covers.
+    /// Scans the blocks that no run covers.
     fn tail(&self, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
         let direction = if self.newest_first { "desc" } else { "asc" };
         let select = format!(
@@ -152,7 +152,6 @@ impl<'c> Search<'c> {
              (cast(?3 as bigint) is null or dialect = ?3) and emails is not null end order by id {direction}"
         );
         let mut select = self.connection.prepare_cached(&select)?;
-        // What no run covers.
         let tail = BlockId::new(self.organisation(), covered(&self.runs) + 1);
         let first = tail.max(self.within.start().block());
         let mut rows = select.query_lazily((first.0, self.within.end().block().0, self.dialect))?;

@@ -1,5 +1,5 @@
-//! The builder's jobs for the writer. Each checks again, under the write lock, that its assumptions hold: another process may have
-//! built the same run.
+//! The builder's jobs for the writer. Each checks again, under the write lock, that its assumptions hold: another process may
+//! have built the same run.
 
 use wharfinger_core::ids::OrganisationId;
 
@@ -9,37 +9,37 @@ use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
 use crate::store::write::txn::WriteTxn;
 
-/// Parts that one job deletes.
+/// Segments that one job deletes, at most.
 const DELETED_PARTS_MAX: i64 = 16;
 
-/// A run that is being made.
+/// A run that is being built.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
-    /// Whose.
+    /// Its organisation.
     pub organisation: OrganisationId,
-    /// The numbers of the first and the last block it is to cover.
+    /// The numbers of the first and the last block that it covers.
     pub first_block: u32,
     pub last_block: u32,
     pub tier: u32,
-    /// The runs it is made of; none where it is made of blocks.
+    /// The runs that are merged into it. Empty if it is built from blocks.
     pub replaces: Vec<i64>,
-    /// How often addresses had been erased before it was begun: what it is made of may have been read before the next time.
+    /// How often addresses had been erased before its sources were read. An erasure since then makes them stale.
     pub erased: i64,
 }
 
 /// A slice of a run to be written.
 pub(super) struct Slice {
-    /// Of which run.
+    /// Its run.
     pub target: Target,
-    /// Its id, once it has one.
+    /// The id of the run, once it has one.
     pub run: Option<i64>,
-    /// What is added.
+    /// The segments to add.
     pub parts: Vec<Segment>,
-    /// How many entries it has in all, if this is the last slice.
+    /// The number of entries of the whole run, if this is its last slice.
     pub ends_with: Option<u64>,
 }
 
-/// Writes a slice: the id of the run; none where somebody else was faster.
+/// Writes a slice. Returns the id of the run, or `None` if another process was faster or an erasure intervened.
 pub(super) fn write(txn: &WriteTxn<'_>, slice: &Slice) -> Result<Option<i64>, Fault> {
     let target = &slice.target;
     if !still_holds(txn, target)? {
@@ -72,7 +72,8 @@ pub(super) fn write(txn: &WriteTxn<'_>, slice: &Slice) -> Result<Option<i64>, Fa
     Ok(Some(run))
 }
 
-/// Whether a run can still be made: it follows the others, or all that it is made of is there, with nothing taken out.
+/// Whether a run can still be built: nothing was erased since its sources were read, and it follows the other runs or all of
+/// its sources still exist.
 fn still_holds(txn: &WriteTxn<'_>, target: &Target) -> Result<bool, Fault> {
     if times_erased(txn.connection)? != target.erased {
         return Ok(false);
@@ -103,14 +104,14 @@ fn begin(txn: &WriteTxn<'_>, target: &Target) -> Result<i64, Fault> {
     Ok(insert.query_row(run, |row| row.get(0))?)
 }
 
-/// Whether a run has more to be deleted.
+/// Whether a run has more to delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
     Parts,
     Nothing,
 }
 
-/// Deletes some parts of a run that is not whole, and the run itself behind the last one.
+/// Deletes some segments of an unfinished run, and the run itself after the last one.
 pub(crate) fn delete(txn: &WriteTxn<'_>, run: i64) -> Result<Left, Fault> {
     let select = "select is_whole from email_runs where id = ?1 and sound(email_runs.intact)";
     let mut select = txn.connection.prepare_cached(select)?;
@@ -200,14 +201,14 @@ mod tests {
         assert_ne!(slow, fast);
         let last = write(&txn, &slice(&first, slow, 2, Some(2))).expect("it runs");
         assert_eq!(last, None);
-        // What is whole is not deleted, nor written on.
+        // A finished run is neither deleted nor extended.
         let fast = fast.expect("it has an id");
         assert_eq!(delete(&txn, fast).expect("it runs"), Left::Nothing);
         assert_eq!(parts(&connection), 2);
         let merged = target(1, 2, &[fast]);
         let on = write(&txn, &slice(&merged, Some(fast), 3, Some(3))).expect("it runs");
         assert_eq!(on, None);
-        // A gap is not left, and what is gone is not merged.
+        // A run that would leave a gap is not built, and a run that is gone is not merged.
         for beaten in [target(4, 5, &[]), target(1, 2, &[fast, 99])] {
             let beaten = write(&txn, &slice(&beaten, None, 1, Some(1))).expect("it runs");
             assert_eq!(beaten, None);

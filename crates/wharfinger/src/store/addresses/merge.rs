@@ -11,35 +11,37 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::EntryAddr;
 
-/// The entries of some runs, in order. Each part is read in a transaction of its own, so that the write-ahead log can be
-/// written back meanwhile; whether all of them are still there is known by the number of entries.
+/// Yields the entries of several runs in order.
+///
+/// Each segment is read in its own transaction, so that the write-ahead log can be checkpointed between them. The number of
+/// entries shows whether the runs were still complete.
 pub(super) struct Merge<'c> {
     connection: &'c Connection,
     organisation: OrganisationId,
     sources: Vec<Source>,
-    /// The first entry of each source that has any left, the lowest on top.
+    /// The next entry of each source that has one. The lowest is on top.
     heads: BinaryHeap<Reverse<(Entry, usize)>>,
     given: u64,
     expected: u64,
 }
 
-/// A run being read.
+/// A run that is being read.
 struct Source {
     run: i64,
-    /// What is left of the part that is being read, the last first.
+    /// The remaining entries of the current segment, in reverse order.
     part: Vec<Entry>,
-    /// The first entry of that part.
+    /// The first entry of the current segment.
     began_with: Entry,
 }
 
-/// Stands in front of every entry.
+/// Sorts before every entry.
 pub(super) const BEFORE_ALL: Entry = Entry {
     hash: EmailHash(i64::MIN),
     place: EntryAddr(i64::MIN),
 };
 
 impl<'c> Merge<'c> {
-    /// Begins to read.
+    /// Reads the first segment of each run.
     pub(super) fn new(
         connection: &'c Connection,
         organisation: OrganisationId,
@@ -79,13 +81,13 @@ impl<'c> Merge<'c> {
         Ok(source.part.pop())
     }
 
-    /// The next entry of all.
+    /// The next entry of all sources.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, Fault> {
         let Some(mut top) = self.heads.peek_mut() else {
             return Ok(None);
         };
         let Reverse((entry, at)) = *top;
-        // The next of the same source takes its place, and sinks to where it belongs.
+        // The next entry of the same source replaces it and sinks to its position in the heap.
         let source = &mut self.sources[at];
         if let Some(next) = source.part.pop() {
             *top = Reverse((next, at));
@@ -99,14 +101,16 @@ impl<'c> Merge<'c> {
         Ok(Some(entry))
     }
 
-    /// How many entries were given, if that is all of them. Another process may have replaced and deleted the runs.
+    /// The number of entries, if all were returned. `None` if some are missing: another process may have replaced and deleted
+    /// the runs.
     pub(super) fn all(&self) -> Option<u64> {
         (self.given == self.expected).then_some(self.given)
     }
 }
 
-/// The first runs of a tier that are so many that they are to be merged. Tiers fall from the first run to the last, so
-/// that those of a tier are neighbours.
+/// The first `fan_in` runs of the lowest tier that has that many. Empty if no tier has.
+///
+/// Tiers decrease from the first run to the last, so the runs of a tier are neighbours.
 pub(super) fn neighbours(runs: &[Run], fan_in: usize) -> &[Run] {
     let tiers = runs.chunk_by(|left, right| left.tier == right.tier);
     let mut many = tiers.filter(|tier| tier.len() >= fan_in.max(2));

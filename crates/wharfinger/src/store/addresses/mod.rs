@@ -34,7 +34,7 @@ use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 
-/// The key that addresses are hashed with, as it was made with the data directory.
+/// The key that addresses are hashed with. It is created with the store.
 pub(crate) fn key(connection: &Connection) -> Result<EmailKey, Fault> {
     let select = "select value from settings where name = ?1 and sound(settings.intact)";
     let half = |name: &str| connection.query_row(select, [name], |row| row.get::<i64>(0));
@@ -44,16 +44,16 @@ pub(crate) fn key(connection: &Connection) -> Result<EmailKey, Fault> {
     Ok(EmailKey(key))
 }
 
-/// When runs are made. The defaults suit millions of orders; tests want many small runs.
+/// When runs are built. The defaults suit millions of orders; tests need many small runs.
 #[derive(Clone, Copy, Debug)]
 pub struct EmailRuns {
-    /// Events that no run covers, from which on one is made of them.
+    /// Events without a run from which a run is built.
     pub events_min: u64,
-    /// Blocks that no run covers, from which on one is made of them.
+    /// Blocks without a run from which a run is built.
     pub blocks_min: u32,
-    /// Neighbouring runs of a tier that are merged into one of the next.
+    /// Neighbouring runs of a tier that are merged into one run of the next tier.
     pub fan_in: usize,
-    /// Entries of a part.
+    /// Entries per segment.
     pub part_entries: usize,
 }
 
@@ -61,7 +61,7 @@ impl Default for EmailRuns {
     fn default() -> Self {
         Self {
             events_min: 1 << 16,
-            // What no run covers is looked through, at two microseconds a block.
+            // Lookups scan the blocks without a run, at two microseconds per block.
             blocks_min: 1 << 10,
             fan_in: 16,
             // 16 KiB.
@@ -70,15 +70,15 @@ impl Default for EmailRuns {
     }
 }
 
-/// Bytes of an entry: hash, number of the block, ordinal.
+/// Bytes of an entry: hash, block number, ordinal.
 const ENTRY_BYTES: usize = HASH_BYTES + 4 + 2;
 
-/// An entry of a run, in the order that runs have.
+/// An entry of a run, in the sort order of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
-    /// The hash of its address.
+    /// The hash of its e-mail address.
     pub hash: EmailHash,
-    /// Where its text lies.
+    /// The entry address of its text.
     pub place: EntryAddr,
 }
 
@@ -91,7 +91,7 @@ impl Entry {
     }
 }
 
-/// The entries of a part, as they lie in its blob.
+/// Decodes the entries of a segment.
 pub(crate) fn read_entries(
     organisation: OrganisationId,
     blob: &[u8],
@@ -111,7 +111,7 @@ pub(crate) fn read_entries(
     }))
 }
 
-/// The entries of a block that belong into a run: revisions of orders, with an address.
+/// The entries of a block that belong in a run: revisions of orders that have an e-mail address.
 pub(crate) fn entries_of<'b>(
     block: BlockId,
     marks: &'b [EntryOutcome],
@@ -126,7 +126,7 @@ pub(crate) fn entries_of<'b>(
         })
 }
 
-/// A run.
+/// A sorted run of the e-mail index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     /// Its id.
@@ -134,13 +134,13 @@ pub(crate) struct Run {
     /// The numbers of the first and the last block it covers.
     pub first_block: u32,
     pub last_block: u32,
-    /// 0 for what was made of blocks, one more than theirs for what was made of runs.
+    /// 0 for a run built from blocks. A merged run has the tier of its sources plus one.
     pub tier: u32,
     /// How many entries it has.
     pub entries: u64,
 }
 
-/// The whole runs of an organisation, in the order of their blocks.
+/// The finished runs of an organisation, in block order.
 pub(crate) fn whole_runs(
     connection: &Connection,
     organisation: OrganisationId,
@@ -163,20 +163,20 @@ fn read_run(row: &Row<'_>) -> crate::store::engine::driver::Result<Run> {
     })
 }
 
-/// The number of the last block that some runs cover; 0 where there are none.
+/// The number of the last block that the runs cover. 0 if there are no runs.
 pub(crate) fn covered(runs: &[Run]) -> u32 {
     runs.last().map_or(0, |run| run.last_block)
 }
 
-/// A part of a run.
+/// A segment of a run.
 pub(crate) struct Segment {
     /// Its first entry.
     pub first: Entry,
-    /// All of them.
+    /// All its entries, encoded.
     pub entries: Vec<u8>,
 }
 
-/// The last part of a run that begins with this entry or an earlier one.
+/// The last segment of a run whose first entry is not after `entry`.
 fn segment_up_to(
     connection: &Connection,
     run: i64,
@@ -188,7 +188,7 @@ fn segment_up_to(
     read_segment(connection, select, run, entry)
 }
 
-/// The first part of a run that begins with a later entry.
+/// The first segment of a run whose first entry is after `entry`.
 fn segment_after(
     connection: &Connection,
     run: i64,

@@ -10,25 +10,25 @@ use wharfinger_core::ids::OrganisationId;
 use super::EmailRuns;
 use crate::store::journal::end::JournalEnd;
 
-/// Whether what lies between `covered` and the end of a journal is enough for a run.
+/// Whether the journal between `covered` and `end` is large enough for a run.
 pub(super) fn is_due(end: JournalEnd, covered: JournalEnd, options: &EmailRuns) -> bool {
     let blocks = end.block.saturating_sub(covered.block);
     let events = end.position.saturating_sub(covered.position);
     blocks > 0 && (blocks >= options.blocks_min || events >= options.events_min)
 }
 
-/// What the builder is to do next.
+/// What the builder does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Look at every organisation.
+    /// Check every organisation.
     All,
-    /// Look at these.
+    /// Check these organisations.
     Some(Vec<OrganisationId>),
-    /// End.
+    /// Stop.
     Stop,
 }
 
-/// What the writer, the builder and the store share.
+/// State that the writer, the builder and the store share.
 pub(crate) struct Due {
     pub(super) options: EmailRuns,
     state: Mutex<State>,
@@ -37,17 +37,17 @@ pub(crate) struct Due {
 
 #[derive(Default)]
 struct State {
-    /// How far runs cover each organisation, as far as that is known.
+    /// How far runs cover each organisation, where known.
     covered: HashMap<OrganisationId, JournalEnd>,
     due: BTreeSet<OrganisationId>,
     all_are_due: bool,
     is_stopped: bool,
-    /// Those who wait until nothing is due.
+    /// Callers that wait until nothing is due.
     settling: Vec<oneshot::Sender<()>>,
 }
 
 impl Due {
-    /// Where nothing is known yet, all are due.
+    /// Starts with all organisations due, because nothing is known of them yet.
     pub(super) fn new(options: EmailRuns) -> Self {
         Self {
             options,
@@ -60,11 +60,11 @@ impl Due {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No change to it can be left half done.
+        // No change leaves the state half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes how far an organisation has grown. The builder is woken only where there is something for it to do.
+    /// Records how far an organisation's journal has grown. Wakes the builder only if the organisation is due.
     pub(crate) fn grown(&self, organisation: OrganisationId, end: JournalEnd) {
         let mut state = self.state();
         let covered = state.covered.get(&organisation).copied();
@@ -75,7 +75,7 @@ impl Due {
         }
     }
 
-    /// Notes how far runs cover an organisation.
+    /// Records how far runs cover an organisation.
     pub(super) fn covered(&self, organisation: OrganisationId, end: JournalEnd) {
         self.state().covered.insert(organisation, end);
     }
@@ -95,7 +95,7 @@ impl Due {
                 return Next::Some(std::mem::take(&mut state.due).into_iter().collect());
             }
             for waiting in state.settling.drain(..) {
-                // Whoever waited may have gone.
+                // The caller may have gone.
                 let _ = waiting.send(());
             }
             state = self
@@ -105,32 +105,31 @@ impl Due {
         }
     }
 
-    /// Lets some time pass, where the store is too busy or cannot be written: the builder is in no hurry. Ends at once
-    /// when the builder is to stop.
+    /// Pauses the builder. Returns early if the builder is stopped.
     pub(super) fn pause(&self, length: Duration) {
         let state = self.state();
         let stopped = |state: &mut State| !state.is_stopped;
         drop(self.changed.wait_timeout_while(state, length, stopped));
     }
 
-    /// Has every organisation looked at again, after some time.
+    /// After a pause, makes every organisation due.
     pub(super) fn look_again_after(&self, pause: Duration) {
         self.pause(pause);
         self.state().all_are_due = true;
     }
 
-    /// Whether the builder is to stop.
+    /// Whether the builder was stopped.
     pub(super) fn is_stopped(&self) -> bool {
         self.state().is_stopped
     }
 
-    /// Tells the builder to stop.
+    /// Stops the builder.
     pub(super) fn stop(&self) {
         self.state().is_stopped = true;
         self.changed.notify_all();
     }
 
-    /// Has every organisation looked at; the receiver hears when nothing is due any more, or that the builder has ended.
+    /// Makes every organisation due. The receiver is notified when nothing is due any more, or fails when the builder gives up.
     pub(super) fn settled(&self) -> oneshot::Receiver<()> {
         let (sender, settled) = oneshot::channel();
         let mut state = self.state();
@@ -140,7 +139,7 @@ impl Due {
         settled
     }
 
-    /// Answers those who wait although there is more to do.
+    /// Releases the callers that wait, although there is more to do.
     pub(super) fn give_up_settling(&self) {
         self.state().settling.clear();
     }
