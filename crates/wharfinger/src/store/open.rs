@@ -166,7 +166,7 @@ impl Store {
     }
 }
 
-/// Runs a closure on a thread of its own. The PostgreSQL client blocks on its own runtime. A thread of another one cannot do that.
+/// Runs a closure on a thread of its own. The PostgreSQL client blocks on its own runtime, and a thread of another one cannot.
 fn apart<T: Send>(open: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
     std::thread::scope(|scope| match scope.spawn(open).join() {
         Ok(opened) => opened,

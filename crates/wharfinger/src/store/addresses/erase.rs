@@ -97,7 +97,7 @@ fn replace(connection: &Connection, run: i64, part: &Segment, left: &[Entry]) ->
     Ok(())
 }
 
-/// Removes a hash from an organisation's runs where the blocks no longer have it, after a purge. Returns whether more may be left.
+/// Removes a hash from an organisation's runs where the blocks no longer have it, after a purge. Returns whether more may remain.
 pub(crate) fn sweep(
     connection: &Connection,
     organisation: OrganisationId,

@@ -1,9 +1,9 @@
 //! Purging: final orders that have not changed since a time go, with their history.
 //!
-//! One walk along each organisation's journal. Where an order begins that is to go, its row goes and its entry is blanked; the
-//! walk then blanks every later entry that is about it, since it finds the first one blanked. Each slice of the walk is a
-//! transaction that leaves the store consistent, and a walk that was broken off is simply begun again: what was
-//! blanked is passed over. What is left behind are blocks of blanks, of which those in front are deleted once no receipt needs them.
+//! One walk goes along each organisation's journal. At the first entry of an order to be purged, it removes the order from the
+//! index and blanks the entry. It then blanks each later entry of the order, because the first one is blank. A slice of the walk
+//! is one transaction and leaves the store consistent. An interrupted walk starts again from the front and skips blank entries.
+//! Blocks of blank entries remain. Those at the front are deleted once no receipt needs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,11 +28,11 @@ use crate::store::receipts::rejections;
 use crate::store::write::audit::write_audit;
 use crate::store::write::txn::WriteTxn;
 
-/// Blocks that a slice looks at.
+/// Blocks that a slice reads, at most.
 const SLICE_BLOCKS: u32 = 256;
-/// Blocks that a slice writes anew: they have about a MiB of text each.
+/// Blocks that a slice rewrites, at most. Each has about a MiB of text.
 const SLICE_REWRITTEN: u32 = 16;
-/// Batches that a slice looks at.
+/// Batches that a slice reads, at most.
 const SLICE_BATCHES: usize = 256;
 
 impl Store {
@@ -60,7 +60,7 @@ impl Store {
             }
             report.organisations.push(of);
         }
-        // Of what was begun before, also what is newer than this time.
+        // An interrupted purge may have had a later time than this one. Its batches are dropped too.
         let before_ms = organisations.iter().map(|(_, before_ms)| *before_ms).max();
         let mut next = before_ms.map(|_| [0; 16]);
         while let (Some(after), Some(before_ms)) = (next, before_ms) {
@@ -77,7 +77,7 @@ impl Store {
     }
 }
 
-/// Notes what is to be purged, and who asked for it: what is purged in which organisation.
+/// Records the purge and the audit entry. Returns what to purge: the organisations, each with its time.
 fn begin(txn: &mut WriteTxn<'_>, before_ms: i64) -> Result<Vec<(OrganisationId, i64)>, Fault> {
     journal::start::begin(txn.connection, before_ms)?;
     let before = jiff::Timestamp::from_millisecond(before_ms)
@@ -87,16 +87,16 @@ fn begin(txn: &mut WriteTxn<'_>, before_ms: i64) -> Result<Vec<(OrganisationId, 
     journal::start::all(txn.connection)
 }
 
-/// What a slice did.
+/// The result of a slice.
 #[derive(Default)]
 struct Slice {
     orders: u64,
     events: u64,
-    /// The number of the block to go on with; none at the end.
+    /// The block number to continue with. `None` at the end.
     next: Option<u32>,
 }
 
-/// A walk along the journal of an organisation.
+/// The walk along an organisation's journal.
 struct Walk<'k, 'c> {
     txn: &'k mut WriteTxn<'c>,
     journal: Journal<'c>,
@@ -124,7 +124,7 @@ impl<'k, 'c> Walk<'k, 'c> {
         })
     }
 
-    /// Walks over some blocks, from this one on.
+    /// Walks over some blocks, beginning with `from`.
     fn slice(mut self, from: u32) -> Result<Slice, Fault> {
         let first = from.max(self.start.block);
         let end = read_counters(self.txn.connection, self.organisation)?.block;
@@ -138,7 +138,7 @@ impl<'k, 'c> Walk<'k, 'c> {
         Ok(self.done)
     }
 
-    /// Blanks what is to go of a block.
+    /// Blanks the entries of a block that are to be purged.
     fn block(&mut self, id: BlockId) -> Result<(), Fault> {
         let head = self.journal.head(id)?.clone();
         let is_old = head.at_ms < self.before_ms;
@@ -193,7 +193,7 @@ impl<'k, 'c> Walk<'k, 'c> {
         Ok(())
     }
 
-    /// Takes an order out of the index, if it is final and has not changed since; whether it did.
+    /// Removes an order from the index if it is final and has not changed since the time. Returns whether it did.
     fn take_out(&mut self, key_space: &KeySpace, order: EntryAddr) -> Result<bool, Fault> {
         let key = self.journal.key(order)?;
         let found = self.txn.index.at(key_space, &key, order)?;
@@ -212,11 +212,11 @@ impl<'k, 'c> Walk<'k, 'c> {
     }
 }
 
-/// Where the walk over batches goes on: behind this id; none at the end.
+/// The id after which the walk over batches continues. `None` at the end.
 type Next = Option<[u8; 16]>;
 
-/// Drops the receipts of some batches that were received before a time and of which no order is left, and all that hangs on
-/// them; how many.
+/// Drops the receipts of some batches that were received before a time and have no orders left, with everything that belongs to
+/// them. Returns how many.
 fn drop_batches(
     txn: &mut WriteTxn<'_>,
     before_ms: i64,
@@ -251,7 +251,7 @@ fn drop_batches(
     Ok((dropped, last.filter(|_| found.len() == SLICE_BATCHES)))
 }
 
-/// Begins the feeds behind the blocks of a batch: they would tell of a batch that is not there.
+/// Moves the start of the feeds past the blocks of a batch. Their events refer to a receipt that no longer exists.
 fn end_feeds(
     connection: &Connection,
     journal: &mut Journal<'_>,
@@ -270,7 +270,7 @@ fn end_feeds(
     Ok(())
 }
 
-/// Whether no order of a batch is left.
+/// Whether a batch has no orders left.
 fn is_purged(
     connection: &Connection,
     journal: &mut Journal<'_>,
@@ -290,7 +290,7 @@ fn is_purged(
     Ok(true)
 }
 
-/// Deletes some blocks in front of an organisation's journal that no receipt needs; whether there may be more.
+/// Deletes some blocks at the front of an organisation's journal that no receipt needs. Returns whether there may be more.
 fn drop_front(txn: &mut WriteTxn<'_>, organisation: OrganisationId) -> Result<bool, Fault> {
     let connection = txn.connection;
     let mut journal = Journal::new(connection);

@@ -1,4 +1,4 @@
-//! The answers that are kept.
+//! Checks the saved responses.
 
 use wharfinger_core::ids::BatchId;
 
@@ -6,7 +6,7 @@ use super::Check;
 use crate::store::engine::fault::Fault;
 use crate::store::replies::read::stored;
 
-/// Checks that every answer can be given that was not erased, and that there is a receipt of each batch that was answered so.
+/// Checks that each saved response can be read unless it was erased, and that the batch that it answers has a receipt.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let select = "select fingerprint, status, content_type, headers, body, id, \
                   batch is null or batch in (select id from batches), batch from answers order by id";

@@ -1,4 +1,4 @@
-//! The index by e-mail address against the blocks that it is made of.
+//! Checks the e-mail index against the blocks that it was built from.
 
 use wharfinger_core::ids::OrganisationId;
 use xxhash_rust::xxh3::xxh3_64;
@@ -11,7 +11,7 @@ use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::end::read_counters;
 use crate::store::journal::{self, entry_outcomes};
 
-/// Checks every run: that each entry that should be there is, once, and nothing else; and that runs cover each block once.
+/// Checks that each run has exactly the entries of its blocks, and that runs cover each block once.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let connection = check.connection;
     let select =
@@ -68,7 +68,7 @@ fn one_run(check: &mut Check<'_>, organisation: OrganisationId, run: &Run) -> Re
             is_sorted &= begins && last < Some(entry);
             last = Some(entry);
             all += 1;
-            // A run may know of what was purged since.
+            // A run may still have entries that were purged.
             let block = entry.place.block();
             let purged = check.purged.get(&block);
             let is_purged = purged.is_some_and(|purged| purged.contains(entry.place.ordinal()));
@@ -88,7 +88,7 @@ fn one_run(check: &mut Check<'_>, organisation: OrganisationId, run: &Run) -> Re
     Ok(())
 }
 
-/// What a run should have.
+/// The sum of the entries that a run should have.
 fn in_blocks(
     connection: &Connection,
     organisation: OrganisationId,
@@ -111,7 +111,7 @@ fn in_blocks(
     Ok(sum)
 }
 
-/// A sum over entries, whatever their order.
+/// A sum over entries that does not depend on their order.
 #[derive(Default, PartialEq, Eq)]
 struct Sum {
     entries: u64,

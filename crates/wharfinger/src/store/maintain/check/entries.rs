@@ -1,4 +1,4 @@
-//! The entries of one block against the rows of the orders they belong to.
+//! Checks the entries of one block against the index rows of their orders.
 
 use wharfinger_core::json::NameCase;
 
@@ -15,10 +15,10 @@ use crate::store::journal::block::{Frame, decode_keys};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::content_hash;
 
-/// An order's row, and whether it still holds its key.
+/// The index row of an order, and whether the order still holds its key.
 type Found = (OrderRow, Holds);
 
-/// The entries of a block.
+/// Checks the entries of one block.
 pub(super) struct Entries<'k, 'c, 'b> {
     check: &'k mut Check<'c>,
     block: &'b StoredBlock,
@@ -27,12 +27,12 @@ pub(super) struct Entries<'k, 'c, 'b> {
     frame: Frame,
     key_space: KeySpace,
     lookup: Lookup<'c>,
-    /// The orders that begin in this block and are open.
+    /// The open orders that begin in this block.
     open: Bitset,
 }
 
 impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
-    /// Reads what is to be compared.
+    /// Decodes the block.
     pub(super) fn of(
         check: &'k mut Check<'c>,
         block: &'b StoredBlock,
@@ -55,7 +55,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         })
     }
 
-    /// Checks them all.
+    /// Checks all entries.
     pub(super) fn check(mut self) -> Result<(), Fault> {
         let is_alive = self.marks.iter().any(|mark| mark.is_alive());
         if is_alive && self.keys.len() != self.marks.len() {
@@ -148,7 +148,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         Ok(())
     }
 
-    /// Whether the latest report on an order is kept, and a report leads to the change before it.
+    /// Checks that the latest report of an order is stored, and that a report refers to the change before it.
     fn report(
         &mut self,
         place: EntryAddr,
@@ -172,7 +172,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         Ok(())
     }
 
-    /// The order whose first revision lies at `order`; a fault at `place` if there is none.
+    /// The order whose first revision is at `order`. Reports a fault at `place` if there is none.
     fn order(&mut self, place: EntryAddr, order: EntryAddr) -> Result<Option<Found>, Fault> {
         let key = if order.block() == self.block.id {
             self.own_key(order)
@@ -189,7 +189,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         Ok(found)
     }
 
-    /// Whether the latest revision lies where the index says.
+    /// Checks that the latest revision is where the index says.
     fn latest(&mut self, row: &OrderRow) -> Result<(), Fault> {
         let mark = self.check.journal.mark(row.latest)?;
         if !is_revision(mark, row.latest, row.id, row.revision) {
@@ -201,7 +201,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         Ok(())
     }
 
-    /// Whether the latest change that is no revision lies where the index says.
+    /// Checks that the latest transition or report is where the index says.
     fn latest_change(&mut self, row: &OrderRow) -> Result<(), Fault> {
         let Some(place) = row.changed else {
             if !row.state.is_open() {
@@ -216,7 +216,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         Ok(())
     }
 
-    /// Whether the index knows of a change at a place, or of a later one.
+    /// Checks that the index refers to this change or a later one.
     fn change_is_kept(&mut self, place: EntryAddr, found: Option<&Found>) {
         if found.is_some_and(|(row, _)| row.changed.is_none_or(|latest| latest < place)) {
             self.fault_at(place, "this change is missing from the index");
@@ -241,7 +241,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         }
     }
 
-    /// Whether a text can be read, and has the content hash of the index if it is the latest.
+    /// Checks that a text can be read. The latest text must have the content hash of the index.
     fn text(&mut self, place: EntryAddr, revision: u32, row: &OrderRow) -> Result<(), Fault> {
         self.check.report.revisions += 1;
         let ordinal = place.ordinal();
@@ -265,7 +265,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     }
 }
 
-/// Whether what lies at a place is this revision of an order.
+/// Whether the entry at `place` is revision `number` of the order `wanted`.
 fn is_revision(mark: EntryOutcome, place: EntryAddr, wanted: EntryAddr, number: u32) -> bool {
     match mark {
         EntryOutcome::Accepted { .. } => place == wanted && number == 1,

@@ -1,10 +1,10 @@
-//! The leaves of the index by themselves: that each can be read, and holds what is between its own first key and the next one's.
+//! Checks the pages of the order index: each can be read, and its keys lie between its own first key and that of the next page.
 
 use super::Check;
 use crate::store::engine::fault::Fault;
 use crate::store::index::page::Page;
 
-/// Checks them all, and that they hold as many orders as the journal.
+/// Checks all pages, and that they have as many orders as the journal.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let select = "select first, organisation, entries, orders from order_leaves order by first";
     let mut select = check.connection.prepare_cached(select)?;

@@ -37,12 +37,12 @@ use crate::store::journal::write::Columns;
 use crate::store::journal::{self, block};
 use crate::store::receipts::extents;
 
-/// Faults that are told.
+/// Faults that are reported, at most.
 const FAULTS_MAX: usize = 100;
 
 /// Checks the whole store.
 pub(crate) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
-    // What is asked of a whole table takes as long as it does, and so does what is made of many long rows.
+    // Queries over whole tables, and over many long rows, take longer than the statement time-outs allow.
     connection.lift_bounds()?;
     let mut check = Check {
         connection,
@@ -56,7 +56,7 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
     check.database_file()?;
     rows::check(&mut check)?;
     if !check.report.faults.is_empty() {
-        // What damaged rows say cannot be held against each other.
+        // The contents of damaged rows cannot be compared.
         return Ok(check.report);
     }
     check.blocks()?;
@@ -69,17 +69,17 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
     Ok(check.report)
 }
 
-/// A check at work.
+/// The state of a check.
 struct Check<'c> {
     connection: &'c Connection,
     journal: Journal<'c>,
     /// How each dialect compares names.
     names: HashMap<i64, NameCase>,
-    /// Orders by organisation, dialect and state.
+    /// Orders per organisation, dialect and state, counted from the journal.
     state_counts: HashMap<(OrganisationId, i64), StateCounts>,
-    /// Reports of fulfilment that are the latest on their orders.
+    /// Fulfilment reports that are the latest of their orders.
     reports: u64,
-    /// The entries that were purged.
+    /// The purged entries of each block.
     purged: HashMap<BlockId, Bitset>,
     report: CheckReport,
 }
@@ -102,13 +102,13 @@ struct Walk {
     block: u32,
     position: u64,
     last_ms: i64,
-    /// The position from which on nothing was purged.
+    /// The position from which nothing was purged.
     feed_start: u64,
-    /// Moves to a final state.
+    /// Transitions to a final state.
     settled: u64,
 }
 
-/// A block as it is stored.
+/// A row of the table of blocks.
 struct StoredBlock {
     id: BlockId,
     first_position: u64,
@@ -132,14 +132,14 @@ impl Check<'_> {
         }
     }
 
-    /// Notes a fault unless something holds.
+    /// Reports a fault unless the condition holds.
     fn expect(&mut self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.fault(what());
         }
     }
 
-    /// Goes on with the check where one of its parts came upon damage.
+    /// Reports damage that a part of the check has found, so that the check continues. Other errors are returned.
     fn survive(&mut self, part: Result<(), Fault>, of: &str) -> Result<(), Fault> {
         match part {
             Err(Fault::Damaged(why)) => {
@@ -182,7 +182,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Walks the journal, and with it the orders: both are in the order of places.
+    /// Walks the journal, and the orders with it. Both are sorted by entry address.
     fn blocks(&mut self) -> Result<(), Fault> {
         let mut select = self.connection.prepare_cached(
             "select id, first_position, events, at_ms, batches, dialect, checksum, slots, indexes, emails, keys, texts, latest_ms \
@@ -242,13 +242,13 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Counts an order of the journal.
+    /// Counts an order that the journal has.
     fn state_counts(&mut self, key_space: &KeySpace, state: State) {
         let of = (key_space.organisation, key_space.dialect);
         *self.state_counts.entry(of).or_default().of(state) += 1;
     }
 
-    /// The tallies against the orders, and that nothing else is said to be open.
+    /// Compares the stored counts with those from the journal. Also checks that each list of open orders has a block.
     fn order_states(&mut self) -> Result<(), Fault> {
         let mut known = 0;
         for ((organisation, dialect), counted) in std::mem::take(&mut self.state_counts) {
@@ -273,7 +273,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Numbers, positions and times of blocks, with no gap and no step back.
+    /// Checks that numbers and positions of blocks have no gap, and that their latest times are right.
     fn sequence(&mut self, walk: &mut Walk, block: &StoredBlock) {
         let id = block.id.0;
         let number = block.id.number();
@@ -352,7 +352,7 @@ impl Check<'_> {
         let batches = batches.unwrap_or_default();
         for of in batches.iter() {
             let of_batch = marks.get(of.start..of.end).unwrap_or_default();
-            // Its receipt may be purged too, while the block still is needed.
+            // The receipt may have been purged too, although the block is still needed.
             let may_be_lost = may_lack && of_batch.iter().all(is_purged);
             if !may_be_lost && self.is_first_of_batch(block.id, of.id)? != of.is_first {
                 let batch = of.id;
@@ -380,7 +380,10 @@ impl Check<'_> {
         Entries::of(self, block, &marks)?.check()
     }
 
-    /// Whether a batch says that this is its first block in the organisation; a fault if it does not know the block.
+    /// Whether this is the first block of a batch in the organisation, according to its receipt.
+    ///
+    /// # Errors
+    /// [`Fault::Damaged`] if the receipt does not refer to the block.
     fn is_first_of_batch(&mut self, id: BlockId, batch: BatchId) -> Result<bool, Fault> {
         let mut select = self
             .connection
@@ -400,7 +403,7 @@ impl Check<'_> {
     }
 }
 
-/// Whether a move left an order whose state and key are these.
+/// Whether an order with this state and key can be the result of a transition.
 fn fits_move(to: Transition, state: State, holds: Holds) -> bool {
     match to {
         Transition::Processed => state == State::Processed && holds == Holds::Key,

@@ -1,9 +1,9 @@
-//! Every row says whose it is, as its place does: by that tables are distributed.
+//! Checks that the organisation of each row matches its block id or entry address. Tables are distributed by organisation.
 
 use super::Check;
 use crate::store::engine::fault::Fault;
 
-/// Tables, and the columns with a block or a place that an organisation's rows have.
+/// Tables with a block id or an entry address, the column that has it, and the bits to the right of the organisation.
 const TABLES: [(&str, &str, u32); 5] = [
     ("admissions", "block", BITS_OF_BLOCK),
     ("blocks", "id", BITS_OF_BLOCK),
@@ -11,12 +11,12 @@ const TABLES: [(&str, &str, u32); 5] = [
     ("fulfilments", "id", BITS_OF_PLACE),
     ("open_orders", "block", BITS_OF_BLOCK),
 ];
-/// Bits of a block's id, and of a place, that stand behind the organisation.
+/// Bits of a block id, and of an entry address, to the right of the organisation.
 const BITS_OF_BLOCK: u32 = 32;
 const BITS_OF_PLACE: u32 = BITS_OF_BLOCK + 10;
 
 impl Check<'_> {
-    /// Holds the organisations of rows against their places.
+    /// Compares the organisations of rows with their block ids and entry addresses.
     pub(super) fn organisations(&mut self) -> Result<(), Fault> {
         for (table, column, bits) in TABLES {
             let select =

@@ -1,4 +1,4 @@
-//! Receipts against the journal and the orders that were not taken.
+//! Checks receipts against the journal and the rejected orders.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, extents: &str) -> Result<(),
             };
             let marks = head.marks.get(start..).unwrap_or_default();
             let entries = of_batch.iter().zip(marks);
-            // Parts are told with the order that they are of.
+            // Sub-orders are reported with their order.
             for (&index, mark) in entries.filter(|(index, _)| !is_part(**index)) {
                 match mark {
                     EntryOutcome::Accepted { .. } => found.accepted += 1,
@@ -114,7 +114,7 @@ fn check_warned(
 
 type Counted = HashMap<Option<OrganisationId>, Counts>;
 
-/// Whether a receipt counts the orders that were found. Purged orders are counted, and no longer found.
+/// Whether the counts of a receipt match the orders that were found. Purged orders are counted in it, but no longer found.
 fn are_told(found: &Counted, told: &Counted, purged: usize) -> bool {
     if purged == 0 {
         return found == told;
@@ -123,7 +123,7 @@ fn are_told(found: &Counted, told: &Counted, purged: usize) -> bool {
     found.all(|(whose, found)| told.get(whose).is_some_and(|told| is_within(found, told)))
 }
 
-/// Whether no more orders were found than are told of: some were purged.
+/// Whether no more orders were found than the receipt counts. Some were purged.
 fn is_within(found: &Counts, told: &Counts) -> bool {
     found.accepted <= told.accepted
         && found.updated <= told.updated

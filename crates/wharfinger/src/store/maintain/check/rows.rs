@@ -1,5 +1,4 @@
-//! The checksums of all rows of all tables, as the database itself lists them: what is added to the schema is checked without
-//! being named here.
+//! Checks the row checksums of all tables. The database lists the tables, so that additions to the schema are included.
 
 use super::Check;
 use crate::store::engine::fault::Fault;

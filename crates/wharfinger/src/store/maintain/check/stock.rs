@@ -1,4 +1,4 @@
-//! Stock against its ledger, and what was decided on orders against the orders.
+//! Checks stock against its ledger, and admissions against their orders.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::store::journal::admissions::OfBlock;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::stock::ledger::add;
 
-/// Checks that what is on hand of each product is the sum of its changes, and that what was decided is of orders.
+/// Checks that the stock of each product is the sum of its ledger entries, and that each admission belongs to an order.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let connection = check.connection;
     let folded = "select value from settings where name = 'stock_folded'";

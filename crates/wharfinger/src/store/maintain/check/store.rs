@@ -1,4 +1,4 @@
-//! Checking a store: beside a running server, or alone and read-only, so that a snapshot on a read-only file system can be checked.
+//! Checking a store: beside a running server, or alone and read-only. A snapshot on a read-only file system can be checked too.
 
 use std::path::Path;
 
@@ -60,7 +60,7 @@ fn with_damage(mut report: CheckReport, damage: Option<String>) -> CheckReport {
     report
 }
 
-/// What is wrong with the log of a database file, and the way out.
+/// The damage to the log of a database file, and how to repair it.
 fn damage_of_log(file: &Path) -> Result<Option<String>, Fault> {
     let damage = frames::damage(file).map_err(|error| frames::unreadable(file, &error))?;
     Ok(damage.map(|damage| damage.told()))
@@ -68,8 +68,8 @@ fn damage_of_log(file: &Path) -> Result<Option<String>, Fault> {
 
 /// Opens a database file for reading.
 ///
-/// SQLite wants to share an index of the log with other processes, and to write that beside the database. Where it may not, and
-/// there is none, nobody has the database open.
+/// SQLite shares an index of the log with other processes, in a file beside the database. If it may not create that file, and
+/// the file does not exist, no process has the database open.
 fn connect_read_only(file: &Path) -> Result<rusqlite::Connection, Fault> {
     let connection = connect(file, Use::Read)?;
     let cannot_share = match schema::version(&connection) {
@@ -87,7 +87,7 @@ fn connect_read_only(file: &Path) -> Result<rusqlite::Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let has_log = std::fs::metadata(frames::path(file)).is_ok_and(|log| log.len() > 0);
     if has_log {
-        // The index of the log is kept in memory, and nothing is locked.
+        // The index of the log is kept in memory, and no locks are taken.
         let connection = rusqlite::Connection::open_with_flags_and_vfs(file, flags, c"unix-none")?;
         checksums::register(&connection)?;
         connection.pragma_update(None, "locking_mode", "exclusive")?;

@@ -1,8 +1,8 @@
 //! Copying a whole store, row by row, between any two engines.
 //!
-//! The source is read at one moment: nobody writes to it meanwhile. With each slice of rows the target records the number of rows
-//! and their hash sum. An interrupted copy reads as many rows again, and continues only if the sum matches. The result is therefore
-//! always the current source, whatever happened to it in between.
+//! The source is read in one transaction, and nobody writes to it meanwhile. With each slice of rows the target records the
+//! number of rows and their hash sum. An interrupted copy reads that many rows again, and continues only if the sum matches.
+//! The result therefore always equals the current source.
 
 mod rows;
 pub(crate) mod tables;
@@ -22,47 +22,50 @@ use crate::store::engine::fault::Fault;
 use crate::store::engine::location::Location;
 use crate::store::engine::open::{open_tables, open_tables_of_store};
 
-/// A slice is a transaction: small enough to be held in memory on both sides.
+/// The size of a slice. A slice is one transaction, and must fit into memory on both sides.
 const SLICE_MAX: SliceMax = SliceMax {
     rows: 4_096,
     bytes: 8 << 20,
 };
-/// The log of an embedded target is written back from so many pages on: 32 MiB.
+/// Length of the log of an embedded target, in pages, from which it is checkpointed: 32 MiB.
 const LOG_PAGES: i32 = 8_192;
-/// How long is waited for sessions of a program that has ended to end too.
+/// How long to wait for the sessions of a program that has ended.
 const ENDING_MAX: Duration = Duration::from_secs(10);
+/// The pause between two looks.
 const ENDING_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a copy is about.
+/// The stage of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// What an earlier run has copied is held against the source.
+    /// Comparing what an earlier run has copied with the source.
     Resuming,
-    /// Rows are copied.
+    /// Copying rows.
     Copying,
-    /// What was copied is read back.
+    /// Reading the copied rows back.
     ReadingBack,
-    /// The copy is checked as a store.
+    /// Checking the copy as a store.
     Checking,
 }
 
-/// What was copied.
+/// The result of a copy.
 #[derive(Debug)]
 pub struct Copied {
     /// The rows of all tables.
     pub rows: u64,
-    /// Those of them that were there already of an earlier run.
+    /// The rows that an earlier run had copied.
     pub resumed: u64,
-    /// What a check of the copy found.
+    /// The result of checking the copy.
     pub report: CheckReport,
 }
 
-/// Copies a whole store into an empty one, or goes on where that was broken off. `tell` hears how many rows are done, and how
-/// many there are. Nobody may serve either of them: for data directories the caller holds the server's lock. Blocks.
+/// Copies a whole store into an empty one, or resumes an interrupted copy. Blocks.
+///
+/// `tell` is called with the number of rows that are done, and the number of all rows. No process may serve either store. For
+/// data directories the caller holds the server's lock.
 ///
 /// # Errors
-/// [`StoreError::Refused`], with the way out: there is no such store, servers are connected to it, the target is not empty, the
-/// source has changed since. [`StoreError::Unavailable`]: one of them cannot be reached any more; called again, it goes on.
+/// [`StoreError::Refused`], with what to do: there is no such store, servers are connected to it, the target is not empty, or the
+/// source has changed since. [`StoreError::Unavailable`]: one of the stores became unreachable; another call resumes the copy.
 pub fn copy(
     from: &Location,
     to: &Location,
@@ -83,7 +86,7 @@ pub fn copy(
     copying.run()
 }
 
-/// Says where something went wrong.
+/// Adds the location to an error message.
 fn at<E: Into<StoreError>>(place: &Location) -> impl Fn(E) -> StoreError {
     move |error| {
         let mut error = error.into();
@@ -98,12 +101,12 @@ fn at<E: Into<StoreError>>(place: &Location) -> impl Fn(E) -> StoreError {
     }
 }
 
-/// Keeps everybody else from writing to a store, for as long as it is read.
+/// Keeps other processes from writing to the source until the returned transaction ends.
 fn hold(source: &Connection) -> Result<crate::store::engine::driver::Transaction<'_>, Fault> {
     refuse_unfinished(source)?;
     be_alone(source)?;
     let reading = source.begin(Access::WRITE)?;
-    // Rows are counted for as long as it takes; and while the target is slow, or is checked, nothing is asked here.
+    // Counting rows can take long. The connection is also idle while the target is slow or is checked.
     reading.lift_bounds()?;
     Ok(reading)
 }
@@ -119,7 +122,7 @@ fn prepare(target: &Connection) -> Result<(), Fault> {
 /// Waits until no other session of this program is connected to a database.
 ///
 /// # Errors
-/// [`Fault::Refused`]: one stays.
+/// [`Fault::Refused`]: another session does not end.
 fn be_alone(connection: &Connection) -> Result<(), Fault> {
     if connection.engine() == Engine::Sqlite {
         return Ok(());
@@ -141,7 +144,7 @@ fn be_alone(connection: &Connection) -> Result<(), Fault> {
     }
 }
 
-/// A copy at work.
+/// The state of a copy.
 struct Copying<'c> {
     from: &'c Location,
     source: &'c Connection,
@@ -159,7 +162,7 @@ impl Copying<'_> {
         let tables = tables::pairs(of_source, of_target)?;
         let all = self.count(&tables).map_err(at(from))?;
         let begun = target::begin(self.target, &tables, from).map_err(at(to))?;
-        // Who connects from now on sees that it is unfinished.
+        // A process that connects from now on sees that the copy is unfinished.
         be_alone(self.target).map_err(at(to))?;
         let digest = self.copy(&tables, begun, all)?;
         self.read_back(&tables, digest).map_err(at(to))?;
@@ -183,7 +186,7 @@ impl Copying<'_> {
         Ok(all)
     }
 
-    /// Copies what is not there yet; what the whole amounts to.
+    /// Copies the rows that are missing. Returns the digest of all rows.
     fn copy(
         &mut self,
         tables: &[(Table, Table)],
@@ -225,7 +228,7 @@ impl Copying<'_> {
         Ok(digest)
     }
 
-    /// Reads the copy, and holds it against what the source amounts to.
+    /// Reads the copy back and compares it with the digest of the source.
     fn read_back(&mut self, tables: &[(Table, Table)], expected: Digest) -> Result<(), Fault> {
         let reading = self.target.begin(Access::Read)?;
         let mut digest = Digest::default();
@@ -250,7 +253,7 @@ impl Copying<'_> {
         Ok(())
     }
 
-    /// Checks the copy. What it cannot get over is in the source too, and does not keep the copy from being finished.
+    /// Checks the copy. Damage that stops the check is in the source too, and does not prevent the copy from being finished.
     fn check(&self) -> Result<CheckReport, Fault> {
         match check(&*self.target.begin(Access::Read)?) {
             Err(Fault::Damaged(why)) => Ok(CheckReport {

@@ -1,4 +1,4 @@
-//! Rows on their way from one store to another, and what they amount to.
+//! Rows that are copied from one store to another, and their digest.
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -6,15 +6,15 @@ use super::tables::{Column, Table, quoted};
 use crate::store::engine::driver::{self, Connection, Error, FromValue, Params, ToValue, Value};
 use crate::store::engine::fault::Fault;
 
-/// What stands in a row, in the order of the table's columns.
+/// The values of a row, in the order of the table's columns.
 pub(super) type Row = Vec<Cell>;
 
-/// What stands in one column of a row.
+/// A value of one column.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Cell {
-    /// Nothing.
+    /// SQL null.
     Null,
-    /// A number, or 0 or 1 for what is true or not.
+    /// A number. A Boolean is 0 or 1.
     Integer(i64),
     /// Text.
     Text(String),
@@ -34,7 +34,7 @@ impl FromValue for Cell {
 }
 
 impl Cell {
-    /// As a column takes it: what is text in one engine may be bytes in the other.
+    /// Converts it to the type of a column. Text in one engine may be bytes in the other.
     pub(super) fn for_column(&self, column: &Column) -> Result<Value<'_>, Error> {
         Ok(match self {
             Self::Null => Value::Null,
@@ -51,7 +51,7 @@ impl Cell {
         })
     }
 
-    /// Appends it in such a way that no two different ones look alike; text and the same bytes do.
+    /// Appends an encoding that is distinct for distinct values. Text and the same bytes are encoded alike.
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Null => out.push(0),
@@ -71,17 +71,17 @@ fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// What some rows amount to, in whatever order they are taken: each engine has its own order of texts.
+/// The digest of some rows. It does not depend on their order, because each engine sorts text in its own way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Digest {
-    /// How many there are.
+    /// The number of rows.
     pub rows: u64,
-    /// The sum of the hashes of them all.
+    /// The sum of the hashes of all rows.
     pub sum: u128,
 }
 
 impl Digest {
-    /// Takes in rows of a table.
+    /// Adds rows of a table.
     pub(super) fn add(&mut self, table: &Table, rows: &[Row]) {
         let mut bytes = Vec::new();
         for row in rows {
@@ -96,21 +96,21 @@ impl Digest {
     }
 }
 
-/// How much is read, and written in one transaction, at a time.
+/// The size of a slice: what is read, and written in one transaction, at a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SliceMax {
     /// Rows.
     pub rows: u64,
-    /// Bytes of their texts, but for a row that is larger by itself.
+    /// Bytes of text and blobs. A single row may exceed it.
     pub bytes: u64,
 }
 
-/// Reads a table from its first row to its last, in the order of its key.
+/// Reads a table in the order of its primary key.
 pub(super) struct Walk<'w> {
     connection: &'w Connection,
     table: &'w Table,
     max: SliceMax,
-    /// The key of the row that was read last.
+    /// The key of the last row that was read.
     last: Row,
 }
 
@@ -124,7 +124,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// The next rows, at most so many; none at the end.
+    /// The next rows, at most `rows_max`. Empty at the end.
     pub(super) fn next(&mut self, rows_max: u64) -> Result<Vec<Row>, Fault> {
         let rows = self.fit(rows_max.min(self.max.rows))?;
         if rows == 0 {
@@ -143,7 +143,7 @@ impl<'w> Walk<'w> {
         Ok(rows)
     }
 
-    /// How many of the next rows are not too much together.
+    /// How many of the next rows fit into a slice.
     fn fit(&self, rows_max: u64) -> Result<u64, Fault> {
         let long = self
             .table
@@ -171,12 +171,12 @@ impl<'w> Walk<'w> {
         Ok(rows)
     }
 
-    /// The query for something of each of the next rows.
+    /// The query for `what` of each of the next rows.
     fn select(&self, what: &str) -> String {
         let table = quoted(&self.table.name);
         let key = self.table.key_names();
         let limit = self.last.len() + 1;
-        // What is damaged would get a checksum in the copy that holds.
+        // A damaged row would get a valid checksum in the copy.
         let sound = format!("sound({table}.intact)");
         let condition = match self.last.len() {
             0 => sound,
@@ -189,7 +189,7 @@ impl<'w> Walk<'w> {
         format!("select {what} from {table} where {condition} order by {key} limit ?{limit}")
     }
 
-    /// What such a query is given.
+    /// The parameters of such a query.
     fn behind(&self, rows: u64) -> Behind<'_> {
         Behind {
             key: &self.last,
@@ -198,7 +198,7 @@ impl<'w> Walk<'w> {
     }
 }
 
-/// Where rows begin, and how many are wanted.
+/// The key after which rows begin, and how many are wanted.
 struct Behind<'b> {
     key: &'b [Cell],
     rows: i64,

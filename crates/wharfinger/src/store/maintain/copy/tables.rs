@@ -1,22 +1,22 @@
-//! The tables of a store, as the database itself lists them: what is added to the schema is copied without being named here.
+//! The tables of a store, as the database lists them. Additions to the schema are therefore copied without changes here.
 
 use std::collections::BTreeSet;
 
 use crate::store::engine::driver::{Connection, Engine};
 use crate::store::engine::fault::Fault;
 
-/// Columns with the checksums of rows, which each engine makes by itself.
+/// Columns with row checksums. Each engine computes its own.
 const CHECKSUMS: [&str; 4] = ["row_checksum", "intact", "head_checksum", "head_intact"];
 
-/// The tables that are not copied: what only says how a store itself is.
+/// Tables that are not copied, because they describe the store itself.
 const OWN: [&str; 2] = ["copying", "schema_versions"];
 
-/// Each column of each table, with its type, its place in the primary key, from 1 on, or 0 where it is not in it, and whether it
-/// is made of others.
+/// Lists each column of each table: its type, its position in the primary key (from 1, or 0 if it is not part of it), and whether
+/// it is generated.
 const LIST_EMBEDDED: &str = "select t.name, c.name, lower(replace(c.type, ' GENERATED ALWAYS', '')), c.pk, c.hidden <> 0 \
     from sqlite_schema t, pragma_table_xinfo(t.name) c \
     where t.type = 'table' and t.name not like 'sqlite_%'";
-/// The same of PostgreSQL, whose positions in a key begin at 0.
+/// The same for PostgreSQL, where positions in a key begin at 0.
 const LIST_ON_SERVER: &str = "select cast(t.relname as text), cast(c.attname as text), format_type(c.atttypid, null), \
     coalesce(array_position(cast(k.indkey as smallint[]), c.attnum) + 1, 0), c.attgenerated <> '' from pg_class t \
     join pg_namespace n on n.oid = t.relnamespace and n.nspname = current_schema() \
@@ -24,13 +24,13 @@ const LIST_ON_SERVER: &str = "select cast(t.relname as text), cast(c.attname as 
     left join pg_index k on k.indrelid = t.oid and k.indisprimary \
     where t.relkind in ('r', 'p') and not t.relispartition";
 
-/// A table.
+/// A table of the store.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub name: String,
-    /// In the order of their names: the same in each engine.
+    /// Sorted by name, which is the same order in each engine.
     pub columns: Vec<Column>,
-    /// Which of the columns make the primary key.
+    /// The positions of the primary key's columns in `columns`.
     pub key: Vec<usize>,
 }
 
@@ -40,14 +40,14 @@ pub(crate) struct Column {
     pub name: String,
     /// Its type, as the engine names it.
     pub kind: String,
-    /// Its place in the primary key, from 1 on; 0 where it is not in it.
+    /// Its position in the primary key, from 1. 0 if it is not part of it.
     key: u32,
-    /// Whether it is made of others, and cannot be written.
+    /// Whether it is generated and cannot be written.
     pub is_made: bool,
 }
 
 impl Column {
-    /// Whether it may be long.
+    /// Whether its values may be long.
     pub(super) fn has_bytes(&self) -> bool {
         ["text", "blob", "bytea"].contains(&self.kind.as_str())
     }
@@ -59,12 +59,12 @@ impl Table {
         names(&self.columns, |_| true)
     }
 
-    /// The names of its columns, for a statement that writes.
+    /// The names of its columns that can be written, for a statement.
     pub(super) fn written_names(&self) -> String {
         names(&self.columns, |column| !column.is_made)
     }
 
-    /// The names of the columns that make its primary key, in its order, for a statement.
+    /// The names of its primary key's columns, in key order, for a statement.
     pub(super) fn key_names(&self) -> String {
         let names = self.key.iter().map(|&at| quoted(&self.columns[at].name));
         names.collect::<Vec<_>>().join(", ")
@@ -78,12 +78,12 @@ fn names(columns: &[Column], is_meant: impl Fn(&Column) -> bool) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// A name that a statement can take for nothing else.
+/// A quoted identifier.
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{name}\"")
 }
 
-/// All tables that are copied, in the order of their names.
+/// All tables to copy, sorted by name.
 pub(crate) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
     let list = match connection.engine() {
         Engine::Sqlite => LIST_EMBEDDED,
@@ -125,10 +125,10 @@ pub(crate) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
     Ok(tables)
 }
 
-/// The tables of two stores in pairs.
+/// Pairs the tables of two stores.
 ///
 /// # Errors
-/// They are not the same, or a table has no key to be read by.
+/// The tables differ, or a table has no primary key.
 pub(super) fn pairs(one: Vec<Table>, other: Vec<Table>) -> Result<Vec<(Table, Table)>, Fault> {
     let shapes = |tables: &[Table]| -> BTreeSet<String> {
         let shape = |table: &Table| format!("{} ({})", table.name, table.names());

@@ -1,4 +1,4 @@
-//! The store that is copied into: how far it is, and its rows.
+//! The target of a copy: its progress and its rows.
 
 use tokio_postgres::types::ToSql;
 
@@ -10,12 +10,12 @@ use crate::store::engine::driver::{
 use crate::store::engine::fault::Fault;
 use crate::store::engine::location::Location;
 
-/// The tables that each store has rows in from the beginning.
+/// Tables that have rows in every new store.
 const FILLED: [&str; 2] = ["epochs", "settings"];
-/// What a store says that is not empty, and no unfinished copy.
+/// The message for a target that is neither empty nor an unfinished copy.
 const NOT_EMPTY: &str = "the target is not empty";
 
-/// From where an unfinished copy is, and how far.
+/// The source and progress of an unfinished copy.
 struct Unfinished {
     source: String,
     digest: Digest,
@@ -36,7 +36,7 @@ fn unfinished(connection: &Connection) -> Result<Option<Unfinished>, Fault> {
     Ok(found.optional()?)
 }
 
-/// Refuses a store that is not whole.
+/// Refuses a store that is an unfinished copy.
 ///
 /// # Errors
 /// [`Fault::Refused`]: a copy into it was not finished.
@@ -49,10 +49,10 @@ pub(crate) fn refuse_unfinished(connection: &Connection) -> Result<(), Fault> {
     }
 }
 
-/// Begins a copy, or finds the one that was begun; how far it is.
+/// Begins a copy, or finds the unfinished one. Returns its progress.
 ///
 /// # Errors
-/// [`Fault::Refused`]: there is something else in the store.
+/// [`Fault::Refused`]: the store is not empty.
 pub(super) fn begin(
     connection: &Connection,
     tables: &[(Table, Table)],
@@ -80,10 +80,10 @@ pub(super) fn begin(
     Ok(digest)
 }
 
-/// Stores rows of a table, and with them how far the copy is.
+/// Writes rows of a table and the new progress, in one transaction.
 ///
 /// # Errors
-/// [`Fault::Refused`]: somebody else copies into the store too.
+/// [`Fault::Refused`]: another copy into the same target is running.
 pub(super) fn write(
     connection: &Connection,
     table: &Table,
@@ -114,7 +114,7 @@ pub(super) fn write(
     commit(transaction)
 }
 
-/// Ends a copy: from now on the store is one like any other.
+/// Finishes a copy. From now on the target is an ordinary store.
 pub(super) fn end(connection: &Connection) -> Result<(), Fault> {
     let transaction = connection.begin(Access::WRITE)?;
     if transaction.engine() == Engine::Postgres {
@@ -124,7 +124,7 @@ pub(super) fn end(connection: &Connection) -> Result<(), Fault> {
     commit(transaction)
 }
 
-/// Has rows that are made from now on numbered behind those that are there. The embedded engine does so by itself.
+/// Moves the identity sequences of PostgreSQL past the copied rows. SQLite does so by itself.
 fn number_on(connection: &Connection) -> Result<(), Fault> {
     let list = "select cast(t.relname as text), cast(c.attname as text) from pg_class t \
         join pg_namespace n on n.oid = t.relnamespace and n.nspname = current_schema() \
@@ -146,7 +146,7 @@ fn commit(transaction: driver::Transaction<'_>) -> Result<(), Fault> {
     transaction.commit().map_err(Fault::Commit)
 }
 
-/// A row on its way into a table.
+/// A row to be inserted into a table.
 struct Bound<'b> {
     columns: &'b [Column],
     row: &'b Row,
@@ -178,7 +178,7 @@ fn insert_each(connection: &Connection, table: &Table, rows: &[Row]) -> Result<(
     Ok(())
 }
 
-/// The same in one go: an array for each column.
+/// Inserts all rows with one statement, which takes one array per column.
 fn insert_together(session: &Session, table: &Table, rows: &[Row]) -> Result<(), Fault> {
     let (mut arrays, mut kinds) = (Vec::new(), Vec::new());
     for (at, column) in table.columns.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Slices of a few rows, between two stores in memory.
+//! Tests of copying in slices of a few rows, between two stores in memory.
 
 use std::path::PathBuf;
 
@@ -40,7 +40,7 @@ fn copied(
     copying.run()
 }
 
-/// The bytes of a table's rows, as they lie.
+/// The bytes of a table's rows, as they are stored.
 fn dump(connection: &Connection, table: &str) -> Vec<Vec<rows::Cell>> {
     let select = format!("select * from {table} order by 1, 2");
     let columns = connection
@@ -103,7 +103,7 @@ fn a_slice_ends_in_front_of_what_is_too_long() {
         }
         lengths.push(rows.len());
     }
-    // 1 + 4 + … + 121 are 506 bytes; from 23 * 23 on each is longer by itself.
+    // 1 + 4 + … + 121 is 506 bytes. From 23 * 23 on each text is longer than a slice.
     assert_eq!(lengths.first(), Some(&10));
     assert_eq!(lengths.iter().sum::<usize>(), 40);
     assert!(lengths.ends_with(&[1; 18]), "{lengths:?}");
@@ -155,7 +155,7 @@ fn two_copies_do_not_write_to_the_same_store() {
         rows: 3,
         bytes: 1_000,
     };
-    // As if another copy had written a slice between two of this one's.
+    // As if another copy had written a slice between two slices of this one.
     let interfere = "create trigger interfere after insert on order_leaves begin update copying set copied = copied + 3; end";
     target.execute_batch(interfere).expect("it is a trigger");
     let refused = copied(&source, &target, max, &mut |_, _, _| {});

@@ -1,4 +1,4 @@
-//! Writing blocks anew without the person.
+//! Rewriting blocks without the data of a person.
 
 use std::collections::HashSet;
 
@@ -19,19 +19,19 @@ use crate::store::journal::read::{Journal, content_hash};
 use crate::store::journal::rewrite::{self, rewrite};
 use crate::store::write::txn::WriteTxn;
 
-/// Blocks being written anew in one transaction.
+/// Rewrites blocks in one transaction.
 pub(super) struct Blocks<'k, 'c> {
     txn: &'k mut WriteTxn<'c>,
     person: &'k Person,
-    /// The orders that are erased.
+    /// The orders to erase.
     orders: &'k HashSet<EntryAddr>,
     journal: Journal<'c>,
     dialects: Dialects,
-    /// What is to go from the index by address.
+    /// Entries to remove from the e-mail index.
     hashes: Vec<Entry>,
 }
 
-/// A text that was written anew.
+/// A text that was rewritten.
 struct Written {
     order: EntryAddr,
     place: EntryAddr,
@@ -39,7 +39,7 @@ struct Written {
 }
 
 impl<'k, 'c> Blocks<'k, 'c> {
-    /// Begins.
+    /// Starts without any entries to remove.
     pub(super) fn new(
         txn: &'k mut WriteTxn<'c>,
         person: &'k Person,
@@ -55,11 +55,11 @@ impl<'k, 'c> Blocks<'k, 'c> {
         })
     }
 
-    /// Writes blocks anew, and with them the index.
+    /// Rewrites blocks, and updates both indexes.
     pub(super) fn erase(mut self, blocks: &[BlockId]) -> Result<(), Fault> {
         let connection = self.txn.connection;
         let organisation = self.person.organisation;
-        // Those before it have been purged since they were found.
+        // Earlier blocks were purged since they were found.
         let first = first_block(connection, organisation)?;
         for &id in blocks.iter().filter(|id| **id >= first) {
             self.block(id)?;
@@ -88,7 +88,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
                         });
                     }
                 }
-                // Nobody reads the texts of these.
+                // Nobody reads the texts of these entries.
                 EntryOutcome::Unchanged { order, .. } if orders.contains(&order) => {
                     entry.text.clear();
                     entry.email = EmailHash::NONE;
@@ -117,11 +117,11 @@ impl<'k, 'c> Blocks<'k, 'c> {
         Ok(())
     }
 
-    /// Brings an order's row up to date, if this text is its latest.
+    /// Updates the content hash in the index if this text is the latest of its order.
     fn rehash(&mut self, key_space: &KeySpace, text: &Written) -> Result<(), Fault> {
         let key = self.journal.key(text.order)?;
         let Some((row, holds)) = self.txn.index.at(key_space, &key, text.order)? else {
-            // It is being purged.
+            // The order was purged since it was found.
             return Ok(());
         };
         let unreadable = || Fault::Damaged("an erased text is not JSON".into());
@@ -136,7 +136,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
     }
 }
 
-/// Takes the hash off an entry that is in the index by address.
+/// Removes the hash of an entry, and notes it for removal from the e-mail index.
 fn take_hash(entry: &mut rewrite::Entry, place: EntryAddr, hashes: &mut Vec<Entry>) {
     if entry.email != EmailHash::NONE {
         let hash = entry.email;

@@ -1,4 +1,4 @@
-//! Finding what is of a person: first the orders, then every block that has texts of theirs.
+//! Finding the data of a person: first the orders, then every block that has texts of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -22,10 +22,10 @@ use crate::store::journal::dialects::dialect_name;
 use crate::store::journal::entry_outcomes::{self, EntryOutcome};
 use crate::store::journal::read::Journal;
 
-/// Blocks that are looked at in one go.
+/// Blocks that are read at a time.
 const LOOKED_AT: u32 = 1_024;
 
-/// The first place of an organisation, and the last that it can have.
+/// The first and the last entry address that an organisation can have.
 pub(super) fn places_of(organisation: OrganisationId) -> (EntryAddr, EntryAddr) {
     let next = BlockId(BlockId::new(organisation, u32::MAX).0 + 1);
     (
@@ -34,12 +34,12 @@ pub(super) fn places_of(organisation: OrganisationId) -> (EntryAddr, EntryAddr) 
     )
 }
 
-/// The dialects of blocks.
+/// Caches the dialects of blocks.
 #[derive(Default)]
 pub(super) struct Dialects(HashMap<i64, &'static dyn Dialect>);
 
 impl Dialects {
-    /// The one that a number stands for.
+    /// The dialect with this number.
     pub(super) fn get(
         &mut self,
         connection: &Connection,
@@ -57,7 +57,7 @@ impl Dialects {
     }
 }
 
-/// The orders of a person among those in some blocks, by any of their revisions, and the block to go on with; none at the end.
+/// The orders of the person in some blocks, by any of their revisions. Also the block to continue with, or `None` at the end.
 pub(super) fn find(
     connection: &Connection,
     person: &Person,
@@ -104,7 +104,7 @@ pub(super) fn find(
     Ok((found, next))
 }
 
-/// The orders that are attached to a customer, whatever address they have.
+/// The orders that belong to a customer of the catalogue, whatever e-mail address they have.
 fn attached(
     connection: &Connection,
     journal: &mut Journal<'_>,
@@ -129,7 +129,7 @@ fn attached(
     Ok(found)
 }
 
-/// Whether a text has the person as its customer: another address may have the same hash.
+/// Whether the person is the customer of a text. Another address may have the same hash.
 fn is_of(person: &Person, dialect: &dyn Dialect, text: &str) -> bool {
     let order = StoredOrder {
         id: BatchId::new(0, 0).order(0),
@@ -149,18 +149,18 @@ fn is_of(person: &Person, dialect: &dyn Dialect, text: &str) -> bool {
     address.is_some_and(|address| email::is_same(&address, &person.address))
 }
 
-/// What was found of orders in some blocks.
+/// The result of scanning some blocks.
 #[derive(Default)]
 pub(super) struct Scanned {
-    /// The blocks that have texts of theirs, or of what was refused of the person.
+    /// The blocks to rewrite: they have texts of the orders, or of refused entries with the person's hash.
     pub blocks: Vec<BlockId>,
-    /// Their batches, and their positions in each.
+    /// The entries of the orders, by batch and index in the batch.
     pub entries: BTreeMap<[u8; 16], BTreeSet<u32>>,
-    /// The block to go on with; none at the end, if there was nothing to be done.
+    /// The block to continue with. `None` at the end, if there was nothing to rewrite.
     pub next: Option<u32>,
 }
 
-/// Finds the blocks that have something of some orders, from a block on to the end that the journal has now.
+/// Scans the blocks that have entries of some orders, beginning with block `from`.
 pub(super) fn scan(
     connection: &Connection,
     person: &Person,
@@ -201,7 +201,7 @@ pub(super) fn scan(
             scanned.blocks.push(id);
         }
         looked_at += 1;
-        // While it is done, more may come: an order that is processed can still be added to.
+        // Entries may be added while the blocks are rewritten: a processed order can still be amended.
         let goes_on = looked_at == LOOKED_AT || !scanned.blocks.is_empty();
         scanned.next = goes_on.then(|| id.number() + 1);
     }

@@ -1,10 +1,12 @@
-//! Erasing a person: the orders of the customer with an e-mail address keep their figures alone.
+//! Erasing a person: the orders of the customer with an e-mail address keep only the fields that their dialect retains.
 //!
-//! An order is the customer's if any of its revisions has the address; all of it is erased, also revisions with another one,
-//! which mostly is the same person's. The orders are found and noted down before anything is changed, so that what is broken
-//! off halfway is finished by the next erasure; those that are open are called off, so that no revision comes after. Then every
-//! block with texts of theirs is written anew, a few in a transaction, together with the index by address: each leaves a store that
-//! is whole. What was rejected and kept answers follow, and last the log is written back and emptied.
+//! An order belongs to the customer if any of its revisions has the address. All its revisions are erased, including those with
+//! another address, which is usually the same person's.
+//!
+//! The orders are found and recorded before anything changes, so that the next erasure completes an interrupted one. Open orders
+//! are cancelled, so that they get no further revision. Then every block with texts of the orders is rewritten, a few per transaction,
+//! together with the e-mail index. Each transaction leaves the store consistent. Rejected orders and saved responses follow. At
+//! the end the log is checkpointed and emptied.
 
 mod blocks;
 mod find;
@@ -42,32 +44,32 @@ use crate::store::write::audit::write_audit;
 use crate::store::write::txn::WriteTxn;
 use crate::store::{Store, journal, replies};
 
-/// Orders that are noted down, or called off, at a time.
+/// Orders that are recorded or cancelled in one transaction.
 const SLICE_ORDERS: usize = 1_024;
-/// Blocks that are written anew at a time: they have about a MiB of text each.
+/// Blocks that are rewritten in one transaction. Each has about a MiB of text.
 const SLICE_BLOCKS: usize = 16;
-/// The largest database file that is written anew without being asked to: it takes about a second, and as much memory.
+/// The largest database file that is rewritten without a request. That takes about a second, and as much memory as the file.
 const COMPACTED_BYTES_MAX: u64 = 128 << 20;
-/// How long to stay away from a store that has too much to do.
+/// The pause when the writer's queue is full.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
-/// Who is erased.
+/// The person to erase.
 #[derive(Debug)]
 struct Person {
     organisation: OrganisationId,
-    /// In its normal form.
+    /// The e-mail address in its normal form.
     address: String,
     hash: EmailHash,
-    /// The number of the customer with that address: orders may be attached to it that have no address.
+    /// The number of the customer with that address. Orders without an address may belong to it.
     customer: Option<u64>,
 }
 
-/// An erasure at work.
+/// The state of an erasure.
 struct Erasing<'s> {
     store: &'s Store,
     person: Arc<Person>,
     who: String,
-    /// The batches that had something of the person.
+    /// The batches that had data of the person.
     batches: HashSet<[u8; 16]>,
     done: Erasure,
 }
@@ -105,7 +107,7 @@ impl Store {
         };
         let end = erasing.find_orders(0).await?;
         erasing.cancel().await?;
-        // An order that was a draft then may have been placed meanwhile, in parts that stand behind. None is a draft now.
+        // A draft may have been placed in the meantime, and its sub-orders are in later blocks. No draft is left now.
         erasing.find_orders(end).await?;
         let orders = erasing.cancel().await?;
         erasing.note(&orders).await?;
@@ -127,7 +129,7 @@ impl Store {
 }
 
 impl Erasing<'_> {
-    /// Reads at one moment.
+    /// Reads in one snapshot.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection, &Person) -> Result<T, Fault> + Send + 'static,
@@ -137,7 +139,7 @@ impl Erasing<'_> {
         self.store.readers.read(read).await
     }
 
-    /// Has a slice written, when the writer has room for it: requests come first.
+    /// Runs a write when the writer's queue has room. Requests come first.
     async fn write<T: Send + 'static>(
         &self,
         write: impl Fn(&mut WriteTxn<'_>, &Person) -> Result<T, Fault> + Send + Sync + 'static,
@@ -153,12 +155,12 @@ impl Erasing<'_> {
         }
     }
 
-    /// Finds the person's orders from a block on, and notes them down; the block that comes after those that were looked at.
+    /// Finds and records the person's orders, beginning with a block. Returns the block after the last one that was searched.
     async fn find_orders(&mut self, first: u32) -> Result<u32, StoreError> {
         let count = |connection: &Connection, person: &Person| {
             Ok(read_counters(connection, person.organisation)?.block)
         };
-        // What comes later is not of the time that is erased.
+        // Later orders are not part of this erasure.
         let end = self.read(count).await?;
         let (mut next, mut found) = (Some(first), HashSet::new());
         while let Some(from) = next {
@@ -184,8 +186,8 @@ impl Erasing<'_> {
         Ok(end)
     }
 
-    /// Calls the open orders off among those that are noted down, with an event each; all that are, also by an erasure that
-    /// was broken off.
+    /// Cancels the recorded orders that are open, with an event each. Returns all recorded orders, including those of an
+    /// interrupted erasure.
     async fn cancel(&mut self) -> Result<Arc<HashSet<EntryAddr>>, StoreError> {
         let noted = self.read(noted).await?;
         let orders: Vec<EntryAddr> = noted.iter().copied().collect();
@@ -197,7 +199,7 @@ impl Erasing<'_> {
         Ok(Arc::new(noted))
     }
 
-    /// Notes in the audit log how many orders are erased, and of nobody.
+    /// Writes the number of erased orders to the audit log, without naming the person.
     async fn note(&mut self, orders: &HashSet<EntryAddr>) -> Result<(), StoreError> {
         self.done.orders = orders.len() as u64;
         let (who, count) = (self.who.clone(), orders.len());
@@ -211,7 +213,7 @@ impl Erasing<'_> {
         self.write(note).await
     }
 
-    /// Deletes the customer that orders may be attached to.
+    /// Deletes the person from the catalogue's customers.
     async fn customer(&mut self) -> Result<(), StoreError> {
         let delete = |txn: &mut WriteTxn<'_>, person: &Person| {
             customer_numbers::delete(txn.connection, person.organisation, &person.address)
@@ -220,8 +222,8 @@ impl Erasing<'_> {
         Ok(())
     }
 
-    /// Writes the blocks anew that have texts of the orders, or of what was refused of the person; also what was added to an
-    /// order that is processed, as long as there is any.
+    /// Rewrites the blocks that have texts of the orders, or of refused entries with the person's address. Repeats until no
+    /// block is left, because processed orders may be amended in the meantime.
     async fn texts(&mut self, orders: &Arc<HashSet<EntryAddr>>) -> Result<(), StoreError> {
         let mut next = Some(0);
         while let Some(from) = next {
@@ -260,7 +262,7 @@ impl Erasing<'_> {
         Ok(())
     }
 
-    /// Takes out of what was rejected whatever mentions the address.
+    /// Removes the person from rejected orders that mention the address.
     async fn rejections(&mut self) -> Result<(), StoreError> {
         let mut next = Some(0);
         while let Some(after) = next {
@@ -280,7 +282,7 @@ impl Erasing<'_> {
         Ok(())
     }
 
-    /// Erases the answers that were kept for batches of the person's, and those that mention the address.
+    /// Erases the saved responses to batches that had data of the person, and those that mention the address.
     async fn answers(&mut self) -> Result<(), StoreError> {
         let batches = Arc::new(std::mem::take(&mut self.batches));
         let mut next = Some(0);
@@ -300,7 +302,7 @@ impl Erasing<'_> {
         Ok(())
     }
 
-    /// Takes what is left of the address out of the index by address: of orders that were purged, and in runs that nobody finished.
+    /// Removes the address from the rest of the e-mail index: entries of purged orders, and unfinished runs.
     async fn addresses(&self) -> Result<(), StoreError> {
         let sweep = |txn: &mut WriteTxn<'_>, person: &Person| {
             sweep(txn.connection, person.organisation, person.hash)
@@ -315,9 +317,10 @@ impl Erasing<'_> {
         Ok(())
     }
 
-    /// Writes the database file anew, if it is small or that is asked for: where rows were moved from one page to another, SQLite
-    /// leaves what they were in the unused part of a page, and only this is sure to leave it behind. PostgreSQL leaves rows as
-    /// they were until they are vacuumed.
+    /// Rewrites the database file if it is small or if that is requested.
+    ///
+    /// When SQLite moves rows between pages, copies can remain in unused parts of pages. Only a rewrite is sure to remove them.
+    /// On PostgreSQL the tables are vacuumed, which removes old row versions.
     async fn compact(&mut self, is_asked_for: bool) -> Result<(), StoreError> {
         let home = self.store.home.clone();
         let compacting = tokio::task::spawn_blocking(move || match &home {
@@ -338,7 +341,7 @@ impl Erasing<'_> {
         Ok(())
     }
 
-    /// Empties the log, which still has the pages as they were.
+    /// Empties the write-ahead log, which still has the pages as they were.
     async fn empty_log(&self) -> Result<(), StoreError> {
         let Home::File(file) = self.store.home.clone() else {
             return Ok(());
@@ -355,7 +358,7 @@ impl Erasing<'_> {
         ))
     }
 
-    /// Notes that nothing is left to be done of these orders.
+    /// Deletes the records of these orders: their erasure is complete.
     async fn forget(&self, orders: &HashSet<EntryAddr>) -> Result<(), StoreError> {
         let orders: Vec<EntryAddr> = orders.iter().copied().collect();
         for orders in orders.chunks(SLICE_ORDERS) {
@@ -375,13 +378,13 @@ impl Erasing<'_> {
 }
 
 impl Person {
-    /// What is looked for where orders are not apart.
+    /// What to search for in rows that mix several orders.
     fn mentioned(&self) -> (OrganisationId, &str) {
         (self.organisation, &self.address)
     }
 }
 
-/// The orders that are noted down for an organisation.
+/// The orders that are recorded for an organisation.
 fn noted(connection: &Connection, person: &Person) -> Result<HashSet<EntryAddr>, Fault> {
     let select = "select id from erasures where id between ?1 and ?2 and sound(erasures.intact)";
     let mut select = connection.prepare_cached(select)?;
@@ -390,7 +393,7 @@ fn noted(connection: &Connection, person: &Person) -> Result<HashSet<EntryAddr>,
     Ok(found.into_iter().collect())
 }
 
-/// Calls off the orders among these that are open; how many.
+/// Cancels those of the orders that are open. Returns how many.
 fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64, Fault> {
     let mut journal = Journal::new(txn.connection);
     let mut located = Vec::with_capacity(orders.len());
@@ -414,7 +417,7 @@ fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64
     Ok(moved.iter().filter(|moved| moved.is_ok()).count() as u64)
 }
 
-/// Whether an order that was found before is still there: it may have been purged.
+/// Whether an order that was found before still exists. It may have been purged.
 fn is_there(journal: &mut Journal<'_>, order: EntryAddr) -> Result<bool, Fault> {
     let BlockId(first) = first_block(journal.connection(), order.block().organisation())?;
     Ok(order.block().0 >= first && journal.mark(order)? != EntryOutcome::Purged)
@@ -426,7 +429,7 @@ fn first_block(connection: &Connection, organisation: OrganisationId) -> Result<
     Ok(BlockId::new(organisation, start.block))
 }
 
-/// Tables that hold what names a person.
+/// Tables with data that can identify a person.
 const TABLES_OF_PERSONS: [&str; 7] = [
     "answers",
     "blocks",
@@ -437,7 +440,7 @@ const TABLES_OF_PERSONS: [&str; 7] = [
     "rejections",
 ];
 
-/// Has PostgreSQL drop what rows were before; or write their tables anew, so that nothing is left of them.
+/// Vacuums the tables with personal data, on PostgreSQL. A full vacuum rewrites them, so that no old row versions remain.
 fn vacuum(home: &Home, is_whole: bool) -> Result<bool, Fault> {
     let connection = home.connect(Use::Write)?;
     connection.execute_batch("set statement_timeout = 0")?;
