@@ -1,12 +1,16 @@
 //! Checksums of rows.
 //!
-//! Each row has a checksum of its values, `row_checksum`: a generated column, which the engine makes whenever the row is
-//! written, so that no statement can forget to. `intact` compares it with what the values are now. Every statement that reads
-//! what is served or decides something asks for `sound(<table>.intact)`, which is an error where the checksum does not hold; one
-//! that changes part of a row does too, as writing makes the checksum anew.
+//! Each row has a checksum of its values in `row_checksum`. This is a generated column: the engine computes it on every write,
+//! so no
+//! statement can forget it. `intact` compares it with the current values. Statements whose result is served or decides something
+//! use
+//! `sound(<table>.intact)`, which fails if the checksum does not match. Statements that change part of a row use it too, because
+//! writing computes the checksum anew.
 //!
-//! In SQLite `intact` is a column, and the checksum is made by a function of ours. PostgreSQL has a hash of its own, and no
-//! such columns: there `intact` is put into a statement as what it stands for, so that it can be sent on to whichever node has
+//! In SQLite, `intact` is a column, and a function of this module computes the checksum. PostgreSQL has its own hash function,
+//! but no
+//! virtual columns. There `intact` is replaced in each statement by the comparison itself, so that it can run on whichever node
+//! has
 //! the row.
 
 use std::borrow::Cow;
@@ -20,13 +24,13 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::schema::MIGRATIONS_ON_SERVER;
 
-/// The error code of [`register`]'s `sound`, which SQLite itself never uses.
+/// The SQLite error code of `sound`, which [`register`] defines. SQLite itself never uses this code.
 pub(crate) const DAMAGED: i32 = ffi::SQLITE_CONSTRAINT_FUNCTION;
 
-/// Lets the statements of a connection use `checksum_of(values…)` and `sound(is_intact)`.
+/// Defines the SQL functions `checksum_of(values…)` and `sound(is_intact)` on a connection.
 ///
 /// # Errors
-/// SQLite's.
+/// Those of SQLite.
 pub fn register(connection: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
@@ -44,10 +48,10 @@ pub fn register(connection: &Connection) -> Result<()> {
     })
 }
 
-/// How a checksum is made on PostgreSQL; its columns stand behind, up to a parenthesis.
+/// The definition of a checksum column on PostgreSQL. The names of the columns it covers follow, up to a parenthesis.
 const MADE: &str = " bigint not null generated always as (hash_record_extended(row(";
 
-/// The columns that checksums are made of, by table and name of the checksum, as the schema has them.
+/// The columns that each checksum covers, from the schema. The key is the table and the name of the checksum.
 static COLUMNS: LazyLock<HashMap<(&str, &str), Vec<&str>>> = LazyLock::new(|| {
     let mut columns = HashMap::new();
     let tables = MIGRATIONS_ON_SERVER
@@ -67,7 +71,7 @@ static COLUMNS: LazyLock<HashMap<(&str, &str), Vec<&str>>> = LazyLock::new(|| {
     columns
 });
 
-/// A statement for PostgreSQL, where `<table>.intact` and `<table>.head_intact` are no columns.
+/// The statement for PostgreSQL: replaces `<table>.intact` and `<table>.head_intact` by comparisons.
 pub(crate) fn on_server(sql: &str) -> Cow<'_, str> {
     let mut sql = Cow::Borrowed(sql);
     for (intact, checksum) in [
@@ -92,7 +96,7 @@ pub(crate) fn on_server(sql: &str) -> Cow<'_, str> {
     sql
 }
 
-/// Whether a checksum of a table is that of its values.
+/// SQL that compares a checksum of a table with its values.
 fn comparison(table: &str, checksum: &str) -> String {
     let columns = COLUMNS.get(&(table.trim_matches('"'), checksum));
     let columns = columns
@@ -103,9 +107,9 @@ fn comparison(table: &str, checksum: &str) -> String {
     format!("({table}.{checksum} = hash_record_extended(row({columns}), 0))")
 }
 
-/// The checksum of some values and one more.
+/// Adds a value to a checksum.
 fn add(sum: u64, value: ValueRef<'_>) -> u64 {
-    // No two kinds of value go on from the same number.
+    // Each type of value has its own seed.
     let of_kind = |kind: u64| sum.rotate_left(8) ^ kind;
     match value {
         ValueRef::Null => xxh3_64_with_seed(&[], of_kind(0)),

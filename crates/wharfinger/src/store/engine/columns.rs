@@ -1,4 +1,4 @@
-//! Values as columns store them.
+//! Decoding of values as columns store them.
 
 use jiff::tz::TimeZone;
 use wharfinger_core::canonical::Amount;
@@ -7,14 +7,14 @@ use wharfinger_core::zone;
 
 use super::fault::Fault;
 
-/// An amount as it is stored.
+/// Decodes a stored amount.
 pub(crate) fn amount(text: &str) -> Result<Amount, Fault> {
     let unreadable = || Fault::Damaged(format!("the stored amount {text} is invalid"));
     let number = Decimal::parse(text.into()).ok_or_else(unreadable)?;
     Ok(Amount::of(&number))
 }
 
-/// A list of texts as it is stored.
+/// Decodes a stored list of texts.
 pub(crate) fn texts(json: Option<String>) -> Result<Vec<String>, Fault> {
     let unreadable = |_| Fault::Damaged("a product's list of markets cannot be read".into());
     match json {
@@ -23,7 +23,7 @@ pub(crate) fn texts(json: Option<String>) -> Result<Vec<String>, Fault> {
     }
 }
 
-/// A time zone as it is stored.
+/// Decodes a stored time zone.
 pub(crate) fn time_zone(name: &str) -> Result<TimeZone, Fault> {
     let unknown = || Fault::Damaged(format!("an organisation has the unknown time zone {name}"));
     zone::named(name).ok_or_else(unknown)

@@ -9,21 +9,21 @@ use rusqlite::{Connection, OpenFlags};
 use super::fault::Fault;
 use super::{checksums, driver};
 
-/// How long a write waits for another process's.
+/// The longest wait for another process's write.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Prepared statements that a connection keeps.
+/// The most prepared statements that a connection caches.
 const STATEMENTS_MAX: usize = 64;
 
-/// What a connection is for.
+/// What a connection is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// Reads alone.
+    /// Reads only.
     Read,
     /// Reads and writes.
     Write,
 }
 
-/// Opens the database of a file.
+/// Opens a database file.
 pub(crate) fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
     let access = match wanted {
         Use::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -33,27 +33,29 @@ pub(crate) fn connect(file: &Path, wanted: Use) -> Result<Connection, Fault> {
     checksums::register(&connection)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // A plan that may depend on what is bound is made anew for each value: that costs more than the query.
+    // Plans must not depend on bound values. SQLite would prepare such statements again for each value, which costs more than
+    // the query.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     if wanted == Use::Write {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
-        // What is deleted or moved is written over: orders name people, and are to be gone from the file too.
+        // Overwrites deleted content with zeros. Orders contain personal data, which must disappear from the file too.
         connection.pragma_update(None, "secure_delete", true)?;
-        // The log is written back beside the writer.
+        // Another thread checkpoints the log.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        // A statement of many rows notes how to undo itself; a file for that would cost more than the rows.
+        // SQLite keeps a statement journal for statements of many rows. A file for that would cost more than the rows.
         connection.pragma_update(None, "temp_store", "memory")?;
-        // Negative: in KiB. Enough for the inner pages of a large index; and each commit looks at all of it, if briefly.
+        // In KiB, because negative. Large enough for the inner pages of a large index. Each commit briefly looks at the whole
+        // cache.
         connection.pragma_update(None, "cache_size", -8_192)?;
     }
     Ok(connection)
 }
 
-/// Writes something, and changes nothing.
+/// Writes and commits, without a change that anyone reads.
 pub(crate) fn touch(connection: &driver::Connection) -> Result<(), Fault> {
-    // SQLite writes no page that stays the same.
+    // SQLite does not write pages that stay the same, so the value must change.
     let touch =
         "update settings set value = value + 1 where name = 'touched' and sound(settings.intact)";
     connection.execute(touch, ())?;

@@ -9,23 +9,23 @@ use std::time::{Duration, Instant};
 use super::home::Home;
 use crate::store::api::{Room, StoreError};
 
-/// How long what was found out is good for.
+/// How long a measurement is reused.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Bytes that are written to find out whether there is room: more than a file system keeps aside for small writes.
+/// Bytes written to find out whether the disk is full: more than file systems reserve for small writes.
 const PROBE_BYTES: usize = 256 << 10;
-/// The file that they are written to.
+/// The file that the probe writes.
 const PROBE_FILE: &str = "room.probe";
 
-/// Looks at the disk.
+/// Measures the free space on the disk of a store.
 pub(crate) struct Disk {
-    /// The directory of the store; none where it is on another machine.
+    /// The directory of the store. `None` if the store is on another machine.
     directory: Option<PathBuf>,
     reserve_bytes: u64,
     seen: Mutex<Option<(Instant, Room)>>,
 }
 
 impl Disk {
-    /// The disk of a store, on which so many bytes are to be kept free.
+    /// The disk of a store, of which `reserve_bytes` are kept free.
     pub(crate) fn of(home: &Home, reserve_bytes: u64) -> Self {
         let directory = match home {
             Home::File(file) => file.parent().map(Path::to_owned),
@@ -38,10 +38,10 @@ impl Disk {
         }
     }
 
-    /// The room as of a moment ago; none where it cannot be told.
+    /// The free space, at most 100 ms old. `None` if it is unknown.
     pub(crate) fn room(&self) -> Option<Room> {
         let directory = self.directory.as_ref()?;
-        // There is nothing behind it that could be half changed.
+        // A panic cannot leave the measurement half changed.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, room)) = *seen
             && at.elapsed() < LOOK_EVERY
@@ -60,7 +60,7 @@ impl Disk {
     /// Whether new orders may be written.
     ///
     /// # Errors
-    /// [`StoreError::DiskFull`]: less than the reserve is left, which is for moving, purging and erasing.
+    /// [`StoreError::DiskFull`]: less than the reserve is free. The reserve is for transitions, purges and erasures.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         match self.room() {
             Some(room) if room.is_short() => Err(StoreError::DiskFull(room.to_string())),
@@ -69,7 +69,7 @@ impl Disk {
     }
 }
 
-/// Whether a file in a directory cannot grow, for want of room or because of a quota.
+/// Whether a file in a directory cannot grow, because the disk is full or a quota is exceeded.
 pub(crate) fn is_full(directory: &Path) -> bool {
     let path = directory.join(PROBE_FILE);
     let write = |mut file: File| {
@@ -77,7 +77,7 @@ pub(crate) fn is_full(directory: &Path) -> bool {
         file.sync_all()
     };
     let written = File::create(&path).and_then(write);
-    // It is in nobody's way where it stays, and is written over.
+    // If the file cannot be removed, the next probe overwrites it.
     let _ = std::fs::remove_file(&path);
     let kinds = [
         std::io::ErrorKind::StorageFull,

@@ -1,4 +1,4 @@
-//! Faults of the database, and how far each one reaches.
+//! Faults of the database, and how severe each one is.
 
 use std::path::PathBuf;
 
@@ -6,44 +6,44 @@ use super::driver::Error;
 use crate::store::api::StoreError;
 use crate::store::format::varint::Damage;
 
-/// Why a piece of work was not done.
+/// Why a job or a read failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// The database says so.
+    /// The database reported an error.
     Sql(Error),
-    /// The commit failed, so that nobody knows what is on disk.
+    /// The commit failed. What is on disk is unknown.
     Commit(Error),
-    /// The disk has no room, or a quota does not allow more; nothing of it is on disk.
+    /// The disk is full or a quota is exceeded. Nothing of the job is on disk.
     DiskFull(Error),
-    /// The commit was not answered, and whether it was done could not be found out.
+    /// The commit was not answered, and its outcome could not be found out.
     Unknown(Error),
-    /// The caller asks for what cannot be.
+    /// The request cannot be carried out.
     Refused(String),
-    /// Something that the caller is told as it is, and that concerns this piece of work alone.
+    /// An error that the caller gets unchanged. It concerns only this job.
     Told(StoreError),
-    /// What is stored is not as it should be.
+    /// Stored data is damaged.
     Damaged(String),
-    /// A file of the store is no longer where it was opened: what is written is lost to everybody else.
+    /// A file of the store was removed or replaced. Other processes do not see what is written to it.
     Gone(PathBuf),
-    /// What an unclean end has left could not be brought to disk again.
+    /// The store was not closed cleanly, and its log could not be synced again.
     Unsynced(std::io::Error),
-    /// The system has no thread to give.
+    /// The operating system could not start a thread.
     NoThread(std::io::Error),
 }
 
-/// How far a fault reaches.
+/// How much a fault affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// This piece of work alone.
+    /// Only this job or read.
     Own,
-    /// Every write, for a while.
+    /// Every write, for some time.
     Passing,
     /// Every write from now on.
     Fatal,
 }
 
 impl Fault {
-    /// How far it reaches.
+    /// How much the fault affects.
     pub(crate) fn extent(&self) -> Extent {
         match self {
             Self::Refused(_) | Self::Told(_) | Self::Damaged(_) => Extent::Own,
@@ -56,8 +56,9 @@ impl Fault {
 }
 
 impl Fault {
-    /// Tells a full disk apart from other faults. `is_full` looks whether there is no room; it is asked only where the engine
-    /// says that a write failed, and not why.
+    /// Converts the fault to [`Self::DiskFull`] if the disk is full. `is_full` checks the disk; it is called only if the engine
+    /// reports a
+    /// failed write without a reason.
     pub(crate) fn told_apart(self, is_full: impl Fn() -> bool) -> Self {
         if let Self::Sql(error) | Self::Commit(error) = &self {
             let is_full = error.is_disk_full() || error.is_failed_write() && is_full();
@@ -72,7 +73,7 @@ impl Fault {
         }
     }
 
-    /// Whether the work may be stored or not: nobody knows before the store is opened again, or is reached again.
+    /// Whether the change may be stored or not. That is known only after the store is opened or reached again.
     fn leaves_in_doubt(&self) -> bool {
         match self {
             Self::Commit(error) => error.extent_of_commit() == Extent::Fatal,

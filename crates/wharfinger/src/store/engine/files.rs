@@ -13,23 +13,25 @@ use crate::store::api::StoreError;
 
 /// The name of the database in the data directory.
 pub(crate) const DATABASE: &str = "orders.db";
-/// The file that a running server holds locked.
+/// The file that a running server locks.
 const LOCK: &str = "server.lock";
-/// How long a command that only looks whether the directory is held may have the lock, and how often it is waited for.
+/// How often, and with what pause, the lock is tried again. A command that only checks whether the directory is held has the
+/// lock for
+/// a moment.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS_MAX: usize = 10;
-/// The mode of every file: orders name people.
+/// The mode of every file. Only the owner may read them, because orders contain personal data.
 const PRIVATE: u32 = 0o600;
 
-/// What processes that have a database open share about its log.
+/// The shared-memory index of a database's log.
 fn log_index_of(database: &Path) -> PathBuf {
     database.with_extension("db-shm")
 }
 
-/// Makes a data directory, if there is none, so that it is still there after a power cut. It is for its owner alone.
+/// Creates a data directory, readable only by its owner, if it does not exist. It survives a power cut.
 ///
 /// # Errors
-/// The system's.
+/// Those of the operating system.
 pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
     let directory = std::path::absolute(directory)?;
     let missing = directory.ancestors().take_while(|path| !path.exists());
@@ -46,12 +48,12 @@ pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Has the names in a directory written to disk.
+/// Syncs the names in a directory to disk.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Makes an empty database file, where there is none, that only its owner can read. SQLite gives the files beside it the same mode.
+/// Creates an empty database file, readable only by its owner, if it does not exist. SQLite gives its other files the same mode.
 pub(crate) fn create_database(file: &Path) -> io::Result<()> {
     let options = OpenOptions::new()
         .write(true)
@@ -65,7 +67,7 @@ pub(crate) fn create_database(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets only its owner read a database and the files beside it, whatever the umask and earlier programs have left.
+/// Makes a database and its other files readable only by their owner, whatever the umask or earlier programs did.
 pub(crate) fn make_private(database: &Path) -> io::Result<()> {
     for file in [
         database.to_owned(),
@@ -87,25 +89,26 @@ fn make_file_private(file: &Path) -> io::Result<()> {
         return Ok(());
     }
     match std::fs::set_permissions(file, Permissions::from_mode(PRIVATE)) {
-        // It belongs to another user, who has let this one in.
+        // The file belongs to another user, who gave this user access.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         done => done,
     }
 }
 
-/// A data directory that one process holds, until it ends.
+/// A lock on a data directory. Lasts until the process ends.
 #[derive(Debug)]
 pub struct Hold {
     _lock: File,
-    /// Never closed: with any handle of a file that a process closes, it loses all locks that SQLite has on the file.
+    /// Never closed: when a process closes any handle of a file, it loses all locks that SQLite has on that file.
     _database: Option<ManuallyDrop<File>>,
 }
 
-/// Holds a data directory for a server or a copy. Both the lock file and the database are locked, as the first may be deleted.
-/// Call it before the store is opened; with `create` an empty database is made where there is none.
+/// Locks a data directory for a server or a copy. Locks the lock file and also the database, because the lock file may be
+/// deleted.
+/// Call this before the store is opened. With `create`, an empty database is created if there is none.
 ///
 /// # Errors
-/// Another process holds it, or the files cannot be opened.
+/// Another process holds the directory, or the files cannot be opened.
 pub fn hold(directory: &Path, create: bool) -> Result<Hold, StoreError> {
     if create {
         make_directory(directory).map_err(|error| about(directory, &error))?;
@@ -124,7 +127,7 @@ pub fn hold(directory: &Path, create: bool) -> Result<Hold, StoreError> {
     })
 }
 
-/// Locks a file as a whole, which neither sees nor disturbs the locks that SQLite has on parts of it.
+/// Locks a whole file. This does not interact with the locks that SQLite has on parts of it.
 fn lock_file(directory: &Path, path: &Path, create: bool) -> Result<File, StoreError> {
     let about_file = |error: &io::Error| about(path, error);
     let opened = File::options()
@@ -155,26 +158,26 @@ fn lock_file(directory: &Path, path: &Path, create: bool) -> Result<File, StoreE
     Ok(file)
 }
 
-/// Whether a server or a copy holds a data directory. Looking takes the lock for a moment, which [`hold`] waits for.
+/// Whether a server or a copy holds a data directory. The check takes the lock for a moment; [`hold`] tries again in that case.
 pub(crate) fn is_held(directory: &Path) -> bool {
     let lock = File::options().write(true).open(directory.join(LOCK));
     lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
-/// An error of the system, with the path that it is about.
+/// An error of the operating system, with the path.
 pub(crate) fn about(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Unavailable(format!("{}: {error}", path.display()))
 }
 
-/// A device and an inode.
+/// A file's device and inode. `None` if it does not exist.
 type Identity = Option<(u64, u64)>;
 
-/// The files of a database as they were when it was opened.
+/// The files of a database, as they were when it was opened.
 #[derive(Debug)]
 pub(crate) struct Places(Vec<(PathBuf, Identity)>);
 
 impl Places {
-    /// Those of a database that is open; none where the connection has no file.
+    /// The files of an open database. Empty if the connection has no file.
     pub(crate) fn of(connection: &rusqlite::Connection) -> Self {
         let Some(path) = connection.path().filter(|path| !path.is_empty()) else {
             return Self(Vec::new());
@@ -184,7 +187,7 @@ impl Places {
         Self(files.map(|file| (file.clone(), identity(&file))).into())
     }
 
-    /// An error where one of the files was removed or replaced: what is written to it is lost to everybody else.
+    /// Fails if one of the files was removed or replaced. Other processes would not see what is written to it.
     pub(crate) fn check(&self) -> Result<(), Fault> {
         for (file, opened) in &self.0 {
             if identity(file) != *opened {
@@ -194,7 +197,7 @@ impl Places {
         Ok(())
     }
 
-    /// Whether the log was removed and everything else is in its place: then what is in the log can still be written back.
+    /// Whether only the log was removed. Its content can then still be checkpointed.
     pub(crate) fn lacks_log_alone(&self) -> bool {
         let found: Vec<_> = self.0.iter().map(|(file, _)| identity(file)).collect();
         let opened: Vec<_> = self.0.iter().map(|(_, opened)| *opened).collect();

@@ -7,12 +7,12 @@ use super::connection::{Use, connect};
 use super::driver::{Connection, Target};
 use super::fault::Fault;
 
-/// Where the store is.
+/// The home of a store.
 #[derive(Clone, Debug)]
 pub(crate) enum Home {
-    /// In a file.
+    /// A database file.
     File(PathBuf),
-    /// On a server.
+    /// A database on a PostgreSQL server.
     Server(Arc<Target>),
 }
 

@@ -4,43 +4,44 @@ use std::path::PathBuf;
 
 use super::driver::Target;
 
-/// What the URL of a database begins with.
+/// The schemes of a database URL.
 pub(crate) const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
-/// Where a store is.
+/// The location of a store.
 #[derive(Clone)]
 pub enum Location {
-    /// In a data directory.
+    /// A data directory.
     Directory(PathBuf),
-    /// In a database of PostgreSQL.
+    /// A PostgreSQL database.
     Database(Database),
 }
 
-/// A database of PostgreSQL, and as whom it is spoken to.
+/// A PostgreSQL database, and the credentials for it.
 #[derive(Clone)]
 pub struct Database {
     /// `postgres://user@host:port/name`.
     pub url: String,
-    /// The user's password, where the URL does not have it.
+    /// The user's password, if the URL does not contain it.
     pub password: Option<String>,
-    /// The file, in PEM form, of the CAs that may have signed the server's certificate. TLS is spoken where there is one, or where
-    /// the URL says so, with the CAs that the system trusts.
+    /// The file, in PEM form, of the CAs that may have signed the server's certificate. TLS is used if this is set or if the URL
+    /// asks
+    /// for it. Without a file, the system's CAs are trusted.
     pub ca: Option<PathBuf>,
 }
 
 impl Location {
-    /// Whether what is sent could be read on a network: it goes to another machine, and is not encrypted.
+    /// Whether the connection could be read on a network: it goes to another machine and is not encrypted.
     pub(crate) fn is_exposed(&self) -> bool {
         match self {
             Self::Directory(_) => false,
-            // One that cannot be read is refused before anything is sent.
+            // An invalid URL is refused before anything is sent.
             Self::Database(database) => {
                 Target::of(database).is_ok_and(|target| target.is_exposed())
             }
         }
     }
 
-    /// Whether the URL of the database has a password, and is among these arguments of a command.
+    /// Whether the database URL contains a password and occurs in these command line arguments.
     pub(crate) fn has_password_among(&self, mut arguments: impl Iterator<Item = String>) -> bool {
         match self {
             Self::Directory(_) => false,
@@ -51,7 +52,7 @@ impl Location {
     }
 }
 
-/// Without any password.
+/// Shows the location without a password.
 impl std::fmt::Display for Location {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -67,7 +68,7 @@ impl std::fmt::Debug for Location {
     }
 }
 
-/// A URL without the password that it may have, before the host or among the options. What is not clear is left out.
+/// A URL without its password, whether before the host or among the options. Omits everything that may be part of a password.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return "the database".into();
@@ -80,7 +81,7 @@ fn without_password(url: &str) -> String {
         None => (None, rest),
     };
     let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
-    // Others may be a password that is spelled otherwise.
+    // Any other option may be a misspelled or percent-encoded password.
     let is_told = |option: &&str| {
         let mut read = form_urlencoded::parse(option.as_bytes());
         read.all(|(name, _)| ["host", "port", "sslmode", "dbname", "user"].contains(&name.as_ref()))

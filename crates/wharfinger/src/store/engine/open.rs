@@ -1,4 +1,4 @@
-//! Opening a database: the file of a data directory, or a database of PostgreSQL, with today's tables.
+//! Opening a database: the file of a data directory, or a PostgreSQL database. Migrates the schema.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use super::wal::recovery;
 use super::{schema, server};
 use crate::store::api::StoreError;
 
-/// SQLite up to 3.51.2 can corrupt a database in WAL mode; 3.53 is the first that is trusted here.
+/// SQLite up to 3.51.2 can corrupt a database in WAL mode. This program requires 3.53.
 const SQLITE_VERSION_MIN: i32 = 3_053_000;
 
-/// The database file of a data directory that has a store.
+/// The database file of a data directory.
 ///
 /// # Errors
-/// It has none.
+/// There is no store in the directory.
 pub(crate) fn database_file(directory: &Path) -> Result<PathBuf, StoreError> {
     let file = directory.join(DATABASE);
-    // The tables come with the first commit: what has none yet is no store.
+    // The tables are created by the first commit. An empty file is therefore not a store.
     match std::fs::metadata(&file) {
         Ok(found) if found.is_file() && found.len() > 0 => Ok(file),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::Unavailable(format!(
@@ -41,7 +41,9 @@ fn no_store() -> StoreError {
     )
 }
 
-/// Refuses a database whose log is damaged: SQLite would drop what it cannot read, and write over it.
+/// Refuses a database with a damaged log, because SQLite would drop and overwrite what it cannot read. `accepted` is the number
+/// of
+/// lost frames that the user accepts.
 fn refuse_damaged_log(file: &Path, accepted: u64) -> Result<Option<Damage>, StoreError> {
     let damage = frames::damage(file).map_err(|error| frames::unreadable(file, &error))?;
     match damage {
@@ -50,9 +52,10 @@ fn refuse_damaged_log(file: &Path, accepted: u64) -> Result<Option<Damage>, Stor
     }
 }
 
-/// Opens the database of a data directory, with today's tables.
+/// Opens the database of a data directory and migrates its schema.
 ///
-/// What an unclean end has left is seen to by whoever holds the directory, and by anybody while nobody does.
+/// If the store was not closed cleanly, it is recovered, either by the process that holds the directory or if no process holds
+/// it.
 pub(crate) fn open_file(
     directory: &Path,
     is_holder: bool,
@@ -74,19 +77,19 @@ pub(crate) fn open_file(
     }
     if let Some(damage) = damage {
         tracing::warn!("{damage}. They are given up because of --accept-lost-frames.");
-        // So that nobody finds them again.
+        // Removes the damaged log, so that it is not reported again.
         connection
             .execute_batch("pragma wal_checkpoint(truncate)")
             .map_err(Fault::from)?;
     }
     schema::migrate(&mut connection)?;
     files::make_private(&file).map_err(|error| about(&file, &error))?;
-    // SQLite does so too, and does not look whether it succeeds.
+    // SQLite syncs the directory too, but ignores errors.
     files::sync_directory(directory).map_err(|error| about(directory, &error))?;
     Ok((file, Connection::Sqlite(connection)))
 }
 
-/// Opens a database of PostgreSQL that keeps what it acknowledges.
+/// Connects to a PostgreSQL database, and checks that the server keeps what it acknowledges.
 pub(crate) fn reach(database: &Database) -> Result<(Home, Connection), StoreError> {
     let target = Target::of(database)
         .map_err(|why| Fault::Refused(format!("invalid database URL: {why}")))?;
@@ -96,10 +99,10 @@ pub(crate) fn reach(database: &Database) -> Result<(Home, Connection), StoreErro
     Ok((home, connection))
 }
 
-/// Opens the database of a store that exists, with today's tables.
+/// Opens the database of an existing store and migrates its schema.
 ///
 /// # Errors
-/// There is none.
+/// There is no store.
 pub(crate) fn open_tables_of_store(location: &Location) -> Result<Connection, StoreError> {
     match location {
         Location::Directory(directory) => {
@@ -114,10 +117,10 @@ pub(crate) fn open_tables_of_store(location: &Location) -> Result<Connection, St
     }
 }
 
-/// Opens a database of PostgreSQL that has a store, whatever its schema.
+/// Connects to a PostgreSQL database that contains a store, of any schema version.
 ///
 /// # Errors
-/// There is none.
+/// There is no store.
 pub(crate) fn reach_store(database: &Database) -> Result<Connection, StoreError> {
     let (_, connection) = reach(database)?;
     let select = "select to_regclass('schema_versions') is not null";
@@ -129,7 +132,7 @@ pub(crate) fn reach_store(database: &Database) -> Result<Connection, StoreError>
     }
 }
 
-/// Opens a database, with today's tables, whatever is in them. A data directory is held by this process.
+/// Opens a database and migrates its schema, whatever it contains. This process must hold the data directory.
 pub(crate) fn open_tables(location: &Location) -> Result<Connection, StoreError> {
     match location {
         Location::Directory(directory) => Ok(open_file(directory, true, 0)?.1),

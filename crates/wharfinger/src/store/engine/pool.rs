@@ -10,20 +10,20 @@ use super::home::Home;
 use crate::serve::turns::{Closed, Turns};
 use crate::store::api::StoreError;
 
-/// How long is waited for a connection, as long as for another's write.
+/// The longest wait for a connection. Equal to the longest wait for another process's write.
 const WAITING_MAX: Duration = Duration::from_secs(10);
 
-/// A pool of connections.
+/// A pool of read connections.
 #[derive(Clone)]
 pub(crate) struct Readers {
     home: Home,
-    /// One caller has at most half of the connections, so that its long reads leave some to others.
+    /// A caller gets at most half of the connections, so that its long reads leave some to others.
     turns: Turns,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
 
 impl Readers {
-    /// Makes a pool of at most `readers` connections, which are opened when they are wanted.
+    /// A pool of at most `readers` connections. They are opened when needed.
     pub(crate) fn new(home: Home, readers: usize) -> Self {
         Self {
             home,
@@ -32,7 +32,7 @@ impl Readers {
         }
     }
 
-    /// Reads on a thread where waiting for the disk holds up nobody; all of it sees the store at one moment.
+    /// Runs `read` in one read transaction, on a thread that may block.
     pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -65,13 +65,13 @@ impl Readers {
             };
             let transaction = match connection.begin(Access::Read) {
                 Ok(transaction) => transaction,
-                // The server was restarted since it was last used.
+                // The database server was restarted since the connection was last used.
                 Err(error) if is_idle && error.extent() == Extent::Passing => continue,
                 Err(error) => return Err(error.into()),
             };
             let found = read(&transaction);
             drop(transaction);
-            // One that is broken is of no use to the next one.
+            // A broken connection is not reused.
             if !matches!(&found, Err(fault) if fault.extent() != Extent::Own) {
                 self.idle().push(connection);
             }
@@ -80,11 +80,11 @@ impl Readers {
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        // A list of connections is never half changed.
+        // A panic cannot leave the list half changed.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the connections; from now on there is nothing to be read.
+    /// Closes the pool. Later reads fail.
     pub(crate) fn close(&self) {
         self.turns.close();
         self.idle().clear();

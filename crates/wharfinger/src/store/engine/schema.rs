@@ -6,18 +6,18 @@ use super::checksums;
 use super::driver::{Access, Connection, OptionalExtension};
 use super::fault::Fault;
 
-/// The steps from an empty file to today's tables; `user_version` counts those that were taken.
+/// The migrations of a file, from empty to the current schema. `user_version` is the number of applied ones.
 const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_first.sql")];
-/// The same for PostgreSQL, where a table counts them.
+/// The migrations on PostgreSQL. The table `schema_versions` lists the applied ones.
 pub(crate) const MIGRATIONS_ON_SERVER: &[&str] =
     &[include_str!("../../../migrations/postgres/0001_first.sql")];
 
-/// Brings the tables of a file up to date; refuses those of a later version than is known here.
+/// Migrates a file to the current schema. Refuses a schema of a later version than this program knows.
 pub(crate) fn migrate(connection: &mut rusqlite::Connection) -> Result<(), Fault> {
     if version(connection)? == MIGRATIONS.len() {
         return Ok(());
     }
-    // Another process may be about it too: the version counts only under the write lock.
+    // Another process may migrate too. The version is reliable only under the write lock.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
     for migration in missing(MIGRATIONS, found, "data directory")? {
@@ -29,7 +29,7 @@ pub(crate) fn migrate(connection: &mut rusqlite::Connection) -> Result<(), Fault
     Ok(())
 }
 
-/// Refuses a store whose tables are not today's.
+/// Refuses a store that does not have the current schema.
 pub(crate) fn require(connection: &Connection) -> Result<(), Fault> {
     let (found, known, what) = match connection {
         Connection::Sqlite(connection) => (version(connection)?, MIGRATIONS, "data directory"),
@@ -49,18 +49,18 @@ pub(crate) fn require(connection: &Connection) -> Result<(), Fault> {
     }
 }
 
-/// Steps that were taken in a file; 0 where it is not a store.
+/// The number of migrations applied to a file. 0 if it is not a store.
 pub(crate) fn version(connection: &rusqlite::Connection) -> Result<usize, Fault> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     usize::try_from(version)
         .map_err(|_| Fault::Refused("the data directory was not created by this program".into()))
 }
 
-/// Brings the tables on a server up to date; refuses those of a later version than is known here.
+/// Migrates a PostgreSQL database to the current schema. Refuses a schema of a later version than this program knows.
 pub(crate) fn migrate_on_server(connection: &Connection) -> Result<(), Fault> {
     // Servers that start at the same time wait here for each other.
     let transaction = connection.begin(Access::WRITE)?;
-    // A step may take as long as it does.
+    // A migration may take any time.
     transaction.execute_batch("set local statement_timeout = 0")?;
     transaction.execute_batch(
         "create table if not exists schema_versions (version bigint primary key, taken_at timestamptz not null default now())",
@@ -87,7 +87,7 @@ fn version_on_server(connection: &Connection) -> Result<usize, Fault> {
     Ok(usize::try_from(found.flatten().unwrap_or(0)).unwrap_or(usize::MAX))
 }
 
-/// The steps that were not taken yet.
+/// The migrations that were not applied yet.
 fn missing<'m>(known: &'m [&'m str], found: usize, what: &str) -> Result<&'m [&'m str], Fault> {
     known.get(found..).ok_or_else(|| {
         let known = known.len();
@@ -97,7 +97,7 @@ fn missing<'m>(known: &'m [&'m str], found: usize, what: &str) -> Result<&'m [&'
     })
 }
 
-/// The names of today's tables and indexes of a file, and the statements that make them.
+/// The names of the tables and indexes of the current schema of a file, with the statements that create them.
 pub(crate) fn of_today() -> Result<Vec<(String, String)>, Fault> {
     let connection = empty()?;
     let select = "select name, sql from sqlite_schema where sql is not null";

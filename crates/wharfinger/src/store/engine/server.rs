@@ -3,10 +3,10 @@
 use super::driver::Connection;
 use super::fault::Fault;
 
-/// Version 14, as the server counts: the first with all that is asked of it.
+/// Version 14, in the numbering of `server_version_num`. The first version with all required features.
 const VERSION_MIN: i64 = 140_000;
 
-/// Checks that a server keeps what it acknowledges, and warns of what an operator may not have meant.
+/// Checks that a server keeps what it acknowledges. Warns of settings that may be mistakes.
 pub(crate) fn check(connection: &Connection) -> Result<(), Fault> {
     let text = |setting: &str| -> Result<String, Fault> {
         let select = "select current_setting(?1)";
@@ -32,7 +32,8 @@ pub(crate) fn check(connection: &Connection) -> Result<(), Fault> {
             "The database server runs with full_page_writes = off; a crash may corrupt the database."
         );
     }
-    // A base backup that is being made is no standby. Only some users are told how a standby is; the others go by the setting.
+    // A base backup in progress is not a standby. Only privileged users see the state of a standby. For others, the setting
+    // decides.
     let select = "select count(*), count(sync_state), count(*) filter (where sync_state in ('sync', 'quorum')) \
                   from pg_stat_replication where state is distinct from 'backup'";
     let (standbys, told, synchronous): (i64, i64, i64) =

@@ -1,4 +1,4 @@
-//! Errors of the engines, and how far each one reaches.
+//! Errors of the engines, and how severe each one is.
 
 use rusqlite::ErrorCode;
 use tokio_postgres::error::SqlState;
@@ -6,31 +6,31 @@ use tokio_postgres::error::SqlState;
 use crate::store::engine::checksums::DAMAGED;
 use crate::store::engine::fault::Extent;
 
-/// A file could not be written; the index of the log could not be made longer.
+/// A file could not be written, or the index of the log could not be extended.
 const FAILED_WRITES: [i32; 2] = [
     rusqlite::ffi::SQLITE_IOERR_WRITE,
     rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
 ];
 
-/// Why a statement has no answer.
+/// Why a statement failed.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// SQLite says so.
+    /// SQLite reported an error.
     Sqlite(rusqlite::Error),
-    /// PostgreSQL says so, or it cannot be reached.
+    /// PostgreSQL reported an error, or the connection failed.
     Postgres(tokio_postgres::Error),
-    /// There is no row where there should be one.
+    /// A query returned no row where one was expected.
     NoRows,
-    /// The checksum of a row does not hold.
+    /// The checksum of a row is wrong.
     Damaged,
-    /// A value is not of the kind that it should be.
+    /// A value has an unexpected type or is out of range.
     Value(String),
-    /// PostgreSQL cannot be reached, or is not as it should be.
+    /// PostgreSQL cannot be reached, or does not meet the requirements.
     Unreachable(String),
 }
 
 impl Error {
-    /// How far it reaches.
+    /// How much the error affects.
     pub(crate) fn extent(&self) -> Extent {
         match self {
             Self::Sqlite(error) => extent_of_sqlite(error),
@@ -40,25 +40,25 @@ impl Error {
         }
     }
 
-    /// How far it reaches when it came of a commit, so that nobody knows what is on disk.
+    /// How much the error affects if a commit returned it. What is on disk is then unknown.
     pub(crate) fn extent_of_commit(&self) -> Extent {
         match self {
             Self::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => Extent::Passing,
                 Some(_) | None => Extent::Fatal,
             },
-            // Another process's disk; what is on it is found out once it answers again.
+            // The disk is that of another process. What is on it can be found out once the server answers again.
             Self::Postgres(_) | Self::Unreachable(_) => Extent::Passing,
             Self::NoRows | Self::Damaged | Self::Value(_) => Extent::Fatal,
         }
     }
 
-    /// Whether something was waited for too long, on a connection that is as good as before.
+    /// Whether a wait took too long. The connection is still usable.
     pub(crate) fn is_of_patience(&self) -> bool {
         self.is_of(&[SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED])
     }
 
-    /// Whether there is no room on the disk.
+    /// Whether the disk is full.
     pub(crate) fn is_disk_full(&self) -> bool {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
@@ -67,8 +67,9 @@ impl Error {
         }
     }
 
-    /// Whether a file could not be written, or made longer. Of a quota the engine says no more than that. The log then ends where
-    /// it did before, as it does on a full disk. Where what was written could not be flushed, nobody knows what is there.
+    /// Whether a file could not be written or extended. For an exceeded quota, SQLite reports only this. The log then ends where
+    /// it did
+    /// before, as on a full disk. A failed sync is not included: what is on disk is then unknown.
     pub(crate) fn is_failed_write(&self) -> bool {
         let Self::Sqlite(error) = self else {
             return false;
@@ -77,7 +78,7 @@ impl Error {
         code.is_some_and(|code| FAILED_WRITES.contains(&code))
     }
 
-    /// Whether PostgreSQL gave the transaction up for the sake of another one, so that it can be tried again.
+    /// Whether PostgreSQL aborted the transaction in favour of another one. It can be retried.
     pub(crate) fn is_conflict(&self) -> bool {
         self.is_of(&[
             SqlState::T_R_SERIALIZATION_FAILURE,
@@ -85,7 +86,7 @@ impl Error {
         ])
     }
 
-    /// Whether SQLite says one of these.
+    /// Whether SQLite reported one of these codes.
     pub(crate) fn is_sqlite(&self, codes: &[ErrorCode]) -> bool {
         match self {
             Self::Sqlite(error) => error
@@ -131,7 +132,7 @@ fn extent_of_sqlite(error: &rusqlite::Error) -> Extent {
 
 fn extent_of_postgres(error: &tokio_postgres::Error) -> Extent {
     let Some(state) = error.code() else {
-        // The connection itself; or a value that is not of the kind that it should be.
+        // Either the connection failed, or a value has an unexpected type.
         let why = std::error::Error::source(error);
         let is_value = why.is_some_and(|why| !why.is::<std::io::Error>());
         return if is_value && !error.is_closed() {
@@ -140,7 +141,7 @@ fn extent_of_postgres(error: &tokio_postgres::Error) -> Extent {
             Extent::Passing
         };
     };
-    // By class: connections, conflicts, resources, the operator, the system; and a server that has become a replica.
+    // Error classes: connections, conflicts, resources, the operator, the system. `25006`: the server has become a replica.
     let passing = ["08", "25006", "40", "53", "55P03", "57", "58"];
     let code = state.code();
     if passing.iter().any(|class| code.starts_with(class)) {

@@ -16,52 +16,52 @@ pub(crate) use self::postgres::Session;
 pub(crate) use self::target::Target;
 pub(crate) use self::value::{FromValue, Params, ToValue, Value, params};
 
-/// What an engine answers.
+/// The result of a driver operation.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
-/// Which engine it is.
+/// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
-    /// The embedded one.
+    /// SQLite, embedded.
     Sqlite,
-    /// A server of its own.
+    /// PostgreSQL, a server.
     Postgres,
 }
 
 /// A connection to a database.
 #[derive(Debug)]
 pub(crate) enum Connection {
-    /// To a file.
+    /// To a SQLite file.
     Sqlite(rusqlite::Connection),
-    /// To a server.
+    /// To a PostgreSQL server.
     Postgres(Box<Session>),
 }
 
-/// What a transaction is for.
+/// The kind of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access<'n> {
-    /// It reads alone, and sees the store at one moment.
+    /// Reads only, and sees the store at one moment.
     Read,
-    /// It writes, and is the only one that does: it waits for the others to end, and sees all that they have written.
+    /// Writes. Waits until all other write transactions have ended, and sees everything that they wrote.
     Write {
-        /// What it claims while it waits, by numbers that stand for names: see [`Session::busy`].
+        /// The numbers of the names to claim before waiting. See [`Session::busy`].
         names: &'n [i64],
     },
 }
 
 impl Access<'_> {
-    /// It writes, and claims no name.
+    /// A write transaction that claims no names.
     pub(crate) const WRITE: Self = Self::Write { names: &[] };
 }
 
-/// A transaction. What it has changed is undone where it is dropped.
+/// A transaction. Dropping it rolls it back.
 pub(crate) struct Transaction<'c> {
     connection: &'c Connection,
     is_open: bool,
 }
 
 impl Connection {
-    /// Which engine it is.
+    /// The engine of the connection.
     pub(crate) fn engine(&self) -> Engine {
         match self {
             Self::Sqlite(_) => Engine::Sqlite,
@@ -69,7 +69,7 @@ impl Connection {
         }
     }
 
-    /// As [`Self::sqlite`], to be changed.
+    /// Like [`Self::sqlite`], but mutable.
     pub(crate) fn sqlite_mut(&mut self) -> Option<&mut rusqlite::Connection> {
         match self {
             Self::Sqlite(connection) => Some(connection),
@@ -77,7 +77,7 @@ impl Connection {
         }
     }
 
-    /// The embedded engine's own connection, if it is that.
+    /// SQLite's own connection. `None` for PostgreSQL.
     pub(crate) fn sqlite(&self) -> Option<&rusqlite::Connection> {
         match self {
             Self::Sqlite(connection) => Some(connection),
@@ -85,7 +85,7 @@ impl Connection {
         }
     }
 
-    /// PostgreSQL's own connection, if it is that.
+    /// PostgreSQL's own connection. `None` for SQLite.
     pub(crate) fn postgres(&self) -> Option<&Session> {
         match self {
             Self::Sqlite(_) => None,
@@ -99,7 +99,7 @@ impl Connection {
         Ok(self.opened())
     }
 
-    /// Begins a transaction, of which the rest is in [`Self::opened`].
+    /// Begins a transaction without a guard. The caller gets the guard from [`Self::opened`].
     pub(crate) fn open(&self, access: Access<'_>) -> Result<()> {
         match (self, access) {
             (Self::Sqlite(connection), Access::Read) => Ok(connection.execute_batch("begin")?),
@@ -110,7 +110,7 @@ impl Connection {
         }
     }
 
-    /// The transaction that was begun.
+    /// The guard of the transaction that [`Self::open`] began.
     pub(crate) fn opened(&self) -> Transaction<'_> {
         Transaction {
             connection: self,
@@ -118,7 +118,7 @@ impl Connection {
         }
     }
 
-    /// A statement that is kept prepared.
+    /// Prepares a statement, or takes it from the connection's cache.
     pub(crate) fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
         Ok(match self {
             Self::Sqlite(connection) => Statement::Sqlite(connection.prepare_cached(sql)?),
@@ -126,12 +126,12 @@ impl Connection {
         })
     }
 
-    /// Does one thing; how many rows it has changed.
+    /// Executes one statement. Returns the number of changed rows.
     pub(crate) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
         self.prepare_cached(sql)?.execute(params)
     }
 
-    /// The first row of an answer.
+    /// Reads the first row of a query.
     pub(crate) fn query_row<T>(
         &self,
         sql: &str,
@@ -141,7 +141,7 @@ impl Connection {
         self.prepare_cached(sql)?.query_row(params, read)
     }
 
-    /// Does many things, none of which is given anything.
+    /// Executes several statements without parameters.
     pub(crate) fn execute_batch(&self, sql: &str) -> Result<()> {
         match self {
             Self::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
@@ -149,7 +149,7 @@ impl Connection {
         }
     }
 
-    /// Lets the transaction that was begun take as long as it does, where a server bounds that.
+    /// Removes the time limits from the current transaction. They exist only on PostgreSQL.
     pub(crate) fn lift_bounds(&self) -> Result<()> {
         match self {
             Self::Sqlite(_) => Ok(()),
@@ -157,7 +157,7 @@ impl Connection {
         }
     }
 
-    /// Leaves the log as it is when the last connection closes: for the next start to recover.
+    /// Keeps SQLite from checkpointing when the last connection closes. The next start recovers the log.
     pub(crate) fn keep_log(&self) -> Result<()> {
         if let Self::Sqlite(connection) = self {
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -167,9 +167,9 @@ impl Connection {
 }
 
 impl Transaction<'_> {
-    /// Keeps what was changed: it is on disk when this returns.
+    /// Commits the transaction. The changes are on disk when this returns.
     pub(crate) fn commit(mut self) -> Result<()> {
-        // Whether it is kept or not, there is none any more. SQLite leaves one open that it could not commit.
+        // On PostgreSQL the transaction ends even if the commit fails. SQLite leaves it open in that case.
         let done = match self.connection {
             Connection::Sqlite(connection) => connection.execute_batch("commit"),
             Connection::Postgres(session) => {
@@ -193,7 +193,7 @@ impl std::ops::Deref for Transaction<'_> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            // Where that fails too, the connection is of no use any more, and the engine has undone it.
+            // If the rollback fails too, the connection is unusable, and the engine has rolled back.
             let _ = self.connection.execute_batch("rollback");
         }
     }
@@ -201,14 +201,14 @@ impl Drop for Transaction<'_> {
 
 /// A prepared statement.
 pub(crate) enum Statement<'c> {
-    /// Of the embedded engine.
+    /// Of SQLite.
     Sqlite(rusqlite::CachedStatement<'c>),
     /// Of PostgreSQL.
     Postgres(postgres::Statement<'c>),
 }
 
 impl Statement<'_> {
-    /// Does it; how many rows it has changed.
+    /// Executes the statement. Returns the number of changed rows.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "parameters are made where they are given"
@@ -223,7 +223,7 @@ impl Statement<'_> {
         }
     }
 
-    /// Asks; the rows are read as they are wanted.
+    /// Runs the query. Rows are read on demand from SQLite, and all at once from PostgreSQL.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "parameters are made where they are given"
@@ -238,7 +238,8 @@ impl Statement<'_> {
         }
     }
 
-    /// As [`Self::query`], where there may be far more rows than are wanted.
+    /// Like [`Self::query`], but PostgreSQL also returns the rows in chunks. For callers that may need only the first of many
+    /// rows.
     pub(crate) fn query_lazily(&mut self, params: impl Params) -> Result<Rows<'_>> {
         match self {
             Self::Sqlite(_) => self.query(params),
@@ -246,7 +247,7 @@ impl Statement<'_> {
         }
     }
 
-    /// The first row.
+    /// Reads the first row.
     pub(crate) fn query_row<T>(
         &mut self,
         params: impl Params,
@@ -259,7 +260,7 @@ impl Statement<'_> {
         }
     }
 
-    /// All rows.
+    /// Reads all rows.
     pub(crate) fn query_map<T>(
         &mut self,
         params: impl Params,
@@ -273,7 +274,7 @@ impl Statement<'_> {
         Ok(found)
     }
 
-    /// Whether there is a row.
+    /// Whether the query returns a row.
     pub(crate) fn exists(&mut self, params: impl Params) -> Result<bool> {
         Ok(self.query(params)?.next()?.is_some())
     }
@@ -287,7 +288,7 @@ fn bind(statement: &mut rusqlite::Statement<'_>, params: &impl Params) -> Result
     })
 }
 
-/// A value on its way into SQLite.
+/// A value as a SQLite parameter.
 struct Bound<'v>(Value<'v>);
 
 impl rusqlite::ToSql for Bound<'_> {
@@ -302,16 +303,16 @@ impl rusqlite::ToSql for Bound<'_> {
     }
 }
 
-/// An answer.
+/// The rows of a query.
 pub(crate) enum Rows<'s> {
-    /// Of the embedded engine.
+    /// Of SQLite.
     Sqlite(rusqlite::Rows<'s>),
     /// Of PostgreSQL.
     Postgres(postgres::Rows<'s>),
 }
 
 impl Rows<'_> {
-    /// The next row; none at the end.
+    /// The next row. `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>> {
         match self {
             Self::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
@@ -320,28 +321,28 @@ impl Rows<'_> {
     }
 }
 
-/// A row of an answer.
+/// A row of a query.
 #[derive(Clone, Copy)]
 pub(crate) enum Row<'r> {
-    /// Of the embedded engine.
+    /// Of SQLite.
     Sqlite(&'r rusqlite::Row<'r>),
     /// Of PostgreSQL.
     Postgres(&'r tokio_postgres::Row),
 }
 
 impl<'r> Row<'r> {
-    /// What stands in a column, from 0 on.
+    /// The value of a column, numbered from 0.
     pub(crate) fn get<T: FromValue>(&self, column: usize) -> Result<T> {
         T::from_value(self.value(column)?)
     }
 
-    /// The bytes in a column, where they lie.
+    /// The bytes of a column, without a copy.
     pub(crate) fn blob(&self, column: usize) -> Result<&'r [u8]> {
         let missing = || Error::Value("a column is null where bytes are expected".into());
         self.blob_or_null(column)?.ok_or_else(missing)
     }
 
-    /// As [`Self::blob`]; none where it is null.
+    /// Like [`Self::blob`]. `None` if the column is null.
     pub(crate) fn blob_or_null(&self, column: usize) -> Result<Option<&'r [u8]>> {
         self.value(column)?.blob_or_null()
     }
@@ -366,9 +367,9 @@ impl<'r> Row<'r> {
     }
 }
 
-/// None, rather than an error, where there is no row.
+/// Turns the error [`Error::NoRows`] into `None`.
 pub(crate) trait OptionalExtension<T> {
-    /// See above.
+    /// `None` for [`Error::NoRows`].
     fn optional(self) -> Result<Option<T>>;
 }
 

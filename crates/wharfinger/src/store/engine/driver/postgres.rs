@@ -14,18 +14,19 @@ use super::value::{Params, Value};
 use super::{Access, Result};
 use crate::store::engine::checksums::on_server;
 
-/// Rows that are read at a time where there may be far more than are wanted: first, and at most.
+/// The sizes of the first and the largest chunk of rows that a cursor fetches.
 const CHUNK_FIRST: usize = 32;
 const CHUNK_MAX: usize = 512;
 
-/// What begins a transaction that writes. The lock ("wharf" in ASCII) comes first, but for the names: each statement behind it
-/// sees what was written before.
+/// SQL that begins a write transaction. The write lock (its number is "wharf" in ASCII) is taken before everything except the
+/// claims
+/// of names. Each later statement therefore sees all earlier writes.
 fn begin_write(names: &[i64]) -> String {
     let mut begin =
         "begin isolation level read committed; set local synchronous_commit = on; ".to_owned();
     if !names.is_empty() {
         let names = Vec::from_iter(names.iter().map(i64::to_string)).join(",");
-        // A set that is written out, so that each is tried once.
+        // A constant array, so that each lock is tried only once.
         begin += &format!(
             "select name as busy from unnest('{{{names}}}'::bigint[]) as names (name) \
              where not pg_try_advisory_xact_lock(name); "
@@ -35,32 +36,33 @@ fn begin_write(names: &[i64]) -> String {
         + "select pg_advisory_xact_lock(x'7768617266'::bigint); select pg_current_xact_id()::text as number"
 }
 
-/// Plans must not depend on how many rows there were when they were made: a table that is never analysed would be read whole
-/// for each order.
+/// Plans must not depend on the number of rows at planning time. A table that was never analysed would be scanned for each
+/// order.
 const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = off; set enable_hashjoin = off; \
     set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; \
     set jit = off; set bytea_output = 'hex'; ";
 
-/// How long things may take. Whoever waits longer for a lock is told to come again, as with the embedded engine. Nobody may be
-/// held up by the locks of one of us that says nothing more: its machine is asked whether it is there.
+/// Time limits. Callers that wait longer for a lock get an error and may retry, as with SQLite. The keepalives end the session
+/// of a
+/// Wharfinger server that no longer responds, so that its locks do not block the others.
 const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '15s'; \
     set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'";
 
-/// What lifts those that a long transaction would pass.
+/// Lifts the limits that a long transaction would exceed.
 pub(super) const NO_BOUNDS: &str =
     "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0";
 
-/// A connection.
+/// A connection to PostgreSQL.
 pub(crate) struct Session {
-    /// Runs while something is waited for. None only while it is dropped.
+    /// Runs while the thread waits for an answer. `None` only during drop.
     runtime: Option<Runtime>,
     client: Client,
     statements: RefCell<HashMap<Arc<str>, tokio_postgres::Statement>>,
-    /// How many cursors were opened.
+    /// The number of cursors opened so far.
     cursors: Cell<u64>,
-    /// The number of the latest transaction that was to write.
+    /// The id of the latest write transaction.
     transaction: RefCell<String>,
-    /// Those of its names that another one holds.
+    /// The names that the latest write transaction could not claim.
     busy: RefCell<Vec<i64>>,
 }
 
@@ -72,7 +74,7 @@ impl std::fmt::Debug for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // It may be dropped where nothing may be waited for.
+        // A session may be dropped where blocking is not allowed.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -80,7 +82,7 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// On a connection that was just opened.
+    /// A session on a new connection.
     pub(super) fn start(runtime: Runtime, client: Client) -> Result<Self> {
         let session = Self {
             runtime: Some(runtime),
@@ -112,7 +114,7 @@ impl Session {
                 let answer = match self.wait(self.client.simple_query(&begin)) {
                     Ok(answer) => answer,
                     Err(error) => {
-                        // It has begun, and has no lock. Where that fails too, the connection is of no use any more.
+                        // The transaction has begun but has no lock. If the rollback fails too, the connection is unusable.
                         let _ = self.execute_batch("rollback");
                         return Err(error);
                     }
@@ -137,12 +139,12 @@ impl Session {
         }
     }
 
-    /// Those names of the latest transaction that another one holds.
+    /// The names of the latest write transaction that another transaction has claimed.
     pub(crate) fn busy(&self) -> Vec<i64> {
         self.busy.borrow().clone()
     }
 
-    /// The number of the latest transaction that was to write.
+    /// The id of the latest write transaction.
     pub(crate) fn transaction(&self) -> String {
         self.transaction.borrow().clone()
     }
@@ -151,14 +153,14 @@ impl Session {
         self.wait(self.client.batch_execute(sql))
     }
 
-    /// A statement that was prepared before.
+    /// A cached prepared statement.
     fn prepared(&self, sql: &str) -> Option<(Arc<str>, tokio_postgres::Statement)> {
         let statements = self.statements.borrow();
         let (sql, prepared) = statements.get_key_value(sql)?;
         Some((Arc::clone(sql), prepared.clone()))
     }
 
-    /// A statement, prepared when it is first asked for.
+    /// A prepared statement. Prepared at the first request, then cached.
     pub(crate) fn prepare(&self, sql: &str) -> Result<Statement<'_>> {
         let (sql, prepared) = match self.prepared(sql) {
             Some(known) => known,
@@ -178,7 +180,7 @@ impl Session {
     }
 }
 
-/// A statement in PostgreSQL's words: `$1` for `?1`.
+/// A statement with PostgreSQL's parameters: `$1` for `?1`.
 fn numbered(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut is_quoted = false;
@@ -206,13 +208,13 @@ impl<'c> Statement<'c> {
         self.execute_arrays(&values)
     }
 
-    /// As [`crate::store::engine::driver::Statement::execute`], given what there is no [`Value`] of: arrays.
+    /// Like [`crate::store::engine::driver::Statement::execute`], but accepts arrays, which [`Value`] cannot express.
     pub(crate) fn execute_arrays(&self, values: &[&(dyn ToSql + Sync)]) -> Result<usize> {
         let asked = self.session.client.execute(&self.prepared, values);
         Ok(usize::try_from(self.session.wait(asked)?).unwrap_or(usize::MAX))
     }
 
-    /// As [`crate::store::engine::driver::Statement::query`], given what there is no [`Value`] of: arrays.
+    /// Like [`crate::store::engine::driver::Statement::query`], but accepts arrays, which [`Value`] cannot express.
     pub(crate) fn query_arrays(
         &self,
         values: &[&(dyn ToSql + Sync)],
@@ -227,7 +229,7 @@ impl<'c> Statement<'c> {
         Ok(Rows::all(self.session, self.query_arrays(&values)?))
     }
 
-    /// Rows a few at a time, by a cursor.
+    /// Reads rows in chunks, with a cursor.
     pub(super) fn query_lazily(&self, params: &impl Params) -> Result<Rows<'c>> {
         let values = values(params)?;
         let values = bound(&values);
@@ -292,7 +294,7 @@ impl ToSql for Value<'_> {
     to_sql_checked!();
 }
 
-/// What stands in a column of a row.
+/// The value of a column.
 pub(super) fn value(row: &tokio_postgres::Row, column: usize) -> Result<Value<'_>> {
     let described = row.columns().get(column);
     let Some(kind) = described.map(tokio_postgres::Column::type_) else {
@@ -318,13 +320,13 @@ pub(super) fn value(row: &tokio_postgres::Row, column: usize) -> Result<Value<'_
     Ok(found.unwrap_or(Value::Null))
 }
 
-/// An answer.
+/// The rows of a query.
 pub(crate) struct Rows<'c> {
     session: &'c Session,
     rows: std::vec::IntoIter<tokio_postgres::Row>,
-    /// The row that is looked at.
+    /// The current row.
     row: Option<tokio_postgres::Row>,
-    /// Where more come from.
+    /// The cursor that fetches more rows.
     cursor: Option<Cursor>,
 }
 
@@ -363,7 +365,7 @@ impl Drop for Rows<'_> {
         if let Some(cursor) = &self.cursor {
             let mut close = String::new();
             if write!(close, "close c{}", cursor.number).is_ok() {
-                // The end of the transaction closes it too.
+                // If this fails, the end of the transaction closes the cursor.
                 let _ = self.session.execute_batch(&close);
             }
         }

@@ -12,36 +12,36 @@ use super::postgres::Session;
 use super::{Result, tls};
 use crate::store::engine::location::{Database, SCHEMES};
 
-/// How long is waited for a server to be reached.
+/// The longest wait for a connection to one host.
 const CONNECTING_MAX: Duration = Duration::from_secs(5);
-/// How long is waited for a server that was reached to let us in, and to name itself where TLS is spoken.
+/// The longest wait for a connected server to complete the login, and the handshake if TLS is used.
 const GREETING_MAX: Duration = Duration::from_secs(10);
-/// A server that is gone is noticed after so long, whether something was sent to it or is waited for.
+/// The time after which a dead server is noticed, whether something was sent to it or is awaited from it.
 const GONE_AFTER: Duration = Duration::from_secs(15);
-/// A server that says nothing for so long is asked whether it is there, and then so often, and so many times.
+/// TCP keepalive: the idle time before the first probe, the interval between probes, and their number.
 const ASKED_AFTER: Duration = Duration::from_secs(5);
 const ASKED_EVERY: Duration = Duration::from_secs(3);
 const ASKED_TIMES: u32 = 3;
 
-/// Where the database is, and as whom it is spoken to.
+/// The database server, and the credentials for it.
 #[derive(Clone)]
 pub(crate) struct Target {
     config: Config,
-    /// None where nothing is encrypted.
+    /// `None` without encryption.
     tls: Option<MakeRustlsConnect>,
-    /// Where the CAs are from that are trusted.
+    /// Where the trusted CAs come from.
     trusted: String,
 }
 
 impl std::fmt::Debug for Target {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Without the password.
+        // Omits the password.
         out.debug_struct("Target").finish_non_exhaustive()
     }
 }
 
 impl Target {
-    /// Of a URL, `postgres://user:password@host:port/database?options`.
+    /// Parses a URL, `postgres://user:password@host:port/database?options`.
     pub(crate) fn of(database: &Database) -> std::result::Result<Self, String> {
         let (url, mode) = without_mode(&database.url)?;
         let mut config = parse(&url)?;
@@ -59,7 +59,7 @@ impl Target {
             config.password(password);
         }
         config.application_name("wharfinger");
-        // Of several hosts, the primary; a replica would not even take the lock.
+        // Of several hosts, connects to the primary. A replica cannot even take the write lock.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         config.connect_timeout(CONNECTING_MAX);
         config.tcp_user_timeout(GONE_AFTER);
@@ -82,7 +82,7 @@ impl Target {
         })
     }
 
-    /// Whether what is sent could be read on a network: it is not encrypted, and goes to another machine.
+    /// Whether the connection could be read on a network: it is not encrypted and goes to another machine.
     pub(crate) fn is_exposed(&self) -> bool {
         self.tls.is_none() && !is_on_this_machine(&self.config)
     }
@@ -109,7 +109,7 @@ impl Target {
         Session::start(runtime, client)
     }
 
-    /// Connects, and has the connection be looked after by the runtime that this runs on.
+    /// Connects. The current runtime then drives the connection.
     async fn client(&self) -> std::result::Result<Client, tokio_postgres::Error> {
         match &self.tls {
             Some(tls) => {
@@ -125,7 +125,7 @@ impl Target {
         }
     }
 
-    /// Why there is no connection, and what to do about it.
+    /// Explains why the connection failed, with the remedy.
     fn why(&self, error: &tokio_postgres::Error) -> String {
         if let Some(error) = error.as_db_error() {
             return self.refusal(error);
@@ -154,7 +154,7 @@ impl Target {
         }
     }
 
-    /// What a server means that does not let us in.
+    /// Explains why the server refused the connection.
     fn refusal(&self, error: &DbError) -> String {
         let (message, user) = (error.message(), self.user());
         let code = error.code();
@@ -194,7 +194,7 @@ impl Target {
         self.config.get_user().unwrap_or("of this process")
     }
 
-    /// The hosts and ports, as they are told.
+    /// The hosts and ports, for messages.
     fn hosts(&self) -> String {
         let ports = self.config.get_ports();
         let hosts = self.config.get_hosts().iter().enumerate();
@@ -209,13 +209,13 @@ impl Target {
     }
 }
 
-/// A URL, and what it says of TLS, apart.
+/// Splits a URL into the URL without `sslmode` and the value of `sslmode`.
 fn without_mode(url: &str) -> std::result::Result<(String, Option<String>), String> {
     if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
         return Err("expected postgres://USER@HOST/NAME".into());
     }
     if url.split('?').next().unwrap_or(url).matches('@').count() > 1 {
-        // What stands behind the first one would be taken for the host, and told.
+        // The text after the first @ would be parsed as the host, and shown.
         return Err("write an @ in the password as %40".into());
     }
     let Some((place, query)) = url.split_once('?') else {
@@ -250,12 +250,11 @@ fn parse(url: &str) -> std::result::Result<Config, String> {
     Ok(config)
 }
 
-/// Whether a URL asks for TLS, or to do without it. Where it is spoken, the server's certificate and name are verified: there
-/// is no half way.
+/// Whether the URL asks for TLS or for none. With TLS, the server's certificate and name are always verified.
 fn asks_for_tls(mode: Option<&str>) -> std::result::Result<Option<bool>, String> {
     match mode {
         None => Ok(None),
-        // To prefer it elsewhere means to do without it unasked.
+        // In libpq, `prefer` silently falls back to no encryption. Here it requires TLS.
         Some("require" | "prefer" | "verify-ca" | "verify-full") => Ok(Some(true)),
         Some("disable") => Ok(Some(false)),
         Some(other) => Err(format!(

@@ -8,10 +8,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// What PostgreSQL's protocol is called in TLS; from version 17 on servers look at it.
+/// The ALPN name of PostgreSQL's protocol. Servers check it from version 17.
 const PROTOCOL: &[u8] = b"postgresql";
 
-/// What speaks TLS, and trusts the CAs of a file, or else those that the system trusts.
+/// A TLS connector that trusts the CAs in a file or, without a file, the system's CAs.
 pub(super) fn connector(ca: Option<&Path>) -> Result<MakeRustlsConnect, String> {
     let roots = match ca {
         Some(file) => of_file(file)?,
@@ -57,7 +57,7 @@ fn of_system() -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// What is wrong with a server's TLS, and what to do about it, if that is what an error is about.
+/// Explains a TLS error, with the remedy. `None` if the error is not about TLS.
 pub(super) fn why(
     error: Option<&(dyn std::error::Error + 'static)>,
     trusted: &str,
@@ -76,7 +76,7 @@ pub(super) fn why(
         CertificateError::UnknownIssuer,
         CertificateError::BadSignature,
     );
-    // The latter is of another CA of the same name.
+    // `BadSignature`: issued by another CA of the same name.
     let why = if *fault == unknown || *fault == bad {
         format!(
             "was not issued by a CA that {trusted} trusts; name the file with its CA in --database-ca"
@@ -101,7 +101,7 @@ pub(super) fn why(
     Some(format!("the database's certificate {why}"))
 }
 
-/// The names of a certificate, which come as `DnsName("a")`.
+/// The names of a certificate. rustls writes them as `DnsName("a")`.
 fn names(presented: &[String]) -> String {
     let bare = presented.iter().map(|name| {
         let inner = name

@@ -2,12 +2,12 @@
 
 use super::error::Error;
 
-/// A value, as it stands in a statement or a row.
+/// A value of a parameter or a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value<'v> {
-    /// None.
+    /// SQL null.
     Null,
-    /// A number, or 0 or 1 for what is true or not.
+    /// A number, or a boolean as 0 or 1.
     Integer(i64),
     /// Text.
     Text(&'v str),
@@ -16,7 +16,7 @@ pub(crate) enum Value<'v> {
 }
 
 impl<'v> Value<'v> {
-    /// The bytes; none where it is null.
+    /// The bytes. `None` for null.
     pub(super) fn blob_or_null(self) -> Result<Option<&'v [u8]>, Error> {
         match self {
             Self::Null => Ok(None),
@@ -29,18 +29,18 @@ impl<'v> Value<'v> {
     }
 }
 
-/// What can be put into a statement.
+/// A type that can be a parameter.
 pub(crate) trait ToValue {
-    /// As a value.
+    /// The value.
     fn to_value(&self) -> Value<'_>;
 }
 
-/// What can be taken out of a row.
+/// A type that can be read from a column.
 pub(crate) trait FromValue: Sized {
-    /// From a value.
+    /// Converts a value.
     ///
     /// # Errors
-    /// It is of another kind, or out of range.
+    /// The value has another type or is out of range.
     fn from_value(value: Value<'_>) -> Result<Self, Error>;
 }
 
@@ -177,19 +177,19 @@ impl<T: ToValue + ?Sized> ToValue for &T {
     }
 }
 
-/// The values of a statement's parameters, from `?1` on.
+/// The parameters of a statement, from `?1` on.
 pub(crate) trait Params {
-    /// Hands them out one after the other.
+    /// Passes each value to `bind`, in order.
     ///
     /// # Errors
-    /// Those of whom they are handed to.
+    /// Those of `bind`.
     fn each<'p>(
         &'p self,
         bind: &mut dyn FnMut(Value<'p>) -> Result<(), Error>,
     ) -> Result<(), Error>;
 }
 
-/// Values of many kinds.
+/// Values of different types.
 impl Params for &[&dyn ToValue] {
     fn each<'p>(
         &'p self,
@@ -239,7 +239,7 @@ tuples!(
     (A, B, C, D, E, F)
 );
 
-/// Parameters of many kinds.
+/// Parameters of different types.
 macro_rules! params {
     ($($value:expr),* $(,)?) => {
         &[$(&$value as &dyn $crate::store::engine::driver::ToValue),*]

@@ -1,9 +1,12 @@
 //! Reads SQLite's write-ahead log without SQLite, to tell damage from an unfinished end.
 //!
-//! SQLite takes the first frame whose checksum does not hold as the end of the log, and drops all frames behind it without a
-//! word. After a power cut that is right: only the last transaction can be unfinished, because each one is synced before the
-//! next one begins. Where a frame of a later transaction follows, the bad frame was on disk once, and is damaged.
-//! Damage in the last transaction, or in the checksum right before it, cannot be told from an unfinished write.
+//! SQLite takes the first frame with a wrong checksum as the end of the log, and silently drops all later frames. After a power
+//! cut
+//! that is right: only the last transaction can be unfinished, because each one is synced before the next one begins. But if a
+//! frame
+//! of a later transaction follows, the bad frame was on disk once and is damaged. Damage in the last transaction, or in the
+//! checksum
+//! right before it, cannot be distinguished from an unfinished write.
 //!
 //! The format: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 
@@ -15,28 +18,28 @@ use crate::store::engine::fault::Fault;
 
 /// Bytes of the log's header.
 const HEADER: usize = 32;
-/// Bytes of a frame's header, which a page follows.
+/// Bytes of a frame's header. A page follows it.
 const FRAME_HEADER: usize = 24;
-/// The magic number; its lowest bit says in which order checksums read bytes.
+/// The magic number. Its lowest bit is the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
 /// The version of the format.
 const VERSION: u32 = 3_007_000;
-/// Where a database file has the size of its pages.
+/// The offset of the page size in a database file.
 const PAGE_SIZE_AT: usize = 16;
 
 /// Committed frames that SQLite would drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damage {
-    /// The frame whose checksum does not hold, from 1 on; 0 where it is the header of the log.
+    /// The first frame with a wrong checksum, from 1. 0 if it is the header of the log.
     pub frame: u64,
-    /// Frames that are lost.
+    /// The number of lost frames.
     pub lost: u64,
-    /// Commits among them.
+    /// The number of commits among them.
     pub commits: u64,
 }
 
 impl Damage {
-    /// What is said of it, with the way out.
+    /// The message for the user, with the remedy.
     pub(crate) fn told(&self) -> String {
         let lost = self.lost;
         format!(
@@ -59,24 +62,24 @@ impl std::fmt::Display for Damage {
     }
 }
 
-/// The log of a database file.
+/// The path of a database's log.
 pub(crate) fn path(database: &Path) -> PathBuf {
     database.with_extension("db-wal")
 }
 
-/// The log cannot be read.
+/// The fault when the log cannot be read.
 pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
     let log = path(file);
     Fault::Refused(format!("cannot read {}: {error}", log.display()))
 }
 
-/// Looks for damage in the log of a database; none where there is no log.
+/// Looks for damage in the log of a database. `None` if there is no damage or no log.
 ///
 /// # Errors
-/// The system's.
+/// Those of the operating system.
 pub(crate) fn damage(database: &Path) -> std::io::Result<Option<Damage>> {
     let first = look(database)?;
-    // Another process may write meanwhile, and a frame be read when half of it is written.
+    // Looks again, because another process may write and a frame may be read half written.
     Ok(if first.is_some() && look(database)? == first {
         first
     } else {
@@ -94,7 +97,7 @@ fn look(database: &Path) -> std::io::Result<Option<Damage>> {
     }
 }
 
-/// The size of a page, as the database file has it.
+/// The page size that the database file states.
 fn page_size(database: &Path) -> std::io::Result<usize> {
     let mut head = [0; PAGE_SIZE_AT + 2];
     File::open(database)?.read_exact(&mut head)?;
@@ -110,12 +113,12 @@ fn page_size(database: &Path) -> std::io::Result<usize> {
 struct Sum(u32, u32);
 
 impl Sum {
-    /// The sum that is stored in 8 bytes.
+    /// Reads the checksum stored at `at`, in 8 bytes.
     fn stored(bytes: &[u8], at: usize) -> Self {
         Self(number(bytes, at), number(bytes, at + 4))
     }
 
-    /// Goes on over bytes, of which there are a multiple of 8.
+    /// Continues the checksum over `bytes`, whose length is a multiple of 8.
     fn over(self, bytes: &[u8], is_big_endian: bool) -> Self {
         let Self(mut first, mut second) = self;
         for pair in bytes.chunks_exact(8) {
@@ -134,19 +137,19 @@ impl Sum {
     }
 }
 
-/// The number in 4 bytes, the highest first; 0 where there are none.
+/// The big-endian number in the 4 bytes at `at`. 0 if there are too few bytes.
 fn number(bytes: &[u8], at: usize) -> u32 {
     let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
     found.map_or(0, |&bytes| u32::from_be_bytes(bytes))
 }
 
-/// What the header of the log says.
+/// The header of the log.
 struct Header {
     is_sound: bool,
     is_big_endian: bool,
     page: usize,
     salts: u64,
-    /// The checksum that the first frame goes on from: as it is stored, and as it should be.
+    /// The checksum that the first frame continues: as stored, and as computed.
     sums: [Sum; 2],
 }
 
@@ -200,20 +203,20 @@ impl Frame<'_> {
         Sum::stored(self.bytes, 16)
     }
 
-    /// Whether its checksum goes on from that of the frame before.
+    /// Whether the frame's checksum continues that of the previous frame.
     fn follows(&self, before: Sum) -> bool {
         let sum = before.over(&self.bytes[..8], self.is_big_endian);
         sum.over(&self.bytes[FRAME_HEADER..], self.is_big_endian) == self.sum()
     }
 }
 
-/// Walks over the frames of a log.
+/// Checks all frames of a log.
 fn scan(
     mut log: impl Read,
     page_size: impl FnOnce() -> std::io::Result<usize>,
 ) -> std::io::Result<Option<Damage>> {
     let mut header = [0; HEADER];
-    // A log that was never written to, or whose first write did not get far, has no commits.
+    // A log that is empty, or whose first write was cut off, has no commits.
     if !read_whole(&mut log, &mut header)? || header == [0; HEADER] {
         return Ok(None);
     }
@@ -233,7 +236,7 @@ fn scan(
     Ok(walk.behind.and_then(Behind::damage))
 }
 
-/// Fills a buffer; false where the file ends before.
+/// Fills a buffer. Returns false if the file ends before that.
 fn read_whole(log: &mut impl Read, into: &mut [u8]) -> std::io::Result<bool> {
     match log.read_exact(into) {
         Ok(()) => Ok(true),
@@ -242,23 +245,23 @@ fn read_whole(log: &mut impl Read, into: &mut [u8]) -> std::io::Result<bool> {
     }
 }
 
-/// How far a walk has come.
+/// The state of a scan.
 struct Walk {
     header: Header,
     sum: Sum,
-    /// Frames so far.
+    /// The number of frames so far.
     frames: u64,
-    /// Frames up to the latest commit that holds.
+    /// The number of frames up to the latest intact commit.
     committed: u64,
     behind: Option<Behind>,
 }
 
-/// The first bad frame, and what lies behind it.
+/// The first bad frame, and what follows it.
 struct Behind {
     damage: Damage,
     /// Whether a frame of a later transaction was found.
     is_proven: bool,
-    /// The checksum of the frame before, and whether the frame is a commit; none where the frame is not of this log.
+    /// The checksum of the previous frame, and whether that frame is a commit. `None` if it does not belong to this log.
     before: Option<(Sum, bool)>,
 }
 
@@ -283,7 +286,7 @@ impl Walk {
         if let Some(behind) = &mut self.behind {
             behind.frame(frame, is_current);
         } else if is_first_without_header {
-            // Without the header the log is told by its frames, each of which goes on from the one before.
+            // Without the header, only the frames identify the log: each one continues the checksum of the previous one.
             let is_proven = self.header.sums.iter().any(|&sum| frame.follows(sum));
             let mut behind = Behind::new(0, 1, frame, is_current);
             behind.is_proven = is_proven;
@@ -317,7 +320,7 @@ impl Behind {
 
     fn frame(&mut self, frame: &Frame<'_>, is_current: bool) {
         if !is_current {
-            // Left from before the log was begun anew, or bad too.
+            // Left from before the log restarted, or bad too.
             self.before = None;
             return;
         }

@@ -1,4 +1,4 @@
-//! The length of the write-ahead log, and who keeps it from restarting.
+//! The length of the write-ahead log, and which readers keep it from restarting.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -7,32 +7,33 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use crate::clock;
 use crate::serve::metrics::METRICS;
 
-/// How many times as long as it should be the log may get before the writer writes it back itself.
+/// The writer checkpoints the log itself when it is this many times its target length.
 const BEHIND_TIMES: i32 = 4;
-/// How many times as long as it should be the log may get before the writer waits for those who read from it: 1 GiB. Each read
-/// looks through the index of the log, and a start reads all of it.
+/// The writer waits for readers of the log when it is this many times its target length: 1 GiB. Each read searches the index of
+/// the
+/// log, and each start reads the whole log.
 const WAITING_TIMES: i32 = 32;
-/// While the log cannot begin anew, it is written back again each time that it has grown by this part of what it should be.
+/// While the log cannot restart, it is checkpointed again after it has grown by this fraction of its target length.
 const GROWTH_PARTS: i32 = 8;
-/// Bytes of a page in the log, with its header.
+/// Bytes of a page in the log, including the frame header.
 const PAGE_BYTES: i64 = 4_096 + 24;
-/// The bytes of the index of the log that are locked by who reads from the log.
+/// The bytes of the log's index file that readers of the log lock.
 const READ_LOCKS: std::ops::RangeInclusive<u64> = 124..=127;
 
-/// The log, as of the latest commit.
+/// The length of the log as of the latest commit.
 pub(crate) struct Log {
-    /// How many pages it should have.
+    /// The target length in pages.
     pages_max: i32,
     pages: AtomicI32,
-    /// The length from which on it is to be written back beside the writer, and by the writer.
+    /// The length in pages at which the checkpoint thread runs, and at which the writer checkpoints itself.
     write_back_at: AtomicI32,
     catch_up_at: AtomicI32,
-    /// The length from which on it is warned of.
+    /// The length in pages at which the next warning is logged. 0 if no warning is active.
     warn_at: AtomicI32,
 }
 
 impl Log {
-    /// A log that should have so many pages.
+    /// A log with a target length of `pages_max` pages.
     pub(crate) fn new(pages_max: i32) -> Self {
         let log = Self {
             pages_max,
@@ -45,7 +46,7 @@ impl Log {
         log
     }
 
-    /// Notes how many pages it has after a commit; whether it is to be written back.
+    /// Records the length in pages after a commit. Returns whether the log should be checkpointed.
     pub(crate) fn grows(&self, pages: i32) -> bool {
         METRICS.set_log_bytes(i64::from(pages).saturating_mul(PAGE_BYTES));
         if pages < self.pages.swap(pages, Ordering::Relaxed) {
@@ -70,19 +71,20 @@ impl Log {
         }
     }
 
-    /// Whether it grows faster than it is written back.
+    /// Whether the log grows faster than it is checkpointed.
     pub(crate) fn is_behind(&self) -> bool {
         self.pages.load(Ordering::Relaxed) >= self.catch_up_at.load(Ordering::Relaxed)
     }
 
-    /// Whether it is so long that the writer waits for those who read from it.
+    /// Whether the log is so long that the writer waits for its readers.
     pub(crate) fn is_too_long(&self) -> bool {
         let bound = self.pages_max.saturating_mul(WAITING_TIMES);
         self.pages.load(Ordering::Relaxed) >= bound
     }
 
-    /// Notes that the writer has written it back but for some pages. Those are left because somebody still reads what was
-    /// before them; where they are many, it is one long read.
+    /// Records that the writer has checkpointed the log except for `left` pages. These pages are left because somebody reads an
+    /// older
+    /// state. If many are left, the cause is one long read, and a warning is logged.
     pub(crate) fn is_written_back(&self, left: i64, file: Option<&Path>) {
         let pages = self.pages.load(Ordering::Relaxed);
         let next = pages.saturating_add(self.pages_max);
@@ -110,7 +112,7 @@ impl Log {
     }
 }
 
-/// The other processes that read from the log of a database, as far as the system tells: their ids and names.
+/// The other processes that read from the log of a database, as process id and name. Empty if the system does not tell.
 fn readers(file: &Path) -> Vec<String> {
     let index = file.with_extension("db-shm");
     let (Ok(index), Ok(locks)) = (
@@ -122,7 +124,7 @@ fn readers(file: &Path) -> Vec<String> {
     let own = std::process::id().to_string();
     let mut found: Vec<String> = Vec::new();
     for line in locks.lines() {
-        // As in "7: POSIX  ADVISORY  READ 4711 fd:01:1234 124 124".
+        // For example "7: POSIX  ADVISORY  READ 4711 fd:01:1234 124 124".
         let words: Vec<&str> = line.split_whitespace().collect();
         let [_, "POSIX", _, "READ", process, inode, first, _] = words.as_slice() else {
             continue;

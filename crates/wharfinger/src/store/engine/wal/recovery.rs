@@ -1,12 +1,16 @@
-//! What is done before anything is acknowledged, where the store was not closed in order.
+//! Recovery of a store that was not closed cleanly, before anything is acknowledged.
 //!
-//! A log that is not empty was left behind by a process that was killed, or whose disk failed. The system shows all that this
-//! process wrote, but not all of it is on disk: some of it was never synced, and after a sync that failed Linux takes the pages for
-//! written. They are lost if the power is cut, and neither a further sync nor a checkpoint notices it.
+//! A log that is not empty was left by a process that was killed or whose disk failed. This process can read all that was
+//! written,
+//! but not all of it may be on disk: some was never synced, and after a failed sync Linux marks the pages as clean. They are
+//! lost at a
+//! power cut, and neither another sync nor a checkpoint notices.
 //!
-//! So every byte of the log is written again, over itself, and synced. Nothing else is needed for the database file: pages that
-//! were written to it, and not synced, are pages of this log, and the checkpoint writes all of them again. The exception is a process
-//! that has had the store open all along, as its note of how far the log was written back is still taken for good.
+//! Recovery therefore rewrites every byte of the log in place, and syncs it. The database file needs nothing else: pages that
+//! were
+//! written to it without a sync are in this log, and the checkpoint writes them all again. There is one exception: if another
+//! process
+//! has kept the store open, SQLite still trusts the record of how far the log was checkpointed.
 
 use std::fs::File;
 use std::io;
@@ -20,28 +24,28 @@ use super::{frames, write_back};
 use crate::store::engine::connection::BUSY_TIMEOUT;
 use crate::store::engine::fault::{Extent, Fault};
 
-/// Bytes that are written again at once.
+/// Bytes that are rewritten at a time.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What is said where another process keeps the log from being written back from its begin.
+/// The message if another process keeps the log from being checkpointed from its beginning.
 const HELD_OPEN: &str = "the store was not closed cleanly, and another process, such as `wharfinger check`, still has it open; \
     wait until that process has ended, then start again";
 
-/// Whether a log was left behind. Whoever is the last to close the store leaves none, unless it cannot be written back.
+/// Whether a log was left. The last process to close the store removes the log, unless it cannot be checkpointed.
 pub(crate) fn is_needed(file: &Path) -> bool {
     std::fs::metadata(frames::path(file)).is_ok_and(|log| log.len() > 0)
 }
 
-/// Has the log that was left behind written to disk, and then back to the database. Other processes may have the store open.
+/// Rewrites and syncs a log that was left, then checkpoints it. Other processes may have the store open.
 ///
-/// `is_holder`: this process holds the directory, so nobody else takes orders.
+/// `is_holder`: this process holds the directory, so no other process accepts orders.
 ///
 /// # Errors
-/// [`Fault::Unsynced`]: the disk does not take it. [`Fault::Refused`]: part of it cannot be written back again.
+/// [`Fault::Unsynced`]: the disk failed. [`Fault::Refused`]: part of the log cannot be checkpointed again.
 pub(crate) fn recover(file: &Path, connection: &Connection, is_holder: bool) -> Result<(), Fault> {
     let log = frames::path(file);
     let began = Instant::now();
-    // Under the lock of whoever writes, the log does not change.
+    // While this process holds the write lock, the log does not change.
     connection.execute_batch("begin immediate")?;
     let written = write_again(&log);
     connection.execute_batch("rollback")?;
@@ -49,8 +53,9 @@ pub(crate) fn recover(file: &Path, connection: &Connection, is_holder: bool) -> 
     if is_holder && write_back::is_partly_written_back(connection)? {
         return Err(Fault::Refused(HELD_OPEN.into()));
     }
-    // From here on the log is on disk. A reader may need it for longer, and a full disk has no room to write it back to: neither has
-    // to be waited for.
+    // From here on the log is on disk. The checkpoint may fail because a reader needs the log or the disk is full. Neither is
+    // worth waiting
+    // for.
     connection.busy_timeout(Duration::ZERO)?;
     match write_back::write_back_and_empty(connection) {
         Err(Fault::Sql(error)) if error.extent() == Extent::Fatal => {
@@ -70,7 +75,7 @@ pub(crate) fn recover(file: &Path, connection: &Connection, is_holder: bool) -> 
     Ok(())
 }
 
-/// Writes a file over itself, so that the system has to bring all of it to disk; how long it is.
+/// Rewrites a file in place and syncs it, so that the system must write all of it to disk. Returns its length.
 fn write_again(path: &Path) -> io::Result<u64> {
     let file = File::options().read(true).write(true).open(path)?;
     let mut piece = vec![0; PIECE_BYTES];

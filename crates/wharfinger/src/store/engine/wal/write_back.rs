@@ -1,4 +1,4 @@
-//! Writing the log back to the database file: as much as readers allow, or all of it.
+//! Checkpoints: write the log back to the database file, as far as readers allow or completely.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,29 +8,29 @@ use rusqlite::Connection;
 use crate::store::engine::connection::{Use, connect};
 use crate::store::engine::fault::Fault;
 
-/// How long emptying the log may keep others from writing, how long it waits in between, and how long it tries.
+/// How long one attempt to empty the log may block writers, the pause between attempts, and how long attempts go on.
 const EMPTYING_HOLDS: Duration = Duration::from_millis(200);
 const EMPTYING_PAUSE: Duration = Duration::from_millis(50);
 const EMPTYING_WAITS: Duration = Duration::from_secs(10);
 
-/// Writes back as much as can be without anybody waiting; how many pages are left.
+/// Checkpoints as much as possible without blocking anybody. Returns how many pages are left.
 pub(crate) fn checkpoint(connection: &Connection) -> Result<i64, Fault> {
     pages_left(connection, "pragma wal_checkpoint(passive)")
 }
 
-/// Writes all of it back, and waits for readers that still need the log.
+/// Checkpoints the whole log, and waits for readers that still need it. Returns how many pages are left.
 pub(crate) fn checkpoint_all(connection: &Connection) -> Result<i64, Fault> {
     pages_left(connection, "pragma wal_checkpoint(restart)")
 }
 
-/// Writes all of the log back, also what other processes have written, and leaves it empty; whether that could be done. Readers
-/// that still need it are waited for, but without keeping others from writing for more than a moment.
+/// Checkpoints the whole log, including what other processes wrote, and truncates it. Returns whether that succeeded. Waits for
+/// readers that still need the log, but blocks writers only for a moment at a time.
 pub(crate) fn empty_log(file: &Path) -> Result<bool, Fault> {
     let connection = connect(file, Use::Write)?;
     connection.busy_timeout(EMPTYING_HOLDS)?;
     let until = Instant::now() + EMPTYING_WAITS;
     loop {
-        // Only once all is written back are writers kept waiting, until nobody reads from the log.
+        // Writers are blocked only once everything is written back, until nobody reads from the log.
         if checkpoint(&connection)? == 0 && is_emptied(&connection)? {
             return Ok(true);
         }
@@ -41,7 +41,7 @@ pub(crate) fn empty_log(file: &Path) -> Result<bool, Fault> {
     }
 }
 
-/// Whether some of the log was written back, and not all. What was is not synced then: that is done at the end.
+/// Whether a part of the log was checkpointed, but not all. That part is not synced: SQLite syncs at the end of a checkpoint.
 pub(crate) fn is_partly_written_back(connection: &Connection) -> Result<bool, Fault> {
     let mut look = connection.prepare_cached("pragma wal_checkpoint(noop)")?;
     let is_partly = look.query_row([], |row| {
@@ -51,8 +51,9 @@ pub(crate) fn is_partly_written_back(connection: &Connection) -> Result<bool, Fa
     Ok(is_partly)
 }
 
-/// Writes back as much of the log as readers let go of, and leaves it empty if they let go of all. Waits for nobody where the
-/// connection does not wait.
+/// Checkpoints as much as readers allow, and truncates the log if that was everything. Does not wait if the connection's busy
+/// timeout
+/// is zero.
 pub(crate) fn write_back_and_empty(connection: &Connection) -> Result<(), Fault> {
     if checkpoint(connection)? == 0 {
         is_emptied(connection)?;
@@ -60,7 +61,8 @@ pub(crate) fn write_back_and_empty(connection: &Connection) -> Result<(), Fault>
     Ok(())
 }
 
-/// Writes the database anew, by way of the log. A copy is made meanwhile: in memory where the database is small.
+/// Rewrites the whole database through the log (`vacuum`). The temporary copy is in memory if the database is small, or else in
+/// a file.
 pub(crate) fn compact(file: &Path, is_small: bool) -> Result<(), Fault> {
     let connection = connect(file, Use::Write)?;
     if !is_small {
@@ -70,7 +72,7 @@ pub(crate) fn compact(file: &Path, is_small: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether the log is empty now; another one who writes it back is in the way, as a reader may be.
+/// Truncates the log if possible. Returns false if a reader or another checkpoint prevents it.
 fn is_emptied(connection: &Connection) -> Result<bool, Fault> {
     let mut empty = connection.prepare_cached("pragma wal_checkpoint(truncate)")?;
     let is_busy: bool = empty.query_row([], |row| row.get(0))?;

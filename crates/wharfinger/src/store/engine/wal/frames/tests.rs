@@ -1,14 +1,14 @@
-//! Logs that SQLite itself wrote, damaged and cut.
+//! Tests with logs written by SQLite itself, then damaged and cut.
 
 use tempfile::TempDir;
 
 use super::*;
 
-/// Bytes of a page of these logs.
+/// The page size of these logs.
 const PAGE: usize = 512;
 const FRAME: usize = FRAME_HEADER + PAGE;
 
-/// A database in WAL mode with five transactions of several frames in its log; and the log.
+/// A database in WAL mode with five transactions of several frames in its log, and a copy of the log.
 fn log() -> (TempDir, PathBuf, Vec<u8>) {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("live.db");
@@ -16,7 +16,7 @@ fn log() -> (TempDir, PathBuf, Vec<u8>) {
     connection
         .execute_batch("pragma page_size = 512; pragma journal_mode = wal; pragma wal_autocheckpoint = 0; create table t (x)")
         .unwrap();
-    // So that frames of before are left behind those of now.
+    // Leaves frames of earlier generations behind the current ones.
     for _ in 0..9 {
         connection
             .execute_batch("insert into t values (randomblob(1500))")
@@ -36,7 +36,7 @@ fn log() -> (TempDir, PathBuf, Vec<u8>) {
     (directory, copy, log)
 }
 
-/// The frames of the newest generation, and the place of the first frame of the last transaction.
+/// The frames of the newest generation, and the position of the first frame of the last transaction.
 fn newest(log: &[u8]) -> (usize, usize) {
     let frames = log[HEADER..].chunks_exact(FRAME);
     let is_newest = |frame: &&[u8]| frame[8..16] == log[16..24];
@@ -82,7 +82,7 @@ fn what_a_power_cut_leaves_is_not_damage() {
             assert_eq!(damage_of(&database, &log[..end]), None, "cut at {end}");
         }
     }
-    // Each subset of the frames of the last transaction is on disk; the others are as they were before, or empty.
+    // Each subset of the last transaction's frames is on disk. The others are as before, or empty.
     for written in 0..1_u32 << (frames - last) {
         for before in [0, 7] {
             let mut torn = log.clone();
