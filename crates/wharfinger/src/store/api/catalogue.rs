@@ -9,51 +9,51 @@ use wharfinger_core::outcome::BatchStatus;
 
 use super::Remember;
 
-/// Lines to be loaded, in one transaction, one after the other.
+/// Lines to load into a catalogue, in order and in one transaction.
 #[derive(Debug)]
 pub struct Load<L> {
-    /// Whose catalogue it is.
+    /// The organisation of the catalogue.
     pub organisation: OrganisationId,
-    /// The lines, as they were read.
+    /// The decoded lines.
     pub lines: Vec<L>,
-    /// How many more lines there were, which could not be read.
+    /// The number of further lines that could not be decoded.
     pub unreadable: usize,
-    /// What becomes of good lines where others are not good.
+    /// Whether valid lines are stored when others are rejected.
     pub policy: Policy,
-    /// Who loads them: a key's id or [`crate::store::api::COMMAND_LINE`].
+    /// Who loads them: the id of a key, or [`crate::store::api::COMMAND_LINE`].
     pub who: String,
-    /// The entry of the audit log that an earlier load of the same command has made: this one adds its counts to it.
+    /// The audit log entry of an earlier load by the same command. The counts are added to it.
     pub entry: Option<i64>,
-    /// Whether to keep the answer.
+    /// How to save the response, if it should be saved.
     pub remember: Option<Remember<LoadedLines>>,
 }
 
-/// What became of lines.
+/// The outcomes of loaded lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadedLines {
-    /// One outcome a line, in order.
+    /// One outcome per line, in order.
     pub outcomes: Vec<LineOutcome>,
-    /// The entry of the audit log; none as long as nothing was loaded.
+    /// The audit log entry. `None` until something was loaded.
     pub entry: Option<i64>,
 }
 
-/// What became of a line.
+/// The outcome of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineOutcome {
-    /// It made something new.
+    /// The line created a record.
     Created,
-    /// It changed what was there.
+    /// The line changed a record.
     Updated,
-    /// All was as it says already.
+    /// The record already had these values.
     Unchanged,
-    /// It goes against what is there.
+    /// The line conflicts with stored data.
     Refused(LineProblem),
-    /// It is good, but others are not, and they are loaded all or none.
+    /// The line is valid, but others are not, and the load is all-or-nothing.
     Withheld,
 }
 
 impl LineOutcome {
-    /// Its name as users read it.
+    /// The name, as users read it.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -66,23 +66,23 @@ impl LineOutcome {
     }
 }
 
-/// How many lines this or that became of.
+/// The number of lines with each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoadCounts {
-    /// New ones.
+    /// Lines that created a record.
     pub created: u64,
-    /// Those that changed something.
+    /// Lines that changed a record.
     pub updated: u64,
-    /// Those that said what was so already.
+    /// Lines whose record already had these values.
     pub unchanged: u64,
-    /// Those that could not be read, or were refused.
+    /// Lines that could not be decoded or were refused.
     pub rejected: u64,
-    /// Those that were good, for nothing.
+    /// Valid lines that were not stored, because others were rejected.
     pub withheld: u64,
 }
 
 impl LoadCounts {
-    /// Counts outcomes.
+    /// Adds outcomes to the counts.
     pub fn add(&mut self, outcomes: &[LineOutcome]) {
         for outcome in outcomes {
             match outcome {
@@ -95,7 +95,7 @@ impl LoadCounts {
         }
     }
 
-    /// What became of all of them together.
+    /// The status of the load as a whole.
     #[must_use]
     pub fn status(&self) -> BatchStatus {
         match (self.taken(), self.rejected + self.withheld) {
@@ -105,68 +105,68 @@ impl LoadCounts {
         }
     }
 
-    /// Lines that were taken.
+    /// The number of accepted lines.
     #[must_use]
     pub fn taken(&self) -> u64 {
         self.created + self.updated + self.unchanged
     }
 }
 
-/// What a load did.
+/// The result of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// What became of its lines.
+    /// The outcomes of its lines.
     pub lines: LoadedLines,
-    /// The answer that was kept, if that was asked for and anything was loaded.
+    /// The saved response, if one was requested and anything was loaded.
     pub reply: Option<Reply>,
 }
 
-/// Which products to read. What is given must all fit.
+/// Which products to read. All conditions must match.
 #[derive(Clone, Debug)]
 pub struct ReadProducts {
-    /// Whose.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// Only that of this id.
+    /// The product with this id.
     pub id: Option<u64>,
-    /// Only that of this code of the seller's.
+    /// The product with this SKU.
     pub sku: Option<String>,
-    /// Only that of this bar code.
+    /// The product with this bar code.
     pub ean: Option<String>,
-    /// Go on behind this one.
+    /// The cursor: continue after this product.
     pub after: Option<i64>,
-    /// How many at most.
+    /// The most products to return.
     pub limit: usize,
 }
 
 /// A page of products, in the order in which they were first loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProductPage {
-    /// The products; the stock of each is what is on hand at this moment.
+    /// The products, each with its current stock.
     pub products: Vec<Product>,
-    /// What [`ReadProducts::after`] is for the next page; none at the end.
+    /// The value of [`ReadProducts::after`] for the next page. `None` at the end.
     pub next: Option<i64>,
 }
 
-/// Which customers to read. What is given must all fit.
+/// Which customers to read. All conditions must match.
 #[derive(Clone, Debug)]
 pub struct ReadCustomers {
-    /// Whose.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// Only that of this number.
+    /// The customer with this number.
     pub id: Option<u64>,
-    /// Only that of this address, in its normal form.
+    /// The customer with this address, in normal form.
     pub email: Option<String>,
-    /// Go on behind the customer of this number.
+    /// The cursor: continue after the customer with this number.
     pub after: Option<u64>,
-    /// How many at most.
+    /// The most customers to return.
     pub limit: usize,
 }
 
-/// A page of customers, by their numbers.
+/// A page of customers, sorted by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CustomerPage {
     /// The customers.
     pub customers: Vec<Customer>,
-    /// What [`ReadCustomers::after`] is for the next page; none at the end.
+    /// The value of [`ReadCustomers::after`] for the next page. `None` at the end.
     pub next: Option<u64>,
 }

@@ -8,60 +8,60 @@ use wharfinger_core::catalogue::CatalogueMode;
 
 use crate::access::rates::Rates;
 
-/// Who changes something by a command on the data directory, in the audit log.
+/// The author in the audit log of changes made by a command on the data directory.
 pub const COMMAND_LINE: &str = "command line";
 
-/// Organisations and keys, as of one moment.
+/// A snapshot of all organisations and keys.
 #[derive(Clone, Debug)]
 pub struct Directory {
-    /// Grows with every change.
+    /// Increases with every change.
     pub version: u64,
     /// The organisations by code.
     pub organisations: Organisations,
-    /// The keys, in the order of their creation; revoked ones too.
+    /// The keys in order of creation, including revoked ones.
     pub keys: Vec<Key>,
 }
 
 /// An API key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its public id.
+    /// The public id.
     pub id: String,
-    /// SHA-256 of its secret.
+    /// The SHA-256 hash of the secret.
     pub secret_sha256: [u8; 32],
-    /// What it may reach.
+    /// The organisations that the key may access.
     pub reach: Reach,
-    /// What it may do.
+    /// The operations that the key may use.
     pub scopes: Vec<Scope>,
-    /// When it was made, in milliseconds since 1970.
+    /// When the key was created, in milliseconds since 1970.
     pub created_at_ms: i64,
-    /// When it ends, if ever.
+    /// When the key expires, in milliseconds since 1970.
     pub expires_at_ms: Option<i64>,
-    /// When it was revoked, if it was.
+    /// When the key was revoked, in milliseconds since 1970.
     pub revoked_at_ms: Option<i64>,
-    /// When it was last used, to the minute or so.
+    /// When the key was last used, accurate to about a minute.
     pub last_used_at_ms: Option<i64>,
-    /// What it may ask for in a second, in place of what holds for all keys.
+    /// The rate limits of this key, which override those for all keys.
     pub rates: Rates,
 }
 
 /// An administrative change, each with an entry in the audit log.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Makes an organisation; `id` is ignored, the store gives one.
+    /// Creates an organisation. `id` is ignored; the store assigns one.
     CreateOrganisation(Organisation),
-    /// Changes an organisation; what is absent stays as it is.
+    /// Changes an organisation. Absent fields are unchanged.
     ChangeOrganisation(OrganisationChange),
-    /// Makes a key.
+    /// Creates a key.
     CreateKey(Key),
-    /// Gives a key a new secret; the old one is void.
+    /// Replaces the secret of a key. The old secret becomes invalid.
     RotateKey {
         /// The key.
         id: String,
         /// SHA-256 of the new secret.
         secret_sha256: [u8; 32],
     },
-    /// Makes a key void.
+    /// Revokes a key.
     RevokeKey {
         /// The key.
         id: String,
@@ -70,20 +70,20 @@ pub enum Change {
     },
 }
 
-/// How an organisation is to be changed.
+/// The new values of an organisation's fields.
 #[derive(Clone, Debug, Default)]
 pub struct OrganisationChange {
-    /// Its code.
+    /// The code of the organisation.
     pub code: String,
-    /// Its new name.
+    /// The new name.
     pub name: Option<String>,
-    /// Whether it takes customer orders from now on.
+    /// Whether it accepts customer orders.
     pub customer_orders_enabled: Option<bool>,
-    /// Whether its orders are held against its catalogue from now on.
+    /// Whether its orders are decided against its catalogue.
     pub catalogue: Option<CatalogueMode>,
-    /// Its time zone from now on.
+    /// The new time zone.
     pub time_zone: Option<TimeZone>,
-    /// How its orders are listed from now on.
+    /// The new sort order of its orders.
     pub list_sort: Option<ListSort>,
 }
 
@@ -92,9 +92,9 @@ pub struct OrganisationChange {
 pub struct ReadAudit {
     /// Only entries older than this one.
     pub before: Option<i64>,
-    /// How many at most.
+    /// The most entries to return.
     pub limit: usize,
-    /// Only what was done to these, as [`AuditEntry::about`] names them; to all where absent.
+    /// Only entries about these subjects, named as in [`AuditEntry::about`]. `None` returns all entries.
     pub about: Option<HashSet<String>>,
 }
 
@@ -103,29 +103,29 @@ pub struct ReadAudit {
 pub struct AuditPage {
     /// The entries, newest first.
     pub entries: Vec<AuditEntry>,
-    /// The entry before which the next page begins; none at the end.
+    /// The id to pass as [`ReadAudit::before`] for the next page. `None` at the end.
     pub next: Option<i64>,
 }
 
-/// One administrative change, as it is recorded.
+/// An administrative change in the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Grows with every entry.
+    /// Increases with every entry.
     pub id: i64,
-    /// When it was, in milliseconds since 1970.
+    /// When the change was made, in milliseconds since 1970.
     pub at_ms: i64,
-    /// Who did it: the id of a key, or [`COMMAND_LINE`].
+    /// Who made it: the id of a key, or [`COMMAND_LINE`].
     pub who: String,
-    /// What was done: `organisation` or `key`, a dot, and a verb in the past.
+    /// The action: `organisation` or `key`, a dot, and a verb in the past tense.
     pub action: String,
-    /// What it was done to: an organisation's code or a key's id.
+    /// The code of the changed organisation, or the id of the changed key.
     pub subject: String,
-    /// What exactly was done, as a JSON object, where the action does not say it all.
+    /// Details as a JSON object, if the action alone does not describe the change.
     pub details: Option<String>,
 }
 
 impl AuditEntry {
-    /// How an organisation or a key is named in [`ReadAudit::about`]: a code may look like a key's id.
+    /// The name of a subject in [`ReadAudit::about`]. It includes the kind, because a code may look like the id of a key.
     #[must_use]
     pub fn about(action: &str, subject: &str) -> String {
         let kind = action.split('.').next().unwrap_or_default();

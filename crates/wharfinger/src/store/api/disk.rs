@@ -1,18 +1,18 @@
-//! Room on the disk, and how long to wait for it.
+//! Free space on the disk, and how long callers should wait.
 
 use std::time::Duration;
 
-/// Room on a disk.
+/// The free space on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Bytes that can still be written.
     pub free_bytes: u64,
-    /// Bytes below which no new orders are taken.
+    /// New orders are refused below this number of free bytes.
     pub reserve_bytes: u64,
 }
 
 impl Room {
-    /// Whether less is left than is to be kept free.
+    /// Whether less is free than the reserve.
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.free_bytes < self.reserve_bytes
@@ -29,7 +29,7 @@ impl std::fmt::Display for Room {
     }
 }
 
-/// How long a caller should wait when the disk is full: until somebody makes room.
+/// How long a caller should wait when the disk is full.
 pub const DISK_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a caller should wait when the store is overloaded.

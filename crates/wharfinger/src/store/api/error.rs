@@ -1,34 +1,36 @@
-//! What can go wrong.
+//! Errors of the store.
 
 use super::{FeedBegins, Import, LineOutcome};
 
-/// Why the store did not do what was asked.
+/// Why the store did not carry out a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// Too much waits already; nothing was done.
+    /// The queue is full. Nothing was done.
     Overloaded,
-    /// The store cannot write at present, or no more; nothing was done.
+    /// The store cannot write at present, or not any more. Nothing was done.
     Unavailable(String),
-    /// The disk has no room, or less than the reserve; nothing was done.
+    /// The disk is full, or less than the reserve is free. Nothing was done.
     DiskFull(String),
-    /// The store failed as it was to confirm the change, which may be stored or not. Once the store is opened again, the same request
-    /// finds out.
+    /// The store failed while it committed the change, which may be stored or not. Once the store is open again, the same
+    /// request finds
+    /// out.
     InDoubt(String),
-    /// An administrative change that cannot be made, and why.
+    /// An administrative change that is not possible, with the reason.
     Refused(String),
-    /// Another request of the same name was answered meanwhile: `Store::kept_answer` has it. Nothing was done.
+    /// Another request with the same idempotency key was answered meanwhile. `Store::kept_answer` returns its response. Nothing
+    /// was done.
     AnswerKept,
-    /// The answer that was kept under the name of a request was erased. Nothing was done.
+    /// The saved response to the request was erased. Nothing was done.
     AnswerErased,
-    /// Something that should not happen; the text is for the log.
+    /// An internal error. The text is for the log.
     Internal(String),
-    /// A page is to go on where none has ended.
+    /// The cursor does not belong to this list.
     BadCursor,
-    /// A feed is to go on where it cannot: events were purged there, or the store was restored to an earlier moment.
+    /// The feed cannot continue from the cursor: events were purged, or the store was restored to an earlier moment.
     FeedBegins(Box<FeedBegins>),
-    /// Lines were to be loaded all or none, and some are not good; nothing was done. What became of each.
+    /// Some lines of an all-or-nothing load are invalid. Nothing was done. Contains the outcome of each line.
     NotLoaded(Vec<LineOutcome>),
-    /// The import that a batch is of is not where the batch begins; nothing was done. How it stands.
+    /// The import does not continue where the batch begins. Nothing was done. Contains the current state of the import.
     ImportMoved(Box<Import>),
 }
 

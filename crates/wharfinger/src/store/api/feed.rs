@@ -4,83 +4,86 @@ use std::collections::HashMap;
 
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
-/// A stretch of a store's history, by a random number. Cursors of the feed name the latest one that their reader saw, so that a
-/// store that was restored to an earlier moment knows those that lie beyond it.
+/// A period of a store's history, named by a random number. Feed cursors contain the latest epoch that their reader saw. A store
+/// that
+/// was restored to an earlier moment therefore detects cursors from after that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(pub i64);
 
 /// Which events to read.
 #[derive(Clone, Debug)]
 pub struct ReadFeed {
-    /// Of which organisations, each behind a position (0 for the beginning), in the order in which they are read.
+    /// The organisations to read, in this order, each after a position. 0 is the beginning.
     pub from: Vec<(OrganisationId, u64)>,
-    /// How far other organisations were read, in the same way: they are not read, but the cursor is to hold for them too.
+    /// The positions of other organisations. They are not read, but the cursor must be valid for them too.
     pub others: Vec<(OrganisationId, u64)>,
-    /// The epoch that these positions were given in; none for one who trusts them.
+    /// The epoch in which these positions were issued. `None` if the caller trusts its positions.
     pub epoch: Option<Epoch>,
-    /// Only what is of this kind.
+    /// Only events of this kind.
     pub kind: Option<EventKind>,
-    /// How many events to give.
+    /// The most events to return.
     pub limit: usize,
 }
 
 /// A page of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedPage {
-    /// The events, each with its organisation; within an organisation in commit order.
+    /// The events, each with its organisation. Within an organisation, they are in commit order.
     pub events: Vec<(OrganisationId, Event)>,
     /// The latest epoch of the store.
     pub epoch: Epoch,
-    /// How far each organisation was read, in the order that was asked for.
+    /// How far each organisation was read, in the order of the request.
     pub positions: Vec<(OrganisationId, u64)>,
-    /// The organisation, by its place there, in which the page ended before the feed did: it is full, or would take too long to fill.
+    /// The index in `positions` of the organisation where the page ended early. The page is full, or takes too long to fill.
+    /// `None` if
+    /// everything was read.
     pub cut: Option<usize>,
 }
 
-/// Why a feed cannot be read on behind a position, and from where on it can.
+/// Why a feed cannot continue from a position, and where it can be read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedBegins {
-    /// Whether the store was restored to an earlier moment than that of the cursor; else events were purged.
+    /// Whether the store was restored to an earlier moment than that of the cursor. Otherwise events were purged.
     pub is_restored: bool,
-    /// The latest epoch of the store, which is that of these positions.
+    /// The latest epoch of the store. The positions belong to it.
     pub epoch: Epoch,
-    /// The organisations whose positions do not hold, and behind which position each is whole.
+    /// The organisations with an invalid position, each with the position after which its feed has all events.
     pub positions: Vec<(OrganisationId, u64)>,
 }
 
-/// The position of the latest event of each organisation of which it is known.
+/// The position of the latest event of each organisation, as far as known.
 pub type Growth = HashMap<OrganisationId, u64>;
 
 /// One entry of an organisation's feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// From 1, with no gaps.
+    /// The position in the feed, from 1, without gaps.
     pub position: u64,
     /// When it was committed, in milliseconds since 1970.
     pub at_ms: i64,
     /// What happened.
     pub kind: EventKind,
-    /// The batch it happened in; none for a move.
+    /// The batch of the event. `None` for a transition.
     pub batch: Option<BatchId>,
-    /// The order it happened to; none for a batch.
+    /// The order of the event. `None` if the event is about a batch.
     pub order: Option<OrderId>,
-    /// Of a part of an order: the first part of that order.
+    /// The first sub-order of the original order, if this order is a sub-order.
     pub origin: Option<OrderId>,
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// A batch was received that has orders of this organisation.
+    /// A batch with orders of this organisation was received.
     BatchReceived,
     /// A new order.
     OrderAccepted,
     /// A new revision.
     OrderUpdated,
-    /// An order was taken on.
+    /// An order was processed.
     OrderProcessed,
-    /// An order was called off.
+    /// An order was cancelled.
     OrderCancelled,
-    /// It was reported how far an order is fulfilled.
+    /// The fulfilment of an order was reported.
     OrderFulfilment,
 }

@@ -4,71 +4,71 @@ use uuid::Uuid;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::Counts;
 
-/// An import to be begun.
+/// A new import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewImport {
-    /// The API key that brings it.
+    /// The API key that sends it.
     pub key_id: String,
-    /// The id that the client has chosen, unique for that key.
+    /// The client's id for the import, unique for that key.
     pub id: Uuid,
-    /// The organisation of orders that name none.
+    /// The organisation of orders that do not name one.
     pub organisation: Option<OrganisationId>,
-    /// The dialect that the orders are written in.
+    /// The dialect of the orders.
     pub dialect: &'static str,
 }
 
-/// How far an import is.
+/// The state and progress of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
     /// The client's id.
     pub id: Uuid,
-    /// The organisation of orders that name none.
+    /// The organisation of orders that do not name one.
     pub organisation: Option<OrganisationId>,
-    /// The dialect that the orders are written in.
+    /// The dialect of the orders.
     pub dialect: String,
-    /// Whether it goes on.
+    /// Whether the import is open.
     pub state: ImportState,
-    /// Lines that are committed, rejected and blank ones too.
+    /// The number of committed lines, including rejected and blank ones.
     pub lines: u64,
-    /// How many orders had each outcome.
+    /// The number of orders with each outcome.
     pub counts: Counts,
-    /// When it was begun, in milliseconds since 1970.
+    /// When the import was created, in milliseconds since 1970.
     pub began_at_ms: i64,
-    /// When something of it was last committed.
+    /// When a part of it was last committed, in milliseconds since 1970.
     pub changed_at_ms: i64,
-    /// Milliseconds that it was receiving.
+    /// How long the server was receiving it, in milliseconds.
     pub active_ms: u64,
 }
 
-/// Whether an import goes on.
+/// Whether an import is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportState {
-    /// More may come.
+    /// More lines may follow.
     Open,
-    /// All has come.
+    /// All lines were received.
     Complete,
-    /// It was ended before; what was committed stays.
+    /// The import was ended early. Committed orders stay.
     Cancelled,
 }
 
-/// How an import is to end.
+/// How to end an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportEnd {
-    /// All has come.
+    /// All lines were received.
     Complete,
-    /// No more is to be taken.
+    /// No more lines are accepted.
     Cancelled,
 }
 
-/// What a batch is of an import: its lines from one to another.
+/// The range of an import's lines that a batch contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportStep {
     /// The import, of the batch's API key.
     pub id: Uuid,
-    /// Lines committed before; where the import is not there, the batch is not admitted.
+    /// The number of lines committed before. If the import is elsewhere, the batch is not admitted.
     pub lines_before: u64,
-    /// Lines committed with it.
+    /// The number of lines committed including the batch.
     pub lines_after: u64,
-    /// Milliseconds since the piece before, or since receiving began.
+    /// Milliseconds since the previous chunk, or since receiving began.
     pub active_ms: u64,
 }

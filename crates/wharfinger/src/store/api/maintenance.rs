@@ -5,78 +5,78 @@ use wharfinger_core::ids::OrganisationId;
 
 use super::Remember;
 
-/// Who is to be erased.
+/// The person to erase.
 #[derive(Debug)]
 pub struct EraseCustomer {
-    /// From whose orders; those of other organisations stay.
+    /// The organisation. Orders of other organisations are unchanged.
     pub organisation: OrganisationId,
     /// The e-mail address, in any spelling.
     pub email: String,
-    /// Who asks: the id of a key, or [`COMMAND_LINE`](super::COMMAND_LINE).
+    /// Who requests the erasure: the id of a key, or [`COMMAND_LINE`](super::COMMAND_LINE).
     pub who: String,
-    /// Whether to write the database file anew whatever its size; a small one is in any case. Nobody else writes meanwhile.
+    /// Whether to rewrite the database file even if it is large. A small file is always rewritten. Writes wait meanwhile.
     pub compact: bool,
-    /// Whether to keep the answer.
+    /// How to save the response, if it should be saved.
     pub remember: Option<Remember<Erasure>>,
 }
 
-/// What was erased.
+/// The result of an erasure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erasure {
-    /// Orders of which only the figures are left, with those of an erasure that was broken off.
+    /// Orders reduced to their retained fields, including those of an interrupted erasure that was resumed.
     pub orders: u64,
-    /// How many of them were open, and were called off.
+    /// How many of them were open and are now cancelled.
     pub cancelled: u64,
-    /// Customers that orders could be attached to: one at most.
+    /// Erased customer records: at most one.
     pub customers: u64,
-    /// Rejected orders whose texts are gone.
+    /// Rejected orders whose texts were erased.
     pub rejected: u64,
-    /// Kept answers that are gone.
+    /// Saved responses that were erased.
     pub answers: u64,
-    /// Whether the database file was written anew. Where it was not, short rows that were moved within it may have left copies.
+    /// Whether the database file was rewritten. If not, copies of short rows that were moved within the file may remain.
     pub compacted: bool,
 }
 
-/// A person that was erased.
+/// The result of an erasure, with the saved response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErasedCustomer {
-    /// What was.
+    /// The result.
     pub erasure: Erasure,
-    /// The answer that was kept, if that was asked for.
+    /// The saved response, if one was requested.
     pub reply: Option<Reply>,
 }
 
-/// What a purge removed.
+/// The result of a purge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PurgeReport {
-    /// Of each organisation that has ever had an order.
+    /// The result for each organisation that has ever had an order.
     pub organisations: Vec<PurgedOf>,
-    /// Batches whose receipts went, since none of their orders was left.
+    /// Deleted receipts: those of batches without any remaining order.
     pub batches: u64,
 }
 
-/// What a purge removed of an organisation.
+/// The result of a purge for one organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PurgedOf {
-    /// Whose.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// Orders.
+    /// The number of purged orders.
     pub orders: u64,
-    /// Events of these orders.
+    /// The number of their events.
     pub events: u64,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// Orders looked at.
+    /// The number of checked orders.
     pub orders: u64,
-    /// Revisions looked at.
+    /// The number of checked revisions.
     pub revisions: u64,
-    /// Batches looked at.
+    /// The number of checked batches.
     pub batches: u64,
-    /// Events looked at.
+    /// The number of checked events.
     pub events: u64,
-    /// What is wrong, a sentence each; at most a hundred.
+    /// The faults found, one sentence each. At most 100.
     pub faults: Vec<String>,
 }

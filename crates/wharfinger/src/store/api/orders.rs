@@ -12,83 +12,83 @@ use wharfinger_core::problem::Code;
 
 use super::{EventKind, Remember};
 
-/// An order of any organisation and dialect.
+/// An order, with its organisation and dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundOrder {
-    /// Whose it is.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// The dialect it came in.
+    /// The dialect it was submitted in.
     pub dialect: String,
     /// The order.
     pub order: StoredOrder,
 }
 
-/// A report to be kept.
+/// A fulfilment report to store.
 #[derive(Debug)]
 pub struct Fulfil {
-    /// The order that it is on.
+    /// The order.
     pub id: OrderId,
-    /// The organisations whose orders may be reported on; others are not there.
+    /// The organisations whose orders the caller may report on. Other orders count as missing.
     pub reach: Reach,
-    /// What it says.
+    /// The content of the report.
     pub fulfilment: Fulfilment,
-    /// The API key that reports.
+    /// The API key that sends the report.
     pub key_id: String,
-    /// That the answer is to be kept.
+    /// How to save the response, if it should be saved.
     pub remember: Option<Remember<FulfilledOrder>>,
 }
 
-/// The report that is kept now, or why it is not.
+/// The stored report, or why it was not stored.
 pub type FulfilledOrder = Result<Reported, NotMoved>;
 
-/// What became of a report.
+/// The result of a report, with the saved response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fulfilled {
-    /// That.
+    /// The result.
     pub result: FulfilledOrder,
-    /// The answer, if it was to be kept; it is, if the report is.
+    /// The response, if it was to be saved. It is saved only if the report was stored.
     pub reply: Option<Reply>,
 }
 
-/// A part of what became of an order, the latest first.
+/// A page of an order's history, latest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// Whose order it is.
+    /// The organisation of the order.
     pub organisation: OrganisationId,
-    /// Its entries.
+    /// The entries.
     pub entries: Vec<HistoryEntry>,
-    /// Where it goes on; none at the end.
+    /// The cursor for the next page. `None` at the end.
     pub next: Option<HistoryCursor>,
 }
 
-/// Where a part of a history ended: the places of the next revision and of the next change of another kind.
+/// Where a page of a history ended: the addresses of the next revision and of the next other change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryCursor {
     /// The next revision.
     pub revision: Option<i64>,
-    /// The next change that is no revision.
+    /// The next change that is not a revision.
     pub change: Option<i64>,
 }
 
-/// One thing that became of an order.
+/// An entry of an order's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
     /// When it was committed, in milliseconds since 1970.
     pub at_ms: i64,
-    /// What it is.
+    /// What happened.
     pub what: HistoryKind,
 }
 
-/// What became of an order.
+/// The kind of a history entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistoryKind {
-    /// It was accepted or updated.
+    /// The order was accepted or updated.
     Revision(Revision),
-    /// Something else.
+    /// Another change.
     Change {
-        /// What.
+        /// The kind of change.
         kind: EventKind,
-        /// The API key that asked for it, or what stands for one.
+        /// The API key that requested the change, or a substitute for one.
         key_id: String,
     },
 }
@@ -96,96 +96,96 @@ pub enum HistoryKind {
 /// One revision of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
-    /// From 1.
+    /// The number of the revision, from 1.
     pub revision: u32,
-    /// The batch that brought it.
+    /// The batch that contained it.
     pub batch: BatchId,
-    /// What was submitted, verbatim.
+    /// The submitted text, verbatim.
     pub text: String,
 }
 
-/// Orders to be moved, by their ids.
+/// A request to process or cancel orders by id.
 #[derive(Debug)]
 pub struct MoveById {
-    /// Their ids; one that stands twice is moved twice.
+    /// The ids. Each occurrence of an id is handled separately.
     pub ids: Vec<OrderId>,
-    /// The organisations whose orders may be moved; others are not there.
+    /// The organisations whose orders the caller may change. Other orders count as missing.
     pub reach: Reach,
-    /// Where they are to go.
+    /// The requested transition.
     pub wanted: Move,
-    /// The API key that asks, or what stands for one.
+    /// The API key that sends the request, or a substitute for one.
     pub key_id: String,
-    /// That the answer is to be kept.
+    /// How to save the response, if it should be saved.
     pub remember: Option<Remember<[MovedOrder]>>,
 }
 
-/// Orders that were moved by id, or not.
+/// The results of a request to process or cancel orders by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MovedById {
-    /// One result an id, in order.
+    /// One result per id, in order.
     pub results: Vec<MovedOrder>,
-    /// The answer, if it was to be kept; it is, if an order was moved.
+    /// The response, if it was to be saved. It is saved only if at least one order changed.
     pub reply: Option<Reply>,
 }
 
-/// Where an order stands after a move, or why it was not moved.
+/// The state of an order after the transition, or why it was refused.
 pub type MovedOrder = Result<State, NotMoved>;
 
-/// An order that was not moved.
+/// A refused transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotMoved {
-    /// Why.
+    /// The reason.
     pub code: Code,
-    /// Where it stands; none where there is no such order.
+    /// The current state of the order. `None` if there is no such order.
     pub state: Option<State>,
 }
 
-/// Which orders to list, of any organisation and dialect. All of the conditions hold.
+/// Which orders to list. All conditions must match.
 pub struct ListOrders {
-    /// Whose, in ascending order.
+    /// The organisations, in ascending order.
     pub organisations: Vec<OrganisationId>,
-    /// Of this dialect.
+    /// Only orders of this dialect.
     pub dialect: Option<&'static str>,
-    /// In one of these states.
+    /// Only orders in one of these states.
     pub states: Vec<State>,
-    /// Of this key.
+    /// Only the order with this key.
     pub key: Option<String>,
-    /// Of this number.
+    /// Only the order with this number.
     pub number: Option<u64>,
-    /// Of a customer with this address. Found by a hash: `keep` has to be set too.
+    /// Only orders of a customer with this address. Orders are found by hash, so `keep` must compare the address itself.
     pub email: Option<String>,
-    /// First accepted in this batch.
+    /// Only orders first accepted in this batch.
     pub batch: Option<BatchId>,
-    /// Created at this time or later, in milliseconds since 1970.
+    /// Only orders created at this time or later, in milliseconds since 1970.
     pub created_from_ms: Option<i64>,
-    /// Created before this time.
+    /// Only orders created before this time.
     pub created_before_ms: Option<i64>,
-    /// Last changed at this time or later.
+    /// Only orders last changed at this time or later.
     pub updated_from_ms: Option<i64>,
-    /// A further condition on an order's content.
+    /// A further condition on the content of an order.
     pub keep: Option<KeepFound>,
-    /// Go on behind the page that ended here.
+    /// The cursor of the previous page.
     pub after: Option<ListCursor>,
-    /// How many to give.
+    /// The most orders to return.
     pub limit: usize,
 }
 
 /// A condition on an order.
 pub type KeepFound = Box<dyn Fn(&FoundOrder) -> bool + Send + Sync>;
 
-/// What the orders of a list stand in the order of, within each organisation.
+/// The sort order of a list, within each organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListedBy {
-    /// Their creation.
+    /// By creation.
     Creation,
-    /// Their latest change.
+    /// By latest change.
     Change,
-    /// Their latest full text.
+    /// By latest full text.
     Text,
 }
 
 impl ListOrders {
-    /// Every order of some organisations, in the order of creation.
+    /// All orders of these organisations, by creation.
     #[must_use]
     pub fn all(organisations: Vec<OrganisationId>, limit: usize) -> Self {
         Self {
@@ -205,7 +205,7 @@ impl ListOrders {
         }
     }
 
-    /// What the orders will stand in the order of: a cursor is good for no other.
+    /// The sort order of the list. A cursor is valid only for the same sort order.
     #[must_use]
     pub fn listed_by(&self) -> ListedBy {
         let is_narrow = self.key.is_some() || self.number.is_some() || self.batch.is_some();
@@ -220,9 +220,9 @@ impl ListOrders {
 /// Where a page of a list ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListCursor {
-    /// The organisation it ended in.
+    /// The organisation of the last order.
     pub organisation: OrganisationId,
-    /// The place there.
+    /// The address of the last order.
     pub place: i64,
 }
 
@@ -231,36 +231,36 @@ pub struct ListCursor {
 pub struct ListPage {
     /// The orders.
     pub orders: Vec<FoundOrder>,
-    /// Where the next page begins; none at the end. A page that would take too long to fill ends early, perhaps with nothing on it.
+    /// The cursor of the next page. `None` at the end. A page that would take too long to fill ends early and may be empty.
     pub next: Option<ListCursor>,
 }
 
-/// Orders to be moved, all of one organisation and dialect.
+/// A request to process or cancel orders by key, of one organisation and dialect.
 #[derive(Debug)]
 pub struct MoveOrders {
-    /// Whose they are.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// The dialect they came in.
+    /// The dialect of the orders.
     pub dialect: &'static str,
-    /// Their keys; one that stands twice is moved twice.
+    /// The order keys. Each occurrence of a key is handled separately.
     pub keys: Vec<String>,
-    /// Where they are to go.
+    /// The requested transition.
     pub wanted: Move,
-    /// The API key that asks, or what stands for one.
+    /// The API key that sends the request, or a substitute for one.
     pub key_id: String,
-    /// Whether to keep the answer.
+    /// How to save the response, if it should be saved.
     pub remember: Option<Remember<[Result<(), Code>]>>,
 }
 
 /// Which orders to read.
 pub struct ReadOrders {
-    /// Whose.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// Of which dialect.
+    /// The dialect.
     pub dialect: &'static str,
-    /// Which of them.
+    /// The conditions and the sort order.
     pub query: Arc<OrderQuery>,
-    /// Go on behind this place, rather than from the start; then `query.offset` does not count.
+    /// The cursor of the previous page. If set, `query.offset` is ignored.
     pub after: Option<OrderCursor>,
 }
 
@@ -271,10 +271,10 @@ pub struct OrderCursor(pub i64);
 /// A page of orders.
 #[derive(Clone, Debug, Default)]
 pub struct OrderPage {
-    /// The orders, in the order that was asked for.
+    /// The orders, in the requested order.
     pub orders: Vec<StoredOrder>,
-    /// How many match in all, counted up to `count_max`; 0 where that was absent.
+    /// The number of matching orders, counted up to `count_max`. 0 if `count_max` was absent.
     pub total: u64,
-    /// Where the next page begins; none at the end.
+    /// The cursor of the next page. `None` at the end.
     pub next: Option<OrderCursor>,
 }

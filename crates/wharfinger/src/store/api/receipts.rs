@@ -5,14 +5,15 @@ use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::{BatchStatus, Counts};
 
-/// Which orders of a batch may be told of.
+/// Which orders of a batch a caller may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Visible {
-    /// All: for whoever keeps the store.
+    /// All orders. For the operator of the store.
     All,
-    /// What an API key may see: the orders of its organisations, and in the batches that it sent those of no known one.
+    /// What an API key may see: the orders of its organisations and, in batches that it sent, orders without a known
+    /// organisation.
     To {
-        /// The organisations that it may act for.
+        /// The organisations that the key may act for.
         organisations: Reach,
         /// The key's id.
         key_id: String,
@@ -20,7 +21,7 @@ pub enum Visible {
 }
 
 impl Visible {
-    /// Whether orders of an organisation, or of none, are visible in a batch that a key has sent.
+    /// Whether the caller may see orders of an organisation, or of none, in a batch sent by the key `sender`.
     pub(crate) fn shows(&self, organisation: Option<OrganisationId>, sender: &str) -> bool {
         match (self, organisation) {
             (Self::All, _) => true,
@@ -33,66 +34,66 @@ impl Visible {
 /// Which receipts to read, newest first.
 #[derive(Clone, Debug)]
 pub struct ReadReceipts {
-    /// What may be told; a batch of which that is nothing is passed over.
+    /// What the caller may see. Batches of which it may see nothing are skipped.
     pub visible: Visible,
     /// Only batches with orders of this organisation, or sent for it.
     pub organisation: Option<OrganisationId>,
-    /// Received at this time or later, in milliseconds since 1970.
+    /// Only batches received at this time or later, in milliseconds since 1970.
     pub received_from_ms: Option<i64>,
-    /// Received at this time or earlier.
+    /// Only batches received at this time or earlier.
     pub received_to_ms: Option<i64>,
-    /// Only batches of this status, as far as they are visible.
+    /// Only batches whose visible part has this status.
     pub status: Option<BatchStatus>,
     /// Only batches of this dialect.
     pub dialect: Option<String>,
-    /// Only the pieces of this import.
+    /// Only the chunks of this import.
     pub import: Option<Uuid>,
-    /// Go on behind this batch.
+    /// The cursor: continue after this batch.
     pub after: Option<BatchId>,
-    /// How many to give, 1 at least.
+    /// The most receipts to return. At least 1.
     pub limit: usize,
 }
 
 /// A page of receipts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReceiptPage {
-    /// The receipts; there may be fewer than asked for, also where there is a next page.
+    /// The receipts. There may be fewer than requested even if there is a next page.
     pub receipts: Vec<ReceiptHead>,
-    /// Behind which batch the next page begins; none at the end.
+    /// The batch after which the next page begins. `None` at the end.
     pub next: Option<BatchId>,
 }
 
-/// The record of a batch, but for its orders; as much of it as is visible.
+/// The receipt of a batch without its orders. Contains only what the caller may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptHead {
     /// The batch.
     pub id: BatchId,
-    /// The dialect it came in.
+    /// The dialect of the batch.
     pub dialect: String,
     /// The route's name.
     pub operation: String,
-    /// The import that it is a piece of.
+    /// The import that the batch is a chunk of.
     pub import: Option<Uuid>,
-    /// The organisations that it had orders of, or was sent for.
+    /// The organisations that the batch had orders of, or was sent for.
     pub organisations: Vec<OrganisationId>,
-    /// The API key that sent it.
+    /// The API key that sent the batch.
     pub key_id: String,
-    /// When it was received, in milliseconds since 1970.
+    /// When the batch was received, in milliseconds since 1970.
     pub received_at_ms: i64,
-    /// Milliseconds until it was to be committed.
+    /// Milliseconds from its receipt to its commit.
     pub duration_ms: u64,
-    /// How many orders had each outcome.
+    /// The number of orders with each outcome.
     pub counts: Counts,
-    /// How many orders have warnings.
+    /// The number of orders with warnings.
     pub warned: u64,
-    /// The kinds of warnings, each with the first order that has it; only told where one receipt is read.
+    /// The kinds of warnings, each with the first order that has it. Filled in only when a single receipt is read.
     pub warnings: Vec<ReceiptWarning>,
 }
 
-/// A kind of warning that orders of a batch have.
+/// A kind of warning in a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptWarning {
-    /// The first order's place in the batch.
+    /// The position in the batch of the first order with the warning.
     pub index: u32,
     /// The warning of that order.
     pub warning: RecordedProblem,
@@ -103,37 +104,37 @@ pub struct ReceiptWarning {
 pub struct ReadResults {
     /// The batch.
     pub batch: BatchId,
-    /// What may be told.
+    /// What the caller may see.
     pub visible: Visible,
     /// Only orders with this outcome.
     pub only: Option<OutcomeKind>,
-    /// Go on behind the order at this place in the batch.
+    /// The cursor: continue after the order at this position in the batch.
     pub after: Option<u32>,
-    /// How many to give, 1 at least.
+    /// The most orders to return. At least 1.
     pub limit: usize,
 }
 
-/// A page of what became of the orders of a batch.
+/// A page of the outcomes of a batch's orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResultPage {
-    /// What became of each; there may be fewer than asked for where their texts are long.
+    /// The outcomes. There may be fewer than requested if the orders are long.
     pub results: Vec<Recorded>,
-    /// Behind which place in the batch the next page begins; none at the end.
+    /// The position in the batch after which the next page begins. `None` at the end.
     pub next: Option<u32>,
 }
 
-/// An outcome, but for what goes with it.
+/// The kind of an outcome, without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutcomeKind {
-    /// New.
+    /// A new order.
     Accepted,
-    /// Changed.
+    /// A new revision of an order.
     Updated,
-    /// The same again.
+    /// The same content as the order's latest revision.
     Unchanged,
-    /// Turned down.
+    /// Rejected.
     Rejected,
-    /// Good, and not stored, since its batch was to be taken whole.
+    /// Valid, but not stored, because others of an all-or-nothing batch were rejected.
     Withheld,
 }
 
@@ -147,7 +148,7 @@ impl OutcomeKind {
         Self::Withheld,
     ];
 
-    /// Its name as users read and write it; that of [`Outcome`](wharfinger_core::outcome::Outcome).
+    /// The name, as users read and write it. The same as that of [`Outcome`](wharfinger_core::outcome::Outcome).
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -160,46 +161,46 @@ impl OutcomeKind {
     }
 }
 
-/// What a receipt says of one order.
+/// The outcome of one order, as a receipt records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// The order's place in the batch, from 0.
+    /// The position of the order in the batch, from 0.
     pub index: u32,
-    /// The line it stood on, from 1, in a body of lines; not told of orders that were taken.
+    /// The line number of the order, from 1, if the body consists of lines. `None` unless the order was rejected or withheld.
     pub line: Option<u32>,
-    /// The organisation it belongs to, where that is known.
+    /// The organisation of the order, if known.
     pub organisation: Option<OrganisationId>,
-    /// The sender's name for it, in an object of orders; not told of orders that were taken.
+    /// The sender's name for the order, if the body is an object of orders. `None` unless the order was rejected or withheld.
     pub name: Option<String>,
-    /// Its key, where one could be read.
+    /// The order key, if one could be read.
     pub key: Option<String>,
-    /// Its number, where it has one.
+    /// The order number, if it has one.
     pub number: Option<u64>,
-    /// Where it has been split by now: the numbers of all parts, its own first.
+    /// If the order has been split since: the numbers of all sub-orders, its own first.
     pub parts: Vec<u64>,
-    /// What became of it.
+    /// The outcome.
     pub outcome: RecordedOutcome,
-    /// What is odd about it.
+    /// The warnings.
     pub warnings: Vec<RecordedProblem>,
 }
 
-/// What became of an order, as kept.
+/// An outcome, as a receipt records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordedOutcome {
-    /// New.
+    /// A new order.
     Accepted(OrderId),
-    /// Changed, to this revision.
+    /// A new revision, with this number.
     Updated(OrderId, u32),
-    /// The same again, at this revision.
+    /// The same content as the latest revision, which has this number.
     Unchanged(OrderId, u32),
-    /// Turned down.
+    /// Rejected.
     Rejected(Rejection),
-    /// Good, and not stored, since its batch was to be taken whole.
+    /// Valid, but not stored, because others of an all-or-nothing batch were rejected.
     Withheld,
 }
 
 impl RecordedOutcome {
-    /// Which outcome it is.
+    /// The kind of the outcome.
     #[must_use]
     pub fn kind(&self) -> OutcomeKind {
         match self {
@@ -212,22 +213,22 @@ impl RecordedOutcome {
     }
 }
 
-/// A rejected order, as kept.
+/// A rejected order, as a receipt records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// Its bytes as they came; none where they were kept long enough.
+    /// The submitted text. `None` if its retention time has passed.
     pub text: Option<String>,
-    /// What is wrong with it.
+    /// The errors.
     pub errors: Vec<RecordedProblem>,
 }
 
-/// A problem, as kept: codes may gain parameters, so their sentence is kept with them.
+/// A problem, as a receipt records it. The message is stored too, because codes may gain parameters in later versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedProblem {
-    /// Where the attribute is (RFC 6901), relative to the order.
+    /// The location of the attribute (RFC 6901), relative to the order.
     pub pointer: String,
     /// The stable code.
     pub code: String,
-    /// The sentence.
+    /// The message, one sentence.
     pub message: String,
 }

@@ -4,21 +4,21 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Code;
 
-/// That the answer to a change is to be kept, in the transaction of the change.
+/// A request to save the response to a change, in the transaction of the change.
 pub struct Remember<T: ?Sized> {
-    /// The API key that asks: idempotency keys are its own.
+    /// The API key of the request. Each key has its own idempotency keys.
     pub key_id: String,
-    /// What names the request.
+    /// The idempotency key of the request.
     pub idempotency_key: String,
-    /// What tells it from another request under the same name.
+    /// A hash that distinguishes the request from others with the same idempotency key.
     pub fingerprint: [u8; 32],
-    /// Until when, in milliseconds since 1970.
+    /// When the response expires, in milliseconds since 1970.
     pub kept_until_ms: i64,
-    /// Puts what was done into words. Called by the thread that writes, and again where it has to begin anew.
+    /// Encodes the result as a response. Called on the writer thread, and again if the transaction is retried.
     pub encode: Box<dyn Fn(&T) -> Reply + Send + Sync>,
 }
 
-/// Names and secrets of clients may be in an idempotency key: it is not told.
+/// Omits the idempotency key, which may contain names or secrets of clients.
 impl<T: ?Sized> std::fmt::Debug for Remember<T> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Remember")
@@ -28,35 +28,35 @@ impl<T: ?Sized> std::fmt::Debug for Remember<T> {
     }
 }
 
-/// An answer as it was kept.
+/// A saved response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptAnswer {
-    /// What tells the request that it answers from another one under the same name.
+    /// The fingerprint of the request that it answers.
     pub fingerprint: [u8; 32],
     /// The HTTP status.
     pub status: u16,
     /// The media type of the body.
     pub content_type: String,
-    /// Header fields besides the content type.
+    /// The headers except for the content type.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// A batch that was admitted.
+/// The result of admitting a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
-    /// What became of its good orders, in the order of the batch.
+    /// The outcomes of the valid orders, in the order of the batch.
     pub outcomes: Vec<Outcome>,
-    /// The answer that was kept, if that was asked for.
+    /// The saved response, if one was requested.
     pub reply: Option<Reply>,
 }
 
-/// Orders that were moved, or not.
+/// The results of a request to process or cancel orders by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MovedOrders {
-    /// One result a key, in order.
+    /// One result per key, in order.
     pub results: Vec<Result<(), Code>>,
-    /// The answer that was kept, if that was asked for.
+    /// The saved response, if one was requested.
     pub reply: Option<Reply>,
 }

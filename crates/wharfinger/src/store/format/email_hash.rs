@@ -2,11 +2,11 @@
 
 use siphasher::sip::SipHasher13;
 
-/// The key of the hash. Without it, nobody can try addresses against an index.
+/// The key of the hash. Without it, an index cannot be searched for guessed addresses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EmailKey(pub(crate) [u8; 16]);
 
-/// The hash of an address in its normal form; [`Self::NONE`] where there is none. Ordered as the index has them.
+/// The hash of an address in its normal form. [`Self::NONE`] if there is no address. Ordered as in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EmailHash(pub i64);
 
@@ -14,15 +14,15 @@ pub(crate) struct EmailHash(pub i64);
 pub(crate) const HASH_BYTES: usize = 8;
 
 impl EmailHash {
-    /// Stands for no address.
+    /// The hash when there is no address.
     pub(crate) const NONE: Self = Self(0);
 
-    /// As it is written.
+    /// The stored form.
     pub(crate) fn to_bytes(self) -> [u8; HASH_BYTES] {
         self.0.to_le_bytes()
     }
 
-    /// As it was written.
+    /// Reads the stored form.
     pub(crate) fn from_bytes(bytes: [u8; HASH_BYTES]) -> Self {
         Self(i64::from_le_bytes(bytes))
     }
@@ -35,7 +35,7 @@ impl EmailHash {
 }
 
 impl EmailKey {
-    /// The hash of an address, however it is spelled.
+    /// The hash of an address. Independent of the spelling, because the address is normalised.
     pub(crate) fn hash(&self, address: &str) -> EmailHash {
         let normal = wharfinger_core::email::normal(address);
         if normal.is_empty() {

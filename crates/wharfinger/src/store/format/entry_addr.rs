@@ -2,52 +2,52 @@
 
 use wharfinger_core::ids::OrganisationId;
 
-/// Bits of an ordinal: a block holds at most this power of two of entries.
+/// Bits of an ordinal. A block holds at most 2^10 entries.
 const ORDINAL_BITS: u32 = 10;
 /// Bits of a block's number within its organisation.
 const BLOCK_BITS: u32 = 32;
-/// Organisations there can be; with the rest, a place is positive in 64 bits.
+/// The most organisations. An address is then positive in a signed 64-bit number.
 pub(crate) const ORGANISATIONS_MAX: u32 = 1 << 21;
-/// Entries of a block.
+/// The most entries in a block.
 pub(crate) const ENTRIES_MAX: usize = 1 << ORDINAL_BITS;
 
-/// An entry of a block.
+/// The address of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct EntryAddr(pub i64);
 
 impl EntryAddr {
-    /// The block it lies in.
+    /// The block of the entry.
     pub(crate) fn block(self) -> BlockId {
         BlockId(self.0 >> ORDINAL_BITS)
     }
 
-    /// Where in its block it lies.
+    /// The position of the entry in its block.
     pub(crate) fn ordinal(self) -> usize {
         usize::try_from(self.0).unwrap_or_default() & (ENTRIES_MAX - 1)
     }
 }
 
-/// A block of the journal: its organisation and its number there.
+/// The id of a block: its organisation, and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct BlockId(pub i64);
 
 impl BlockId {
-    /// The block of this number; they begin at 1 in each organisation.
+    /// The id of the block with this number. Numbers begin at 1 in each organisation.
     pub(crate) fn new(organisation: OrganisationId, number: u32) -> Self {
         Self(i64::from(organisation.0) << BLOCK_BITS | i64::from(number))
     }
 
-    /// Its number within the organisation.
+    /// The block's number within the organisation.
     pub(crate) fn number(self) -> u32 {
         u32::try_from(self.0 & i64::from(u32::MAX)).unwrap_or_default()
     }
 
-    /// Whose it is.
+    /// The organisation of the block.
     pub(crate) fn organisation(self) -> OrganisationId {
         OrganisationId(u32::try_from(self.0 >> BLOCK_BITS).unwrap_or_default())
     }
 
-    /// One of its entries.
+    /// The address of one of the block's entries.
     pub(crate) fn entry(self, ordinal: usize) -> EntryAddr {
         debug_assert!(ordinal < ENTRIES_MAX);
         let ordinal = i64::try_from(ordinal).unwrap_or_default();

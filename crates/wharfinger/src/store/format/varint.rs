@@ -4,23 +4,23 @@ use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
 
-/// What is stored cannot be read as what it should be.
+/// Stored data that cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damage(pub &'static str);
 
-/// The most that a blob may say it unpacks to; a batch's body is far below.
+/// The largest decompressed size that a blob may announce. Batches are far smaller.
 const UNPACKED_BYTES_MAX: u64 = 1 << 30;
 
-/// Bytes from which on compression is worth its time: a few orders are not, nor are the keys of a hundred.
+/// Shorter blobs are not compressed, because it is not worth the time: a few orders, or the keys of a hundred.
 const COMPRESSED_BYTES_MIN: usize = 2 << 10;
 
-/// What stands in front of bytes that are not compressed; compressed ones begin with another byte.
+/// The first byte of a blob that is not compressed. Compressed blobs begin with another byte.
 const PLAIN: u8 = 0;
 
-/// Level 1: the higher ones cost more time than the disk space is worth.
+/// The compression level. Higher levels cost more time than the saved disk space is worth.
 const LEVEL: i32 = 1;
 
-/// Appends a number, seven bits a byte, the lowest first.
+/// Appends a number, seven bits a byte, lowest bits first.
 pub(crate) fn write_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number.to_le_bytes()[0] | 0x80);
@@ -29,12 +29,12 @@ pub(crate) fn write_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// Appends a number that may be below zero.
+/// Appends a number that may be negative.
 pub(crate) fn write_signed(out: &mut Vec<u8>, number: i64) {
     write_number(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
 }
 
-/// Takes a number off the front of `bytes`.
+/// Reads a number and advances `bytes`.
 pub(crate) fn read_number(bytes: &mut &[u8]) -> Result<u64, Damage> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
@@ -50,18 +50,18 @@ pub(crate) fn read_number(bytes: &mut &[u8]) -> Result<u64, Damage> {
     Err(Damage("a number is truncated"))
 }
 
-/// Takes a number that counts something off the front of `bytes`.
+/// Reads a count and advances `bytes`.
 pub(crate) fn read_count(bytes: &mut &[u8]) -> Result<usize, Damage> {
     usize::try_from(read_number(bytes)?).map_err(|_| Damage("a count is too large"))
 }
 
-/// Takes a number that may be below zero off the front of `bytes`.
+/// Reads a number that may be negative, and advances `bytes`.
 pub(crate) fn read_signed(bytes: &mut &[u8]) -> Result<i64, Damage> {
     let number = read_number(bytes)?;
     Ok((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))
 }
 
-/// Takes `count` bytes off the front of `bytes`.
+/// Reads `count` bytes and advances `bytes`.
 pub(crate) fn read_bytes<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [u8], Damage> {
     let Some((taken, rest)) = bytes.split_at_checked(count) else {
         return Err(Damage("a field is truncated"));
@@ -71,7 +71,7 @@ pub(crate) fn read_bytes<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [
 }
 
 thread_local! {
-    /// A compressor's tables are large: one a thread, and the buffer it writes to.
+    /// A compressor and its output buffer, one per thread because a compressor's tables are large.
     static COMPRESSOR: RefCell<(Compressor<'static>, Vec<u8>)> = RefCell::new((
         Compressor::new(LEVEL).expect("the level is a valid one"),
         Vec::new(),
@@ -80,7 +80,7 @@ thread_local! {
         RefCell::new(Decompressor::new().expect("there is no dictionary to be wrong"));
 }
 
-/// Appends `plain`, in compressed form unless it is short, and gives its length there.
+/// Appends `plain`, compressed unless it is short. Returns the number of appended bytes.
 pub(crate) fn pack(out: &mut Vec<u8>, plain: &[u8]) -> usize {
     if plain.len() < COMPRESSED_BYTES_MIN {
         out.push(PLAIN);
@@ -98,7 +98,7 @@ pub(crate) fn pack(out: &mut Vec<u8>, plain: &[u8]) -> usize {
     })
 }
 
-/// Undoes [`pack`].
+/// Decodes the result of [`pack`].
 pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damage> {
     const BROKEN: Damage = Damage("compressed data cannot be decompressed");
     if let Some((&PLAIN, plain)) = packed.split_first() {
@@ -114,17 +114,18 @@ pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damage> {
         .map_err(|_| BROKEN)
 }
 
-/// A list of texts, each of which ends with a zero byte, which neither JSON nor an order key can hold. They are taken apart,
-/// but not copied: most readers want one of very many.
+/// A list of texts, each with a zero byte at the end. Neither JSON nor an order key can contain a zero byte. The texts are
+/// located but
+/// not copied, because most readers need one of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Texts {
     list: String,
-    /// Where each of them ends.
+    /// The position of each zero byte.
     ends: Vec<usize>,
 }
 
 impl Texts {
-    /// Takes a list apart.
+    /// Locates the texts of a list.
     pub(crate) fn split(list: Vec<u8>) -> Result<Self, Damage> {
         let list =
             String::from_utf8(list).map_err(|_| Damage("a list of texts is not valid UTF-8"))?;
@@ -132,12 +133,12 @@ impl Texts {
         Ok(Self { list, ends })
     }
 
-    /// How many there are.
+    /// The number of texts.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// One of them.
+    /// The text at a position.
     pub(crate) fn get(&self, at: usize) -> Option<&str> {
         let end = *self.ends.get(at)?;
         let start = match at.checked_sub(1) {

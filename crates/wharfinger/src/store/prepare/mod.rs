@@ -21,52 +21,52 @@ use crate::store::format::varint::Damage;
 use crate::store::journal::block::{self, Block, Frame};
 use crate::store::receipts::encoding::{self, Chunk, Kind, Told};
 
-/// A batch, made ready for a store: owned, packed, grouped by organisation.
+/// A batch that is ready for the store: owned, compressed, and grouped by organisation.
 pub struct Submission {
     pub(crate) batch: BatchId,
     pub(crate) dialect: &'static str,
     pub(crate) operation: &'static str,
     pub(crate) key_id: String,
     pub(crate) received_at_ms: i64,
-    /// The organisations that are known to have an order in the batch, good or not.
+    /// The organisations that have an order in the batch, whether valid or rejected.
     pub(crate) groups: Vec<Group>,
-    /// What is to become of the good orders where others are not.
+    /// Whether valid orders are stored when others are rejected.
     pub(crate) policy: Policy,
-    /// How many orders are good.
+    /// The number of valid orders.
     pub(crate) good: usize,
-    /// The orders that are not good.
+    /// The rejected orders.
     pub(crate) rejected: Vec<Chunk>,
-    /// How many of them are of no known organisation.
+    /// How many of the rejected orders have no known organisation.
     pub(crate) rejected_of_nobody: u64,
-    /// The orders that have warnings, good or not.
+    /// The orders with warnings, whether valid or rejected.
     pub(crate) warned: Vec<Chunk>,
-    /// How many of them are of no known organisation.
+    /// How many of the orders with warnings have no known organisation.
     pub(crate) warned_of_nobody: u64,
-    /// The lines that the good orders stand on, where the body is of lines.
+    /// The line number of each valid order, if the body consists of lines.
     pub(crate) lines: Vec<u32>,
-    /// Whether to keep the answer.
+    /// How to save the response, if it should be saved.
     pub(crate) remember: Option<Remember<[Outcome]>>,
-    /// What it is of an import, if it is.
+    /// The import step of the batch, if it belongs to an import.
     pub(crate) import: Option<crate::store::api::ImportStep>,
-    /// What orders ask of their organisations' catalogues.
+    /// What orders request from their organisations' catalogues.
     demands: Vec<Arc<Demand>>,
-    /// Order keys and senders' names, one behind the other.
+    /// Order keys and senders' names, concatenated.
     arena: String,
 }
 
 impl Submission {
-    /// Whether the store has anything to decide.
+    /// Whether there is any order to decide on.
     pub(crate) fn has_good(&self) -> bool {
         self.good > 0
     }
 
-    /// How much work it is for the writer, in orders.
+    /// The amount of work for the writer, in orders.
     pub(crate) fn weight(&self) -> usize {
         let faulty = usize::try_from(self.faulty()).unwrap_or(usize::MAX);
         self.good.saturating_add(faulty)
     }
 
-    /// How many orders of the batch are not good.
+    /// The number of rejected orders.
     pub(crate) fn faulty(&self) -> u64 {
         let of_groups: u64 = self.groups.iter().map(|group| group.rejected).sum();
         of_groups + self.rejected_of_nobody
@@ -76,18 +76,19 @@ impl Submission {
 /// The orders of one organisation in a batch.
 #[derive(Debug)]
 pub(crate) struct Group {
-    /// Whose they are.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// The good orders, in the order of the batch.
+    /// The valid orders, in the order of the batch.
     pub rows: Vec<Row>,
-    /// The rows in the order in which they are to be decided: by key, so that the index is written from left to right;
-    /// two of the same key stay in the order of the batch.
+    /// The rows in the order in which they are decided. Sorted by key, so that the index is written from left to right; rows
+    /// with the same
+    /// key stay in the order of the batch. If any order of the batch has a number, all stay in the order of the batch.
     pub steps: Vec<u32>,
     /// The texts of the rows.
     pub blocks: Vec<Block>,
-    /// How many more orders there are that are not good.
+    /// The number of rejected orders.
     pub rejected: u64,
-    /// How many orders have warnings, good or not.
+    /// The number of orders with warnings, whether valid or rejected.
     pub warned: u64,
 }
 
@@ -100,11 +101,11 @@ impl Group {
     }
 }
 
-/// The texts of a group's orders, unpacked as they are asked for: best in their order.
+/// Reads the texts of a group's orders. Caches one frame, so reading in order is fastest.
 #[derive(Default)]
 pub(crate) struct GroupTexts {
     frame: Frame,
-    /// The block that the frame is of.
+    /// The block of the cached frame.
     block: Option<u32>,
 }
 
@@ -120,32 +121,32 @@ impl GroupTexts {
     }
 }
 
-/// A good order.
+/// A valid order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
-    /// Its key; empty where the server is to give a number.
+    /// The order key. Empty if the server assigns a number.
     pub key: Span,
-    /// The sender's name for it.
+    /// The sender's name for the order.
     pub name: Option<Span>,
-    /// Its content hash.
+    /// The content hash.
     pub hash: u128,
-    /// What it asks for.
+    /// What the submission asks for.
     pub intent: Intent,
-    /// What number it is to have.
+    /// The number that the order is to have.
     pub number: Number,
-    /// What it asks of a catalogue, by its place in [`Submission::demands`].
+    /// The position in [`Submission::demands`] of its demand on a catalogue.
     pub demand: Option<u32>,
-    /// Its place in the batch.
+    /// The position in the batch.
     pub index: u32,
-    /// Its place among the good orders of the batch.
+    /// The position among the valid orders of the batch.
     pub answer: u32,
-    /// Its block, counted from the group's first.
+    /// The position of its block in the group.
     pub block: u32,
-    /// Its place in its block.
+    /// The position in the block.
     pub ordinal: u32,
 }
 
-/// A text of the arena.
+/// A range of the arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     start: usize,
@@ -153,7 +154,7 @@ pub(crate) struct Span {
 }
 
 impl Submission {
-    /// The same batch, whose answer is to be kept; what is put into words are the outcomes of its good orders.
+    /// The batch, with a response to save. `remember` encodes the outcomes of its valid orders.
     #[must_use]
     pub fn remembered(mut self, remember: Remember<[Outcome]>) -> Self {
         self.remember = Some(remember);
@@ -165,55 +166,59 @@ impl Submission {
         &self.arena[span.start..span.end]
     }
 
-    /// What a good order asks of its organisation's catalogue, if it is held against that.
+    /// What a valid order requests from its organisation's catalogue. `None` if the catalogue is not enforced.
     pub(crate) fn demand(&self, row: &Row) -> Option<&Arc<Demand>> {
         self.demands.get(row.demand? as usize)
     }
 
-    /// Whether any order is held against a catalogue.
+    /// Whether any order is decided against a catalogue.
     pub(crate) fn has_demands(&self) -> bool {
         !self.demands.is_empty()
     }
 
-    /// The line that a good order stands on.
+    /// The line number of a valid order.
     pub(crate) fn line(&self, row: &Row) -> Option<u32> {
         self.lines.get(row.answer as usize).copied()
     }
 }
 
 impl Row {
-    /// Where the order lies, if its group begins at this place: in the middle of a block only if that has room for all of it.
+    /// The address of the order, if its group begins at `first`. That may be in the middle of a block only if the block has room
+    /// for the
+    /// whole group.
     pub(crate) fn place(&self, first: EntryAddr) -> EntryAddr {
         let block = first.block().plus(self.block as usize);
         block.entry(first.ordinal() + self.ordinal as usize)
     }
 }
 
-/// What the receipt of a batch says, besides what became of its orders.
+/// The data of a batch's receipt, except for the outcomes of its orders.
 #[derive(Clone, Copy, Debug)]
 pub struct Heading<'h> {
     /// The batch.
     pub batch: BatchId,
-    /// The dialect it came in.
+    /// The dialect of the batch.
     pub dialect: &'static str,
     /// The route's name.
     pub operation: &'static str,
-    /// The API key that sent it.
+    /// The API key that sent the batch.
     pub key_id: &'h str,
-    /// When it was received, in milliseconds since 1970.
+    /// When the batch was received, in milliseconds since 1970.
     pub received_at_ms: i64,
-    /// The organisation that the request was about, where it named one.
+    /// The organisation that the request named, if any.
     pub organisation: Option<OrganisationId>,
-    /// What is to become of the good orders where others are not.
+    /// Whether valid orders are stored when others are rejected.
     pub policy: Policy,
-    /// The key that addresses are hashed with.
+    /// The key that e-mail addresses are hashed with.
     pub email_key: EmailKey,
 }
 
-/// Makes a judged batch ready for a store. Pure work, and most of what a batch costs: to be done by the request's own thread.
+/// Prepares a judged batch for the store. This is most of the work of a batch, and needs no database. Call it on the thread of
+/// the
+/// request.
 ///
 /// # Panics
-/// A good slot has no organisation, which its dialect promises.
+/// A valid slot has no organisation. Dialects never produce such slots.
 #[must_use]
 pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     let mut arena = Arena::default();
@@ -222,7 +227,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         ..Groups::default()
     };
     if let Some(organisation) = heading.organisation {
-        // A batch for an organisation is told of there, even if there is no order in it.
+        // The receipt of a batch for an organisation is visible there, even if the batch has no order.
         groups.of(organisation);
     }
     let mut rejections = Parts::of(Kind::Rejected);
@@ -289,7 +294,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     }
 }
 
-/// The number of a line, as it is kept.
+/// A line number in the stored type. Saturates.
 fn line_number(line: usize) -> u32 {
     u32::try_from(line).unwrap_or(u32::MAX)
 }
@@ -364,13 +369,13 @@ impl Filling {
     }
 }
 
-/// The groups, in the order in which their organisations first appear.
+/// The groups, in the order of first appearance of their organisations.
 #[derive(Default)]
 struct Groups {
     filling: Vec<Filling>,
     by_organisation: HashMap<OrganisationId, usize>,
     latest: usize,
-    /// Orders for which the first group makes room: mostly it is the only one.
+    /// The capacity to reserve for the first group, which is usually the only one.
     expected: usize,
 }
 
@@ -400,7 +405,7 @@ impl Groups {
     }
 
     fn finish(self, arena: &str) -> Vec<Group> {
-        // Where numbers are given, the order of the batch decides who gets which.
+        // If numbers are assigned, the order of the batch decides which order gets which number.
         let has_numbers = self.filling.iter().any(|filling| filling.has_numbers);
         let mut groups = Vec::with_capacity(self.filling.len());
         for mut filling in self.filling {
@@ -420,7 +425,7 @@ impl Groups {
     }
 }
 
-/// The orders of which the receipt keeps something, by organisation.
+/// The orders that the receipt stores details of, by organisation.
 struct Parts {
     kind: Kind,
     builders: Vec<encoding::Builder>,

@@ -1,4 +1,4 @@
-//! The numbers of customers, which orders name.
+//! Customer numbers, which orders refer to.
 
 use wharfinger_core::catalogue::PIECES_MAX;
 use wharfinger_core::ids::OrganisationId;
@@ -6,7 +6,7 @@ use wharfinger_core::ids::OrganisationId;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 
-/// The number of the customer with an address in its normal form.
+/// The number of the customer with this address, in normal form.
 pub(crate) fn number_of(
     connection: &Connection,
     organisation: OrganisationId,
@@ -20,7 +20,7 @@ pub(crate) fn number_of(
     Ok(found.map(i64::cast_unsigned))
 }
 
-/// Deletes the customer with an address in its normal form; whether there was one.
+/// Deletes the customer with this address, in normal form. Returns whether there was one.
 pub(crate) fn delete(
     connection: &Connection,
     organisation: OrganisationId,
@@ -34,7 +34,7 @@ pub(crate) fn delete(
     let Some(id) = gone else {
         return Ok(false);
     };
-    // Orders go on to name it: no other customer may have it.
+    // Orders still refer to the number, so it must not be assigned again.
     let note = "insert into customer_numbers (organisation, last) values (?1, ?2) \
                 on conflict (organisation) do update set last = excluded.last \
                 where customer_numbers.last < excluded.last";
@@ -44,7 +44,7 @@ pub(crate) fn delete(
     Ok(true)
 }
 
-/// The number that the next new customer of an organisation has; none where they are used up.
+/// The number for the next new customer of an organisation. `None` if all numbers are used.
 pub(crate) fn next_id(
     connection: &Connection,
     organisation: OrganisationId,

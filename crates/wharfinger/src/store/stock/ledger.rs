@@ -14,48 +14,48 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::format::varint::{Damage, read_number, read_signed, write_number, write_signed};
 
-/// Products whose changes are brought into the table at once.
+/// The snapshot is advanced when this many products have later entries.
 const FOLDED_TOGETHER: usize = 16_384;
 
-/// Entries of the ledger that are brought into the table at once: whoever reads what is on hand reads those behind it.
+/// The snapshot is advanced when there are this many later entries. Each reader of stock reads all of them.
 const ENTRIES_TOGETHER: i64 = 4_096;
 
-/// Products whose pieces are kept in mind.
+/// The most products whose snapshot quantity is cached.
 const KNOWN_MAX: usize = 1 << 20;
 
-/// Why stock changes.
+/// The cause of a stock change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Cause {
-    /// It was loaded.
+    /// A load of products.
     Loaded = 0,
-    /// An order took it.
+    /// An order took stock.
     Taken = 1,
-    /// An order gave it back.
+    /// An order returned stock.
     GivenBack = 2,
 }
 
-/// What is on hand. Kept from one transaction to the next, and brought up to date in each.
+/// The quantities on hand. Kept between transactions, and brought up to date in each.
 #[derive(Default)]
 pub(crate) struct Stock {
-    /// The entry of the ledger up to which the table has it.
+    /// The id of the last ledger entry that is in the snapshot.
     folded: i64,
-    /// The last entry that was read.
+    /// The id of the last ledger entry that was read.
     read: i64,
-    /// What the entries between say.
+    /// The sum of the entries between them, by product.
     since: HashMap<ProductNumber, i64>,
-    /// Pieces as the table has them.
+    /// Cached quantities of the snapshot.
     known: HashMap<ProductNumber, i64>,
 }
 
 impl Stock {
-    /// What is on hand at this moment.
+    /// Reads the current stock.
     pub(crate) fn now(connection: &Connection) -> Result<Self, Fault> {
         let mut stock = Self::default();
         stock.catch_up(connection)?;
         Ok(stock)
     }
 
-    /// Reads what was written since, by whomever.
+    /// Reads the ledger entries written since, by any process.
     pub(crate) fn catch_up(&mut self, connection: &Connection) -> Result<(), Fault> {
         let folded = setting(connection, FOLDED)?;
         if folded != self.folded {
@@ -76,12 +76,12 @@ impl Stock {
         Ok(())
     }
 
-    /// By how many pieces the table is behind.
+    /// The sum of the later entries of a product, which the snapshot does not contain.
     pub(crate) fn since(&self, product: ProductNumber) -> i64 {
         self.since.get(&product).copied().unwrap_or(0)
     }
 
-    /// Pieces on hand of a product.
+    /// The quantity of a product on hand.
     pub(crate) fn pieces(
         &mut self,
         connection: &Connection,
@@ -101,12 +101,12 @@ impl Stock {
         Ok(in_table + self.since(product))
     }
 
-    /// Whether there is enough to be brought into the table.
+    /// Whether there are enough later entries to advance the snapshot.
     pub(crate) fn is_far_behind(&self) -> bool {
         self.since.len() >= FOLDED_TOGETHER || self.read - self.folded >= ENTRIES_TOGETHER
     }
 
-    /// Brings what was read into the table.
+    /// Adds the entries that were read to the snapshot.
     pub(crate) fn apply_ledger(&mut self, connection: &Connection) -> Result<(), Fault> {
         let add =
             "update stock set pieces = pieces + ?2 where product = ?1 and sound(stock.intact)";
@@ -129,9 +129,9 @@ impl Stock {
     }
 }
 
-/// The name of the setting that says up to which entry of the ledger the table has it.
+/// The setting with the id of the last ledger entry in the snapshot.
 const FOLDED: &str = "stock_folded";
-/// The name of the setting that is another one after each load of products.
+/// The setting that each load of products increments.
 const CATALOGUE_VERSION: &str = "catalogue_version";
 
 fn setting(connection: &Connection, name: &str) -> Result<i64, Fault> {
@@ -148,12 +148,13 @@ fn set_folded(connection: &Connection, entry: i64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Which loads of products have been: another number after each.
+/// The catalogue version. It changes with each load of products.
 pub(crate) fn catalogue_version(connection: &Connection) -> Result<i64, Fault> {
     setting(connection, CATALOGUE_VERSION)
 }
 
-/// Says that products were loaded: into the table as well as the ledger, with which the table had kept up.
+/// Records a load of products, which wrote both the snapshot and the ledger. All earlier entries must be in the snapshot
+/// already.
 pub(crate) fn loaded(connection: &Connection) -> Result<(), Fault> {
     let select = "select coalesce(max(id), 0) from stock_ledger";
     let last = connection
@@ -167,7 +168,7 @@ pub(crate) fn loaded(connection: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Pieces of a product as the table has them.
+/// The quantity of a product in the snapshot.
 fn read_pieces(connection: &Connection, product: ProductNumber) -> Result<i64, Fault> {
     let select = "select pieces from stock where product = ?1 and sound(stock.intact)";
     let mut select = connection.prepare_cached(select)?;
@@ -175,7 +176,7 @@ fn read_pieces(connection: &Connection, product: ProductNumber) -> Result<i64, F
     Ok(found.unwrap_or(0))
 }
 
-/// Adds the changes of an entry.
+/// Adds the changes of a ledger entry to `sums`.
 pub(crate) fn add(
     mut changes: &[u8],
     sums: &mut HashMap<ProductNumber, i64>,
@@ -187,7 +188,7 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// Writes to the ledger of stock.
+/// Appends to the stock ledger.
 pub(crate) struct Ledger<'c> {
     insert: Statement<'c>,
     now_ms: i64,
@@ -202,7 +203,7 @@ impl<'c> Ledger<'c> {
         })
     }
 
-    /// Notes by how many pieces the stock of some products changes.
+    /// Appends one entry, with the change of each product's quantity.
     pub(crate) fn insert(
         &mut self,
         organisation: OrganisationId,

@@ -16,54 +16,54 @@ use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::EntryAddr;
 
-/// Products, pieces and customers, with what the transaction has changed so far laid over what is stored.
+/// The catalogue and customers as a transaction sees them: the stored state plus the transaction's own changes.
 #[derive(Default)]
 pub(crate) struct CatalogueOverlay {
-    /// What is kept from one transaction to the next.
+    /// State kept between transactions.
     kept: Kept,
-    /// Whether that was brought up to date in this transaction.
+    /// Whether `kept` was brought up to date in this transaction.
     is_up_to_date: bool,
-    /// By how many pieces stock was changed.
+    /// The change of each product's quantity.
     changed: HashMap<ProductNumber, i64>,
     ledger: HashMap<(OrganisationId, Cause), Noted>,
-    /// Customers that were registered, by e-mail address.
+    /// Customers registered in this transaction, by e-mail address.
     registered: HashMap<(OrganisationId, String), Registered>,
-    /// Their numbers.
+    /// The numbers of the registered customers.
     new_customers: HashSet<(OrganisationId, u64)>,
-    /// The number that the next customer of an organisation gets.
+    /// The number for the next new customer of an organisation.
     next_customers: HashMap<OrganisationId, u64>,
-    /// Customers that asked for a new password.
+    /// Customers that requested a new password.
     passwords: Vec<(OrganisationId, u64)>,
 }
 
-/// What is kept in mind from one transaction to the next, and looked after in each that asks for it.
+/// State kept between transactions. Each transaction that needs it brings it up to date.
 #[derive(Default)]
 pub(crate) struct Kept {
     product_cache: ProductCache,
     stock: Stock,
-    /// The numbers that stand for dialects, which never change.
+    /// The numbers of dialects. They never change.
     pub dialects: HashMap<&'static str, i64>,
 }
 
-/// A customer who is yet to be written.
+/// A new customer that is not written yet.
 struct Registered {
     id: u64,
     first_name: Option<String>,
     last_name: Option<String>,
 }
 
-/// Changes of stock for one cause.
+/// Stock changes of one organisation and one cause.
 struct Noted {
-    /// The first of the orders.
+    /// The first order that caused a change.
     first: EntryAddr,
     changes: Vec<(ProductNumber, i64)>,
 }
 
-/// What an order gets.
+/// The catalogue decision on an order: its lines, and the customer it is attached to.
 pub(crate) type Decided = (Vec<AdmittedLine>, Attached);
 
 impl CatalogueOverlay {
-    /// Begins a transaction with what was kept from those before.
+    /// Begins a transaction with the state kept from earlier ones.
     pub(crate) fn new(kept: Kept) -> Self {
         Self {
             kept,
@@ -71,12 +71,12 @@ impl CatalogueOverlay {
         }
     }
 
-    /// What is to be kept of a transaction that is on disk.
+    /// The state to keep after the transaction is on disk.
     pub(crate) fn into_kept(self) -> Kept {
         self.kept
     }
 
-    /// Decides what an order gets; all that is wrong where it gets nothing. Nothing is taken yet.
+    /// Decides what an order gets, or returns all problems if it gets nothing. Takes nothing from stock yet.
     pub(crate) fn decide(
         &mut self,
         connection: &Connection,
@@ -84,7 +84,7 @@ impl CatalogueOverlay {
         demand: &Demand,
     ) -> Result<Result<Decided, Vec<Problem>>, Fault> {
         self.catch_up(connection)?;
-        // Each product once, however many lines name it.
+        // Looks up each product once, even if several lines name it.
         let mut found = HashMap::<&Identifier, Option<Offer>>::new();
         let mut product_cache = Vec::with_capacity(demand.lines.len());
         for line in &demand.lines {
@@ -102,7 +102,7 @@ impl CatalogueOverlay {
         Ok(catalogue::decide(demand, &product_cache, known))
     }
 
-    /// A product, with its pieces if the order takes any.
+    /// A product. Its quantity is filled in only if the order takes stock.
     fn offer(
         &mut self,
         connection: &Connection,
@@ -151,7 +151,7 @@ impl CatalogueOverlay {
         Ok(known)
     }
 
-    /// The customer with an e-mail address.
+    /// The number of the customer with this e-mail address.
     fn customer_of(
         &self,
         connection: &Connection,
@@ -164,7 +164,7 @@ impl CatalogueOverlay {
         customer_numbers::number_of(connection, organisation, email)
     }
 
-    /// Attaches an order to its customer, who may be new; the customer's number.
+    /// Attaches an order to its customer, and registers the customer if new. Returns the customer's number.
     pub(crate) fn attach(
         &mut self,
         connection: &Connection,
@@ -207,7 +207,7 @@ impl CatalogueOverlay {
         Ok(next)
     }
 
-    /// Takes what was decided that an order gets.
+    /// Takes the decided quantities from stock.
     pub(crate) fn take(&mut self, order: EntryAddr, lines: &[AdmittedLine]) {
         for line in lines {
             if let Some(product) = line.product {
@@ -216,7 +216,8 @@ impl CatalogueOverlay {
         }
     }
 
-    /// Gives back what lines of an order had taken: as far as there can be so many pieces, since a load may have set them anew.
+    /// Returns the quantities that lines of an order had taken. The stock does not exceed [`PIECES_MAX`], as a load may have set
+    /// it since.
     pub(crate) fn give_back(
         &mut self,
         connection: &Connection,
@@ -234,7 +235,7 @@ impl CatalogueOverlay {
         Ok(())
     }
 
-    /// Pieces on hand of a product, after what the transaction has changed so far.
+    /// The quantity of a product on hand, including the transaction's own changes.
     fn pieces(&mut self, connection: &Connection, product: ProductNumber) -> Result<u64, Fault> {
         let stored = self.kept.stock.pieces(connection, product)?;
         let changed = self.changed.get(&product).copied().unwrap_or(0);
@@ -254,7 +255,7 @@ impl CatalogueOverlay {
         noted.changes.push((product, by));
     }
 
-    /// Writes what was noted, and forgets it: whoever comes next reads it from the store.
+    /// Writes all changes and clears them. Later reads find them in the store.
     pub(crate) fn write(&mut self, connection: &Connection, now_ms: i64) -> Result<(), Fault> {
         self.write_customers(connection)?;
         if self.ledger.is_empty() {
@@ -272,11 +273,11 @@ impl CatalogueOverlay {
         Ok(())
     }
 
-    /// Brings all of the ledger into the table of stock: before that is changed itself.
+    /// Adds all ledger entries to the snapshot. Required before the snapshot is changed directly.
     pub(crate) fn apply_ledger(&mut self, connection: &Connection) -> Result<(), Fault> {
         self.kept.stock.catch_up(connection)?;
         self.kept.stock.apply_ledger(connection)?;
-        // Whoever changes the table says so in the settings, which are read again.
+        // A direct change of the snapshot changes the settings, which must be read again.
         self.is_up_to_date = false;
         Ok(())
     }

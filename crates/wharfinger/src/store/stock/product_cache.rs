@@ -14,26 +14,26 @@ use crate::store::engine::columns::{amount, texts};
 use crate::store::engine::driver::{Connection, OptionalExtension, Row};
 use crate::store::engine::fault::Fault;
 
-/// Products that are kept in mind: with what a map needs besides, some 80 MiB where so many are sold.
+/// The most products in the cache. With the overhead of the map, they take about 80 MiB.
 const KNOWN_MAX: usize = 1 << 20;
 
-/// What products have in common is kept for so many kinds, and of those with few names of markets and price lists.
+/// The most kinds in the cache. Products with more than `KIND_NAMES_MAX` names of markets and price lists are not cached.
 const KINDS_MAX: usize = 4_096;
 const KIND_NAMES_MAX: usize = 32;
 
-/// Products that were looked up.
+/// A cache of products by identifier.
 #[derive(Default)]
 pub(crate) struct ProductCache {
-    /// The version of the catalogues that they are of.
+    /// The catalogue version of the cached products.
     version: i64,
     names: Names,
     known: HashMap<u128, Known>,
-    /// What many products have in common, each once.
+    /// The kinds of the cached products, each once.
     kinds: Vec<Kind>,
     kind_numbers: HashMap<Kind, u32>,
 }
 
-/// What a product has in common with many others.
+/// The attributes that a product shares with many others.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Kind {
     active: bool,
@@ -42,10 +42,10 @@ struct Kind {
     pricelists: Arc<[String]>,
 }
 
-/// A product, in few bytes.
+/// A cached lookup, in few bytes.
 #[derive(Clone, Copy)]
 enum Known {
-    /// The catalogue has none of this name.
+    /// The catalogue has no product with this identifier.
     Nothing,
     Product {
         number: ProductNumber,
@@ -54,14 +54,14 @@ enum Known {
     },
 }
 
-/// A price, by its digits and how many of them are decimals: zeros at the end stay.
+/// A price: its digits, and how many of them are decimals. Trailing zeros are preserved.
 #[derive(Clone, Copy)]
 struct Price {
     digits: u64,
     decimals: u8,
 }
 
-/// Names of products as numbers, which nobody can foresee.
+/// Hashes product identifiers, with random keys so that nobody can construct collisions.
 struct Names(SipHasher13);
 
 impl Default for Names {
@@ -80,7 +80,7 @@ impl Names {
 }
 
 impl Price {
-    /// None where it has more digits than fit.
+    /// `None` if the price has too many digits.
     fn of(amount: &Amount) -> Option<Self> {
         let text = amount.as_str();
         let decimals = text
@@ -107,7 +107,7 @@ impl Price {
 }
 
 impl ProductCache {
-    /// Forgets all of it if products were loaded since, by whomever.
+    /// Clears the cache if products were loaded since, by any process.
     pub(crate) fn catch_up(&mut self, connection: &Connection) -> Result<(), Fault> {
         let version = catalogue_version(connection)?;
         if version != self.version {
@@ -123,7 +123,7 @@ impl ProductCache {
         self.kind_numbers.clear();
     }
 
-    /// A product of an organisation, if there is one; its pieces are yet to be told.
+    /// Looks up a product of an organisation. The quantity on hand is not filled in.
     pub(crate) fn find(
         &mut self,
         connection: &Connection,
@@ -165,7 +165,7 @@ impl ProductCache {
         }))
     }
 
-    /// What is kept of a product; none where it does not fit, and is looked up each time.
+    /// The cache entry of a product. `None` if it does not fit; such products are looked up each time.
     fn noted(&mut self, found: Option<&Offer>) -> Option<Known> {
         let Some(offer) = found else {
             return Some(Known::Nothing);
@@ -201,7 +201,7 @@ impl ProductCache {
     }
 }
 
-/// Whether the product of each line is sold at present.
+/// Whether the product of each line is active.
 pub(crate) fn are_active(
     connection: &Connection,
     lines: &[AdmittedLine],
@@ -209,7 +209,7 @@ pub(crate) fn are_active(
     let select = "select active from products where number = ?1 and sound(products.intact)";
     let mut select = connection.prepare_cached(select)?;
     let mut is_active = |line: &AdmittedLine| match line.product {
-        // It is back-ordered already.
+        // A line without a product is back-ordered already.
         None => Ok(true),
         Some(product) => {
             let found = select.query_row([product.0], |row| row.get(0)).optional()?;
@@ -253,7 +253,7 @@ fn find(
     }))
 }
 
-/// A product's columns, of which some are yet to be read.
+/// The columns of a product. Some of them are not decoded yet.
 type Columns = (Offer, Option<String>, [Option<String>; 2]);
 
 fn read(row: &Row<'_>) -> crate::store::engine::driver::Result<Columns> {
