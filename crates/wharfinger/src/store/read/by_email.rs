@@ -10,9 +10,11 @@ use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 
-/// Fills a page with the orders that begin in some blocks and whose latest full text has an address of this hash, in the
-/// order of those texts. The runs cover blocks one behind the other, so that nothing has to be sorted, and a page needs no
-/// more memory for an address of a million orders.
+/// Fills a page with orders by e-mail address. An order is found if its latest full text has an address with this hash, and it
+/// begins in one of the blocks.
+///
+/// The page is in the order of these texts. The runs cover blocks in sequence, so nothing is sorted. Memory does not depend on
+/// the number of orders with the address.
 pub(super) fn take(
     connection: &Connection,
     hash: EmailHash,
@@ -21,7 +23,7 @@ pub(super) fn take(
 ) -> Result<(), Fault> {
     let organisation = page.key_space.organisation;
     let block = |number| BlockId::new(organisation, number);
-    // No text of an order comes before its first one.
+    // No text of an order precedes its first one.
     let first = journal::start::start(connection, organisation)?
         .block
         .max(blocks.start);
@@ -44,8 +46,8 @@ pub(super) fn take(
     Ok(())
 }
 
-/// The order of an entry, if the entry is the latest full text of one that is wanted: then it is given once, and not under
-/// an address that it has no more.
+/// The order of an entry, if the entry is its latest full text and the order is wanted. An order is therefore found only once,
+/// and never by a former address.
 fn current(
     page: &mut PageInMaking<'_>,
     entry: EntryAddr,

@@ -16,12 +16,12 @@ use crate::store::journal::start::Start;
 use crate::store::{Store, journal};
 use tokio::sync::watch;
 
-/// Entries of the journal that a page looks at.
+/// Journal entries that are read for a page, at most.
 const ENTRIES_PER_PAGE_MAX: usize = 100_000;
-/// What looking at an organisation costs, or at a block, in entries.
+/// The cost of an organisation or a block, in entries.
 const LOOK_ENTRIES: usize = 8;
 
-/// Whether the page takes more.
+/// Whether the page has room for more.
 type GoesOn = bool;
 
 impl Store {
@@ -76,10 +76,10 @@ impl Store {
     }
 }
 
-/// Reads a page of the feeds of some organisations, one behind the other.
+/// Reads a page of the feeds of some organisations, one after another.
 ///
 /// # Errors
-/// [`StoreError::FeedBegins`]: it is to go on where something was purged, or where the store is no longer what was read.
+/// [`StoreError::FeedBegins`]: the events after the cursor were purged, or the store was restored since the cursor was returned.
 pub(crate) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPage, Fault> {
     let epochs = Epochs::read(connection, request.epoch)?;
     let bounds = bounds(connection, request, &epochs)?;
@@ -106,13 +106,13 @@ pub(crate) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPa
     Ok(reading.page)
 }
 
-/// Where the journal of an organisation begins and ends.
+/// The beginning and the end of an organisation's journal.
 type Bounds = (Start, Counters);
 
-/// Those of each organisation that is read.
+/// The bounds of each requested organisation.
 ///
 /// # Errors
-/// [`StoreError::FeedBegins`]
+/// [`StoreError::FeedBegins`]: as for [`feed`].
 fn bounds(
     connection: &Connection,
     request: &ReadFeed,
@@ -142,11 +142,11 @@ fn bounds(
     }
 }
 
-/// A page being filled.
+/// A page that is being filled.
 struct Reading<'c> {
     connection: &'c Connection,
     request: &'c ReadFeed,
-    /// Of each organisation, in the order that is asked for.
+    /// The bounds of each organisation, in the order of the request.
     bounds: Vec<Bounds>,
     journal: Journal<'c>,
     order_ids: OrderIds,
@@ -155,7 +155,7 @@ struct Reading<'c> {
 }
 
 impl Reading<'_> {
-    /// Takes the events of the organisation that is asked for at this place.
+    /// Adds the events of the requested organisation at index `at`.
     fn of_organisation(&mut self, at: usize) -> Result<GoesOn, Fault> {
         let (organisation, after) = self.request.from[at];
         if self.entries_left == 0 {
@@ -169,7 +169,7 @@ impl Reading<'_> {
         let after = after.max(start.position - 1);
         self.page.positions[at].1 = after;
         let wanted = i64::try_from(after.saturating_add(1)).unwrap_or(i64::MAX);
-        // The last block that begins at the position or before it is the one that holds it.
+        // The last block that does not begin after the position contains it.
         let first = blocks_up_to(self.connection, organisation, Order::Position, wanted)?;
         let first = first.max(start.block);
         for number in first..counters.block {
@@ -213,7 +213,7 @@ impl Reading<'_> {
 }
 
 impl Reading<'_> {
-    /// The id of an order; where that is a part of another, the id of that too.
+    /// The id of an order. If it is a sub-order, also the id of the order that was split.
     fn order(&mut self, order: EntryAddr) -> Result<(Option<OrderId>, Option<OrderId>), Fault> {
         let id = self.order_ids.get(self.connection, order)?;
         if !id.index().is_some_and(is_part) {
@@ -225,10 +225,10 @@ impl Reading<'_> {
     }
 }
 
-/// What the feed tells of a block: the batch, what happened, and the order that it is about.
+/// An event: its batch, its kind, and its order.
 type Told = (Option<BatchId>, EventKind, Option<EntryAddr>);
 
-/// What it tells, in its order: of each batch first that it was received, then of its entries.
+/// The events of a block, in feed order: for each batch its receipt, then the events of its entries.
 fn told(id: BlockId, head: &Head) -> Vec<Told> {
     let mut told = Vec::new();
     let mut batches = head.batches.iter().peekable();
@@ -249,7 +249,7 @@ fn received(of: &OfBatch) -> Option<Told> {
         .then_some((Some(of.id), EventKind::BatchReceived, None))
 }
 
-/// What the feed tells of an entry at a place, and the order that it is about.
+/// The event of an entry: its kind and its order. `None` if the entry is no event.
 fn told_of(mark: EntryOutcome, place: EntryAddr) -> Option<(EventKind, Option<EntryAddr>)> {
     let kind = match mark {
         EntryOutcome::Accepted { .. } => EventKind::OrderAccepted,
@@ -263,9 +263,9 @@ fn told_of(mark: EntryOutcome, place: EntryAddr) -> Option<(EventKind, Option<En
     Some((kind, mark.order(place)))
 }
 
-/// The position of the latest event of every organisation.
+/// The position of the latest event of each organisation.
 pub(crate) fn positions(connection: &Connection) -> Result<Growth, Fault> {
-    // What is not intact is an error where it is asked for, and keeps no other organisation from being told of its events.
+    // A damaged row is reported when it is read for its organisation. It must not stop the events of other organisations.
     let select = "select organisation, next_position from counters where counters.intact";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query(())?;

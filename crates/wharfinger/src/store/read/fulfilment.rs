@@ -7,7 +7,7 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::journal::read::Journal;
 
-/// The latest report on the order whose first revision lies at a place.
+/// The latest fulfilment report of the order whose first revision is at `order`.
 pub(crate) fn find(journal: &mut Journal<'_>, order: EntryAddr) -> Result<Option<Reported>, Fault> {
     let select =
         "select place, report from fulfilments where id = ?1 and sound(fulfilments.intact)";

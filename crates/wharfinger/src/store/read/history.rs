@@ -16,7 +16,7 @@ use crate::store::index::orders::Lookup;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::{Journal, last_block};
 
-/// Bytes of texts from which on a part of a history is full.
+/// Bytes of text at which a page of a history is full.
 const TEXT_BYTES_MAX: usize = 8 << 20;
 
 impl Store {
@@ -34,7 +34,7 @@ impl Store {
     }
 }
 
-/// A part of the history of an order.
+/// Reads a page of the history of an order.
 pub(crate) fn history(
     connection: &Connection,
     order: OrderId,
@@ -81,7 +81,7 @@ pub(crate) fn history(
     }))
 }
 
-/// The two chains of an order, and where each goes on.
+/// The two chains of an order, and where each continues.
 struct Chains<'c> {
     connection: &'c Connection,
     journal: Journal<'c>,
@@ -91,7 +91,7 @@ struct Chains<'c> {
 }
 
 impl Chains<'_> {
-    /// A place that a cursor names, if it is one of this chain: a cursor may have been made up.
+    /// The entry address in a cursor, if it is in this chain. A cursor may be forged.
     fn go_on(
         &mut self,
         cursor: Option<i64>,
@@ -160,7 +160,7 @@ impl Chains<'_> {
 
     fn next_change(&mut self, place: EntryAddr) -> Result<HistoryEntry, Fault> {
         let (kind, previous) = match self.journal.mark(place)? {
-            // Of reports that came before a move only the feed tells.
+            // Reports before a transition are only in the feed.
             EntryOutcome::Transition { to, .. } => (to.event_kind(), None),
             EntryOutcome::Fulfilled { order, previous } => {
                 let previous = (order < previous && previous < place).then_some(previous);
@@ -183,7 +183,7 @@ impl Chains<'_> {
     }
 }
 
-/// The key that asked for the moves of a block.
+/// The API key that requested the transitions of a block.
 fn key_of(connection: &Connection, block: BlockId) -> Result<String, Fault> {
     let select = "select key_id from blocks where id = ?1 and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;

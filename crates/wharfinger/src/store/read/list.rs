@@ -21,14 +21,14 @@ use crate::store::journal::dialects::{dialect_name, find_dialect};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
 
-/// Entries of the journal that a page looks at.
+/// Journal entries that are read for a page, at most.
 const ENTRIES_PER_PAGE_MAX: usize = 100_000;
-/// What looking at an organisation costs, or at a block of which nothing is wanted, in entries.
+/// The cost of an organisation, or of a block without wanted orders, in entries.
 const LOOK_ENTRIES: usize = 8;
-/// Bytes of orders from which on a page is full.
+/// Bytes of text at which a page is full.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
-/// Whether the page takes more.
+/// Whether the page has room for more.
 type GoesOn = bool;
 
 impl Store {
@@ -78,23 +78,23 @@ pub(crate) fn list(
     Ok(listing.page)
 }
 
-/// A page being filled.
+/// A page that is being filled.
 struct Listing<'c> {
     connection: &'c Connection,
     request: &'c ListOrders,
-    /// The dialect that is wanted, as a number.
+    /// The number of the requested dialect.
     dialect: Option<i64>,
     journal: Journal<'c>,
     lookup: Lookup<'c>,
     entries_left: usize,
     bytes: usize,
-    /// How far the list was looked at.
+    /// How far the list was read.
     seen: Option<ListCursor>,
     page: ListPage,
 }
 
 impl Listing<'_> {
-    /// Takes the orders of an organisation whose places are not below `low`.
+    /// Adds the orders of an organisation whose entry addresses are not below `low`.
     fn of_organisation(
         &mut self,
         organisation: OrganisationId,
@@ -110,7 +110,7 @@ impl Listing<'_> {
         } else if let Some(key) = &request.key {
             self.by_key(organisation, key, low)?
         } else if let Some(number) = request.number {
-            // The number of an order is its key.
+            // The key of a numbered order is its number.
             self.by_key(organisation, &number.to_string(), low)?
         } else if let Some(batch) = request.batch {
             self.by_batch(organisation, batch, low)?
@@ -133,7 +133,7 @@ impl Listing<'_> {
         Ok(goes_on)
     }
 
-    /// Takes note of work that was done, in entries; whether more may be done for this page.
+    /// Counts work, in entries. Returns whether the page may do more.
     fn spend(&mut self, entries: usize) -> GoesOn {
         let may_go_on = self.entries_left > 0;
         self.entries_left = self.entries_left.saturating_sub(entries);
@@ -147,7 +147,7 @@ impl Listing<'_> {
         });
     }
 
-    /// The blocks outside of which none was written in the time that is asked for.
+    /// A range of blocks that has all blocks written in the requested time. After the clock has gone back, it may have others too.
     fn created_in(&self, organisation: OrganisationId) -> Result<RangeInclusive<u32>, Fault> {
         let before_first = match self.request.created_from_ms {
             Some(from) => blocks_before(self.connection, organisation, from)?,
@@ -160,7 +160,7 @@ impl Listing<'_> {
         Ok(before_first + 1..=last)
     }
 
-    /// The orders that hold a key, and those that have released it.
+    /// Adds the orders that hold a key, and those that have released it.
     fn by_key(
         &mut self,
         organisation: OrganisationId,
@@ -205,7 +205,7 @@ impl Listing<'_> {
         Ok(true)
     }
 
-    /// Along the orders that begin in some blocks; only along blocks with open orders, if no others are wanted.
+    /// Adds the orders that begin in some blocks. If only open orders are wanted, reads only blocks that have some.
     fn along_blocks(
         &mut self,
         organisation: OrganisationId,
@@ -262,7 +262,7 @@ impl Listing<'_> {
         Ok(true)
     }
 
-    /// Along the feed: each order where it changed last.
+    /// Adds orders along the feed, each at its latest change.
     fn along_changes(
         &mut self,
         organisation: OrganisationId,
@@ -298,7 +298,7 @@ impl Listing<'_> {
         Ok(true)
     }
 
-    /// Along the texts with an address: each order where its latest full one is.
+    /// Adds orders along the texts with an e-mail address, each at its latest full text.
     fn by_email(&mut self, search: &Search<'_>) -> Result<GoesOn, Fault> {
         search.through(&mut |at| {
             if !self.spend(1) {
@@ -311,7 +311,7 @@ impl Listing<'_> {
         })
     }
 
-    /// Looks at an order that stands at this place in the list, and takes it if it is wanted there.
+    /// Considers an order at an address in the list, and adds it if it is wanted there.
     fn consider(
         &mut self,
         at: EntryAddr,
@@ -337,7 +337,7 @@ impl Listing<'_> {
         Ok(true)
     }
 
-    /// The row and the key of an order, if all conditions hold but that on its content.
+    /// The index row and the key of an order, if it meets all conditions except the one on its content.
     fn wanted(
         &mut self,
         at: EntryAddr,

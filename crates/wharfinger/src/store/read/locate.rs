@@ -12,13 +12,13 @@ use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::receipts::extents;
 
-/// Batches whose blocks are kept in mind.
+/// Batches whose block ranges are cached, at most.
 const BATCHES_MAX: usize = 256;
 
-/// What an order is found by, which never changes.
+/// The location of an order. It never changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Located {
-    /// The place of its first revision.
+    /// The entry address of its first revision.
     pub place: EntryAddr,
     /// The number of its dialect.
     pub dialect: i64,
@@ -27,7 +27,7 @@ pub(crate) struct Located {
 }
 
 impl Located {
-    /// Whose order it is.
+    /// The organisation that the order belongs to.
     pub(crate) fn organisation(&self) -> OrganisationId {
         self.place.block().organisation()
     }
@@ -36,13 +36,13 @@ impl Located {
 /// Neighbouring blocks of one organisation that a batch wrote, in the order of the batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BlockRange {
-    /// The first of them.
+    /// The first block.
     pub first: BlockId,
-    /// How many.
+    /// The number of blocks.
     pub blocks: usize,
 }
 
-/// Finds orders by their ids, and keeps the batches in mind that it has seen: orders that came together are asked for together.
+/// Finds orders by their ids. Caches the block ranges of batches, because orders of one batch are often requested together.
 pub(crate) struct Locator<'c> {
     connection: &'c Connection,
     reach: &'c Reach,
@@ -50,8 +50,8 @@ pub(crate) struct Locator<'c> {
 }
 
 impl<'c> Locator<'c> {
-    /// Begins. An order out of reach is not found, and nothing of it is read: a caller cannot tell, by the time that it
-    /// takes either, whether it is there.
+    /// A locator for a caller with this access. Nothing is read of an order that the caller may not access. Its absence and its
+    /// existence therefore take the same time.
     pub(crate) fn new(connection: &'c Connection, reach: &'c Reach) -> Self {
         Self {
             connection,
@@ -60,7 +60,7 @@ impl<'c> Locator<'c> {
         }
     }
 
-    /// Where an order lies, if there is one of this id.
+    /// The location of an order. `None` if there is no accessible order with this id.
     pub(crate) fn find(
         &mut self,
         journal: &mut Journal<'_>,
@@ -86,7 +86,7 @@ impl<'c> Locator<'c> {
             };
             let ordinal = start + at;
             let Some(EntryOutcome::Accepted { .. }) = head.marks.get(ordinal) else {
-                // This order of the batch is no new one: it has the id of the one that it changed, or none.
+                // This entry of the batch created no order. It has the id of the order that it changed, or none.
                 return Ok(None);
             };
             let place = block.entry(ordinal);
@@ -113,7 +113,7 @@ impl<'c> Locator<'c> {
     }
 }
 
-/// The blocks that a batch wrote; none where there is no such batch.
+/// The blocks that a batch wrote. Empty if there is no such batch.
 pub(crate) fn block_ranges_of(
     connection: &Connection,
     batch: BatchId,
@@ -138,7 +138,7 @@ pub(crate) fn block_ranges_of(
     Ok(parts)
 }
 
-/// The block of a part that has an order of the batch, if any has: the last that begins with it or an earlier one.
+/// The block of a range that can have index `index` of the batch: the last one whose first index is not higher.
 fn block_of(
     journal: &mut Journal<'_>,
     part: BlockRange,

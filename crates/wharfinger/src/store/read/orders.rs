@@ -21,7 +21,7 @@ use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
 use std::sync::Arc;
 
-/// Bytes of texts from which on a page is full, whatever it may hold: it then ends early, but never without an order.
+/// Bytes of text at which a page is full, whatever its limit. A page has at least one order.
 const PAGE_BYTES_MAX: usize = 4 << 20;
 
 impl Store {
@@ -52,15 +52,15 @@ impl Store {
     }
 }
 
-/// What reading a page has come to.
+/// The result of reading for a while.
 pub(crate) enum Step {
-    /// The page.
+    /// The complete page.
     Done(OrderPage),
-    /// The page is not full yet, but the connection was held for long enough. Reading goes on from here.
+    /// The page is not complete, but the connection was held for long enough. Reading continues from here.
     Paused(Box<Progress>),
 }
 
-/// A page that is partly made.
+/// A page that is partly filled.
 pub(crate) struct Progress {
     walk: Walk,
     matched: u64,
@@ -68,7 +68,7 @@ pub(crate) struct Progress {
     page: OrderPage,
 }
 
-/// Reads a page of orders, or goes on reading it.
+/// Reads a page of orders, or continues with one.
 pub(crate) fn orders(
     connection: &Connection,
     key: EmailKey,
@@ -113,7 +113,7 @@ pub(crate) fn orders(
     Ok(Step::Done(page.finish()))
 }
 
-/// The blocks outside of which none was written in the time that is asked for.
+/// A range of blocks that has all blocks written in the requested time. After the clock has gone back, it may have others too.
 fn created_in(
     connection: &Connection,
     organisation: OrganisationId,
@@ -130,34 +130,34 @@ fn created_in(
     Ok(before_first + 1..last.saturating_add(1))
 }
 
-/// Whether a time is in that which is asked for: where the clock has gone back, not all blocks between two are.
+/// Whether a time is in the requested range. After the clock has gone back, blocks in between may have other times.
 pub(crate) fn is_created_in(query: &OrderQuery, at_ms: i64) -> bool {
     query.created_from_ms.is_none_or(|from| from <= at_ms)
         && query.created_to_ms.is_none_or(|to| at_ms <= to)
 }
 
-/// An order's row, and its key.
+/// The index row of an order, and its key.
 pub(crate) type Found = (OrderRow, String);
 
-/// A page being filled.
+/// A page that is being filled.
 pub(crate) struct PageInMaking<'q> {
     pub query: &'q OrderQuery,
     pub key_space: &'q KeySpace,
     pub journal: Journal<'q>,
     pub page: OrderPage,
-    /// The page begins behind this order.
+    /// The page begins after this order.
     pub after: Option<EntryAddr>,
     lookup: Lookup<'q>,
     /// Orders that matched so far.
     matched: u64,
-    /// Bytes of the texts on the page.
+    /// Bytes of text on the page.
     bytes: usize,
-    /// Whether there is more behind the page.
+    /// Whether there are more orders after the page.
     is_cut: bool,
 }
 
 impl PageInMaking<'_> {
-    /// Whether the total is known only by looking at each order.
+    /// Whether the total requires reading each order.
     pub(crate) fn counts_by_walking(&self) -> bool {
         let query = self.query;
         let needs_look = query.keep.is_some() || query.keys.is_some() || query.email.is_some();
@@ -176,7 +176,7 @@ impl PageInMaking<'_> {
         })))
     }
 
-    /// How many of the next orders, which are known to match, are in front of the page. They are passed over.
+    /// Skips those of the next orders that precede the page. All are known to match. Returns how many were skipped.
     pub(crate) fn pass_over(&mut self, orders: usize) -> usize {
         if self.after.is_some() || self.query.keep.is_some() {
             return 0;
@@ -187,7 +187,7 @@ impl PageInMaking<'_> {
         passed
     }
 
-    /// Takes the orders that hold these keys, in the order of their creation.
+    /// Adds the orders that hold these keys, in order of creation.
     fn take_keys(&mut self, keys: &[String], blocks: &Blocks) -> Result<(), Fault> {
         let mut found = Vec::new();
         for key in keys {
@@ -212,9 +212,9 @@ impl PageInMaking<'_> {
         Ok(())
     }
 
-    /// The order whose first revision lies at a place, if it is in one of the states that are asked for.
+    /// The order whose first revision is at `order`, if it has one of the requested states.
     pub(crate) fn find(&mut self, order: EntryAddr) -> Result<Option<Found>, Fault> {
-        // Most orders that are walked over are not shown: their texts are not read.
+        // Most orders on a walk are not shown, so their texts are not read.
         let key = self.journal.key_alone(order)?;
         let Some((row, _)) = self.lookup.at(self.key_space, &key, order)? else {
             return Err(not_in_index(order));
@@ -223,12 +223,12 @@ impl PageInMaking<'_> {
         Ok(is_wanted.then_some((row, key)))
     }
 
-    /// Takes the next order in the order of creation; whether more are wanted.
+    /// Adds the next order, in order of creation. Returns whether more are wanted.
     pub(crate) fn take(&mut self, found: Found) -> Result<bool, Fault> {
         self.take_at(found.0.id, found)
     }
 
-    /// Takes the next order, which stands at this place in the order that is asked for; whether more are wanted.
+    /// Adds the next order, which is at entry address `at` in the requested order. Returns whether more are wanted.
     pub(crate) fn take_at(&mut self, at: EntryAddr, (row, key): Found) -> Result<bool, Fault> {
         let mut order = None;
         if let Some(keep) = &self.query.keep {
@@ -273,7 +273,7 @@ impl PageInMaking<'_> {
     }
 }
 
-/// The order of an id, if there is one within reach.
+/// The order with an id, if the caller may access it.
 pub(crate) fn order(
     connection: &Connection,
     id: OrderId,
@@ -295,7 +295,7 @@ pub(crate) fn order(
     }))
 }
 
-/// A fault: the journal has an order that the index has not.
+/// The fault that the journal has an order that the index lacks.
 pub(crate) fn not_in_index(order: EntryAddr) -> Fault {
     Fault::Damaged(format!(
         "the order in entry {} is not in the index",
@@ -303,7 +303,7 @@ pub(crate) fn not_in_index(order: EntryAddr) -> Fault {
     ))
 }
 
-/// Reads an order's content.
+/// Reads the content of an order.
 pub(crate) fn load(
     journal: &mut Journal<'_>,
     row: &OrderRow,
@@ -333,7 +333,7 @@ pub(crate) fn load(
         revision: row.revision,
         texts,
         fulfilment,
-        // Only dialects that number their orders are held against catalogues.
+        // Only dialects that number their orders support enforced catalogues.
         admission: match row.number {
             Some(_) => journal.admission(row.id)?,
             None => None,
@@ -341,7 +341,7 @@ pub(crate) fn load(
     })
 }
 
-/// Where the texts lie that an order is shown by, the latest first: what was added to its latest full text, then that.
+/// The addresses of the texts that an order consists of, latest first: the amendments, then the latest full text.
 pub(crate) fn shown_texts(
     journal: &mut Journal<'_>,
     row: &OrderRow,

@@ -12,31 +12,31 @@ use crate::store::index::order_states::{StateCounts, read_open, read_state_count
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 
-/// The numbers of an organisation's blocks, from the first to before the last.
+/// A range of an organisation's block numbers.
 pub(crate) type Blocks = std::ops::Range<u32>;
 
-/// Entries that are walked over before the connection is left to others for a while: some tens of milliseconds.
+/// Entries that are read before the connection is released for a while. That takes some tens of milliseconds.
 const ENTRIES_PER_SLICE: usize = 16_384;
 
-/// What looking at a block costs, in entries.
+/// The cost of a block, in entries.
 const BLOCK_ENTRIES: usize = 8;
 
-/// What looking at an order's row costs, in entries.
+/// The cost of an index row, in entries.
 const ROW_ENTRIES: usize = 2;
 
-/// Orders up to which a list is counted, where that takes a walk.
+/// The highest total that is counted by a walk.
 const COUNTED_MAX: u64 = 100_000;
 
-/// A walk over the orders that begin in some blocks. It pauses between blocks.
+/// A walk over the orders that begin in some blocks. It can pause between blocks.
 pub(crate) struct Walk {
-    /// Blocks whose orders are still to be counted, and how many were counted so far.
+    /// The blocks whose orders are not counted yet, and the total so far.
     counting: Option<(Blocks, u64)>,
-    /// Blocks that the page is still to be filled from.
+    /// The blocks that may still fill the page.
     filling: Blocks,
 }
 
 impl Walk {
-    /// Begins a walk. The total is known at once where the tallies tell it.
+    /// Begins a walk. If the stored counts give the total, sets it at once.
     pub(crate) fn begin(
         connection: &Connection,
         blocks: Blocks,
@@ -67,7 +67,7 @@ impl Walk {
         Ok(walk)
     }
 
-    /// Goes on, for a slice; whether the page is made.
+    /// Continues for a slice. Returns whether the page is complete.
     pub(crate) fn go_on(
         &mut self,
         connection: &Connection,
@@ -106,7 +106,7 @@ impl Walk {
         Ok(self.filling.is_empty())
     }
 
-    /// Counts what is to be counted; whether that is done.
+    /// Counts the total if that is needed. Returns whether it is complete.
     fn count(
         &mut self,
         connection: &Connection,
@@ -147,17 +147,17 @@ impl Walk {
     }
 }
 
-/// Which orders a walk has to look at, as far as that is told without looking at their rows.
+/// The orders that a walk must consider, as far as is known without their index rows.
 #[derive(Clone, Copy)]
 struct Wanted {
     open: bool,
     is_final: bool,
-    /// Whether each of them is in one of the states that are asked for.
+    /// Whether each of them has one of the requested states.
     are_matches: bool,
 }
 
 impl Wanted {
-    /// A state that no order is in counts as asked for: it makes no difference, and then fewer rows have to be looked at.
+    /// A state without orders counts as requested. That changes no result, and fewer index rows are read.
     fn of(query: &OrderQuery, state_counts: &StateCounts) -> Self {
         let (mut any, mut all) = ([false; 2], [true; 2]);
         for state in State::ALL {
@@ -175,20 +175,19 @@ impl Wanted {
     }
 }
 
-/// Walks over blocks, and tells which of the orders that begin there may be wanted.
+/// Walks over blocks and yields the orders that may be wanted.
 struct Candidates<'c, 'q> {
     connection: &'c Connection,
     key_space: &'q KeySpace,
     query: &'q OrderQuery,
     newest_first: bool,
     wanted: Wanted,
-    /// Those that were not looked at yet.
+    /// The blocks that are left.
     blocks: &'q mut Blocks,
 }
 
 impl Candidates<'_, '_> {
-    /// The next block that has any, and their ordinals, in the order that is asked for; none at the end, or where too much was
-    /// looked at.
+    /// The next block with candidates, and their ordinals in the requested order. `None` at the end of the blocks or the slice.
     fn next(
         &mut self,
         journal: &mut Journal<'_>,
@@ -210,7 +209,7 @@ impl Candidates<'_, '_> {
         Ok(None)
     }
 
-    /// The next block of the dialect; only one with open orders, if no others are wanted.
+    /// The next block of the dialect. If only open orders are wanted, the next block that has some.
     fn next_block(&mut self) -> Result<Option<BlockId>, Fault> {
         let (id, table) = if self.wanted.is_final {
             ("id", "blocks")

@@ -11,14 +11,14 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::varint::unpack;
 use crate::store::receipts::mentions::{Slice, keys_that_reach};
 
-/// Answers that one piece of work drops, at most.
+/// Responses that one job deletes, at most.
 const SLICE_ROWS: i64 = 256;
-/// Bytes of bodies from which on a piece of work drops no more: each page of them is looked at.
+/// Bytes of bodies after which a job deletes no more. Deleting a body reads each of its pages.
 const SLICE_BYTES: i64 = 4 << 20;
-/// Packed bytes of bodies from which on no more are looked through at a time.
+/// Compressed bytes of bodies after which a search pauses.
 const FOUND_BYTES: usize = 4 << 20;
 
-/// The answer that is kept under a name; an error where it was erased.
+/// The saved response of a request. An error if it was erased.
 pub(crate) fn kept(
     connection: &Connection,
     key_id: &str,
@@ -37,7 +37,7 @@ pub(crate) fn kept(
 
 const ERASED: Fault = Fault::Told(StoreError::AnswerErased);
 
-/// An answer as it is stored.
+/// A response as it is stored.
 pub(crate) struct StoredAnswer {
     fingerprint: [u8; 32],
     status: u16,
@@ -60,7 +60,7 @@ pub(crate) fn stored(
 }
 
 impl StoredAnswer {
-    /// Takes it apart; none where it was erased.
+    /// Decodes it. `None` if it was erased.
     pub(crate) fn read(self) -> Result<Option<KeptAnswer>, Fault> {
         let Some(body) = self.body else {
             return Ok(None);
@@ -78,7 +78,7 @@ impl StoredAnswer {
     }
 }
 
-/// Drops some answers whose time has passed; how many.
+/// Deletes some expired responses. Returns how many.
 pub(crate) fn drop_slice(connection: &Connection, now_ms: i64) -> Result<usize, Fault> {
     let select = "select id, coalesce(length(body), 0) from answers \
                   where kept_until_ms <= ?1 and sound(answers.intact) order by kept_until_ms limit ?2";
@@ -100,8 +100,8 @@ pub(crate) fn drop_slice(connection: &Connection, now_ms: i64) -> Result<usize, 
     Ok(expired.len())
 }
 
-/// Finds, among some answers behind this one, those of the batches that are `of_person`, and those that mention an address and
-/// may be about an organisation; and where to go on.
+/// Searches some responses after this id. Finds those to the batches `of_person`, and those that mention an address and may
+/// concern the organisation. Also returns where to continue.
 pub(crate) fn find_mentions(
     connection: &Connection,
     (organisation, address): (OrganisationId, &str),
@@ -148,7 +148,7 @@ pub(crate) fn find_mentions(
     Ok(slice)
 }
 
-/// Erases some answers; how many. That they were given stays, so that what they answer is not done again.
+/// Erases some responses. Returns how many. The rows remain, so that their requests are not executed again.
 pub(crate) fn erase(connection: &Connection, answers: &[i64]) -> Result<u64, Fault> {
     let update = "update answers set fingerprint = ?2, status = 0, content_type = '', headers = '[]', body = null \
                   where id = ?1 and body is not null and sound(answers.intact)";

@@ -1,5 +1,5 @@
-//! The responses that a transaction saves. Existing ones are looked up together and new ones written together: one round trip each on
-//! PostgreSQL.
+//! The responses that a transaction saves. Existing ones are looked up together and new ones written together: one round trip
+//! each on PostgreSQL.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::store::engine::driver::{Connection, Row, Session, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::varint::pack;
 
-/// The name of a request that is to be done once.
+/// The identity of a request that must run only once: API key and idempotency key.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Name {
     key_id: String,
@@ -20,7 +20,7 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    /// The name of the request whose answer is to be kept.
+    /// The name of the request whose response is to be saved.
     pub(crate) fn of<T: ?Sized>(remember: &Remember<T>) -> Self {
         Self {
             key_id: remember.key_id.clone(),
@@ -28,14 +28,14 @@ impl Name {
         }
     }
 
-    /// What stands for it.
+    /// A hash of it, for locks.
     pub(crate) fn number(&self) -> i64 {
         let name = format!("{}\0{}", self.key_id, self.idempotency_key);
         xxhash_rust::xxh3::xxh3_64(name.as_bytes()).cast_signed()
     }
 }
 
-/// An answer to be kept.
+/// A response to be saved.
 struct NewAnswer {
     name: Name,
     fingerprint: [u8; 32],
@@ -47,18 +47,18 @@ struct NewAnswer {
     body: Vec<u8>,
 }
 
-/// The answers that a transaction keeps, and what it knows of others.
+/// The responses that a transaction saves, and what it knows of existing ones.
 #[derive(Default)]
 pub(crate) struct NewAnswers {
-    /// Whether an answer is kept under a name, where that was looked up.
+    /// Whether a response is saved under a name, for names that were looked up.
     known: HashMap<Name, bool>,
-    /// Those that are not written yet.
+    /// Responses that are not written yet.
     new: Vec<NewAnswer>,
 }
 
 const IS_KEPT: &str = "select 1 from answers where key_id = ?1 and idempotency_key = ?2 \
     and case when sound(answers.intact) then kept_until_ms > ?3 end";
-/// One look in the index for each, however full the table is.
+/// One index lookup per name, regardless of the size of the table.
 const ARE_KEPT: &str = "select asked.key_id, asked.idempotency_key, kept_until_ms \
     from unnest(?1::text[], ?2::text[]) as asked (key_id, idempotency_key) cross join lateral \
     (select kept_until_ms from answers where answers.key_id = asked.key_id \
@@ -68,13 +68,13 @@ const INSERT: &str = "insert into answers \
 const VALUES: &str = "values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const VALUES_TOGETHER: &str = "select * from unnest(?1::text[], ?2::text[], ?3::bytea[], ?4::bigint[], ?5::bytea[], \
     ?6::bigint[], ?7::text[], ?8::text[], ?9::bytea[])";
-/// One that was kept before under its name is past its time.
+/// A previous response under the same name has expired.
 const REPLACE: &str = "on conflict (key_id, idempotency_key) do update set fingerprint = excluded.fingerprint, \
     kept_until_ms = excluded.kept_until_ms, batch = excluded.batch, status = excluded.status, \
     content_type = excluded.content_type, headers = excluded.headers, body = excluded.body";
 
 impl NewAnswers {
-    /// Looks up whether answers are kept that will be asked for, where that is one way there and back instead of many.
+    /// Looks up together whether responses are saved. Only for PostgreSQL, where it saves round trips.
     pub(crate) fn prefetch<'n>(
         &mut self,
         connection: &Connection,
@@ -108,7 +108,7 @@ impl NewAnswers {
         Ok(())
     }
 
-    /// Whether an answer is kept under a name.
+    /// Whether a response is saved under a name.
     pub(crate) fn is_kept(
         &self,
         connection: &Connection,
@@ -122,7 +122,7 @@ impl NewAnswers {
         Ok(connection.prepare_cached(IS_KEPT)?.exists(asked)?)
     }
 
-    /// Keeps the answer to a request, to be written with others.
+    /// Saves the response to a request. It is written later, together with others.
     pub(crate) fn keep<T: ?Sized>(
         &mut self,
         remember: &Remember<T>,
@@ -145,7 +145,7 @@ impl NewAnswers {
         });
     }
 
-    /// Writes those that are not written yet. What others do to answers meanwhile is then looked up anew.
+    /// Writes the pending responses. Later lookups read the store again, because its rows may change.
     pub(crate) fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
         self.known.clear();
         let new = std::mem::take(&mut self.new);

@@ -4,9 +4,9 @@
 //! another address, which is usually the same person's.
 //!
 //! The orders are found and recorded before anything changes, so that the next erasure completes an interrupted one. Open orders
-//! are cancelled, so that they get no further revision. Then every block with texts of the orders is rewritten, a few per transaction,
-//! together with the e-mail index. Each transaction leaves the store consistent. Rejected orders and saved responses follow. At
-//! the end the log is checkpointed and emptied.
+//! are cancelled, so that they get no further revision. Then every block with texts of the orders is rewritten, a few per
+//! transaction, together with the e-mail index. Each transaction leaves the store consistent. Rejected orders and saved responses
+//! follow. At the end the log is checkpointed and emptied.
 
 mod blocks;
 mod find;
