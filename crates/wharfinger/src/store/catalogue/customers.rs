@@ -12,7 +12,7 @@ use crate::store::engine::fault::Fault;
 use crate::store::stock::customer_numbers;
 use crate::store::write::txn::WriteTxn;
 
-/// What [`read`] reads.
+/// A query for the columns that [`read`] decodes.
 macro_rules! select_customers {
     ($rest:literal) => {
         concat!(
@@ -23,9 +23,9 @@ macro_rules! select_customers {
 }
 
 impl Store {
-    /// Loads customers in one transaction, each line separately. A line names its customer by `id`, else by `email`; it is refused
-    /// if its address belongs to another customer. A customer that does not exist is created, and gets the organisation's next
-    /// number if the line has none.
+    /// Loads customers in one transaction, each line separately. A line names its customer by `id`, else by `email`. It is
+    /// refused if its address belongs to another customer. A customer that does not exist is created, and gets the organisation's
+    /// next number if the line has none.
     pub async fn load_customers(&self, load: Load<CustomerLine>) -> Result<Loaded, StoreError> {
         self.load(load, |txn, load| {
             super::load::load::<_, Customers<'_>>(txn, load)
@@ -50,12 +50,12 @@ fn read(row: &Row<'_>) -> crate::store::engine::driver::Result<Customer> {
     })
 }
 
-/// Reads customers by their numbers.
+/// Reads customers in the order of their numbers.
 pub(crate) fn list(
     connection: &Connection,
     request: &ReadCustomers,
 ) -> Result<CustomerPage, Fault> {
-    // No customer has such an address, and PostgreSQL knows no such text.
+    // No customer has such an address, and PostgreSQL does not accept such text.
     if request
         .email
         .as_ref()
@@ -68,7 +68,7 @@ pub(crate) fn list(
         request.after.map_or(-1, u64::cast_signed),
     );
     let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
-    // Each has an index of its own; what else is asked for is held against the one customer that it finds.
+    // Each query uses one index. Further conditions are checked on the one customer that it finds.
     let select = match (&request.id, &request.email) {
         (Some(_), _) => select_customers!(
             "organisation = ?1 and id > ?2 and id = ?4 and (cast(?5 as text) is null or email = ?5) limit ?3"
@@ -100,7 +100,7 @@ pub(crate) fn list(
     Ok(page)
 }
 
-/// Loads customers.
+/// Loads customers, line by line.
 pub(crate) struct Customers<'c> {
     connection: &'c Connection,
     organisation: OrganisationId,
@@ -180,7 +180,7 @@ impl<'c> Loader<'c, CustomerLine> for Customers<'c> {
     }
 }
 
-/// A customer as it is once a line was loaded.
+/// The customer after a line was loaded.
 fn laid_over(before: Option<&Customer>, line: &CustomerLine, id: u64) -> Customer {
     let new = Customer {
         id,

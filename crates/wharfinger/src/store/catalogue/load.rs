@@ -12,18 +12,18 @@ use crate::store::engine::fault::Fault;
 use crate::store::write::audit::write_audit;
 use crate::store::write::txn::WriteTxn;
 
-/// Something that lines are loaded into, in a transaction.
+/// Loads lines of one kind in a transaction.
 pub(crate) trait Loader<'c, L>: Sized {
-    /// What the audit log says was done.
+    /// The action in the audit log.
     const ACTION: &'static str;
 
-    /// Begins. What orders of the same transaction have noted is to be written first.
+    /// Starts. Writes the pending changes of the transaction that the loader reads.
     fn begin(txn: &mut WriteTxn<'c>, organisation: OrganisationId) -> Result<Self, Fault>;
 
-    /// Loads a line: what became of it, or why it is not taken, with nothing done.
+    /// Loads a line. Returns its outcome, or why it is refused. A refused line changes nothing.
     fn load(&mut self, line: &L) -> Result<Result<LineOutcome, LineProblem>, Fault>;
 
-    /// Writes what was gathered.
+    /// Writes what the lines have accumulated.
     fn finish(self, txn: &WriteTxn<'c>) -> Result<(), Fault>;
 }
 
@@ -53,10 +53,10 @@ impl Store {
     }
 }
 
-/// Loads lines by a loader. Where they are loaded all or none, and one is not good, the transaction must not be committed.
+/// Loads lines with a loader.
 ///
 /// # Errors
-/// That is [`StoreError::NotLoaded`].
+/// [`StoreError::NotLoaded`] if the load is all-or-nothing and a line is refused. The transaction must not be committed then.
 pub(crate) fn load<'c, L, D: Loader<'c, L>>(
     txn: &mut WriteTxn<'c>,
     load: &Load<L>,
@@ -90,7 +90,7 @@ pub(crate) fn load<'c, L, D: Loader<'c, L>>(
     Ok(LoadedLines { outcomes, entry })
 }
 
-/// Says in the audit log what was loaded, once for all the loads of a command: the entry.
+/// Writes the audit entry of a load. All loads of one command share an entry. Returns its id.
 fn note<L>(
     txn: &WriteTxn<'_>,
     load: &Load<L>,

@@ -14,7 +14,7 @@ use crate::store::engine::fault::Fault;
 use crate::store::stock::ledger::{self, Cause, Ledger, Stock};
 use crate::store::write::txn::WriteTxn;
 
-/// What [`Stored::read`] reads, of products and their stock.
+/// A query for the columns that [`Stored::read`] decodes, from products and their stock.
 macro_rules! select_products {
     ($rest:literal) => {
         concat!(
@@ -45,14 +45,14 @@ impl Store {
     }
 }
 
-/// A product, and the number that stands for it in the tables of stock.
+/// A product, and its number in the stock tables.
 pub(crate) struct Stored {
     pub number: i64,
     pub product: Product,
 }
 
 impl Stored {
-    /// Reads the columns of a row.
+    /// Decodes a row.
     fn read(row: &Row<'_>) -> Result<Self, Fault> {
         let price: Option<String> = row.get(6)?;
         Ok(Self {
@@ -76,7 +76,7 @@ impl Stored {
 
 /// Reads products in the order in which they were first loaded.
 pub(crate) fn list(connection: &Connection, request: &ReadProducts) -> Result<ProductPage, Fault> {
-    // No product has such a name, and PostgreSQL knows no such text.
+    // No product has such an identifier, and PostgreSQL does not accept such text.
     let names = [&request.sku, &request.ean];
     if names.into_iter().flatten().any(|name| name.contains('\0')) {
         return Ok(ProductPage::default());
@@ -84,7 +84,7 @@ pub(crate) fn list(connection: &Connection, request: &ReadProducts) -> Result<Pr
     let id = request.id.map(u64::cast_signed);
     let after = request.after.unwrap_or_default();
     let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
-    // Each has an index of its own; what else is asked for is held against the one product that it finds.
+    // Each query uses one index. Further conditions are checked on the one product that it finds.
     let select = match (&request.id, &request.sku, &request.ean) {
         (Some(_), _, _) => select_products!(
             "products.organisation = ?1 and number > ?2 and id = ?4 and (cast(?5 as text) is null or sku = ?5) \
@@ -129,7 +129,7 @@ pub(crate) fn list(connection: &Connection, request: &ReadProducts) -> Result<Pr
     Ok(page)
 }
 
-/// What names a product.
+/// An identifier of a product.
 #[derive(Clone, Copy)]
 enum Identifier<'i> {
     Id(u64),
@@ -138,7 +138,7 @@ enum Identifier<'i> {
 }
 
 impl<'i> Identifier<'i> {
-    /// Those of a line, the strongest first.
+    /// The identifiers of a line, the strongest first.
     fn of(line: &'i ProductLine) -> [Option<Self>; 3] {
         [
             line.id.map(Self::Id),
@@ -155,7 +155,7 @@ impl<'i> Identifier<'i> {
         }
     }
 
-    /// Whether this is the product's.
+    /// Whether the product has this identifier.
     fn is_of(self, product: &Product) -> bool {
         match self {
             Self::Id(id) => product.id == Some(id),
@@ -164,7 +164,7 @@ impl<'i> Identifier<'i> {
         }
     }
 
-    /// Whether the product has none of this kind.
+    /// Whether the product has no identifier of this kind.
     fn is_lacked_by(self, product: &Product) -> bool {
         match self {
             Self::Id(_) => product.id.is_none(),
@@ -174,7 +174,7 @@ impl<'i> Identifier<'i> {
     }
 }
 
-/// A product in a sentence.
+/// The product as an error message names it.
 fn described(product: &Product) -> String {
     match product {
         Product { id: Some(id), .. } => format!("the product with id {id}"),
@@ -184,7 +184,7 @@ fn described(product: &Product) -> String {
     }
 }
 
-/// Loads products.
+/// Loads products, line by line.
 pub(crate) struct Products<'c> {
     organisation: OrganisationId,
     by_id: Statement<'c>,
@@ -194,7 +194,7 @@ pub(crate) struct Products<'c> {
     update: Statement<'c>,
     set_stock: Statement<'c>,
     insert_stock: Statement<'c>,
-    /// The changes of stock.
+    /// The changes of stock, for the ledger.
     changes: Vec<(ProductNumber, i64)>,
 }
 
@@ -237,7 +237,7 @@ impl<'c> Loader<'c, ProductLine> for Products<'c> {
             }
             Some(Stored { number, product }) => {
                 let stock = product.stock;
-                // Stock alone is what changes most, and stands apart.
+                // Stock changes most often, and has a table of its own.
                 let is_stock_alone = Product {
                     stock: after.stock,
                     ..product
@@ -262,7 +262,7 @@ impl<'c> Loader<'c, ProductLine> for Products<'c> {
 }
 
 impl Products<'_> {
-    /// The product that a line is about; none for a new one. What the line names must all be of the same product.
+    /// The product that a line is about. `None` for a new product. All identifiers of the line must belong to the same product.
     fn find(&mut self, line: &ProductLine) -> Result<Result<Option<Stored>, LineProblem>, Fault> {
         let mut found: Option<Stored> = None;
         let identifiers = Identifier::of(line);
@@ -280,7 +280,7 @@ impl Products<'_> {
             };
             let is_other = match &found {
                 Some(_) => true,
-                // A product that had none of a stronger kind is given it; one that has another is another product.
+                // A product without a stronger identifier gets it from the line. With a different one it is another product.
                 None => {
                     let mut stronger = identifiers[..rank].iter().flatten();
                     !stronger.all(|stronger| stronger.is_lacked_by(&stored.product))
@@ -343,7 +343,7 @@ impl Products<'_> {
         Ok(())
     }
 
-    /// Sets the pieces on hand, and notes by how many they change. A new product has none.
+    /// Sets the pieces on hand, and records the change for the ledger. A new product has no pieces before.
     fn set_stock(&mut self, number: i64, before: Option<u64>, after: u64) -> Result<(), Fault> {
         if before == Some(after) {
             return Ok(());
@@ -361,7 +361,7 @@ impl Products<'_> {
     }
 }
 
-/// What is stored of a product in other words than its own.
+/// Columns of a product that are stored in another form.
 struct Columns<'p> {
     id: Option<i64>,
     price: Option<&'p str>,
@@ -384,7 +384,7 @@ impl<'p> Columns<'p> {
     }
 }
 
-/// A product as it is once a line was loaded.
+/// The product after a line was loaded.
 fn laid_over(before: Option<&Product>, line: &ProductLine) -> Product {
     let new = Product {
         id: None,

@@ -20,7 +20,7 @@ use crate::store::write::audit::write_audit;
 use crate::store::write::txn::WriteTxn;
 use wharfinger_core::dialect::Reply;
 
-/// Entries of the audit log that are looked at for a page.
+/// Entries of the audit log that are read for a page, at most.
 const AUDIT_ROWS_MAX: i64 = 100_000;
 
 impl Store {
@@ -33,8 +33,9 @@ impl Store {
         self.readers.read(read).await
     }
 
-    /// Changes organisations or keys. The audit log names `who`: the id of a key, or [`COMMAND_LINE`](crate::store::api::COMMAND_LINE).
-    /// Returns the saved response, if one was requested.
+    /// Changes organisations or keys. Returns the saved response, if one was requested.
+    ///
+    /// The audit log names `who`: the id of a key, or [`COMMAND_LINE`](crate::store::api::COMMAND_LINE).
     pub async fn administer(
         &self,
         who: &str,
@@ -60,7 +61,7 @@ impl Store {
     }
 }
 
-/// The organisations and keys, unless they are still those of `known_version`.
+/// The organisations and keys. `None` if their version is still `known_version`.
 pub(crate) fn directory(
     connection: &Connection,
     known_version: Option<u64>,
@@ -111,8 +112,8 @@ pub(crate) fn directory(
     }))
 }
 
-/// Whether the checksum of a row of the directory holds. One that does not is left out, so that whom it is about is refused, and
-/// nobody else.
+/// Whether the checksum of a directory row is right. A damaged row is omitted: requests for its organisation or key are refused,
+/// and no others.
 fn is_intact(row: &Row<'_>, column: usize, what: &str, number: i64) -> Result<bool, Fault> {
     let is_intact: bool = row.get(column)?;
     if !is_intact {
@@ -153,7 +154,7 @@ fn read_key(row: &Row<'_>) -> Result<Key, Fault> {
     })
 }
 
-/// Makes an administrative change, and notes who did.
+/// Applies an administrative change and writes its audit entry.
 pub(crate) fn administer(txn: &WriteTxn<'_>, who: &str, change: &Change) -> Result<(), Fault> {
     let noted = match change {
         Change::CreateOrganisation(organisation) => create_organisation(txn, organisation)?,
@@ -175,7 +176,7 @@ pub(crate) fn administer(txn: &WriteTxn<'_>, who: &str, change: &Change) -> Resu
     note(txn, who, &noted)
 }
 
-/// What the audit log is to say of a change.
+/// The audit entry of a change.
 struct Noted<'n> {
     action: &'static str,
     subject: &'n str,
@@ -192,13 +193,13 @@ impl<'n> Noted<'n> {
     }
 }
 
-/// Notes when keys were last used.
+/// Records when keys were last used.
 pub(crate) fn note_key_use(txn: &WriteTxn<'_>, uses: &[(String, i64)]) -> Result<(), Fault> {
-    // Writing makes the checksum anew: not of a row whose checksum does not hold.
+    // The update recomputes the row's checksum, so damaged rows are skipped.
     let update = "update keys set last_used_at_ms = ?2 \
                   where id = ?1 and keys.intact and (coalesce(last_used_at_ms, 0) < ?2 or last_used_at_ms > ?3)";
     let mut update = txn.connection.prepare_cached(update)?;
-    // What is later than now was noted before the clock went back.
+    // A recorded time later than now is from before the clock went back.
     let now_ms = txn.now_ms();
     for (id, at_ms) in uses {
         update.execute(params![id, at_ms, now_ms])?;
@@ -300,7 +301,7 @@ fn change_organisation<'n>(
     })
 }
 
-/// A catalogue mode as it is stored.
+/// Parses a stored catalogue mode.
 fn catalogue(name: &str) -> Result<CatalogueMode, Fault> {
     let unknown = || {
         Fault::Damaged(format!(
@@ -310,7 +311,7 @@ fn catalogue(name: &str) -> Result<CatalogueMode, Fault> {
     CatalogueMode::named(name).ok_or_else(unknown)
 }
 
-/// The order of a list as it is stored.
+/// Parses a stored list order.
 fn list_sort(name: &str) -> Result<ListSort, Fault> {
     let unknown = || Fault::Damaged(format!("an organisation has the unknown list_sort {name}"));
     ListSort::named(name).ok_or_else(unknown)
@@ -375,7 +376,7 @@ fn check_in_force(txn: &WriteTxn<'_>, id: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Notes a change in the audit log, and makes a new version of the directory.
+/// Writes the audit entry of a change, and increments the version of the directory.
 fn note(txn: &WriteTxn<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
     let details = noted.details.as_ref();
     write_audit(txn, who, noted.action, noted.subject, details)?;
@@ -384,7 +385,7 @@ fn note(txn: &WriteTxn<'_>, who: &str, noted: &Noted<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Reads the audit log, newest first; a page may be short where much had to be passed over.
+/// Reads the audit log, newest first. A page may be short if many entries were skipped.
 pub(crate) fn audit(connection: &Connection, request: &ReadAudit) -> Result<AuditPage, Fault> {
     let select = "select id, at_ms, who, action, subject, details from audit \
                   where id < ?1 and sound(audit.intact) order by id desc limit ?2";

@@ -147,7 +147,7 @@ impl Listing<'_> {
         });
     }
 
-    /// A range of blocks that has all blocks written in the requested time. After the clock has gone back, it may have others too.
+    /// A range of blocks that has all blocks written in the requested time. After the clock has gone back, it may have others.
     fn created_in(&self, organisation: OrganisationId) -> Result<RangeInclusive<u32>, Fault> {
         let before_first = match self.request.created_from_ms {
             Some(from) => blocks_before(self.connection, organisation, from)?,

@@ -113,7 +113,7 @@ pub(crate) fn orders(
     Ok(Step::Done(page.finish()))
 }
 
-/// A range of blocks that has all blocks written in the requested time. After the clock has gone back, it may have others too.
+/// A range of blocks that has all blocks written in the requested time. After the clock has gone back, it may have others.
 fn created_in(
     connection: &Connection,
     organisation: OrganisationId,

@@ -11,24 +11,24 @@ use wharfinger_core::warning::{Warning, with_hint};
 use crate::store::api::{Recorded, RecordedOutcome, RecordedProblem, Rejection};
 use crate::store::format::varint::{Damage, pack, unpack};
 
-/// Bytes of text from which on a part is full.
+/// Bytes of JSON at which a chunk is full.
 const PART_BYTES_MAX: usize = 1 << 20;
-/// Orders of a part.
+/// Orders of a chunk, at most.
 const PART_ORDERS_MAX: usize = 1024;
 
-/// Why a receipt keeps something of the orders of a part.
+/// Why a receipt lists the orders of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Something is wrong with each.
+    /// The orders were rejected for their own problems.
     Rejected,
-    /// Something is wrong with another order of the batch. Their texts are not kept: nothing in them is to be mended.
+    /// Another order of the batch has problems. Texts are not stored, because these orders need no correction.
     Withheld,
-    /// They have warnings, whatever became of them. Nothing else of them is kept here.
+    /// The orders have warnings, whatever their outcome. Only the warnings are stored here.
     Warned,
 }
 
 impl Kind {
-    /// As a number in the store.
+    /// Its number in the store.
     pub(crate) fn number(self) -> i64 {
         match self {
             Self::Rejected => 0,
@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// Undoes [`Self::number`].
+    /// The inverse of [`Self::number`].
     pub(crate) fn of(number: i64) -> Result<Self, Damage> {
         match number {
             0 => Ok(Self::Rejected),
@@ -48,22 +48,22 @@ impl Kind {
     }
 }
 
-/// Some orders of a batch of which the receipt keeps something, all of one organisation and for one kind of reason.
+/// Orders of a batch that the receipt lists. All have one organisation and one kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
-    /// Whose they are; none where that is not known.
+    /// Their organisation. `None` if it is unknown.
     pub organisation: Option<OrganisationId>,
-    /// Why it is kept.
+    /// Why they are listed.
     pub kind: Kind,
-    /// The first one's place in the batch.
+    /// The lowest index in the batch.
     pub first_index: u32,
-    /// The last one's place in the batch.
+    /// The highest index in the batch.
     pub last_index: u32,
-    /// The orders.
+    /// The orders, encoded and compressed.
     pub packed: Vec<u8>,
 }
 
-/// An order that was not taken.
+/// An order in a chunk.
 #[derive(Debug, Serialize, Deserialize)]
 struct Item<'a> {
     index: u32,
@@ -79,7 +79,7 @@ struct Item<'a> {
     errors: Vec<ItemProblem>,
 }
 
-/// Borrowed when written, owned when read.
+/// Borrowed for writing, owned after reading.
 type Text<'a> = std::borrow::Cow<'a, str>;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,26 +89,26 @@ struct ItemProblem {
     message: String,
 }
 
-/// What is told of one order that was not taken.
+/// What a receipt can record of one order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told<'a> {
-    /// Its place in the batch.
+    /// Its index in the batch.
     pub index: u32,
-    /// The line it stands on, in a body of lines.
+    /// Its line number, in a body of lines.
     pub line: Option<u32>,
     /// The sender's name for it.
     pub name: Option<&'a str>,
     /// Its key.
     pub key: Option<&'a str>,
-    /// Its bytes; not kept of one that is withheld.
+    /// Its text. Not stored for a withheld order.
     pub text: &'a str,
-    /// What is wrong with it.
+    /// Its problems.
     pub problems: &'a [Problem],
-    /// What is odd about it.
+    /// Its warnings.
     pub warnings: &'a [Warning],
 }
 
-/// Gathers orders that were not taken, of one organisation and kind.
+/// Builds chunks of orders of one organisation and kind.
 pub(crate) struct Builder {
     organisation: Option<OrganisationId>,
     kind: Kind,
@@ -120,7 +120,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Begins.
+    /// Starts without orders.
     pub(crate) fn new(organisation: Option<OrganisationId>, kind: Kind) -> Self {
         Self {
             organisation,
@@ -133,7 +133,7 @@ impl Builder {
         }
     }
 
-    /// Adds an order; they come in the order of the batch.
+    /// Adds an order. Orders must come in batch order.
     pub(crate) fn push(&mut self, told: Told<'_>) {
         let problem = |problem: &Problem| ItemProblem {
             pointer: problem.path.pointer(),
@@ -145,7 +145,7 @@ impl Builder {
             Kind::Withheld => Vec::new(),
             Kind::Warned => told.warnings.iter().map(item_warning).collect(),
         };
-        // A part of warnings needs none of these: its warnings are attached to outcomes that have them.
+        // A chunk of warnings needs none of these. Its warnings are attached to results that have them.
         let is_told = self.kind != Kind::Warned;
         let item = Item {
             index: told.index,
@@ -183,7 +183,7 @@ impl Builder {
         self.orders = 0;
     }
 
-    /// The parts.
+    /// Returns the chunks.
     pub(crate) fn finish(mut self) -> Vec<Chunk> {
         if self.orders > 0 {
             self.end_part();
@@ -200,7 +200,7 @@ fn item_warning(warning: &Warning) -> ItemProblem {
     }
 }
 
-/// Reads the warnings of a part back, each order's with its place in the batch.
+/// Decodes a chunk of warnings: the index of each order in the batch, and its warnings.
 pub(crate) fn read_warnings(packed: &[u8]) -> Result<Vec<(u32, Vec<RecordedProblem>)>, Damage> {
     let lines = unpack(packed)?;
     let mut warned = Vec::new();
@@ -212,7 +212,7 @@ pub(crate) fn read_warnings(packed: &[u8]) -> Result<Vec<(u32, Vec<RecordedProbl
     Ok(warned)
 }
 
-/// Reads the orders of a part back; those of a part of warnings are told elsewhere.
+/// Decodes the orders of a chunk. Empty for a chunk of warnings.
 pub(crate) fn read(
     organisation: Option<OrganisationId>,
     kind: Kind,
@@ -245,7 +245,7 @@ pub(crate) fn read(
     Ok(orders)
 }
 
-/// The orders of a part without their texts; all else stays.
+/// Re-encodes a chunk without the texts of its orders.
 pub(crate) fn without_texts(packed: &[u8]) -> Result<Vec<u8>, Damage> {
     let lines = unpack(packed)?;
     let mut json = Vec::new();
@@ -261,11 +261,13 @@ pub(crate) fn without_texts(packed: &[u8]) -> Result<Vec<u8>, Damage> {
     Ok(packed)
 }
 
-/// A packed part of which something was erased, and the positions in the batch of the orders concerned.
+/// A chunk from which something was erased, and the indexes of the affected orders in the batch.
 type Erased = (Vec<u8>, BTreeSet<u32>);
 
-/// The orders of a part without what mentions an address, and the places in the batch of those that did; none where nothing
-/// does. Of these no text is left, and the sender's name, the key and what is wrong only as far as they do not mention it.
+/// Re-encodes a chunk without mentions of an e-mail address, and returns the indexes of the affected orders. `None` if no order
+/// mentions the address.
+///
+/// An affected order loses its text. It keeps its name, key and problems as far as they do not mention the address.
 pub(crate) fn without_mentions(packed: &[u8], address: &str) -> Result<Option<Erased>, Damage> {
     let lines = unpack(packed)?;
     let mut json = Vec::new();
@@ -303,8 +305,8 @@ pub(crate) fn without_mentions(packed: &[u8], address: &str) -> Result<Option<Er
     Ok(Some((packed, erased)))
 }
 
-/// Rewrites a part of warnings so that the orders at some positions of the batch keep only the codes of their warnings: an
-/// unknown attribute may be named after a person. Returns `None` if nothing changes.
+/// Re-encodes a chunk of warnings. The orders with these indexes keep only the codes of their warnings, because an unknown
+/// attribute may be named after a person. `None` if nothing changes.
 pub(crate) fn without_attributes(
     packed: &[u8],
     indexes: &BTreeSet<u32>,

@@ -6,27 +6,27 @@ use wharfinger_core::outcome::Counts;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 
-/// The share of one organisation in a batch.
+/// The extent of a batch in one organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchExtent {
-    /// Whose; none for orders of which that is not known.
+    /// The organisation. `None` for orders of an unknown organisation.
     pub organisation: Option<OrganisationId>,
-    /// The number of its first block there.
+    /// The number of the first block that the batch wrote there.
     pub first: u32,
-    /// How many blocks it wrote.
+    /// The number of blocks that it wrote.
     pub blocks: u32,
-    /// How many orders had each outcome.
+    /// The number of orders per outcome.
     pub counts: Counts,
-    /// How many orders have warnings.
+    /// The number of orders with warnings.
     pub warned: u64,
 }
 
-/// A share as JSON: organisation (0 for none), first block, blocks, and the counts in their order; then, where there are any,
-/// how many orders have warnings.
+/// An extent as JSON: organisation (0 for none), first block, number of blocks, and the counts in the order of their fields. If
+/// orders have warnings, their number follows the counts.
 type Stored = (u32, u32, u32, Vec<u64>);
 
 impl BatchExtent {
-    /// The blocks, in the order of the batch.
+    /// The blocks, in batch order.
     pub(crate) fn block_ids(&self) -> impl Iterator<Item = BlockId> {
         let numbers = self.first..self.first.saturating_add(self.blocks);
         let organisation = self.organisation;
@@ -79,23 +79,23 @@ impl BatchExtent {
     }
 }
 
-/// An organisation as a number: 0 where it is not known.
+/// An organisation as a number. 0 if it is unknown.
 pub(crate) fn stored_organisation(organisation: Option<OrganisationId>) -> u32 {
     organisation.map_or(0, |organisation| organisation.0)
 }
 
-/// Undoes [`stored_organisation`].
+/// The inverse of [`stored_organisation`].
 pub(crate) fn read_organisation(stored: u32) -> Option<OrganisationId> {
     Some(OrganisationId(stored)).filter(|organisation| organisation.0 != 0)
 }
 
-/// The shares of a batch, as they are stored.
+/// The extents of a batch as JSON.
 pub(crate) fn to_json(extents: &[BatchExtent]) -> String {
     let stored: Vec<Stored> = extents.iter().map(BatchExtent::stored).collect();
     serde_json::to_string(&stored).expect("numbers are always JSON")
 }
 
-/// Undoes [`to_json`].
+/// The inverse of [`to_json`].
 pub(crate) fn from_json(json: &str) -> Result<Vec<BatchExtent>, Fault> {
     let stored: Option<Vec<Stored>> = serde_json::from_str(json).ok();
     let extents = stored.and_then(|stored| stored.into_iter().map(BatchExtent::read).collect());

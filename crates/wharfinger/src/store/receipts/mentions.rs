@@ -1,8 +1,8 @@
-//! What an erasure asks of rows that may mention a person: rejected orders and saved responses.
+//! Shared by erasures of rejected orders and of saved responses: rows that may mention a person.
 
 use crate::store::engine::driver::Engine;
 
-/// The keys that reach the organisation of the first parameter, those that are void too.
+/// SQL for the API keys that may access the organisation of the first parameter, including revoked keys.
 pub(crate) fn keys_that_reach(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => {
@@ -17,7 +17,7 @@ pub(crate) fn keys_that_reach(engine: Engine) -> &'static str {
     }
 }
 
-/// Rows that were found in looking through some, and the row behind which to go on; none at the end.
+/// The rows that a search found, and the row after which to continue. The latter is `None` at the end.
 #[derive(Default)]
 pub(crate) struct Slice {
     pub found: Vec<i64>,

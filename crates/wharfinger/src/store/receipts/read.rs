@@ -11,14 +11,14 @@ use crate::store::api::{ReadReceipts, ReceiptHead, ReceiptPage, StoreError, Visi
 use crate::store::engine::driver::{Connection, Row};
 use crate::store::engine::fault::Fault;
 
-/// Receipts that are looked at for one page.
+/// Receipts that are read for one page, at most.
 const WALKED_MAX: usize = 100_000;
 
-/// How far the time in a batch's id may be from the time it was received at: both are of one server's clock, shortly after
-/// one another, but a clock may be set.
+/// How far the time in a batch's id may be from the time it was received. Both come from the clock of one server, the second
+/// shortly after the first, but a clock may be set in between.
 const CLOCK_STEP_MS: i64 = 3_600_000;
 
-/// The latest time that an id can hold: 48 bits of milliseconds.
+/// The latest time that an id can have: 48 bits of milliseconds.
 const ID_TIME_MAX: i64 = (1 << 48) - 1;
 
 /// The columns of a receipt, as [`read`] reads them.
@@ -44,7 +44,7 @@ impl Store {
     }
 }
 
-/// A page of receipts.
+/// Reads a page of receipts, newest first.
 pub(crate) fn receipts(
     connection: &Connection,
     request: &ReadReceipts,
@@ -79,7 +79,7 @@ fn walk(
     Ok(page)
 }
 
-/// The ids between which the receipts are: from the first, and to before the last.
+/// The ids of the requested receipts: the first, and the one after the last.
 fn id_bounds(request: &ReadReceipts) -> ([u8; 16], [u8; 16]) {
     let id_at = |ms: i64| {
         let ms = ms.clamp(0, ID_TIME_MAX).cast_unsigned();
@@ -110,7 +110,7 @@ fn is_wanted(head: &ReceiptHead, request: &ReadReceipts) -> bool {
         && status.is_none_or(|status| status == head.counts.status())
 }
 
-/// The receipt of a batch, as far as it is visible.
+/// The visible part of a batch's receipt.
 pub(crate) fn receipt(
     connection: &Connection,
     batch: BatchId,
@@ -127,7 +127,7 @@ pub(crate) fn receipt(
     Ok(Some(head))
 }
 
-/// The receipt of a batch and its shares; nothing is counted yet.
+/// The receipt of a batch and its extents. The counts of the receipt are not filled in.
 pub(crate) fn find(
     connection: &Connection,
     batch: BatchId,
@@ -156,8 +156,9 @@ fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<BatchExtent>), Fault> {
     Ok((head, extents::from_json(&extents)?))
 }
 
-/// As much of a receipt as is visible; none where that is nothing. A batch without any order is visible to the key that
-/// sent it, and to those who may act for the organisation it was sent for.
+/// The visible part of a receipt. `None` if no part is visible.
+///
+/// A batch without orders is visible to the key that sent it, and to keys that may access the organisation it was sent for.
 fn seen(mut head: ReceiptHead, extents: &[BatchExtent], visible: &Visible) -> Option<ReceiptHead> {
     let mut is_empty = true;
     for share in extents {

@@ -11,19 +11,19 @@ use crate::store::api::{ReceiptWarning, Recorded, RecordedOutcome, RecordedProbl
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 
-/// Parts that one piece of work takes the texts out of: a part has about a MiB of them, packed.
+/// Chunks that one job rewrites or searches, at most. Each has about a MiB of JSON before compression.
 const SLICE_CHUNKS: i64 = 8;
-/// The latest time that an id can hold: 48 bits of milliseconds.
+/// The latest time that an id can have: 48 bits of milliseconds.
 const ID_TIME_MAX: i64 = (1 << 48) - 1;
-/// Bytes of text that a page holds, but for its first order.
+/// Bytes of text on a page, at most. The first order may exceed it.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
-/// Parts of warnings that are read for a receipt: each is of some thousand orders at most.
+/// Chunks of warnings that are read for a receipt, at most. Each has at most 1,024 orders.
 const WARNED_PARTS_MAX: usize = 16;
-/// Kinds of warnings that a receipt tells.
+/// Kinds of warnings that a receipt reports, at most.
 const WARNING_KINDS_MAX: usize = 100;
 
-/// Writes the parts of a batch.
+/// Writes the chunks of a batch.
 pub(crate) fn write<'p>(
     connection: &Connection,
     batch: BatchId,
@@ -46,7 +46,7 @@ pub(crate) fn write<'p>(
     Ok(())
 }
 
-/// Takes the texts out of some parts of batches that were received before a time; how many parts. What was wrong stays.
+/// Removes the texts from some chunks of batches that were received before a time. Returns the number of chunks. Problems stay.
 pub(crate) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Result<usize, Fault> {
     let before = BatchId::new(before_ms.clamp(0, ID_TIME_MAX).cast_unsigned(), 0).to_bytes();
     let select = "select id, orders from rejections where has_texts and batch < ?1 and sound(rejections.intact) \
@@ -62,8 +62,8 @@ pub(crate) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Resul
     Ok(parts.len())
 }
 
-/// Finds, among some parts behind this row, those that mention an address and are of an organisation; or of none, sent by a key
-/// that reaches it. And where to go on.
+/// Searches some chunks after this row for an e-mail address. Only chunks of the organisation are searched, and chunks without
+/// organisation that were sent by a key with access to it. Returns the chunks that mention the address, and where to continue.
 pub(crate) fn find_mentions(
     connection: &Connection,
     (organisation, address): (OrganisationId, &str),
@@ -90,7 +90,7 @@ pub(crate) fn find_mentions(
     Ok(slice)
 }
 
-/// Removes the texts of orders that mention an address from some parts, and the attributes from the orders' warnings. Returns
+/// Removes the texts of orders that mention an address from some chunks, and the attributes from the orders' warnings. Returns
 /// the number of orders and their batches.
 pub(crate) fn erase(
     connection: &Connection,
@@ -104,7 +104,7 @@ pub(crate) fn erase(
     let (mut erased, mut batches) = (0, Vec::new());
     for part in parts {
         let found = select.query_row([part], |row| Ok((row.get(0)?, row.get(1)?)));
-        // It may have been purged since it was found.
+        // The chunk may have been purged since it was found.
         let Some((batch, orders)) = found.optional()? else {
             continue;
         };
@@ -143,7 +143,7 @@ pub(crate) fn erase_attributes(
     Ok(())
 }
 
-/// Removes the attribute names from the warnings of purged orders, given by batch and position in it.
+/// Removes the attribute names from the warnings of purged orders, given by batch and index in it.
 pub(crate) fn purge_attributes(
     connection: &Connection,
     organisation: OrganisationId,
@@ -153,7 +153,7 @@ pub(crate) fn purge_attributes(
     else {
         return Ok(());
     };
-    // Most batches have no warnings, and batches that share a block have ids close to each other: one query finds all.
+    // Most batches have no warnings. Batches that share a block have ids close to each other, so one query finds all.
     let select = "select distinct batch from rejections where batch >= ?1 and batch <= ?2 \
                   and case when sound(rejections.head_intact) then kind = ?3 end";
     let mut select = connection.prepare_cached(select)?;
@@ -167,7 +167,7 @@ pub(crate) fn purge_attributes(
     Ok(())
 }
 
-/// All orders of a batch that were not taken.
+/// All rejected and withheld orders of a batch.
 pub(crate) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Recorded>, Fault> {
     let select = "select organisation, kind, orders from rejections \
                   where batch = ?1 and sound(rejections.intact)";
@@ -186,16 +186,16 @@ pub(crate) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Re
     Ok(found)
 }
 
-/// Some orders that were not taken, in the order of the batch.
+/// Some rejected and withheld orders, in batch order.
 #[derive(Default)]
 pub(crate) struct Page {
     /// The orders.
     pub orders: Vec<Recorded>,
-    /// Whether it was cut, since their texts are long: then there are more behind the last one.
+    /// Whether the page was cut because of long texts. Then more orders follow the last one.
     pub is_cut: bool,
 }
 
-/// Part of the orders of a batch that were not taken.
+/// A chunk without its orders.
 struct PartHead {
     id: i64,
     organisation: Option<OrganisationId>,
@@ -203,8 +203,8 @@ struct PartHead {
     first_index: u32,
 }
 
-/// The first `limit` orders of a batch that were not taken, from a place in the batch on; of those organisations and kinds
-/// that are wanted. Reads no more parts than it must.
+/// The first `limit` rejected and withheld orders of a batch whose index is not below `from`, of the wanted organisations and
+/// kinds. Reads only the chunks that it needs.
 pub(crate) fn read_page(
     connection: &Connection,
     batch: BatchId,
@@ -233,7 +233,7 @@ pub(crate) fn read_page(
 }
 
 impl Page {
-    /// Keeps the first orders, so many and of so much text.
+    /// Truncates the page to `limit` orders and [`PAGE_BYTES_MAX`] bytes of text.
     fn cut(&mut self, limit: usize) {
         self.orders.sort_by_key(|order| order.index);
         self.orders.truncate(limit);
@@ -252,7 +252,7 @@ impl Page {
     }
 }
 
-/// The parts of a batch that hold orders from a place on, by their first orders.
+/// The chunks of a batch with orders whose index is not below `from`, sorted by their first index.
 fn part_heads(connection: &Connection, batch: BatchId, from: u32) -> Result<Vec<PartHead>, Fault> {
     let select = "select id, organisation, kind, first_index from rejections \
                   where batch = ?1 and case when sound(rejections.head_intact) then last_index >= ?2 end order by first_index";
@@ -270,7 +270,7 @@ fn part_heads(connection: &Connection, batch: BatchId, from: u32) -> Result<Vec<
     Ok(heads)
 }
 
-/// Gives the warnings of orders of a batch to what became of them, which is in the order of the batch.
+/// Adds the warnings of a batch's orders to their results. The results must be in batch order.
 pub(crate) fn attach_warnings(
     connection: &Connection,
     batch: BatchId,
@@ -294,7 +294,7 @@ pub(crate) fn attach_warnings(
     Ok(())
 }
 
-/// The kinds of warnings that orders of a batch have, each with the first order that has it. Looks at the first parts only.
+/// The kinds of warnings of a batch's orders, each with the first order that has it. Reads only the first chunks.
 pub(crate) fn kinds_of_warnings(
     connection: &Connection,
     batch: BatchId,
@@ -303,7 +303,7 @@ pub(crate) fn kinds_of_warnings(
     let mut kinds: Vec<ReceiptWarning> = Vec::new();
     let heads = warned_heads(connection, batch, 0, shows)?;
     for part in heads.iter().take(WARNED_PARTS_MAX) {
-        // The parts of several organisations overlap.
+        // The chunks of several organisations overlap.
         let is_behind = |last: &ReceiptWarning| last.index < part.first_index;
         if kinds.len() == WARNING_KINDS_MAX && kinds.last().is_some_and(is_behind) {
             break;
@@ -331,7 +331,7 @@ pub(crate) fn kinds_of_warnings(
     Ok(kinds)
 }
 
-/// A pointer in which every place in an array is the same.
+/// Replaces each array index in a pointer with `*`.
 fn without_indexes(pointer: &str) -> String {
     let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
     let steps = pointer.split('/');
@@ -341,7 +341,7 @@ fn without_indexes(pointer: &str) -> String {
     steps.join("/")
 }
 
-/// How many orders of each organisation have warnings, by the lists of them.
+/// The number of orders with warnings per organisation, counted from the chunks of warnings.
 pub(crate) fn count_warned(
     connection: &Connection,
     batch: BatchId,
@@ -354,7 +354,7 @@ pub(crate) fn count_warned(
     Ok(counts)
 }
 
-/// The parts that hold warnings of orders from a place on.
+/// The chunks of warnings with orders whose index is not below `from`.
 fn warned_heads(
     connection: &Connection,
     batch: BatchId,
@@ -366,7 +366,7 @@ fn warned_heads(
     Ok(heads)
 }
 
-/// The warnings of the orders of a part.
+/// The warnings of the orders of a chunk.
 fn read_warned(
     connection: &Connection,
     part: &PartHead,

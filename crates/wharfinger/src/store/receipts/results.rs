@@ -23,7 +23,7 @@ impl Store {
     }
 }
 
-/// A page of results. Those of orders that were taken are in the blocks that the batch wrote, the others by themselves.
+/// A page of results. Accepted orders are read from the blocks that the batch wrote, the others from the rejections.
 pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<ResultPage, Fault> {
     let Some((head, extents)) = receipts::read::find(connection, request.batch)? else {
         return Ok(ResultPage::default());
@@ -40,7 +40,7 @@ pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<
         journal: Journal::new(connection),
         is_wanted,
         from,
-        // One more tells whether there is a next page.
+        // One more result shows whether there is a next page.
         limit: limit + 1,
     };
     let mut taken = Vec::new();
@@ -62,14 +62,14 @@ pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<
     Ok(page)
 }
 
-/// An order of a batch that was taken: its place in the batch, and its entry in the journal.
+/// An accepted order: its index in the batch, and its journal entry.
 struct Taken {
     index: u32,
     place: EntryAddr,
     mark: EntryOutcome,
 }
 
-/// A page being filled.
+/// A page that is being filled.
 struct Taking<'c, F> {
     journal: Journal<'c>,
     is_wanted: F,
@@ -78,7 +78,7 @@ struct Taking<'c, F> {
 }
 
 impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
-    /// Finds the first orders of an organisation that were taken, from a place in the batch on.
+    /// Finds the first accepted orders of an organisation whose index in the batch is not below `from`.
     fn find(
         &mut self,
         batch: BatchId,
@@ -90,7 +90,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         };
         let block = |number| BlockId::new(organisation, number);
         let end = share.first.saturating_add(share.blocks);
-        // Blocks are in the order of the batch: those in front need not be read.
+        // Blocks are in batch order. Those before `from` need not be read.
         let (mut low, mut high) = (share.first, end);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -110,7 +110,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
             for (ordinal, &index) in (start..).zip(indexes) {
                 let place = id.entry(ordinal);
                 let mark = self.journal.mark(place)?;
-                // A part is told with the order that it is of.
+                // A sub-order is reported with its order.
                 if index >= self.from
                     && !is_part(index)
                     && kind(mark).is_some_and(&self.is_wanted)
@@ -127,7 +127,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         Ok(())
     }
 
-    /// Puts both kinds into the order of the batch, and tells of as many as were asked for.
+    /// Merges both kinds of results in batch order, up to the limit.
     fn merge(
         mut self,
         batch: BatchId,
@@ -135,7 +135,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         not_taken: Page,
     ) -> Result<ResultPage, Fault> {
         if let (true, Some(last)) = (not_taken.is_cut, not_taken.orders.last()) {
-            // What lies behind the cut is not known.
+            // Rejected orders after the cut are unknown, so accepted orders after it are left for the next page.
             taken.retain(|taken| taken.index < last.index);
         }
         taken.sort_by_key(|taken| taken.index);
@@ -205,14 +205,14 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         })
     }
 
-    /// The numbers of the parts that an order was split into.
+    /// The numbers of an order and its sub-orders. Empty if it was not split.
     fn parts(&mut self, order: EntryAddr) -> Result<Vec<u64>, Fault> {
         let kept = self.journal.admission(order)?;
         Ok(kept.map_or_else(Vec::new, |kept| kept.numbers().to_vec()))
     }
 }
 
-/// What became of an entry; none where it was not taken, which is told elsewhere.
+/// The kind of an entry's outcome. `None` if the entry accepted no order: such orders are in the rejections.
 fn kind(mark: EntryOutcome) -> Option<OutcomeKind> {
     match mark {
         EntryOutcome::Accepted { .. } => Some(OutcomeKind::Accepted),

@@ -7,23 +7,23 @@ use wharfinger_core::ids::BatchId;
 use crate::store::engine::driver::{Connection, Session, params};
 use crate::store::engine::fault::Fault;
 
-/// The receipt of a batch.
+/// The receipt of a batch that is to be written.
 pub(crate) struct NewReceipt {
-    /// The batch.
+    /// The id of the batch.
     pub batch: BatchId,
     /// The API key that sent it.
     pub key_id: String,
-    /// The dialect, as a number.
+    /// The number of the dialect.
     pub dialect: i64,
-    /// The route's name.
+    /// The name of the route.
     pub operation: &'static str,
     /// When it was received, in milliseconds since 1970.
     pub received_at_ms: i64,
-    /// How long it took until now.
+    /// Milliseconds from then until now.
     pub duration_ms: i64,
-    /// The import that it is a piece of.
+    /// The import that it is a chunk of.
     pub import: Option<Uuid>,
-    /// What it did in each organisation, as [`crate::store::receipts::extents::from_json`] reads it.
+    /// Its extent in each organisation, as [`crate::store::receipts::extents::from_json`] reads it.
     pub extents: String,
 }
 
