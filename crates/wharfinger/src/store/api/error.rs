@@ -12,8 +12,7 @@ pub enum StoreError {
     /// The disk is full, or less than the reserve is free. Nothing was done.
     DiskFull(String),
     /// The store failed while it committed the change, which may be stored or not. Once the store is open again, the same
-    /// request finds
-    /// out.
+    /// request finds out.
     InDoubt(String),
     /// An administrative change that is not possible, with the reason.
     Refused(String),

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 
 /// A period of a store's history, named by a random number. Feed cursors contain the latest epoch that their reader saw. A store
-/// that
-/// was restored to an earlier moment therefore detects cursors from after that moment.
+/// that was restored to an earlier moment therefore detects cursors from after that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(pub i64);
 
@@ -35,8 +34,7 @@ pub struct FeedPage {
     /// How far each organisation was read, in the order of the request.
     pub positions: Vec<(OrganisationId, u64)>,
     /// The index in `positions` of the organisation where the page ended early. The page is full, or takes too long to fill.
-    /// `None` if
-    /// everything was read.
+    /// `None` if everything was read.
     pub cut: Option<usize>,
 }
 
@@ -67,7 +65,7 @@ pub struct Event {
     pub batch: Option<BatchId>,
     /// The order of the event. `None` if the event is about a batch.
     pub order: Option<OrderId>,
-    /// The first sub-order of the original order, if this order is a sub-order.
+    /// The first sub-order of a split order, if this order is one of its sub-orders.
     pub origin: Option<OrderId>,
 }
 

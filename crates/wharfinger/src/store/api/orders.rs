@@ -131,7 +131,7 @@ pub struct MovedById {
 /// The state of an order after the transition, or why it was refused.
 pub type MovedOrder = Result<State, NotMoved>;
 
-/// A refused transition.
+/// A refused transition or report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotMoved {
     /// The reason.

@@ -80,7 +80,7 @@ pub struct ReceiptHead {
     pub key_id: String,
     /// When the batch was received, in milliseconds since 1970.
     pub received_at_ms: i64,
-    /// Milliseconds from its receipt to its commit.
+    /// Milliseconds from its receipt to the moment before its commit.
     pub duration_ms: u64,
     /// The number of orders with each outcome.
     pub counts: Counts,
@@ -216,7 +216,7 @@ impl RecordedOutcome {
 /// A rejected order, as a receipt records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// The submitted text. `None` if its retention time has passed.
+    /// The submitted text. `None` after its retention time, or after an erasure.
     pub text: Option<String>,
     /// The errors.
     pub errors: Vec<RecordedProblem>,

@@ -1,17 +1,13 @@
 //! Checksums of rows.
 //!
 //! Each row has a checksum of its values in `row_checksum`. This is a generated column: the engine computes it on every write,
-//! so no
-//! statement can forget it. `intact` compares it with the current values. Statements whose result is served or decides something
-//! use
-//! `sound(<table>.intact)`, which fails if the checksum does not match. Statements that change part of a row use it too, because
-//! writing computes the checksum anew.
+//! so no statement can forget it. `intact` compares it with the current values. Statements whose result is served or decides
+//! something use `sound(<table>.intact)`, which fails if the checksum does not match. Statements that change part of a row use
+//! it too, because writing computes the checksum anew.
 //!
 //! In SQLite, `intact` is a column, and a function of this module computes the checksum. PostgreSQL has its own hash function,
-//! but no
-//! virtual columns. There `intact` is replaced in each statement by the comparison itself, so that it can run on whichever node
-//! has
-//! the row.
+//! but no virtual columns. There `intact` is replaced in each statement by the comparison itself, so that it can run on
+//! whichever node has the row.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Free space on the disk of a store of files.
+//! Free space on the disk of a SQLite store.
 
 use std::fs::File;
 use std::io::Write;

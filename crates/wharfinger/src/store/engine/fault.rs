@@ -57,8 +57,7 @@ impl Fault {
 
 impl Fault {
     /// Converts the fault to [`Self::DiskFull`] if the disk is full. `is_full` checks the disk; it is called only if the engine
-    /// reports a
-    /// failed write without a reason.
+    /// reports a failed write without a reason.
     pub(crate) fn told_apart(self, is_full: impl Fn() -> bool) -> Self {
         if let Self::Sql(error) | Self::Commit(error) = &self {
             let is_full = error.is_disk_full() || error.is_failed_write() && is_full();

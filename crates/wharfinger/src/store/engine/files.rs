@@ -16,8 +16,7 @@ pub(crate) const DATABASE: &str = "orders.db";
 /// The file that a running server locks.
 const LOCK: &str = "server.lock";
 /// How often, and with what pause, the lock is tried again. A command that only checks whether the directory is held has the
-/// lock for
-/// a moment.
+/// lock for a moment.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS_MAX: usize = 10;
 /// The mode of every file. Only the owner may read them, because orders contain personal data.
@@ -104,8 +103,7 @@ pub struct Hold {
 }
 
 /// Locks a data directory for a server or a copy. Locks the lock file and also the database, because the lock file may be
-/// deleted.
-/// Call this before the store is opened. With `create`, an empty database is created if there is none.
+/// deleted. Call this before the store is opened. With `create`, an empty database is created if there is none.
 ///
 /// # Errors
 /// Another process holds the directory, or the files cannot be opened.

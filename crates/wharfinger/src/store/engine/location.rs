@@ -24,8 +24,7 @@ pub struct Database {
     /// The user's password, if the URL does not contain it.
     pub password: Option<String>,
     /// The file, in PEM form, of the CAs that may have signed the server's certificate. TLS is used if this is set or if the URL
-    /// asks
-    /// for it. Without a file, the system's CAs are trusted.
+    /// asks for it. Without a file, the system's CAs are trusted.
     pub ca: Option<PathBuf>,
 }
 

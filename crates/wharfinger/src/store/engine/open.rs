@@ -42,8 +42,7 @@ fn no_store() -> StoreError {
 }
 
 /// Refuses a database with a damaged log, because SQLite would drop and overwrite what it cannot read. `accepted` is the number
-/// of
-/// lost frames that the user accepts.
+/// of lost frames that the user accepts.
 fn refuse_damaged_log(file: &Path, accepted: u64) -> Result<Option<Damage>, StoreError> {
     let damage = frames::damage(file).map_err(|error| frames::unreadable(file, &error))?;
     match damage {

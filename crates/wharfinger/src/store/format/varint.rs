@@ -115,8 +115,7 @@ pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damage> {
 }
 
 /// A list of texts, each with a zero byte at the end. Neither JSON nor an order key can contain a zero byte. The texts are
-/// located but
-/// not copied, because most readers need one of many.
+/// located but not copied, because most readers need one of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Texts {
     list: String,

@@ -1,4 +1,5 @@
-//! Order states: the number of orders in each state, and the open orders of each block. Changes are collected in a transaction and written once.
+//! Order states: the number of orders in each state, and the open orders of each block. Changes are collected in a transaction and
+//! written once.
 
 use std::collections::HashMap;
 

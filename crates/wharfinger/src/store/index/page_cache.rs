@@ -39,7 +39,7 @@ struct CachedPage {
     is_changed: bool,
     /// Whether the table has a row for this page under its first key.
     is_stored: bool,
-    /// Whether that row must be deleted, because no order has its key any more.
+    /// Whether the page must be stored under another first key, because no order has the current one any more.
     is_renamed: bool,
 }
 
@@ -375,8 +375,7 @@ fn delete_leaves(connection: &Connection, firsts: &[&[u8]]) -> Result<(), Fault>
 }
 
 /// Writes pages with their first keys. On PostgreSQL, `together` either inserts or updates. One statement for both would have to
-/// find
-/// out which rows exist, which costs as much again.
+/// find out which rows exist, which costs as much again.
 fn write_leaves(
     connection: &Connection,
     pages: &[(&[u8], &Page)],

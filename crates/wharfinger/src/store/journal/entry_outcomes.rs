@@ -129,8 +129,7 @@ const FULFILLED: u64 = 9;
 const PURGED: u64 = 10;
 
 /// Encodes outcomes as runs of the same kind: the kind, the length, then the fields of each outcome. Orders and numbers are
-/// encoded as
-/// differences from the previous one: orders sent together are often changed together, and numbers count up.
+/// encoded as differences from the previous one: orders sent together are often changed together, and numbers count up.
 pub(crate) fn encode(marks: &[EntryOutcome]) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut last, mut last_number) = (0, 0);

@@ -1,9 +1,9 @@
-//! Epochs: they tell whether a feed cursor belongs to the history that the store has.
+//! Epochs show whether a feed cursor belongs to the history that the store has.
 //!
 //! Each process begins an epoch with the first block that it writes. So does each new connection to a PostgreSQL server. A cursor
 //! names the latest epoch that its reader saw. A store that is restored to an earlier moment continues in a new epoch. A cursor from
-//! after that moment then names an unknown epoch, or a position whose block has a later epoch than the cursor. Nothing outside the
-//! store is needed for that, and the operator does nothing.
+//! after that moment then names an unknown epoch, or a position whose block has a later epoch than the cursor. This needs nothing
+//! outside the store, and no action by the operator.
 
 use wharfinger_core::ids::OrganisationId;
 
@@ -66,8 +66,7 @@ impl Epochs {
     }
 
     /// Whether the events of an organisation that a cursor has read, up to `position`, are those of the store. Also false if a
-    /// purge
-    /// has deleted the blocks that would tell.
+    /// purge has deleted the blocks needed to decide.
     pub(crate) fn has_read(
         &self,
         connection: &Connection,

@@ -143,8 +143,7 @@ impl<'c> Journal<'c> {
     }
 
     /// Whether the order of an entry with outcome `mark` was purged. The outcome of the entry itself may not say so yet: a purge
-    /// takes
-    /// several transactions, and the first of them removes the order.
+    /// takes several transactions, and the first of them removes the order.
     pub(crate) fn is_of_purged(
         &mut self,
         entry: EntryAddr,
@@ -358,8 +357,7 @@ pub(crate) enum Order {
 }
 
 /// The number of an organisation's last block that begins at `bound` or earlier. If there is none, the number before its first
-/// block.
-/// The search is binary, because block numbers have no gaps.
+/// block. The search is binary, because block numbers have no gaps.
 pub(crate) fn blocks_up_to(
     connection: &Connection,
     organisation: OrganisationId,

@@ -5,7 +5,7 @@ use wharfinger_core::ids::OrganisationId;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 
-/// Where an organisation's journal begins.
+/// The beginning of an organisation's journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Start {
     /// The number of the first block. Earlier blocks are not read.
@@ -48,8 +48,7 @@ pub(crate) fn set_start(
 }
 
 /// Records that everything older than `before_ms` is to be purged, in every organisation. An earlier recorded time is replaced;
-/// a later
-/// one stays.
+/// a later one stays.
 pub(crate) fn begin(connection: &Connection, before_ms: i64) -> Result<(), Fault> {
     let insert = "insert into purges (organisation, before_ms, first_block, feed_start) \
                   select organisation, ?1, 1, 1 from counters where true \

@@ -81,8 +81,8 @@ pub(crate) struct Group {
     /// The valid orders, in the order of the batch.
     pub rows: Vec<Row>,
     /// The rows in the order in which they are decided. Sorted by key, so that the index is written from left to right; rows
-    /// with the same
-    /// key stay in the order of the batch. If any order of the batch has a number, all stay in the order of the batch.
+    /// with the same key stay in the order of the batch. If any order of the batch has a number, all stay in the order of the
+    /// batch.
     pub steps: Vec<u32>,
     /// The texts of the rows.
     pub blocks: Vec<Block>,
@@ -184,8 +184,7 @@ impl Submission {
 
 impl Row {
     /// The address of the order, if its group begins at `first`. That may be in the middle of a block only if the block has room
-    /// for the
-    /// whole group.
+    /// for the whole group.
     pub(crate) fn place(&self, first: EntryAddr) -> EntryAddr {
         let block = first.block().plus(self.block as usize);
         block.entry(first.ordinal() + self.ordinal as usize)
@@ -214,8 +213,7 @@ pub struct Heading<'h> {
 }
 
 /// Prepares a judged batch for the store. This is most of the work of a batch, and needs no database. Call it on the thread of
-/// the
-/// request.
+/// the request.
 ///
 /// # Panics
 /// A valid slot has no organisation. Dialects never produce such slots.

@@ -68,8 +68,7 @@ impl Error {
     }
 
     /// Whether a file could not be written or extended. For an exceeded quota, SQLite reports only this. The log then ends where
-    /// it did
-    /// before, as on a full disk. A failed sync is not included: what is on disk is then unknown.
+    /// it did before, as on a full disk. A failed sync is not included: what is on disk is then unknown.
     pub(crate) fn is_failed_write(&self) -> bool {
         let Self::Sqlite(error) = self else {
             return false;

@@ -19,8 +19,7 @@ const CHUNK_FIRST: usize = 32;
 const CHUNK_MAX: usize = 512;
 
 /// SQL that begins a write transaction. The write lock (its number is "wharf" in ASCII) is taken before everything except the
-/// claims
-/// of names. Each later statement therefore sees all earlier writes.
+/// claims of names. Each later statement therefore sees all earlier writes.
 fn begin_write(names: &[i64]) -> String {
     let mut begin =
         "begin isolation level read committed; set local synchronous_commit = on; ".to_owned();
@@ -43,8 +42,7 @@ const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = 
     set jit = off; set bytea_output = 'hex'; ";
 
 /// Time limits. Callers that wait longer for a lock get an error and may retry, as with SQLite. The keepalives end the session
-/// of a
-/// Wharfinger server that no longer responds, so that its locks do not block the others.
+/// of a Wharfinger server that no longer responds, so that its locks do not block the others.
 const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '15s'; \
     set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'";
 

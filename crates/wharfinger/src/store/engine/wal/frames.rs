@@ -1,12 +1,9 @@
-//! Reads SQLite's write-ahead log without SQLite, to tell damage from an unfinished end.
+//! Reads SQLite's write-ahead log without SQLite, to distinguish damage from an unfinished end.
 //!
 //! SQLite takes the first frame with a wrong checksum as the end of the log, and silently drops all later frames. After a power
-//! cut
-//! that is right: only the last transaction can be unfinished, because each one is synced before the next one begins. But if a
-//! frame
-//! of a later transaction follows, the bad frame was on disk once and is damaged. Damage in the last transaction, or in the
-//! checksum
-//! right before it, cannot be distinguished from an unfinished write.
+//! cut that is right: only the last transaction can be unfinished, because each one is synced before the next one begins. But if
+//! a frame of a later transaction follows, the bad frame was on disk once and is damaged. Damage in the last transaction, or in
+//! the checksum right before it, cannot be distinguished from an unfinished write.
 //!
 //! The format: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 

@@ -10,8 +10,7 @@ use crate::serve::metrics::METRICS;
 /// The writer checkpoints the log itself when it is this many times its target length.
 const BEHIND_TIMES: i32 = 4;
 /// The writer waits for readers of the log when it is this many times its target length: 1 GiB. Each read searches the index of
-/// the
-/// log, and each start reads the whole log.
+/// the log, and each start reads the whole log.
 const WAITING_TIMES: i32 = 32;
 /// While the log cannot restart, it is checkpointed again after it has grown by this fraction of its target length.
 const GROWTH_PARTS: i32 = 8;
@@ -83,8 +82,7 @@ impl Log {
     }
 
     /// Records that the writer has checkpointed the log except for `left` pages. These pages are left because somebody reads an
-    /// older
-    /// state. If many are left, the cause is one long read, and a warning is logged.
+    /// older state. If many are left, the cause is one long read, and a warning is logged.
     pub(crate) fn is_written_back(&self, left: i64, file: Option<&Path>) {
         let pages = self.pages.load(Ordering::Relaxed);
         let next = pages.saturating_add(self.pages_max);
@@ -112,7 +110,7 @@ impl Log {
     }
 }
 
-/// The other processes that read from the log of a database, as process id and name. Empty if the system does not tell.
+/// The other processes that read from the log of a database, as process id and name. Empty if the system does not show them.
 fn readers(file: &Path) -> Vec<String> {
     let index = file.with_extension("db-shm");
     let (Ok(index), Ok(locks)) = (

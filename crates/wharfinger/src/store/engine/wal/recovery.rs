@@ -1,16 +1,12 @@
 //! Recovery of a store that was not closed cleanly, before anything is acknowledged.
 //!
 //! A log that is not empty was left by a process that was killed or whose disk failed. This process can read all that was
-//! written,
-//! but not all of it may be on disk: some was never synced, and after a failed sync Linux marks the pages as clean. They are
-//! lost at a
-//! power cut, and neither another sync nor a checkpoint notices.
+//! written, but not all of it may be on disk: some was never synced, and after a failed sync Linux marks the pages as clean.
+//! They are lost at a power cut, and neither another sync nor a checkpoint notices.
 //!
 //! Recovery therefore rewrites every byte of the log in place, and syncs it. The database file needs nothing else: pages that
-//! were
-//! written to it without a sync are in this log, and the checkpoint writes them all again. There is one exception: if another
-//! process
-//! has kept the store open, SQLite still trusts the record of how far the log was checkpointed.
+//! were written to it without a sync are in this log, and the checkpoint writes them all again. There is one exception: if
+//! another process has kept the store open, SQLite still trusts the record of how far the log was checkpointed.
 
 use std::fs::File;
 use std::io;
@@ -54,8 +50,7 @@ pub(crate) fn recover(file: &Path, connection: &Connection, is_holder: bool) -> 
         return Err(Fault::Refused(HELD_OPEN.into()));
     }
     // From here on the log is on disk. The checkpoint may fail because a reader needs the log or the disk is full. Neither is
-    // worth waiting
-    // for.
+    // worth waiting for.
     connection.busy_timeout(Duration::ZERO)?;
     match write_back::write_back_and_empty(connection) {
         Err(Fault::Sql(error)) if error.extent() == Extent::Fatal => {

@@ -52,8 +52,7 @@ pub(crate) fn is_partly_written_back(connection: &Connection) -> Result<bool, Fa
 }
 
 /// Checkpoints as much as readers allow, and truncates the log if that was everything. Does not wait if the connection's busy
-/// timeout
-/// is zero.
+/// timeout is zero.
 pub(crate) fn write_back_and_empty(connection: &Connection) -> Result<(), Fault> {
     if checkpoint(connection)? == 0 {
         is_emptied(connection)?;
