@@ -29,7 +29,7 @@ pub(crate) struct Deciding<'d, 'w> {
     pub created: StateCounts,
     /// The entries of sub-orders.
     pub parts: SubOrderBlocks,
-    /// The lines that a catalogue accepted, by order.
+    /// What a catalogue decided on orders, by entry address.
     pub admissions: Vec<(EntryAddr, Admission)>,
     /// Problems with a catalogue that were reported so far.
     pub problems_told: usize,

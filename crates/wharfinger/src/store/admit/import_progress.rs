@@ -41,7 +41,7 @@ impl Store {
     }
 }
 
-/// An import of an API key.
+/// Finds an import by API key and id.
 pub(crate) fn find(
     connection: &Connection,
     key_id: &str,

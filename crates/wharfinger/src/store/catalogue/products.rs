@@ -28,8 +28,8 @@ macro_rules! select_products {
 }
 
 impl Store {
-    /// Loads products in one transaction, each line separately. A line names its product by `id`, else by `sku`, else by `ean`;
-    /// it is refused if its other identifiers belong to another product. A product that does not exist is created. Stock is set
+    /// Loads products in one transaction, each line separately. A line names its product by `id`, else by `sku`, else by `ean`.
+    /// It is refused if its other identifiers belong to another product. A product that does not exist is created. Stock is set
     /// to the line's value, and the ledger records the difference.
     pub async fn load_products(&self, load: Load<ProductLine>) -> Result<Loaded, StoreError> {
         self.load(load, |txn, load| {

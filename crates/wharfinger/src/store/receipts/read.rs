@@ -181,7 +181,7 @@ mod tests {
 
     const IMPORT: Uuid = Uuid::from_u128(7);
 
-    /// Ten receipts, of which every fifth is of an import.
+    /// Ten receipts. Every fifth belongs to an import.
     fn filled() -> Connection {
         let connection = schema::in_memory();
         let dialect = "insert into dialects values (1, 'test')";

@@ -34,7 +34,7 @@ impl Store {
         Ok(checked(&connection, damage)?)
     }
 
-    /// Verifies the whole store. Each fault is one sentence; none means that the store is intact.
+    /// Verifies the whole store. Each fault is one sentence. No faults mean that the store is intact.
     pub async fn check(&self) -> Result<CheckReport, StoreError> {
         let file = match &self.home {
             Home::File(file) => Some(file.clone()),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::store::engine::schema::in_memory;
 
-/// Rows of a table with a key of one column, of one with a key of two, and of one with long texts of different lengths.
+/// Fills three tables: one with a key of one column, one with a key of two columns, and one with texts of different lengths.
 const FILL: &str = "
     with recursive n (n) as (select 1 union all select n + 1 from n where n < 40)
         insert into stock (organisation, product, pieces) select 1, n, n * 7 from n;
