@@ -33,8 +33,8 @@ pub struct Options {
     pub log_pages: i32,
     /// Bytes to keep free on the disk of the store's files. With less free space no new orders are accepted.
     pub disk_reserve_bytes: u64,
-    /// Whether this process holds the data directory, as a server does. While it is held, no other process recovers the store after
-    /// an unclean shutdown.
+    /// Whether this process holds the data directory, as a server does. While it is held, no other process recovers the store
+    /// after an unclean shutdown.
     pub is_holder: bool,
     /// Builds the e-mail index, if set. A serving process sets it. Without the index, lookups take longer.
     pub email_runs: Option<EmailRuns>,
@@ -85,8 +85,8 @@ impl Store {
     /// Opens the store in a data directory. Creates it if it does not exist.
     ///
     /// # Errors
-    /// The directory or its database cannot be opened, is an unfinished copy, or was written by a newer version of the program. Or
-    /// the write-ahead log is damaged, and [`Options::lost_frames`] is not the number of frames that would be lost.
+    /// The directory or its database cannot be opened, is an unfinished copy, or was written by a newer version of the program.
+    /// Or the write-ahead log is damaged, and [`Options::lost_frames`] is not the number of frames that would be lost.
     pub fn open(directory: &Path, options: &Options) -> Result<Self, StoreError> {
         let (file, connection) = open_file(directory, options.is_holder, options.lost_frames)?;
         copy::refuse_unfinished(&connection)?;
@@ -98,8 +98,8 @@ impl Store {
     /// Opens the store in a PostgreSQL database. Creates missing tables. Any number of processes may open the same database.
     ///
     /// # Errors
-    /// The database cannot be reached, does not keep what it acknowledges, is an unfinished copy, or was written by a newer version
-    /// of the program.
+    /// The database cannot be reached, does not keep what it acknowledges, is an unfinished copy, or was written by a newer
+    /// version of the program.
     pub fn connect(database: &Database, options: &Options) -> Result<Self, StoreError> {
         let open = || {
             let (home, connection) = reach(database)?;

@@ -77,8 +77,9 @@ struct Erasing<'s> {
 impl Store {
     /// Erases a person from an organisation: from every revision of its orders, rejected orders and saved responses.
     ///
-    /// Open orders are cancelled. Then the log is checkpointed and emptied, so that it does not contain the person either. A large
-    /// database file may have copies in unused space until it is compacted. An interrupted erasure of the organisation is resumed.
+    /// Open orders are cancelled. Then the log is checkpointed and emptied, so that it does not contain the person either. A
+    /// large database file may have copies in unused space until it is compacted. An interrupted erasure of the organisation is
+    /// resumed.
     pub async fn erase_customer(
         &self,
         request: EraseCustomer,
