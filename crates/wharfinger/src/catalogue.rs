@@ -7,7 +7,7 @@ use wharfinger_core::catalogue::{Customer, Product};
 /// A product of a catalogue.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[schemars(rename = "Product")]
-pub struct ToldProduct {
+pub struct ProductView {
     /// Its number in the catalogue.
     pub id: Option<u64>,
     /// The seller's product code (SKU).
@@ -32,7 +32,7 @@ pub struct ToldProduct {
     pub pricelists: Vec<String>,
 }
 
-impl ToldProduct {
+impl ProductView {
     /// Describes a product.
     #[must_use]
     pub fn of(product: Product) -> Self {
@@ -55,7 +55,7 @@ impl ToldProduct {
 /// A customer.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[schemars(rename = "Customer")]
-pub struct ToldCustomer {
+pub struct CustomerView {
     /// The number by which orders refer to the customer.
     pub id: u64,
     /// The e-mail address, in lower case.
@@ -68,7 +68,7 @@ pub struct ToldCustomer {
     pub wants_new_password: bool,
 }
 
-impl ToldCustomer {
+impl CustomerView {
     /// Describes a customer.
     #[must_use]
     pub fn of(customer: Customer) -> Self {

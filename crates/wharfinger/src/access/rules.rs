@@ -118,7 +118,7 @@ pub fn is_within_powers_of(key: &Key, other: &Key, of_all: Rates) -> bool {
 /// An API key.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[schemars(rename = "Key")]
-pub struct ToldKey {
+pub struct KeyView {
     /// Its public id.
     pub id: String,
     /// Its secret, shown only once.
@@ -149,7 +149,7 @@ pub struct ToldKey {
     pub orders_per_second: Option<u32>,
 }
 
-impl ToldKey {
+impl KeyView {
     /// Describes a key, without its secret.
     #[must_use]
     pub fn of(key: &Key, organisations: &Organisations) -> Self {

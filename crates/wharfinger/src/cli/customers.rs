@@ -11,7 +11,7 @@ use wharfinger_core::email;
 use super::erase::Erase;
 use super::load::{LoadFiles, Loadable};
 use super::{KeptIn, directory, find_organisation, shown, write_json};
-use crate::catalogue::ToldCustomer;
+use crate::catalogue::CustomerView;
 use crate::store::{Load, Loaded, ReadCustomers, Store, StoreError};
 
 /// Customers per read.
@@ -121,7 +121,7 @@ impl Customers {
 
 fn write_customer(out: &mut dyn Write, customer: &Customer, json: bool) -> Result<()> {
     if json {
-        return write_json(out, &ToldCustomer::of(customer.clone()));
+        return write_json(out, &CustomerView::of(customer.clone()));
     }
     let mut parts = vec![customer.id.to_string()];
     parts.extend(customer.email.clone());

@@ -59,7 +59,7 @@ impl Erase {
             email: self.email,
             who: COMMAND_LINE.to_owned(),
             compact: self.compact,
-            remember: None,
+            save_reply: None,
         };
         let erased = store.erase_customer(request).await;
         store.close().await;

@@ -10,7 +10,7 @@ use wharfinger_core::caller::{Reach, Scope};
 
 use super::{KeptIn, directory, find_organisation, write_json};
 use crate::access::rates::Rates;
-use crate::access::rules::{NewKey, RATE_MAX, SPAN_FORM, ToldKey, span};
+use crate::access::rules::{KeyView, NewKey, RATE_MAX, SPAN_FORM, span};
 use crate::access::secret;
 use crate::clock;
 use crate::store::{self, COMMAND_LINE, Change, Directory, Store};
@@ -218,7 +218,7 @@ fn write_key(
     key: &store::Key,
     json: bool,
 ) -> Result<()> {
-    let line = ToldKey::of(key, &directory.organisations);
+    let line = KeyView::of(key, &directory.organisations);
     if json {
         return write_json(out, &line);
     }

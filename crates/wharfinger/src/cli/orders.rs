@@ -78,7 +78,7 @@ impl Named {
             keys: self.keys.clone(),
             wanted,
             key_id: COMMAND_LINE.into(),
-            remember: None,
+            save_reply: None,
         };
         let done = match wanted {
             Move::Process => "processed",

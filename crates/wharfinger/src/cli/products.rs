@@ -10,7 +10,7 @@ use wharfinger_core::catalogue::load::{LIST_SEPARATOR, LoadLine, ProductLine};
 
 use super::load::{Format, LoadFiles, Loadable, guarded};
 use super::{KeptIn, directory, find_organisation, shown, write_json};
-use crate::catalogue::ToldProduct;
+use crate::catalogue::ProductView;
 use crate::store::{Load, Loaded, ReadProducts, Store, StoreError};
 
 /// Products per read.
@@ -233,7 +233,7 @@ fn row(product: &Product) -> [String; 11] {
 
 fn write_product(out: &mut dyn Write, product: &Product, json: bool) -> Result<()> {
     if json {
-        return write_json(out, &ToldProduct::of(product.clone()));
+        return write_json(out, &ProductView::of(product.clone()));
     }
     let mut parts = Vec::new();
     let mut say = |name: &str, value: Option<String>| {

@@ -18,7 +18,7 @@ use wharfinger_core::failure::RequestFailure;
 use crate::access::rates::Meter;
 use crate::intake::Answered;
 use crate::serve::budget::Lease;
-use crate::store::KeptAnswer;
+use crate::store::SavedReply;
 
 /// Limits for reading and discarding an unread body. This lets the client read the refusal before the connection is closed.
 const DISCARDED_BYTES_MAX: usize = 1 << 20;
@@ -28,7 +28,7 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn respond_with(answered: Answered) -> Response {
     match answered {
         Answered::Now(reply) => respond(reply),
-        Answered::Again(kept) => respond_again(kept),
+        Answered::Replayed(kept) => respond_again(kept),
     }
 }
 
@@ -107,7 +107,7 @@ pub(super) fn respond(reply: Reply) -> Response {
 }
 
 /// The response that was saved, byte for byte.
-fn respond_again(kept: KeptAnswer) -> Response {
+fn respond_again(kept: SavedReply) -> Response {
     let mut response = Response::new(Body::from(kept.body));
     *response.status_mut() =
         StatusCode::from_u16(kept.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

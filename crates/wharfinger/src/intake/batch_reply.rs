@@ -21,7 +21,7 @@ const NOT_IN_POINTER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b'
 
 /// Everything but the orders that is needed to encode the response to a batch.
 #[derive(Clone, Copy)]
-pub struct Telling {
+pub struct BatchReply {
     dialect: &'static dyn Dialect,
     operation: &'static Operation,
     batch: BatchId,
@@ -29,7 +29,7 @@ pub struct Telling {
     told: Told,
 }
 
-impl Telling {
+impl BatchReply {
     /// Prepares the response to `call`.
     #[must_use]
     pub fn new(call: &Call<'_>, asked: &Asked, batch: BatchId, root_fits: bool) -> Self {

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::clock;
 use crate::intake::request_context::Call;
 use crate::intake::{Answered, Body};
-use crate::store::{KeptAnswer, Remember, StoreError};
+use crate::store::{SaveReply, SavedReply, StoreError};
 
 /// Name of the header field.
 const FIELD: &str = "idempotency-key";
@@ -65,36 +65,36 @@ impl<'b> From<&'b Body> for Sent<'b> {
 }
 
 /// How to handle a request.
-pub enum Begun {
+pub enum Begin {
     /// It has no idempotency key: run it.
     Unkept,
     /// It is new: run it and save the response.
-    New(Once),
+    New(IdempotencyGuard),
     /// It already ran: return the saved response.
-    Done(KeptAnswer),
+    Done(SavedReply),
 }
 
 /// A request that holds its idempotency key. Until this is dropped, other requests with the key are refused.
-pub struct Once {
+pub struct IdempotencyGuard {
     whose: Whose,
     fingerprint: [u8; 32],
     kept_until_ms: i64,
     at_work: Arc<Mutex<HashSet<Whose>>>,
 }
 
-impl Drop for Once {
+impl Drop for IdempotencyGuard {
     fn drop(&mut self) {
         lock(&self.at_work).remove(&self.whose);
     }
 }
 
-impl Once {
+impl IdempotencyGuard {
     /// What the store saves with the change: the response that `encode` makes from the result.
-    pub fn remember<T: ?Sized>(
+    pub fn save_reply<T: ?Sized>(
         &self,
         encode: impl Fn(&T) -> Reply + Send + Sync + 'static,
-    ) -> Remember<T> {
-        Remember {
+    ) -> SaveReply<T> {
+        SaveReply {
             key_id: self.whose.0.clone(),
             idempotency_key: self.whose.1.clone(),
             fingerprint: self.fingerprint,
@@ -107,14 +107,14 @@ impl Once {
     ///
     /// # Errors
     /// The response belongs to a different request, is missing, or cannot be read.
-    pub async fn kept(&self, app: &App, call: &Call<'_>) -> Result<KeptAnswer, RequestFailure> {
+    pub async fn kept(&self, app: &App, call: &Call<'_>) -> Result<SavedReply, RequestFailure> {
         let kept = self.find(app, call).await?;
         kept.ok_or(RequestFailure::IdempotencyKeyBusy {
             retry_after_s: RETRY_AFTER_S,
         })
     }
 
-    async fn find(&self, app: &App, call: &Call<'_>) -> Result<Option<KeptAnswer>, RequestFailure> {
+    async fn find(&self, app: &App, call: &Call<'_>) -> Result<Option<SavedReply>, RequestFailure> {
         let (key_id, key) = &self.whose;
         let kept = app.store.kept_answer(key_id, key).await;
         match kept.map_err(|error| call.failure(error))? {
@@ -145,18 +145,23 @@ impl Idempotency {
         app: &App,
         call: &Call<'_>,
         body: Sent<'_>,
-    ) -> Result<Begun, RequestFailure> {
+    ) -> Result<Begin, RequestFailure> {
         let Some(key) = &call.idempotency_key else {
-            return Ok(Begun::Unkept);
+            return Ok(Begin::Unkept);
         };
-        let once = self.claim(call, key, body)?;
-        match once.find(app, call).await? {
-            Some(kept) => Ok(Begun::Done(kept)),
-            None => Ok(Begun::New(once)),
+        let guard = self.claim(call, key, body)?;
+        match guard.find(app, call).await? {
+            Some(kept) => Ok(Begin::Done(kept)),
+            None => Ok(Begin::New(guard)),
         }
     }
 
-    fn claim(&self, call: &Call<'_>, key: &str, body: Sent<'_>) -> Result<Once, RequestFailure> {
+    fn claim(
+        &self,
+        call: &Call<'_>,
+        key: &str,
+        body: Sent<'_>,
+    ) -> Result<IdempotencyGuard, RequestFailure> {
         let whose = (call.authenticated.key_id().to_owned(), key.to_owned());
         if !lock(&self.at_work).insert(whose.clone()) {
             return Err(RequestFailure::IdempotencyKeyBusy {
@@ -164,7 +169,7 @@ impl Idempotency {
             });
         }
         let kept_for_ms = i64::try_from(self.kept_for.as_millis()).unwrap_or(i64::MAX);
-        Ok(Once {
+        Ok(IdempotencyGuard {
             whose,
             fingerprint: fingerprint(call, body),
             kept_until_ms: clock::now_ms().saturating_add(kept_for_ms),
@@ -183,21 +188,21 @@ pub async fn change<'b, T, R>(
     call: &Call<'_>,
     body: impl Into<Sent<'b>>,
     encode: impl Fn(&T) -> Reply + Clone + Send + Sync + 'static,
-    change: impl AsyncFnOnce(Option<Remember<T>>) -> Result<(R, Option<Reply>), StoreError>,
+    change: impl AsyncFnOnce(Option<SaveReply<T>>) -> Result<(R, Option<Reply>), StoreError>,
 ) -> Result<Answered, RequestFailure>
 where
     T: ?Sized,
     R: Borrow<T>,
 {
     match app.idempotency.begin(app, call, body.into()).await? {
-        Begun::Done(kept) => Ok(Answered::Again(kept)),
-        Begun::Unkept => match change(None).await {
+        Begin::Done(kept) => Ok(Answered::Replayed(kept)),
+        Begin::Unkept => match change(None).await {
             Ok((found, _)) => Ok(Answered::Now(encode(found.borrow()))),
             Err(error) => Err(call.failure(error)),
         },
-        Begun::New(once) => match change(Some(once.remember(encode))).await {
+        Begin::New(guard) => match change(Some(guard.save_reply(encode))).await {
             Ok((_, reply)) => reply.map(Answered::Now).ok_or(RequestFailure::Internal),
-            Err(StoreError::AnswerKept) => once.kept(app, call).await.map(Answered::Again),
+            Err(StoreError::AnswerKept) => guard.kept(app, call).await.map(Answered::Replayed),
             Err(error) => Err(call.failure(error)),
         },
     }

@@ -20,15 +20,15 @@ use wharfinger_core::warning::WarningCode;
 
 use crate::app::App;
 use crate::clock;
-use crate::intake::batch_reply::Telling;
-use crate::intake::idempotency::{Begun, change};
+use crate::intake::batch_reply::BatchReply;
+use crate::intake::idempotency::{Begin, change};
 use crate::intake::readback::meant_keys;
 use crate::intake::request_context::Call;
 use crate::serve::budget::Lease;
 use crate::serve::metrics::METRICS;
 use crate::serve::turns::Closed;
 use crate::store::prepare::{Heading, Submission, prepare};
-use crate::store::{Admitted, KeptAnswer, MoveOrders, RETRY_AFTER, StoreError};
+use crate::store::{Admitted, MoveOrders, RETRY_AFTER, SavedReply, StoreError};
 
 /// A body of this many bytes is large: about five milliseconds of work. Such work leaves the serving thread and waits for its
 /// caller's turn. Handing work over has a small cost, so small batches stay on the serving thread.
@@ -56,7 +56,7 @@ pub enum Answered {
     /// A response that was made for this request.
     Now(Reply),
     /// The saved response to an earlier request with the same idempotency key.
-    Again(KeptAnswer),
+    Replayed(SavedReply),
 }
 
 /// The result of a submission.
@@ -81,32 +81,32 @@ pub async fn submit(
     let asked = call.dialect.asked(call.operation, &call.head)?;
     let (judged, mut submission, size) =
         judge_and_prepare(app, call, &asked, batch, body, lease).await?;
-    let telling = Telling::new(call, &asked, batch, judged.root_fits);
+    let telling = BatchReply::new(call, &asked, batch, judged.root_fits);
     if call.dry_run {
         let tried = app.store.try_batch(submission).await;
         let decided = tried.map_err(|error| call.failure(error))?;
         return Ok(finish(app, size, || telling.tell(&judged.slots, decided)).await);
     }
     match app.idempotency.begin(app, call, body.into()).await? {
-        Begun::Unkept => {
+        Begin::Unkept => {
             let admitted = admit(app, submission).await;
             let admitted = admitted.map_err(|error| call.failure(error))?;
             let tell = || telling.tell(&judged.slots, admitted.outcomes);
             Ok(finish(app, size, tell).await)
         }
-        Begun::Done(kept) => Ok(Taken::again(kept)),
-        Begun::New(once) => {
-            submission.remember = Some(if submission.has_good() {
+        Begin::Done(kept) => Ok(Taken::again(kept)),
+        Begin::New(once) => {
+            submission.save_reply = Some(if submission.has_good() {
                 let keep = || KeptSlots::new(body.bytes.clone(), &judged.slots);
                 let kept = finish(app, size, keep).await;
-                once.remember(move |decided: &[Outcome]| {
+                once.save_reply(move |decided: &[Outcome]| {
                     telling.reply(&kept.slots(), decided.to_vec()).0
                 })
             } else {
                 // The store decides nothing here. Encoding the response now keeps this work off the writer thread.
                 let (reply, _) =
                     finish(app, size, || telling.reply(&judged.slots, Vec::new())).await;
-                once.remember(move |_: &[Outcome]| reply.clone())
+                once.save_reply(move |_: &[Outcome]| reply.clone())
             });
             match admit(app, submission).await {
                 Ok(admitted) => telling.tell_kept(&judged.slots, admitted),
@@ -269,9 +269,9 @@ pub fn heading<'c>(app: &App, call: &'c Call<'_>, asked: &Asked, batch: BatchId)
 }
 
 impl Taken {
-    fn again(kept: KeptAnswer) -> Self {
+    fn again(kept: SavedReply) -> Self {
         Self {
-            answered: Answered::Again(kept),
+            answered: Answered::Replayed(kept),
             batch: None,
         }
     }
@@ -307,13 +307,13 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFai
     };
     let keys = meant_keys(app, call, keys, otherwise).await?;
     let organisation = call.organisation()?.id;
-    let request = |remember| MoveOrders {
+    let request = |save_reply| MoveOrders {
         organisation,
         dialect: call.dialect.id(),
         keys: keys.clone(),
         wanted: Move::Cancel { release_key: true },
         key_id: call.authenticated.key_id().to_owned(),
-        remember,
+        save_reply,
     };
     let (dialect, operation) = (call.dialect, call.operation);
     let told = keys.clone();
@@ -321,8 +321,8 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFai
         let withdrawn: Vec<_> = told.iter().cloned().zip(results.iter().copied()).collect();
         dialect.encode(operation, &Answer::Withdrawn(&withdrawn))
     };
-    change(app, call, [].as_slice(), reply, async |remember| {
-        let moved = app.store.move_orders(request(remember)).await?;
+    change(app, call, [].as_slice(), reply, async |save_reply| {
+        let moved = app.store.move_orders(request(save_reply)).await?;
         Ok((moved.results, moved.reply))
     })
     .await

@@ -247,7 +247,7 @@ impl<L: Loadable> Loading<'_, L> {
             policy: self.policy,
             who: COMMAND_LINE.into(),
             entry: self.entry,
-            remember: None,
+            save_reply: None,
         };
         let loaded = L::load(self.store, load).await?.lines;
         self.entry = loaded.entry;

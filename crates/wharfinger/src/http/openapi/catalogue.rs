@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use wharfinger_core::catalogue::PIECES_MAX;
 use wharfinger_core::catalogue::load::{LIST_TEXTS_MAX, TEXT_CHARS_MAX};
 
-use super::super::v1::catalogue::{ENTRIES_MAX, Told};
+use super::super::v1::catalogue::{ENTRIES_MAX, LoadView};
 use super::bodies::{Bodies, Content, problem};
 use super::resources::{BLANK, LINES, blank_or, boolean};
 
 /// The bodies of a route that loads entries of this schema.
 pub(super) fn load(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
-    let told = Value::from(generator.subschema_for::<Told>());
+    let told = Value::from(generator.subschema_for::<LoadView>());
     let content = || Content::json(told.clone());
     let body = json!({
         "description": format!("An array of at most {ENTRIES_MAX} entries, or one entry"),

@@ -11,8 +11,8 @@ use super::super::v1::answer::Page;
 use super::super::v1::{audit, batches, erasure, imports, moves, orders, organisations, rejected};
 use super::bodies::{Bodies, Content, problem, reference};
 use super::catalogue;
-use crate::access::rules::{CODE_CHARS_MAX, RATE_MAX, ToldKey};
-use crate::catalogue::{ToldCustomer, ToldProduct};
+use crate::access::rules::{CODE_CHARS_MAX, KeyView, RATE_MAX};
+use crate::catalogue::{CustomerView, ProductView};
 
 const DONE: &str = "Done, or already done before";
 pub(super) const LINES: &str = "application/x-ndjson";
@@ -33,22 +33,22 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
         Resource::ReceiveImport => {
             let request = Content::text(LINES, "One order per line");
             let lines = Content::text("application/jsonl", "One order per line");
-            let mut bodies = one::<imports::Told>(generator);
+            let mut bodies = one::<imports::ImportView>(generator);
             bodies.request = vec![request, lines];
             bodies
         }
         Resource::ShowImport => {
-            let mut bodies = one::<imports::Told>(generator);
+            let mut bodies = one::<imports::ImportView>(generator);
             let about = "The import each time its progress changes, until it ends, if the Accept header asks for this media type";
             bodies.answers[0].2.push(Content::text(EVENTS, about));
             bodies
         }
-        Resource::CancelImport => one::<imports::Told>(generator),
+        Resource::CancelImport => one::<imports::ImportView>(generator),
         Resource::ListOrders => listed(&reference("Order")),
         Resource::ShowOrder => shown_order(),
-        Resource::ShowHistory => page::<orders::ToldEntry>(generator),
+        Resource::ShowHistory => page::<orders::HistoryEntryView>(generator),
         Resource::ProcessOrder | Resource::CancelOrder => {
-            let mut bodies = one::<moves::Told<'_>>(generator);
+            let mut bodies = one::<moves::OrderMoveView<'_>>(generator);
             bodies.request = vec![Content::json(json!({"type": "object"}))];
             bodies
         }
@@ -60,29 +60,31 @@ pub(super) fn bodies(resource: Resource, generator: &mut SchemaGenerator) -> Bod
             bodies.answers[0].2.push(Content::text(EVENTS, about));
             bodies
         }
-        Resource::ListOrganisations => page::<organisations::Told>(generator),
-        Resource::CreateOrganisation => made::<organisations::Told>(new_organisation(), generator),
-        Resource::ShowOrganisation => one::<organisations::Told>(generator),
+        Resource::ListOrganisations => page::<organisations::OrganisationView>(generator),
+        Resource::CreateOrganisation => {
+            made::<organisations::OrganisationView>(new_organisation(), generator)
+        }
+        Resource::ShowOrganisation => one::<organisations::OrganisationView>(generator),
         Resource::ChangeOrganisation => {
-            let mut bodies = one::<organisations::Told>(generator);
+            let mut bodies = one::<organisations::OrganisationView>(generator);
             bodies.request = vec![Content::json(organisation_changes())];
             bodies.is_request_required = true;
             bodies
         }
-        Resource::ListProducts => page::<ToldProduct>(generator),
+        Resource::ListProducts => page::<ProductView>(generator),
         Resource::LoadProducts => catalogue::load(&catalogue::product(), generator),
-        Resource::ListCustomers => page::<ToldCustomer>(generator),
+        Resource::ListCustomers => page::<CustomerView>(generator),
         Resource::LoadCustomers => catalogue::load(&catalogue::customer(), generator),
-        Resource::ListKeys => page::<ToldKey>(generator),
-        Resource::CreateKey => made::<ToldKey>(new_key(), generator),
-        Resource::RotateKey | Resource::RevokeKey => one::<ToldKey>(generator),
+        Resource::ListKeys => page::<KeyView>(generator),
+        Resource::CreateKey => made::<KeyView>(new_key(), generator),
+        Resource::RotateKey | Resource::RevokeKey => one::<KeyView>(generator),
         Resource::EraseCustomer => {
-            let mut bodies = one::<erasure::Told<'_>>(generator);
+            let mut bodies = one::<erasure::ErasureView<'_>>(generator);
             bodies.request = vec![Content::json(customer())];
             bodies.is_request_required = true;
             bodies
         }
-        Resource::ListAudit => page::<audit::Told>(generator),
+        Resource::ListAudit => page::<audit::AuditEntryView>(generator),
     }
 }
 
@@ -146,7 +148,7 @@ fn shown_order() -> Bodies {
 }
 
 fn many_moves(generator: &mut SchemaGenerator) -> Bodies {
-    let told = Value::from(generator.subschema_for::<moves::ToldAll<'_>>());
+    let told = Value::from(generator.subschema_for::<moves::OrderMovesView<'_>>());
     let content = || Content::json(told.clone());
     let request = json!({
         "type": "object",

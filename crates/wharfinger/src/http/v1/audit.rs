@@ -21,7 +21,7 @@ use crate::store::{AuditEntry, ReadAudit};
 /// An entry of the audit log.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "AuditEntry")]
-pub(in super::super) struct Told {
+pub(in super::super) struct AuditEntryView {
     id: i64,
     #[schemars(extend("format" = "date-time"))]
     at: String,
@@ -47,7 +47,7 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
     };
     let page = app.store.audit(request).await;
     let page = page.map_err(|error| call.failure(error))?;
-    let told = page.entries.into_iter().map(|entry| Told {
+    let told = page.entries.into_iter().map(|entry| AuditEntryView {
         id: entry.id,
         at: time(entry.at_ms),
         who: entry.who,

@@ -22,7 +22,7 @@ use super::cursor;
 use super::input::Listing;
 use super::organisations::find;
 use crate::app::App;
-use crate::catalogue::{ToldCustomer, ToldProduct};
+use crate::catalogue::{CustomerView, ProductView};
 use crate::intake::idempotency::change;
 use crate::intake::request_context::Call;
 use crate::intake::{self, without_blocking_others};
@@ -36,7 +36,7 @@ pub(in super::super) const ENTRIES_MAX: usize = 10_000;
 /// The outcome of a load.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "LoadOutcome")]
-pub(in super::super) struct Told {
+pub(in super::super) struct LoadView {
     #[schemars(extend("enum" = BatchStatus::ALL.map(BatchStatus::name)))]
     status: &'static str,
     received: u64,
@@ -46,13 +46,13 @@ pub(in super::super) struct Told {
     rejected: u64,
     withheld: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    results: Option<Vec<ToldEntry>>,
+    results: Option<Vec<EntryOutcomeView>>,
 }
 
 /// The outcome of one entry.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "EntryOutcome")]
-struct ToldEntry {
+struct EntryOutcomeView {
     index: usize,
     /// The line of the entry, from 1, in an NDJSON body.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,20 +60,20 @@ struct ToldEntry {
     #[schemars(extend("enum" = ["created", "updated", "unchanged", "rejected", "withheld"]))]
     outcome: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<ToldProblem>,
+    errors: Vec<EntryErrorView>,
 }
 
 /// One error of an entry.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "EntryError")]
-struct ToldProblem {
+struct EntryErrorView {
     /// The attribute, as a JSON pointer (RFC 6901) relative to the entry.
     pointer: String,
     code: &'static str,
     message: String,
 }
 
-impl ToldProblem {
+impl EntryErrorView {
     fn of(problem: &LineProblem) -> Self {
         Self {
             pointer: problem.path.pointer(),
@@ -104,7 +104,7 @@ pub(super) async fn load<L: LoadLine>(
     let unreadable = entries.unreadable();
     let encode = move |loaded: &LoadedLines| entries.tell(&loaded.outcomes, results);
     let tell = encode.clone();
-    let answered = change(app, call, &read.body, encode, async |remember| {
+    let answered = change(app, call, &read.body, encode, async |save_reply| {
         let loaded = store(Load {
             organisation,
             lines,
@@ -112,7 +112,7 @@ pub(super) async fn load<L: LoadLine>(
             policy,
             who: call.authenticated.key_id().to_owned(),
             entry: None,
-            remember,
+            save_reply,
         })
         .await?;
         // If nothing was loaded, the store had no response to save.
@@ -196,16 +196,16 @@ impl Entries {
             };
             let is_taken = !matches!(outcome, "rejected" | "withheld");
             if wanted == Results::All || (wanted == Results::Rejected && !is_taken) {
-                told.push(ToldEntry {
+                told.push(EntryOutcomeView {
                     index,
                     line: *line,
                     outcome,
-                    errors: problems.iter().map(ToldProblem::of).collect(),
+                    errors: problems.iter().map(EntryErrorView::of).collect(),
                 });
             }
         }
         let status = counts.status();
-        let told = Told {
+        let told = LoadView {
             status: status.name(),
             received: self.0.len() as u64,
             created: counts.created,
@@ -248,7 +248,7 @@ pub(super) async fn products(app: &App, call: &Call<'_>) -> Result<Response, Req
     let page = app.store.products(request).await;
     let page = page.map_err(|error| call.failure(error))?;
     Ok(ok(&Page {
-        data: page.products.into_iter().map(ToldProduct::of).collect(),
+        data: page.products.into_iter().map(ProductView::of).collect(),
         next: page.next.map(|next| cursor::write("products", &next)),
     }))
 }
@@ -270,7 +270,7 @@ pub(super) async fn customers(app: &App, call: &Call<'_>) -> Result<Response, Re
     let page = app.store.customers(request).await;
     let page = page.map_err(|error| call.failure(error))?;
     Ok(ok(&Page {
-        data: page.customers.into_iter().map(ToldCustomer::of).collect(),
+        data: page.customers.into_iter().map(CustomerView::of).collect(),
         next: page.next.map(|next| cursor::write("customers", &next)),
     }))
 }

@@ -21,7 +21,7 @@ use crate::store::{EraseCustomer, Erasure};
 /// What was erased.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Erasure")]
-pub(in super::super) struct Told<'e> {
+pub(in super::super) struct ErasureView<'e> {
     organisation: &'e str,
     /// Orders that were erased: only their retained fields are left.
     orders: u64,
@@ -58,16 +58,16 @@ pub(super) async fn erase(
     })?;
     // Both are present: a missing one was reported as a problem of the body.
     let organisation = organisation.ok_or(RequestFailure::Internal)?;
-    let request = |remember| EraseCustomer {
+    let request = |save_reply| EraseCustomer {
         organisation: organisation.id,
         email: email.unwrap_or_default(),
         who: call.authenticated.key_id().to_owned(),
         compact: false,
-        remember,
+        save_reply,
     };
     let code = organisation.code.clone();
     let encode = move |erased: &Erasure| {
-        let told = Told {
+        let told = ErasureView {
             organisation: &code,
             orders: erased.orders,
             cancelled: erased.cancelled,
@@ -78,8 +78,8 @@ pub(super) async fn erase(
         };
         Reply::json(200, &told)
     };
-    let answered = change(app, call, &body[..], encode, async |remember| {
-        let erased = app.store.erase_customer(request(remember)).await?;
+    let answered = change(app, call, &body[..], encode, async |save_reply| {
+        let erased = app.store.erase_customer(request(save_reply)).await?;
         Ok((erased.erasure, erased.reply))
     });
     Ok(respond_with(answered.await?))

@@ -64,7 +64,7 @@ pub(super) fn name(kind: EventKind) -> &'static str {
 
 /// An event in a response.
 #[derive(Serialize)]
-struct Told<'c> {
+struct EventView<'c> {
     id: String,
     r#type: &'static str,
     organisation: &'c str,
@@ -78,7 +78,7 @@ struct Told<'c> {
     batch_id: Option<String>,
 }
 
-impl<'c> Told<'c> {
+impl<'c> EventView<'c> {
     fn new(organisations: &[&'c Organisation], whose: OrganisationId, event: &Event) -> Self {
         let found = organisations.binary_search_by_key(&whose, |known| known.id);
         let organisation = found.ok().map(|at| organisations[at].code.as_str());
@@ -165,7 +165,7 @@ pub(super) async fn list(
         note_lag(&page);
     }
     let told = page.events.iter();
-    let told = told.map(|(whose, event)| Told::new(&organisations, *whose, event));
+    let told = told.map(|(whose, event)| EventView::new(&organisations, *whose, event));
     Ok(ok(&Page {
         data: told.collect(),
         next: Some(write_cursor(reader.position())?),
@@ -318,7 +318,7 @@ impl Streaming {
                 Some(_) => &sent,
                 None => self.reader.position(),
             };
-            let told = Told::new(&organisations, *whose, event);
+            let told = EventView::new(&organisations, *whose, event);
             let event = sse::Event::default()
                 .id(write_cursor(position).ok()?)
                 .event(told.r#type)

@@ -22,13 +22,13 @@ use crate::store::{Fulfil, FulfilledOrder};
 
 /// A fulfilment report in a response.
 #[derive(Serialize)]
-pub(super) struct ToldReport {
+pub(super) struct ReportView {
     #[serde(flatten)]
     said: Map<String, Value>,
     updated_at: String,
 }
 
-impl ToldReport {
+impl ReportView {
     pub(super) fn of(report: &Reported) -> Result<Self, RequestFailure> {
         let said = serde_json::from_str(&report.fulfilment.to_json()).map_err(|error| {
             tracing::error!(%error, "A stored fulfilment report is not valid JSON.");
@@ -59,7 +59,7 @@ pub(super) async fn report(
     })?;
     let place = RefusedAt::of(call);
     let encode = move |kept: &FulfilledOrder| match kept {
-        Ok(report) => match ToldReport::of(report) {
+        Ok(report) => match ReportView::of(report) {
             Ok(told) => Reply::json(200, &told),
             Err(failure) => place.failure(&failure),
         },
@@ -67,13 +67,13 @@ pub(super) async fn report(
     };
     let key_id = call.authenticated.key_id().to_owned();
     let reach = call.authenticated.caller().reach.clone();
-    let answered = change(app, call, &body[..], encode, async |remember| {
+    let answered = change(app, call, &body[..], encode, async |save_reply| {
         let request = Fulfil {
             id,
             reach,
             fulfilment,
             key_id,
-            remember,
+            save_reply,
         };
         let kept = app.store.fulfil(request).await?;
         Ok((kept.result, kept.reply))

@@ -40,7 +40,7 @@ const NEWS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 /// An import.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Import")]
-pub(in super::super) struct Told {
+pub(in super::super) struct ImportView {
     #[schemars(extend("format" = "uuid"))]
     id: String,
     #[schemars(extend("enum" = ["receiving", "interrupted", "complete", "cancelled"]))]
@@ -200,7 +200,7 @@ fn tried(app: &App, call: &Call<'_>, import: Import, trial: Trial, said: &Said) 
         key: rejected.key,
         errors: rejected.problems.iter().map(Problem::of).collect(),
     });
-    let told = Told {
+    let told = ImportView {
         batches: None,
         tried: Some(Tried {
             dry_run: true,
@@ -456,7 +456,7 @@ async fn find(app: &App, call: &Call<'_>, id: Uuid) -> Result<Import, RequestFai
     import.ok_or_else(|| input::not_found("Import", &id))
 }
 
-fn told(app: &App, call: &Call<'_>, import: &Import) -> Told {
+fn told(app: &App, call: &Call<'_>, import: &Import) -> ImportView {
     let is_receiving = app
         .imports
         .is_receiving(call.authenticated.key_id(), import.id);
@@ -473,7 +473,7 @@ fn told(app: &App, call: &Call<'_>, import: &Import) -> Told {
         .and_then(|id| organisations.clone().find(is_its(id)));
     let seconds = std::time::Duration::from_millis(import.active_ms).as_secs_f64();
     let counts = import.counts;
-    Told {
+    ImportView {
         id: import.id.to_string(),
         state,
         organisation: organisation.map(|organisation| organisation.code.clone()),

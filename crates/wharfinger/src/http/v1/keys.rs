@@ -21,7 +21,7 @@ use super::{administer, cursor, input};
 use crate::access::encrypt;
 use crate::access::rates::Rates;
 use crate::access::rules::{
-    NewKey, RATE_MAX, SPAN_FORM, ToldKey, is_seen_by, is_within_powers_of, span,
+    KeyView, NewKey, RATE_MAX, SPAN_FORM, is_seen_by, is_within_powers_of, span,
 };
 use crate::access::secret;
 use crate::app::App;
@@ -66,7 +66,7 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
             next = Some(cursor::write("keys", &at));
             break;
         }
-        data.push(ToldKey::of(key, &directory.organisations));
+        data.push(KeyView::of(key, &directory.organisations));
     }
     Ok(ok(&Page { data, next }))
 }
@@ -93,9 +93,9 @@ pub(super) async fn create(
         let why = "the new key would have more rights than this key";
         return Err(RequestFailure::Forbidden(why.into()));
     }
-    let told = ToldKey {
+    let told = KeyView {
         secret: Some(secret),
-        ..ToldKey::of(&key, call.authenticated.caller().organisations)
+        ..KeyView::of(&key, call.authenticated.caller().organisations)
     };
     administer_encrypted(app, call, &body, Change::CreateKey(key), 201, &told).await
 }
@@ -120,9 +120,9 @@ pub(super) async fn rotate(
         id: key.id.clone(),
         secret_sha256: secret::hash(&secret),
     };
-    let told = ToldKey {
+    let told = KeyView {
         secret: Some(secret),
-        ..ToldKey::of(key, &directory.organisations)
+        ..KeyView::of(key, &directory.organisations)
     };
     administer_encrypted(app, call, &body, change, 200, &told).await
 }
@@ -140,7 +140,7 @@ pub(super) async fn revoke(
     let body = input::body(app, call, headers, body).await?;
     let at_ms = clock::now_ms();
     key.revoked_at_ms = Some(at_ms);
-    let told = ToldKey::of(&key, &directory.organisations);
+    let told = KeyView::of(&key, &directory.organisations);
     let change = Change::RevokeKey { id: key.id, at_ms };
     administer(app, call, &body, change, Reply::json(200, &told))
         .await
@@ -165,7 +165,7 @@ async fn administer_encrypted(
     body: &[u8],
     change: Change,
     status: u16,
-    told: &ToldKey,
+    told: &KeyView,
 ) -> Result<Response, RequestFailure> {
     let secret = match call.dialect.credentials(&call.head) {
         Credentials::Secret(secret) | Credentials::Pair { secret, .. } => secret,
@@ -176,7 +176,7 @@ async fn administer_encrypted(
     let mut answered = administer(app, call, body, change, reply).await?;
     let body = match &mut answered {
         Answered::Now(reply) => &mut reply.body,
-        Answered::Again(kept) => &mut kept.body,
+        Answered::Replayed(kept) => &mut kept.body,
     };
     *body = encrypt::decrypt(&secret, body).ok_or_else(|| {
         RequestFailure::Conflict(

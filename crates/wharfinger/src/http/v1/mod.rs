@@ -93,7 +93,7 @@ async fn administer(
         call,
         body,
         move |(): &()| reply.clone(),
-        async |remember| Ok(((), app.store.administer(who, change, remember).await?)),
+        async |save_reply| Ok(((), app.store.administer(who, change, save_reply).await?)),
     )
     .await?;
     if let Err(error) = app.access.refresh(app.store.as_ref()).await {

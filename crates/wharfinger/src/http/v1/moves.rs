@@ -36,7 +36,7 @@ pub(super) const CANCEL: Move = Move::Cancel { release_key: false };
 /// The outcome for one order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "OrderMove")]
-pub(in super::super) struct Told<'m> {
+pub(in super::super) struct OrderMoveView<'m> {
     order_id: &'m str,
     #[schemars(extend("enum" = ["processed", "cancelled", "rejected"]))]
     outcome: &'static str,
@@ -51,16 +51,16 @@ pub(in super::super) struct Told<'m> {
     message: Option<String>,
 }
 
-fn told<'m>(order_id: &'m str, moved: &MovedOrder) -> Told<'m> {
+fn told<'m>(order_id: &'m str, moved: &MovedOrder) -> OrderMoveView<'m> {
     match moved {
-        Ok(state) => Told {
+        Ok(state) => OrderMoveView {
             order_id,
             outcome: state.name(),
             state: Some(state.name()),
             code: None,
             message: None,
         },
-        Err(refused) => Told {
+        Err(refused) => OrderMoveView {
             order_id,
             outcome: "rejected",
             state: refused.state.map(State::name),
@@ -73,8 +73,8 @@ fn told<'m>(order_id: &'m str, moved: &MovedOrder) -> Told<'m> {
 /// The outcomes for several orders.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "OrderMoves")]
-pub(in super::super) struct ToldAll<'m> {
-    results: Vec<Told<'m>>,
+pub(in super::super) struct OrderMovesView<'m> {
+    results: Vec<OrderMoveView<'m>>,
 }
 
 /// Changes the state of the order in the path.
@@ -124,7 +124,7 @@ pub(super) async fn many(
         };
         let pairs = texts.iter().zip(moved);
         let results = pairs.map(|(text, moved)| told(text, moved)).collect();
-        Reply::json(status, &ToldAll { results })
+        Reply::json(status, &OrderMovesView { results })
     };
     let answered = move_all(app, call, &body, ids, wanted, encode).await?;
     Ok(respond_with(answered))
@@ -140,13 +140,13 @@ async fn move_all(
 ) -> Result<Answered, RequestFailure> {
     let key_id = call.authenticated.key_id().to_owned();
     let reach = call.authenticated.caller().reach.clone();
-    change(app, call, &body[..], encode, async |remember| {
+    change(app, call, &body[..], encode, async |save_reply| {
         let request = MoveById {
             ids,
             reach,
             wanted,
             key_id,
-            remember,
+            save_reply,
         };
         let moved = app.store.move_by_id(request).await?;
         Ok((moved.results, moved.reply))

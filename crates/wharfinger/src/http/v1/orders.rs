@@ -16,7 +16,7 @@ use wharfinger_core::{dialects, email};
 
 use super::super::answer::respond;
 use super::answer::{Page, ok, time};
-use super::fulfilment::ToldReport;
+use super::fulfilment::ReportView;
 use super::input::Listing;
 use super::{cursor, events, input};
 use crate::app::App;
@@ -28,22 +28,22 @@ use crate::store::{
 
 /// An order in a response.
 #[derive(Serialize)]
-struct Told<'o> {
+struct OrderView<'o> {
     #[serde(flatten)]
     order: ReadBack<'o>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fulfilment: Option<ToldReport>,
+    fulfilment: Option<ReportView>,
 }
 
-fn told(found: &FoundOrder) -> Result<Told<'_>, RequestFailure> {
+fn told(found: &FoundOrder) -> Result<OrderView<'_>, RequestFailure> {
     let dialect = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
-    Ok(Told {
+    Ok(OrderView {
         order: ReadBack::of(&found.order, dialect),
         fulfilment: found
             .order
             .fulfilment
             .as_ref()
-            .map(ToldReport::of)
+            .map(ReportView::of)
             .transpose()?,
     })
 }
@@ -93,7 +93,7 @@ pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, Reque
 /// One entry of the history of an order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "HistoryEntry")]
-pub(in super::super) struct ToldEntry {
+pub(in super::super) struct HistoryEntryView {
     #[schemars(extend("enum" = ["order.accepted", "order.updated", "order.processed", "order.cancelled", "order.fulfilment"]))]
     r#type: &'static str,
     #[schemars(extend("format" = "date-time"))]
@@ -137,10 +137,10 @@ pub(super) async fn history(app: &App, call: &Call<'_>) -> Result<Response, Requ
     Ok(ok(&Page { data, next }))
 }
 
-fn told_entry(entry: HistoryEntry) -> Result<ToldEntry, RequestFailure> {
+fn told_entry(entry: HistoryEntry) -> Result<HistoryEntryView, RequestFailure> {
     let at = time(entry.at_ms);
     Ok(match entry.what {
-        HistoryKind::Revision(revision) => ToldEntry {
+        HistoryKind::Revision(revision) => HistoryEntryView {
             r#type: events::name(if revision.revision == 1 {
                 EventKind::OrderAccepted
             } else {
@@ -152,7 +152,7 @@ fn told_entry(entry: HistoryEntry) -> Result<ToldEntry, RequestFailure> {
             order: Some(verbatim(revision.text)?),
             key_id: None,
         },
-        HistoryKind::Change { kind, key_id } => ToldEntry {
+        HistoryKind::Change { kind, key_id } => HistoryEntryView {
             r#type: events::name(kind),
             at,
             revision: None,

@@ -27,7 +27,7 @@ use crate::store::{Change, OrganisationChange};
 /// An organisation.
 #[derive(Clone, JsonSchema, Serialize)]
 #[schemars(rename = "Organisation")]
-pub(in super::super) struct Told {
+pub(in super::super) struct OrganisationView {
     code: String,
     name: String,
     customer_orders_enabled: bool,
@@ -41,7 +41,7 @@ pub(in super::super) struct Told {
     list_sort: &'static str,
 }
 
-impl Told {
+impl OrganisationView {
     fn of(organisation: &Organisation) -> Self {
         Self {
             code: organisation.code.clone(),
@@ -74,14 +74,14 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, RequestFailure> {
     let last = reached.last().filter(|_| is_more);
     Ok(ok(&Page {
         next: last.map(|last| cursor::write("organisations", &last.id.0)),
-        data: reached.into_iter().map(Told::of).collect(),
+        data: reached.into_iter().map(OrganisationView::of).collect(),
     }))
 }
 
 /// Shows an organisation.
 pub(super) fn show(call: &Call<'_>) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
-    Ok(ok(&Told::of(find(call)?)))
+    Ok(ok(&OrganisationView::of(find(call)?)))
 }
 
 /// Creates an organisation. The key must be able to access all organisations; others could not access the new one.
@@ -123,7 +123,8 @@ pub(super) async fn create(
         ..Organisation::new(code.unwrap_or_default(), said.name.unwrap_or_default())
     };
     let location = format!("/v1/organisations/{}", organisation.code);
-    let reply = Reply::json(201, &Told::of(&organisation)).with_header("location", location);
+    let reply =
+        Reply::json(201, &OrganisationView::of(&organisation)).with_header("location", location);
     let change = Change::CreateOrganisation(organisation);
     administer(app, call, &body, change, reply)
         .await
@@ -182,7 +183,7 @@ pub(super) async fn change(
         "list_sort",
     ];
     let said = input::strict_object(app, &body, known, Changeable::read)?;
-    let mut told = Told::of(organisation);
+    let mut told = OrganisationView::of(organisation);
     if let Some(name) = &said.name {
         told.name.clone_from(name);
     }

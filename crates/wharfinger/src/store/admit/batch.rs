@@ -36,7 +36,7 @@ impl Store {
     /// the submission that was judged valid, in batch order.
     pub async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
         self.disk.check()?;
-        let remember = submission.remember.take();
+        let save_reply = submission.save_reply.take();
         let weight = submission.weight();
         let submission = Arc::new(submission);
         let batch = Arc::clone(&submission);
@@ -44,7 +44,7 @@ impl Store {
         // A batch always leaves its receipt.
         let always = |_: &[Outcome]| true;
         let done = self
-            .change(weight, remember, Some(batch), always, admit)
+            .change(weight, save_reply, Some(batch), always, admit)
             .await;
         done.map(|(outcomes, reply)| Admitted { outcomes, reply })
     }

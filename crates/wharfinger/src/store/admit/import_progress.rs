@@ -134,7 +134,7 @@ pub(crate) fn advance(
         return Ok(());
     }
     let import = known(txn.connection, key_id, step.id)?;
-    Err(Fault::Told(StoreError::ImportMoved(Box::new(import))))
+    Err(Fault::Client(StoreError::ImportMoved(Box::new(import))))
 }
 
 /// Ends an import if it is open. Returns its state.

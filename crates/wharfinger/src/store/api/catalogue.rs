@@ -7,7 +7,7 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::outcome::BatchStatus;
 
-use super::Remember;
+use super::SaveReply;
 
 /// Lines to load into a catalogue, in order and in one transaction.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Load<L> {
     /// The audit log entry of an earlier load by the same command. The counts are added to it.
     pub entry: Option<i64>,
     /// How to save the response, if it should be saved.
-    pub remember: Option<Remember<LoadedLines>>,
+    pub save_reply: Option<SaveReply<LoadedLines>>,
 }
 
 /// The outcomes of loaded lines.

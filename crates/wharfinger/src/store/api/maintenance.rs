@@ -3,7 +3,7 @@
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::OrganisationId;
 
-use super::Remember;
+use super::SaveReply;
 
 /// The person to erase.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct EraseCustomer {
     /// Whether to rewrite the database file even if it is large. A small file is always rewritten. Writes wait meanwhile.
     pub compact: bool,
     /// How to save the response, if it should be saved.
-    pub remember: Option<Remember<Erasure>>,
+    pub save_reply: Option<SaveReply<Erasure>>,
 }
 
 /// The result of an erasure.

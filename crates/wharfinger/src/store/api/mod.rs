@@ -36,4 +36,4 @@ pub use self::receipts::{
     OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, ReceiptWarning, Recorded,
     RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
 };
-pub use self::replies::{Admitted, KeptAnswer, MovedOrders, Remember};
+pub use self::replies::{Admitted, MovedOrders, SaveReply, SavedReply};

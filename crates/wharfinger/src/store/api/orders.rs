@@ -10,7 +10,7 @@ use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::outcome::State;
 use wharfinger_core::problem::Code;
 
-use super::{EventKind, Remember};
+use super::{EventKind, SaveReply};
 
 /// An order, with its organisation and dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Fulfil {
     /// The API key that sends the report.
     pub key_id: String,
     /// How to save the response, if it should be saved.
-    pub remember: Option<Remember<FulfilledOrder>>,
+    pub save_reply: Option<SaveReply<FulfilledOrder>>,
 }
 
 /// The stored report, or why it was not stored.
@@ -116,7 +116,7 @@ pub struct MoveById {
     /// The API key that sends the request, or a substitute for one.
     pub key_id: String,
     /// How to save the response, if it should be saved.
-    pub remember: Option<Remember<[MovedOrder]>>,
+    pub save_reply: Option<SaveReply<[MovedOrder]>>,
 }
 
 /// The results of a request to process or cancel orders by id.
@@ -249,7 +249,7 @@ pub struct MoveOrders {
     /// The API key that sends the request, or a substitute for one.
     pub key_id: String,
     /// How to save the response, if it should be saved.
-    pub remember: Option<Remember<[Result<(), Code>]>>,
+    pub save_reply: Option<SaveReply<[Result<(), Code>]>>,
 }
 
 /// Which orders to read.

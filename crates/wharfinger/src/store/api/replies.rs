@@ -5,7 +5,7 @@ use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Code;
 
 /// A request to save the response to a change, in the transaction of the change.
-pub struct Remember<T: ?Sized> {
+pub struct SaveReply<T: ?Sized> {
     /// The API key of the request. Each key has its own idempotency keys.
     pub key_id: String,
     /// The idempotency key of the request.
@@ -19,9 +19,9 @@ pub struct Remember<T: ?Sized> {
 }
 
 /// Omits the idempotency key, which may contain names or secrets of clients.
-impl<T: ?Sized> std::fmt::Debug for Remember<T> {
+impl<T: ?Sized> std::fmt::Debug for SaveReply<T> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Remember")
+        out.debug_struct("SaveReply")
             .field("key_id", &self.key_id)
             .field("kept_until_ms", &self.kept_until_ms)
             .finish_non_exhaustive()
@@ -30,7 +30,7 @@ impl<T: ?Sized> std::fmt::Debug for Remember<T> {
 
 /// A saved response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptAnswer {
+pub struct SavedReply {
     /// The fingerprint of the request that it answers.
     pub fingerprint: [u8; 32],
     /// The HTTP status.

@@ -35,10 +35,10 @@ impl Store {
         B: Fn(&mut WriteTxn<'_>, &Load<L>) -> Result<LoadedLines, Fault> + Send + 'static,
     {
         let weight = load.lines.len();
-        let remember = load.remember.take();
+        let save_reply = load.save_reply.take();
         let run = move |txn: &mut WriteTxn<'_>| run(txn, &load);
         let is_change = |lines: &LoadedLines| lines.entry.is_some();
-        let done = self.change(weight, remember, None, is_change, run).await;
+        let done = self.change(weight, save_reply, None, is_change, run).await;
         match done {
             Ok((lines, reply)) => Ok(Loaded { lines, reply }),
             Err(StoreError::NotLoaded(outcomes)) => Ok(Loaded {
@@ -79,7 +79,7 @@ pub(crate) fn load<'c, L, D: Loader<'c, L>>(
                 *outcome = LineOutcome::Withheld;
             }
         }
-        return Err(Fault::Told(StoreError::NotLoaded(outcomes)));
+        return Err(Fault::Client(StoreError::NotLoaded(outcomes)));
     }
     let is_noted = load.entry.is_some() || counts.taken() > 0;
     let entry = if is_noted {

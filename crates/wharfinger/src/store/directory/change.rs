@@ -9,7 +9,7 @@ use wharfinger_core::zone;
 use crate::access::rates::Rates;
 use crate::store::Store;
 use crate::store::api::{
-    AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, Remember,
+    AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, SaveReply,
     StoreError,
 };
 use crate::store::engine::columns::time_zone;
@@ -40,11 +40,13 @@ impl Store {
         &self,
         who: &str,
         change: Change,
-        remember: Option<Remember<()>>,
+        save_reply: Option<SaveReply<()>>,
     ) -> Result<Option<Reply>, StoreError> {
         let who = who.to_owned();
         let administer = move |txn: &mut WriteTxn<'_>| administer(txn, &who, &change);
-        let done = self.change(1, remember, None, |()| true, administer).await;
+        let done = self
+            .change(1, save_reply, None, |()| true, administer)
+            .await;
         done.map(|((), reply)| reply)
     }
 

@@ -20,7 +20,7 @@ pub(crate) enum Fault {
     /// The request cannot be carried out.
     Refused(String),
     /// An error that the caller gets unchanged. It concerns only this job.
-    Told(StoreError),
+    Client(StoreError),
     /// Stored data is damaged.
     Damaged(String),
     /// A file of the store was removed or replaced. Other processes do not see what is written to it.
@@ -33,24 +33,24 @@ pub(crate) enum Fault {
 
 /// How much a fault affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
+pub(crate) enum Severity {
     /// Only this job or read.
     Own,
     /// Every write, for some time.
-    Passing,
+    Transient,
     /// Every write from now on.
     Fatal,
 }
 
 impl Fault {
     /// How much the fault affects.
-    pub(crate) fn extent(&self) -> Extent {
+    pub(crate) fn severity(&self) -> Severity {
         match self {
-            Self::Refused(_) | Self::Told(_) | Self::Damaged(_) => Extent::Own,
-            Self::Gone(_) | Self::Unsynced(_) | Self::NoThread(_) => Extent::Fatal,
-            Self::Sql(error) => error.extent(),
-            Self::Commit(error) => error.extent_of_commit(),
-            Self::Unknown(_) | Self::DiskFull(_) => Extent::Passing,
+            Self::Refused(_) | Self::Client(_) | Self::Damaged(_) => Severity::Own,
+            Self::Gone(_) | Self::Unsynced(_) | Self::NoThread(_) => Severity::Fatal,
+            Self::Sql(error) => error.severity(),
+            Self::Commit(error) => error.severity_of_commit(),
+            Self::Unknown(_) | Self::DiskFull(_) => Severity::Transient,
         }
     }
 }
@@ -75,11 +75,11 @@ impl Fault {
     /// Whether the change may be stored or not. That is known only after the store is opened or reached again.
     fn leaves_in_doubt(&self) -> bool {
         match self {
-            Self::Commit(error) => error.extent_of_commit() == Extent::Fatal,
+            Self::Commit(error) => error.severity_of_commit() == Severity::Fatal,
             Self::Unknown(_) | Self::Gone(_) => true,
             Self::Sql(_)
             | Self::Refused(_)
-            | Self::Told(_)
+            | Self::Client(_)
             | Self::Damaged(_)
             | Self::Unsynced(_)
             | Self::DiskFull(_)
@@ -96,7 +96,7 @@ impl std::fmt::Display for Fault {
             Self::DiskFull(error) => write!(out, "the disk is full: {error}"),
             Self::Unknown(error) => write!(out, "the outcome of the commit is unknown: {error}"),
             Self::Refused(why) | Self::Damaged(why) => out.write_str(why),
-            Self::Told(error) => error.fmt(out),
+            Self::Client(error) => error.fmt(out),
             Self::Gone(file) => write!(
                 out,
                 "{} was removed or replaced while the store was open",
@@ -136,11 +136,11 @@ impl From<Fault> for StoreError {
         if fault.leaves_in_doubt() {
             return Self::InDoubt(fault.to_string());
         }
-        match fault.extent() {
-            Extent::Passing | Extent::Fatal => Self::Unavailable(fault.to_string()),
-            Extent::Own => match fault {
+        match fault.severity() {
+            Severity::Transient | Severity::Fatal => Self::Unavailable(fault.to_string()),
+            Severity::Own => match fault {
                 Fault::Refused(why) => Self::Refused(why),
-                Fault::Told(error) => error,
+                Fault::Client(error) => error,
                 Fault::Damaged(_)
                 | Fault::Sql(_)
                 | Fault::Commit(_)

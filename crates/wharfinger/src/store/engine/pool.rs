@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::connection::Use;
 use super::driver::{Access, Connection};
-use super::fault::{Extent, Fault};
+use super::fault::{Fault, Severity};
 use super::home::Home;
 use crate::serve::turns::{Closed, Turns};
 use crate::store::api::StoreError;
@@ -66,13 +66,13 @@ impl Readers {
             let transaction = match connection.begin(Access::Read) {
                 Ok(transaction) => transaction,
                 // The database server was restarted since the connection was last used.
-                Err(error) if is_idle && error.extent() == Extent::Passing => continue,
+                Err(error) if is_idle && error.severity() == Severity::Transient => continue,
                 Err(error) => return Err(error.into()),
             };
             let found = read(&transaction);
             drop(transaction);
             // A broken connection is not reused.
-            if !matches!(&found, Err(fault) if fault.extent() != Extent::Own) {
+            if !matches!(&found, Err(fault) if fault.severity() != Severity::Own) {
                 self.idle().push(connection);
             }
             return found;

@@ -14,7 +14,7 @@ use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::outcome::Outcome;
 use wharfinger_core::problem::Problem;
 
-use crate::store::api::replies::Remember;
+use crate::store::api::replies::SaveReply;
 use crate::store::format::email_hash::{EmailHash, EmailKey};
 use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
@@ -45,7 +45,7 @@ pub struct Submission {
     /// The line number of each valid order, if the body consists of lines.
     pub(crate) lines: Vec<u32>,
     /// How to save the response, if it should be saved.
-    pub(crate) remember: Option<Remember<[Outcome]>>,
+    pub(crate) save_reply: Option<SaveReply<[Outcome]>>,
     /// The import step of the batch, if it belongs to an import.
     pub(crate) import: Option<crate::store::api::ImportStep>,
     /// What orders request from their organisations' catalogues.
@@ -154,10 +154,10 @@ pub(crate) struct Span {
 }
 
 impl Submission {
-    /// The batch, with a response to save. `remember` encodes the outcomes of its valid orders.
+    /// The batch, with a response to save. `save_reply` encodes the outcomes of its valid orders.
     #[must_use]
-    pub fn remembered(mut self, remember: Remember<[Outcome]>) -> Self {
-        self.remember = Some(remember);
+    pub fn remembered(mut self, save_reply: SaveReply<[Outcome]>) -> Self {
+        self.save_reply = Some(save_reply);
         self
     }
 
@@ -285,7 +285,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         warned: warned.finish(),
         warned_of_nobody,
         lines,
-        remember: None,
+        save_reply: None,
         demands,
         arena: arena.text,
         import: None,

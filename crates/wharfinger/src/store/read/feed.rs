@@ -138,7 +138,7 @@ fn bounds(
     if begins.positions.is_empty() {
         Ok(bounds)
     } else {
-        Err(Fault::Told(StoreError::FeedBegins(Box::new(begins))))
+        Err(Fault::Client(StoreError::FeedBegins(Box::new(begins))))
     }
 }
 

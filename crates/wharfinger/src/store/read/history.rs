@@ -112,7 +112,7 @@ impl Chains<'_> {
                 return Ok(Some(place));
             }
         }
-        Err(Fault::Told(StoreError::BadCursor))
+        Err(Fault::Client(StoreError::BadCursor))
     }
 
     /// The next entry: the later one of the two chains.

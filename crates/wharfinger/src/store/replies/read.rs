@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use wharfinger_core::email::is_mentioned;
 use wharfinger_core::ids::OrganisationId;
 
-use crate::store::api::{KeptAnswer, StoreError};
+use crate::store::api::{SavedReply, StoreError};
 use crate::store::engine::driver::{Connection, Engine, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::format::varint::unpack;
@@ -24,7 +24,7 @@ pub(crate) fn kept(
     key_id: &str,
     idempotency_key: &str,
     now_ms: i64,
-) -> Result<Option<KeptAnswer>, Fault> {
+) -> Result<Option<SavedReply>, Fault> {
     let select = "select fingerprint, status, content_type, headers, body from answers \
                   where key_id = ?1 and idempotency_key = ?2 and case when sound(answers.intact) then kept_until_ms > ?3 end";
     let mut select = connection.prepare_cached(select)?;
@@ -35,7 +35,7 @@ pub(crate) fn kept(
     }
 }
 
-const ERASED: Fault = Fault::Told(StoreError::AnswerErased);
+const ERASED: Fault = Fault::Client(StoreError::AnswerErased);
 
 /// A response as it is stored.
 pub(crate) struct StoredAnswer {
@@ -61,14 +61,14 @@ pub(crate) fn stored(
 
 impl StoredAnswer {
     /// Decodes it. `None` if it was erased.
-    pub(crate) fn read(self) -> Result<Option<KeptAnswer>, Fault> {
+    pub(crate) fn read(self) -> Result<Option<SavedReply>, Fault> {
         let Some(body) = self.body else {
             return Ok(None);
         };
         let headers = serde_json::from_str(&self.headers).map_err(|_| {
             Fault::Damaged("the header fields of a saved response cannot be read".into())
         })?;
-        Ok(Some(KeptAnswer {
+        Ok(Some(SavedReply {
             fingerprint: self.fingerprint,
             status: self.status,
             content_type: self.content_type,

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::BatchId;
 
-use crate::store::api::Remember;
+use crate::store::api::SaveReply;
 use crate::store::engine::driver::{Connection, Row, Session, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::varint::pack;
@@ -21,10 +21,10 @@ pub(crate) struct Name {
 
 impl Name {
     /// The name of the request whose response is to be saved.
-    pub(crate) fn of<T: ?Sized>(remember: &Remember<T>) -> Self {
+    pub(crate) fn of<T: ?Sized>(save_reply: &SaveReply<T>) -> Self {
         Self {
-            key_id: remember.key_id.clone(),
-            idempotency_key: remember.idempotency_key.clone(),
+            key_id: save_reply.key_id.clone(),
+            idempotency_key: save_reply.idempotency_key.clone(),
         }
     }
 
@@ -125,18 +125,18 @@ impl NewAnswers {
     /// Saves the response to a request. It is written later, together with others.
     pub(crate) fn keep<T: ?Sized>(
         &mut self,
-        remember: &Remember<T>,
+        save_reply: &SaveReply<T>,
         batch: Option<BatchId>,
         reply: &Reply,
     ) {
         let mut body = Vec::new();
         pack(&mut body, &reply.body);
-        let name = Name::of(remember);
+        let name = Name::of(save_reply);
         self.known.insert(name.clone(), true);
         self.new.push(NewAnswer {
             name,
-            fingerprint: remember.fingerprint,
-            kept_until_ms: remember.kept_until_ms,
+            fingerprint: save_reply.fingerprint,
+            kept_until_ms: save_reply.kept_until_ms,
             batch,
             status: reply.status,
             content_type: reply.content_type,

@@ -23,13 +23,13 @@ use crate::store::write::txn::WriteTxn;
 impl Store {
     /// Stores a report of how far an order is fulfilled. It replaces the previous one.
     pub async fn fulfil(&self, mut request: Fulfil) -> Result<Fulfilled, StoreError> {
-        let remember = request.remember.take();
+        let save_reply = request.save_reply.take();
         let (id, reach) = (request.id, request.reach.clone());
         let locate = move |connection: &Connection| locate(connection, id, &reach);
         let located = self.readers.read(locate).await?;
         let fulfil = move |txn: &mut WriteTxn<'_>| fulfil(txn, &request, located.as_ref());
         let done = self
-            .change(1, remember, None, FulfilledOrder::is_ok, fulfil)
+            .change(1, save_reply, None, FulfilledOrder::is_ok, fulfil)
             .await;
         done.map(|(result, reply)| Fulfilled { result, reply })
     }

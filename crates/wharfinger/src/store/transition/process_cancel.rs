@@ -33,10 +33,10 @@ impl Store {
     /// Processes or cancels orders by key, in one transaction. Returns one result per key, in order.
     pub async fn move_orders(&self, mut request: MoveOrders) -> Result<MovedOrders, StoreError> {
         let weight = request.keys.len();
-        let remember = request.remember.take();
+        let save_reply = request.save_reply.take();
         let move_orders = move |txn: &mut WriteTxn<'_>| move_orders(txn, &request);
         let done = self
-            .change(weight, remember, None, is_any_moved, move_orders)
+            .change(weight, save_reply, None, is_any_moved, move_orders)
             .await;
         done.map(|(results, reply)| MovedOrders { results, reply })
     }
@@ -44,13 +44,13 @@ impl Store {
     /// Processes or cancels orders by id, in one transaction. Returns one result per id, in order.
     pub async fn move_by_id(&self, mut request: MoveById) -> Result<MovedById, StoreError> {
         let weight = request.ids.len();
-        let remember = request.remember.take();
+        let save_reply = request.save_reply.take();
         let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
         let locate = move |connection: &Connection| locate(connection, &ids, &reach);
         let located = self.readers.read(locate).await?;
         let move_located = move |txn: &mut WriteTxn<'_>| move_located(txn, &request, &located);
         let done = self
-            .change(weight, remember, None, is_any_moved, move_located)
+            .change(weight, save_reply, None, is_any_moved, move_located)
             .await;
         done.map(|(results, reply)| MovedById { results, reply })
     }

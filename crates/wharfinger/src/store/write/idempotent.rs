@@ -9,8 +9,8 @@ use super::job::Task;
 use super::txn::WriteTxn;
 use crate::clock;
 use crate::store::Store;
-use crate::store::api::KeptAnswer;
-use crate::store::api::{Remember, StoreError};
+use crate::store::api::SavedReply;
+use crate::store::api::{SaveReply, StoreError};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::prepare::Submission;
@@ -23,7 +23,7 @@ impl Store {
         &self,
         key_id: &str,
         idempotency_key: &str,
-    ) -> Result<Option<KeptAnswer>, StoreError> {
+    ) -> Result<Option<SavedReply>, StoreError> {
         let (key_id, idempotency_key) = (key_id.to_owned(), idempotency_key.to_owned());
         let read = move |connection: &Connection| {
             replies::read::kept(connection, &key_id, &idempotency_key, clock::now_ms())
@@ -33,14 +33,14 @@ impl Store {
 }
 
 impl Store {
-    /// Runs a change and saves its response in the same transaction, if `remember` is given and something was changed.
+    /// Runs a change and saves its response in the same transaction, if `save_reply` is given and something was changed.
     ///
     /// # Errors
     /// [`StoreError::AnswerKept`] if a response is already saved. Nothing is done then.
     pub(crate) async fn change<M, T>(
         &self,
         weight: usize,
-        remember: Option<Remember<T>>,
+        save_reply: Option<SaveReply<T>>,
         batch: Option<Arc<Submission>>,
         is_change: fn(&T) -> bool,
         mut change: impl FnMut(&mut WriteTxn<'_>) -> Result<M, Fault> + Send + 'static,
@@ -49,11 +49,11 @@ impl Store {
         M: Borrow<T> + Send + 'static,
         T: ?Sized + 'static,
     {
-        let name = remember.as_ref().map(Name::of);
+        let name = save_reply.as_ref().map(Name::of);
         let asked = name.clone();
         let id = batch.as_ref().map(|submission| submission.batch);
         let run = move |txn: &mut WriteTxn<'_>| {
-            let (Some(remember), Some(name)) = (&remember, &asked) else {
+            let (Some(save_reply), Some(name)) = (&save_reply, &asked) else {
                 return Ok(Some((change(txn)?, None)));
             };
             // Checked before anything is written, so that the other jobs of the transaction are not affected.
@@ -62,9 +62,9 @@ impl Store {
                 return Ok(None);
             }
             let made = change(txn)?;
-            let reply = (remember.encode)(made.borrow());
+            let reply = (save_reply.encode)(made.borrow());
             if is_change(made.borrow()) {
-                txn.answers.keep(remember, id, &reply);
+                txn.answers.keep(save_reply, id, &reply);
             }
             Ok(Some((made, Some(reply))))
         };

@@ -16,14 +16,14 @@ const SMALL_ORDERS_MAX: usize = 2_048;
 /// Waiting jobs, each with its permit of the bounded queue.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    small: VecDeque<EntryAddr>,
-    large: VecDeque<EntryAddr>,
+    small: VecDeque<QueuedJob>,
+    large: VecDeque<QueuedJob>,
     /// Whether a large job has already waited for a group of small ones.
     large_is_next: bool,
 }
 
 /// A job, and its permit, which is released when the job is started.
-type EntryAddr = (Box<dyn Job>, OwnedSemaphorePermit);
+type QueuedJob = (Box<dyn Job>, OwnedSemaphorePermit);
 
 impl Waiting {
     /// Whether nothing waits.

@@ -18,7 +18,7 @@ use crate::serve::metrics::METRICS;
 use crate::store::api::{Growth, StoreError};
 use crate::store::engine::disk_space;
 use crate::store::engine::driver::Connection;
-use crate::store::engine::fault::{Extent, Fault};
+use crate::store::engine::fault::{Fault, Severity};
 use crate::store::engine::files::Places;
 use crate::store::engine::home::Home;
 use crate::store::engine::wal::write_back::checkpoint;
@@ -288,7 +288,7 @@ impl Thread {
 
     fn not_written_back(&self, fault: Fault) {
         let fault = &self.told_apart(fault);
-        if fault.extent() == Extent::Fatal {
+        if fault.severity() == Severity::Fatal {
             self.fail(fault);
         } else {
             tracing::warn!(%fault, "Could not checkpoint the write-ahead log.");
@@ -353,16 +353,16 @@ impl Thread {
             return answer_all(jobs, &Ok(()));
         };
         let fault = self.told_apart(fault);
-        if fault.extent() != Extent::Own {
+        if fault.severity() != Severity::Own {
             METRICS.count_failed_commit();
         }
-        if fault.extent() == Extent::Own && jobs.len() > 1 {
+        if fault.severity() == Severity::Own && jobs.len() > 1 {
             for job in jobs {
                 self.serve(vec![job]);
             }
             return;
         }
-        if fault.extent() == Extent::Fatal {
+        if fault.severity() == Severity::Fatal {
             self.fail(&fault);
             self.save_removed_log(&fault);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wharfinger::access::rates::Rates;
 use wharfinger::store::{
-    AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, Remember, Store,
+    AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, SaveReply, Store,
     StoreError,
 };
 use wharfinger_core::caller::{Organisation, Reach, Scope};
@@ -228,9 +228,9 @@ pub(super) async fn every_change_is_in_the_audit_log(store: Arc<Store>) {
 }
 
 pub(super) async fn a_change_is_made_once_under_an_idempotency_key(store: Arc<Store>) {
-    let remember = |body: &str| {
+    let save_reply = |body: &str| {
         let reply = Reply::json(201, &body);
-        Some(Remember {
+        Some(SaveReply {
             key_id: "me".into(),
             idempotency_key: "abc".into(),
             fingerprint: [1; 32],
@@ -241,16 +241,16 @@ pub(super) async fn a_change_is_made_once_under_an_idempotency_key(store: Arc<St
     // A refused change is not saved.
     let stranger = key("k1", Reach::Only(vec![OrganisationId(99)]));
     let refused = store
-        .administer("me", Change::CreateKey(stranger), remember("refused"))
+        .administer("me", Change::CreateKey(stranger), save_reply("refused"))
         .await;
     assert!(matches!(refused, Err(StoreError::Refused(_))));
     let made = store
-        .administer("me", organisation("ONE"), remember("made"))
+        .administer("me", organisation("ONE"), save_reply("made"))
         .await;
     assert_eq!(made, Ok(Some(Reply::json(201, &"made"))));
     let version = directory(&store).await.version;
     let again = store
-        .administer("me", organisation("TWO"), remember("again"))
+        .administer("me", organisation("TWO"), save_reply("again"))
         .await;
     assert_eq!(again, Err(StoreError::AnswerKept));
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharfinger::clock;
-use wharfinger::store::{MoveOrders, Remember, Store, StoreError, Visible};
+use wharfinger::store::{MoveOrders, SaveReply, Store, StoreError, Visible};
 use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::BatchId;
@@ -16,11 +16,11 @@ const FINGERPRINT: [u8; 32] = [7; 32];
 const CANCEL: Move = Move::Cancel { release_key: false };
 
 /// Saves a response for an hour.
-pub(super) fn remember<T: ?Sized>(
+pub(super) fn save_reply<T: ?Sized>(
     idempotency_key: &str,
     encode: impl Fn(&T) -> Reply + Send + Sync + 'static,
-) -> Remember<T> {
-    Remember {
+) -> SaveReply<T> {
+    SaveReply {
         key_id: KEY.into(),
         idempotency_key: idempotency_key.into(),
         fingerprint: FINGERPRINT,
@@ -49,7 +49,7 @@ async fn submit_as(
 ) -> (BatchId, Result<Option<Reply>, StoreError>) {
     let batch = batch_id();
     let ready = submission(store, batch, DIALECT, orders);
-    let admitted = store.admit_batch(ready.remembered(remember(idempotency_key, told)));
+    let admitted = store.admit_batch(ready.remembered(save_reply(idempotency_key, told)));
     (batch, admitted.await.map(|admitted| admitted.reply))
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn an_answer_may_be_large(store: Arc<Store>) {
         ..told(&[])
     };
     let ready = submission(&store, batch_id(), DIALECT, &[order("a", "x")]);
-    let ready = ready.remembered(remember("large", encode));
+    let ready = ready.remembered(save_reply("large", encode));
     store.admit_batch(ready).await.expect("admitted");
     let kept = store.kept_answer(KEY, "large").await.expect("read");
     assert!(kept.expect("it is kept").body == body, "it comes back");
@@ -144,7 +144,7 @@ pub(super) async fn of_many_with_one_name_one_is_done(store: Arc<Store>) {
 
 pub(super) async fn an_answer_past_its_time_is_as_none(store: Arc<Store>) {
     for (content, outcome) in [("x", "accepted"), ("y", "updated")] {
-        let mut past = remember("same", told);
+        let mut past = save_reply("same", told);
         past.kept_until_ms = clock::now_ms();
         let ready = submission(&store, batch_id(), DIALECT, &[order("a", content)]);
         let admitted = store.admit_batch(ready.remembered(past)).await;
@@ -162,7 +162,7 @@ pub(super) async fn an_answer_past_its_time_is_as_none(store: Arc<Store>) {
 
 pub(super) async fn answers_past_their_time_are_dropped(store: Arc<Store>) {
     for count in 0..300 {
-        let mut past = remember(&count.to_string(), told);
+        let mut past = save_reply(&count.to_string(), told);
         past.kept_until_ms = count;
         let ready = submission(&store, batch_id(), DIALECT, &[]);
         store
@@ -180,7 +180,7 @@ pub(super) async fn answers_past_their_time_are_dropped(store: Arc<Store>) {
 pub(super) async fn a_failed_batch_leaves_no_answer(store: Arc<Store>) {
     let (taken, _) = submit(&store, &[order("a", "x")]).await;
     let again = submission(&store, taken, DIALECT, &[order("b", "x")]);
-    let error = refusal(&store, again.remembered(remember("name", told))).await;
+    let error = refusal(&store, again.remembered(save_reply("name", told))).await;
     assert!(matches!(error, StoreError::Internal(_)), "{error:?}");
     assert_eq!(kept_body(&store, "name").await, None);
     let (_, reply) = submit_as(&store, "name", &[order("b", "x")]).await;
@@ -189,7 +189,7 @@ pub(super) async fn a_failed_batch_leaves_no_answer(store: Arc<Store>) {
 
 pub(super) async fn the_answer_to_a_withheld_batch_is_kept(store: Arc<Store>) {
     let ready = whole(&store, batch_id(), &[order("a", "x"), faulty("b")]);
-    let ready = ready.remembered(remember("name", told));
+    let ready = ready.remembered(save_reply("name", told));
     store.admit_batch(ready).await.expect("admitted");
     assert_eq!(kept_body(&store, "name").await.as_deref(), Some("withheld"));
 }
@@ -202,7 +202,7 @@ pub(super) async fn the_answer_to_a_move_is_kept(store: Arc<Store>) {
         keys: vec!["a".into(), "b".into()],
         wanted: CANCEL,
         key_id: KEY.into(),
-        remember: Some(remember("name", |results: &[Result<(), Code>]| Reply {
+        save_reply: Some(save_reply("name", |results: &[Result<(), Code>]| Reply {
             body: format!("{results:?}").into_bytes(),
             ..told(&[])
         })),

@@ -36,7 +36,7 @@ async fn move_ids(
         reach,
         wanted,
         key_id: "key-2".into(),
-        remember: None,
+        save_reply: None,
     };
     let moved = store.move_by_id(request).await;
     moved.expect("orders are moved").results

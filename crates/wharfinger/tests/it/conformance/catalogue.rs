@@ -13,7 +13,7 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::limits::Limits;
 
-use super::answers::remember;
+use super::answers::save_reply;
 use super::support::*;
 
 /// Creates the two organisations.
@@ -38,7 +38,7 @@ fn load<L: LoadLine>(json: &str) -> Load<L> {
         policy: Policy::Partial,
         who: "me".into(),
         entry: None,
-        remember: None,
+        save_reply: None,
     }
 }
 
@@ -277,7 +277,7 @@ pub(super) async fn a_load_is_answered_once_under_an_idempotency_key(store: Arc<
     made(&store).await;
     let encode = |lines: &LoadedLines| Reply::json(200, &told(lines));
     let named = |json| Load {
-        remember: Some(remember("abc", encode)),
+        save_reply: Some(save_reply("abc", encode)),
         ..load::<CustomerLine>(json)
     };
     let first = store.load_customers(named(r#"{"email":"a@example.com"}"#));

@@ -37,7 +37,7 @@ async fn fill(store: &Arc<Store>) {
     let last = submission(store, batch_id(), DIALECT, &last);
     admit(
         store,
-        last.remembered(answers::remember("name", answers::told)),
+        last.remembered(answers::save_reply("name", answers::told)),
     )
     .await;
     for report in ["1", "2"] {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use wharfinger::store::{COMMAND_LINE, EraseCustomer, Erasure, Remember, Store, StoreError};
+use wharfinger::store::{COMMAND_LINE, EraseCustomer, Erasure, SaveReply, Store, StoreError};
 use wharfinger_core::caller::Reach;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::outcome::State;
 
-use super::answers::{remember, told};
+use super::answers::{save_reply, told};
 use super::support::*;
 
 const ANN: &str = "ann@example.com";
@@ -24,13 +24,13 @@ fn of(email: &str, key: &str) -> Order {
     }
 }
 
-fn erase(email: &str, remember: Option<Remember<Erasure>>) -> EraseCustomer {
+fn erase(email: &str, save_reply: Option<SaveReply<Erasure>>) -> EraseCustomer {
     EraseCustomer {
         organisation: HERE,
         email: email.into(),
         who: COMMAND_LINE.into(),
         compact: false,
-        remember,
+        save_reply,
     }
 }
 
@@ -38,12 +38,12 @@ pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<Store>) {
     let batch = batch_id();
     let orders = [of(ANN, "a"), of("bob@example.com", "b")];
     let ready = submission(&store, batch, "native", &orders);
-    admit(&store, ready.remembered(remember("batch", told))).await;
+    admit(&store, ready.remembered(save_reply("batch", told))).await;
     let encode = |erasure: &Erasure| Reply {
         body: erasure.orders.to_string().into_bytes(),
         ..told(&[])
     };
-    let erased = store.erase_customer(erase(" Ann@Example.com", Some(remember("erase", encode))));
+    let erased = store.erase_customer(erase(" Ann@Example.com", Some(save_reply("erase", encode))));
     let erased = erased.await.expect("it is erased");
     let erasure = erased.erasure;
     assert_eq!(
@@ -70,7 +70,7 @@ pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<Store>) {
     let kept = store.kept_answer(KEY, "batch").await;
     assert_eq!(kept, Err(StoreError::AnswerErased));
     let again = submission(&store, batch_id(), "native", &orders);
-    let again = store.admit_batch(again.remembered(remember("batch", told)));
+    let again = store.admit_batch(again.remembered(save_reply("batch", told)));
     assert_eq!(again.await.map(drop), Err(StoreError::AnswerKept));
     let kept = store.kept_answer(KEY, "erase").await.expect("it is read");
     assert_eq!(kept.map(|kept| kept.body), Some(b"1".to_vec()));

@@ -22,7 +22,7 @@ pub(super) async fn report(store: &Arc<Store>, id: OrderId, status: &str) -> Ful
             ..Fulfilment::default()
         },
         key_id: "key-3".into(),
-        remember: None,
+        save_reply: None,
     };
     store.fulfil(request).await.expect("it is decided").result
 }

@@ -99,7 +99,7 @@ impl Done {
             reach: Reach::All,
             wanted,
             key_id: "key-1".into(),
-            remember: None,
+            save_reply: None,
         };
         let moved = store.move_by_id(request).await.expect("moved").results;
         for (id, moved) in ids.into_iter().zip(moved) {

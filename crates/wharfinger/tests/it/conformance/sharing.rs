@@ -13,7 +13,7 @@ use wharfinger_core::caller::Reach;
 use wharfinger_core::ids::{BatchId, OrderId};
 use wharfinger_core::outcome::State;
 
-use super::answers::{remember, told};
+use super::answers::{save_reply, told};
 use super::embedded::open;
 use super::support::*;
 use crate::support::database::Database;
@@ -282,7 +282,7 @@ async fn what_follows_in_a_transaction_finds_what_small_batches_brought() {
 async fn what_is_dropped_in_a_transaction_may_be_what_a_batch_has_just_left() {
     let directory = empty_directory();
     let store = open(directory.path());
-    let mut expired = remember("name", told);
+    let mut expired = save_reply("name", told);
     expired.kept_until_ms = 0;
     let ready = submission(&store, batch_id(), DIALECT, &[order("a", "x")]);
     let dropping = Arc::clone(&store);
@@ -339,7 +339,7 @@ async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
     let batches = [batch_id(), batch_id()];
     let ready = sent.iter().zip(batches).map(|((email, key), batch)| {
         let ready = submission(&store, batch, "native", &[of(email, key)]);
-        taking(&store, ready.remembered(remember(key, told)))
+        taking(&store, ready.remembered(save_reply(key, told)))
     });
     let outcomes = in_one_transaction((directory.path(), &store), ready.collect()).await;
     assert_eq!(outcomes, [["accepted"]; 2]);
@@ -349,7 +349,7 @@ async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
         email: "ann@example.com".into(),
         who: COMMAND_LINE.into(),
         compact: false,
-        remember: None,
+        save_reply: None,
     };
     let erased = store.erase_customer(erase).await.expect("erased").erasure;
     assert_eq!((erased.orders, erased.cancelled, erased.answers), (1, 1, 1));
@@ -397,7 +397,7 @@ async fn a_name_is_taken_once_in_a_transaction() {
     let store = open(directory.path());
     let named = |key: &str, name: &str| {
         let ready = submission(&store, batch_id(), DIALECT, &[order(key, "x")]);
-        let (store, ready) = (Arc::clone(&store), ready.remembered(remember(name, told)));
+        let (store, ready) = (Arc::clone(&store), ready.remembered(save_reply(name, told)));
         async move {
             match store.admit_batch(ready).await {
                 Ok(admitted) => names(&admitted.outcomes),

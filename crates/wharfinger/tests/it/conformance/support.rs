@@ -302,7 +302,7 @@ pub(super) async fn move_keys(
         keys: keys.iter().map(|&key| key.to_owned()).collect(),
         wanted,
         key_id: "key-1".into(),
-        remember: None,
+        save_reply: None,
     };
     let moved = store.move_orders(request).await;
     moved.expect("orders are moved").results

@@ -264,6 +264,6 @@ fn load<L: LoadLine>(organisation: OrganisationId, text: &str) -> Load<L> {
         policy: Policy::AllOrNothing,
         who: "fixture".into(),
         entry: None,
-        remember: None,
+        save_reply: None,
     }
 }

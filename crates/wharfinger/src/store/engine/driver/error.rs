@@ -4,7 +4,7 @@ use rusqlite::ErrorCode;
 use tokio_postgres::error::SqlState;
 
 use crate::store::engine::checksums::DAMAGED;
-use crate::store::engine::fault::Extent;
+use crate::store::engine::fault::Severity;
 
 /// A file could not be written, or the index of the log could not be extended.
 const FAILED_WRITES: [i32; 2] = [
@@ -31,25 +31,25 @@ pub(crate) enum Error {
 
 impl Error {
     /// How much the error affects.
-    pub(crate) fn extent(&self) -> Extent {
+    pub(crate) fn severity(&self) -> Severity {
         match self {
-            Self::Sqlite(error) => extent_of_sqlite(error),
-            Self::Postgres(error) => extent_of_postgres(error),
-            Self::NoRows | Self::Damaged | Self::Value(_) => Extent::Own,
-            Self::Unreachable(_) => Extent::Passing,
+            Self::Sqlite(error) => severity_of_sqlite(error),
+            Self::Postgres(error) => severity_of_postgres(error),
+            Self::NoRows | Self::Damaged | Self::Value(_) => Severity::Own,
+            Self::Unreachable(_) => Severity::Transient,
         }
     }
 
     /// How much the error affects if a commit returned it. What is on disk is then unknown.
-    pub(crate) fn extent_of_commit(&self) -> Extent {
+    pub(crate) fn severity_of_commit(&self) -> Severity {
         match self {
             Self::Sqlite(error) => match error.sqlite_error_code() {
-                Some(ErrorCode::DiskFull) => Extent::Passing,
-                Some(_) | None => Extent::Fatal,
+                Some(ErrorCode::DiskFull) => Severity::Transient,
+                Some(_) | None => Severity::Fatal,
             },
             // The disk is that of another process. What is on it can be found out once the server answers again.
-            Self::Postgres(_) | Self::Unreachable(_) => Extent::Passing,
-            Self::NoRows | Self::Damaged | Self::Value(_) => Extent::Fatal,
+            Self::Postgres(_) | Self::Unreachable(_) => Severity::Transient,
+            Self::NoRows | Self::Damaged | Self::Value(_) => Severity::Fatal,
         }
     }
 
@@ -112,10 +112,10 @@ impl Error {
     }
 }
 
-fn extent_of_sqlite(error: &rusqlite::Error) -> Extent {
+fn severity_of_sqlite(error: &rusqlite::Error) -> Severity {
     match error.sqlite_error_code() {
         Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            Extent::Fatal
+            Severity::Fatal
         }
         Some(
             ErrorCode::DiskFull
@@ -124,29 +124,29 @@ fn extent_of_sqlite(error: &rusqlite::Error) -> Extent {
             | ErrorCode::OutOfMemory
             | ErrorCode::ReadOnly
             | ErrorCode::CannotOpen,
-        ) => Extent::Passing,
-        Some(_) | None => Extent::Own,
+        ) => Severity::Transient,
+        Some(_) | None => Severity::Own,
     }
 }
 
-fn extent_of_postgres(error: &tokio_postgres::Error) -> Extent {
+fn severity_of_postgres(error: &tokio_postgres::Error) -> Severity {
     let Some(state) = error.code() else {
         // Either the connection failed, or a value has an unexpected type.
         let why = std::error::Error::source(error);
         let is_value = why.is_some_and(|why| !why.is::<std::io::Error>());
         return if is_value && !error.is_closed() {
-            Extent::Own
+            Severity::Own
         } else {
-            Extent::Passing
+            Severity::Transient
         };
     };
     // Error classes: connections, conflicts, resources, the operator, the system. `25006`: the server has become a replica.
     let passing = ["08", "25006", "40", "53", "55P03", "57", "58"];
     let code = state.code();
     if passing.iter().any(|class| code.starts_with(class)) {
-        Extent::Passing
+        Severity::Transient
     } else {
-        Extent::Own
+        Severity::Own
     }
 }
 

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 
 use super::{frames, write_back};
 use crate::store::engine::connection::BUSY_TIMEOUT;
-use crate::store::engine::fault::{Extent, Fault};
+use crate::store::engine::fault::{Fault, Severity};
 
 /// Bytes that are rewritten at a time.
 const PIECE_BYTES: usize = 1 << 20;
@@ -53,7 +53,7 @@ pub(crate) fn recover(file: &Path, connection: &Connection, is_holder: bool) -> 
     // worth waiting for.
     connection.busy_timeout(Duration::ZERO)?;
     match write_back::write_back_and_empty(connection) {
-        Err(Fault::Sql(error)) if error.extent() == Extent::Fatal => {
+        Err(Fault::Sql(error)) if error.severity() == Severity::Fatal => {
             return Err(Fault::Unsynced(io::Error::other(error.to_string())));
         }
         Err(fault) => {

@@ -152,7 +152,7 @@ impl Check<'_> {
                 | Fault::Commit(_)
                 | Fault::Unknown(_)
                 | Fault::Refused(_)
-                | Fault::Told(_)
+                | Fault::Client(_)
                 | Fault::Gone(_)
                 | Fault::Unsynced(_)
                 | Fault::DiskFull(_)

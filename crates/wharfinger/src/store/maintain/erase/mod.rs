@@ -124,7 +124,7 @@ impl Store {
         let erasure = erasing.done;
         let finish = move |_: &mut WriteTxn<'_>| Ok(erasure);
         let finished = self
-            .change(1, request.remember, None, |_| true, finish)
+            .change(1, request.save_reply, None, |_| true, finish)
             .await;
         finished.map(|(erasure, reply)| ErasedCustomer { erasure, reply })
     }
@@ -413,7 +413,7 @@ fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64
         reach: Reach::All,
         wanted: Move::Cancel { release_key: false },
         key_id: who.to_owned(),
-        remember: None,
+        save_reply: None,
     };
     let moved = move_located(txn, &request, &located)?;
     Ok(moved.iter().filter(|moved| moved.is_ok()).count() as u64)

@@ -8,7 +8,7 @@ use super::Thread;
 use crate::store::api::StoreError;
 use crate::store::engine::connection::{Use, touch};
 use crate::store::engine::driver::{self, Access, Engine};
-use crate::store::engine::fault::{Extent, Fault};
+use crate::store::engine::fault::{Fault, Severity};
 use crate::store::write::job::Job;
 
 /// How long to try to find out whether a transaction was committed.
@@ -23,7 +23,7 @@ impl Thread {
         let Err(error) = self.connection.open(access) else {
             return Ok(());
         };
-        let is_lost = error.extent() == Extent::Passing && !error.is_of_patience();
+        let is_lost = error.severity() == Severity::Transient && !error.is_of_patience();
         if self.connection.engine() == Engine::Sqlite || !is_lost {
             return Err(error.into());
         }
@@ -70,7 +70,7 @@ impl Thread {
             match self.is_committed(&transaction, batch) {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(Fault::Commit(error)),
-                Err(fault) if fault.extent() == Extent::Passing && Instant::now() < until => {
+                Err(fault) if fault.severity() == Severity::Transient && Instant::now() < until => {
                     std::thread::sleep(FINDING_OUT_PAUSE);
                 }
                 Err(_) => return Err(Fault::Unknown(error)),
