@@ -1,6 +1,6 @@
 //! A temporary PostgreSQL cluster for benchmarks and tests, with its own directory, port, password and processes.
 //!
-//! It is removed when the program that started it ends, in whatever way: see [`postmaster`].
+//! It is removed when the program that started it ends, in whatever way: see `postmaster`.
 
 mod installation;
 mod postmaster;
