@@ -15,7 +15,7 @@ use super::request::turn_down_early;
 
 /// Routes a request. Refuses requests that proxies and servers may interpret differently. Prevents caching and content sniffing
 /// of responses.
-// Not a layer of the router: that would box each request's future once more, which costs 2 % of a single order.
+// Not a layer of the router: that would box each request's future once more.
 pub(super) fn serve(
     routes: Router,
     request: Request,
