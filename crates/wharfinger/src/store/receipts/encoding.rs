@@ -170,14 +170,12 @@ impl Builder {
     }
 
     fn end_part(&mut self) {
-        let mut packed = Vec::new();
-        pack(&mut packed, &self.json);
         self.parts.push(Chunk {
             organisation: self.organisation,
             kind: self.kind,
             first_index: self.first_index,
             last_index: self.last_index,
-            packed,
+            packed: pack_lines(&self.json),
         });
         self.json.clear();
         self.orders = 0;
@@ -247,18 +245,8 @@ pub(crate) fn read(
 
 /// Re-encodes a chunk without the texts of its orders.
 pub(crate) fn without_texts(packed: &[u8]) -> Result<Vec<u8>, Damage> {
-    let lines = unpack(packed)?;
-    let mut json = Vec::new();
-    for item in items(&lines) {
-        let item = Item {
-            text: None,
-            ..item?
-        };
-        write_item(&item, &mut json);
-    }
-    let mut packed = Vec::new();
-    pack(&mut packed, &json);
-    Ok(packed)
+    let lines = rewrite(packed, |item| item.text = None)?;
+    Ok(pack_lines(&lines))
 }
 
 /// A chunk from which something was erased, and the indexes of the affected orders in the batch.
@@ -269,11 +257,8 @@ type Erased = (Vec<u8>, BTreeSet<u32>);
 ///
 /// An affected order loses its text. It keeps its name, key and problems as far as they do not mention the address.
 pub(crate) fn without_mentions(packed: &[u8], address: &str) -> Result<Option<Erased>, Damage> {
-    let lines = unpack(packed)?;
-    let mut json = Vec::new();
     let mut erased = BTreeSet::new();
-    for item in items(&lines) {
-        let mut item = item?;
+    let lines = rewrite(packed, |item| {
         let mentions = |text: &Option<Text<'_>>| {
             text.as_deref()
                 .is_some_and(|text| is_mentioned(text, address))
@@ -287,22 +272,16 @@ pub(crate) fn without_mentions(packed: &[u8], address: &str) -> Result<Option<Er
             || item.errors.iter().any(tells);
         if is_of_person {
             item.text = None;
-            item.name = item.name.filter(|name| !is_mentioned(name, address));
-            item.key = item.key.filter(|key| !is_mentioned(key, address));
+            item.name.take_if(|name| is_mentioned(name, address));
+            item.key.take_if(|key| is_mentioned(key, address));
             for error in item.errors.iter_mut().filter(|error| tells(error)) {
                 error.pointer.clear();
                 error.message = "has an error in an erased attribute".into();
             }
             erased.insert(item.index);
         }
-        write_item(&item, &mut json);
-    }
-    if erased.is_empty() {
-        return Ok(None);
-    }
-    let mut packed = Vec::new();
-    pack(&mut packed, &json);
-    Ok(Some((packed, erased)))
+    })?;
+    Ok((!erased.is_empty()).then(|| (pack_lines(&lines), erased)))
 }
 
 /// Re-encodes a chunk of warnings. The orders with these indexes keep only the codes of their warnings, because an unknown
@@ -311,11 +290,8 @@ pub(crate) fn without_attributes(
     packed: &[u8],
     indexes: &BTreeSet<u32>,
 ) -> Result<Option<Vec<u8>>, Damage> {
-    let lines = unpack(packed)?;
-    let mut json = Vec::new();
     let mut changes = false;
-    for item in items(&lines) {
-        let mut item = item?;
+    let lines = rewrite(packed, |item| {
         if indexes.contains(&item.index) {
             changes = true;
             for warning in &mut item.errors {
@@ -323,14 +299,26 @@ pub(crate) fn without_attributes(
                 warning.message = "has a warning of an attribute that was erased".into();
             }
         }
+    })?;
+    Ok(changes.then(|| pack_lines(&lines)))
+}
+
+/// The lines of a chunk after a change to each of its orders. Not packed: a search for mentions needs no more.
+fn rewrite(packed: &[u8], mut change: impl FnMut(&mut Item<'_>)) -> Result<Vec<u8>, Damage> {
+    let lines = unpack(packed)?;
+    let mut json = Vec::new();
+    for item in items(&lines) {
+        let mut item = item?;
+        change(&mut item);
         write_item(&item, &mut json);
     }
-    if !changes {
-        return Ok(None);
-    }
+    Ok(json)
+}
+
+fn pack_lines(json: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
-    pack(&mut packed, &json);
-    Ok(Some(packed))
+    pack(&mut packed, json);
+    packed
 }
 
 fn write_item(item: &Item<'_>, json: &mut Vec<u8>) {

@@ -131,11 +131,10 @@ pub(crate) fn erase_attributes(
         return Ok(());
     };
     let is_of = |whose: Option<OrganisationId>| whose.is_none_or(|whose| whose == organisation);
-    let mut select = connection.prepare_cached("select orders from rejections where id = ?1")?;
     let mut update =
         connection.prepare_cached("update rejections set orders = ?2 where id = ?1")?;
     for part in warned_heads(connection, BatchId::from_bytes(batch), *first, is_of)? {
-        let orders: Vec<u8> = select.query_row([part.id], |row| row.get(0))?;
+        let orders = read_orders(connection, &part)?;
         if let Some(orders) = encoding::without_attributes(&orders, indexes)? {
             update.execute((part.id, orders))?;
         }
@@ -212,8 +211,6 @@ pub(crate) fn read_page(
     from: u32,
     limit: usize,
 ) -> Result<Page, Fault> {
-    let select = "select orders from rejections where id = ?1 and sound(rejections.intact)";
-    let mut select = connection.prepare_cached(select)?;
     let mut page = Page::default();
     for part in part_heads(connection, batch, from)? {
         let is_full = page.is_cut || page.orders.len() == limit;
@@ -222,7 +219,7 @@ pub(crate) fn read_page(
             break;
         }
         if is_wanted(part.organisation, part.kind) {
-            let orders: Vec<u8> = select.query_row([part.id], |row| row.get(0))?;
+            let orders = read_orders(connection, &part)?;
             let orders = encoding::read(part.organisation, part.kind, &orders)?;
             let behind = orders.into_iter().filter(|order| order.index >= from);
             page.orders.extend(behind);
@@ -371,7 +368,12 @@ fn read_warned(
     connection: &Connection,
     part: &PartHead,
 ) -> Result<Vec<(u32, Vec<RecordedProblem>)>, Fault> {
-    let mut select = connection.prepare_cached("select orders from rejections where id = ?1")?;
-    let orders: Vec<u8> = select.query_row([part.id], |row| row.get(0))?;
-    Ok(encoding::read_warnings(&orders)?)
+    Ok(encoding::read_warnings(&read_orders(connection, part)?)?)
+}
+
+/// The packed orders of a chunk.
+fn read_orders(connection: &Connection, part: &PartHead) -> Result<Vec<u8>, Fault> {
+    let select = "select orders from rejections where id = ?1 and sound(rejections.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    Ok(select.query_row([part.id], |row| row.get(0))?)
 }
