@@ -12,8 +12,6 @@
 
 pub mod access;
 pub mod app;
-#[doc(hidden)]
-pub mod bench;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;

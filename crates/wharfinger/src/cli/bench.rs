@@ -1,4 +1,6 @@
-//! `wharfinger bench`: measures the performance on this machine.
+//! `wharfinger bench`: measures the performance on this machine. The workloads are in `wharfinger-bench`.
+
+mod email_index;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use wharfinger_bench::server_process::DATABASE;
+use wharfinger_bench::{self as bench, OwnWork, Part, Place, Remote, Settings, Work};
 
 use super::write_json;
-use crate::bench::{self, OwnWork, Part, Place, Remote, Settings, Work};
-use crate::cli::server_process::DATABASE;
+use crate::clock;
 
 /// Measured by default: a useful overview in less than a minute.
 const WORKS_DEFAULT: [Work; 3] = [Work::P1, Work::P2, Work::P6];
@@ -114,6 +117,7 @@ impl Bench {
             import_orders: self.import_orders.unwrap_or(IMPORT_DEFAULT),
             body_bytes: usize::try_from(self.body_bytes.unwrap_or(BODY_BYTES_DEFAULT))?,
             database_server: self.database_server.clone(),
+            open_email_index: email_index::open,
         };
         if self.sweep {
             return self.run_sweep(&settings, out);
@@ -180,6 +184,7 @@ impl Bench {
             organisation: organisation.clone(),
             key_id: key_id.clone(),
             secret: secret.trim().to_owned(),
+            started_at_ms: clock::now_ms(),
         }))
     }
 }

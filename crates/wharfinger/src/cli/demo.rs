@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use wharfinger_bench::server_process::Server;
 use wharfinger_core::dialect::{OrderQuery, SampleKey, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
@@ -19,7 +20,6 @@ use wharfinger_core::outcome::WITHHELD;
 use self::flight::{BATCH_ORDERS, Flight, IMPORT_LINES, SENT_LINES};
 use self::server::Answer;
 use crate::cli::open_store;
-use crate::cli::server_process::Server;
 use crate::store::{Location, Options};
 use crate::store::{ReadOrders, ReadResults, Recorded, RecordedOutcome, Store, Visible};
 

@@ -15,7 +15,6 @@ mod out;
 mod products;
 mod purge;
 pub mod serve;
-pub(crate) mod server_process;
 
 use std::io::Write;
 use std::path::PathBuf;

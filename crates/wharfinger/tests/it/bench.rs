@@ -1,7 +1,7 @@
 //! The benchmarks run and report their figures. The figures' values are not asserted.
 
+use pg_cluster::{Cluster, ClusterOptions};
 use serde_json::Value;
-use wharfinger::bench::cluster::{Cluster, ClusterOptions};
 
 use crate::support::server::program;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use wharfinger_bench::server_process::{FirstKey, Server};
 use wharfinger_core::dialect::{Sample, StoredOrder};
 
 use super::server::{self, Answer};
-use crate::cli::server_process::{FirstKey, Server};
 
 /// Orders in the batch.
 pub(super) const BATCH_ORDERS: u64 = 2_000;

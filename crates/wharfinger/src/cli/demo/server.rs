@@ -1,10 +1,9 @@
 //! Sends the demonstration's requests to the server process.
 
 use anyhow::Result;
+use wharfinger_bench::server_process::Server;
 use wharfinger_core::dialect::Sample;
 use wharfinger_core::ids::BatchId;
-
-use crate::cli::server_process::Server;
 
 /// A response.
 pub(super) struct Answer {

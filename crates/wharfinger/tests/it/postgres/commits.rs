@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use wharfinger::bench::cluster::Cluster;
+use pg_cluster::Cluster;
 
 use super::{own_cluster, until};
 use crate::support::changes::{assert_refused, is_replayed, one, told};

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::Output;
 
+use pg_cluster::Cluster;
 use tempfile::TempDir;
-use wharfinger::bench::cluster::Cluster;
 
 use super::{own_cluster, until};
 use crate::support::cluster::shared;

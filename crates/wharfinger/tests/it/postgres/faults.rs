@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pg_cluster::Cluster;
 use postgres::{Client, NoTls};
-use wharfinger::bench::cluster::Cluster;
 
 use super::{own_cluster, until};
 use crate::support::changes::{administrator, assert_refused, changes, one};

@@ -1,7 +1,6 @@
 //! Tests for PostgreSQL only: faults of the database, and several servers on one database.
 
 mod beside;
-mod cluster;
 mod commits;
 mod distribution;
 mod encryption;
@@ -16,7 +15,7 @@ mod stock;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use wharfinger::bench::cluster::Cluster;
+use pg_cluster::Cluster;
 
 use crate::support::client::{Connection, Request, Response};
 use crate::support::cluster::options;

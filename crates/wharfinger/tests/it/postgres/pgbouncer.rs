@@ -5,9 +5,9 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
+use pg_cluster::Cluster;
 use postgres::{Client, NoTls};
 use tempfile::TempDir;
-use wharfinger::bench::cluster::Cluster;
 
 use super::{own_cluster, until};
 use crate::support::changes::{assert_refused, one};

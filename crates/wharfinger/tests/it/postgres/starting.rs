@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use wharfinger::bench::cluster::Cluster;
+use pg_cluster::Cluster;
 
 use super::own_cluster;
 use crate::support::client::Request;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use wharfinger::bench::cluster::{Cluster, ClusterOptions};
+use pg_cluster::{Cluster, ClusterOptions};
 
 /// Keeps files in memory, if the system supports it. Databases are created and dropped many times faster.
 const IN_MEMORY: &str = "/dev/shm";

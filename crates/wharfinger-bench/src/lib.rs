@@ -1,0 +1,322 @@
+//! The workloads of `wharfinger bench`: measures a real server process over real HTTP. In the same run, it measures minimal
+//! programs for comparison.
+//!
+//! Absolute figures vary between runs and machines. Ratios of figures taken alternately vary much less. So both sides take
+//! short rounds in turns, and medians over the rounds are compared.
+//!
+//! This crate keeps what sends, measures and reports; the command line is the program's. It imports `wharfinger-core` for the
+//! dialects and their orders, and `pg-cluster`. It knows the server only as a process that speaks HTTP: `server_process` starts
+//! the program that this crate is part of once more. What needs the store itself is passed in, see [`Settings`].
+//!
+//! ```text
+//! works        one file per workload: which sides take turns, and how the result is judged
+//! measuring    rounds in turns
+//! sender       sends bodies on many connections: body, template, stamps, pools, http_client
+//! served       a server on a data directory; servers, on a database; fill, with a large store
+//! bare, floor  the programs to compare with, and the disk
+//! report       tables and JSON: figures, verdict; sweep and plot
+//! ```
+
+mod bare;
+mod body;
+mod database;
+mod figures;
+mod fill;
+mod floor;
+mod http_client;
+mod measuring;
+mod plot;
+mod pools;
+mod process;
+mod report;
+mod rows;
+mod sender;
+mod served;
+pub mod server_process;
+mod servers;
+mod stamps;
+mod sweep;
+mod target;
+mod template;
+mod verdict;
+mod works;
+
+use std::cell::Cell;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use wharfinger_core::dialect::Dialect;
+use wharfinger_core::dialects;
+
+use self::body::Envelope;
+use self::figures::as_f64;
+use self::fill::Filled;
+use self::measuring::Measuring;
+use self::target::Target;
+use self::works::{
+    batches, catalogue, databases, fairness, filled, import, memory, reads, resubmissions, singles,
+};
+
+pub use self::report::Report;
+pub use self::rows::Place;
+pub use self::sweep::{Sweep, sweep};
+
+/// Connections that send the large batches.
+const BATCH_CONNECTIONS: usize = 2;
+/// Orders in a large batch, and in a small one.
+const LARGE_BATCH: usize = 1_000;
+const SMALL_BATCH: usize = 100;
+
+/// A dialect of the registry.
+pub type Spoken = &'static dyn Dialect;
+
+/// A piece of work that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Work {
+    /// CPU per order, batches of 1,000 on 2 connections
+    P1,
+    /// CPU per order, batches of 100, in each dialect
+    P2,
+    /// Rate of single orders on 64 connections
+    P3,
+    /// Rate of p1 into a full store, see --fill
+    P4,
+    /// Memory and rate of one import, see --import-orders
+    P5,
+    /// Disk bytes per order, from the same work as p1
+    P6,
+    /// Reading one order and a page from a full store, alone and while p1 runs
+    P7,
+    /// CPU per order of p1 on PostgreSQL, including the database's; starts its own PostgreSQL
+    P8,
+    /// Rate if every second order is resubmitted
+    P9,
+    /// Latency of single orders while others send batches of 5,000 and of 50,000
+    Fair,
+    /// CPU per order of p2 with an enforced catalogue of 1,000,000 products, compared with an open one
+    Catalogue,
+    /// Peak memory under the largest bodies on 64 connections, and whether it grows
+    Memory,
+    /// Rate and CPU per order of p1 with 1, 2 and 4 servers on one PostgreSQL database
+    Servers,
+}
+
+/// A custom workload.
+#[derive(Clone)]
+pub struct OwnWork {
+    /// Dialect of the orders.
+    pub dialect: Spoken,
+    /// Orders in each batch.
+    pub batch: usize,
+    /// Connections that send batches.
+    pub connections: usize,
+    /// An existing server to measure. Otherwise one is started, and compared with the bare program.
+    pub remote: Option<Remote>,
+}
+
+/// An existing server.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Where it listens: `http://HOST:PORT`.
+    pub url: String,
+    /// Code of the orders' organisation.
+    pub organisation: String,
+    /// Id of the API key.
+    pub key_id: String,
+    /// Secret of the API key.
+    pub secret: String,
+    /// The current time, which distinguishes the orders of this run from those of earlier ones.
+    pub started_at_ms: i64,
+}
+
+/// Settings of a run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Time for each workload on the server's side.
+    pub length: Duration,
+    /// Orders in a filled store.
+    pub fill_orders: u64,
+    /// Orders in the import of p5.
+    pub import_orders: u64,
+    /// Bytes of each body that `memory` sends.
+    pub body_bytes: usize,
+    /// URL of the PostgreSQL server on which p8 and servers create their databases. If `None`, they start their own.
+    pub database_server: Option<String>,
+    /// See [`EmailIndex`].
+    pub open_email_index: OpenEmailIndex,
+}
+
+/// The e-mail index of one organisation in the store of a server under measurement.
+///
+/// A server builds it while idle, and does not report over HTTP how far it is. So p7 asks the store.
+pub trait EmailIndex {
+    /// Whether the server has indexed everything that it would index while idle. Blocks too few for a run stay unindexed, as in
+    /// every store.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn is_built(&self) -> Result<bool>;
+}
+
+/// Opens the index in this data directory, of the organisation with this code, alongside the server.
+pub type OpenEmailIndex = fn(&Path, &str) -> Result<Box<dyn EmailIndex>>;
+
+/// Measures these workloads.
+///
+/// # Errors
+///
+/// A server or the database does not start, or a response is wrong.
+pub fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
+    let measuring = Measuring::new(settings.length);
+    let has = |work| works.contains(&work);
+    let mut findings = Vec::new();
+    if has(Work::P1) || has(Work::P6) {
+        findings.push(batches::large(&measuring, has(Work::P1), has(Work::P6))?);
+    }
+    if has(Work::P2) {
+        for dialect in dialects::ALL {
+            findings.push(batches::small(&measuring, *dialect)?);
+        }
+    }
+    if has(Work::P3) {
+        findings.push(singles::singles(&measuring)?);
+    }
+    if has(Work::P4) || has(Work::P7) {
+        let mut full = Filled::start(readable_dialect(), settings.fill_orders)?;
+        full.fill_to(settings.fill_orders)?;
+        if has(Work::P4) {
+            findings.push(filled::filled(&measuring, &mut full)?);
+        }
+        if has(Work::P7) {
+            findings.extend(reads::reads(&measuring, &full, settings.open_email_index)?);
+        }
+    }
+    if has(Work::P5) {
+        findings.push(import::import(&measuring, settings.import_orders)?);
+    }
+    let database_server = settings.database_server.as_deref();
+    if has(Work::P8) {
+        findings.push(databases::on_database(&measuring, database_server)?);
+    }
+    if has(Work::P9) {
+        findings.push(resubmissions::resubmissions(&measuring)?);
+    }
+    if has(Work::Fair) {
+        findings.push(fairness::fairness(&measuring)?);
+    }
+    if has(Work::Catalogue) {
+        findings.extend(catalogue::catalogue(&measuring)?);
+    }
+    if has(Work::Memory) {
+        findings.push(memory::memory(&measuring, settings.body_bytes)?);
+    }
+    if has(Work::Servers) {
+        findings.push(databases::several_servers(&measuring, database_server)?);
+    }
+    Ok(measuring.report(findings))
+}
+
+/// Measures a custom workload.
+///
+/// # Errors
+///
+/// A server does not start or cannot be reached, or a response is wrong.
+pub fn measure_own(work: &OwnWork, length: Duration) -> Result<Report> {
+    let measuring = Measuring::new(length);
+    let finding = match &work.remote {
+        Some(remote) => batches::remote(&measuring, work, &remote.target()?)?,
+        None => batches::own(&measuring, work)?,
+    };
+    Ok(measuring.report(vec![finding]))
+}
+
+impl Remote {
+    fn target(&self) -> Result<Target> {
+        Ok(Target {
+            address: sender::address_of(&self.url)?,
+            organisation: self.organisation.clone(),
+            key_id: self.key_id.clone(),
+            secret: self.secret.clone(),
+            status_alone: None,
+            // Earlier runs left their orders in this store.
+            next_stamp: Cell::new(stamps::first_of_run(self.started_at_ms)),
+        })
+    }
+}
+
+/// A program to compare with. It runs as a separate process.
+pub enum Part {
+    /// Stores as many orders as each line on stdin says.
+    Bare {
+        /// Dialect of the orders.
+        dialect: Spoken,
+        /// Orders in each batch.
+        batch: usize,
+        /// Whether a batch is an object with named orders instead of an array.
+        is_named: bool,
+        /// Where it stores them.
+        place: Place,
+    },
+    /// Responds 202 to everything.
+    Http,
+}
+
+impl Part {
+    /// Runs until told to end.
+    ///
+    /// # Errors
+    ///
+    /// Its store or its socket cannot be opened, or fails.
+    pub async fn run(self, out: &mut dyn Write) -> Result<()> {
+        match self {
+            Self::Bare {
+                dialect,
+                batch,
+                is_named,
+                place,
+            } => {
+                let envelope = if is_named {
+                    Envelope::Named
+                } else {
+                    Envelope::Array
+                };
+                // The PostgreSQL client runs a runtime of its own.
+                tokio::task::block_in_place(|| {
+                    bare::run(dialect.load(), batch, envelope, &place, out)
+                })
+            }
+            Self::Http => floor::serve(out).await,
+        }
+    }
+}
+
+/// Finds a dialect by its id.
+///
+/// # Errors
+///
+/// No dialect has this id.
+pub fn find_dialect(id: &str) -> Result<Spoken> {
+    dialects::find(id).with_context(|| {
+        format!(
+            "unknown dialect '{id}'; expected one of {}",
+            dialects::ids()
+        )
+    })
+}
+
+/// The dialect of the large batches.
+#[must_use]
+pub fn first_dialect() -> Spoken {
+    dialects::ALL[0]
+}
+
+/// The dialect for filled stores. Its routes read orders back, so that one store serves all workloads.
+fn readable_dialect() -> Spoken {
+    let mut dialects = dialects::ALL.iter().copied();
+    let readable = dialects.find(|dialect| !dialect.load().reads.is_empty());
+    readable.unwrap_or_else(first_dialect)
+}

@@ -1,0 +1,89 @@
+//! Server processes on one database, under measurement.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+
+use crate::body::Mix;
+use crate::database::Database;
+use crate::figures::{Left, Round};
+use crate::process;
+use crate::sender::{self, Sender};
+use crate::server_process::{Place, Server};
+use crate::target::Target;
+use crate::{LARGE_BATCH, first_dialect};
+
+/// Equal server processes and their database.
+pub(crate) struct Servers {
+    /// Before the database, so that they are dropped first.
+    servers: Vec<Server>,
+    database: Database,
+    /// The first server.
+    pub(crate) target: Target,
+    /// Orders sent through [`Self::measure`].
+    orders: u64,
+}
+
+impl Servers {
+    /// Starts this many servers on an empty database. See [`Database::create`].
+    pub(crate) fn start(count: usize, database_server: Option<&str>) -> Result<Self> {
+        let database = Database::create(database_server)?;
+        let place = Place::Database(database.url());
+        let (first, key) = Server::start_fresh(place, &[])?;
+        let target = Target {
+            address: sender::address_of(&first.url)?,
+            organisation: key.organisation,
+            key_id: key.id,
+            secret: key.secret,
+            status_alone: None,
+            next_stamp: Cell::new(0),
+        };
+        let mut servers = vec![first];
+        for _ in 1..count {
+            servers.push(Server::start(place)?);
+        }
+        Ok(Self {
+            servers,
+            database,
+            target,
+            orders: 0,
+        })
+    }
+
+    /// A sender of the batches of p1, with the connections spread evenly over the servers.
+    pub(crate) fn batches(&self, connections: usize) -> Result<Sender> {
+        let addresses = self
+            .servers
+            .iter()
+            .map(|server| sender::address_of(&server.url));
+        let addresses: Vec<SocketAddr> = addresses.collect::<Result<_>>()?;
+        let dialect = first_dialect();
+        let sender = self
+            .target
+            .batches(dialect, LARGE_BATCH, connections, Mix::Fresh);
+        Ok(sender.spread_over(addresses))
+    }
+
+    /// Measures the servers while `send` runs. See [`Database::measure`].
+    pub(crate) fn measure(&mut self, send: impl FnOnce() -> Result<Round>) -> Result<Round> {
+        let processes: Vec<_> = self.servers.iter().map(Server::process_id).collect();
+        let round = self.database.measure(&processes, send)?;
+        self.orders += round.orders;
+        Ok(round)
+    }
+
+    /// Stops the servers, and reports their memory and the database's size. The memory does not include the database server's.
+    pub(crate) fn end(mut self) -> Result<Left> {
+        let mut memory_peak_bytes = 0;
+        for server in self.servers {
+            memory_peak_bytes += process::memory_peak(server.process_id())?;
+            server.stop().context("a server on a database")?;
+        }
+        Ok(Left {
+            memory_peak_bytes,
+            disk_bytes: Some(self.database.grown_bytes()?),
+            orders: self.orders,
+        })
+    }
+}
