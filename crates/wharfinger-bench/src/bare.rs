@@ -14,10 +14,10 @@ use tempfile::TempDir;
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::load::Load;
 
+use crate::bare_store::{BareStore, Row, Rows};
 use crate::body::{Body, Envelope, Lane, Mix, Shape};
-use crate::figures::{Left, Round};
+use crate::measurements::{Round, Usage};
 use crate::process;
-use crate::rows::{Place, Row, Rows};
 use crate::server_process::{self, DATABASE};
 
 /// Organisation of its orders.
@@ -109,7 +109,7 @@ impl Bare {
     }
 
     /// Ends it, and reports its memory and disk use.
-    pub(crate) fn end(mut self) -> Result<Left> {
+    pub(crate) fn end(mut self) -> Result<Usage> {
         let memory_peak_bytes = process::memory_peak(self.process.id())?;
         // The end of its input stops it.
         self.told = None;
@@ -119,7 +119,7 @@ impl Bare {
             .data
             .as_ref()
             .map(|data| process::disk_bytes(data.path()));
-        Ok(Left {
+        Ok(Usage {
             memory_peak_bytes,
             disk_bytes: disk_bytes.transpose()?,
             orders: self.orders,
@@ -157,10 +157,10 @@ pub(crate) fn run(
     load: &Load,
     batch: usize,
     envelope: Envelope,
-    place: &Place,
+    store: &BareStore,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let mut rows = Rows::open(place)?;
+    let mut rows = Rows::open(store)?;
     let shape = Shape {
         orders: batch,
         envelope,
@@ -205,8 +205,8 @@ mod tests {
     use crate::database::{self, Database};
 
     /// Inserts two batches of ten.
-    fn fill(place: &Place) {
-        let mut rows = Rows::open(place).unwrap();
+    fn fill(store: &BareStore) {
+        let mut rows = Rows::open(store).unwrap();
         let load = dialects::ALL[0].load();
         let shape = Shape {
             orders: 10,
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn every_order_becomes_a_row_with_its_own_text() {
         let data = tempfile::tempdir().unwrap();
-        fill(&Place::Directory(data.path().into()));
+        fill(&BareStore::Directory(data.path().into()));
         let store = rusqlite::Connection::open(data.path().join("bare.db")).unwrap();
         let query = "select count(*), count(distinct ref), count(distinct body),
             count(*) filter (where instr(body, ref)) from orders";
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn every_order_becomes_a_row_of_postgresql_too() {
         let mut database = Database::create(None).unwrap();
-        fill(&Place::Database(database.url().into()));
+        fill(&BareStore::Database(database.url().into()));
         let query = "select count(*), count(distinct ref), count(distinct body),
             count(*) filter (where position(ref::bytea in body) > 0) from orders";
         let mut client = database::connect(database.url()).unwrap();

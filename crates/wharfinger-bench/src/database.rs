@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use pg_cluster::{Cluster, ClusterOptions};
 use postgres::{Client, NoTls};
 
-use crate::figures::Round;
+use crate::measurements::Round;
 use crate::process;
 
 /// Settings of a cluster that this program starts: memory as on a current machine. All others are PostgreSQL's defaults.

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 
 use crate::body::Mix;
-use crate::measuring::filling_bar;
 use crate::report::grouped;
+use crate::schedule::filling_bar;
 use crate::sender::Sender;
 use crate::served::Served;
 use crate::{Spoken, as_f64};

@@ -10,26 +10,26 @@
 //!
 //! ```text
 //! works        one file per workload: which sides take turns, and how the result is judged
-//! measuring    rounds in turns
+//! schedule     rounds in turns
 //! sender       sends bodies on many connections: body, template, stamps, pools, http_client
 //! served       a server on a data directory; servers, on a database; fill, with a large store
 //! bare, floor  the programs to compare with, and the disk
-//! report       tables and JSON: figures, verdict; sweep and plot
+//! report       tables and JSON: measurements, verdict; sweep and plot
 //! ```
 
 mod bare;
+mod bare_store;
 mod body;
 mod database;
-mod figures;
 mod fill;
 mod floor;
 mod http_client;
-mod measuring;
+mod measurements;
 mod plot;
 mod pools;
 mod process;
 mod report;
-mod rows;
+mod schedule;
 mod sender;
 mod served;
 pub mod server_process;
@@ -52,16 +52,16 @@ use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 
 use self::body::Envelope;
-use self::figures::as_f64;
 use self::fill::Filled;
-use self::measuring::Measuring;
+use self::measurements::as_f64;
+use self::schedule::Schedule;
 use self::target::Target;
 use self::works::{
     batches, catalogue, databases, fairness, filled, import, memory, reads, resubmissions, singles,
 };
 
+pub use self::bare_store::BareStore;
 pub use self::report::Report;
-pub use self::rows::Place;
 pub use self::sweep::{Sweep, sweep};
 
 /// Connections that send the large batches.
@@ -171,53 +171,53 @@ pub type OpenEmailIndex = fn(&Path, &str) -> Result<Box<dyn EmailIndex>>;
 ///
 /// A server or the database does not start, or a response is wrong.
 pub fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
-    let measuring = Measuring::new(settings.length);
+    let schedule = Schedule::new(settings.length);
     let has = |work| works.contains(&work);
     let mut findings = Vec::new();
     if has(Work::P1) || has(Work::P6) {
-        findings.push(batches::large(&measuring, has(Work::P1), has(Work::P6))?);
+        findings.push(batches::large(&schedule, has(Work::P1), has(Work::P6))?);
     }
     if has(Work::P2) {
         for dialect in dialects::ALL {
-            findings.push(batches::small(&measuring, *dialect)?);
+            findings.push(batches::small(&schedule, *dialect)?);
         }
     }
     if has(Work::P3) {
-        findings.push(singles::singles(&measuring)?);
+        findings.push(singles::singles(&schedule)?);
     }
     if has(Work::P4) || has(Work::P7) {
         let mut full = Filled::start(readable_dialect(), settings.fill_orders)?;
         full.fill_to(settings.fill_orders)?;
         if has(Work::P4) {
-            findings.push(filled::filled(&measuring, &mut full)?);
+            findings.push(filled::filled(&schedule, &mut full)?);
         }
         if has(Work::P7) {
-            findings.extend(reads::reads(&measuring, &full, settings.open_email_index)?);
+            findings.extend(reads::reads(&schedule, &full, settings.open_email_index)?);
         }
     }
     if has(Work::P5) {
-        findings.push(import::import(&measuring, settings.import_orders)?);
+        findings.push(import::import(&schedule, settings.import_orders)?);
     }
     let database_server = settings.database_server.as_deref();
     if has(Work::P8) {
-        findings.push(databases::on_database(&measuring, database_server)?);
+        findings.push(databases::on_database(&schedule, database_server)?);
     }
     if has(Work::P9) {
-        findings.push(resubmissions::resubmissions(&measuring)?);
+        findings.push(resubmissions::resubmissions(&schedule)?);
     }
     if has(Work::Fair) {
-        findings.push(fairness::fairness(&measuring)?);
+        findings.push(fairness::fairness(&schedule)?);
     }
     if has(Work::Catalogue) {
-        findings.extend(catalogue::catalogue(&measuring)?);
+        findings.extend(catalogue::catalogue(&schedule)?);
     }
     if has(Work::Memory) {
-        findings.push(memory::memory(&measuring, settings.body_bytes)?);
+        findings.push(memory::memory(&schedule, settings.body_bytes)?);
     }
     if has(Work::Servers) {
-        findings.push(databases::several_servers(&measuring, database_server)?);
+        findings.push(databases::several_servers(&schedule, database_server)?);
     }
-    Ok(measuring.report(findings))
+    Ok(schedule.report(findings))
 }
 
 /// Measures a custom workload.
@@ -226,12 +226,12 @@ pub fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
 ///
 /// A server does not start or cannot be reached, or a response is wrong.
 pub fn measure_own(work: &OwnWork, length: Duration) -> Result<Report> {
-    let measuring = Measuring::new(length);
+    let schedule = Schedule::new(length);
     let finding = match &work.remote {
-        Some(remote) => batches::remote(&measuring, work, &remote.target()?)?,
-        None => batches::own(&measuring, work)?,
+        Some(remote) => batches::remote(&schedule, work, &remote.target()?)?,
+        None => batches::own(&schedule, work)?,
     };
-    Ok(measuring.report(vec![finding]))
+    Ok(schedule.report(vec![finding]))
 }
 
 impl Remote {
@@ -259,7 +259,7 @@ pub enum Part {
         /// Whether a batch is an object with named orders instead of an array.
         is_named: bool,
         /// Where it stores them.
-        place: Place,
+        store: BareStore,
     },
     /// Responds 202 to everything.
     Http,
@@ -277,7 +277,7 @@ impl Part {
                 dialect,
                 batch,
                 is_named,
-                place,
+                store,
             } => {
                 let envelope = if is_named {
                     Envelope::Named
@@ -286,7 +286,7 @@ impl Part {
                 };
                 // The PostgreSQL client runs a runtime of its own.
                 tokio::task::block_in_place(|| {
-                    bare::run(dialect.load(), batch, envelope, &place, out)
+                    bare::run(dialect.load(), batch, envelope, &store, out)
                 })
             }
             Self::Http => floor::serve(out).await,

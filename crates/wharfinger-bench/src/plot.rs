@@ -8,7 +8,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
 
-use crate::figures::{Figures, as_f64};
+use crate::measurements::{Measurements, as_f64};
 use crate::report::grouped;
 use crate::sweep::{Point, Series};
 
@@ -30,7 +30,7 @@ type Panel<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 struct Line {
     name: &'static str,
     colour: RGBColor,
-    figure: fn(&Figures) -> Option<f64>,
+    figure: fn(&Measurements) -> Option<f64>,
 }
 
 /// Latency in milliseconds, on the left scale.
@@ -38,17 +38,17 @@ const WAITING: [Line; 3] = [
     Line {
         name: "p50",
         colour: BLUE,
-        figure: |figures| Some(figures.latency_ms?.p50),
+        figure: |measurements| Some(measurements.latency_ms?.p50),
     },
     Line {
         name: "p99",
         colour: ORANGE,
-        figure: |figures| Some(figures.latency_ms?.p99),
+        figure: |measurements| Some(measurements.latency_ms?.p99),
     },
     Line {
         name: "longest",
         colour: RED,
-        figure: |figures| Some(figures.latency_ms?.max),
+        figure: |measurements| Some(measurements.latency_ms?.max),
     },
 ];
 
@@ -56,7 +56,7 @@ const WAITING: [Line; 3] = [
 const CPU: Line = Line {
     name: "CPU (right)",
     colour: BLACK,
-    figure: |figures| figures.cpu_us_per_order,
+    figure: |measurements| measurements.cpu_us_per_order,
 };
 
 /// Draws one panel per series, one above the other.
@@ -134,11 +134,11 @@ where
 
 impl Line {
     fn through(&self, points: &[Point]) -> Vec<(f64, f64)> {
-        let figures = points.iter().filter_map(|point| {
-            let figure = (self.figure)(&point.figures)?;
+        let through = points.iter().filter_map(|point| {
+            let figure = (self.figure)(&point.measurements)?;
             Some((as_f64(point.at), figure))
         });
-        figures.collect()
+        through.collect()
     }
 
     fn style(&self) -> ShapeStyle {
@@ -153,8 +153,8 @@ impl Line {
 
 /// The range of whole decades that covers all figures of these lines.
 fn decades(points: &[Point], lines: &[Line]) -> Range<f64> {
-    let figures = lines.iter().flat_map(|line| line.through(points));
-    let exponents: Vec<f64> = figures.map(|(_, figure)| figure.log10()).collect();
+    let all = lines.iter().flat_map(|line| line.through(points));
+    let exponents: Vec<f64> = all.map(|(_, figure)| figure.log10()).collect();
     let finite = exponents
         .into_iter()
         .filter(|exponent| exponent.is_finite());

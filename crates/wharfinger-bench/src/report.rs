@@ -4,7 +4,7 @@ use std::io::{Result, Write};
 
 use serde::Serialize;
 
-use crate::figures::Figures;
+use crate::measurements::Measurements;
 use crate::process::Machine;
 use crate::verdict::Verdict;
 
@@ -35,7 +35,8 @@ pub(crate) struct Finding {
 #[derive(Debug, Serialize)]
 struct Side {
     name: String,
-    figures: Figures,
+    #[serde(rename = "figures")]
+    measurements: Measurements,
 }
 
 /// A figure that does not belong to a single side.
@@ -69,9 +70,9 @@ impl Finding {
         }
     }
 
-    pub(crate) fn side(mut self, name: impl Into<String>, figures: Figures) -> Self {
+    pub(crate) fn side(mut self, name: impl Into<String>, measurements: Measurements) -> Self {
         let name = name.into();
-        self.sides.push(Side { name, figures });
+        self.sides.push(Side { name, measurements });
         self
     }
 
@@ -125,7 +126,11 @@ impl Finding {
     fn write(&self, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{}  {}", self.work, self.what)?;
         write_row(out, "", self.sides.iter().map(|side| side.name.as_str()))?;
-        let columns: Vec<_> = self.sides.iter().map(|side| cells(&side.figures)).collect();
+        let columns: Vec<_> = self
+            .sides
+            .iter()
+            .map(|side| cells(&side.measurements))
+            .collect();
         for (row, name) in ROWS.into_iter().enumerate() {
             let row: Vec<&str> = columns.iter().map(|cells| cells[row].as_str()).collect();
             // Leave out rows without any figure.
@@ -192,21 +197,21 @@ const ROWS: [&str; 10] = [
 ];
 
 /// The figures in the order of [`ROWS`]. Missing ones are empty.
-fn cells(figures: &Figures) -> [String; ROWS.len()] {
+fn cells(measurements: &Measurements) -> [String; ROWS.len()] {
     let two_places = |figure: Option<f64>| figure.map_or_else(String::new, |f| format!("{f:.2}"));
     let whole = |figure: Option<f64>| figure.map_or_else(String::new, grouped);
-    let latency = figures.latency_ms;
-    let memory = figures.memory_peak_bytes.map(mebibytes);
+    let latency = measurements.latency_ms;
+    let memory = measurements.memory_peak_bytes.map(mebibytes);
     [
-        grouped(figures.orders as f64),
-        grouped(figures.orders_per_s),
-        two_places(figures.cpu_us_per_order),
-        two_places(figures.database_cpu_us_per_order),
+        grouped(measurements.orders as f64),
+        grouped(measurements.orders_per_s),
+        two_places(measurements.cpu_us_per_order),
+        two_places(measurements.database_cpu_us_per_order),
         two_places(latency.map(|l| l.p50)),
         two_places(latency.map(|l| l.p99)),
         two_places(latency.map(|l| l.p99_9)),
         two_places(latency.map(|l| l.max)),
-        whole(figures.disk_bytes_per_order),
+        whole(measurements.disk_bytes_per_order),
         whole(memory),
     ]
 }
@@ -246,8 +251,8 @@ mod tests {
         assert_eq!(grouped(1_234_567.4), "1,234,567");
     }
 
-    fn figures(cpu_us_per_order: Option<f64>) -> Figures {
-        Figures {
+    fn measurements(cpu_us_per_order: Option<f64>) -> Measurements {
+        Measurements {
             orders: 12_000,
             orders_per_s: 4_000.0,
             cpu_us_per_order,
@@ -267,8 +272,8 @@ mod tests {
     #[test]
     fn a_table_leaves_out_what_nobody_has() {
         let finding = Finding::new("p1", "work")
-            .side("wharfinger", figures(Some(2.0)))
-            .side("bare program", figures(None))
+            .side("wharfinger", measurements(Some(2.0)))
+            .side("bare program", measurements(None))
             .fact("fdatasync, µs", 135.2);
         let expected = "\
 p1  work
@@ -283,9 +288,9 @@ p1  work
 
     #[test]
     fn what_a_database_uses_stands_below_all_that_is_used() {
-        let on_database = Figures {
+        let on_database = Measurements {
             database_cpu_us_per_order: Some(1.5),
-            ..figures(Some(2.0))
+            ..measurements(Some(2.0))
         };
         let table = written(&Finding::new("p8", "work").side("wharfinger", on_database));
         let lines: Vec<_> = table.lines().rev().take(2).collect();
@@ -297,7 +302,7 @@ p1  work
     fn a_verdict_without_an_aim_says_none() {
         let verdict = |aim| Verdict::at_most("fair", "p99", (3.0, "ms"), 20.0, aim);
         let finding = Finding::new("fair", "work")
-            .side("alone", figures(None))
+            .side("alone", measurements(None))
             .verdicts([verdict(None), verdict(Some(10.0))]);
         let table = written(&finding);
         assert!(

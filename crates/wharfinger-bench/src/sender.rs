@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::body::Body;
-use crate::figures::Round;
+use crate::measurements::Round;
 
 /// Characters of an unexpected response to show.
 const SHOWN_CHARS_MAX: usize = 300;

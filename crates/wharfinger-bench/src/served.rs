@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::figures::{Left, Round};
 use crate::floor;
+use crate::measurements::{Round, Usage};
 use crate::process;
 use crate::sender;
 use crate::server_process::{self, Server};
@@ -105,10 +105,10 @@ impl Served {
     }
 
     /// Stops the server, and reports its memory and disk use.
-    pub(crate) fn end(self) -> Result<Left> {
+    pub(crate) fn end(self) -> Result<Usage> {
         let memory_peak_bytes = self.memory_peak()?;
         self.server.stop()?;
-        Ok(Left {
+        Ok(Usage {
             memory_peak_bytes,
             disk_bytes: Some(process::disk_bytes(self.data.path())?),
             orders: self.orders,

@@ -16,14 +16,14 @@ pub const DATABASE: &str = "WHARFINGER_DATABASE";
 
 /// Where a server stores its orders.
 #[derive(Clone, Copy)]
-pub enum Place<'p> {
+pub enum ServerStore<'p> {
     /// A data directory.
     Directory(&'p Path),
     /// The URL of a PostgreSQL database.
     Database(&'p str),
 }
 
-impl<'p> From<&'p Path> for Place<'p> {
+impl<'p> From<&'p Path> for ServerStore<'p> {
     fn from(directory: &'p Path) -> Self {
         Self::Directory(directory)
     }
@@ -52,7 +52,7 @@ impl FirstKey {
     /// Creates an organisation and a key in a database, as an operator would.
     fn make(url: &str) -> Result<Self> {
         let run = |arguments: &[&str]| -> Result<Vec<u8>> {
-            let mut command = program_on(Place::Database(url))?;
+            let mut command = program_on(ServerStore::Database(url))?;
             let done = command.args(arguments).stderr(Stdio::inherit()).output()?;
             ensure!(done.status.success(), "{} failed", arguments.join(" "));
             Ok(done.stdout)
@@ -101,10 +101,10 @@ impl Server {
     /// # Errors
     ///
     /// A process does not start, or ends before it is ready.
-    pub fn start_fresh(place: Place<'_>, options: &[&str]) -> Result<(Self, FirstKey)> {
-        let mut command = serve(place)?;
+    pub fn start_fresh(store: ServerStore<'_>, options: &[&str]) -> Result<(Self, FirstKey)> {
+        let mut command = serve(store)?;
         command.args(options);
-        if let Place::Database(url) = place {
+        if let ServerStore::Database(url) = store {
             // In a database, a server creates no key by itself, because other servers may use it.
             let key = FirstKey::make(url)?;
             return Ok((Self::start_command(command)?, key));
@@ -124,8 +124,8 @@ impl Server {
     /// # Errors
     ///
     /// The process does not start, or ends before it is ready.
-    pub fn start(place: Place<'_>) -> Result<Self> {
-        Self::start_command(serve(place)?)
+    pub fn start(store: ServerStore<'_>) -> Result<Self> {
+        Self::start_command(serve(store)?)
     }
 
     /// Starts any command that prints the same ready line as a server.
@@ -193,23 +193,23 @@ impl Drop for Server {
     }
 }
 
-/// A command that runs this program on `place`, whatever the environment says.
-fn program_on(place: Place<'_>) -> Result<Command> {
+/// A command that runs this program on `store`, whatever the environment says.
+fn program_on(store: ServerStore<'_>) -> Result<Command> {
     let mut command = program()?;
     command
         .env_remove("WHARFINGER_CONFIG")
         .env_remove("WHARFINGER_DATA")
         .env_remove(DATABASE);
-    match place {
-        Place::Directory(data) => command.env("WHARFINGER_DATA", data),
+    match store {
+        ServerStore::Directory(data) => command.env("WHARFINGER_DATA", data),
         // In the environment, because arguments are visible to all users and the URL contains a password.
-        Place::Database(url) => command.env(DATABASE, url),
+        ServerStore::Database(url) => command.env(DATABASE, url),
     };
     Ok(command)
 }
 
-fn serve(place: Place<'_>) -> Result<Command> {
-    let mut command = program_on(place)?;
+fn serve(store: ServerStore<'_>) -> Result<Command> {
+    let mut command = program_on(store)?;
     command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
     Ok(command)
 }

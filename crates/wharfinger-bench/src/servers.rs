@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 
 use crate::body::Mix;
 use crate::database::Database;
-use crate::figures::{Left, Round};
+use crate::measurements::{Round, Usage};
 use crate::process;
 use crate::sender::{self, Sender};
-use crate::server_process::{Place, Server};
+use crate::server_process::{Server, ServerStore};
 use crate::target::Target;
 use crate::{LARGE_BATCH, first_dialect};
 
@@ -29,8 +29,8 @@ impl Servers {
     /// Starts this many servers on an empty database. See [`Database::create`].
     pub(crate) fn start(count: usize, database_server: Option<&str>) -> Result<Self> {
         let database = Database::create(database_server)?;
-        let place = Place::Database(database.url());
-        let (first, key) = Server::start_fresh(place, &[])?;
+        let store = ServerStore::Database(database.url());
+        let (first, key) = Server::start_fresh(store, &[])?;
         let target = Target {
             address: sender::address_of(&first.url)?,
             organisation: key.organisation,
@@ -41,7 +41,7 @@ impl Servers {
         };
         let mut servers = vec![first];
         for _ in 1..count {
-            servers.push(Server::start(place)?);
+            servers.push(Server::start(store)?);
         }
         Ok(Self {
             servers,
@@ -74,13 +74,13 @@ impl Servers {
     }
 
     /// Stops the servers, and reports their memory and the database's size. The memory does not include the database server's.
-    pub(crate) fn end(mut self) -> Result<Left> {
+    pub(crate) fn end(mut self) -> Result<Usage> {
         let mut memory_peak_bytes = 0;
         for server in self.servers {
             memory_peak_bytes += process::memory_peak(server.process_id())?;
             server.stop().context("a server on a database")?;
         }
-        Ok(Left {
+        Ok(Usage {
             memory_peak_bytes,
             disk_bytes: Some(self.database.grown_bytes()?),
             orders: self.orders,

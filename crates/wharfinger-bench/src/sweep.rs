@@ -7,12 +7,12 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::body::Mix;
-use crate::figures::{Figures, Round};
 use crate::fill::Filled;
-use crate::measuring::Measuring;
+use crate::measurements::{Measurements, Round};
 use crate::plot;
 use crate::process::Machine;
 use crate::report::{grouped, ms_or_dash};
+use crate::schedule::Schedule;
 use crate::sender::Sender;
 use crate::served::Served;
 use crate::target::Target;
@@ -45,7 +45,8 @@ pub(crate) struct Series {
 #[derive(Debug, Serialize)]
 pub(crate) struct Point {
     pub(crate) at: u64,
-    pub(crate) figures: Figures,
+    #[serde(rename = "figures")]
+    pub(crate) measurements: Measurements,
 }
 
 /// Measures along each axis while all else stays the same.
@@ -55,13 +56,13 @@ pub(crate) struct Point {
 /// A server does not start, or a response is wrong.
 pub fn sweep(settings: &Settings) -> Result<Sweep> {
     // There are many points; each needs less time than a whole workload.
-    let measuring = Measuring::new(settings.length / 4);
+    let schedule = Schedule::new(settings.length / 4);
     let series = [
-        store_sizes(&measuring, settings.fill_orders)?,
-        batch_sizes(&measuring)?,
-        connection_counts(&measuring)?,
+        store_sizes(&schedule, settings.fill_orders)?,
+        batch_sizes(&schedule)?,
+        connection_counts(&schedule)?,
     ];
-    measuring.finish();
+    schedule.finish();
     Ok(Sweep {
         machine: Machine::this(),
         series,
@@ -69,7 +70,7 @@ pub fn sweep(settings: &Settings) -> Result<Sweep> {
 }
 
 /// Measures one store while it grows. The orders sent for measuring count towards its fill.
-fn store_sizes(measuring: &Measuring, fill_orders: u64) -> Result<Series> {
+fn store_sizes(schedule: &Schedule, fill_orders: u64) -> Result<Series> {
     let dialect = first_dialect();
     let mut full = Filled::start(dialect, fill_orders)?;
     let target = &full.served.target;
@@ -79,8 +80,8 @@ fn store_sizes(measuring: &Measuring, fill_orders: u64) -> Result<Series> {
         full.fill_to(fill_orders * percent / 100)?;
         let at = full.served.orders();
         let served = &mut full.served;
-        measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
-        let round = measuring.once("sweep: store size", |length| {
+        schedule.warm_up(|length| served.measure(|| sender.send_for(length)))?;
+        let round = schedule.once("sweep: store size", |length| {
             served.measure(|| sender.send_for(length))
         })?;
         points.push(Point::of(at, round));
@@ -94,9 +95,9 @@ fn store_sizes(measuring: &Measuring, fill_orders: u64) -> Result<Series> {
     })
 }
 
-fn batch_sizes(measuring: &Measuring) -> Result<Series> {
+fn batch_sizes(schedule: &Schedule) -> Result<Series> {
     let dialect = first_dialect();
-    let points = along(measuring, "sweep: batch size", &BATCHES, |target, batch| {
+    let points = along(schedule, "sweep: batch size", &BATCHES, |target, batch| {
         target.batches(dialect, batch, BATCH_CONNECTIONS, Mix::Fresh)
     })?;
     Ok(Series {
@@ -107,10 +108,10 @@ fn batch_sizes(measuring: &Measuring) -> Result<Series> {
     })
 }
 
-fn connection_counts(measuring: &Measuring) -> Result<Series> {
+fn connection_counts(schedule: &Schedule) -> Result<Series> {
     let dialect = first_dialect();
     let points = along(
-        measuring,
+        schedule,
         "sweep: connections",
         &CONNECTIONS,
         |target, connections| target.batches(dialect, SMALL_BATCH, connections, Mix::Fresh),
@@ -125,19 +126,19 @@ fn connection_counts(measuring: &Measuring) -> Result<Series> {
 
 /// Measures one server at each of these points, with a new sender for each.
 fn along(
-    measuring: &Measuring,
+    schedule: &Schedule,
     what: &str,
-    places: &[usize],
+    values: &[usize],
     sender: impl Fn(&Target, usize) -> Sender,
 ) -> Result<Vec<Point>> {
     let mut served = Served::start()?;
     let mut points = Vec::new();
-    for &at in places {
+    for &at in values {
         let mut sender = sender(&served.target, at);
         if points.is_empty() {
-            measuring.warm_up(|length| served.measure(|| sender.send_for(length)))?;
+            schedule.warm_up(|length| served.measure(|| sender.send_for(length)))?;
         }
-        let round = measuring.once(what, |length| served.measure(|| sender.send_for(length)))?;
+        let round = schedule.once(what, |length| served.measure(|| sender.send_for(length)))?;
         points.push(Point::of(at as u64, round));
     }
     Ok(points)
@@ -170,8 +171,8 @@ impl Sweep {
 
 impl Point {
     fn of(at: u64, round: Round) -> Self {
-        let figures = Figures::of(&[round], None);
-        Self { at, figures }
+        let measurements = Measurements::of(&[round], None);
+        Self { at, measurements }
     }
 }
 
@@ -189,14 +190,14 @@ impl Series {
             "    {along:<20}{:>12}{:>18}{:>12}{:>12}{:>20}",
             "orders/s", "CPU µs per order", "p50, ms", "p99, ms", "longest stall, ms"
         )?;
-        for Point { at, figures } in &self.points {
+        for Point { at, measurements } in &self.points {
             let at = grouped(*at as f64);
-            let cpu = figures.cpu_us_per_order.unwrap_or_default();
-            let latency = figures.latency_ms;
+            let cpu = measurements.cpu_us_per_order.unwrap_or_default();
+            let latency = measurements.latency_ms;
             writeln!(
                 out,
                 "    {at:<20}{:>12}{cpu:>18.2}{:>12}{:>12}{:>20}",
-                grouped(figures.orders_per_s),
+                grouped(measurements.orders_per_s),
                 ms_or_dash(latency.map(|latency| latency.p50)),
                 ms_or_dash(latency.map(|latency| latency.p99)),
                 ms_or_dash(latency.map(|latency| latency.max)),

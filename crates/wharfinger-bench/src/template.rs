@@ -28,9 +28,9 @@ impl Template {
         let mut parts = Vec::new();
         let mut rest = compact.as_str();
         while let Some((text, behind)) = rest.split_once("{{") {
-            let (place, after) = behind.split_once("}}").expect("a place has an end");
+            let (placeholder, after) = behind.split_once("}}").expect("a placeholder has an end");
             parts.push(Part::Text(text.to_owned()));
-            parts.push(parse_place(place));
+            parts.push(parse_placeholder(placeholder));
             rest = after;
         }
         parts.push(Part::Text(rest.to_owned()));
@@ -64,8 +64,8 @@ impl Template {
     }
 }
 
-fn parse_place(place: &str) -> Part {
-    let (name, argument) = place.split_once(' ').unwrap_or((place, ""));
+fn parse_placeholder(placeholder: &str) -> Part {
+    let (name, argument) = placeholder.split_once(' ').unwrap_or((placeholder, ""));
     match name {
         "organisation" => Part::Organisation,
         "stamp" => Part::Stamp,
@@ -74,7 +74,7 @@ fn parse_place(place: &str) -> Part {
         "change" => Part::Change,
         "pick" => Part::Pick(pools::find(argument).expect("a pool has this name")),
         "digits" => Part::Digits(argument.parse().expect("a count of digits")),
-        _ => panic!("a template has the place {place:?}, which is none"),
+        _ => panic!("a template has the unknown placeholder {placeholder:?}"),
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_told_from_text_and_lines_are_joined() {
+    fn placeholders_are_told_from_text_and_lines_are_joined() {
         let template = Template::parse("{\n  \"a\":\"{{stamp}}x\",\n  \"b\":{{digits 3}}}\n");
         let text = |text: &str| Part::Text(text.into());
         let expected = [

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::figures::Figures;
+use crate::measurements::Measurements;
 
 /// A figure and its targets.
 #[derive(Clone, Debug, Serialize)]
@@ -25,8 +25,8 @@ impl Verdict {
     /// The ratio of CPU per order to another program's. `None` if it could not be measured.
     pub(crate) fn cpu(
         work: &'static str,
-        ours: &Figures,
-        beside: &Figures,
+        ours: &Measurements,
+        beside: &Measurements,
         bar: f64,
         aim: f64,
     ) -> Option<Self> {
@@ -37,8 +37,8 @@ impl Verdict {
     /// The ratio of disk bytes per order to another program's.
     pub(crate) fn disk(
         work: &'static str,
-        ours: &Figures,
-        beside: &Figures,
+        ours: &Measurements,
+        beside: &Measurements,
         bar: f64,
         aim: f64,
     ) -> Option<Self> {
@@ -68,11 +68,11 @@ impl Verdict {
     pub(crate) fn p99(
         work: &'static str,
         what: impl Into<String>,
-        figures: &Figures,
+        measurements: &Measurements,
         bar_ms: f64,
         aim_ms: Option<f64>,
     ) -> Option<Self> {
-        let p99_ms = figures.latency_ms?.p99;
+        let p99_ms = measurements.latency_ms?.p99;
         Some(Self::at_most(work, what, (p99_ms, "ms"), bar_ms, aim_ms))
     }
 

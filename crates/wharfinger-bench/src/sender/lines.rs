@@ -15,8 +15,8 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::Run;
 use crate::body::Body;
-use crate::figures::Round;
 use crate::http_client::{self, Incoming};
+use crate::measurements::Round;
 
 /// Bytes per read.
 const PIECE: usize = 64 << 10;

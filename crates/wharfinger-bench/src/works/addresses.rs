@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 use wharfinger_core::load::ByEmail;
 
-use crate::figures::Round;
 use crate::fill::Filled;
 use crate::http_client::Connection;
+use crate::measurements::Round;
 use crate::pools::Random;
 use crate::stamps::{self, REGULAR_AGAIN};
 use crate::template::Template;

@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use crate::bare::Bare;
 use crate::body::{Envelope, Mix};
-use crate::figures::Figures;
-use crate::measuring::Measuring;
+use crate::measurements::Measurements;
 use crate::report::{self, Finding};
+use crate::schedule::Schedule;
 use crate::served::Served;
 use crate::target::Target;
 use crate::verdict::Verdict;
@@ -15,13 +15,13 @@ use crate::{BATCH_CONNECTIONS, LARGE_BATCH, OwnWork, SMALL_BATCH, Spoken, first_
 /// The figures of two sides, and their description.
 struct Compared {
     what: String,
-    ours: Figures,
-    bare: Figures,
+    ours: Measurements,
+    bare: Measurements,
 }
 
 /// Measures p1 and p6 together.
-pub(crate) fn large(measuring: &Measuring, with_cpu: bool, with_disk: bool) -> Result<Finding> {
-    let compared = compare(measuring, first_dialect(), LARGE_BATCH, BATCH_CONNECTIONS)?;
+pub(crate) fn large(schedule: &Schedule, with_cpu: bool, with_disk: bool) -> Result<Finding> {
+    let compared = compare(schedule, first_dialect(), LARGE_BATCH, BATCH_CONNECTIONS)?;
     let (ours, bare) = (&compared.ours, &compared.bare);
     let cpu = Verdict::cpu("p1", ours, bare, 1.0, 0.7).filter(|_| with_cpu);
     let disk = Verdict::disk("p6", ours, bare, 0.5, 0.15).filter(|_| with_disk);
@@ -31,29 +31,29 @@ pub(crate) fn large(measuring: &Measuring, with_cpu: bool, with_disk: bool) -> R
 }
 
 /// Measures p2 in one dialect.
-pub(crate) fn small(measuring: &Measuring, dialect: Spoken) -> Result<Finding> {
-    let compared = compare(measuring, dialect, SMALL_BATCH, BATCH_CONNECTIONS)?;
+pub(crate) fn small(schedule: &Schedule, dialect: Spoken) -> Result<Finding> {
+    let compared = compare(schedule, dialect, SMALL_BATCH, BATCH_CONNECTIONS)?;
     let verdict = Verdict::cpu("p2", &compared.ours, &compared.bare, 1.3, 0.9);
     Ok(compared.finding("p2").verdicts(verdict))
 }
 
 /// Measures a custom workload on a new server.
-pub(crate) fn own(measuring: &Measuring, work: &OwnWork) -> Result<Finding> {
-    let compared = compare(measuring, work.dialect, work.batch, work.connections)?;
+pub(crate) fn own(schedule: &Schedule, work: &OwnWork) -> Result<Finding> {
+    let compared = compare(schedule, work.dialect, work.batch, work.connections)?;
     Ok(compared.finding("own"))
 }
 
 /// Measures batches to an existing server, from the sender's side only.
-pub(crate) fn remote(measuring: &Measuring, work: &OwnWork, target: &Target) -> Result<Finding> {
+pub(crate) fn remote(schedule: &Schedule, work: &OwnWork, target: &Target) -> Result<Finding> {
     let mut sender = target.batches(work.dialect, work.batch, work.connections, Mix::Fresh);
     let what = report::batches(work.dialect.id(), work.batch, work.connections);
-    let [rounds] = measuring.take_turns(&what, |length| Ok([sender.send_for(length)?]))?;
-    Ok(Finding::new("own", what).side("server", Figures::of(&rounds, None)))
+    let [rounds] = schedule.take_turns(&what, |length| Ok([sender.send_for(length)?]))?;
+    Ok(Finding::new("own", what).side("server", Measurements::of(&rounds, None)))
 }
 
 /// Measures batches to a new server, and the bare program with as many orders.
 fn compare(
-    measuring: &Measuring,
+    schedule: &Schedule,
     dialect: Spoken,
     batch: usize,
     connections: usize,
@@ -63,15 +63,15 @@ fn compare(
     let sample = dialect.samples(&ours.target.sample_key()).batch;
     let mut bare = Bare::start(dialect, batch, Envelope::of_batch(&sample))?;
     let what = report::batches(dialect.id(), batch, connections);
-    let [our_rounds, bare_rounds] = measuring.take_turns(&what, |length| {
+    let [our_rounds, bare_rounds] = schedule.take_turns(&what, |length| {
         let round = ours.measure(|| sender.send_for(length))?;
         let beside = bare.take(round.orders)?;
         Ok([round, beside])
     })?;
     Ok(Compared {
         what,
-        ours: Figures::of(&our_rounds, Some(ours.end()?)),
-        bare: Figures::of(&bare_rounds, Some(bare.end()?)),
+        ours: Measurements::of(&our_rounds, Some(ours.end()?)),
+        bare: Measurements::of(&bare_rounds, Some(bare.end()?)),
     })
 }
 

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use wharfinger_core::dialects;
 
 use crate::body::{Mix, PRODUCT_DIGITS};
-use crate::figures::Figures;
-use crate::measuring::Measuring;
+use crate::measurements::Measurements;
 use crate::report::{self, Finding};
+use crate::schedule::Schedule;
 use crate::served::Served;
 use crate::server_process;
 use crate::verdict::Verdict;
@@ -21,21 +21,21 @@ const PIECES: u64 = 1_000_000_000;
 
 /// Measures p2 with an open and with an enforced catalogue, in each dialect that uses a catalogue. Once with a few popular
 /// products, as in p2, and once with random ones.
-pub(crate) fn catalogue(measuring: &Measuring) -> Result<Vec<Finding>> {
+pub(crate) fn catalogue(schedule: &Schedule) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for &dialect in dialects::ALL {
         let Some(pool) = dialect.load().products else {
             continue;
         };
         for (mix, named) in [(Mix::Fresh, "a few"), (Mix::AnyProducts, "any")] {
-            findings.push(compare(measuring, dialect, pool, (mix, named))?);
+            findings.push(compare(schedule, dialect, pool, (mix, named))?);
         }
     }
     Ok(findings)
 }
 
 fn compare(
-    measuring: &Measuring,
+    schedule: &Schedule,
     dialect: Spoken,
     pool: &str,
     (mix, named): (Mix, &str),
@@ -50,13 +50,13 @@ fn compare(
     let (mut to_open, mut to_enforced) = (sender(&open), sender(&enforced));
     let batches = report::batches(dialect.id(), SMALL_BATCH, BATCH_CONNECTIONS);
     let what = format!("{batches}, {named} of {products} products");
-    let [enforced_rounds, open_rounds] = measuring.take_turns(&what, |length| {
+    let [enforced_rounds, open_rounds] = schedule.take_turns(&what, |length| {
         let held = enforced.measure(|| to_enforced.send_for(length))?;
         let beside = open.measure(|| to_open.send_for(length))?;
         Ok([held, beside])
     })?;
-    let held = Figures::of(&enforced_rounds, Some(enforced.end()?));
-    let beside = Figures::of(&open_rounds, Some(open.end()?));
+    let held = Measurements::of(&enforced_rounds, Some(enforced.end()?));
+    let beside = Measurements::of(&open_rounds, Some(open.end()?));
     let verdict = Verdict::cpu("catalogue", &held, &beside, 2.0, 1.5);
     Ok(Finding::new("catalogue", what)
         .side("enforced", held)

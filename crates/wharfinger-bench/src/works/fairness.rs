@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::body::Mix;
-use crate::figures::Figures;
-use crate::measuring::Measuring;
+use crate::measurements::Measurements;
 use crate::report::{self, Finding};
+use crate::schedule::Schedule;
 use crate::sender::Sender;
 use crate::served::Served;
 use crate::verdict::Verdict;
@@ -15,7 +15,7 @@ use crate::{BATCH_CONNECTIONS, first_dialect};
 const SINGLE_CONNECTIONS: usize = 8;
 
 /// Measures single orders alone, alongside batches of 5,000, and alongside batches of 50,000.
-pub(crate) fn fairness(measuring: &Measuring) -> Result<Finding> {
+pub(crate) fn fairness(schedule: &Schedule) -> Result<Finding> {
     let dialect = first_dialect();
     let served = Served::start()?;
     let target = &served.target;
@@ -25,17 +25,17 @@ pub(crate) fn fairness(measuring: &Measuring) -> Result<Finding> {
     let singles_in_words = report::singles(dialect.id(), SINGLE_CONNECTIONS);
     let what = format!("{singles_in_words}, beside batches on {BATCH_CONNECTIONS}");
     // One side after the other instead of in turns: a batch of 50,000 takes as long as a round.
-    measuring.warm_up(|length| singles.send_for(length))?;
-    let alone = measuring.once(&what, |length| singles.send_for(length))?;
+    schedule.warm_up(|length| singles.send_for(length))?;
+    let alone = schedule.once(&what, |length| singles.send_for(length))?;
     let mut beside = |batches: &mut Sender| {
-        measuring.once(&what, |length| {
+        schedule.once(&what, |length| {
             let (beside, _) = batches.send_during(|| singles.send_for(length))?;
             Ok(beside)
         })
     };
     let (beside_large, beside_huge) = (beside(&mut large)?, beside(&mut huge)?);
     let [alone, beside_large, beside_huge] =
-        [alone, beside_large, beside_huge].map(|round| Figures::of(&[round], None));
+        [alone, beside_large, beside_huge].map(|round| Measurements::of(&[round], None));
     let of_large = Verdict::p99("fair", "p99 beside 5,000", &beside_large, 20.0, None);
     let of_huge = Verdict::p99("fair", "p99 beside 50,000", &beside_huge, 200.0, None);
     Ok(Finding::new("fair", what)

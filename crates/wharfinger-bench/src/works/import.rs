@@ -8,11 +8,11 @@ use anyhow::{Result, ensure};
 use wharfinger_core::dialect::Sample;
 
 use crate::body::{Body, Envelope, Lane, Mix, Shape};
-use crate::figures::{Figures, Round};
 use crate::http_client::Connection;
-use crate::measuring::Measuring;
+use crate::measurements::{Measurements, Round};
 use crate::process;
 use crate::report::{Finding, grouped, mebibytes};
+use crate::schedule::Schedule;
 use crate::served::Served;
 use crate::target::Target;
 use crate::verdict::Verdict;
@@ -29,7 +29,7 @@ const AIM_MIB: f64 = 128.0;
 const GROWTH_MAX: f64 = 1.05;
 
 /// Measures one body with this many orders. Then sends the same orders in batches, to compare the rates.
-pub(crate) fn import(measuring: &Measuring, orders: u64) -> Result<Finding> {
+pub(crate) fn import(schedule: &Schedule, orders: u64) -> Result<Finding> {
     let pieces = orders.div_ceil(PIECE_ORDERS).max(2);
     let orders = pieces * PIECE_ORDERS;
     let dialect = first_dialect();
@@ -42,7 +42,7 @@ pub(crate) fn import(measuring: &Measuring, orders: u64) -> Result<Finding> {
     let mut request = LongRequest::new(&served.target, pieces);
     let (address, process) = (served.target.address, served.process_id());
     let mut half_bytes = 0;
-    let round = measuring.once(&what, |_| {
+    let round = schedule.once(&what, |_| {
         served.measure(|| {
             request.send(address, || {
                 half_bytes = process::memory_peak(process)?;
@@ -50,18 +50,18 @@ pub(crate) fn import(measuring: &Measuring, orders: u64) -> Result<Finding> {
             })
         })
     })?;
-    let left = served.end()?;
-    let growth = left.memory_peak_bytes as f64 / half_bytes.max(1) as f64;
-    let peak_mib = (mebibytes(left.memory_peak_bytes), "MiB");
-    let ours = Figures::of(&[round], Some(left));
+    let usage = served.end()?;
+    let growth = usage.memory_peak_bytes as f64 / half_bytes.max(1) as f64;
+    let peak_mib = (mebibytes(usage.memory_peak_bytes), "MiB");
+    let ours = Measurements::of(&[round], Some(usage));
     let mut batches = Served::start()?;
     let mut sender = batches
         .target
         .batches(dialect, LARGE_BATCH, BATCH_CONNECTIONS, Mix::Fresh);
-    let [rounds] = measuring.take_turns("the same in batches", |length| {
+    let [rounds] = schedule.take_turns("the same in batches", |length| {
         Ok([batches.measure(|| sender.send_for(length))?])
     })?;
-    let beside = Figures::of(&rounds, Some(batches.end()?));
+    let beside = Measurements::of(&rounds, Some(batches.end()?));
     let peak = Verdict::at_most("p5", "peak memory", peak_mib, BAR_MIB, Some(AIM_MIB));
     let flat = Verdict::at_most(
         "p5",

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::body::{Body, Envelope, Lane, Mix, Shape};
-use crate::figures::{Figures, Left, Round, as_f64};
 use crate::first_dialect;
 use crate::http_client::Connection;
-use crate::measuring::Measuring;
+use crate::measurements::{Measurements, Round, Usage, as_f64};
 use crate::report::{Finding, grouped, mebibytes};
+use crate::schedule::Schedule;
 use crate::sender::Check;
 use crate::served::Served;
 use crate::target::Target;
@@ -37,7 +37,7 @@ const BOUND_BYTES: u64 = 2 * BODY_BYTES_IN_FLIGHT_MAX + (256 << 20);
 const GROWTH_MAX: f64 = 1.05;
 
 /// Sends the same load twice. The peak memory must not grow in the second half.
-pub(crate) fn memory(measuring: &Measuring, body_bytes: usize) -> Result<Finding> {
+pub(crate) fn memory(schedule: &Schedule, body_bytes: usize) -> Result<Finding> {
     let mut served = Served::start_with(&OPTIONS)?;
     let mut requests = requests(&served.target, body_bytes);
     let bytes = grouped(as_f64(requests[0].body_bytes() as u64));
@@ -46,19 +46,22 @@ pub(crate) fn memory(measuring: &Measuring, body_bytes: usize) -> Result<Finding
     let mut refused = 0;
     let mut half = || {
         let address = served.target.address;
-        let round = measuring.once(&what, |length| {
+        let round = schedule.once(&what, |length| {
             served.measure(|| {
                 let (round, refused_now) = send_for(&mut requests, address, length)?;
                 refused += refused_now;
                 Ok(round)
             })
         })?;
-        let left = Left {
+        let usage = Usage {
             memory_peak_bytes: served.memory_peak()?,
             disk_bytes: None,
             orders: round.orders,
         };
-        anyhow::Ok((left.memory_peak_bytes, Figures::of(&[round], Some(left))))
+        anyhow::Ok((
+            usage.memory_peak_bytes,
+            Measurements::of(&[round], Some(usage)),
+        ))
     };
     let (first_bytes, first) = half()?;
     let (second_bytes, second) = half()?;

@@ -6,17 +6,17 @@ use anyhow::Result;
 
 use super::addresses::{Addresses, Whose};
 use crate::body::Mix;
-use crate::figures::{Figures, Round};
 use crate::fill::Filled;
-use crate::measuring::Measuring;
+use crate::measurements::{Measurements, Round};
 use crate::report::Finding;
+use crate::schedule::Schedule;
 use crate::sender::Sender;
 use crate::verdict::Verdict;
 use crate::{BATCH_CONNECTIONS, LARGE_BATCH, OpenEmailIndex, first_dialect};
 
 /// Measures each read of the dialect that the store was filled in, and those by e-mail address.
 pub(crate) fn reads(
-    measuring: &Measuring,
+    schedule: &Schedule,
     full: &Filled,
     open_index: OpenEmailIndex,
 ) -> Result<Vec<Finding>> {
@@ -27,7 +27,7 @@ pub(crate) fn reads(
     for read in load.reads {
         let mut reader = target.reads(full.dialect, read, full.first_stamp, full.orders);
         findings.push(alone_and_beside(
-            measuring,
+            schedule,
             format!("{}, from {}", read.what, full.in_words()),
             &mut batches,
             || Ok(()),
@@ -39,7 +39,7 @@ pub(crate) fn reads(
         for whose in [Whose::OneOrder, Whose::ManyOrders] {
             let mut reader = addresses.reader(whose)?;
             findings.push(alone_and_beside(
-                measuring,
+                schedule,
                 format!("{}, from {}", whose.in_words(), full.in_words()),
                 &mut batches,
                 || addresses.wait_for_index(),
@@ -52,20 +52,20 @@ pub(crate) fn reads(
 
 /// Measures one kind of read: alone, once the store is ready for it, and alongside p1.
 fn alone_and_beside(
-    measuring: &Measuring,
+    schedule: &Schedule,
     what: String,
     batches: &mut Sender,
     ready: impl Fn() -> Result<()>,
     mut read: impl FnMut(Duration) -> Result<Round>,
 ) -> Result<Finding> {
-    let [alone, beside] = measuring.take_turns(&what, |length| {
+    let [alone, beside] = schedule.take_turns(&what, |length| {
         ready()?;
         let alone = read(length)?;
         let (beside, _) = batches.send_during(|| read(length))?;
         Ok([alone, beside])
     })?;
-    let alone = Figures::of(&alone, None);
-    let beside = Figures::of(&beside, None);
+    let alone = Measurements::of(&alone, None);
+    let beside = Measurements::of(&beside, None);
     let alone_p99 = Verdict::p99("p7", "p99 alone", &alone, 5.0, Some(2.5));
     let beside_p99 = Verdict::p99("p7", "p99 beside p1", &beside, 20.0, Some(10.0));
     Ok(Finding::new("p7", what)

@@ -3,15 +3,15 @@
 use anyhow::Result;
 
 use crate::body::Mix;
-use crate::figures::Figures;
-use crate::measuring::Measuring;
+use crate::measurements::Measurements;
 use crate::report::{self, Finding};
+use crate::schedule::Schedule;
 use crate::served::Served;
 use crate::verdict::Verdict;
 use crate::{BATCH_CONNECTIONS, LARGE_BATCH, first_dialect};
 
 /// Compares batches in which every second order is resubmitted with batches of fresh orders only.
-pub(crate) fn resubmissions(measuring: &Measuring) -> Result<Finding> {
+pub(crate) fn resubmissions(schedule: &Schedule) -> Result<Finding> {
     let dialect = first_dialect();
     let mut again = Served::start()?;
     let mut fresh = Served::start()?;
@@ -23,14 +23,14 @@ pub(crate) fn resubmissions(measuring: &Measuring) -> Result<Finding> {
     let mut fresh_sender = sender(&fresh, Mix::Fresh);
     let batches = report::batches(dialect.id(), LARGE_BATCH, BATCH_CONNECTIONS);
     let what = format!("{batches}, every second order sent again");
-    let [again_rounds, fresh_rounds] = measuring.take_turns(&what, |length| {
+    let [again_rounds, fresh_rounds] = schedule.take_turns(&what, |length| {
         Ok([
             again.measure(|| again_sender.send_for(length))?,
             fresh.measure(|| fresh_sender.send_for(length))?,
         ])
     })?;
-    let again = Figures::of(&again_rounds, Some(again.end()?));
-    let fresh = Figures::of(&fresh_rounds, Some(fresh.end()?));
+    let again = Measurements::of(&again_rounds, Some(again.end()?));
+    let fresh = Measurements::of(&fresh_rounds, Some(fresh.end()?));
     let verdict = Verdict::rate("p9", again.orders_per_s, fresh.orders_per_s, 0.6, 0.9);
     Ok(Finding::new("p9", what)
         .side("half again", again)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use wharfinger_bench::server_process::DATABASE;
-use wharfinger_bench::{self as bench, OwnWork, Part, Place, Remote, Settings, Work};
+use wharfinger_bench::{self as bench, BareStore, OwnWork, Part, Remote, Settings, Work};
 
 use super::write_json;
 use crate::clock;
@@ -240,9 +240,9 @@ impl BenchPart {
                 dialect: bench::find_dialect(&dialect)?,
                 batch,
                 is_named: named,
-                place: match database {
-                    Some(url) => Place::Database(url),
-                    None => Place::Directory(data.unwrap_or_default()),
+                store: match database {
+                    Some(url) => BareStore::Database(url),
+                    None => BareStore::Directory(data.unwrap_or_default()),
                 },
             },
             PartCommand::Http => Part::Http,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::figures::Round;
+use crate::measurements::Round;
 use crate::process::Machine;
 use crate::report::{Finding, Report};
 
@@ -13,13 +13,13 @@ use crate::report::{Finding, Report};
 const ROUNDS: u32 = 5;
 
 /// A run.
-pub(crate) struct Measuring {
+pub(crate) struct Schedule {
     /// Total time per side, over all rounds.
     length: Duration,
     progress: ProgressBar,
 }
 
-impl Measuring {
+impl Schedule {
     pub(crate) fn new(length: Duration) -> Self {
         Self {
             length,

@@ -8,7 +8,7 @@ use postgres::types::ToSql;
 use crate::database;
 
 /// Where the rows are stored.
-pub enum Place {
+pub enum BareStore {
     /// An SQLite database in this directory.
     Directory(PathBuf),
     /// The PostgreSQL database with this URL.
@@ -36,16 +36,16 @@ const STATUS: i32 = 0;
 
 impl Rows {
     /// Creates the table in an empty database.
-    pub(crate) fn open(place: &Place) -> Result<Self> {
-        match place {
-            Place::Directory(data) => {
+    pub(crate) fn open(store: &BareStore) -> Result<Self> {
+        match store {
+            BareStore::Directory(data) => {
                 let store = rusqlite::Connection::open(data.join("bare.db"))?;
                 store.pragma_update(None, "journal_mode", "wal")?;
                 store.pragma_update(None, "synchronous", "full")?;
                 store.execute_batch(&table("text", "blob"))?;
                 Ok(Self::Sqlite(store))
             }
-            Place::Database(url) => {
+            BareStore::Database(url) => {
                 let mut client = database::connect(url)?;
                 // Compare bytes, as SQLite does. A language's collation would cost a third more.
                 client.batch_execute(&table("text collate \"C\"", "bytea"))?;

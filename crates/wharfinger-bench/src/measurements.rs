@@ -1,4 +1,4 @@
-//! Computes figures from rounds.
+//! What is measured in rounds, and its medians.
 
 use std::time::Duration;
 
@@ -28,16 +28,16 @@ impl Round {
 
 /// Resource use of a program over its whole run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Left {
+pub(crate) struct Usage {
     pub(crate) memory_peak_bytes: u64,
     pub(crate) disk_bytes: Option<u64>,
     /// All orders it received, including those before the first round.
     pub(crate) orders: u64,
 }
 
-/// Figures of one program in one workload: medians over its rounds, and latencies over all requests.
+/// Measurements of one program in one workload: medians over its rounds, and latencies over all requests.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Figures {
+pub(crate) struct Measurements {
     pub(crate) orders: u64,
     pub(crate) orders_per_s: f64,
     pub(crate) cpu_us_per_order: Option<f64>,
@@ -59,8 +59,8 @@ pub(crate) struct Latency {
     pub(crate) max: f64,
 }
 
-impl Figures {
-    pub(crate) fn of(rounds: &[Round], left: Option<Left>) -> Self {
+impl Measurements {
+    pub(crate) fn of(rounds: &[Round], usage: Option<Usage>) -> Self {
         let mut rates = Vec::new();
         let mut costs = Vec::new();
         let mut database_costs = Vec::new();
@@ -73,7 +73,7 @@ impl Figures {
             database_costs.extend(round.database_cpu.map(us_per_order));
             latencies.extend_from_slice(&round.latencies);
         }
-        let disk = left.and_then(|left| Some(as_f64(left.disk_bytes?) / as_f64(left.orders)));
+        let disk = usage.and_then(|usage| Some(as_f64(usage.disk_bytes?) / as_f64(usage.orders)));
         Self {
             orders: rounds.iter().map(|round| round.orders).sum(),
             orders_per_s: median(&mut rates).unwrap_or_default(),
@@ -81,7 +81,7 @@ impl Figures {
             database_cpu_us_per_order: median(&mut database_costs),
             latency_ms: Latency::of(&mut latencies),
             disk_bytes_per_order: disk,
-            memory_peak_bytes: left.map(|left| left.memory_peak_bytes),
+            memory_peak_bytes: usage.map(|usage| usage.memory_peak_bytes),
         }
     }
 }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_medians_over_rounds_and_disk_counts_all_orders() {
+    fn measurements_are_medians_over_rounds_and_disk_counts_all_orders() {
         let round = |orders, ms, cpu_ms| Round {
             orders,
             duration: Duration::from_millis(ms),
@@ -162,17 +162,17 @@ mod tests {
             round(1_000, 200, 5),
             round(1_000, 50, 3),
         ];
-        let left = Left {
+        let usage = Usage {
             memory_peak_bytes: 5,
             disk_bytes: Some(8_000),
             orders: 4_000,
         };
-        let figures = Figures::of(&rounds, Some(left));
-        assert_eq!(figures.orders, 3_000);
-        assert!((figures.orders_per_s - 10_000.0).abs() < 1e-6);
-        assert!((figures.cpu_us_per_order.unwrap() - 4.0).abs() < 1e-9);
-        assert!((figures.disk_bytes_per_order.unwrap() - 2.0).abs() < 1e-9);
-        let latency = figures.latency_ms.unwrap();
+        let measurements = Measurements::of(&rounds, Some(usage));
+        assert_eq!(measurements.orders, 3_000);
+        assert!((measurements.orders_per_s - 10_000.0).abs() < 1e-6);
+        assert!((measurements.cpu_us_per_order.unwrap() - 4.0).abs() < 1e-9);
+        assert!((measurements.disk_bytes_per_order.unwrap() - 2.0).abs() < 1e-9);
+        let latency = measurements.latency_ms.unwrap();
         assert!((latency.p50 - 100.0).abs() < 1e-9);
         assert!((latency.max - 200.0).abs() < 1e-9);
     }
