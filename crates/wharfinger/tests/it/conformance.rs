@@ -143,6 +143,8 @@ laws![
     whole::numbers_withheld_are_not_used_up,
     dry_runs::a_dry_run_stores_nothing,
     dry_runs::a_dry_run_tells_what_becomes_of_a_batch,
+    dry_runs::a_dry_run_tells_what_a_catalogue_decides,
+    dry_runs::a_dry_run_knows_the_orders_of_its_batch,
     erasing::a_person_is_erased_and_nobody_else,
     answers::an_answer_is_kept_to_the_byte,
     answers::an_answer_may_be_large,

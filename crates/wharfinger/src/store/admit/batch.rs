@@ -4,10 +4,10 @@ use wharfinger_core::admit::Policy;
 use wharfinger_core::outcome::{Counts, Outcome};
 use wharfinger_core::problem::Problems;
 
-use super::decide::Deciding;
-use super::dry_run::{is_refused, plan};
+use super::decide::Decide;
+use super::dry_run::{dry_run, is_refused};
 use super::import_progress;
-use super::sub_orders::SubOrderBlocks;
+use super::txn::StoredOrders;
 use crate::clock;
 use crate::store::Store;
 use crate::store::api::Admitted;
@@ -15,8 +15,6 @@ use crate::store::api::StoreError;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::index::key_space::KeySpace;
-use crate::store::index::order_states::StateCounts;
-use crate::store::index::orders::PREFETCHED_MAX;
 use crate::store::journal::admissions;
 use crate::store::journal::batches::Batches;
 use crate::store::journal::block::Block;
@@ -64,14 +62,11 @@ pub(crate) fn admit(
         extents: Vec::new(),
     };
     if submission.policy == Policy::AllOrNothing {
-        let connection = txn.connection;
-        txn.index.write()?;
-        txn.write_together()?;
         if submission.has_demands() {
             txn.write_overlay()?;
         }
-        let next_number = |organisation| Ok(txn.counters(organisation)?.number);
-        admission.outcomes = plan(connection, submission, next_number)?;
+        let connection = txn.connection;
+        admission.outcomes = dry_run((&mut *txn, connection), submission, dialect)?;
         if is_refused(submission, &admission.outcomes) {
             admission.refuse(txn)?;
             return Ok(admission.outcomes);
@@ -97,46 +92,21 @@ struct Admission<'s> {
 
 impl Admission<'_> {
     fn admit_group(&mut self, txn: &mut WriteTxn<'_>, group: &Group) -> Result<(), Fault> {
-        let is_shared = may_share(self.submission, group);
-        let first = if is_shared {
-            txn.addr_in_open_block(group.organisation, self.dialect, group.rows.len())?
-        } else {
-            txn.next_block(group.organisation)?.entry(0)
-        };
         let key_space = KeySpace::new(group.organisation, self.dialect);
-        let mut marks = vec![EntryOutcome::Refused; group.rows.len()];
-        let mut deciding = Deciding {
-            txn,
-            key_space: &key_space,
-            submission: self.submission,
-            group,
-            first,
-            created: StateCounts::default(),
-            parts: SubOrderBlocks::new(first.block().plus(group.blocks.len())),
-            admissions: Vec::new(),
-            problems_told: 0,
-            texts: GroupTexts::default(),
-        };
-        for steps in group.steps.chunks(PREFETCHED_MAX) {
-            deciding.prefetch(steps)?;
-            for &step in steps {
-                let row = &group.rows[step as usize];
-                let (mark, outcome) = deciding.decide(row)?;
-                marks[step as usize] = mark;
-                self.outcomes[row.answer as usize] = outcome;
-            }
-        }
-        let (created, parts) = (deciding.created, deciding.parts);
-        let mut decided = deciding.admissions;
-        decided.sort_by_key(|(place, _)| *place);
-        admissions::write(txn.connection, &decided)?;
-        txn.order_states.created(&key_space, &created);
+        let orders = (self.submission, group);
+        let first = txn.first_addr(&key_space, orders)?;
+        let connection = txn.connection;
+        let decide = Decide::new((&mut *txn, connection), &key_space, orders, first);
+        let decided = decide.group(&mut self.outcomes)?;
+        let (mut marks, parts) = (decided.marks, decided.parts);
+        admissions::write(connection, &decided.admissions)?;
+        txn.order_states.created(&key_space, &decided.created);
         let rows = group.rows.iter().zip(&marks);
         let refused = rows.filter(|(_, mark)| **mark == EntryOutcome::Refused);
         self.keep_not_taken(group, Kind::Rejected, refused.map(|(row, _)| row))?;
         let (part_blocks, part_marks) = parts.finish();
         let counts = count(&marks);
-        if is_shared {
+        if may_share(self.submission, group) {
             txn.share(group, (self.submission.batch, self.dialect), &marks)?;
             self.note_share(group, first.block(), 1, counts);
             return Ok(());

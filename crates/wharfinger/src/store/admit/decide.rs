@@ -1,25 +1,27 @@
-//! Decisions on the valid orders of one organisation, and their effect on the index.
+//! Decisions on the valid orders of one organisation, and their effect on the index. Real runs and dry runs decide by this code.
 
 use wharfinger_core::admit::{Decision, Intent, decide};
 use wharfinger_core::catalogue::Admission;
 use wharfinger_core::dialect::Number;
+use wharfinger_core::ids::OrderId;
 use wharfinger_core::outcome::{Outcome, State, Taken};
-use wharfinger_core::problem::Code;
+use wharfinger_core::problem::{Code, Problem};
 
-use super::dry_run;
 use super::sub_orders::SubOrderBlocks;
+use super::txn::DecisionTxn;
+use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::order_states::StateCounts;
-use crate::store::index::orders::{Holds, OrderRow};
+use crate::store::index::orders::{OrderRow, PREFETCHED_MAX};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::prepare::{Group, GroupTexts, Row, Submission};
-use crate::store::write::txn::WriteTxn;
 
 /// The state while one organisation's orders are decided on.
-pub(crate) struct Deciding<'d, 'w> {
-    pub txn: &'d mut WriteTxn<'w>,
+pub(crate) struct Decide<'d, T> {
+    pub txn: &'d mut T,
+    pub connection: &'d Connection,
     pub key_space: &'d KeySpace,
     pub submission: &'d Submission,
     pub group: &'d Group,
@@ -37,10 +39,67 @@ pub(crate) struct Deciding<'d, 'w> {
     pub texts: GroupTexts,
 }
 
-impl<'d> Deciding<'d, '_> {
+/// The decisions on one organisation's orders, as far as the index does not hold them.
+pub(crate) struct Decided {
+    /// The outcome of each order's entry.
+    pub marks: Vec<EntryOutcome>,
+    /// New orders by state.
+    pub created: StateCounts,
+    /// The entries of sub-orders.
+    pub parts: SubOrderBlocks,
+    /// What a catalogue decided on orders, by entry address.
+    pub admissions: Vec<(EntryAddr, Admission)>,
+}
+
+impl<'d, T: DecisionTxn> Decide<'d, T> {
+    /// Decides on a group whose first entry gets the address `first`.
+    pub(crate) fn new(
+        (txn, connection): (&'d mut T, &'d Connection),
+        key_space: &'d KeySpace,
+        (submission, group): (&'d Submission, &'d Group),
+        first: EntryAddr,
+    ) -> Self {
+        Self {
+            txn,
+            connection,
+            key_space,
+            submission,
+            group,
+            first,
+            created: StateCounts::default(),
+            parts: SubOrderBlocks::new(first.block().plus(group.blocks.len())),
+            admissions: Vec::new(),
+            problems_told: 0,
+            texts: GroupTexts::default(),
+        }
+    }
+
+    /// Decides on all orders of the group. Sets their elements of `outcomes`, which has one for each valid order of the batch.
+    pub(crate) fn group(mut self, outcomes: &mut [Outcome]) -> Result<Decided, Fault> {
+        let group = self.group;
+        let mut marks = vec![EntryOutcome::Refused; group.rows.len()];
+        for steps in group.steps.chunks(PREFETCHED_MAX) {
+            self.prefetch(steps)?;
+            for &step in steps {
+                let row = &group.rows[step as usize];
+                let (mark, outcome) = self.decide(row)?;
+                marks[step as usize] = mark;
+                outcomes[row.answer as usize] = outcome;
+            }
+        }
+        let mut admissions = self.admissions;
+        admissions.sort_by_key(|(place, _)| *place);
+        Ok(Decided {
+            marks,
+            created: self.created,
+            parts: self.parts,
+            admissions,
+        })
+    }
+
     /// Prefetches the index pages of orders that are then decided on one by one.
-    pub(crate) fn prefetch(&mut self, steps: &[u32]) -> Result<(), Fault> {
-        if !self.txn.index.can_prefetch() {
+    fn prefetch(&mut self, steps: &[u32]) -> Result<(), Fault> {
+        if !self.txn.can_prefetch() {
             return Ok(());
         }
         let (submission, group) = (self.submission, self.group);
@@ -48,15 +107,15 @@ impl<'d> Deciding<'d, '_> {
         let (numbered, named): (Vec<&Row>, Vec<&Row>) =
             rows.partition(|row| row.number == Number::Next);
         let keys = named.iter().map(|row| submission.text(row.key));
-        self.txn.index.prefetch(self.key_space, keys)?;
+        self.txn.prefetch(self.key_space, keys)?;
         // The numbers that these orders will get, unless some are taken.
-        let next = self.txn.counters(self.key_space.organisation)?.number;
+        let next = *self.txn.next_number(self.key_space.organisation)?;
         let numbers = (next..)
             .take(numbered.len())
             .map(|number| number.to_string());
         let numbers: Vec<String> = numbers.collect();
         let keys = numbers.iter().map(String::as_str);
-        self.txn.index.prefetch(self.key_space, keys)
+        self.txn.prefetch(self.key_space, keys)
     }
 
     /// The index row of an order if it is new. `None` if it cannot be created, or if its number is assigned later.
@@ -78,7 +137,7 @@ impl<'d> Deciding<'d, '_> {
     }
 
     /// Decides on an order and writes its index row.
-    pub(crate) fn decide(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
+    fn decide(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
         match self.submission.demand(row) {
             Some(demand) => self.decide_by_catalogue(row, demand),
             None => self.decide_by_itself(row),
@@ -93,11 +152,11 @@ impl<'d> Deciding<'d, '_> {
         let key = self.submission.text(row.key);
         // Most orders are new. The insert is tried first, and the index reports whether the key is taken.
         if let Some(order) = self.as_new(row)
-            && self.txn.index.insert(self.key_space, key, order)?
+            && self.txn.insert(self.key_space, key, order)?
         {
             return Ok(self.accepted(row, order.state, order.number));
         }
-        let found = self.txn.index.by_key(self.key_space, key)?;
+        let found = self.txn.by_key(self.key_space, key)?;
         self.settle(row, found)
     }
 
@@ -141,16 +200,16 @@ impl<'d> Deciding<'d, '_> {
         state: State,
         hash: u128,
     ) -> Result<u64, Fault> {
-        let mut number = self.txn.counters(self.key_space.organisation)?.number;
+        let mut number = *self.txn.next_number(self.key_space.organisation)?;
         loop {
             let order = OrderRow::new(id, state, hash, Some(number));
             let key = number.to_string();
-            if self.txn.index.insert(self.key_space, &key, order)? {
+            if self.txn.insert(self.key_space, &key, order)? {
                 break;
             }
             number += 1;
         }
-        self.txn.counters(self.key_space.organisation)?.number = number + 1;
+        *self.txn.next_number(self.key_space.organisation)? = number + 1;
         Ok(number)
     }
 
@@ -184,14 +243,7 @@ impl<'d> Deciding<'d, '_> {
             ..*order
         };
         let key = self.submission.text(row.key);
-        let held = (order.id, Holds::Key);
-        self.txn
-            .index
-            .change(self.key_space, key, held, |row| *row = revised)?;
-        if state != order.state {
-            let order_states = &mut self.txn.order_states;
-            order_states.moved(self.key_space, order.id, order.state, state);
-        }
+        self.txn.replace(self.key_space, key, (order, revised))?;
         let mark = EntryOutcome::Updated {
             order: order.id,
             previous: order.latest,
@@ -227,28 +279,27 @@ impl<'d> Deciding<'d, '_> {
         })
     }
 
-    /// The id of an order. The order may be in this batch, whose block is not written yet.
-    pub(crate) fn order_id(
-        &mut self,
-        order: EntryAddr,
-    ) -> Result<wharfinger_core::ids::OrderId, Fault> {
+    /// The id of an order. The order may be in this batch, whose blocks are not written yet.
+    ///
+    /// # Errors
+    /// The batch has created the order as a sub-order. The entry of a later change would have a lower address than the order.
+    pub(crate) fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault> {
         if order < self.first || order.block().organisation() != self.key_space.organisation {
             return self.txn.order_id(order);
         }
-        let is_order = |row: &&Row| row.place(self.first) == order;
-        let at = self
-            .group
-            .rows
-            .partition_point(|row| row.place(self.first) < order);
-        match self.group.rows.get(at).filter(is_order) {
+        let rows = &self.group.rows;
+        let at = rows.partition_point(|row| row.place(self.first) < order);
+        match rows.get(at).filter(|row| row.place(self.first) == order) {
             Some(row) => Ok(self.submission.batch.order(row.index)),
-            None => Err(Fault::Damaged(
-                "an order lies where nothing is written yet".into(),
+            None => Err(Fault::Refused(
+                "a batch cannot change the sub-orders that it creates".into(),
             )),
         }
     }
 }
 
+/// The decision that an order is rejected with one problem.
 pub(crate) fn refused(code: Code) -> (EntryOutcome, Outcome) {
-    (EntryOutcome::Refused, dry_run::refused(code))
+    let outcome = Outcome::Rejected([Problem::with_order(code)].into());
+    (EntryOutcome::Refused, outcome)
 }

@@ -13,7 +13,8 @@
 //!  entry outcomes → journal block (or open block) · rejected orders + counts → receipt
 //! ```
 //!
-//! `dry_run` makes the same decisions on a snapshot and writes nothing.
+//! `decide` runs over a `DecisionTxn`: a `WriteTxn`, or for `dry_run` an overlay on the stored orders that is dropped at the end.
+//! A dry run therefore makes the decisions of the real run.
 //!
 //! May import: `read` and the rooms below it.
 
@@ -23,3 +24,4 @@ pub(super) mod dry_run;
 pub(super) mod import_progress;
 pub(super) mod split;
 pub(super) mod sub_orders;
+pub(super) mod txn;

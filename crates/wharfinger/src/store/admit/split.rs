@@ -4,16 +4,16 @@ use wharfinger_core::admit::{Decision, decide};
 use wharfinger_core::catalogue::{self, Admission, Demand, Split};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::ids::OrderId;
+use wharfinger_core::limits::problems_told_max;
 use wharfinger_core::outcome::{Outcome, State};
 use wharfinger_core::problem::Problem;
 
-use super::decide::{Deciding, refused};
-use super::dry_run::told;
+use super::decide::{Decide, refused};
 use super::sub_orders::SubOrderText;
+use super::txn::DecisionTxn;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::index::orders::{Holds, OrderRow};
-use crate::store::journal::admissions;
+use crate::store::index::orders::OrderRow;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::prepare::Row;
@@ -28,16 +28,17 @@ struct Shared {
     email: EmailHash,
 }
 
-impl Deciding<'_, '_> {
+impl<T: DecisionTxn> Decide<'_, T> {
     /// Decides on an order that its organisation's catalogue must accept, and takes the stock that it gets.
     pub(crate) fn decide_by_catalogue(
         &mut self,
         row: &Row,
         demand: &Demand,
     ) -> Result<(EntryOutcome, Outcome), Fault> {
-        let connection = self.txn.connection;
+        let connection = self.connection;
         let organisation = self.key_space.organisation;
-        let decided = self.txn.overlay.decide(connection, organisation, demand)?;
+        let overlay = self.txn.overlay();
+        let decided = overlay.decide(connection, organisation, demand)?;
         let (lines, attached) = match decided {
             Ok(decided) => decided,
             Err(problems) => return self.refuse(row, problems),
@@ -47,7 +48,7 @@ impl Deciding<'_, '_> {
             return Ok((mark, outcome));
         };
         let place = row.place(self.first);
-        let overlay = &mut self.txn.overlay;
+        let overlay = self.txn.overlay();
         overlay.take(place, &lines);
         let customer = overlay.attach(connection, organisation, (&demand.customer, attached))?;
         let mut kept = Admission {
@@ -76,13 +77,16 @@ impl Deciding<'_, '_> {
     ) -> Result<(EntryOutcome, Outcome), Fault> {
         if row.number != Number::Next {
             let key = self.submission.text(row.key);
-            let found = self.txn.index.by_key(self.key_space, key)?;
+            let found = self.txn.by_key(self.key_space, key)?;
             let existing = found.map(|order| order.existing());
             if let Decision::Refuse(code) = decide(existing, row.intent, row.hash) {
                 return Ok(refused(code));
             }
         }
-        let told = told(problems, &mut self.problems_told);
+        // Only so many problems of a batch are reported.
+        let mut told = problems;
+        told.truncate(problems_told_max(self.problems_told));
+        self.problems_told += told.len();
         Ok((EntryOutcome::Refused, Outcome::Rejected(told.into())))
     }
 
@@ -95,8 +99,8 @@ impl Deciding<'_, '_> {
         order: &OrderRow,
         is_placed: bool,
     ) -> Result<Box<[u64]>, Fault> {
-        let connection = self.txn.connection;
-        let Some(kept) = admissions::read(connection, order.id)? else {
+        let connection = self.connection;
+        let Some(kept) = self.txn.admission(order.id)? else {
             return Ok(Box::default());
         };
         if !is_placed {
@@ -108,7 +112,8 @@ impl Deciding<'_, '_> {
         for (before, after) in back.iter_mut().zip(&placed) {
             before.taken -= after.taken;
         }
-        self.txn.overlay.give_back(connection, order.id, &back)?;
+        let overlay = self.txn.overlay();
+        overlay.give_back(connection, order.id, &back)?;
         let kept = Admission {
             lines: placed,
             ..kept
@@ -124,7 +129,7 @@ impl Deciding<'_, '_> {
             let email = journal.email(order.id)?;
             Ok(Shared { texts, email })
         })?;
-        admissions::replace(connection, order.id, &kept)?;
+        self.txn.replace_admission(order.id, &kept)?;
         Ok(kept.numbers().into())
     }
 
@@ -201,19 +206,13 @@ impl Deciding<'_, '_> {
             latest = place;
         }
         if revision > 1 {
+            let before = OrderRow::new(order, state, row.hash, Some(number));
             let revised = OrderRow {
-                id: order,
                 latest,
-                state,
                 revision,
-                hash: row.hash,
-                number: Some(number),
-                changed: None,
+                ..before
             };
-            let held = (order, Holds::Key);
-            self.txn
-                .index
-                .change(self.key_space, &key, held, |row| *row = revised)?;
+            self.txn.replace(self.key_space, &key, (&before, revised))?;
         }
         self.admissions.push((order, part));
         Ok(number)

@@ -36,7 +36,7 @@ impl KeySpace {
     }
 
     /// Writes the key of the table for an order key to `out`.
-    pub(super) fn write_key(&self, key: &str, out: &mut String) {
+    pub(crate) fn write_key(&self, key: &str, out: &mut String) {
         out.clear();
         out.push_str(&self.prefix);
         out.push_str(key);

@@ -17,7 +17,7 @@ use super::answers::save_reply;
 use super::support::*;
 
 /// Creates the two organisations.
-async fn made(store: &Arc<Store>) {
+pub(super) async fn made(store: &Arc<Store>) {
     for code in ["HERE", "THERE"] {
         let change = Change::CreateOrganisation(Organisation::new(code, ""));
         store.administer("me", change, None).await.expect("made");
@@ -56,7 +56,7 @@ fn told(lines: &LoadedLines) -> Vec<String> {
         .collect()
 }
 
-async fn load_products(store: &Arc<Store>, json: &str) -> Vec<String> {
+pub(super) async fn load_products(store: &Arc<Store>, json: &str) -> Vec<String> {
     let loaded = store.load_products(load(json)).await.expect("loaded");
     told(&loaded.lines)
 }

@@ -11,6 +11,7 @@ use wharfinger::store::{
 };
 use wharfinger_core::admit::{Intent, Move, Policy};
 use wharfinger_core::caller::Reach;
+use wharfinger_core::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
 use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
@@ -44,6 +45,7 @@ pub(super) struct Order {
     pub text: String,
     pub intent: Intent,
     pub number: Number,
+    pub demand: Option<Arc<Demand>>,
     pub email: Option<String>,
     pub problems: Vec<Problem>,
 }
@@ -58,6 +60,7 @@ pub(super) fn order(key: &str, content: &str) -> Order {
         text: format!("{{\"key\": \"{key}\", \"content\": \"{content}\"}}"),
         intent: Intent::Upsert,
         number: Number::None,
+        demand: None,
         email: None,
         problems: Vec::new(),
     }
@@ -120,7 +123,7 @@ impl Order {
                 hash,
                 intent: self.intent,
                 number: self.number,
-                demand: None,
+                demand: self.demand.clone(),
             })
         } else {
             Verdict::Faulty(self.problems.clone().into())
