@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use wharfinger_core::dialect::Dialect;
-use wharfinger_core::load::Load;
+use wharfinger_core::dialect::workload::Load;
 
 use crate::bare_store::{BareStore, Row, Rows};
 use crate::body::{Body, Envelope, Lane, Mix, Shape};

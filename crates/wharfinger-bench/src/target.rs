@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 
+use wharfinger_core::dialect::workload::Read;
 use wharfinger_core::dialect::{Sample, SampleKey};
-use wharfinger_core::load::Read;
 
 use crate::Spoken;
 use crate::body::{Body, Envelope, Lane, Mix, Shape};

@@ -1,4 +1,4 @@
-//! Order templates with placeholders. See [`wharfinger_core::load::Load::order`].
+//! Order templates with placeholders. See [`wharfinger_core::dialect::workload::Load::order`].
 
 use crate::pools::{self, Pool};
 use crate::stamps;

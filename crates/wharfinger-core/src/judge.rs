@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::dialect::{Action, Context, Dialect, EmptyBody, Slot, Verdict, WrongRoot};
-use crate::failure::RequestFailure;
 use crate::json::{Content, Entry, Envelope, Lines, Reader, Rules};
 use crate::limits::{
     Limits, WARNINGS_PER_BATCH_MAX, WARNINGS_PER_LATE_ORDER_MAX, problems_told_max,
 };
-use crate::problem::{Code, Problem, Problems};
-use crate::warning::WarningCode;
+use crate::order::failure::RequestFailure;
+use crate::order::problem::{Code, Problem, Problems};
+use crate::order::warning::WarningCode;
 
 /// The assumed minimum size of an order, used to reserve room for the slots of a batch.
 const ORDER_BYTES_MIN: usize = 128;
@@ -210,8 +210,8 @@ fn next_line<'a>(
     };
     match line.content {
         Content::Order(entry) => gathering.take(&entry)?,
-        Content::Unreadable(raw, code) => {
-            let problems = [Problem::with_order(code)].into();
+        Content::Unreadable(raw, fault) => {
+            let problems = [Problem::with_order(fault.into())].into();
             gathering.push(unreadable(gathering.context, raw, None, problems))?;
         }
     }
@@ -318,7 +318,7 @@ fn judge_entry<'a>(
     if entry.faults.is_empty() {
         return dialect.judge(context, entry);
     }
-    let problems: Problems = entry.faults.into();
+    let problems: Problems = entry.faults.iter().map(Problem::from).collect();
     let is_long_number = |problem: &Problem| matches!(problem.code, Code::TooManyDigits { .. });
     let has_long_numbers_alone = problems.iter().all(is_long_number);
     let mut slot = unreadable(context, entry.raw, entry.name.clone(), problems);

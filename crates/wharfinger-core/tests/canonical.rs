@@ -19,10 +19,11 @@ use one::{covers, of_any_element, problems, stored};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::case;
-use wharfinger_core::canonical::{self, Order, ReadBack, RenderAs, Rendered};
+use wharfinger_core::canonical::{Order, Rendered};
+use wharfinger_core::convert::{self, ReadBack, RenderAs};
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
-use wharfinger_core::problem::Code;
+use wharfinger_core::order::problem::Code;
 
 fn native() -> &'static dyn Dialect {
     dialects::find("native").expect("the house's own")
@@ -153,12 +154,12 @@ fn in_its_own_form_an_order_is_as_it_was_sent() {
     let dialect = dialects::find("gosweetspot").unwrap();
     for name in ["submitted", "gosweetspot"] {
         let form = RenderAs::named(name).unwrap();
-        let rendered = canonical::render(&stored("S-1", text), dialect, form);
+        let rendered = convert::render(&stored("S-1", text), dialect, form);
         assert_eq!(body(&rendered), text);
         assert_eq!(rendered.missing, [""; 0]);
     }
     let form = RenderAs::named("reevoo").unwrap();
-    let rendered = canonical::render(&stored("S-1", text), dialect, form);
+    let rendered = convert::render(&stored("S-1", text), dialect, form);
     assert_eq!(body(&rendered), r#"{"trkref":"TRK001","order_ref":"S-1"}"#);
     assert_eq!(
         rendered.missing,

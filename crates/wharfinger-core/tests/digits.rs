@@ -7,8 +7,8 @@ mod one;
 use one::{judged, stored};
 use proptest::prelude::*;
 use wharfinger_core::dialects;
-use wharfinger_core::problem::Code;
-use wharfinger_core::warning::WarningCode;
+use wharfinger_core::order::problem::Code;
+use wharfinger_core::order::warning::WarningCode;
 
 /// The maximum number of digits in calculations.
 const DIGITS_MAX: usize = 38;

@@ -318,7 +318,7 @@ fn each_order_has_its_answer() {
 /// The number of problems is limited even if every element of a body is invalid.
 #[test]
 fn the_problems_of_an_order_are_bounded() {
-    use wharfinger_core::form::{Form, Need, Notes};
+    use wharfinger_core::reading::form::{Form, Need, Notes};
     let body = format!("{{\"a\":[{}0]}}", "0,".repeat(5_000));
     let mut reader =
         Reader::new(body.as_bytes(), Envelope::One, json::rules(NameCase::Exact)).unwrap();

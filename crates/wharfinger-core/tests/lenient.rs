@@ -8,11 +8,12 @@ use jiff::tz::TimeZone;
 use one::{problems, stored};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::{
     Action, Answer, Ask, Dialect, Head, Operation, OrderQuery, Orders, StoredOrder,
 };
-use wharfinger_core::{dialects, zone};
+use wharfinger_core::dialects;
+use wharfinger_core::order::organisation::Organisation;
+use wharfinger_core::order::zone;
 
 fn centra() -> &'static dyn Dialect {
     dialects::find("centra").unwrap()

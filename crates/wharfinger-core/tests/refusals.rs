@@ -4,11 +4,11 @@ use wharfinger_core::dialect::{
     Action, Answer, Dialect, Operation, Slot, Submitted, Told, Verdict,
 };
 use wharfinger_core::dialects;
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::json::Envelope;
-use wharfinger_core::outcome::Outcome;
-use wharfinger_core::problem::{Code, Path, Problem, Problems, Step};
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::outcome::Outcome;
+use wharfinger_core::order::problem::{Code, Path, Problem, Problems, Step};
 
 #[test]
 fn every_failure_can_be_told_in_every_dialect() {

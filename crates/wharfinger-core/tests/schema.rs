@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use wharfinger_core::canonical::attributes::{
     ADDRESS, CUSTOMER, LINE, ORDER, READ_BACK, REFERENCES,
 };
-use wharfinger_core::canonical::{ReadBack, schema};
+use wharfinger_core::canonical::schema;
+use wharfinger_core::convert::ReadBack;
 
 /// A compiled schema.
 struct Validator {

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use wharfinger_core::dialects;
-use wharfinger_core::problem::Code;
-use wharfinger_core::warning::WarningCode;
+use wharfinger_core::order::problem::Code;
+use wharfinger_core::order::warning::WarningCode;
 
 /// A longer file contains more than one idea.
 const LINES_MAX: usize = 499;
@@ -210,7 +210,7 @@ fn places(path: &str) -> [PathBuf; 3] {
 
 #[test]
 fn the_list_of_problem_codes_is_whole() {
-    let source = read(&root().join("crates/wharfinger-core/src/problem.rs"));
+    let source = read(&root().join("crates/wharfinger-core/src/order/problem.rs"));
     let (_, behind) = source.split_once("pub fn id(&self)").unwrap();
     let (table, _) = behind.split_once("\n    }\n").unwrap();
     let in_source: BTreeSet<&str> = table.split('"').skip(1).step_by(2).collect();

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::catalogue::{Customer, Product};
+use wharfinger_core::decide::catalogue::{Customer, Product};
 
 /// A product of a catalogue.
 #[derive(Clone, Debug, JsonSchema, Serialize)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
-use wharfinger_core::load::ByEmail;
+use wharfinger_core::dialect::workload::ByEmail;
 
 use crate::fill::Filled;
 use crate::http_client::Connection;

@@ -1,26 +1,23 @@
 //! The canonical order: the same attributes for orders of every dialect.
 //!
-//! It is not stored. A dialect derives it from the submitted texts ([`Dialect::canonical`]) and renders it in its own
-//! form ([`Dialect::render`]). Together they convert an order to the form of any dialect. What a form requires and the
-//! order lacks is left out and named.
+//! It is not stored. A dialect derives it from the submitted texts and renders it in its own form. Together, dialects
+//! convert an order to the form of any of them. What a form requires and the order lacks is left out and named.
+//!
+//! May import `json`, `order` and `reading`.
 
-mod amount;
 pub mod attributes;
 mod json;
 mod read;
 pub mod schema;
 mod wire;
 
-pub use amount::Amount;
 pub use json::Json;
 pub(crate) use json::Members;
 pub(crate) use read::{Stored, read};
-pub use wire::ReadBack;
-pub(crate) use wire::write;
+pub(crate) use wire::{Order as Written, order as written, write};
 
-use crate::dialect::{Dialect, StoredOrder};
-use crate::dialects;
-use crate::moment::Moment;
+use crate::order::amount::Amount;
+use crate::reading::moment::Moment;
 
 /// A canonical order. An absent attribute was not sent, or does not exist in the order's dialect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -235,42 +232,6 @@ impl Missing {
             self.note(path);
         }
         value
-    }
-}
-
-/// A form in which an order can be returned.
-#[derive(Clone, Copy)]
-pub enum RenderAs {
-    /// The exact bytes of the latest full text.
-    Submitted,
-    /// A dialect's form.
-    Dialect(&'static dyn Dialect),
-}
-
-impl RenderAs {
-    /// Returns the form with this name: `submitted`, or a dialect's id.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        if name == "submitted" {
-            return Some(Self::Submitted);
-        }
-        dialects::find(name).map(Self::Dialect)
-    }
-}
-
-/// Renders an order of the dialect `from` in a form.
-///
-/// In its own dialect's form, the order is as it was submitted, with later additions.
-#[must_use]
-pub fn render(order: &StoredOrder, from: &dyn Dialect, form: RenderAs) -> Rendered {
-    let whole = |text: String| Rendered {
-        body: text.into_bytes(),
-        missing: Vec::new(),
-    };
-    match form {
-        RenderAs::Submitted => whole(order.texts.first().cloned().unwrap_or_default()),
-        RenderAs::Dialect(to) if to.id() == from.id() => whole(from.own_form(order)),
-        RenderAs::Dialect(to) => to.render(&from.canonical(order), &order.time_zone),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads stored orders. They were validated before they were stored, so blank and invalid values count as absent.
 
 use crate::json::{Kind, NameCase, Reader, Value};
-use crate::validate::{self, Checked};
+use crate::reading::validate::{self, Checked};
 
 use super::{Amount, Json};
 

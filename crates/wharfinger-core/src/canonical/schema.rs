@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::codes::{COUNTRIES, CURRENCIES, LANGUAGES};
+use crate::reading::codes::{COUNTRIES, CURRENCIES, LANGUAGES};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 

@@ -2,55 +2,14 @@
 
 use std::fmt::Display;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::catalogue;
-use crate::dialect::{Dialect, StoredOrder};
-use crate::moment::rfc3339_of_unix_ms;
-
-/// A stored order in a response: the canonical order, and what the server adds to it.
-#[derive(Clone, Debug)]
-pub struct ReadBack<'s> {
-    order: super::Order,
-    stored: &'s StoredOrder,
-    dialect: &'static str,
-}
-
-impl<'s> ReadBack<'s> {
-    /// Creates the response for an order of this dialect.
-    #[must_use]
-    pub fn of(stored: &'s StoredOrder, dialect: &dyn Dialect) -> Self {
-        Self {
-            order: dialect.canonical(stored),
-            stored,
-            dialect: dialect.id(),
-        }
-    }
-}
-
-impl Serialize for ReadBack<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let stored = self.stored;
-        let known = Known {
-            order: order(&self.order),
-            id: stored.id.to_string(),
-            number: stored.number,
-            state: stored.state.name(),
-            revision: stored.revision,
-            dialect: self.dialect,
-            batch_id: stored.id.batch().to_string(),
-            created_at: rfc3339_of_unix_ms(stored.created_at_ms),
-            updated_at: rfc3339_of_unix_ms(stored.updated_at_ms),
-            admission: stored.admission.as_ref().map(admission),
-        };
-        known.serialize(serializer)
-    }
-}
+use super::Amount;
 
 /// The order as it would be submitted. Numbers of other dialects' orders that a submission cannot have are left out.
 pub(crate) fn write(from: &super::Order) -> impl Serialize {
-    let is_taken = |amount: &Option<super::Amount>| {
+    let is_taken = |amount: &Option<Amount>| {
         let amount = amount.as_ref();
         amount.is_some_and(|amount| !amount.is_negative())
     };
@@ -63,78 +22,12 @@ pub(crate) fn write(from: &super::Order) -> impl Serialize {
     written
 }
 
-#[derive(Serialize)]
-struct Known<'s> {
-    #[serde(flatten)]
-    order: Order<'s>,
-    id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    number: Option<u64>,
-    state: &'static str,
-    revision: u32,
-    dialect: &'static str,
-    batch_id: String,
-    created_at: String,
-    updated_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    admission: Option<Admission<'s>>,
-}
-
-/// The catalogue's decision on an order.
-#[derive(Serialize)]
-struct Admission<'s> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    customer_id: Option<u64>,
-    /// The id of the first part of a split order.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
-    /// The numbers of all parts. Present only on the first part.
-    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
-    orders: &'s [u64],
-    lines: Vec<AdmittedLine<'s>>,
-}
-
-#[derive(Serialize)]
-struct AdmittedLine<'s> {
-    /// The position of the line in the submitted order, from 0.
-    line: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warehouse: Text<'s>,
-    /// The catalogue's price, if the order gave none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unit_price: Text<'s>,
-    /// Pieces taken from stock.
-    taken: u64,
-    back_ordered: bool,
-}
-
-fn admission(admission: &catalogue::Admission) -> Admission<'_> {
-    Admission {
-        customer_id: admission.customer,
-        origin: admission
-            .split
-            .as_ref()
-            .map(|split| split.origin.to_string()),
-        orders: admission.numbers(),
-        lines: admission.lines.iter().map(admitted_line).collect(),
-    }
-}
-
-fn admitted_line(line: &catalogue::AdmittedLine) -> AdmittedLine<'_> {
-    AdmittedLine {
-        line: line.at,
-        warehouse: line.warehouse.as_deref(),
-        unit_price: line.price.as_ref().map(super::Amount::as_str),
-        taken: line.taken,
-        back_ordered: line.is_back_ordered,
-    }
-}
-
 /// Optional text.
 type Text<'s> = Option<&'s str>;
 
+/// The canonical order as JSON.
 #[derive(Serialize)]
-struct Order<'s> {
+pub(crate) struct Order<'s> {
     organisation: &'s str,
     key: &'s str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -233,7 +126,8 @@ struct References<'s> {
     purchase_order: Text<'s>,
 }
 
-fn order(order: &super::Order) -> Order<'_> {
+/// The order as it is written.
+pub(crate) fn order(order: &super::Order) -> Order<'_> {
     Order {
         organisation: &order.organisation,
         key: &order.key,
@@ -245,8 +139,8 @@ fn order(order: &super::Order) -> Order<'_> {
         billing_address: address(&order.billing_address),
         shipping_address: address(&order.shipping_address),
         lines: order.lines.iter().map(line).collect(),
-        shipping_price: order.shipping_price.as_ref().map(super::Amount::as_str),
-        discount: order.discount.as_ref().map(super::Amount::as_str),
+        shipping_price: order.shipping_price.as_ref().map(Amount::as_str),
+        discount: order.discount.as_ref().map(Amount::as_str),
         currency: order.currency.as_deref(),
         references: references(&order.references),
         instructions: order.instructions.as_deref(),
@@ -289,12 +183,9 @@ fn line(line: &super::Line) -> Line<'_> {
         ean: line.ean.as_deref(),
         product_id: line.product_id.as_deref(),
         description: line.description.as_deref(),
-        unit_price: line.unit_price.as_ref().map(super::Amount::as_str),
+        unit_price: line.unit_price.as_ref().map(Amount::as_str),
         currency: line.currency.as_deref(),
-        weight_kg: line
-            .weight_kg
-            .as_ref()
-            .and_then(super::Amount::to_json_number),
+        weight_kg: line.weight_kg.as_ref().and_then(Amount::to_json_number),
         metadata: line.metadata.as_ref().and_then(super::Json::to_raw),
     }
 }

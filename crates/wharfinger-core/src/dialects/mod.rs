@@ -1,7 +1,11 @@
 //! The list of dialects. Everything that names a vendor is in its folder, or in the lines below.
+//!
+//! May import every room. One dialect does not import another.
 
 mod centra;
 mod gosweetspot;
+#[cfg(test)]
+mod misspellings;
 mod native;
 mod reevoo;
 

@@ -1,9 +1,9 @@
 //! NDJSON: one order per line. Each line is a separate text, so an unreadable line affects no other line.
 
 use super::NameCase;
+use super::fault::Fault;
 use super::parser::Rules;
 use super::reader::{Entry, Envelope, Reader};
-use crate::problem::Code;
 
 /// Reads a body line by line.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub enum Content<'d, 'a> {
     /// One order.
     Order(Entry<'d, 'a>),
     /// Not JSON, or too large: the leading part that is UTF-8, and what is wrong.
-    Unreadable(&'a str, Code),
+    Unreadable(&'a str, Fault),
 }
 
 impl<'a> Lines<'a> {
@@ -55,11 +55,11 @@ impl<'a> Lines<'a> {
     pub fn next(&mut self) -> Option<Line<'_, 'a>> {
         let bytes = self.next_filled()?;
         let number = self.count;
-        let unreadable = |text, code| Line {
+        let unreadable = |text, fault| Line {
             number,
-            content: Content::Unreadable(text, code),
+            content: Content::Unreadable(text, fault),
         };
-        let not_json = |offset: usize, reason| Code::NotJson {
+        let not_json = |offset: usize, reason| Fault::NotJson {
             line: number,
             column: offset + 1,
             reason,
@@ -74,7 +74,7 @@ impl<'a> Lines<'a> {
         // The size check comes first, because an oversized line may have been cut off anywhere.
         if bytes.len() > self.bytes_max {
             let bytes_max = self.bytes_max;
-            return Some(unreadable(text, Code::OrderTooLarge { bytes_max }));
+            return Some(unreadable(text, Fault::TooLarge { bytes_max }));
         }
         if valid_bytes < bytes.len() {
             return Some(unreadable(text, not_json(valid_bytes, "invalid UTF-8")));
@@ -85,7 +85,7 @@ impl<'a> Lines<'a> {
                 number,
                 content: Content::Order(entry),
             }),
-            Err(fault) => Some(unreadable(text, not_json(fault.offset, fault.reason))),
+            Err(error) => Some(unreadable(text, not_json(error.offset, error.reason))),
         }
     }
 
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     /// Returns each line that is not blank: its number, and its text or what is wrong with it.
-    fn read(body: &[u8]) -> Vec<(usize, Result<String, String>)> {
+    fn read(body: &[u8]) -> Vec<(usize, Result<String, Fault>)> {
         let mut rules = NameCase::Exact.without_bounds();
         rules.order_bytes_max = 20;
         let mut lines = Lines::new(body, 0, rules);
@@ -134,7 +134,7 @@ mod tests {
                 line.number,
                 match line.content {
                     Content::Order(entry) => Ok(entry.raw.to_owned()),
-                    Content::Unreadable(_, code) => Err(code.to_string()),
+                    Content::Unreadable(_, fault) => Err(fault),
                 },
             ));
         }
@@ -144,22 +144,25 @@ mod tests {
     #[test]
     fn each_line_stands_for_itself() {
         let body = b"\xef\xbb\xbf{\"a\":1}\r\n\n  \t\n{\"b\":}\n[1,2]\n\xff\n {\"c\":2} \n{\"d\":3} {}\n{\"e\":4}\n{\"f\":\"0123456789abcdef";
-        let bad = |text: &str| Err(text.to_owned());
+        let bad = |line, column, reason| {
+            Err(Fault::NotJson {
+                line,
+                column,
+                reason,
+            })
+        };
         let good = |text: &str| Ok(text.to_owned());
         assert_eq!(
             read(body),
             [
                 (1, good("{\"a\":1}")),
-                (4, bad("cannot be read: line 4 column 6: expected a value")),
+                (4, bad(4, 6, "expected a value")),
                 (5, good("[1,2]")),
-                (6, bad("cannot be read: line 6 column 1: invalid UTF-8")),
+                (6, bad(6, 1, "invalid UTF-8")),
                 (7, good("{\"c\":2}")),
-                (
-                    8,
-                    bad("cannot be read: line 8 column 9: unexpected text after the end")
-                ),
+                (8, bad(8, 9, "unexpected text after the end")),
                 (9, good("{\"e\":4}")),
-                (10, bad("is too large: more than 20 bytes")),
+                (10, Err(Fault::TooLarge { bytes_max: 20 })),
             ]
         );
         assert_eq!(read(b""), []);

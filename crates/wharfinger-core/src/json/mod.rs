@@ -7,19 +7,23 @@
 //! the same texts as `serde_json`; a property test compares the two.
 //!
 //! [`Reader`] walks the envelope and returns an [`Entry`] per order. A [`Value`] is a view of one parsed value. It
-//! borrows text from the body unless the text has escapes.
+//! borrows text from the body unless the text has escapes. Imports no other room.
 
 mod decimal;
+mod fault;
 mod hash;
 mod lines;
 mod parser;
+mod path;
 mod reader;
 mod scan;
 mod tape;
 
 pub use decimal::{DIGITS_MAX, Decimal};
+pub use fault::{Fault, FaultAt};
 pub use lines::{Content, Line, Lines};
 pub use parser::Rules;
+pub use path::{Path, Step};
 pub use reader::{Entry, Envelope, Reader};
 pub use tape::{Kind, Object, Value};
 

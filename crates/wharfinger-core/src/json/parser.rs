@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 
 use super::NameCase;
+use super::fault::{Fault, FaultAt};
 use super::hash::{self, Gathered};
-use super::scan::{
-    self, Fault, Scanned, Syntax, expected_separator, skip_nested, skip_white_space,
-};
+use super::path::{Path, Step};
+use super::scan::{self, Scanned, Syntax, expected_separator, skip_nested, skip_white_space};
 use super::tape::{Kind, Node, Tape};
-use crate::problem::{Code, Path, Problem, Step};
 
 /// The number of faults kept per order. The first one matters; the others are a convenience.
 const FAULTS_MAX: usize = 8;
@@ -35,7 +34,7 @@ pub struct Rules {
 #[derive(Debug)]
 pub(super) struct Parser<'a> {
     pub tape: Tape<'a>,
-    pub faults: Vec<Problem>,
+    pub faults: Vec<FaultAt>,
     pub hash: u128,
     rules: Rules,
     frames: Vec<Frame>,
@@ -124,7 +123,7 @@ impl<'a> Parser<'a> {
             self.recording = true;
             self.push(Kind::Null, start, end, false);
             self.faults.clear();
-            self.fault(Code::OrderTooLarge { bytes_max });
+            self.fault(Fault::TooLarge { bytes_max });
         }
         Ok(end)
     }
@@ -153,7 +152,7 @@ impl<'a> Parser<'a> {
         let bytes = self.bytes();
         let depth_max = self.rules.depth_max;
         if self.frames.len() == depth_max {
-            self.fault(Code::TooDeep { depth_max });
+            self.fault(Fault::TooDeep { depth_max });
             let end = skip_nested(bytes, at)?;
             self.push(Kind::Null, at, end, false);
             return Ok(Begun::Whole(end));
@@ -239,10 +238,10 @@ impl<'a> Parser<'a> {
         let may_be_repeated = frame.seen & bit != 0 || frame.count > NAMES_COMPARED_MAX;
         frame.seen |= bit;
         if let Some(fault) = fault {
-            self.fault(fault.code());
+            self.fault(fault);
         }
         if may_be_repeated && self.is_repeated(node) {
-            self.fault(Code::RepeatedName);
+            self.fault(Fault::RepeatedName);
         }
     }
 
@@ -300,7 +299,7 @@ impl<'a> Parser<'a> {
             return;
         }
         if let Some(fault) = scanned.fault {
-            self.fault(fault.code());
+            self.fault(fault);
         }
         let scratch = &mut self.scratch;
         match self.frames.last_mut() {
@@ -344,7 +343,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Records a fault at the current value or name.
-    fn fault(&mut self, code: Code) {
+    fn fault(&mut self, fault: Fault) {
         if !self.recording || self.faults.len() == FAULTS_MAX {
             return;
         }
@@ -356,7 +355,7 @@ impl<'a> Parser<'a> {
             }
         });
         let path = Path(steps.collect());
-        self.faults.push(Problem { path, code });
+        self.faults.push(FaultAt { path, fault });
     }
 }
 

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::fault::{Fault, FaultAt};
 use super::parser::{Parser, Rules};
 use super::scan::{self, Syntax, expected_separator, skip_white_space};
 use super::tape::Value;
 use super::{Malformed, NameCase};
-use crate::problem::{Code, Problem};
 
 /// The structure of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Entry<'d, 'a> {
     /// The content hash.
     pub hash: u128,
     /// The faults that make the order unreadable. If there are any, `value` is unreliable.
-    pub faults: &'d [Problem],
+    pub faults: &'d [FaultAt],
     /// The parsed content.
     pub value: Value<'d, 'a>,
 }
@@ -267,7 +267,7 @@ impl<'a> Reader<'a> {
     /// Refuses a body that is not an object and has a fault inside. Such a body cannot be an order. Size alone is not a
     /// fault here.
     fn refuse_faulty_scalar(&self, raw: &str) -> Result<(), Syntax> {
-        let is_fault = |problem: &Problem| !matches!(problem.code, Code::OrderTooLarge { .. });
+        let is_fault = |at: &FaultAt| !matches!(at.fault, Fault::TooLarge { .. });
         if raw.starts_with('{') || !self.parser.faults.iter().any(is_fault) {
             return Ok(());
         }

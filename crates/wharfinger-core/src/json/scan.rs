@@ -1,8 +1,7 @@
 //! Scans scalars: where one ends, and what is wrong with it.
 
-use crate::problem::Code;
-
 use super::decimal;
+use super::fault::Fault;
 
 /// A syntax error: the text cannot be read any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,26 +13,6 @@ pub(super) struct Syntax {
 impl Syntax {
     pub(super) fn new(offset: usize, reason: &'static str) -> Self {
         Self { offset, reason }
-    }
-}
-
-/// A fault that rejects the order. The rest of the text is still readable.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
-    NulCharacter,
-    LoneSurrogate,
-    TooManyDigits,
-}
-
-impl Fault {
-    pub(super) fn code(self) -> Code {
-        match self {
-            Self::NulCharacter => Code::NulCharacter,
-            Self::LoneSurrogate => Code::LoneSurrogate,
-            Self::TooManyDigits => Code::TooManyDigits {
-                digits_max: decimal::DIGITS_MAX,
-            },
-        }
     }
 }
 
@@ -238,7 +217,9 @@ pub(super) fn number(text: &[u8], start: usize) -> Result<Scanned, Syntax> {
     }
     let too_many_digits = decimal::too_many_digits(&text[start..end]);
     Ok(Scanned {
-        fault: too_many_digits.then_some(Fault::TooManyDigits),
+        fault: too_many_digits.then_some(Fault::TooManyDigits {
+            digits_max: decimal::DIGITS_MAX,
+        }),
         ..Scanned::up_to(end)
     })
 }

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use wharfinger_core::json::{Envelope, Kind, Malformed, NameCase, Reader, Rules, Value};
 use wharfinger_core::limits::Limits;
+use wharfinger_core::order::problem::Problem;
 
 /// A JSON value. Numbers are kept as spelled.
 #[derive(Clone, Debug)]
@@ -63,7 +64,11 @@ pub(crate) fn read_by(
             name: entry.name.map(String::from),
             raw: entry.raw.to_owned(),
             hash: entry.hash,
-            faults: entry.faults.iter().map(ToString::to_string).collect(),
+            faults: entry
+                .faults
+                .iter()
+                .map(|at| Problem::from(at).to_string())
+                .collect(),
             value: if is_readable {
                 converted(entry.value)
             } else {

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
-use wharfinger_core::admit::{self, Decision, Existing, Move};
-use wharfinger_core::catalogue::{self, Admission, Split};
+use wharfinger_core::decide::admit::{self, Decision, Existing, Move};
+use wharfinger_core::decide::catalogue::{self, Admission, Split};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
-use wharfinger_core::ids::{BatchId, OrganisationId, is_part, part_index};
-use wharfinger_core::outcome::{Outcome, State, Taken};
-use wharfinger_core::problem::{Code, Problem};
+use wharfinger_core::order::ids::{BatchId, OrganisationId, is_part, part_index};
+use wharfinger_core::order::outcome::{Outcome, State, Taken};
+use wharfinger_core::order::problem::{Code, Problem};
 
 use super::case::ORGANISATIONS;
 use super::shelves::Shelves;

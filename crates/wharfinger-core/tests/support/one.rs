@@ -1,14 +1,14 @@
 //! A single order: its problems, and the order as the store would return it.
 
 use jiff::tz::TimeZone;
-use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach};
 use wharfinger_core::dialect::{Action, Context, Dialect, Head, StoredOrder, Verdict};
-use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::json::{Envelope, Reader, Rules};
 use wharfinger_core::limits::Limits;
-use wharfinger_core::outcome::State;
-use wharfinger_core::problem::Problem;
-use wharfinger_core::warning::Warning;
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::organisation::{Caller, Organisation, Organisations, Reach};
+use wharfinger_core::order::outcome::State;
+use wharfinger_core::order::problem::Problem;
+use wharfinger_core::order::warning::Warning;
 
 /// The organisation of all orders here.
 pub(crate) const ORGANISATION: &str = "TRK001";
@@ -50,7 +50,7 @@ pub(crate) fn judged(dialect: &dyn Dialect, text: &str) -> (Vec<Problem>, Vec<Wa
     let mut reader = Reader::new(text.as_bytes(), Envelope::One, rules).expect("UTF-8");
     let entry = reader.next().expect("JSON").expect("an order");
     if !entry.faults.is_empty() {
-        return (entry.faults.to_vec(), Vec::new());
+        return (entry.faults.iter().map(Problem::from).collect(), Vec::new());
     }
     let slot = dialect.judge(&context, &entry);
     let problems = match slot.verdict {

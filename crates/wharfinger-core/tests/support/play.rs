@@ -3,19 +3,21 @@
 use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
-use wharfinger_core::admit::Move;
-use wharfinger_core::caller::{Caller, Organisation, Organisations, Reach, Scope};
-use wharfinger_core::catalogue::CatalogueMode;
+use wharfinger_core::convert;
+use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialect::{
     Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders,
     OrganisationPage, Reply, Results, Slot, StoredOrder, Submitted, Told, Verdict,
 };
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::judge::{Body, judge};
 use wharfinger_core::limits::Limits;
-use wharfinger_core::outcome::{Outcome, State};
-use wharfinger_core::zone;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::organisation::{
+    Caller, CatalogueMode, Organisation, Organisations, Reach, Scope,
+};
+use wharfinger_core::order::outcome::{Outcome, State};
+use wharfinger_core::order::zone;
 
 use super::case::{ENFORCED, Exchange, KEYS, ORGANISATIONS, render_response};
 use super::model::Model;
@@ -329,7 +331,12 @@ fn submit(
     context: &Context<'_>,
     body: &[u8],
 ) -> Result<Result<Answered, RequestFailure>, String> {
-    if let Err(failure) = dialect.asked(context.operation, context.head) {
+    let options = dialect.submit_options(context.operation, context.head);
+    let written_in = options.and_then(|options| {
+        let name = options.written_in.as_deref();
+        convert::dialect_named(name, dialect).map(|_| ())
+    });
+    if let Err(failure) = written_in {
         return Ok(Err(failure));
     }
     let body = Body {

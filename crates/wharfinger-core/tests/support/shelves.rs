@@ -1,11 +1,13 @@
 //! In-memory catalogues, too simple to be wrong.
 
-use wharfinger_core::catalogue::load::{CustomerLine, LoadLine, ProductLine, Said, read_lines};
-use wharfinger_core::catalogue::{
+use wharfinger_core::decide::catalogue::import::{
+    CustomerLine, LoadLine, ProductLine, Said, read_lines,
+};
+use wharfinger_core::decide::catalogue::{
     self, AdmittedLine, Attach, Attached, Demand, Identifier, KnownCustomers, Offer, ProductNumber,
 };
 use wharfinger_core::limits::Limits;
-use wharfinger_core::problem::Problem;
+use wharfinger_core::order::problem::Problem;
 
 use super::case::{CUSTOMERS, PRODUCTS};
 

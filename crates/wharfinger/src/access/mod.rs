@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use subtle::ConstantTimeEq;
-use wharfinger_core::caller::{Caller, Organisations, Reach, Scope};
 use wharfinger_core::dialect::Credentials;
-use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::{Caller, Organisations, Reach, Scope};
 
 use crate::access::rates::{Meter, Rates};
 use crate::clock;

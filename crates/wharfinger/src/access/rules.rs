@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::caller::{Organisations, Reach, Scope};
+use wharfinger_core::order::organisation::{Organisations, Reach, Scope};
 
 use crate::access::rates::{Rates, is_within};
 use crate::access::secret;
@@ -181,7 +181,7 @@ impl KeyView {
 
 #[cfg(test)]
 mod tests {
-    use wharfinger_core::ids::OrganisationId;
+    use wharfinger_core::order::ids::OrganisationId;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use sha2::{Digest, Sha256};
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 use crate::clock;
 use crate::store::Epoch;

@@ -4,9 +4,9 @@ use std::io::{BufWriter, Write};
 
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Args, Subcommand};
-use wharfinger_core::catalogue::Customer;
-use wharfinger_core::catalogue::load::CustomerLine;
-use wharfinger_core::email;
+use wharfinger_core::decide::catalogue::Customer;
+use wharfinger_core::decide::catalogue::import::CustomerLine;
+use wharfinger_core::reading::email;
 
 use super::erase::Erase;
 use super::load::{LoadFiles, Loadable};

@@ -14,8 +14,8 @@ use clap::Args;
 use wharfinger_bench::server_process::Server;
 use wharfinger_core::dialect::{OrderQuery, SampleKey, StoredOrder};
 use wharfinger_core::dialects;
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::outcome::WITHHELD;
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::outcome::WITHHELD;
 
 use self::flight::{BATCH_ORDERS, Flight, IMPORT_LINES, SENT_LINES};
 use self::server::Answer;

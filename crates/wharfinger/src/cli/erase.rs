@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use wharfinger_core::validate::is_email;
+use wharfinger_core::reading::validate::is_email;
 
 use super::{KeptIn, directory, find_organisation, write_json};
 use crate::store::Location;

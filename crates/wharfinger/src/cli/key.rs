@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use wharfinger_core::caller::{Reach, Scope};
+use wharfinger_core::order::organisation::{Reach, Scope};
 
 use super::{KeptIn, directory, find_organisation, write_json};
 use crate::access::rates::Rates;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use wharfinger_core::caller::Organisation;
+use wharfinger_core::order::organisation::Organisation;
 
 use crate::serve::config::{DATA_DEFAULT, locate};
 use crate::store::{Directory, Location, Options, Store, StoreError};

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use wharfinger_core::admit::Move;
+use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialects;
 
 use super::{KeptIn, directory, find_organisation, shown, write_json};

@@ -6,9 +6,9 @@ use anyhow::{Result, bail};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use wharfinger_core::caller::{ListSort, Organisation};
-use wharfinger_core::catalogue::CatalogueMode;
-use wharfinger_core::zone;
+use wharfinger_core::order::organisation::CatalogueMode;
+use wharfinger_core::order::organisation::{ListSort, Organisation};
+use wharfinger_core::order::zone;
 
 use super::{KeptIn, directory, find_organisation, shown, write_json};
 use crate::access::rules::{CODE_FORM, NAME_FORM, is_code, is_name};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args, Subcommand};
-use wharfinger_core::catalogue::Product;
-use wharfinger_core::catalogue::load::{LIST_SEPARATOR, LoadLine, ProductLine};
+use wharfinger_core::decide::catalogue::Product;
+use wharfinger_core::decide::catalogue::import::{LIST_SEPARATOR, LoadLine, ProductLine};
 
 use super::load::{Format, LoadFiles, Loadable, guarded};
 use super::{KeptIn, directory, find_organisation, shown, write_json};

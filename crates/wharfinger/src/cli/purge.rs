@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::{KeptIn, directory, write_json};
 use crate::clock;

@@ -10,9 +10,9 @@ use clap::Args;
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use wharfinger_core::caller::{Organisation, Reach, Scope};
 use wharfinger_core::dialect::{Sample, SampleKey};
 use wharfinger_core::dialects;
+use wharfinger_core::order::organisation::{Organisation, Reach, Scope};
 
 use super::key::{self, Issued};
 use super::open_files;

@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, SizeHint};
 use wharfinger_core::dialect::{Dialect, Operation, Reply};
-use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::order::failure::RequestFailure;
 
 use crate::access::rates::Meter;
 use crate::intake::Answered;

@@ -11,7 +11,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame};
 use tokio::task::block_in_place;
-use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::order::failure::RequestFailure;
 
 use super::pace::Pace;
 use crate::app::{App, Transport};

@@ -8,7 +8,7 @@ use futures_util::future::Either;
 use http::header::{CACHE_CONTROL, HOST, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Version};
 use tower::ServiceExt;
-use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::order::failure::RequestFailure;
 
 use super::connections::IsDoubtful;
 use super::request::turn_down_early;

@@ -14,10 +14,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use wharfinger_core::dialect::{Action, Credentials, Dialect, Head, Operation, Resource};
 use wharfinger_core::dialects;
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::BatchId;
 use wharfinger_core::json::Envelope;
-use wharfinger_core::outcome::Counts;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::BatchId;
+use wharfinger_core::order::outcome::Counts;
 
 use super::answer::{counted, discard, large_body, refusal, respond, respond_with, tell_rates};
 use super::body::{self, Accepts};

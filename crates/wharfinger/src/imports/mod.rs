@@ -17,10 +17,9 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
-use wharfinger_core::dialect::Asked;
-use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::judge::{self, Judged};
 use wharfinger_core::limits::Limits;
+use wharfinger_core::order::failure::RequestFailure;
 
 use self::chunks::{Chunk, Chunks};
 pub(crate) use self::feed::{Pieces, feed};
@@ -29,7 +28,7 @@ use crate::access::secret;
 use crate::app::App;
 use crate::intake::batch_reply::one_outcome_a_slot;
 use crate::intake::request_context::{Call, OwnedCall};
-use crate::intake::{admit, heading, judge_for};
+use crate::intake::{BatchOptions, admit, heading, judge_for};
 use crate::serve::budget::Lease;
 use crate::serve::turns::on_behalf_of;
 use crate::store::prepare::{Submission, prepare};
@@ -97,7 +96,7 @@ pub(crate) struct Part {
     /// The request.
     pub(crate) call: OwnedCall,
     /// The options of the request.
-    pub(crate) asked: Asked,
+    pub(crate) options: BatchOptions,
     /// The import's id.
     pub(crate) id: Uuid,
     /// Lines that were committed before this part.
@@ -267,7 +266,7 @@ impl Pipeline<'_> {
             bytes: &chunk.bytes,
             lines_before: Some(usize::try_from(self.lines).unwrap_or(usize::MAX)),
         };
-        let judged = judge_for(&self.call, &self.part.asked, body, &self.limits)?;
+        let judged = judge_for(&self.call, &self.part.options, body, &self.limits)?;
         self.bound_blank_lines(chunk, judged.slots.len())?;
         Ok(judged)
     }
@@ -281,7 +280,7 @@ impl Pipeline<'_> {
     ) -> Result<(), Stopped> {
         let judged = self.judged(chunk).map_err(Stopped::Refused)?;
         let batch = secret::trial_batch_id();
-        let heading = heading(self.app, &self.call, &self.part.asked, batch);
+        let heading = heading(self.app, &self.call, &self.part.options, batch);
         let tried = self.app.store.try_batch(prepare(&heading, &judged.slots));
         let decided = handle.block_on(tried).map_err(Stopped::Store)?;
         let outcomes = one_outcome_a_slot(&judged.slots, decided);
@@ -292,7 +291,7 @@ impl Pipeline<'_> {
 
     fn judge(&mut self, chunk: &Chunk) -> Result<Submission, RequestFailure> {
         let judged = self.judged(chunk)?;
-        let heading = heading(self.app, &self.call, &self.part.asked, secret::batch_id());
+        let heading = heading(self.app, &self.call, &self.part.options, secret::batch_id());
         let mut submission = prepare(&heading, &judged.slots);
         let active_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.began = Instant::now();

@@ -1,8 +1,8 @@
 //! The result of an import in a dry run. Nothing is stored.
 
 use wharfinger_core::dialect::Slot;
-use wharfinger_core::outcome::{Counts, Outcome};
-use wharfinger_core::problem::Problems;
+use wharfinger_core::order::outcome::{Counts, Outcome};
+use wharfinger_core::order::problem::Problems;
 
 /// Rejected lines to report.
 const REJECTED_MAX: usize = 1_000;

@@ -1,16 +1,14 @@
 //! Encodes the outcomes of a batch into its response.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use wharfinger_core::dialect::{
-    Answer, Asked, Dialect, Operation, Reply, Slot, Submitted, Told, Verdict,
-};
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::BatchId;
-use wharfinger_core::outcome::{Counts, Outcome};
-use wharfinger_core::warning::Warning;
+use wharfinger_core::dialect::{Answer, Dialect, Operation, Reply, Slot, Submitted, Told, Verdict};
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::BatchId;
+use wharfinger_core::order::outcome::{Counts, Outcome};
+use wharfinger_core::order::warning::Warning;
 
 use crate::intake::request_context::Call;
-use crate::intake::{Answered, Taken};
+use crate::intake::{Answered, BatchOptions, Taken};
 use crate::store::Admitted;
 
 /// Most kinds of warnings that the header field lists.
@@ -32,14 +30,14 @@ pub struct BatchReply {
 impl BatchReply {
     /// Prepares the response to `call`.
     #[must_use]
-    pub fn new(call: &Call<'_>, asked: &Asked, batch: BatchId, root_fits: bool) -> Self {
+    pub fn new(call: &Call<'_>, options: &BatchOptions, batch: BatchId, root_fits: bool) -> Self {
         Self {
             dialect: call.dialect,
             operation: call.operation,
             batch,
             root_fits,
             told: Told {
-                results: asked.results,
+                results: options.results,
                 dry_run: call.dry_run,
             },
         }

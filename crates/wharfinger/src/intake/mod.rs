@@ -7,16 +7,17 @@ pub mod request_context;
 
 use bytes::Bytes;
 use tokio::task::block_in_place;
-use wharfinger_core::admit::Move;
-use wharfinger_core::dialect::{Answer, Ask, Asked, Reply, Slot, Verdict};
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::convert;
+use wharfinger_core::decide::admit::{Move, Policy};
+use wharfinger_core::dialect::{Answer, Ask, Dialect, Reply, Results, Slot, Verdict};
 use wharfinger_core::judge::{self, Judged, Judging, judge};
 use wharfinger_core::kept::KeptSlots;
 use wharfinger_core::limits::Limits;
-use wharfinger_core::outcome::{Counts, Outcome};
-use wharfinger_core::problem::Code;
-use wharfinger_core::warning::WarningCode;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::BatchId;
+use wharfinger_core::order::outcome::{Counts, Outcome};
+use wharfinger_core::order::problem::Code;
+use wharfinger_core::order::warning::WarningCode;
 
 use crate::app::App;
 use crate::clock;
@@ -59,6 +60,40 @@ pub enum Answered {
     Replayed(SavedReply),
 }
 
+/// The options of a batch.
+#[derive(Clone, Copy)]
+pub struct BatchOptions {
+    /// The dialect in which the orders are written.
+    pub dialect: &'static dyn Dialect,
+    /// Whether valid orders are stored when others are rejected.
+    pub policy: Policy,
+    /// Which orders the response lists.
+    pub results: Results,
+}
+
+impl BatchOptions {
+    /// The default options for orders of this dialect.
+    #[must_use]
+    pub fn for_dialect(dialect: &'static dyn Dialect) -> Self {
+        Self {
+            dialect,
+            policy: Policy::default(),
+            results: Results::default(),
+        }
+    }
+
+    /// Reads the options of a request.
+    fn of(call: &Call<'_>) -> Result<Self, RequestFailure> {
+        let options = call.dialect.submit_options(call.operation, &call.head)?;
+        let written_in = options.written_in.as_deref();
+        Ok(Self {
+            dialect: convert::dialect_named(written_in, call.dialect)?,
+            policy: options.policy,
+            results: options.results,
+        })
+    }
+}
+
 /// The result of a submission.
 pub struct Taken {
     /// The response.
@@ -78,10 +113,10 @@ pub async fn submit(
     body: &Body,
     lease: &mut Lease,
 ) -> Result<Taken, RequestFailure> {
-    let asked = call.dialect.asked(call.operation, &call.head)?;
+    let options = BatchOptions::of(call)?;
     let (judged, mut submission, size) =
-        judge_and_prepare(app, call, &asked, batch, body, lease).await?;
-    let telling = BatchReply::new(call, &asked, batch, judged.root_fits);
+        judge_and_prepare(app, call, &options, batch, body, lease).await?;
+    let telling = BatchReply::new(call, &options, batch, judged.root_fits);
     if call.dry_run {
         let tried = app.store.try_batch(submission).await;
         let decided = tried.map_err(|error| call.failure(error))?;
@@ -144,7 +179,7 @@ enum Size {
 async fn judge_and_prepare<'b>(
     app: &App,
     call: &Call<'_>,
-    asked: &Asked,
+    options: &BatchOptions,
     batch: BatchId,
     body: &'b Body,
     lease: &mut Lease,
@@ -154,8 +189,7 @@ async fn judge_and_prepare<'b>(
         bytes: &body.bytes,
         lines_before: body.is_lines.then_some(0),
     };
-    let written_in = asked.written_in.unwrap_or(call.dialect);
-    let mut judging = Judging::begin(written_in, &context, source, &app.limits)?;
+    let mut judging = Judging::begin(options.dialect, &context, source, &app.limits)?;
     // The body's lease covers twice its length, so as many bytes of derived data are already leased.
     let mut leased = body.bytes.len();
     let mut lease_made = |judging: &Judging<'_, '_>| {
@@ -167,7 +201,7 @@ async fn judge_and_prepare<'b>(
             Err(overloaded())
         }
     };
-    let heading = heading(app, call, asked, batch);
+    let heading = heading(app, call, options, batch);
     if body.bytes.len() < LARGE_BODY_BYTES && judging.go_on(SMALL_WORK_BYTES)? {
         lease_made(&judging)?;
         let judged = finish_judging(call, body, judging)?;
@@ -231,12 +265,11 @@ async fn finish<T>(app: &App, size: Size, work: impl FnOnce() -> T) -> T {
 /// organisation.
 pub fn judge_for<'b>(
     call: &Call<'_>,
-    asked: &Asked,
+    options: &BatchOptions,
     body: judge::Body<'b>,
     limits: &Limits,
 ) -> Result<Judged<'b>, RequestFailure> {
-    let written_in = asked.written_in.unwrap_or(call.dialect);
-    let judged = judge(written_in, &call.context(), body, limits)?;
+    let judged = judge(options.dialect, &call.context(), body, limits)?;
     check_judged(call, &judged)?;
     Ok(judged)
 }
@@ -255,16 +288,21 @@ fn check_judged(call: &Call<'_>, judged: &Judged<'_>) -> Result<(), RequestFailu
 }
 
 /// The metadata that a batch's receipt records.
-pub fn heading<'c>(app: &App, call: &'c Call<'_>, asked: &Asked, batch: BatchId) -> Heading<'c> {
+pub fn heading<'c>(
+    app: &App,
+    call: &'c Call<'_>,
+    options: &BatchOptions,
+    batch: BatchId,
+) -> Heading<'c> {
     Heading {
         batch,
-        dialect: asked.written_in.unwrap_or(call.dialect).id(),
+        dialect: options.dialect.id(),
         operation: call.operation.name,
         key_id: call.authenticated.key_id(),
         received_at_ms: clock::now_ms(),
         organisation: call.organisation.map(|organisation| organisation.id),
         email_key: app.store.email_key(),
-        policy: asked.policy,
+        policy: options.policy,
     }
 }
 

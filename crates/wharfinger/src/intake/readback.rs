@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wharfinger_core::dialect::{Action, Answer, Ask, OrderQuery, Orders, OrganisationPage, Reply};
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::outcome::State;
 
 use crate::app::App;
 use crate::intake::request_context::Call;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::{Context, Dialect, Head, Operation};
-use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::Organisation;
 
 use crate::access::Authenticated;
 use crate::serve::budget::{Budget, Holder, Lease};

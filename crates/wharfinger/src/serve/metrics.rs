@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 use wharfinger_core::dialects;
-use wharfinger_core::outcome::Counts;
+use wharfinger_core::order::outcome::Counts;
 
 use crate::clock;
 use crate::store::Room;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use wharfinger::http::dialect_routes;
 use wharfinger::http::openapi::document;
 use wharfinger_core::canonical::schema;
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::problem::Code;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::problem::Code;
 
 use crate::support::changes::administrator;
 use crate::support::client::{Request, Response};

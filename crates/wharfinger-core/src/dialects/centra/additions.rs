@@ -9,7 +9,7 @@ use super::present::{given, text};
 use super::shown::Text;
 use crate::canonical::Members;
 use crate::json::{Kind, Value};
-use crate::validate;
+use crate::reading::validate;
 
 /// The texts of one order.
 pub(super) struct Texts<'d, 'a> {

@@ -11,9 +11,9 @@ use jiff::fmt::temporal::Pieces;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use crate::json::Value;
-use crate::moment::Moment;
-use crate::problem::Code;
-use crate::validate::{Checked, date_or_time_from};
+use crate::order::problem::Code;
+use crate::reading::moment::Moment;
+use crate::reading::validate::{Checked, date_or_time_from};
 
 /// The vendor's format of a time.
 const FORM: &str = "%Y-%m-%d %H:%M:%S";

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use super::money::DECIMALS;
 use super::shape::{SHAPE, UPDATE_SHAPE};
 use super::{dates, demand};
-use crate::admit::Intent;
-use crate::catalogue::{CatalogueMode, Demand};
+use crate::decide::admit::Intent;
+use crate::decide::catalogue::Demand;
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
-use crate::form::{Form, Need, Notes};
 use crate::json::{Entry, Kind, NameCase, Value};
-use crate::problem::{Code, Problem};
-use crate::unknown::{self, Tell};
-use crate::validate::{self, Checked};
-use crate::warning::WarningCode;
+use crate::order::organisation::CatalogueMode;
+use crate::order::problem::{Code, Problem};
+use crate::order::warning::WarningCode;
+use crate::reading::form::{Form, Need, Notes};
+use crate::reading::unknown::{self, Tell};
+use crate::reading::validate::{self, Checked};
 
 /// The highest order number: the largest integer that every JSON parser represents exactly, 2^53-1.
 pub(super) use crate::limits::NUMBER_MAX;

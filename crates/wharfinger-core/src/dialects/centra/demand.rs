@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::present::{given, integer, text};
-use crate::catalogue::{Attach, Demand, Identifier, Names, Wanted};
-use crate::email;
+use crate::decide::catalogue::{Attach, Demand, Identifier, Names, Wanted};
 use crate::json::Value;
-use crate::validate;
+use crate::reading::email;
+use crate::reading::validate;
 
 const NAMES: Names = Names {
     lines: "products",

@@ -2,12 +2,12 @@
 
 use super::wire::{Answer as OrderAnswer, Batch, No};
 use super::{UPDATE, present};
-use crate::admit::Intent;
+use crate::decide::admit::Intent;
 use crate::dialect::{Action, Answer, Operation, Orders, Reply, Slot, Submitted, Verdict};
-use crate::failure::RequestFailure;
 use crate::json::Envelope;
-use crate::outcome::{Outcome, Taken, WITHHELD};
-use crate::problem::{Code, Problem, Step};
+use crate::order::failure::RequestFailure;
+use crate::order::outcome::{Outcome, Taken, WITHHELD};
+use crate::order::problem::{Code, Problem, Step};
 
 /// A product cannot be added.
 const NOT_SOLD: i8 = -1;

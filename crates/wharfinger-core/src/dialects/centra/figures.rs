@@ -1,7 +1,7 @@
 //! The attributes that are retained when the person of an order is erased. `country` stays, because the vendor requires
 //! it.
 
-use crate::erase::Figure::{self, Items, Object, Value};
+use crate::reading::erase::Figure::{self, Items, Object, Value};
 
 const ADDRESS: &[Figure] = &[Value("country")];
 const TRANSACTION: &[Figure] = &[Value("status"), Value("amount")];

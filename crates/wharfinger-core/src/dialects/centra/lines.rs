@@ -6,9 +6,9 @@ use bigdecimal::{BigDecimal, ToPrimitive, Zero};
 use super::money::Money;
 use super::present::{given, integer, text};
 use super::shown::{LocalizedSize, Product, Tax, Totals, Warehouse};
-use crate::catalogue::AdmittedLine;
+use crate::decide::catalogue::AdmittedLine;
 use crate::json::{Kind, Value};
-use crate::validate;
+use crate::reading::validate;
 
 /// Builds a line. A missing price is the catalogue's, or else 0. A missing original price equals the price.
 pub(super) fn product<'a>(

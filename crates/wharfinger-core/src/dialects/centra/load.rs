@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::load::{Indexed, Load, Named};
+use crate::dialect::workload::{Indexed, Load, Named};
 
 /// Orders with their own number, one address, two products and a payment.
 pub(super) static LOAD: Load = Load {

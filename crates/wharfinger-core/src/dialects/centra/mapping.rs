@@ -10,11 +10,12 @@ use super::present::{customer_of, decided, is_whole_or_first, with_texts};
 use super::wire::{Form, FormAddress, FormItemText, FormProduct};
 use super::{dates, decode};
 use crate::canonical::{
-    Address, Amount, Customer, Json, Line, Missing, Order, References, Rendered, Stored,
-    joined_name, split_name,
+    Address, Customer, Json, Line, Missing, Order, References, Rendered, Stored, joined_name,
+    split_name,
 };
-use crate::catalogue::AdmittedLine;
+use crate::decide::catalogue::AdmittedLine;
 use crate::dialect::StoredOrder;
+use crate::order::amount::Amount;
 
 /// Converts a stored order, including its additions, to the canonical form.
 pub(super) fn canonical(stored: &StoredOrder) -> Order {
@@ -309,8 +310,8 @@ fn id(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::BatchId;
-    use crate::outcome::State;
+    use crate::order::ids::BatchId;
+    use crate::order::outcome::State;
 
     fn stored(texts: &[&str]) -> StoredOrder {
         StoredOrder {

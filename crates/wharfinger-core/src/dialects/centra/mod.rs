@@ -22,16 +22,16 @@ mod wire;
 
 use jiff::tz::TimeZone;
 
-use crate::caller::{Caller, Organisation, Scope};
 use crate::canonical;
+use crate::dialect::workload::Load;
 use crate::dialect::{
-    Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
-    SampleKey, Samples, Slot, StoredOrder, WrongRoot,
+    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
+    SampleKey, Samples, Slot, StoredOrder, SubmitOptions, WrongRoot,
 };
-use crate::erase::Figure;
-use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
-use crate::load::Load;
+use crate::order::failure::RequestFailure;
+use crate::order::organisation::{Caller, Organisation, Scope};
+use crate::reading::erase::Figure;
 
 /// The Centra dialect.
 pub(super) struct Centra;
@@ -152,9 +152,13 @@ impl Dialect for Centra {
         Ok(Some(organisation))
     }
 
-    fn asked(&self, _operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure> {
+    fn submit_options(
+        &self,
+        _operation: &Operation,
+        head: &Head<'_>,
+    ) -> Result<SubmitOptions, RequestFailure> {
         query::refuse_xml(head)?;
-        Ok(Asked::default())
+        Ok(SubmitOptions::default())
     }
 
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {

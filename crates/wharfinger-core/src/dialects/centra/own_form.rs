@@ -75,8 +75,8 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::ids::BatchId;
-    use crate::outcome::State;
+    use crate::order::ids::BatchId;
+    use crate::order::outcome::State;
 
     fn stored(texts: &[&str]) -> StoredOrder {
         StoredOrder {

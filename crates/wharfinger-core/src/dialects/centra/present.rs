@@ -10,12 +10,12 @@ use super::lines::{product, totals};
 use super::money::Money;
 use super::shown::{Address, BILLING, DELIVERY, Discounts, Order, Payment, Product, Text, Voucher};
 use super::{Centra, dates, decode};
-use crate::catalogue::AdmittedLine;
+use crate::decide::catalogue::AdmittedLine;
+use crate::decide::fulfilment::Fulfilment;
 use crate::dialect::{Dialect, StoredOrder};
-use crate::fulfilment::Fulfilment;
 use crate::json::{Entry, Reader, Value};
-use crate::outcome::State;
-use crate::validate;
+use crate::order::outcome::State;
+use crate::reading::validate;
 
 /// Builds an order in the vendor's format.
 pub(super) fn order(stored: &StoredOrder) -> Order<'_> {
@@ -270,7 +270,7 @@ pub(super) fn integer(object: Value<'_, '_>, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::BatchId;
+    use crate::order::ids::BatchId;
 
     fn stored(texts: &[&str]) -> StoredOrder {
         StoredOrder {

@@ -6,11 +6,11 @@ use jiff::tz::TimeZone;
 use super::dates;
 use super::decode::{NUMBER_MAX, number_in_path};
 use super::present::customer_of;
-use crate::caller::{ListSort, Organisation};
 use crate::dialect::{Head, Keep, OrderQuery, Parameter, ParameterKind};
-use crate::failure::RequestFailure;
-use crate::outcome::State;
-use crate::validate::{self, date_or_time_from};
+use crate::order::failure::RequestFailure;
+use crate::order::organisation::{ListSort, Organisation};
+use crate::order::outcome::State;
+use crate::reading::validate::{self, date_or_time_from};
 
 /// The default number of orders per page.
 const PAGE_ORDERS_DEFAULT: u64 = 20;

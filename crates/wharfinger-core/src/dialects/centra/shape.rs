@@ -1,6 +1,6 @@
 //! The attributes of a new order, in the order of the vendor's table. A completion has some of them.
 
-use crate::unknown::Shape;
+use crate::reading::unknown::Shape;
 
 pub(super) const SHAPE: &Shape = &Shape {
     names: &[
@@ -121,7 +121,7 @@ const TRANSACTION: &Shape = &Shape::flat(&[
 mod tests {
     use super::{SHAPE, UPDATE_SHAPE};
     use crate::dialects::centra::Centra;
-    use crate::unknown::check::Orders;
+    use crate::dialects::misspellings::Orders;
 
     fn orders(operation: &'static str, orders: &'static str) -> Orders {
         Orders {

@@ -8,9 +8,9 @@ use percent_encoding::percent_decode_str;
 
 use super::moment;
 use crate::dialect::{Ask, Head, OrderQuery, Parameter, ParameterKind};
-use crate::failure::RequestFailure;
-use crate::outcome::State;
-use crate::validate::boolean_from;
+use crate::order::failure::RequestFailure;
+use crate::order::outcome::State;
+use crate::reading::validate::boolean_from;
 
 const DELETED_PER_CALL_MAX: usize = 50;
 const PAGE_SIZE_DEFAULT: u64 = 100;

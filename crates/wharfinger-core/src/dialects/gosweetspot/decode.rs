@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 use super::shape::SHAPE;
-use crate::admit::Intent;
+use crate::decide::admit::Intent;
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
-use crate::form::{Form, Need, Notes};
 use crate::json::{Decimal, Entry, Kind, NameCase, Value};
 use crate::limits::KEY_CHARS_MAX;
-use crate::problem::Code;
-use crate::unknown::{self, Tell};
-use crate::validate::{self, Checked};
-use crate::warning::WarningCode;
+use crate::order::problem::Code;
+use crate::order::warning::WarningCode;
+use crate::reading::form::{Form, Need, Notes};
+use crate::reading::unknown::{self, Tell};
+use crate::reading::validate::{self, Checked};
 
 const PRODUCT_CODE_CHARS_MAX: usize = 20;
 const IMAGE_URL_CHARS_MAX: usize = 500;

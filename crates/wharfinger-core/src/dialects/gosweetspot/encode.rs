@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use super::stored;
 use super::wire::{Page, Refusal, Saved};
 use crate::dialect::{Orders, Reply, StoredOrder, Submitted};
-use crate::failure::RequestFailure;
-use crate::outcome::{Outcome, State, WITHHELD};
-use crate::problem::{Code, Problem};
-use crate::warning::{Warning, with_hint};
+use crate::order::failure::RequestFailure;
+use crate::order::outcome::{Outcome, State, WITHHELD};
+use crate::order::problem::{Code, Problem};
+use crate::order::warning::{Warning, with_hint};
 
 /// The value of `WWW-Authenticate`. There is no registered scheme for a vendor's own header.
 const CHALLENGE: &str = "AccessKey realm=\"orders\"";

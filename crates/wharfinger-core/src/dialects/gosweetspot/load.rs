@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::load::{ByEmail, Indexed, Load, Read};
+use crate::dialect::workload::{ByEmail, Indexed, Load, Read};
 
 /// Orders with an address and two products.
 pub(super) static LOAD: Load = Load {

@@ -3,10 +3,11 @@
 use super::decode;
 use super::wire::{Form, FormProduct};
 use crate::canonical::{
-    Address, Amount, Customer, Line, Missing, Order, References, Rendered, Stored, read, split_name,
+    Address, Customer, Line, Missing, Order, References, Rendered, Stored, read, split_name,
 };
 use crate::dialect::StoredOrder;
 use crate::json::NameCase;
+use crate::order::amount::Amount;
 
 /// Converts a stored order to the canonical form.
 pub(super) fn canonical(stored: &StoredOrder) -> Order {

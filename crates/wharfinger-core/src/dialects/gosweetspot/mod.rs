@@ -18,17 +18,17 @@ mod wire;
 
 use jiff::tz::TimeZone;
 
-use crate::caller::{Caller, Organisation, Scope};
 use crate::canonical;
+use crate::dialect::operation;
+use crate::dialect::workload::Load;
 use crate::dialect::{
-    Action, Answer, Ask, Asked, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
-    SampleKey, Samples, Slot, StoredOrder, WrongRoot,
+    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
+    SampleKey, Samples, Slot, StoredOrder, SubmitOptions, WrongRoot,
 };
-use crate::erase::Figure;
-use crate::failure::RequestFailure;
 use crate::json::{Entry, Envelope, NameCase};
-use crate::load::Load;
-use crate::operation;
+use crate::order::failure::RequestFailure;
+use crate::order::organisation::{Caller, Organisation, Scope};
+use crate::reading::erase::Figure;
 
 /// The GoSweetSpot dialect. It has no state.
 pub(super) struct GoSweetSpot;
@@ -192,8 +192,12 @@ impl Dialect for GoSweetSpot {
         Ok(Some(organisation))
     }
 
-    fn asked(&self, _operation: &Operation, _head: &Head<'_>) -> Result<Asked, RequestFailure> {
-        Ok(Asked::default())
+    fn submit_options(
+        &self,
+        _operation: &Operation,
+        _head: &Head<'_>,
+    ) -> Result<SubmitOptions, RequestFailure> {
+        Ok(SubmitOptions::default())
     }
 
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use jiff::civil::{DateTime, date};
 
-use crate::validate::date_or_time_from;
+use crate::reading::validate::date_or_time_from;
 
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 const DAY_MS: i64 = 86_400_000;

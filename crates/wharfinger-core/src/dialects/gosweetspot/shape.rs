@@ -1,6 +1,6 @@
 //! The attributes of a customer order, in the order of the vendor's table.
 
-use crate::unknown::Shape;
+use crate::reading::unknown::Shape;
 
 pub(super) const SHAPE: &Shape = &Shape {
     names: &[
@@ -58,7 +58,7 @@ const PACKAGE: &Shape = &Shape::flat(&[
 mod tests {
     use super::SHAPE;
     use crate::dialects::gosweetspot::GoSweetSpot;
-    use crate::unknown::check::Orders;
+    use crate::dialects::misspellings::Orders;
 
     #[test]
     fn a_misspelt_attribute_of_any_object_is_told() {

@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 
 use super::decode::{self, InCapitals};
 use super::wire::{Amount, Listed, NotKnown, Package, Pending, Product, Shown, Status};
+use crate::decide::fulfilment::Fulfilment;
 use crate::dialect::StoredOrder;
-use crate::fulfilment::Fulfilment;
 use crate::json::{Decimal, Kind, NameCase, Reader, Value};
-use crate::moment::Moment;
-use crate::outcome::State;
-use crate::validate::{self, Checked};
+use crate::order::outcome::State;
+use crate::reading::moment::Moment;
+use crate::reading::validate::{self, Checked};
 
 /// An order of a page.
 pub(super) fn listed(order: &StoredOrder, with_products: bool) -> Listed<'_> {

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 
 use super::shape::SHAPE;
 use crate::dialect::{Context, Slot, Verdict};
-use crate::form::{Form, Need, Notes};
-use crate::ids::OrganisationId;
 use crate::json::{Entry, Kind, NameCase};
 use crate::limits::KEY_CHARS_MAX;
-use crate::moment::moment;
-use crate::problem::{Code, Problem};
-use crate::unknown::{self, Tell};
-use crate::validate::{
+use crate::order::ids::OrganisationId;
+use crate::order::problem::{Code, Problem};
+use crate::reading::form::{Form, Need, Notes};
+use crate::reading::moment::moment;
+use crate::reading::unknown::{self, Tell};
+use crate::reading::validate::{
     amount, country, currency, email, language, locale, positive, short_text, text,
 };
 

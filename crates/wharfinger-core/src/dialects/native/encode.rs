@@ -6,10 +6,10 @@ use serde::{Serialize, Serializer};
 
 use super::wire::{Batch, BatchError, OrderError, OrderResult, OrderWarning, Refusal};
 use crate::dialect::{Reply, Results, Slot, Submitted};
-use crate::failure::RequestFailure;
-use crate::outcome::{BatchStatus, Counts, Outcome};
-use crate::problem::{Code, Problem, Step};
-use crate::warning::{Warning, with_hint};
+use crate::order::failure::RequestFailure;
+use crate::order::outcome::{BatchStatus, Counts, Outcome};
+use crate::order::problem::{Code, Problem, Step};
+use crate::order::warning::{Warning, with_hint};
 
 /// The outcome of a batch: 200 if every order was stored, 207 if some were, 422 if none was.
 pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {

@@ -1,6 +1,6 @@
 //! The attributes that are retained when the person of an order is erased.
 
-use crate::erase::Figure::{self, Each, Value};
+use crate::reading::erase::Figure::{self, Each, Value};
 
 pub(super) const FIGURES: &[Figure] = &[
     Value("organisation"),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::load::{ByEmail, Indexed, Load};
+use crate::dialect::workload::{ByEmail, Indexed, Load};
 
 /// Orders of about 520 bytes, with an address and two lines.
 pub(super) static LOAD: Load = Load {

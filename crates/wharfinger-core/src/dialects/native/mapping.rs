@@ -1,12 +1,13 @@
 //! Reads the canonical order from its own text and writes it again.
 
 use crate::canonical::{
-    Address, Amount, Customer, Line, Missing, Order, References, Rendered, Stored, read, write,
+    Address, Customer, Line, Missing, Order, References, Rendered, Stored, read, write,
 };
 use crate::dialect::StoredOrder;
 use crate::json::NameCase;
-use crate::moment::moment;
-use crate::validate;
+use crate::order::amount::Amount;
+use crate::reading::moment::moment;
+use crate::reading::validate;
 
 /// Converts a stored order to the canonical order.
 pub(super) fn canonical(stored: &StoredOrder) -> Order {

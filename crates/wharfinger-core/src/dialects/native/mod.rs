@@ -17,16 +17,16 @@ use schemars::SchemaGenerator;
 use super::AnswerSchemas;
 use jiff::tz::TimeZone;
 
-use crate::caller::{Caller, Organisation};
 use crate::canonical;
+use crate::dialect::workload::Load;
 use crate::dialect::{
-    Action, Answer, Ask, Asked, Context, Credentials, Dialect, Head, Operation, Reply, Resource,
-    SampleKey, Samples, Slot, StoredOrder,
+    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, Reply, Resource,
+    SampleKey, Samples, Slot, StoredOrder, SubmitOptions,
 };
-use crate::erase::Figure;
-use crate::failure::RequestFailure;
 use crate::json::{Entry, NameCase};
-use crate::load::Load;
+use crate::order::failure::RequestFailure;
+use crate::order::organisation::{Caller, Organisation};
+use crate::reading::erase::Figure;
 
 /// Describes the responses.
 pub(super) fn answer_schemas(generator: &mut SchemaGenerator) -> AnswerSchemas {
@@ -92,8 +92,12 @@ impl Dialect for Native {
         Ok(Some(organisation))
     }
 
-    fn asked(&self, operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure> {
-        query::asked(operation, head)
+    fn submit_options(
+        &self,
+        operation: &Operation,
+        head: &Head<'_>,
+    ) -> Result<SubmitOptions, RequestFailure> {
+        query::submit_options(operation, head)
     }
 
     fn judge<'a>(&self, context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {

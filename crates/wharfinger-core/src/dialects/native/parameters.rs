@@ -1,6 +1,6 @@
 //! The parameters of the routes under `/v1`. Requests are checked against them, and the documentation lists them.
 
-use crate::catalogue::PIECES_MAX;
+use crate::decide::catalogue::PIECES_MAX;
 use crate::dialect::ParameterKind::{
     Boolean, Cursor, Dialect, Form, Number, OneOf, Organisation, Seconds, Text, Time, Uuid,
 };

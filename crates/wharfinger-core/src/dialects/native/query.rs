@@ -1,15 +1,18 @@
 //! The parameters of a submission.
 
-use crate::dialect::{Asked, Head, Operation};
-use crate::failure::RequestFailure;
-use crate::query::Query;
+use crate::dialect::query::Query;
+use crate::dialect::{Head, Operation, SubmitOptions};
+use crate::order::failure::RequestFailure;
 
 /// Reads the options of a submission.
-pub(super) fn asked(operation: &Operation, head: &Head<'_>) -> Result<Asked, RequestFailure> {
+pub(super) fn submit_options(
+    operation: &Operation,
+    head: &Head<'_>,
+) -> Result<SubmitOptions, RequestFailure> {
     let query = Query::new(head, operation)?;
     let (policy, results) = (query.policy()?, query.results()?);
-    let written_in = query.read("dialect", &super::super::ids(), super::super::find)?;
-    Ok(Asked {
+    let written_in = query.get("dialect").map(str::to_owned);
+    Ok(SubmitOptions {
         written_in,
         policy,
         results,

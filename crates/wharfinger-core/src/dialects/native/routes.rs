@@ -1,8 +1,8 @@
 //! The routes under `/v1`.
 
-use crate::caller::Scope;
 use crate::dialect::{Action, EmptyBody, Operation, Parameter, Resource, WrongRoot};
 use crate::json::Envelope;
+use crate::order::organisation::Scope;
 
 use super::parameters::{
     LIST_BATCHES, LIST_CUSTOMERS, LIST_EVENTS, LIST_ORDERS, LIST_PRODUCTS, LIST_REJECTED,

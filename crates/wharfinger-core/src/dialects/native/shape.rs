@@ -1,7 +1,7 @@
 //! The attributes of a submitted canonical order.
 
 use crate::canonical::attributes::{ADDRESS, CUSTOMER, LINE, ORDER, REFERENCES};
-use crate::unknown::Shape;
+use crate::reading::unknown::Shape;
 
 pub(super) const SHAPE: &Shape = &Shape {
     names: &ORDER,
@@ -18,8 +18,8 @@ pub(super) const SHAPE: &Shape = &Shape {
 #[cfg(test)]
 mod tests {
     use super::SHAPE;
+    use crate::dialects::misspellings::Orders;
     use crate::dialects::native::Native;
-    use crate::unknown::check::Orders;
 
     #[test]
     fn a_misspelt_attribute_of_any_object_is_told() {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::encode::Listed;
-use crate::outcome::BatchStatus;
+use crate::order::outcome::BatchStatus;
 
 /// Why a request was refused: problem details (RFC 9457).
 #[derive(JsonSchema, Serialize)]

@@ -1,7 +1,7 @@
 //! Reads the parameters of requests without orders.
 
 use crate::dialect::{Ask, Head, Parameter, ParameterKind};
-use crate::failure::RequestFailure;
+use crate::order::failure::RequestFailure;
 
 /// From the vendor's example.
 const PER_PAGE: u64 = 30;

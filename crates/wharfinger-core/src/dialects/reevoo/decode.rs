@@ -4,19 +4,19 @@
 use std::borrow::Cow;
 
 use super::shape::SHAPE;
-use crate::caller::Organisation;
 use crate::dialect::{Context, Slot, Verdict};
-use crate::form::{Form, Need, Notes};
-use crate::ids::OrganisationId;
 use crate::json::{DIGITS_MAX, Decimal, Entry, Kind, NameCase, Reader, Value};
 use crate::limits::KEY_CHARS_MAX;
-use crate::problem::{Code, Problem};
-use crate::unknown::{self, Tell};
-use crate::validate::{
+use crate::order::ids::OrganisationId;
+use crate::order::organisation::Organisation;
+use crate::order::problem::{Code, Problem};
+use crate::order::warning::WarningCode;
+use crate::reading::form::{Form, Need, Notes};
+use crate::reading::unknown::{self, Tell};
+use crate::reading::validate::{
     Checked, amount, any_text, country, currency, day_month_year, email, language, locale,
     short_text, text,
 };
-use crate::warning::WarningCode;
 
 /// The maximum number of decimals after a point, or after thousands separators. With more, a separator would be
 /// ambiguous.

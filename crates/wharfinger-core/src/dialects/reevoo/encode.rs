@@ -8,10 +8,10 @@ use super::wire::{
 };
 use super::{BATCH, ONE, ORGANISATIONS, organisations};
 use crate::dialect::{Answer, Operation, Reply, Slot, Submitted, Verdict};
-use crate::failure::RequestFailure;
-use crate::outcome::{Counts, Outcome, WITHHELD};
-use crate::problem::{Code, Problem};
-use crate::warning::{Warning, with_hint};
+use crate::order::failure::RequestFailure;
+use crate::order::outcome::{Counts, Outcome, WITHHELD};
+use crate::order::problem::{Code, Problem};
+use crate::order::warning::{Warning, with_hint};
 
 /// The maximum number of rejected orders that a response lists. The summary counts all of them.
 const LISTED_MAX: usize = 1_000;

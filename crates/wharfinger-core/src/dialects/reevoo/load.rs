@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::load::{Indexed, Load};
+use crate::dialect::workload::{Indexed, Load};
 
 /// Orders of about 520 bytes, with two items.
 pub(super) static LOAD: Load = Load {

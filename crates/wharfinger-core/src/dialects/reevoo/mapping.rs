@@ -3,13 +3,14 @@
 use super::decode::{is_metadata_name, plain_price, price};
 use super::wire::{Form, Item, Person};
 use crate::canonical::{
-    Address, Amount, Customer, Json, Line, Members, Missing, Order, Rendered, Stored, read,
+    Address, Customer, Json, Line, Members, Missing, Order, Rendered, Stored, read,
 };
 use crate::dialect::StoredOrder;
 use crate::json::{Decimal, NameCase, Value};
-use crate::moment::Moment;
-use crate::problem::Code;
-use crate::validate::{Checked, day_month_year};
+use crate::order::amount::Amount;
+use crate::order::problem::Code;
+use crate::reading::moment::Moment;
+use crate::reading::validate::{Checked, day_month_year};
 
 /// The approximate size limit of a form's items, in bytes. An item is one unit, and a line may have any number of
 /// units.

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::answer::OrganisationPage;
-use crate::caller::Organisation;
+use crate::dialect::OrganisationPage;
 use crate::dialect::Reply;
+use crate::order::organisation::Organisation;
 
 /// The response to `GET /v4/organisations`.
 #[derive(Serialize)]

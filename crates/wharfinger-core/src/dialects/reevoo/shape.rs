@@ -1,6 +1,6 @@
 //! The attributes of a customer order, in the order of the vendor's table.
 
-use crate::unknown::Shape;
+use crate::reading::unknown::Shape;
 
 pub(super) const SHAPE: &Shape = &Shape {
     names: &[
@@ -34,8 +34,8 @@ const ITEM: &Shape = &Shape::flat(&["sku", "price", "currency", "metadata"]);
 #[cfg(test)]
 mod tests {
     use super::SHAPE;
+    use crate::dialects::misspellings::Orders;
     use crate::dialects::reevoo::Reevoo;
-    use crate::unknown::check::Orders;
 
     #[test]
     fn a_misspelt_attribute_of_any_object_is_told() {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use wharfinger_bench::EmailIndex;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use crate::cli;
 use crate::store::{EmailRuns, Options, Store};

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use wharfinger_bench::server_process::Server;
 use wharfinger_core::dialect::Sample;
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 /// A response.
 pub(super) struct Answer {

@@ -4,9 +4,9 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use wharfinger_core::catalogue::load::{self, LineProblem, LoadLine, ReadLine};
+use wharfinger_core::decide::catalogue::import::{self, LineProblem, LoadLine, ReadLine};
 use wharfinger_core::limits::Limits;
-use wharfinger_core::problem::Step;
+use wharfinger_core::order::problem::Step;
 
 use super::Format;
 use super::table::Table;
@@ -159,7 +159,7 @@ impl Lines {
             let body = if is_later { &[b' '][..] } else { &[] };
             let body = [body, &self.line].concat();
             let before = usize::try_from(self.count - 1).unwrap_or(usize::MAX);
-            load::read_lines(&body, before, &self.limits, |_, content| {
+            import::read_lines(&body, before, &self.limits, |_, content| {
                 found = Some(content);
             });
             if let Some(content) = found {

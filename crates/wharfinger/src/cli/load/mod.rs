@@ -11,9 +11,9 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use wharfinger_core::admit::Policy;
-use wharfinger_core::catalogue::load::{LineProblem, LoadLine};
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::decide::admit::Policy;
+use wharfinger_core::decide::catalogue::import::{LineProblem, LoadLine};
+use wharfinger_core::order::ids::OrganisationId;
 
 pub(super) use self::cells::guarded;
 use self::files::{File, Read};

@@ -4,9 +4,9 @@ use std::io::{self, BufRead};
 
 use anyhow::{Context, Result, bail};
 use csv::{ByteRecord, ReaderBuilder};
-use wharfinger_core::catalogue::load::{self, LineProblem, LoadLine, unknown_name};
+use wharfinger_core::decide::catalogue::import::{self, LineProblem, LoadLine, unknown_name};
 use wharfinger_core::limits::Limits;
-use wharfinger_core::problem::Path;
+use wharfinger_core::order::problem::Path;
 
 use super::cells::unguarded;
 use super::files::{Read, Stream};
@@ -70,7 +70,7 @@ impl Table {
         }))
     }
 
-    fn read_row<L: LoadLine>(&self) -> load::ReadLine<L> {
+    fn read_row<L: LoadLine>(&self) -> import::ReadLine<L> {
         let (fields, columns) = (self.row.len(), self.columns.len());
         if fields != columns {
             return Err(vec![LineProblem {
@@ -97,7 +97,7 @@ impl Table {
             return Err(problems);
         }
         let columns: Vec<&str> = self.columns.iter().map(String::as_str).collect();
-        load::read_row(&columns, &texts, &self.limits)
+        import::read_row(&columns, &texts, &self.limits)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
-use wharfinger_core::catalogue::PIECES_MAX;
-use wharfinger_core::catalogue::load::{LIST_TEXTS_MAX, TEXT_CHARS_MAX};
+use wharfinger_core::decide::catalogue::PIECES_MAX;
+use wharfinger_core::decide::catalogue::import::{LIST_TEXTS_MAX, TEXT_CHARS_MAX};
 
 use super::super::v1::catalogue::{ENTRIES_MAX, LoadView};
 use super::bodies::{Bodies, Content, problem};

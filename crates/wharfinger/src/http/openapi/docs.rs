@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use axum::response::Response;
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::problem::Code;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::problem::Code;
 
 use super::super::answer::respond;
 

@@ -2,10 +2,10 @@
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
-use wharfinger_core::caller::{ListSort, Scope};
-use wharfinger_core::catalogue::CatalogueMode;
+use wharfinger_core::decide::fulfilment;
 use wharfinger_core::dialect::Resource;
-use wharfinger_core::fulfilment;
+use wharfinger_core::order::organisation::CatalogueMode;
+use wharfinger_core::order::organisation::{ListSort, Scope};
 
 use super::super::v1::answer::Page;
 use super::super::v1::{audit, batches, erasure, imports, moves, orders, organisations, rejected};

@@ -6,8 +6,8 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use wharfinger_core::caller::Reach;
-use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::Reach;
 
 use super::answer::{Page, ok, time};
 use super::cursor;

@@ -10,11 +10,11 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue};
 use schemars::JsonSchema;
 use serde::Serialize;
+use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::{BatchId, OrganisationId};
-use wharfinger_core::outcome::BatchStatus;
-use wharfinger_core::query::Query;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::outcome::BatchStatus;
 
 use super::answer::{Page, ok, time};
 use super::cursor;
@@ -114,7 +114,7 @@ pub(in super::super) struct Problem {
 
 impl Problem {
     /// Describes a problem.
-    pub(super) fn of(problem: &wharfinger_core::problem::Problem) -> Self {
+    pub(super) fn of(problem: &wharfinger_core::order::problem::Problem) -> Self {
         Self {
             pointer: problem.path.pointer(),
             code: problem.code.id().to_owned(),

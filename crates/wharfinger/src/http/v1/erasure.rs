@@ -6,10 +6,10 @@ use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::problem::Code;
-use wharfinger_core::query::Query;
-use wharfinger_core::validate;
+use wharfinger_core::dialect::query::Query;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::problem::Code;
+use wharfinger_core::reading::validate;
 
 use super::super::answer::respond_with;
 use super::input;

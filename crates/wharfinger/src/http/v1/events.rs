@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use serde::Serialize;
 use tokio::time::Instant;
-use wharfinger_core::caller::{Caller, Organisation, Scope};
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::{EventId, OrganisationId};
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::{EventId, OrganisationId};
+use wharfinger_core::order::organisation::{Caller, Organisation, Scope};
 
 use super::answer::{Page, ok, time};
 use super::cursor;

@@ -5,11 +5,11 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use wharfinger_core::decide::fulfilment::{ATTRIBUTES, Fulfilment, Reported};
 use wharfinger_core::dialect::Reply;
+use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::fulfilment::{ATTRIBUTES, Fulfilment, Reported};
-use wharfinger_core::query::Query;
+use wharfinger_core::order::failure::RequestFailure;
 
 use super::super::answer::respond_with;
 use super::answer::time;

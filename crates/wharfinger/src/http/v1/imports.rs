@@ -12,11 +12,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::runtime::Handle;
 use uuid::Uuid;
-use wharfinger_core::dialect::{Asked, Reply};
-use wharfinger_core::dialects;
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::outcome::Counts;
-use wharfinger_core::query::Query;
+use wharfinger_core::convert;
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::dialect::query::Query;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::outcome::Counts;
 
 use super::super::answer::respond;
 use super::super::body::{self, Media};
@@ -26,6 +26,7 @@ use super::input;
 use crate::app::App;
 use crate::clock;
 use crate::imports::{self, Part, Pieces, Receiving, Source, Stopped, Trial};
+use crate::intake::BatchOptions;
 use crate::intake::request_context::{Call, OwnedCall};
 use crate::serve::budget::Lease;
 use crate::serve::turns::on_behalf_of;
@@ -97,7 +98,7 @@ pub(super) async fn receive(
 ) -> Result<Response, RequestFailure> {
     refuse_idempotency_key(call)?;
     let query = Query::new(&call.head, call.operation)?;
-    let written_in = query.read("dialect", &dialects::ids(), dialects::find)?;
+    let written_in = convert::dialect_named(query.get("dialect"), call.dialect)?;
     let id = client_id(call)?;
     let said = Said::of(headers)?;
     if body::media(headers) != Some(Media::Lines) && headers.contains_key("content-type") {
@@ -117,14 +118,11 @@ pub(super) async fn receive(
         key_id: key_id.to_owned(),
         id,
         organisation: call.organisation.map(|organisation| organisation.id),
-        dialect: written_in.unwrap_or(call.dialect).id(),
+        dialect: written_in.id(),
     };
     let part = |receiving, lines_before| Part {
         call: OwnedCall::of(call),
-        asked: Asked {
-            written_in,
-            ..Asked::default()
-        },
+        options: BatchOptions::for_dialect(written_in),
         id,
         lines_before,
         receiving,
@@ -467,7 +465,8 @@ fn told(app: &App, call: &Call<'_>, import: &Import) -> ImportView {
         ImportState::Open => "interrupted",
     };
     let organisations = call.authenticated.caller().organisations.values();
-    let is_its = |id| move |known: &&wharfinger_core::caller::Organisation| known.id == id;
+    let is_its =
+        |id| move |known: &&wharfinger_core::order::organisation::Organisation| known.id == id;
     let organisation = import
         .organisation
         .and_then(|id| organisations.clone().find(is_its(id)));

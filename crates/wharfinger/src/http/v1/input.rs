@@ -7,11 +7,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 use uuid::Uuid;
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::form::{Form, Notes};
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::dialect::query::Query;
 use wharfinger_core::json::{Envelope, Kind, NameCase, Reader, Rules};
-use wharfinger_core::query::Query;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::problem::Problem;
+use wharfinger_core::reading::form::{Form, Notes};
 
 use super::super::body::{self, Accepts};
 use crate::app::App;
@@ -52,7 +53,8 @@ pub(super) fn object<T>(
     let entry = reader.next()?;
     let entry = entry.ok_or(RequestFailure::WrongEnvelope { expected })?;
     if !entry.faults.is_empty() {
-        return Err(RequestFailure::Invalid(entry.faults.to_vec()));
+        let problems = entry.faults.iter().map(Problem::from).collect();
+        return Err(RequestFailure::Invalid(problems));
     }
     if entry.value.kind() != Kind::Object {
         return Err(RequestFailure::WrongEnvelope { expected });

@@ -6,13 +6,13 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
-use wharfinger_core::caller::{Reach, Scope};
+use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialect::{Credentials, Reply};
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::form::{Form, Need};
-use wharfinger_core::problem::Code;
-use wharfinger_core::query::Query;
-use wharfinger_core::validate;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::{Reach, Scope};
+use wharfinger_core::order::problem::Code;
+use wharfinger_core::reading::form::{Form, Need};
+use wharfinger_core::reading::validate;
 
 use super::super::answer::respond_with;
 use super::answer::{Page, ok};

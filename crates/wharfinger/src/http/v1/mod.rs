@@ -21,9 +21,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
-use wharfinger_core::admit::Move;
+use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialect::{Reply, Resource};
-use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::order::failure::RequestFailure;
 
 use crate::app::App;
 use crate::intake::Answered;

@@ -5,14 +5,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
-use wharfinger_core::canonical::{self, ReadBack, RenderAs};
+use wharfinger_core::convert::{self, ReadBack, RenderAs};
+use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialect::{Dialect, Reply};
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::dialects;
 use wharfinger_core::limits::NUMBER_MAX;
-use wharfinger_core::outcome::State;
-use wharfinger_core::query::Query;
-use wharfinger_core::{dialects, email};
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::outcome::State;
+use wharfinger_core::reading::email;
 
 use super::super::answer::respond;
 use super::answer::{Page, ok, time};
@@ -67,7 +68,7 @@ fn forms() -> String {
 /// An order in the requested form. A header field lists what the form requires and the order lacks.
 fn rendered(found: &FoundOrder, form: RenderAs) -> Result<Response, RequestFailure> {
     let from = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
-    let rendered = canonical::render(&found.order, from, form);
+    let rendered = convert::render(&found.order, from, form);
     let mut headers = Vec::new();
     if !rendered.missing.is_empty() {
         headers.push(("wharfinger-missing", rendered.missing.join(", ")));

@@ -13,8 +13,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use wharfinger_core::dialect::{Action, Dialect};
 use wharfinger_core::dialects;
-use wharfinger_core::failure::RequestFailure;
 use wharfinger_core::json::Envelope;
+use wharfinger_core::order::failure::RequestFailure;
 
 use super::answer::{Page, ok};
 use super::batches::{Problem, all, find, problems, streamed, visible};

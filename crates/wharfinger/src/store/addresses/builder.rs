@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::coverage::{end_before, journal_end};
 use super::erase::times_erased;

@@ -1,6 +1,6 @@
 //! How far runs cover a journal, and whether the builder has caught up.
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::merge::neighbours;
 use super::schedule::is_due;

@@ -1,6 +1,6 @@
 //! Removing erased addresses from runs.
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::merge::BEFORE_ALL;
 use super::{Entry, Run, Segment, read_entries, segment_after, segment_up_to, whole_runs};

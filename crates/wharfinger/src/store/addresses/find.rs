@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::{Entry, Run, covered, read_entries, segment_after, segment_up_to, whole_runs};
 use crate::store::engine::driver::Connection;

@@ -1,7 +1,7 @@
 //! The builder's jobs for the writer. Each checks again, under the write lock, that its assumptions hold: another process may
 //! have built the same run.
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::erase::times_erased;
 use super::{Segment, covered, whole_runs};

@@ -23,7 +23,7 @@ pub(crate) mod jobs;
 mod merge;
 mod schedule;
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 pub(crate) use self::coverage::is_built;
 pub(crate) use self::find::Search;

@@ -1,8 +1,8 @@
 //! Admission of a batch: decide on each valid order, write the index, then the journal and the receipt.
 
-use wharfinger_core::admit::Policy;
-use wharfinger_core::outcome::{Counts, Outcome};
-use wharfinger_core::problem::Problems;
+use wharfinger_core::decide::admit::Policy;
+use wharfinger_core::order::outcome::{Counts, Outcome};
+use wharfinger_core::order::problem::Problems;
 
 use super::decide::Decide;
 use super::dry_run::{dry_run, is_refused};

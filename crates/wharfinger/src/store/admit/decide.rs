@@ -1,11 +1,11 @@
 //! Decisions on the valid orders of one organisation, and their effect on the index. Real runs and dry runs decide by this code.
 
-use wharfinger_core::admit::{Decision, Intent, decide};
-use wharfinger_core::catalogue::Admission;
+use wharfinger_core::decide::admit::{Decision, Intent, decide};
+use wharfinger_core::decide::catalogue::Admission;
 use wharfinger_core::dialect::Number;
-use wharfinger_core::ids::OrderId;
-use wharfinger_core::outcome::{Outcome, State, Taken};
-use wharfinger_core::problem::{Code, Problem};
+use wharfinger_core::order::ids::OrderId;
+use wharfinger_core::order::outcome::{Outcome, State, Taken};
+use wharfinger_core::order::problem::{Code, Problem};
 
 use super::sub_orders::SubOrderBlocks;
 use super::txn::DecisionTxn;

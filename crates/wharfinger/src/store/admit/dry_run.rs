@@ -1,7 +1,7 @@
 //! The outcome of a batch without writing it: for dry runs, and before an all-or-nothing batch.
 
-use wharfinger_core::admit::Policy;
-use wharfinger_core::outcome::Outcome;
+use wharfinger_core::decide::admit::Policy;
+use wharfinger_core::order::outcome::Outcome;
 
 use super::decide::Decide;
 use super::txn::{DryRunTxn, Snapshot, StoredOrders};

@@ -1,8 +1,8 @@
 //! The progress of imports. It is committed with each chunk, so that no chunk is stored twice.
 
 use uuid::Uuid;
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::outcome::Counts;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::outcome::Counts;
 
 use crate::store::Store;
 use crate::store::api::{Import, ImportEnd, ImportState, ImportStep, NewImport, StoreError};

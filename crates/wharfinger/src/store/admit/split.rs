@@ -1,12 +1,12 @@
 //! Orders of an enforced catalogue: which lines are accepted, what stock they take, and from which warehouses they ship.
 
-use wharfinger_core::admit::{Decision, decide};
-use wharfinger_core::catalogue::{self, Admission, Demand, Split};
+use wharfinger_core::decide::admit::{Decision, decide};
+use wharfinger_core::decide::catalogue::{self, Admission, Demand, Split};
 use wharfinger_core::dialect::Number;
-use wharfinger_core::ids::OrderId;
 use wharfinger_core::limits::problems_told_max;
-use wharfinger_core::outcome::{Outcome, State};
-use wharfinger_core::problem::Problem;
+use wharfinger_core::order::ids::OrderId;
+use wharfinger_core::order::outcome::{Outcome, State};
+use wharfinger_core::order::problem::Problem;
 
 use super::decide::{Decide, refused};
 use super::sub_orders::SubOrderText;

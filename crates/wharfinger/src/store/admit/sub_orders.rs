@@ -1,6 +1,6 @@
 //! The entries of sub-orders: blocks of their own, after the blocks of the batch.
 
-use wharfinger_core::ids::part_index;
+use wharfinger_core::order::ids::part_index;
 
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use wharfinger_core::catalogue::Admission;
-use wharfinger_core::ids::{OrderId, OrganisationId};
+use wharfinger_core::decide::catalogue::Admission;
+use wharfinger_core::order::ids::{OrderId, OrganisationId};
 
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;

@@ -1,11 +1,11 @@
 //! Requests and answers about products and customers.
 
-use wharfinger_core::admit::Policy;
-use wharfinger_core::catalogue::load::LineProblem;
-use wharfinger_core::catalogue::{Customer, Product};
+use wharfinger_core::decide::admit::Policy;
+use wharfinger_core::decide::catalogue::import::LineProblem;
+use wharfinger_core::decide::catalogue::{Customer, Product};
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::outcome::BatchStatus;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::outcome::BatchStatus;
 
 use super::SaveReply;
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use jiff::tz::TimeZone;
-use wharfinger_core::caller::{ListSort, Organisation, Organisations, Reach, Scope};
-use wharfinger_core::catalogue::CatalogueMode;
+use wharfinger_core::order::organisation::CatalogueMode;
+use wharfinger_core::order::organisation::{ListSort, Organisation, Organisations, Reach, Scope};
 
 use crate::access::rates::Rates;
 

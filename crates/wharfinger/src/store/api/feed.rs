@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
 /// A period of a store's history, named by a random number. Feed cursors contain the latest epoch that their reader saw. A store
 /// that was restored to an earlier moment therefore detects cursors from after that moment.

@@ -1,8 +1,8 @@
 //! Imports: their state and progress.
 
 use uuid::Uuid;
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::outcome::Counts;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::outcome::Counts;
 
 /// A new import.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Maintenance of a whole store: purges, erasures of a person, and checks.
 
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::SaveReply;
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use wharfinger_core::admit::Move;
-use wharfinger_core::caller::Reach;
+use wharfinger_core::decide::admit::Move;
+use wharfinger_core::decide::fulfilment::{Fulfilment, Reported};
 use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
-use wharfinger_core::fulfilment::{Fulfilment, Reported};
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::outcome::State;
-use wharfinger_core::problem::Code;
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::State;
+use wharfinger_core::order::problem::Code;
 
 use super::{EventKind, SaveReply};
 

@@ -1,9 +1,9 @@
 //! Requests and answers about receipts.
 
 use uuid::Uuid;
-use wharfinger_core::caller::Reach;
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::outcome::{BatchStatus, Counts};
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::{BatchStatus, Counts};
 
 /// Which orders of a batch a caller may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl OutcomeKind {
         Self::Withheld,
     ];
 
-    /// The name, as users read and write it. The same as that of [`Outcome`](wharfinger_core::outcome::Outcome).
+    /// The name, as users read and write it. The same as that of [`Outcome`](wharfinger_core::order::outcome::Outcome).
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
 //! Saved responses: a request repeated with its `Idempotency-Key` gets the same response and changes nothing.
 
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::outcome::Outcome;
-use wharfinger_core::problem::Code;
+use wharfinger_core::order::outcome::Outcome;
+use wharfinger_core::order::problem::Code;
 
 /// A request to save the response to a change, in the transaction of the change.
 pub struct SaveReply<T: ?Sized> {

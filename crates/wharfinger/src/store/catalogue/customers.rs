@@ -1,8 +1,8 @@
 //! Customers: loading and reading.
 
-use wharfinger_core::catalogue::Customer;
-use wharfinger_core::catalogue::load::{CustomerLine, LineProblem};
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::decide::catalogue::Customer;
+use wharfinger_core::decide::catalogue::import::{CustomerLine, LineProblem};
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::load::Loader;
 use crate::store::Store;

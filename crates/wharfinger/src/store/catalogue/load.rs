@@ -1,9 +1,9 @@
 //! Loading lines into a catalogue: shared by products and customers. Writes the audit entry.
 
 use serde_json::{Value, json};
-use wharfinger_core::admit::Policy;
-use wharfinger_core::catalogue::load::LineProblem;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::decide::admit::Policy;
+use wharfinger_core::decide::catalogue::import::LineProblem;
+use wharfinger_core::order::ids::OrganisationId;
 
 use crate::store::Store;
 use crate::store::api::{LineOutcome, Load, LoadCounts, Loaded, LoadedLines, StoreError};

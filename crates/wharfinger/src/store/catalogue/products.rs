@@ -1,9 +1,9 @@
 //! Products and their stock: loading and reading.
 
-use wharfinger_core::canonical::Amount;
-use wharfinger_core::catalogue::load::{LineProblem, ProductLine, Said};
-use wharfinger_core::catalogue::{Product, ProductNumber};
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::decide::catalogue::import::{LineProblem, ProductLine, Said};
+use wharfinger_core::decide::catalogue::{Product, ProductNumber};
+use wharfinger_core::order::amount::Amount;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::load::Loader;
 use crate::store::Store;

@@ -1,10 +1,10 @@
 //! Organisations, API keys and the audit log: reading and changing.
 
 use serde_json::{Value, json};
-use wharfinger_core::caller::{ListSort, Organisation, Organisations, Reach, Scope};
-use wharfinger_core::catalogue::CatalogueMode;
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::zone;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::organisation::CatalogueMode;
+use wharfinger_core::order::organisation::{ListSort, Organisation, Organisations, Reach, Scope};
+use wharfinger_core::order::zone;
 
 use crate::access::rates::Rates;
 use crate::store::Store;

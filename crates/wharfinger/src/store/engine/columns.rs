@@ -1,9 +1,9 @@
 //! Decoding of values as columns store them.
 
 use jiff::tz::TimeZone;
-use wharfinger_core::canonical::Amount;
 use wharfinger_core::json::Decimal;
-use wharfinger_core::zone;
+use wharfinger_core::order::amount::Amount;
+use wharfinger_core::order::zone;
 
 use super::fault::Fault;
 

@@ -37,7 +37,7 @@ impl EmailHash {
 impl EmailKey {
     /// The hash of an address. Independent of the spelling, because the address is normalised.
     pub(crate) fn hash(&self, address: &str) -> EmailHash {
-        let normal = wharfinger_core::email::normal(address);
+        let normal = wharfinger_core::reading::email::normal(address);
         if normal.is_empty() {
             return EmailHash::NONE;
         }

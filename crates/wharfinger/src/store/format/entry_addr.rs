@@ -1,6 +1,6 @@
 //! Entry addresses: organisation, block and ordinal in one 64-bit number. Addresses sort in commit order.
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 /// Bits of an ordinal. A block holds at most 2^10 entries.
 const ORDINAL_BITS: u32 = 10;

@@ -1,6 +1,6 @@
 //! Key spaces, and the keys of the index table.
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use crate::store::format::entry_addr::EntryAddr;
 

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::outcome::State;
 
 use super::key_space::KeySpace;
 use super::orders::state_number;

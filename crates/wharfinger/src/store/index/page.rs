@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use wharfinger_core::admit::Existing;
-use wharfinger_core::outcome::State;
+use wharfinger_core::decide::admit::Existing;
+use wharfinger_core::order::outcome::State;
 
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::format::varint::{

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use wharfinger_core::catalogue::{Admission, AdmittedLine, ProductNumber, Split};
-use wharfinger_core::ids::OrderId;
+use wharfinger_core::decide::catalogue::{Admission, AdmittedLine, ProductNumber, Split};
+use wharfinger_core::order::ids::OrderId;
 
 use crate::store::engine::columns::amount;
 use crate::store::engine::driver::{Connection, OptionalExtension};

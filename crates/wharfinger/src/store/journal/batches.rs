@@ -1,6 +1,6 @@
 //! Which batch each entry of a block came from. A large batch has blocks of its own; small batches of one transaction share one.
 
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 use crate::store::format::entry_addr::ENTRIES_MAX;
 use crate::store::format::varint::{Damage, read_bytes, read_count, write_number};

@@ -5,7 +5,7 @@
 //! after that moment then names an unknown epoch, or a position whose block has a later epoch than the cursor. This needs nothing
 //! outside the store, and no action by the operator.
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::end::Counters;
 use super::read::{Order, blocks_up_to};

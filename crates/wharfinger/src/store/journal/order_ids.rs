@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::ids::OrderId;
+use wharfinger_core::order::ids::OrderId;
 
 use super::batches::Batches;
 use super::block;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
-use wharfinger_core::catalogue::Admission;
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::decide::catalogue::Admission;
 use wharfinger_core::json::{NameCase, Reader};
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
 use super::admissions::OfBlock;
 use super::batches::{Batches, OfBatch};

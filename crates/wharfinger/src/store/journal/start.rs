@@ -1,6 +1,6 @@
 //! Where an organisation's journal begins after purges have deleted its oldest blocks.
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
 
 use crate::store::Store;
 use crate::store::api::{COMMAND_LINE, PurgeReport, PurgedOf, StoreError};

@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wharfinger_core::admit::{Intent, Policy};
-use wharfinger_core::catalogue::Demand;
+use wharfinger_core::decide::admit::{Intent, Policy};
+use wharfinger_core::decide::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
-use wharfinger_core::ids::{BatchId, OrganisationId};
-use wharfinger_core::outcome::Outcome;
-use wharfinger_core::problem::Problem;
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::outcome::Outcome;
+use wharfinger_core::order::problem::Problem;
 
 use crate::store::api::replies::SaveReply;
 use crate::store::format::email_hash::{EmailHash, EmailKey};

@@ -1,6 +1,6 @@
 //! The event feed, read from the entry outcomes of the journal's blocks.
 
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId, is_part};
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId, is_part};
 
 use crate::store::api::{Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed, StoreError};
 use crate::store::engine::driver::Connection;

@@ -1,6 +1,6 @@
 //! The latest report of how far an order is fulfilled.
 
-use wharfinger_core::fulfilment::{Fulfilment, Reported};
+use wharfinger_core::decide::fulfilment::{Fulfilment, Reported};
 
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;

@@ -1,7 +1,7 @@
 //! The history of an order: its revisions and transitions, newest first. Each entry points to the previous one.
 
-use wharfinger_core::caller::Reach;
-use wharfinger_core::ids::OrderId;
+use wharfinger_core::order::ids::OrderId;
+use wharfinger_core::order::organisation::Reach;
 
 use super::locate::Locator;
 use crate::store::Store;

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
 
 use super::locate::block_ranges_of;
 use super::orders::{load, not_in_index, shown_texts};

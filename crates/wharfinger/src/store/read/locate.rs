@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::caller::Reach;
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::organisation::Reach;
 
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;

@@ -1,8 +1,8 @@
 //! Reading orders: a page, or one order by id.
 
-use wharfinger_core::caller::Reach;
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
-use wharfinger_core::ids::{OrderId, OrganisationId};
+use wharfinger_core::order::ids::{OrderId, OrganisationId};
+use wharfinger_core::order::organisation::Reach;
 
 use super::locate::Locator;
 use super::walk::{Blocks, Walk};

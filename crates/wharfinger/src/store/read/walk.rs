@@ -1,7 +1,7 @@
 //! Walking the journal: orders in the order of their creation.
 
 use wharfinger_core::dialect::OrderQuery;
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::outcome::State;
 
 use super::orders::{PageInMaking, is_created_in};
 use crate::store::engine::driver::Connection;

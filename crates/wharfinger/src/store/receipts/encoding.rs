@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use wharfinger_core::email::is_mentioned;
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::problem::Problem;
-use wharfinger_core::warning::{Warning, with_hint};
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::problem::Problem;
+use wharfinger_core::order::warning::{Warning, with_hint};
+use wharfinger_core::reading::email::is_mentioned;
 
 use crate::store::api::{Recorded, RecordedOutcome, RecordedProblem, Rejection};
 use crate::store::format::varint::{Damage, pack, unpack};

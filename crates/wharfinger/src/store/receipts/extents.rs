@@ -1,7 +1,7 @@
 //! The extent of a batch in each organisation: the blocks that it wrote, and the number of orders per outcome.
 
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::outcome::Counts;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::outcome::Counts;
 
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;

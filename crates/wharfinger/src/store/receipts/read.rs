@@ -1,8 +1,8 @@
 //! Reading receipts, limited to what the caller may see.
 
 use uuid::Uuid;
-use wharfinger_core::ids::BatchId;
-use wharfinger_core::outcome::Counts;
+use wharfinger_core::order::ids::BatchId;
+use wharfinger_core::order::outcome::Counts;
 
 use super::extents::{self, BatchExtent};
 use super::rejections;

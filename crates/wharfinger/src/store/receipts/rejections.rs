@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use wharfinger_core::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
 
 use super::encoding::{self, Chunk, Kind};
 use super::extents::{read_organisation, stored_organisation};

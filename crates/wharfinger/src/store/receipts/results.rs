@@ -1,6 +1,6 @@
 //! The results of a batch's orders, in pages.
 
-use wharfinger_core::ids::{BatchId, is_part};
+use wharfinger_core::order::ids::{BatchId, is_part};
 
 use super::encoding::Kind;
 use super::extents::BatchExtent;

@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 use crate::store::engine::driver::{Connection, Session, params};
 use crate::store::engine::fault::Fault;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use wharfinger_core::email::is_mentioned;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::reading::email::is_mentioned;
 
 use crate::store::api::{SavedReply, StoreError};
 use crate::store::engine::driver::{Connection, Engine, OptionalExtension};

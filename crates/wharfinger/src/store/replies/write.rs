@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::types::ToSql;
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 use crate::store::api::SaveReply;
 use crate::store::engine::driver::{Connection, Row, Session, params};

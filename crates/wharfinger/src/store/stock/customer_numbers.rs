@@ -1,7 +1,7 @@
 //! Customer numbers, which orders refer to.
 
-use wharfinger_core::catalogue::PIECES_MAX;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::decide::catalogue::PIECES_MAX;
+use wharfinger_core::order::ids::OrganisationId;
 
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::catalogue::ProductNumber;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::decide::catalogue::ProductNumber;
+use wharfinger_core::order::ids::OrganisationId;
 
 use crate::store::engine::driver::{Connection, OptionalExtension, Statement, params};
 use crate::store::engine::fault::Fault;

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use wharfinger_core::catalogue::{
+use wharfinger_core::decide::catalogue::{
     self, AdmittedLine, Attach, Attached, Demand, Identifier, KnownCustomers, Offer, PIECES_MAX,
     ProductNumber,
 };
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::problem::Problem;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::problem::Problem;
 
 use super::customer_numbers;
 use super::ledger::{Cause, Ledger, Stock};

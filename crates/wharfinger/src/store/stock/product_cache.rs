@@ -5,9 +5,9 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
-use wharfinger_core::canonical::Amount;
-use wharfinger_core::catalogue::{AdmittedLine, Identifier, Offer, ProductNumber};
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::decide::catalogue::{AdmittedLine, Identifier, Offer, ProductNumber};
+use wharfinger_core::order::amount::Amount;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::ledger::catalogue_version;
 use crate::store::engine::columns::{amount, texts};

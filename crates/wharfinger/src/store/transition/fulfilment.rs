@@ -1,10 +1,10 @@
 //! Reports of fulfilment: the latest report of each order in a table of its own, and a journal entry per report.
 
-use wharfinger_core::admit::decide_fulfilment;
-use wharfinger_core::caller::Reach;
-use wharfinger_core::fulfilment::Reported;
-use wharfinger_core::ids::OrderId;
-use wharfinger_core::problem::Code;
+use wharfinger_core::decide::admit::decide_fulfilment;
+use wharfinger_core::decide::fulfilment::Reported;
+use wharfinger_core::order::ids::OrderId;
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::problem::Code;
 
 use super::process_cancel::Transitions;
 use crate::store::Store;

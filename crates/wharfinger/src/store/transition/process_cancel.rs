@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use wharfinger_core::admit::{Move, decide_move};
-use wharfinger_core::caller::Reach;
-use wharfinger_core::ids::{OrderId, OrganisationId};
-use wharfinger_core::outcome::State;
-use wharfinger_core::problem::Code;
+use wharfinger_core::decide::admit::{Move, decide_move};
+use wharfinger_core::order::ids::{OrderId, OrganisationId};
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::State;
+use wharfinger_core::order::problem::Code;
 
 use crate::store::Store;
 use crate::store::api::MovedById;

@@ -1,6 +1,6 @@
 //! The open block: small batches of one transaction share a block, so that single orders do not cost a block each.
 
-use wharfinger_core::ids::{BatchId, OrderId};
+use wharfinger_core::order::ids::{BatchId, OrderId};
 
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};

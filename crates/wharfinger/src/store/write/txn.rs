@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use wharfinger_core::dialect::Number;
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
 use super::job::Job;
 use super::open_block::OpenBlock;

@@ -11,7 +11,7 @@ use super::checkpoints::Checkpoints;
 use super::job::{Asked, Job, Task};
 use super::queue::Waiting;
 use super::txn::WriteTxn;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 
 use crate::clock;
 use crate::serve::metrics::METRICS;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wharfinger::store::{EmailRuns, Options, OrderCursor, ReadOrders, Store};
-use wharfinger_core::admit::Move;
+use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialect::OrderQuery;
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::outcome::State;
 
 use super::support::*;
 use crate::support::database::{Database, open_store};

@@ -7,9 +7,9 @@ use wharfinger::store::{
     AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, SaveReply, Store,
     StoreError,
 };
-use wharfinger_core::caller::{Organisation, Reach, Scope};
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::organisation::{Organisation, Reach, Scope};
 
 fn organisation(code: &str) -> Change {
     Change::CreateOrganisation(Organisation::new(code, "A shop"))

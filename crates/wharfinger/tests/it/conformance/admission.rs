@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use wharfinger::store::{ReadOrders, Store};
-use wharfinger_core::admit::Move;
-use wharfinger_core::outcome::State;
-use wharfinger_core::problem::Code;
+use wharfinger_core::decide::admit::Move;
+use wharfinger_core::order::outcome::State;
+use wharfinger_core::order::problem::Code;
 
 use super::support::*;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use wharfinger::clock;
 use wharfinger::store::{MoveOrders, SaveReply, Store, StoreError, Visible};
-use wharfinger_core::admit::Move;
+use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::ids::BatchId;
-use wharfinger_core::outcome::Outcome;
-use wharfinger_core::problem::Code;
+use wharfinger_core::order::ids::BatchId;
+use wharfinger_core::order::outcome::Outcome;
+use wharfinger_core::order::problem::Code;
 
 use super::support::*;
 

@@ -6,12 +6,12 @@ use wharfinger::store::{
     EventKind, HistoryCursor, HistoryEntry, HistoryKind, MoveById, MovedOrder, NotMoved, Store,
     StoreError,
 };
-use wharfinger_core::admit::{Intent, Move};
-use wharfinger_core::caller::Reach;
+use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::dialect::Number;
-use wharfinger_core::ids::OrderId;
-use wharfinger_core::outcome::State;
-use wharfinger_core::problem::Code;
+use wharfinger_core::order::ids::OrderId;
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::State;
+use wharfinger_core::order::problem::Code;
 
 use super::support::*;
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use wharfinger::store::{
     Change, LineOutcome, Load, LoadedLines, ReadCustomers, ReadProducts, Store, StoreError,
 };
-use wharfinger_core::admit::Policy;
-use wharfinger_core::caller::Organisation;
-use wharfinger_core::catalogue::load::{CustomerLine, LoadLine, ProductLine, read_array};
-use wharfinger_core::catalogue::{Customer, Product};
+use wharfinger_core::decide::admit::Policy;
+use wharfinger_core::decide::catalogue::import::{CustomerLine, LoadLine, ProductLine, read_array};
+use wharfinger_core::decide::catalogue::{Customer, Product};
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::ids::OrganisationId;
 use wharfinger_core::limits::Limits;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::organisation::Organisation;
 
 use super::answers::save_reply;
 use super::support::*;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use wharfinger::store::{Store, StoreError, Visible};
-use wharfinger_core::admit::{Intent, Move};
-use wharfinger_core::catalogue::{Attach, Demand, Identifier, Names, Wanted};
+use wharfinger_core::decide::admit::{Intent, Move};
+use wharfinger_core::decide::catalogue::{Attach, Demand, Identifier, Names, Wanted};
 use wharfinger_core::dialect::Number;
-use wharfinger_core::outcome::Outcome;
+use wharfinger_core::order::outcome::Outcome;
 
 use super::catalogue::{load_products, made};
 use super::support::*;

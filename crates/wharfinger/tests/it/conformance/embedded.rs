@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wharfinger::store::{Change, EventKind, ListOrders, Options, ReadFeed, Store, StoreError};
-use wharfinger_core::admit::Move;
-use wharfinger_core::caller::Organisation;
+use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialect::Number;
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::organisation::Organisation;
+use wharfinger_core::order::outcome::State;
 
 use super::support::*;
 use super::{answers, fulfilments};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use wharfinger::store::{COMMAND_LINE, EraseCustomer, Erasure, SaveReply, Store, StoreError};
-use wharfinger_core::caller::Reach;
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::State;
 
 use super::answers::{save_reply, told};
 use super::support::*;

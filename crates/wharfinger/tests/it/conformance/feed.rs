@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharfinger::store::{EventKind, Store};
-use wharfinger_core::admit::Move;
+use wharfinger_core::decide::admit::Move;
 
 use super::support::*;
 

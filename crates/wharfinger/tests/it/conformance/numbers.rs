@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use wharfinger::store::Store;
-use wharfinger_core::admit::{Intent, Move};
+use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::dialect::Number;
-use wharfinger_core::outcome::{Outcome, State};
-use wharfinger_core::problem::Code;
+use wharfinger_core::order::outcome::{Outcome, State};
+use wharfinger_core::order::problem::Code;
 
 use super::support::*;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use wharfinger::store::Store;
-use wharfinger_core::admit::{Intent, Move};
+use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::dialect::OrderQuery;
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::outcome::State;
 
 use super::support::*;
 

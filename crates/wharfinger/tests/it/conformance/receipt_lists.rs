@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wharfinger::store::{ReadReceipts, Store, Visible};
-use wharfinger_core::ids::BatchId;
-use wharfinger_core::outcome::BatchStatus;
+use wharfinger_core::order::ids::BatchId;
+use wharfinger_core::order::outcome::BatchStatus;
 
 use super::receipts::visible_to;
 use super::support::*;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use wharfinger::clock;
 use wharfinger::store::{OutcomeKind, ReadResults, RecordedOutcome, Store, StoreError, Visible};
-use wharfinger_core::admit::{Intent, Move};
-use wharfinger_core::caller::Reach;
+use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::dialect::Number;
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::outcome::Counts;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::Counts;
 
 use super::support::*;
 

@@ -8,10 +8,10 @@ use futures_util::future::{BoxFuture, join_all};
 use wharfinger::store::{
     COMMAND_LINE, EraseCustomer, EventKind, ListOrders, Store, StoreError, Submission, Visible,
 };
-use wharfinger_core::admit::Move;
-use wharfinger_core::caller::Reach;
-use wharfinger_core::ids::{BatchId, OrderId};
-use wharfinger_core::outcome::State;
+use wharfinger_core::decide::admit::Move;
+use wharfinger_core::order::ids::{BatchId, OrderId};
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::State;
 
 use super::answers::{save_reply, told};
 use super::embedded::open;

@@ -9,14 +9,14 @@ use wharfinger::store::{
     HistoryKind, MoveOrders, OrderPage, ReadOrders, ReadResults, ReceiptHead, Recorded, Revision,
     Store, StoreError, Submission, Visible,
 };
-use wharfinger_core::admit::{Intent, Move, Policy};
-use wharfinger_core::caller::Reach;
-use wharfinger_core::catalogue::Demand;
+use wharfinger_core::decide::admit::{Intent, Move, Policy};
+use wharfinger_core::decide::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
-use wharfinger_core::outcome::Outcome;
-use wharfinger_core::problem::{Code, Path, Problem};
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::Outcome;
+use wharfinger_core::order::problem::{Code, Path, Problem};
 
 /// Dialect of the orders.
 pub(super) const DIALECT: &str = "test";

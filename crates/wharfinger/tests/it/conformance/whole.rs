@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use wharfinger::store::{EventKind, RecordedOutcome, Store};
-use wharfinger_core::admit::Move;
+use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialect::Number;
-use wharfinger_core::outcome::{Counts, Outcome};
-use wharfinger_core::problem::Code;
+use wharfinger_core::order::outcome::{Counts, Outcome};
+use wharfinger_core::order::problem::Code;
 
 use super::support::*;
 

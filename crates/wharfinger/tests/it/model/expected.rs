@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 use super::steps::{Sent, Step, Submission, WITHDRAWING};
 

@@ -6,7 +6,7 @@ mod look;
 mod steps;
 
 use serde_json::Value;
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 use self::expected::Model;
 use self::look::{Reader, look, look_into_all, plain};

@@ -9,12 +9,12 @@ use wharfinger::access::rates::Rates;
 use wharfinger::access::secret;
 use wharfinger::store::Options;
 use wharfinger::store::{Change, Key, Load, OrganisationChange, Store};
-use wharfinger_core::admit::Policy;
-use wharfinger_core::caller::{Organisation, Reach, Scope};
-use wharfinger_core::catalogue::CatalogueMode;
-use wharfinger_core::catalogue::load::{LoadLine, read_lines};
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::decide::admit::Policy;
+use wharfinger_core::decide::catalogue::import::{LoadLine, read_lines};
 use wharfinger_core::limits::Limits;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::organisation::CatalogueMode;
+use wharfinger_core::order::organisation::{Organisation, Reach, Scope};
 
 use super::case;
 use super::cluster::OwnDatabase;

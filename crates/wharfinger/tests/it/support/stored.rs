@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wharfinger::store::{CheckReport, ReadOrders, ReadResults, Recorded, Store, Visible};
 use wharfinger::store::{EmailRuns, Options};
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 use super::client::Response;
 use super::database::{Cell, Database, open_store};

@@ -1,8 +1,8 @@
 //! The page cache against a map, and how full its pages are.
 
 use proptest::prelude::*;
-use wharfinger_core::ids::OrganisationId;
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::outcome::State;
 
 use super::*;
 use crate::store::engine::schema;

@@ -1,6 +1,6 @@
 //! Checks the saved responses.
 
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 use super::Check;
 use crate::store::engine::fault::Fault;

@@ -1,6 +1,6 @@
 //! Checks the e-mail index against the blocks that it was built from.
 
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::order::ids::OrganisationId;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Check;

@@ -14,9 +14,9 @@ use std::collections::HashMap;
 
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
-use wharfinger_core::ids::{BatchId, OrganisationId};
 use wharfinger_core::json::NameCase;
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::outcome::State;
 
 use self::entries::Entries;
 use crate::store::api::CheckReport;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::ids::{BatchId, OrganisationId, is_part};
-use wharfinger_core::outcome::Counts;
+use wharfinger_core::order::ids::{BatchId, OrganisationId, is_part};
+use wharfinger_core::order::outcome::Counts;
 
 use super::Check;
 use crate::store::api::RecordedOutcome;

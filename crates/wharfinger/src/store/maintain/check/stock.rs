@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::catalogue::ProductNumber;
+use wharfinger_core::decide::catalogue::ProductNumber;
 
 use super::Check;
 use crate::store::engine::fault::Fault;

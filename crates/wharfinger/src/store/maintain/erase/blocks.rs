@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use wharfinger_core::email::is_mentioned;
-use wharfinger_core::erase::erased;
+use wharfinger_core::reading::email::is_mentioned;
+use wharfinger_core::reading::erase::erased;
 
 use super::find::Dialects;
 use super::{Person, first_block};
@@ -79,7 +79,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
                 EntryOutcome::Accepted { .. } | EntryOutcome::Updated { .. } => {
                     let order = entry.mark.order(place).filter(|of| orders.contains(of));
                     if let Some(order) = order {
-                        entry.text = erased(dialect, &entry.text);
+                        entry.text = erased(dialect.name_case(), dialect.figures(), &entry.text);
                         take_hash(entry, place, hashes);
                         written.push(Written {
                             order,

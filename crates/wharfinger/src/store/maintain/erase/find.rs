@@ -6,9 +6,9 @@ use std::ops::Range;
 use jiff::tz::TimeZone;
 use wharfinger_core::dialect::{Dialect, StoredOrder};
 use wharfinger_core::dialects;
-use wharfinger_core::email;
-use wharfinger_core::ids::{BatchId, OrganisationId};
-use wharfinger_core::outcome::State;
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::outcome::State;
+use wharfinger_core::reading::email;
 
 use super::Person;
 use crate::store::engine::driver::Connection;

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use wharfinger_core::admit::Move;
-use wharfinger_core::caller::Reach;
-use wharfinger_core::email;
-use wharfinger_core::ids::OrganisationId;
+use wharfinger_core::decide::admit::Move;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::reading::email;
 
 use self::blocks::Blocks;
 use self::find::{find, places_of, scan};

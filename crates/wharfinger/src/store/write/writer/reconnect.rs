@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::order::ids::BatchId;
 
 use super::Thread;
 use crate::store::api::StoreError;

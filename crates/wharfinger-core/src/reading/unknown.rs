@@ -1,16 +1,13 @@
 //! Finds unknown attributes. Most are misspellings that would otherwise go unnoticed.
 
-#[cfg(test)]
-pub(crate) mod check;
-
 use std::borrow::Cow;
 
 use strsim::osa_distance;
 
-use crate::form::{Form, Place};
 use crate::json::{Kind, NameCase, Value};
 use crate::limits::WARNINGS_PER_ORDER_MAX;
-use crate::warning::{Warning, WarningCode};
+use crate::order::warning::{Warning, WarningCode};
+use crate::reading::form::{Form, Place};
 
 /// The maximum length of a name that a warning shows. Longer names are not compared with known ones.
 const NAME_CHARS_MAX: usize = 40;
@@ -167,7 +164,7 @@ impl Looking<'_> {
 
 /// Returns the most similar attribute, if it is similar enough. Ignores case and punctuation: `placedAt` equals
 /// `placed_at`.
-fn nearest(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
+pub(crate) fn nearest(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
     if name.len() > NAME_CHARS_MAX {
         return None;
     }
@@ -192,7 +189,9 @@ fn letters(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::canonical::attributes::{LINE, ORDER};
+
+    const ORDER: [&str; 5] = ["key", "placed_at", "customer", "shipping_address", "lines"];
+    const LINE: [&str; 2] = ["quantity", "unit_price"];
 
     #[test]
     fn the_attribute_that_was_meant_is_named() {

@@ -5,14 +5,14 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value as Json};
 
-use super::{Shape, nearest};
-use crate::caller::{Caller, Organisation, Organisations, Reach};
 use crate::dialect::{Context, Dialect, Head};
-use crate::ids::OrganisationId;
 use crate::json::{Envelope, Reader, Rules};
 use crate::limits::Limits;
-use crate::problem::{Path, Step};
-use crate::warning::{Warning, WarningCode};
+use crate::order::ids::OrganisationId;
+use crate::order::organisation::{Caller, Organisation, Organisations, Reach};
+use crate::order::problem::{Path, Step};
+use crate::order::warning::{Warning, WarningCode};
+use crate::reading::unknown::{Shape, nearest};
 
 /// The organisation of the orders.
 const ORGANISATION: &str = "TRK001";

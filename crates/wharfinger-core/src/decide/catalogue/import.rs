@@ -4,15 +4,15 @@
 //! is, and the blank one returns to the default of a new product or customer.
 
 use super::PIECES_MAX;
-use crate::canonical::Amount;
-use crate::email;
-use crate::form::{Form, Need, Notes};
 use crate::json::{
     Content, Entry, Envelope, Kind, Lines, Malformed, NameCase, Reader, Rules, Value,
 };
 use crate::limits::Limits;
-use crate::problem::{Code, Path, Problem};
-use crate::validate::{self, Checked};
+use crate::order::amount::Amount;
+use crate::order::problem::{Code, Path, Problem};
+use crate::reading::email;
+use crate::reading::form::{Form, Need, Notes};
+use crate::reading::validate::{self, Checked};
 
 /// The maximum length of a text, in characters.
 pub const TEXT_CHARS_MAX: usize = 255;
@@ -319,7 +319,7 @@ pub fn read_lines<L: LoadLine>(
     while let Some(line) = lines.next() {
         let read = match line.content {
             Content::Order(entry) => read_entry(&entry),
-            Content::Unreadable(_, code) => Err(vec![Problem::with_order(code).into()]),
+            Content::Unreadable(_, fault) => Err(vec![Problem::with_order(fault.into()).into()]),
         };
         take(line.number, read);
     }
@@ -371,7 +371,7 @@ fn push_text(json: &mut String, text: &str) {
 /// Reads one line.
 fn read_entry<L: LoadLine>(entry: &Entry<'_, '_>) -> ReadLine<L> {
     if !entry.faults.is_empty() {
-        return Err(told(entry.faults.to_vec()));
+        return Err(told(entry.faults.iter().map(Problem::from).collect()));
     }
     if entry.value.kind() != Kind::Object {
         return Err(told(vec![Problem::with_order(Code::NotObject)]));

@@ -1,7 +1,7 @@
 //! The outcome of one order of a batch, and counts of outcomes.
 
-use crate::ids::OrderId;
-use crate::problem::Problems;
+use crate::order::ids::OrderId;
+use crate::order::problem::Problems;
 
 /// The state of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

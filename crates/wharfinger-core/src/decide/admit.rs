@@ -1,7 +1,7 @@
 //! Decides what a submission does to the order that holds its key. Pure: the store calls it inside its transaction.
 
-use crate::outcome::State;
-use crate::problem::Code;
+use crate::order::outcome::State;
+use crate::order::problem::Code;
 
 /// What a submission asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

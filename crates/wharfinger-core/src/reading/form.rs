@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use crate::json::{Decimal, Kind, Object, Value};
 use crate::limits::{PROBLEMS_PER_ORDER_MAX, WARNINGS_PER_ORDER_MAX};
-use crate::problem::{Code, Path, Problem, Step};
-use crate::validate::Checked;
-use crate::warning::{Warning, WarningCode};
+use crate::order::problem::{Code, Path, Problem, Step};
+use crate::order::warning::{Warning, WarningCode};
+use crate::reading::validate::Checked;
 
 /// An object while its attributes are read.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::problem::{Code, Path, Problem, Step};
+use crate::order::problem::{Code, Path, Problem, Step};
 
 /// One warning about an order.
 #[derive(Clone, Debug, PartialEq, Eq)]

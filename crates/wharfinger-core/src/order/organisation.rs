@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 
-use crate::catalogue::CatalogueMode;
-use crate::ids::OrganisationId;
+use crate::order::ids::OrganisationId;
 
 /// A permission of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +49,36 @@ pub struct Organisation {
     pub time_zone: TimeZone,
     /// The default list order, in dialects in which a request may choose one.
     pub list_sort: ListSort,
+}
+
+/// Whether an organisation's orders are checked against its catalogue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CatalogueMode {
+    /// Any product and any customer is accepted. No stock is kept.
+    #[default]
+    Open,
+    /// Products must be active and in stock, and customers must exist.
+    Enforced,
+}
+
+impl CatalogueMode {
+    /// All modes.
+    pub const ALL: [Self; 2] = [Self::Open, Self::Enforced];
+
+    /// The mode's name in requests and responses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Enforced => "enforced",
+        }
+    }
+
+    /// Returns the mode with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
 }
 
 /// The order in which a list returns orders.

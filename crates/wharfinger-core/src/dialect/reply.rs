@@ -1,11 +1,11 @@
 //! Answers: what a dialect encodes, and the reply that results.
 
-use crate::caller::Organisation;
-use crate::dialect::{OrderQuery, Slot, StoredOrder};
-use crate::failure::RequestFailure;
-use crate::ids::BatchId;
-use crate::outcome::Outcome;
-use crate::problem::Code;
+use super::{OrderQuery, Slot, StoredOrder};
+use crate::order::failure::RequestFailure;
+use crate::order::ids::BatchId;
+use crate::order::organisation::Organisation;
+use crate::order::outcome::Outcome;
+use crate::order::problem::Code;
 
 /// An answer for a dialect to encode.
 pub enum Answer<'s> {

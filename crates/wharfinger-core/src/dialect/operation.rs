@@ -1,9 +1,9 @@
 //! The routes of a dialect, as data.
 
-use crate::caller::Scope;
-#[cfg(doc)]
-use crate::failure::RequestFailure;
 use crate::json::Envelope;
+#[cfg(doc)]
+use crate::order::failure::RequestFailure;
+use crate::order::organisation::Scope;
 
 /// One route of a dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Attaches an order to a customer.
 
 use super::Names;
-use crate::problem::{Code, Path, Problem};
+use crate::order::problem::{Code, Path, Problem};
 
 /// What an order says about its customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

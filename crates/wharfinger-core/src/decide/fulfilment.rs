@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::canonical::Amount;
-use crate::form::{Form, Need, Notes};
 use crate::json::{DIGITS_MAX, Decimal, NameCase, Reader, Value};
-use crate::moment::{Moment, moment};
-use crate::problem::Code;
-use crate::validate::{Checked, amount, short_text};
+use crate::order::amount::Amount;
+use crate::order::problem::Code;
+use crate::reading::form::{Form, Need, Notes};
+use crate::reading::moment::{Moment, moment};
+use crate::reading::validate::{Checked, amount, short_text};
 
 /// A fulfilment report. Absent attributes are unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

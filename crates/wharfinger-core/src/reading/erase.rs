@@ -1,10 +1,9 @@
 //! Erases the person from an order's text.
 //!
-//! Each dialect lists the attributes that are retained ([`Dialect::figures`]). Everything else is removed, whether the
+//! Each dialect lists the attributes that are retained. Everything else is removed, whether the
 //! dialect knows it or not: free text and the sender's own attributes may name a person. Retained values were validated
 //! before they were stored. They are numbers, dates, codes from lists, and the keys of orders and products.
 
-use crate::dialect::Dialect;
 use crate::json::{Kind, NameCase, Reader, Value};
 
 /// An attribute that is retained.
@@ -38,13 +37,12 @@ impl Figure {
 /// The result is still JSON in the dialect. Retained values keep their spelling. Erasing an erased text changes
 /// nothing.
 #[must_use]
-pub fn erased(dialect: &dyn Dialect, text: &str) -> String {
-    let names = dialect.name_case();
+pub fn erased(names: NameCase, figures: &[Figure], text: &str) -> String {
     let mut out = String::new();
     let mut reader = Reader::of_stored(text, names).ok();
     let entry = reader.as_mut().and_then(|reader| reader.next().ok()?);
     match entry {
-        Some(entry) => write(entry.value, names, dialect.figures(), &mut out),
+        Some(entry) => write(entry.value, names, figures, &mut out),
         // An unreadable text may contain anything.
         None => out.push_str("{}"),
     }

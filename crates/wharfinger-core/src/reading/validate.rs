@@ -11,9 +11,9 @@ use bigdecimal::Zero;
 use email_address::EmailAddress;
 use jiff::civil::{Date, DateTime};
 
-use crate::codes::{COUNTRIES, CURRENCIES, LANGUAGES};
 use crate::json::{DIGITS_MAX, Decimal, Kind, Value};
-use crate::problem::Code;
+use crate::order::problem::Code;
+use crate::reading::codes::{COUNTRIES, CURRENCIES, LANGUAGES};
 
 /// The result of a rule.
 pub type Checked<T> = Result<T, Code>;

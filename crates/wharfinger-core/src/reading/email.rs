@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::dialect::{Dialect, Keep};
-
 /// Normalises an address for comparison: trims white space and converts ASCII letters to lower case.
 ///
 /// RFC 5321 lets the part before the `@` be case-sensitive. No major provider treats it so, and people type it either
@@ -77,18 +75,6 @@ fn without_escapes(text: &str) -> String {
     }
     plain.push_str(rest);
     plain
-}
-
-/// The condition that an order's customer has this address.
-///
-/// A store that finds orders by address hash may find other addresses with the same hash. This condition removes them.
-#[must_use]
-pub fn keep(dialect: &'static dyn Dialect, address: &str) -> Keep {
-    let wanted = normal(address).into_owned();
-    Box::new(move |order| {
-        let found = dialect.email(order);
-        found.is_some_and(|found| is_same(&found, &wanted))
-    })
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::attach::{Attach, Attached, KnownCustomers, attach};
 use super::{AdmittedLine, ProductNumber};
-use crate::canonical::Amount;
-use crate::problem::{Code, Path, Problem, Step};
+use crate::order::amount::Amount;
+use crate::order::problem::{Code, Path, Problem, Step};
 
 /// The maximum number of warehouses that an order is split across. Each part stores the submitted text.
 pub const PARTS_MAX: usize = 32;

@@ -2,43 +2,13 @@
 
 mod attach;
 mod demand;
-pub mod load;
+pub mod import;
 
 pub use attach::{Attach, Attached, KnownCustomers};
 pub use demand::{Demand, Identifier, Names, Offer, PARTS_MAX, Wanted, decide, parts, place};
 
-use crate::canonical::Amount;
-use crate::ids::OrderId;
-
-/// Whether an organisation's orders are checked against its catalogue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum CatalogueMode {
-    /// Any product and any customer is accepted. No stock is kept.
-    #[default]
-    Open,
-    /// Products must be active and in stock, and customers must exist.
-    Enforced,
-}
-
-impl CatalogueMode {
-    /// All modes.
-    pub const ALL: [Self; 2] = [Self::Open, Self::Enforced];
-
-    /// The mode's name in requests and responses.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Enforced => "enforced",
-        }
-    }
-
-    /// Returns the mode with this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name() == name)
-    }
-}
+use crate::order::amount::Amount;
+use crate::order::ids::OrderId;
 
 /// The maximum stock of a product: the largest integer that every JSON reader represents exactly.
 pub const PIECES_MAX: u64 = (1 << 53) - 1;
@@ -77,7 +47,7 @@ pub struct Product {
 pub struct Customer {
     /// The number that orders refer to.
     pub id: u64,
-    /// The e-mail address, normalised by [`crate::email::normal`]. Unique within the organisation.
+    /// The e-mail address, normalised by [`crate::reading::email::normal`]. Unique within the organisation.
     pub email: Option<String>,
     /// Given names.
     pub first_name: Option<String>,

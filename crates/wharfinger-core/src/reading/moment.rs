@@ -7,8 +7,8 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::json::Value;
-use crate::problem::Code;
-use crate::validate::{Checked, date_or_time_from};
+use crate::order::problem::Code;
+use crate::reading::validate::{Checked, date_or_time_from};
 
 /// The length of `yyyy-mm-dd` and of `yyyy-mm-ddTHH:MM:SS`, in bytes.
 const DAY: usize = 10;

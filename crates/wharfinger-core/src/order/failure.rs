@@ -1,8 +1,8 @@
 //! Request failures: why a whole request is refused before any of its orders is stored.
 
-use crate::caller::Scope;
 use crate::json::Malformed;
-use crate::problem::{Code, Problem};
+use crate::order::organisation::Scope;
+use crate::order::problem::{Code, Problem};
 
 /// The closed list of request failures. Every dialect encodes each of them in its own format.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Strict reading of query parameters: an unknown, repeated or invalid parameter is refused.
 
-use crate::admit::Policy;
+use crate::decide::admit::Policy;
 use crate::dialect::{Head, Operation, Place, Results};
-use crate::failure::RequestFailure;
+use crate::order::failure::RequestFailure;
 
 /// The parameters of a query. All of them are known.
 #[derive(Clone, Copy, Debug)]
@@ -96,8 +96,8 @@ impl<'h> Query<'h> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::Scope;
     use crate::dialect::{Action, Parameter, ParameterKind};
+    use crate::order::organisation::Scope;
 
     const LIMIT: &[Parameter] = &[Parameter::query("limit", ParameterKind::Text, "How many")];
 
