@@ -220,8 +220,8 @@ impl Building<'_> {
             let begins = *begins.get_or_insert(position);
             if let Some(emails) = row.blob_or_null(4)? {
                 let slots = row.blob(3)?;
-                let marks = entry_outcomes::decode(slots).map_err(Fault::from)?;
-                entries.extend(entries_of(id, &marks, emails));
+                let entry_outcomes = entry_outcomes::decode(slots).map_err(Fault::from)?;
+                entries.extend(entries_of(id, &entry_outcomes, emails));
             }
             last_block = id.number();
             let end = JournalEnd {

@@ -114,12 +114,15 @@ pub(crate) fn read_entries(
 /// The entries of a block that belong in a run: revisions of orders that have an e-mail address.
 pub(crate) fn entries_of<'b>(
     block: BlockId,
-    marks: &'b [EntryOutcome],
+    entry_outcomes: &'b [EntryOutcome],
     emails: &'b [u8],
 ) -> impl Iterator<Item = Entry> + 'b {
-    let pairs = marks.iter().zip(EmailHash::each(emails)).enumerate();
+    let pairs = entry_outcomes
+        .iter()
+        .zip(EmailHash::each(emails))
+        .enumerate();
     pairs
-        .filter(|(_, (mark, hash))| mark.is_alive() && *hash != EmailHash::NONE)
+        .filter(|(_, (entry_outcome, hash))| entry_outcome.is_alive() && *hash != EmailHash::NONE)
         .map(move |(ordinal, (_, hash))| Entry {
             hash,
             place: block.entry(ordinal),

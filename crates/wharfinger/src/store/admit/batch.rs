@@ -21,7 +21,7 @@ use crate::store::journal::block::Block;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::write::{NewBlock, Origin};
 use crate::store::prepare::{Group, GroupTexts, Row, Submission};
-use crate::store::receipts::encoding::{Builder, Chunk, Kind, Told};
+use crate::store::receipts::encoding::{Builder, Chunk, Kind, ListedOrder};
 use crate::store::receipts::extents::{self, BatchExtent};
 use crate::store::receipts::rejections;
 use crate::store::receipts::write::NewReceipt;
@@ -98,24 +98,31 @@ impl Admission<'_> {
         let connection = txn.connection;
         let decide = Decide::new((&mut *txn, connection), &key_space, orders, first);
         let decided = decide.group(&mut self.outcomes)?;
-        let (mut marks, parts) = (decided.marks, decided.parts);
+        let (mut entry_outcomes, sub_orders) = (decided.entry_outcomes, decided.sub_orders);
         admissions::write(connection, &decided.admissions)?;
         txn.order_states.created(&key_space, &decided.created);
-        let rows = group.rows.iter().zip(&marks);
-        let refused = rows.filter(|(_, mark)| **mark == EntryOutcome::Refused);
+        let rows = group.rows.iter().zip(&entry_outcomes);
+        let refused = rows.filter(|(_, entry_outcome)| **entry_outcome == EntryOutcome::Refused);
         self.keep_not_taken(group, Kind::Rejected, refused.map(|(row, _)| row))?;
-        let (part_blocks, part_marks) = parts.finish();
-        let counts = count(&marks);
+        let (sub_order_blocks, sub_order_outcomes) = sub_orders.finish();
+        let counts = count(&entry_outcomes);
         if may_share(self.submission, group) {
-            txn.share(group, (self.submission.batch, self.dialect), &marks)?;
+            txn.share(
+                group,
+                (self.submission.batch, self.dialect),
+                &entry_outcomes,
+            )?;
             self.note_share(group, first.block(), 1, counts);
             return Ok(());
         }
-        marks.extend(part_marks);
+        entry_outcomes.extend(sub_order_outcomes);
         self.write_blocks(
             txn,
             group,
-            (group.blocks.iter().chain(&part_blocks), &marks),
+            (
+                group.blocks.iter().chain(&sub_order_blocks),
+                &entry_outcomes,
+            ),
             counts,
         )
     }
@@ -141,7 +148,7 @@ impl Admission<'_> {
         &mut self,
         txn: &mut WriteTxn<'_>,
         group: &Group,
-        (blocks, mut marks): (impl IntoIterator<Item = &'b Block>, &[EntryOutcome]),
+        (blocks, mut entry_outcomes): (impl IntoIterator<Item = &'b Block>, &[EntryOutcome]),
         counts: Counts,
     ) -> Result<(), Fault> {
         // If no order is accepted, a block without entries still records in the feed that the batch was received.
@@ -152,13 +159,13 @@ impl Admission<'_> {
         }
         let first = txn.next_block(group.organisation)?;
         for (at, &block) in blocks.iter().enumerate() {
-            let (of_block, rest) = marks.split_at(block.entries);
-            marks = rest;
+            let (of_block, rest) = entry_outcomes.split_at(block.entries);
+            entry_outcomes = rest;
             let batches = Batches::one(self.submission.batch, block.entries, at == 0);
             let new = NewBlock {
                 origin: Origin::Batches(&batches),
                 dialect: self.dialect,
-                marks: of_block,
+                entry_outcomes: of_block,
                 indexes: &block.indexes,
                 packed: Some(block),
             };
@@ -190,7 +197,7 @@ impl Admission<'_> {
         let mut builder = Builder::new(Some(group.organisation), kind);
         let mut texts = GroupTexts::default();
         for row in rows {
-            let mut told = Told {
+            let mut listed = ListedOrder {
                 index: row.index,
                 line: self.submission.line(row),
                 name: row.name.map(|name| self.submission.text(name)),
@@ -200,10 +207,10 @@ impl Admission<'_> {
                 warnings: &[],
             };
             if let Outcome::Rejected(problems) = &self.outcomes[row.answer as usize] {
-                told.text = texts.of(group, row)?;
-                told.problems = problems;
+                listed.text = texts.of(group, row)?;
+                listed.problems = problems;
             }
-            builder.push(told);
+            builder.push(listed);
         }
         self.not_taken.extend(builder.finish());
         Ok(())
@@ -211,9 +218,9 @@ impl Admission<'_> {
 
     fn write_receipt(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
         let submission = self.submission;
-        let parts = submission.rejected.iter().chain(&self.not_taken);
-        let parts = parts.chain(&submission.warned);
-        rejections::write(txn.connection, submission.batch, parts)?;
+        let chunks = submission.rejected.iter().chain(&self.not_taken);
+        let chunks = chunks.chain(&submission.warned);
+        rejections::write(txn.connection, submission.batch, chunks)?;
         if submission.rejected_of_nobody > 0 {
             self.extents.push(BatchExtent {
                 organisation: None,
@@ -245,10 +252,10 @@ impl Admission<'_> {
     }
 }
 
-fn count(marks: &[EntryOutcome]) -> Counts {
+fn count(entry_outcomes: &[EntryOutcome]) -> Counts {
     let mut counts = Counts::default();
-    for mark in marks {
-        match mark {
+    for entry_outcome in entry_outcomes {
+        match entry_outcome {
             EntryOutcome::Accepted { .. } => counts.accepted += 1,
             EntryOutcome::Updated { .. } => counts.updated += 1,
             EntryOutcome::Unchanged { .. } => counts.unchanged += 1,

@@ -30,11 +30,11 @@ pub(crate) struct Decide<'d, T> {
     /// New orders by state.
     pub created: StateCounts,
     /// The entries of sub-orders.
-    pub parts: SubOrderBlocks,
+    pub sub_orders: SubOrderBlocks,
     /// What a catalogue decided on orders, by entry address.
     pub admissions: Vec<(EntryAddr, Admission)>,
     /// Problems with a catalogue that were reported so far.
-    pub problems_told: usize,
+    pub problems_reported: usize,
     /// The texts of the group, decompressed on demand.
     pub texts: GroupTexts,
 }
@@ -42,11 +42,11 @@ pub(crate) struct Decide<'d, T> {
 /// The decisions on one organisation's orders, as far as the index does not hold them.
 pub(crate) struct Decided {
     /// The outcome of each order's entry.
-    pub marks: Vec<EntryOutcome>,
+    pub entry_outcomes: Vec<EntryOutcome>,
     /// New orders by state.
     pub created: StateCounts,
     /// The entries of sub-orders.
-    pub parts: SubOrderBlocks,
+    pub sub_orders: SubOrderBlocks,
     /// What a catalogue decided on orders, by entry address.
     pub admissions: Vec<(EntryAddr, Admission)>,
 }
@@ -67,9 +67,9 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             group,
             first,
             created: StateCounts::default(),
-            parts: SubOrderBlocks::new(first.block().plus(group.blocks.len())),
+            sub_orders: SubOrderBlocks::new(first.block().plus(group.blocks.len())),
             admissions: Vec::new(),
-            problems_told: 0,
+            problems_reported: 0,
             texts: GroupTexts::default(),
         }
     }
@@ -77,22 +77,22 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
     /// Decides on all orders of the group. Sets their elements of `outcomes`, which has one for each valid order of the batch.
     pub(crate) fn group(mut self, outcomes: &mut [Outcome]) -> Result<Decided, Fault> {
         let group = self.group;
-        let mut marks = vec![EntryOutcome::Refused; group.rows.len()];
+        let mut entry_outcomes = vec![EntryOutcome::Refused; group.rows.len()];
         for steps in group.steps.chunks(PREFETCHED_MAX) {
             self.prefetch(steps)?;
             for &step in steps {
                 let row = &group.rows[step as usize];
-                let (mark, outcome) = self.decide(row)?;
-                marks[step as usize] = mark;
+                let (entry_outcome, outcome) = self.decide(row)?;
+                entry_outcomes[step as usize] = entry_outcome;
                 outcomes[row.answer as usize] = outcome;
             }
         }
         let mut admissions = self.admissions;
-        admissions.sort_by_key(|(place, _)| *place);
+        admissions.sort_by_key(|(addr, _)| *addr);
         Ok(Decided {
-            marks,
+            entry_outcomes,
             created: self.created,
-            parts: self.parts,
+            sub_orders: self.sub_orders,
             admissions,
         })
     }
@@ -126,12 +126,9 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             Number::Next => return None,
         };
         match decide(None, row.intent, row.hash) {
-            Decision::Create(state) => Some(OrderRow::new(
-                row.place(self.first),
-                state,
-                row.hash,
-                number,
-            )),
+            Decision::Create(state) => {
+                Some(OrderRow::new(row.addr(self.first), state, row.hash, number))
+            }
             Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => None,
         }
     }
@@ -189,7 +186,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
                 return Err(Fault::Damaged("there is nothing yet to change".into()));
             }
         };
-        let number = self.insert_with_next_number(row.place(self.first), state, row.hash)?;
+        let number = self.insert_with_next_number(row.addr(self.first), state, row.hash)?;
         Ok(self.accepted(row, state, Some(number)))
     }
 
@@ -237,14 +234,14 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
     ) -> Result<(EntryOutcome, Outcome), Fault> {
         let revised = OrderRow {
             state,
-            latest: row.place(self.first),
+            latest: row.addr(self.first),
             revision: order.revision + 1,
             hash: row.hash,
             ..*order
         };
         let key = self.submission.text(row.key);
         self.txn.replace(self.key_space, key, (order, revised))?;
-        let mark = EntryOutcome::Updated {
+        let entry_outcome = EntryOutcome::Updated {
             order: order.id,
             previous: order.latest,
             revision: revised.revision,
@@ -255,11 +252,11 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             let is_placed = order.state == State::Draft;
             taken.parts = self.complete_by_catalogue(row, order, is_placed)?;
         }
-        Ok((mark, Outcome::Updated(taken)))
+        Ok((entry_outcome, Outcome::Updated(taken)))
     }
 
     fn unchanged(&mut self, row: &Row, order: &OrderRow) -> Result<(EntryOutcome, Outcome), Fault> {
-        let mark = EntryOutcome::Unchanged {
+        let entry_outcome = EntryOutcome::Unchanged {
             order: order.id,
             revision: order.revision,
         };
@@ -267,7 +264,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
         if row.intent == Intent::Complete {
             taken.parts = self.complete_by_catalogue(row, order, false)?;
         }
-        Ok((mark, Outcome::Unchanged(taken)))
+        Ok((entry_outcome, Outcome::Unchanged(taken)))
     }
 
     fn taken(&mut self, order: &OrderRow) -> Result<Taken, Fault> {
@@ -288,8 +285,8 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             return self.txn.order_id(order);
         }
         let rows = &self.group.rows;
-        let at = rows.partition_point(|row| row.place(self.first) < order);
-        match rows.get(at).filter(|row| row.place(self.first) == order) {
+        let at = rows.partition_point(|row| row.addr(self.first) < order);
+        match rows.get(at).filter(|row| row.addr(self.first) == order) {
             Some(row) => Ok(self.submission.batch.order(row.index)),
             None => Err(Fault::Refused(
                 "a batch cannot change the sub-orders that it creates".into(),

@@ -43,13 +43,13 @@ impl<T: DecisionTxn> Decide<'_, T> {
             Ok(decided) => decided,
             Err(problems) => return self.refuse(row, problems),
         };
-        let (mark, mut outcome) = self.decide_by_itself(row)?;
+        let (entry_outcome, mut outcome) = self.decide_by_itself(row)?;
         let Outcome::Accepted(taken) = &mut outcome else {
-            return Ok((mark, outcome));
+            return Ok((entry_outcome, outcome));
         };
-        let place = row.place(self.first);
+        let addr = row.addr(self.first);
         let overlay = self.txn.overlay();
-        overlay.take(place, &lines);
+        overlay.take(addr, &lines);
         let customer = overlay.attach(connection, organisation, (&demand.customer, attached))?;
         let mut kept = Admission {
             lines,
@@ -65,8 +65,8 @@ impl<T: DecisionTxn> Decide<'_, T> {
             })?;
         }
         taken.parts = kept.numbers().into();
-        self.admissions.push((place, kept));
-        Ok((mark, outcome))
+        self.admissions.push((addr, kept));
+        Ok((entry_outcome, outcome))
     }
 
     /// Refuses an order that the catalogue does not accept. A conflict on its number is reported first.
@@ -84,10 +84,10 @@ impl<T: DecisionTxn> Decide<'_, T> {
             }
         }
         // Only so many problems of a batch are reported.
-        let mut told = problems;
-        told.truncate(problems_told_max(self.problems_told));
-        self.problems_told += told.len();
-        Ok((EntryOutcome::Refused, Outcome::Rejected(told.into())))
+        let mut reported = problems;
+        reported.truncate(problems_told_max(self.problems_reported));
+        self.problems_reported += reported.len();
+        Ok((EntryOutcome::Refused, Outcome::Rejected(reported.into())))
     }
 
     /// The numbers of an order and its sub-orders, when the order is completed.
@@ -122,8 +122,8 @@ impl<T: DecisionTxn> Decide<'_, T> {
         let kept = self.split(row, (origin, order.number), kept, |deciding| {
             let mut journal = Journal::new(connection);
             let mut texts = Vec::new();
-            for place in shown_texts(&mut journal, order)?.into_iter().rev() {
-                texts.push(journal.text(place)?.to_owned());
+            for addr in shown_texts(&mut journal, order)?.into_iter().rev() {
+                texts.push(journal.text(addr)?.to_owned());
             }
             texts.push(deciding.texts.of(deciding.group, row)?.to_owned());
             let email = journal.email(order.id)?;
@@ -143,18 +143,18 @@ impl<T: DecisionTxn> Decide<'_, T> {
         kept: Admission,
         shared: impl FnOnce(&mut Self) -> Result<Shared, Fault>,
     ) -> Result<Admission, Fault> {
-        let mut parts = catalogue::parts(kept.lines).into_iter();
+        let mut by_warehouse = catalogue::parts(kept.lines).into_iter();
         let mut first = Admission {
-            lines: parts.next().unwrap_or_default(),
+            lines: by_warehouse.next().unwrap_or_default(),
             ..kept
         };
-        if parts.len() == 0 {
+        if by_warehouse.len() == 0 {
             return Ok(first);
         }
         let shared = shared(self)?;
         let mut numbers: Vec<u64> = number.into_iter().collect();
-        for lines in parts {
-            let part = Admission {
+        for lines in by_warehouse {
+            let sub_order = Admission {
                 lines,
                 customer: first.customer,
                 split: Some(Split {
@@ -162,15 +162,20 @@ impl<T: DecisionTxn> Decide<'_, T> {
                     numbers: Vec::new(),
                 }),
             };
-            numbers.push(self.store_part(row, &shared, part)?);
+            numbers.push(self.store_sub_order(row, &shared, sub_order)?);
         }
         first.split = Some(Split { origin, numbers });
         Ok(first)
     }
 
     /// Stores a sub-order as an order of its own. Returns its number.
-    fn store_part(&mut self, row: &Row, shared: &Shared, part: Admission) -> Result<u64, Fault> {
-        let order = self.parts.place();
+    fn store_sub_order(
+        &mut self,
+        row: &Row,
+        shared: &Shared,
+        sub_order: Admission,
+    ) -> Result<u64, Fault> {
+        let order = self.sub_orders.next_addr();
         let state = State::Pending;
         let number = self.insert_with_next_number(order, state, row.hash)?;
         *self.created.of(state) += 1;
@@ -178,9 +183,9 @@ impl<T: DecisionTxn> Decide<'_, T> {
         let mut latest = order;
         let mut revision = 0;
         for text in &shared.texts {
-            let place = self.parts.place();
+            let addr = self.sub_orders.next_addr();
             revision += 1;
-            let mark = if revision == 1 {
+            let entry_outcome = if revision == 1 {
                 EntryOutcome::Accepted {
                     number: Some(number),
                 }
@@ -202,8 +207,8 @@ impl<T: DecisionTxn> Decide<'_, T> {
                 },
                 text,
             };
-            self.parts.push(&entry, mark)?;
-            latest = place;
+            self.sub_orders.push(&entry, entry_outcome)?;
+            latest = addr;
         }
         if revision > 1 {
             let before = OrderRow::new(order, state, row.hash, Some(number));
@@ -214,7 +219,7 @@ impl<T: DecisionTxn> Decide<'_, T> {
             };
             self.txn.replace(self.key_space, &key, (&before, revised))?;
         }
-        self.admissions.push((order, part));
+        self.admissions.push((order, sub_order));
         Ok(number)
     }
 }

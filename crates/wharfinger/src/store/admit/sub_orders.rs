@@ -15,7 +15,7 @@ pub(crate) struct SubOrderBlocks {
     entries: usize,
     open: Builder,
     pub blocks: Vec<Block>,
-    pub marks: Vec<EntryOutcome>,
+    pub entry_outcomes: Vec<EntryOutcome>,
     /// The batch index of the order whose sub-orders came last, and how many entries they have.
     last: (u32, usize),
 }
@@ -40,13 +40,13 @@ impl SubOrderBlocks {
             entries: 0,
             open: Builder::default(),
             blocks: Vec::new(),
-            marks: Vec::new(),
+            entry_outcomes: Vec::new(),
             last: (0, 0),
         }
     }
 
     /// The address of the next entry.
-    pub(crate) fn place(&mut self) -> EntryAddr {
+    pub(crate) fn next_addr(&mut self) -> EntryAddr {
         if self.open.is_full() {
             self.end_block();
         }
@@ -66,16 +66,17 @@ impl SubOrderBlocks {
     /// Adds the next entry.
     pub(crate) fn push(
         &mut self,
-        part: &SubOrderText<'_>,
-        mark: EntryOutcome,
+        sub_order: &SubOrderText<'_>,
+        entry_outcome: EntryOutcome,
     ) -> Result<(), Fault> {
-        let index = self.index(part.index)?;
+        let index = self.index(sub_order.index)?;
         self.last = match self.last {
-            (of, entries) if of == part.index => (of, entries + 1),
-            _ => (part.index, 1),
+            (of, entries) if of == sub_order.index => (of, entries + 1),
+            _ => (sub_order.index, 1),
         };
-        self.open.push(index, part.key, part.email, part.text);
-        self.marks.push(mark);
+        self.open
+            .push(index, sub_order.key, sub_order.email, sub_order.text);
+        self.entry_outcomes.push(entry_outcome);
         self.entries += 1;
         Ok(())
     }
@@ -91,6 +92,6 @@ impl SubOrderBlocks {
         if self.entries > 0 {
             self.end_block();
         }
-        (self.blocks, self.marks)
+        (self.blocks, self.entry_outcomes)
     }
 }

@@ -258,13 +258,13 @@ fn decode_order(bytes: &mut &[u8], before: EntryAddr) -> Result<OrderRow, Damage
         .map_err(|_| BROKEN)?;
     let id = EntryAddr(before.0.wrapping_add(read_signed(bytes)?));
     let revision = u32::try_from(read_number(bytes)?).map_err(|_| BROKEN)?;
-    let place = |bytes: &mut &[u8], bit: u8| -> Result<Option<EntryAddr>, Damage> {
+    let addr = |bytes: &mut &[u8], bit: u8| -> Result<Option<EntryAddr>, Damage> {
         if head & bit == 0 {
             return Ok(None);
         }
         Ok(Some(EntryAddr(id.0.wrapping_add(read_signed(bytes)?))))
     };
-    let later = place(bytes, HAS_LATER)?;
+    let later = addr(bytes, HAS_LATER)?;
     let number = if head & HAS_NUMBER == 0 {
         None
     } else {
@@ -277,7 +277,7 @@ fn decode_order(bytes: &mut &[u8], before: EntryAddr) -> Result<OrderRow, Damage
         revision,
         hash: u128::from_be_bytes(hash),
         number,
-        changed: place(bytes, HAS_CHANGE)?,
+        changed: addr(bytes, HAS_CHANGE)?,
     })
 }
 

@@ -113,8 +113,8 @@ pub(crate) fn write(
 ) -> Result<(), Fault> {
     for of_block in admissions.chunk_by(|(left, _), (right, _)| left.block() == right.block()) {
         let mut packed = OfBlock::default();
-        for (place, admission) in of_block {
-            packed.push(place.ordinal(), &to_json(admission));
+        for (addr, admission) in of_block {
+            packed.push(addr.ordinal(), &to_json(admission));
         }
         packed.write(connection, of_block[0].0.block())?;
     }

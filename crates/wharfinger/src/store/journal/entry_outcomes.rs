@@ -99,9 +99,9 @@ impl EntryOutcome {
     }
 
     /// The order of an entry at this address. `None` if the entry was rejected or purged.
-    pub(crate) fn order(self, place: EntryAddr) -> Option<EntryAddr> {
+    pub(crate) fn order(self, addr: EntryAddr) -> Option<EntryAddr> {
         match self {
-            Self::Accepted { .. } => Some(place),
+            Self::Accepted { .. } => Some(addr),
             Self::Updated { order, .. }
             | Self::Unchanged { order, .. }
             | Self::Transition { order, .. }
@@ -130,14 +130,14 @@ const PURGED: u64 = 10;
 
 /// Encodes outcomes as runs of the same kind: the kind, the length, then the fields of each outcome. Orders and numbers are
 /// encoded as differences from the previous one: orders sent together are often changed together, and numbers count up.
-pub(crate) fn encode(marks: &[EntryOutcome]) -> Vec<u8> {
+pub(crate) fn encode(entry_outcomes: &[EntryOutcome]) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut last, mut last_number) = (0, 0);
-    for run in marks.chunk_by(|left, right| kind(*left) == kind(*right)) {
+    for run in entry_outcomes.chunk_by(|left, right| kind(*left) == kind(*right)) {
         write_number(&mut out, kind(run[0]));
         write_number(&mut out, run.len() as u64);
-        for &mark in run {
-            match mark {
+        for &entry_outcome in run {
+            match entry_outcome {
                 EntryOutcome::Accepted { number: None }
                 | EntryOutcome::Refused
                 | EntryOutcome::Purged => {}
@@ -179,8 +179,8 @@ fn write_order(out: &mut Vec<u8>, order: EntryAddr, last: &mut i64) {
     *last = order.0;
 }
 
-fn kind(mark: EntryOutcome) -> u64 {
-    match mark {
+fn kind(entry_outcome: EntryOutcome) -> u64 {
+    match entry_outcome {
         EntryOutcome::Accepted { number: None } => ACCEPTED,
         EntryOutcome::Accepted { number: Some(_) } => NUMBERED,
         EntryOutcome::Updated {
@@ -203,20 +203,20 @@ fn kind(mark: EntryOutcome) -> u64 {
 
 /// Decodes the result of [`encode`].
 pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<EntryOutcome>, Damage> {
-    let mut marks = Vec::new();
+    let mut entry_outcomes = Vec::new();
     let mut before = Before::default();
     while !bytes.is_empty() {
         let kind = read_number(&mut bytes)?;
         let length = read_count(&mut bytes)?;
-        if length > ENTRIES_MAX - marks.len() {
+        if length > ENTRIES_MAX - entry_outcomes.len() {
             return Err(Damage("a block has too many entries"));
         }
-        marks.reserve(length);
+        entry_outcomes.reserve(length);
         for _ in 0..length {
-            marks.push(read_mark(kind, &mut bytes, &mut before)?);
+            entry_outcomes.push(read_entry_outcome(kind, &mut bytes, &mut before)?);
         }
     }
-    Ok(marks)
+    Ok(entry_outcomes)
 }
 
 /// The previous values, to which differences are added.
@@ -226,7 +226,11 @@ struct Before {
     number: u64,
 }
 
-fn read_mark(kind: u64, bytes: &mut &[u8], before: &mut Before) -> Result<EntryOutcome, Damage> {
+fn read_entry_outcome(
+    kind: u64,
+    bytes: &mut &[u8],
+    before: &mut Before,
+) -> Result<EntryOutcome, Damage> {
     let moved = |order, to| Ok(EntryOutcome::Transition { order, to });
     match kind {
         ACCEPTED => Ok(EntryOutcome::Accepted { number: None }),
@@ -280,13 +284,13 @@ mod tests {
 
     use super::*;
 
-    fn any_mark() -> impl Strategy<Value = EntryOutcome> {
-        let place = || (0..i64::MAX).prop_map(EntryAddr);
+    fn any_entry_outcome() -> impl Strategy<Value = EntryOutcome> {
+        let addr = || (0..i64::MAX).prop_map(EntryAddr);
         prop_oneof![
             any::<Option<u64>>().prop_map(|number| EntryOutcome::Accepted { number }),
             Just(EntryOutcome::Refused),
             Just(EntryOutcome::Purged),
-            (place(), place(), any::<u32>(), any::<bool>()).prop_map(
+            (addr(), addr(), any::<u32>(), any::<bool>()).prop_map(
                 |(order, previous, revision, amendment)| EntryOutcome::Updated {
                     order,
                     previous,
@@ -294,10 +298,10 @@ mod tests {
                     amendment,
                 }
             ),
-            (place(), any::<u32>())
+            (addr(), any::<u32>())
                 .prop_map(|(order, revision)| EntryOutcome::Unchanged { order, revision }),
             (
-                place(),
+                addr(),
                 prop_oneof![
                     Just(Transition::Processed),
                     Just(Transition::Cancelled),
@@ -305,15 +309,15 @@ mod tests {
                 ]
             )
                 .prop_map(|(order, to)| EntryOutcome::Transition { order, to }),
-            (place(), place())
+            (addr(), addr())
                 .prop_map(|(order, previous)| EntryOutcome::Fulfilled { order, previous }),
         ]
     }
 
     proptest! {
         #[test]
-        fn marks_come_back(marks in prop::collection::vec(any_mark(), 0..100)) {
-            prop_assert_eq!(decode(&encode(&marks)), Ok(marks));
+        fn entry_outcomes_come_back(entry_outcomes in prop::collection::vec(any_entry_outcome(), 0..100)) {
+            prop_assert_eq!(decode(&encode(&entry_outcomes)), Ok(entry_outcomes));
         }
 
         #[test]

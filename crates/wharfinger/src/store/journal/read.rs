@@ -35,7 +35,7 @@ pub(crate) struct Head {
     pub dialect: i64,
     /// The batches of the entries. Empty in a block of transitions.
     pub batches: Batches,
-    pub marks: Vec<EntryOutcome>,
+    pub entry_outcomes: Vec<EntryOutcome>,
     /// The position of each entry in its batch.
     pub indexes: Vec<u32>,
 }
@@ -133,26 +133,26 @@ impl<'c> Journal<'c> {
     }
 
     /// The outcome of an entry.
-    pub(crate) fn mark(&mut self, place: EntryAddr) -> Result<EntryOutcome, Fault> {
-        let mark = self
-            .head(place.block())?
-            .marks
-            .get(place.ordinal())
+    pub(crate) fn entry_outcome(&mut self, addr: EntryAddr) -> Result<EntryOutcome, Fault> {
+        let entry_outcome = self
+            .head(addr.block())?
+            .entry_outcomes
+            .get(addr.ordinal())
             .copied();
-        mark.ok_or_else(|| missing(place))
+        entry_outcome.ok_or_else(|| missing(addr))
     }
 
-    /// Whether the order of an entry with outcome `mark` was purged. The outcome of the entry itself may not say so yet: a purge
+    /// Whether the order of an entry with outcome `entry_outcome` was purged. The outcome of the entry itself may not say so yet: a purge
     /// takes several transactions, and the first of them removes the order.
     pub(crate) fn is_of_purged(
         &mut self,
         entry: EntryAddr,
-        mark: EntryOutcome,
+        entry_outcome: EntryOutcome,
     ) -> Result<bool, Fault> {
-        match mark.order(entry) {
-            Some(order) if order != entry => Ok(self.mark(order)? == EntryOutcome::Purged),
+        match entry_outcome.order(entry) {
+            Some(order) if order != entry => Ok(self.entry_outcome(order)? == EntryOutcome::Purged),
             Some(_) => Ok(false),
-            None => Ok(mark == EntryOutcome::Purged),
+            None => Ok(entry_outcome == EntryOutcome::Purged),
         }
     }
 
@@ -170,13 +170,13 @@ impl<'c> Journal<'c> {
     }
 
     /// The text of an entry.
-    pub(crate) fn text(&mut self, place: EntryAddr) -> Result<&str, Fault> {
-        let ordinal = place.ordinal();
-        let packed = self.packed(place.block())?;
+    pub(crate) fn text(&mut self, addr: EntryAddr) -> Result<&str, Fault> {
+        let ordinal = addr.ordinal();
+        let packed = self.packed(addr.block())?;
         if packed.frame.text(ordinal).is_none() {
             packed.frame = Frame::read(&packed.texts, ordinal)?;
         }
-        packed.frame.text(ordinal).ok_or_else(|| missing(place))
+        packed.frame.text(ordinal).ok_or_else(|| missing(addr))
     }
 
     /// The catalogue decision on an order, by the address of its first revision. `None` if there is none.
@@ -193,13 +193,13 @@ impl<'c> Journal<'c> {
     }
 
     /// The hash of an entry's e-mail address.
-    pub(crate) fn email(&self, place: EntryAddr) -> Result<EmailHash, Fault> {
+    pub(crate) fn email(&self, addr: EntryAddr) -> Result<EmailHash, Fault> {
         let select = "select emails from blocks where id = ?1 and sound(blocks.intact)";
         let mut select = self.connection.prepare_cached(select)?;
-        let emails: Option<Vec<u8>> = select.query_row([place.block().0], |row| row.get(0))?;
+        let emails: Option<Vec<u8>> = select.query_row([addr.block().0], |row| row.get(0))?;
         let emails = emails.unwrap_or_default();
         let mut hashes = EmailHash::each(&emails);
-        Ok(hashes.nth(place.ordinal()).unwrap_or(EmailHash::NONE))
+        Ok(hashes.nth(addr.ordinal()).unwrap_or(EmailHash::NONE))
     }
 
     /// The key of an order, by the address of its first revision.
@@ -207,7 +207,7 @@ impl<'c> Journal<'c> {
         // The submitted text does not contain a number that the server assigned.
         if let EntryOutcome::Accepted {
             number: Some(number),
-        } = self.mark(order)?
+        } = self.entry_outcome(order)?
         {
             return Ok(number.to_string());
         }
@@ -223,7 +223,7 @@ impl<'c> Journal<'c> {
     pub(crate) fn key_alone(&mut self, order: EntryAddr) -> Result<String, Fault> {
         if let EntryOutcome::Accepted {
             number: Some(number),
-        } = self.mark(order)?
+        } = self.entry_outcome(order)?
         {
             return Ok(number.to_string());
         }
@@ -234,7 +234,7 @@ impl<'c> Journal<'c> {
     /// Like [`Self::key_alone`], but first looks in the block of an entry of the order. A new revision also stores the key
     /// there.
     pub(crate) fn key_at(&mut self, entry: EntryAddr, order: EntryAddr) -> Result<String, Fault> {
-        if let EntryOutcome::Updated { .. } = self.mark(entry)?
+        if let EntryOutcome::Updated { .. } = self.entry_outcome(entry)?
             && let Some(key) = self.keys(entry.block())?.get(entry.ordinal())
             && !key.is_empty()
         {
@@ -274,8 +274,8 @@ fn read_keys(connection: &Connection, id: BlockId) -> Result<Texts, Fault> {
     Ok(block::decode_keys(&keys.unwrap_or_default())?)
 }
 
-fn missing(place: EntryAddr) -> Fault {
-    Fault::Damaged(format!("there is no order in entry {}", place.0))
+fn missing(addr: EntryAddr) -> Fault {
+    Fault::Damaged(format!("there is no order in entry {}", addr.0))
 }
 
 fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
@@ -295,7 +295,7 @@ fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
         at_ms: row.get(2)?,
         dialect: row.get(6)?,
         batches: Batches::decode(batches)?,
-        marks: entry_outcomes::decode(slots)?,
+        entry_outcomes: entry_outcomes::decode(slots)?,
         indexes: block::decode_indexes(indexes)?,
     })
 }

@@ -11,7 +11,7 @@ use crate::store::format::entry_addr::BlockId;
 /// An entry of a block that is rewritten.
 pub(crate) struct Entry {
     /// The outcome.
-    pub mark: EntryOutcome,
+    pub entry_outcome: EntryOutcome,
     /// The order key. Empty in a block without texts.
     pub key: String,
     /// The hash of the e-mail address.
@@ -28,15 +28,15 @@ pub(crate) fn rewrite(
     mut change: impl FnMut(usize, &mut Entry),
 ) -> Result<(), Fault> {
     let stored = read(connection, id)?;
-    let marks = entry_outcomes::decode(&stored.slots)?;
+    let entry_outcomes = entry_outcomes::decode(&stored.slots)?;
     let indexes = block::decode_indexes(&stored.indexes)?;
     let keys = stored.keys.as_deref().map(block::decode_keys).transpose()?;
     let hashes = stored.emails.as_deref().unwrap_or_default();
     let mut hashes = EmailHash::each(hashes);
     let mut frame = Frame::default();
     let mut packed = Builder::default();
-    let mut written = Vec::with_capacity(marks.len());
-    for (ordinal, &mark) in marks.iter().enumerate() {
+    let mut written = Vec::with_capacity(entry_outcomes.len());
+    for (ordinal, &entry_outcome) in entry_outcomes.iter().enumerate() {
         let text = match &stored.texts {
             Some(texts) => {
                 if frame.text(ordinal).is_none() {
@@ -48,19 +48,21 @@ pub(crate) fn rewrite(
         };
         let key = keys.as_ref().and_then(|keys| keys.get(ordinal));
         let mut entry = Entry {
-            mark,
+            entry_outcome,
             key: key.unwrap_or_default().to_owned(),
             email: hashes.next().unwrap_or(EmailHash::NONE),
             text: text.to_owned(),
         };
         change(ordinal, &mut entry);
-        written.push(entry.mark);
+        written.push(entry.entry_outcome);
         if let (Some(_), Some(&index)) = (&stored.texts, indexes.get(ordinal)) {
             packed.push(index, &entry.key, entry.email, &entry.text);
         }
     }
-    let keeps_texts =
-        stored.texts.is_some() && written.iter().any(|mark| *mark != EntryOutcome::Purged);
+    let keeps_texts = stored.texts.is_some()
+        && written
+            .iter()
+            .any(|entry_outcome| *entry_outcome != EntryOutcome::Purged);
     let packed = keeps_texts.then(|| packed.finish());
     write(connection, id, &written, &stored.indexes, packed.as_ref())
 }
@@ -106,11 +108,11 @@ fn read(connection: &Connection, id: BlockId) -> Result<Stored, Fault> {
 fn write(
     connection: &Connection,
     id: BlockId,
-    marks: &[EntryOutcome],
+    entry_outcomes: &[EntryOutcome],
     indexes: &[u8],
     packed: Option<&Block>,
 ) -> Result<(), Fault> {
-    let slots = entry_outcomes::encode(marks);
+    let slots = entry_outcomes::encode(entry_outcomes);
     let columns = Columns {
         slots: &slots,
         indexes,

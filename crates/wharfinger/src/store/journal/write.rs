@@ -15,7 +15,7 @@ pub(crate) struct NewBlock<'b> {
     /// The number of the dialect.
     pub dialect: i64,
     /// The outcomes of the entries.
-    pub marks: &'b [EntryOutcome],
+    pub entry_outcomes: &'b [EntryOutcome],
     /// The position of each entry in its batch, encoded as runs.
     pub indexes: &'b [u8],
     /// Keys, e-mail hashes and texts, for entries of batches. Stored only if some entry is a revision of an order; otherwise
@@ -55,12 +55,16 @@ const INSERT_OPEN: &str =
 impl NewBlock<'_> {
     /// The number of events: one for each entry that is an event, and one for each batch whose first block this is.
     pub(crate) fn events(&self) -> u64 {
-        let of_marks = self.marks.iter().filter(|mark| mark.is_event()).count();
+        let of_entries = self
+            .entry_outcomes
+            .iter()
+            .filter(|entry_outcome| entry_outcome.is_event())
+            .count();
         let received = match self.origin {
             Origin::Batches(batches) => batches.received(),
             Origin::Transitions { .. } => 0,
         };
-        (of_marks + received) as u64
+        (of_entries + received) as u64
     }
 
     /// Writes the block. Its first event has the position `first_position`.
@@ -75,12 +79,15 @@ impl NewBlock<'_> {
         }: Written,
     ) -> Result<(), Fault> {
         let organisation = id.organisation().0;
-        let slots = entry_outcomes::encode(self.marks);
+        let slots = entry_outcomes::encode(self.entry_outcomes);
         let (batches, key_id) = match self.origin {
             Origin::Batches(batches) => (Some(batches.encode()), None),
             Origin::Transitions { key_id } => (None, Some(key_id)),
         };
-        let has_alive = self.marks.iter().any(|mark| mark.is_alive());
+        let has_alive = self
+            .entry_outcomes
+            .iter()
+            .any(|entry_outcome| entry_outcome.is_alive());
         let packed = self.packed.filter(|_| has_alive);
         let columns = Columns {
             slots: &slots,
@@ -107,8 +114,8 @@ impl NewBlock<'_> {
             columns.texts,
             organisation,
         ])?;
-        let new = Bitset::of(self.marks, |mark| {
-            matches!(mark, EntryOutcome::Accepted { .. })
+        let new = Bitset::of(self.entry_outcomes, |entry_outcome| {
+            matches!(entry_outcome, EntryOutcome::Accepted { .. })
         });
         if !new.0.is_empty() {
             // New orders are open.

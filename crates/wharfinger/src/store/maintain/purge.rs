@@ -143,19 +143,19 @@ impl<'k, 'c> Walk<'k, 'c> {
         let head = self.journal.head(id)?.clone();
         let is_old = head.at_ms < self.before_ms;
         let key_space = KeySpace::new(self.organisation, head.dialect);
-        let mut goes = vec![false; head.marks.len()];
-        for (ordinal, &mark) in head.marks.iter().enumerate() {
-            let place = id.entry(ordinal);
-            goes[ordinal] = match mark {
+        let mut goes = vec![false; head.entry_outcomes.len()];
+        for (ordinal, &entry_outcome) in head.entry_outcomes.iter().enumerate() {
+            let addr = id.entry(ordinal);
+            goes[ordinal] = match entry_outcome {
                 EntryOutcome::Purged => false,
                 EntryOutcome::Refused => is_old,
-                EntryOutcome::Accepted { .. } => is_old && self.take_out(&key_space, place)?,
+                EntryOutcome::Accepted { .. } => is_old && self.take_out(&key_space, addr)?,
                 EntryOutcome::Updated { order, .. }
                 | EntryOutcome::Unchanged { order, .. }
                 | EntryOutcome::Transition { order, .. }
                 | EntryOutcome::Fulfilled { order, .. } => {
                     let goes_now = order.block() == id && goes.get(order.ordinal()) == Some(&true);
-                    goes_now || self.journal.mark(order)? == EntryOutcome::Purged
+                    goes_now || self.journal.entry_outcome(order)? == EntryOutcome::Purged
                 }
             };
         }
@@ -164,8 +164,8 @@ impl<'k, 'c> Walk<'k, 'c> {
         }
         let is_gone = |ordinal: usize| goes.get(ordinal) == Some(&true);
         admissions::forget(self.txn.connection, id, is_gone)?;
-        let of_marks = head.marks.iter().zip(&goes);
-        let events = of_marks.filter(|(mark, goes)| **goes && mark.is_event());
+        let of_entries = head.entry_outcomes.iter().zip(&goes);
+        let events = of_entries.filter(|(entry_outcome, goes)| **goes && entry_outcome.is_event());
         let events = events.count() as u64;
         if events > 0 {
             self.done.events += events;
@@ -173,7 +173,7 @@ impl<'k, 'c> Walk<'k, 'c> {
         }
         rewrite(self.txn.connection, id, |ordinal, entry| {
             if goes.get(ordinal) == Some(&true) {
-                entry.mark = EntryOutcome::Purged;
+                entry.entry_outcome = EntryOutcome::Purged;
                 entry.email = EmailHash::NONE;
                 entry.key.clear();
                 entry.text.clear();
@@ -281,8 +281,12 @@ fn is_purged(
         for at in 0..part.blocks {
             let head = journal.head(part.first.plus(at))?;
             let of_batch = head.batches.get(batch);
-            let marks = of_batch.and_then(|of| head.marks.get(of.start..of.end));
-            if marks.is_some_and(|marks| marks.iter().any(|mark| *mark != EntryOutcome::Purged)) {
+            let entry_outcomes = of_batch.and_then(|of| head.entry_outcomes.get(of.start..of.end));
+            if entry_outcomes.is_some_and(|entry_outcomes| {
+                entry_outcomes
+                    .iter()
+                    .any(|entry_outcome| *entry_outcome != EntryOutcome::Purged)
+            }) {
                 return Ok(false);
             }
         }
@@ -300,7 +304,10 @@ fn drop_front(txn: &mut WriteTxn<'_>, organisation: OrganisationId) -> Result<bo
     while start.block < end && start.block - first < SLICE_BLOCKS {
         let id = BlockId::new(organisation, start.block);
         let head = journal.head(id)?;
-        let mut is_needed = head.marks.iter().any(|mark| *mark != EntryOutcome::Purged);
+        let mut is_needed = head
+            .entry_outcomes
+            .iter()
+            .any(|entry_outcome| *entry_outcome != EntryOutcome::Purged);
         for of in head.batches.iter() {
             is_needed = is_needed || has_receipt(connection, of.id)?;
         }

@@ -19,7 +19,7 @@ use crate::store::format::email_hash::{EmailHash, EmailKey};
 use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::block::{self, Block, Frame};
-use crate::store::receipts::encoding::{self, Chunk, Kind, Told};
+use crate::store::receipts::encoding::{self, Chunk, Kind, ListedOrder};
 
 /// A batch that is ready for the store: owned, compressed, and grouped by organisation.
 pub struct Submission {
@@ -185,7 +185,7 @@ impl Submission {
 impl Row {
     /// The address of the order, if its group begins at `first`. That may be in the middle of a block only if the block has room
     /// for the whole group.
-    pub(crate) fn place(&self, first: EntryAddr) -> EntryAddr {
+    pub(crate) fn addr(&self, first: EntryAddr) -> EntryAddr {
         let block = first.block().plus(self.block as usize);
         block.entry(first.ordinal() + self.ordinal as usize)
     }
@@ -228,8 +228,8 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         // The receipt of a batch for an organisation is visible there, even if the batch has no order.
         groups.of(organisation);
     }
-    let mut rejections = Parts::of(Kind::Rejected);
-    let mut warned = Parts::of(Kind::Warned);
+    let mut rejections = ChunkBuilders::of(Kind::Rejected);
+    let mut warned = ChunkBuilders::of(Kind::Warned);
     let mut warned_of_nobody = 0;
     let mut good = 0;
     let mut lines = Vec::new();
@@ -424,13 +424,13 @@ impl Groups {
 }
 
 /// The orders that the receipt stores details of, by organisation.
-struct Parts {
+struct ChunkBuilders {
     kind: Kind,
     builders: Vec<encoding::Builder>,
     by_organisation: HashMap<Option<OrganisationId>, usize>,
 }
 
-impl Parts {
+impl ChunkBuilders {
     fn of(kind: Kind) -> Self {
         Self {
             kind,
@@ -446,7 +446,7 @@ impl Parts {
             self.builders
                 .push(encoding::Builder::new(slot.organisation, self.kind));
         }
-        self.builders[at].push(Told {
+        self.builders[at].push(ListedOrder {
             index,
             line: slot.line.map(line_number),
             name: slot.name.as_deref(),
@@ -458,10 +458,10 @@ impl Parts {
     }
 
     fn finish(self) -> Vec<Chunk> {
-        let mut parts = Vec::new();
+        let mut chunks = Vec::new();
         for builder in self.builders {
-            parts.extend(builder.finish());
+            chunks.extend(builder.finish());
         }
-        parts
+        chunks
     }
 }

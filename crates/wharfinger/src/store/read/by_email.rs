@@ -38,8 +38,8 @@ pub(super) fn take(
     }
     let dialect = page.key_space.dialect;
     let search = Search::within(connection, hash, dialect, low..=high, newest_first)?;
-    let mut visit = |place| match current(page, place, blocks)? {
-        Some(found) => page.take_at(place, found),
+    let mut visit = |addr| match current(page, addr, blocks)? {
+        Some(found) => page.take_at(addr, found),
         None => Ok(true),
     };
     search.through(&mut visit)?;
@@ -56,7 +56,7 @@ fn current(
     if page.journal.head(entry.block())?.dialect != page.key_space.dialect {
         return Ok(None);
     }
-    let order = match page.journal.mark(entry)? {
+    let order = match page.journal.entry_outcome(entry)? {
         EntryOutcome::Accepted { .. } => entry,
         EntryOutcome::Updated {
             order,
@@ -72,7 +72,7 @@ fn current(
             return Ok(None);
         }
     };
-    if page.journal.mark(order)? == EntryOutcome::Purged {
+    if page.journal.entry_outcome(order)? == EntryOutcome::Purged {
         return Ok(None);
     }
     if !blocks.contains(&order.block().number()) {

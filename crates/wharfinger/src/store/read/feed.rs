@@ -182,7 +182,7 @@ impl Reading<'_> {
 
     fn of_block(&mut self, at: usize, id: BlockId) -> Result<GoesOn, Fault> {
         let head = self.journal.head(id)?.clone();
-        let entries = head.marks.len() + LOOK_ENTRIES;
+        let entries = head.entry_outcomes.len() + LOOK_ENTRIES;
         self.entries_left = self.entries_left.saturating_sub(entries);
         for (position, (batch, kind, order)) in (head.first_position..).zip(told(id, &head)) {
             if position <= self.page.positions[at].1 {
@@ -232,11 +232,11 @@ type Told = (Option<BatchId>, EventKind, Option<EntryAddr>);
 fn told(id: BlockId, head: &Head) -> Vec<Told> {
     let mut told = Vec::new();
     let mut batches = head.batches.iter().peekable();
-    for (ordinal, &mark) in head.marks.iter().enumerate() {
+    for (ordinal, &entry_outcome) in head.entry_outcomes.iter().enumerate() {
         while let Some(of) = batches.next_if(|of| of.start <= ordinal) {
             told.extend(received(of));
         }
-        if let Some((kind, order)) = told_of(mark, id.entry(ordinal)) {
+        if let Some((kind, order)) = told_of(entry_outcome, id.entry(ordinal)) {
             told.push((head.batches.of(ordinal), kind, order));
         }
     }
@@ -250,8 +250,8 @@ fn received(of: &OfBatch) -> Option<Told> {
 }
 
 /// The event of an entry: its kind and its order. `None` if the entry is no event.
-fn told_of(mark: EntryOutcome, place: EntryAddr) -> Option<(EventKind, Option<EntryAddr>)> {
-    let kind = match mark {
+fn told_of(entry_outcome: EntryOutcome, addr: EntryAddr) -> Option<(EventKind, Option<EntryAddr>)> {
+    let kind = match entry_outcome {
         EntryOutcome::Accepted { .. } => EventKind::OrderAccepted,
         EntryOutcome::Updated { .. } => EventKind::OrderUpdated,
         EntryOutcome::Transition { to, .. } => to.event_kind(),
@@ -260,7 +260,7 @@ fn told_of(mark: EntryOutcome, place: EntryAddr) -> Option<(EventKind, Option<En
             return None;
         }
     };
-    Some((kind, mark.order(place)))
+    Some((kind, entry_outcome.order(addr)))
 }
 
 /// The position of the latest event of each organisation.

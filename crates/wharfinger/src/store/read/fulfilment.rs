@@ -15,17 +15,17 @@ pub(crate) fn find(journal: &mut Journal<'_>, order: EntryAddr) -> Result<Option
     let found = select.query_row([order.0], |row| {
         Ok((EntryAddr(row.get(0)?), row.get::<String>(1)?))
     });
-    let Some((place, json)) = found.optional()? else {
+    let Some((addr, json)) = found.optional()? else {
         return Ok(None);
     };
     let unreadable = || {
         Fault::Damaged(format!(
             "the fulfilment report in entry {} cannot be read",
-            place.0
+            addr.0
         ))
     };
     Ok(Some(Reported {
         fulfilment: Fulfilment::from_json(&json).ok_or_else(unreadable)?,
-        at_ms: journal.head(place.block())?.at_ms,
+        at_ms: journal.head(addr.block())?.at_ms,
     }))
 }

@@ -47,13 +47,13 @@ pub(crate) fn history(
     };
     let key_space = KeySpace::new(located.organisation(), located.dialect);
     let mut lookup = Lookup::new(connection);
-    let Some((row, _)) = lookup.at(&key_space, &located.key, located.place)? else {
-        return Err(misplaced(located.place));
+    let Some((row, _)) = lookup.at(&key_space, &located.key, located.addr)? else {
+        return Err(misplaced(located.addr));
     };
     let mut chains = Chains {
         connection,
         journal,
-        order: located.place,
+        order: located.addr,
         revision: Some(row.latest),
         change: row.changed,
     };
@@ -71,8 +71,8 @@ pub(crate) fn history(
         entries.push(entry);
     }
     let next = HistoryCursor {
-        revision: chains.revision.map(|place| place.0),
-        change: chains.change.map(|place| place.0),
+        revision: chains.revision.map(|addr| addr.0),
+        change: chains.change.map(|addr| addr.0),
     };
     Ok(Some(History {
         organisation: located.organisation(),
@@ -97,19 +97,19 @@ impl Chains<'_> {
         cursor: Option<i64>,
         is_of_chain: fn(EntryOutcome) -> bool,
     ) -> Result<Option<EntryAddr>, Fault> {
-        let Some(place) = cursor.map(EntryAddr) else {
+        let Some(addr) = cursor.map(EntryAddr) else {
             return Ok(None);
         };
         let last = last_block(self.connection, self.order.block().organisation())?;
         let whose = self.order.block().organisation();
-        let is_there = place >= self.order && place.block() <= BlockId::new(whose, last);
+        let is_there = addr >= self.order && addr.block() <= BlockId::new(whose, last);
         if is_there {
-            let head = self.journal.head(place.block())?;
-            if let Some(&mark) = head.marks.get(place.ordinal())
-                && is_of_chain(mark)
-                && mark.order(place) == Some(self.order)
+            let head = self.journal.head(addr.block())?;
+            if let Some(&entry_outcome) = head.entry_outcomes.get(addr.ordinal())
+                && is_of_chain(entry_outcome)
+                && entry_outcome.order(addr) == Some(self.order)
             {
-                return Ok(Some(place));
+                return Ok(Some(addr));
             }
         }
         Err(Fault::Client(StoreError::BadCursor))
@@ -127,30 +127,30 @@ impl Chains<'_> {
         }
     }
 
-    fn next_revision(&mut self, place: EntryAddr) -> Result<HistoryEntry, Fault> {
-        let (revision, previous) = match self.journal.mark(place)? {
+    fn next_revision(&mut self, addr: EntryAddr) -> Result<HistoryEntry, Fault> {
+        let (revision, previous) = match self.journal.entry_outcome(addr)? {
             EntryOutcome::Accepted { .. } => (1, None),
             EntryOutcome::Updated {
                 revision, previous, ..
-            } if previous < place => (revision, Some(previous)),
+            } if previous < addr => (revision, Some(previous)),
             EntryOutcome::Updated { .. }
             | EntryOutcome::Unchanged { .. }
             | EntryOutcome::Refused
             | EntryOutcome::Purged
             | EntryOutcome::Transition { .. }
             | EntryOutcome::Fulfilled { .. } => {
-                return Err(misplaced(place));
+                return Err(misplaced(addr));
             }
         };
         self.revision = previous;
-        let head = self.journal.head(place.block())?;
+        let head = self.journal.head(addr.block())?;
         let at_ms = head.at_ms;
-        let batch = head.batches.of(place.ordinal());
-        let batch = batch.ok_or_else(|| misplaced(place))?;
+        let batch = head.batches.of(addr.ordinal());
+        let batch = batch.ok_or_else(|| misplaced(addr))?;
         let revision = Revision {
             revision,
             batch,
-            text: self.journal.text(place)?.to_owned(),
+            text: self.journal.text(addr)?.to_owned(),
         };
         Ok(HistoryEntry {
             at_ms,
@@ -158,26 +158,26 @@ impl Chains<'_> {
         })
     }
 
-    fn next_change(&mut self, place: EntryAddr) -> Result<HistoryEntry, Fault> {
-        let (kind, previous) = match self.journal.mark(place)? {
+    fn next_change(&mut self, addr: EntryAddr) -> Result<HistoryEntry, Fault> {
+        let (kind, previous) = match self.journal.entry_outcome(addr)? {
             // Reports before a transition are only in the feed.
             EntryOutcome::Transition { to, .. } => (to.event_kind(), None),
             EntryOutcome::Fulfilled { order, previous } => {
-                let previous = (order < previous && previous < place).then_some(previous);
+                let previous = (order < previous && previous < addr).then_some(previous);
                 (EventKind::OrderFulfilment, previous)
             }
             EntryOutcome::Accepted { .. }
             | EntryOutcome::Updated { .. }
             | EntryOutcome::Unchanged { .. }
             | EntryOutcome::Refused
-            | EntryOutcome::Purged => return Err(misplaced(place)),
+            | EntryOutcome::Purged => return Err(misplaced(addr)),
         };
         self.change = previous;
         Ok(HistoryEntry {
-            at_ms: self.journal.head(place.block())?.at_ms,
+            at_ms: self.journal.head(addr.block())?.at_ms,
             what: HistoryKind::Change {
                 kind,
-                key_id: key_of(self.connection, place.block())?,
+                key_id: key_of(self.connection, addr.block())?,
             },
         })
     }
@@ -191,6 +191,6 @@ fn key_of(connection: &Connection, block: BlockId) -> Result<String, Fault> {
     key.ok_or_else(|| Fault::Damaged(format!("block {} has state changes without a key", block.0)))
 }
 
-fn misplaced(place: EntryAddr) -> Fault {
-    Fault::Damaged(format!("entry {} does not belong to the order", place.0))
+fn misplaced(addr: EntryAddr) -> Fault {
+    Fault::Damaged(format!("entry {} does not belong to the order", addr.0))
 }

@@ -246,9 +246,10 @@ impl Listing<'_> {
         wants_final: bool,
         low: EntryAddr,
     ) -> Result<GoesOn, Fault> {
-        let marks = &self.journal.head(block)?.marks;
-        let is_new = |ordinal: &usize| matches!(marks[*ordinal], EntryOutcome::Accepted { .. });
-        let mut orders: Vec<_> = (0..marks.len()).filter(is_new).collect();
+        let entry_outcomes = &self.journal.head(block)?.entry_outcomes;
+        let is_new =
+            |ordinal: &usize| matches!(entry_outcomes[*ordinal], EntryOutcome::Accepted { .. });
+        let mut orders: Vec<_> = (0..entry_outcomes.len()).filter(is_new).collect();
         if !wants_final {
             let open = read_open(self.connection, block)?;
             orders.retain(|&ordinal| open.contains(ordinal));
@@ -275,18 +276,18 @@ impl Listing<'_> {
             let block = BlockId::new(organisation, number);
             let head = self.journal.head(block)?;
             let is_wanted = self.dialect.is_none_or(|wanted| wanted == head.dialect);
-            let marks = if is_wanted {
-                head.marks.clone()
+            let entry_outcomes = if is_wanted {
+                head.entry_outcomes.clone()
             } else {
                 Vec::new()
             };
             if !self.spend(LOOK_ENTRIES) {
                 return Ok(false);
             }
-            for (ordinal, mark) in marks.into_iter().enumerate() {
+            for (ordinal, entry_outcome) in entry_outcomes.into_iter().enumerate() {
                 let at = block.entry(ordinal);
-                if let Some(order) = mark.order(at)
-                    && mark.is_event()
+                if let Some(order) = entry_outcome.order(at)
+                    && entry_outcome.is_event()
                     && at >= low
                     && (!self.spend(1) || !self.consider(at, order, None)?)
                 {
@@ -304,7 +305,7 @@ impl Listing<'_> {
             if !self.spend(1) {
                 return Ok(false);
             }
-            match self.journal.mark(at)?.order(at) {
+            match self.journal.entry_outcome(at)?.order(at) {
                 Some(order) => self.consider(at, order, None),
                 None => Ok(true),
             }
@@ -345,8 +346,8 @@ impl Listing<'_> {
         key: Option<&str>,
     ) -> Result<Option<(OrderRow, String)>, Fault> {
         let request = self.request;
-        let mark = self.journal.mark(at)?;
-        if self.journal.is_of_purged(at, mark)? {
+        let entry_outcome = self.journal.entry_outcome(at)?;
+        if self.journal.is_of_purged(at, entry_outcome)? {
             return Ok(None);
         }
         let head = self.journal.head(order.block())?;

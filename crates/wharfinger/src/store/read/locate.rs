@@ -19,7 +19,7 @@ const BATCHES_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub(crate) struct Located {
     /// The entry address of its first revision.
-    pub place: EntryAddr,
+    pub addr: EntryAddr,
     /// The number of its dialect.
     pub dialect: i64,
     /// Its key.
@@ -29,7 +29,7 @@ pub(crate) struct Located {
 impl Located {
     /// The organisation that the order belongs to.
     pub(crate) fn organisation(&self) -> OrganisationId {
-        self.place.block().organisation()
+        self.addr.block().organisation()
     }
 }
 
@@ -85,17 +85,13 @@ impl<'c> Locator<'c> {
                 continue;
             };
             let ordinal = start + at;
-            let Some(EntryOutcome::Accepted { .. }) = head.marks.get(ordinal) else {
+            let Some(EntryOutcome::Accepted { .. }) = head.entry_outcomes.get(ordinal) else {
                 // This entry of the batch created no order. It has the id of the order that it changed, or none.
                 return Ok(None);
             };
-            let place = block.entry(ordinal);
-            let key = journal.key(place)?;
-            return Ok(Some(Located {
-                place,
-                dialect,
-                key,
-            }));
+            let addr = block.entry(ordinal);
+            let key = journal.key(addr)?;
+            return Ok(Some(Located { addr, dialect, key }));
         }
         Ok(None)
     }

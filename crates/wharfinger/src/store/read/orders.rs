@@ -83,7 +83,7 @@ pub(crate) fn orders(
     let key_space = KeySpace::new(request.organisation, dialect);
     let mut page = PageInMaking {
         query,
-        after: request.after.map(|OrderCursor(place)| EntryAddr(place)),
+        after: request.after.map(|OrderCursor(addr)| EntryAddr(addr)),
         key_space: &key_space,
         lookup: Lookup::new(connection),
         journal: Journal::new(connection),
@@ -285,8 +285,8 @@ pub(crate) fn order(
     };
     let key_space = KeySpace::new(located.organisation(), located.dialect);
     let mut lookup = Lookup::new(connection);
-    let Some((row, _)) = lookup.at(&key_space, &located.key, located.place)? else {
-        return Err(not_in_index(located.place));
+    let Some((row, _)) = lookup.at(&key_space, &located.key, located.addr)? else {
+        return Err(not_in_index(located.addr));
     };
     Ok(Some(FoundOrder {
         organisation: located.organisation(),
@@ -310,8 +310,8 @@ pub(crate) fn load(
     key: String,
 ) -> Result<StoredOrder, Fault> {
     let mut texts = Vec::new();
-    for place in shown_texts(journal, row)?.into_iter().rev() {
-        texts.push(journal.text(place)?.to_owned());
+    for addr in shown_texts(journal, row)?.into_iter().rev() {
+        texts.push(journal.text(addr)?.to_owned());
     }
     let created_at_ms = journal.head(row.id.block())?.at_ms;
     let updated_at_ms = journal.head(row.last_change().block())?.at_ms;
@@ -347,16 +347,16 @@ pub(crate) fn shown_texts(
     row: &OrderRow,
 ) -> Result<Vec<EntryAddr>, Fault> {
     let mut texts = vec![row.latest];
-    let mut place = row.latest;
+    let mut addr = row.latest;
     while let EntryOutcome::Updated {
         previous,
         amendment: true,
         ..
-    } = journal.mark(place)?
-        && previous < place
+    } = journal.entry_outcome(addr)?
+        && previous < addr
     {
         texts.push(previous);
-        place = previous;
+        addr = previous;
     }
     Ok(texts)
 }

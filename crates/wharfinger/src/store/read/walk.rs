@@ -242,9 +242,10 @@ impl Candidates<'_, '_> {
         if !is_created_in(self.query, head.at_ms) {
             return Ok(Vec::new());
         }
-        let marks = &head.marks;
-        let is_new = |ordinal: &usize| matches!(marks[*ordinal], EntryOutcome::Accepted { .. });
-        let begun = (0..marks.len()).filter(is_new);
+        let entry_outcomes = &head.entry_outcomes;
+        let is_new =
+            |ordinal: &usize| matches!(entry_outcomes[*ordinal], EntryOutcome::Accepted { .. });
+        let begun = (0..entry_outcomes.len()).filter(is_new);
         if self.wanted.open && self.wanted.is_final {
             return Ok(begun.collect());
         }

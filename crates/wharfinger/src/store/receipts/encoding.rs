@@ -12,9 +12,9 @@ use crate::store::api::{Recorded, RecordedOutcome, RecordedProblem, Rejection};
 use crate::store::format::varint::{Damage, pack, unpack};
 
 /// Bytes of JSON at which a chunk is full.
-const PART_BYTES_MAX: usize = 1 << 20;
+const CHUNK_BYTES_MAX: usize = 1 << 20;
 /// Orders of a chunk, at most.
-const PART_ORDERS_MAX: usize = 1024;
+const CHUNK_ORDERS_MAX: usize = 1024;
 
 /// Why a receipt lists the orders of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ struct ItemProblem {
 
 /// What a receipt can record of one order.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Told<'a> {
+pub(crate) struct ListedOrder<'a> {
     /// Its index in the batch.
     pub index: u32,
     /// Its line number, in a body of lines.
@@ -116,7 +116,7 @@ pub(crate) struct Builder {
     first_index: u32,
     last_index: u32,
     json: Vec<u8>,
-    parts: Vec<Chunk>,
+    chunks: Vec<Chunk>,
 }
 
 impl Builder {
@@ -129,48 +129,48 @@ impl Builder {
             first_index: 0,
             last_index: 0,
             json: Vec::new(),
-            parts: Vec::new(),
+            chunks: Vec::new(),
         }
     }
 
     /// Adds an order. Orders must come in batch order.
-    pub(crate) fn push(&mut self, told: Told<'_>) {
+    pub(crate) fn push(&mut self, order: ListedOrder<'_>) {
         let problem = |problem: &Problem| ItemProblem {
             pointer: problem.path.pointer(),
             code: problem.code.id().to_owned(),
-            message: with_hint(problem.to_string(), problem, told.warnings),
+            message: with_hint(problem.to_string(), problem, order.warnings),
         };
         let errors = match self.kind {
-            Kind::Rejected => told.problems.iter().map(problem).collect(),
+            Kind::Rejected => order.problems.iter().map(problem).collect(),
             Kind::Withheld => Vec::new(),
-            Kind::Warned => told.warnings.iter().map(item_warning).collect(),
+            Kind::Warned => order.warnings.iter().map(item_warning).collect(),
         };
         // A chunk of warnings needs none of these. Its warnings are attached to results that have them.
-        let is_told = self.kind != Kind::Warned;
+        let has_details = self.kind != Kind::Warned;
         let item = Item {
-            index: told.index,
-            line: told.line.filter(|_| is_told),
-            name: told.name.filter(|_| is_told).map(Text::Borrowed),
-            key: told.key.filter(|_| is_told).map(Text::Borrowed),
+            index: order.index,
+            line: order.line.filter(|_| has_details),
+            name: order.name.filter(|_| has_details).map(Text::Borrowed),
+            key: order.key.filter(|_| has_details).map(Text::Borrowed),
             text: match self.kind {
-                Kind::Rejected => Some(Text::Borrowed(told.text)),
+                Kind::Rejected => Some(Text::Borrowed(order.text)),
                 Kind::Withheld | Kind::Warned => None,
             },
             errors,
         };
         write_item(&item, &mut self.json);
         if self.orders == 0 {
-            self.first_index = told.index;
+            self.first_index = order.index;
         }
-        self.last_index = told.index;
+        self.last_index = order.index;
         self.orders += 1;
-        if self.orders == PART_ORDERS_MAX || self.json.len() >= PART_BYTES_MAX {
-            self.end_part();
+        if self.orders == CHUNK_ORDERS_MAX || self.json.len() >= CHUNK_BYTES_MAX {
+            self.end_chunk();
         }
     }
 
-    fn end_part(&mut self) {
-        self.parts.push(Chunk {
+    fn end_chunk(&mut self) {
+        self.chunks.push(Chunk {
             organisation: self.organisation,
             kind: self.kind,
             first_index: self.first_index,
@@ -184,9 +184,9 @@ impl Builder {
     /// Returns the chunks.
     pub(crate) fn finish(mut self) -> Vec<Chunk> {
         if self.orders > 0 {
-            self.end_part();
+            self.end_chunk();
         }
-        self.parts
+        self.chunks
     }
 }
 
@@ -263,18 +263,18 @@ pub(crate) fn without_mentions(packed: &[u8], address: &str) -> Result<Option<Er
             text.as_deref()
                 .is_some_and(|text| is_mentioned(text, address))
         };
-        let tells = |error: &ItemProblem| {
+        let mentions_it = |error: &ItemProblem| {
             is_mentioned(&error.pointer, address) || is_mentioned(&error.message, address)
         };
         let is_of_person = [&item.text, &item.name, &item.key]
             .into_iter()
             .any(mentions)
-            || item.errors.iter().any(tells);
+            || item.errors.iter().any(mentions_it);
         if is_of_person {
             item.text = None;
             item.name.take_if(|name| is_mentioned(name, address));
             item.key.take_if(|key| is_mentioned(key, address));
-            for error in item.errors.iter_mut().filter(|error| tells(error)) {
+            for error in item.errors.iter_mut().filter(|error| mentions_it(error)) {
                 error.pointer.clear();
                 error.message = "has an error in an erased attribute".into();
             }

@@ -19,7 +19,7 @@ const ID_TIME_MAX: i64 = (1 << 48) - 1;
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
 /// Chunks of warnings that are read for a receipt, at most. Each has at most 1,024 orders.
-const WARNED_PARTS_MAX: usize = 16;
+const WARNED_CHUNKS_MAX: usize = 16;
 /// Kinds of warnings that a receipt reports, at most.
 const WARNING_KINDS_MAX: usize = 100;
 
@@ -27,20 +27,20 @@ const WARNING_KINDS_MAX: usize = 100;
 pub(crate) fn write<'p>(
     connection: &Connection,
     batch: BatchId,
-    parts: impl Iterator<Item = &'p Chunk>,
+    chunks: impl Iterator<Item = &'p Chunk>,
 ) -> Result<(), Fault> {
     let insert = "insert into rejections (batch, organisation, part, kind, first_index, last_index, has_texts, orders) \
                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    for (at, part) in (0_i64..).zip(parts) {
+    for (at, chunk) in (0_i64..).zip(chunks) {
         connection.prepare_cached(insert)?.execute(params![
             batch.to_bytes(),
-            stored_organisation(part.organisation),
+            stored_organisation(chunk.organisation),
             at,
-            part.kind.number(),
-            part.first_index,
-            part.last_index,
-            part.kind == Kind::Rejected,
-            part.packed,
+            chunk.kind.number(),
+            chunk.first_index,
+            chunk.last_index,
+            chunk.kind == Kind::Rejected,
+            chunk.packed,
         ])?;
     }
     Ok(())
@@ -52,14 +52,14 @@ pub(crate) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Resul
     let select = "select id, orders from rejections where has_texts and batch < ?1 and sound(rejections.intact) \
          order by batch limit ?2";
     let mut select = connection.prepare_cached(select)?;
-    let parts = select.query_map((before, SLICE_CHUNKS), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let parts: Vec<(i64, Vec<u8>)> = parts;
+    let chunks = select.query_map((before, SLICE_CHUNKS), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let chunks: Vec<(i64, Vec<u8>)> = chunks;
     let update = "update rejections set orders = ?2, has_texts = false where id = ?1";
     let mut update = connection.prepare_cached(update)?;
-    for (id, orders) in &parts {
+    for (id, orders) in &chunks {
         update.execute((id, encoding::without_texts(orders)?))?;
     }
-    Ok(parts.len())
+    Ok(chunks.len())
 }
 
 /// Searches some chunks after this row for an e-mail address. Only chunks of the organisation are searched, and chunks without
@@ -94,7 +94,7 @@ pub(crate) fn find_mentions(
 /// the number of orders and their batches.
 pub(crate) fn erase(
     connection: &Connection,
-    parts: &[i64],
+    chunks: &[i64],
     (organisation, address): (OrganisationId, &str),
 ) -> Result<(u64, Vec<[u8; 16]>), Fault> {
     let select = "select batch, orders from rejections where id = ?1 and sound(rejections.intact)";
@@ -102,17 +102,17 @@ pub(crate) fn erase(
     let mut update =
         connection.prepare_cached("update rejections set orders = ?2 where id = ?1")?;
     let (mut erased, mut batches) = (0, Vec::new());
-    for part in parts {
-        let found = select.query_row([part], |row| Ok((row.get(0)?, row.get(1)?)));
+    for chunk in chunks {
+        let found = select.query_row([chunk], |row| Ok((row.get(0)?, row.get(1)?)));
         // The chunk may have been purged since it was found.
         let Some((batch, orders)) = found.optional()? else {
             continue;
         };
         let orders: Vec<u8> = orders;
-        if let Some((orders, of_part)) = encoding::without_mentions(&orders, address)? {
-            update.execute((part, orders))?;
-            erase_attributes(connection, organisation, batch, &of_part)?;
-            erased += of_part.len() as u64;
+        if let Some((orders, of_chunk)) = encoding::without_mentions(&orders, address)? {
+            update.execute((chunk, orders))?;
+            erase_attributes(connection, organisation, batch, &of_chunk)?;
+            erased += of_chunk.len() as u64;
             batches.push(batch);
         }
     }
@@ -133,10 +133,10 @@ pub(crate) fn erase_attributes(
     let is_of = |whose: Option<OrganisationId>| whose.is_none_or(|whose| whose == organisation);
     let mut update =
         connection.prepare_cached("update rejections set orders = ?2 where id = ?1")?;
-    for part in warned_heads(connection, BatchId::from_bytes(batch), *first, is_of)? {
-        let orders = read_orders(connection, &part)?;
+    for chunk in warned_heads(connection, BatchId::from_bytes(batch), *first, is_of)? {
+        let orders = read_orders(connection, &chunk)?;
         if let Some(orders) = encoding::without_attributes(&orders, indexes)? {
-            update.execute((part.id, orders))?;
+            update.execute((chunk.id, orders))?;
         }
     }
     Ok(())
@@ -195,7 +195,7 @@ pub(crate) struct Page {
 }
 
 /// A chunk without its orders.
-struct PartHead {
+struct ChunkHead {
     id: i64,
     organisation: Option<OrganisationId>,
     kind: Kind,
@@ -212,15 +212,15 @@ pub(crate) fn read_page(
     limit: usize,
 ) -> Result<Page, Fault> {
     let mut page = Page::default();
-    for part in part_heads(connection, batch, from)? {
+    for chunk in chunk_heads(connection, batch, from)? {
         let is_full = page.is_cut || page.orders.len() == limit;
         let last = page.orders.last();
-        if is_full && last.is_some_and(|last| last.index < part.first_index) {
+        if is_full && last.is_some_and(|last| last.index < chunk.first_index) {
             break;
         }
-        if is_wanted(part.organisation, part.kind) {
-            let orders = read_orders(connection, &part)?;
-            let orders = encoding::read(part.organisation, part.kind, &orders)?;
+        if is_wanted(chunk.organisation, chunk.kind) {
+            let orders = read_orders(connection, &chunk)?;
+            let orders = encoding::read(chunk.organisation, chunk.kind, &orders)?;
             let behind = orders.into_iter().filter(|order| order.index >= from);
             page.orders.extend(behind);
             page.cut(limit);
@@ -250,14 +250,18 @@ impl Page {
 }
 
 /// The chunks of a batch with orders whose index is not below `from`, sorted by their first index.
-fn part_heads(connection: &Connection, batch: BatchId, from: u32) -> Result<Vec<PartHead>, Fault> {
+fn chunk_heads(
+    connection: &Connection,
+    batch: BatchId,
+    from: u32,
+) -> Result<Vec<ChunkHead>, Fault> {
     let select = "select id, organisation, kind, first_index from rejections \
                   where batch = ?1 and case when sound(rejections.head_intact) then last_index >= ?2 end order by first_index";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query((batch.to_bytes(), from))?;
     let mut heads = Vec::new();
     while let Some(row) = rows.next()? {
-        heads.push(PartHead {
+        heads.push(ChunkHead {
             id: row.get(0)?,
             organisation: read_organisation(row.get(1)?),
             kind: Kind::of(row.get(2)?)?,
@@ -278,11 +282,11 @@ pub(crate) fn attach_warnings(
         return Ok(());
     };
     let (first, last) = (first.index, last.index);
-    for part in warned_heads(connection, batch, first, shows)? {
-        if part.first_index > last {
+    for chunk in warned_heads(connection, batch, first, shows)? {
+        if chunk.first_index > last {
             break;
         }
-        for (index, warnings) in read_warned(connection, &part)? {
+        for (index, warnings) in read_warned(connection, &chunk)? {
             if let Ok(at) = results.binary_search_by_key(&index, |recorded| recorded.index) {
                 results[at].warnings = warnings;
             }
@@ -299,9 +303,9 @@ pub(crate) fn kinds_of_warnings(
 ) -> Result<Vec<ReceiptWarning>, Fault> {
     let mut kinds: Vec<ReceiptWarning> = Vec::new();
     let heads = warned_heads(connection, batch, 0, shows)?;
-    for part in heads.iter().take(WARNED_PARTS_MAX) {
+    for chunk in heads.iter().take(WARNED_CHUNKS_MAX) {
         // The chunks of several organisations overlap.
-        let is_behind = |last: &ReceiptWarning| last.index < part.first_index;
+        let is_behind = |last: &ReceiptWarning| last.index < chunk.first_index;
         if kinds.len() == WARNING_KINDS_MAX && kinds.last().is_some_and(is_behind) {
             break;
         }
@@ -311,7 +315,7 @@ pub(crate) fn kinds_of_warnings(
         };
         let of_kind = |(at, kept): (usize, &ReceiptWarning)| (kind(&kept.warning), at);
         let mut known: HashMap<_, usize> = kinds.iter().enumerate().map(of_kind).collect();
-        for (index, warnings) in read_warned(connection, part)? {
+        for (index, warnings) in read_warned(connection, chunk)? {
             for warning in warnings {
                 let new = kinds.len();
                 let at = *known.entry(kind(&warning)).or_insert(new);
@@ -344,9 +348,9 @@ pub(crate) fn count_warned(
     batch: BatchId,
 ) -> Result<HashMap<Option<OrganisationId>, u64>, Fault> {
     let mut counts = HashMap::new();
-    for part in warned_heads(connection, batch, 0, |_| true)? {
-        let warned = read_warned(connection, &part)?.len() as u64;
-        *counts.entry(part.organisation).or_default() += warned;
+    for chunk in warned_heads(connection, batch, 0, |_| true)? {
+        let warned = read_warned(connection, &chunk)?.len() as u64;
+        *counts.entry(chunk.organisation).or_default() += warned;
     }
     Ok(counts)
 }
@@ -357,23 +361,23 @@ fn warned_heads(
     batch: BatchId,
     from: u32,
     shows: impl Fn(Option<OrganisationId>) -> bool,
-) -> Result<Vec<PartHead>, Fault> {
-    let mut heads = part_heads(connection, batch, from)?;
-    heads.retain(|part| part.kind == Kind::Warned && shows(part.organisation));
+) -> Result<Vec<ChunkHead>, Fault> {
+    let mut heads = chunk_heads(connection, batch, from)?;
+    heads.retain(|chunk| chunk.kind == Kind::Warned && shows(chunk.organisation));
     Ok(heads)
 }
 
 /// The warnings of the orders of a chunk.
 fn read_warned(
     connection: &Connection,
-    part: &PartHead,
+    chunk: &ChunkHead,
 ) -> Result<Vec<(u32, Vec<RecordedProblem>)>, Fault> {
-    Ok(encoding::read_warnings(&read_orders(connection, part)?)?)
+    Ok(encoding::read_warnings(&read_orders(connection, chunk)?)?)
 }
 
 /// The packed orders of a chunk.
-fn read_orders(connection: &Connection, part: &PartHead) -> Result<Vec<u8>, Fault> {
+fn read_orders(connection: &Connection, chunk: &ChunkHead) -> Result<Vec<u8>, Fault> {
     let select = "select orders from rejections where id = ?1 and sound(rejections.intact)";
     let mut select = connection.prepare_cached(select)?;
-    Ok(select.query_row([part.id], |row| row.get(0))?)
+    Ok(select.query_row([chunk.id], |row| row.get(0))?)
 }

@@ -65,8 +65,8 @@ pub(crate) fn results(connection: &Connection, request: &ReadResults) -> Result<
 /// An accepted order: its index in the batch, and its journal entry.
 struct Taken {
     index: u32,
-    place: EntryAddr,
-    mark: EntryOutcome,
+    addr: EntryAddr,
+    entry_outcome: EntryOutcome,
 }
 
 /// A page that is being filled.
@@ -108,15 +108,19 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
             let head = self.journal.head(id)?.clone();
             let (start, indexes) = head.of_batch(batch).unwrap_or_default();
             for (ordinal, &index) in (start..).zip(indexes) {
-                let place = id.entry(ordinal);
-                let mark = self.journal.mark(place)?;
+                let addr = id.entry(ordinal);
+                let entry_outcome = self.journal.entry_outcome(addr)?;
                 // A sub-order is reported with its order.
                 if index >= self.from
                     && !is_part(index)
-                    && kind(mark).is_some_and(&self.is_wanted)
-                    && !self.journal.is_of_purged(place, mark)?
+                    && kind(entry_outcome).is_some_and(&self.is_wanted)
+                    && !self.journal.is_of_purged(addr, entry_outcome)?
                 {
-                    taken.push(Taken { index, place, mark });
+                    taken.push(Taken {
+                        index,
+                        addr,
+                        entry_outcome,
+                    });
                     found += 1;
                 }
                 if found == self.limit {
@@ -142,7 +146,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         taken.truncate(self.limit);
         let mut results = not_taken.orders;
         for taken in &taken {
-            results.push(self.tell(batch, taken)?);
+            results.push(self.recorded(batch, taken)?);
         }
         results.sort_by_key(|recorded| recorded.index);
         let has_more = not_taken.is_cut || results.len() >= self.limit;
@@ -154,11 +158,11 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         })
     }
 
-    fn tell(&mut self, batch: BatchId, taken: &Taken) -> Result<Recorded, Fault> {
-        let (order, outcome) = match taken.mark {
+    fn recorded(&mut self, batch: BatchId, taken: &Taken) -> Result<Recorded, Fault> {
+        let (order, outcome) = match taken.entry_outcome {
             EntryOutcome::Accepted { .. } => {
                 let id = batch.order(taken.index);
-                (taken.place, RecordedOutcome::Accepted(id))
+                (taken.addr, RecordedOutcome::Accepted(id))
             }
             EntryOutcome::Updated {
                 order, revision, ..
@@ -174,13 +178,13 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
             | EntryOutcome::Purged
             | EntryOutcome::Transition { .. }
             | EntryOutcome::Fulfilled { .. } => {
-                let place = taken.place.0;
+                let addr = taken.addr.0;
                 return Err(Fault::Damaged(format!(
-                    "no order was accepted in entry {place}"
+                    "no order was accepted in entry {addr}"
                 )));
             }
         };
-        let number = match self.journal.mark(order)? {
+        let number = match self.journal.entry_outcome(order)? {
             EntryOutcome::Accepted { number } => number,
             EntryOutcome::Updated { .. }
             | EntryOutcome::Unchanged { .. }
@@ -192,12 +196,12 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
         Ok(Recorded {
             index: taken.index,
             line: None,
-            organisation: Some(taken.place.block().organisation()),
+            organisation: Some(taken.addr.block().organisation()),
             name: None,
             key: Some(self.journal.key_alone(order)?),
             number,
             parts: match number {
-                Some(_) => self.parts(order)?,
+                Some(_) => self.sub_order_numbers(order)?,
                 None => Vec::new(),
             },
             outcome,
@@ -206,15 +210,15 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
     }
 
     /// The numbers of an order and its sub-orders. Empty if it was not split.
-    fn parts(&mut self, order: EntryAddr) -> Result<Vec<u64>, Fault> {
+    fn sub_order_numbers(&mut self, order: EntryAddr) -> Result<Vec<u64>, Fault> {
         let kept = self.journal.admission(order)?;
         Ok(kept.map_or_else(Vec::new, |kept| kept.numbers().to_vec()))
     }
 }
 
 /// The kind of an entry's outcome. `None` if the entry accepted no order: such orders are in the rejections.
-fn kind(mark: EntryOutcome) -> Option<OutcomeKind> {
-    match mark {
+fn kind(entry_outcome: EntryOutcome) -> Option<OutcomeKind> {
+    match entry_outcome {
         EntryOutcome::Accepted { .. } => Some(OutcomeKind::Accepted),
         EntryOutcome::Updated { .. } => Some(OutcomeKind::Updated),
         EntryOutcome::Unchanged { .. } => Some(OutcomeKind::Unchanged),

@@ -59,7 +59,7 @@ pub(crate) fn fulfil(
         return Ok(Err(unknown));
     };
     let key_space = KeySpace::new(order.organisation(), order.dialect);
-    let Some((row, holds)) = txn.index.at(&key_space, &order.key, order.place)? else {
+    let Some((row, holds)) = txn.index.at(&key_space, &order.key, order.addr)? else {
         // It was found before the write transaction, and purged since.
         return Ok(Err(unknown));
     };
@@ -68,29 +68,29 @@ pub(crate) fn fulfil(
         return Ok(Err(NotMoved { code, state }));
     }
     let mut journal = Journal::new(txn.connection);
-    if let Some(known) = find(&mut journal, order.place)?
+    if let Some(known) = find(&mut journal, order.addr)?
         && known.fulfilment == request.fulfilment
     {
         return Ok(Ok(known));
     }
     let mut transitions = Transitions::new(txn, &key_space, &request.key_id);
-    let place = transitions.push(EntryOutcome::Fulfilled {
-        order: order.place,
-        previous: row.changed.unwrap_or(order.place),
+    let addr = transitions.push(EntryOutcome::Fulfilled {
+        order: order.addr,
+        previous: row.changed.unwrap_or(order.addr),
     })?;
     transitions.write()?;
     let of = (row.id, holds);
     txn.index
-        .change(&key_space, &order.key, of, |row| row.changed = Some(place))?;
+        .change(&key_space, &order.key, of, |row| row.changed = Some(addr))?;
     let delete = "delete from fulfilments where id = ?1";
     let mut delete = txn.connection.prepare_cached(delete)?;
-    delete.execute([order.place.0])?;
+    delete.execute([order.addr.0])?;
     let insert =
         "insert into fulfilments (organisation, id, place, report) values (?1, ?2, ?3, ?4)";
     txn.connection.prepare_cached(insert)?.execute((
         order.organisation().0,
-        order.place.0,
-        place.0,
+        order.addr.0,
+        addr.0,
         request.fulfilment.to_json(),
     ))?;
     Ok(Ok(Reported {

@@ -124,7 +124,7 @@ pub(crate) fn move_located(
                 let row = transitions
                     .txn
                     .index
-                    .at(&key_space, &order.key, order.place)?;
+                    .at(&key_space, &order.key, order.addr)?;
                 // It was found before the write transaction, and may have been purged since.
                 let Some((row, _)) = row else { continue };
                 let moved = transitions.move_order(&order.key, &row, request.wanted)?;
@@ -147,7 +147,7 @@ pub(crate) struct Transitions<'m, 'w> {
     /// Reads the admissions of orders, which no transition changes.
     journal: Journal<'w>,
     /// Entries that are not written yet: fewer than a block.
-    marks: Vec<EntryOutcome>,
+    entry_outcomes: Vec<EntryOutcome>,
 }
 
 impl<'m, 'w> Transitions<'m, 'w> {
@@ -157,7 +157,7 @@ impl<'m, 'w> Transitions<'m, 'w> {
             txn,
             key_space,
             key_id,
-            marks: Vec::new(),
+            entry_outcomes: Vec::new(),
         }
     }
 
@@ -198,20 +198,20 @@ impl<'m, 'w> Transitions<'m, 'w> {
     }
 
     /// Queues an entry. Returns the address that it will have.
-    pub(crate) fn push(&mut self, mark: EntryOutcome) -> Result<EntryAddr, Fault> {
-        if self.marks.len() == ENTRIES_MAX {
+    pub(crate) fn push(&mut self, entry_outcome: EntryOutcome) -> Result<EntryAddr, Fault> {
+        if self.entry_outcomes.len() == ENTRIES_MAX {
             self.write()?;
         }
         let organisation = self.key_space.organisation;
         let block = BlockId::new(organisation, self.txn.counters(organisation)?.block);
-        let place = block.entry(self.marks.len());
-        self.marks.push(mark);
-        Ok(place)
+        let addr = block.entry(self.entry_outcomes.len());
+        self.entry_outcomes.push(entry_outcome);
+        Ok(addr)
     }
 
     /// Writes the queued entries as the organisation's next block.
     pub(crate) fn write(&mut self) -> Result<(), Fault> {
-        if self.marks.is_empty() {
+        if self.entry_outcomes.is_empty() {
             return Ok(());
         }
         let block = NewBlock {
@@ -219,12 +219,12 @@ impl<'m, 'w> Transitions<'m, 'w> {
                 key_id: self.key_id,
             },
             dialect: self.key_space.dialect,
-            marks: &self.marks,
+            entry_outcomes: &self.entry_outcomes,
             indexes: &[],
             packed: None,
         };
         self.txn.append(self.key_space.organisation, &block)?;
-        self.marks.clear();
+        self.entry_outcomes.clear();
         Ok(())
     }
 }

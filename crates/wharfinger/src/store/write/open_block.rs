@@ -37,7 +37,7 @@ pub(crate) struct OpenBlock {
     /// The batches that share it.
     pub batches: Batches,
     /// The outcomes of its entries.
-    pub marks: Vec<EntryOutcome>,
+    pub entry_outcomes: Vec<EntryOutcome>,
     order_ids: Vec<OrderId>,
     packed: Builder,
 }
@@ -51,7 +51,7 @@ impl OpenBlock {
             end_position: first_position,
             dialect,
             batches: Batches::default(),
-            marks: Vec::new(),
+            entry_outcomes: Vec::new(),
             order_ids: Vec::new(),
             packed: Builder::default(),
         }
@@ -61,12 +61,12 @@ impl OpenBlock {
     pub(crate) fn has_room(&self, dialect: i64, entries: usize) -> bool {
         self.dialect == dialect
             && !self.packed.is_full()
-            && self.marks.len() + entries.max(1) <= ENTRIES_MAX
+            && self.entry_outcomes.len() + entries.max(1) <= ENTRIES_MAX
     }
 
     /// The address of the next entry.
     pub(crate) fn next(&self) -> EntryAddr {
-        self.id.entry(self.marks.len())
+        self.id.entry(self.entry_outcomes.len())
     }
 
     /// Adds a batch and its orders, if it has any. Entries that are not revisions store no text, key or hash: nobody reads them.
@@ -74,11 +74,14 @@ impl OpenBlock {
         &mut self,
         batch: BatchId,
         rows: &[Row],
-        (block, marks): (Option<&Block>, &[EntryOutcome]),
+        (block, entry_outcomes): (Option<&Block>, &[EntryOutcome]),
     ) -> Result<(), Damage> {
-        self.batches.push(batch, marks.len(), true);
-        self.marks.extend_from_slice(marks);
-        let events = marks.iter().filter(|mark| mark.is_event()).count();
+        self.batches.push(batch, entry_outcomes.len(), true);
+        self.entry_outcomes.extend_from_slice(entry_outcomes);
+        let events = entry_outcomes
+            .iter()
+            .filter(|entry_outcome| entry_outcome.is_event())
+            .count();
         self.end_position += 1 + events as u64;
         let ids = rows.iter().map(|row| batch.order(row.index));
         self.order_ids.extend(ids);
@@ -87,10 +90,10 @@ impl OpenBlock {
         let frame = Frame::read(&block.texts, 0)?;
         let hashes = block.emails.as_deref().unwrap_or_default();
         let mut hashes = EmailHash::each(hashes);
-        for (row, mark) in rows.iter().zip(marks) {
+        for (row, entry_outcome) in rows.iter().zip(entry_outcomes) {
             let email = hashes.next().unwrap_or(EmailHash::NONE);
             let ordinal = row.ordinal as usize;
-            if !mark.is_alive() {
+            if !entry_outcome.is_alive() {
                 self.packed.push(row.index, "", EmailHash::NONE, "");
                 continue;
             }

@@ -169,10 +169,10 @@ impl<'c> WriteTxn<'c> {
     /// The id of the order at an entry address.
     pub(crate) fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault> {
         let block = order.block();
-        let open_blocks = self.open_blocks.get(&block.organisation());
-        if let Some(open_blocks) = open_blocks.filter(|open_blocks| open_blocks.id == block) {
+        let open_block = self.open_blocks.get(&block.organisation());
+        if let Some(open_block) = open_block.filter(|open_block| open_block.id == block) {
             let lost = || Fault::Damaged(format!("there is no order in entry {}", order.0));
-            return open_blocks.order_id(order.ordinal()).ok_or_else(lost);
+            return open_block.order_id(order.ordinal()).ok_or_else(lost);
         }
         self.order_ids.get(self.connection, order)
     }
@@ -194,7 +194,7 @@ impl<'c> WriteTxn<'c> {
         orders: usize,
     ) -> Result<EntryAddr, Fault> {
         match self.open_blocks.get(&organisation) {
-            Some(open_blocks) if open_blocks.has_room(dialect, orders) => Ok(open_blocks.next()),
+            Some(open_block) if open_block.has_room(dialect, orders) => Ok(open_block.next()),
             Some(_) | None => Ok(self.next_block(organisation)?.entry(0)),
         }
     }
@@ -204,7 +204,7 @@ impl<'c> WriteTxn<'c> {
         &mut self,
         group: &Group,
         (batch, dialect): (BatchId, i64),
-        marks: &[EntryOutcome],
+        entry_outcomes: &[EntryOutcome],
     ) -> Result<(), Fault> {
         let organisation = group.organisation;
         let counters = *self.counters(organisation)?;
@@ -212,9 +212,9 @@ impl<'c> WriteTxn<'c> {
             let id = BlockId::new(organisation, counters.block);
             OpenBlock::new(id, counters.position, dialect)
         };
-        let open_blocks = self.open_blocks.entry(organisation).or_insert_with(begins);
-        open_blocks.push(batch, &group.rows, (group.blocks.first(), marks))?;
-        let (next, position) = (open_blocks.id.number() + 1, open_blocks.end_position);
+        let open_block = self.open_blocks.entry(organisation).or_insert_with(begins);
+        open_block.push(batch, &group.rows, (group.blocks.first(), entry_outcomes))?;
+        let (next, position) = (open_block.id.number() + 1, open_block.end_position);
         let counters = self.counters(organisation)?;
         (counters.block, counters.position) = (next, position);
         Ok(())
@@ -222,17 +222,17 @@ impl<'c> WriteTxn<'c> {
 
     /// Writes the organisation's open block: before somebody reads it, and before another block follows.
     fn close_block(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
-        let Some(mut open_blocks) = self.open_blocks.remove(&organisation) else {
+        let Some(mut open_block) = self.open_blocks.remove(&organisation) else {
             return Ok(());
         };
-        let packed = open_blocks.pack();
+        let packed = open_block.pack();
         self.write_block(
-            open_blocks.id,
-            open_blocks.first_position,
+            open_block.id,
+            open_block.first_position,
             &NewBlock {
-                origin: Origin::Batches(&open_blocks.batches),
-                dialect: open_blocks.dialect,
-                marks: &open_blocks.marks,
+                origin: Origin::Batches(&open_block.batches),
+                dialect: open_block.dialect,
+                entry_outcomes: &open_block.entry_outcomes,
                 indexes: &packed.indexes,
                 packed: Some(&packed),
             },

@@ -65,16 +65,16 @@ fn run(steps: Vec<(Step, u8, u16)>, counts_up: bool) -> Result<(), Fault> {
         let is_next = counts_up && matches!(step, Step::Insert);
         let number = if is_next { at } else { number.into() };
         let key = key_space.key(&format!("{number:06}")).into_bytes();
-        let place = BlockId::new(organisation, 7).entry(at % 1_000);
+        let addr = BlockId::new(organisation, 7).entry(at % 1_000);
         match step {
             Step::Insert => {
-                let order = OrderRow::new(place, State::Pending, at as u128, None);
+                let order = OrderRow::new(addr, State::Pending, at as u128, None);
                 let is_new = pages.insert(key_space, &key, order)?;
                 assert_eq!(is_new, !model.contains_key(&key));
                 model.entry(key).or_insert(order);
             }
             Step::Change => {
-                let change = |order: &mut OrderRow| order.changed = Some(place);
+                let change = |order: &mut OrderRow| order.changed = Some(addr);
                 let is_there = pages.change(key_space, &key, change)?;
                 assert_eq!(is_there, model.get_mut(&key).map(change).is_some());
             }

@@ -103,8 +103,8 @@ fn in_blocks(
     while let Some(row) = rows.next()? {
         let slots = row.blob(1)?;
         let emails = row.blob(2)?;
-        let marks = entry_outcomes::decode(slots)?;
-        for entry in entries_of(BlockId(row.get(0)?), &marks, emails) {
+        let entry_outcomes = entry_outcomes::decode(slots)?;
+        for entry in entries_of(BlockId(row.get(0)?), &entry_outcomes, emails) {
             sum.add(entry);
         }
     }

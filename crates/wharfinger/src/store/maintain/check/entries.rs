@@ -22,7 +22,7 @@ type Found = (OrderRow, Holds);
 pub(super) struct Entries<'k, 'c, 'b> {
     check: &'k mut Check<'c>,
     block: &'b StoredBlock,
-    marks: &'b [EntryOutcome],
+    entry_outcomes: &'b [EntryOutcome],
     keys: Texts,
     frame: Frame,
     key_space: KeySpace,
@@ -36,7 +36,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     pub(super) fn of(
         check: &'k mut Check<'c>,
         block: &'b StoredBlock,
-        marks: &'b [EntryOutcome],
+        entry_outcomes: &'b [EntryOutcome],
     ) -> Result<Self, Fault> {
         let connection = check.connection;
         let keys = match &block.keys {
@@ -46,7 +46,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         Ok(Self {
             check,
             block,
-            marks,
+            entry_outcomes,
             keys,
             frame: Frame::default(),
             key_space: KeySpace::new(block.id.organisation(), block.dialect),
@@ -57,20 +57,24 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
 
     /// Checks all entries.
     pub(super) fn check(mut self) -> Result<(), Fault> {
-        let is_alive = self.marks.iter().any(|mark| mark.is_alive());
-        if is_alive && self.keys.len() != self.marks.len() {
+        let is_alive = self
+            .entry_outcomes
+            .iter()
+            .any(|entry_outcome| entry_outcome.is_alive());
+        if is_alive && self.keys.len() != self.entry_outcomes.len() {
             return Err(Fault::Damaged(
                 "it has a different number of keys and entries".into(),
             ));
         }
-        let is_new = |mark: &EntryOutcome| matches!(mark, EntryOutcome::Accepted { .. });
-        let new = Bitset::of(self.marks, is_new);
+        let is_new =
+            |entry_outcome: &EntryOutcome| matches!(entry_outcome, EntryOutcome::Accepted { .. });
+        let new = Bitset::of(self.entry_outcomes, is_new);
         if !self.open.is_within(&new) {
             self.fault("its list of open orders has orders of other blocks");
         }
-        for (ordinal, &mark) in self.marks.iter().enumerate() {
-            let place = self.block.id.entry(ordinal);
-            self.entry(place, mark)?;
+        for (ordinal, &entry_outcome) in self.entry_outcomes.iter().enumerate() {
+            let addr = self.block.id.entry(ordinal);
+            self.entry(addr, entry_outcome)?;
         }
         Ok(())
     }
@@ -80,18 +84,18 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         self.check.fault(format!("block {id}: {what}"));
     }
 
-    fn fault_at(&mut self, place: EntryAddr, what: &str) {
-        self.check.fault(format!("entry {}: {what}", place.0));
+    fn fault_at(&mut self, addr: EntryAddr, what: &str) {
+        self.check.fault(format!("entry {}: {what}", addr.0));
     }
 
-    fn entry(&mut self, place: EntryAddr, mark: EntryOutcome) -> Result<(), Fault> {
-        if self.check.journal.is_of_purged(place, mark)? {
+    fn entry(&mut self, addr: EntryAddr, entry_outcome: EntryOutcome) -> Result<(), Fault> {
+        if self.check.journal.is_of_purged(addr, entry_outcome)? {
             return Ok(());
         }
-        match mark {
+        match entry_outcome {
             EntryOutcome::Refused | EntryOutcome::Purged => {}
             EntryOutcome::Accepted { number } => {
-                let Some((row, _)) = self.order(place, place)? else {
+                let Some((row, _)) = self.order(addr, addr)? else {
                     return Ok(());
                 };
                 self.check.report.orders += 1;
@@ -99,15 +103,15 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 self.latest(&row)?;
                 self.latest_change(&row)?;
                 if row.number != number {
-                    self.fault_at(place, "the index has another order number");
+                    self.fault_at(addr, "the index has another order number");
                 }
-                if row.state.is_open() != self.open.contains(place.ordinal()) {
+                if row.state.is_open() != self.open.contains(addr.ordinal()) {
                     self.fault_at(
-                        place,
+                        addr,
                         "the list of open orders does not match the order's state",
                     );
                 }
-                self.text(place, 1, &row)?;
+                self.text(addr, 1, &row)?;
             }
             EntryOutcome::Updated {
                 order,
@@ -115,34 +119,34 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 revision,
                 amendment: _,
             } => {
-                let before = self.check.journal.mark(previous)?;
+                let before = self.check.journal.entry_outcome(previous)?;
                 if !is_revision(before, previous, order, revision.wrapping_sub(1)) {
-                    self.fault_at(place, "the previous revision is missing");
+                    self.fault_at(addr, "the previous revision is missing");
                 }
-                if let Some((row, _)) = self.order(place, order)? {
-                    self.text(place, revision, &row)?;
+                if let Some((row, _)) = self.order(addr, order)? {
+                    self.text(addr, revision, &row)?;
                 }
             }
             EntryOutcome::Unchanged { order, revision } => {
-                if let Some((row, _)) = self.order(place, order)?
+                if let Some((row, _)) = self.order(addr, order)?
                     && row.revision < revision
                 {
-                    self.fault_at(place, "the order has lost a revision");
+                    self.fault_at(addr, "the order has lost a revision");
                 }
             }
             EntryOutcome::Transition { order, to } => {
-                let found = self.order(place, order)?;
+                let found = self.order(addr, order)?;
                 if let Some((row, holds)) = found
                     && !fits_move(to, row.state, holds)
                 {
-                    self.fault_at(place, "the order does not have the state of this change");
+                    self.fault_at(addr, "the order does not have the state of this change");
                 }
-                self.change_is_kept(place, found.as_ref());
+                self.change_is_kept(addr, found.as_ref());
             }
             EntryOutcome::Fulfilled { order, previous } => {
-                let found = self.order(place, order)?;
-                self.change_is_kept(place, found.as_ref());
-                self.report(place, order, previous)?;
+                let found = self.order(addr, order)?;
+                self.change_is_kept(addr, found.as_ref());
+                self.report(addr, order, previous)?;
             }
         }
         Ok(())
@@ -151,29 +155,29 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     /// Checks that the latest report of an order is stored, and that a report refers to the change before it.
     fn report(
         &mut self,
-        place: EntryAddr,
+        addr: EntryAddr,
         order: EntryAddr,
         previous: EntryAddr,
     ) -> Result<(), Fault> {
         if previous != order {
-            let before = self.check.journal.mark(previous)?;
-            if previous >= place || !before.is_change() || before.order(previous) != Some(order) {
-                self.fault_at(place, "the previous change is missing");
+            let before = self.check.journal.entry_outcome(previous)?;
+            if previous >= addr || !before.is_change() || before.order(previous) != Some(order) {
+                self.fault_at(addr, "the previous change is missing");
             }
         }
         let select = "select place from fulfilments where id = ?1";
         let mut select = self.check.connection.prepare_cached(select)?;
         let kept: Option<i64> = select.query_row([order.0], |row| row.get(0)).optional()?;
         match kept.map(EntryAddr) {
-            Some(kept) if kept == place => self.check.reports += 1,
-            Some(kept) if kept > place => {}
-            Some(_) | None => self.fault_at(place, "the fulfilment report is missing"),
+            Some(kept) if kept == addr => self.check.reports += 1,
+            Some(kept) if kept > addr => {}
+            Some(_) | None => self.fault_at(addr, "the fulfilment report is missing"),
         }
         Ok(())
     }
 
-    /// The order whose first revision is at `order`. Reports a fault at `place` if there is none.
-    fn order(&mut self, place: EntryAddr, order: EntryAddr) -> Result<Option<Found>, Fault> {
+    /// The order whose first revision is at `order`. Reports a fault at `addr` if there is none.
+    fn order(&mut self, addr: EntryAddr, order: EntryAddr) -> Result<Option<Found>, Fault> {
         let key = if order.block() == self.block.id {
             self.own_key(order)
         } else {
@@ -184,15 +188,15 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             None => None,
         };
         if found.is_none() {
-            self.fault_at(place, "its order is missing from the index");
+            self.fault_at(addr, "its order is missing from the index");
         }
         Ok(found)
     }
 
     /// Checks that the latest revision is where the index says.
     fn latest(&mut self, row: &OrderRow) -> Result<(), Fault> {
-        let mark = self.check.journal.mark(row.latest)?;
-        if !is_revision(mark, row.latest, row.id, row.revision) {
+        let entry_outcome = self.check.journal.entry_outcome(row.latest)?;
+        if !is_revision(entry_outcome, row.latest, row.id, row.revision) {
             self.fault_at(
                 row.id,
                 "the index has a wrong address of its latest revision",
@@ -203,29 +207,29 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
 
     /// Checks that the latest transition or report is where the index says.
     fn latest_change(&mut self, row: &OrderRow) -> Result<(), Fault> {
-        let Some(place) = row.changed else {
+        let Some(addr) = row.changed else {
             if !row.state.is_open() {
                 self.fault_at(row.id, "no change leads to its state");
             }
             return Ok(());
         };
-        let mark = self.check.journal.mark(place)?;
-        if !mark.is_change() || mark.order(place) != Some(row.id) {
+        let entry_outcome = self.check.journal.entry_outcome(addr)?;
+        if !entry_outcome.is_change() || entry_outcome.order(addr) != Some(row.id) {
             self.fault_at(row.id, "the index has a wrong address of its latest change");
         }
         Ok(())
     }
 
     /// Checks that the index refers to this change or a later one.
-    fn change_is_kept(&mut self, place: EntryAddr, found: Option<&Found>) {
-        if found.is_some_and(|(row, _)| row.changed.is_none_or(|latest| latest < place)) {
-            self.fault_at(place, "this change is missing from the index");
+    fn change_is_kept(&mut self, addr: EntryAddr, found: Option<&Found>) {
+        if found.is_some_and(|(row, _)| row.changed.is_none_or(|latest| latest < addr)) {
+            self.fault_at(addr, "this change is missing from the index");
         }
     }
 
     /// The key of an order that begins in this block.
     fn own_key(&self, order: EntryAddr) -> Option<String> {
-        match self.marks.get(order.ordinal())? {
+        match self.entry_outcomes.get(order.ordinal())? {
             EntryOutcome::Accepted {
                 number: Some(number),
             } => Some(number.to_string()),
@@ -242,9 +246,9 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     }
 
     /// Checks that a text can be read. The latest text must have the content hash of the index.
-    fn text(&mut self, place: EntryAddr, revision: u32, row: &OrderRow) -> Result<(), Fault> {
+    fn text(&mut self, addr: EntryAddr, revision: u32, row: &OrderRow) -> Result<(), Fault> {
         self.check.report.revisions += 1;
-        let ordinal = place.ordinal();
+        let ordinal = addr.ordinal();
         if self.frame.text(ordinal).is_none() {
             let texts = self.block.texts.as_deref().unwrap_or_default();
             self.frame = Frame::read(texts, ordinal)?;
@@ -253,22 +257,27 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         let text = self.frame.text(ordinal).unwrap_or_default();
         let hash = content_hash(text, names.unwrap_or(NameCase::Exact));
         if hash.is_none() {
-            self.fault_at(place, "its text is not a valid order");
+            self.fault_at(addr, "its text is not a valid order");
         }
-        if row.latest == place && hash.is_some_and(|hash| hash != row.hash) {
-            self.fault_at(place, "its content does not match the hash in the index");
+        if row.latest == addr && hash.is_some_and(|hash| hash != row.hash) {
+            self.fault_at(addr, "its content does not match the hash in the index");
         }
-        if row.latest != place && row.revision <= revision {
-            self.fault_at(place, "the order has lost this revision");
+        if row.latest != addr && row.revision <= revision {
+            self.fault_at(addr, "the order has lost this revision");
         }
         Ok(())
     }
 }
 
-/// Whether the entry at `place` is revision `number` of the order `wanted`.
-fn is_revision(mark: EntryOutcome, place: EntryAddr, wanted: EntryAddr, number: u32) -> bool {
-    match mark {
-        EntryOutcome::Accepted { .. } => place == wanted && number == 1,
+/// Whether the entry at `addr` is revision `number` of the order `wanted`.
+fn is_revision(
+    entry_outcome: EntryOutcome,
+    addr: EntryAddr,
+    wanted: EntryAddr,
+    number: u32,
+) -> bool {
+    match entry_outcome {
+        EntryOutcome::Accepted { .. } => addr == wanted && number == 1,
         EntryOutcome::Updated {
             order, revision, ..
         } => order == wanted && revision == number,

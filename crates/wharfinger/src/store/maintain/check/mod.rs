@@ -328,30 +328,35 @@ impl Check<'_> {
         self.expect(columns.checksum() == block.checksum, || {
             format!("the checksum of block {id} is wrong")
         });
-        let marks = entry_outcomes::decode(&block.slots)?;
+        let outcomes = entry_outcomes::decode(&block.slots)?;
         let indexes = block::decode_indexes(&block.indexes)?;
-        let is_move = |mark: &EntryOutcome| mark.is_change();
-        let is_purged = |mark: &EntryOutcome| *mark == EntryOutcome::Purged;
+        let is_move = |outcome: &EntryOutcome| outcome.is_change();
+        let is_purged = |outcome: &EntryOutcome| *outcome == EntryOutcome::Purged;
         let batches = block.batches.as_deref().map(Batches::decode).transpose()?;
         let is_of_one_kind = match &batches {
             Some(batches) => {
                 let entries = [indexes.len(), batches.entries()];
-                entries == [marks.len(); 2] && !marks.iter().any(is_move)
+                entries == [outcomes.len(); 2] && !outcomes.iter().any(is_move)
             }
-            None => indexes.is_empty() && marks.iter().all(|mark| is_move(mark) || is_purged(mark)),
+            None => {
+                indexes.is_empty()
+                    && outcomes
+                        .iter()
+                        .all(|outcome| is_move(outcome) || is_purged(outcome))
+            }
         };
         self.expect(is_of_one_kind, || {
             format!("block {id} has entries of the wrong type")
         });
         let hashes = block.emails.as_deref().map_or(0, <[u8]>::len);
-        let is_of_all = block.emails.is_none() || hashes == marks.len() * HASH_BYTES;
+        let is_of_all = block.emails.is_none() || hashes == outcomes.len() * HASH_BYTES;
         self.expect(is_of_all, || {
             format!("block {id} has a different number of addresses and entries")
         });
         let may_lack = block.first_position + block.events <= walk.feed_start;
         let batches = batches.unwrap_or_default();
         for of in batches.iter() {
-            let of_batch = marks.get(of.start..of.end).unwrap_or_default();
+            let of_batch = outcomes.get(of.start..of.end).unwrap_or_default();
             // The receipt may have been purged too, although the block is still needed.
             let may_be_lost = may_lack && of_batch.iter().all(is_purged);
             if !may_be_lost && self.is_first_of_batch(block.id, of.id)? != of.is_first {
@@ -361,23 +366,27 @@ impl Check<'_> {
                 ));
             }
         }
-        let of_orders = marks.iter().filter(|mark| mark.is_event()).count();
+        let of_orders = outcomes.iter().filter(|outcome| outcome.is_event()).count();
         let events = (of_orders + batches.received()) as u64;
         let is_all = block.events == events || may_lack && block.events > events;
         self.expect(is_all, || {
             format!("block {id} has a wrong number of events")
         });
-        for (ordinal, &mark) in marks.iter().enumerate() {
-            let is_settling = matches!(mark, EntryOutcome::Transition { .. });
-            if is_settling && !self.journal.is_of_purged(block.id.entry(ordinal), mark)? {
+        for (ordinal, &outcome) in outcomes.iter().enumerate() {
+            let is_settling = matches!(outcome, EntryOutcome::Transition { .. });
+            if is_settling
+                && !self
+                    .journal
+                    .is_of_purged(block.id.entry(ordinal), outcome)?
+            {
                 walk.settled += 1;
             }
         }
-        if marks.iter().any(is_purged) {
-            let purged = Bitset::of(&marks, is_purged);
+        if outcomes.iter().any(is_purged) {
+            let purged = Bitset::of(&outcomes, is_purged);
             self.purged.insert(block.id, purged);
         }
-        Entries::of(self, block, &marks)?.check()
+        Entries::of(self, block, &outcomes)?.check()
     }
 
     /// Whether this is the first block of a batch in the organisation, according to its receipt.

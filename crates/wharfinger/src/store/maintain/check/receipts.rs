@@ -52,11 +52,11 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, extents: &str) -> Result<(),
                     id.0
                 )));
             };
-            let marks = head.marks.get(start..).unwrap_or_default();
-            let entries = of_batch.iter().zip(marks);
+            let entry_outcomes = head.entry_outcomes.get(start..).unwrap_or_default();
+            let entries = of_batch.iter().zip(entry_outcomes);
             // Sub-orders are reported with their order.
-            for (&index, mark) in entries.filter(|(index, _)| !is_part(**index)) {
-                match mark {
+            for (&index, entry_outcome) in entries.filter(|(index, _)| !is_part(**index)) {
+                match entry_outcome {
                     EntryOutcome::Accepted { .. } => found.accepted += 1,
                     EntryOutcome::Updated { .. } => found.updated += 1,
                     EntryOutcome::Unchanged { .. } => found.unchanged += 1,

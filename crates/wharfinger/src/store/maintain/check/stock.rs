@@ -65,7 +65,7 @@ fn check_admissions(check: &mut Check<'_>) -> Result<(), Fault> {
 
 fn are_of_orders(check: &mut Check<'_>, block: BlockId) -> Result<(), Fault> {
     for (ordinal, _) in OfBlock::read(check.connection, block)?.all()? {
-        let is_order = match check.journal.mark(block.entry(ordinal))? {
+        let is_order = match check.journal.entry_outcome(block.entry(ordinal))? {
             EntryOutcome::Accepted { .. } => true,
             EntryOutcome::Updated { .. }
             | EntryOutcome::Unchanged { .. }

@@ -34,7 +34,7 @@ pub(super) struct Blocks<'k, 'c> {
 /// A text that was rewritten.
 struct Written {
     order: EntryAddr,
-    place: EntryAddr,
+    addr: EntryAddr,
     hash: Option<u128>,
 }
 
@@ -74,16 +74,19 @@ impl<'k, 'c> Blocks<'k, 'c> {
         let (person, orders, hashes) = (self.person, self.orders, &mut self.hashes);
         let mut written = Vec::new();
         rewrite(connection, id, |ordinal, entry| {
-            let place = id.entry(ordinal);
-            match entry.mark {
+            let addr = id.entry(ordinal);
+            match entry.entry_outcome {
                 EntryOutcome::Accepted { .. } | EntryOutcome::Updated { .. } => {
-                    let order = entry.mark.order(place).filter(|of| orders.contains(of));
+                    let order = entry
+                        .entry_outcome
+                        .order(addr)
+                        .filter(|of| orders.contains(of));
                     if let Some(order) = order {
                         entry.text = erased(dialect.name_case(), dialect.figures(), &entry.text);
-                        take_hash(entry, place, hashes);
+                        take_hash(entry, addr, hashes);
                         written.push(Written {
                             order,
-                            place,
+                            addr,
                             hash: content_hash(&entry.text, dialect.name_case()),
                         });
                     }
@@ -126,7 +129,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
         };
         let unreadable = || Fault::Damaged("an erased text is not JSON".into());
         let hash = text.hash.ok_or_else(unreadable)?;
-        if row.latest == text.place {
+        if row.latest == text.addr {
             let of = (row.id, holds);
             self.txn
                 .index
@@ -137,10 +140,10 @@ impl<'k, 'c> Blocks<'k, 'c> {
 }
 
 /// Removes the hash of an entry, and notes it for removal from the e-mail index.
-fn take_hash(entry: &mut rewrite::Entry, place: EntryAddr, hashes: &mut Vec<Entry>) {
+fn take_hash(entry: &mut rewrite::Entry, addr: EntryAddr, hashes: &mut Vec<Entry>) {
     if entry.email != EmailHash::NONE {
         let hash = entry.email;
-        hashes.push(Entry { hash, place });
+        hashes.push(Entry { hash, place: addr });
         entry.email = EmailHash::NONE;
     }
 }

@@ -78,13 +78,13 @@ pub(super) fn find(
             if hash != person.hash {
                 continue;
             }
-            let place = id.entry(ordinal);
-            let mark = journal.mark(place)?;
-            if let Some(order) = mark.order(place)
-                && !journal.is_of_purged(place, mark)?
+            let addr = id.entry(ordinal);
+            let entry_outcome = journal.entry_outcome(addr)?;
+            if let Some(order) = entry_outcome.order(addr)
+                && !journal.is_of_purged(addr, entry_outcome)?
             {
                 let dialect = dialects.get(connection, journal.head(id)?.dialect)?;
-                if is_of(person, dialect, journal.text(place)?) {
+                if is_of(person, dialect, journal.text(addr)?) {
                     found.push(order);
                 }
             }
@@ -119,10 +119,11 @@ fn attached(
     while let Some(row) = rows.next()? {
         let id = BlockId(row.get(0)?);
         for (ordinal, admission) in OfBlock::read(connection, id)?.all()? {
-            let place = id.entry(ordinal);
-            if admission.customer == Some(customer) && journal.mark(place)? != EntryOutcome::Purged
+            let addr = id.entry(ordinal);
+            if admission.customer == Some(customer)
+                && journal.entry_outcome(addr)? != EntryOutcome::Purged
             {
-                found.push(place);
+                found.push(addr);
             }
         }
     }
@@ -183,9 +184,9 @@ pub(super) fn scan(
         let batches = Batches::decode(row.blob(1)?)?;
         let indexes = block::decode_indexes(row.blob(5)?)?;
         let mut has_any = false;
-        for (ordinal, mark) in entry_outcomes::decode(slots)?.into_iter().enumerate() {
+        for (ordinal, entry_outcome) in entry_outcomes::decode(slots)?.into_iter().enumerate() {
             let has_hash = hashes.next() == Some(person.hash);
-            let is_of_person = match mark.order(id.entry(ordinal)) {
+            let is_of_person = match entry_outcome.order(id.entry(ordinal)) {
                 Some(order) => orders.contains(&order),
                 None => has_hash,
             };

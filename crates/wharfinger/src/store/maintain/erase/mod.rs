@@ -399,12 +399,12 @@ fn noted(connection: &Connection, person: &Person) -> Result<HashSet<EntryAddr>,
 fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64, Fault> {
     let mut journal = Journal::new(txn.connection);
     let mut located = Vec::with_capacity(orders.len());
-    for &place in orders {
-        if is_there(&mut journal, place)? {
+    for &addr in orders {
+        if is_there(&mut journal, addr)? {
             located.push(Some(Located {
-                place,
-                dialect: journal.head(place.block())?.dialect,
-                key: journal.key(place)?,
+                addr,
+                dialect: journal.head(addr.block())?.dialect,
+                key: journal.key(addr)?,
             }));
         }
     }
@@ -422,7 +422,7 @@ fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64
 /// Whether an order that was found before still exists. It may have been purged.
 fn is_there(journal: &mut Journal<'_>, order: EntryAddr) -> Result<bool, Fault> {
     let BlockId(first) = first_block(journal.connection(), order.block().organisation())?;
-    Ok(order.block().0 >= first && journal.mark(order)? != EntryOutcome::Purged)
+    Ok(order.block().0 >= first && journal.entry_outcome(order)? != EntryOutcome::Purged)
 }
 
 /// The first block of an organisation's journal.
