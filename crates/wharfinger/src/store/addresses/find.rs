@@ -7,6 +7,7 @@ use wharfinger_core::order::ids::OrganisationId;
 use super::{Entry, Run, covered, read_entries, segment_after, segment_up_to, whole_runs};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal;
@@ -22,7 +23,7 @@ pub(crate) struct Search<'c> {
     connection: &'c Connection,
     hash: EmailHash,
     /// Only blocks of this dialect, if set.
-    dialect: Option<i64>,
+    dialect: Option<DialectId>,
     newest_first: bool,
     /// The entry addresses to search.
     within: RangeInclusive<EntryAddr>,
@@ -54,7 +55,7 @@ impl<'c> Search<'c> {
     pub(crate) fn within(
         connection: &'c Connection,
         hash: EmailHash,
-        dialect: i64,
+        dialect: DialectId,
         within: RangeInclusive<EntryAddr>,
         newest_first: bool,
     ) -> Result<Self, Fault> {

@@ -13,6 +13,7 @@ use crate::store::Store;
 use crate::store::api::Admitted;
 use crate::store::api::StoreError;
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::index::key_space::KeySpace;
 use crate::store::journal::admissions;
@@ -82,7 +83,7 @@ pub(crate) fn admit(
 /// A batch being admitted.
 struct Admission<'s> {
     submission: &'s Submission,
-    dialect: i64,
+    dialect: DialectId,
     outcomes: Vec<Outcome>,
     /// Orders that were rejected or withheld during admission.
     not_taken: Vec<Chunk>,

@@ -9,12 +9,10 @@ use crate::store::Store;
 use crate::store::api::StoreError;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::index::key_space::KeySpace;
 use crate::store::journal::dialects::find_dialect;
 use crate::store::prepare::Submission;
-
-/// Stands for a dialect that has no number yet. The numbers begin with 1.
-const NEW_DIALECT: i64 = 0;
 
 impl Store {
     /// Dry run: what [`Self::admit_batch`] would answer now. It stores nothing and does not wait for the writer. Ids and numbers
@@ -23,7 +21,7 @@ impl Store {
         let read = move |connection: &Connection| {
             let dialect = find_dialect(connection, submission.dialect)?;
             let mut stored = Snapshot::new(connection, dialect.is_none());
-            let dialect = dialect.unwrap_or(NEW_DIALECT);
+            let dialect = dialect.unwrap_or(DialectId::NEW);
             dry_run((&mut stored, connection), &submission, dialect)
         };
         self.readers.read(read).await
@@ -34,7 +32,7 @@ impl Store {
 pub(crate) fn dry_run<S: StoredOrders>(
     (stored, connection): (&mut S, &Connection),
     submission: &Submission,
-    dialect: i64,
+    dialect: DialectId,
 ) -> Result<Vec<Outcome>, Fault> {
     let mut outcomes = vec![Outcome::Withheld; submission.good];
     let mut txn = DryRunTxn::new(connection, stored);

@@ -3,6 +3,7 @@
 //! Imports no other room.
 
 pub(super) mod bitset;
+pub(super) mod dialect_id;
 pub(super) mod email_hash;
 pub(super) mod entry_addr;
 pub(super) mod varint;

@@ -2,6 +2,7 @@
 
 use wharfinger_core::order::ids::OrganisationId;
 
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::EntryAddr;
 
 /// The orders of one organisation and one dialect. Order keys are unique within a key space.
@@ -10,14 +11,14 @@ pub(crate) struct KeySpace {
     /// The organisation.
     pub organisation: OrganisationId,
     /// The number of the dialect.
-    pub dialect: i64,
+    pub dialect: DialectId,
     /// The prefix of its keys of the table.
     prefix: String,
 }
 
 impl KeySpace {
     /// The key space of an organisation and a dialect.
-    pub(crate) fn new(organisation: OrganisationId, dialect: i64) -> Self {
+    pub(crate) fn new(organisation: OrganisationId, dialect: DialectId) -> Self {
         Self {
             organisation,
             dialect,

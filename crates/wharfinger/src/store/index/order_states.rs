@@ -11,6 +11,7 @@ use super::orders::state_number;
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 
 /// The number of orders in each state, or the change of each number.
@@ -38,7 +39,7 @@ impl StateCounts {
 /// The changes of order states in a transaction.
 #[derive(Default)]
 pub(crate) struct OrderStates {
-    changes: HashMap<(OrganisationId, i64), StateCounts>,
+    changes: HashMap<(OrganisationId, DialectId), StateCounts>,
     closed: HashMap<BlockId, Vec<usize>>,
 }
 
@@ -142,7 +143,7 @@ pub(crate) fn read_state_counts(
 pub(crate) fn is_any(
     connection: &Connection,
     organisation: OrganisationId,
-    dialect: Option<i64>,
+    dialect: Option<DialectId>,
     states: &[State],
 ) -> Result<bool, Fault> {
     let select = "select state from tallies \

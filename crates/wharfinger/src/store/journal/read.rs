@@ -16,6 +16,7 @@ use super::write::Columns;
 use crate::store::engine::columns::time_zone;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::format::varint::Texts;
@@ -32,7 +33,7 @@ pub(crate) struct Head {
     pub events: u64,
     pub at_ms: i64,
     /// The number of the dialect.
-    pub dialect: i64,
+    pub dialect: DialectId,
     /// The batches of the entries. Empty in a block of transitions.
     pub batches: Batches,
     pub entry_outcomes: Vec<EntryOutcome>,

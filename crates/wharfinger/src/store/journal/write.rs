@@ -6,6 +6,7 @@ use super::entry_outcomes::{self, EntryOutcome};
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
 
 /// A block to be written.
@@ -13,7 +14,7 @@ pub(crate) struct NewBlock<'b> {
     /// The source of the entries.
     pub origin: Origin<'b>,
     /// The number of the dialect.
-    pub dialect: i64,
+    pub dialect: DialectId,
     /// The outcomes of the entries.
     pub entry_outcomes: &'b [EntryOutcome],
     /// The position of each entry in its batch, encoded as runs.

@@ -12,6 +12,7 @@ use crate::store::api::StoreError;
 use crate::store::api::{FoundOrder, ListCursor, ListOrders, ListPage, ListedBy};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::email_hash::EmailKey;
 use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::index::key_space::KeySpace;
@@ -83,7 +84,7 @@ struct Listing<'c> {
     connection: &'c Connection,
     request: &'c ListOrders,
     /// The number of the requested dialect.
-    dialect: Option<i64>,
+    dialect: Option<DialectId>,
     journal: Journal<'c>,
     lookup: Lookup<'c>,
     entries_left: usize,
@@ -228,7 +229,7 @@ impl Listing<'_> {
         let mut rows = select.query_lazily(bounds)?;
         while let Some(row) = rows.next()? {
             let block = BlockId(row.get(0)?);
-            let dialect: i64 = row.get(1)?;
+            let dialect: DialectId = row.get(1)?;
             let is_wanted = self.dialect.is_none_or(|wanted| wanted == dialect);
             if !self.spend(LOOK_ENTRIES)
                 || is_wanted && !self.along_block(block, wants_final, low)?

@@ -7,6 +7,7 @@ use wharfinger_core::order::organisation::Reach;
 
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
@@ -21,7 +22,7 @@ pub(crate) struct Located {
     /// The entry address of its first revision.
     pub addr: EntryAddr,
     /// The number of its dialect.
-    pub dialect: i64,
+    pub dialect: DialectId,
     /// Its key.
     pub key: String,
 }

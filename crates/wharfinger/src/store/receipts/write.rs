@@ -6,6 +6,7 @@ use wharfinger_core::order::ids::BatchId;
 
 use crate::store::engine::driver::{Connection, Session, params};
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 
 /// The receipt of a batch that is to be written.
 pub(crate) struct NewReceipt {
@@ -14,7 +15,7 @@ pub(crate) struct NewReceipt {
     /// The API key that sent it.
     pub key_id: String,
     /// The number of the dialect.
-    pub dialect: i64,
+    pub dialect: DialectId,
     /// The name of the route.
     pub operation: &'static str,
     /// When it was received, in milliseconds since 1970.
@@ -71,7 +72,7 @@ fn write_together(session: &Session, receipts: &[NewReceipt]) -> Result<(), Faul
     let values: [&(dyn ToSql + Sync); 8] = [
         &Vec::from_iter(ids.map(Vec::from)),
         &texts(|receipt| &receipt.key_id),
-        &numbers(|receipt| receipt.dialect),
+        &numbers(|receipt| receipt.dialect.0),
         &texts(|receipt| receipt.operation),
         &numbers(|receipt| receipt.received_at_ms),
         &numbers(|receipt| receipt.duration_ms),

@@ -14,6 +14,7 @@ use super::ledger::{Cause, Ledger, Stock};
 use super::product_cache::ProductCache;
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::EntryAddr;
 
 /// The catalogue and customers as a transaction sees them: the stored state plus the transaction's own changes.
@@ -42,7 +43,7 @@ pub(crate) struct Kept {
     product_cache: ProductCache,
     stock: Stock,
     /// The numbers of dialects. They never change.
-    pub dialects: HashMap<&'static str, i64>,
+    pub dialects: HashMap<&'static str, DialectId>,
 }
 
 /// A new customer that is not written yet.

@@ -15,6 +15,7 @@ use crate::store::api::StoreError;
 use crate::store::api::{MoveById, MoveOrders, MovedOrder, NotMoved};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::{Holds, OrderRow, PREFETCHED_MAX};
@@ -107,7 +108,7 @@ pub(crate) fn move_located(
         state: None,
     };
     let mut results = vec![Err(unknown); orders.len()];
-    let mut groups = BTreeMap::<(OrganisationId, i64), Vec<(usize, &Located)>>::new();
+    let mut groups = BTreeMap::<(OrganisationId, DialectId), Vec<(usize, &Located)>>::new();
     for (at, order) in orders.iter().enumerate() {
         if let Some(order) = order {
             let of = (order.organisation(), order.dialect);

@@ -2,6 +2,7 @@
 
 use wharfinger_core::order::ids::{BatchId, OrderId};
 
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
@@ -33,7 +34,7 @@ pub(crate) struct OpenBlock {
     /// The feed position after its last event.
     pub end_position: u64,
     /// The number of its dialect.
-    pub dialect: i64,
+    pub dialect: DialectId,
     /// The batches that share it.
     pub batches: Batches,
     /// The outcomes of its entries.
@@ -44,7 +45,7 @@ pub(crate) struct OpenBlock {
 
 impl OpenBlock {
     /// An empty block.
-    pub(crate) fn new(id: BlockId, first_position: u64, dialect: i64) -> Self {
+    pub(crate) fn new(id: BlockId, first_position: u64, dialect: DialectId) -> Self {
         Self {
             id,
             first_position,
@@ -58,7 +59,7 @@ impl OpenBlock {
     }
 
     /// Whether this many more entries of a dialect fit into it.
-    pub(crate) fn has_room(&self, dialect: i64, entries: usize) -> bool {
+    pub(crate) fn has_room(&self, dialect: DialectId, entries: usize) -> bool {
         self.dialect == dialect
             && !self.packed.is_full()
             && self.entry_outcomes.len() + entries.max(1) <= ENTRIES_MAX

@@ -11,6 +11,7 @@ use super::open_block::OpenBlock;
 use crate::clock;
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr, ORGANISATIONS_MAX};
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::order_states::OrderStates;
@@ -40,7 +41,7 @@ pub(crate) struct WriteTxn<'c> {
     pub order_states: OrderStates,
     /// The stock and customers of enforced catalogues, with this transaction's changes.
     pub overlay: CatalogueOverlay,
-    dialects: HashMap<&'static str, i64>,
+    dialects: HashMap<&'static str, DialectId>,
     /// The clock when it began, in milliseconds.
     began_ms: i64,
     /// The time of its changes. It is not before the last commit, unless the clock went back by more than a minute.
@@ -120,7 +121,7 @@ impl<'c> WriteTxn<'c> {
     }
 
     /// The number of a dialect. It is assigned at first use.
-    pub(crate) fn dialect(&mut self, name: &'static str) -> Result<i64, Fault> {
+    pub(crate) fn dialect(&mut self, name: &'static str) -> Result<DialectId, Fault> {
         if let Some(&known) = self.dialects.get(name) {
             return Ok(known);
         }
@@ -190,7 +191,7 @@ impl<'c> WriteTxn<'c> {
     pub(crate) fn addr_in_open_block(
         &mut self,
         organisation: OrganisationId,
-        dialect: i64,
+        dialect: DialectId,
         orders: usize,
     ) -> Result<EntryAddr, Fault> {
         match self.open_blocks.get(&organisation) {
@@ -203,7 +204,7 @@ impl<'c> WriteTxn<'c> {
     pub(crate) fn share(
         &mut self,
         group: &Group,
-        (batch, dialect): (BatchId, i64),
+        (batch, dialect): (BatchId, DialectId),
         entry_outcomes: &[EntryOutcome],
     ) -> Result<(), Fault> {
         let organisation = group.organisation;

@@ -6,6 +6,7 @@ use wharfinger_core::order::outcome::State;
 
 use super::*;
 use crate::store::engine::schema;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::index::page;
 
@@ -57,7 +58,7 @@ fn stored(connection: &Connection) -> Model {
 fn run(steps: Vec<(Step, u8, u16)>, counts_up: bool) -> Result<(), Fault> {
     let connection = schema::in_memory();
     let organisation = OrganisationId(1);
-    let key_spaces = [1, 2].map(|dialect| KeySpace::new(organisation, dialect));
+    let key_spaces = [1, 2].map(|dialect| KeySpace::new(organisation, DialectId(dialect)));
     let mut pages = PageCache::new(&connection);
     let mut model = Model::new();
     for (at, (step, key_space, number)) in steps.into_iter().enumerate() {
@@ -113,7 +114,7 @@ proptest! {
 #[test]
 fn leaves_stay_full_where_keys_count_up() {
     let connection = schema::in_memory();
-    let key_space = KeySpace::new(OrganisationId(1), 1);
+    let key_space = KeySpace::new(OrganisationId(1), DialectId(1));
     let order = OrderRow::new(
         BlockId::new(OrganisationId(1), 1).entry(0),
         State::Pending,

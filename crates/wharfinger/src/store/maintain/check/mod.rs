@@ -24,6 +24,7 @@ use crate::store::engine::driver::{Connection, Engine};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::schema;
 use crate::store::format::bitset::Bitset;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::email_hash::HASH_BYTES;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::index::key_space::KeySpace;
@@ -74,9 +75,9 @@ struct Check<'c> {
     connection: &'c Connection,
     journal: Journal<'c>,
     /// How each dialect compares names.
-    names: HashMap<i64, NameCase>,
+    names: HashMap<DialectId, NameCase>,
     /// Orders per organisation, dialect and state, counted from the journal.
-    state_counts: HashMap<(OrganisationId, i64), StateCounts>,
+    state_counts: HashMap<(OrganisationId, DialectId), StateCounts>,
     /// Fulfilment reports that are the latest of their orders.
     reports: u64,
     /// The purged entries of each block.
@@ -84,7 +85,7 @@ struct Check<'c> {
     report: CheckReport,
 }
 
-fn dialect_names(connection: &Connection) -> Result<HashMap<i64, NameCase>, Fault> {
+fn dialect_names(connection: &Connection) -> Result<HashMap<DialectId, NameCase>, Fault> {
     let mut names = HashMap::new();
     let mut select = connection.prepare_cached("select id, name from dialects")?;
     let mut rows = select.query(())?;
@@ -116,7 +117,7 @@ struct StoredBlock {
     at_ms: i64,
     latest_ms: i64,
     batches: Option<Vec<u8>>,
-    dialect: i64,
+    dialect: DialectId,
     checksum: i64,
     slots: Vec<u8>,
     indexes: Vec<u8>,

@@ -13,6 +13,7 @@ use wharfinger_core::reading::email;
 use super::Person;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
+use crate::store::format::dialect_id::DialectId;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::admissions::OfBlock;
@@ -36,14 +37,14 @@ pub(super) fn places_of(organisation: OrganisationId) -> (EntryAddr, EntryAddr) 
 
 /// Caches the dialects of blocks.
 #[derive(Default)]
-pub(super) struct Dialects(HashMap<i64, &'static dyn Dialect>);
+pub(super) struct Dialects(HashMap<DialectId, &'static dyn Dialect>);
 
 impl Dialects {
     /// The dialect with this number.
     pub(super) fn get(
         &mut self,
         connection: &Connection,
-        number: i64,
+        number: DialectId,
     ) -> Result<&'static dyn Dialect, Fault> {
         if let Some(known) = self.0.get(&number) {
             return Ok(*known);
