@@ -131,7 +131,7 @@ impl Admission<'_> {
     /// Writes only the receipt. For an all-or-nothing batch that is refused.
     fn refuse(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
         for group in &self.submission.groups {
-            let is_withheld = |row: &&Row| self.outcomes[row.answer as usize] == Outcome::Withheld;
+            let is_withheld = |row: &&Row| self.outcomes[row.valid.at()] == Outcome::Withheld;
             let (withheld, refused): (Vec<&Row>, Vec<&Row>) =
                 group.rows.iter().partition(is_withheld);
             self.keep_not_taken(group, Kind::Rejected, refused.iter().copied())?;
@@ -207,7 +207,7 @@ impl Admission<'_> {
                 problems: &[],
                 warnings: &[],
             };
-            if let Outcome::Rejected(problems) = &self.outcomes[row.answer as usize] {
+            if let Outcome::Rejected(problems) = &self.outcomes[row.valid.at()] {
                 listed.text = texts.of(group, row)?;
                 listed.problems = problems;
             }

@@ -16,7 +16,7 @@ use crate::store::index::key_space::KeySpace;
 use crate::store::index::order_states::StateCounts;
 use crate::store::index::orders::{OrderRow, PREFETCHED_MAX};
 use crate::store::journal::entry_outcomes::EntryOutcome;
-use crate::store::prepare::{Group, GroupTexts, Row, Submission};
+use crate::store::prepare::{Group, GroupIndex, GroupTexts, Row, Submission};
 
 /// The state while one organisation's orders are decided on.
 pub(crate) struct Decide<'d, T> {
@@ -81,10 +81,10 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
         for steps in group.steps.chunks(PREFETCHED_MAX) {
             self.prefetch(steps)?;
             for &step in steps {
-                let row = &group.rows[step as usize];
+                let row = &group.rows[step.at()];
                 let (entry_outcome, outcome) = self.decide(row)?;
-                entry_outcomes[step as usize] = entry_outcome;
-                outcomes[row.answer as usize] = outcome;
+                entry_outcomes[step.at()] = entry_outcome;
+                outcomes[row.valid.at()] = outcome;
             }
         }
         let mut admissions = self.admissions;
@@ -98,12 +98,12 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
     }
 
     /// Prefetches the index pages of orders that are then decided on one by one.
-    fn prefetch(&mut self, steps: &[u32]) -> Result<(), Fault> {
+    fn prefetch(&mut self, steps: &[GroupIndex]) -> Result<(), Fault> {
         if !self.txn.can_prefetch() {
             return Ok(());
         }
         let (submission, group) = (self.submission, self.group);
-        let rows = steps.iter().map(|&step| &group.rows[step as usize]);
+        let rows = steps.iter().map(|&step| &group.rows[step.at()]);
         let (numbered, named): (Vec<&Row>, Vec<&Row>) =
             rows.partition(|row| row.number == Number::Next);
         let keys = named.iter().map(|row| submission.text(row.key));

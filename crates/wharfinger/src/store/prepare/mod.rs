@@ -83,7 +83,7 @@ pub(crate) struct Group {
     /// The rows in the order in which they are decided. Sorted by key, so that the index is written from left to right; rows
     /// with the same key stay in the order of the batch. If any order of the batch has a number, all stay in the order of the
     /// batch.
-    pub steps: Vec<u32>,
+    pub steps: Vec<GroupIndex>,
     /// The texts of the rows.
     pub blocks: Vec<Block>,
     /// The number of rejected orders.
@@ -139,11 +139,33 @@ pub(crate) struct Row {
     /// The position in the batch.
     pub index: u32,
     /// The position among the valid orders of the batch.
-    pub answer: u32,
+    pub valid: ValidIndex,
     /// The position of its block in the group.
     pub block: u32,
     /// The position in the block.
     pub ordinal: u32,
+}
+
+/// The position of an order among the valid orders of its batch. The outcomes of a batch are in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ValidIndex(u32);
+
+impl ValidIndex {
+    /// The position in a list that has an element for each valid order.
+    pub(crate) fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The position of an order in [`Group::rows`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GroupIndex(u32);
+
+impl GroupIndex {
+    /// The position in a list that has an element for each row of the group.
+    pub(crate) fn at(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// A range of the arena.
@@ -178,7 +200,7 @@ impl Submission {
 
     /// The line number of a valid order.
     pub(crate) fn line(&self, row: &Row) -> Option<u32> {
-        self.lines.get(row.answer as usize).copied()
+        self.lines.get(row.valid.at()).copied()
     }
 }
 
@@ -250,7 +272,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                 let name = slot.name.as_deref().map(|name| arena.add(name));
                 let email = slot.email.as_deref();
                 let email = email.map_or(EmailHash::NONE, |email| heading.email_key.hash(email));
-                let mut row = row(key, name, draft, index, good);
+                let mut row = row(key, name, draft, index, ValidIndex(good));
                 if let Some(demand) = &draft.demand {
                     row.demand = u32::try_from(demands.len()).ok();
                     demands.push(Arc::clone(demand));
@@ -297,7 +319,7 @@ fn line_number(line: usize) -> u32 {
     u32::try_from(line).unwrap_or(u32::MAX)
 }
 
-fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, answer: u32) -> Row {
+fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, valid: ValidIndex) -> Row {
     Row {
         key,
         name,
@@ -306,7 +328,7 @@ fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, answer: u32) ->
         number: draft.number,
         demand: None,
         index,
-        answer,
+        valid,
         block: 0,
         ordinal: 0,
     }
@@ -409,10 +431,10 @@ impl Groups {
         for mut filling in self.filling {
             filling.end_block();
             let mut group = filling.group;
-            group.steps = (0_u32..).take(group.rows.len()).collect();
+            group.steps = (0..).map(GroupIndex).take(group.rows.len()).collect();
             if !has_numbers {
-                let key = |step: &u32| {
-                    let key = group.rows[*step as usize].key;
+                let key = |step: &GroupIndex| {
+                    let key = group.rows[step.at()].key;
                     &arena[key.start..key.end]
                 };
                 group.steps.sort_by(|left, right| key(left).cmp(key(right)));
