@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use wharfinger_core::dialect::Dialect;
-use wharfinger_core::dialect::workload::Load;
+use wharfinger_core::dialect::workload::Workload;
 
 use crate::bare_store::{BareStore, Row, Rows};
 use crate::body::{Body, Envelope, Lane, Mix, Shape};
@@ -154,7 +154,7 @@ fn parse_report(line: &str) -> Option<(u64, u64)> {
 
 /// The main function of the bare program.
 pub(crate) fn run(
-    load: &Load,
+    load: &Workload,
     batch: usize,
     envelope: Envelope,
     store: &BareStore,
@@ -183,7 +183,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn take(rows: &mut Rows, load: &Load, body: &Body) -> Result<()> {
+fn take(rows: &mut Rows, load: &Workload, body: &Body) -> Result<()> {
     let text = std::str::from_utf8(body.bytes())?;
     let orders = (load.parse)(text)?;
     ensure!(orders.len() == body.orders(), "a batch lost orders");
@@ -207,7 +207,7 @@ mod tests {
     /// Inserts two batches of ten.
     fn fill(store: &BareStore) {
         let mut rows = Rows::open(store).unwrap();
-        let load = dialects::ALL[0].load();
+        let load = dialects::ALL[0].workload();
         let shape = Shape {
             orders: 10,
             envelope: Envelope::Array,

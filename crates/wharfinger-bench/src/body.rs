@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn every_load_can_be_parsed_and_gives_its_keys() {
         for dialect in dialects::ALL {
-            let load = dialect.load();
+            let load = dialect.workload();
             let envelopes = [Envelope::Array, Envelope::Named];
             let shape = |envelope| Shape {
                 orders: 3,

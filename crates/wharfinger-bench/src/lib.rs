@@ -286,7 +286,7 @@ impl Part {
                 };
                 // The PostgreSQL client runs a runtime of its own.
                 tokio::task::block_in_place(|| {
-                    bare::run(dialect.load(), batch, envelope, &store, out)
+                    bare::run(dialect.workload(), batch, envelope, &store, out)
                 })
             }
             Self::Http => floor::serve(out).await,
@@ -317,6 +317,6 @@ pub fn first_dialect() -> Spoken {
 /// The dialect for filled stores. Its routes read orders back, so that one store serves all workloads.
 fn readable_dialect() -> Spoken {
     let mut dialects = dialects::ALL.iter().copied();
-    let readable = dialects.find(|dialect| !dialect.load().reads.is_empty());
+    let readable = dialects.find(|dialect| !dialect.workload().reads.is_empty());
     readable.unwrap_or_else(first_dialect)
 }

@@ -87,7 +87,7 @@ impl Target {
     }
 
     fn sender(&self, dialect: Spoken, sample: &Sample, shape: Shape, connections: usize) -> Sender {
-        let load = dialect.load();
+        let load = dialect.workload();
         let first_stamp = self.take_stamps();
         let mut requests = Vec::with_capacity(connections);
         for lane in Lane::each(connections as u64) {

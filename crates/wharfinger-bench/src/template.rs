@@ -1,4 +1,4 @@
-//! Order templates with placeholders. See [`wharfinger_core::dialect::workload::Load::order`].
+//! Order templates with placeholders. See [`wharfinger_core::dialect::workload::Workload::order`].
 
 use crate::pools::{self, Pool};
 use crate::stamps;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::dialect::{Action, Context, Dialect, EmptyBody, Slot, Verdict, WrongRoot};
 use crate::json::{Content, Entry, Envelope, Lines, Reader, Rules};
 use crate::limits::{
-    Limits, WARNINGS_PER_BATCH_MAX, WARNINGS_PER_LATE_ORDER_MAX, problems_told_max,
+    Limits, WARNINGS_PER_BATCH_MAX, WARNINGS_PER_LATE_ORDER_MAX, problems_reported_max,
 };
 use crate::order::failure::RequestFailure;
 use crate::order::problem::{Code, Problem, Problems};
@@ -104,8 +104,8 @@ impl<'g, 'a> Judging<'g, 'a> {
                 orders_max: limits.orders_per_batch_max,
                 slots: Vec::new(),
                 problems: HashSet::new(),
-                problems_told: 0,
-                warnings_told: 0,
+                problems_reported: 0,
+                warnings_reported: 0,
                 read_bytes: 0,
                 made_bytes: 0,
             },
@@ -230,8 +230,8 @@ struct Gathering<'g, 'a> {
     slots: Vec<Slot<'a>>,
     /// The distinct problem lists so far. Orders with equal problems share one list.
     problems: HashSet<Problems>,
-    problems_told: usize,
-    warnings_told: usize,
+    problems_reported: usize,
+    warnings_reported: usize,
     /// The total size of the order texts.
     read_bytes: usize,
     made_bytes: usize,
@@ -258,7 +258,7 @@ impl<'a> Gathering<'_, 'a> {
             let before = slot.warnings.len();
             slot.warn_of_request(code);
             let added = slot.warnings.len() - before;
-            self.warnings_told += added;
+            self.warnings_reported += added;
             self.made_bytes += added * WARNING_MADE_BYTES;
         }
     }
@@ -276,12 +276,12 @@ impl<'a> Gathering<'_, 'a> {
             Verdict::Faulty(problems) | Verdict::Unreadable(problems) => {
                 // Responses and receipts repeat the text of such an order.
                 self.made_bytes += slot.raw.len();
-                let most = problems_told_max(self.problems_told);
+                let most = problems_reported_max(self.problems_reported);
                 if problems.len() > most {
                     *problems = problems.iter().take(most).cloned().collect();
                 }
-                self.problems_told += problems.len();
-                self.made_bytes += problems.iter().map(Problem::told_bytes).sum::<usize>();
+                self.problems_reported += problems.len();
+                self.made_bytes += problems.iter().map(Problem::response_bytes).sum::<usize>();
                 match self.problems.get(problems) {
                     Some(same) => *problems = Problems::clone(same),
                     None => {
@@ -291,10 +291,10 @@ impl<'a> Gathering<'_, 'a> {
                 }
             }
         }
-        if self.warnings_told >= WARNINGS_PER_BATCH_MAX {
+        if self.warnings_reported >= WARNINGS_PER_BATCH_MAX {
             slot.warnings.truncate(WARNINGS_PER_LATE_ORDER_MAX);
         }
-        self.warnings_told += slot.warnings.len();
+        self.warnings_reported += slot.warnings.len();
         self.made_bytes += slot.warnings.len() * WARNING_MADE_BYTES;
         self.slots.push(slot);
         Ok(())

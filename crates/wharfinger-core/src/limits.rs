@@ -36,8 +36,8 @@ pub const PROBLEMS_PER_LATE_ORDER_MAX: usize = 10;
 
 /// The number of problems that an order may report, given how many the batch has reported before it.
 #[must_use]
-pub fn problems_told_max(told_before: usize) -> usize {
-    if told_before < PROBLEMS_PER_BATCH_MAX {
+pub fn problems_reported_max(reported_before: usize) -> usize {
+    if reported_before < PROBLEMS_PER_BATCH_MAX {
         PROBLEMS_PER_ORDER_MAX
     } else {
         PROBLEMS_PER_LATE_ORDER_MAX

@@ -9,7 +9,7 @@ use one::{problems, stored};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use wharfinger_core::dialect::{
-    Action, Answer, Ask, Dialect, Head, Operation, OrderQuery, Orders, StoredOrder,
+    Action, Answer, Dialect, Head, Operation, OrderQuery, Orders, ParsedRequest, StoredOrder,
 };
 use wharfinger_core::dialects;
 use wharfinger_core::order::organisation::Organisation;
@@ -53,7 +53,9 @@ fn bounds(time_zone: &str, newer_than: &str, older_than: &str) -> [String; 2] {
         query: &query,
         headers: &[],
     };
-    let Ok(Ask::Orders(query)) = centra().ask(list(), &head, Some(&organisation)) else {
+    let Ok(ParsedRequest::Orders(query)) =
+        centra().parse_request(list(), &head, Some(&organisation))
+    else {
         panic!("a list asks for orders");
     };
     [query.created_from_ms, query.created_to_ms].map(|ms| {

@@ -1,7 +1,7 @@
 //! Every dialect can encode every request failure and every problem.
 
 use wharfinger_core::dialect::{
-    Action, Answer, Dialect, Operation, Slot, Submitted, Told, Verdict,
+    Action, Answer, Dialect, Operation, ResponseOptions, Slot, Submitted, Verdict,
 };
 use wharfinger_core::dialects;
 use wharfinger_core::json::Envelope;
@@ -137,7 +137,7 @@ fn check_rejection(dialect: &dyn Dialect, operation: &Operation, problem: &Probl
                     root_fits: true,
                     slots: &slots[..count],
                     outcomes: &outcomes[..count],
-                    told: Told::default(),
+                    options: ResponseOptions::default(),
                 }),
             )
         }

@@ -24,7 +24,7 @@ const PIECES: u64 = 1_000_000_000;
 pub(crate) fn catalogue(schedule: &Schedule) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for &dialect in dialects::ALL {
-        let Some(pool) = dialect.load().products else {
+        let Some(pool) = dialect.workload().products else {
             continue;
         };
         for (mix, named) in [(Mix::Fresh, "a few"), (Mix::AnyProducts, "any")] {

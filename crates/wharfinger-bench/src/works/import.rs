@@ -92,7 +92,7 @@ impl LongRequest {
             envelope: Envelope::Lines,
             mix: Mix::Fresh,
         };
-        let order = first_dialect().load().order;
+        let order = first_dialect().workload().order;
         let first_stamp = target.take_stamps();
         let lane = Lane::only();
         let piece = Body::new(order, &target.organisation, shape, lane, first_stamp);

@@ -98,7 +98,13 @@ fn requests(target: &Target, body_bytes: usize) -> Vec<LongRequest> {
     let first_stamp = target.take_stamps();
     let requests = Lane::each(CONNECTIONS).map(|lane| {
         let organisation = &target.organisation;
-        let piece = Body::new(dialect.load().order, organisation, shape, lane, first_stamp);
+        let piece = Body::new(
+            dialect.workload().order,
+            organisation,
+            shape,
+            lane,
+            first_stamp,
+        );
         // The brackets replace the first comma and add one byte.
         let pieces = ((body_bytes - 1) / piece.bytes().len()).max(1);
         let mut request = LongRequest {
@@ -166,7 +172,7 @@ fn send_on_one(
     request: &mut LongRequest,
     length: Duration,
 ) -> Result<(Round, u64)> {
-    let check = Check::Taken(first_dialect().load().taken);
+    let check = Check::Taken(first_dialect().workload().taken);
     let mut connection = Connection::open(address)?;
     let begin = Instant::now();
     let mut round = Round::default();

@@ -23,7 +23,7 @@ pub(crate) fn reads(
     let target = &full.served.target;
     let mut batches = target.batches(first_dialect(), LARGE_BATCH, BATCH_CONNECTIONS, Mix::Fresh);
     let mut findings = Vec::new();
-    let load = full.dialect.load();
+    let load = full.dialect.workload();
     for read in load.reads {
         let mut reader = target.reads(full.dialect, read, full.first_stamp, full.orders);
         findings.push(alone_and_beside(

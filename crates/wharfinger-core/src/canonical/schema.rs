@@ -28,7 +28,7 @@ const POSITIVE: &str = r"^([1-9][0-9]{0,20}(\.[0-9]+)?|0\.0{0,6}[1-9][0-9]*)([eE
 /// The schema of a submitted order.
 #[must_use]
 pub fn submitted() -> Value {
-    let mut order = object(attributes(&Taken));
+    let mut order = object(attributes(&InSubmissions));
     take_blanks(&mut order);
     order["$schema"] = DIALECT.into();
     order["title"] = "Order, as submitted".into();
@@ -96,7 +96,7 @@ fn take_blank(schema: &mut Value) {
 /// The schema of a stored order in a response, for orders of every dialect.
 #[must_use]
 pub fn read_back() -> Value {
-    let mut properties = attributes(&Told);
+    let mut properties = attributes(&InResponses);
     for (name, schema) in [
         (
             "id",
@@ -194,12 +194,12 @@ trait Spelling {
 }
 
 /// Values in submissions. Scalars of related types are accepted too.
-struct Taken;
+struct InSubmissions;
 
 /// Values in responses.
-struct Told;
+struct InResponses;
 
-impl Spelling for Taken {
+impl Spelling for InSubmissions {
     fn text(&self) -> Value {
         json!({"type": ["string", "number"]})
     }
@@ -227,7 +227,7 @@ impl Spelling for Taken {
     }
 }
 
-impl Spelling for Told {
+impl Spelling for InResponses {
     fn text(&self) -> Value {
         json!({"type": "string"})
     }

@@ -1,7 +1,7 @@
 //! The dialect trait: one vendor's wire format, as data and pure functions.
 //!
-//! A request passes through `credentials`, `organisation`, then `judge` (once per order) or `ask`, then the store, then
-//! `encode`. A request that is refused on the way goes to `refuse`. Nothing here does I/O.
+//! A request passes through `credentials`, `organisation`, then `judge` (once per order) or `parse_request`, then the
+//! store, then `encode`. A request that is refused on the way goes to `refuse`. Nothing here does I/O.
 //!
 //! May import every room except `dialects`, which imports it.
 
@@ -17,10 +17,10 @@ pub mod workload;
 use jiff::tz::TimeZone;
 
 pub use operation::{
-    Action, EmptyBody, Operation, Parameter, ParameterKind, Place, Resource, WrongRoot,
+    Action, EmptyBody, Operation, Parameter, ParameterKind, ParameterPlace, Resource, WrongRoot,
 };
-pub use reply::{Answer, Orders, OrganisationPage, Reply, Results, Submitted, Told};
-pub use request::{Ask, Context, Credentials, Head, SubmitOptions};
+pub use reply::{Answer, Orders, OrganisationPage, Reply, ResponseOptions, Results, Submitted};
+pub use request::{Context, Credentials, Head, ParsedRequest, SubmitOptions};
 pub use samples::{Sample, SampleKey, Samples};
 pub use slot::{Draft, Number, Slot, Verdict};
 pub use stored::{Keep, OrderQuery, StoredOrder, keep};
@@ -30,7 +30,7 @@ use crate::json::{Entry, NameCase};
 use crate::order::failure::RequestFailure;
 use crate::order::organisation::{Caller, Organisation};
 use crate::reading::erase::Figure;
-use workload::Load;
+use workload::Workload;
 
 /// One wire format.
 ///
@@ -81,12 +81,12 @@ pub trait Dialect: Sync {
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`], or a limit of the dialect.
-    fn ask(
+    fn parse_request(
         &self,
         operation: &Operation,
         head: &Head<'_>,
         organisation: Option<&Organisation>,
-    ) -> Result<Ask, RequestFailure>;
+    ) -> Result<ParsedRequest, RequestFailure>;
 
     /// The e-mail address of a stored order's customer, if any. Equals [`Slot::email`] at submission.
     fn email(&self, order: &StoredOrder) -> Option<String>;
@@ -116,5 +116,5 @@ pub trait Dialect: Sync {
     fn samples(&self, key: &SampleKey<'_>) -> Samples;
 
     /// Returns the requests that the benchmark sends.
-    fn load(&self) -> &'static Load;
+    fn workload(&self) -> &'static Workload;
 }

@@ -30,7 +30,7 @@ pub struct Parameter {
     /// Its name.
     pub name: &'static str,
     /// Whether it is in the query or in a header field.
-    pub place: Place,
+    pub place: ParameterPlace,
     /// The values that it accepts.
     pub kind: ParameterKind,
     /// A description.
@@ -41,7 +41,7 @@ pub struct Parameter {
 
 /// Where a parameter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ParameterPlace {
     /// In the query.
     Query,
     /// In a header field.
@@ -83,7 +83,7 @@ impl Parameter {
     /// Creates an optional query parameter.
     #[must_use]
     pub const fn query(name: &'static str, kind: ParameterKind, about: &'static str) -> Self {
-        let place = Place::Query;
+        let place = ParameterPlace::Query;
         Self {
             name,
             place,
@@ -96,7 +96,7 @@ impl Parameter {
     /// Creates an optional header field. `name` must be lowercase.
     #[must_use]
     pub const fn header(name: &'static str, kind: ParameterKind, about: &'static str) -> Self {
-        let place = Place::Header;
+        let place = ParameterPlace::Header;
         Self {
             name,
             place,
@@ -126,13 +126,13 @@ pub enum Action {
         /// What happens if the body is empty.
         empty_body: EmptyBody,
     },
-    /// Returns one page of orders ([`Ask::Orders`](crate::dialect::Ask::Orders)).
+    /// Returns one page of orders ([`ParsedRequest::Orders`](crate::dialect::ParsedRequest::Orders)).
     List,
     /// Returns all orders, in chunks. Each chunk is encoded separately.
     Stream,
-    /// Returns one order ([`Ask::Order`](crate::dialect::Ask::Order)).
+    /// Returns one order ([`ParsedRequest::Order`](crate::dialect::ParsedRequest::Order)).
     Show,
-    /// Cancels orders and releases their keys ([`Ask::Withdraw`](crate::dialect::Ask::Withdraw)).
+    /// Cancels orders and releases their keys ([`ParsedRequest::Withdraw`](crate::dialect::ParsedRequest::Withdraw)).
     Withdraw,
     /// Reads or changes a resource of the server, independent of dialects.
     Resource(Resource),

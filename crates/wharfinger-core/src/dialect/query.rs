@@ -1,7 +1,7 @@
 //! Strict reading of query parameters: an unknown, repeated or invalid parameter is refused.
 
 use crate::decide::admit::Policy;
-use crate::dialect::{Head, Operation, Place, Results};
+use crate::dialect::{Head, Operation, ParameterPlace, Results};
 use crate::order::failure::RequestFailure;
 
 /// The parameters of a query. All of them are known.
@@ -17,7 +17,7 @@ impl<'h> Query<'h> {
     /// [`RequestFailure::BadParameter`]: a parameter is unknown or repeated.
     pub fn new(head: &Head<'h>, operation: &Operation) -> Result<Self, RequestFailure> {
         let known = operation.parameters.iter();
-        let known = known.filter(|parameter| parameter.place == Place::Query);
+        let known = known.filter(|parameter| parameter.place == ParameterPlace::Query);
         let known: Vec<_> = known.map(|parameter| parameter.name).collect();
         for (at, (name, _)) in head.query.iter().enumerate() {
             if !known.contains(&name.as_str()) {

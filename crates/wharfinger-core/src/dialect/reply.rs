@@ -64,12 +64,12 @@ pub struct Submitted<'s> {
     /// The outcome of each order, in the same order.
     pub outcomes: &'s [Outcome],
     /// What the response includes. Dialects without such parameters ignore it.
-    pub told: Told,
+    pub options: ResponseOptions,
 }
 
 /// What the response to a batch includes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct ResponseOptions {
     /// Which orders it lists.
     pub results: Results,
     /// Whether this is a dry run, which stores nothing.

@@ -95,7 +95,7 @@ pub struct SubmitOptions {
 }
 
 /// What a request without orders asks for.
-pub enum Ask {
+pub enum ParsedRequest {
     /// Orders, filtered and paged.
     Orders(OrderQuery),
     /// The order with this key.

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 /// A dialect's benchmark load.
 #[derive(Clone, Copy, Debug)]
-pub struct Load {
+pub struct Workload {
     /// A template of a valid order. Line breaks and the white space that follows them are removed.
     ///
     /// Filled in once, when a batch is built, and then equal in every request: `{{organisation}}`, `{{pick POOL}}` and
@@ -50,7 +50,7 @@ pub struct ByEmail {
 pub struct Read {
     /// What it reads, as text.
     pub what: &'static str,
-    /// Path and query, with the placeholders of [`Load::order`]. The stamp is that of an order sent before.
+    /// Path and query, with the placeholders of [`Workload::order`]. The stamp is that of an order sent before.
     pub target: &'static str,
     /// The number of orders that it returns, if there are enough.
     pub orders_max: usize,

@@ -9,7 +9,7 @@ use crate::dialect::{Context, Dialect, Head};
 use crate::json::{Envelope, Reader, Rules};
 use crate::limits::Limits;
 use crate::order::ids::OrganisationId;
-use crate::order::organisation::{Caller, Organisation, Organisations, Reach};
+use crate::order::organisation::{Caller, OrgAccess, Organisation, Organisations};
 use crate::order::problem::{Path, Step};
 use crate::order::warning::{Warning, WarningCode};
 use crate::reading::unknown::{Shape, nearest};
@@ -123,7 +123,7 @@ impl Orders {
             head: &head,
             caller: Caller {
                 organisations: &organisations,
-                reach: &Reach::All,
+                reach: &OrgAccess::All,
             },
             organisation: organisations.get(ORGANISATION),
         };

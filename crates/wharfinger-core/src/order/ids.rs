@@ -7,25 +7,25 @@ use uuid::Uuid;
 /// The low bits of a batch's UUID, which are zero. In an order's UUID they hold its position.
 const PLACE_BITS: u32 = 32;
 
-/// Positions from here on belong to the parts of split orders.
+/// Positions from here on belong to sub-orders.
 const PARTS_FROM: u32 = 1 << 31;
-/// The bits that number the entries of one order's parts.
+/// The bits that number the entries of the sub-orders of one order.
 const PART_BITS: u32 = 11;
 
-/// The position in a batch of an entry of a split order's parts. `entry` counts from 0.
+/// The position in a batch of an entry of the sub-orders of an order. `entry` counts from 0.
 ///
 /// These positions follow those of all orders, in batch order. Returns `None` if the numbers do not fit, for example
 /// for orders after about the millionth of a batch.
 #[must_use]
-pub fn part_index(index: u32, entry: usize) -> Option<u32> {
+pub fn sub_order_index(index: u32, entry: usize) -> Option<u32> {
     let entry = u32::try_from(entry).ok()?;
     let has_room = index < 1 << (31 - PART_BITS) && entry < (1 << PART_BITS) - 1;
     has_room.then_some(PARTS_FROM | index << PART_BITS | entry)
 }
 
-/// Whether a position in a batch belongs to a part of a split order.
+/// Whether a position in a batch belongs to a sub-order.
 #[must_use]
-pub fn is_part(index: u32) -> bool {
+pub fn is_sub_order(index: u32) -> bool {
     index >= PARTS_FROM
 }
 
@@ -155,15 +155,15 @@ mod tests {
     #[test]
     fn parts_have_places_of_their_own_in_the_order_of_the_batch() {
         let orders = [0, 1, (1 << 20) - 1];
-        let of = |index| [0, 1, 2046].map(|entry| part_index(index, entry).unwrap());
+        let of = |index| [0, 1, 2046].map(|entry| sub_order_index(index, entry).unwrap());
         let places: Vec<u32> = orders.into_iter().flat_map(of).collect();
         assert!(places.is_sorted_by(|left, right| left < right));
-        assert!(places.iter().all(|&place| is_part(place)));
+        assert!(places.iter().all(|&place| is_sub_order(place)));
         let last = BatchId::new(0, 0).order(places[8]);
         assert_eq!(last.index(), Some(places[8]));
-        assert_eq!(part_index(1 << 20, 0), None);
-        assert_eq!(part_index(0, 2047), None);
-        assert!(!is_part(49_999));
+        assert_eq!(sub_order_index(1 << 20, 0), None);
+        assert_eq!(sub_order_index(0, 2047), None);
+        assert!(!is_sub_order(49_999));
     }
 
     #[test]

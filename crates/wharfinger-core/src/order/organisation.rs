@@ -135,14 +135,14 @@ pub type Organisations = HashMap<String, Organisation>;
 
 /// The organisations that an API key reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum OrgAccess {
     /// Every organisation, including future ones.
     All,
     /// Only these.
     Only(Vec<OrganisationId>),
 }
 
-impl Reach {
+impl OrgAccess {
     /// Whether an organisation is included.
     #[must_use]
     pub fn has(&self, organisation: OrganisationId) -> bool {
@@ -169,7 +169,7 @@ pub struct Caller<'c> {
     /// All existing organisations.
     pub organisations: &'c Organisations,
     /// Which of them the API key reaches.
-    pub reach: &'c Reach,
+    pub reach: &'c OrgAccess,
 }
 
 impl<'c> Caller<'c> {
@@ -215,10 +215,10 @@ mod tests {
 
     #[test]
     fn a_reach_covers_what_it_includes_and_no_more() {
-        let only = |ids: &[u32]| Reach::Only(ids.iter().copied().map(OrganisationId).collect());
-        assert!(Reach::All.covers(&Reach::All) && Reach::All.covers(&only(&[1, 2])));
+        let only = |ids: &[u32]| OrgAccess::Only(ids.iter().copied().map(OrganisationId).collect());
+        assert!(OrgAccess::All.covers(&OrgAccess::All) && OrgAccess::All.covers(&only(&[1, 2])));
         assert!(only(&[1, 2]).covers(&only(&[2])) && only(&[1]).covers(&only(&[1, 1])));
-        assert!(!only(&[1, 2]).covers(&Reach::All));
+        assert!(!only(&[1, 2]).covers(&OrgAccess::All));
         assert!(!only(&[1]).covers(&only(&[1, 2])));
     }
 }

@@ -53,8 +53,8 @@ pub struct Taken {
     pub number: Option<u64>,
     /// 1 when first accepted, plus one for each change.
     pub revision: u32,
-    /// For a split order, the numbers of all parts, its own first.
-    pub parts: Box<[u64]>,
+    /// For a split order, the numbers of all sub-orders, its own first.
+    pub sub_orders: Box<[u64]>,
 }
 
 /// The outcome of one order. Outcome *i* of a batch belongs to slot *i*.

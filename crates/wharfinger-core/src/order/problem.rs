@@ -36,7 +36,7 @@ impl Problem {
 
     /// The approximate size of the problem in a response, in bytes: its path twice, its code and a message.
     #[must_use]
-    pub fn told_bytes(&self) -> usize {
+    pub fn response_bytes(&self) -> usize {
         const SENTENCE_BYTES: usize = 160;
         SENTENCE_BYTES + 2 * self.path.name_bytes()
     }

@@ -15,7 +15,7 @@ use crate::reading::validate::Checked;
 #[derive(Debug)]
 pub struct Form<'f, 'd, 'a> {
     object: Object<'d, 'a>,
-    place: Place<'f>,
+    place: StackPath<'f>,
     notes: &'f mut Notes,
     /// Whether the object may have any members.
     takes_any: bool,
@@ -34,13 +34,13 @@ pub struct Notes {
 
 /// The path to an object, as a chain on the decoders' stack. It becomes a [`Path`] only for a problem or a warning.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place<'f> {
+pub(crate) enum StackPath<'f> {
     Root,
-    Member(&'f Place<'f>, &'f str),
-    Element(&'f Place<'f>, usize),
+    Member(&'f StackPath<'f>, &'f str),
+    Element(&'f StackPath<'f>, usize),
 }
 
-impl Place<'_> {
+impl StackPath<'_> {
     pub(crate) fn path(&self) -> Path {
         Path(self.steps(0))
     }
@@ -78,7 +78,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     pub fn of_order(object: Value<'d, 'a>, notes: &'f mut Notes) -> Self {
         Self {
             object: Object::new(object),
-            place: Place::Root,
+            place: StackPath::Root,
             notes,
             takes_any: false,
         }
@@ -185,7 +185,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         read: impl FnOnce(&mut Form<'_, 'd, 'a>) -> T,
     ) -> Option<T> {
         let value = self.container(name, need, Kind::Object, Code::NotObject)?;
-        let place = Place::Member(&self.place, name);
+        let place = StackPath::Member(&self.place, name);
         Some(within(value, place, self.notes, read))
     }
 
@@ -201,11 +201,11 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         let Some(array) = self.container(name, need, Kind::Array, Code::NotArray) else {
             return 0;
         };
-        let place = Place::Member(&self.place, name);
+        let place = StackPath::Member(&self.place, name);
         let mut count = 0;
         for (index, element) in array.elements().enumerate() {
             count += 1;
-            let place = Place::Element(&place, index);
+            let place = StackPath::Element(&place, index);
             if element.kind() == Kind::Object {
                 within(element, place, self.notes, &mut read);
             } else {
@@ -231,11 +231,11 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         if array.is_empty_container() {
             self.require(name, need);
         }
-        let place = Place::Member(&self.place, name);
+        let place = StackPath::Member(&self.place, name);
         let mut count = 0;
         for (key, item) in array.members() {
             count += 1;
-            let place = Place::Member(&place, &key);
+            let place = StackPath::Member(&place, &key);
             within(item, place, self.notes, &mut read);
         }
         count
@@ -253,10 +253,14 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         let Some(array) = self.present(name).filter(is_keyed) else {
             return self.scalars(name, need, rule);
         };
-        let place = Place::Member(&self.place, name);
+        let place = StackPath::Member(&self.place, name);
         for (key, item) in array.members() {
             if let Err(code) = rule(item) {
-                note(&mut self.notes.problems, Place::Member(&place, &key), code);
+                note(
+                    &mut self.notes.problems,
+                    StackPath::Member(&place, &key),
+                    code,
+                );
             }
         }
     }
@@ -271,12 +275,12 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
         let Some(array) = self.container(name, need, Kind::Array, Code::NotArray) else {
             return;
         };
-        let place = Place::Member(&self.place, name);
+        let place = StackPath::Member(&self.place, name);
         for (index, element) in array.elements().enumerate() {
             if let Err(code) = rule(element) {
                 note(
                     &mut self.notes.problems,
-                    Place::Element(&place, index),
+                    StackPath::Element(&place, index),
                     code,
                 );
             }
@@ -287,7 +291,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     pub fn problem(&mut self, name: &str, code: Code) {
         note(
             &mut self.notes.problems,
-            Place::Member(&self.place, name),
+            StackPath::Member(&self.place, name),
             code,
         );
     }
@@ -302,7 +306,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
     pub fn warn(&mut self, name: &str, code: WarningCode) {
         let warnings = &mut self.notes.warnings;
         if warnings.len() < WARNINGS_PER_ORDER_MAX {
-            let path = Place::Member(&self.place, name).path();
+            let path = StackPath::Member(&self.place, name).path();
             warnings.push(Warning { path, code });
         }
     }
@@ -342,7 +346,7 @@ impl<'f, 'd, 'a> Form<'f, 'd, 'a> {
 #[inline(always)]
 fn within<'d, 'a, T>(
     object: Value<'d, 'a>,
-    place: Place<'_>,
+    place: StackPath<'_>,
     notes: &mut Notes,
     read: impl FnOnce(&mut Form<'_, 'd, 'a>) -> T,
 ) -> T {
@@ -360,7 +364,7 @@ fn within<'d, 'a, T>(
 
 /// Notes a problem, unless the order has reached the limit. Cold: most orders have no problems.
 #[cold]
-fn note(problems: &mut Vec<Problem>, place: Place<'_>, code: Code) {
+fn note(problems: &mut Vec<Problem>, place: StackPath<'_>, code: Code) {
     if problems.len() < PROBLEMS_PER_ORDER_MAX {
         let path = place.path();
         problems.push(Problem { path, code });

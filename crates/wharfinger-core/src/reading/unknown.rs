@@ -7,7 +7,7 @@ use strsim::osa_distance;
 use crate::json::{Kind, NameCase, Value};
 use crate::limits::WARNINGS_PER_ORDER_MAX;
 use crate::order::warning::{Warning, WarningCode};
-use crate::reading::form::{Form, Place};
+use crate::reading::form::{Form, StackPath};
 
 /// The maximum length of a name that a warning shows. Longer names are not compared with known ones.
 const NAME_CHARS_MAX: usize = 40;
@@ -40,7 +40,7 @@ impl Shape {
 
 /// Which unknown attributes are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tell {
+pub enum ReportUnknown {
     /// All of them.
     All,
     /// Only those that resemble an attribute which the object lacks. Clients of a vendor also send attributes of their
@@ -51,7 +51,7 @@ pub enum Tell {
 /// Adds warnings about the unknown attributes of an order.
 ///
 /// They are sorted by name within each object. The objects are in the order of `shape`.
-pub fn look(order: Form<'_, '_, '_>, shape: &'static Shape, rules: (NameCase, Tell)) {
+pub fn look(order: Form<'_, '_, '_>, shape: &'static Shape, rules: (NameCase, ReportUnknown)) {
     let (order, notes) = order.end();
     if notes.has_unread || !notes.problems.is_empty() {
         look_through(order, shape, rules, &mut notes.warnings);
@@ -69,7 +69,7 @@ pub fn look(order: Form<'_, '_, '_>, shape: &'static Shape, rules: (NameCase, Te
 fn look_through(
     order: Value<'_, '_>,
     shape: &'static Shape,
-    (case, tell): (NameCase, Tell),
+    (case, tell): (NameCase, ReportUnknown),
     warnings: &mut Vec<Warning>,
 ) {
     let mut looking = Looking {
@@ -77,17 +77,17 @@ fn look_through(
         tell,
         warnings,
     };
-    looking.object(Place::Root, order, shape);
+    looking.object(StackPath::Root, order, shape);
 }
 
 struct Looking<'w> {
     case: NameCase,
-    tell: Tell,
+    tell: ReportUnknown,
     warnings: &'w mut Vec<Warning>,
 }
 
 impl Looking<'_> {
-    fn object(&mut self, place: Place<'_>, object: Value<'_, '_>, shape: &'static Shape) {
+    fn object(&mut self, place: StackPath<'_>, object: Value<'_, '_>, shape: &'static Shape) {
         let known = shape.names;
         // Most senders write attributes in the table's order, so the search starts after the last match.
         let mut next = 0;
@@ -111,29 +111,29 @@ impl Looking<'_> {
         }
         for (name, shape) in shape.parts {
             if let Some(value) = object.get(name) {
-                self.part(Place::Member(&place, name), value, shape);
+                self.part(StackPath::Member(&place, name), value, shape);
             }
         }
     }
 
     /// Searches the object or objects that an attribute holds.
-    fn part(&mut self, place: Place<'_>, value: Value<'_, '_>, shape: &'static Shape) {
+    fn part(&mut self, place: StackPath<'_>, value: Value<'_, '_>, shape: &'static Shape) {
         if value.kind() == Kind::Object && shape.is_keyed {
             for (key, item) in value.members() {
-                self.object(Place::Member(&place, &key), item, shape);
+                self.object(StackPath::Member(&place, &key), item, shape);
             }
         } else if value.kind() == Kind::Object {
             self.object(place, value, shape);
         }
         for (index, element) in value.elements().enumerate() {
-            self.object(Place::Element(&place, index), element, shape);
+            self.object(StackPath::Element(&place, index), element, shape);
         }
     }
 
     #[cold]
     fn unknown(
         &mut self,
-        place: Place<'_>,
+        place: StackPath<'_>,
         name: &str,
         object: Value<'_, '_>,
         known: &'static [&'static str],
@@ -143,11 +143,11 @@ impl Looking<'_> {
         }
         let meant = nearest(name, known);
         let is_told = match (self.tell, meant) {
-            (Tell::All, _) => true,
-            (Tell::Misspelt, Some(meant)) => object
+            (ReportUnknown::All, _) => true,
+            (ReportUnknown::Misspelt, Some(meant)) => object
                 .get(meant)
                 .is_none_or(|value| value.is_blank() || value.is_empty_container()),
-            (Tell::Misspelt, None) => false,
+            (ReportUnknown::Misspelt, None) => false,
         };
         if is_told {
             let shown = match name.char_indices().nth(NAME_CHARS_MAX) {
@@ -155,7 +155,7 @@ impl Looking<'_> {
                 None => Cow::Borrowed(name),
             };
             self.warnings.push(Warning {
-                path: Place::Member(&place, &shown).path(),
+                path: StackPath::Member(&place, &shown).path(),
                 code: WarningCode::UnknownAttribute { meant },
             });
         }

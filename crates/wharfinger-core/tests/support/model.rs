@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use wharfinger_core::decide::admit::{self, Decision, Existing, Move};
 use wharfinger_core::decide::catalogue::{self, Admission, Split};
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
-use wharfinger_core::order::ids::{BatchId, OrganisationId, is_part, part_index};
+use wharfinger_core::order::ids::{BatchId, OrganisationId, is_sub_order, sub_order_index};
 use wharfinger_core::order::outcome::{Outcome, State, Taken};
 use wharfinger_core::order::problem::{Code, Problem};
 
@@ -82,7 +82,7 @@ impl Model {
             });
         }
         // Parts follow all orders of their batch.
-        self.orders[first..].sort_by_key(|kept| kept.order.id.index().is_some_and(is_part));
+        self.orders[first..].sort_by_key(|kept| kept.order.id.index().is_some_and(is_sub_order));
         Ok(outcomes)
     }
 
@@ -133,7 +133,7 @@ impl Model {
         let Some(admission) = &whole.order.admission else {
             return;
         };
-        let parts = catalogue::parts(admission.lines.clone());
+        let parts = catalogue::sub_orders(admission.lines.clone());
         if whole.order.state == State::Draft || admission.split.is_some() || parts.len() < 2 {
             return;
         }
@@ -146,7 +146,7 @@ impl Model {
             let mut part = whole.clone();
             let number = self.next_number(whole.shelf);
             numbers.push(number);
-            let index = part_index(of.index, entry).expect("there are few");
+            let index = sub_order_index(of.index, entry).expect("there are few");
             entry += whole.order.texts.len();
             part.order.id = of.batch.order(index);
             part.order.number = Some(number);
@@ -329,7 +329,7 @@ fn taken(order: &StoredOrder) -> Taken {
         order: order.id,
         number: order.number,
         revision: order.revision,
-        parts: order
+        sub_orders: order
             .admission
             .as_ref()
             .map_or(&[][..], Admission::numbers)

@@ -5,7 +5,7 @@ use wharfinger_core::dialect::{Action, Context, Dialect, Head, StoredOrder, Verd
 use wharfinger_core::json::{Envelope, Reader, Rules};
 use wharfinger_core::limits::Limits;
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
-use wharfinger_core::order::organisation::{Caller, Organisation, Organisations, Reach};
+use wharfinger_core::order::organisation::{Caller, OrgAccess, Organisation, Organisations};
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::Problem;
 use wharfinger_core::order::warning::Warning;
@@ -37,7 +37,7 @@ pub(crate) fn judged(dialect: &dyn Dialect, text: &str) -> (Vec<Problem>, Vec<Wa
         head: &head,
         caller: Caller {
             organisations: &organisations,
-            reach: &Reach::All,
+            reach: &OrgAccess::All,
         },
         organisation: organisations.get(ORGANISATION),
     };

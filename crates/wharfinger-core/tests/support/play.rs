@@ -6,15 +6,16 @@ use jiff::tz::TimeZone;
 use wharfinger_core::convert;
 use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders,
-    OrganisationPage, Reply, Results, Slot, StoredOrder, Submitted, Told, Verdict,
+    Action, Answer, Context, Credentials, Dialect, Head, Operation, OrderQuery, Orders,
+    OrganisationPage, ParsedRequest, Reply, ResponseOptions, Results, Slot, StoredOrder, Submitted,
+    Verdict,
 };
 use wharfinger_core::judge::{Body, judge};
 use wharfinger_core::limits::Limits;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::organisation::{
-    Caller, CatalogueMode, Organisation, Organisations, Reach, Scope,
+    Caller, CatalogueMode, OrgAccess, Organisation, Organisations, Scope,
 };
 use wharfinger_core::order::outcome::{Outcome, State};
 use wharfinger_core::order::zone;
@@ -29,7 +30,7 @@ const CHUNK: usize = 2;
 pub(crate) struct World {
     dialect: &'static dyn Dialect,
     organisations: Organisations,
-    reaches: HashMap<&'static str, Reach>,
+    reaches: HashMap<&'static str, OrgAccess>,
     model: Model,
 }
 
@@ -59,7 +60,7 @@ impl World {
         }
         let reach_of = |codes: &[&str]| {
             let ids = codes.iter().map(|code| organisations[*code].id);
-            Reach::Only(ids.collect())
+            OrgAccess::Only(ids.collect())
         };
         let reaches = KEYS.iter().map(|key| (key.id, reach_of(key.organisations)));
         Self {
@@ -152,10 +153,10 @@ impl World {
             return submit(self.dialect, &mut self.model, &context, body);
         }
         match (
-            self.dialect.ask(operation, head, organisation),
+            self.dialect.parse_request(operation, head, organisation),
             organisation,
         ) {
-            (Ok(Ask::Organisations { offset, limit }), organisation) => {
+            (Ok(ParsedRequest::Organisations { offset, limit }), organisation) => {
                 let reached = organisation.map_or_else(|| caller.reached(), |one| vec![one]);
                 let page = OrganisationPage::page(&reached, offset, limit);
                 let reply = self.dialect.encode(operation, &Answer::Organisations(page));
@@ -174,12 +175,12 @@ impl World {
         &mut self,
         operation: &Operation,
         organisation: OrganisationId,
-        ask: Ask,
+        ask: ParsedRequest,
     ) -> Result<Result<Answered, RequestFailure>, String> {
         let dialect = self.dialect;
         let told = |answer: &Answer<'_>| Ok(Ok((dialect.encode(operation, answer), None)));
         match (operation.action, ask) {
-            (Action::List, Ask::Orders(query)) => {
+            (Action::List, ParsedRequest::Orders(query)) => {
                 let (mut orders, total) = self.model.orders(organisation, dialect.id(), &query);
                 self.in_time_zone(organisation, &mut orders);
                 told(&Answer::Orders(Orders {
@@ -190,16 +191,16 @@ impl World {
                     last: true,
                 }))
             }
-            (Action::Stream, Ask::Orders(query)) => {
+            (Action::Stream, ParsedRequest::Orders(query)) => {
                 Ok(Ok((self.stream(operation, organisation, &query), None)))
             }
-            (Action::Show, Ask::Order { key }) => {
+            (Action::Show, ParsedRequest::Order { key }) => {
                 match self.model.order(organisation, dialect.id(), &key) {
                     Some(order) => told(&Answer::Order(&order)),
                     None => Ok(Err(RequestFailure::NotFound(format!("Order {key}")))),
                 }
             }
-            (Action::Withdraw, Ask::Withdraw { keys, otherwise }) => {
+            (Action::Withdraw, ParsedRequest::Withdraw { keys, otherwise }) => {
                 let wanted = Move::Cancel { release_key: true };
                 let mut results = Vec::new();
                 for (key, other) in keys.into_iter().zip(otherwise) {
@@ -365,7 +366,7 @@ fn submit(
         root_fits: judged.root_fits,
         slots: &judged.slots,
         outcomes: &outcomes,
-        told: Told {
+        options: ResponseOptions {
             results: match context.head.query_parameter("results") {
                 Some("rejected") => Results::Rejected,
                 Some("none") => Results::None,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use wharfinger_core::dialect::Credentials;
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::organisation::{Caller, Organisations, Reach, Scope};
+use wharfinger_core::order::organisation::{Caller, OrgAccess, Organisations, Scope};
 
 use crate::access::rates::{Meter, Rates};
 use crate::clock;
@@ -88,8 +88,8 @@ impl Authenticated {
     #[must_use]
     pub fn holders(&self) -> Holders {
         let only = match &self.known.key.reach {
-            Reach::Only(ids) if ids.len() == 1 => ids.first().copied(),
-            Reach::Only(_) | Reach::All => None,
+            OrgAccess::Only(ids) if ids.len() == 1 => ids.first().copied(),
+            OrgAccess::Only(_) | OrgAccess::All => None,
         };
         let key = Holder::Key(Arc::clone(&self.known.id));
         [Some(key), only.map(Holder::Organisation)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::order::organisation::{Organisations, Reach, Scope};
+use wharfinger_core::order::organisation::{OrgAccess, Organisations, Scope};
 
 use crate::access::rates::{Rates, is_within};
 use crate::access::secret;
@@ -63,7 +63,7 @@ pub fn span(text: &str) -> Option<Duration> {
 #[derive(Clone, Debug)]
 pub struct NewKey {
     /// The organisations that it can access.
-    pub reach: Reach,
+    pub reach: OrgAccess,
     /// Its scopes.
     pub scopes: Vec<Scope>,
     /// When it expires, if ever, in milliseconds since 1970.
@@ -154,8 +154,8 @@ impl KeyView {
     #[must_use]
     pub fn of(key: &Key, organisations: &Organisations) -> Self {
         let codes = match &key.reach {
-            Reach::All => None,
-            Reach::Only(_) => {
+            OrgAccess::All => None,
+            OrgAccess::Only(_) => {
                 let mut reached: Vec<_> = organisations.values().collect();
                 reached.retain(|organisation| key.reach.has(organisation.id));
                 reached.sort_by_key(|organisation| organisation.id);
@@ -167,7 +167,7 @@ impl KeyView {
             id: key.id.clone(),
             secret: None,
             organisations: codes,
-            all_organisations: key.reach == Reach::All,
+            all_organisations: key.reach == OrgAccess::All,
             scopes: key.scopes.iter().map(|scope| scope.name()).collect(),
             created_at: clock::rfc_3339(key.created_at_ms),
             expires_at: key.expires_at_ms.map(clock::rfc_3339),
@@ -187,7 +187,7 @@ mod tests {
 
     fn key(change: impl FnOnce(&mut NewKey)) -> Key {
         let mut new = NewKey {
-            reach: Reach::Only(vec![OrganisationId(1), OrganisationId(2)]),
+            reach: OrgAccess::Only(vec![OrganisationId(1), OrganisationId(2)]),
             scopes: vec![Scope::Admin, Scope::OrdersRead],
             expires_at_ms: Some(1_000),
             rates: Rates {
@@ -211,16 +211,16 @@ mod tests {
         };
         assert!(may_make(&|_| {}));
         assert!(may_make(
-            &|new| new.reach = Reach::Only(vec![OrganisationId(2)])
+            &|new| new.reach = OrgAccess::Only(vec![OrganisationId(2)])
         ));
         assert!(may_make(&|new| new.scopes = vec![Scope::Admin]));
         assert!(may_make(&|new| new.expires_at_ms = Some(999)));
         assert!(may_make(&|new| new.rates.requests_per_second = Some(9)));
         assert!(may_make(&|new| new.rates.orders_per_second = Some(500)));
 
-        assert!(!may_make(&|new| new.reach = Reach::All));
+        assert!(!may_make(&|new| new.reach = OrgAccess::All));
         assert!(!may_make(
-            &|new| new.reach = Reach::Only(vec![OrganisationId(3)])
+            &|new| new.reach = OrgAccess::Only(vec![OrganisationId(3)])
         ));
         assert!(!may_make(&|new| new.scopes.push(Scope::OrdersWrite)));
         assert!(!may_make(&|new| new.expires_at_ms = Some(1_001)));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use wharfinger_core::order::organisation::{Reach, Scope};
+use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
 use super::{KeptIn, directory, find_organisation, write_json};
 use crate::access::rates::Rates;
@@ -163,13 +163,13 @@ impl Create {
         let store = self.data.open_or_init(self.init)?;
         let directory = directory(store.as_ref()).await?;
         let reach = if self.all_orgs {
-            Reach::All
+            OrgAccess::All
         } else {
             let mut ids = Vec::new();
             for code in &self.orgs {
                 ids.push(find_organisation(&directory, code)?.id);
             }
-            Reach::Only(ids)
+            OrgAccess::Only(ids)
         };
         let scopes = if self.scopes.is_empty() {
             vec![Scope::OrdersWrite, Scope::OrdersRead]

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wharfinger_core::dialect::{Sample, SampleKey};
 use wharfinger_core::dialects;
-use wharfinger_core::order::organisation::{Organisation, Reach, Scope};
+use wharfinger_core::order::organisation::{OrgAccess, Organisation, Scope};
 
 use super::key::{self, Issued};
 use super::open_files;
@@ -257,7 +257,7 @@ async fn first_steps(
     let issued = key::issue(
         store,
         NewKey {
-            reach: Reach::Only(vec![id]),
+            reach: OrgAccess::Only(vec![id]),
             scopes: vec![Scope::OrdersWrite, Scope::OrdersRead],
             expires_at_ms: None,
             rates: Rates::default(),

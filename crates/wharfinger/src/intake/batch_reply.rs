@@ -1,7 +1,9 @@
 //! Encodes the outcomes of a batch into its response.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use wharfinger_core::dialect::{Answer, Dialect, Operation, Reply, Slot, Submitted, Told, Verdict};
+use wharfinger_core::dialect::{
+    Answer, Dialect, Operation, Reply, ResponseOptions, Slot, Submitted, Verdict,
+};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::outcome::{Counts, Outcome};
@@ -24,7 +26,7 @@ pub struct BatchReply {
     operation: &'static Operation,
     batch: BatchId,
     root_fits: bool,
-    told: Told,
+    options: ResponseOptions,
 }
 
 impl BatchReply {
@@ -36,7 +38,7 @@ impl BatchReply {
             operation: call.operation,
             batch,
             root_fits,
-            told: Told {
+            options: ResponseOptions {
                 results: options.results,
                 dry_run: call.dry_run,
             },
@@ -52,11 +54,11 @@ impl BatchReply {
             root_fits: self.root_fits,
             slots,
             outcomes: &outcomes,
-            told: self.told,
+            options: self.options,
         });
         let reply = self.dialect.encode(self.operation, &answer);
         let mut reply = reply.with_header("wharfinger-batch-id", self.batch.to_string());
-        if self.told.dry_run {
+        if self.options.dry_run {
             reply = reply.with_header("wharfinger-dry-run", "true");
         }
         if let Some(warnings) = warnings(slots) {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::task::block_in_place;
 use wharfinger_core::convert;
 use wharfinger_core::decide::admit::{Move, Policy};
-use wharfinger_core::dialect::{Answer, Ask, Dialect, Reply, Results, Slot, Verdict};
+use wharfinger_core::dialect::{Answer, Dialect, ParsedRequest, Reply, Results, Slot, Verdict};
 use wharfinger_core::judge::{self, Judged, Judging, judge};
 use wharfinger_core::kept::KeptSlots;
 use wharfinger_core::limits::Limits;
@@ -337,9 +337,9 @@ pub(crate) async fn without_blocking_others<T>(
 /// # Errors
 /// A parameter is wrong, or the store cannot be written.
 pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFailure> {
-    let Ask::Withdraw { keys, otherwise } =
+    let ParsedRequest::Withdraw { keys, otherwise } =
         call.dialect
-            .ask(call.operation, &call.head, call.organisation)?
+            .parse_request(call.operation, &call.head, call.organisation)?
     else {
         return Err(RequestFailure::Internal);
     };

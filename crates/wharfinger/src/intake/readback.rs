@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use wharfinger_core::dialect::{Action, Answer, Ask, OrderQuery, Orders, OrganisationPage, Reply};
+use wharfinger_core::dialect::{
+    Action, Answer, OrderQuery, Orders, OrganisationPage, ParsedRequest, Reply,
+};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::outcome::State;
 
@@ -96,12 +98,12 @@ fn encode_chunk(
 fn asked_for_orders(call: &Call<'_>) -> Result<OrderQuery, RequestFailure> {
     match call
         .dialect
-        .ask(call.operation, &call.head, call.organisation)?
+        .parse_request(call.operation, &call.head, call.organisation)?
     {
-        Ask::Orders(query) => Ok(query),
-        Ask::Order { .. } | Ask::Withdraw { .. } | Ask::Organisations { .. } => {
-            Err(RequestFailure::Internal)
-        }
+        ParsedRequest::Orders(query) => Ok(query),
+        ParsedRequest::Order { .. }
+        | ParsedRequest::Withdraw { .. }
+        | ParsedRequest::Organisations { .. } => Err(RequestFailure::Internal),
     }
 }
 
@@ -155,10 +157,10 @@ async fn read_page(
 pub async fn show(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
     match call
         .dialect
-        .ask(call.operation, &call.head, call.organisation)?
+        .parse_request(call.operation, &call.head, call.organisation)?
     {
-        Ask::Order { key } => show_order(app, call, key).await,
-        Ask::Organisations { offset, limit } => {
+        ParsedRequest::Order { key } => show_order(app, call, key).await,
+        ParsedRequest::Organisations { offset, limit } => {
             let reached = match call.organisation {
                 Some(organisation) => vec![organisation],
                 None => call.authenticated.caller().reached(),
@@ -168,7 +170,7 @@ pub async fn show(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
                 .dialect
                 .encode(call.operation, &Answer::Organisations(page)))
         }
-        Ask::Orders(_) | Ask::Withdraw { .. } => Err(RequestFailure::Internal),
+        ParsedRequest::Orders(_) | ParsedRequest::Withdraw { .. } => Err(RequestFailure::Internal),
     }
 }
 

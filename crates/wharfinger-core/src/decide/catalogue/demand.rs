@@ -8,8 +8,8 @@ use super::{AdmittedLine, ProductNumber};
 use crate::order::amount::Amount;
 use crate::order::problem::{Code, Path, Problem, Step};
 
-/// The maximum number of warehouses that an order is split across. Each part stores the submitted text.
-pub const PARTS_MAX: usize = 32;
+/// The maximum number of warehouses that an order is split across. Each sub-order stores the submitted text.
+pub const SUB_ORDERS_MAX: usize = 32;
 
 /// What an order requires of an enforced catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,11 +145,11 @@ fn lines(
         }
         lines.push(line);
     }
-    if warehouses(&lines) > PARTS_MAX {
+    if warehouses(&lines) > SUB_ORDERS_MAX {
         problems.push(Problem {
             path: Path::of(demand.names.lines),
             code: Code::TooManyWarehouses {
-                warehouses_max: PARTS_MAX,
+                warehouses_max: SUB_ORDERS_MAX,
             },
         });
     }
@@ -194,19 +194,19 @@ pub fn place(lines: &[AdmittedLine], is_active: &[bool]) -> Vec<AdmittedLine> {
 
 /// Groups the lines of an order by warehouse, in line order. Lines without a warehouse join the first warehouse.
 #[must_use]
-pub fn parts(lines: Vec<AdmittedLine>) -> Vec<Vec<AdmittedLine>> {
+pub fn sub_orders(lines: Vec<AdmittedLine>) -> Vec<Vec<AdmittedLine>> {
     let first = lines.iter().find_map(|line| line.warehouse.clone());
     let mut places = HashMap::<Option<String>, usize>::new();
-    let mut parts: Vec<Vec<AdmittedLine>> = Vec::new();
+    let mut sub_orders: Vec<Vec<AdmittedLine>> = Vec::new();
     for line in lines {
         let warehouse = line.warehouse.clone().or_else(|| first.clone());
-        let at = *places.entry(warehouse).or_insert(parts.len());
-        if at == parts.len() {
-            parts.push(Vec::new());
+        let at = *places.entry(warehouse).or_insert(sub_orders.len());
+        if at == sub_orders.len() {
+            sub_orders.push(Vec::new());
         }
-        parts[at].push(line);
+        sub_orders[at].push(line);
     }
-    parts
+    sub_orders
 }
 
 fn warehouses(lines: &[AdmittedLine]) -> usize {
@@ -332,10 +332,10 @@ mod tests {
             at(Some("South")),
             at(Some("North")),
         ];
-        let parts = parts(admitted(&demand(&[1, 1, 1, 1]), &offers));
-        let lines: Vec<Vec<u32>> = parts
+        let sub_orders = sub_orders(admitted(&demand(&[1, 1, 1, 1]), &offers));
+        let lines: Vec<Vec<u32>> = sub_orders
             .iter()
-            .map(|part| part.iter().map(|line| line.at).collect())
+            .map(|sub_order| sub_order.iter().map(|line| line.at).collect())
             .collect();
         assert_eq!(lines, [vec![0, 1, 3], vec![2]]);
     }

@@ -371,14 +371,16 @@ fn push_text(json: &mut String, text: &str) {
 /// Reads one line.
 fn read_entry<L: LoadLine>(entry: &Entry<'_, '_>) -> ReadLine<L> {
     if !entry.faults.is_empty() {
-        return Err(told(entry.faults.iter().map(Problem::from).collect()));
+        return Err(line_problems(
+            entry.faults.iter().map(Problem::from).collect(),
+        ));
     }
     if entry.value.kind() != Kind::Object {
-        return Err(told(vec![Problem::with_order(Code::NotObject)]));
+        return Err(line_problems(vec![Problem::with_order(Code::NotObject)]));
     }
     let mut notes = Notes::default();
     let line = L::read(&mut Form::of_order(entry.value, &mut notes));
-    let mut problems = told(notes.problems);
+    let mut problems = line_problems(notes.problems);
     let names = entry.value.members().map(|(name, _)| name);
     let unknown = names.filter(|name| !L::ATTRIBUTES.contains(&name.as_ref()));
     problems.extend(unknown.take(PROBLEMS_PER_LINE_MAX).map(|name| LineProblem {
@@ -408,7 +410,7 @@ pub fn unknown_name(what: &str, name: &str, known: &[&str]) -> String {
     format!("unknown {what} {name:?}; known {what}s: {known}")
 }
 
-fn told(mut problems: Vec<Problem>) -> Vec<LineProblem> {
+fn line_problems(mut problems: Vec<Problem>) -> Vec<LineProblem> {
     problems.truncate(PROBLEMS_PER_LINE_MAX);
     problems.into_iter().map(LineProblem::from).collect()
 }

@@ -5,7 +5,9 @@ mod demand;
 pub mod import;
 
 pub use attach::{Attach, Attached, KnownCustomers};
-pub use demand::{Demand, Identifier, Names, Offer, PARTS_MAX, Wanted, decide, parts, place};
+pub use demand::{
+    Demand, Identifier, Names, Offer, SUB_ORDERS_MAX, Wanted, decide, place, sub_orders,
+};
 
 use crate::order::amount::Amount;
 use crate::order::ids::OrderId;
@@ -64,20 +66,20 @@ pub struct ProductNumber(pub i64);
 /// The catalogue's decision on an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
-    /// The admitted lines. Other lines of the submitted order belong to other parts.
+    /// The admitted lines. Other lines of the submitted order belong to other sub-orders.
     pub lines: Vec<AdmittedLine>,
     /// The number of the customer that the order is attached to.
     pub customer: Option<u64>,
-    /// For a split order, what all parts share.
+    /// For a split order, what all sub-orders share.
     pub split: Option<Split>,
 }
 
-/// What the parts of a split order share.
+/// What the sub-orders of a split order share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// The id of the first part. It has the order's own key, shipping price and discount.
+    /// The id of the first sub-order. It has the order's own key, shipping price and discount.
     pub origin: OrderId,
-    /// The numbers of all parts, the first part's first. Only the first part has them.
+    /// The numbers of all sub-orders, the first sub-order's first. Only the first sub-order has them.
     pub numbers: Vec<u64>,
 }
 
@@ -99,13 +101,13 @@ pub struct AdmittedLine {
 }
 
 impl Admission {
-    /// The numbers of all parts, if this is the first part.
+    /// The numbers of all sub-orders, if this is the first sub-order.
     #[must_use]
     pub fn numbers(&self) -> &[u64] {
         self.split.as_ref().map_or(&[], |split| &split.numbers)
     }
 
-    /// The decision on a line of the submitted order. `None` if the line belongs to another part.
+    /// The decision on a line of the submitted order. `None` if the line belongs to another sub-order.
     #[must_use]
     pub fn line(&self, at: usize) -> Option<&AdmittedLine> {
         let at = u32::try_from(at).ok()?;

@@ -14,7 +14,7 @@ use crate::order::organisation::CatalogueMode;
 use crate::order::problem::{Code, Problem};
 use crate::order::warning::WarningCode;
 use crate::reading::form::{Form, Need, Notes};
-use crate::reading::unknown::{self, Tell};
+use crate::reading::unknown::{self, ReportUnknown};
 use crate::reading::validate::{self, Checked};
 
 /// The highest order number: the largest integer that every JSON parser represents exactly, 2^53-1.
@@ -24,7 +24,7 @@ pub(super) use crate::limits::NUMBER_MAX;
 pub(super) const ID_MAX: u64 = i64::MAX as u64;
 
 /// Which unknown attributes are reported.
-const TOLD: (NameCase, Tell) = (NameCase::Exact, Tell::Misspelt);
+const TOLD: (NameCase, ReportUnknown) = (NameCase::Exact, ReportUnknown::Misspelt);
 
 /// Judges an order to be created.
 pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a> {

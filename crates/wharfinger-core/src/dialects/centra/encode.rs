@@ -116,7 +116,7 @@ fn order_answer(slot: &Slot<'_>, outcome: &Outcome) -> OrderAnswer {
 /// Vendor quirk: the number of a completed order is text, and that of a prepared order is not in an array.
 fn yes(slot: &Slot<'_>, taken: &Taken) -> OrderAnswer {
     let number = taken.number.unwrap_or_default();
-    let numbers = match &*taken.parts {
+    let numbers = match &*taken.sub_orders {
         [] => vec![number],
         parts => parts.to_vec(),
     };

@@ -9,7 +9,6 @@ mod demand;
 mod encode;
 mod figures;
 mod lines;
-mod load;
 mod mapping;
 mod money;
 mod own_form;
@@ -19,14 +18,15 @@ mod samples;
 mod shape;
 mod shown;
 mod wire;
+mod workload;
 
 use jiff::tz::TimeZone;
 
 use crate::canonical;
-use crate::dialect::workload::Load;
+use crate::dialect::workload::Workload;
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
-    SampleKey, Samples, Slot, StoredOrder, SubmitOptions, WrongRoot,
+    Action, Answer, Context, Credentials, Dialect, EmptyBody, Head, Operation, ParsedRequest,
+    Reply, SampleKey, Samples, Slot, StoredOrder, SubmitOptions, WrongRoot,
 };
 use crate::json::{Entry, Envelope, NameCase};
 use crate::order::failure::RequestFailure;
@@ -171,13 +171,13 @@ impl Dialect for Centra {
         }
     }
 
-    fn ask(
+    fn parse_request(
         &self,
         _operation: &Operation,
         head: &Head<'_>,
         organisation: Option<&Organisation>,
-    ) -> Result<Ask, RequestFailure> {
-        query::orders(head, organisation).map(Ask::Orders)
+    ) -> Result<ParsedRequest, RequestFailure> {
+        query::orders(head, organisation).map(ParsedRequest::Orders)
     }
 
     fn email(&self, order: &StoredOrder) -> Option<String> {
@@ -217,7 +217,7 @@ impl Dialect for Centra {
         samples::samples(key)
     }
 
-    fn load(&self) -> &'static Load {
-        &load::LOAD
+    fn workload(&self) -> &'static Workload {
+        &workload::WORKLOAD
     }
 }

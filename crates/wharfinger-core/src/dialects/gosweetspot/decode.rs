@@ -10,7 +10,7 @@ use crate::limits::KEY_CHARS_MAX;
 use crate::order::problem::Code;
 use crate::order::warning::WarningCode;
 use crate::reading::form::{Form, Need, Notes};
-use crate::reading::unknown::{self, Tell};
+use crate::reading::unknown::{self, ReportUnknown};
 use crate::reading::validate::{self, Checked};
 
 const PRODUCT_CODE_CHARS_MAX: usize = 20;
@@ -28,7 +28,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         form.problem_here(Code::NotObject);
         (None, None)
     };
-    let rules = (NameCase::Ignored, Tell::Misspelt);
+    let rules = (NameCase::Ignored, ReportUnknown::Misspelt);
     unknown::look(form, SHAPE, rules);
     let verdict = if notes.problems.is_empty() {
         Verdict::Good(Draft {

@@ -4,26 +4,26 @@
 //! `delete.html`, `v2-order.html` and `v2-pending-orders.html`. docs/dialects/gosweetspot.md describes the behaviour
 //! that they do not specify.
 
-mod ask;
 mod decode;
 mod encode;
 mod figures;
-mod load;
 mod mapping;
 mod moment;
+mod request;
 mod samples;
 mod shape;
 mod stored;
 mod wire;
+mod workload;
 
 use jiff::tz::TimeZone;
 
 use crate::canonical;
 use crate::dialect::operation;
-use crate::dialect::workload::Load;
+use crate::dialect::workload::Workload;
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
-    SampleKey, Samples, Slot, StoredOrder, SubmitOptions, WrongRoot,
+    Action, Answer, Context, Credentials, Dialect, EmptyBody, Head, Operation, ParsedRequest,
+    Reply, SampleKey, Samples, Slot, StoredOrder, SubmitOptions, WrongRoot,
 };
 use crate::json::{Entry, Envelope, NameCase};
 use crate::order::failure::RequestFailure;
@@ -68,7 +68,7 @@ static OPERATIONS: &[Operation] = &[
         scope: Scope::OrdersRead,
         action: Action::List,
         summary: "List orders, page by page",
-        parameters: ask::LIST,
+        parameters: request::LIST,
     },
     Operation {
         name: "delete_orders",
@@ -77,7 +77,7 @@ static OPERATIONS: &[Operation] = &[
         scope: Scope::OrdersWrite,
         action: Action::Withdraw,
         summary: "Cancel orders and release their packing slip numbers",
-        parameters: ask::WITHDRAW,
+        parameters: request::WITHDRAW,
     },
     Operation {
         name: "new_orders",
@@ -132,7 +132,7 @@ static OPERATIONS: &[Operation] = &[
         scope: Scope::OrdersRead,
         action: Action::Show,
         summary: "Show the status of one order",
-        parameters: ask::SHOW,
+        parameters: request::SHOW,
     },
     Operation {
         name: "pending_orders",
@@ -204,17 +204,17 @@ impl Dialect for GoSweetSpot {
         decode::judge(context, entry)
     }
 
-    fn ask(
+    fn parse_request(
         &self,
         operation: &Operation,
         head: &Head<'_>,
         _organisation: Option<&Organisation>,
-    ) -> Result<Ask, RequestFailure> {
+    ) -> Result<ParsedRequest, RequestFailure> {
         match operation.action {
-            Action::List => ask::list(head),
-            Action::Stream => Ok(ask::pending()),
-            Action::Show => ask::show(head),
-            Action::Withdraw => ask::withdraw(head),
+            Action::List => request::list(head),
+            Action::Stream => Ok(request::pending()),
+            Action::Show => request::show(head),
+            Action::Withdraw => request::withdraw(head),
             // Submissions are judged. The dialect has no other operations.
             Action::Submit { .. } | Action::Resource(_) => Err(RequestFailure::Internal),
         }
@@ -266,8 +266,8 @@ impl Dialect for GoSweetSpot {
         samples::samples(key)
     }
 
-    fn load(&self) -> &'static Load {
-        &load::LOAD
+    fn workload(&self) -> &'static Workload {
+        &workload::WORKLOAD
     }
 }
 

@@ -11,7 +11,7 @@ use crate::order::ids::OrganisationId;
 use crate::order::problem::{Code, Problem};
 use crate::reading::form::{Form, Need, Notes};
 use crate::reading::moment::moment;
-use crate::reading::unknown::{self, Tell};
+use crate::reading::unknown::{self, ReportUnknown};
 use crate::reading::validate::{
     amount, country, currency, email, language, locale, positive, short_text, text,
 };
@@ -25,7 +25,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         slot.organisation = organisation(&mut order, context);
         slot.key = order.mandatory("key", short_text(KEY_CHARS_MAX));
         slot.email = attributes(&mut order);
-        let rules = (NameCase::Exact, Tell::All);
+        let rules = (NameCase::Exact, ReportUnknown::All);
         unknown::look(order, SHAPE, rules);
     } else {
         notes.problems.push(Problem::with_order(Code::NotObject));

@@ -20,7 +20,7 @@ pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {
     let body = Batch {
         id: submitted.batch.to_string(),
         status: status.name(),
-        dry_run: submitted.told.dry_run,
+        dry_run: submitted.options.dry_run,
         received: counts.received(),
         accepted: counts.accepted,
         updated: counts.updated,
@@ -42,7 +42,7 @@ pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {
 }
 
 fn results<'s>(submitted: &Submitted<'s>) -> Option<Listed<'s>> {
-    match submitted.told.results {
+    match submitted.options.results {
         Results::All | Results::Rejected => Some(Listed(*submitted)),
         Results::None => None,
     }
@@ -54,7 +54,7 @@ pub(super) struct Listed<'s>(Submitted<'s>);
 impl Serialize for Listed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(submitted) = self;
-        let is_wanted = |outcome: &Outcome| match submitted.told.results {
+        let is_wanted = |outcome: &Outcome| match submitted.options.results {
             Results::All => true,
             Results::Rejected => outcome.taken().is_none(),
             Results::None => false,
@@ -87,7 +87,7 @@ fn result<'s>(index: usize, slot: &'s Slot<'s>, outcome: &'s Outcome) -> OrderRe
         outcome: outcome.name(),
         order_id: taken.map(|taken| taken.order.to_string()),
         number,
-        orders: taken.map_or(&[], |taken| &taken.parts),
+        orders: taken.map_or(&[], |taken| &taken.sub_orders),
         revision: taken.map(|taken| taken.revision),
         errors: problems
             .iter()

@@ -3,7 +3,6 @@
 mod decode;
 mod encode;
 mod figures;
-mod load;
 mod mapping;
 mod parameters;
 mod query;
@@ -11,6 +10,7 @@ mod routes;
 mod samples;
 mod shape;
 mod wire;
+mod workload;
 
 use schemars::SchemaGenerator;
 
@@ -18,9 +18,9 @@ use super::AnswerSchemas;
 use jiff::tz::TimeZone;
 
 use crate::canonical;
-use crate::dialect::workload::Load;
+use crate::dialect::workload::Workload;
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, Reply, Resource,
+    Action, Answer, Context, Credentials, Dialect, Head, Operation, ParsedRequest, Reply, Resource,
     SampleKey, Samples, Slot, StoredOrder, SubmitOptions,
 };
 use crate::json::{Entry, NameCase};
@@ -105,12 +105,12 @@ impl Dialect for Native {
     }
 
     /// No route reads orders this way. Orders are resources here.
-    fn ask(
+    fn parse_request(
         &self,
         _operation: &Operation,
         _head: &Head<'_>,
         _organisation: Option<&Organisation>,
-    ) -> Result<Ask, RequestFailure> {
+    ) -> Result<ParsedRequest, RequestFailure> {
         Err(RequestFailure::Internal)
     }
 
@@ -158,7 +158,7 @@ impl Dialect for Native {
         samples::samples(key)
     }
 
-    fn load(&self) -> &'static Load {
-        &load::LOAD
+    fn workload(&self) -> &'static Workload {
+        &workload::WORKLOAD
     }
 }

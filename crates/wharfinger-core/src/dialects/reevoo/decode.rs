@@ -12,7 +12,7 @@ use crate::order::organisation::Organisation;
 use crate::order::problem::{Code, Problem};
 use crate::order::warning::WarningCode;
 use crate::reading::form::{Form, Need, Notes};
-use crate::reading::unknown::{self, Tell};
+use crate::reading::unknown::{self, ReportUnknown};
 use crate::reading::validate::{
     Checked, amount, any_text, country, currency, day_month_year, email, language, locale,
     short_text, text,
@@ -31,7 +31,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         slot.organisation = trkref(&mut order, context);
         slot.key = order.mandatory("order_ref", short_text(KEY_CHARS_MAX));
         slot.email = attributes(&mut order);
-        let rules = (NameCase::Exact, Tell::Misspelt);
+        let rules = (NameCase::Exact, ReportUnknown::Misspelt);
         unknown::look(order, SHAPE, rules);
     } else {
         notes.problems.push(Problem::with_order(Code::NotObject));

@@ -4,16 +4,16 @@
 //! <https://developer.reevoo.com/reference/batch-submission>, and the older
 //! <http://reevoo.github.io/docs/reevooapi/customer-order/customer-order-single-submission/>.
 
-mod ask;
 mod decode;
 mod encode;
 mod figures;
-mod load;
 mod mapping;
 mod organisations;
+mod request;
 mod samples;
 mod shape;
 mod wire;
+mod workload;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
@@ -22,10 +22,10 @@ use jiff::tz::TimeZone;
 
 use crate::canonical;
 use crate::dialect::operation;
-use crate::dialect::workload::Load;
+use crate::dialect::workload::Workload;
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, EmptyBody, Head, Operation, Reply,
-    SampleKey, Samples, Slot, StoredOrder, SubmitOptions, WrongRoot,
+    Action, Answer, Context, Credentials, Dialect, EmptyBody, Head, Operation, ParsedRequest,
+    Reply, SampleKey, Samples, Slot, StoredOrder, SubmitOptions, WrongRoot,
 };
 use crate::json::{Entry, Envelope, NameCase};
 use crate::order::failure::RequestFailure;
@@ -74,7 +74,7 @@ const ORGANISATIONS: Operation = Operation {
     scope: Scope::OrdersWrite,
     action: Action::Show,
     summary: "List the organisations of the key",
-    parameters: ask::PAGE,
+    parameters: request::PAGE,
 };
 
 /// Shows one organisation.
@@ -154,14 +154,14 @@ impl Dialect for Reevoo {
         decode::judge(context, entry)
     }
 
-    fn ask(
+    fn parse_request(
         &self,
         operation: &Operation,
         head: &Head<'_>,
         _organisation: Option<&Organisation>,
-    ) -> Result<Ask, RequestFailure> {
+    ) -> Result<ParsedRequest, RequestFailure> {
         match operation.action {
-            Action::Show => ask::organisations(head),
+            Action::Show => request::organisations(head),
             // Submissions are judged. The dialect has no other operations.
             Action::Submit { .. }
             | Action::List
@@ -208,8 +208,8 @@ impl Dialect for Reevoo {
         samples::samples(key)
     }
 
-    fn load(&self) -> &'static Load {
-        &load::LOAD
+    fn workload(&self) -> &'static Workload {
+        &workload::WORKLOAD
     }
 }
 

@@ -12,7 +12,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use wharfinger_core::dialect::{
-    Action, Dialect, Operation, Parameter, ParameterKind, Place, Reply,
+    Action, Dialect, Operation, Parameter, ParameterKind, ParameterPlace, Reply,
 };
 use wharfinger_core::dialects;
 
@@ -251,8 +251,8 @@ fn parameter(parameter: &Parameter) -> Value {
         ParameterKind::Seconds(_) => json!({"type": "string", "pattern": "^[0-9]{1,2}s$"}),
     };
     let place = match parameter.place {
-        Place::Query => "query",
-        Place::Header => "header",
+        ParameterPlace::Query => "query",
+        ParameterPlace::Header => "header",
     };
     json!({
         "name": parameter.name,

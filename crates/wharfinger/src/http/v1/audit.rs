@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 
 use super::answer::{Page, ok, time};
 use super::cursor;
@@ -66,7 +66,7 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
 /// The subjects that the calling key may read about. `None` for all.
 async fn visible(app: &App, call: &Call<'_>) -> Result<Option<HashSet<String>>, RequestFailure> {
     let key = call.authenticated.key();
-    if key.reach == Reach::All {
+    if key.reach == OrgAccess::All {
         return Ok(None);
     }
     let directory = directory(app, call).await?;

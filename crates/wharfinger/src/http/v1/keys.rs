@@ -9,7 +9,7 @@ use http::HeaderMap;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialect::{Credentials, Reply};
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::organisation::{Reach, Scope};
+use wharfinger_core::order::organisation::{OrgAccess, Scope};
 use wharfinger_core::order::problem::Code;
 use wharfinger_core::reading::form::{Form, Need};
 use wharfinger_core::reading::validate;
@@ -214,11 +214,11 @@ impl Maker<'_> {
         }
     }
 
-    fn reach(&self, form: &mut Form<'_, '_, '_>) -> Reach {
+    fn reach(&self, form: &mut Form<'_, '_, '_>) -> OrgAccess {
         let caller = self.call.authenticated.caller();
         let reaches_all = form.optional("all_organisations", validate::boolean);
         if reaches_all == Some(true) {
-            if *caller.reach != Reach::All {
+            if *caller.reach != OrgAccess::All {
                 let form_wanted = "false, because the calling key does not reach all organisations";
                 form.problem("all_organisations", Code::NotOfForm { form: form_wanted });
             }
@@ -226,7 +226,7 @@ impl Maker<'_> {
                 let form_wanted = "absent if all_organisations is true";
                 form.problem("organisations", Code::NotOfForm { form: form_wanted });
             }
-            return Reach::All;
+            return OrgAccess::All;
         }
         let mut ids = Vec::new();
         form.scalars("organisations", Need::Mandatory, |value| {
@@ -238,7 +238,7 @@ impl Maker<'_> {
             }
             Ok(())
         });
-        Reach::Only(ids)
+        OrgAccess::Only(ids)
     }
 
     fn scopes(&self, form: &mut Form<'_, '_, '_>) -> Vec<Scope> {

@@ -10,7 +10,7 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::CatalogueMode;
-use wharfinger_core::order::organisation::{ListSort, Organisation, Reach};
+use wharfinger_core::order::organisation::{ListSort, OrgAccess, Organisation};
 use wharfinger_core::order::problem::Code;
 use wharfinger_core::order::zone;
 use wharfinger_core::reading::form::Form;
@@ -93,7 +93,7 @@ pub(super) async fn create(
     body: &mut Body,
 ) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
-    if *call.authenticated.caller().reach != Reach::All {
+    if *call.authenticated.caller().reach != OrgAccess::All {
         let why = "only a key that reaches all organisations can create one";
         return Err(RequestFailure::Forbidden(why.into()));
     }

@@ -221,7 +221,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             order: self.submission.batch.order(row.index),
             number,
             revision: 1,
-            parts: Box::default(),
+            sub_orders: Box::default(),
         };
         (EntryOutcome::Accepted { number }, Outcome::Accepted(taken))
     }
@@ -250,7 +250,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
         let mut taken = self.taken(&revised)?;
         if row.intent == Intent::Complete {
             let is_placed = order.state == State::Draft;
-            taken.parts = self.complete_by_catalogue(row, order, is_placed)?;
+            taken.sub_orders = self.complete_by_catalogue(row, order, is_placed)?;
         }
         Ok((entry_outcome, Outcome::Updated(taken)))
     }
@@ -262,7 +262,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
         };
         let mut taken = self.taken(order)?;
         if row.intent == Intent::Complete {
-            taken.parts = self.complete_by_catalogue(row, order, false)?;
+            taken.sub_orders = self.complete_by_catalogue(row, order, false)?;
         }
         Ok((entry_outcome, Outcome::Unchanged(taken)))
     }
@@ -272,7 +272,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             order: self.order_id(order.id)?,
             number: order.number,
             revision: order.revision,
-            parts: Box::default(),
+            sub_orders: Box::default(),
         })
     }
 

@@ -3,7 +3,7 @@
 use wharfinger_core::decide::admit::{Decision, decide};
 use wharfinger_core::decide::catalogue::{self, Admission, Demand, Split};
 use wharfinger_core::dialect::Number;
-use wharfinger_core::limits::problems_told_max;
+use wharfinger_core::limits::problems_reported_max;
 use wharfinger_core::order::ids::OrderId;
 use wharfinger_core::order::outcome::{Outcome, State};
 use wharfinger_core::order::problem::Problem;
@@ -64,7 +64,7 @@ impl<T: DecisionTxn> Decide<'_, T> {
                 })
             })?;
         }
-        taken.parts = kept.numbers().into();
+        taken.sub_orders = kept.numbers().into();
         self.admissions.push((addr, kept));
         Ok((entry_outcome, outcome))
     }
@@ -85,7 +85,7 @@ impl<T: DecisionTxn> Decide<'_, T> {
         }
         // Only so many problems of a batch are reported.
         let mut reported = problems;
-        reported.truncate(problems_told_max(self.problems_reported));
+        reported.truncate(problems_reported_max(self.problems_reported));
         self.problems_reported += reported.len();
         Ok((EntryOutcome::Refused, Outcome::Rejected(reported.into())))
     }
@@ -143,7 +143,7 @@ impl<T: DecisionTxn> Decide<'_, T> {
         kept: Admission,
         shared: impl FnOnce(&mut Self) -> Result<Shared, Fault>,
     ) -> Result<Admission, Fault> {
-        let mut by_warehouse = catalogue::parts(kept.lines).into_iter();
+        let mut by_warehouse = catalogue::sub_orders(kept.lines).into_iter();
         let mut first = Admission {
             lines: by_warehouse.next().unwrap_or_default(),
             ..kept

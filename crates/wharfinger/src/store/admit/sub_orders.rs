@@ -1,6 +1,6 @@
 //! The entries of sub-orders: blocks of their own, after the blocks of the batch.
 
-use wharfinger_core::order::ids::part_index;
+use wharfinger_core::order::ids::sub_order_index;
 
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
@@ -60,7 +60,7 @@ impl SubOrderBlocks {
     pub(crate) fn index(&self, of: u32) -> Result<u32, Fault> {
         let entry = if self.last.0 == of { self.last.1 } else { 0 };
         let no_room = || Fault::Refused("the batch is too large for orders to be split".into());
-        part_index(of, entry).ok_or_else(no_room)
+        sub_order_index(of, entry).ok_or_else(no_room)
     }
 
     /// Adds the next entry.

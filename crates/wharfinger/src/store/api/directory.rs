@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use jiff::tz::TimeZone;
 use wharfinger_core::order::organisation::CatalogueMode;
-use wharfinger_core::order::organisation::{ListSort, Organisation, Organisations, Reach, Scope};
+use wharfinger_core::order::organisation::{
+    ListSort, OrgAccess, Organisation, Organisations, Scope,
+};
 
 use crate::access::rates::Rates;
 
@@ -30,7 +32,7 @@ pub struct Key {
     /// The SHA-256 hash of the secret.
     pub secret_sha256: [u8; 32],
     /// The organisations that the key may access.
-    pub reach: Reach,
+    pub reach: OrgAccess,
     /// The operations that the key may use.
     pub scopes: Vec<Scope>,
     /// When the key was created, in milliseconds since 1970.

@@ -6,7 +6,7 @@ use wharfinger_core::decide::admit::Move;
 use wharfinger_core::decide::fulfilment::{Fulfilment, Reported};
 use wharfinger_core::dialect::{OrderQuery, Reply, StoredOrder};
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::Code;
 
@@ -29,7 +29,7 @@ pub struct Fulfil {
     /// The order.
     pub id: OrderId,
     /// The organisations whose orders the caller may report on. Other orders count as missing.
-    pub reach: Reach,
+    pub reach: OrgAccess,
     /// The content of the report.
     pub fulfilment: Fulfilment,
     /// The API key that sends the report.
@@ -110,7 +110,7 @@ pub struct MoveById {
     /// The ids. Each occurrence of an id is handled separately.
     pub ids: Vec<OrderId>,
     /// The organisations whose orders the caller may change. Other orders count as missing.
-    pub reach: Reach,
+    pub reach: OrgAccess,
     /// The requested transition.
     pub wanted: Move,
     /// The API key that sends the request, or a substitute for one.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::{BatchStatus, Counts};
 
 /// Which orders of a batch a caller may see.
@@ -14,7 +14,7 @@ pub enum Visible {
     /// organisation.
     To {
         /// The organisations that the key may act for.
-        organisations: Reach,
+        organisations: OrgAccess,
         /// The key's id.
         key_id: String,
     },

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::CatalogueMode;
-use wharfinger_core::order::organisation::{ListSort, Organisation, Organisations, Reach, Scope};
+use wharfinger_core::order::organisation::{
+    ListSort, OrgAccess, Organisation, Organisations, Scope,
+};
 use wharfinger_core::order::zone;
 
 use crate::access::rates::Rates;
@@ -132,10 +134,10 @@ fn read_key(row: &Row<'_>) -> Result<Key, Fault> {
     let organisations: Option<String> = row.get(2)?;
     let scopes: String = row.get(3)?;
     let reach = match organisations {
-        None => Reach::All,
+        None => OrgAccess::All,
         Some(list) => {
             let ids: Vec<u32> = serde_json::from_str(&list).map_err(broken)?;
-            Reach::Only(ids.into_iter().map(OrganisationId).collect())
+            OrgAccess::Only(ids.into_iter().map(OrganisationId).collect())
         }
     };
     let names: Vec<String> = serde_json::from_str(&scopes).map_err(broken)?;
@@ -321,8 +323,8 @@ fn list_sort(name: &str) -> Result<ListSort, Fault> {
 
 fn create_key<'n>(txn: &WriteTxn<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> {
     let ids = match &key.reach {
-        Reach::All => None,
-        Reach::Only(ids) => Some(ids),
+        OrgAccess::All => None,
+        OrgAccess::Only(ids) => Some(ids),
     };
     let mut codes = Vec::new();
     for id in ids.into_iter().flatten() {
@@ -357,7 +359,7 @@ fn create_key<'n>(txn: &WriteTxn<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> 
     Ok(Noted {
         details: Some(json!({
             "organisations": codes,
-            "all_organisations": key.reach == Reach::All,
+            "all_organisations": key.reach == OrgAccess::All,
             "scopes": scopes,
         })),
         ..Noted::new("key.created", &key.id)

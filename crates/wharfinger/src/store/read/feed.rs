@@ -1,6 +1,6 @@
 //! The event feed, read from the entry outcomes of the journal's blocks.
 
-use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId, is_part};
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId, is_sub_order};
 
 use crate::store::api::{Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed, StoreError};
 use crate::store::engine::driver::Connection;
@@ -216,7 +216,7 @@ impl Reading<'_> {
     /// The id of an order. If it is a sub-order, also the id of the order that was split.
     fn order(&mut self, order: EntryAddr) -> Result<(Option<OrderId>, Option<OrderId>), Fault> {
         let id = self.order_ids.get(self.connection, order)?;
-        if !id.index().is_some_and(is_part) {
+        if !id.index().is_some_and(is_sub_order) {
             return Ok((Some(id), None));
         }
         let admission = self.journal.admission(order)?;

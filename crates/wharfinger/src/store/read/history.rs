@@ -1,7 +1,7 @@
 //! The history of an order: its revisions and transitions, newest first. Each entry points to the previous one.
 
 use wharfinger_core::order::ids::OrderId;
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 
 use super::locate::Locator;
 use crate::store::Store;
@@ -24,7 +24,7 @@ impl Store {
     pub async fn history(
         &self,
         id: OrderId,
-        reach: &Reach,
+        reach: &OrgAccess,
         after: Option<HistoryCursor>,
         limit: usize,
     ) -> Result<Option<History>, StoreError> {
@@ -38,7 +38,7 @@ impl Store {
 pub(crate) fn history(
     connection: &Connection,
     order: OrderId,
-    reach: &Reach,
+    reach: &OrgAccess,
     (after, limit): (Option<HistoryCursor>, usize),
 ) -> Result<Option<History>, Fault> {
     let mut journal = Journal::new(connection);

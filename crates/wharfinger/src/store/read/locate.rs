@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
@@ -46,14 +46,14 @@ pub(crate) struct BlockRange {
 /// Finds orders by their ids. Caches the block ranges of batches, because orders of one batch are often requested together.
 pub(crate) struct Locator<'c> {
     connection: &'c Connection,
-    reach: &'c Reach,
+    reach: &'c OrgAccess,
     batches: HashMap<BatchId, Vec<BlockRange>>,
 }
 
 impl<'c> Locator<'c> {
     /// A locator for a caller with this access. Nothing is read of an order that the caller may not access. Its absence and its
     /// existence therefore take the same time.
-    pub(crate) fn new(connection: &'c Connection, reach: &'c Reach) -> Self {
+    pub(crate) fn new(connection: &'c Connection, reach: &'c OrgAccess) -> Self {
         Self {
             connection,
             reach,

@@ -2,7 +2,7 @@
 
 use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::order::ids::{OrderId, OrganisationId};
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 
 use super::locate::Locator;
 use super::walk::{Blocks, Walk};
@@ -44,7 +44,7 @@ impl Store {
     pub async fn order(
         &self,
         id: OrderId,
-        reach: &Reach,
+        reach: &OrgAccess,
     ) -> Result<Option<FoundOrder>, StoreError> {
         let reach = reach.clone();
         let read = move |connection: &Connection| order(connection, id, &reach);
@@ -277,7 +277,7 @@ impl PageInMaking<'_> {
 pub(crate) fn order(
     connection: &Connection,
     id: OrderId,
-    reach: &Reach,
+    reach: &OrgAccess,
 ) -> Result<Option<FoundOrder>, Fault> {
     let mut journal = Journal::new(connection);
     let Some(located) = Locator::new(connection, reach).find(&mut journal, id)? else {

@@ -1,6 +1,6 @@
 //! The results of a batch's orders, in pages.
 
-use wharfinger_core::order::ids::{BatchId, is_part};
+use wharfinger_core::order::ids::{BatchId, is_sub_order};
 
 use super::encoding::Kind;
 use super::extents::BatchExtent;
@@ -112,7 +112,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
                 let entry_outcome = self.journal.entry_outcome(addr)?;
                 // A sub-order is reported with its order.
                 if index >= self.from
-                    && !is_part(index)
+                    && !is_sub_order(index)
                     && kind(entry_outcome).is_some_and(&self.is_wanted)
                     && !self.journal.is_of_purged(addr, entry_outcome)?
                 {

@@ -3,7 +3,7 @@
 use wharfinger_core::decide::admit::decide_fulfilment;
 use wharfinger_core::decide::fulfilment::Reported;
 use wharfinger_core::order::ids::OrderId;
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::problem::Code;
 
 use super::process_cancel::Transitions;
@@ -39,7 +39,7 @@ impl Store {
 pub(crate) fn locate(
     connection: &Connection,
     id: OrderId,
-    reach: &Reach,
+    reach: &OrgAccess,
 ) -> Result<Option<Located>, Fault> {
     let mut journal = Journal::new(connection);
     Locator::new(connection, reach).find(&mut journal, id)

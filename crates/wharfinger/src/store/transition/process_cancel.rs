@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wharfinger_core::decide::admit::{Move, decide_move};
 use wharfinger_core::order::ids::{OrderId, OrganisationId};
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::Code;
 
@@ -89,7 +89,7 @@ pub(crate) fn move_orders(
 pub(crate) fn locate(
     connection: &Connection,
     ids: &[OrderId],
-    reach: &Reach,
+    reach: &OrgAccess,
 ) -> Result<Vec<Option<Located>>, Fault> {
     let mut journal = Journal::new(connection);
     let mut locator = Locator::new(connection, reach);

@@ -9,7 +9,7 @@ use wharfinger::store::{
 };
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::ids::OrganisationId;
-use wharfinger_core::order::organisation::{Organisation, Reach, Scope};
+use wharfinger_core::order::organisation::{OrgAccess, Organisation, Scope};
 
 fn organisation(code: &str) -> Change {
     Change::CreateOrganisation(Organisation::new(code, "A shop"))
@@ -25,7 +25,7 @@ fn change_organisation(code: &str, name: Option<&str>, enabled: Option<bool>) ->
     })
 }
 
-fn key(id: &str, reach: Reach) -> Key {
+fn key(id: &str, reach: OrgAccess) -> Key {
     Key {
         id: id.into(),
         secret_sha256: [7; 32],
@@ -69,8 +69,8 @@ pub(super) async fn every_change_makes_a_new_directory(store: Arc<Store>) {
     let (one, two) = (&found.organisations["ONE"], &found.organisations["TWO"]);
     assert!(one.id != two.id && one.id.0 > 0 && two.id.0 > 0);
     assert!(one.customer_orders_enabled && one.name == "A shop");
-    let some = key("k2", Reach::Only(vec![one.id, two.id]));
-    let all = key("k1", Reach::All);
+    let some = key("k2", OrgAccess::Only(vec![one.id, two.id]));
+    let all = key("k1", OrgAccess::All);
     made(&store, Change::CreateKey(some.clone())).await;
     made(&store, Change::CreateKey(all.clone())).await;
     assert_eq!(directory(&store).await.keys, [some.clone(), all.clone()]);
@@ -102,7 +102,7 @@ pub(super) async fn every_change_makes_a_new_directory(store: Arc<Store>) {
 
 pub(super) async fn impossible_changes_are_refused(store: Arc<Store>) {
     made(&store, organisation("ONE")).await;
-    made(&store, Change::CreateKey(key("k1", Reach::All))).await;
+    made(&store, Change::CreateKey(key("k1", OrgAccess::All))).await;
     let version = directory(&store).await.version;
     let rotate = |id: &str| Change::RotateKey {
         id: id.into(),
@@ -113,8 +113,8 @@ pub(super) async fn impossible_changes_are_refused(store: Arc<Store>) {
         at_ms: 1,
     };
     refused(&store, organisation("ONE")).await;
-    refused(&store, Change::CreateKey(key("k1", Reach::All))).await;
-    let stranger = Reach::Only(vec![OrganisationId(99)]);
+    refused(&store, Change::CreateKey(key("k1", OrgAccess::All))).await;
+    let stranger = OrgAccess::Only(vec![OrganisationId(99)]);
     refused(&store, Change::CreateKey(key("k2", stranger))).await;
     refused(&store, rotate("never")).await;
     refused(&store, revoke("never")).await;
@@ -130,7 +130,7 @@ pub(super) async fn impossible_changes_are_refused(store: Arc<Store>) {
 }
 
 pub(super) async fn the_use_of_keys_is_noted_without_a_new_directory(store: Arc<Store>) {
-    made(&store, Change::CreateKey(key("k1", Reach::All))).await;
+    made(&store, Change::CreateKey(key("k1", OrgAccess::All))).await;
     let version = directory(&store).await.version;
     for at_ms in [500, 400] {
         let uses = vec![("k1".to_owned(), at_ms), ("never".to_owned(), at_ms)];
@@ -160,7 +160,7 @@ fn page(before: Option<i64>, limit: usize) -> ReadAudit {
 pub(super) async fn every_change_is_in_the_audit_log(store: Arc<Store>) {
     made(&store, organisation("k1")).await;
     made(&store, change_organisation("k1", None, Some(false))).await;
-    made(&store, Change::CreateKey(key("k1", Reach::All))).await;
+    made(&store, Change::CreateKey(key("k1", OrgAccess::All))).await;
     refused(&store, organisation("k1")).await;
     let at_ms = 5;
     let revoke = Change::RevokeKey {
@@ -239,7 +239,7 @@ pub(super) async fn a_change_is_made_once_under_an_idempotency_key(store: Arc<St
         })
     };
     // A refused change is not saved.
-    let stranger = key("k1", Reach::Only(vec![OrganisationId(99)]));
+    let stranger = key("k1", OrgAccess::Only(vec![OrganisationId(99)]));
     let refused = store
         .administer("me", Change::CreateKey(stranger), save_reply("refused"))
         .await;

@@ -9,7 +9,7 @@ use wharfinger::store::{
 use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::OrderId;
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::Code;
 
@@ -28,7 +28,7 @@ async fn submit_elsewhere(store: &Arc<Store>, sent: Order) -> OrderId {
 async fn move_ids(
     store: &Arc<Store>,
     wanted: Move,
-    reach: Reach,
+    reach: OrgAccess,
     ids: &[OrderId],
 ) -> Vec<MovedOrder> {
     let request = MoveById {
@@ -43,7 +43,7 @@ async fn move_ids(
 }
 
 async fn state_of(store: &Arc<Store>, id: OrderId) -> State {
-    let found = store.order(id, &Reach::All).await.expect("read");
+    let found = store.order(id, &OrgAccess::All).await.expect("read");
     found.expect("there is such an order").order.state
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn an_order_is_found_by_its_id(store: Arc<Store>) {
     for at in [0, 1, 2, 1_499, 1_500, 1_502, 2_999] {
         let id = batch.order(u32::try_from(at).unwrap());
         let found = store
-            .order(id, &Reach::All)
+            .order(id, &OrgAccess::All)
             .await
             .expect("read")
             .expect("it is there");
@@ -73,7 +73,7 @@ pub(super) async fn an_order_is_found_by_its_id(store: Arc<Store>) {
     assert_eq!(state_of(&store, batch.order(1)).await, State::Cancelled);
     let elsewhere = submit_elsewhere(&store, numbered(Number::Next, "x")).await;
     let found = store
-        .order(elsewhere, &Reach::All)
+        .order(elsewhere, &OrgAccess::All)
         .await
         .expect("read")
         .expect("it is there");
@@ -89,8 +89,8 @@ pub(super) async fn an_order_is_found_by_its_id(store: Arc<Store>) {
         OrderId::from_bytes(batch.to_bytes()),
     ];
     for id in unknown {
-        assert_eq!(store.order(id, &Reach::All).await, Ok(None));
-        assert_eq!(store.history(id, &Reach::All, None, 10).await, Ok(None));
+        assert_eq!(store.order(id, &OrgAccess::All).await, Ok(None));
+        assert_eq!(store.history(id, &OrgAccess::All, None, 10).await, Ok(None));
     }
 }
 
@@ -99,7 +99,7 @@ pub(super) async fn an_order_tells_when_it_last_changed(store: Arc<Store>) {
     let mut last = 0;
     let mut changed = async |is_later: bool| {
         let found = store
-            .order(batch.order(0), &Reach::All)
+            .order(batch.order(0), &OrgAccess::All)
             .await
             .expect("read");
         let order = found.expect("it is there").order;
@@ -134,7 +134,7 @@ pub(super) async fn orders_are_moved_by_their_ids(store: Arc<Store>) {
     let moved = move_ids(
         &store,
         Move::Process,
-        Reach::Only(vec![HERE]),
+        OrgAccess::Only(vec![HERE]),
         &[c, a, b, d, unknown, a],
     )
     .await;
@@ -149,7 +149,7 @@ pub(super) async fn orders_are_moved_by_their_ids(store: Arc<Store>) {
     ];
     assert_eq!(moved, expected);
     assert_eq!(state_of(&store, b).await, State::Pending);
-    let moved = move_ids(&store, CANCEL, Reach::All, &[a, b, d]).await;
+    let moved = move_ids(&store, CANCEL, OrgAccess::All, &[a, b, d]).await;
     let cancelled = Ok(State::Cancelled);
     assert_eq!(moved, [processed, cancelled, cancelled]);
     // The key stays taken.
@@ -174,7 +174,7 @@ pub(super) async fn moves_may_need_many_blocks(store: Arc<Store>) {
     let sent: Vec<_> = (0..2_500).map(|at| order(&format!("k{at}"), "x")).collect();
     let (batch, _) = submit(&store, &sent).await;
     let ids: Vec<_> = (0..2_500).rev().map(|at| batch.order(at)).collect();
-    let moved = move_ids(&store, CANCEL, Reach::All, &ids).await;
+    let moved = move_ids(&store, CANCEL, OrgAccess::All, &ids).await;
     assert_eq!(moved, vec![Ok(State::Cancelled); 2_500]);
     let events = store.events(HERE, 2_501, 10_000).await.expect("events");
     let told: Vec<_> = events.iter().filter_map(|event| event.order).collect();
@@ -194,7 +194,7 @@ pub(super) async fn history_is_told_latest_first_and_in_pages(store: Arc<Store>)
     let (second, _) = submit(&store, &[order("b", "1"), order("a", "2")]).await;
     submit(&store, &[order("a", "2")]).await;
     let id = first.order(0);
-    move_ids(&store, Move::Process, Reach::All, &[id]).await;
+    move_ids(&store, Move::Process, OrgAccess::All, &[id]).await;
     submit(&store, &[order("a", "3").with(Intent::Complete)]).await;
     let expected = [
         format!("3 {}", order("a", "3").text),
@@ -206,7 +206,7 @@ pub(super) async fn history_is_told_latest_first_and_in_pages(store: Arc<Store>)
         let (mut entries, mut after) = (Vec::new(), None);
         loop {
             let page = store
-                .history(id, &Reach::All, after, limit)
+                .history(id, &OrgAccess::All, after, limit)
                 .await
                 .expect("read");
             let page = page.expect("there is such an order");
@@ -224,14 +224,17 @@ pub(super) async fn history_is_told_latest_first_and_in_pages(store: Arc<Store>)
     }
     // A cursor is not valid for another order.
     let other = store
-        .history(second.order(0), &Reach::All, None, 1)
+        .history(second.order(0), &OrgAccess::All, None, 1)
         .await
         .expect("read");
     assert_eq!(other.expect("it is there").next, None);
-    let page = store.history(id, &Reach::All, None, 1).await.expect("read");
+    let page = store
+        .history(id, &OrgAccess::All, None, 1)
+        .await
+        .expect("read");
     let cursor = page.expect("it is there").next;
     let stolen = store
-        .history(second.order(0), &Reach::All, cursor, 10)
+        .history(second.order(0), &OrgAccess::All, cursor, 10)
         .await;
     assert_eq!(stolen, Err(StoreError::BadCursor));
     for place in [i64::MIN, -1, 0, 1, i64::MAX] {
@@ -239,7 +242,7 @@ pub(super) async fn history_is_told_latest_first_and_in_pages(store: Arc<Store>)
             revision: Some(place),
             change: Some(place),
         };
-        let read = store.history(id, &Reach::All, Some(made_up), 10).await;
+        let read = store.history(id, &OrgAccess::All, Some(made_up), 10).await;
         assert_eq!(read, Err(StoreError::BadCursor), "{place}");
     }
 }

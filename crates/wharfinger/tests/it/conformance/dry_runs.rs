@@ -119,9 +119,9 @@ pub(super) async fn a_dry_run_tells_what_a_catalogue_decides(store: Arc<Store>) 
         for outcome in tried_and_admitted(&store, &sent).await.unwrap_or_default() {
             let taken = outcome.taken();
             let numbers = taken.iter().flat_map(|taken| taken.number);
-            let numbers = numbers.chain(taken.iter().flat_map(|taken| taken.parts.clone()));
+            let numbers = numbers.chain(taken.iter().flat_map(|taken| taken.sub_orders.clone()));
             last_number = numbers.fold(last_number, u64::max);
-            let is_split = taken.is_some_and(|taken| !taken.parts.is_empty());
+            let is_split = taken.is_some_and(|taken| !taken.sub_orders.is_empty());
             *seen.entry((outcome.name(), is_split)).or_default() += 1;
         }
         let number = random.below(usize::try_from(last_number).expect("it is small") + 1);
@@ -160,7 +160,7 @@ pub(super) async fn a_dry_run_knows_the_orders_of_its_batch(store: Arc<Store>) {
         ["updated", "unchanged", "updated", "accepted"]
     );
     let parts = outcomes.iter().flat_map(Outcome::taken);
-    let parts: Vec<&[u64]> = parts.map(|taken| &*taken.parts).collect();
+    let parts: Vec<&[u64]> = parts.map(|taken| &*taken.sub_orders).collect();
     assert_eq!(parts, [&[1, 2], &[1, 2], &[1, 2], &[3, 4]]);
     // Number 6 would be a sub-order of number 5.
     let sent = [both, order("6", "y")];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wharfinger::store::{COMMAND_LINE, EraseCustomer, Erasure, SaveReply, Store, StoreError};
 use wharfinger_core::dialect::Reply;
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::State;
 
 use super::answers::{save_reply, told};
@@ -60,7 +60,7 @@ pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<Store>) {
         (1, State::Pending, orders[1].text.as_str()),
     ] {
         let found = store
-            .order(batch.order(index), &Reach::All)
+            .order(batch.order(index), &OrgAccess::All)
             .await
             .expect("it is read");
         let order = found.expect("it is there").order;

@@ -6,7 +6,7 @@ use wharfinger::store::{EventKind, Fulfil, FulfilledOrder, HistoryKind, NotMoved
 use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::decide::fulfilment::{Fulfilment, Reported};
 use wharfinger_core::order::ids::OrderId;
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::Code;
 
@@ -16,7 +16,7 @@ use super::support::*;
 pub(super) async fn report(store: &Arc<Store>, id: OrderId, status: &str) -> FulfilledOrder {
     let request = Fulfil {
         id,
-        reach: Reach::Only(vec![HERE]),
+        reach: OrgAccess::Only(vec![HERE]),
         fulfilment: Fulfilment {
             status: Some(status.to_owned()),
             ..Fulfilment::default()
@@ -28,7 +28,7 @@ pub(super) async fn report(store: &Arc<Store>, id: OrderId, status: &str) -> Ful
 }
 
 async fn kept(store: &Arc<Store>, id: OrderId) -> Option<Reported> {
-    let found = store.order(id, &Reach::All).await.expect("read");
+    let found = store.order(id, &OrgAccess::All).await.expect("read");
     found.expect("there is such an order").order.fulfilment
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<Sto
     assert_eq!(kept(&store, a).await, Some(third.clone()));
     assert_eq!(kept(&store, b).await, None);
     let found = store
-        .order(a, &Reach::All)
+        .order(a, &OrgAccess::All)
         .await
         .expect("read")
         .expect("it is there")
@@ -64,7 +64,7 @@ pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<Sto
     assert_eq!(told, [report, processed, report, report]);
 
     let history = store
-        .history(a, &Reach::All, None, 100)
+        .history(a, &OrgAccess::All, None, 100)
         .await
         .expect("read");
     let entries = history.expect("it is there").entries;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wharfinger::store::{FoundOrder, ListOrders, ListedBy, MoveById, Store};
 use wharfinger_core::decide::admit::Move;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::{Outcome, State};
 
 use super::support::*;
@@ -96,7 +96,7 @@ impl Done {
             .collect();
         let request = MoveById {
             ids: ids.clone(),
-            reach: Reach::All,
+            reach: OrgAccess::All,
             wanted,
             key_id: "key-1".into(),
             save_reply: None,

@@ -7,7 +7,7 @@ use wharfinger::store::{OutcomeKind, ReadResults, RecordedOutcome, Store, StoreE
 use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::OrganisationId;
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::Counts;
 
 use super::support::*;
@@ -180,7 +180,7 @@ pub(super) async fn a_batch_is_admitted_once(store: Arc<Store>) {
 /// What a key with access to these organisations may see.
 pub(super) fn visible_to(key_id: &str, organisations: &[OrganisationId]) -> Visible {
     Visible::To {
-        organisations: Reach::Only(organisations.to_vec()),
+        organisations: OrgAccess::Only(organisations.to_vec()),
         key_id: key_id.into(),
     }
 }
@@ -223,7 +223,7 @@ pub(super) async fn a_key_sees_the_orders_of_its_organisations(store: Arc<Store>
         }
     }
     let everywhere = Visible::To {
-        organisations: Reach::All,
+        organisations: OrgAccess::All,
         key_id: "key-2".into(),
     };
     let head = store.receipt(batch, &everywhere).await.expect("read");

@@ -10,7 +10,7 @@ use wharfinger::store::{
 };
 use wharfinger_core::decide::admit::Move;
 use wharfinger_core::order::ids::{BatchId, OrderId};
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::State;
 
 use super::answers::{save_reply, told};
@@ -188,14 +188,14 @@ async fn small_batches_of_one_transaction_share_a_block_and_are_told_apart() {
         (10, 0, "k"),
     ] {
         let found = store
-            .order(batch(at).order(index), &Reach::All)
+            .order(batch(at).order(index), &OrgAccess::All)
             .await
             .expect("read");
         assert_eq!(found.expect("it is there").order.key, key);
     }
     // The first order of this batch was faulty, so it has no id, although its neighbours in the block have one.
     let none = store
-        .order(batch(4).order(0), &Reach::All)
+        .order(batch(4).order(0), &OrgAccess::All)
         .await
         .expect("read");
     assert!(none.is_none());
@@ -313,7 +313,7 @@ async fn few_orders_with_long_texts_are_kept_whole() {
         assert_eq!(names(&outcomes), ["accepted"; 16]);
         for (index, sent) in (0..).zip(&sent) {
             let found = store
-                .order(batch.order(index), &Reach::All)
+                .order(batch.order(index), &OrgAccess::All)
                 .await
                 .expect("read");
             let found = found.expect("it is there").order;
@@ -355,7 +355,7 @@ async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
     assert_eq!((erased.orders, erased.cancelled, erased.answers), (1, 1, 1));
     let text = async |batch: BatchId| {
         let found = store
-            .order(batch.order(0), &Reach::All)
+            .order(batch.order(0), &OrgAccess::All)
             .await
             .expect("read");
         found.map(|found| found.order.texts.concat())

@@ -14,7 +14,7 @@ use wharfinger_core::decide::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, OrderQuery, Slot, StoredOrder, Verdict};
 use wharfinger_core::json::{Envelope, NameCase, Reader, Rules};
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::Outcome;
 use wharfinger_core::order::problem::{Code, Path, Problem};
 
@@ -266,7 +266,7 @@ pub(super) async fn submit_one(store: &Arc<Store>, order: Order) -> Outcome {
 /// The revisions of an order, the latest first.
 pub(super) async fn revisions(store: &Arc<Store>, order: OrderId) -> Vec<Revision> {
     let history = store
-        .history(order, &Reach::All, None, 100)
+        .history(order, &OrgAccess::All, None, 100)
         .await
         .expect("read");
     let entries = history.expect("there is such an order").entries;

@@ -14,7 +14,7 @@ use wharfinger_core::decide::catalogue::import::{LoadLine, read_lines};
 use wharfinger_core::limits::Limits;
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::CatalogueMode;
-use wharfinger_core::order::organisation::{Organisation, Reach, Scope};
+use wharfinger_core::order::organisation::{OrgAccess, Organisation, Scope};
 
 use super::case;
 use super::cluster::OwnDatabase;
@@ -220,7 +220,7 @@ fn fill(path: &Path, content: Content) {
             let key = Key {
                 id: key.id.into(),
                 secret_sha256: secret::hash(&secret_of(key.id)),
-                reach: Reach::Only(ids),
+                reach: OrgAccess::Only(ids),
                 scopes: scopes.collect(),
                 created_at_ms: 0,
                 expires_at_ms: None,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wharfinger_core::order::ids::{BatchId, OrganisationId, is_part};
+use wharfinger_core::order::ids::{BatchId, OrganisationId, is_sub_order};
 use wharfinger_core::order::outcome::Counts;
 
 use super::Check;
@@ -55,7 +55,7 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, extents: &str) -> Result<(),
             let entry_outcomes = head.entry_outcomes.get(start..).unwrap_or_default();
             let entries = of_batch.iter().zip(entry_outcomes);
             // Sub-orders are reported with their order.
-            for (&index, entry_outcome) in entries.filter(|(index, _)| !is_part(**index)) {
+            for (&index, entry_outcome) in entries.filter(|(index, _)| !is_sub_order(**index)) {
                 match entry_outcome {
                     EntryOutcome::Accepted { .. } => found.accepted += 1,
                     EntryOutcome::Updated { .. } => found.updated += 1,

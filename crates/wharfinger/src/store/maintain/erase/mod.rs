@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::json;
 use wharfinger_core::decide::admit::Move;
 use wharfinger_core::order::ids::OrganisationId;
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::reading::email;
 
 use self::blocks::Blocks;
@@ -410,7 +410,7 @@ fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64
     }
     let request = MoveById {
         ids: Vec::new(),
-        reach: Reach::All,
+        reach: OrgAccess::All,
         wanted: Move::Cancel { release_key: false },
         key_id: who.to_owned(),
         save_reply: None,

@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialect::workload::{Indexed, Load, Named};
+use crate::dialect::workload::{Indexed, Named, Workload};
 
 /// Orders with their own number, one address, two products and a payment.
-pub(super) static LOAD: Load = Load {
-    order: include_str!("load.tmpl"),
+pub(super) static WORKLOAD: Workload = Workload {
+    order: include_str!("workload.tmpl"),
     parse,
     taken,
     reads: &[],

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use percent_encoding::percent_decode_str;
 
 use super::moment;
-use crate::dialect::{Ask, Head, OrderQuery, Parameter, ParameterKind};
+use crate::dialect::{Head, OrderQuery, Parameter, ParameterKind, ParsedRequest};
 use crate::order::failure::RequestFailure;
 use crate::order::outcome::State;
 use crate::reading::validate::boolean_from;
@@ -73,7 +73,7 @@ pub(super) const SHOW: &[Parameter] = &[Parameter::query(
 pub(super) const WITHDRAW: &[Parameter] = &[SLIP_NUMBERS.required()];
 
 /// `GET /api/customerorders`.
-pub(super) fn list(head: &Head<'_>) -> Result<Ask, RequestFailure> {
+pub(super) fn list(head: &Head<'_>) -> Result<ParsedRequest, RequestFailure> {
     let keys = slip_numbers(head);
     let created_from = moment_of(head, "createdfrom")?;
     let created_to = moment_of(head, "createdto")?;
@@ -86,7 +86,7 @@ pub(super) fn list(head: &Head<'_>) -> Result<Ask, RequestFailure> {
     } else {
         vec![State::Pending, State::Processed]
     };
-    Ok(Ask::Orders(OrderQuery {
+    Ok(ParsedRequest::Orders(OrderQuery {
         keys: (!keys.is_empty()).then_some(keys),
         email: None,
         states,
@@ -102,8 +102,8 @@ pub(super) fn list(head: &Head<'_>) -> Result<Ask, RequestFailure> {
 }
 
 /// `GET /v2/pendingorders`: all pending orders. The server reads them in chunks.
-pub(super) fn pending() -> Ask {
-    Ask::Orders(OrderQuery {
+pub(super) fn pending() -> ParsedRequest {
+    ParsedRequest::Orders(OrderQuery {
         keys: None,
         email: None,
         states: vec![State::Pending],
@@ -119,10 +119,10 @@ pub(super) fn pending() -> Ask {
 }
 
 /// `GET /v2/order/{packingslipno}`, and `GET /v2/order?packingslipno=`.
-pub(super) fn show(head: &Head<'_>) -> Result<Ask, RequestFailure> {
+pub(super) fn show(head: &Head<'_>) -> Result<ParsedRequest, RequestFailure> {
     let of_path = head.path_parameter("packingslipno");
     match of_path.or_else(|| present(head, "packingslipno")) {
-        Some(key) => Ok(Ask::Order { key: key.into() }),
+        Some(key) => Ok(ParsedRequest::Order { key: key.into() }),
         None => Err(missing_number()),
     }
 }
@@ -132,7 +132,7 @@ fn missing_number() -> RequestFailure {
 }
 
 /// `DELETE /api/customerorders`.
-pub(super) fn withdraw(head: &Head<'_>) -> Result<Ask, RequestFailure> {
+pub(super) fn withdraw(head: &Head<'_>) -> Result<ParsedRequest, RequestFailure> {
     let keys = slip_numbers(head);
     if keys.is_empty() {
         return Err(missing_number());
@@ -142,7 +142,7 @@ pub(super) fn withdraw(head: &Head<'_>) -> Result<Ask, RequestFailure> {
         return Err(RequestFailure::TooMany(message));
     }
     let otherwise = keys.iter().map(|key| decoded_again(key)).collect();
-    Ok(Ask::Withdraw { keys, otherwise })
+    Ok(ParsedRequest::Withdraw { keys, otherwise })
 }
 
 /// Returns the number with one more round of percent-decoding.

@@ -1,6 +1,6 @@
 //! Reads the parameters of requests without orders.
 
-use crate::dialect::{Ask, Head, Parameter, ParameterKind};
+use crate::dialect::{Head, Parameter, ParameterKind, ParsedRequest};
 use crate::order::failure::RequestFailure;
 
 /// From the vendor's example.
@@ -24,11 +24,11 @@ pub(super) const PAGE: &[Parameter] = &[
 ];
 
 /// For `GET /v4/organisations`, and for a single organisation.
-pub(super) fn organisations(head: &Head<'_>) -> Result<Ask, RequestFailure> {
+pub(super) fn organisations(head: &Head<'_>) -> Result<ParsedRequest, RequestFailure> {
     let page = number(head, "page", 1, PAGE_MAX)?;
     let limit = number(head, "per_page", PER_PAGE, PER_PAGE_MAX)?;
     let offset = (page - 1) * limit;
-    Ok(Ask::Organisations { offset, limit })
+    Ok(ParsedRequest::Organisations { offset, limit })
 }
 
 fn number(head: &Head<'_>, name: &str, default: u64, max: u64) -> Result<u64, RequestFailure> {

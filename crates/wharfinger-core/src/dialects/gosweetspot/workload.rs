@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialect::workload::{ByEmail, Indexed, Load, Read};
+use crate::dialect::workload::{ByEmail, Indexed, Read, Workload};
 
 /// Orders with an address and two products.
-pub(super) static LOAD: Load = Load {
-    order: include_str!("load.tmpl"),
+pub(super) static WORKLOAD: Workload = Workload {
+    order: include_str!("workload.tmpl"),
     parse,
     taken,
     reads: &READS,
