@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use wharfinger_core::dialects;
+use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::problem::Code;
 use wharfinger_core::order::warning::WarningCode;
 
@@ -208,15 +209,25 @@ fn places(path: &str) -> [PathBuf; 3] {
         .map(|base| root().join(base).join(path))
 }
 
-#[test]
-fn the_list_of_problem_codes_is_whole() {
-    let source = read(&root().join("crates/wharfinger-core/src/order/problem.rs"));
-    let (_, behind) = source.split_once("pub fn id(&self)").unwrap();
+/// The ids in the table of a source file: the first text of each row.
+fn ids_of_rows(file: &str) -> BTreeSet<String> {
+    let source = read(&root().join("crates/wharfinger-core/src/order").join(file));
+    let (_, behind) = source.split_once("fn row<T>").unwrap();
     let (table, _) = behind.split_once("\n    }\n").unwrap();
-    let in_source: BTreeSet<&str> = table.split('"').skip(1).step_by(2).collect();
-    let listed: BTreeSet<&str> = Code::EXAMPLES.iter().map(Code::id).collect();
-    assert_eq!(listed, in_source);
+    let rows = table.split("=> row(").skip(1);
+    rows.filter_map(|row| row.split('"').nth(1).map(Into::into))
+        .collect()
+}
+
+#[test]
+fn the_lists_of_examples_are_whole() {
+    let listed: BTreeSet<String> = Code::EXAMPLES.iter().map(|code| code.id().into()).collect();
+    assert_eq!(listed, ids_of_rows("problem.rs"));
     assert_eq!(listed.len(), Code::EXAMPLES.len(), "one of each");
+    let failures = RequestFailure::examples();
+    let listed: BTreeSet<String> = failures.iter().map(|failure| failure.id().into()).collect();
+    assert_eq!(listed, ids_of_rows("failure.rs"));
+    assert_eq!(listed.len(), failures.len(), "one of each");
 }
 
 /// The page has one table row per code, in the order of the list: `| code | when |`.

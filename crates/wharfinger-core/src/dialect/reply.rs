@@ -134,10 +134,10 @@ impl Reply {
         self
     }
 
-    /// Adds the header fields that belong to a failure: `Allow`, `Retry-After`, `Accept-Encoding`.
+    /// Adds the header field that belongs to a failure: `Allow`, `Retry-After`, `Accept-Encoding`.
     #[must_use]
     pub fn for_failure(mut self, failure: &RequestFailure) -> Self {
-        self.headers.extend(failure.headers());
+        self.headers.extend(failure.header());
         self
     }
 }

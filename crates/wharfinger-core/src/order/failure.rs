@@ -1,4 +1,8 @@
 //! Request failures: why a whole request is refused before any of its orders is stored.
+//!
+//! A failure is a variant, an example and a row of the table. `docs/dialects/native.md` lists the ids.
+
+use std::fmt::{self, Arguments, Display, Formatter};
 
 use crate::json::Malformed;
 use crate::order::organisation::Scope;
@@ -163,6 +167,84 @@ impl RequestFailure {
         ]
     }
 
+    /// The table of failures: one row each.
+    ///
+    /// `take` gets the row and the message for people, which says what is wrong and how to resolve it.
+    #[rustfmt::skip] // A row is a line.
+    fn row<T>(&self, take: impl FnOnce(Row<'_>, Arguments<'_>) -> T) -> T {
+        use FailureClass::{EmptyBody, Forbidden, OrganisationDisabled, OrganisationMissing, OrganisationUnknown, Other};
+        use FailureClass::Unauthorized;
+        use Header::{AcceptEncoding, Allow, None, RetryAfter};
+        let row = |status, id, title, class, header, message: Arguments<'_>| {
+            take(Row { status, id, title, class, header }, message)
+        };
+        match self {
+            Self::NotFound(what) => row(404, "not_found", "Not found", Other, None, format_args!("{what} not found")),
+            Self::MethodNotAllowed { allow } => row(405, "method_not_allowed", "Method not allowed", Other, Allow(allow),
+                format_args!("Method not allowed here; use {allow}")),
+            Self::Overloaded { retry_after_s: s } => row(503, "overloaded", "Overloaded", Other, RetryAfter(*s),
+                format_args!("The server is overloaded; try again later")),
+            Self::DiskFull { retry_after_s: s } => row(507, "disk_full", "Disk full", Other, RetryAfter(*s),
+                format_args!("The server's disk is full, and nothing was stored; try again later")),
+            Self::CommitUnknown { retry_after_s: s } => row(503, "commit_unknown", "Outcome unknown", Other, RetryAfter(*s),
+                format_args!("This request may be stored or not; \
+                    send it again, with the same Idempotency-Key or the same order keys")),
+            Self::Unauthorized => row(401, "unauthorized", "Unauthorized", Unauthorized, None,
+                format_args!("Unauthorized")),
+            Self::TooManyAttempts { retry_after_s: s } => row(429, "too_many_attempts", "Too many failed attempts", Other, RetryAfter(*s),
+                format_args!("Too many failed attempts; try again later")),
+            Self::Forbidden(why) => row(403, "forbidden", "Access denied", Forbidden, None,
+                format_args!("Access denied: {why}")),
+            Self::OrganisationMissing => row(400, "organisation_missing", "No organisation named", OrganisationMissing, None,
+                format_args!("The request must name an organisation")),
+            Self::OrganisationUnknown => row(400, "organisation_unknown", "Unknown organisation", OrganisationUnknown, None,
+                format_args!("The organisation does not exist, or this key cannot reach it")),
+            Self::OrganisationDisabled => row(403, "organisation_disabled", "Customer orders not enabled", OrganisationDisabled, None,
+                format_args!("Customer orders are not enabled for this organisation")),
+            Self::UnsupportedMediaType { wanted } => row(415, "unsupported_media_type", "Unsupported media type", Other, None,
+                format_args!("Content-Type must be {wanted}")),
+            Self::UnsupportedEncoding => row(415, "unsupported_encoding", "Unsupported content coding", Other, AcceptEncoding("gzip, zstd"),
+                format_args!("Content-Encoding must be gzip, zstd or absent")),
+            Self::BodyTooLarge { bytes_max } => row(413, "body_too_large", "Body too large", Other, None,
+                format_args!("The body is larger than {bytes_max} bytes; send smaller batches")),
+            Self::TooManyOrders { orders_max } => row(413, "too_many_orders", "Too many orders", Other, None,
+                format_args!("The batch has more than {orders_max} orders; send smaller batches")),
+            Self::BodyTimeout => row(408, "body_timeout", "Time-out", Other, None,
+                format_args!("The body took too long to arrive")),
+            Self::BrokenEncoding => row(400, "broken_encoding", "Invalid content coding", Other, None,
+                format_args!("The body is truncated, or does not match its Content-Encoding")),
+            Self::BrokenBody(why) => row(400, "broken_body", "Invalid body", Other, None, format_args!("{why}")),
+            Self::Malformed(fault) => row(400, "malformed", "Malformed JSON", Other, None,
+                format_args!("Malformed JSON: {fault}")),
+            Self::EmptyBody => row(400, "empty_body", "Empty body", EmptyBody, None, format_args!("The body is empty")),
+            Self::WrongEnvelope { expected } => row(400, "wrong_envelope", "Wrong kind of body", Other, None,
+                format_args!("The body must be {expected}")),
+            Self::BadParameter(what) => row(400, "bad_parameter", "Bad parameter", Other, None, format_args!("{what}")),
+            Self::TooMany(what) => row(409, "too_many", "Too many at once", Other, None, format_args!("{what}")),
+            Self::Invalid(problems) => row(422, "invalid", "Invalid attributes", Other, None,
+                format_args!("{}", Sentences(problems))),
+            Self::IdempotencyKeyReused => row(422, "idempotency_key_reused", "Idempotency key reused", Other, None,
+                format_args!("This Idempotency-Key was used for another request; use a new one")),
+            Self::IdempotencyKeyBusy { retry_after_s: s } => row(409, "idempotency_key_busy", "Idempotency key in use", Other, RetryAfter(*s),
+                format_args!("A request with this Idempotency-Key is still in progress; try again later")),
+            Self::AnswerErased => row(409, "answer_erased", "Response erased", Other, None,
+                format_args!("The response saved for this Idempotency-Key was erased with a person's data; \
+                    to run the request again, use a new Idempotency-Key")),
+            Self::Conflict(what) => row(409, "conflict", "Conflict", Other, None, format_args!("{what}")),
+            Self::Gone { what, .. } => row(410, "gone", "Gone", Other, None, format_args!("{what}")),
+            Self::RateLimited { retry_after_s: s } => row(429, "rate_limited", "Too many requests", Other, RetryAfter(*s),
+                format_args!("Too many requests for this key; try again later")),
+            Self::Internal => row(500, "internal", "Internal error", Other, None,
+                format_args!("Internal error; the server's log has the cause under the request id")),
+        }
+    }
+
+    /// What vendors' responses distinguish.
+    #[must_use]
+    pub fn class(&self) -> FailureClass {
+        self.row(|row, _| row.class)
+    }
+
     /// Like [`Self::status`], but only status codes that clients of a vendor's API are likely to know.
     #[must_use]
     pub fn usual_status(&self) -> u16 {
@@ -175,213 +257,87 @@ impl RequestFailure {
     /// The HTTP status, unless the dialect uses another one.
     #[must_use]
     pub fn status(&self) -> u16 {
-        match self {
-            Self::DiskFull { .. } => 507,
-            Self::NotFound(_) => 404,
-            Self::MethodNotAllowed { .. } => 405,
-            Self::Overloaded { .. } | Self::CommitUnknown { .. } => 503,
-            Self::Unauthorized => 401,
-            Self::TooManyAttempts { .. } | Self::RateLimited { .. } => 429,
-            Self::Forbidden(_) | Self::OrganisationDisabled => 403,
-            Self::OrganisationMissing
-            | Self::OrganisationUnknown
-            | Self::BrokenEncoding
-            | Self::BrokenBody(_)
-            | Self::Malformed(_)
-            | Self::EmptyBody
-            | Self::WrongEnvelope { .. }
-            | Self::BadParameter(_) => 400,
-            Self::UnsupportedMediaType { .. } | Self::UnsupportedEncoding => 415,
-            Self::BodyTooLarge { .. } | Self::TooManyOrders { .. } => 413,
-            Self::BodyTimeout => 408,
-            Self::TooMany(_)
-            | Self::Conflict(_)
-            | Self::IdempotencyKeyBusy { .. }
-            | Self::AnswerErased => 409,
-            Self::Gone { .. } => 410,
-            Self::IdempotencyKeyReused | Self::Invalid(_) => 422,
-            Self::Internal => 500,
-        }
+        self.row(|row, _| row.status)
     }
 
     /// The stable identifier of the failure.
     #[must_use]
     pub fn id(&self) -> &'static str {
-        match self {
-            Self::NotFound(_) => "not_found",
-            Self::MethodNotAllowed { .. } => "method_not_allowed",
-            Self::Overloaded { .. } => "overloaded",
-            Self::DiskFull { .. } => "disk_full",
-            Self::CommitUnknown { .. } => "commit_unknown",
-            Self::Unauthorized => "unauthorized",
-            Self::TooManyAttempts { .. } => "too_many_attempts",
-            Self::Forbidden(_) => "forbidden",
-            Self::OrganisationMissing => "organisation_missing",
-            Self::OrganisationUnknown => "organisation_unknown",
-            Self::OrganisationDisabled => "organisation_disabled",
-            Self::UnsupportedMediaType { .. } => "unsupported_media_type",
-            Self::UnsupportedEncoding => "unsupported_encoding",
-            Self::BodyTooLarge { .. } => "body_too_large",
-            Self::TooManyOrders { .. } => "too_many_orders",
-            Self::BodyTimeout => "body_timeout",
-            Self::BrokenEncoding => "broken_encoding",
-            Self::BrokenBody(_) => "broken_body",
-            Self::Malformed(_) => "malformed",
-            Self::EmptyBody => "empty_body",
-            Self::WrongEnvelope { .. } => "wrong_envelope",
-            Self::BadParameter(_) => "bad_parameter",
-            Self::TooMany(_) => "too_many",
-            Self::Invalid(_) => "invalid",
-            Self::IdempotencyKeyReused => "idempotency_key_reused",
-            Self::IdempotencyKeyBusy { .. } => "idempotency_key_busy",
-            Self::AnswerErased => "answer_erased",
-            Self::Conflict(_) => "conflict",
-            Self::Gone { .. } => "gone",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::Internal => "internal",
-        }
+        self.row(|row, _| row.id)
     }
 
     /// The kind of failure, in a few words.
     #[must_use]
     pub fn title(&self) -> &'static str {
-        match self {
-            Self::NotFound(_) => "Not found",
-            Self::MethodNotAllowed { .. } => "Method not allowed",
-            Self::Overloaded { .. } => "Overloaded",
-            Self::DiskFull { .. } => "Disk full",
-            Self::CommitUnknown { .. } => "Outcome unknown",
-            Self::Unauthorized => "Unauthorized",
-            Self::TooManyAttempts { .. } => "Too many failed attempts",
-            Self::Forbidden(_) => "Access denied",
-            Self::OrganisationMissing => "No organisation named",
-            Self::OrganisationUnknown => "Unknown organisation",
-            Self::OrganisationDisabled => "Customer orders not enabled",
-            Self::UnsupportedMediaType { .. } => "Unsupported media type",
-            Self::UnsupportedEncoding => "Unsupported content coding",
-            Self::BodyTooLarge { .. } => "Body too large",
-            Self::TooManyOrders { .. } => "Too many orders",
-            Self::BodyTimeout => "Time-out",
-            Self::BrokenEncoding => "Invalid content coding",
-            Self::BrokenBody(_) => "Invalid body",
-            Self::Malformed(_) => "Malformed JSON",
-            Self::EmptyBody => "Empty body",
-            Self::WrongEnvelope { .. } => "Wrong kind of body",
-            Self::BadParameter(_) => "Bad parameter",
-            Self::TooMany(_) => "Too many at once",
-            Self::Invalid(_) => "Invalid attributes",
-            Self::IdempotencyKeyReused => "Idempotency key reused",
-            Self::IdempotencyKeyBusy { .. } => "Idempotency key in use",
-            Self::AnswerErased => "Response erased",
-            Self::Conflict(_) => "Conflict",
-            Self::Gone { .. } => "Gone",
-            Self::RateLimited { .. } => "Too many requests",
-            Self::Internal => "Internal error",
-        }
+        self.row(|row, _| row.title)
     }
 
     /// A message for people: what is wrong and how to resolve it.
     #[must_use]
     pub fn message(&self) -> String {
-        match self {
-            Self::NotFound(what) => format!("{what} not found"),
-            Self::MethodNotAllowed { allow } => {
-                format!("Method not allowed here; use {allow}")
-            }
-            Self::Overloaded { .. } => "The server is overloaded; try again later".into(),
-            Self::DiskFull { .. } => {
-                "The server's disk is full, and nothing was stored; try again later".into()
-            }
-            Self::CommitUnknown { .. } => {
-                "This request may be stored or not; send it again, with the same Idempotency-Key or the same order keys"
-                    .into()
-            }
-            Self::Unauthorized => "Unauthorized".into(),
-            Self::TooManyAttempts { .. } => "Too many failed attempts; try again later".into(),
-            Self::Forbidden(why) => format!("Access denied: {why}"),
-            Self::OrganisationMissing => "The request must name an organisation".into(),
-            Self::OrganisationUnknown => "The organisation does not exist, or this key cannot reach it".into(),
-            Self::OrganisationDisabled => {
-                "Customer orders are not enabled for this organisation".into()
-            }
-            Self::UnsupportedMediaType { wanted } => format!("Content-Type must be {wanted}"),
-            Self::UnsupportedEncoding => "Content-Encoding must be gzip, zstd or absent".into(),
-            Self::BodyTooLarge { bytes_max } => {
-                format!("The body is larger than {bytes_max} bytes; send smaller batches")
-            }
-            Self::TooManyOrders { orders_max } => {
-                format!("The batch has more than {orders_max} orders; send smaller batches")
-            }
-            Self::BodyTimeout => "The body took too long to arrive".into(),
-            Self::BrokenEncoding => {
-                "The body is truncated, or does not match its Content-Encoding".into()
-            }
-            Self::BrokenBody(why) => (*why).into(),
-            Self::Malformed(fault) => format!("Malformed JSON: {fault}"),
-            Self::EmptyBody => "The body is empty".into(),
-            Self::WrongEnvelope { expected } => format!("The body must be {expected}"),
-            Self::BadParameter(what)
-            | Self::TooMany(what)
-            | Self::Conflict(what)
-            | Self::Gone { what, .. } => what.clone(),
-            Self::Invalid(problems) => {
-                let sentences: Vec<_> = problems.iter().map(Problem::to_string).collect();
-                sentences.join("; ")
-            }
-            Self::IdempotencyKeyReused => {
-                "This Idempotency-Key was used for another request; use a new one".into()
-            }
-            Self::IdempotencyKeyBusy { .. } => {
-                "A request with this Idempotency-Key is still in progress; try again later".into()
-            }
-            Self::AnswerErased => {
-                "The response saved for this Idempotency-Key was erased with a person's data; \
-                 to run the request again, use a new Idempotency-Key"
-                    .into()
-            }
-            Self::RateLimited { .. } => "Too many requests for this key; try again later".into(),
-            Self::Internal => "Internal error; the server's log has the cause under the request id".into(),
-        }
+        self.row(|_, message| message.to_string())
     }
 
-    /// The header fields that belong to the failure in every dialect. `WWW-Authenticate` is set by the dialect.
+    /// The header field that belongs to the failure in every dialect. `WWW-Authenticate` is set by the dialect.
     #[must_use]
-    pub fn headers(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::MethodNotAllowed { allow } => vec![("allow", allow.clone())],
-            Self::Overloaded { retry_after_s }
-            | Self::DiskFull { retry_after_s }
-            | Self::CommitUnknown { retry_after_s }
-            | Self::TooManyAttempts { retry_after_s }
-            | Self::RateLimited { retry_after_s }
-            | Self::IdempotencyKeyBusy { retry_after_s } => {
-                vec![("retry-after", retry_after_s.to_string())]
-            }
-            Self::UnsupportedEncoding => vec![("accept-encoding", "gzip, zstd".into())],
-            Self::NotFound(_)
-            | Self::Unauthorized
-            | Self::Forbidden(_)
-            | Self::OrganisationMissing
-            | Self::OrganisationUnknown
-            | Self::OrganisationDisabled
-            | Self::UnsupportedMediaType { .. }
-            | Self::BodyTooLarge { .. }
-            | Self::TooManyOrders { .. }
-            | Self::BodyTimeout
-            | Self::BrokenEncoding
-            | Self::BrokenBody(_)
-            | Self::Malformed(_)
-            | Self::EmptyBody
-            | Self::WrongEnvelope { .. }
-            | Self::BadParameter(_)
-            | Self::TooMany(_)
-            | Self::Invalid(_)
-            | Self::IdempotencyKeyReused
-            | Self::AnswerErased
-            | Self::Conflict(_)
-            | Self::Gone { .. }
-            | Self::Internal => Vec::new(),
+    pub fn header(&self) -> Option<(&'static str, String)> {
+        self.row(|row, _| match row.header {
+            Header::None => None,
+            Header::Allow(methods) => Some(("allow", methods.to_owned())),
+            Header::RetryAfter(seconds) => Some(("retry-after", seconds.to_string())),
+            Header::AcceptEncoding(codings) => Some(("accept-encoding", codings.to_owned())),
+        })
+    }
+}
+
+/// What the table says about a failure.
+struct Row<'f> {
+    status: u16,
+    id: &'static str,
+    title: &'static str,
+    class: FailureClass,
+    header: Header<'f>,
+}
+
+/// A header field that belongs to a failure.
+#[derive(Clone, Copy)]
+enum Header<'f> {
+    None,
+    Allow(&'f str),
+    /// In seconds.
+    RetryAfter(u64),
+    AcceptEncoding(&'static str),
+}
+
+/// The failures that vendors answer in their own words. A vendor matches all of these, and need not know the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureClass {
+    /// [`RequestFailure::Unauthorized`].
+    Unauthorized,
+    /// [`RequestFailure::Forbidden`].
+    Forbidden,
+    /// [`RequestFailure::OrganisationMissing`].
+    OrganisationMissing,
+    /// [`RequestFailure::OrganisationUnknown`].
+    OrganisationUnknown,
+    /// [`RequestFailure::OrganisationDisabled`].
+    OrganisationDisabled,
+    /// [`RequestFailure::EmptyBody`].
+    EmptyBody,
+    /// Any other failure.
+    Other,
+}
+
+/// Problems as one sentence.
+struct Sentences<'p>(&'p [Problem]);
+
+impl Display for Sentences<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            write!(out, "{separator}{problem}")?;
         }
+        Ok(())
     }
 }
 

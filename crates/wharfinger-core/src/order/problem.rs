@@ -1,6 +1,6 @@
 //! Problems: what can be wrong with one order, as data. A problem is a path and a code.
 
-use std::fmt;
+use std::fmt::{self, Arguments};
 use std::sync::Arc;
 
 use crate::json::{Fault, FaultAt};
@@ -255,57 +255,102 @@ impl Code {
         Self::OtherCustomer,
     ];
 
+    /// The table of codes: one row each.
+    ///
+    /// `take` gets the id, the class, and the predicate of a sentence that begins with the attribute's path.
+    #[rustfmt::skip] // A row is a line.
+    fn row<T>(&self, take: impl FnOnce(&'static str, CodeClass, Arguments<'_>) -> T) -> T {
+        use CodeClass::{Catalogue, Final, Invalid, Missing, TooLarge};
+        let row = |id, class, words: Arguments<'_>| take(id, class, words);
+        match self {
+            Self::Required => row("required", Missing, format_args!("is required")),
+            Self::NotText => row("not_text", Invalid, format_args!("must be text")),
+            Self::NotNumber => row("not_number", Invalid, format_args!("must be a number")),
+            Self::NotInteger => row("not_integer", Invalid, format_args!("must be a whole number")),
+            Self::NotBoolean => row("not_boolean", Invalid, format_args!("must be true or false")),
+            Self::NotObject => row("not_object", Invalid, format_args!("must be an object")),
+            Self::NotArray => row("not_array", Invalid, format_args!("must be an array")),
+            Self::TooLong { chars_max } => row("too_long", Invalid,
+                format_args!("must not be longer than {chars_max} characters")),
+            Self::BelowMinimum { min } => row("below_minimum", Invalid, format_args!("must not be less than {min}")),
+            Self::NotPositive => row("not_positive", Invalid, format_args!("must be more than 0")),
+            Self::AboveMaximum { max } => row("above_maximum", Invalid, format_args!("must not be more than {max}")),
+            Self::TooManyDecimals { decimals_max } => row("too_many_decimals", Invalid,
+                format_args!("must not have more than {decimals_max} decimals")),
+            Self::NotPrice => row("not_price", Invalid,
+                format_args!("must be digits with at most one comma before the decimals")),
+            Self::NotDate { form } => row("not_date", Invalid, format_args!("must be a date of the form {form}")),
+            Self::NotEmail => row("not_email", Invalid, format_args!("is not an e-mail address")),
+            Self::NotCountry => row("not_country", Invalid, format_args!("is not an ISO 3166-1 alpha-2 code")),
+            Self::NotLanguage => row("not_language", Invalid, format_args!("is not an ISO 639-1 code")),
+            Self::NotLocale => row("not_locale", Invalid,
+                format_args!("is not an ISO 639-1 language, a hyphen and an ISO 3166-1 alpha-2 country")),
+            Self::NotCurrency => row("not_currency", Invalid, format_args!("is not an ISO 4217 code")),
+            Self::NotName => row("not_name", Invalid, format_args!("must be named with a-z, 0-9 and _ only")),
+            Self::NotOneOf { choices } => row("not_one_of", Invalid, format_args!("must be one of {choices}")),
+            Self::NotOfForm { form } => row("not_of_form", Invalid, format_args!("must be {form}")),
+            Self::Exceeds { other } => row("exceeds", Invalid, format_args!("must not be more than {other}")),
+            Self::RepeatedName => row("repeated_name", Invalid, format_args!("appears twice in the same object")),
+            Self::TooDeep { depth_max } => row("too_deep", Invalid,
+                format_args!("is nested deeper than {depth_max} levels")),
+            Self::LoneSurrogate => row("lone_surrogate", Invalid, format_args!("contains half a surrogate pair")),
+            Self::NulCharacter => row("nul_character", Invalid, format_args!("contains the character \\u0000")),
+            Self::TooManyDigits { digits_max } => row("too_many_digits", Invalid,
+                format_args!("needs more than {digits_max} digits")),
+            Self::OrderTooLarge { bytes_max } => row("order_too_large", TooLarge,
+                format_args!("is too large: more than {bytes_max} bytes")),
+            Self::NotJson { line, column, reason } => row("not_json", Invalid,
+                format_args!("cannot be read: line {line} column {column}: {reason}")),
+            Self::UnknownOrganisation => row("unknown_organisation", Invalid,
+                format_args!("is not an organisation of this key")),
+            Self::OtherOrganisation => row("other_organisation", Invalid,
+                format_args!("is not the organisation of the request")),
+            Self::AlreadyProcessed => row("already_processed", Final, format_args!("has already been processed")),
+            Self::AlreadyCancelled => row("already_cancelled", Final, format_args!("has been cancelled")),
+            Self::NumberExists => row("number_exists", Invalid, format_args!("already exists")),
+            Self::UnknownOrder => row("unknown_order", Invalid, format_args!("is not known")),
+            Self::NotPlaced => row("not_placed", Invalid, format_args!("has not been placed yet")),
+            Self::UnknownProduct => row("unknown_product", Catalogue, format_args!("is not in the catalogue")),
+            Self::InactiveProduct => row("inactive_product", Catalogue, format_args!("is not active")),
+            Self::NotSoldThere { what } => row("not_sold_there", Catalogue,
+                format_args!("is not sold in the order's {what}")),
+            Self::StockMissing { left } => row("stock_missing", Catalogue,
+                format_args!("is short of stock: {left} on hand")),
+            Self::TooManyWarehouses { warehouses_max } => row("too_many_warehouses", Catalogue,
+                format_args!("are in more than {warehouses_max} warehouses")),
+            Self::UnknownCustomer => row("unknown_customer", Catalogue, format_args!("is not a customer")),
+            Self::NeedsEmail => row("needs_email", Catalogue, format_args!("needs an e-mail address")),
+            Self::OtherCustomer => row("other_customer", Catalogue,
+                format_args!("does not match the customer: the e-mail address belongs to another one")),
+        }
+    }
+
     /// The stable identifier of the code.
     #[must_use]
     pub fn id(&self) -> &'static str {
-        match self {
-            Self::Required => "required",
-            Self::NotText => "not_text",
-            Self::NotNumber => "not_number",
-            Self::NotInteger => "not_integer",
-            Self::NotBoolean => "not_boolean",
-            Self::NotObject => "not_object",
-            Self::NotArray => "not_array",
-            Self::TooLong { .. } => "too_long",
-            Self::BelowMinimum { .. } => "below_minimum",
-            Self::NotPositive => "not_positive",
-            Self::AboveMaximum { .. } => "above_maximum",
-            Self::TooManyDecimals { .. } => "too_many_decimals",
-            Self::NotPrice => "not_price",
-            Self::NotDate { .. } => "not_date",
-            Self::NotEmail => "not_email",
-            Self::NotCountry => "not_country",
-            Self::NotLanguage => "not_language",
-            Self::NotLocale => "not_locale",
-            Self::NotCurrency => "not_currency",
-            Self::NotName => "not_name",
-            Self::NotOneOf { .. } => "not_one_of",
-            Self::NotOfForm { .. } => "not_of_form",
-            Self::Exceeds { .. } => "exceeds",
-            Self::RepeatedName => "repeated_name",
-            Self::TooDeep { .. } => "too_deep",
-            Self::LoneSurrogate => "lone_surrogate",
-            Self::NulCharacter => "nul_character",
-            Self::TooManyDigits { .. } => "too_many_digits",
-            Self::OrderTooLarge { .. } => "order_too_large",
-            Self::NotJson { .. } => "not_json",
-            Self::UnknownOrganisation => "unknown_organisation",
-            Self::OtherOrganisation => "other_organisation",
-            Self::AlreadyProcessed => "already_processed",
-            Self::AlreadyCancelled => "already_cancelled",
-            Self::NumberExists => "number_exists",
-            Self::UnknownOrder => "unknown_order",
-            Self::NotPlaced => "not_placed",
-            Self::UnknownProduct => "unknown_product",
-            Self::InactiveProduct => "inactive_product",
-            Self::NotSoldThere { .. } => "not_sold_there",
-            Self::StockMissing { .. } => "stock_missing",
-            Self::TooManyWarehouses { .. } => "too_many_warehouses",
-            Self::UnknownCustomer => "unknown_customer",
-            Self::NeedsEmail => "needs_email",
-            Self::OtherCustomer => "other_customer",
-        }
+        self.row(|id, _, _| id)
     }
+
+    /// What vendors' responses distinguish.
+    #[must_use]
+    pub fn class(&self) -> CodeClass {
+        self.row(|_, class, _| class)
+    }
+}
+
+/// The classes of codes that vendors answer in different words. A new code needs only a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeClass {
+    /// A required attribute is missing.
+    Missing,
+    /// An attribute, or the whole order, is invalid.
+    Invalid,
+    /// The order's text is larger than the limit.
+    TooLarge,
+    /// The order is in a state that is final.
+    Final,
+    /// The catalogue cannot satisfy the order, or knows no such customer.
+    Catalogue,
 }
 
 impl From<Fault> for Code {
@@ -342,75 +387,7 @@ impl From<&FaultAt> for Problem {
 /// The predicate of a sentence that begins with the attribute's path.
 impl fmt::Display for Code {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Required => out.write_str("is required"),
-            Self::NotText => out.write_str("must be text"),
-            Self::NotNumber => out.write_str("must be a number"),
-            Self::NotInteger => out.write_str("must be a whole number"),
-            Self::NotBoolean => out.write_str("must be true or false"),
-            Self::NotObject => out.write_str("must be an object"),
-            Self::NotArray => out.write_str("must be an array"),
-            Self::TooLong { chars_max } => {
-                write!(out, "must not be longer than {chars_max} characters")
-            }
-            Self::BelowMinimum { min } => write!(out, "must not be less than {min}"),
-            Self::NotPositive => out.write_str("must be more than 0"),
-            Self::AboveMaximum { max } => write!(out, "must not be more than {max}"),
-            Self::TooManyDecimals { decimals_max } => {
-                write!(out, "must not have more than {decimals_max} decimals")
-            }
-            Self::NotPrice => {
-                out.write_str("must be digits with at most one comma before the decimals")
-            }
-            Self::NotDate { form } => write!(out, "must be a date of the form {form}"),
-            Self::NotEmail => out.write_str("is not an e-mail address"),
-            Self::NotCountry => out.write_str("is not an ISO 3166-1 alpha-2 code"),
-            Self::NotLanguage => out.write_str("is not an ISO 639-1 code"),
-            Self::NotLocale => out.write_str(
-                "is not an ISO 639-1 language, a hyphen and an ISO 3166-1 alpha-2 country",
-            ),
-            Self::NotCurrency => out.write_str("is not an ISO 4217 code"),
-            Self::NotName => out.write_str("must be named with a-z, 0-9 and _ only"),
-            Self::NotOneOf { choices } => write!(out, "must be one of {choices}"),
-            Self::NotOfForm { form } => write!(out, "must be {form}"),
-            Self::Exceeds { other } => write!(out, "must not be more than {other}"),
-            Self::RepeatedName => out.write_str("appears twice in the same object"),
-            Self::TooDeep { depth_max } => {
-                write!(out, "is nested deeper than {depth_max} levels")
-            }
-            Self::LoneSurrogate => out.write_str("contains half a surrogate pair"),
-            Self::NulCharacter => out.write_str("contains the character \\u0000"),
-            Self::TooManyDigits { digits_max } => {
-                write!(out, "needs more than {digits_max} digits")
-            }
-            Self::OrderTooLarge { bytes_max } => {
-                write!(out, "is too large: more than {bytes_max} bytes")
-            }
-            Self::NotJson {
-                line,
-                column,
-                reason,
-            } => write!(out, "cannot be read: line {line} column {column}: {reason}"),
-            Self::UnknownOrganisation => out.write_str("is not an organisation of this key"),
-            Self::OtherOrganisation => out.write_str("is not the organisation of the request"),
-            Self::AlreadyProcessed => out.write_str("has already been processed"),
-            Self::AlreadyCancelled => out.write_str("has been cancelled"),
-            Self::NumberExists => out.write_str("already exists"),
-            Self::UnknownOrder => out.write_str("is not known"),
-            Self::NotPlaced => out.write_str("has not been placed yet"),
-            Self::UnknownProduct => out.write_str("is not in the catalogue"),
-            Self::InactiveProduct => out.write_str("is not active"),
-            Self::NotSoldThere { what } => write!(out, "is not sold in the order's {what}"),
-            Self::StockMissing { left } => write!(out, "is short of stock: {left} on hand"),
-            Self::TooManyWarehouses { warehouses_max } => {
-                write!(out, "are in more than {warehouses_max} warehouses")
-            }
-            Self::UnknownCustomer => out.write_str("is not a customer"),
-            Self::NeedsEmail => out.write_str("needs an e-mail address"),
-            Self::OtherCustomer => out.write_str(
-                "does not match the customer: the e-mail address belongs to another one",
-            ),
-        }
+        self.row(|_, _, words| out.write_fmt(words))
     }
 }
 

@@ -5,7 +5,7 @@ use super::{UPDATE, present};
 use crate::decide::admit::Intent;
 use crate::dialect::{Action, Answer, Operation, Orders, Reply, Slot, Submitted, Verdict};
 use crate::json::Envelope;
-use crate::order::failure::RequestFailure;
+use crate::order::failure::{FailureClass, RequestFailure};
 use crate::order::outcome::{Outcome, Taken, WITHHELD};
 use crate::order::problem::{Code, Problem, Step};
 
@@ -213,16 +213,20 @@ fn sentence(slot: &Slot<'_>, problem: &Problem) -> String {
 pub(super) fn refusal(failure: &RequestFailure) -> Reply {
     // The vendor's stores are identified only by their key, so an organisation out of reach is answered like a wrong
     // key.
-    let is_unauthorized = matches!(
-        failure,
-        RequestFailure::Unauthorized
-            | RequestFailure::OrganisationMissing
-            | RequestFailure::OrganisationUnknown
-    );
-    if is_unauthorized {
-        let message = RequestFailure::Unauthorized.message();
-        return Reply::json(401, &No::new(WRONG, message))
-            .with_header("www-authenticate", "Bearer realm=\"Wharfinger\"");
+    match failure.class() {
+        FailureClass::Unauthorized
+        | FailureClass::OrganisationMissing
+        | FailureClass::OrganisationUnknown => {
+            let message = RequestFailure::Unauthorized.message();
+            Reply::json(401, &No::new(WRONG, message))
+                .with_header("www-authenticate", "Bearer realm=\"Wharfinger\"")
+        }
+        FailureClass::Forbidden
+        | FailureClass::OrganisationDisabled
+        | FailureClass::EmptyBody
+        | FailureClass::Other => {
+            Reply::json(failure.usual_status(), &No::new(WRONG, failure.message()))
+                .for_failure(failure)
+        }
     }
-    Reply::json(failure.usual_status(), &No::new(WRONG, failure.message())).for_failure(failure)
 }

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use super::stored;
 use super::wire::{Page, Refusal, Saved};
 use crate::dialect::{Orders, Reply, StoredOrder, Submitted};
-use crate::order::failure::RequestFailure;
+use crate::order::failure::{FailureClass, RequestFailure};
 use crate::order::outcome::{Outcome, State, WITHHELD};
-use crate::order::problem::{Code, Problem};
+use crate::order::problem::{Code, CodeClass, Problem};
 use crate::order::warning::{Warning, with_hint};
 
 /// The value of `WWW-Authenticate`. There is no registered scheme for a vendor's own header.
@@ -51,10 +51,7 @@ fn message(outcome: &Outcome, warnings: &[Warning]) -> String {
 }
 
 fn is_final(problem: &Problem) -> bool {
-    matches!(
-        problem.code,
-        Code::AlreadyProcessed | Code::AlreadyCancelled
-    )
+    problem.code.class() == CodeClass::Final
 }
 
 /// Encodes a page of orders, or a chunk of one. The first chunk has the head, the last one the end.
@@ -167,37 +164,13 @@ pub(super) fn refusal(failure: &RequestFailure) -> Reply {
 
 fn words(failure: &RequestFailure) -> (u16, Cow<'static, str>) {
     let denied = "Authorization has been denied for this request.";
-    match failure {
+    match failure.class() {
         // A site that the API key does not reach is answered like a wrong key.
-        RequestFailure::Unauthorized | RequestFailure::OrganisationUnknown => (401, denied.into()),
-        RequestFailure::Forbidden(_) => (403, "Access denied".into()),
-        RequestFailure::OrganisationMissing => (400, "site_id header is required".into()),
-        RequestFailure::NotFound(_)
-        | RequestFailure::MethodNotAllowed { .. }
-        | RequestFailure::Overloaded { .. }
-        | RequestFailure::DiskFull { .. }
-        | RequestFailure::CommitUnknown { .. }
-        | RequestFailure::TooManyAttempts { .. }
-        | RequestFailure::OrganisationDisabled
-        | RequestFailure::UnsupportedMediaType { .. }
-        | RequestFailure::UnsupportedEncoding
-        | RequestFailure::BodyTooLarge { .. }
-        | RequestFailure::TooManyOrders { .. }
-        | RequestFailure::BodyTimeout
-        | RequestFailure::BrokenEncoding
-        | RequestFailure::BrokenBody(_)
-        | RequestFailure::Malformed(_)
-        | RequestFailure::EmptyBody
-        | RequestFailure::WrongEnvelope { .. }
-        | RequestFailure::BadParameter(_)
-        | RequestFailure::TooMany(_)
-        | RequestFailure::Invalid(_)
-        | RequestFailure::IdempotencyKeyReused
-        | RequestFailure::IdempotencyKeyBusy { .. }
-        | RequestFailure::AnswerErased
-        | RequestFailure::Conflict(_)
-        | RequestFailure::Gone { .. }
-        | RequestFailure::RateLimited { .. }
-        | RequestFailure::Internal => (failure.usual_status(), failure.message().into()),
+        FailureClass::Unauthorized | FailureClass::OrganisationUnknown => (401, denied.into()),
+        FailureClass::Forbidden => (403, "Access denied".into()),
+        FailureClass::OrganisationMissing => (400, "site_id header is required".into()),
+        FailureClass::OrganisationDisabled | FailureClass::EmptyBody | FailureClass::Other => {
+            (failure.usual_status(), failure.message().into())
+        }
     }
 }

@@ -8,9 +8,9 @@ use super::wire::{
 };
 use super::{BATCH, ONE, ORGANISATIONS, organisations};
 use crate::dialect::{Answer, Operation, Reply, Slot, Submitted, Verdict};
-use crate::order::failure::RequestFailure;
+use crate::order::failure::{FailureClass, RequestFailure};
 use crate::order::outcome::{Counts, Outcome, WITHHELD};
-use crate::order::problem::{Code, Problem};
+use crate::order::problem::{Code, CodeClass, Problem};
 use crate::order::warning::{Warning, with_hint};
 
 /// The maximum number of rejected orders that a response lists. The summary counts all of them.
@@ -129,104 +129,39 @@ fn texts(problems: &[Problem], warnings: &[Warning]) -> Vec<String> {
 /// The vendor has two messages about an attribute, and a few about the order as a whole.
 fn text(problem: &Problem) -> String {
     let path = &problem.path;
-    match problem.code {
-        Code::Required => format!("{path} cannot be blank"),
-        Code::AlreadyProcessed => "order_ref has already been processed".into(),
-        Code::AlreadyCancelled => "order_ref has been cancelled".into(),
-        Code::OrderTooLarge { .. } => "customer order is too large".into(),
-        Code::NotObject if path.is_root() => "customer order must be an object".into(),
-        Code::NotText
-        | Code::NotNumber
-        | Code::NotInteger
-        | Code::NotBoolean
-        | Code::NotObject
-        | Code::NotArray
-        | Code::TooLong { .. }
-        | Code::BelowMinimum { .. }
-        | Code::NotPositive
-        | Code::AboveMaximum { .. }
-        | Code::TooManyDecimals { .. }
-        | Code::NotPrice
-        | Code::NotDate { .. }
-        | Code::NotEmail
-        | Code::NotCountry
-        | Code::NotLanguage
-        | Code::NotLocale
-        | Code::NotCurrency
-        | Code::NotName
-        | Code::NotOneOf { .. }
-        | Code::NotOfForm { .. }
-        | Code::Exceeds { .. }
-        | Code::RepeatedName
-        | Code::TooDeep { .. }
-        | Code::LoneSurrogate
-        | Code::NulCharacter
-        | Code::TooManyDigits { .. }
-        | Code::NotJson { .. }
-        | Code::UnknownOrganisation
-        | Code::OtherOrganisation
-        | Code::NumberExists
-        | Code::UnknownOrder
-        | Code::NotPlaced
-        | Code::UnknownProduct
-        | Code::InactiveProduct
-        | Code::NotSoldThere { .. }
-        | Code::StockMissing { .. }
-        | Code::TooManyWarehouses { .. }
-        | Code::UnknownCustomer
-        | Code::NeedsEmail
-        | Code::OtherCustomer => {
-            if path.is_root() {
-                "invalid customer order".into()
-            } else {
-                format!("invalid {path}")
-            }
+    let is_whole_order = path.is_root();
+    match problem.code.class() {
+        CodeClass::Missing => format!("{path} cannot be blank"),
+        CodeClass::Final => format!("order_ref {}", problem.code),
+        CodeClass::TooLarge => "customer order is too large".into(),
+        CodeClass::Invalid if is_whole_order && problem.code == Code::NotObject => {
+            "customer order must be an object".into()
         }
+        CodeClass::Invalid | CodeClass::Catalogue if is_whole_order => {
+            "invalid customer order".into()
+        }
+        CodeClass::Invalid | CodeClass::Catalogue => format!("invalid {path}"),
     }
 }
 
 /// Encodes a refused request in the vendor's format.
 pub(super) fn refuse(operation: Option<&Operation>, failure: &RequestFailure) -> Reply {
     let status = failure.usual_status();
-    let reply = match failure {
-        RequestFailure::Unauthorized => unauthorized(status, operation),
+    let reply = match failure.class() {
+        FailureClass::Unauthorized => unauthorized(status, operation),
         // The vendor has one message for both.
-        RequestFailure::Forbidden(_) | RequestFailure::OrganisationDisabled => Reply::json(
+        FailureClass::Forbidden | FailureClass::OrganisationDisabled => Reply::json(
             status,
             &Denied {
                 status,
                 error: "Access denied",
             },
         ),
-        RequestFailure::OrganisationUnknown | RequestFailure::OrganisationMissing => {
+        FailureClass::OrganisationUnknown | FailureClass::OrganisationMissing => {
             refusal(status, "Invalid TRKREF supplied".into())
         }
-        RequestFailure::EmptyBody => invalid_order(Vec::new()),
-        RequestFailure::NotFound(_)
-        | RequestFailure::MethodNotAllowed { .. }
-        | RequestFailure::Overloaded { .. }
-        | RequestFailure::DiskFull { .. }
-        | RequestFailure::CommitUnknown { .. }
-        | RequestFailure::TooManyAttempts { .. }
-        | RequestFailure::UnsupportedMediaType { .. }
-        | RequestFailure::UnsupportedEncoding
-        | RequestFailure::BodyTooLarge { .. }
-        | RequestFailure::TooManyOrders { .. }
-        | RequestFailure::BodyTimeout
-        | RequestFailure::BrokenEncoding
-        | RequestFailure::BrokenBody(_)
-        | RequestFailure::Malformed(_)
-        | RequestFailure::WrongEnvelope { .. }
-        | RequestFailure::BadParameter(_)
-        | RequestFailure::TooMany(_)
-        | RequestFailure::Invalid(_)
-        | RequestFailure::IdempotencyKeyReused
-        | RequestFailure::IdempotencyKeyBusy { .. }
-        | RequestFailure::AnswerErased
-        | RequestFailure::Conflict(_)
-        | RequestFailure::Gone { .. }
-        | RequestFailure::RateLimited { .. }
-        | RequestFailure::Internal => refusal(status, failure.message()),
+        FailureClass::EmptyBody => invalid_order(Vec::new()),
+        FailureClass::Other => refusal(status, failure.message()),
     };
     reply.for_failure(failure)
 }
