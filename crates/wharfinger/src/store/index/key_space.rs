@@ -31,6 +31,13 @@ impl KeySpace {
         &self.prefix
     }
 
+    /// The first key of the table that is behind all of its keys.
+    pub(crate) fn end(&self) -> String {
+        let without_dot = self.prefix.trim_end_matches('.');
+        // The character behind the dot.
+        format!("{without_dot}/")
+    }
+
     /// Whether a key of the table is in this key space.
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         key.starts_with(self.prefix.as_bytes())

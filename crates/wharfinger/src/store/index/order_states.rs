@@ -8,11 +8,23 @@ use wharfinger_core::order::outcome::State;
 
 use super::key_space::KeySpace;
 use super::orders::state_number;
-use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::driver::{Connection, Insert, OptionalExtension, Value, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
+
+const ADD_COUNTS: Insert<4> = Insert {
+    table: "tallies",
+    columns: [
+        ("organisation", "bigint"),
+        ("dialect", "bigint"),
+        ("state", "bigint"),
+        ("orders", "bigint"),
+    ],
+    then: "on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders \
+           where sound(tallies.intact)",
+};
 
 /// The number of orders in each state, or the change of each number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,15 +87,20 @@ impl OrderStates {
 
     /// Writes all changes. The blocks of the transaction must be written before.
     pub(crate) fn write(&self, connection: &Connection) -> Result<(), Fault> {
-        let add = "insert into tallies (organisation, dialect, state, orders) values (?1, ?2, ?3, ?4) \
-                   on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders \
-                   where sound(tallies.intact)";
-        let mut add = connection.prepare_cached(add)?;
-        for ((organisation, dialect), change) in &self.changes {
-            for (state, orders) in change.counted() {
-                add.execute((organisation.0, dialect, state, orders))?;
-            }
-        }
+        let counted = self
+            .changes
+            .iter()
+            .flat_map(|((organisation, dialect), change)| {
+                change.counted().map(|(state, orders)| {
+                    [
+                        Value::Integer(organisation.0.into()),
+                        Value::Integer(dialect.0),
+                        Value::Integer(state.into()),
+                        Value::Integer(orders),
+                    ]
+                })
+            });
+        connection.insert_all(&ADD_COUNTS, counted)?;
         for (&block, ordinals) in &self.closed {
             close(connection, block, ordinals)?;
         }

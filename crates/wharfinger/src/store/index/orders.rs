@@ -137,13 +137,12 @@ impl<'c> OrderIndex<'c> {
         self.pages.can_prefetch()
     }
 
-    /// Prefetches the index pages of orders that will be requested. On PostgreSQL this saves round trips.
+    /// Prefetches the index pages of orders that will be requested, given by key space. On PostgreSQL this saves round trips.
     pub(crate) fn prefetch<'k>(
         &mut self,
-        key_space: &KeySpace,
-        keys: impl Iterator<Item = &'k str>,
+        keys: impl IntoIterator<Item = (KeySpace, Vec<&'k str>)>,
     ) -> Result<(), Fault> {
-        self.pages.prefetch(key_space, keys)
+        self.pages.prefetch(keys)
     }
 
     /// Writes all changed pages: at the end of the transaction, or before other code reads the index from the store.

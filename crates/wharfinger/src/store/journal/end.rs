@@ -1,8 +1,12 @@
 //! The end of an organisation's journal: the counters of what comes next.
 
+use std::collections::HashMap;
+
 use wharfinger_core::order::ids::OrganisationId;
 
-use crate::store::engine::driver::{Connection, OptionalExtension};
+use crate::store::engine::driver::{
+    self, Connection, Insert, OptionalExtension, Row, Session, Value,
+};
 use crate::store::engine::fault::Fault;
 
 /// How far an organisation's journal extends.
@@ -42,6 +46,17 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Those of an organisation without a journal.
+    const START: Self = Self {
+        block: 1,
+        position: 1,
+        number: 1,
+        last_ms: 0,
+        latest_ms: 0,
+        back_block: 0,
+        epoch: 0,
+    };
+
     /// How far the journal extends.
     pub(crate) fn end(&self) -> JournalEnd {
         JournalEnd {
@@ -51,34 +66,134 @@ impl Counters {
     }
 }
 
+const COUNTERS: &str =
+    "organisation, next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch";
+const COLUMNS: [(&str, &str); 8] = [
+    ("organisation", "bigint"),
+    ("next_block", "bigint"),
+    ("next_position", "bigint"),
+    ("next_number", "bigint"),
+    ("last_ms", "bigint"),
+    ("latest_ms", "bigint"),
+    ("back_block", "bigint"),
+    ("epoch", "bigint"),
+];
+const WRITE: Insert<8> = Insert {
+    table: "counters",
+    columns: COLUMNS,
+    then: "on conflict (organisation) do update set next_block = excluded.next_block, \
+           next_position = excluded.next_position, next_number = excluded.next_number, last_ms = excluded.last_ms, \
+           latest_ms = excluded.latest_ms, back_block = excluded.back_block, epoch = excluded.epoch",
+};
+const CREATE: Insert<8> = Insert {
+    table: "counters",
+    columns: COLUMNS,
+    then: "on conflict (organisation) do nothing",
+};
+
 /// Reads the counters of an organisation. Returns the initial counters if none are stored.
 pub(crate) fn read_counters(
     connection: &Connection,
     organisation: OrganisationId,
 ) -> Result<Counters, Fault> {
-    let select = "select next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch from counters \
-                  where organisation = ?1 and sound(counters.intact)";
-    let found = connection
-        .prepare_cached(select)?
-        .query_row([organisation.0], |row| {
-            Ok(Counters {
-                block: row.get(0)?,
-                position: row.get::<i64>(1)?.cast_unsigned(),
-                number: row.get::<i64>(2)?.cast_unsigned(),
-                last_ms: row.get(3)?,
-                latest_ms: row.get(4)?,
-                back_block: row.get(5)?,
-                epoch: row.get(6)?,
-            })
-        })
-        .optional()?;
-    Ok(found.unwrap_or(Counters {
-        block: 1,
-        position: 1,
-        number: 1,
-        last_ms: 0,
-        latest_ms: 0,
-        back_block: 0,
-        epoch: 0,
-    }))
+    let found = read_all_counters(connection, &[organisation])?;
+    Ok(found.first().map_or(Counters::START, |(_, of)| *of))
+}
+
+/// As [`read_counters`], of several organisations in one statement on PostgreSQL.
+pub(crate) fn read_all_counters(
+    connection: &Connection,
+    organisations: &[OrganisationId],
+) -> Result<Vec<(OrganisationId, Counters)>, Fault> {
+    let mut found = HashMap::new();
+    if let Some(session) = connection.postgres() {
+        select_counters(session, organisations, "", &mut found)?;
+    } else {
+        let select = format!(
+            "select {COUNTERS} from counters where organisation = ?1 and sound(counters.intact)"
+        );
+        let mut select = connection.prepare_cached(&select)?;
+        for organisation in organisations {
+            found.extend(select.query_row([organisation.0], counters_of).optional()?);
+        }
+    }
+    let of = |id: &OrganisationId| (*id, found.remove(id).unwrap_or(Counters::START));
+    Ok(organisations.iter().map(of).collect())
+}
+
+/// As [`read_all_counters`], and locks the rows until the end of the transaction. On SQLite, where a transaction locks the store,
+/// that is nothing more.
+///
+/// Organisations must be sorted: all transactions lock rows in the same order, so that none waits for one that waits for it.
+pub(crate) fn lock_counters(
+    connection: &Connection,
+    organisations: &[OrganisationId],
+) -> Result<Vec<(OrganisationId, Counters)>, Fault> {
+    let Some(session) = connection.postgres() else {
+        return read_all_counters(connection, organisations);
+    };
+    let lock = "order by organisation for update";
+    let mut found = HashMap::new();
+    select_counters(session, organisations, lock, &mut found)?;
+    let is_missing = |id: &OrganisationId| !found.contains_key(id);
+    let missing = Vec::from_iter(organisations.iter().copied().filter(is_missing));
+    if !missing.is_empty() {
+        let rows = missing.iter().map(|id| values(*id, &Counters::START));
+        connection.insert_all(&CREATE, rows)?;
+        select_counters(session, &missing, lock, &mut found)?;
+    }
+    Ok(Vec::from_iter(found))
+}
+
+fn select_counters(
+    session: &Session,
+    organisations: &[OrganisationId],
+    then: &str,
+    found: &mut HashMap<OrganisationId, Counters>,
+) -> Result<(), Fault> {
+    let select = format!(
+        "select {COUNTERS} from counters where organisation = any(?1::bigint[]) and sound(counters.intact) {then}"
+    );
+    let ids = Vec::from_iter(organisations.iter().map(|id| i64::from(id.0)));
+    for row in session.prepare(&select)?.query_arrays(&[&ids])? {
+        let (organisation, counters) = counters_of(&Row::Postgres(&row))?;
+        found.insert(organisation, counters);
+    }
+    Ok(())
+}
+
+fn counters_of(row: &Row<'_>) -> driver::Result<(OrganisationId, Counters)> {
+    let counters = Counters {
+        block: row.get(1)?,
+        position: row.get::<i64>(2)?.cast_unsigned(),
+        number: row.get::<i64>(3)?.cast_unsigned(),
+        last_ms: row.get(4)?,
+        latest_ms: row.get(5)?,
+        back_block: row.get(6)?,
+        epoch: row.get(7)?,
+    };
+    Ok((OrganisationId(row.get(0)?), counters))
+}
+
+/// Writes the counters of organisations.
+pub(crate) fn write_counters(
+    connection: &Connection,
+    counters: &HashMap<OrganisationId, Counters>,
+) -> Result<(), Fault> {
+    let rows = counters.iter();
+    let rows = rows.map(|(organisation, counters)| values(*organisation, counters));
+    Ok(connection.insert_all(&WRITE, rows)?)
+}
+
+fn values(organisation: OrganisationId, counters: &Counters) -> [Value<'static>; 8] {
+    [
+        Value::Integer(organisation.0.into()),
+        Value::Integer(counters.block.into()),
+        Value::Integer(counters.position.cast_signed()),
+        Value::Integer(counters.number.cast_signed()),
+        Value::Integer(counters.last_ms),
+        Value::Integer(counters.latest_ms),
+        Value::Integer(counters.back_block.into()),
+        Value::Integer(counters.epoch),
+    ]
 }

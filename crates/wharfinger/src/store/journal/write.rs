@@ -1,9 +1,11 @@
 //! Writing blocks.
 
+use std::collections::HashSet;
+
 use super::batches::Batches;
 use super::block::Block;
 use super::entry_outcomes::{self, EntryOutcome};
-use crate::store::engine::driver::{Connection, params};
+use crate::store::engine::driver::{Connection, Insert, ToValue, Value};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
 use crate::store::format::dialect_id::DialectId;
@@ -47,11 +49,136 @@ pub(crate) enum Origin<'b> {
     },
 }
 
-const INSERT_BLOCK: &str = "insert into blocks \
-    (id, first_position, events, at_ms, latest_ms, batches, dialect, key_id, epoch, checksum, slots, indexes, emails, keys, texts, organisation) \
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
-const INSERT_OPEN: &str =
-    "insert into open_orders (organisation, block, dialect, ordinals) values (?1, ?2, ?3, ?4)";
+const INSERT_BLOCKS: Insert<16> = Insert {
+    table: "blocks",
+    columns: [
+        ("id", "bigint"),
+        ("first_position", "bigint"),
+        ("events", "bigint"),
+        ("at_ms", "bigint"),
+        ("latest_ms", "bigint"),
+        ("batches", "bytea"),
+        ("dialect", "bigint"),
+        ("key_id", "text"),
+        ("epoch", "bigint"),
+        ("checksum", "bigint"),
+        ("slots", "bytea"),
+        ("indexes", "bytea"),
+        ("emails", "bytea"),
+        ("keys", "bytea"),
+        ("texts", "bytea"),
+        ("organisation", "bigint"),
+    ],
+    then: "",
+};
+const INSERT_OPEN: Insert<4> = Insert {
+    table: "open_orders",
+    columns: [
+        ("organisation", "bigint"),
+        ("block", "bigint"),
+        ("dialect", "bigint"),
+        ("ordinals", "bytea"),
+    ],
+    then: "",
+};
+/// Bytes of pending blocks, at most. More are written at once.
+const PENDING_BYTES_MAX: usize = 4 << 20;
+
+/// Blocks that a transaction has appended to journals and not written yet. They are written together, because on PostgreSQL each
+/// statement costs a round trip.
+#[derive(Default)]
+pub(crate) struct NewBlocks {
+    rows: Vec<BlockRow>,
+    ids: HashSet<BlockId>,
+    bytes: usize,
+}
+
+impl NewBlocks {
+    /// Adds a block.
+    pub(crate) fn push(&mut self, row: BlockRow) {
+        self.bytes += row.bytes();
+        self.ids.insert(row.id);
+        self.rows.push(row);
+    }
+
+    /// Whether the blocks should be written before more are added.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= PENDING_BYTES_MAX
+    }
+
+    /// Whether this block is not written yet.
+    pub(crate) fn has(&self, block: BlockId) -> bool {
+        self.ids.contains(&block)
+    }
+
+    /// Writes the blocks, and which of their orders are open.
+    pub(crate) fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
+        self.ids.clear();
+        connection.insert_all(&INSERT_BLOCKS, rows.iter().map(BlockRow::values))?;
+        let with_new = rows.iter().filter(|row| !row.new.0.is_empty());
+        connection.insert_all(&INSERT_OPEN, with_new.map(BlockRow::open))?;
+        Ok(())
+    }
+}
+
+/// A block as it is stored.
+pub(crate) struct BlockRow {
+    id: BlockId,
+    first_position: i64,
+    events: i64,
+    written: Written,
+    batches: Option<Vec<u8>>,
+    dialect: DialectId,
+    key_id: Option<String>,
+    checksum: i64,
+    slots: Vec<u8>,
+    indexes: Vec<u8>,
+    emails: Option<Vec<u8>>,
+    keys: Option<Vec<u8>>,
+    texts: Option<Vec<u8>>,
+    /// The new orders. They are open.
+    new: Bitset,
+}
+
+impl BlockRow {
+    fn bytes(&self) -> usize {
+        let optional = [&self.batches, &self.emails, &self.keys, &self.texts];
+        let optional = optional.into_iter().flatten().map(Vec::len);
+        self.slots.len() + self.indexes.len() + optional.sum::<usize>()
+    }
+
+    fn values(&self) -> [Value<'_>; 16] {
+        [
+            self.id.0.to_value(),
+            self.first_position.to_value(),
+            self.events.to_value(),
+            self.written.at_ms.to_value(),
+            self.written.latest_ms.to_value(),
+            self.batches.to_value(),
+            self.dialect.to_value(),
+            self.key_id.to_value(),
+            self.written.epoch.to_value(),
+            self.checksum.to_value(),
+            self.slots.to_value(),
+            self.indexes.to_value(),
+            self.emails.to_value(),
+            self.keys.to_value(),
+            self.texts.to_value(),
+            Value::Integer(self.id.organisation().0.into()),
+        ]
+    }
+
+    fn open(&self) -> [Value<'_>; 4] {
+        [
+            Value::Integer(self.id.organisation().0.into()),
+            self.id.0.to_value(),
+            self.dialect.to_value(),
+            self.new.0.to_value(),
+        ]
+    }
+}
 
 impl NewBlock<'_> {
     /// The number of events: one for each entry that is an event, and one for each batch whose first block this is.
@@ -68,22 +195,12 @@ impl NewBlock<'_> {
         (of_entries + received) as u64
     }
 
-    /// Writes the block. Its first event has the position `first_position`.
-    pub(crate) fn write(
-        &self,
-        connection: &Connection,
-        (id, first_position): (BlockId, u64),
-        Written {
-            epoch,
-            at_ms,
-            latest_ms,
-        }: Written,
-    ) -> Result<(), Fault> {
-        let organisation = id.organisation().0;
+    /// The row of the block. Its first event has the position `first_position`.
+    pub(crate) fn row(&self, (id, first_position): (BlockId, u64), written: Written) -> BlockRow {
         let slots = entry_outcomes::encode(self.entry_outcomes);
         let (batches, key_id) = match self.origin {
             Origin::Batches(batches) => (Some(batches.encode()), None),
-            Origin::Transitions { key_id } => (None, Some(key_id)),
+            Origin::Transitions { key_id } => (None, Some(key_id.to_owned())),
         };
         let has_alive = self
             .entry_outcomes
@@ -97,33 +214,24 @@ impl NewBlock<'_> {
             keys: packed.map(|packed| packed.keys.as_slice()),
             texts: packed.map(|packed| packed.texts.as_slice()),
         };
-        connection.prepare_cached(INSERT_BLOCK)?.execute(params![
-            id.0,
-            first_position.cast_signed(),
-            self.events().cast_signed(),
-            at_ms,
-            latest_ms,
+        BlockRow {
+            id,
+            first_position: first_position.cast_signed(),
+            events: self.events().cast_signed(),
+            written,
             batches,
-            self.dialect,
+            dialect: self.dialect,
             key_id,
-            epoch,
-            columns.checksum(),
-            columns.slots,
-            columns.indexes,
-            columns.emails,
-            columns.keys,
-            columns.texts,
-            organisation,
-        ])?;
-        let new = Bitset::of(self.entry_outcomes, |entry_outcome| {
-            matches!(entry_outcome, EntryOutcome::Accepted { .. })
-        });
-        if !new.0.is_empty() {
-            // New orders are open.
-            let open = (organisation, id.0, self.dialect, new.0);
-            connection.prepare_cached(INSERT_OPEN)?.execute(open)?;
+            checksum: columns.checksum(),
+            indexes: columns.indexes.to_vec(),
+            emails: columns.emails.map(<[u8]>::to_vec),
+            keys: columns.keys.map(<[u8]>::to_vec),
+            texts: columns.texts.map(<[u8]>::to_vec),
+            slots,
+            new: Bitset::of(self.entry_outcomes, |entry_outcome| {
+                matches!(entry_outcome, EntryOutcome::Accepted { .. })
+            }),
         }
-        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use super::encoding::{self, Chunk, Kind};
 use super::extents::{read_organisation, stored_organisation};
 use super::mentions::{Slice, keys_that_reach};
 use crate::store::api::{ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem};
-use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::driver::{Connection, Insert, OptionalExtension, ToValue, Value};
 use crate::store::engine::fault::Fault;
 
 /// Chunks that one job rewrites or searches, at most. Each has about a MiB of JSON before compression.
@@ -23,27 +23,41 @@ const WARNED_CHUNKS_MAX: usize = 16;
 /// Kinds of warnings that a receipt reports, at most.
 const WARNING_KINDS_MAX: usize = 100;
 
+const INSERT: Insert<8> = Insert {
+    table: "rejections",
+    columns: [
+        ("batch", "bytea"),
+        ("organisation", "bigint"),
+        ("part", "bigint"),
+        ("kind", "bigint"),
+        ("first_index", "bigint"),
+        ("last_index", "bigint"),
+        ("has_texts", "boolean"),
+        ("orders", "bytea"),
+    ],
+    then: "",
+};
+
 /// Writes the chunks of a batch.
 pub(crate) fn write<'p>(
     connection: &Connection,
     batch: BatchId,
     chunks: impl Iterator<Item = &'p Chunk>,
 ) -> Result<(), Fault> {
-    let insert = "insert into rejections (batch, organisation, part, kind, first_index, last_index, has_texts, orders) \
-                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    for (at, chunk) in (0_i64..).zip(chunks) {
-        connection.prepare_cached(insert)?.execute(params![
-            batch.to_bytes(),
-            stored_organisation(chunk.organisation),
-            at,
-            chunk.kind.number(),
-            chunk.first_index,
-            chunk.last_index,
-            chunk.kind == Kind::Rejected,
-            chunk.packed,
-        ])?;
-    }
-    Ok(())
+    let batch = batch.to_bytes();
+    let rows = (0..).zip(chunks).map(|(at, chunk)| {
+        [
+            batch.to_value(),
+            Value::Integer(stored_organisation(chunk.organisation).into()),
+            Value::Integer(at),
+            Value::Integer(chunk.kind.number()),
+            chunk.first_index.to_value(),
+            chunk.last_index.to_value(),
+            Value::Integer((chunk.kind == Kind::Rejected).into()),
+            chunk.packed.to_value(),
+        ]
+    });
+    Ok(connection.insert_all(&INSERT, rows)?)
 }
 
 /// Removes the texts from some chunks of batches that were received before a time. Returns the number of chunks. Problems stay.

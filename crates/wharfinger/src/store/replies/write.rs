@@ -8,7 +8,7 @@ use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::ids::BatchId;
 
 use crate::store::api::SaveReply;
-use crate::store::engine::driver::{Connection, Row, Session, params};
+use crate::store::engine::driver::{Connection, Insert, Row, ToValue};
 use crate::store::engine::fault::Fault;
 use crate::store::format::varint::pack;
 
@@ -63,15 +63,24 @@ const ARE_KEPT: &str = "select asked.key_id, asked.idempotency_key, kept_until_m
     from unnest(?1::text[], ?2::text[]) as asked (key_id, idempotency_key) cross join lateral \
     (select kept_until_ms from answers where answers.key_id = asked.key_id \
         and answers.idempotency_key = asked.idempotency_key and sound(answers.intact) limit 1) as kept";
-const INSERT: &str = "insert into answers \
-    (key_id, idempotency_key, fingerprint, kept_until_ms, batch, status, content_type, headers, body)";
-const VALUES: &str = "values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const VALUES_TOGETHER: &str = "select * from unnest(?1::text[], ?2::text[], ?3::bytea[], ?4::bigint[], ?5::bytea[], \
-    ?6::bigint[], ?7::text[], ?8::text[], ?9::bytea[])";
-/// A previous response under the same name has expired.
-const REPLACE: &str = "on conflict (key_id, idempotency_key) do update set fingerprint = excluded.fingerprint, \
-    kept_until_ms = excluded.kept_until_ms, batch = excluded.batch, status = excluded.status, \
-    content_type = excluded.content_type, headers = excluded.headers, body = excluded.body";
+const INSERT: Insert<9> = Insert {
+    table: "answers",
+    columns: [
+        ("key_id", "text"),
+        ("idempotency_key", "text"),
+        ("fingerprint", "bytea"),
+        ("kept_until_ms", "bigint"),
+        ("batch", "bytea"),
+        ("status", "bigint"),
+        ("content_type", "text"),
+        ("headers", "text"),
+        ("body", "bytea"),
+    ],
+    // A previous response under the same name has expired.
+    then: "on conflict (key_id, idempotency_key) do update set fingerprint = excluded.fingerprint, \
+           kept_until_ms = excluded.kept_until_ms, batch = excluded.batch, status = excluded.status, \
+           content_type = excluded.content_type, headers = excluded.headers, body = excluded.body",
+};
 
 impl NewAnswers {
     /// Looks up together whether responses are saved. Only for PostgreSQL, where it saves round trips.
@@ -149,50 +158,21 @@ impl NewAnswers {
     pub(crate) fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
         self.known.clear();
         let new = std::mem::take(&mut self.new);
-        if new.is_empty() {
-            return Ok(());
-        }
-        match connection.postgres() {
-            Some(session) => write_together(session, &new),
-            None => write_each(connection, &new),
-        }
+        let batches = new.iter().map(|answer| answer.batch.map(BatchId::to_bytes));
+        let batches = Vec::from_iter(batches);
+        let rows = new.iter().zip(&batches).map(|(answer, batch)| {
+            [
+                answer.name.key_id.to_value(),
+                answer.name.idempotency_key.to_value(),
+                answer.fingerprint.to_value(),
+                answer.kept_until_ms.to_value(),
+                batch.to_value(),
+                answer.status.to_value(),
+                answer.content_type.to_value(),
+                answer.headers.to_value(),
+                answer.body.to_value(),
+            ]
+        });
+        Ok(connection.insert_all(&INSERT, rows)?)
     }
-}
-
-fn write_each(connection: &Connection, new: &[NewAnswer]) -> Result<(), Fault> {
-    let insert = format!("{INSERT} {VALUES} {REPLACE}");
-    let mut insert = connection.prepare_cached(&insert)?;
-    for answer in new {
-        insert.execute(params![
-            answer.name.key_id,
-            answer.name.idempotency_key,
-            answer.fingerprint,
-            answer.kept_until_ms,
-            answer.batch.map(BatchId::to_bytes),
-            answer.status,
-            answer.content_type,
-            answer.headers,
-            answer.body,
-        ])?;
-    }
-    Ok(())
-}
-
-fn write_together(session: &Session, new: &[NewAnswer]) -> Result<(), Fault> {
-    let texts = |text: fn(&NewAnswer) -> &str| -> Vec<&str> { new.iter().map(text).collect() };
-    let batches = new.iter().map(|answer| answer.batch);
-    let values: [&(dyn ToSql + Sync); 9] = [
-        &texts(|answer| &answer.name.key_id),
-        &texts(|answer| &answer.name.idempotency_key),
-        &Vec::from_iter(new.iter().map(|answer| &answer.fingerprint[..])),
-        &Vec::from_iter(new.iter().map(|answer| answer.kept_until_ms)),
-        &Vec::from_iter(batches.map(|batch| batch.map(|id| id.to_bytes().to_vec()))),
-        &Vec::from_iter(new.iter().map(|answer| i64::from(answer.status))),
-        &texts(|answer| answer.content_type),
-        &texts(|answer| &answer.headers),
-        &Vec::from_iter(new.iter().map(|answer| answer.body.as_slice())),
-    ];
-    let insert = format!("{INSERT} {VALUES_TOGETHER} {REPLACE}");
-    session.prepare(&insert)?.execute_arrays(&values)?;
-    Ok(())
 }

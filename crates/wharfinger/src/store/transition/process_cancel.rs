@@ -65,8 +65,11 @@ pub(crate) fn move_orders(
     let dialect = txn.dialect(request.dialect)?;
     let key_space = KeySpace::new(request.organisation, dialect);
     let mut transitions = Transitions::new(txn, &key_space, &request.key_id);
-    let keys = request.keys.iter().map(String::as_str);
-    transitions.txn.index.prefetch(&key_space, keys)?;
+    let keys = request.keys.iter().map(String::as_str).collect();
+    transitions
+        .txn
+        .index
+        .prefetch([(key_space.clone(), keys)])?;
     let mut results = Vec::with_capacity(request.keys.len());
     for key in &request.keys {
         let Some(order) = transitions.txn.index.by_key(&key_space, key)? else {
@@ -119,8 +122,11 @@ pub(crate) fn move_located(
         let key_space = KeySpace::new(organisation, dialect);
         let mut transitions = Transitions::new(txn, &key_space, &request.key_id);
         for orders in orders.chunks(PREFETCHED_MAX) {
-            let keys = orders.iter().map(|(_, order)| order.key.as_str());
-            transitions.txn.index.prefetch(&key_space, keys)?;
+            let keys = orders.iter().map(|(_, order)| order.key.as_str()).collect();
+            transitions
+                .txn
+                .index
+                .prefetch([(key_space.clone(), keys)])?;
             for (at, order) in orders {
                 let row = transitions
                     .txn

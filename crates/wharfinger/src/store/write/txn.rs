@@ -1,7 +1,6 @@
 //! A write transaction: the counters, caches and pending rows that its jobs share.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
@@ -9,26 +8,28 @@ use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 use super::job::Job;
 use super::open_block::OpenBlock;
 use crate::clock;
-use crate::store::engine::driver::{Connection, params};
+use crate::store::engine::driver::{Connection, Locks};
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr, ORGANISATIONS_MAX};
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::order_states::OrderStates;
-use crate::store::index::orders::{OrderIndex, PREFETCHED_MAX};
+use crate::store::index::orders::OrderIndex;
 use crate::store::journal::dialects::find_dialect;
-use crate::store::journal::end::{Counters, JournalEnd, read_counters};
+use crate::store::journal::end::{
+    Counters, JournalEnd, lock_counters, read_all_counters, write_counters,
+};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs;
 use crate::store::journal::order_ids::OrderIds;
-use crate::store::journal::write::{NewBlock, Origin, Written};
+use crate::store::journal::write::{NewBlock, NewBlocks, Origin, Written};
 use crate::store::prepare::Group;
 use crate::store::receipts;
 use crate::store::receipts::write::NewReceipt;
 use crate::store::replies::write::NewAnswers;
 use crate::store::stock::overlay::{CatalogueOverlay, Kept};
 
-/// Orders of a batch whose keys are prefetched together with those of other batches, at most.
+/// Orders of a batch and an organisation whose keys are prefetched together with others, at most.
 const FEW_ORDERS: usize = 64;
 
 /// A write transaction.
@@ -54,6 +55,8 @@ pub(crate) struct WriteTxn<'c> {
     order_ids: OrderIds,
     /// Blocks that small batches share and that are not written yet. Each is the last block of its organisation.
     open_blocks: BTreeMap<OrganisationId, OpenBlock>,
+    /// Blocks that are not written yet.
+    blocks: NewBlocks,
     /// Saved responses, and those to be saved.
     pub answers: NewAnswers,
     /// Receipts that are not written yet.
@@ -83,6 +86,7 @@ impl<'c> WriteTxn<'c> {
             counters: HashMap::new(),
             order_ids: OrderIds::default(),
             open_blocks: BTreeMap::new(),
+            blocks: NewBlocks::default(),
             receipts: Vec::new(),
             answers: NewAnswers::default(),
             batch: None,
@@ -99,25 +103,46 @@ impl<'c> WriteTxn<'c> {
         &mut self,
         organisation: OrganisationId,
     ) -> Result<&mut Counters, Fault> {
-        match self.counters.entry(organisation) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(unknown) => {
-                if organisation.0 >= ORGANISATIONS_MAX {
-                    return Err(Fault::Damaged(
-                        "an organisation's id is out of range".into(),
-                    ));
-                }
-                let counters = read_counters(self.connection, organisation)?;
-                // Time does not go back in any feed, even if the clock of another process is slightly ahead.
-                let last_ms = counters.last_ms;
-                let following_ms = clock::following(last_ms, self.began_ms);
-                self.now_ms = self.now_ms.max(following_ms);
-                if clock::has_gone_back(last_ms, self.began_ms) {
-                    self.back_from_ms = Some(last_ms);
-                }
-                Ok(unknown.insert(counters))
-            }
+        if !self.counters.contains_key(&organisation) {
+            let counters = read_all_counters(self.connection, &[organisation])?;
+            self.learn(counters)?;
         }
+        let lost = || Fault::Damaged("the counters of an organisation are missing".into());
+        self.counters.get_mut(&organisation).ok_or_else(lost)
+    }
+
+    /// Reads the counters of these organisations together. Everything else is read after their rows are locked.
+    fn prefetch_counters(
+        &mut self,
+        organisations: impl Iterator<Item = OrganisationId>,
+        locks: Locks,
+    ) -> Result<(), Fault> {
+        let unknown = organisations.filter(|id| !self.counters.contains_key(id));
+        let unknown = Vec::from_iter(unknown.collect::<BTreeSet<_>>());
+        let counters = match locks {
+            Locks::Store => read_all_counters(self.connection, &unknown)?,
+            Locks::Organisations => lock_counters(self.connection, &unknown)?,
+        };
+        self.learn(counters)
+    }
+
+    fn learn(&mut self, read: Vec<(OrganisationId, Counters)>) -> Result<(), Fault> {
+        for (organisation, counters) in read {
+            if organisation.0 >= ORGANISATIONS_MAX {
+                return Err(Fault::Damaged(
+                    "an organisation's id is out of range".into(),
+                ));
+            }
+            // Time does not go back in any feed, even if the clock of another process is slightly ahead.
+            let last_ms = counters.last_ms;
+            let following_ms = clock::following(last_ms, self.began_ms);
+            self.now_ms = self.now_ms.max(following_ms);
+            if clock::has_gone_back(last_ms, self.began_ms) {
+                self.back_from_ms = Some(last_ms);
+            }
+            self.counters.insert(organisation, counters);
+        }
+        Ok(())
     }
 
     /// The number of a dialect. It is assigned at first use.
@@ -137,34 +162,38 @@ impl<'c> WriteTxn<'c> {
         Ok(id)
     }
 
-    /// Reads together what the jobs will need: saved responses, and the index pages of their orders' keys.
+    /// Reads together what the jobs will need: saved responses, counters, and the index pages of their orders' keys.
     ///
-    /// Does nothing on an engine where single reads cost no round trip. A batch of many orders prefetches its own keys.
-    pub(crate) fn prefetch(&mut self, jobs: &[Box<dyn Job>]) -> Result<(), Fault> {
+    /// Locks the organisations, unless the transaction has locked the store. Does nothing on an engine where single reads cost no round trip. A batch of many orders of few organisations prefetches
+    /// its own keys.
+    pub(crate) fn prefetch(&mut self, jobs: &[Box<dyn Job>], locks: Locks) -> Result<(), Fault> {
         if !self.index.can_prefetch() {
             return Ok(());
         }
+        let batches = Vec::from_iter(jobs.iter().filter_map(|job| job.batch()));
+        let groups = batches.iter().flat_map(|batch| &batch.groups);
+        self.prefetch_counters(groups.map(|group| group.organisation), locks)?;
         let names = jobs.iter().filter_map(|job| job.name());
         self.answers
             .prefetch(self.connection, names, clock::now_ms())?;
-        let batches = jobs.iter().filter_map(|job| job.batch());
-        let mut key_spaces = BTreeMap::<_, Vec<&str>>::new();
-        for submission in batches.filter(|batch| batch.good <= FEW_ORDERS) {
+        let mut wanted = BTreeMap::<_, Vec<&str>>::new();
+        for submission in batches {
             let dialect = self.dialect(submission.dialect)?;
             for group in &submission.groups {
+                if group.rows.len() > FEW_ORDERS {
+                    continue;
+                }
                 let named = group.rows.iter().filter(|row| row.number != Number::Next);
                 let keys = named.map(|row| submission.text(row.key));
                 let of = (group.organisation, dialect);
-                key_spaces.entry(of).or_default().extend(keys);
+                wanted.entry(of).or_default().extend(keys);
             }
         }
-        for ((organisation, dialect), keys) in key_spaces {
-            let key_space = KeySpace::new(organisation, dialect);
-            for keys in keys.chunks(PREFETCHED_MAX) {
-                self.index.prefetch(&key_space, keys.iter().copied())?;
-            }
-        }
-        Ok(())
+        self.index.prefetch(
+            wanted.into_iter().map(|((organisation, dialect), keys)| {
+                (KeySpace::new(organisation, dialect), keys)
+            }),
+        )
     }
 
     /// The id of the order at an entry address.
@@ -174,6 +203,9 @@ impl<'c> WriteTxn<'c> {
         if let Some(open_block) = open_block.filter(|open_block| open_block.id == block) {
             let lost = || Fault::Damaged(format!("there is no order in entry {}", order.0));
             return open_block.order_id(order.ordinal()).ok_or_else(lost);
+        }
+        if self.blocks.has(block) {
+            self.blocks.write(self.connection)?;
         }
         self.order_ids.get(self.connection, order)
     }
@@ -275,7 +307,11 @@ impl<'c> WriteTxn<'c> {
             at_ms: now_ms,
             latest_ms: counters.latest_ms,
         };
-        block.write(self.connection, (id, first_position), written)
+        self.blocks.push(block.row((id, first_position), written));
+        if self.blocks.is_full() {
+            self.blocks.write(self.connection)?;
+        }
+        Ok(())
     }
 
     /// The epoch of this process. It begins with the first block that the process writes.
@@ -299,6 +335,7 @@ impl<'c> WriteTxn<'c> {
         while let Some((&organisation, _)) = self.open_blocks.first_key_value() {
             self.close_block(organisation)?;
         }
+        self.blocks.write(self.connection)?;
         receipts::write::write(self.connection, &self.receipts)?;
         self.receipts.clear();
         self.answers.write(self.connection)
@@ -321,23 +358,7 @@ impl<'c> WriteTxn<'c> {
         self.write_overlay()?;
         self.index.write()?;
         self.order_states.write(self.connection)?;
-        let replace = "insert into counters (organisation, next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch) \
-                       values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (organisation) do update \
-                       set next_block = excluded.next_block, next_position = excluded.next_position, \
-                       next_number = excluded.next_number, last_ms = excluded.last_ms, \
-                       latest_ms = excluded.latest_ms, back_block = excluded.back_block, epoch = excluded.epoch";
-        for (organisation, counters) in &self.counters {
-            self.connection.prepare_cached(replace)?.execute(params![
-                organisation.0,
-                counters.block,
-                counters.position.cast_signed(),
-                counters.number.cast_signed(),
-                counters.last_ms,
-                counters.latest_ms,
-                counters.back_block,
-                counters.epoch,
-            ])?;
-        }
+        write_counters(self.connection, &self.counters)?;
         let grown = self.counters.iter();
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
         let mut kept = self.overlay.into_kept();

@@ -17,12 +17,13 @@ use crate::clock;
 use crate::serve::metrics::METRICS;
 use crate::store::api::{Growth, StoreError};
 use crate::store::engine::disk_space;
-use crate::store::engine::driver::Connection;
+use crate::store::engine::driver::{Connection, Locks};
 use crate::store::engine::fault::{Fault, Severity};
 use crate::store::engine::files::Places;
 use crate::store::engine::home::Home;
 use crate::store::engine::wal::write_back::checkpoint;
 use crate::store::journal::end::JournalEnd;
+use crate::store::prepare::Submission;
 use crate::store::replies::write::Name;
 use crate::store::stock::overlay::Kept;
 
@@ -369,18 +370,32 @@ impl Thread {
         answer_all(jobs, &Err(StoreError::from(fault)));
     }
 
+    /// What the transaction of these jobs locks. Batches of orders lock the organisations that they name. Everything else locks
+    /// the store: work on catalogues, and what a process writes only once (its epoch, the number of a dialect).
+    fn locks(&self, jobs: &[Box<dyn Job>]) -> Locks {
+        let is_of_organisations = |batch: &Submission| {
+            !batch.has_demands() && self.catalogues.dialects.contains_key(batch.dialect)
+        };
+        let mut batches = jobs.iter().map(|job| job.batch());
+        if self.epoch.is_some() && batches.all(|batch| batch.is_some_and(is_of_organisations)) {
+            Locks::Organisations
+        } else {
+            Locks::Store
+        }
+    }
+
     fn commit(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), Fault> {
         let began = Instant::now();
         let names = jobs.iter().filter_map(|job| job.name());
         let names: Vec<i64> = names.map(Name::number).collect();
-        self.begin(&names)?;
+        let locks = self.begin(&names, self.locks(jobs))?;
         self.turn_away_busy(jobs);
         let requests = jobs.len();
         let transaction = self.connection.opened();
         // A failed transaction leaves the cache empty, and the next one reads it again.
         let kept = std::mem::take(&mut self.catalogues);
         let mut txn = WriteTxn::new(&transaction, (self.last_ms, self.epoch), kept)?;
-        txn.prefetch(jobs)?;
+        txn.prefetch(jobs, locks)?;
         for job in jobs.iter_mut() {
             job.run(&mut txn)?;
         }

@@ -4,6 +4,7 @@
 //! [`Connection::engine`].
 
 mod error;
+mod insert;
 mod postgres;
 mod target;
 mod tls;
@@ -12,6 +13,7 @@ mod value;
 use rusqlite::config::DbConfig;
 
 pub(crate) use self::error::Error;
+pub(crate) use self::insert::Insert;
 pub(crate) use self::postgres::Session;
 pub(crate) use self::target::Target;
 pub(crate) use self::value::{FromValue, Params, ToValue, Value, params};
@@ -42,16 +44,31 @@ pub(crate) enum Connection {
 pub(crate) enum Access<'n> {
     /// Reads only, and sees the store at one moment.
     Read,
-    /// Writes. Waits until all other write transactions have ended, and sees everything that they wrote.
+    /// Writes.
     Write {
         /// The numbers of the names to claim before waiting. See [`Session::busy`].
         names: &'n [i64],
+        /// Which other write transactions it waits for.
+        locks: Locks,
     },
 }
 
+/// What a write transaction locks. SQLite has one writer, so it always locks everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locks {
+    /// The whole store: it waits until all other write transactions have ended, and sees everything that they wrote.
+    Store,
+    /// Organisations, whose rows of counters it locks itself: it waits for transactions that lock the store, and for those that
+    /// lock one of the same organisations.
+    Organisations,
+}
+
 impl Access<'_> {
-    /// A write transaction that claims no names.
-    pub(crate) const WRITE: Self = Self::Write { names: &[] };
+    /// A write transaction that locks the store and claims no names.
+    pub(crate) const WRITE: Self = Self::Write {
+        names: &[],
+        locks: Locks::Store,
+    };
 }
 
 /// A transaction. Dropping it rolls it back.

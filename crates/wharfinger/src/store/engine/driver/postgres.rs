@@ -11,7 +11,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::error::Error;
 use super::value::{Params, Value};
-use super::{Access, Result};
+use super::{Access, Locks, Result};
 use crate::store::engine::checksums::on_server;
 
 /// The sizes of the first and the largest chunk of rows that a cursor fetches.
@@ -19,8 +19,8 @@ const CHUNK_FIRST: usize = 32;
 const CHUNK_MAX: usize = 512;
 
 /// SQL that begins a write transaction. The write lock (its number is "wharf" in ASCII) is taken before everything except the
-/// claims of names. Each later statement therefore sees all earlier writes.
-fn begin_write(names: &[i64]) -> String {
+/// claims of names. Each later statement therefore sees all earlier writes. Transactions that lock organisations share it.
+fn begin_write(names: &[i64], locks: Locks) -> String {
     let mut begin =
         "begin isolation level read committed; set local synchronous_commit = on; ".to_owned();
     if !names.is_empty() {
@@ -31,8 +31,14 @@ fn begin_write(names: &[i64]) -> String {
              where not pg_try_advisory_xact_lock(name); "
         );
     }
+    let lock = match locks {
+        Locks::Store => "pg_advisory_xact_lock",
+        Locks::Organisations => "pg_advisory_xact_lock_shared",
+    };
     begin
-        + "select pg_advisory_xact_lock(x'7768617266'::bigint); select pg_current_xact_id()::text as number"
+        + &format!(
+            "select {lock}(x'7768617266'::bigint); select pg_current_xact_id()::text as number"
+        )
 }
 
 /// Plans must not depend on the number of rows at planning time. A table that was never analysed would be scanned for each
@@ -107,8 +113,8 @@ impl Session {
     pub(super) fn begin(&self, access: &Access<'_>) -> Result<()> {
         match access {
             Access::Read => self.execute_batch("begin isolation level repeatable read read only"),
-            Access::Write { names } => {
-                let begin = begin_write(names);
+            Access::Write { names, locks } => {
+                let begin = begin_write(names, *locks);
                 let answer = match self.wait(self.client.simple_query(&begin)) {
                     Ok(answer) => answer,
                     Err(error) => {

@@ -44,6 +44,12 @@ pub(crate) trait FromValue: Sized {
     fn from_value(value: Value<'_>) -> Result<Self, Error>;
 }
 
+impl ToValue for Value<'_> {
+    fn to_value(&self) -> Value<'_> {
+        *self
+    }
+}
+
 macro_rules! integers {
     ($($kind:ty),*) => {$(
         impl ToValue for $kind {

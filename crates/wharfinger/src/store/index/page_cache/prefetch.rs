@@ -1,4 +1,5 @@
-//! On PostgreSQL each statement costs a round trip, so the index pages of many keys are fetched in one query.
+//! On PostgreSQL each statement costs a round trip, so the index pages of many keys of many organisations are fetched in one or
+//! two queries.
 
 use tokio_postgres::types::ToSql;
 
@@ -6,23 +7,49 @@ use super::{CachedPage, PageCache, Until};
 use crate::store::engine::driver::Row;
 use crate::store::engine::fault::Fault;
 use crate::store::index::key_space::KeySpace;
+use crate::store::index::orders::PREFETCHED_MAX;
 use crate::store::index::page::Page;
 
-/// The most neighbouring pages that are prefetched in one query.
-const NEIGHBOURS_MAX: i64 = 32;
+/// The most neighbouring pages of a key space that are prefetched in one query.
+const NEIGHBOURS_MAX: usize = 32;
+/// Keys that usually count up, for each page of neighbours that is fetched.
+const KEYS_A_PAGE: usize = 8;
 
-/// Neighbouring pages, and where each ends.
-const NEIGHBOURS: &str = "select first, orders, \
-        (select next.first from order_leaves next where next.first > order_leaves.first order by next.first limit 1) as until \
-    from order_leaves where first <= ?2 and first >= coalesce( \
-        (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) and sound(order_leaves.intact) \
-    order by first limit ?3";
+/// For each key space, neighbouring pages, and where each ends; or null for the page, and where the first page will end. A key
+/// space has `begins` as its prefix and ends before `ends`.
+const NEIGHBOURS: &str = "select space.at, leaf.first, leaf.orders, \
+        (select next.first from order_leaves next where next.first > coalesce(leaf.first, space.begins) \
+            and next.first < space.ends and next.organisation = space.organisation order by next.first limit 1) as until \
+    from unnest(?1::bigint[], ?2::bigint[], ?3::bytea[], ?4::bytea[], ?5::bytea[], ?6::bytea[], ?7::bigint[]) \
+        as space (at, organisation, begins, ends, lowest, highest, pages) left join lateral \
+        (select first, orders from order_leaves where organisation = space.organisation \
+            and first <= space.highest and first >= coalesce( \
+                (select first from order_leaves where organisation = space.organisation \
+                    and first <= space.lowest and first >= space.begins order by first desc limit 1), space.lowest) \
+            and sound(order_leaves.intact) order by first limit space.pages) as leaf on true";
 /// The pages that cover some keys, and where each ends.
-const EACH: &str = "select first, orders, \
-        (select next.first from order_leaves next where next.first > leaf.first order by next.first limit 1) as until \
-    from (select distinct on (first) first, orders from unnest(?1::bytea[]) as keys (key) cross join lateral \
-        (select first, orders from order_leaves where first <= key and sound(order_leaves.intact) order by first desc limit 1) as each \
+const EACH: &str = "select leaf.at, leaf.first, leaf.orders, \
+        (select next.first from order_leaves next where next.first > leaf.first and next.first < leaf.ends \
+            and next.organisation = leaf.organisation order by next.first limit 1) as until \
+    from (select distinct on (first) at, organisation, ends, first, orders \
+        from unnest(?1::bigint[], ?2::bigint[], ?3::bytea[], ?4::bytea[], ?5::bytea[]) as wanted (at, organisation, begins, ends, key) \
+        cross join lateral (select first, orders from order_leaves where organisation = wanted.organisation \
+            and first <= wanted.key and first >= wanted.begins and sound(order_leaves.intact) order by first desc limit 1) as each \
         order by first) as leaf";
+
+/// The keys of the table that are wanted of a key space, sorted.
+struct Wanted {
+    key_space: KeySpace,
+    begins: Vec<u8>,
+    ends: Vec<u8>,
+    keys: Vec<Vec<u8>>,
+}
+
+impl Wanted {
+    fn organisation(&self) -> i64 {
+        self.key_space.organisation.0.into()
+    }
+}
 
 impl PageCache<'_> {
     /// Whether [`Self::prefetch`] has an effect: only on PostgreSQL.
@@ -30,53 +57,116 @@ impl PageCache<'_> {
         self.connection.postgres().is_some()
     }
 
-    /// Reads the pages that cover these order keys, in one or two round trips.
+    /// Reads the pages that cover these order keys, in two round trips for every [`PREFETCHED_MAX`] keys.
     pub(crate) fn prefetch<'k>(
         &mut self,
-        key_space: &KeySpace,
-        keys: impl Iterator<Item = &'k str>,
+        wanted: impl IntoIterator<Item = (KeySpace, Vec<&'k str>)>,
     ) -> Result<(), Fault> {
-        let Some(session) = self.connection.postgres() else {
+        if !self.can_prefetch() {
             return Ok(());
-        };
-        self.park();
-        let mut keys: Vec<Vec<u8>> = keys.map(|key| key_space.key(key).into_bytes()).collect();
-        keys.sort_unstable();
-        keys.retain(|key| !self.is_foreseen(key_space, key));
-        let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
-            return Ok(());
-        };
-        // Each key may need a page of its own, and may split it.
-        self.make_room(2 * keys.len())?;
-        let bounds: [&(dyn ToSql + Sync); 3] = [&first, &last, &NEIGHBOURS_MAX];
-        self.keep(
-            key_space,
-            &session.prepare(NEIGHBOURS)?.query_arrays(&bounds)?,
-        )?;
-        keys.retain(|key| !self.is_foreseen(key_space, key));
-        if !keys.is_empty() {
-            self.keep(key_space, &session.prepare(EACH)?.query_arrays(&[&keys])?)?;
         }
-        Ok(())
+        self.park();
+        let (mut together, mut keys) = (Vec::new(), 0);
+        for (key_space, order_keys) in wanted {
+            for order_keys in order_keys.chunks(PREFETCHED_MAX) {
+                together.extend(self.wanted(&key_space, order_keys));
+                keys += order_keys.len();
+                if keys >= PREFETCHED_MAX {
+                    self.prefetch_together(std::mem::take(&mut together))?;
+                    keys = 0;
+                }
+            }
+        }
+        self.prefetch_together(together)
     }
 
-    /// Caches prefetched pages. Skips pages that are cached already, because they may have changed.
-    fn keep(&mut self, key_space: &KeySpace, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
-        for row in rows {
-            let row = Row::Postgres(row);
-            let first: Vec<u8> = row.get(0)?;
-            if key_space.has(&first) && !self.kept.contains_key(&first) {
-                let page = Page::decode(row.blob(1)?)?;
-                let until: Option<Vec<u8>> = row.get(2)?;
-                let until = until.map_or(Until::End, Until::Before);
-                self.kept.insert(first, CachedPage::stored(page, until));
+    fn wanted(&self, key_space: &KeySpace, order_keys: &[&str]) -> Option<Wanted> {
+        let keys = order_keys.iter().map(|key| key_space.key(key).into_bytes());
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_unstable();
+        keys.retain(|key| !self.is_cached(key_space, key));
+        (!keys.is_empty()).then(|| Wanted {
+            key_space: key_space.clone(),
+            begins: key_space.prefix().as_bytes().to_vec(),
+            ends: key_space.end().into_bytes(),
+            keys,
+        })
+    }
+
+    fn prefetch_together(&mut self, mut wanted: Vec<Wanted>) -> Result<(), Fault> {
+        // Each key may need a page of its own, and may split it.
+        self.make_room(2 * wanted.iter().map(|of| of.keys.len()).sum::<usize>())?;
+        self.read_neighbours(&wanted)?;
+        for of in &mut wanted {
+            of.keys.retain(|key| !self.is_cached(&of.key_space, key));
+        }
+        wanted.retain(|of| !of.keys.is_empty());
+        self.read_each(&wanted)
+    }
+
+    fn read_neighbours(&mut self, wanted: &[Wanted]) -> Result<(), Fault> {
+        let pages = |of: &Wanted| (of.keys.len() / KEYS_A_PAGE + 1).min(NEIGHBOURS_MAX) as i64;
+        let values: [&(dyn ToSql + Sync); 7] = [
+            &Vec::from_iter(0..wanted.len() as i64),
+            &Vec::from_iter(wanted.iter().map(Wanted::organisation)),
+            &Vec::from_iter(wanted.iter().map(|of| &of.begins)),
+            &Vec::from_iter(wanted.iter().map(|of| &of.ends)),
+            &Vec::from_iter(wanted.iter().map(|of| of.keys.first())),
+            &Vec::from_iter(wanted.iter().map(|of| of.keys.last())),
+            &Vec::from_iter(wanted.iter().map(pages)),
+        ];
+        self.query(NEIGHBOURS, &values, wanted)
+    }
+
+    fn read_each(&mut self, wanted: &[Wanted]) -> Result<(), Fault> {
+        let each = wanted.iter().enumerate();
+        let each = each.flat_map(|(at, of)| of.keys.iter().map(move |key| (at, of, key)));
+        let each = Vec::from_iter(each);
+        let values: [&(dyn ToSql + Sync); 5] = [
+            &Vec::from_iter(each.iter().map(|(at, _, _)| *at as i64)),
+            &Vec::from_iter(each.iter().map(|(_, of, _)| of.organisation())),
+            &Vec::from_iter(each.iter().map(|(_, of, _)| &of.begins)),
+            &Vec::from_iter(each.iter().map(|(_, of, _)| &of.ends)),
+            &Vec::from_iter(each.iter().map(|(_, _, key)| key)),
+        ];
+        self.query(EACH, &values, wanted)
+    }
+
+    /// Runs a query for pages of key spaces, and caches them. Skips pages that are cached already, because they may have changed.
+    fn query(
+        &mut self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+        wanted: &[Wanted],
+    ) -> Result<(), Fault> {
+        let Some(session) = self.connection.postgres().filter(|_| !wanted.is_empty()) else {
+            return Ok(());
+        };
+        for row in session.prepare(sql)?.query_arrays(values)? {
+            let row = Row::Postgres(&row);
+            let Some(of) = wanted.get(row.get::<u32>(0)? as usize) else {
+                continue;
+            };
+            let first: Option<Vec<u8>> = row.get(1)?;
+            let is_stored = first.is_some();
+            let first = first.unwrap_or_else(|| of.begins.clone());
+            if self.kept.contains_key(&first) {
+                continue;
             }
+            let until: Option<Vec<u8>> = row.get(3)?;
+            let until = until.map_or(Until::End, Until::Before);
+            let page = if is_stored {
+                CachedPage::stored(Page::decode(row.blob(2)?)?, until)
+            } else {
+                CachedPage::new(Page::default(), until)
+            };
+            self.kept.insert(first, page);
         }
         Ok(())
     }
 
     /// Whether a cached page covers a key of the table.
-    fn is_foreseen(&self, key_space: &KeySpace, key: &[u8]) -> bool {
+    fn is_cached(&self, key_space: &KeySpace, key: &[u8]) -> bool {
         let nearest = self.nearest(key);
         nearest.is_some_and(|(first, kept)| kept.reaches(first, key_space, key) == Some(true))
     }

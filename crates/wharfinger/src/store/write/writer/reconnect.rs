@@ -7,7 +7,7 @@ use wharfinger_core::order::ids::BatchId;
 use super::Thread;
 use crate::store::api::StoreError;
 use crate::store::engine::connection::{Use, touch};
-use crate::store::engine::driver::{self, Access, Engine};
+use crate::store::engine::driver::{self, Access, Engine, Locks};
 use crate::store::engine::fault::{Fault, Severity};
 use crate::store::write::job::Job;
 
@@ -17,18 +17,21 @@ const FINDING_OUT_MAX: Duration = Duration::from_secs(20);
 const FINDING_OUT_PAUSE: Duration = Duration::from_millis(200);
 
 impl Thread {
-    /// Begins a transaction. On PostgreSQL it reconnects first if the connection is lost.
-    pub(super) fn begin(&mut self, names: &[i64]) -> Result<(), Fault> {
-        let access = Access::Write { names };
-        let Err(error) = self.connection.open(access) else {
-            return Ok(());
+    /// Begins a write transaction that claims these names. On PostgreSQL it reconnects first if the connection is lost. Returns
+    /// what the transaction locks.
+    pub(super) fn begin(&mut self, names: &[i64], locks: Locks) -> Result<Locks, Fault> {
+        let Err(error) = self.connection.open(Access::Write { names, locks }) else {
+            return Ok(locks);
         };
         let is_lost = error.severity() == Severity::Transient && !error.is_of_patience();
         if self.connection.engine() == Engine::Sqlite || !is_lost {
             return Err(error.into());
         }
         self.reconnect()?;
-        Ok(self.connection.open(access)?)
+        // The transaction may begin an epoch, which needs the whole store.
+        let locks = Locks::Store;
+        self.connection.open(Access::Write { names, locks })?;
+        Ok(locks)
     }
 
     fn reconnect(&mut self) -> Result<(), Fault> {

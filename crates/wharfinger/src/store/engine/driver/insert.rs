@@ -1,0 +1,70 @@
+//! Inserting many rows: a statement for each row on SQLite, and one statement with arrays on PostgreSQL, where each statement
+//! costs a round trip.
+
+use tokio_postgres::types::ToSql;
+
+use super::value::Value;
+use super::{Connection, Result};
+
+/// How rows of a table are inserted.
+pub(crate) struct Insert<const N: usize> {
+    /// The table.
+    pub table: &'static str,
+    /// Its columns, each with the type that PostgreSQL's arrays have.
+    pub columns: [(&'static str, &'static str); N],
+    /// What follows the values: `on conflict …`, or nothing.
+    pub then: &'static str,
+}
+
+impl<const N: usize> Insert<N> {
+    fn head(&self) -> String {
+        let names = self.columns.map(|(name, _)| name).join(", ");
+        format!("insert into {} ({names})", self.table)
+    }
+
+    fn one_row(&self) -> String {
+        let values = Vec::from_iter((1..=N).map(|at| format!("?{at}"))).join(", ");
+        format!("{} values ({values}) {}", self.head(), self.then)
+    }
+
+    fn arrays(&self) -> String {
+        let numbered = (1..).zip(self.columns);
+        let arrays = numbered.map(|(at, (_, kind))| format!("?{at}::{kind}[]"));
+        let arrays = Vec::from_iter(arrays).join(", ");
+        // Without a condition, `on conflict` behind a query could be read as the condition of a join.
+        format!(
+            "{} select * from unnest({arrays}) where true {}",
+            self.head(),
+            self.then
+        )
+    }
+}
+
+impl Connection {
+    /// Inserts rows. Two of them must not conflict with each other.
+    pub(crate) fn insert_all<'v, const N: usize>(
+        &self,
+        insert: &Insert<N>,
+        rows: impl IntoIterator<Item = [Value<'v>; N]>,
+    ) -> Result<()> {
+        let mut rows = rows.into_iter().peekable();
+        if rows.peek().is_none() {
+            return Ok(());
+        }
+        let Some(session) = self.postgres() else {
+            let mut statement = self.prepare_cached(&insert.one_row())?;
+            return rows.try_for_each(|row| statement.execute(row).map(drop));
+        };
+        let mut columns: [Vec<Value<'v>>; N] = std::array::from_fn(|_| Vec::new());
+        for row in rows {
+            for (column, value) in columns.iter_mut().zip(row) {
+                column.push(value);
+            }
+        }
+        let arrays = columns
+            .each_ref()
+            .map(|column| column as &(dyn ToSql + Sync));
+        session.prepare(&insert.arrays())?.execute_arrays(&arrays)?;
+        Ok(())
+    }
+}
