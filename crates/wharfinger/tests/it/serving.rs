@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::process::Stdio;
-use std::time::Duration;
 
 use crate::support::client::{Connection, Request};
 use crate::support::database::on_embedded;
@@ -99,8 +98,15 @@ fn told_to_stop_it_answers_requests_on_open_connections_and_closes_them() {
         assert_eq!(connection.exchange(&request).unwrap().status, 200);
     }
     server.terminate();
-    // The signal has arrived, but the clients cannot know.
-    std::thread::sleep(Duration::from_millis(50));
+    // Once one client is told that the server stops, the signal has arrived. The others cannot know.
+    let mut first = connections.pop().unwrap();
+    loop {
+        let answer = first.exchange(&request).expect("an answer");
+        if answer.header("connection") == Some("close") {
+            break;
+        }
+    }
+    assert!(first.is_closed());
     for connection in &mut connections {
         let answer = connection.exchange(&request).expect("an answer");
         assert_eq!(answer.header("connection"), Some("close"));
