@@ -10,7 +10,7 @@ use crate::report::grouped;
 use crate::schedule::filling_bar;
 use crate::sender::Sender;
 use crate::served::Served;
-use crate::{Spoken, as_f64};
+use crate::{DialectRef, as_f64};
 
 /// Orders per batch, and connections that send them.
 const BATCH: u64 = 5_000;
@@ -25,7 +25,7 @@ const DISK_BYTES_SPARE: u64 = 1 << 30;
 /// A server whose store is being filled.
 pub(crate) struct Filled {
     pub(crate) served: Served,
-    pub(crate) dialect: Spoken,
+    pub(crate) dialect: DialectRef,
     /// First stamp of the orders. The others follow without a gap.
     pub(crate) first_stamp: u64,
     /// Orders filled in.
@@ -36,7 +36,7 @@ pub(crate) struct Filled {
 
 impl Filled {
     /// Starts a server for a store of this size. The store is still empty.
-    pub(crate) fn start(dialect: Spoken, orders_max: u64) -> Result<Self> {
+    pub(crate) fn start(dialect: DialectRef, orders_max: u64) -> Result<Self> {
         let served = Served::start()?;
         ensure_room(served.directory(), orders_max)?;
         let batch = BATCH.min(orders_max.div_ceil(CONNECTIONS));

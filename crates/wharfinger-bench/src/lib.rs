@@ -71,7 +71,7 @@ const LARGE_BATCH: usize = 1_000;
 const SMALL_BATCH: usize = 100;
 
 /// A dialect of the registry.
-pub type Spoken = &'static dyn Dialect;
+pub type DialectRef = &'static dyn Dialect;
 
 /// A piece of work that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -108,7 +108,7 @@ pub enum Work {
 #[derive(Clone)]
 pub struct OwnWork {
     /// Dialect of the orders.
-    pub dialect: Spoken,
+    pub dialect: DialectRef,
     /// Orders in each batch.
     pub batch: usize,
     /// Connections that send batches.
@@ -253,7 +253,7 @@ pub enum Part {
     /// Stores as many orders as each line on stdin says.
     Bare {
         /// Dialect of the orders.
-        dialect: Spoken,
+        dialect: DialectRef,
         /// Orders in each batch.
         batch: usize,
         /// Whether a batch is an object with named orders instead of an array.
@@ -299,7 +299,7 @@ impl Part {
 /// # Errors
 ///
 /// No dialect has this id.
-pub fn find_dialect(id: &str) -> Result<Spoken> {
+pub fn find_dialect(id: &str) -> Result<DialectRef> {
     dialects::find(id).with_context(|| {
         format!(
             "unknown dialect '{id}'; expected one of {}",
@@ -310,12 +310,12 @@ pub fn find_dialect(id: &str) -> Result<Spoken> {
 
 /// The dialect of the large batches.
 #[must_use]
-pub fn first_dialect() -> Spoken {
+pub fn first_dialect() -> DialectRef {
     dialects::ALL[0]
 }
 
 /// The dialect for filled stores. Its routes read orders back, so that one store serves all workloads.
-fn readable_dialect() -> Spoken {
+fn readable_dialect() -> DialectRef {
     let mut dialects = dialects::ALL.iter().copied();
     let readable = dialects.find(|dialect| !dialect.workload().reads.is_empty());
     readable.unwrap_or_else(first_dialect)

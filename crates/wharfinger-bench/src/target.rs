@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use wharfinger_core::dialect::workload::Read;
 use wharfinger_core::dialect::{Sample, SampleKey};
 
-use crate::Spoken;
+use crate::DialectRef;
 use crate::body::{Body, Envelope, Lane, Mix, Shape};
 use crate::sender::{Check, Sender};
 
@@ -29,7 +29,7 @@ impl Target {
     /// A sender of batches.
     pub(crate) fn batches(
         &self,
-        dialect: Spoken,
+        dialect: DialectRef,
         orders: usize,
         connections: usize,
         mix: Mix,
@@ -44,7 +44,7 @@ impl Target {
     }
 
     /// A sender of single orders.
-    pub(crate) fn singles(&self, dialect: Spoken, connections: usize) -> Sender {
+    pub(crate) fn singles(&self, dialect: DialectRef, connections: usize) -> Sender {
         let sample = dialect.samples(&self.sample_key()).one;
         let shape = Shape {
             orders: 1,
@@ -57,7 +57,7 @@ impl Target {
     /// A sender that reads orders back. It draws from the `among` orders that start at `first_stamp`.
     pub(crate) fn reads(
         &self,
-        dialect: Spoken,
+        dialect: DialectRef,
         read: &Read,
         first_stamp: u64,
         among: u64,
@@ -86,7 +86,13 @@ impl Target {
         self.next_stamp.get()
     }
 
-    fn sender(&self, dialect: Spoken, sample: &Sample, shape: Shape, connections: usize) -> Sender {
+    fn sender(
+        &self,
+        dialect: DialectRef,
+        sample: &Sample,
+        shape: Shape,
+        connections: usize,
+    ) -> Sender {
         let load = dialect.workload();
         let first_stamp = self.take_stamps();
         let mut requests = Vec::with_capacity(connections);

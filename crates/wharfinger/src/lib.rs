@@ -1,4 +1,5 @@
 //! The Wharfinger server and command line: everything with side effects. `wharfinger-core` decides what an order means.
+//! `wharfinger-bench` has the workloads of `wharfinger bench`; only `cli` imports it.
 //!
 //! ```text
 //! cli        one file per command; the demo; the bench as a command

@@ -10,7 +10,7 @@ use crate::schedule::Schedule;
 use crate::served::Served;
 use crate::target::Target;
 use crate::verdict::Verdict;
-use crate::{BATCH_CONNECTIONS, LARGE_BATCH, OwnWork, SMALL_BATCH, Spoken, first_dialect};
+use crate::{BATCH_CONNECTIONS, DialectRef, LARGE_BATCH, OwnWork, SMALL_BATCH, first_dialect};
 
 /// The figures of two sides, and their description.
 struct Compared {
@@ -31,7 +31,7 @@ pub(crate) fn large(schedule: &Schedule, with_cpu: bool, with_disk: bool) -> Res
 }
 
 /// Measures p2 in one dialect.
-pub(crate) fn small(schedule: &Schedule, dialect: Spoken) -> Result<Finding> {
+pub(crate) fn small(schedule: &Schedule, dialect: DialectRef) -> Result<Finding> {
     let compared = compare(schedule, dialect, SMALL_BATCH, BATCH_CONNECTIONS)?;
     let verdict = Verdict::cpu("p2", &compared.ours, &compared.bare, 1.3, 0.9);
     Ok(compared.finding("p2").verdicts(verdict))
@@ -54,7 +54,7 @@ pub(crate) fn remote(schedule: &Schedule, work: &OwnWork, target: &Target) -> Re
 /// Measures batches to a new server, and the bare program with as many orders.
 fn compare(
     schedule: &Schedule,
-    dialect: Spoken,
+    dialect: DialectRef,
     batch: usize,
     connections: usize,
 ) -> Result<Compared> {

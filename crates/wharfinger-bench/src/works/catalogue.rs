@@ -14,7 +14,7 @@ use crate::schedule::Schedule;
 use crate::served::Served;
 use crate::server_process;
 use crate::verdict::Verdict;
-use crate::{BATCH_CONNECTIONS, SMALL_BATCH, Spoken, pools};
+use crate::{BATCH_CONNECTIONS, DialectRef, SMALL_BATCH, pools};
 
 /// Stock of each product: more than the orders can take.
 const PIECES: u64 = 1_000_000_000;
@@ -36,7 +36,7 @@ pub(crate) fn catalogue(schedule: &Schedule) -> Result<Vec<Finding>> {
 
 fn compare(
     schedule: &Schedule,
-    dialect: Spoken,
+    dialect: DialectRef,
     pool: &str,
     (mix, named): (Mix, &str),
 ) -> Result<Finding> {

@@ -119,3 +119,16 @@ fn each_room_is_listed_and_says_what_it_keeps() {
         );
     }
 }
+
+/// The server has no part in the benchmark.
+#[test]
+fn only_the_command_line_imports_the_benchmark() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&sources, &mut files);
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("the sources can be read");
+        let may = file.starts_with(sources.join("cli")) || !text.contains("wharfinger_bench");
+        assert!(may, "{} imports the benchmark", file.display());
+    }
+}
