@@ -1,37 +1,32 @@
 //! Header fields for every route: those that make a request ambiguous, and those in every response.
 
+use wharfinger_core::dialect::SampleKey;
+use wharfinger_core::dialects;
+
 use crate::support::changes::{administrator, assert_refused, changes};
 use crate::support::client::{Connection, Request};
-use crate::support::fixture::{self, basic, secret_of};
+use crate::support::fixture::{self, secret_of};
 use crate::support::server::Server;
 use crate::support::stored::rows;
 use crate::support::v1::request;
 
-/// A request in each dialect that stores an order, without the framing of its body.
+/// The head of each dialect's sample batch, without the framing of its body.
 fn heads() -> Vec<(&'static str, String)> {
-    let of = |dialect, target: &str, key: String| {
-        let head = format!("POST {target} HTTP/1.1\r\n{key}\r\ncontent-type: application/json\r\n");
-        (dialect, head)
+    let secret = secret_of("one");
+    let key = SampleKey {
+        organisation: "TRK001",
+        id: "one",
+        secret: &secret,
     };
-    let native = format!("authorization: Bearer {}", secret_of("one"));
-    vec![
-        of("native", "/v1/batches?organisation=TRK001", native),
-        of(
-            "reevoo",
-            "/v4/customer_orders",
-            format!("authorization: {}", basic("one")),
-        ),
-        of(
-            "centra",
-            "/centra/TRK001/orders",
-            format!("api-authorization: {}", secret_of("one")),
-        ),
-        of(
-            "gosweetspot",
-            "/v2/neworders",
-            format!("access_key: {}", secret_of("one")),
-        ),
-    ]
+    let heads = dialects::ALL.iter().map(|dialect| {
+        let sample = dialect.samples(&key).batch;
+        let mut head = format!("{} {} HTTP/1.1\r\n", sample.method, sample.target);
+        for (name, value) in &sample.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        (dialect.id(), head)
+    });
+    heads.collect()
 }
 
 /// hyper would use only the last coding, and a proxy in front another one.

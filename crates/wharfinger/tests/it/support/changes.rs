@@ -1,13 +1,28 @@
 //! Requests that change something: one for each such route of every dialect.
+//!
+//! A vendor's requests are the steps of a golden case, so that a new dialect brings its own. Those of the native API name ids
+//! that only a running server gives, so they are built here.
 
-use serde_json::Value;
+use std::path::Path;
 
+use serde_json::{Value, json};
+use wharfinger_core::dialect::operation::in_any_case;
+use wharfinger_core::dialect::{Action, Operation, Reply};
+use wharfinger_core::dialects;
+use wharfinger_core::order::failure::RequestFailure;
+
+use super::case::{self, Case, Exchange, Step};
 use super::client::{Request, Response};
 use super::fixture::{basic, secret_of};
 use super::server::{Server, run};
 use super::v1::{self, order, submit};
 
+/// The case of each vendor's dialect that has a request for each route that changes something. The last step for a route is its
+/// change. All others are sent first.
+const CASE: &str = "9000-every-route-that-changes-something";
+
 /// A request that changes something.
+#[derive(Clone)]
 pub(crate) struct Change {
     /// The dialect in whose form it is answered.
     pub(crate) dialect: &'static str,
@@ -17,22 +32,45 @@ pub(crate) struct Change {
     pub(crate) submits: bool,
     pub(crate) target: String,
     pub(crate) body: String,
-    key: (&'static str, String),
+    headers: Vec<(String, String)>,
 }
 
 impl Change {
+    fn new(
+        dialect: &str,
+        (method, target): (&str, &str),
+        headers: Vec<(String, String)>,
+        body: &str,
+    ) -> Self {
+        let dialect = dialects::find(dialect).expect("a dialect has this name");
+        let path = target.split('?').next().unwrap_or_default();
+        let is_route = |operation: &&Operation| {
+            operation.method == method
+                && in_any_case(path, std::slice::from_ref(*operation)).is_some()
+        };
+        let operation = dialect.operations().iter().find(is_route);
+        let operation = operation.unwrap_or_else(|| panic!("{method} {target} is not a route"));
+        Self {
+            dialect: dialect.id(),
+            route: (operation.method, operation.path),
+            submits: matches!(operation.action, Action::Submit { .. }),
+            target: target.to_owned(),
+            body: body.to_owned(),
+            headers,
+        }
+    }
+
     /// The same request with key `full`, which can access several organisations. A request of an administrator stays as it is.
     pub(crate) fn request_of_full(&self) -> Request {
-        let key = match self.dialect {
-            "reevoo" => basic("full"),
-            "native" if self.key.1 == format!("Bearer {}", secret_of("one")) => {
-                format!("Bearer {}", secret_of("full"))
-            }
-            "native" => self.key.1.clone(),
-            _ => secret_of("full"),
+        let by_full = |value: &str| {
+            let value = value.replace(&basic("one"), &basic("full"));
+            value.replace(&secret_of("one"), &secret_of("full"))
         };
-        let request = Request::new(self.route.0, &self.target).header(self.key.0, key);
-        request.body(self.body.clone())
+        let request = Request::new(self.route.0, &self.target).body(self.body.clone());
+        let headers = self.headers.iter();
+        headers.fold(request, |request, (name, value)| {
+            request.header(name, by_full(value))
+        })
     }
 
     pub(crate) fn request(&self) -> Request {
@@ -41,9 +79,11 @@ impl Change {
 
     /// The same request to another path or query.
     pub(crate) fn request_to(&self, target: &str) -> Request {
-        let (name, secret) = &self.key;
-        let request = Request::new(self.route.0, target).header(name, secret.clone());
-        request.body(self.body.clone())
+        let request = Request::new(self.route.0, target).body(self.body.clone());
+        let headers = self.headers.iter();
+        headers.fold(request, |request, (name, value)| {
+            request.header(name, value.clone())
+        })
     }
 
     /// The same request with one more query parameter.
@@ -73,272 +113,182 @@ pub(crate) fn administrator(data: &std::path::Path) -> String {
 }
 
 /// One request for each route that changes something, after creating what they need. Imports are excluded, because they are
-/// resumed in another way.
+/// resumed in another way. In batches, an order is valid, one is faulty and one is repeated.
 pub(crate) fn changes(server: &Server, administrator: &str) -> Vec<Change> {
-    let mut changes = of_vendors(server);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wharfinger-core/src/dialects");
+    let cases = case::read_all(&root).into_iter();
+    let cases = cases.map(|case| case.expect("a case can be read"));
+    let mut changes: Vec<Change> = cases
+        .filter(|case| case.name == CASE)
+        .flat_map(|case| of_vendor(server, &case))
+        .collect();
     changes.extend(of_orders(server));
     changes.extend(of_administration(server, administrator));
     changes
 }
 
-/// Each batch has a valid order, a faulty one and a repeated one.
-fn of_vendors(server: &Server) -> Vec<Change> {
-    [of_reevoo(), of_centra(server), of_gosweetspot(server)]
-        .into_iter()
-        .flatten()
-        .collect()
+fn of_vendor(server: &Server, case: &Case) -> Vec<Change> {
+    let steps = case.steps.iter().map(|step| match step {
+        Step::Exchange(exchange) => of_step(&case.dialect, exchange),
+        Step::Command(_) => panic!("{}/{CASE} has a command", case.dialect),
+    });
+    let steps: Vec<Change> = steps.collect();
+    let mut changes = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let is_last = !steps[at + 1..]
+            .iter()
+            .any(|later| later.route == step.route);
+        if is_last {
+            changes.push(step.clone());
+        } else {
+            let answer = server.send(&step.request());
+            assert!(answer.status < 300, "{step}: {}", answer.text());
+        }
+    }
+    changes
 }
 
-fn of_reevoo() -> Vec<Change> {
-    let order = |key: &str, email: &str| {
-        format!(
-            r#"{{"trkref":"TRK001","order_ref":"{key}","order_date":"01-02-2026","customer":{{"email":"{email}"}},"order_items":[{{"sku":"S"}}]}}"#
-        )
-    };
-    let change = |path, target: &str, body| Change {
-        dialect: "reevoo",
-        route: ("POST", path),
-        submits: true,
-        target: target.to_owned(),
-        body,
-        key: ("authorization", basic("one")),
-    };
-    let good = order("R-2", "a@example.com");
-    vec![
-        change(
-            "/v4/organisations/{trkref}/customer_order",
-            "/v4/organisations/TRK001/customer_order",
-            order("R-1", "a@example.com"),
-        ),
-        change(
-            "/v4/customer_orders",
-            "/v4/customer_orders",
-            format!("[{good},{},{good}]", order("R-3", "")),
-        ),
-    ]
+fn of_step(dialect: &str, exchange: &Exchange) -> Change {
+    let headers = exchange
+        .headers(&secret_of)
+        .expect("a case names known keys");
+    let body = std::str::from_utf8(&exchange.body).expect("a case's body is text");
+    Change::new(dialect, (&exchange.method, &exchange.target), headers, body)
 }
 
-fn of_centra(server: &Server) -> Vec<Change> {
-    let order = |more: &str| {
-        format!(
-            r#"{{{more}"address":{{"email":"a@example.com","country":"SE"}},"products":[{{"sku":"S","qty":1}}]}}"#
-        )
-    };
-    let change = |method, path, target: &str, body| Change {
-        dialect: "centra",
-        route: (method, path),
-        submits: true,
-        target: target.to_owned(),
-        body,
-        key: ("api-authorization", secret_of("one")),
-    };
-    let one = |more: &str| {
-        let (path, target) = ("/centra/{organisation}/order", "/centra/TRK001/order");
-        change("POST", path, target, order(more))
-    };
-    // The order to be completed.
-    let draft = server.send(&one(r#""orderNumber":900,"createOnly":true,"#).request());
-    assert_eq!(draft.status, 200, "{}", draft.text());
-    // The order to be updated.
-    let placed = server.send(&one(r#""orderNumber":901,"#).request());
-    assert_eq!(placed.status, 200, "{}", placed.text());
-    let good = order("");
-    vec![
-        one(""),
-        change(
-            "POST",
-            "/centra/{organisation}/orders",
-            "/centra/TRK001/orders",
-            format!(r#"{{"one":{good},"two":{{}},"three":{good}}}"#),
-        ),
-        change(
-            "POST",
-            "/centra/{organisation}/order/{number}",
-            "/centra/TRK001/order/900",
-            r#"{"payment":{"auth":{"status":1,"amount":10}}}"#.into(),
-        ),
-        change(
-            "PUT",
-            "/centra/{organisation}/orders",
-            "/centra/TRK001/orders",
-            r#"{"order":901,"comment":"ring twice"}"#.into(),
-        ),
-    ]
-}
-
-fn of_gosweetspot(server: &Server) -> Vec<Change> {
-    let slip = |key: &str, country: &str| {
-        format!(r#"{{"packingslipno":"{key}","consignee":"Ann","country":"{country}"}}"#)
-    };
-    let slips = |key: &str| {
-        let (good, faulty) = (slip(key, "NZ"), slip(&format!("{key}-2"), "XX"));
-        format!("[{good},{faulty},{good}]")
-    };
-    let change = |route, target: &str, body| Change {
-        dialect: "gosweetspot",
-        route,
-        submits: route.0 != "DELETE",
-        target: target.to_owned(),
-        body,
-        key: ("access_key", secret_of("one")),
-    };
-    let (orders, older) = ("/api/customerorders", "/v2/neworders");
-    let single = "/v2/neworder";
-    // The order to be withdrawn.
-    let gone = change(("POST", older), older, slips("GONE"));
-    let gone = server.send(&gone.request());
-    assert_eq!(gone.status, 200, "{}", gone.text());
-    vec![
-        change(("PUT", orders), orders, slips("P")),
-        change(("POST", older), older, slips("N")),
-        change(("PUT", older), older, slips("O")),
-        change(("POST", single), single, slip("Q-1", "NZ")),
-        change(("PUT", single), single, slip("Q-2", "NZ")),
-        change(
-            ("DELETE", orders),
-            "/api/customerorders?packingslipno=GONE",
-            String::new(),
-        ),
-    ]
+/// A change by native API, with this secret.
+fn native(secret: &str, route: (&str, &str), body: &str) -> Change {
+    let key = ("authorization".to_owned(), format!("Bearer {secret}"));
+    Change::new("native", route, vec![key], body)
 }
 
 fn of_orders(server: &Server) -> Vec<Change> {
     let orders: Vec<_> = (0..5).map(|number| order(&format!("M-{number}"))).collect();
     let (_, ids) = submit(server, "TRK001", &orders);
-    let change = |route, submits, target: String, body: String| Change {
-        dialect: "native",
-        route,
-        submits,
-        target,
-        body,
-        key: ("authorization", format!("Bearer {}", secret_of("one"))),
-    };
+    let change =
+        |method, target: &str, body: &str| native(&secret_of("one"), (method, target), body);
     let (good, bad) = (order("B-1"), r#"{"key":"B-2"}"#);
-    let process = format!("/v1/orders/{}/process", ids[0]);
-    let cancel = format!("/v1/orders/{}/cancel", ids[1]);
-    let many = |id: &str| format!(r#"{{"ids":["{id}"]}}"#);
+    let of_order = |at: usize, action: &str| format!("/v1/orders/{}/{action}", ids[at]);
+    let many = |at: usize| format!(r#"{{"ids":["{}"]}}"#, ids[at]);
     vec![
         change(
-            ("POST", "/v1/batches"),
-            true,
-            "/v1/batches?organisation=TRK001".into(),
-            format!("[{good},{bad},{good}]"),
+            "POST",
+            "/v1/batches?organisation=TRK001",
+            &format!("[{good},{bad},{good}]"),
         ),
-        change(
-            ("POST", "/v1/orders/{id}/process"),
-            false,
-            process,
-            String::new(),
-        ),
-        change(
-            ("POST", "/v1/orders/{id}/cancel"),
-            false,
-            cancel,
-            String::new(),
-        ),
-        change(
-            ("POST", "/v1/orders/process"),
-            false,
-            "/v1/orders/process".into(),
-            many(&ids[2]),
-        ),
-        change(
-            ("POST", "/v1/orders/cancel"),
-            false,
-            "/v1/orders/cancel".into(),
-            many(&ids[3]),
-        ),
-        change(
-            ("PUT", "/v1/orders/{id}/fulfilment"),
-            false,
-            format!("/v1/orders/{}/fulfilment", ids[4]),
-            r#"{"status":"picked"}"#.into(),
-        ),
+        change("POST", &of_order(0, "process"), ""),
+        change("POST", &of_order(1, "cancel"), ""),
+        change("POST", "/v1/orders/process", &many(2)),
+        change("POST", "/v1/orders/cancel", &many(3)),
+        change("PUT", &of_order(4, "fulfilment"), r#"{"status":"picked"}"#),
     ]
 }
 
 fn of_administration(server: &Server, administrator: &str) -> Vec<Change> {
-    let key = format!("Bearer {administrator}");
-    let new_key = r#"{"organisations":["TRK001"],"scopes":["orders:read"]}"#;
+    let change = |method, target: &str, body: &str| native(administrator, (method, target), body);
+    let new_key = change(
+        "POST",
+        "/v1/keys",
+        r#"{"organisations":["TRK001"],"scopes":["orders:read"]}"#,
+    );
     let make = || {
-        let request = Request::new("POST", "/v1/keys").header("authorization", key.clone());
-        let made = server.send(&request.body(new_key)).json();
+        let made = server.send(&new_key.request()).json();
         made["id"].as_str().expect("a key is made").to_owned()
     };
-    let ids = [make(), make()];
-    let change = |route, target: &str, body: &str| Change {
-        dialect: "native",
-        route,
-        submits: false,
-        target: target.into(),
-        body: body.into(),
-        key: ("authorization", key.clone()),
-    };
+    let rotate = format!("/v1/keys/{}/rotate", make());
+    let revoke = format!("/v1/keys/{}", make());
     vec![
+        change("POST", "/v1/organisations", r#"{"code":"NEW1"}"#),
+        change("PATCH", "/v1/organisations/TRK002", r#"{"name":"Renamed"}"#),
         change(
-            ("POST", "/v1/organisations"),
-            "/v1/organisations",
-            r#"{"code":"NEW1"}"#,
-        ),
-        change(
-            ("PATCH", "/v1/organisations/{code}"),
-            "/v1/organisations/TRK002",
-            r#"{"name":"Renamed"}"#,
-        ),
-        change(
-            ("POST", "/v1/organisations/{code}/products"),
+            "POST",
             "/v1/organisations/TRK001/products",
             r#"[{"sku":"S-1","stock":3},{"sku":""},{"sku":"S-1","stock":2}]"#,
         ),
         change(
-            ("POST", "/v1/organisations/{code}/customers"),
+            "POST",
             "/v1/organisations/TRK001/customers",
             r#"[{"email":"a@example.com"},{"email":"b@example.com"}]"#,
         ),
-        change(("POST", "/v1/keys"), "/v1/keys", new_key),
+        new_key,
+        change("POST", &rotate, ""),
+        change("DELETE", &revoke, ""),
         change(
-            ("POST", "/v1/keys/{id}/rotate"),
-            &format!("/v1/keys/{}/rotate", ids[0]),
-            "",
-        ),
-        change(
-            ("DELETE", "/v1/keys/{id}"),
-            &format!("/v1/keys/{}", ids[1]),
-            "",
-        ),
-        change(
-            ("POST", "/v1/customers/erase"),
+            "POST",
             "/v1/customers/erase",
             r#"{"organisation":"TRK001","email":"nobody@example.com"}"#,
         ),
     ]
 }
 
-/// Asserts a refusal in the dialect's own form: this status, and a message.
+/// Asserts a refusal in the form that the dialect gives to one of the refusals with this status.
 pub(crate) fn assert_refused(dialect: &str, answer: &Response, status: u16) {
-    assert_eq!(answer.status, status, "{dialect}: {}", answer.text());
+    let text = answer.text();
+    assert_eq!(answer.status, status, "{dialect}: {text}");
+    let encoder = dialects::find(dialect).expect("a dialect has this name");
+    // Each has another path, so that the path is not what they have in common.
+    let failures = RequestFailure::examples().into_iter().enumerate();
+    let replies: Vec<_> = failures
+        .map(|(number, failure)| encoder.refuse(None, &failure, &format!("/{number}")))
+        .collect();
+    let form_of = |reply: &Reply| serde_json::from_slice(&reply.body).expect("a refusal is JSON");
+    let all: Vec<Value> = replies.iter().map(form_of).collect();
+    let content_type = answer.header("content-type");
+    let of_status = replies
+        .iter()
+        .zip(&all)
+        .filter(|(reply, _)| reply.status == status && Some(reply.content_type) == content_type);
     let json = answer.json();
-    let sentence = match dialect {
-        "reevoo" => {
-            assert_eq!(json["status"], status);
-            &json["message"]
-        }
-        "centra" => {
-            assert_eq!(
-                (&json["status"], &json["code"]),
-                (&"no".into(), &(-7).into())
-            );
-            &json["msg"]
-        }
-        "gosweetspot" => &json["Message"],
-        _ => {
-            let content_type = answer.header("content-type");
-            assert_eq!(content_type, Some("application/problem+json"));
-            assert_eq!(json["status"], status);
-            &json["detail"]
-        }
+    let has_form = of_status
+        .map(|(_, form)| form)
+        .any(|form| has_form(&json, form, &all));
+    assert!(has_form, "{dialect}: {text}");
+}
+
+/// Whether a refusal has a sentence and no members that the form lacks. Numbers are equal, and so is what all refusals of the
+/// dialect have in common. Other members may differ or be left out.
+fn has_form(refusal: &Value, form: &Value, all: &[Value]) -> bool {
+    let (Some(members), Some(wanted)) = (refusal.as_object(), form.as_object()) else {
+        return false;
     };
-    assert!(sentence.is_string(), "{dialect}: {}", answer.text());
+    let has_sentence = |value: &Value| value.as_str().is_some_and(|text| text.contains(' '));
+    let fits = |(name, value): (&String, &Value)| {
+        let is_common = || all.iter().all(|other| other.get(name) == Some(value));
+        if value.is_number() || is_common() {
+            return members.get(name) == Some(value);
+        }
+        let found = members.get(name).unwrap_or(value);
+        std::mem::discriminant(found) == std::mem::discriminant(value)
+    };
+    members.keys().all(|name| wanted.contains_key(name))
+        && members.values().any(has_sentence)
+        && wanted.iter().all(fits)
+}
+
+#[test]
+fn refusals_in_another_form_are_told_apart() {
+    let all = [
+        json!({"status": "no", "code": -7, "msg": "Not now", "first": "7"}),
+        json!({"status": "no", "code": -7, "msg": "Come again"}),
+    ];
+    let is_one = |refusal: &Value| has_form(refusal, &all[0], &all);
+    assert!(is_one(
+        &json!({"status": "no", "code": -7, "msg": "Too many", "first": "8"})
+    ));
+    assert!(is_one(
+        &json!({"status": "no", "code": -7, "msg": "Too many"})
+    ));
+    for other in [
+        json!({"status": "no", "code": -6, "msg": "Too many"}),
+        json!({"status": "ok", "code": -7, "msg": "Too many"}),
+        json!({"status": "no", "code": -7, "msg": 7}),
+        json!({"status": "no", "code": -7}),
+        json!({"code": -7, "msg": "Too many"}),
+        json!({"status": "no", "code": -7, "msg": "Too many", "more": 1}),
+        json!("Too many"),
+    ] {
+        assert!(!is_one(&other), "{other}");
+    }
 }
 
 /// The code of a native refusal.

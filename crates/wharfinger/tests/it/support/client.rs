@@ -56,6 +56,16 @@ impl Request {
         self
     }
 
+    /// The same request with another value in the header fields that have this one. `None` if no field has it.
+    pub(crate) fn with_value(&self, value: &str, other: &str) -> Option<Self> {
+        let mut request = self.clone();
+        let fields = request.headers.iter_mut().map(|(_, known)| known);
+        let mut fields = fields.filter(|known| *known == value).peekable();
+        fields.peek()?;
+        fields.for_each(|known| *known = other.to_owned());
+        Some(request)
+    }
+
     /// The request as bytes. Adds a content length, unless the header fields already frame the body.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: test\r\n", self.method, self.target);
