@@ -39,7 +39,7 @@ fn orders(dialect: &dyn Dialect) -> Vec<Value> {
 }
 
 /// Returns the retained part of a canonical order, except for the countries of addresses, which some forms require.
-fn figures(mut order: Order) -> Order {
+fn retained(mut order: Order) -> Order {
     for line in &mut order.lines {
         (line.description, line.metadata) = (None, None);
     }
@@ -57,22 +57,22 @@ fn figures(mut order: Order) -> Order {
 }
 
 #[test]
-fn the_figures_stay_and_nothing_else() {
+fn retained_attributes_stay_and_nothing_else() {
     for dialect in dialects::ALL {
         let orders = orders(*dialect);
         assert!(!orders.is_empty(), "{}", dialect.id());
         for order in orders {
             let text = order.to_string();
-            let left = erased(dialect.name_case(), dialect.figures(), &text);
+            let left = erased(dialect.name_case(), dialect.fields(), &text);
             let [before, after] = [&text, &left].map(|text| stored(text));
             assert_eq!(dialect.email(&after), None, "{left}");
             let mut found = dialect.canonical(&after);
             found.billing_address.country = None;
             found.shipping_address.country = None;
-            assert_eq!(found, figures(dialect.canonical(&before)), "{left}");
+            assert_eq!(found, retained(dialect.canonical(&before)), "{left}");
             let own: Value = serde_json::from_str(&dialect.own_form(&after)).expect("JSON");
             assert!(own.is_object());
-            assert_eq!(erased(dialect.name_case(), dialect.figures(), &left), left);
+            assert_eq!(erased(dialect.name_case(), dialect.fields(), &left), left);
         }
     }
 }
@@ -100,7 +100,7 @@ fn what_nobody_foresaw_goes_at_every_depth() {
     for dialect in dialects::ALL {
         for mut order in orders(*dialect) {
             mark(&mut order);
-            let left = erased(dialect.name_case(), dialect.figures(), &order.to_string());
+            let left = erased(dialect.name_case(), dialect.fields(), &order.to_string());
             assert!(!left.contains("Marker"), "{}: {left}", dialect.id());
             assert!(!left.contains("example.com"), "{}: {left}", dialect.id());
         }
@@ -119,7 +119,7 @@ fn what_is_no_order_leaves_nothing() {
             "{\"a\":1,\"a\":2}",
         ] {
             assert_eq!(
-                erased(dialect.name_case(), dialect.figures(), text),
+                erased(dialect.name_case(), dialect.fields(), text),
                 "{}",
                 "{}: {text}",
                 dialect.id()

@@ -13,7 +13,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use one::{covers, of_any_element, problems, stored};
 use serde_json::Value;
-use wharfinger_core::canonical::attributes::{ADDRESS, CUSTOMER, LINE, ORDER, REFERENCES};
+use wharfinger_core::canonical::fields::{ADDRESS, CUSTOMER, LINE, ORDER, REFERENCES};
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 
@@ -220,14 +220,14 @@ fn the_list_of_attributes_is_whole() {
     let orders = orders("native");
     let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (place, attributes) in [
-        ("", &ORDER[..]),
-        ("customer", &CUSTOMER),
-        ("billing_address", &ADDRESS),
-        ("shipping_address", &ADDRESS),
-        ("lines/0", &LINE),
-        ("references", &REFERENCES),
+        ("", ORDER),
+        ("customer", CUSTOMER),
+        ("billing_address", ADDRESS),
+        ("shipping_address", ADDRESS),
+        ("lines/0", LINE),
+        ("references", REFERENCES),
     ] {
-        let attributes = attributes.iter().map(|name| (*name).to_owned());
+        let attributes = attributes.iter().map(|field| field.name.to_owned());
         names.insert(place.to_owned(), attributes.collect());
     }
     let told = converted(native(), native(), &orders[0]);

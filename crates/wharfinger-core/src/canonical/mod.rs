@@ -5,7 +5,7 @@
 //!
 //! May import `json`, `order` and `reading`.
 
-pub mod attributes;
+pub mod fields;
 mod json;
 mod read;
 pub mod schema;

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::fields::ORDER;
 use crate::reading::codes::{COUNTRIES, CURRENCIES, LANGUAGES};
+use crate::reading::fields::{Field, Holds, Presence, Rule};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -28,14 +30,21 @@ const POSITIVE: &str = r"^([1-9][0-9]{0,20}(\.[0-9]+)?|0\.0{0,6}[1-9][0-9]*)([eE
 /// The schema of a submitted order.
 #[must_use]
 pub fn submitted() -> Value {
-    let mut order = object(attributes(&InSubmissions));
+    let mut order = object(properties(ORDER, &InSubmissions));
     take_blanks(&mut order);
     order["$schema"] = DIALECT.into();
     order["title"] = "Order, as submitted".into();
     order["description"] = "Null, blank text, and an empty array or object count as absent. Attributes that are not listed are stored as sent, with a warning.".into();
-    order["required"] = json!(["key", "lines"]);
-    order["anyOf"] = ["placed_at", "fulfilled_at"].map(said).into();
+    order["required"] = names(ORDER, Presence::Mandatory).collect();
+    order["anyOf"] = names(ORDER, Presence::OneOf).map(said).collect();
     order
+}
+
+/// The names of the attributes with this presence.
+fn names(fields: &'static [Field], presence: Presence) -> impl Iterator<Item = &'static str> {
+    let fields = fields.iter();
+    let wanted = fields.filter(move |field| field.presence == presence);
+    wanted.map(|field| field.name)
 }
 
 /// Requires that an attribute is present and not blank.
@@ -96,7 +105,7 @@ fn take_blank(schema: &mut Value) {
 /// The schema of a stored order in a response, for orders of every dialect.
 #[must_use]
 pub fn read_back() -> Value {
-    let mut properties = attributes(&InResponses);
+    let mut properties = properties(ORDER, &InResponses);
     for (name, schema) in [
         (
             "id",
@@ -189,8 +198,8 @@ trait Spelling {
     fn quantity(&self) -> Value;
     fn weight(&self) -> Value;
     fn money(&self) -> Value;
-    /// Adds the rule that an array has at least one element, if it applies.
-    fn at_least_one(&self, array: Value) -> Value;
+    /// Adds the rules that a required array of objects has at least one element, and each its required attributes.
+    fn at_least_one(&self, array: Value, members: &'static [Field]) -> Value;
 }
 
 /// Values in submissions. Scalars of related types are accepted too.
@@ -220,9 +229,9 @@ impl Spelling for InSubmissions {
         self.weight()
     }
 
-    fn at_least_one(&self, mut array: Value) -> Value {
+    fn at_least_one(&self, mut array: Value, members: &'static [Field]) -> Value {
         array["minItems"] = 1.into();
-        array["items"]["anyOf"] = ["sku", "ean", "product_id"].map(said).into();
+        array["items"]["anyOf"] = names(members, Presence::OneOf).map(said).collect();
         array
     }
 }
@@ -248,96 +257,61 @@ impl Spelling for InResponses {
         json!({"type": "string", "pattern": PLAIN_DECIMAL})
     }
 
-    fn at_least_one(&self, array: Value) -> Value {
+    fn at_least_one(&self, array: Value, _: &'static [Field]) -> Value {
         array
     }
 }
 
-fn attributes(spelling: &impl Spelling) -> Map<String, Value> {
-    let text = || spelling.text();
-    let address = || {
-        let lines = json!({"type": "array", "items": spelling.text_of_array()});
-        object(named([
-            ("name", text()),
-            ("company", text()),
-            ("lines", lines),
-            ("suburb", text()),
-            ("city", text()),
-            ("state", text()),
-            ("postcode", text()),
-            ("country", country()),
-        ]))
-    };
-    let customer = object(named([
-        ("ref", text()),
-        ("email", json!({"type": "string", "format": "email"})),
-        ("title", text()),
-        ("first_name", text()),
-        ("last_name", text()),
-        ("phone", text()),
-    ]));
-    let lines = json!({"type": "array", "items": line(spelling)});
-    let references = object(named([
-        ("delivery_reference", text()),
-        ("purchase_order", text()),
-    ]));
-    named([
-        (
-            "organisation",
-            described(
-                text(),
-                "The organisation's code. Required here or as a parameter of the request.",
-            ),
-        ),
-        ("key", key(text())),
-        ("placed_at", moment()),
-        ("fulfilled_at", moment()),
-        (
-            "language",
-            json!({"type": "string", "pattern": format!("^({})$", LANGUAGES.alternatives()), "description": "ISO 639-1"}),
-        ),
-        (
-            "locale",
-            json!({"type": "string", "pattern": format!("^({})-({})$", LANGUAGES.alternatives(), COUNTRIES.alternatives()), "examples": ["en-GB"]}),
-        ),
-        ("customer", customer),
-        ("billing_address", address()),
-        ("shipping_address", address()),
-        ("lines", spelling.at_least_one(lines)),
-        ("shipping_price", spelling.money()),
-        ("discount", spelling.money()),
-        (
-            "currency",
-            described(
-                currency(),
-                "ISO 4217: the currency of shipping_price and discount, and of each line that has none.",
-            ),
-        ),
-        ("references", references),
-        ("instructions", text()),
-        ("metadata", metadata()),
-    ])
-}
-
-fn line(spelling: &impl Spelling) -> Value {
-    object(named([
-        ("quantity", spelling.quantity()),
-        ("sku", spelling.text()),
-        ("ean", spelling.text()),
-        ("product_id", spelling.text()),
-        ("description", spelling.text()),
-        ("unit_price", spelling.money()),
-        ("currency", currency()),
-        ("weight_kg", spelling.weight()),
-        ("metadata", metadata()),
-    ]))
-}
-
-fn named<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
-    let members = members.into_iter();
-    members
-        .map(|(name, schema)| (name.to_owned(), schema))
+fn properties(fields: &'static [Field], spelling: &impl Spelling) -> Map<String, Value> {
+    let fields = fields.iter();
+    fields
+        .map(|field| (field.name.to_owned(), schema(field, spelling)))
         .collect()
+}
+
+fn schema(field: &Field, spelling: &impl Spelling) -> Value {
+    match field.holds {
+        Holds::Removed | Holds::Retained => scalar(field.rule.unwrap_or(Rule::Text), spelling),
+        Holds::Object(members) => object(properties(members, spelling)),
+        Holds::Each(members) | Holds::Items(members) => {
+            let element = object(properties(members, spelling));
+            let array = json!({"type": "array", "items": element});
+            match field.presence {
+                Presence::Mandatory => spelling.at_least_one(array, members),
+                Presence::Optional | Presence::OneOf => array,
+            }
+        }
+    }
+}
+
+fn scalar(rule: Rule, spelling: &impl Spelling) -> Value {
+    match rule {
+        Rule::Organisation => described(
+            spelling.text(),
+            "The organisation's code. Required here or as a parameter of the request.",
+        ),
+        Rule::Key => key(spelling.text()),
+        Rule::Text => spelling.text(),
+        Rule::Texts => json!({"type": "array", "items": spelling.text_of_array()}),
+        Rule::Moment => moment(),
+        Rule::Language => {
+            json!({"type": "string", "pattern": format!("^({})$", LANGUAGES.alternatives()), "description": "ISO 639-1"})
+        }
+        Rule::Locale => {
+            json!({"type": "string", "pattern": format!("^({})-({})$", LANGUAGES.alternatives(), COUNTRIES.alternatives()), "examples": ["en-GB"]})
+        }
+        Rule::Email => json!({"type": "string", "format": "email"}),
+        Rule::Country => country(),
+        Rule::Currency => currency(),
+        Rule::OrderCurrency => described(
+            currency(),
+            "ISO 4217: the currency of shipping_price and discount, and of each line that has none.",
+        ),
+        Rule::Money => spelling.money(),
+        Rule::Quantity => spelling.quantity(),
+        Rule::Weight => spelling.weight(),
+        Rule::Json => metadata(),
+    }
 }
 
 fn object(properties: Map<String, Value>) -> Value {

@@ -29,7 +29,7 @@ use crate::canonical;
 use crate::json::{Entry, NameCase};
 use crate::order::failure::RequestFailure;
 use crate::order::organisation::{Caller, Organisation};
-use crate::reading::erase::Figure;
+use crate::reading::fields::Field;
 use workload::Workload;
 
 /// One wire format.
@@ -103,8 +103,9 @@ pub trait Dialect: Sync {
     /// Renders a stored order in this dialect's form: as submitted, with later additions.
     fn own_form(&self, order: &StoredOrder) -> String;
 
-    /// The attributes that are retained when a person is erased from a stored text, including later additions.
-    fn figures(&self) -> &'static [Figure];
+    /// The table of its attributes. It says what is retained of a stored text when its person is erased, also of later
+    /// additions.
+    fn fields(&self) -> &'static [Field];
 
     /// Encodes an answer as the vendor's response.
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply;

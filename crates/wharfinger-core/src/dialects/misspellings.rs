@@ -12,7 +12,8 @@ use crate::order::ids::OrganisationId;
 use crate::order::organisation::{Caller, OrgAccess, Organisation, Organisations};
 use crate::order::problem::{Path, Step};
 use crate::order::warning::{Warning, WarningCode};
-use crate::reading::unknown::{Shape, nearest};
+use crate::reading::fields::{Field, Holds};
+use crate::reading::unknown::nearest;
 
 /// The organisation of the orders.
 const ORGANISATION: &str = "TRK001";
@@ -26,7 +27,7 @@ pub(crate) struct Orders {
     /// The name of the operation that accepts them.
     pub(crate) operation: &'static str,
     /// The table of attributes.
-    pub(crate) shape: &'static Shape,
+    pub(crate) fields: &'static [Field],
     /// The orders, as a JSON array.
     pub(crate) orders: &'static str,
 }
@@ -36,7 +37,7 @@ struct Object {
     /// The index of its order.
     order: usize,
     path: Vec<Step>,
-    shape: &'static Shape,
+    fields: &'static [Field],
 }
 
 impl Orders {
@@ -45,11 +46,11 @@ impl Orders {
         let orders: Vec<Json> = serde_json::from_str(self.orders).expect("an array of orders");
         let mut objects = Vec::new();
         for (order, value) in orders.iter().enumerate() {
-            gather(order, value, Vec::new(), self.shape, &mut objects);
+            gather(order, value, Vec::new(), self.fields, &mut objects);
             let text = written(value, 0);
             assert_eq!(self.unknown(&text), Vec::<Warning>::new(), "{text}");
         }
-        every_part(self.shape, &objects);
+        every_part(self.fields, &objects);
         let mut runner = TestRunner::new(Config {
             cases: CASES,
             failure_persistence: None,
@@ -63,16 +64,15 @@ impl Orders {
             |(slip, seed, left_out)| {
                 let (object, name, letter, kind) = slip;
                 let object = &objects[object.index(objects.len())];
-                let name = object.shape.names[name.index(object.shape.names.len())];
+                let name = object.fields[name.index(object.fields.len())].name;
                 let wrong = misspelt(name, letter.index(name.len()), kind);
                 // A misspelling may be the name of another attribute, or just as similar to one.
-                prop_assume!(nearest(&wrong, object.shape.names) == Some(name));
+                prop_assume!(nearest(&wrong, object.fields) == Some(name));
                 prop_assume!(
                     !object
-                        .shape
-                        .names
+                        .fields
                         .iter()
-                        .any(|known| known.eq_ignore_ascii_case(&wrong))
+                        .any(|known| known.name.eq_ignore_ascii_case(&wrong))
                 );
                 let mut order = orders[object.order].clone();
                 let members = at(&mut order, &object.path);
@@ -147,44 +147,52 @@ fn gather(
     order: usize,
     value: &Json,
     path: Vec<Step>,
-    shape: &'static Shape,
+    fields: &'static [Field],
     objects: &mut Vec<Object>,
 ) {
-    for (name, part) in shape.parts {
+    for field in fields {
+        let Some(members) = field.members() else {
+            continue;
+        };
+        let name = field.name;
         let within = |step: Option<Step>| {
             let mut path = path.clone();
-            path.push(Step::Name((*name).to_owned()));
+            path.push(Step::Name(name.to_owned()));
             path.extend(step);
             path
         };
-        match &value[*name] {
+        match &value[name] {
             Json::Array(elements) => {
                 for (at, element) in elements.iter().enumerate() {
                     let path = within(Some(Step::Index(at)));
-                    gather(order, element, path, part, objects);
+                    gather(order, element, path, members, objects);
                 }
             }
-            Json::Object(members) if part.is_keyed => {
-                for (key, member) in members {
+            Json::Object(items) if matches!(field.holds, Holds::Items(_)) => {
+                for (key, member) in items {
                     let path = within(Some(Step::Name(key.clone())));
-                    gather(order, member, path, part, objects);
+                    gather(order, member, path, members, objects);
                 }
             }
-            object @ Json::Object(_) => gather(order, object, within(None), part, objects),
+            object @ Json::Object(_) => gather(order, object, within(None), members, objects),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
         }
     }
-    objects.push(Object { order, path, shape });
+    objects.push(Object {
+        order,
+        path,
+        fields,
+    });
 }
 
 /// Checks that every object of the table occurs in one of the orders.
-fn every_part(shape: &'static Shape, objects: &[Object]) {
+fn every_part(fields: &'static [Field], objects: &[Object]) {
     let is_there = objects
         .iter()
-        .any(|object| std::ptr::eq(object.shape, shape));
-    assert!(is_there, "no order has an object of {:?}", shape.names);
-    for (_, part) in shape.parts {
-        every_part(part, objects);
+        .any(|object| std::ptr::eq(object.fields, fields));
+    assert!(is_there, "no order has an object of {fields:?}");
+    for members in fields.iter().filter_map(Field::members) {
+        every_part(members, objects);
     }
 }
 

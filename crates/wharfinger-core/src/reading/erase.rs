@@ -1,48 +1,23 @@
 //! Erases the person from an order's text.
 //!
-//! Each dialect lists the attributes that are retained. Everything else is removed, whether the
+//! The table of a dialect says which attributes are retained ([`Holds`]). Everything else is removed, whether the
 //! dialect knows it or not: free text and the sender's own attributes may name a person. Retained values were validated
 //! before they were stored. They are numbers, dates, codes from lists, and the keys of orders and products.
 
 use crate::json::{Kind, NameCase, Reader, Value};
-
-/// An attribute that is retained.
-#[derive(Clone, Copy, Debug)]
-pub enum Figure {
-    /// A scalar value.
-    Value(&'static str),
-    /// An object, with its retained attributes.
-    Object(&'static str, &'static [Self]),
-    /// An array of objects, with the retained attributes of each.
-    Each(&'static str, &'static [Self]),
-    /// An array of objects, or an object used as one, with the retained attributes of each.
-    ///
-    /// It is always written as an array, because the names of such an object may contain anything.
-    Items(&'static str, &'static [Self]),
-}
-
-impl Figure {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Value(name)
-            | Self::Object(name, _)
-            | Self::Each(name, _)
-            | Self::Items(name, _) => name,
-        }
-    }
-}
+use crate::reading::fields::{Field, Holds};
 
 /// Returns a stored text without the person.
 ///
 /// The result is still JSON in the dialect. Retained values keep their spelling. Erasing an erased text changes
 /// nothing.
 #[must_use]
-pub fn erased(names: NameCase, figures: &[Figure], text: &str) -> String {
+pub fn erased(names: NameCase, fields: &[Field], text: &str) -> String {
     let mut out = String::new();
     let mut reader = Reader::of_stored(text, names).ok();
     let entry = reader.as_mut().and_then(|reader| reader.next().ok()?);
     match entry {
-        Some(entry) => write(entry.value, names, figures, &mut out),
+        Some(entry) => write(entry.value, names, fields, &mut out),
         // An unreadable text may contain anything.
         None => out.push_str("{}"),
     }
@@ -50,15 +25,15 @@ pub fn erased(names: NameCase, figures: &[Figure], text: &str) -> String {
 }
 
 /// Writes the retained attributes of an object. Anything else becomes an empty object.
-fn write(object: Value<'_, '_>, names: NameCase, figures: &[Figure], out: &mut String) {
+fn write(object: Value<'_, '_>, names: NameCase, fields: &[Field], out: &mut String) {
     out.push('{');
     let mut separator = "";
     for (name, value) in object.members() {
-        let is_named = |figure: &&Figure| names.same(name.as_bytes(), figure.name().as_bytes());
-        let Some(figure) = figures.iter().find(is_named) else {
+        let is_named = |field: &&Field| names.same(name.as_bytes(), field.name.as_bytes());
+        let Some(field) = fields.iter().find(is_named) else {
             continue;
         };
-        if !fits(figure, value.kind()) {
+        if !field.is_retained() || !fits(field, value.kind()) {
             continue;
         }
         // The name equals that of a retained attribute except for case, so it needs no escaping.
@@ -67,10 +42,11 @@ fn write(object: Value<'_, '_>, names: NameCase, figures: &[Figure], out: &mut S
         out.push_str(&name);
         out.push_str("\":");
         separator = ",";
-        match figure {
-            Figure::Value(_) => out.push_str(value.raw()),
-            Figure::Object(_, members) => write(value, names, members, out),
-            Figure::Each(_, members) | Figure::Items(_, members) => {
+        match field.holds {
+            Holds::Removed => {}
+            Holds::Retained => out.push_str(value.raw()),
+            Holds::Object(members) => write(value, names, members, out),
+            Holds::Each(members) | Holds::Items(members) => {
                 out.push('[');
                 for (at, element) in value.items().enumerate() {
                     if at > 0 {
@@ -86,14 +62,15 @@ fn write(object: Value<'_, '_>, names: NameCase, figures: &[Figure], out: &mut S
     out.push('}');
 }
 
-fn fits(figure: &Figure, kind: Kind) -> bool {
-    match figure {
-        Figure::Value(_) => match kind {
+fn fits(field: &Field, kind: Kind) -> bool {
+    match field.holds {
+        Holds::Removed => false,
+        Holds::Retained => match kind {
             Kind::Number | Kind::Text | Kind::True | Kind::False => true,
             Kind::Null | Kind::Array | Kind::Object => false,
         },
-        Figure::Object(..) => kind == Kind::Object,
-        Figure::Each(..) => kind == Kind::Array,
-        Figure::Items(..) => matches!(kind, Kind::Array | Kind::Object),
+        Holds::Object(_) => kind == Kind::Object,
+        Holds::Each(_) => kind == Kind::Array,
+        Holds::Items(_) => matches!(kind, Kind::Array | Kind::Object),
     }
 }

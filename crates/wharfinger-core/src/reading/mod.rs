@@ -6,6 +6,7 @@
 pub(crate) mod codes;
 pub mod email;
 pub mod erase;
+pub mod fields;
 pub mod form;
 pub mod moment;
 pub mod unknown;

@@ -7,6 +7,7 @@ use strsim::osa_distance;
 use crate::json::{Kind, NameCase, Value};
 use crate::limits::WARNINGS_PER_ORDER_MAX;
 use crate::order::warning::{Warning, WarningCode};
+use crate::reading::fields::{Field, Holds};
 use crate::reading::form::{Form, StackPath};
 
 /// The maximum length of a name that a warning shows. Longer names are not compared with known ones.
@@ -14,29 +15,6 @@ const NAME_CHARS_MAX: usize = 40;
 
 /// The maximum edit distance between an unknown name and the known name that was probably meant.
 const DISTANCE_MAX: usize = 3;
-
-/// The attributes that an object of an order may have.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    /// The names, in the order in which most senders write them.
-    pub names: &'static [&'static str],
-    /// The attributes that hold objects, or arrays of objects, with known attributes.
-    pub parts: &'static [(&'static str, &'static Shape)],
-    /// Whether an array of such objects may also be written as an object with any names.
-    pub is_keyed: bool,
-}
-
-impl Shape {
-    /// Creates the shape of an object whose members need no further search.
-    #[must_use]
-    pub const fn flat(names: &'static [&'static str]) -> Self {
-        Self {
-            names,
-            parts: &[],
-            is_keyed: false,
-        }
-    }
-}
 
 /// Which unknown attributes are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +28,16 @@ pub enum ReportUnknown {
 
 /// Adds warnings about the unknown attributes of an order.
 ///
-/// They are sorted by name within each object. The objects are in the order of `shape`.
-pub fn look(order: Form<'_, '_, '_>, shape: &'static Shape, rules: (NameCase, ReportUnknown)) {
+/// They are sorted by name within each object. The objects are in the order of `fields`.
+pub fn look(order: Form<'_, '_, '_>, fields: &'static [Field], rules: (NameCase, ReportUnknown)) {
     let (order, notes) = order.end();
     if notes.has_unread || !notes.problems.is_empty() {
-        look_through(order, shape, rules, &mut notes.warnings);
+        look_through(order, fields, rules, &mut notes.warnings);
     } else {
         // Most orders have only attributes that the rules read. Then there is nothing to search for.
         debug_assert!({
             let mut warnings = Vec::new();
-            look_through(order, shape, rules, &mut warnings);
+            look_through(order, fields, rules, &mut warnings);
             warnings.is_empty()
         });
     }
@@ -68,65 +46,75 @@ pub fn look(order: Form<'_, '_, '_>, shape: &'static Shape, rules: (NameCase, Re
 #[inline(never)]
 fn look_through(
     order: Value<'_, '_>,
-    shape: &'static Shape,
-    (case, tell): (NameCase, ReportUnknown),
+    fields: &'static [Field],
+    (case, report): (NameCase, ReportUnknown),
     warnings: &mut Vec<Warning>,
 ) {
     let mut looking = Looking {
         case,
-        tell,
+        report,
         warnings,
     };
-    looking.object(StackPath::Root, order, shape);
+    looking.object(StackPath::Root, order, fields);
 }
 
 struct Looking<'w> {
     case: NameCase,
-    tell: ReportUnknown,
+    report: ReportUnknown,
     warnings: &'w mut Vec<Warning>,
 }
 
 impl Looking<'_> {
-    fn object(&mut self, place: StackPath<'_>, object: Value<'_, '_>, shape: &'static Shape) {
-        let known = shape.names;
+    fn object(&mut self, place: StackPath<'_>, object: Value<'_, '_>, fields: &'static [Field]) {
         // Most senders write attributes in the table's order, so the search starts after the last match.
         let mut next = 0;
-        let told_before = self.warnings.len();
+        let reported_before = self.warnings.len();
         for (name, _) in object.members() {
-            let is_same = |attribute: &&str| self.case.same(attribute.as_bytes(), name.as_bytes());
-            let at = known[next..]
+            let is_same = |field: &Field| self.case.same(field.name.as_bytes(), name.as_bytes());
+            let at = fields[next..]
                 .iter()
                 .position(is_same)
                 .map(|ahead| next + ahead);
-            match at.or_else(|| known[..next].iter().position(is_same)) {
+            match at.or_else(|| fields[..next].iter().position(is_same)) {
                 Some(at) => next = at + 1,
-                None => self.unknown(place, &name, object, known),
+                None => self.unknown(place, &name, object, fields),
             }
         }
-        // Sorted by name, so that the order of members does not matter. Nested objects follow in the order of `shape`.
-        if let Some(told) = self.warnings.get_mut(told_before..)
-            && told.len() > 1
+        // Sorted by name, so that the order of members does not matter. Nested objects follow in the order of `fields`.
+        if let Some(reported) = self.warnings.get_mut(reported_before..)
+            && reported.len() > 1
         {
-            told.sort_by_cached_key(|warning| warning.path.to_string());
+            reported.sort_by_cached_key(|warning| warning.path.to_string());
         }
-        for (name, shape) in shape.parts {
-            if let Some(value) = object.get(name) {
-                self.part(StackPath::Member(&place, name), value, shape);
+        for field in fields {
+            let Some(members) = field.members() else {
+                continue;
+            };
+            if let Some(value) = object.get(field.name) {
+                let is_keyed = matches!(field.holds, Holds::Items(_));
+                let place = StackPath::Member(&place, field.name);
+                self.nested(place, value, members, is_keyed);
             }
         }
     }
 
     /// Searches the object or objects that an attribute holds.
-    fn part(&mut self, place: StackPath<'_>, value: Value<'_, '_>, shape: &'static Shape) {
-        if value.kind() == Kind::Object && shape.is_keyed {
+    fn nested(
+        &mut self,
+        place: StackPath<'_>,
+        value: Value<'_, '_>,
+        members: &'static [Field],
+        is_keyed: bool,
+    ) {
+        if value.kind() == Kind::Object && is_keyed {
             for (key, item) in value.members() {
-                self.object(StackPath::Member(&place, &key), item, shape);
+                self.object(StackPath::Member(&place, &key), item, members);
             }
         } else if value.kind() == Kind::Object {
-            self.object(place, value, shape);
+            self.object(place, value, members);
         }
         for (index, element) in value.elements().enumerate() {
-            self.object(StackPath::Element(&place, index), element, shape);
+            self.object(StackPath::Element(&place, index), element, members);
         }
     }
 
@@ -136,20 +124,20 @@ impl Looking<'_> {
         place: StackPath<'_>,
         name: &str,
         object: Value<'_, '_>,
-        known: &'static [&'static str],
+        known: &'static [Field],
     ) {
         if self.warnings.len() >= WARNINGS_PER_ORDER_MAX {
             return;
         }
         let meant = nearest(name, known);
-        let is_told = match (self.tell, meant) {
+        let is_reported = match (self.report, meant) {
             (ReportUnknown::All, _) => true,
             (ReportUnknown::Misspelt, Some(meant)) => object
                 .get(meant)
                 .is_none_or(|value| value.is_blank() || value.is_empty_container()),
             (ReportUnknown::Misspelt, None) => false,
         };
-        if is_told {
+        if is_reported {
             let shown = match name.char_indices().nth(NAME_CHARS_MAX) {
                 Some((end, _)) => Cow::Owned(format!("{}…", &name[..end])),
                 None => Cow::Borrowed(name),
@@ -164,17 +152,15 @@ impl Looking<'_> {
 
 /// Returns the most similar attribute, if it is similar enough. Ignores case and punctuation: `placedAt` equals
 /// `placed_at`.
-pub(crate) fn nearest(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
+pub(crate) fn nearest(name: &str, known: &'static [Field]) -> Option<&'static str> {
     if name.len() > NAME_CHARS_MAX {
         return None;
     }
     let letters = letters(name);
     let distance_max = (letters.len() / 3).clamp(1, DISTANCE_MAX);
-    let distances = known.iter().map(|attribute| {
-        (
-            osa_distance(&letters, &self::letters(attribute)),
-            *attribute,
-        )
+    let distances = known.iter().map(|field| {
+        let distance = osa_distance(&letters, &self::letters(field.name));
+        (distance, field.name)
     });
     let near = distances.filter(|(distance, _)| *distance <= distance_max);
     near.min_by_key(|(distance, _)| *distance)
@@ -189,9 +175,16 @@ fn letters(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::fields::field;
 
-    const ORDER: [&str; 5] = ["key", "placed_at", "customer", "shipping_address", "lines"];
-    const LINE: [&str; 2] = ["quantity", "unit_price"];
+    const ORDER: &[Field] = &[
+        field("key"),
+        field("placed_at"),
+        field("customer"),
+        field("shipping_address"),
+        field("lines"),
+    ];
+    const LINE: &[Field] = &[field("quantity"), field("unit_price")];
 
     #[test]
     fn the_attribute_that_was_meant_is_named() {
@@ -206,10 +199,10 @@ mod tests {
             ("", None),
             ("🛒🛒🛒", None),
         ] {
-            assert_eq!(nearest(name, &ORDER), meant, "{name}");
+            assert_eq!(nearest(name, ORDER), meant, "{name}");
         }
-        assert_eq!(nearest("qty", &LINE), None);
-        assert_eq!(nearest("unitPrice", &LINE), Some("unit_price"));
-        assert_eq!(nearest(&"k".repeat(1_000_000), &ORDER), None);
+        assert_eq!(nearest("qty", LINE), None);
+        assert_eq!(nearest("unitPrice", LINE), Some("unit_price"));
+        assert_eq!(nearest(&"k".repeat(1_000_000), ORDER), None);
     }
 }

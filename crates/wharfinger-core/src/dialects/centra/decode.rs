@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::fields::{FIELDS, UPDATE_FIELDS};
 use super::money::DECIMALS;
-use super::shape::{SHAPE, UPDATE_SHAPE};
 use super::{dates, demand};
 use crate::decide::admit::Intent;
 use crate::decide::catalogue::Demand;
@@ -41,7 +41,7 @@ pub(super) fn order<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         draft = form.optional("createOnly", validate::boolean) == Some(true);
         other_attributes(&mut form);
         payment(&mut form);
-        unknown::look(form, SHAPE, TOLD);
+        unknown::look(form, FIELDS, TOLD);
     } else {
         notes.problems.push(Problem::with_order(Code::NotObject));
     }
@@ -81,7 +81,7 @@ pub(super) fn completion<'a>(
     );
     dates(&mut form);
     form.optional("warehouseGroup", validate::any_text);
-    unknown::look(form, SHAPE, TOLD);
+    unknown::look(form, FIELDS, TOLD);
     let good = Draft {
         hash: entry.hash,
         intent: Intent::Complete,
@@ -102,7 +102,7 @@ pub(super) fn update<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'
     form.optional("comment", validate::any_text);
     form.optional("replaceComment", validate::boolean);
     form.any_object("extraAttributes", Need::Optional);
-    unknown::look(form, UPDATE_SHAPE, TOLD);
+    unknown::look(form, UPDATE_FIELDS, TOLD);
     let (key, number) = match number {
         Some((key, number)) => (Some(key), Number::Given(number)),
         None => (None, Number::None),

@@ -7,7 +7,7 @@ mod dates;
 mod decode;
 mod demand;
 mod encode;
-mod figures;
+mod fields;
 mod lines;
 mod mapping;
 mod money;
@@ -15,7 +15,6 @@ mod own_form;
 mod present;
 mod query;
 mod samples;
-mod shape;
 mod shown;
 mod wire;
 mod workload;
@@ -31,7 +30,7 @@ use crate::dialect::{
 use crate::json::{Entry, Envelope, NameCase};
 use crate::order::failure::RequestFailure;
 use crate::order::organisation::{Caller, Organisation, Scope};
-use crate::reading::erase::Figure;
+use crate::reading::fields::Field;
 
 /// The Centra dialect.
 pub(super) struct Centra;
@@ -196,8 +195,8 @@ impl Dialect for Centra {
         own_form::own_form(order)
     }
 
-    fn figures(&self) -> &'static [Figure] {
-        figures::FIGURES
+    fn fields(&self) -> &'static [Field] {
+        fields::FIELDS
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::shape::SHAPE;
+use super::fields::FIELDS;
 use crate::decide::admit::Intent;
 use crate::dialect::{Context, Draft, Number, Slot, Verdict};
 use crate::json::{Decimal, Entry, Kind, NameCase, Value};
@@ -29,7 +29,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         (None, None)
     };
     let rules = (NameCase::Ignored, ReportUnknown::Misspelt);
-    unknown::look(form, SHAPE, rules);
+    unknown::look(form, FIELDS, rules);
     let verdict = if notes.problems.is_empty() {
         Verdict::Good(Draft {
             hash: entry.hash,

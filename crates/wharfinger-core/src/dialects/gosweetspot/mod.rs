@@ -6,12 +6,11 @@
 
 mod decode;
 mod encode;
-mod figures;
+mod fields;
 mod mapping;
 mod moment;
 mod request;
 mod samples;
-mod shape;
 mod stored;
 mod wire;
 mod workload;
@@ -28,7 +27,7 @@ use crate::dialect::{
 use crate::json::{Entry, Envelope, NameCase};
 use crate::order::failure::RequestFailure;
 use crate::order::organisation::{Caller, Organisation, Scope};
-use crate::reading::erase::Figure;
+use crate::reading::fields::Field;
 
 /// The GoSweetSpot dialect. It has no state.
 pub(super) struct GoSweetSpot;
@@ -236,8 +235,8 @@ impl Dialect for GoSweetSpot {
         order.texts.first().cloned().unwrap_or_default()
     }
 
-    fn figures(&self) -> &'static [Figure] {
-        figures::FIGURES
+    fn fields(&self) -> &'static [Field] {
+        fields::FIELDS
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::shape::SHAPE;
+use crate::canonical::fields::ORDER;
 use crate::dialect::{Context, Slot, Verdict};
 use crate::json::{Entry, Kind, NameCase};
 use crate::limits::KEY_CHARS_MAX;
@@ -26,7 +26,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         slot.key = order.mandatory("key", short_text(KEY_CHARS_MAX));
         slot.email = attributes(&mut order);
         let rules = (NameCase::Exact, ReportUnknown::All);
-        unknown::look(order, SHAPE, rules);
+        unknown::look(order, ORDER, rules);
     } else {
         notes.problems.push(Problem::with_order(Code::NotObject));
     }
@@ -127,4 +127,22 @@ fn line(line: &mut Form<'_, '_, '_>) {
 fn references(references: &mut Form<'_, '_, '_>) {
     references.optional("delivery_reference", text);
     references.optional("purchase_order", text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ORDER;
+    use crate::dialects::misspellings::Orders;
+    use crate::dialects::native::Native;
+
+    #[test]
+    fn a_misspelt_attribute_of_any_object_is_told() {
+        Orders {
+            dialect: &Native,
+            operation: "submit",
+            fields: ORDER,
+            orders: include_str!("../../../tests/mappings/native.json"),
+        }
+        .check();
+    }
 }

@@ -2,13 +2,11 @@
 
 mod decode;
 mod encode;
-mod figures;
 mod mapping;
 mod parameters;
 mod query;
 mod routes;
 mod samples;
-mod shape;
 mod wire;
 mod workload;
 
@@ -26,7 +24,7 @@ use crate::dialect::{
 use crate::json::{Entry, NameCase};
 use crate::order::failure::RequestFailure;
 use crate::order::organisation::{Caller, Organisation};
-use crate::reading::erase::Figure;
+use crate::reading::fields::Field;
 
 /// Describes the responses.
 pub(super) fn answer_schemas(generator: &mut SchemaGenerator) -> AnswerSchemas {
@@ -130,8 +128,8 @@ impl Dialect for Native {
         order.texts.first().cloned().unwrap_or_default()
     }
 
-    fn figures(&self) -> &'static [Figure] {
-        figures::FIGURES
+    fn fields(&self) -> &'static [Field] {
+        canonical::fields::ORDER
     }
 
     fn encode(&self, _operation: &Operation, answer: &Answer<'_>) -> Reply {

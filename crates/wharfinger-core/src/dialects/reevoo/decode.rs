@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::shape::SHAPE;
+use super::fields::FIELDS;
 use crate::dialect::{Context, Slot, Verdict};
 use crate::json::{DIGITS_MAX, Decimal, Entry, Kind, NameCase, Reader, Value};
 use crate::limits::KEY_CHARS_MAX;
@@ -32,7 +32,7 @@ pub(super) fn judge<'a>(context: &Context<'_>, entry: &Entry<'_, 'a>) -> Slot<'a
         slot.key = order.mandatory("order_ref", short_text(KEY_CHARS_MAX));
         slot.email = attributes(&mut order);
         let rules = (NameCase::Exact, ReportUnknown::Misspelt);
-        unknown::look(order, SHAPE, rules);
+        unknown::look(order, FIELDS, rules);
     } else {
         notes.problems.push(Problem::with_order(Code::NotObject));
     }

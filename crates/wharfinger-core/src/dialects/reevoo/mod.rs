@@ -6,12 +6,11 @@
 
 mod decode;
 mod encode;
-mod figures;
+mod fields;
 mod mapping;
 mod organisations;
 mod request;
 mod samples;
-mod shape;
 mod wire;
 mod workload;
 
@@ -30,7 +29,7 @@ use crate::dialect::{
 use crate::json::{Entry, Envelope, NameCase};
 use crate::order::failure::RequestFailure;
 use crate::order::organisation::{Caller, Organisation, Scope};
-use crate::reading::erase::Figure;
+use crate::reading::fields::Field;
 
 /// The dialect of Platform API v4.
 pub(super) struct Reevoo;
@@ -187,8 +186,8 @@ impl Dialect for Reevoo {
         order.texts.first().cloned().unwrap_or_default()
     }
 
-    fn figures(&self) -> &'static [Figure] {
-        figures::FIGURES
+    fn fields(&self) -> &'static [Field] {
+        fields::FIELDS
     }
 
     fn encode(&self, operation: &Operation, answer: &Answer<'_>) -> Reply {

@@ -82,7 +82,7 @@ impl<'k, 'c> Blocks<'k, 'c> {
                         .order(addr)
                         .filter(|of| orders.contains(of));
                     if let Some(order) = order {
-                        entry.text = erased(dialect.name_case(), dialect.figures(), &entry.text);
+                        entry.text = erased(dialect.name_case(), dialect.fields(), &entry.text);
                         take_hash(entry, addr, hashes);
                         written.push(Written {
                             order,
