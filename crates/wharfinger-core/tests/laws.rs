@@ -183,9 +183,11 @@ fn submit_envelope(dialect: &dyn Dialect, exchange: &Exchange) -> Option<Envelop
             (!is_lines(exchange)).then_some(resolved)
         }
         Action::Submit { envelope, .. } => Some(envelope),
-        Action::List | Action::Stream | Action::Show | Action::Withdraw | Action::Resource(_) => {
-            None
-        }
+        Action::List
+        | Action::Stream
+        | Action::Show
+        | Action::Withdraw
+        | Action::Resource { .. } => None,
     }
 }
 

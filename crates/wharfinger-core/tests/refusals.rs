@@ -145,7 +145,7 @@ fn check_rejection(dialect: &dyn Dialect, operation: &Operation, problem: &Probl
             operation,
             &Answer::Withdrawn(&[("7".into(), Err(problem.code)), ("8".into(), Ok(()))]),
         ),
-        Action::List | Action::Stream | Action::Show | Action::Resource(_) => return,
+        Action::List | Action::Stream | Action::Show | Action::Resource { .. } => return,
     };
     assert!(
         (200..500).contains(&reply.status),

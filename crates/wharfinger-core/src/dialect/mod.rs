@@ -17,7 +17,7 @@ pub mod workload;
 use jiff::tz::TimeZone;
 
 pub use operation::{
-    Action, EmptyBody, Operation, Parameter, ParameterKind, ParameterPlace, Resource, WrongRoot,
+    Action, EmptyBody, Operation, Parameter, ParameterKind, Place, WrongRoot,
 };
 pub use reply::{Answer, Orders, OrganisationPage, Reply, ResponseOptions, Results, Submitted};
 pub use request::{Context, Credentials, Head, ParsedRequest, SubmitOptions};

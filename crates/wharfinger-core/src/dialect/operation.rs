@@ -134,73 +134,11 @@ pub enum Action {
     Show,
     /// Cancels orders and releases their keys ([`ParsedRequest::Withdraw`](crate::dialect::ParsedRequest::Withdraw)).
     Withdraw,
-    /// Reads or changes a resource of the server, independent of dialects.
-    Resource(Resource),
-}
-
-/// The resources of the native API, with what is done to each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
-    /// Lists receipts.
-    ListBatches,
-    /// Shows a receipt.
-    ShowBatch,
-    /// Lists the outcome of each order of a batch.
-    ListResults,
-    /// Lists the rejected orders of a batch.
-    ListRejected,
-    /// Receives a part of an import, or all of it.
-    ReceiveImport,
-    /// Shows the progress of an import.
-    ShowImport,
-    /// Cancels an import. What it has committed stays.
-    CancelImport,
-    /// Lists orders of every dialect.
-    ListOrders,
-    /// Shows an order of any dialect.
-    ShowOrder,
-    /// Lists an order's revisions.
-    ShowHistory,
-    /// Marks an order as processed.
-    ProcessOrder,
-    /// Cancels an order.
-    CancelOrder,
-    /// Marks many orders as processed.
-    ProcessOrders,
-    /// Cancels many orders.
-    CancelOrders,
-    /// Reports the fulfilment of an order.
-    FulfilOrder,
-    /// Lists events, or waits for them.
-    ListEvents,
-    /// Lists organisations.
-    ListOrganisations,
-    /// Creates an organisation.
-    CreateOrganisation,
-    /// Shows an organisation.
-    ShowOrganisation,
-    /// Changes an organisation.
-    ChangeOrganisation,
-    /// Lists an organisation's products.
-    ListProducts,
-    /// Loads an organisation's products.
-    LoadProducts,
-    /// Lists an organisation's customers.
-    ListCustomers,
-    /// Loads an organisation's customers.
-    LoadCustomers,
-    /// Lists API keys.
-    ListKeys,
-    /// Creates an API key.
-    CreateKey,
-    /// Gives an API key a new secret.
-    RotateKey,
-    /// Revokes an API key.
-    RevokeKey,
-    /// Erases a person's data.
-    EraseCustomer,
-    /// Lists administrative changes.
-    ListAudit,
+    /// Reads or changes a resource of the server. The server has the handler, no dialect takes part.
+    Resource {
+        /// Whether the body has orders. The query may then name their organisation, and the request may be a dry run.
+        takes_orders: bool,
+    },
 }
 
 /// What happens to a body that is JSON, but whose root does not fit the envelope.

@@ -140,7 +140,7 @@ impl World {
             Ok(organisation) => organisation,
             Err(failure) => return Ok(Err(failure)),
         };
-        if let Action::Resource(_) = operation.action {
+        if let Action::Resource { .. } = operation.action {
             return Err("the route is about what only the server keeps (@server)".into());
         }
         if let Action::Submit { .. } = operation.action {
@@ -223,7 +223,7 @@ impl World {
                 | Action::Stream
                 | Action::Show
                 | Action::Withdraw
-                | Action::Resource(_),
+                | Action::Resource { .. },
                 _,
             ) => Err(format!("{} asks for what it does not do", operation.name)),
         }

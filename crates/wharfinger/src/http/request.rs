@@ -12,7 +12,7 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use wharfinger_core::dialect::{Action, Credentials, Dialect, Head, Operation, Resource};
+use wharfinger_core::dialect::{Action, Credentials, Dialect, Head, Operation};
 use wharfinger_core::dialects;
 use wharfinger_core::json::Envelope;
 use wharfinger_core::order::failure::RequestFailure;
@@ -22,6 +22,7 @@ use wharfinger_core::order::outcome::Counts;
 use super::answer::{counted, discard, large_body, refusal, respond, respond_with, tell_rates};
 use super::body::{self, Accepts};
 use super::request_id::{REQUEST_ID, request_id};
+use super::routes::{ENDPOINTS, Endpoint};
 use super::seats::Seat;
 use super::stream::respond_in_chunks;
 use super::v1;
@@ -49,13 +50,13 @@ struct Noted {
     meter: Option<Arc<Meter>>,
 }
 
-/// Serves a request for one operation of a dialect.
+/// Serves a request for an endpoint.
 pub(super) async fn handle(
     app: &Arc<App>,
-    dialect: &'static dyn Dialect,
-    operation: &'static Operation,
+    endpoint: &'static Endpoint,
     request: Request,
 ) -> Response {
+    let (dialect, operation) = (endpoint.dialect, &endpoint.operation);
     let began = Instant::now();
     let (mut parts, mut body) = request.into_parts();
     let request_id = request_id(&parts.headers);
@@ -68,13 +69,13 @@ pub(super) async fn handle(
             path,
             body: &mut body,
         };
-        let work = serve(app, dialect, operation, received, &mut noted);
+        let work = serve(app, endpoint, received, &mut noted);
         // Pinned in place: the future is large, and would otherwise be moved into every future around it.
         let work = pin!(AssertUnwindSafe(work).catch_unwind());
-        if takes_its_time(operation) {
-            Ok(work.await)
-        } else {
+        if endpoint.resource.is_none_or(v1::Route::has_time_limit) {
             tokio::time::timeout(app.transport.request_timeout, work).await
+        } else {
+            Ok(work.await)
         }
     };
     let served = match ended {
@@ -112,18 +113,6 @@ pub(super) async fn handle(
     response
 }
 
-/// Whether an operation has no limit on its total time. Those operations read or wait piece by piece.
-fn takes_its_time(operation: &Operation) -> bool {
-    match operation.action {
-        Action::Resource(resource) => {
-            matches!(resource, Resource::ReceiveImport | Resource::ListEvents)
-        }
-        Action::Submit { .. } | Action::List | Action::Stream | Action::Show | Action::Withdraw => {
-            false
-        }
-    }
-}
-
 /// A received request.
 struct Received<'r> {
     id: &'r str,
@@ -153,11 +142,11 @@ fn take_seat(parts: &Parts, authenticated: &Authenticated) -> Result<(), Request
 /// Serves the request up to its response. The order of the steps determines which error is reported first.
 async fn serve(
     app: &Arc<App>,
-    dialect: &'static dyn Dialect,
-    operation: &'static Operation,
+    endpoint: &'static Endpoint,
     received: Received<'_>,
     noted: &mut Noted,
 ) -> Result<Response, RequestFailure> {
+    let (dialect, operation) = (endpoint.dialect, &endpoint.operation);
     let parts = received.parts;
     // No resource has a path that is not UTF-8 after decoding.
     let not_found = || RequestFailure::NotFound(parts.uri.path().to_owned());
@@ -197,8 +186,17 @@ async fn serve(
         idempotency_key: idempotency_key(operation, parts)?,
         dry_run: is_dry_run(operation, &query, &parts.headers)?,
     };
-    let work = pin!(act(app, &call, parts, received.body, noted));
-    on_behalf_of(authenticated.shared_key_id(), work).await
+    let key_id = authenticated.shared_key_id();
+    match endpoint.resource {
+        Some(route) => {
+            let work = pin!(serve_resource(app, &call, route, parts, received.body));
+            on_behalf_of(key_id, work).await
+        }
+        None => {
+            let work = pin!(act(app, &call, parts, received.body, noted));
+            on_behalf_of(key_id, work).await
+        }
+    }
 }
 
 /// Performs the operation of an authenticated request.
@@ -242,14 +240,30 @@ async fn act(
             }
             Ok(respond_in_chunks(app, call, first, lease))
         }
-        Action::Resource(resource) => {
-            let response = Box::pin(v1::serve(app, call, resource, &parts.headers, body)).await?;
-            if call.operation.method == "GET" {
-                counted_read(app, call, response)
-            } else {
-                Ok(response)
-            }
-        }
+        // The native API lists its resources with their handlers; no dialect does.
+        Action::Resource { .. } => Err(RequestFailure::Internal),
+    }
+}
+
+/// Serves an authenticated request for a resource of the native API.
+async fn serve_resource(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    route: &v1::Route,
+    parts: &Parts,
+    body: &mut Body,
+) -> Result<Response, RequestFailure> {
+    let request = v1::Request {
+        app,
+        call,
+        headers: &parts.headers,
+        body,
+    };
+    let response = route.serve(request).await?;
+    if call.operation.method == "GET" {
+        counted_read(app, call, response)
+    } else {
+        Ok(response)
     }
 }
 
@@ -299,8 +313,14 @@ fn is_dry_run(
     }
     let is_asked_for = first == b"true";
     match operation.action {
-        Action::Submit { .. } | Action::Resource(Resource::ReceiveImport) => Ok(is_asked_for),
-        Action::List | Action::Stream | Action::Show | Action::Withdraw | Action::Resource(_) => {
+        Action::Submit { .. } | Action::Resource { takes_orders: true } => Ok(is_asked_for),
+        Action::List
+        | Action::Stream
+        | Action::Show
+        | Action::Withdraw
+        | Action::Resource {
+            takes_orders: false,
+        } => {
             if is_asked_for && operation.method != "GET" {
                 return refused("This request does not support dry runs; nothing was changed");
             }
@@ -366,11 +386,11 @@ pub(super) async fn unknown_route(request: Request) -> Response {
 /// Refuses a request before routing. The response has the form of the dialect whose paths share the first segment.
 pub(super) async fn turn_down_early(failure: &RequestFailure, request: Request) -> Response {
     let first = first_segment(request.uri().path()).to_owned();
-    let owner = dialects::ALL.iter().copied().find(|dialect| {
-        let mut paths = dialect.operations().iter().map(|operation| operation.path);
-        paths.any(|path| first_segment(path) == first)
-    });
-    turn_down(owner.unwrap_or(dialects::OWN), failure, request).await
+    let owner = ENDPOINTS
+        .iter()
+        .find(|endpoint| first_segment(endpoint.operation.path) == first);
+    let dialect = owner.map_or(dialects::OWN, |endpoint| endpoint.dialect);
+    turn_down(dialect, failure, request).await
 }
 
 /// Responds to a request whose path exists but not with this method.

@@ -56,7 +56,7 @@ pub async fn next_chunk(
         | Action::Show
         | Action::Submit { .. }
         | Action::Withdraw
-        | Action::Resource(_) => wanted,
+        | Action::Resource { .. } => wanted,
     };
     if from.is_some() {
         query.count_max = None;

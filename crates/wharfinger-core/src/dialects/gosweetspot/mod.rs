@@ -215,7 +215,7 @@ impl Dialect for GoSweetSpot {
             Action::Show => request::show(head),
             Action::Withdraw => request::withdraw(head),
             // Submissions are judged. The dialect has no other operations.
-            Action::Submit { .. } | Action::Resource(_) => Err(RequestFailure::Internal),
+            Action::Submit { .. } | Action::Resource { .. } => Err(RequestFailure::Internal),
         }
     }
 

@@ -1,9 +1,9 @@
-//! The native API: the canonical order, detailed outcomes, and the routes under `/v1`.
+//! The native API: the canonical order, detailed outcomes, and the route that submits orders. The server adds the other
+//! routes under `/v1`.
 
 mod decode;
 mod encode;
 mod mapping;
-mod parameters;
 mod query;
 mod routes;
 mod samples;
@@ -18,8 +18,8 @@ use jiff::tz::TimeZone;
 use crate::canonical;
 use crate::dialect::workload::Workload;
 use crate::dialect::{
-    Action, Answer, Context, Credentials, Dialect, Head, Operation, ParsedRequest, Reply, Resource,
-    SampleKey, Samples, Slot, StoredOrder, SubmitOptions,
+    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, Reply, SampleKey, Samples,
+    Slot, StoredOrder, SubmitOptions,
 };
 use crate::json::{Entry, NameCase};
 use crate::order::failure::RequestFailure;
@@ -69,10 +69,12 @@ impl Dialect for Native {
         caller: Caller<'c>,
     ) -> Result<Option<&'c Organisation>, RequestFailure> {
         let code = match operation.action {
-            Action::Submit { .. } | Action::Resource(Resource::ReceiveImport) => {
+            Action::Submit { .. } | Action::Resource { takes_orders: true } => {
                 head.query_parameter("organisation")
             }
-            Action::Resource(_)
+            Action::Resource {
+                takes_orders: false,
+            }
             | Action::List
             | Action::Stream
             | Action::Show

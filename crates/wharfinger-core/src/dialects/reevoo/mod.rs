@@ -166,7 +166,7 @@ impl Dialect for Reevoo {
             | Action::List
             | Action::Stream
             | Action::Withdraw
-            | Action::Resource(_) => Err(RequestFailure::Internal),
+            | Action::Resource { .. } => Err(RequestFailure::Internal),
         }
     }
 

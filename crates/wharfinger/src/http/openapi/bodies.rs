@@ -9,48 +9,8 @@ use wharfinger_core::dialect::{Action, Dialect, EmptyBody, Operation, Sample, Sa
 use wharfinger_core::dialects;
 use wharfinger_core::json::Envelope;
 
-use super::resources;
-
-/// The bodies of a route.
-pub(super) struct Bodies {
-    pub(super) request: Vec<Content>,
-    pub(super) is_request_required: bool,
-    /// Status, description and body of each successful response.
-    pub(super) answers: Vec<(u16, &'static str, Vec<Content>)>,
-}
-
-/// A body of one media type.
-pub(super) struct Content {
-    pub(super) media_type: &'static str,
-    pub(super) schema: Option<Value>,
-    pub(super) example: Option<Value>,
-}
-
-impl Content {
-    /// JSON with this schema.
-    pub(super) fn json(schema: impl Into<Value>) -> Self {
-        Self {
-            media_type: "application/json",
-            schema: Some(schema.into()),
-            example: None,
-        }
-    }
-
-    /// Text such as lines or events, whose parts have no schema of their own.
-    pub(super) fn text(media_type: &'static str, description: &str) -> Self {
-        Self {
-            media_type,
-            schema: Some(json!({"type": "string", "description": description})),
-            example: None,
-        }
-    }
-
-    /// Adds an example that can be sent as it is.
-    fn with_example(mut self, example: Value) -> Self {
-        self.example = Some(example);
-        self
-    }
-}
+use super::super::describe::{Bodies, Content, LINES, reference};
+use super::super::routes::Endpoint;
 
 /// The key in the examples.
 pub(super) const SAMPLE_KEY: SampleKey<'static> = SampleKey {
@@ -58,11 +18,6 @@ pub(super) const SAMPLE_KEY: SampleKey<'static> = SampleKey {
     id: "key",
     secret: "secret",
 };
-
-/// A reference to a named schema.
-pub(super) fn reference(name: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{name}")})
-}
 
 /// Schema of an order as it is read back.
 pub(super) fn order() -> Value {
@@ -81,45 +36,31 @@ fn part(mut schema: Value) -> Value {
     schema
 }
 
-impl Bodies {
-    /// Bodies of a route without a request body.
-    pub(super) fn answering(answers: Vec<(u16, &'static str, Vec<Content>)>) -> Self {
-        Self {
-            request: Vec::new(),
-            is_request_required: false,
-            answers,
-        }
+/// The bodies of an endpoint.
+pub(super) fn bodies(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Bodies {
+    if let Some(resource) = endpoint.resource {
+        return resource.bodies(generator);
     }
-
-    /// The bodies of an operation.
-    pub(super) fn of(
-        dialect: &'static dyn Dialect,
-        operation: &Operation,
-        generator: &mut SchemaGenerator,
-    ) -> Self {
-        match operation.action {
-            Action::Submit { .. } if dialect.id() == dialects::OWN.id() => {
-                submission(dialect, generator)
-            }
-            Action::Submit {
-                envelope,
-                empty_body,
-                ..
-            } => of_vendor(dialect, operation, envelope, empty_body),
-            Action::List | Action::Stream | Action::Show | Action::Withdraw => {
-                Self::answering(vec![(
-                    200,
-                    "The response in the vendor's form",
-                    vec![Content::json(json!({}))],
-                )])
-            }
-            Action::Resource(resource) => resources::bodies(resource, generator),
+    let dialect = endpoint.dialect;
+    match endpoint.operation.action {
+        Action::Submit { .. } if dialect.id() == dialects::OWN.id() => {
+            submission(dialect, generator)
         }
+        Action::Submit {
+            envelope,
+            empty_body,
+            ..
+        } => of_vendor(dialect, &endpoint.operation, envelope, empty_body),
+        Action::List
+        | Action::Stream
+        | Action::Show
+        | Action::Withdraw
+        | Action::Resource { .. } => Bodies::ok(
+            "The response in the vendor's form",
+            Content::json(json!({})),
+        ),
     }
 }
-
-/// Media types of JSON Lines.
-const LINES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
 
 fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies {
     let samples = dialect.samples(&SAMPLE_KEY);
@@ -140,7 +81,7 @@ fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies 
     let batch = Value::from(dialects::answer_schemas(generator).batch);
     let told = || vec![Content::json(batch.clone())];
     let mut none_taken = told();
-    none_taken.push(problem(generator));
+    none_taken.push(Content::problem(generator));
     Bodies {
         request,
         is_request_required: true,
@@ -153,15 +94,6 @@ fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies 
                 none_taken,
             ),
         ],
-    }
-}
-
-/// A refusal in problem details (RFC 9457).
-pub(super) fn problem(generator: &mut SchemaGenerator) -> Content {
-    Content {
-        media_type: "application/problem+json",
-        schema: Some(dialects::answer_schemas(generator).problem.into()),
-        example: None,
     }
 }
 

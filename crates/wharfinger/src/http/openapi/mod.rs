@@ -1,9 +1,7 @@
-//! The OpenAPI 3.1 document. It is generated from the dialects' route lists and from the response types.
+//! The OpenAPI 3.1 document. It is generated from the lists of routes and from the response types.
 
 mod bodies;
-mod catalogue;
 mod docs;
-mod resources;
 
 use std::sync::OnceLock;
 
@@ -16,15 +14,13 @@ use wharfinger_core::dialect::{
 };
 use wharfinger_core::dialects;
 
-use self::bodies::{Bodies, Content, SAMPLE_KEY, sample_path};
+use self::bodies::{SAMPLE_KEY, sample_path};
 pub(super) use self::docs::{page, script, style};
 use super::answer::respond;
+use super::describe::{Bodies, CODE_PATTERN, Content};
+use super::routes::{ENDPOINTS, Endpoint};
 use crate::access::rules::CODE_CHARS_MAX;
 
-/// Pattern of organisation codes.
-const CODE_PATTERN: &str = r"^\.{0,63}[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$";
-/// Pattern of e-mail addresses that every server accepts.
-const EMAIL_PATTERN: &str = r"^[a-zA-Z0-9]{1,60}@[a-z0-9]{1,60}\.[a-z]{2,6}$";
 /// Pattern of date and time values in the years that a vendor's clients use.
 const SPACED_TIME: &str = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
 /// Longest idempotency key, in characters.
@@ -55,12 +51,11 @@ pub fn document() -> Value {
     });
     let mut generator = settings.for_serialize().into_generator();
     let mut paths = Map::new();
-    for dialect in dialects::ALL {
-        for operation in dialect.operations() {
-            let described = describe(*dialect, operation, &mut generator);
-            let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-            path[operation.method.to_ascii_lowercase()] = described;
-        }
+    for endpoint in ENDPOINTS.iter() {
+        let operation = &endpoint.operation;
+        let described = describe(endpoint, &mut generator);
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method.to_ascii_lowercase()] = described;
     }
     let mut schemas = generator.take_definitions(true);
     schemas.insert("Order".to_owned(), bodies::order());
@@ -88,13 +83,10 @@ fn tag(dialect: &dyn Dialect) -> Value {
     json!({"name": dialect.id()})
 }
 
-fn describe(
-    dialect: &'static dyn Dialect,
-    operation: &'static Operation,
-    generator: &mut SchemaGenerator,
-) -> Value {
+fn describe(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
+    let (dialect, operation) = (endpoint.dialect, &endpoint.operation);
     let is_own = dialect.id() == dialects::OWN.id();
-    let bodies = Bodies::of(dialect, operation, generator);
+    let bodies = bodies::bodies(endpoint, generator);
     let mut described = json!({
         "operationId": format!("{}_{}", dialect.id(), operation.name),
         "summary": operation.summary,
@@ -159,7 +151,7 @@ fn headers() -> Value {
     json!({"X-Request-Id": {"schema": {"type": "string"}, "description": "The id of the request in the server's log"}})
 }
 
-fn parameters(dialect: &'static dyn Dialect, operation: &'static Operation) -> Vec<Value> {
+fn parameters(dialect: &'static dyn Dialect, operation: &Operation) -> Vec<Value> {
     let mut parameters = Vec::new();
     let samples = sample_path(dialect, operation.path);
     for segment in operation.path.split('/') {

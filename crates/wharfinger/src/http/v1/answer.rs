@@ -11,7 +11,7 @@ pub(super) use crate::clock::rfc_3339 as time;
 /// A page of a list.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "{T}Page")]
-pub(in super::super) struct Page<T> {
+pub(in crate::http) struct Page<T> {
     pub(super) data: Vec<T>,
     /// The cursor of the next page; null at the end.
     pub(super) next: Option<String>,

@@ -6,22 +6,39 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::organisation::OrgAccess;
 
 use super::answer::{Page, ok, time};
 use super::cursor;
 use super::input::Listing;
 use super::keys::directory;
+use super::parameters::PAGE;
+use super::route::{Kind, Route};
 use crate::access::rules::is_seen_by;
 use crate::app::App;
+use crate::http::describe::Bodies;
 use crate::intake::request_context::Call;
 use crate::store::{AuditEntry, ReadAudit};
+
+/// Routes of the audit log.
+pub(super) static ROUTES: &[Route] = &[Route {
+    name: "list_audit",
+    method: "GET",
+    path: "/v1/audit",
+    scope: Scope::Admin,
+    kind: Kind::Plain,
+    summary: "List administrative changes, newest first",
+    parameters: PAGE,
+    bodies: Bodies::page::<AuditEntryView>,
+    handler: |r| Box::pin(list(r.app, r.call)),
+}];
 
 /// An entry of the audit log.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "AuditEntry")]
-pub(in super::super) struct AuditEntryView {
+struct AuditEntryView {
     id: i64,
     #[schemars(extend("format" = "date-time"))]
     at: String,
@@ -34,7 +51,7 @@ pub(in super::super) struct AuditEntryView {
 }
 
 /// Lists changes to the organisations that the calling key can access and to the keys that it can see, newest first.
-pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let before = match listing.after {
         Some(after) => Some(cursor::read("audit", after)?),

@@ -10,7 +10,8 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue};
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::dialect::query::Query;
+use wharfinger_core::order::organisation::Scope;
+use wharfinger_core::dialect::ParameterKind::{OneOf, Time, Uuid};
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
@@ -19,7 +20,10 @@ use wharfinger_core::order::outcome::BatchStatus;
 use super::answer::{Page, ok, time};
 use super::cursor;
 use super::input::{self, Listing};
+use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, query};
+use super::route::{Kind, Route};
 use crate::app::App;
+use crate::http::describe::{Bodies, Content, LINES};
 use crate::intake::request_context::Call;
 use crate::serve::turns::Caller;
 use crate::store::{
@@ -27,12 +31,81 @@ use crate::store::{
     RecordedProblem, Store, StoreError, Visible,
 };
 
+/// Routes of receipts.
+pub(super) static ROUTES: &[Route] = &[
+    Route {
+        name: "list_batches",
+        method: "GET",
+        path: "/v1/batches",
+        scope: Scope::OrdersRead,
+        kind: Kind::Plain,
+        summary: "List receipts, newest first",
+        parameters: &[
+            ORGANISATION,
+            DIALECT,
+            query(
+                "status",
+                OneOf(&["complete", "partial", "rejected"]),
+                "Only batches with this status",
+            ),
+            query(
+                "received_after",
+                Time,
+                "Only batches received at this time or later",
+            ),
+            query(
+                "received_before",
+                Time,
+                "Only batches received before this time",
+            ),
+            query("import", Uuid, "Only the batches of this import"),
+            LIMIT,
+            AFTER,
+        ],
+        bodies: Bodies::page::<Receipt>,
+        handler: |r| Box::pin(list(r.app, r.call)),
+    },
+    Route {
+        name: "show_batch",
+        method: "GET",
+        path: "/v1/batches/{id}",
+        scope: Scope::OrdersRead,
+        kind: Kind::Plain,
+        summary: "Show a receipt",
+        parameters: &[],
+        bodies: Bodies::one::<Receipt>,
+        handler: |r| Box::pin(show(r.app, r.call)),
+    },
+    Route {
+        name: "list_results",
+        method: "GET",
+        path: "/v1/batches/{id}/results",
+        scope: Scope::OrdersRead,
+        kind: Kind::Plain,
+        summary: "List the outcome of each order of a batch",
+        parameters: &[
+            query(
+                "outcome",
+                OneOf(&["accepted", "updated", "unchanged", "rejected", "withheld"]),
+                "Only orders with this outcome",
+            ),
+            LIMIT,
+            AFTER,
+        ],
+        bodies: |generator| {
+            let about = "All results, one per line, if the Accept header asks for this media type";
+            Bodies::page::<OrderResult>(generator).or(Content::text(LINES[0], about))
+        },
+        handler: |r| Box::pin(results(r.app, r.call, r.headers)),
+    },
+];
+
 /// Orders per read of a stream.
 const CHUNK_ORDERS: usize = 500;
 
 /// The receipt of a batch. It counts the orders that the caller can see.
 #[derive(JsonSchema, Serialize)]
-pub(in super::super) struct Receipt {
+struct Receipt {
     #[schemars(extend("format" = "uuid"))]
     id: String,
     dialect: String,
@@ -70,7 +143,7 @@ struct ReceiptWarning {
 /// The outcome of one order of a batch.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "RecordedOutcome")]
-pub(in super::super) struct OrderResult {
+struct OrderResult {
     /// The order's position in the batch, from 0.
     index: u32,
     /// The line of the order, from 1, in an NDJSON body.
@@ -105,7 +178,7 @@ pub(in super::super) struct OrderResult {
 /// One error of an order, or one warning about it.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "RecordedProblem")]
-pub(in super::super) struct Problem {
+pub(super) struct Problem {
     /// The attribute, as a JSON pointer (RFC 6901) relative to the order.
     pointer: String,
     code: String,
@@ -124,7 +197,7 @@ impl Problem {
 }
 
 /// Lists receipts, newest first.
-pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let query = &listing.query;
     let organisation = match query.get("organisation") {
@@ -170,14 +243,14 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
 }
 
 /// Shows a receipt.
-pub(super) async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     let head = find(app, call).await?;
     Ok(ok(&told(&head, &codes(call))))
 }
 
 /// Lists the outcome of each order, in pages. As NDJSON, lists all of them.
-pub(super) async fn results(
+async fn results(
     app: &Arc<App>,
     call: &Call<'_>,
     headers: &HeaderMap,

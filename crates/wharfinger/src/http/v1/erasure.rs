@@ -5,6 +5,8 @@ use axum::response::Response;
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
@@ -13,15 +15,39 @@ use wharfinger_core::reading::validate;
 
 use super::super::answer::respond_with;
 use super::input;
+use super::route::{Kind, Route};
 use crate::app::App;
+use crate::http::describe::{self, Bodies, Content, EMAIL_PATTERN, object};
 use crate::intake::idempotency::change;
 use crate::intake::request_context::Call;
 use crate::store::{EraseCustomer, Erasure};
 
+/// Routes of persons.
+pub(super) static ROUTES: &[Route] = &[Route {
+    name: "erase_customer",
+    method: "POST",
+    path: "/v1/customers/erase",
+    scope: Scope::Admin,
+    kind: Kind::Plain,
+    summary: "Erase a person from an organisation's orders, receipts and saved responses",
+    parameters: &[],
+    bodies: |generator| {
+        let request = object(
+            &["organisation", "email"],
+            &json!({
+                "organisation": describe::code(),
+                "email": {"type": "string", "pattern": EMAIL_PATTERN, "description": "The customer's e-mail address, in any spelling"},
+            }),
+        );
+        Bodies::one::<ErasureView<'_>>(generator).takes(Content::json(request))
+    },
+    handler: |r| Box::pin(erase(r.app, r.call, r.headers, r.body)),
+}];
+
 /// What was erased.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Erasure")]
-pub(in super::super) struct ErasureView<'e> {
+struct ErasureView<'e> {
     organisation: &'e str,
     /// Orders that were erased: only their retained fields are left.
     orders: u64,
@@ -38,7 +64,7 @@ pub(in super::super) struct ErasureView<'e> {
 }
 
 /// Erases the customer in the body.
-pub(super) async fn erase(
+async fn erase(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,

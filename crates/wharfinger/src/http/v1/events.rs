@@ -9,21 +9,52 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::time::Instant;
+use wharfinger_core::order::organisation::{Caller, Organisation, Scope};
+use wharfinger_core::dialect::ParameterKind::{OneOf, Seconds};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{EventId, OrganisationId};
-use wharfinger_core::order::organisation::{Caller, Organisation, Scope};
 
 use super::answer::{Page, ok, time};
 use super::cursor;
 use super::input::Listing;
+use super::parameters::{AFTER, LIMIT, ORGANISATION, query};
+use super::route::{Kind, Route};
 use crate::access::Authenticated;
 use crate::app::App;
+use crate::http::describe::{Bodies, Content, EVENTS};
 use crate::intake::request_context::Call;
 use crate::serve::feed::{self, Position, Reader, Woken};
 use crate::serve::metrics::METRICS;
 use crate::serve::turns;
 use crate::store::{Epoch, Event, EventKind, StoreError};
+
+/// Routes of the event feed.
+pub(super) static ROUTES: &[Route] = &[Route {
+    name: "list_events",
+    method: "GET",
+    path: "/v1/events",
+    scope: Scope::OrdersRead,
+    kind: Kind::Waits,
+    summary: "Read the event feed, or wait for new events",
+    parameters: &[
+        ORGANISATION,
+        query("type", OneOf(EventKind::NAMES), "Only events of this type"),
+        query(
+            "wait",
+            Seconds(WAIT_S_MAX),
+            "How long to wait if there are no new events",
+        ),
+        LIMIT,
+        AFTER,
+    ],
+    bodies: |_| {
+        let about = "The events as they happen, each with its cursor as `id`, if the Accept header asks for this media type";
+        Bodies::page_of(&event()).or(Content::text(EVENTS, about))
+    },
+    handler: |r| Box::pin(list(r.app, r.call, r.headers)),
+}];
 
 /// Longest wait of a request, in seconds.
 const WAIT_S_MAX: u64 = 60;
@@ -40,26 +71,23 @@ const PURGED: &str = "Events after this cursor were purged; continue from the cu
 const RESTORED: &str = "The store was restored to a moment before this cursor; continue from the cursor in first, which repeats \
      some events and misses none";
 
-/// Every kind of event.
-const KINDS: [EventKind; 6] = [
-    EventKind::BatchReceived,
-    EventKind::OrderAccepted,
-    EventKind::OrderUpdated,
-    EventKind::OrderProcessed,
-    EventKind::OrderCancelled,
-    EventKind::OrderFulfilment,
-];
-
-/// The type of an event in the API.
-pub(super) fn name(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::BatchReceived => "batch.received",
-        EventKind::OrderAccepted => "order.accepted",
-        EventKind::OrderUpdated => "order.updated",
-        EventKind::OrderProcessed => "order.processed",
-        EventKind::OrderCancelled => "order.cancelled",
-        EventKind::OrderFulfilment => "order.fulfilment",
-    }
+/// Schema of an event.
+fn event() -> Value {
+    let id = || json!({"type": ["string", "null"], "format": "uuid"});
+    json!({
+        "type": "object",
+        "required": ["id", "type", "organisation", "at", "order_id", "batch_id"],
+        "properties": {
+            "id": {"type": "string", "format": "uuid"},
+            "type": {"type": "string", "enum": EventKind::NAMES},
+            "organisation": {"type": "string"},
+            "at": {"type": "string", "format": "date-time"},
+            "order_id": id(),
+            "batch_id": id(),
+            // The first sub-order of a split order. Only on the other sub-orders.
+            "origin": {"type": "string", "format": "uuid"},
+        },
+    })
 }
 
 /// An event in a response.
@@ -85,7 +113,7 @@ impl<'c> EventView<'c> {
         let at_ms = u64::try_from(event.at_ms).unwrap_or_default();
         Self {
             id: EventId::new(at_ms, whose, event.position).to_string(),
-            r#type: name(event.kind),
+            r#type: event.kind.name(),
             organisation: organisation.unwrap_or_default(),
             at: time(event.at_ms),
             order_id: event.order.map(|order| order.to_string()),
@@ -96,17 +124,14 @@ impl<'c> EventView<'c> {
 }
 
 /// Lists events after a cursor, waits for them, or streams them.
-pub(super) async fn list(
+async fn list(
     app: &Arc<App>,
     call: &Call<'_>,
     headers: &HeaderMap,
 ) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let query = &listing.query;
-    let types: Vec<_> = KINDS.into_iter().map(name).collect();
-    let kind = query.read("type", &format!("one of {}", types.join(", ")), |wanted| {
-        KINDS.into_iter().find(|kind| name(*kind) == wanted)
-    })?;
+    let kind = query.read("type", &types(), EventKind::named)?;
     let wait = query.read("wait", "seconds such as 30s, at most 60s", seconds)?;
     let named = query.get("organisation");
     let organisations = reached(call.authenticated.caller(), named);
@@ -170,6 +195,15 @@ pub(super) async fn list(
         data: told.collect(),
         next: Some(write_cursor(reader.position())?),
     }))
+}
+
+/// The valid values of the parameter `type`, those of batches first.
+fn types() -> String {
+    let names = EventKind::NAMES.iter().copied();
+    let (mut types, of_orders): (Vec<_>, Vec<_>) =
+        names.partition(|name| name.starts_with("batch."));
+    types.extend(of_orders);
+    format!("one of {}", types.join(", "))
 }
 
 /// Maps an error of the feed. If the feed cannot be read from this cursor, the failure has the cursor to continue from.

@@ -3,22 +3,42 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
+use schemars::SchemaGenerator;
 use serde::Serialize;
+use serde_json::json;
 use serde_json::{Map, Value};
-use wharfinger_core::decide::fulfilment::{ATTRIBUTES, Fulfilment, Reported};
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::decide::fulfilment::{ATTRIBUTES, Fulfilment, Reported};
+use wharfinger_core::decide::fulfilment::{STATUS_CHARS_MAX, TEXT_CHARS_MAX, URL_CHARS_MAX};
+use wharfinger_core::dialect::query::Query;
 
 use super::super::answer::respond_with;
 use super::answer::time;
 use super::moves::RefusedAt;
+use super::route::{Kind, Route};
 use super::{input, orders};
 use crate::app::App;
+use crate::http::describe::{self, Bodies, Content, blank_or, object, text};
 use crate::intake::idempotency::change;
 use crate::intake::request_context::Call;
 use crate::store::{Fulfil, FulfilledOrder};
+
+/// Routes of fulfilment reports.
+pub(super) static ROUTES: &[Route] = &[Route {
+    name: "fulfil_order",
+    method: "PUT",
+    path: "/v1/orders/{id}/fulfilment",
+    scope: Scope::OrdersWrite,
+    kind: Kind::Plain,
+    summary: "Report the fulfilment of an order",
+    parameters: &[],
+    bodies: bodies,
+    handler: |r| Box::pin(report(r.app, r.call, r.headers, r.body)),
+}];
 
 /// A fulfilment report in a response.
 #[derive(Serialize)]
@@ -41,8 +61,43 @@ impl ReportView {
     }
 }
 
+fn bodies(_: &mut SchemaGenerator) -> Bodies {
+    let quantity = json!({"type": ["number", "string"], "minimum": 0, "pattern": r"^[0-9]{1,20}(\.[0-9]{1,10})?$"});
+    let lines = json!({
+        // An empty object counts as absent, like an empty array.
+        "type": ["array", "object", "null"],
+        "maxProperties": 0,
+        "items": {
+            "type": "object",
+            "required": ["fulfilled_quantity"],
+            "properties": {"fulfilled_quantity": quantity},
+        },
+        "description": "How much of each line was sent, in the order of the order's lines: the first ones or all",
+    });
+    let mut tracking_url = blank_or(r##"^https?://[!#-;=?-\[\]_a-z~]+$"##);
+    tracking_url["maxLength"] = URL_CHARS_MAX.into();
+    let properties = json!({
+        "status": text(STATUS_CHARS_MAX),
+        "ticket_number": text(TEXT_CHARS_MAX),
+        "tracking_url": tracking_url,
+        "picked_at": describe::time(),
+        "delivered_at": describe::time(),
+        "printed_at": describe::time(),
+        "printed_by": text(TEXT_CHARS_MAX),
+        "lines": lines,
+    });
+    let says_something = ATTRIBUTES.iter().map(|name| {
+        let said = json!({"type": ["string", "number", "array"], "pattern": r"\S", "minItems": 1});
+        json!({"required": [name], "properties": {*name: said}})
+    });
+    let mut request = object(&[], &properties);
+    request["anyOf"] = says_something.collect();
+    let stored = Content::json(json!({"type": "object"}));
+    Bodies::ok("The stored report", stored).takes(Content::json(request))
+}
+
 /// Stores a report on the order in the path, replacing the previous one.
-pub(super) async fn report(
+async fn report(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,

@@ -6,7 +6,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
-use wharfinger_core::dialect::query::Query;
+use serde_json::{Value, json};
+use wharfinger_core::order::organisation::{Reach, Scope};
 use wharfinger_core::dialect::{Credentials, Reply};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::{OrgAccess, Scope};
@@ -17,6 +18,8 @@ use wharfinger_core::reading::validate;
 use super::super::answer::respond_with;
 use super::answer::{Page, ok};
 use super::input::{Listing, not_found};
+use super::parameters::PAGE;
+use super::route::{Kind, Route};
 use super::{administer, cursor, input};
 use crate::access::encrypt;
 use crate::access::rates::Rates;
@@ -26,9 +29,58 @@ use crate::access::rules::{
 use crate::access::secret;
 use crate::app::App;
 use crate::clock;
+use crate::http::describe::{self, BLANK, Bodies, Content, blank_or};
 use crate::intake::Answered;
 use crate::intake::request_context::Call;
 use crate::store::{Change, Directory, Key};
+
+/// Routes of API keys.
+pub(super) static ROUTES: &[Route] = &[
+    Route {
+        name: "list_keys",
+        method: "GET",
+        path: "/v1/keys",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "List API keys, without their secrets",
+        parameters: PAGE,
+        bodies: Bodies::page::<KeyView>,
+        handler: |r| Box::pin(list(r.app, r.call)),
+    },
+    Route {
+        name: "create_key",
+        method: "POST",
+        path: "/v1/keys",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "Create an API key; its secret is shown only once",
+        parameters: &[],
+        bodies: |generator| Bodies::created::<KeyView>(generator).takes(Content::json(new_key())),
+        handler: |r| Box::pin(create(r.app, r.call, r.headers, r.body)),
+    },
+    Route {
+        name: "rotate_key",
+        method: "POST",
+        path: "/v1/keys/{id}/rotate",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "Rotate an API key: give it a new secret, shown only once",
+        parameters: &[],
+        bodies: Bodies::one::<KeyView>,
+        handler: |r| Box::pin(rotate(r.app, r.call, r.headers, r.body)),
+    },
+    Route {
+        name: "revoke_key",
+        method: "DELETE",
+        path: "/v1/keys/{id}",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "Revoke an API key, permanently",
+        parameters: &[],
+        bodies: Bodies::one::<KeyView>,
+        handler: |r| Box::pin(revoke(r.app, r.call, r.headers, r.body)),
+    },
+];
 
 /// Attributes of a new key.
 const ATTRIBUTES: &[&str] = &[
@@ -41,6 +93,66 @@ const ATTRIBUTES: &[&str] = &[
     "orders_per_second",
 ];
 
+/// Schema of a new key.
+fn new_key() -> Value {
+    let rate = || {
+        let mut rate = blank_or("^[1-9][0-9]{0,8}$");
+        rate["type"] = json!(["integer", "string", "null"]);
+        rate["minimum"] = 1.into();
+        rate["maximum"] = RATE_MAX.into();
+        rate
+    };
+    let mut expires_in = blank_or("^0*[1-9][0-9]{0,4}[dhm]$");
+    expires_in["description"] =
+        "A number and a unit, such as 90d, 12h or 30m; not together with expires_at".into();
+    let mut expires_at = describe::time();
+    expires_at["anyOf"] = json!([{"format": "date-time"}, {"pattern": BLANK}]);
+    expires_at["description"] =
+        "A time in the future, no later than the calling key expires".into();
+    let scopes = Scope::ALL.map(Scope::name);
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["scopes"],
+        "properties": {
+            "organisations": {
+                "type": ["array", "null"],
+                "items": describe::code(),
+                "description": "The codes of the organisations that the key reaches; absent if it reaches all",
+            },
+            "all_organisations": describe::boolean(),
+            "scopes": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": scopes}},
+            "expires_at": expires_at,
+            "expires_in": expires_in,
+            "requests_per_second": rate(),
+            "orders_per_second": rate(),
+        },
+        "anyOf": [
+            {
+                "required": ["all_organisations"],
+                "properties": {
+                    "all_organisations": {"enum": [true, 1, "true", "True", "1"]},
+                    "organisations": {"type": "null"},
+                },
+            },
+            {
+                "required": ["organisations"],
+                "properties": {
+                    "all_organisations": {"enum": [false, 0, "false", "False", "0", "", null]},
+                    "organisations": {"type": "array", "minItems": 1},
+                },
+            },
+        ],
+        "not": {
+            "required": ["expires_at", "expires_in"],
+            "properties": {
+                "expires_at": {"type": "string", "pattern": r"\S"},
+                "expires_in": {"type": "string", "pattern": r"\S"},
+            },
+        },
+    })
+}
+
 /// The directory as stored now. The cached snapshot does not have the current times of last use.
 pub(super) async fn directory(app: &App, call: &Call<'_>) -> Result<Directory, RequestFailure> {
     let directory = app.store.directory(None).await;
@@ -49,7 +161,7 @@ pub(super) async fn directory(app: &App, call: &Call<'_>) -> Result<Directory, R
 }
 
 /// Lists keys in order of creation, never with a secret.
-pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let after: usize = match listing.after {
         Some(after) => cursor::read("keys", after)?,
@@ -72,7 +184,7 @@ pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, Request
 }
 
 /// Creates a key and returns its secret.
-pub(super) async fn create(
+async fn create(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,
@@ -101,7 +213,7 @@ pub(super) async fn create(
 }
 
 /// Rotates a key's secret and returns the new one.
-pub(super) async fn rotate(
+async fn rotate(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,
@@ -128,7 +240,7 @@ pub(super) async fn rotate(
 }
 
 /// Revokes a key permanently.
-pub(super) async fn revoke(
+async fn revoke(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,

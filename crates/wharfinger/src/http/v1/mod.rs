@@ -1,82 +1,51 @@
-//! Resources of the native API: receipts, imports, orders, events and administration.
+//! Resources of the native API: receipts, imports, orders, events and administration. Each file lists its routes.
 
-pub(super) mod answer;
-pub(super) mod audit;
-pub(super) mod batches;
-pub(super) mod catalogue;
+mod answer;
+mod audit;
+mod batches;
+mod catalogue;
 mod cursor;
-pub(super) mod erasure;
+mod erasure;
 mod events;
-pub(super) mod fulfilment;
-pub(super) mod imports;
+mod fulfilment;
+mod imports;
 mod input;
 mod keys;
-pub(super) mod moves;
-pub(super) mod orders;
-pub(super) mod organisations;
-pub(super) mod rejected;
+mod moves;
+mod orders;
+mod organisations;
+mod parameters;
+mod rejected;
+mod route;
 
-use std::sync::Arc;
-
-use axum::body::Body;
-use axum::response::Response;
-use http::HeaderMap;
-use wharfinger_core::decide::admit::Move;
-use wharfinger_core::dialect::{Reply, Resource};
+use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
 
+pub(super) use self::answer::Page;
+pub(super) use self::route::{Request, Route};
 use crate::app::App;
 use crate::intake::Answered;
 use crate::intake::idempotency;
 use crate::intake::request_context::Call;
 use crate::store::Change;
 
-/// Serves a request for a resource.
-pub(super) async fn serve(
-    app: &Arc<App>,
-    call: &Call<'_>,
-    resource: Resource,
-    headers: &HeaderMap,
-    body: &mut Body,
-) -> Result<Response, RequestFailure> {
-    match resource {
-        Resource::ListBatches => batches::list(app, call).await,
-        Resource::ShowBatch => batches::show(app, call).await,
-        Resource::ListResults => batches::results(app, call, headers).await,
-        Resource::ListRejected => rejected::list(app, call).await,
-        Resource::ReceiveImport => imports::receive(app, call, headers, body).await,
-        Resource::ShowImport => imports::show(app, call, headers).await,
-        Resource::CancelImport => imports::cancel(app, call).await,
-        Resource::ListOrders => orders::list(app, call).await,
-        Resource::ShowOrder => orders::show(app, call).await,
-        Resource::ShowHistory => orders::history(app, call).await,
-        Resource::ProcessOrder => moves::one(app, call, headers, body, Move::Process).await,
-        Resource::CancelOrder => moves::one(app, call, headers, body, moves::CANCEL).await,
-        Resource::ProcessOrders => moves::many(app, call, headers, body, Move::Process).await,
-        Resource::CancelOrders => moves::many(app, call, headers, body, moves::CANCEL).await,
-        Resource::FulfilOrder => fulfilment::report(app, call, headers, body).await,
-        Resource::ListEvents => events::list(app, call, headers).await,
-        Resource::ListOrganisations => organisations::list(call),
-        Resource::CreateOrganisation => organisations::create(app, call, headers, body).await,
-        Resource::ShowOrganisation => organisations::show(call),
-        Resource::ChangeOrganisation => organisations::change(app, call, headers, body).await,
-        Resource::ListProducts => catalogue::products(app, call).await,
-        Resource::LoadProducts => {
-            let store = async |load| app.store.load_products(load).await;
-            catalogue::load(app, call, headers, body, store).await
-        }
-        Resource::ListCustomers => catalogue::customers(app, call).await,
-        Resource::LoadCustomers => {
-            let store = async |load| app.store.load_customers(load).await;
-            catalogue::load(app, call, headers, body, store).await
-        }
-        Resource::ListKeys => keys::list(app, call).await,
-        Resource::CreateKey => keys::create(app, call, headers, body).await,
-        Resource::RotateKey => keys::rotate(app, call, headers, body).await,
-        Resource::RevokeKey => keys::revoke(app, call, headers, body).await,
-        Resource::EraseCustomer => erasure::erase(app, call, headers, body).await,
-        Resource::ListAudit => audit::list(app, call).await,
-    }
+/// All routes, in the order of the description.
+pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
+    let lists = [
+        batches::ROUTES,
+        rejected::ROUTES,
+        imports::ROUTES,
+        orders::ROUTES,
+        moves::ROUTES,
+        fulfilment::ROUTES,
+        events::ROUTES,
+        organisations::ROUTES,
+        catalogue::ROUTES,
+        keys::ROUTES,
+        erasure::ROUTES,
+        audit::ROUTES,
+    ];
+    lists.into_iter().flatten()
 }
 
 /// Changes organisations or keys, and responds with `reply`. Later requests see the change.

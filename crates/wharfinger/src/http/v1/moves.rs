@@ -7,10 +7,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use schemars::JsonSchema;
+use schemars::SchemaGenerator;
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 use wharfinger_core::decide::admit::Move;
-use wharfinger_core::dialect::query::Query;
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::dialect::{Dialect, Operation, Reply};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::OrderId;
@@ -21,22 +23,72 @@ use wharfinger_core::reading::validate;
 
 use super::super::answer::respond_with;
 use super::input;
+use super::route::{Kind, Route};
 use crate::app::App;
+use crate::http::describe::{Bodies, Content, object};
 use crate::intake::Answered;
 use crate::intake::idempotency::change;
 use crate::intake::request_context::Call;
 use crate::store::{MoveById, MovedOrder};
 
 /// Most orders in one request.
-pub(in super::super) const ORDERS_MAX: usize = 10_000;
+const ORDERS_MAX: usize = 10_000;
 
 /// An order cancelled through the native API keeps its key.
 pub(super) const CANCEL: Move = Move::Cancel { release_key: false };
 
+/// Routes that change the states of orders.
+pub(super) static ROUTES: &[Route] = &[
+    Route {
+        name: "process_orders",
+        method: "POST",
+        path: "/v1/orders/process",
+        scope: Scope::OrdersWrite,
+        kind: Kind::Plain,
+        summary: "Mark several orders as processed",
+        parameters: &[],
+        bodies: many_bodies,
+        handler: |r| Box::pin(many(r.app, r.call, r.headers, r.body, Move::Process)),
+    },
+    Route {
+        name: "cancel_orders",
+        method: "POST",
+        path: "/v1/orders/cancel",
+        scope: Scope::OrdersWrite,
+        kind: Kind::Plain,
+        summary: "Cancel several orders",
+        parameters: &[],
+        bodies: many_bodies,
+        handler: |r| Box::pin(many(r.app, r.call, r.headers, r.body, CANCEL)),
+    },
+    Route {
+        name: "process_order",
+        method: "POST",
+        path: "/v1/orders/{id}/process",
+        scope: Scope::OrdersWrite,
+        kind: Kind::Plain,
+        summary: "Mark an order as processed",
+        parameters: &[],
+        bodies: one_bodies,
+        handler: |r| Box::pin(one(r.app, r.call, r.headers, r.body, Move::Process)),
+    },
+    Route {
+        name: "cancel_order",
+        method: "POST",
+        path: "/v1/orders/{id}/cancel",
+        scope: Scope::OrdersWrite,
+        kind: Kind::Plain,
+        summary: "Cancel an order",
+        parameters: &[],
+        bodies: one_bodies,
+        handler: |r| Box::pin(one(r.app, r.call, r.headers, r.body, CANCEL)),
+    },
+];
+
 /// The outcome for one order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "OrderMove")]
-pub(in super::super) struct OrderMoveView<'m> {
+struct OrderMoveView<'m> {
     order_id: &'m str,
     #[schemars(extend("enum" = ["processed", "cancelled", "rejected"]))]
     outcome: &'static str,
@@ -73,12 +125,39 @@ fn told<'m>(order_id: &'m str, moved: &MovedOrder) -> OrderMoveView<'m> {
 /// The outcomes for several orders.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "OrderMoves")]
-pub(in super::super) struct OrderMovesView<'m> {
+struct OrderMovesView<'m> {
     results: Vec<OrderMoveView<'m>>,
 }
 
+fn one_bodies(generator: &mut SchemaGenerator) -> Bodies {
+    let request = Content::json(json!({"type": "object"}));
+    Bodies::one::<OrderMoveView<'_>>(generator).may_have(request)
+}
+
+fn many_bodies(generator: &mut SchemaGenerator) -> Bodies {
+    let mut content = || Content::json_of::<OrderMovesView<'_>>(generator);
+    let (all, some, none) = (content(), content(), content());
+    let ids = json!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": ORDERS_MAX,
+        "items": {"type": "string", "minLength": 1, "description": "The id of an order; any other text gets unknown_order"},
+    });
+    let request = Content::json(object(&["ids"], &json!({"ids": ids})));
+    Bodies::answering(vec![
+        (200, "Every order was changed", vec![all]),
+        (207, "Some orders were changed", vec![some]),
+        (
+            422,
+            "No order was changed. As problem details: the body is invalid",
+            vec![none, Content::problem(generator)],
+        ),
+    ])
+    .takes(request)
+}
+
 /// Changes the state of the order in the path.
-pub(super) async fn one(
+async fn one(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,
@@ -104,7 +183,7 @@ pub(super) async fn one(
 
 /// Changes the state of each order in the body's list of ids. Responds with 200 if all were changed, 207 if some were, and 422
 /// if none was.
-pub(super) async fn many(
+async fn many(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,

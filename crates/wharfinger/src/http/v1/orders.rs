@@ -3,10 +3,12 @@
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::convert::{self, ReadBack, RenderAs};
-use wharfinger_core::dialect::query::Query;
+use wharfinger_core::dialect::ParameterKind::{self, Form, Number, OneOf, Text, Time};
 use wharfinger_core::dialect::{Dialect, Reply};
 use wharfinger_core::dialects;
 use wharfinger_core::limits::NUMBER_MAX;
@@ -19,13 +21,104 @@ use super::super::answer::respond;
 use super::answer::{Page, ok, time};
 use super::fulfilment::ReportView;
 use super::input::Listing;
-use super::{cursor, events, input};
+use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, PAGE, query};
+use super::route::{Kind, Route};
+use super::{cursor, input};
 use crate::app::App;
+use crate::http::describe::{Bodies, Content, reference};
 use crate::intake::request_context::Call;
 use crate::store::{
     EventKind, FoundOrder, HistoryCursor, HistoryEntry, HistoryKind, KeepFound, ListCursor,
     ListOrders, ListedBy,
 };
+
+/// Routes of orders.
+pub(super) static ROUTES: &[Route] = &[
+    Route {
+        name: "list_orders",
+        method: "GET",
+        path: "/v1/orders",
+        scope: Scope::OrdersRead,
+        kind: Kind::Plain,
+        summary: "List orders, in every dialect",
+        parameters: &[
+            ORGANISATION,
+            query(
+                "state",
+                OneOf(&["draft", "pending", "processed", "cancelled"]),
+                "Only orders in this state",
+            ),
+            DIALECT,
+            query("key", Text, "Only orders with this order key"),
+            query(
+                "number",
+                Number(1, NUMBER_MAX),
+                "Only orders with this order number",
+            ),
+            query(
+                "email",
+                Text,
+                "Only orders whose customer has this e-mail address",
+            ),
+            query(
+                "batch",
+                ParameterKind::Uuid,
+                "Only orders first submitted in this batch",
+            ),
+            query(
+                "created_after",
+                Time,
+                "Only orders created at this time or later",
+            ),
+            query(
+                "created_before",
+                Time,
+                "Only orders created before this time",
+            ),
+            query(
+                "updated_after",
+                Time,
+                "Only orders changed at this time or later, in the order of their latest change",
+            ),
+            LIMIT,
+            AFTER,
+        ],
+        bodies: |_| Bodies::page_of(&reference("Order")),
+        handler: |r| Box::pin(list(r.app, r.call)),
+    },
+    Route {
+        name: "show_order",
+        method: "GET",
+        path: "/v1/orders/{id}",
+        scope: Scope::OrdersRead,
+        kind: Kind::Plain,
+        summary: "Show an order, in the form of any dialect",
+        parameters: &[query(
+            "as",
+            Form,
+            "The form of the response: a dialect, or `submitted` for the text exactly as it was sent",
+        )],
+        bodies: |_| {
+            let order = json!({
+                "description": "The order; with the parameter `as`, in that form.",
+                "anyOf": [reference("Order"), {"type": "object"}],
+            });
+            Bodies::ok("The order", Content::json(order))
+        },
+        handler: |r| Box::pin(show(r.app, r.call)),
+    },
+    Route {
+        name: "show_history",
+        method: "GET",
+        path: "/v1/orders/{id}/history",
+        scope: Scope::OrdersRead,
+        kind: Kind::Plain,
+        summary: "List the history of an order, newest first: its revisions, verbatim, and its state changes",
+        parameters: PAGE,
+        bodies: Bodies::page::<HistoryEntryView>,
+        handler: |r| Box::pin(history(r.app, r.call)),
+    },
+];
 
 /// An order in a response.
 #[derive(Serialize)]
@@ -50,7 +143,7 @@ fn told(found: &FoundOrder) -> Result<OrderView<'_>, RequestFailure> {
 }
 
 /// Shows an order.
-pub(super) async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let query = Query::new(&call.head, call.operation)?;
     let form = query.read("as", &forms(), RenderAs::named)?;
     let found = find(app, call).await?;
@@ -94,8 +187,8 @@ pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, Reque
 /// One entry of the history of an order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "HistoryEntry")]
-pub(in super::super) struct HistoryEntryView {
-    #[schemars(extend("enum" = ["order.accepted", "order.updated", "order.processed", "order.cancelled", "order.fulfilment"]))]
+struct HistoryEntryView {
+    #[schemars(extend("enum" = EventKind::names_of_orders().collect::<Vec<_>>()))]
     r#type: &'static str,
     #[schemars(extend("format" = "date-time"))]
     at: String,
@@ -118,7 +211,7 @@ pub(in super::super) struct HistoryEntryView {
 type Position = (Option<i64>, Option<i64>);
 
 /// Lists what happened to an order, latest first.
-pub(super) async fn history(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn history(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let after = listing.after.map(|after| cursor::read("history", after));
     let after = after.transpose()?;
@@ -142,11 +235,12 @@ fn told_entry(entry: HistoryEntry) -> Result<HistoryEntryView, RequestFailure> {
     let at = time(entry.at_ms);
     Ok(match entry.what {
         HistoryKind::Revision(revision) => HistoryEntryView {
-            r#type: events::name(if revision.revision == 1 {
+            r#type: if revision.revision == 1 {
                 EventKind::OrderAccepted
             } else {
                 EventKind::OrderUpdated
-            }),
+            }
+            .name(),
             at,
             revision: Some(revision.revision),
             batch_id: Some(revision.batch.to_string()),
@@ -154,7 +248,7 @@ fn told_entry(entry: HistoryEntry) -> Result<HistoryEntryView, RequestFailure> {
             key_id: None,
         },
         HistoryKind::Change { kind, key_id } => HistoryEntryView {
-            r#type: events::name(kind),
+            r#type: kind.name(),
             at,
             revision: None,
             batch_id: None,
@@ -173,7 +267,7 @@ fn verbatim(json: String) -> Result<Box<RawValue>, RequestFailure> {
 }
 
 /// Lists orders by filters, across all organisations that the key can access.
-pub(super) async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let mut request = asked_for(call, &listing)?;
     let list = match request.listed_by() {

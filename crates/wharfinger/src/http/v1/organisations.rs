@@ -6,6 +6,10 @@ use http::HeaderMap;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
+use wharfinger_core::order::organisation::Scope;
+use wharfinger_core::order::organisation::{ListSort, Organisation, Reach};
+use wharfinger_core::order::organisation::CatalogueMode;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
@@ -19,16 +23,75 @@ use wharfinger_core::reading::validate;
 use super::super::answer::respond_with;
 use super::answer::{Page, ok};
 use super::input::{Listing, not_found};
+use super::parameters::PAGE;
+use super::route::{Kind, Route};
 use super::{administer, cursor, input};
 use crate::access::rules::{CODE_FORM, NAME_CHARS_MAX, is_code};
 use crate::app::App;
+use crate::http::describe::{self, Bodies, Content, object, one_of};
 use crate::intake::request_context::Call;
 use crate::store::{Change, OrganisationChange};
+
+/// Routes of organisations.
+pub(super) static ROUTES: &[Route] = &[
+    Route {
+        name: "list_organisations",
+        method: "GET",
+        path: "/v1/organisations",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "List organisations",
+        parameters: PAGE,
+        bodies: Bodies::page::<OrganisationView>,
+        handler: |r| Box::pin(async move { list(r.call) }),
+    },
+    Route {
+        name: "create_organisation",
+        method: "POST",
+        path: "/v1/organisations",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "Create an organisation",
+        parameters: &[],
+        bodies: |generator| {
+            let mut properties = changeable();
+            properties["code"] = describe::code();
+            let request = object(&["code"], &properties);
+            Bodies::created::<OrganisationView>(generator).takes(Content::json(request))
+        },
+        handler: |r| Box::pin(create(r.app, r.call, r.headers, r.body)),
+    },
+    Route {
+        name: "show_organisation",
+        method: "GET",
+        path: "/v1/organisations/{code}",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "Show an organisation",
+        parameters: &[],
+        bodies: Bodies::one::<OrganisationView>,
+        handler: |r| Box::pin(async move { show(r.call) }),
+    },
+    Route {
+        name: "change_organisation",
+        method: "PATCH",
+        path: "/v1/organisations/{code}",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "Change an organisation",
+        parameters: &[],
+        bodies: |generator| {
+            let request = object(&[], &changeable());
+            Bodies::one::<OrganisationView>(generator).takes(Content::json(request))
+        },
+        handler: |r| Box::pin(change(r.app, r.call, r.headers, r.body)),
+    },
+];
 
 /// An organisation.
 #[derive(Clone, JsonSchema, Serialize)]
 #[schemars(rename = "Organisation")]
-pub(in super::super) struct OrganisationView {
+struct OrganisationView {
     code: String,
     name: String,
     customer_orders_enabled: bool,
@@ -56,7 +119,7 @@ impl OrganisationView {
 }
 
 /// Lists organisations in order of creation.
-pub(super) fn list(call: &Call<'_>) -> Result<Response, RequestFailure> {
+fn list(call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let after: Option<u32> = match listing.after {
         Some(after) => Some(cursor::read("organisations", after)?),
@@ -80,13 +143,13 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, RequestFailure> {
 }
 
 /// Shows an organisation.
-pub(super) fn show(call: &Call<'_>) -> Result<Response, RequestFailure> {
+fn show(call: &Call<'_>) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     Ok(ok(&OrganisationView::of(find(call)?)))
 }
 
 /// Creates an organisation. The key must be able to access all organisations; others could not access the new one.
-pub(super) async fn create(
+async fn create(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,
@@ -132,6 +195,17 @@ pub(super) async fn create(
         .map(respond_with)
 }
 
+/// Schemas of the attributes that can be changed at any time.
+fn changeable() -> Value {
+    json!({
+        "name": describe::line_text(NAME_CHARS_MAX),
+        "customer_orders_enabled": describe::boolean(),
+        "catalogue": one_of(CatalogueMode::ALL.map(CatalogueMode::name)),
+        "time_zone": {"type": ["string", "null"], "description": "An IANA time zone, such as Europe/Stockholm. Default: UTC"},
+        "list_sort": one_of(ListSort::ALL.map(ListSort::name)),
+    })
+}
+
 /// The attributes that can be changed at any time.
 struct Changeable {
     name: Option<String>,
@@ -167,7 +241,7 @@ impl Changeable {
 }
 
 /// Changes the attributes in the body.
-pub(super) async fn change(
+async fn change(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,

@@ -7,10 +7,13 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use http::HeaderValue;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use wharfinger_core::order::organisation::Scope;
+use wharfinger_core::dialect::ParameterKind::{Number, OneOf};
 use wharfinger_core::dialect::{Action, Dialect};
 use wharfinger_core::dialects;
 use wharfinger_core::json::Envelope;
@@ -20,14 +23,43 @@ use super::answer::{Page, ok};
 use super::batches::{Problem, all, find, problems, streamed, visible};
 use super::cursor;
 use super::input::{self, Listing};
+use super::parameters::{AFTER, LIMIT, query};
+use super::route::{Kind, Route};
 use crate::app::App;
+use crate::http::describe::{Bodies, Content};
 use crate::intake::request_context::Call;
 use crate::store::{OutcomeKind, ReadResults, ReceiptHead, Recorded, RecordedOutcome};
+
+/// Routes of rejected orders.
+pub(super) static ROUTES: &[Route] = &[Route {
+    name: "list_rejected",
+    method: "GET",
+    path: "/v1/batches/{id}/rejected",
+    scope: Scope::OrdersRead,
+    kind: Kind::Plain,
+    summary: "List the rejected orders of a batch, with their errors or ready to be sent again",
+    parameters: &[
+        query(
+            "form",
+            OneOf(&["errors", "resend"]),
+            "`errors`: each order with its errors. `resend`: only the orders, ready to be fixed and sent again. Default: `errors`",
+        ),
+        query(
+            "index",
+            Number(0, u32::MAX as u64),
+            "Only the order at this position of the batch, from 0, byte for byte",
+        ),
+        LIMIT,
+        AFTER,
+    ],
+    bodies: bodies,
+    handler: |r| Box::pin(list(r.app, r.call)),
+}];
 
 /// A rejected order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "RejectedOrder")]
-pub(in super::super) struct Rejected {
+struct Rejected {
     /// The order's position in the batch, from 0.
     index: u32,
     /// The line of the order, from 1, in an NDJSON body.
@@ -47,6 +79,21 @@ pub(in super::super) struct Rejected {
     warnings: Vec<Problem>,
 }
 
+/// Describes the responses.
+fn bodies(generator: &mut SchemaGenerator) -> Bodies {
+    let page = Value::from(generator.subschema_for::<Page<Rejected>>());
+    let json = json!({
+        "description": "The rejected orders with their errors. With form=resend: only the orders, in the dialect's envelope. With index: that order, as it was sent. The server keeps the texts of rejected orders for a set time (default: 30 days). After that, `order` is null, form=resend omits the order, and index gets 410.",
+        "anyOf": [page, true],
+    });
+    let as_sent = Content {
+        media_type: "application/octet-stream",
+        schema: None,
+        example: None,
+    };
+    Bodies::ok("The rejected orders", Content::json(json)).or(as_sent)
+}
+
 /// The failure if texts were requested that are no longer kept.
 fn texts_gone(app: &App) -> RequestFailure {
     let days = app.rejected_days;
@@ -57,7 +104,7 @@ fn texts_gone(app: &App) -> RequestFailure {
 }
 
 /// Lists rejected orders: with their problems, or only their texts for resending, or a single order as it was sent.
-pub(super) async fn list(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn list(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let is_resend = listing
         .query
@@ -189,7 +236,7 @@ fn takes_names(dialect: &dyn Dialect) -> bool {
             | Action::Stream
             | Action::Show
             | Action::Withdraw
-            | Action::Resource(_) => false,
+            | Action::Resource { .. } => false,
         })
 }
 

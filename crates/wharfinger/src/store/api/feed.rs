@@ -69,19 +69,56 @@ pub struct Event {
     pub origin: Option<OrderId>,
 }
 
-/// The kind of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// A batch with orders of this organisation was received.
-    BatchReceived,
+/// Declares the kinds of events. Each has one row: what happened, its variant, and its name as clients see it.
+macro_rules! event_kinds {
+    ($($(#[$about:meta])* $kind:ident = $name:literal,)*) => {
+        /// The kind of an event.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventKind {
+            $($(#[$about])* $kind,)*
+        }
+
+        impl EventKind {
+            const ALL: &[Self] = &[$(Self::$kind),*];
+            /// The names of all kinds.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// The name of this kind.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+    };
+}
+
+event_kinds! {
     /// A new order.
-    OrderAccepted,
+    OrderAccepted = "order.accepted",
     /// A new revision.
-    OrderUpdated,
+    OrderUpdated = "order.updated",
     /// An order was processed.
-    OrderProcessed,
+    OrderProcessed = "order.processed",
     /// An order was cancelled.
-    OrderCancelled,
+    OrderCancelled = "order.cancelled",
     /// The fulfilment of an order was reported.
-    OrderFulfilment,
+    OrderFulfilment = "order.fulfilment",
+    /// A batch with orders of this organisation was received.
+    BatchReceived = "batch.received",
+}
+
+impl EventKind {
+    /// The kind of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// The names of the kinds that are about an order.
+    pub fn names_of_orders() -> impl Iterator<Item = &'static str> {
+        let names = Self::NAMES.iter().copied();
+        names.filter(|name| name.starts_with("order."))
+    }
 }

@@ -1,18 +1,19 @@
-//! Request and response bodies of the routes that load a catalogue.
+//! What the requests that load a catalogue may contain, and what they are answered with.
 
-use schemars::SchemaGenerator;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 use wharfinger_core::decide::catalogue::PIECES_MAX;
 use wharfinger_core::decide::catalogue::import::{LIST_TEXTS_MAX, TEXT_CHARS_MAX};
 
-use super::super::v1::catalogue::{ENTRIES_MAX, LoadView};
-use super::bodies::{Bodies, Content, problem};
-use super::resources::{BLANK, LINES, blank_or, boolean};
+use super::ENTRIES_MAX;
+use crate::http::describe::{
+    Bodies, Content, EMAIL_PATTERN, LINES, blank_or, boolean, line_text, object,
+};
 
-/// The bodies of a route that loads entries of this schema.
-pub(super) fn load(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
-    let told = Value::from(generator.subschema_for::<LoadView>());
-    let content = || Content::json(told.clone());
+/// The bodies of a route that loads entries of this schema, and answers with a `T`.
+pub(super) fn load<T: JsonSchema>(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
+    let mut content = || Content::json_of::<T>(generator);
+    let (all, some, none) = (content(), content(), content());
     let body = json!({
         "description": format!("An array of at most {ENTRIES_MAX} entries, or one entry"),
         "anyOf": [
@@ -28,24 +29,19 @@ pub(super) fn load(entry: &Value, generator: &mut SchemaGenerator) -> Bodies {
         })),
         ..Content::text(media_type, "")
     };
-    let none_taken = vec![content(), problem(generator)];
-    Bodies {
-        request: vec![
-            Content::json(body),
-            lines(LINES),
-            lines("application/jsonl"),
-        ],
-        is_request_required: true,
-        answers: vec![
-            (200, "Every entry was loaded", vec![content()]),
-            (207, "Some entries were loaded", vec![content()]),
-            (
-                422,
-                "No entry was loaded. As problem details: the Idempotency-Key was used for another request",
-                none_taken,
-            ),
-        ],
-    }
+    let answers = vec![
+        (200, "Every entry was loaded", vec![all]),
+        (207, "Some entries were loaded", vec![some]),
+        (
+            422,
+            "No entry was loaded. As problem details: the Idempotency-Key was used for another request",
+            vec![none, Content::problem(generator)],
+        ),
+    ];
+    LINES.into_iter().map(lines).fold(
+        Bodies::answering(answers).takes(Content::json(body)),
+        Bodies::takes,
+    )
 }
 
 /// Schema of a product. Absent attributes stay unchanged.
@@ -77,7 +73,7 @@ pub(super) fn product() -> Value {
 
 /// Schema of a customer. Absent attributes stay unchanged.
 pub(super) fn customer() -> Value {
-    let mut email = blank_or(super::EMAIL_PATTERN);
+    let mut email = blank_or(EMAIL_PATTERN);
     email["description"] =
         "An e-mail address. The pattern only excludes texts that cannot be one".into();
     entry(
@@ -98,12 +94,9 @@ fn entry(properties: &Value, names: &[&str]) -> Value {
         let said = json!({"type": ["string", "number"], "pattern": r"\S"});
         json!({"required": [name], "properties": {*name: said}})
     });
-    json!({
-        "type": "object",
-        "additionalProperties": false,
-        "properties": properties,
-        "anyOf": named.collect::<Vec<_>>(),
-    })
+    let mut schema = object(&[], properties);
+    schema["anyOf"] = named.collect();
+    schema
 }
 
 fn number() -> Value {
@@ -114,23 +107,12 @@ fn number() -> Value {
     number
 }
 
-/// Text that is blank or matches this pattern.
-fn plain(pattern: &str) -> Value {
-    json!({
-        "type": ["string", "number", "null"],
-        "maxLength": TEXT_CHARS_MAX,
-        "pattern": format!("{BLANK}|{pattern}"),
-    })
-}
-
-/// Text without control characters, as long as a name may be.
-pub(super) fn text() -> Value {
-    plain(r"^[^\x00-\x1f\x7f-\x9f]*$")
+fn text() -> Value {
+    line_text(TEXT_CHARS_MAX)
 }
 
 fn texts() -> Value {
-    let mut items = plain("");
-    items["type"] = json!(["string", "number"]);
+    let mut items = json!({"type": ["string", "number"], "maxLength": TEXT_CHARS_MAX});
     items["pattern"] =
         r"^[^\x00-\x1f\x7f-\x9f|]*[^\s\x00-\x1f\x7f-\x9f|][^\x00-\x1f\x7f-\x9f|]*$".into();
     // Some senders write an empty array as an empty object.

@@ -1,5 +1,7 @@
 //! Products and customers of an organisation: loading and listing.
 
+mod schema;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -7,22 +9,27 @@ use axum::response::Response;
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::decide::catalogue::PIECES_MAX;
 use wharfinger_core::decide::catalogue::import::{LineProblem, LoadLine, read_array, read_lines};
-use wharfinger_core::dialect::query::Query;
+use wharfinger_core::dialect::Parameter;
+use wharfinger_core::dialect::ParameterKind::{Number, OneOf, Text};
 use wharfinger_core::dialect::{Reply, Results};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::outcome::BatchStatus;
 use wharfinger_core::reading::email;
 
-use super::super::answer::respond_with;
-use super::super::body::{self, Accepts};
 use super::answer::{Page, ok};
 use super::cursor;
 use super::input::Listing;
 use super::organisations::find;
+use super::parameters::{AFTER, LIMIT, query};
+use super::route::{Kind, Route};
 use crate::app::App;
 use crate::catalogue::{CustomerView, ProductView};
+use crate::http::answer::respond_with;
+use crate::http::body::{self, Accepts};
+use crate::http::describe::Bodies;
 use crate::intake::idempotency::change;
 use crate::intake::request_context::Call;
 use crate::intake::{self, without_blocking_others};
@@ -30,13 +37,104 @@ use crate::store::{
     LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ReadCustomers, ReadProducts, StoreError,
 };
 
+/// Routes of products and customers.
+pub(super) static ROUTES: &[Route] = &[
+    Route {
+        name: "list_products",
+        method: "GET",
+        path: "/v1/organisations/{code}/products",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "List products with their stock, in the order in which they were first loaded",
+        parameters: &[
+            query("id", Number(0, PIECES_MAX), "Only the product with this id"),
+            query("sku", Text, "Only the product with this SKU"),
+            query(
+                "ean",
+                Text,
+                "Only the product with this EAN (bar code number)",
+            ),
+            LIMIT,
+            AFTER,
+        ],
+        bodies: Bodies::page::<ProductView>,
+        handler: |r| Box::pin(products(r.app, r.call)),
+    },
+    Route {
+        name: "load_products",
+        method: "POST",
+        path: "/v1/organisations/{code}/products",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "Load products and their stock: an array, one object, or one object per line",
+        parameters: LOAD,
+        bodies: |generator| schema::load::<LoadView>(&schema::product(), generator),
+        handler: |r| {
+            Box::pin(async move {
+                let store = async |load| r.app.store.load_products(load).await;
+                load(r.app, r.call, r.headers, r.body, store).await
+            })
+        },
+    },
+    Route {
+        name: "list_customers",
+        method: "GET",
+        path: "/v1/organisations/{code}/customers",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "List customers, ordered by id",
+        parameters: &[
+            query(
+                "id",
+                Number(0, PIECES_MAX),
+                "Only the customer with this id",
+            ),
+            query("email", Text, "Only the customer with this e-mail address"),
+            LIMIT,
+            AFTER,
+        ],
+        bodies: Bodies::page::<CustomerView>,
+        handler: |r| Box::pin(customers(r.app, r.call)),
+    },
+    Route {
+        name: "load_customers",
+        method: "POST",
+        path: "/v1/organisations/{code}/customers",
+        scope: Scope::Admin,
+        kind: Kind::Plain,
+        summary: "Load customers: an array, one object, or one object per line",
+        parameters: LOAD,
+        bodies: |generator| schema::load::<LoadView>(&schema::customer(), generator),
+        handler: |r| {
+            Box::pin(async move {
+                let store = async |load| r.app.store.load_customers(load).await;
+                load(r.app, r.call, r.headers, r.body, store).await
+            })
+        },
+    },
+];
+
+/// Parameters of loading products or customers.
+const LOAD: &[Parameter] = &[
+    query(
+        "policy",
+        OneOf(&["partial", "all_or_nothing"]),
+        "Whether valid entries are loaded when others are rejected. Default: `partial`",
+    ),
+    query(
+        "results",
+        OneOf(&["all", "rejected", "none"]),
+        "Which results the response contains. Default: `all`",
+    ),
+];
+
 /// Most entries that one request may load.
-pub(in super::super) const ENTRIES_MAX: usize = 10_000;
+const ENTRIES_MAX: usize = 10_000;
 
 /// The outcome of a load.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "LoadOutcome")]
-pub(in super::super) struct LoadView {
+struct LoadView {
     #[schemars(extend("enum" = BatchStatus::ALL.map(BatchStatus::name)))]
     status: &'static str,
     received: u64,
@@ -85,7 +183,7 @@ impl EntryErrorView {
 
 /// Loads the entries of the body in one transaction. Each is judged separately. Responds with 200 if all were accepted, 207 if
 /// some were, and 422 if none was.
-pub(super) async fn load<L: LoadLine>(
+async fn load<L: LoadLine>(
     app: &App,
     call: &Call<'_>,
     headers: &HeaderMap,
@@ -232,7 +330,7 @@ fn id(query: &Query<'_>) -> Result<Option<u64>, RequestFailure> {
 }
 
 /// Lists products.
-pub(super) async fn products(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn products(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let request = ReadProducts {
         organisation: find(call)?.id,
@@ -254,7 +352,7 @@ pub(super) async fn products(app: &App, call: &Call<'_>) -> Result<Response, Req
 }
 
 /// Lists customers.
-pub(super) async fn customers(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+async fn customers(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let address = listing.query.get("email");
     let request = ReadCustomers {
