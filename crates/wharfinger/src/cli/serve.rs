@@ -95,7 +95,7 @@ impl Serve {
             import_places: Budget::new(imports::AT_ONCE_MAX, config.share_percent),
             large_work: Turns::one_a_core(),
             feed: Feed::default(),
-            idempotency: Idempotency::new(config.answers_kept_for),
+            idempotency: Idempotency::new(Arc::clone(&store), config.answers_kept_for),
             imports: Imports::default(),
             readiness: http::Readiness::default(),
             rejected_days: config.rejected_days,

@@ -16,7 +16,7 @@ use wharfinger_core::dialect::{Dialect, Operation, Reply};
 use wharfinger_core::order::failure::RequestFailure;
 
 use crate::access::rates::Meter;
-use crate::intake::Answered;
+use crate::intake::idempotency::Answered;
 use crate::serve::budget::Lease;
 use crate::store::SavedReply;
 

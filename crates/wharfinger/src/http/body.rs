@@ -15,8 +15,8 @@ use wharfinger_core::order::failure::RequestFailure;
 
 use super::pace::Pace;
 use crate::app::{App, Transport};
-use crate::intake::request_context::Call;
-use crate::intake::{self, LARGE_BODY_BYTES, SLICE_BYTES, overloaded};
+use crate::intake::request_context::{self, Call};
+use crate::intake::{LARGE_BODY_BYTES, SLICE_BYTES, overloaded};
 use crate::serve::budget::Lease;
 use crate::serve::turns::Closed;
 
@@ -32,7 +32,7 @@ const FIRST_ROOM_BYTES: usize = 1 << 20;
 
 /// A body and its memory lease.
 pub(super) struct ReadBody {
-    pub(super) body: intake::Body,
+    pub(super) body: request_context::Body,
     pub(super) lease: Lease,
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn read(
     let mut lease = call.lease(&app.body_budget);
     if body.is_end_stream() {
         // An empty body has no media type to check.
-        let body = intake::Body {
+        let body = request_context::Body {
             bytes: Bytes::new(),
             is_lines: false,
             said_form: false,
@@ -106,7 +106,7 @@ pub(super) async fn read(
     if media == Media::Form && !looks_like_json(&bytes) {
         return Err(unsupported(accepts));
     }
-    let body = intake::Body {
+    let body = request_context::Body {
         bytes,
         is_lines: media == Media::Lines,
         said_form: media == Media::Form,

@@ -9,15 +9,33 @@ use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::outcome::{Counts, Outcome};
 use wharfinger_core::order::warning::Warning;
 
+use crate::intake::idempotency::Answered;
 use crate::intake::request_context::Call;
-use crate::intake::{Answered, BatchOptions, Taken};
-use crate::store::Admitted;
+use crate::store::{Admitted, SavedReply};
 
 /// Most kinds of warnings that the header field lists.
 const KINDS_TOLD_MAX: usize = 10;
 
 /// Characters that are percent-encoded in the header field's pointers.
 const NOT_IN_POINTER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b';');
+
+/// The result of a submission.
+pub struct Taken {
+    /// The response.
+    pub answered: Answered,
+    /// The batch and its number of orders by outcome. `None` if the response was replayed.
+    pub batch: Option<(BatchId, Counts)>,
+}
+
+impl Taken {
+    /// The saved response to an earlier request.
+    pub(super) fn again(kept: SavedReply) -> Self {
+        Self {
+            answered: Answered::Replayed(kept),
+            batch: None,
+        }
+    }
+}
 
 /// Everything but the orders that is needed to encode the response to a batch.
 #[derive(Clone, Copy)]

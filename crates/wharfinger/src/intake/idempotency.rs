@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
-use wharfinger_core::dialect::Reply;
-use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::dialect::{Credentials, Reply};
+use wharfinger_core::failure::RequestFailure;
 
-use crate::app::App;
+use crate::access::encrypt;
 use crate::clock;
-use crate::intake::request_context::Call;
-use crate::intake::{Answered, Body};
-use crate::store::{SaveReply, SavedReply, StoreError};
+use crate::intake::request_context::{Body, Call};
+use crate::store::{SaveReply, SavedReply, Store, StoreError};
 
 /// Name of the header field.
 const FIELD: &str = "idempotency-key";
@@ -28,8 +27,9 @@ const KEY_CHARS_MAX: usize = 255;
 /// Value of `Retry-After` while a request with the same key is in progress, in seconds.
 const RETRY_AFTER_S: u64 = 1;
 
-/// Idempotency keys of the requests in progress, and how long responses are saved.
+/// Idempotency keys of the requests in progress, the store that saves responses, and for how long.
 pub struct Idempotency {
+    store: Arc<Store>,
     kept_for: Duration,
     at_work: Arc<Mutex<HashSet<Whose>>>,
 }
@@ -64,6 +64,23 @@ impl<'b> From<&'b Body> for Sent<'b> {
     }
 }
 
+/// The response to a request.
+pub enum Answered {
+    /// A response that was made for this request.
+    Now(Reply),
+    /// The saved response to an earlier request with the same idempotency key.
+    Replayed(SavedReply),
+}
+
+/// How a response is saved.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SaveAs {
+    /// As it is.
+    Plain,
+    /// Encrypted, so that only the caller's own secret opens it. For responses that contain a secret.
+    Encrypted,
+}
+
 /// How to handle a request.
 pub enum Begin {
     /// It has no idempotency key: run it.
@@ -76,6 +93,9 @@ pub enum Begin {
 
 /// A request that holds its idempotency key. Until this is dropped, other requests with the key are refused.
 pub struct IdempotencyGuard {
+    store: Arc<Store>,
+    /// The caller's secret, if the response is saved encrypted.
+    secret: Option<String>,
     whose: Whose,
     fingerprint: [u8; 32],
     kept_until_ms: i64,
@@ -94,12 +114,19 @@ impl IdempotencyGuard {
         &self,
         encode: impl Fn(&T) -> Reply + Send + Sync + 'static,
     ) -> SaveReply<T> {
+        let secret = self.secret.clone();
         SaveReply {
             key_id: self.whose.0.clone(),
             idempotency_key: self.whose.1.clone(),
             fingerprint: self.fingerprint,
             kept_until_ms: self.kept_until_ms,
-            encode: Box::new(encode),
+            encode: Box::new(move |result| {
+                let mut reply = encode(result);
+                if let Some(secret) = &secret {
+                    reply.body = encrypt::encrypt_for(secret, &reply.body);
+                }
+                reply
+            }),
         }
     }
 
@@ -107,51 +134,75 @@ impl IdempotencyGuard {
     ///
     /// # Errors
     /// The response belongs to a different request, is missing, or cannot be read.
-    pub async fn kept(&self, app: &App, call: &Call<'_>) -> Result<SavedReply, RequestFailure> {
-        let kept = self.find(app, call).await?;
-        kept.ok_or(RequestFailure::IdempotencyKeyBusy {
+    pub async fn saved(&self, call: &Call<'_>) -> Result<SavedReply, RequestFailure> {
+        let saved = self.find(call).await?;
+        saved.ok_or(RequestFailure::IdempotencyKeyBusy {
             retry_after_s: RETRY_AFTER_S,
         })
     }
 
-    async fn find(&self, app: &App, call: &Call<'_>) -> Result<Option<SavedReply>, RequestFailure> {
+    async fn find(&self, call: &Call<'_>) -> Result<Option<SavedReply>, RequestFailure> {
         let (key_id, key) = &self.whose;
-        let kept = app.store.kept_answer(key_id, key).await;
-        match kept.map_err(|error| call.failure(error))? {
-            Some(kept) if kept.fingerprint != self.fingerprint => {
+        let saved = self.store.kept_answer(key_id, key).await;
+        match saved.map_err(|error| call.failure(error))? {
+            None => Ok(None),
+            Some(saved) if saved.fingerprint != self.fingerprint => {
                 Err(RequestFailure::IdempotencyKeyReused)
             }
-            kept => Ok(kept),
+            Some(saved) => self.opened(saved).map(Some),
         }
+    }
+
+    /// Decrypts a saved response, if it was saved encrypted.
+    fn opened(&self, mut saved: SavedReply) -> Result<SavedReply, RequestFailure> {
+        if let Some(secret) = &self.secret {
+            saved.body = encrypt::decrypt(secret, &saved.body).ok_or_else(|| {
+                RequestFailure::Conflict(
+                    "The request has already run, but its saved response is encrypted with an earlier secret of the calling \
+                     key. Find the key in the list and rotate it"
+                        .into(),
+                )
+            })?;
+        }
+        Ok(saved)
     }
 }
 
 impl Idempotency {
-    /// Saves responses for this long.
+    /// Saves responses in this store, for this long.
     #[must_use]
-    pub fn new(kept_for: Duration) -> Self {
+    pub fn new(store: Arc<Store>, kept_for: Duration) -> Self {
         Self {
+            store,
             kept_for,
             at_work: Arc::default(),
         }
     }
 
-    /// Begins a request that changes something.
+    /// Begins a request that changes something. Its response is saved as it is.
     ///
     /// # Errors
     /// A request with the same key is in progress, or the key was used for a different request.
-    pub async fn begin(
+    pub async fn begin<'b>(
         &self,
-        app: &App,
+        call: &Call<'_>,
+        body: impl Into<Sent<'b>>,
+    ) -> Result<Begin, RequestFailure> {
+        self.begin_saving(call, body.into(), SaveAs::Plain).await
+    }
+
+    async fn begin_saving(
+        &self,
         call: &Call<'_>,
         body: Sent<'_>,
+        save_as: SaveAs,
     ) -> Result<Begin, RequestFailure> {
         let Some(key) = &call.idempotency_key else {
             return Ok(Begin::Unkept);
         };
-        let guard = self.claim(call, key, body)?;
-        match guard.find(app, call).await? {
-            Some(kept) => Ok(Begin::Done(kept)),
+        let guard = self.claim(call, key, body, save_as)?;
+        match guard.find(call).await? {
+            Some(saved) => Ok(Begin::Done(saved)),
             None => Ok(Begin::New(guard)),
         }
     }
@@ -161,7 +212,12 @@ impl Idempotency {
         call: &Call<'_>,
         key: &str,
         body: Sent<'_>,
+        save_as: SaveAs,
     ) -> Result<IdempotencyGuard, RequestFailure> {
+        let secret = match save_as {
+            SaveAs::Plain => None,
+            SaveAs::Encrypted => Some(secret_of(call)?),
+        };
         let whose = (call.authenticated.key_id().to_owned(), key.to_owned());
         if !lock(&self.at_work).insert(whose.clone()) {
             return Err(RequestFailure::IdempotencyKeyBusy {
@@ -170,41 +226,57 @@ impl Idempotency {
         }
         let kept_for_ms = i64::try_from(self.kept_for.as_millis()).unwrap_or(i64::MAX);
         Ok(IdempotencyGuard {
+            store: Arc::clone(&self.store),
+            secret,
             whose,
             fingerprint: fingerprint(call, body),
             kept_until_ms: clock::now_ms().saturating_add(kept_for_ms),
             at_work: Arc::clone(&self.at_work),
         })
     }
+
+    /// Runs a change once and returns the response that `encode` makes from its result. `change` gets what the store must save.
+    /// It returns the result, and the saved response if there is one.
+    ///
+    /// # Errors
+    /// A request with the same key is in progress, or the key was used for a different request, or the store cannot be written.
+    pub async fn change<'b, T, R>(
+        &self,
+        call: &Call<'_>,
+        body: impl Into<Sent<'b>>,
+        save_as: SaveAs,
+        encode: impl Fn(&T) -> Reply + Clone + Send + Sync + 'static,
+        change: impl AsyncFnOnce(Option<SaveReply<T>>) -> Result<(R, Option<Reply>), StoreError>,
+    ) -> Result<Answered, RequestFailure>
+    where
+        T: ?Sized,
+        R: Borrow<T>,
+    {
+        let guard = match self.begin_saving(call, body.into(), save_as).await? {
+            Begin::Done(saved) => return Ok(Answered::Replayed(saved)),
+            Begin::Unkept => None,
+            Begin::New(guard) => Some(guard),
+        };
+        let save_reply = guard.as_ref().map(|guard| guard.save_reply(encode.clone()));
+        match (change(save_reply).await, guard) {
+            (Err(StoreError::AnswerKept), Some(guard)) => {
+                guard.saved(call).await.map(Answered::Replayed)
+            }
+            (Err(error), _) => Err(call.failure(error)),
+            // The saved response is the one that every repetition gets.
+            (Ok((_, reply)), Some(_)) if save_as == SaveAs::Plain => {
+                reply.map(Answered::Now).ok_or(RequestFailure::Internal)
+            }
+            (Ok((found, _)), _) => Ok(Answered::Now(encode(found.borrow()))),
+        }
+    }
 }
 
-/// Runs a change once and returns the response that `encode` makes from its result. `change` gets what the store must save. It
-/// returns the result, and the saved response if there is one.
-///
-/// # Errors
-/// A request with the same key is in progress, or the key was used for a different request, or the store cannot be written.
-pub async fn change<'b, T, R>(
-    app: &App,
-    call: &Call<'_>,
-    body: impl Into<Sent<'b>>,
-    encode: impl Fn(&T) -> Reply + Clone + Send + Sync + 'static,
-    change: impl AsyncFnOnce(Option<SaveReply<T>>) -> Result<(R, Option<Reply>), StoreError>,
-) -> Result<Answered, RequestFailure>
-where
-    T: ?Sized,
-    R: Borrow<T>,
-{
-    match app.idempotency.begin(app, call, body.into()).await? {
-        Begin::Done(kept) => Ok(Answered::Replayed(kept)),
-        Begin::Unkept => match change(None).await {
-            Ok((found, _)) => Ok(Answered::Now(encode(found.borrow()))),
-            Err(error) => Err(call.failure(error)),
-        },
-        Begin::New(guard) => match change(Some(guard.save_reply(encode))).await {
-            Ok((_, reply)) => reply.map(Answered::Now).ok_or(RequestFailure::Internal),
-            Err(StoreError::AnswerKept) => guard.kept(app, call).await.map(Answered::Replayed),
-            Err(error) => Err(call.failure(error)),
-        },
+/// The secret that the caller presented.
+fn secret_of(call: &Call<'_>) -> Result<String, RequestFailure> {
+    match call.dialect.credentials(&call.head) {
+        Credentials::Secret(secret) | Credentials::Pair { secret, .. } => Ok(secret),
+        Credentials::Missing => Err(RequestFailure::Unauthorized),
     }
 }
 

@@ -5,11 +5,11 @@ pub mod idempotency;
 pub mod readback;
 pub mod request_context;
 
-use bytes::Bytes;
 use tokio::task::block_in_place;
-use wharfinger_core::convert;
-use wharfinger_core::decide::admit::{Move, Policy};
-use wharfinger_core::dialect::{Answer, Dialect, ParsedRequest, Reply, Results, Slot, Verdict};
+use wharfinger_core::admit::Move;
+use wharfinger_core::dialect::{Answer, Ask, Asked, Slot, Verdict};
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::ids::BatchId;
 use wharfinger_core::judge::{self, Judged, Judging, judge};
 use wharfinger_core::kept::KeptSlots;
 use wharfinger_core::limits::Limits;
@@ -21,15 +21,15 @@ use wharfinger_core::order::warning::WarningCode;
 
 use crate::app::App;
 use crate::clock;
-use crate::intake::batch_reply::BatchReply;
-use crate::intake::idempotency::{Begin, change};
+use crate::intake::batch_reply::{BatchReply, Taken};
+use crate::intake::idempotency::{Answered, Begin, SaveAs};
 use crate::intake::readback::meant_keys;
-use crate::intake::request_context::Call;
+use crate::intake::request_context::{Body, Call};
 use crate::serve::budget::Lease;
 use crate::serve::metrics::METRICS;
 use crate::serve::turns::Closed;
 use crate::store::prepare::{Heading, Submission, prepare};
-use crate::store::{Admitted, MoveOrders, RETRY_AFTER, SavedReply, StoreError};
+use crate::store::{Admitted, MoveOrders, RETRY_AFTER, StoreError};
 
 /// A body of this many bytes is large: about five milliseconds of work. Such work leaves the serving thread and waits for its
 /// caller's turn. Handing work over has a small cost, so small batches stay on the serving thread.
@@ -40,67 +40,6 @@ const SMALL_WORK_BYTES: usize = 2 << 20;
 
 /// Large work yields after this many bytes, so that other callers get their turn.
 pub(crate) const SLICE_BYTES: usize = 8 << 20;
-
-/// The body of a request.
-#[derive(Clone)]
-pub struct Body {
-    /// The bytes, decompressed.
-    pub bytes: Bytes,
-    /// Whether the bytes are JSON Lines: one order per line.
-    pub is_lines: bool,
-    /// Whether the request declared a form media type although the body is JSON.
-    pub said_form: bool,
-}
-
-/// The response to a request.
-pub enum Answered {
-    /// A response that was made for this request.
-    Now(Reply),
-    /// The saved response to an earlier request with the same idempotency key.
-    Replayed(SavedReply),
-}
-
-/// The options of a batch.
-#[derive(Clone, Copy)]
-pub struct BatchOptions {
-    /// The dialect in which the orders are written.
-    pub dialect: &'static dyn Dialect,
-    /// Whether valid orders are stored when others are rejected.
-    pub policy: Policy,
-    /// Which orders the response lists.
-    pub results: Results,
-}
-
-impl BatchOptions {
-    /// The default options for orders of this dialect.
-    #[must_use]
-    pub fn for_dialect(dialect: &'static dyn Dialect) -> Self {
-        Self {
-            dialect,
-            policy: Policy::default(),
-            results: Results::default(),
-        }
-    }
-
-    /// Reads the options of a request.
-    fn of(call: &Call<'_>) -> Result<Self, RequestFailure> {
-        let options = call.dialect.submit_options(call.operation, &call.head)?;
-        let written_in = options.written_in.as_deref();
-        Ok(Self {
-            dialect: convert::dialect_named(written_in, call.dialect)?,
-            policy: options.policy,
-            results: options.results,
-        })
-    }
-}
-
-/// The result of a submission.
-pub struct Taken {
-    /// The response.
-    pub answered: Answered,
-    /// The batch and its number of orders by outcome. `None` if the response was replayed.
-    pub batch: Option<(BatchId, Counts)>,
-}
 
 /// Accepts a batch: judges every order, admits the valid ones, and returns the outcome of each.
 ///
@@ -122,7 +61,7 @@ pub async fn submit(
         let decided = tried.map_err(|error| call.failure(error))?;
         return Ok(finish(app, size, || telling.tell(&judged.slots, decided)).await);
     }
-    match app.idempotency.begin(app, call, body.into()).await? {
+    match app.idempotency.begin(call, body).await? {
         Begin::Unkept => {
             let admitted = admit(app, submission).await;
             let admitted = admitted.map_err(|error| call.failure(error))?;
@@ -130,22 +69,22 @@ pub async fn submit(
             Ok(finish(app, size, tell).await)
         }
         Begin::Done(kept) => Ok(Taken::again(kept)),
-        Begin::New(once) => {
+        Begin::New(guard) => {
             submission.save_reply = Some(if submission.has_good() {
                 let keep = || KeptSlots::new(body.bytes.clone(), &judged.slots);
                 let kept = finish(app, size, keep).await;
-                once.save_reply(move |decided: &[Outcome]| {
+                guard.save_reply(move |decided: &[Outcome]| {
                     telling.reply(&kept.slots(), decided.to_vec()).0
                 })
             } else {
                 // The store decides nothing here. Encoding the response now keeps this work off the writer thread.
                 let (reply, _) =
                     finish(app, size, || telling.reply(&judged.slots, Vec::new())).await;
-                once.save_reply(move |_: &[Outcome]| reply.clone())
+                guard.save_reply(move |_: &[Outcome]| reply.clone())
             });
             match admit(app, submission).await {
                 Ok(admitted) => telling.tell_kept(&judged.slots, admitted),
-                Err(StoreError::AnswerKept) => Ok(Taken::again(once.kept(app, call).await?)),
+                Err(StoreError::AnswerKept) => Ok(Taken::again(guard.saved(call).await?)),
                 Err(error) => Err(call.failure(error)),
             }
         }
@@ -306,15 +245,6 @@ pub fn heading<'c>(
     }
 }
 
-impl Taken {
-    fn again(kept: SavedReply) -> Self {
-        Self {
-            answered: Answered::Replayed(kept),
-            batch: None,
-        }
-    }
-}
-
 /// Runs work on a body. Work on a large body runs off the serving thread, in its caller's turn.
 ///
 /// # Errors
@@ -359,9 +289,13 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFai
         let withdrawn: Vec<_> = told.iter().cloned().zip(results.iter().copied()).collect();
         dialect.encode(operation, &Answer::Withdrawn(&withdrawn))
     };
-    change(app, call, [].as_slice(), reply, async |save_reply| {
+    let withdraw = async |save_reply| {
         let moved = app.store.move_orders(request(save_reply)).await?;
         Ok((moved.results, moved.reply))
-    })
-    .await
+    };
+    let idempotency = &app.idempotency;
+    let no_body = [].as_slice();
+    idempotency
+        .change(call, no_body, SaveAs::Plain, reply, withdraw)
+        .await
 }

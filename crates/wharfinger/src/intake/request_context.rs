@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use wharfinger_core::caller::Organisation;
 use wharfinger_core::dialect::{Context, Dialect, Head, Operation};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Organisation;
@@ -116,6 +118,17 @@ fn as_sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(letters).collect()
+}
+
+/// The body of a request.
+#[derive(Clone)]
+pub struct Body {
+    /// The bytes, decompressed.
+    pub bytes: Bytes,
+    /// Whether the bytes are JSON Lines: one order per line.
+    pub is_lines: bool,
+    /// Whether the request declared a form media type although the body is JSON.
+    pub said_form: bool,
 }
 
 /// A call that outlives the head of its request: while the response streams, or while the body is still arriving.

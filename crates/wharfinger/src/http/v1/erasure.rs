@@ -18,7 +18,7 @@ use super::input;
 use super::route::{Kind, Route};
 use crate::app::App;
 use crate::http::describe::{self, Bodies, Content, EMAIL_PATTERN, object};
-use crate::intake::idempotency::change;
+use crate::intake::idempotency::SaveAs;
 use crate::intake::request_context::Call;
 use crate::store::{EraseCustomer, Erasure};
 
@@ -104,9 +104,11 @@ async fn erase(
         };
         Reply::json(200, &told)
     };
-    let answered = change(app, call, &body[..], encode, async |save_reply| {
+    let change = async |save_reply| {
         let erased = app.store.erase_customer(request(save_reply)).await?;
         Ok((erased.erasure, erased.reply))
-    });
+    };
+    let idempotency = &app.idempotency;
+    let answered = idempotency.change(call, &body[..], SaveAs::Plain, encode, change);
     Ok(respond_with(answered.await?))
 }

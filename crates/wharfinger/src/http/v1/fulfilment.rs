@@ -23,7 +23,7 @@ use super::route::{Kind, Route};
 use super::{input, orders};
 use crate::app::App;
 use crate::http::describe::{self, Bodies, Content, blank_or, object, text};
-use crate::intake::idempotency::change;
+use crate::intake::idempotency::SaveAs;
 use crate::intake::request_context::Call;
 use crate::store::{Fulfil, FulfilledOrder};
 
@@ -122,7 +122,7 @@ async fn report(
     };
     let key_id = call.authenticated.key_id().to_owned();
     let reach = call.authenticated.caller().reach.clone();
-    let answered = change(app, call, &body[..], encode, async |save_reply| {
+    let change = async |save_reply| {
         let request = Fulfil {
             id,
             reach,
@@ -132,6 +132,8 @@ async fn report(
         };
         let kept = app.store.fulfil(request).await?;
         Ok((kept.result, kept.reply))
-    });
+    };
+    let idempotency = &app.idempotency;
+    let answered = idempotency.change(call, &body[..], SaveAs::Plain, encode, change);
     Ok(respond_with(answered.await?))
 }

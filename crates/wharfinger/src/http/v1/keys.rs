@@ -7,13 +7,13 @@ use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
 use serde_json::{Value, json};
-use wharfinger_core::order::organisation::{Reach, Scope};
-use wharfinger_core::dialect::{Credentials, Reply};
-use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::organisation::{OrgAccess, Scope};
-use wharfinger_core::order::problem::Code;
-use wharfinger_core::reading::form::{Form, Need};
-use wharfinger_core::reading::validate;
+use wharfinger_core::caller::{Reach, Scope};
+use wharfinger_core::dialect::Reply;
+use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::form::{Form, Need};
+use wharfinger_core::problem::Code;
+use wharfinger_core::query::Query;
+use wharfinger_core::validate;
 
 use super::super::answer::respond_with;
 use super::answer::{Page, ok};
@@ -21,7 +21,6 @@ use super::input::{Listing, not_found};
 use super::parameters::PAGE;
 use super::route::{Kind, Route};
 use super::{administer, cursor, input};
-use crate::access::encrypt;
 use crate::access::rates::Rates;
 use crate::access::rules::{
     KeyView, NewKey, RATE_MAX, SPAN_FORM, is_seen_by, is_within_powers_of, span,
@@ -30,7 +29,7 @@ use crate::access::secret;
 use crate::app::App;
 use crate::clock;
 use crate::http::describe::{self, BLANK, Bodies, Content, blank_or};
-use crate::intake::Answered;
+use crate::intake::idempotency::SaveAs;
 use crate::intake::request_context::Call;
 use crate::store::{Change, Directory, Key};
 
@@ -209,7 +208,10 @@ async fn create(
         secret: Some(secret),
         ..KeyView::of(&key, call.authenticated.caller().organisations)
     };
-    administer_encrypted(app, call, &body, Change::CreateKey(key), 201, &told).await
+    let reply = (Reply::json(201, &told), SaveAs::Encrypted);
+    administer(app, call, &body, Change::CreateKey(key), reply)
+        .await
+        .map(respond_with)
 }
 
 /// Rotates a key's secret and returns the new one.
@@ -236,7 +238,10 @@ async fn rotate(
         secret: Some(secret),
         ..KeyView::of(key, &directory.organisations)
     };
-    administer_encrypted(app, call, &body, change, 200, &told).await
+    let reply = (Reply::json(200, &told), SaveAs::Encrypted);
+    administer(app, call, &body, change, reply)
+        .await
+        .map(respond_with)
 }
 
 /// Revokes a key permanently.
@@ -254,7 +259,8 @@ async fn revoke(
     key.revoked_at_ms = Some(at_ms);
     let told = KeyView::of(&key, &directory.organisations);
     let change = Change::RevokeKey { id: key.id, at_ms };
-    administer(app, call, &body, change, Reply::json(200, &told))
+    let reply = (Reply::json(200, &told), SaveAs::Plain);
+    administer(app, call, &body, change, reply)
         .await
         .map(respond_with)
 }
@@ -267,37 +273,6 @@ fn find<'d>(call: &Call<'_>, directory: &'d Directory) -> Result<&'d Key, Reques
     found
         .filter(|key| is_seen_by(key, caller))
         .ok_or_else(|| not_found("Key", &id))
-}
-
-/// Makes a change whose response contains a secret. The saved response is encrypted, so that only the caller's own secret can
-/// open it.
-async fn administer_encrypted(
-    app: &App,
-    call: &Call<'_>,
-    body: &[u8],
-    change: Change,
-    status: u16,
-    told: &KeyView,
-) -> Result<Response, RequestFailure> {
-    let secret = match call.dialect.credentials(&call.head) {
-        Credentials::Secret(secret) | Credentials::Pair { secret, .. } => secret,
-        Credentials::Missing => return Err(RequestFailure::Unauthorized),
-    };
-    let mut reply = Reply::json(status, told);
-    reply.body = encrypt::encrypt_for(&secret, &reply.body);
-    let mut answered = administer(app, call, body, change, reply).await?;
-    let body = match &mut answered {
-        Answered::Now(reply) => &mut reply.body,
-        Answered::Replayed(kept) => &mut kept.body,
-    };
-    *body = encrypt::decrypt(&secret, body).ok_or_else(|| {
-        RequestFailure::Conflict(
-            "The request has already run, but its saved response is encrypted with an earlier secret of the calling key. \
-             Find the key in the list and rotate it"
-                .into(),
-        )
-    })?;
-    Ok(respond_with(answered))
 }
 
 /// The calling key, whose powers limit the new key.

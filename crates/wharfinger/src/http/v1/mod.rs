@@ -24,8 +24,7 @@ use wharfinger_core::order::failure::RequestFailure;
 pub(super) use self::answer::Page;
 pub(super) use self::route::{Request, Route};
 use crate::app::App;
-use crate::intake::Answered;
-use crate::intake::idempotency;
+use crate::intake::idempotency::{Answered, SaveAs};
 use crate::intake::request_context::Call;
 use crate::store::Change;
 
@@ -54,17 +53,15 @@ async fn administer(
     call: &Call<'_>,
     body: &[u8],
     change: Change,
-    reply: Reply,
+    (reply, save_as): (Reply, SaveAs),
 ) -> Result<Answered, RequestFailure> {
     let who = call.authenticated.key_id();
-    let answered = idempotency::change(
-        app,
-        call,
-        body,
-        move |(): &()| reply.clone(),
-        async |save_reply| Ok(((), app.store.administer(who, change, save_reply).await?)),
-    )
-    .await?;
+    let encode = move |(): &()| reply.clone();
+    let change =
+        async |save_reply| Ok(((), app.store.administer(who, change, save_reply).await?));
+    let idempotency = &app.idempotency;
+    let answered = idempotency.change(call, body, save_as, encode, change);
+    let answered = answered.await?;
     if let Err(error) = app.access.refresh(app.store.as_ref()).await {
         tracing::error!(%error, "Could not reload organisations and keys.");
     }

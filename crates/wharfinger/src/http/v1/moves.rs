@@ -26,8 +26,7 @@ use super::input;
 use super::route::{Kind, Route};
 use crate::app::App;
 use crate::http::describe::{Bodies, Content, object};
-use crate::intake::Answered;
-use crate::intake::idempotency::change;
+use crate::intake::idempotency::{Answered, SaveAs};
 use crate::intake::request_context::Call;
 use crate::store::{MoveById, MovedOrder};
 
@@ -219,7 +218,7 @@ async fn move_all(
 ) -> Result<Answered, RequestFailure> {
     let key_id = call.authenticated.key_id().to_owned();
     let reach = call.authenticated.caller().reach.clone();
-    change(app, call, &body[..], encode, async |save_reply| {
+    let change = async |save_reply| {
         let request = MoveById {
             ids,
             reach,
@@ -229,8 +228,11 @@ async fn move_all(
         };
         let moved = app.store.move_by_id(request).await?;
         Ok((moved.results, moved.reply))
-    })
-    .await
+    };
+    let idempotency = &app.idempotency;
+    idempotency
+        .change(call, &body[..], SaveAs::Plain, encode, change)
+        .await
 }
 
 /// The strings of `{"ids": [...]}`.

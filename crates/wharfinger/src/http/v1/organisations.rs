@@ -29,6 +29,7 @@ use super::{administer, cursor, input};
 use crate::access::rules::{CODE_FORM, NAME_CHARS_MAX, is_code};
 use crate::app::App;
 use crate::http::describe::{self, Bodies, Content, object, one_of};
+use crate::intake::idempotency::SaveAs;
 use crate::intake::request_context::Call;
 use crate::store::{Change, OrganisationChange};
 
@@ -190,7 +191,7 @@ async fn create(
     let reply =
         Reply::json(201, &OrganisationView::of(&organisation)).with_header("location", location);
     let change = Change::CreateOrganisation(organisation);
-    administer(app, call, &body, change, reply)
+    administer(app, call, &body, change, (reply, SaveAs::Plain))
         .await
         .map(respond_with)
 }
@@ -282,7 +283,8 @@ async fn change(
         time_zone: said.time_zone,
         list_sort: said.list_sort,
     });
-    administer(app, call, &body, change, Reply::json(200, &told))
+    let reply = (Reply::json(200, &told), SaveAs::Plain);
+    administer(app, call, &body, change, reply)
         .await
         .map(respond_with)
 }

@@ -30,8 +30,8 @@ use crate::catalogue::{CustomerView, ProductView};
 use crate::http::answer::respond_with;
 use crate::http::body::{self, Accepts};
 use crate::http::describe::Bodies;
-use crate::intake::idempotency::change;
-use crate::intake::request_context::Call;
+use crate::intake::idempotency::SaveAs;
+use crate::intake::request_context::{self, Call};
 use crate::intake::{self, without_blocking_others};
 use crate::store::{
     LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ReadCustomers, ReadProducts, StoreError,
@@ -202,7 +202,7 @@ async fn load<L: LoadLine>(
     let unreadable = entries.unreadable();
     let encode = move |loaded: &LoadedLines| entries.tell(&loaded.outcomes, results);
     let tell = encode.clone();
-    let answered = change(app, call, &read.body, encode, async |save_reply| {
+    let change = async |save_reply| {
         let loaded = store(Load {
             organisation,
             lines,
@@ -216,9 +216,10 @@ async fn load<L: LoadLine>(
         // If nothing was loaded, the store had no response to save.
         let reply = loaded.reply.unwrap_or_else(|| tell(&loaded.lines));
         Ok((loaded.lines, Some(reply)))
-    })
-    .await?;
-    Ok(respond_with(answered))
+    };
+    let idempotency = &app.idempotency;
+    let answered = idempotency.change(call, &read.body, SaveAs::Plain, encode, change);
+    Ok(respond_with(answered.await?))
 }
 
 /// The entries of a body: the line of each, and the problems of those that cannot be read.
@@ -226,7 +227,7 @@ struct Entries(Vec<(Option<usize>, Option<Vec<LineProblem>>)>);
 
 impl Entries {
     /// Reads the entries. Returns the valid ones as lines to load.
-    fn read<L: LoadLine>(app: &App, body: &intake::Body) -> Result<(Self, Vec<L>), RequestFailure> {
+    fn read<L: LoadLine>(app: &App, body: &request_context::Body) -> Result<(Self, Vec<L>), RequestFailure> {
         let (mut entries, mut lines) = (Vec::new(), Vec::new());
         let mut count = 0;
         let mut take = |line, read| {
