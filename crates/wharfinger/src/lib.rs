@@ -1,18 +1,23 @@
 //! The Wharfinger server and command line: everything with side effects. `wharfinger-core` decides what an order means.
 //! `wharfinger-bench` has the workloads of `wharfinger bench`; only `cli` imports it.
 //!
+//! Its rooms, from top to bottom. A room imports only rooms below it.
+//!
 //! ```text
 //! cli        one file per command; the demo; the bench as a command
 //! http       receives requests: routes, connections, bodies, responses
 //! imports    long imports, chunk by chunk
-//! intake     a body becomes outcomes; idempotency; reading orders back
+//! intake     a body becomes outcomes; idempotency; reading orders back; the state that requests share
 //! access     who calls: keys, secrets, rates, the rules for changing them
-//! serve      what a running server shares: settings, metrics, budgets, turns, the feed
+//! catalogue  products and customers as they are shown
+//! logging    log lines
+//! serve      settings, limits of the transfer, the event feed, readiness
 //! store      keeps what was admitted
+//! runtime    what a process has once: metrics, turns at large work, budgets of memory
+//! clock      the time
 //! ```
 
 pub mod access;
-pub mod app;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;
@@ -20,5 +25,6 @@ pub mod http;
 pub mod imports;
 pub mod intake;
 mod logging;
+pub mod runtime;
 pub mod serve;
 pub mod store;

@@ -1,4 +1,6 @@
 //! Authentication: a snapshot of keys and organisations, at most a second old, and a limit on failed attempts.
+//!
+//! May import `store`, `runtime` and `clock`.
 
 pub(crate) mod encrypt;
 pub mod rates;
@@ -17,7 +19,7 @@ use wharfinger_core::order::organisation::{Caller, OrgAccess, Organisations, Sco
 
 use crate::access::rates::{Meter, Rates};
 use crate::clock;
-use crate::serve::budget::{Holder, Holders};
+use crate::runtime::budget::{Holder, Holders};
 use crate::store::{Directory, Key, Store, StoreError};
 
 /// How often the directory is checked for changes. The commands promise that a running server sees a change within a second.

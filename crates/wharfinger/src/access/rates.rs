@@ -7,28 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::store::Key;
+pub use crate::store::Rates;
 
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// Rate limits of a key; no limit where absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rates {
-    /// Requests per second.
-    pub requests_per_second: Option<u32>,
-    /// Orders per second.
-    pub orders_per_second: Option<u32>,
-}
-
-impl Rates {
-    /// These rates, with missing ones taken from `other`.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            requests_per_second: self.requests_per_second.or(other.requests_per_second),
-            orders_per_second: self.orders_per_second.or(other.orders_per_second),
-        }
-    }
-}
 
 /// The token buckets of a key.
 #[derive(Debug)]

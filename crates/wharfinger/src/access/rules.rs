@@ -26,9 +26,6 @@ pub const NAME_FORM: &str = "at most 255 characters, without control characters"
 /// Description of a valid duration, for error messages.
 pub const SPAN_FORM: &str = "a number and a unit, such as 90d, 12h or 30m";
 
-/// Highest rate that a key may have.
-pub const RATE_MAX: u32 = 1_000_000_000;
-
 /// Whether this is a valid organisation code. Codes appear in URLs and header fields, so only characters are allowed that need
 /// no escaping there.
 #[must_use]

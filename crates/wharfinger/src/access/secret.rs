@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 use wharfinger_core::order::ids::BatchId;
 
 use crate::clock;
-use crate::store::Epoch;
 
 /// Prefix of secrets, so that scanners can find leaked ones.
 const SECRET_PREFIX: &str = "whf_";
@@ -47,12 +46,6 @@ fn random_for_id<const N: usize>() -> [u8; N] {
 pub fn batch_id() -> BatchId {
     let unix_ms = u64::try_from(clock::now_ms()).unwrap_or_default();
     BatchId::new(unix_ms, u64::from_be_bytes(random_for_id()))
-}
-
-/// A new epoch of a store.
-#[must_use]
-pub fn epoch() -> Epoch {
-    Epoch(i64::from_be_bytes(random_for_id()))
 }
 
 /// The id of a dry-run batch. It begins with eight zeros, like a timestamp in early 1970. Neither it nor the ids of its orders

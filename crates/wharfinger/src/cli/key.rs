@@ -10,10 +10,10 @@ use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
 use super::{KeptIn, directory, find_organisation, write_json};
 use crate::access::rates::Rates;
-use crate::access::rules::{KeyView, NewKey, RATE_MAX, SPAN_FORM, span};
+use crate::access::rules::{KeyView, NewKey, SPAN_FORM, span};
 use crate::access::secret;
 use crate::clock;
-use crate::store::{self, COMMAND_LINE, Change, Directory, Store};
+use crate::store::{self, COMMAND_LINE, Change, Directory, RATE_MAX, Store};
 
 #[derive(Args, Debug)]
 pub(super) struct Key {

@@ -1,4 +1,6 @@
 //! The command line. Each command has its own file.
+//!
+//! Nobody imports it. May import every room.
 
 mod bench;
 mod check;

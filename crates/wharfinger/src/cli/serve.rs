@@ -19,14 +19,16 @@ use super::open_files;
 use crate::access::Access;
 use crate::access::rates::Rates;
 use crate::access::rules::NewKey;
-use crate::app::App;
 use crate::http::threads::Threads;
-use crate::imports::{self, Imports};
+use crate::imports;
+use crate::intake::app::App;
+use crate::intake::claims::Imports;
 use crate::intake::idempotency::Idempotency;
-use crate::serve::budget::Budget;
+use crate::runtime::budget::Budget;
+use crate::runtime::turns::Turns;
 use crate::serve::config::{Config, ServeOptions};
 use crate::serve::feed::Feed;
-use crate::serve::turns::Turns;
+use crate::serve::readiness::Readiness;
 use crate::store::{self, EmailRuns, Location};
 use crate::store::{COMMAND_LINE, Change, Store};
 use crate::{clock, http, logging};
@@ -97,7 +99,7 @@ impl Serve {
             feed: Feed::default(),
             idempotency: Idempotency::new(Arc::clone(&store), config.answers_kept_for),
             imports: Imports::default(),
-            readiness: http::Readiness::default(),
+            readiness: Readiness::default(),
             rejected_days: config.rejected_days,
         });
         let threads = Threads::start().context("cannot start the serving threads")?;

@@ -17,7 +17,7 @@ use wharfinger_core::order::failure::RequestFailure;
 
 use crate::access::rates::Meter;
 use crate::intake::idempotency::Answered;
-use crate::serve::budget::Lease;
+use crate::runtime::budget::Lease;
 use crate::store::SavedReply;
 
 /// Limits for reading and discarding an unread body. This lets the client read the refusal before the connection is closed.

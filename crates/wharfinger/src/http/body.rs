@@ -14,11 +14,12 @@ use tokio::task::block_in_place;
 use wharfinger_core::order::failure::RequestFailure;
 
 use super::pace::Pace;
-use crate::app::{App, Transport};
+use crate::intake::app::App;
 use crate::intake::request_context::{self, Call};
 use crate::intake::{LARGE_BODY_BYTES, SLICE_BYTES, overloaded};
-use crate::serve::budget::Lease;
-use crate::serve::turns::Closed;
+use crate::runtime::budget::Lease;
+use crate::runtime::turns::Closed;
+use crate::serve::transport::Transport;
 
 /// Largest window of a zstd body (RFC 9659), as a power of two in bytes.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;

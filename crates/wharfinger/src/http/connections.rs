@@ -29,8 +29,8 @@ use super::paced::Paced;
 use super::seats::{Seated, Seats, ServedBody, Serving, counted_as};
 use super::threads::Threads;
 use crate::access::secret;
-use crate::app::Transport;
-use crate::serve::budget::{Budget, Holder};
+use crate::runtime::budget::{Budget, Holder};
+use crate::serve::transport::Transport;
 use crate::store::RETRY_AFTER;
 
 /// Marks a request whose body length is ambiguous, with the reason.

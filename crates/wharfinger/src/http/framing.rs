@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::serve::budget::Lease;
+use crate::runtime::budget::Lease;
 
 /// Longest head, or line before a chunk, in bytes. hyper refuses longer heads.
 pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -284,7 +284,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::budget::Budget;
+    use crate::runtime::budget::Budget;
 
     /// The number of the ambiguous request when the bytes arrive in pieces of this size. 0 if there is none.
     fn found(bytes: &str, piece: usize) -> u64 {

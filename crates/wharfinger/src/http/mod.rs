@@ -1,4 +1,6 @@
 //! The HTTP layer: connections, requests, routes, responses.
+//!
+//! Only `cli` imports it. May import every room below; it decides nothing about orders.
 
 mod answer;
 mod body;
@@ -29,9 +31,8 @@ use http::Uri;
 use tower::Service;
 use wharfinger_core::dialects;
 
-pub use self::health::Readiness;
 pub use self::routes::dialect_routes;
-use crate::app::App;
+use crate::intake::app::App;
 
 /// The router: the routes of all dialects, and the server's own.
 pub fn routes(app: &Arc<App>) -> Router {

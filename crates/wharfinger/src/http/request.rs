@@ -29,14 +29,14 @@ use super::v1;
 use crate::access::Authenticated;
 use crate::access::rates::Meter;
 use crate::access::secret;
-use crate::app::App;
 use crate::intake;
+use crate::intake::app::App;
 use crate::intake::idempotency;
 use crate::intake::readback;
 use crate::intake::request_context::Call;
 use crate::logging;
-use crate::serve::metrics::METRICS;
-use crate::serve::turns::on_behalf_of;
+use crate::runtime::metrics::METRICS;
+use crate::runtime::turns::on_behalf_of;
 use crate::store::RETRY_AFTER;
 
 /// Fields of the log line, besides route and status.

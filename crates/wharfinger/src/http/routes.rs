@@ -10,7 +10,7 @@ use wharfinger_core::dialect::{Dialect, Operation};
 use wharfinger_core::dialects;
 
 use super::{request, v1};
-use crate::app::App;
+use crate::intake::app::App;
 
 /// A route. The router, the checks of a request and the description derive from it.
 pub(super) struct Endpoint {

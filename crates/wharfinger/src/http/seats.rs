@@ -16,7 +16,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::serve::budget::{Budget, Holders, Lease};
+use crate::runtime::budget::{Budget, Holders, Lease};
 
 /// How long to wait for the chosen connection to close before choosing another one.
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);

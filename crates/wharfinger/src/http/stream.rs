@@ -8,11 +8,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::answer::{counted, respond};
-use crate::app::App;
+use crate::intake::app::App;
 use crate::intake::readback::{self, Chunk};
 use crate::intake::request_context::{Call, OwnedCall};
-use crate::serve::budget::Lease;
-use crate::serve::turns::on_behalf_of;
+use crate::runtime::budget::Lease;
+use crate::runtime::turns::on_behalf_of;
 
 /// Responds with one chunk after another. A chunk is read only when the client has received the previous one. `lease` covers
 /// the memory of one chunk.

@@ -3,15 +3,16 @@
 //! The body is split into chunks of some thousand lines. Each chunk is judged and admitted as a batch of its own. Its
 //! transaction also stores the import's progress, so no chunk is stored twice. While one chunk is committed, the next one is
 //! judged. A thread that may block on the body reads and judges.
+//!
+//! May import `intake` and the rooms below it.
 
 mod chunks;
 mod feed;
 mod trial;
 
-use std::collections::HashSet;
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -25,58 +26,15 @@ use self::chunks::{Chunk, Chunks};
 pub(crate) use self::feed::{Pieces, feed};
 pub(crate) use self::trial::Trial;
 use crate::access::secret;
-use crate::app::App;
+use crate::intake::app::App;
 use crate::intake::batch_reply::one_outcome_a_slot;
+use crate::intake::claims::Receiving;
 use crate::intake::request_context::{Call, OwnedCall};
-use crate::intake::{BatchOptions, admit, heading, judge_for};
-use crate::serve::budget::Lease;
-use crate::serve::turns::on_behalf_of;
+use crate::intake::{admit, heading, judge_for};
+use crate::runtime::budget::Lease;
+use crate::runtime::turns::on_behalf_of;
 use crate::store::prepare::{Submission, prepare};
 use crate::store::{Admitted, ImportStep, RETRY_AFTER, StoreError};
-
-/// The imports that this process is receiving.
-#[derive(Clone, Default)]
-pub struct Imports {
-    receiving: Arc<Mutex<HashSet<Whose>>>,
-}
-
-/// An API key's id, and the id of an import of that caller.
-type Whose = (String, Uuid);
-
-/// Claim on an import. Until it is dropped, no other part of that import is received.
-pub(crate) struct Receiving {
-    whose: Whose,
-    imports: Imports,
-}
-
-impl Imports {
-    /// Claims an import. `None` if it is being received already.
-    pub(crate) fn claim(&self, key_id: &str, id: Uuid) -> Option<Receiving> {
-        let whose = (key_id.to_owned(), id);
-        self.set().insert(whose.clone()).then(|| Receiving {
-            whose,
-            imports: self.clone(),
-        })
-    }
-
-    /// Whether an import is being received.
-    pub(crate) fn is_receiving(&self, key_id: &str, id: Uuid) -> bool {
-        self.set().contains(&(key_id.to_owned(), id))
-    }
-
-    /// Ignores poisoning: the set is never left half changed.
-    fn set(&self) -> std::sync::MutexGuard<'_, HashSet<Whose>> {
-        self.receiving
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Receiving {
-    fn drop(&mut self) {
-        self.imports.set().remove(&self.whose);
-    }
-}
 
 /// Imports that may be received concurrently. Each holds a blocking thread; the runtime has twice as many.
 pub const AT_ONCE_MAX: usize = 256;

@@ -1,6 +1,10 @@
-//! The path of a request after authentication: a body becomes outcomes, orders change state.
+//! The path of a request after authentication: a body becomes outcomes, orders change state. Keeps what requests share.
+//!
+//! May import `access`, `serve`, `store` and the rooms below them; nothing of HTTP but header fields.
 
+pub mod app;
 pub mod batch_reply;
+pub mod claims;
 pub mod idempotency;
 pub mod readback;
 pub mod request_context;
@@ -19,15 +23,15 @@ use wharfinger_core::order::outcome::{Counts, Outcome};
 use wharfinger_core::order::problem::Code;
 use wharfinger_core::order::warning::WarningCode;
 
-use crate::app::App;
 use crate::clock;
+use crate::intake::app::App;
 use crate::intake::batch_reply::{BatchReply, Taken};
 use crate::intake::idempotency::{Answered, Begin, SaveAs};
 use crate::intake::readback::meant_keys;
 use crate::intake::request_context::{Body, Call};
-use crate::serve::budget::Lease;
-use crate::serve::metrics::METRICS;
-use crate::serve::turns::Closed;
+use crate::runtime::budget::Lease;
+use crate::runtime::metrics::METRICS;
+use crate::runtime::turns::Closed;
 use crate::store::prepare::{Heading, Submission, prepare};
 use crate::store::{Admitted, MoveOrders, RETRY_AFTER, StoreError};
 

@@ -8,7 +8,7 @@ use wharfinger_core::dialect::{
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::outcome::State;
 
-use crate::app::App;
+use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::intake::without_blocking_others;
 use crate::store::{OrderCursor, OrderPage, ReadOrders};

@@ -9,7 +9,7 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Organisation;
 
 use crate::access::Authenticated;
-use crate::serve::budget::{Budget, Holder, Lease};
+use crate::runtime::budget::{Budget, Holder, Lease};
 use crate::store::{DISK_RETRY_AFTER, RETRY_AFTER, StoreError};
 
 /// An authenticated request.

@@ -9,10 +9,8 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use wharfinger_core::limits::Limits;
 
-use crate::access::rates::Rates;
-use crate::access::rules::RATE_MAX;
-use crate::app::Transport;
-use crate::store::{Database, Location};
+use crate::serve::transport::Transport;
+use crate::store::{Database, Location, RATE_MAX, Rates};
 
 /// Default listen address.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";

@@ -1,9 +1,8 @@
-//! What a running server shares among its requests: settings, metrics, bounds on memory and on work, the event feed.
+//! What a running server shares among its requests: settings, limits of the transfer, the event feed, readiness.
 //!
-//! May import `store` (for the feed) and `clock`; never `http`, `intake` or `cli`.
+//! May import `store`, `runtime` and `clock`.
 
-pub mod budget;
 pub mod config;
 pub mod feed;
-pub mod metrics;
-pub mod turns;
+pub mod readiness;
+pub mod transport;

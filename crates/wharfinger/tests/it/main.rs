@@ -45,6 +45,7 @@ mod restore;
 mod rivals;
 mod rooms;
 mod routes;
+mod server_rooms;
 mod serving;
 mod shares;
 mod splitting;

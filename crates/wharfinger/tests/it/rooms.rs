@@ -30,7 +30,7 @@ fn store() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store")
 }
 
-fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).expect("the sources can be read") {
         let path = entry.expect("the sources can be read").path();
         if path.is_dir() {
@@ -42,7 +42,7 @@ fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The first names of a path behind `crate::store::`: one, or those of a group in braces.
-fn first_names(path: &str) -> Vec<&str> {
+pub(crate) fn first_names(path: &str) -> Vec<&str> {
     let is_name = |character: char| character.is_alphanumeric() || character == '_';
     let leading = |path: &str| path.find(|c| !is_name(c)).unwrap_or(path.len());
     let Some(group) = path.strip_prefix('{') else {

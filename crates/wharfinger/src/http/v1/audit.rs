@@ -17,8 +17,8 @@ use super::keys::directory;
 use super::parameters::PAGE;
 use super::route::{Kind, Route};
 use crate::access::rules::is_seen_by;
-use crate::app::App;
 use crate::http::describe::Bodies;
+use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::store::{AuditEntry, ReadAudit};
 

@@ -22,10 +22,10 @@ use super::cursor;
 use super::input::{self, Listing};
 use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, query};
 use super::route::{Kind, Route};
-use crate::app::App;
 use crate::http::describe::{Bodies, Content, LINES};
+use crate::intake::app::App;
 use crate::intake::request_context::Call;
-use crate::serve::turns::Caller;
+use crate::runtime::turns::Caller;
 use crate::store::{
     OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome,
     RecordedProblem, Store, StoreError, Visible,

@@ -22,12 +22,12 @@ use super::input::Listing;
 use super::parameters::{AFTER, LIMIT, ORGANISATION, query};
 use super::route::{Kind, Route};
 use crate::access::Authenticated;
-use crate::app::App;
 use crate::http::describe::{Bodies, Content, EVENTS};
+use crate::intake::app::App;
 use crate::intake::request_context::Call;
+use crate::runtime::metrics::METRICS;
+use crate::runtime::turns;
 use crate::serve::feed::{self, Position, Reader, Woken};
-use crate::serve::metrics::METRICS;
-use crate::serve::turns;
 use crate::store::{Epoch, Event, EventKind, StoreError};
 
 /// Routes of the event feed.

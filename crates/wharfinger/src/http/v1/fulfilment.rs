@@ -21,8 +21,8 @@ use super::answer::time;
 use super::moves::RefusedAt;
 use super::route::{Kind, Route};
 use super::{input, orders};
-use crate::app::App;
 use crate::http::describe::{self, Bodies, Content, blank_or, object, text};
+use crate::intake::app::App;
 use crate::intake::idempotency::SaveAs;
 use crate::intake::request_context::Call;
 use crate::store::{Fulfil, FulfilledOrder};
@@ -36,7 +36,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     kind: Kind::Plain,
     summary: "Report the fulfilment of an order",
     parameters: &[],
-    bodies: bodies,
+    bodies,
     handler: |r| Box::pin(report(r.app, r.call, r.headers, r.body)),
 }];
 

@@ -15,7 +15,7 @@ use wharfinger_core::order::problem::Problem;
 use wharfinger_core::reading::form::{Form, Notes};
 
 use super::super::body::{self, Accepts};
-use crate::app::App;
+use crate::intake::app::App;
 use crate::intake::request_context::Call;
 
 /// Default number of entries per page.

@@ -22,16 +22,14 @@ use super::parameters::PAGE;
 use super::route::{Kind, Route};
 use super::{administer, cursor, input};
 use crate::access::rates::Rates;
-use crate::access::rules::{
-    KeyView, NewKey, RATE_MAX, SPAN_FORM, is_seen_by, is_within_powers_of, span,
-};
+use crate::access::rules::{KeyView, NewKey, SPAN_FORM, is_seen_by, is_within_powers_of, span};
 use crate::access::secret;
-use crate::app::App;
 use crate::clock;
 use crate::http::describe::{self, BLANK, Bodies, Content, blank_or};
+use crate::intake::app::App;
 use crate::intake::idempotency::SaveAs;
 use crate::intake::request_context::Call;
-use crate::store::{Change, Directory, Key};
+use crate::store::{Change, Directory, Key, RATE_MAX};
 
 /// Routes of API keys.
 pub(super) static ROUTES: &[Route] = &[

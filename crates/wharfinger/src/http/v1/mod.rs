@@ -23,7 +23,7 @@ use wharfinger_core::order::failure::RequestFailure;
 
 pub(super) use self::answer::Page;
 pub(super) use self::route::{Request, Route};
-use crate::app::App;
+use crate::intake::app::App;
 use crate::intake::idempotency::{Answered, SaveAs};
 use crate::intake::request_context::Call;
 use crate::store::Change;
@@ -57,8 +57,7 @@ async fn administer(
 ) -> Result<Answered, RequestFailure> {
     let who = call.authenticated.key_id();
     let encode = move |(): &()| reply.clone();
-    let change =
-        async |save_reply| Ok(((), app.store.administer(who, change, save_reply).await?));
+    let change = async |save_reply| Ok(((), app.store.administer(who, change, save_reply).await?));
     let idempotency = &app.idempotency;
     let answered = idempotency.change(call, body, save_as, encode, change);
     let answered = answered.await?;

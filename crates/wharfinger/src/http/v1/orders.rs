@@ -24,8 +24,8 @@ use super::input::Listing;
 use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, PAGE, query};
 use super::route::{Kind, Route};
 use super::{cursor, input};
-use crate::app::App;
 use crate::http::describe::{Bodies, Content, reference};
+use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::store::{
     EventKind, FoundOrder, HistoryCursor, HistoryEntry, HistoryKind, KeepFound, ListCursor,

@@ -25,8 +25,8 @@ use super::cursor;
 use super::input::{self, Listing};
 use super::parameters::{AFTER, LIMIT, query};
 use super::route::{Kind, Route};
-use crate::app::App;
 use crate::http::describe::{Bodies, Content};
+use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::store::{OutcomeKind, ReadResults, ReceiptHead, Recorded, RecordedOutcome};
 
@@ -52,7 +52,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
         LIMIT,
         AFTER,
     ],
-    bodies: bodies,
+    bodies,
     handler: |r| Box::pin(list(r.app, r.call)),
 }];
 

@@ -11,8 +11,8 @@ use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::dialect::{Action, Operation, Parameter};
 use wharfinger_core::order::failure::RequestFailure;
 
-use crate::app::App;
 use crate::http::describe::Bodies;
+use crate::intake::app::App;
 use crate::intake::request_context::Call;
 
 /// A route of the native API.

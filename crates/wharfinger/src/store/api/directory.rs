@@ -8,8 +8,6 @@ use wharfinger_core::order::organisation::{
     ListSort, OrgAccess, Organisation, Organisations, Scope,
 };
 
-use crate::access::rates::Rates;
-
 /// The author in the audit log of changes made by a command on the data directory.
 pub const COMMAND_LINE: &str = "command line";
 
@@ -144,5 +142,28 @@ impl AuditEntry {
     #[must_use]
     pub fn about_key(id: &str) -> String {
         Self::about("key", id)
+    }
+}
+
+/// Highest rate that a key may have.
+pub const RATE_MAX: u32 = 1_000_000_000;
+
+/// Rate limits of a key; no limit where absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Requests per second.
+    pub requests_per_second: Option<u32>,
+    /// Orders per second.
+    pub orders_per_second: Option<u32>,
+}
+
+impl Rates {
+    /// These rates, with missing ones taken from `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            requests_per_second: self.requests_per_second.or(other.requests_per_second),
+            orders_per_second: self.orders_per_second.or(other.orders_per_second),
+        }
     }
 }

@@ -18,7 +18,8 @@ pub use self::catalogue::{
     ReadProducts,
 };
 pub use self::directory::{
-    AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, ReadAudit,
+    AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, RATE_MAX,
+    Rates, ReadAudit,
 };
 pub use self::disk::{DISK_RETRY_AFTER, RETRY_AFTER, Room};
 pub use self::error::StoreError;

@@ -8,10 +8,9 @@ use wharfinger_core::order::organisation::{
 };
 use wharfinger_core::order::zone;
 
-use crate::access::rates::Rates;
 use crate::store::Store;
 use crate::store::api::{
-    AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, ReadAudit, SaveReply,
+    AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, Rates, ReadAudit, SaveReply,
     StoreError,
 };
 use crate::store::engine::columns::time_zone;

@@ -7,7 +7,7 @@ use super::connection::Use;
 use super::driver::{Access, Connection};
 use super::fault::{Fault, Severity};
 use super::home::Home;
-use crate::serve::turns::{Closed, Turns};
+use crate::runtime::turns::{Closed, Turns};
 use crate::store::api::StoreError;
 
 /// The longest wait for a connection. Equal to the longest wait for another process's write.

@@ -10,7 +10,6 @@ use wharfinger_core::order::ids::OrganisationId;
 use super::end::Counters;
 use super::read::{Order, blocks_up_to};
 use super::start::Start;
-use crate::access::secret;
 use crate::store::api::Epoch;
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
@@ -20,7 +19,9 @@ use crate::store::format::entry_addr::BlockId;
 pub(crate) fn begin(connection: &Connection, now_ms: i64) -> Result<i64, Fault> {
     let insert = "insert into epochs (number, id, began_at_ms) \
                   select coalesce(max(number), 0) + 1, ?1, ?2 from epochs returning number";
-    let id = secret::epoch().0;
+    let mut id = [0; 8];
+    getrandom::fill(&mut id).expect("the operating system gives random bytes");
+    let id = i64::from_be_bytes(id);
     let mut insert = connection.prepare_cached(insert)?;
     Ok(insert.query_row(params![id, now_ms], |row| row.get(0))?)
 }

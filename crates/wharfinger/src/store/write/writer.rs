@@ -14,7 +14,7 @@ use super::txn::WriteTxn;
 use wharfinger_core::order::ids::OrganisationId;
 
 use crate::clock;
-use crate::serve::metrics::METRICS;
+use crate::runtime::metrics::METRICS;
 use crate::store::api::{Growth, StoreError};
 use crate::store::engine::disk_space;
 use crate::store::engine::driver::{Connection, Locks};

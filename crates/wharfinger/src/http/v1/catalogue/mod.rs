@@ -25,14 +25,14 @@ use super::input::Listing;
 use super::organisations::find;
 use super::parameters::{AFTER, LIMIT, query};
 use super::route::{Kind, Route};
-use crate::app::App;
 use crate::catalogue::{CustomerView, ProductView};
 use crate::http::answer::respond_with;
 use crate::http::body::{self, Accepts};
 use crate::http::describe::Bodies;
+use crate::intake::app::App;
 use crate::intake::idempotency::SaveAs;
 use crate::intake::request_context::{self, Call};
-use crate::intake::{self, without_blocking_others};
+use crate::intake::without_blocking_others;
 use crate::store::{
     LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ReadCustomers, ReadProducts, StoreError,
 };
@@ -227,7 +227,10 @@ struct Entries(Vec<(Option<usize>, Option<Vec<LineProblem>>)>);
 
 impl Entries {
     /// Reads the entries. Returns the valid ones as lines to load.
-    fn read<L: LoadLine>(app: &App, body: &request_context::Body) -> Result<(Self, Vec<L>), RequestFailure> {
+    fn read<L: LoadLine>(
+        app: &App,
+        body: &request_context::Body,
+    ) -> Result<(Self, Vec<L>), RequestFailure> {
         let (mut entries, mut lines) = (Vec::new(), Vec::new());
         let mut count = 0;
         let mut take = |line, read| {

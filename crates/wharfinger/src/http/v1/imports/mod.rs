@@ -23,10 +23,10 @@ use super::batches::Problem;
 use super::input;
 use super::parameters::query;
 use super::route::{Kind, Route};
-use crate::app::App;
 use crate::http::describe::{Bodies, Content, EVENTS, LINES};
+use crate::intake::app::App;
 use crate::intake::request_context::{Call, OwnedCall};
-use crate::serve::turns::on_behalf_of;
+use crate::runtime::turns::on_behalf_of;
 use crate::store::{Import, ImportEnd, ImportState};
 
 /// Routes of imports.

@@ -16,17 +16,18 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::outcome::Counts;
 
 use super::{ImportView, Tried, TriedLine, bad, find, refuse_idempotency_key, told};
-use crate::app::App;
 use crate::clock;
 use crate::http::answer::respond;
 use crate::http::body::{self, Media};
 use crate::http::v1::answer::ok;
 use crate::http::v1::batches::Problem;
 use crate::http::v1::input;
-use crate::imports::{self, Part, Pieces, Receiving, Source, Stopped, Trial};
+use crate::imports::{self, Part, Pieces, Source, Stopped, Trial};
 use crate::intake;
+use crate::intake::app::App;
+use crate::intake::claims::Receiving;
 use crate::intake::request_context::{Call, OwnedCall};
-use crate::serve::budget::Lease;
+use crate::runtime::budget::Lease;
 use crate::store::{Import, ImportEnd, ImportState, NewImport, StoreError};
 
 /// Reason for refusing a second concurrent part.

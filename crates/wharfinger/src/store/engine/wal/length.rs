@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::clock;
-use crate::serve::metrics::METRICS;
+use crate::runtime::metrics::METRICS;
 
 /// The writer checkpoints the log itself when it is this many times its target length.
 const BEHIND_TIMES: i32 = 4;

@@ -1,46 +1,6 @@
-//! The state that all requests of a server share.
+//! Limits on connections and on the transfer of requests and responses.
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use wharfinger_core::limits::Limits;
-
-use crate::access::Access;
-use crate::http::Readiness;
-use crate::imports::Imports;
-use crate::intake::idempotency::Idempotency;
-use crate::serve::budget::Budget;
-use crate::serve::feed::Feed;
-use crate::serve::turns::Turns;
-use crate::store::Store;
-
-/// The server's shared state.
-pub struct App {
-    /// The orders and everything else that is stored.
-    pub store: Arc<Store>,
-    /// API keys and organisations.
-    pub access: Access,
-    /// Limits on the content of a body.
-    pub limits: Limits,
-    /// Limits on connections and on the transfer of requests.
-    pub transport: Transport,
-    /// Memory budget, in bytes, for bodies in flight and the data derived from them.
-    pub body_budget: Budget,
-    /// Permits for imports. Each import holds a thread that may block.
-    pub import_places: Budget,
-    /// Permits for work on large batches and responses: one per core, so that the serving threads get their share of the CPU.
-    pub large_work: Turns,
-    /// Event feed: limits concurrent reads and wakes waiting readers.
-    pub feed: Feed,
-    /// Requests in progress that have an `Idempotency-Key`.
-    pub idempotency: Idempotency,
-    /// Imports that are receiving data.
-    pub imports: Imports,
-    /// The cached result of the last readiness check.
-    pub readiness: Readiness,
-    /// Days that the texts of rejected orders are kept.
-    pub rejected_days: u32,
-}
 
 /// Limits on connections and on the transfer of requests and responses.
 #[derive(Clone, Copy, Debug)]

@@ -19,7 +19,6 @@ use wharfinger_core::dialects;
 use wharfinger_core::order::outcome::Counts;
 
 use crate::clock;
-use crate::store::Room;
 
 /// The metrics of this process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -79,8 +78,10 @@ pub struct Levels {
     pub queue_depth: usize,
     /// Bytes of the store on disk. `None` if unknown.
     pub store_bytes: Option<u64>,
-    /// Free space on the disk. `None` if unknown.
-    pub room: Option<Room>,
+    /// Bytes that are free on the disk. `None` if unknown.
+    pub disk_free_bytes: Option<u64>,
+    /// Bytes of the disk to keep free. `None` if unknown.
+    pub disk_reserve_bytes: Option<u64>,
     /// Bytes of memory leased for bodies in flight.
     pub body_bytes: usize,
 }
@@ -191,17 +192,15 @@ impl Metrics {
         let as_gauge = |level: usize| i64::try_from(level).unwrap_or(i64::MAX);
         self.store.queue_depth.set(as_gauge(levels.queue_depth));
         self.intake.body_bytes.set(as_gauge(levels.body_bytes));
-        if let Some(bytes) = levels.store_bytes {
-            self.store
-                .size_bytes
-                .set(i64::try_from(bytes).unwrap_or(i64::MAX));
-        }
-        if let Some(room) = levels.room {
-            let as_gauge = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
-            self.store.disk_free_bytes.set(as_gauge(room.free_bytes));
-            self.store
-                .disk_reserve_bytes
-                .set(as_gauge(room.reserve_bytes));
+        let of_disk = [
+            (&self.store.size_bytes, levels.store_bytes),
+            (&self.store.disk_free_bytes, levels.disk_free_bytes),
+            (&self.store.disk_reserve_bytes, levels.disk_reserve_bytes),
+        ];
+        for (gauge, bytes) in of_disk {
+            if let Some(bytes) = bytes {
+                gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            }
         }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
