@@ -41,14 +41,14 @@ pub(crate) struct Logging {
 /// The log level is invalid.
 pub(crate) fn begin(config: &Config) -> Result<Logging> {
     let filter = EnvFilter::builder()
-        .parse(format!("{},hyper=error", config.log))
+        .parse(format!("{},hyper=error", config.settings.log))
         .with_context(|| {
             format!(
                 "'{}' is not a log level; use error, warn, info, debug or trace",
-                config.log
+                config.settings.log
             )
         })?;
-    let is_pretty = match config.log_format {
+    let is_pretty = match config.settings.log_format {
         Some(format) => format == LogFormat::Pretty,
         None => io::stderr().is_terminal(),
     };

@@ -83,9 +83,9 @@ impl Serve {
         }
         let (email_run_blocks, lost_frames) = (self.email_run_blocks, self.accept_lost_frames);
         let store = open(&config, email_run_blocks, lost_frames, self.log_pages)?;
-        let listener = TcpListener::bind(config.listen)
+        let listener = TcpListener::bind(config.settings.listen)
             .await
-            .with_context(|| format!("cannot listen on {}", config.listen))?;
+            .with_context(|| format!("cannot listen on {}", config.settings.listen))?;
         let address = listener.local_addr()?;
         let first_key = first_steps(store.as_ref(), &config.location, address).await?;
         let app = Arc::new(App {
@@ -93,14 +93,17 @@ impl Serve {
             store: Arc::clone(&store),
             limits: config.limits,
             transport: config.transport,
-            body_budget: Budget::new(config.body_bytes_in_flight_max, config.share_percent),
-            import_places: Budget::new(imports::AT_ONCE_MAX, config.share_percent),
+            body_budget: Budget::new(
+                config.settings.body_bytes_in_flight_max,
+                config.settings.share_percent,
+            ),
+            import_places: Budget::new(imports::AT_ONCE_MAX, config.settings.share_percent),
             large_work: Turns::one_a_core(),
             feed: Feed::default(),
             idempotency: Idempotency::new(Arc::clone(&store), config.answers_kept_for),
             imports: Imports::default(),
             readiness: Readiness::default(),
-            rejected_days: config.rejected_days,
+            rejected_days: config.settings.rejected_days,
         });
         let threads = Threads::start().context("cannot start the serving threads")?;
         // Must precede the ready message: a signal that arrives right after it needs its handler.
@@ -226,8 +229,8 @@ fn open(
     };
     let default = store::Options::default();
     let options = store::Options {
-        queue_max: config.queue_max,
-        disk_reserve_bytes: config.disk_reserve_bytes,
+        queue_max: config.settings.queue_max,
+        disk_reserve_bytes: config.settings.disk_reserve_bytes,
         email_runs: Some(email_runs),
         log_pages: log_pages.unwrap_or(default.log_pages),
         is_holder: true,
