@@ -61,7 +61,7 @@ impl Meter {
     /// The values of the response header fields `RateLimit-Policy` and `RateLimit`, as in the IETF draft "RateLimit header
     /// fields for HTTP".
     #[must_use]
-    pub fn told(&self, now: Instant) -> (String, String) {
+    pub fn fields(&self, now: Instant) -> (String, String) {
         let at_ns = self.at_ns(now);
         let (mut policies, mut limits) = (Vec::new(), Vec::new());
         for bucket in self.requests.iter().chain(&self.orders) {
@@ -236,10 +236,10 @@ mod tests {
         let (meter, at) = meter(Some(100), Some(1_000));
         meter.admit(at(0)).expect("the first one");
         meter.charge_orders(at(0), 2_500);
-        let (policy, limit) = meter.told(at(0));
+        let (policy, limit) = meter.fields(at(0));
         assert_eq!(policy, r#""requests";q=100;w=1, "orders";q=1000;w=1"#);
         assert_eq!(limit, r#""requests";r=99;t=1, "orders";r=0;t=3"#);
-        let (_, limit) = meter.told(at(2_000));
+        let (_, limit) = meter.fields(at(2_000));
         assert_eq!(limit, r#""requests";r=100;t=1, "orders";r=500;t=1"#);
     }
 

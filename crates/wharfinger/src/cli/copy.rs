@@ -66,10 +66,10 @@ impl Copy {
     /// Runs the copy. Blocks until it is done.
     pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         let ca = self.database_ca.as_deref();
-        let from = place(&self.from, self.from_password_file.as_deref(), ca)?;
-        let to = place(&self.to, self.to_password_file.as_deref(), ca)?;
-        for place in [&from, &to] {
-            super::warn_if_exposed(place);
+        let from = location(&self.from, self.from_password_file.as_deref(), ca)?;
+        let to = location(&self.to, self.to_password_file.as_deref(), ca)?;
+        for location in [&from, &to] {
+            super::warn_if_exposed(location);
         }
         let _held = (hold_source(&from)?, hold_target(&from, &to)?);
         let bar = bar();
@@ -122,7 +122,7 @@ impl Copy {
 }
 
 /// Parses a place: a data directory or a database URL.
-fn place(named: &str, password_file: Option<&Path>, ca: Option<&Path>) -> Result<Location> {
+fn location(named: &str, password_file: Option<&Path>, ca: Option<&Path>) -> Result<Location> {
     let is_database = SCHEMES.iter().any(|scheme| named.starts_with(scheme));
     match password_file {
         Some(file) if !is_database => bail!(

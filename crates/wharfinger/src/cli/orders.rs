@@ -8,7 +8,7 @@ use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialects;
 
 use super::{KeptIn, directory, find_organisation, shown, write_json};
-use crate::store::MoveOrders;
+use crate::store::TransitionByKey;
 
 /// Recorded in the journal as the author of a state change, in place of an API key.
 const COMMAND_LINE: &str = "command line";
@@ -72,7 +72,7 @@ impl Named {
         })?;
         let store = self.data.open()?;
         let organisation = find_organisation(&directory(store.as_ref()).await?, &self.org)?.id;
-        let request = MoveOrders {
+        let request = TransitionByKey {
             organisation,
             dialect: dialect.id(),
             keys: self.keys.clone(),
@@ -84,7 +84,7 @@ impl Named {
             Move::Process => "processed",
             Move::Cancel { .. } => "cancelled",
         };
-        let results = store.move_orders(request).await?.results;
+        let results = store.transition_by_key(request).await?.results;
         let mut refused = 0;
         for (key, result) in self.keys.iter().zip(results) {
             refused += usize::from(result.is_err());

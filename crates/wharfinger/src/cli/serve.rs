@@ -97,7 +97,7 @@ impl Serve {
                 config.settings.body_bytes_in_flight_max,
                 config.settings.share_percent,
             ),
-            import_places: Budget::new(imports::AT_ONCE_MAX, config.settings.share_percent),
+            import_slots: Budget::new(imports::AT_ONCE_MAX, config.settings.share_percent),
             large_work: Turns::one_a_core(),
             feed: Feed::default(),
             idempotency: Idempotency::new(Arc::clone(&store), config.answers_kept_for),
@@ -163,22 +163,22 @@ async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: S
     let reader = Arc::clone(app);
     let watching = tokio::spawn(async move { reader.feed.follow(reader.store.as_ref()).await });
     let stopping = Arc::clone(app);
-    let told_to_stop = async move {
-        let told = async {
+    let stopped = async move {
+        let signal = async {
             tokio::select! {
                 _ = terminated.recv() => {}
                 _ = interrupted.recv() => {}
             }
         };
         tokio::select! {
-            () = told => tracing::info!("Shutting down; finishing the requests in flight."),
+            () = signal => tracing::info!("Shutting down; finishing the requests in flight."),
             // Requests waiting for the store are still answered, so that their senders know what they can rely on.
             _ = stopping.store.failed() => {}
         }
         stopping.feed.stop();
     };
     let routes = http::routes(app);
-    let serving = http::connections::serve(listener, threads, routes, app.transport, told_to_stop);
+    let serving = http::connections::serve(listener, threads, routes, app.transport, stopped);
     tokio::select! {
         () = serving => {}
         () = failed_long_enough(app.store.as_ref()) => {}
@@ -288,7 +288,7 @@ fn write_greeting(
     match first_steps {
         FirstSteps::NotFresh => {}
         FirstSteps::LeftToOperator => {
-            let place = match &config.location {
+            let option = match &config.location {
                 Location::Directory(data) => format!("--data {}", data.display()),
                 Location::Database(_) => format!("--database {}", config.location),
             };
@@ -296,8 +296,8 @@ fn write_greeting(
                 out,
                 "\nThere is no organisation yet. Create one, and a key for it:\n"
             )?;
-            writeln!(out, "  wharfinger org create CODE {place}")?;
-            writeln!(out, "  wharfinger key create --org CODE {place}")?;
+            writeln!(out, "  wharfinger org create CODE {option}")?;
+            writeln!(out, "  wharfinger key create --org CODE {option}")?;
         }
         FirstSteps::Made(issued) => {
             writeln!(out, "\nThe data directory is new. The server created\n")?;

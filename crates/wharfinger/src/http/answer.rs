@@ -123,8 +123,8 @@ fn respond_again(kept: SavedReply) -> Response {
 }
 
 /// Adds the rate limit header fields.
-pub(super) fn tell_rates(response: &mut Response, meter: &Meter) {
-    let (policy, limit) = meter.told(Instant::now());
+pub(super) fn add_rates(response: &mut Response, meter: &Meter) {
+    let (policy, limit) = meter.fields(Instant::now());
     for (name, value) in [("ratelimit-policy", policy), ("ratelimit", limit)] {
         let value = HeaderValue::try_from(value).expect("names and numbers are plain");
         response

@@ -55,7 +55,7 @@ impl<S> Watched<S> {
         Self {
             stream,
             watch: Watch {
-                place: Place::Head,
+                state: State::Head,
                 lines: Vec::new(),
                 requests: 0,
                 head_bytes: 0,
@@ -79,7 +79,7 @@ impl<S> Watched<S> {
 
 #[derive(Debug)]
 struct Watch {
-    place: Place,
+    state: State,
     /// The head, or the line before a chunk, as received so far.
     lines: Vec<u8>,
     requests: u64,
@@ -90,7 +90,7 @@ struct Watch {
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum State {
     Head,
     /// A body with this many bytes left.
     Body(u64),
@@ -107,28 +107,28 @@ enum Place {
 impl Watch {
     fn see(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            bytes = match self.place {
-                Place::Lost => return,
-                Place::Body(left) => {
+            bytes = match self.state {
+                State::Lost => return,
+                State::Body(left) => {
                     let (left, rest) = pass(left, bytes);
-                    self.place = if left == 0 {
-                        Place::Head
+                    self.state = if left == 0 {
+                        State::Head
                     } else {
-                        Place::Body(left)
+                        State::Body(left)
                     };
                     rest
                 }
-                Place::Chunk(left) => {
+                State::Chunk(left) => {
                     let (left, rest) = pass(left, bytes);
                     let done = left == 0;
-                    self.place = if done {
-                        Place::ChunkSize
+                    self.state = if done {
+                        State::ChunkSize
                     } else {
-                        Place::Chunk(left)
+                        State::Chunk(left)
                     };
                     rest
                 }
-                Place::Head | Place::ChunkSize | Place::Trailers => self.see_line(bytes),
+                State::Head | State::ChunkSize | State::Trailers => self.see_line(bytes),
             };
         }
     }
@@ -139,7 +139,7 @@ impl Watch {
             self.lines.extend_from_slice(bytes);
             self.note_head_bytes();
             if self.lines.len() > HEAD_BYTES_MAX {
-                self.place = Place::Lost;
+                self.state = State::Lost;
             }
             return &[];
         };
@@ -147,13 +147,13 @@ impl Watch {
         self.lines.extend_from_slice(line);
         self.note_head_bytes();
         let is_blank = ends_blank(&self.lines);
-        match self.place {
-            Place::ChunkSize => self.place = behind_chunk_size(&self.lines),
-            Place::Trailers if is_blank => self.place = Place::Head,
-            Place::Head if is_blank && self.lines.len() > 2 => self.place = self.behind_head(),
+        match self.state {
+            State::ChunkSize => self.state = behind_chunk_size(&self.lines),
+            State::Trailers if is_blank => self.state = State::Head,
+            State::Head if is_blank && self.lines.len() > 2 => self.state = self.behind_head(),
             // Blank lines before a head are skipped. After any other line, the head or the trailers continue.
-            Place::Head if is_blank => {}
-            Place::Head | Place::Trailers | Place::Body(_) | Place::Chunk(_) | Place::Lost => {
+            State::Head if is_blank => {}
+            State::Head | State::Trailers | State::Body(_) | State::Chunk(_) | State::Lost => {
                 return rest;
             }
         }
@@ -163,12 +163,12 @@ impl Watch {
     }
 
     fn note_head_bytes(&mut self) {
-        if self.place == Place::Head {
+        if self.state == State::Head {
             self.head_bytes = self.lines.len();
         }
     }
 
-    fn behind_head(&mut self) -> Place {
+    fn behind_head(&mut self) -> State {
         self.requests += 1;
         let mut length = None;
         let mut codings = Vec::new();
@@ -193,13 +193,13 @@ impl Watch {
         if let Some(why) = doubt {
             // Keep the first one: the framing after it is unknown.
             let _ = self.doubts.0.set((self.requests, why));
-            return Place::Lost;
+            return State::Lost;
         }
         match length.map(|length| std::str::from_utf8(length).ok()?.parse().ok()) {
-            _ if is_chunked => Place::ChunkSize,
-            None | Some(Some(0)) => Place::Head,
-            Some(Some(length)) => Place::Body(length),
-            Some(None) => Place::Lost,
+            _ if is_chunked => State::ChunkSize,
+            None | Some(Some(0)) => State::Head,
+            Some(Some(length)) => State::Body(length),
+            Some(None) => State::Lost,
         }
     }
 }
@@ -215,14 +215,14 @@ fn ends_blank(lines: &[u8]) -> bool {
     lines.ends_with(b"\n\n") || lines.ends_with(b"\n\r\n") || matches!(lines, b"\n" | b"\r\n")
 }
 
-fn behind_chunk_size(line: &[u8]) -> Place {
+fn behind_chunk_size(line: &[u8]) -> State {
     const LINE_END: u64 = 2;
     let digits = line.split(|&byte| byte == b';').next().unwrap_or_default();
     let digits = std::str::from_utf8(digits.trim_ascii()).unwrap_or_default();
     match u64::from_str_radix(digits, 16) {
-        Ok(0) => Place::Trailers,
-        Ok(size) => Place::Chunk(size.saturating_add(LINE_END)),
-        Err(_) => Place::Lost,
+        Ok(0) => State::Trailers,
+        Ok(size) => State::Chunk(size.saturating_add(LINE_END)),
+        Err(_) => State::Lost,
     }
 }
 
@@ -234,7 +234,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        let is_at_head = this.watch.place == Place::Head;
+        let is_at_head = this.watch.state == State::Head;
         if is_at_head && this.is_ahead && buffer.remaining() > READ_BYTES_AHEAD {
             // Limits the read, because hyper grows its buffer with the size of its reads.
             let mut part = ReadBuf::new(buffer.initialize_unfilled_to(READ_BYTES_AHEAD));

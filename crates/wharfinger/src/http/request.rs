@@ -19,7 +19,7 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::outcome::Counts;
 
-use super::answer::{counted, discard, large_body, refusal, respond, respond_with, tell_rates};
+use super::answer::{add_rates, counted, discard, large_body, refusal, respond, respond_with};
 use super::body::{self, Accepts};
 use super::request_id::{REQUEST_ID, request_id};
 use super::routes::{ENDPOINTS, Endpoint};
@@ -86,7 +86,7 @@ pub(super) async fn handle(
     let mut response = match served {
         Ok(response) => response,
         Err(failure) => {
-            noted.failure = Some(told_in_log(&failure));
+            noted.failure = Some(log_text(&failure));
             let is_whole = discard(&parts, body).await;
             refusal(
                 dialect,
@@ -108,7 +108,7 @@ pub(super) async fn handle(
     );
     response.headers_mut().insert(REQUEST_ID, request_id);
     if let Some(meter) = &noted.meter {
-        tell_rates(&mut response, meter);
+        add_rates(&mut response, meter);
     }
     response
 }
@@ -414,7 +414,7 @@ async fn turn_down(
     let is_whole = discard(&parts, body).await;
     let mut response = refusal(dialect, None, failure, parts.uri.path(), is_whole);
     let noted = Noted {
-        failure: Some(told_in_log(failure)),
+        failure: Some(log_text(failure)),
         ..Noted::default()
     };
     log(
@@ -438,7 +438,7 @@ fn first_segment(path: &str) -> &str {
 }
 
 /// Describes a failure for the log. It omits what the client asked for, which may be a person's name or address.
-fn told_in_log(failure: &RequestFailure) -> String {
+fn log_text(failure: &RequestFailure) -> String {
     if let RequestFailure::NotFound(_) = failure {
         return "Not found".into();
     }

@@ -27,7 +27,7 @@ pub struct App {
     /// Memory budget, in bytes, for bodies in flight and the data derived from them.
     pub body_budget: Budget,
     /// Permits for imports. Each import holds a thread that may block.
-    pub import_places: Budget,
+    pub import_slots: Budget,
     /// Permits for work on large batches and responses: one per core, so that the serving threads get their share of the CPU.
     pub large_work: Turns,
     /// Event feed: limits concurrent reads and wakes waiting readers.

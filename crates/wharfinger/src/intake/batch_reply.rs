@@ -14,7 +14,7 @@ use crate::intake::request_context::Call;
 use crate::store::{Admitted, SavedReply};
 
 /// Most kinds of warnings that the header field lists.
-const KINDS_TOLD_MAX: usize = 10;
+const KINDS_LISTED_MAX: usize = 10;
 
 /// Characters that are percent-encoded in the header field's pointers.
 const NOT_IN_POINTER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b';');
@@ -87,7 +87,7 @@ impl BatchReply {
 
     /// Like [`Self::reply`], as the result of a submission.
     #[must_use]
-    pub fn tell(&self, slots: &[Slot<'_>], decided: Vec<Outcome>) -> Taken {
+    pub fn taken(&self, slots: &[Slot<'_>], decided: Vec<Outcome>) -> Taken {
         let (reply, counts) = self.reply(slots, decided);
         Taken {
             answered: Answered::Now(reply),
@@ -95,8 +95,8 @@ impl BatchReply {
         }
     }
 
-    /// Like [`Self::tell`], for a response that the store has encoded and saved.
-    pub fn tell_kept(
+    /// Like [`Self::taken`], for a response that the store has encoded and saved.
+    pub fn taken_saved(
         &self,
         slots: &[Slot<'_>],
         admitted: Admitted,
@@ -122,7 +122,7 @@ fn warnings(slots: &[Slot<'_>]) -> Option<String> {
     let mut kinds: Vec<(usize, &Warning)> = Vec::new();
     'slots: for (index, slot) in slots.iter().enumerate() {
         for warning in &slot.warnings {
-            if kinds.len() == KINDS_TOLD_MAX {
+            if kinds.len() == KINDS_LISTED_MAX {
                 break 'slots;
             }
             if !kinds.iter().any(|(_, known)| known.is_like(warning)) {

@@ -143,7 +143,7 @@ impl IdempotencyGuard {
 
     async fn find(&self, call: &Call<'_>) -> Result<Option<SavedReply>, RequestFailure> {
         let (key_id, key) = &self.whose;
-        let saved = self.store.kept_answer(key_id, key).await;
+        let saved = self.store.saved_reply(key_id, key).await;
         match saved.map_err(|error| call.failure(error))? {
             None => Ok(None),
             Some(saved) if saved.fingerprint != self.fingerprint => {
@@ -259,7 +259,7 @@ impl Idempotency {
         };
         let save_reply = guard.as_ref().map(|guard| guard.save_reply(encode.clone()));
         match (change(save_reply).await, guard) {
-            (Err(StoreError::AnswerKept), Some(guard)) => {
+            (Err(StoreError::ReplySaved), Some(guard)) => {
                 guard.saved(call).await.map(Answered::Replayed)
             }
             (Err(error), _) => Err(call.failure(error)),

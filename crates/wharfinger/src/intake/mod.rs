@@ -33,7 +33,7 @@ use crate::runtime::budget::Lease;
 use crate::runtime::metrics::METRICS;
 use crate::runtime::turns::Closed;
 use crate::store::prepare::{Heading, Submission, prepare};
-use crate::store::{Admitted, MoveOrders, RETRY_AFTER, StoreError};
+use crate::store::{Admitted, RETRY_AFTER, StoreError, TransitionByKey};
 
 /// A body of this many bytes is large: about five milliseconds of work. Such work leaves the serving thread and waits for its
 /// caller's turn. Handing work over has a small cost, so small batches stay on the serving thread.
@@ -58,19 +58,19 @@ pub async fn submit(
 ) -> Result<Taken, RequestFailure> {
     let options = BatchOptions::of(call)?;
     let (judged, mut submission, size) =
-        judge_and_prepare(app, call, &options, batch, body, lease).await?;
-    let telling = BatchReply::new(call, &options, batch, judged.root_fits);
+        judge_and_prepare(app, call, &asked, batch, body, lease).await?;
+    let batch_reply = BatchReply::new(call, &asked, batch, judged.root_fits);
     if call.dry_run {
         let tried = app.store.try_batch(submission).await;
         let decided = tried.map_err(|error| call.failure(error))?;
-        return Ok(finish(app, size, || telling.tell(&judged.slots, decided)).await);
+        return Ok(finish(app, size, || batch_reply.taken(&judged.slots, decided)).await);
     }
     match app.idempotency.begin(call, body).await? {
         Begin::Unkept => {
             let admitted = admit(app, submission).await;
             let admitted = admitted.map_err(|error| call.failure(error))?;
-            let tell = || telling.tell(&judged.slots, admitted.outcomes);
-            Ok(finish(app, size, tell).await)
+            let reply = || batch_reply.taken(&judged.slots, admitted.outcomes);
+            Ok(finish(app, size, reply).await)
         }
         Begin::Done(kept) => Ok(Taken::again(kept)),
         Begin::New(guard) => {
@@ -78,17 +78,17 @@ pub async fn submit(
                 let keep = || KeptSlots::new(body.bytes.clone(), &judged.slots);
                 let kept = finish(app, size, keep).await;
                 guard.save_reply(move |decided: &[Outcome]| {
-                    telling.reply(&kept.slots(), decided.to_vec()).0
+                    batch_reply.reply(&kept.slots(), decided.to_vec()).0
                 })
             } else {
                 // The store decides nothing here. Encoding the response now keeps this work off the writer thread.
                 let (reply, _) =
-                    finish(app, size, || telling.reply(&judged.slots, Vec::new())).await;
+                    finish(app, size, || batch_reply.reply(&judged.slots, Vec::new())).await;
                 guard.save_reply(move |_: &[Outcome]| reply.clone())
             });
             match admit(app, submission).await {
-                Ok(admitted) => telling.tell_kept(&judged.slots, admitted),
-                Err(StoreError::AnswerKept) => Ok(Taken::again(guard.saved(call).await?)),
+                Ok(admitted) => batch_reply.taken_saved(&judged.slots, admitted),
+                Err(StoreError::ReplySaved) => Ok(Taken::again(guard.saved(call).await?)),
                 Err(error) => Err(call.failure(error)),
             }
         }
@@ -279,7 +279,7 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFai
     };
     let keys = meant_keys(app, call, keys, otherwise).await?;
     let organisation = call.organisation()?.id;
-    let request = |save_reply| MoveOrders {
+    let request = |save_reply| TransitionByKey {
         organisation,
         dialect: call.dialect.id(),
         keys: keys.clone(),
@@ -288,14 +288,14 @@ pub async fn withdraw(app: &App, call: &Call<'_>) -> Result<Answered, RequestFai
         save_reply,
     };
     let (dialect, operation) = (call.dialect, call.operation);
-    let told = keys.clone();
+    let named = keys.clone();
     let reply = move |results: &[Result<(), Code>]| {
-        let withdrawn: Vec<_> = told.iter().cloned().zip(results.iter().copied()).collect();
+        let withdrawn: Vec<_> = named.iter().cloned().zip(results.iter().copied()).collect();
         dialect.encode(operation, &Answer::Withdrawn(&withdrawn))
     };
     let withdraw = async |save_reply| {
-        let moved = app.store.move_orders(request(save_reply)).await?;
-        Ok((moved.results, moved.reply))
+        let changed = app.store.transition_by_key(request(save_reply)).await?;
+        Ok((changed.results, changed.reply))
     };
     let idempotency = &app.idempotency;
     let no_body = [].as_slice();

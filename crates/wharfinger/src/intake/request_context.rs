@@ -103,10 +103,10 @@ impl<'c> Call<'c> {
             StoreError::BadCursor => RequestFailure::BadParameter(
                 "Parameter after must be a cursor returned by this list".into(),
             ),
-            StoreError::AnswerErased => RequestFailure::AnswerErased,
+            StoreError::ReplyErased => RequestFailure::AnswerErased,
             // Callers that save responses, read the feed, continue imports or load catalogues handle these themselves.
             StoreError::FeedBegins(_)
-            | StoreError::AnswerKept
+            | StoreError::ReplySaved
             | StoreError::ImportMoved(_)
             | StoreError::NotLoaded(_) => RequestFailure::Internal,
         }

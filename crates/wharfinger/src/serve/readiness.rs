@@ -58,8 +58,8 @@ async fn check_store(store: &Store) -> Result<(), String> {
                 | StoreError::Unavailable(_)
                 | StoreError::InDoubt(_)
                 | StoreError::Refused(_)
-                | StoreError::AnswerKept
-                | StoreError::AnswerErased
+                | StoreError::ReplySaved
+                | StoreError::ReplyErased
                 | StoreError::Internal(_)
                 | StoreError::BadCursor
                 | StoreError::FeedBegins(_)

@@ -104,7 +104,7 @@ impl File {
     }
 
     /// The location of a problem, for messages.
-    pub(super) fn place(&self, line: u64, problem: &LineProblem) -> String {
+    pub(super) fn named(&self, line: u64, problem: &LineProblem) -> String {
         let column = match (&self.content, problem.path.0.first()) {
             (Content::Begun(table), Some(Step::Name(name))) => table.column(name),
             _ => None,

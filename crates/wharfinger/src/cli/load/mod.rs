@@ -146,7 +146,7 @@ fn print<L: Loadable>(out: &mut dyn Write, counts: LoadCounts, json: bool) -> Re
 /// Lines of one transaction, and where each came from.
 struct Slice<L> {
     lines: Vec<L>,
-    places: Vec<Place>,
+    positions: Vec<Position>,
     /// Lines among them that cannot be read.
     unreadable: usize,
 }
@@ -155,7 +155,7 @@ impl<L> Default for Slice<L> {
     fn default() -> Self {
         Self {
             lines: Vec::new(),
-            places: Vec::new(),
+            positions: Vec::new(),
             unreadable: 0,
         }
     }
@@ -163,7 +163,7 @@ impl<L> Default for Slice<L> {
 
 /// The position of a line.
 #[derive(Clone, Copy)]
-struct Place {
+struct Position {
     /// Index of the file.
     file: usize,
     /// Line number, from 1.
@@ -199,11 +199,11 @@ impl<L: Loadable> Loading<'_, L> {
                 match content {
                     Ok(content) => {
                         self.slice.lines.push(content);
-                        self.slice.places.push(Place { file: at, line });
+                        self.slice.positions.push(Position { file: at, line });
                     }
                     Err(problems) => {
                         self.slice.unreadable += 1;
-                        self.tell(&files[at], line, &problems);
+                        self.report(&files[at], line, &problems);
                     }
                 }
                 self.end_slice(files).await?;
@@ -233,7 +233,7 @@ impl<L: Loadable> Loading<'_, L> {
     async fn flush(&mut self, files: &[File]) -> Result<()> {
         let Slice {
             lines,
-            places,
+            positions,
             unreadable,
         } = std::mem::take(&mut self.slice);
         self.counts.rejected += unreadable as u64;
@@ -252,11 +252,11 @@ impl<L: Loadable> Loading<'_, L> {
         let loaded = L::load(self.store, load).await?.lines;
         self.entry = loaded.entry;
         self.counts.add(&loaded.outcomes);
-        for (place, outcome) in places.iter().zip(&loaded.outcomes) {
+        for (position, outcome) in positions.iter().zip(&loaded.outcomes) {
             if let LineOutcome::Refused(problem) = outcome {
-                self.tell(
-                    &files[place.file],
-                    place.line,
+                self.report(
+                    &files[position.file],
+                    position.line,
                     std::slice::from_ref(problem),
                 );
             }
@@ -265,13 +265,13 @@ impl<L: Loadable> Loading<'_, L> {
     }
 
     /// Reports a line's problems on stderr.
-    fn tell(&self, file: &File, line: u64, problems: &[LineProblem]) {
+    fn report(&self, file: &File, line: u64, problems: &[LineProblem]) {
         self.bar.suspend(|| {
             let mut errors = std::io::stderr().lock();
             for problem in problems {
-                let place = file.place(line, problem);
+                let line = file.named(line, problem);
                 // A closed stderr must not stop the load.
-                drop(writeln!(errors, "{place}: {}", problem.message));
+                drop(writeln!(errors, "{line}: {}", problem.message));
             }
         });
     }

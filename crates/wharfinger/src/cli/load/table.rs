@@ -31,7 +31,7 @@ impl Table {
             .from_reader(lines);
         let mut row = ByteRecord::new();
         let known = L::ATTRIBUTES.join(", ");
-        if !rows.read_byte_record(&mut row).map_err(told)? {
+        if !rows.read_byte_record(&mut row).map_err(read_error)? {
             bail!("is empty; its first line must name columns: {known}");
         }
         let line = rows.get_ref().begins_at;
@@ -61,7 +61,7 @@ impl Table {
         let is_there = self.rows.read_byte_record(&mut self.row);
         let line = self.rows.get_ref().begins_at;
         let is_there = is_there
-            .map_err(told)
+            .map_err(read_error)
             .with_context(|| format!("line {line}"))?;
         let content = || self.read_row::<L>();
         Ok(is_there.then(|| Read {
@@ -119,7 +119,7 @@ fn names<L: LoadLine>(header: &ByteRecord) -> Result<Vec<String>> {
 }
 
 /// The cause of a CSV error, without the crate's wording.
-fn told(error: csv::Error) -> anyhow::Error {
+fn read_error(error: csv::Error) -> anyhow::Error {
     if let csv::ErrorKind::Io(error) = error.into_kind() {
         return error.into();
     }

@@ -79,19 +79,19 @@ fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies 
         request.push(lines.with_example(format!("{}\n", samples.one.body).into()));
     }
     let batch = Value::from(dialects::answer_schemas(generator).batch);
-    let told = || vec![Content::json(batch.clone())];
-    let mut none_taken = told();
-    none_taken.push(Content::problem(generator));
+    let outcome = || vec![Content::json(batch.clone())];
+    let mut none_accepted = outcome();
+    none_accepted.push(Content::problem(generator));
     Bodies {
         request,
         is_request_required: true,
         answers: vec![
-            (200, "Every order was accepted", told()),
-            (207, "Some orders were accepted", told()),
+            (200, "Every order was accepted", outcome()),
+            (207, "Some orders were accepted", outcome()),
             (
                 422,
                 "No order was accepted. As problem details: the Idempotency-Key was used for another request",
-                none_taken,
+                none_accepted,
             ),
         ],
     }

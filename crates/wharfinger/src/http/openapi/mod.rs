@@ -106,7 +106,7 @@ fn describe(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
 }
 
 fn contents(contents: &[Content]) -> Value {
-    let mut told = Map::new();
+    let mut media_types = Map::new();
     for content in contents {
         let mut media = json!({});
         if let Some(schema) = &content.schema {
@@ -115,9 +115,9 @@ fn contents(contents: &[Content]) -> Value {
         if let Some(example) = &content.example {
             media["example"] = example.clone();
         }
-        told.insert(content.media_type.to_owned(), media);
+        media_types.insert(content.media_type.to_owned(), media);
     }
-    Value::Object(told)
+    Value::Object(media_types)
 }
 
 fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> Value {
@@ -165,11 +165,12 @@ fn parameters(dialect: &'static dyn Dialect, operation: &Operation) -> Vec<Value
             } else {
                 json!({"type": "string", "minLength": 1})
             };
-            let mut told = json!({"name": name, "in": "path", "required": true, "schema": schema});
+            let mut parameter =
+                json!({"name": name, "in": "path", "required": true, "schema": schema});
             if let Some(sample) = samples.get(name) {
-                told["example"] = sample.as_str().into();
+                parameter["example"] = sample.as_str().into();
             }
-            parameters.push(told);
+            parameters.push(parameter);
         }
     }
     parameters.extend(operation.parameters.iter().map(parameter));
@@ -204,7 +205,7 @@ fn parameters(dialect: &'static dyn Dialect, operation: &Operation) -> Vec<Value
 fn further_fields(dialect: &dyn Dialect) -> Vec<Value> {
     let fields = dialect.samples(&SAMPLE_KEY).one.headers.into_iter();
     let further = fields.filter(|(name, _)| *name != "content-type").skip(1);
-    let told = further.map(|(name, value)| {
+    let fields = further.map(|(name, value)| {
         json!({
             "name": name,
             "in": "header",
@@ -213,7 +214,7 @@ fn further_fields(dialect: &dyn Dialect) -> Vec<Value> {
             "example": value,
         })
     });
-    told.collect()
+    fields.collect()
 }
 
 fn parameter(parameter: &Parameter) -> Value {

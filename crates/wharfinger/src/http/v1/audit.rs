@@ -64,7 +64,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     };
     let page = app.store.audit(request).await;
     let page = page.map_err(|error| call.failure(error))?;
-    let told = page.entries.into_iter().map(|entry| AuditEntryView {
+    let entries = page.entries.into_iter().map(|entry| AuditEntryView {
         id: entry.id,
         at: time(entry.at_ms),
         who: entry.who,
@@ -75,7 +75,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
             .and_then(|details| RawValue::from_string(details).ok()),
     });
     Ok(ok(&Page {
-        data: told.collect(),
+        data: entries.collect(),
         next: page.next.map(|next| cursor::write("audit", &next)),
     }))
 }

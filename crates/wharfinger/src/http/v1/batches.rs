@@ -234,7 +234,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         data: page
             .receipts
             .iter()
-            .map(|head| told(head, &codes))
+            .map(|head| view(head, &codes))
             .collect(),
         next: page
             .next
@@ -246,7 +246,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
 async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     let head = find(app, call).await?;
-    Ok(ok(&told(&head, &codes(call))))
+    Ok(ok(&view(&head, &codes(call))))
 }
 
 /// Lists the outcome of each order, in pages. As NDJSON, lists all of them.
@@ -360,7 +360,7 @@ fn codes(call: &Call<'_>) -> Codes {
         .collect()
 }
 
-fn told(head: &ReceiptHead, codes: &Codes) -> Receipt {
+fn view(head: &ReceiptHead, codes: &Codes) -> Receipt {
     let organisations = head.organisations.iter();
     let counts = head.counts;
     Receipt {

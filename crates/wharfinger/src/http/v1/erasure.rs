@@ -93,7 +93,7 @@ async fn erase(
     };
     let code = organisation.code.clone();
     let encode = move |erased: &Erasure| {
-        let told = ErasureView {
+        let view = ErasureView {
             organisation: &code,
             orders: erased.orders,
             cancelled: erased.cancelled,
@@ -102,7 +102,7 @@ async fn erase(
             answers: erased.answers,
             compacted: erased.compacted,
         };
-        Reply::json(200, &told)
+        Reply::json(200, &view)
     };
     let change = async |save_reply| {
         let erased = app.store.erase_customer(request(save_reply)).await?;

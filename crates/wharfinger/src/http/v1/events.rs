@@ -189,10 +189,10 @@ async fn list(
     if has_waited {
         note_lag(&page);
     }
-    let told = page.events.iter();
-    let told = told.map(|(whose, event)| EventView::new(&organisations, *whose, event));
+    let events = page.events.iter();
+    let events = events.map(|(whose, event)| EventView::new(&organisations, *whose, event));
     Ok(ok(&Page {
-        data: told.collect(),
+        data: events.collect(),
         next: Some(write_cursor(reader.position())?),
     }))
 }
@@ -352,11 +352,11 @@ impl Streaming {
                 Some(_) => &sent,
                 None => self.reader.position(),
             };
-            let told = EventView::new(&organisations, *whose, event);
+            let view = EventView::new(&organisations, *whose, event);
             let event = sse::Event::default()
                 .id(write_cursor(position).ok()?)
-                .event(told.r#type)
-                .data(serde_json::to_string(&told).ok()?);
+                .event(view.r#type)
+                .data(serde_json::to_string(&view).ok()?);
             self.unsent.push_back(event);
         }
         Some(())

@@ -18,8 +18,8 @@ use wharfinger_core::dialect::query::Query;
 
 use super::super::answer::respond_with;
 use super::answer::time;
-use super::moves::RefusedAt;
 use super::route::{Kind, Route};
+use super::transitions::RefusedAt;
 use super::{input, orders};
 use crate::http::describe::{self, Bodies, Content, blank_or, object, text};
 use crate::intake::app::App;
@@ -112,13 +112,13 @@ async fn report(
     let fulfilment = input::strict_object(app, &body, ATTRIBUTES, |form| {
         Fulfilment::read(form, order_lines)
     })?;
-    let place = RefusedAt::of(call);
+    let refusal = RefusedAt::of(call);
     let encode = move |kept: &FulfilledOrder| match kept {
         Ok(report) => match ReportView::of(report) {
-            Ok(told) => Reply::json(200, &told),
-            Err(failure) => place.failure(&failure),
+            Ok(view) => Reply::json(200, &view),
+            Err(failure) => refusal.failure(&failure),
         },
-        Err(refused) => place.conflict(refused.state, refused.code, &id, "fulfilled"),
+        Err(refused) => refusal.conflict(refused.state, refused.code, &id, "fulfilled"),
     };
     let key_id = call.authenticated.key_id().to_owned();
     let reach = call.authenticated.caller().reach.clone();

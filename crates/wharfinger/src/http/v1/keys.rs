@@ -202,11 +202,11 @@ async fn create(
         let why = "the new key would have more rights than this key";
         return Err(RequestFailure::Forbidden(why.into()));
     }
-    let told = KeyView {
+    let view = KeyView {
         secret: Some(secret),
         ..KeyView::of(&key, call.authenticated.caller().organisations)
     };
-    let reply = (Reply::json(201, &told), SaveAs::Encrypted);
+    let reply = (Reply::json(201, &view), SaveAs::Encrypted);
     administer(app, call, &body, Change::CreateKey(key), reply)
         .await
         .map(respond_with)
@@ -232,11 +232,11 @@ async fn rotate(
         id: key.id.clone(),
         secret_sha256: secret::hash(&secret),
     };
-    let told = KeyView {
+    let view = KeyView {
         secret: Some(secret),
         ..KeyView::of(key, &directory.organisations)
     };
-    let reply = (Reply::json(200, &told), SaveAs::Encrypted);
+    let reply = (Reply::json(200, &view), SaveAs::Encrypted);
     administer(app, call, &body, change, reply)
         .await
         .map(respond_with)
@@ -255,9 +255,9 @@ async fn revoke(
     let body = input::body(app, call, headers, body).await?;
     let at_ms = clock::now_ms();
     key.revoked_at_ms = Some(at_ms);
-    let told = KeyView::of(&key, &directory.organisations);
+    let view = KeyView::of(&key, &directory.organisations);
     let change = Change::RevokeKey { id: key.id, at_ms };
-    let reply = (Reply::json(200, &told), SaveAs::Plain);
+    let reply = (Reply::json(200, &view), SaveAs::Plain);
     administer(app, call, &body, change, reply)
         .await
         .map(respond_with)

@@ -11,12 +11,12 @@ mod fulfilment;
 mod imports;
 mod input;
 mod keys;
-mod moves;
 mod orders;
 mod organisations;
 mod parameters;
 mod rejected;
 mod route;
+mod transitions;
 
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
@@ -35,7 +35,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         rejected::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
-        moves::ROUTES,
+        transitions::ROUTES,
         fulfilment::ROUTES,
         events::ROUTES,
         organisations::ROUTES,

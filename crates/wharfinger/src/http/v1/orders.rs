@@ -129,7 +129,7 @@ struct OrderView<'o> {
     fulfilment: Option<ReportView>,
 }
 
-fn told(found: &FoundOrder) -> Result<OrderView<'_>, RequestFailure> {
+fn view(found: &FoundOrder) -> Result<OrderView<'_>, RequestFailure> {
     let dialect = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
     Ok(OrderView {
         order: ReadBack::of(&found.order, dialect),
@@ -149,7 +149,7 @@ async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let found = find(app, call).await?;
     match form {
         Some(form) => rendered(&found, form),
-        None => Ok(ok(&told(&found)?)),
+        None => Ok(ok(&view(&found)?)),
     }
 }
 
@@ -226,12 +226,12 @@ async fn history(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure>
         let position: Position = (next.revision, next.change);
         cursor::write("history", &position)
     });
-    let data: Result<Vec<_>, _> = history.entries.into_iter().map(told_entry).collect();
+    let data: Result<Vec<_>, _> = history.entries.into_iter().map(entry_view).collect();
     let data = data?;
     Ok(ok(&Page { data, next }))
 }
 
-fn told_entry(entry: HistoryEntry) -> Result<HistoryEntryView, RequestFailure> {
+fn entry_view(entry: HistoryEntry) -> Result<HistoryEntryView, RequestFailure> {
     let at = time(entry.at_ms);
     Ok(match entry.what {
         HistoryKind::Revision(revision) => HistoryEntryView {
@@ -287,7 +287,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let next = page
         .next
         .map(|next| cursor::write(list, &(next.organisation.0, next.place)));
-    let data: Result<Vec<_>, _> = page.orders.iter().map(told).collect();
+    let data: Result<Vec<_>, _> = page.orders.iter().map(view).collect();
     let data = data?;
     Ok(ok(&Page { data, next }))
 }

@@ -259,21 +259,21 @@ async fn change(
         "list_sort",
     ];
     let said = input::strict_object(app, &body, known, Changeable::read)?;
-    let mut told = OrganisationView::of(organisation);
+    let mut view = OrganisationView::of(organisation);
     if let Some(name) = &said.name {
-        told.name.clone_from(name);
+        view.name.clone_from(name);
     }
     if let Some(enabled) = said.customer_orders_enabled {
-        told.customer_orders_enabled = enabled;
+        view.customer_orders_enabled = enabled;
     }
     if let Some(catalogue) = said.catalogue {
-        told.catalogue = catalogue.name();
+        view.catalogue = catalogue.name();
     }
     if let Some(time_zone) = &said.time_zone {
-        told.time_zone = zone::name(time_zone).to_owned();
+        view.time_zone = zone::name(time_zone).to_owned();
     }
     if let Some(list_sort) = said.list_sort {
-        told.list_sort = list_sort.name();
+        view.list_sort = list_sort.name();
     }
     let change = Change::ChangeOrganisation(OrganisationChange {
         code: organisation.code.clone(),
@@ -283,7 +283,7 @@ async fn change(
         time_zone: said.time_zone,
         list_sort: said.list_sort,
     });
-    let reply = (Reply::json(200, &told), SaveAs::Plain);
+    let reply = (Reply::json(200, &view), SaveAs::Plain);
     administer(app, call, &body, change, reply)
         .await
         .map(respond_with)

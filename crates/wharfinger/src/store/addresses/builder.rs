@@ -339,8 +339,8 @@ impl Building<'_> {
                     | StoreError::BadCursor
                     | StoreError::FeedBegins(_)
                     | StoreError::NotLoaded(_)
-                    | StoreError::AnswerKept
-                    | StoreError::AnswerErased
+                    | StoreError::ReplySaved
+                    | StoreError::ReplyErased
                     | StoreError::Internal(_)
                     | StoreError::ImportMoved(_)),
                 ) => return Err(Stopped::Store(error)),

@@ -16,11 +16,11 @@ pub enum StoreError {
     InDoubt(String),
     /// An administrative change that is not possible, with the reason.
     Refused(String),
-    /// Another request with the same idempotency key was answered meanwhile. `Store::kept_answer` returns its response. Nothing
+    /// Another request with the same idempotency key was answered meanwhile. `Store::saved_reply` returns its response. Nothing
     /// was done.
-    AnswerKept,
+    ReplySaved,
     /// The saved response to the request was erased. Nothing was done.
-    AnswerErased,
+    ReplyErased,
     /// An internal error. The text is for the log.
     Internal(String),
     /// The cursor does not belong to this list.
@@ -43,9 +43,9 @@ impl std::fmt::Display for StoreError {
             Self::FeedBegins(_) => out.write_str("the feed cannot continue from the cursor"),
             Self::NotLoaded(_) => out.write_str("some lines are invalid"),
             Self::BadCursor => out.write_str("the cursor is not one of this list"),
-            Self::AnswerKept => out
+            Self::ReplySaved => out
                 .write_str("another request with the same Idempotency-Key was answered meanwhile"),
-            Self::AnswerErased => out.write_str("the saved response was erased"),
+            Self::ReplyErased => out.write_str("the saved response was erased"),
             Self::ImportMoved(import) => write!(out, "import {} has moved on", import.id),
             Self::Internal(why) => write!(out, "store fault: {why}"),
         }

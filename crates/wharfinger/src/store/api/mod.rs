@@ -30,11 +30,12 @@ pub use self::maintenance::{
 };
 pub use self::orders::{
     FoundOrder, Fulfil, Fulfilled, FulfilledOrder, History, HistoryCursor, HistoryEntry,
-    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, MoveById, MoveOrders,
-    MovedById, MovedOrder, NotMoved, OrderCursor, OrderPage, ReadOrders, Revision,
+    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, OrderCursor, OrderPage,
+    ReadOrders, Revision, TransitionById, TransitionByKey, TransitionRefused, TransitionResult,
+    TransitionedById,
 };
 pub use self::receipts::{
     OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, ReceiptWarning, Recorded,
     RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
 };
-pub use self::replies::{Admitted, MovedOrders, SaveReply, SavedReply};
+pub use self::replies::{Admitted, SaveReply, SavedReply, TransitionedByKey};

@@ -39,7 +39,7 @@ pub struct Fulfil {
 }
 
 /// The stored report, or why it was not stored.
-pub type FulfilledOrder = Result<Reported, NotMoved>;
+pub type FulfilledOrder = Result<Reported, TransitionRefused>;
 
 /// The result of a report, with the saved response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub struct Revision {
 
 /// A request to process or cancel orders by id.
 #[derive(Debug)]
-pub struct MoveById {
+pub struct TransitionById {
     /// The ids. Each occurrence of an id is handled separately.
     pub ids: Vec<OrderId>,
     /// The organisations whose orders the caller may change. Other orders count as missing.
@@ -116,24 +116,24 @@ pub struct MoveById {
     /// The API key that sends the request, or a substitute for one.
     pub key_id: String,
     /// How to save the response, if it should be saved.
-    pub save_reply: Option<SaveReply<[MovedOrder]>>,
+    pub save_reply: Option<SaveReply<[TransitionResult]>>,
 }
 
 /// The results of a request to process or cancel orders by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MovedById {
+pub struct TransitionedById {
     /// One result per id, in order.
-    pub results: Vec<MovedOrder>,
+    pub results: Vec<TransitionResult>,
     /// The response, if it was to be saved. It is saved only if at least one order changed.
     pub reply: Option<Reply>,
 }
 
 /// The state of an order after the transition, or why it was refused.
-pub type MovedOrder = Result<State, NotMoved>;
+pub type TransitionResult = Result<State, TransitionRefused>;
 
 /// A refused transition or report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotMoved {
+pub struct TransitionRefused {
     /// The reason.
     pub code: Code,
     /// The current state of the order. `None` if there is no such order.
@@ -237,7 +237,7 @@ pub struct ListPage {
 
 /// A request to process or cancel orders by key, of one organisation and dialect.
 #[derive(Debug)]
-pub struct MoveOrders {
+pub struct TransitionByKey {
     /// The organisation.
     pub organisation: OrganisationId,
     /// The dialect of the orders.

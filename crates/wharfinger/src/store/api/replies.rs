@@ -54,7 +54,7 @@ pub struct Admitted {
 
 /// The results of a request to process or cancel orders by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MovedOrders {
+pub struct TransitionedByKey {
     /// One result per key, in order.
     pub results: Vec<Result<(), Code>>,
     /// The saved response, if one was requested.

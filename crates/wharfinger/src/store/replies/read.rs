@@ -35,7 +35,7 @@ pub(crate) fn kept(
     }
 }
 
-const ERASED: Fault = Fault::Client(StoreError::AnswerErased);
+const ERASED: Fault = Fault::Client(StoreError::ReplyErased);
 
 /// A response as it is stored.
 pub(crate) struct StoredAnswer {

@@ -10,7 +10,7 @@ use super::process_cancel::Transitions;
 use crate::store::Store;
 use crate::store::api::Fulfilled;
 use crate::store::api::StoreError;
-use crate::store::api::{Fulfil, FulfilledOrder, NotMoved};
+use crate::store::api::{Fulfil, FulfilledOrder, TransitionRefused};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::index::key_space::KeySpace;
@@ -51,7 +51,7 @@ pub(crate) fn fulfil(
     request: &Fulfil,
     order: Option<&Located>,
 ) -> Result<FulfilledOrder, Fault> {
-    let unknown = NotMoved {
+    let unknown = TransitionRefused {
         code: Code::UnknownOrder,
         state: None,
     };
@@ -65,7 +65,7 @@ pub(crate) fn fulfil(
     };
     if let Err(code) = decide_fulfilment(row.state) {
         let state = Some(row.state);
-        return Ok(Err(NotMoved { code, state }));
+        return Ok(Err(TransitionRefused { code, state }));
     }
     let mut journal = Journal::new(txn.connection);
     if let Some(known) = find(&mut journal, order.addr)?

@@ -9,10 +9,10 @@ use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::Code;
 
 use crate::store::Store;
-use crate::store::api::MovedById;
-use crate::store::api::MovedOrders;
 use crate::store::api::StoreError;
-use crate::store::api::{MoveById, MoveOrders, MovedOrder, NotMoved};
+use crate::store::api::TransitionedById;
+use crate::store::api::TransitionedByKey;
+use crate::store::api::{TransitionById, TransitionByKey, TransitionRefused, TransitionResult};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
@@ -32,18 +32,24 @@ fn is_any_moved<S, E>(results: &[Result<S, E>]) -> bool {
 
 impl Store {
     /// Processes or cancels orders by key, in one transaction. Returns one result per key, in order.
-    pub async fn move_orders(&self, mut request: MoveOrders) -> Result<MovedOrders, StoreError> {
+    pub async fn transition_by_key(
+        &self,
+        mut request: TransitionByKey,
+    ) -> Result<TransitionedByKey, StoreError> {
         let weight = request.keys.len();
         let save_reply = request.save_reply.take();
-        let move_orders = move |txn: &mut WriteTxn<'_>| move_orders(txn, &request);
+        let transition_by_key = move |txn: &mut WriteTxn<'_>| transition_by_key(txn, &request);
         let done = self
-            .change(weight, save_reply, None, is_any_moved, move_orders)
+            .change(weight, save_reply, None, is_any_moved, transition_by_key)
             .await;
-        done.map(|(results, reply)| MovedOrders { results, reply })
+        done.map(|(results, reply)| TransitionedByKey { results, reply })
     }
 
     /// Processes or cancels orders by id, in one transaction. Returns one result per id, in order.
-    pub async fn move_by_id(&self, mut request: MoveById) -> Result<MovedById, StoreError> {
+    pub async fn transition_by_id(
+        &self,
+        mut request: TransitionById,
+    ) -> Result<TransitionedById, StoreError> {
         let weight = request.ids.len();
         let save_reply = request.save_reply.take();
         let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
@@ -53,14 +59,14 @@ impl Store {
         let done = self
             .change(weight, save_reply, None, is_any_moved, move_located)
             .await;
-        done.map(|(results, reply)| MovedById { results, reply })
+        done.map(|(results, reply)| TransitionedById { results, reply })
     }
 }
 
 /// Processes or cancels orders of one organisation and dialect by key. Each order succeeds or fails independently.
-pub(crate) fn move_orders(
+pub(crate) fn transition_by_key(
     txn: &mut WriteTxn<'_>,
-    request: &MoveOrders,
+    request: &TransitionByKey,
 ) -> Result<Vec<Result<(), Code>>, Fault> {
     let dialect = txn.dialect(request.dialect)?;
     let key_space = KeySpace::new(request.organisation, dialect);
@@ -103,10 +109,10 @@ pub(crate) fn locate(
 /// Processes or cancels orders that [`locate`] found. Each order succeeds or fails independently.
 pub(crate) fn move_located(
     txn: &mut WriteTxn<'_>,
-    request: &MoveById,
+    request: &TransitionById,
     orders: &[Option<Located>],
-) -> Result<Vec<MovedOrder>, Fault> {
-    let unknown = NotMoved {
+) -> Result<Vec<TransitionResult>, Fault> {
+    let unknown = TransitionRefused {
         code: Code::UnknownOrder,
         state: None,
     };
@@ -135,7 +141,7 @@ pub(crate) fn move_located(
                 // It was found before the write transaction, and may have been purged since.
                 let Some((row, _)) = row else { continue };
                 let moved = transitions.move_order(&order.key, &row, request.wanted)?;
-                results[*at] = moved.map_err(|code| NotMoved {
+                results[*at] = moved.map_err(|code| TransitionRefused {
                     code,
                     state: Some(row.state),
                 });

@@ -19,7 +19,7 @@ use crate::store::replies::write::Name;
 
 impl Store {
     /// The saved response to a request of an API key, until it expires. An error if it was erased.
-    pub async fn kept_answer(
+    pub async fn saved_reply(
         &self,
         key_id: &str,
         idempotency_key: &str,
@@ -36,7 +36,7 @@ impl Store {
     /// Runs a change and saves its response in the same transaction, if `save_reply` is given and something was changed.
     ///
     /// # Errors
-    /// [`StoreError::AnswerKept`] if a response is already saved. Nothing is done then.
+    /// [`StoreError::ReplySaved`] if a response is already saved. Nothing is done then.
     pub(crate) async fn change<M, T>(
         &self,
         weight: usize,
@@ -74,6 +74,6 @@ impl Store {
             batch,
         };
         let done = self.writer.ask_for(task, run).await?;
-        done.ok_or(StoreError::AnswerKept)
+        done.ok_or(StoreError::ReplySaved)
     }
 }

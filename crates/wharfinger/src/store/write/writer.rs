@@ -119,7 +119,7 @@ impl Writer {
         self.ask_for(Task::of(weight), run).await
     }
 
-    /// As [`Self::ask`]. Returns [`StoreError::AnswerKept`] if another process has claimed the idempotency key of the task.
+    /// As [`Self::ask`]. Returns [`StoreError::ReplySaved`] if another process has claimed the idempotency key of the task.
     pub(crate) async fn ask_for<T, F>(&self, task: Task, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

@@ -252,7 +252,7 @@ pub(super) async fn a_change_is_made_once_under_an_idempotency_key(store: Arc<St
     let again = store
         .administer("me", organisation("TWO"), save_reply("again"))
         .await;
-    assert_eq!(again, Err(StoreError::AnswerKept));
+    assert_eq!(again, Err(StoreError::ReplySaved));
     assert_eq!(
         directory(&store).await.version,
         version,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wharfinger::clock;
-use wharfinger::store::{MoveOrders, SaveReply, Store, StoreError, Visible};
-use wharfinger_core::decide::admit::Move;
+use wharfinger::store::{SaveReply, Store, StoreError, TransitionByKey, Visible};
+use wharfinger_core::admit::Move;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::outcome::Outcome;
@@ -54,7 +54,7 @@ async fn submit_as(
 }
 
 async fn kept_body(store: &Arc<Store>, idempotency_key: &str) -> Option<String> {
-    let kept = store.kept_answer(KEY, idempotency_key).await.expect("read");
+    let kept = store.saved_reply(KEY, idempotency_key).await.expect("read");
     kept.map(|kept| String::from_utf8(kept.body).expect("text"))
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn an_answer_is_kept_to_the_byte(store: Arc<Store>) {
     let (_, reply) = submit_as(&store, "first", &sent).await;
     let reply = reply.expect("admitted").expect("it is remembered");
     assert_eq!(reply.body, b"accepted unchanged");
-    let kept = store.kept_answer(KEY, "first").await.expect("read");
+    let kept = store.saved_reply(KEY, "first").await.expect("read");
     let kept = kept.expect("it is kept");
     assert_eq!((kept.fingerprint, kept.status), (FINGERPRINT, 207));
     assert_eq!(kept.content_type, reply.content_type);
@@ -72,7 +72,7 @@ pub(super) async fn an_answer_is_kept_to_the_byte(store: Arc<Store>) {
     assert_eq!(kept.headers, headers);
     assert_eq!(kept.body, reply.body);
     for (key_id, name) in [(KEY, "other"), ("key-2", "first"), (KEY, "")] {
-        assert_eq!(store.kept_answer(key_id, name).await, Ok(None));
+        assert_eq!(store.saved_reply(key_id, name).await, Ok(None));
     }
     let (_, reply) = submit_as(&store, "empty", &[]).await;
     assert_eq!(
@@ -95,7 +95,7 @@ pub(super) async fn an_answer_may_be_large(store: Arc<Store>) {
     let ready = submission(&store, batch_id(), DIALECT, &[order("a", "x")]);
     let ready = ready.remembered(save_reply("large", encode));
     store.admit_batch(ready).await.expect("admitted");
-    let kept = store.kept_answer(KEY, "large").await.expect("read");
+    let kept = store.saved_reply(KEY, "large").await.expect("read");
     assert!(kept.expect("it is kept").body == body, "it comes back");
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn what_was_answered_is_not_done_again(store: Arc<Store>) {
     reply.expect("admitted");
     let events = store.events(HERE, 0, 100).await;
     let (batch, reply) = submit_as(&store, "same", &[order("a", "y"), order("b", "x")]).await;
-    assert_eq!(reply, Err(StoreError::AnswerKept));
+    assert_eq!(reply, Err(StoreError::ReplySaved));
     assert_eq!(kept_body(&store, "same").await.as_deref(), Some("accepted"));
     let orders = read(&store, everything()).await.orders;
     assert_eq!((orders.len(), orders[0].revision), (1, 1));
@@ -135,7 +135,7 @@ pub(super) async fn of_many_with_one_name_one_is_done(store: Arc<Store>) {
                 assert_eq!(reply.expect("it is remembered").body, b"accepted");
                 done += usize::from(is_same);
             }
-            Err(error) => assert_eq!((is_same, error), (true, StoreError::AnswerKept)),
+            Err(error) => assert_eq!((is_same, error), (true, StoreError::ReplySaved)),
         }
     }
     assert_eq!(done, 1);
@@ -196,7 +196,7 @@ pub(super) async fn the_answer_to_a_withheld_batch_is_kept(store: Arc<Store>) {
 
 pub(super) async fn the_answer_to_a_move_is_kept(store: Arc<Store>) {
     submit(&store, &[order("a", "x")]).await;
-    let request = || MoveOrders {
+    let request = || TransitionByKey {
         organisation: HERE,
         dialect: DIALECT,
         keys: vec!["a".into(), "b".into()],
@@ -207,15 +207,15 @@ pub(super) async fn the_answer_to_a_move_is_kept(store: Arc<Store>) {
             ..told(&[])
         })),
     };
-    let moved = store.move_orders(request()).await.expect("moved");
+    let moved = store.transition_by_key(request()).await.expect("moved");
     assert_eq!(moved.results, [Ok(()), Err(Code::UnknownOrder)]);
     let expected = format!("{:?}", moved.results);
     assert_eq!(kept_body(&store, "name").await, Some(expected));
     assert_eq!(
-        store.move_orders(request()).await,
-        Err(StoreError::AnswerKept)
+        store.transition_by_key(request()).await,
+        Err(StoreError::ReplySaved)
     );
     // The same key for a different request.
     let (_, reply) = submit_as(&store, "name", &[]).await;
-    assert_eq!(reply, Err(StoreError::AnswerKept));
+    assert_eq!(reply, Err(StoreError::ReplySaved));
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wharfinger::store::{
-    EventKind, HistoryCursor, HistoryEntry, HistoryKind, MoveById, MovedOrder, NotMoved, Store,
-    StoreError,
+    EventKind, HistoryCursor, HistoryEntry, HistoryKind, Store, StoreError, TransitionById,
+    TransitionRefused, TransitionResult,
 };
 use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::dialect::Number;
@@ -30,15 +30,15 @@ async fn move_ids(
     wanted: Move,
     reach: OrgAccess,
     ids: &[OrderId],
-) -> Vec<MovedOrder> {
-    let request = MoveById {
+) -> Vec<TransitionResult> {
+    let request = TransitionById {
         ids: ids.to_vec(),
         reach,
         wanted,
         key_id: "key-2".into(),
         save_reply: None,
     };
-    let moved = store.move_by_id(request).await;
+    let moved = store.transition_by_id(request).await;
     moved.expect("orders are moved").results
 }
 
@@ -129,7 +129,7 @@ pub(super) async fn orders_are_moved_by_their_ids(store: Arc<Store>) {
     let (a, b, d) = (batch.order(0), batch.order(1), batch.order(2));
     let c = submit_elsewhere(&store, order("a", "x")).await;
     let unknown = batch.order(7);
-    let refused = |code, state| Err(NotMoved { code, state });
+    let refused = |code, state| Err(TransitionRefused { code, state });
     let is_unknown = refused(Code::UnknownOrder, None);
     let moved = move_ids(
         &store,

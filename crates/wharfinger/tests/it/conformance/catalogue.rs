@@ -284,6 +284,6 @@ pub(super) async fn a_load_is_answered_once_under_an_idempotency_key(store: Arc<
     let first = first.await.expect("loaded").reply;
     assert_eq!(first, Some(Reply::json(200, &["created"])));
     let again = store.load_customers(named(r#"{"email":"b@example.com"}"#));
-    assert_eq!(again.await, Err(StoreError::AnswerKept));
+    assert_eq!(again.await, Err(StoreError::ReplySaved));
     assert_eq!(customers(&store, HERE).await.len(), 1);
 }

@@ -67,12 +67,12 @@ pub(super) async fn a_person_is_erased_and_nobody_else(store: Arc<Store>) {
         assert_eq!((order.state, order.texts[0].as_str()), (state, left));
     }
     // The responses cannot be replayed, and their keys cannot be reused.
-    let kept = store.kept_answer(KEY, "batch").await;
-    assert_eq!(kept, Err(StoreError::AnswerErased));
+    let kept = store.saved_reply(KEY, "batch").await;
+    assert_eq!(kept, Err(StoreError::ReplyErased));
     let again = submission(&store, batch_id(), "native", &orders);
     let again = store.admit_batch(again.remembered(save_reply("batch", told)));
-    assert_eq!(again.await.map(drop), Err(StoreError::AnswerKept));
-    let kept = store.kept_answer(KEY, "erase").await.expect("it is read");
+    assert_eq!(again.await.map(drop), Err(StoreError::ReplySaved));
+    let kept = store.saved_reply(KEY, "erase").await.expect("it is read");
     assert_eq!(kept.map(|kept| kept.body), Some(b"1".to_vec()));
     // Nothing of that person is left. An empty address matches nobody.
     let erased = store.erase_customer(erase(ANN, None)).await;

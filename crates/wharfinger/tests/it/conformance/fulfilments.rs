@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use wharfinger::store::{EventKind, Fulfil, FulfilledOrder, HistoryKind, NotMoved, Store};
-use wharfinger_core::decide::admit::{Intent, Move};
-use wharfinger_core::decide::fulfilment::{Fulfilment, Reported};
-use wharfinger_core::order::ids::OrderId;
-use wharfinger_core::order::organisation::OrgAccess;
-use wharfinger_core::order::outcome::State;
-use wharfinger_core::order::problem::Code;
+use wharfinger::store::{EventKind, Fulfil, FulfilledOrder, HistoryKind, Store, TransitionRefused};
+use wharfinger_core::admit::{Intent, Move};
+use wharfinger_core::caller::Reach;
+use wharfinger_core::fulfilment::{Fulfilment, Reported};
+use wharfinger_core::ids::OrderId;
+use wharfinger_core::outcome::State;
+use wharfinger_core::problem::Code;
 
 use super::support::*;
 
@@ -107,7 +107,7 @@ pub(super) async fn what_is_not_to_be_fulfilled_takes_no_report(store: Arc<Store
         (4, unknown),
     ] {
         let told = report(&store, batch.order(index), "1").await;
-        assert_eq!(told, Err(NotMoved { code, state }), "{index}");
+        assert_eq!(told, Err(TransitionRefused { code, state }), "{index}");
     }
     assert_eq!(store.events(HERE, 0, 100).await, Ok(events));
 }

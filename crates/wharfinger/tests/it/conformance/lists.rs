@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use wharfinger::store::{FoundOrder, ListOrders, ListedBy, MoveById, Store};
-use wharfinger_core::decide::admit::Move;
-use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::order::organisation::OrgAccess;
-use wharfinger_core::order::outcome::{Outcome, State};
+use wharfinger::store::{FoundOrder, ListOrders, ListedBy, Store, TransitionById};
+use wharfinger_core::admit::Move;
+use wharfinger_core::caller::Reach;
+use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::outcome::{Outcome, State};
 
 use super::support::*;
 use crate::support::seed::Random;
@@ -94,14 +94,18 @@ impl Done {
         let ids: Vec<_> = (0..2)
             .map(|_| self.orders[random.below(self.orders.len())].id)
             .collect();
-        let request = MoveById {
+        let request = TransitionById {
             ids: ids.clone(),
             reach: OrgAccess::All,
             wanted,
             key_id: "key-1".into(),
             save_reply: None,
         };
-        let moved = store.move_by_id(request).await.expect("moved").results;
+        let moved = store
+            .transition_by_id(request)
+            .await
+            .expect("moved")
+            .results;
         for (id, moved) in ids.into_iter().zip(moved) {
             let at = self.step();
             if let Ok(state) = moved {

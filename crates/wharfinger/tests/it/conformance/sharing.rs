@@ -369,10 +369,10 @@ async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
         Some(of("bob@example.com", "b").text)
     );
     assert_eq!(
-        store.kept_answer(KEY, "a").await,
-        Err(StoreError::AnswerErased)
+        store.saved_reply(KEY, "a").await,
+        Err(StoreError::ReplyErased)
     );
-    assert!(store.kept_answer(KEY, "b").await.expect("read").is_some());
+    assert!(store.saved_reply(KEY, "b").await.expect("read").is_some());
     // The final order is purged with its receipt. The batch that shared its block stays.
     let purged = store.purge(i64::MAX).await.expect("purged");
     assert_eq!(purged.batches, 1);
@@ -401,7 +401,7 @@ async fn a_name_is_taken_once_in_a_transaction() {
         async move {
             match store.admit_batch(ready).await {
                 Ok(admitted) => names(&admitted.outcomes),
-                Err(StoreError::AnswerKept) => vec!["answered before"],
+                Err(StoreError::ReplySaved) => vec!["answered before"],
                 Err(_) => vec!["failed"],
             }
         }
@@ -419,7 +419,7 @@ async fn a_name_is_taken_once_in_a_transaction() {
     assert_eq!(outcomes.concat(), expected);
     assert_eq!(keys(&store, everything()).await, ["a", "0", "b", "e"]);
     for name in ["first", "second", "third"] {
-        let kept = store.kept_answer(KEY, name).await.expect("read");
+        let kept = store.saved_reply(KEY, name).await.expect("read");
         assert_eq!(kept.map(|kept| kept.body), Some(b"accepted".to_vec()));
     }
     assert_whole(&store).await;

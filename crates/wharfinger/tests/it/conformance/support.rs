@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wharfinger::store::EmailRuns;
 use wharfinger::store::prepare::{Heading, prepare};
 use wharfinger::store::{
-    HistoryKind, MoveOrders, OrderPage, ReadOrders, ReadResults, ReceiptHead, Recorded, Revision,
-    Store, StoreError, Submission, Visible,
+    HistoryKind, OrderPage, ReadOrders, ReadResults, ReceiptHead, Recorded, Revision, Store,
+    StoreError, Submission, TransitionByKey, Visible,
 };
 use wharfinger_core::decide::admit::{Intent, Move, Policy};
 use wharfinger_core::decide::catalogue::Demand;
@@ -299,7 +299,7 @@ pub(super) async fn move_keys(
     wanted: Move,
     keys: &[&str],
 ) -> Vec<Result<(), Code>> {
-    let request = MoveOrders {
+    let request = TransitionByKey {
         organisation: HERE,
         dialect: DIALECT,
         keys: keys.iter().map(|&key| key.to_owned()).collect(),
@@ -307,7 +307,7 @@ pub(super) async fn move_keys(
         key_id: "key-1".into(),
         save_reply: None,
     };
-    let moved = store.move_orders(request).await;
+    let moved = store.transition_by_key(request).await;
     moved.expect("orders are moved").results
 }
 

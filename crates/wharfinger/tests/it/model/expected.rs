@@ -79,7 +79,7 @@ impl Model {
                 self.submit(submission, batch)
             }
             Step::Move(verb, id) => {
-                let told = self.move_by_id(verb, id);
+                let told = self.transition_by_id(verb, id);
                 let status = match (told.get("code"), told.get("state")) {
                     (None, _) => 200,
                     (Some(_), Some(_)) => 409,
@@ -89,7 +89,7 @@ impl Model {
                 answer(status, body)
             }
             Step::MoveMany(verb, ids) => {
-                let results = ids.iter().map(|id| self.move_by_id(verb, id));
+                let results = ids.iter().map(|id| self.transition_by_id(verb, id));
                 let results: Vec<_> = results.collect();
                 let moved = results.iter().filter(|told| told.get("code").is_none());
                 let status = status(moved.count(), results.len());
@@ -241,7 +241,7 @@ impl Model {
         Ok(state)
     }
 
-    fn move_by_id(&mut self, verb: &str, id: &str) -> Value {
+    fn transition_by_id(&mut self, verb: &str, id: &str) -> Value {
         let Some(at) = self.at(id) else {
             return json!({"order_id": id, "outcome": "rejected", "code": "unknown_order"});
         };

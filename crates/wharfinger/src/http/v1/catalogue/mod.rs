@@ -200,8 +200,8 @@ async fn load<L: LoadLine>(
     .await??;
     let entries = Arc::new(entries);
     let unreadable = entries.unreadable();
-    let encode = move |loaded: &LoadedLines| entries.tell(&loaded.outcomes, results);
-    let tell = encode.clone();
+    let encode = move |loaded: &LoadedLines| entries.reply(&loaded.outcomes, results);
+    let reply_of = encode.clone();
     let change = async |save_reply| {
         let loaded = store(Load {
             organisation,
@@ -214,7 +214,7 @@ async fn load<L: LoadLine>(
         })
         .await?;
         // If nothing was loaded, the store had no response to save.
-        let reply = loaded.reply.unwrap_or_else(|| tell(&loaded.lines));
+        let reply = loaded.reply.unwrap_or_else(|| reply_of(&loaded.lines));
         Ok((loaded.lines, Some(reply)))
     };
     let idempotency = &app.idempotency;
@@ -274,14 +274,14 @@ impl Entries {
     }
 
     /// Reports the outcome of every entry, given the outcomes of the valid ones.
-    fn tell(&self, outcomes: &[LineOutcome], wanted: Results) -> Reply {
+    fn reply(&self, outcomes: &[LineOutcome], wanted: Results) -> Reply {
         let mut counts = LoadCounts {
             rejected: self.unreadable() as u64,
             ..LoadCounts::default()
         };
         counts.add(outcomes);
         let mut outcomes = outcomes.iter();
-        let mut told = Vec::new();
+        let mut results = Vec::new();
         for (index, (line, problems)) in self.0.iter().enumerate() {
             let (outcome, problems) = match (problems, outcomes.as_slice().first()) {
                 (Some(problems), _) => ("rejected", problems.as_slice()),
@@ -298,7 +298,7 @@ impl Entries {
             };
             let is_taken = !matches!(outcome, "rejected" | "withheld");
             if wanted == Results::All || (wanted == Results::Rejected && !is_taken) {
-                told.push(EntryOutcomeView {
+                results.push(EntryOutcomeView {
                     index,
                     line: *line,
                     outcome,
@@ -307,7 +307,7 @@ impl Entries {
             }
         }
         let status = counts.status();
-        let told = LoadView {
+        let view = LoadView {
             status: status.name(),
             received: self.0.len() as u64,
             created: counts.created,
@@ -315,14 +315,14 @@ impl Entries {
             unchanged: counts.unchanged,
             rejected: counts.rejected,
             withheld: counts.withheld,
-            results: (wanted != Results::None).then_some(told),
+            results: (wanted != Results::None).then_some(results),
         };
         let status = match status {
             BatchStatus::Complete => 200,
             BatchStatus::Partial => 207,
             BatchStatus::Rejected => 422,
         };
-        Reply::json(status, &told)
+        Reply::json(status, &view)
     }
 }
 

@@ -180,7 +180,7 @@ async fn show(
             .keep_alive(sse::KeepAlive::default())
             .into_response());
     }
-    Ok(ok(&told(app, call, &import)))
+    Ok(ok(&view(app, call, &import)))
 }
 
 /// The progress events of an import, until it ends.
@@ -196,9 +196,9 @@ fn news(
         let now = {
             let import = on_behalf_of(call.key_id(), find(&app, &call.call(), id)).await;
             let import = import.ok()?;
-            let told = told(&app, &call.call(), &import);
+            let view = view(&app, &call.call(), &import);
             let is_open = import.state == ImportState::Open;
-            let json = serde_json::to_string(&told).unwrap_or_default();
+            let json = serde_json::to_string(&view).unwrap_or_default();
             (json, is_open)
         };
         let (json, is_open) = now;
@@ -224,7 +224,7 @@ async fn cancel(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFail
         ImportState::Complete => Err(RequestFailure::Conflict(
             "The import is complete and cannot be cancelled".into(),
         )),
-        ImportState::Open | ImportState::Cancelled => Ok(ok(&told(app, call, &import))),
+        ImportState::Open | ImportState::Cancelled => Ok(ok(&view(app, call, &import))),
     }
 }
 
@@ -234,7 +234,7 @@ async fn find(app: &App, call: &Call<'_>, id: Uuid) -> Result<Import, RequestFai
     import.ok_or_else(|| input::not_found("Import", &id))
 }
 
-fn told(app: &App, call: &Call<'_>, import: &Import) -> ImportView {
+fn view(app: &App, call: &Call<'_>, import: &Import) -> ImportView {
     let is_receiving = app
         .imports
         .is_receiving(call.authenticated.key_id(), import.id);

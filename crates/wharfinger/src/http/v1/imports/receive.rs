@@ -15,7 +15,7 @@ use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::outcome::Counts;
 
-use super::{ImportView, Tried, TriedLine, bad, find, refuse_idempotency_key, told};
+use super::{ImportView, Tried, TriedLine, bad, find, refuse_idempotency_key, view};
 use crate::clock;
 use crate::http::answer::respond;
 use crate::http::body::{self, Media};
@@ -51,10 +51,10 @@ pub(super) async fn receive(
         });
     }
     let coding = body::coding(headers)?;
-    let mut place = call.lease(&app.import_places);
+    let mut slot = call.lease(&app.import_slots);
     let mut memory = call.lease(&app.body_budget);
     let bytes_min = imports::BYTES_MIN + body::window_bytes(coding);
-    if !place.grow(1) || !memory.grow(bytes_min) {
+    if !slot.grow(1) || !memory.grow(bytes_min) {
         return Err(intake::overloaded());
     }
     let key_id = call.authenticated.key_id();
@@ -142,16 +142,16 @@ fn tried(app: &App, call: &Call<'_>, import: Import, trial: Trial, said: &Said) 
         key: rejected.key,
         errors: rejected.problems.iter().map(Problem::of).collect(),
     });
-    let told = ImportView {
+    let view = ImportView {
         batches: None,
         tried: Some(Tried {
             dry_run: true,
             pieces: trial.pieces,
             rejections: lines.collect(),
         }),
-        ..told(app, call, &import)
+        ..view(app, call, &import)
     };
-    respond(Reply::json(200, &told).with_header("wharfinger-dry-run", "true"))
+    respond(Reply::json(200, &view).with_header("wharfinger-dry-run", "true"))
 }
 
 /// Reads the body on this side, and judges it on a blocking thread.
@@ -306,5 +306,5 @@ async fn finish(
     // Release the claim first, so that the import is not shown as receiving.
     drop(receiving);
     let import = find(app, call, id).await?;
-    Ok(ok(&told(app, call, &import)))
+    Ok(ok(&view(app, call, &import)))
 }

@@ -25,7 +25,7 @@ use self::blocks::Blocks;
 use self::find::{find, places_of, scan};
 use crate::store::addresses::erase::{sweep, unfinished};
 use crate::store::addresses::jobs::{self, Left};
-use crate::store::api::{EraseCustomer, ErasedCustomer, Erasure, MoveById, StoreError};
+use crate::store::api::{EraseCustomer, ErasedCustomer, Erasure, StoreError, TransitionById};
 use crate::store::engine::connection::Use;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
@@ -408,7 +408,7 @@ fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64
             }));
         }
     }
-    let request = MoveById {
+    let request = TransitionById {
         ids: Vec::new(),
         reach: OrgAccess::All,
         wanted: Move::Cancel { release_key: false },

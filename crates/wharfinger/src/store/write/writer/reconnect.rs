@@ -51,7 +51,7 @@ impl Thread {
             name.is_some_and(|name| busy.contains(&name.number()))
         };
         for job in jobs.extract_if(.., is_busy) {
-            job.answer(Err(StoreError::AnswerKept));
+            job.answer(Err(StoreError::ReplySaved));
         }
     }
 

@@ -28,7 +28,7 @@ use crate::http::describe::{Bodies, Content, object};
 use crate::intake::app::App;
 use crate::intake::idempotency::{Answered, SaveAs};
 use crate::intake::request_context::Call;
-use crate::store::{MoveById, MovedOrder};
+use crate::store::{TransitionById, TransitionResult};
 
 /// Most orders in one request.
 const ORDERS_MAX: usize = 10_000;
@@ -87,7 +87,7 @@ pub(super) static ROUTES: &[Route] = &[
 /// The outcome for one order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "OrderMove")]
-struct OrderMoveView<'m> {
+struct TransitionView<'m> {
     order_id: &'m str,
     #[schemars(extend("enum" = ["processed", "cancelled", "rejected"]))]
     outcome: &'static str,
@@ -102,16 +102,16 @@ struct OrderMoveView<'m> {
     message: Option<String>,
 }
 
-fn told<'m>(order_id: &'m str, moved: &MovedOrder) -> OrderMoveView<'m> {
-    match moved {
-        Ok(state) => OrderMoveView {
+fn view<'m>(order_id: &'m str, changed: &TransitionResult) -> TransitionView<'m> {
+    match changed {
+        Ok(state) => TransitionView {
             order_id,
             outcome: state.name(),
             state: Some(state.name()),
             code: None,
             message: None,
         },
-        Err(refused) => OrderMoveView {
+        Err(refused) => TransitionView {
             order_id,
             outcome: "rejected",
             state: refused.state.map(State::name),
@@ -124,17 +124,17 @@ fn told<'m>(order_id: &'m str, moved: &MovedOrder) -> OrderMoveView<'m> {
 /// The outcomes for several orders.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "OrderMoves")]
-struct OrderMovesView<'m> {
-    results: Vec<OrderMoveView<'m>>,
+struct TransitionsView<'m> {
+    results: Vec<TransitionView<'m>>,
 }
 
 fn one_bodies(generator: &mut SchemaGenerator) -> Bodies {
     let request = Content::json(json!({"type": "object"}));
-    Bodies::one::<OrderMoveView<'_>>(generator).may_have(request)
+    Bodies::one::<TransitionView<'_>>(generator).may_have(request)
 }
 
 fn many_bodies(generator: &mut SchemaGenerator) -> Bodies {
-    let mut content = || Content::json_of::<OrderMovesView<'_>>(generator);
+    let mut content = || Content::json_of::<TransitionsView<'_>>(generator);
     let (all, some, none) = (content(), content(), content());
     let ids = json!({
         "type": "array",
@@ -170,13 +170,13 @@ async fn one(
         // The body is optional, but must be an object.
         input::object(app, &body, |_| ())?;
     }
-    let place = RefusedAt::of(call);
-    let encode = move |moved: &[MovedOrder]| match &moved[0] {
-        Ok(_) => Reply::json(200, &told(&id.to_string(), &moved[0])),
-        Err(refused) => place.refuse(refused.state, refused.code, &id, wanted),
+    let refusal = RefusedAt::of(call);
+    let encode = move |changed: &[TransitionResult]| match &changed[0] {
+        Ok(_) => Reply::json(200, &view(&id.to_string(), &changed[0])),
+        Err(refused) => refusal.refuse(refused.state, refused.code, &id, wanted),
     };
     let ids = vec![OrderId::from_bytes(id.into_bytes())];
-    let answered = move_all(app, call, &body, ids, wanted, encode).await?;
+    let answered = change_all(app, call, &body, ids, wanted, encode).await?;
     Ok(respond_with(answered))
 }
 
@@ -193,41 +193,41 @@ async fn many(
     let body = input::body(app, call, headers, body).await?;
     let texts = ids_in(app, &body)?;
     let ids = texts.iter().map(|text| order_id(text)).collect();
-    let encode = move |moved: &[MovedOrder]| {
-        let count = moved.iter().filter(|moved| moved.is_ok()).count();
+    let encode = move |changed: &[TransitionResult]| {
+        let count = changed.iter().filter(|changed| changed.is_ok()).count();
         let status = match count {
             0 => 422,
-            count if count == moved.len() => 200,
+            count if count == changed.len() => 200,
             _ => 207,
         };
-        let pairs = texts.iter().zip(moved);
-        let results = pairs.map(|(text, moved)| told(text, moved)).collect();
-        Reply::json(status, &OrderMovesView { results })
+        let pairs = texts.iter().zip(changed);
+        let results = pairs.map(|(text, changed)| view(text, changed)).collect();
+        Reply::json(status, &TransitionsView { results })
     };
-    let answered = move_all(app, call, &body, ids, wanted, encode).await?;
+    let answered = change_all(app, call, &body, ids, wanted, encode).await?;
     Ok(respond_with(answered))
 }
 
-async fn move_all(
+async fn change_all(
     app: &App,
     call: &Call<'_>,
     body: &Bytes,
     ids: Vec<OrderId>,
     wanted: Move,
-    encode: impl Fn(&[MovedOrder]) -> Reply + Clone + Send + Sync + 'static,
+    encode: impl Fn(&[TransitionResult]) -> Reply + Clone + Send + Sync + 'static,
 ) -> Result<Answered, RequestFailure> {
     let key_id = call.authenticated.key_id().to_owned();
     let reach = call.authenticated.caller().reach.clone();
     let change = async |save_reply| {
-        let request = MoveById {
+        let request = TransitionById {
             ids,
             reach,
             wanted,
             key_id,
             save_reply,
         };
-        let moved = app.store.move_by_id(request).await?;
-        Ok((moved.results, moved.reply))
+        let changed = app.store.transition_by_id(request).await?;
+        Ok((changed.results, changed.reply))
     };
     let idempotency = &app.idempotency;
     idempotency
