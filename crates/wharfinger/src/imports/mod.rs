@@ -29,7 +29,7 @@ use crate::access::secret;
 use crate::intake::app::App;
 use crate::intake::batch_reply::one_outcome_a_slot;
 use crate::intake::claims::Receiving;
-use crate::intake::request_context::{Call, OwnedCall};
+use crate::intake::request_context::{BatchOptions, Call, OwnedCall};
 use crate::intake::{admit, heading, judge_for};
 use crate::runtime::budget::Lease;
 use crate::runtime::turns::on_behalf_of;

@@ -10,7 +10,7 @@ use wharfinger_core::order::outcome::{Counts, Outcome};
 use wharfinger_core::order::warning::Warning;
 
 use crate::intake::idempotency::Answered;
-use crate::intake::request_context::Call;
+use crate::intake::request_context::{BatchOptions, Call};
 use crate::store::{Admitted, SavedReply};
 
 /// Most kinds of warnings that the header field lists.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use wharfinger_core::dialect::{Credentials, Reply};
-use wharfinger_core::failure::RequestFailure;
+use wharfinger_core::order::failure::RequestFailure;
 
 use crate::access::encrypt;
 use crate::clock;

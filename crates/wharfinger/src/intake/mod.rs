@@ -10,10 +10,8 @@ pub mod readback;
 pub mod request_context;
 
 use tokio::task::block_in_place;
-use wharfinger_core::admit::Move;
-use wharfinger_core::dialect::{Answer, Ask, Asked, Slot, Verdict};
-use wharfinger_core::failure::RequestFailure;
-use wharfinger_core::ids::BatchId;
+use wharfinger_core::decide::admit::Move;
+use wharfinger_core::dialect::{Answer, Ask, Slot, Verdict};
 use wharfinger_core::judge::{self, Judged, Judging, judge};
 use wharfinger_core::kept::KeptSlots;
 use wharfinger_core::limits::Limits;
@@ -28,7 +26,7 @@ use crate::intake::app::App;
 use crate::intake::batch_reply::{BatchReply, Taken};
 use crate::intake::idempotency::{Answered, Begin, SaveAs};
 use crate::intake::readback::meant_keys;
-use crate::intake::request_context::{Body, Call};
+use crate::intake::request_context::{BatchOptions, Body, Call};
 use crate::runtime::budget::Lease;
 use crate::runtime::metrics::METRICS;
 use crate::runtime::turns::Closed;
@@ -58,8 +56,8 @@ pub async fn submit(
 ) -> Result<Taken, RequestFailure> {
     let options = BatchOptions::of(call)?;
     let (judged, mut submission, size) =
-        judge_and_prepare(app, call, &asked, batch, body, lease).await?;
-    let batch_reply = BatchReply::new(call, &asked, batch, judged.root_fits);
+        judge_and_prepare(app, call, &options, batch, body, lease).await?;
+    let batch_reply = BatchReply::new(call, &options, batch, judged.root_fits);
     if call.dry_run {
         let tried = app.store.try_batch(submission).await;
         let decided = tried.map_err(|error| call.failure(error))?;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wharfinger_core::caller::Organisation;
-use wharfinger_core::dialect::{Context, Dialect, Head, Operation};
+use wharfinger_core::convert;
+use wharfinger_core::decide::admit::Policy;
+use wharfinger_core::dialect::{Context, Dialect, Head, Operation, Results};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Organisation;
 
@@ -129,6 +130,40 @@ pub struct Body {
     pub is_lines: bool,
     /// Whether the request declared a form media type although the body is JSON.
     pub said_form: bool,
+}
+
+/// The options of a batch.
+#[derive(Clone, Copy)]
+pub struct BatchOptions {
+    /// The dialect in which the orders are written.
+    pub dialect: &'static dyn Dialect,
+    /// Whether valid orders are stored when others are rejected.
+    pub policy: Policy,
+    /// Which orders the response lists.
+    pub results: Results,
+}
+
+impl BatchOptions {
+    /// The default options for orders of this dialect.
+    #[must_use]
+    pub fn for_dialect(dialect: &'static dyn Dialect) -> Self {
+        Self {
+            dialect,
+            policy: Policy::default(),
+            results: Results::default(),
+        }
+    }
+
+    /// Reads the options of a request.
+    pub(super) fn of(call: &Call<'_>) -> Result<Self, RequestFailure> {
+        let options = call.dialect.submit_options(call.operation, &call.head)?;
+        let written_in = options.written_in.as_deref();
+        Ok(Self {
+            dialect: convert::dialect_named(written_in, call.dialect)?,
+            policy: options.policy,
+            results: options.results,
+        })
+    }
 }
 
 /// A call that outlives the head of its request: while the response streams, or while the body is still arriving.

@@ -6,9 +6,9 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Reach;
 use wharfinger_core::order::organisation::Scope;
-use wharfinger_core::order::failure::RequestFailure;
 
 use super::answer::{Page, ok, time};
 use super::cursor;

@@ -10,11 +10,12 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue};
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::dialect::ParameterKind::{OneOf, Time, Uuid};
+use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::order::outcome::BatchStatus;
 
 use super::answer::{Page, ok, time};

@@ -6,10 +6,10 @@ use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::order::problem::Code;
 use wharfinger_core::reading::validate;
 

@@ -11,10 +11,10 @@ use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use wharfinger_core::order::organisation::{Caller, Organisation, Scope};
 use wharfinger_core::dialect::ParameterKind::{OneOf, Seconds};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{EventId, OrganisationId};
+use wharfinger_core::order::organisation::{Caller, Organisation, Scope};
 
 use super::answer::{Page, ok, time};
 use super::cursor;

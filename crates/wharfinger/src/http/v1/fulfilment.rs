@@ -7,14 +7,13 @@ use schemars::SchemaGenerator;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::{Map, Value};
-use wharfinger_core::order::organisation::Scope;
+use wharfinger_core::decide::fulfilment::{ATTRIBUTES, Fulfilment, Reported};
+use wharfinger_core::decide::fulfilment::{STATUS_CHARS_MAX, TEXT_CHARS_MAX, URL_CHARS_MAX};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::decide::fulfilment::{ATTRIBUTES, Fulfilment, Reported};
-use wharfinger_core::decide::fulfilment::{STATUS_CHARS_MAX, TEXT_CHARS_MAX, URL_CHARS_MAX};
-use wharfinger_core::dialect::query::Query;
+use wharfinger_core::order::organisation::Scope;
 
 use super::super::answer::respond_with;
 use super::answer::time;

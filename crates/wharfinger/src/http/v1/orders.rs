@@ -6,14 +6,15 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
-use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::convert::{self, ReadBack, RenderAs};
 use wharfinger_core::dialect::ParameterKind::{self, Form, Number, OneOf, Text, Time};
+use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialect::{Dialect, Reply};
 use wharfinger_core::dialects;
 use wharfinger_core::limits::NUMBER_MAX;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::reading::email;
 

@@ -12,12 +12,12 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::dialect::ParameterKind::{Number, OneOf};
 use wharfinger_core::dialect::{Action, Dialect};
 use wharfinger_core::dialects;
 use wharfinger_core::json::Envelope;
 use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::Scope;
 
 use super::answer::{Page, ok};
 use super::batches::{Problem, all, find, problems, streamed, visible};

@@ -7,9 +7,9 @@ use axum::response::Response;
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use schemars::SchemaGenerator;
-use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::dialect::{Action, Operation, Parameter};
 use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::Scope;
 
 use crate::http::describe::Bodies;
 use crate::intake::app::App;

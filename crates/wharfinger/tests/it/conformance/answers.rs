@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wharfinger::clock;
 use wharfinger::store::{SaveReply, Store, StoreError, TransitionByKey, Visible};
-use wharfinger_core::admit::Move;
+use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::outcome::Outcome;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use wharfinger::store::{EventKind, Fulfil, FulfilledOrder, HistoryKind, Store, TransitionRefused};
-use wharfinger_core::admit::{Intent, Move};
-use wharfinger_core::caller::Reach;
-use wharfinger_core::fulfilment::{Fulfilment, Reported};
-use wharfinger_core::ids::OrderId;
-use wharfinger_core::outcome::State;
-use wharfinger_core::problem::Code;
+use wharfinger_core::decide::admit::{Intent, Move};
+use wharfinger_core::decide::fulfilment::{Fulfilment, Reported};
+use wharfinger_core::order::ids::OrderId;
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::State;
+use wharfinger_core::order::problem::Code;
 
 use super::support::*;
 

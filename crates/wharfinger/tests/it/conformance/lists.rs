@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use wharfinger::store::{FoundOrder, ListOrders, ListedBy, Store, TransitionById};
-use wharfinger_core::admit::Move;
-use wharfinger_core::caller::Reach;
-use wharfinger_core::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::outcome::{Outcome, State};
+use wharfinger_core::decide::admit::Move;
+use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::outcome::{Outcome, State};
 
 use super::support::*;
 use crate::support::seed::Random;

@@ -9,13 +9,14 @@ use axum::response::Response;
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::decide::catalogue::PIECES_MAX;
 use wharfinger_core::decide::catalogue::import::{LineProblem, LoadLine, read_array, read_lines};
 use wharfinger_core::dialect::Parameter;
 use wharfinger_core::dialect::ParameterKind::{Number, OneOf, Text};
+use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialect::{Reply, Results};
 use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::order::outcome::BatchStatus;
 use wharfinger_core::reading::email;
 

@@ -12,11 +12,11 @@ use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
-use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::dialect::Parameter;
 use wharfinger_core::dialect::ParameterKind::{Boolean, Dialect, Number, OneOf, Organisation};
-use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::dialect::query::Query;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::Scope;
 
 use super::answer::{ok, time};
 use super::batches::Problem;
@@ -245,7 +245,8 @@ fn view(app: &App, call: &Call<'_>, import: &Import) -> ImportView {
         ImportState::Open => "interrupted",
     };
     let organisations = call.authenticated.caller().organisations.values();
-    let is_its = |id| move |known: &&wharfinger_core::order::organisation::Organisation| known.id == id;
+    let is_its =
+        |id| move |known: &&wharfinger_core::order::organisation::Organisation| known.id == id;
     let organisation = import
         .organisation
         .and_then(|id| organisations.clone().find(is_its(id)));

@@ -26,7 +26,7 @@ use crate::imports::{self, Part, Pieces, Source, Stopped, Trial};
 use crate::intake;
 use crate::intake::app::App;
 use crate::intake::claims::Receiving;
-use crate::intake::request_context::{Call, OwnedCall};
+use crate::intake::request_context::{BatchOptions, Call, OwnedCall};
 use crate::runtime::budget::Lease;
 use crate::store::{Import, ImportEnd, ImportState, NewImport, StoreError};
 
