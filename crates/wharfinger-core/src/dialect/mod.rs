@@ -16,9 +16,11 @@ pub mod workload;
 
 use jiff::tz::TimeZone;
 
-pub use operation::{Action, EmptyBody, Operation, Parameter, ParameterKind, Place, WrongRoot};
-pub use reply::{Answer, Orders, OrganisationPage, Reply, Results, Submitted, Told};
-pub use request::{Ask, Context, Credentials, Head, SubmitOptions};
+pub use operation::{
+    Action, EmptyBody, Operation, Parameter, ParameterKind, ParameterPlace, WrongRoot,
+};
+pub use reply::{Answer, Orders, OrganisationPage, Reply, ResponseOptions, Results, Submitted};
+pub use request::{Context, Credentials, Head, ParsedRequest, SubmitOptions};
 pub use samples::{Sample, SampleKey, Samples};
 pub use slot::{Draft, Number, Slot, Verdict};
 pub use stored::{Keep, OrderQuery, StoredOrder, keep};

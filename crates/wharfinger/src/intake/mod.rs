@@ -11,7 +11,7 @@ pub mod request_context;
 
 use tokio::task::block_in_place;
 use wharfinger_core::decide::admit::Move;
-use wharfinger_core::dialect::{Answer, Ask, Slot, Verdict};
+use wharfinger_core::dialect::{Answer, ParsedRequest, Slot, Verdict};
 use wharfinger_core::judge::{self, Judged, Judging, judge};
 use wharfinger_core::kept::KeptSlots;
 use wharfinger_core::limits::Limits;

@@ -18,8 +18,8 @@ use jiff::tz::TimeZone;
 use crate::canonical;
 use crate::dialect::workload::Workload;
 use crate::dialect::{
-    Action, Answer, Ask, Context, Credentials, Dialect, Head, Operation, Reply, SampleKey, Samples,
-    Slot, StoredOrder, SubmitOptions,
+    Action, Answer, Context, Credentials, Dialect, Head, Operation, ParsedRequest, Reply,
+    SampleKey, Samples, Slot, StoredOrder, SubmitOptions,
 };
 use crate::json::{Entry, NameCase};
 use crate::order::failure::RequestFailure;

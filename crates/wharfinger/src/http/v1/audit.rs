@@ -7,8 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::organisation::Reach;
-use wharfinger_core::order::organisation::Scope;
+use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
 use super::answer::{Page, ok, time};
 use super::cursor;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::organisation::{Reach, Scope};
+use wharfinger_core::order::organisation::{OrgAccess, Scope};
 use wharfinger_core::order::problem::Code;
 use wharfinger_core::reading::form::{Form, Need};
 use wharfinger_core::reading::validate;

@@ -6,7 +6,7 @@ use wharfinger::store::{EventKind, Fulfil, FulfilledOrder, HistoryKind, Store, T
 use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::decide::fulfilment::{Fulfilment, Reported};
 use wharfinger_core::order::ids::OrderId;
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::Code;
 

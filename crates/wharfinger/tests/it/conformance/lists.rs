@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wharfinger::store::{FoundOrder, ListOrders, ListedBy, Store, TransitionById};
 use wharfinger_core::decide::admit::Move;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
-use wharfinger_core::order::organisation::Reach;
+use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::{Outcome, State};
 
 use super::support::*;
