@@ -1,6 +1,6 @@
 //! Request failures: why a whole request is refused before any of its orders is stored.
 //!
-//! A failure is a variant, an example and a row of the table. `docs/dialects/native.md` lists the ids.
+//! A failure is a variant, an example and a row of the table. The page `/docs` of a server lists the examples.
 
 use std::fmt::{self, Arguments, Display, Formatter};
 
