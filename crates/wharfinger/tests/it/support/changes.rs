@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use wharfinger_core::dialect::operation::in_any_case;
+use wharfinger::http::dialect_routes;
 use wharfinger_core::dialect::{Action, Operation, Reply};
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
@@ -44,16 +44,20 @@ impl Change {
     ) -> Self {
         let dialect = dialects::find(dialect).expect("a dialect has this name");
         let path = target.split('?').next().unwrap_or_default();
-        let is_route = |operation: &&Operation| {
-            operation.method == method
-                && in_any_case(path, std::slice::from_ref(*operation)).is_some()
+        let mut routes = dialect_routes().into_iter();
+        let route = routes.find(|&(of, template, name)| {
+            (of, name) == (method, dialect.id()) && fits(path, template)
+        });
+        let (method, template, _) =
+            route.unwrap_or_else(|| panic!("{method} {target} is not a route"));
+        let submits = |operation: &Operation| {
+            (operation.method, operation.path) == (method, template)
+                && matches!(operation.action, Action::Submit { .. })
         };
-        let operation = dialect.operations().iter().find(is_route);
-        let operation = operation.unwrap_or_else(|| panic!("{method} {target} is not a route"));
         Self {
             dialect: dialect.id(),
-            route: (operation.method, operation.path),
-            submits: matches!(operation.action, Action::Submit { .. }),
+            route: (method, template),
+            submits: dialect.operations().iter().any(submits),
             target: target.to_owned(),
             body: body.to_owned(),
             headers,
@@ -91,6 +95,16 @@ impl Change {
         let mark = if self.target.contains('?') { '&' } else { '?' };
         self.request_to(&format!("{}{mark}{parameter}", self.target))
     }
+}
+
+/// Whether a path is one of a template. Some clients write paths in another case.
+fn fits(path: &str, template: &str) -> bool {
+    let mut steps = path.split('/');
+    let fits = template.split('/').all(|of_template| {
+        let step = steps.next().unwrap_or_default();
+        of_template.starts_with('{') && !step.is_empty() || step.eq_ignore_ascii_case(of_template)
+    });
+    fits && steps.next().is_none()
 }
 
 impl std::fmt::Display for Change {
