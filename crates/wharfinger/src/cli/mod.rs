@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod copy;
 mod customers;
+mod database;
 mod demo;
 mod erase;
 mod key;
@@ -64,6 +65,8 @@ enum Command {
     Check(check::Check),
     /// Copy the store to PostgreSQL or back
     Copy(copy::Copy),
+    /// Prepare a PostgreSQL database
+    Database(database::Database),
     /// Benchmark this machine, or your own server
     Bench(bench::Bench),
     /// Run a part that benchmarks compare with
@@ -183,6 +186,7 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Check(check) => check.run(&mut out),
             // Copying blocks, on both sides.
             Command::Copy(copy) => tokio::task::block_in_place(|| copy.run(&mut out)),
+            Command::Database(database) => tokio::task::block_in_place(|| database.run(&mut out)),
             // The PostgreSQL client runs a runtime of its own.
             Command::Bench(bench) => tokio::task::block_in_place(|| bench.run(&mut out)),
             Command::BenchPart(part) => part.run(&mut out).await,

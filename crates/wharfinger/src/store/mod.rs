@@ -3,7 +3,7 @@
 //! Its rooms, from top to bottom. A room imports only rooms below it.
 //!
 //! ```text
-//! maintain      purge, erasure of a person, check, copy
+//! maintain      purge, erasure of a person, check, copy, distribution over nodes
 //! admit         take in a batch: decide on each order, write it
 //! transition    process, cancel, fulfilment
 //! read          orders, lists, history, feed, lookup by order id
@@ -62,6 +62,7 @@ pub use self::engine::location::{Database, Location};
 use self::engine::pool::Readers;
 pub use self::format::email_hash::EmailKey;
 pub use self::maintain::copy::{Copied, Stage, copy};
+pub use self::maintain::distribute::{Distributed, distribute, script as distribution_script};
 pub use self::open::Options;
 pub use self::prepare::Submission;
 use self::write::txn::WriteTxn;

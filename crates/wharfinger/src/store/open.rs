@@ -20,6 +20,7 @@ use super::engine::open::{database_file, open_file, reach, reach_store};
 use super::engine::pool::Readers;
 use super::engine::schema;
 use super::maintain::copy;
+use super::maintain::distribute::warn_if_undistributed;
 use super::write::writer::{OnGrowth, Writer};
 
 /// How the store is run.
@@ -104,6 +105,7 @@ impl Store {
         let open = || {
             let (home, connection) = reach(database)?;
             schema::migrate_on_server(&connection)?;
+            warn_if_undistributed(&connection)?;
             copy::refuse_unfinished(&connection)?;
             Self::start(home, connection, None, options)
         };

@@ -253,7 +253,7 @@ fn the_demonstration_runs_and_says_what_it_shows() {
 #[test]
 fn help_texts_are_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
-    let commands: [&[&str]; 29] = [
+    let commands: [&[&str]; 31] = [
         &[],
         &["serve"],
         &["demo"],
@@ -282,6 +282,8 @@ fn help_texts_are_as_written_down() {
         &["purge"],
         &["check"],
         &["copy"],
+        &["database"],
+        &["database", "distribute"],
         &["bench"],
     ];
     for command in commands {

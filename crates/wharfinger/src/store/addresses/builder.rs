@@ -205,7 +205,7 @@ impl Building<'_> {
     fn build(&self, organisation: OrganisationId, first_block: u32) -> Result<(), Stopped> {
         let erased = times_erased(self.connection)?;
         let select = "select id, first_position, events, slots, emails from blocks \
-                      where id >= ?1 and id <= ?2 and sound(blocks.intact) order by id";
+                      where id >= ?1 and id <= ?2 and of_organisation(?1 >> 32) and sound(blocks.intact) order by id";
         let reading = self.connection.begin(Access::Read)?;
         let mut select = reading.prepare_cached(select)?;
         let last = BlockId::new(organisation, u32::MAX);

@@ -24,7 +24,7 @@ pub(super) fn end_before(
     organisation: OrganisationId,
     block: u32,
 ) -> Result<JournalEnd, Fault> {
-    let select = "select first_position from blocks where id = ?1 and sound(blocks.intact)";
+    let select = "select first_position from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([BlockId::new(organisation, block).0])?;
     let position: Option<i64> = match rows.next()? {

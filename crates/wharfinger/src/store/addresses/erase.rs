@@ -133,7 +133,7 @@ pub(crate) fn sweep(
 /// Whether an entry of a block still has a hash.
 fn has(connection: &Connection, place: EntryAddr, hash: EmailHash) -> Result<bool, Fault> {
     let BlockId(block) = place.block();
-    let select = "select emails from blocks where id = ?1 and sound(blocks.intact)";
+    let select = "select emails from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([block])?;
     let Some(row) = rows.next()? else {

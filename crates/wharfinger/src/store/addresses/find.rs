@@ -149,7 +149,7 @@ impl<'c> Search<'c> {
     fn tail(&self, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
         let direction = if self.newest_first { "desc" } else { "asc" };
         let select = format!(
-            "select id, emails from blocks where id >= ?1 and id <= ?2 and case when sound(blocks.intact) then \
+            "select id, emails from blocks where id >= ?1 and id <= ?2 and of_organisation(?1 >> 32) and case when sound(blocks.intact) then \
              (cast(?3 as bigint) is null or dialect = ?3) and emails is not null end order by id {direction}"
         );
         let mut select = self.connection.prepare_cached(&select)?;

@@ -23,7 +23,7 @@ use super::schema::MIGRATIONS_ON_SERVER;
 /// The SQLite error code of `sound`, which [`register`] defines. SQLite itself never uses this code.
 pub(crate) const DAMAGED: i32 = ffi::SQLITE_CONSTRAINT_FUNCTION;
 
-/// Defines the SQL functions `checksum_of(values…)` and `sound(is_intact)` on a connection.
+/// Defines the SQL functions `checksum_of(values…)`, `sound(is_intact)` and `of_organisation(number)` on a connection.
 ///
 /// # Errors
 /// Those of SQLite.
@@ -41,8 +41,12 @@ pub fn register(connection: &Connection) -> Result<()> {
         } else {
             Err(Error::SqliteFailure(ffi::Error::new(DAMAGED), None))
         }
-    })
+    })?;
+    connection.create_scalar_function("of_organisation", 1, flags, |_| Ok(true))
 }
+
+/// The condition that [`on_server`] replaces by a comparison.
+const OF_ORGANISATION: &str = "of_organisation(";
 
 /// The definition of a checksum column on PostgreSQL. The names of the columns it covers follow, up to a parenthesis.
 const MADE: &str = " bigint not null generated always as (hash_record_extended(row(";
@@ -67,9 +71,15 @@ static COLUMNS: LazyLock<HashMap<(&str, &str), Vec<&str>>> = LazyLock::new(|| {
     columns
 });
 
-/// The statement for PostgreSQL: replaces `<table>.intact` and `<table>.head_intact` by comparisons.
+/// The statement for PostgreSQL: replaces `<table>.intact`, `<table>.head_intact` and `of_organisation(…)` by comparisons.
+///
+/// With `of_organisation`, a statement about blocks names the organisation that is part of their ids. PostgreSQL has it in the
+/// primary key, by which Citus finds the node. SQLite would only read it from behind the texts, so there it is always true.
 pub(crate) fn on_server(sql: &str) -> Cow<'_, str> {
     let mut sql = Cow::Borrowed(sql);
+    if sql.contains(OF_ORGANISATION) {
+        sql = Cow::Owned(sql.replace(OF_ORGANISATION, "organisation = ("));
+    }
     for (intact, checksum) in [
         (".intact", "row_checksum"),
         (".head_intact", "head_checksum"),
@@ -133,5 +143,15 @@ mod tests {
         );
         assert!(on_server("rejections.head_intact").contains("rejections.last_index"));
         assert!(!on_server("rejections.head_intact").contains("rejections.orders"));
+    }
+
+    #[test]
+    fn on_postgres_statements_name_the_organisation_of_a_block() {
+        assert_eq!(
+            on_server(
+                "select 1 from blocks where id = ?1 and of_organisation(?1 >> 32) order by id"
+            ),
+            "select 1 from blocks where id = ?1 and organisation = (?1 >> 32) order by id"
+        );
     }
 }

@@ -38,6 +38,15 @@ impl KeySpace {
         format!("{without_dot}/")
     }
 
+    /// The organisation of a key of the table.
+    pub(crate) fn organisation_of(key: &[u8]) -> i64 {
+        let digits = key.iter().take_while(|byte| byte.is_ascii_digit());
+        digits.fold(0, |sum: i64, digit| {
+            sum.saturating_mul(10)
+                .saturating_add(i64::from(digit - b'0'))
+        })
+    }
+
     /// Whether a key of the table is in this key space.
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         key.starts_with(self.prefix.as_bytes())

@@ -114,10 +114,11 @@ fn close(connection: &Connection, block: BlockId, closed: &[usize]) -> Result<()
         ordinals.remove(ordinal);
     }
     if ordinals.0.is_empty() {
-        let delete = "delete from open_orders where block = ?1";
+        let delete = "delete from open_orders where block = ?1 and organisation = ?1 >> 32";
         connection.prepare_cached(delete)?.execute([block.0])?;
     } else {
-        let update = "update open_orders set ordinals = ?2 where block = ?1";
+        let update =
+            "update open_orders set ordinals = ?2 where block = ?1 and organisation = ?1 >> 32";
         connection
             .prepare_cached(update)?
             .execute(params![block.0, ordinals.0])?;
@@ -127,7 +128,7 @@ fn close(connection: &Connection, block: BlockId, closed: &[usize]) -> Result<()
 
 /// The open orders whose first revision is in this block.
 pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Bitset, Fault> {
-    let select = "select ordinals from open_orders where block = ?1 and sound(open_orders.intact)";
+    let select = "select ordinals from open_orders where block = ?1 and organisation = ?1 >> 32 and sound(open_orders.intact)";
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_row([block.0], |row| row.get(0)).optional()?;
     Ok(Bitset(found.unwrap_or_default()))

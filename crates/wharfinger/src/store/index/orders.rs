@@ -20,9 +20,10 @@ pub(crate) enum Holds {
 /// The most orders that are prefetched together.
 pub(crate) const PREFETCHED_MAX: usize = 1_024;
 
-/// The pages from the one that covers a key up to another key.
+/// The pages from the one that covers a key up to another key, in a key space that begins with `?3`.
 const BETWEEN: &str = "select first, orders from order_leaves where first < ?2 and first >= coalesce( \
-    (select first from order_leaves where first <= ?1 order by first desc limit 1), ?1) and sound(order_leaves.intact) order by first";
+    (select first from order_leaves where first <= ?1 and first >= ?3 and of_organisation(?4) order by first desc limit 1), ?1) \
+    and organisation = ?4 and sound(order_leaves.intact) order by first";
 
 /// Finds orders by key, for a read-only transaction.
 pub(crate) struct Lookup<'c> {
@@ -50,15 +51,15 @@ impl<'c> Lookup<'c> {
         key: &str,
     ) -> Result<Option<OrderRow>, Fault> {
         key_space.write_key(key, &mut self.key);
-        self.find()
+        self.find(key_space)
     }
 
     /// The order with the key of the table in `self.key`.
-    fn find(&mut self) -> Result<Option<OrderRow>, Fault> {
+    fn find(&mut self, key_space: &KeySpace) -> Result<Option<OrderRow>, Fault> {
         let key = self.key.as_bytes();
         let ends = self.page.first_key().zip(self.page.last_key());
         if !ends.is_some_and(|(first, last)| first <= key && key <= last) {
-            let found = find_page(self.connection, key)?;
+            let found = find_page(self.connection, key_space, key)?;
             self.page = found.map(|(_, page)| page).unwrap_or_default();
         }
         Ok(self.page.get(key).copied())
@@ -78,7 +79,7 @@ impl<'c> Lookup<'c> {
             return Ok(Some((row, Holds::Key)));
         }
         self.key = key_space.released_key(key, id);
-        Ok(self.find()?.map(|row| (row, Holds::Nothing)))
+        Ok(self.find(key_space)?.map(|row| (row, Holds::Nothing)))
     }
 
     /// Up to `orders_max` of the orders that have released a key.
@@ -90,7 +91,9 @@ impl<'c> Lookup<'c> {
     ) -> Result<Vec<EntryAddr>, Fault> {
         let [from, to] = key_space.released_bounds(key);
         let mut select = self.connection.prepare_cached(BETWEEN)?;
-        let mut rows = select.query((from.as_bytes(), to.as_bytes()))?;
+        let prefix = key_space.prefix().as_bytes();
+        let of = key_space.organisation.0;
+        let mut rows = select.query((from.as_bytes(), to.as_bytes(), prefix, of))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()?
             && found.len() < orders_max

@@ -5,22 +5,23 @@
 
 mod prefetch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use tokio_postgres::types::ToSql;
 
 use super::key_space::KeySpace;
 use super::page::{OrderRow, Page};
-use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::driver::{Connection, OptionalExtension, Session, params};
 use crate::store::engine::fault::Fault;
 
 /// The most pages in the cache, about 6 kB each. When it is full, all pages are written and dropped.
 const PAGES_MAX: usize = 4_096;
-/// The page that covers a key of the table.
-const FIND: &str = "select first, orders from order_leaves where first <= ?1 and sound(order_leaves.intact) \
-    order by first desc limit 1";
-const NEXT: &str = "select first from order_leaves where first > ?1 order by first limit 1";
+/// The page that covers a key of the table, in a key space that begins with `?2`.
+const FIND: &str = "select first, orders from order_leaves where first <= ?1 and first >= ?2 and organisation = ?3 \
+    and sound(order_leaves.intact) order by first desc limit 1";
+/// The first key of the next page, in a key space that ends before `?2`.
+const NEXT: &str = "select first from order_leaves where first > ?1 and first < ?2 and of_organisation(?3) order by first limit 1";
 const WRITE: &str = "insert into order_leaves (first, organisation, entries, orders) values (?1, ?2, ?3, ?4) \
     on conflict (first) do update set entries = excluded.entries, orders = excluded.orders";
 const INSERT_TOGETHER: &str = "insert into order_leaves (first, organisation, entries, orders) \
@@ -29,7 +30,8 @@ const UPDATE_TOGETHER: &str = "update order_leaves leaf set entries = new.entrie
     from unnest(?1::bytea[], ?2::bigint[], ?3::integer[], ?4::bytea[]) as new (first, organisation, entries, orders) \
     where leaf.first = new.first and leaf.organisation = new.organisation";
 const DELETE: &str = "delete from order_leaves where first = ?1";
-const DELETE_TOGETHER: &str = "delete from order_leaves where first = any(?1::bytea[])";
+const DELETE_TOGETHER: &str = "delete from order_leaves leaf using unnest(?1::bytea[], ?2::bigint[]) as gone (first, organisation) \
+    where leaf.first = gone.first and leaf.organisation = gone.organisation";
 
 /// A page in the cache.
 struct CachedPage {
@@ -201,7 +203,7 @@ impl<'c> PageCache<'c> {
             if let Some((found, _)) = behind {
                 return Ok(found < to);
             }
-            match self.until()? {
+            match self.until(key_space)? {
                 Some(next) if next.as_slice() < to => key = next,
                 Some(_) | None => return Ok(false),
             }
@@ -263,7 +265,7 @@ impl<'c> PageCache<'c> {
             self.latest = Some((first, found));
             return Ok(());
         }
-        self.until()?;
+        self.until(key_space)?;
         Ok(())
     }
 
@@ -288,12 +290,13 @@ impl<'c> PageCache<'c> {
         self.kept.remove_entry(&first)
     }
 
-    /// Where the latest page ends: the first key of the next page. `None` if there is no next page.
-    fn until(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+    /// Where the latest page ends: the first key of the next page of its key space. `None` if there is no next page.
+    fn until(&mut self, key_space: &KeySpace) -> Result<Option<Vec<u8>>, Fault> {
         let connection = self.connection;
         let (first, kept) = self.latest()?;
         if let Until::Unknown = kept.until {
-            kept.until = next_first(connection, first)?.map_or(Until::End, Until::Before);
+            kept.until =
+                next_first(connection, key_space, first)?.map_or(Until::End, Until::Before);
         }
         Ok(match &kept.until {
             Until::Before(until) => Some(until.clone()),
@@ -303,8 +306,7 @@ impl<'c> PageCache<'c> {
 
     /// Reads the stored page that covers a key of the table. Returns a new page if there is none.
     fn find(&self, key_space: &KeySpace, key: &[u8]) -> Result<(Vec<u8>, CachedPage), Fault> {
-        let found = find_page(self.connection, key)?.filter(|(first, _)| key_space.has(first));
-        Ok(match found {
+        Ok(match find_page(self.connection, key_space, key)? {
             Some((first, page)) => (first, CachedPage::stored(page, Until::Unknown)),
             None => {
                 let first = key_space.prefix().as_bytes().to_owned();
@@ -347,13 +349,15 @@ impl<'c> PageCache<'c> {
     }
 }
 
-/// Reads the page that covers a key of the table, with its first key. It may belong to the key space before.
+/// Reads the page that covers a key of the table, with its first key.
 pub(crate) fn find_page(
     connection: &Connection,
+    key_space: &KeySpace,
     key: &[u8],
 ) -> Result<Option<(Vec<u8>, Page)>, Fault> {
     let mut find = connection.prepare_cached(FIND)?;
-    let mut rows = find.query([key])?;
+    let prefix = key_space.prefix().as_bytes();
+    let mut rows = find.query((key, prefix, key_space.organisation.0))?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
@@ -368,10 +372,39 @@ fn delete_leaves(connection: &Connection, firsts: &[&[u8]]) -> Result<(), Fault>
         }
         return Ok(());
     };
-    session
-        .prepare(DELETE_TOGETHER)?
-        .execute_arrays(&[&firsts])?;
+    let organisations = firsts.iter().map(|first| KeySpace::organisation_of(first));
+    let organisations: Vec<i64> = organisations.collect();
+    execute_together(
+        session,
+        DELETE_TOGETHER,
+        &[&firsts, &organisations],
+        &organisations,
+    )?;
     Ok(())
+}
+
+/// Executes a statement of arrays that changes pages of these organisations. Returns how many.
+fn execute_together(
+    session: &Session,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+    organisations: &[i64],
+) -> Result<usize, Fault> {
+    if !session.is_citus() || sql == INSERT_TOGETHER {
+        return Ok(session.prepare(sql)?.execute_arrays(values)?);
+    }
+    // Citus would ask all nodes. It cannot see in a join which of them have the rows.
+    let organisations = BTreeSet::from_iter(organisations.iter().copied());
+    let organisations = Vec::from_iter(organisations);
+    let of = values.len() + 1;
+    let sql = format!("{sql} and leaf.organisation = any(?{of}::bigint[])");
+    let values = Vec::from_iter(
+        values
+            .iter()
+            .copied()
+            .chain([&organisations as &(dyn ToSql + Sync)]),
+    );
+    Ok(session.prepare(&sql)?.execute_arrays(&values)?)
 }
 
 /// Writes pages with their first keys. On PostgreSQL, `together` either inserts or updates. One statement for both would have to
@@ -403,16 +436,22 @@ fn write_leaves(
     let entries = Vec::from_iter(pages.iter().map(|(_, page)| entries(page)));
     let packed = Vec::from_iter(pages.iter().map(|(_, page)| page.encode()));
     let values: [&(dyn ToSql + Sync); 4] = [&firsts, &organisations, &entries, &packed];
-    match session.prepare(together)?.execute_arrays(&values)? {
+    match execute_together(session, together, &values, &organisations)? {
         rows if rows == pages.len() => Ok(()),
         _ => Err(Fault::Damaged("an index page is missing".into())),
     }
 }
 
-/// The first key of the page after the one that begins with `first`.
-fn next_first(connection: &Connection, first: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+/// The first key of the page after the one that begins with `first`, in the same key space.
+fn next_first(
+    connection: &Connection,
+    key_space: &KeySpace,
+    first: &[u8],
+) -> Result<Option<Vec<u8>>, Fault> {
     let mut next = connection.prepare_cached(NEXT)?;
-    Ok(next.query_row([first], |row| row.get(0)).optional()?)
+    let end = key_space.end();
+    let bounds = (first, end.as_bytes(), key_space.organisation.0);
+    Ok(next.query_row(bounds, |row| row.get(0)).optional()?)
 }
 
 #[cfg(test)]

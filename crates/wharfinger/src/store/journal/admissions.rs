@@ -41,7 +41,7 @@ pub(crate) struct OfBlock {
 impl OfBlock {
     /// Reads the decisions of a block.
     pub(crate) fn read(connection: &Connection, block: BlockId) -> Result<Self, Fault> {
-        let select = "select orders from admissions where block = ?1 and sound(admissions.intact)";
+        let select = "select orders from admissions where block = ?1 and organisation = ?1 >> 32 and sound(admissions.intact)";
         let mut select = connection.prepare_cached(select)?;
         let packed: Option<Vec<u8>> = select.query_row([block.0], |row| row.get(0)).optional()?;
         let entries = packed.map(|packed| unpack(&packed)).transpose()?;
@@ -52,7 +52,7 @@ impl OfBlock {
 
     /// Replaces the stored decisions of a block.
     fn write(&self, connection: &Connection, block: BlockId) -> Result<(), Fault> {
-        let delete = "delete from admissions where block = ?1";
+        let delete = "delete from admissions where block = ?1 and organisation = ?1 >> 32";
         connection.prepare_cached(delete)?.execute([block.0])?;
         if self.entries.is_empty() {
             return Ok(());

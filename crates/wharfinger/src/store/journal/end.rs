@@ -91,6 +91,11 @@ const CREATE: Insert<8> = Insert {
     then: "on conflict (organisation) do nothing",
 };
 
+/// On Citus, a statement cannot lock rows of several nodes in a certain order. The coordinator therefore locks the ids before. The
+/// rows must still be locked, because the crash of a node can leave a transaction prepared that the coordinator has forgotten.
+const LOCK_NAMES: &str = "select pg_advisory_xact_lock(0, cast(id & 2147483647 as integer)) from unnest(?1::bigint[]) as ids (id)";
+const LOCK_ROWS: &str = "update counters set epoch = epoch where organisation = any(?1::bigint[]) and sound(counters.intact)";
+
 /// Reads the counters of an organisation. Returns the initial counters if none are stored.
 pub(crate) fn read_counters(
     connection: &Connection,
@@ -132,17 +137,31 @@ pub(crate) fn lock_counters(
     let Some(session) = connection.postgres() else {
         return read_all_counters(connection, organisations);
     };
-    let lock = "order by organisation for update";
     let mut found = HashMap::new();
-    select_counters(session, organisations, lock, &mut found)?;
+    lock_rows(session, organisations, &mut found)?;
     let is_missing = |id: &OrganisationId| !found.contains_key(id);
     let missing = Vec::from_iter(organisations.iter().copied().filter(is_missing));
     if !missing.is_empty() {
         let rows = missing.iter().map(|id| values(*id, &Counters::START));
         connection.insert_all(&CREATE, rows)?;
-        select_counters(session, &missing, lock, &mut found)?;
+        lock_rows(session, &missing, &mut found)?;
     }
     Ok(Vec::from_iter(found))
+}
+
+fn lock_rows(
+    session: &Session,
+    organisations: &[OrganisationId],
+    found: &mut HashMap<OrganisationId, Counters>,
+) -> Result<(), Fault> {
+    if session.is_citus() && organisations.len() != 1 {
+        let ids = ids(organisations);
+        session.prepare(LOCK_NAMES)?.query_arrays(&[&ids])?;
+        session.prepare(LOCK_ROWS)?.execute_arrays(&[&ids])?;
+        return select_counters(session, organisations, "", found);
+    }
+    let lock = "order by organisation for update";
+    select_counters(session, organisations, lock, found)
 }
 
 fn select_counters(
@@ -154,12 +173,16 @@ fn select_counters(
     let select = format!(
         "select {COUNTERS} from counters where organisation = any(?1::bigint[]) and sound(counters.intact) {then}"
     );
-    let ids = Vec::from_iter(organisations.iter().map(|id| i64::from(id.0)));
+    let ids = ids(organisations);
     for row in session.prepare(&select)?.query_arrays(&[&ids])? {
         let (organisation, counters) = counters_of(&Row::Postgres(&row))?;
         found.insert(organisation, counters);
     }
     Ok(())
+}
+
+fn ids(organisations: &[OrganisationId]) -> Vec<i64> {
+    Vec::from_iter(organisations.iter().map(|id| i64::from(id.0)))
 }
 
 fn counters_of(row: &Row<'_>) -> driver::Result<(OrganisationId, Counters)> {

@@ -93,7 +93,7 @@ impl Epochs {
         if block < start.block {
             return Ok(false);
         }
-        let select = "select epoch from blocks where id = ?1 and sound(blocks.intact)";
+        let select = "select epoch from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
         let id = BlockId::new(organisation, block).0;
         let epoch: i64 = connection.query_row(select, [id], |row| row.get(0))?;
         Ok(epoch <= number)

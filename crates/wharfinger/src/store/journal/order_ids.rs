@@ -46,7 +46,7 @@ impl OrderIds {
 }
 
 fn read(connection: &Connection, id: BlockId) -> Result<(Batches, Vec<u32>), Fault> {
-    let select = "select batches, indexes from blocks where id = ?1 and sound(blocks.intact)";
+    let select = "select batches, indexes from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let (batches, indexes) = select
         .query_row([id.0], |row| {

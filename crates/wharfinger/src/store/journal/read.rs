@@ -195,7 +195,7 @@ impl<'c> Journal<'c> {
 
     /// The hash of an entry's e-mail address.
     pub(crate) fn email(&self, addr: EntryAddr) -> Result<EmailHash, Fault> {
-        let select = "select emails from blocks where id = ?1 and sound(blocks.intact)";
+        let select = "select emails from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
         let mut select = self.connection.prepare_cached(select)?;
         let emails: Option<Vec<u8>> = select.query_row([addr.block().0], |row| row.get(0))?;
         let emails = emails.unwrap_or_default();
@@ -269,7 +269,7 @@ impl<'c> Journal<'c> {
 }
 
 fn read_keys(connection: &Connection, id: BlockId) -> Result<Texts, Fault> {
-    let select = "select keys from blocks where id = ?1 and sound(blocks.intact)";
+    let select = "select keys from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let keys: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0))?;
     Ok(block::decode_keys(&keys.unwrap_or_default())?)
@@ -281,7 +281,7 @@ fn missing(addr: EntryAddr) -> Fault {
 
 fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
     let select = "select first_position, events, at_ms, batches, slots, indexes, dialect from blocks \
-                  where id = ?1 and sound(blocks.intact)";
+                  where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query([id.0])?;
     let Some(row) = rows.next()? else {
@@ -302,7 +302,7 @@ fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
 }
 
 fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
-    let select = "select checksum, slots, indexes, emails, keys, texts from blocks where id = ?1";
+    let select = "select checksum, slots, indexes, emails, keys, texts from blocks where id = ?1 and of_organisation(?1 >> 32)";
     let mut select = connection.prepare_cached(select)?;
     let found = select
         .query_row([id.0], |row| {
@@ -339,7 +339,8 @@ pub(crate) fn last_block(
     connection: &Connection,
     organisation: OrganisationId,
 ) -> Result<u32, Fault> {
-    let select = "select max(id) from blocks where id between ?1 and ?2";
+    let select =
+        "select max(id) from blocks where id between ?1 and ?2 and of_organisation(?1 >> 32)";
     let bounds = (
         BlockId::new(organisation, 0).0,
         BlockId::new(organisation, u32::MAX).0,
@@ -367,9 +368,9 @@ pub(crate) fn blocks_up_to(
 ) -> Result<u32, Fault> {
     let mut select = connection.prepare_cached(match order {
         Order::Position => {
-            "select first_position from blocks where id = ?1 and sound(blocks.intact)"
+            "select first_position from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)"
         }
-        Order::LatestTime => "select latest_ms from blocks where id = ?1 and sound(blocks.intact)",
+        Order::LatestTime => "select latest_ms from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)",
     })?;
     let mut low = journal::start::start(connection, organisation)?.block - 1;
     let mut high = last_block(connection, organisation)?;

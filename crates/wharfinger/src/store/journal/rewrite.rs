@@ -78,7 +78,7 @@ struct Stored {
 
 fn read(connection: &Connection, id: BlockId) -> Result<Stored, Fault> {
     let select = "select slots, indexes, emails, keys, texts, checksum from blocks \
-                  where id = ?1 and sound(blocks.intact)";
+                  where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let (stored, checksum): (Stored, i64) = select.query_row([id.0], |row| {
         let stored = Stored {
@@ -120,7 +120,8 @@ fn write(
         keys: packed.map(|packed| packed.keys.as_slice()),
         texts: packed.map(|packed| packed.texts.as_slice()),
     };
-    let update = "update blocks set checksum = ?2, slots = ?3, emails = ?4, keys = ?5, texts = ?6 where id = ?1";
+    let update = "update blocks set checksum = ?2, slots = ?3, emails = ?4, keys = ?5, texts = ?6 \
+                  where id = ?1 and of_organisation(?1 >> 32)";
     connection.prepare_cached(update)?.execute(params![
         id.0,
         columns.checksum(),

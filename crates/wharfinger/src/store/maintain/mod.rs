@@ -1,7 +1,8 @@
-//! Work on a whole store: purge, erasure of a person, check, and copy. No other room imports this one.
+//! Work on a whole store: purge, erasure of a person, check, copy, and distribution. No other room imports this one.
 
 pub(super) mod check;
 pub(super) mod copy;
+pub(super) mod distribute;
 pub(super) mod erase;
 pub(super) mod expiry;
 pub(super) mod purge;

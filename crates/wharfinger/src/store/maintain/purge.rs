@@ -204,7 +204,7 @@ impl<'k, 'c> Walk<'k, 'c> {
         }
         let connection = self.txn.connection;
         self.txn.index.remove(key_space, &key, (order, holds))?;
-        let delete = "delete from fulfilments where id = ?1";
+        let delete = "delete from fulfilments where id = ?1 and organisation = ?1 >> 42";
         connection.prepare_cached(delete)?.execute([order.0])?;
         self.txn.order_states.removed(key_space, row.state);
         self.done.orders += 1;
@@ -244,7 +244,7 @@ fn drop_batches(
     }
     if dropped > 0 {
         let delete = "delete from answers where batch is not null \
-                      and not exists (select 1 from batches where batches.id = batch)";
+                      and not exists (select 1 from batches where batches.id = batch and batches.key_id = answers.key_id)";
         connection.execute(delete, ())?;
     }
     let last = found.last().map(|(id, _)| *id);
@@ -315,7 +315,7 @@ fn drop_front(txn: &mut WriteTxn<'_>, organisation: OrganisationId) -> Result<bo
             break;
         }
         let position = head.first_position + head.events;
-        let delete = "delete from blocks where id = ?1";
+        let delete = "delete from blocks where id = ?1 and of_organisation(?1 >> 32)";
         connection.prepare_cached(delete)?.execute([id.0])?;
         start.block += 1;
         start.position = start.position.max(position);

@@ -9,8 +9,7 @@ use crate::store::journal::read::Journal;
 
 /// The latest fulfilment report of the order whose first revision is at `order`.
 pub(crate) fn find(journal: &mut Journal<'_>, order: EntryAddr) -> Result<Option<Reported>, Fault> {
-    let select =
-        "select place, report from fulfilments where id = ?1 and sound(fulfilments.intact)";
+    let select = "select place, report from fulfilments where id = ?1 and organisation = ?1 >> 42 and sound(fulfilments.intact)";
     let mut select = journal.connection().prepare_cached(select)?;
     let found = select.query_row([order.0], |row| {
         Ok((EntryAddr(row.get(0)?), row.get::<String>(1)?))

@@ -185,7 +185,7 @@ impl Chains<'_> {
 
 /// The API key that requested the transitions of a block.
 fn key_of(connection: &Connection, block: BlockId) -> Result<String, Fault> {
-    let select = "select key_id from blocks where id = ?1 and sound(blocks.intact)";
+    let select = "select key_id from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
     let mut select = connection.prepare_cached(select)?;
     let key: Option<String> = select.query_row([block.0], |row| row.get(0))?;
     key.ok_or_else(|| Fault::Damaged(format!("block {} has state changes without a key", block.0)))

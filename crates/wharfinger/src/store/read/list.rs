@@ -215,10 +215,10 @@ impl Listing<'_> {
     ) -> Result<GoesOn, Fault> {
         let wants_final = self.request.states.iter().any(|state| !state.is_open());
         let select = if wants_final {
-            "select id, dialect from blocks where id between ?1 and ?2 and sound(blocks.intact) order by id"
+            "select id, dialect from blocks where id between ?1 and ?2 and of_organisation(?1 >> 32) and sound(blocks.intact) order by id"
         } else {
             "select block, dialect from open_orders \
-             where block between ?1 and ?2 and sound(open_orders.intact) order by block"
+             where block between ?1 and ?2 and organisation = ?1 >> 32 and sound(open_orders.intact) order by block"
         };
         let number = |number: &u32| BlockId::new(organisation, *number);
         let bounds = (

@@ -218,7 +218,7 @@ impl Candidates<'_, '_> {
         };
         let direction = if self.newest_first { "desc" } else { "asc" };
         let select = format!(
-            "select {id} from {table} where {id} >= ?1 and {id} < ?2 and dialect = ?3 order by {id} {direction} limit 1"
+            "select {id} from {table} where {id} >= ?1 and {id} < ?2 and of_organisation(?1 >> 32) and dialect = ?3 order by {id} {direction} limit 1"
         );
         let number = |number| BlockId::new(self.key_space.organisation, number).0;
         let (start, end) = (number(self.blocks.start), number(self.blocks.end));

@@ -120,7 +120,7 @@ pub(crate) fn find_mentions(
     };
     let select = format!(
         "select id, batch, body, key_id in {keys} and (batch is null or exists \
-         (select 1 from batches, {extents} in (0, ?1) and batches.id = batch)) \
+         (select 1 from batches, {extents} in (0, ?1) and batches.id = batch and batches.key_id = answers.key_id)) \
          from answers where id > ?2 and body is not null and sound(answers.intact) order by id limit ?3"
     );
     let mut select = connection.prepare_cached(&select)?;

@@ -1,7 +1,7 @@
 //! The responses that a transaction saves. Existing ones are looked up together and new ones written together: one round trip
 //! each on PostgreSQL.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tokio_postgres::types::ToSql;
 use wharfinger_core::dialect::Reply;
@@ -63,6 +63,9 @@ const ARE_KEPT: &str = "select asked.key_id, asked.idempotency_key, kept_until_m
     from unnest(?1::text[], ?2::text[]) as asked (key_id, idempotency_key) cross join lateral \
     (select kept_until_ms from answers where answers.key_id = asked.key_id \
         and answers.idempotency_key = asked.idempotency_key and sound(answers.intact) limit 1) as kept";
+/// The same on Citus. It may return more names than asked for.
+const ARE_KEPT_ON_CITUS: &str = "select key_id, idempotency_key, kept_until_ms from answers \
+    where key_id = any(?1::text[]) and idempotency_key = any(?2::text[]) and sound(answers.intact)";
 const INSERT: Insert<9> = Insert {
     table: "answers",
     columns: [
@@ -97,10 +100,16 @@ impl NewAnswers {
         if names.is_empty() {
             return Ok(());
         }
-        let keys = Vec::from_iter(names.iter().map(|name| name.key_id.as_str()));
+        let keys = names.iter().map(|name| name.key_id.as_str());
+        let (keys, are_kept) = if session.is_citus() {
+            let keys = BTreeSet::from_iter(keys);
+            (Vec::from_iter(keys), ARE_KEPT_ON_CITUS)
+        } else {
+            (Vec::from_iter(keys), ARE_KEPT)
+        };
         let named = Vec::from_iter(names.iter().map(|name| name.idempotency_key.as_str()));
         let values: [&(dyn ToSql + Sync); 2] = [&keys, &named];
-        let kept = session.prepare(ARE_KEPT)?.query_arrays(&values)?;
+        let kept = session.prepare(are_kept)?.query_arrays(&values)?;
         self.known = names
             .into_iter()
             .map(|name| (name.clone(), false))

@@ -82,7 +82,7 @@ pub(crate) fn fulfil(
     let of = (row.id, holds);
     txn.index
         .change(&key_space, &order.key, of, |row| row.changed = Some(addr))?;
-    let delete = "delete from fulfilments where id = ?1";
+    let delete = "delete from fulfilments where id = ?1 and organisation = ?1 >> 42";
     let mut delete = txn.connection.prepare_cached(delete)?;
     delete.execute([order.addr.0])?;
     let insert =

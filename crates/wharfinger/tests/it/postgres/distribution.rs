@@ -1,19 +1,27 @@
-//! Whether the tables can be distributed over several machines with docs/citus.sql.
+//! Whether the tables can be distributed over several machines with `wharfinger database distribute`.
 
 use std::collections::BTreeMap;
 
-use crate::support::database::{Cell, Database};
+use crate::support::database::{Cell, Database, url};
 use crate::support::fixture;
-
-const SCRIPT: &str = include_str!("../../../../../docs/citus.sql");
+use crate::support::server::program;
 
 /// Tables that stay on the coordinator: the schema version and the progress of a copy.
 const ALONE: [&str; 2] = ["schema_versions", "copying"];
 
+/// The statements that the command would execute.
+fn script() -> String {
+    let mut command = program();
+    command.args(["database", "distribute", "--print"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// The distribution column of each table in the script. `None` for reference tables.
 fn spread() -> BTreeMap<String, Option<String>> {
     let mut tables = BTreeMap::new();
-    for line in SCRIPT.lines() {
+    for line in script().lines() {
         let quoted: Vec<&str> = line.split('\'').skip(1).step_by(2).collect();
         let is_spread = line.starts_with("select create_distributed_table");
         if is_spread || line.starts_with("select create_reference_table") {
@@ -65,12 +73,6 @@ fn the_script_spreads_every_table_by_a_column_that_is_in_all_its_keys() {
 fn tables_that_stay_together_are_spread_by_columns_of_one_type() {
     let data = fixture::empty_postgres_directory();
     let mut database = Database::of(data.path());
-    for line in SCRIPT
-        .lines()
-        .filter(|line| line.starts_with("alter table"))
-    {
-        database.run(line);
-    }
     let types = database.rows(
         "select table_name::text, column_name::text, data_type::text from information_schema.columns \
          where table_schema = 'public'",
@@ -91,4 +93,16 @@ fn tables_that_stay_together_are_spread_by_columns_of_one_type() {
             "{table}"
         );
     }
+}
+
+#[test]
+fn without_citus_nothing_is_distributed() {
+    let data = fixture::empty_postgres_directory();
+    let url = url(data.path()).unwrap();
+    let mut command = program();
+    command.args(["database", "distribute", "--database", &url]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the database has no Citus"), "{said}");
 }

@@ -1,6 +1,6 @@
 //! The database of a data directory: its SQLite file, or the PostgreSQL database whose URL is stored there.
 //!
-//! `WHARFINGER_TEST_STORE=postgres` runs the tests on PostgreSQL.
+//! `WHARFINGER_TEST_STORE=postgres` runs the tests on PostgreSQL, and `citus` on a cluster of Citus.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,13 +13,20 @@ use wharfinger::store::{self, Location, Options, Store};
 /// File in a data directory with the URL of its PostgreSQL database.
 const URL: &str = "database";
 
-/// Whether the tests run on PostgreSQL.
+/// Whether the tests run on PostgreSQL, with or without Citus.
 pub(crate) fn is_on_postgres() -> bool {
     match std::env::var("WHARFINGER_TEST_STORE").as_deref() {
         Err(_) | Ok("embedded") => false,
-        Ok("postgres") => true,
-        Ok(other) => panic!("WHARFINGER_TEST_STORE is 'embedded' or 'postgres', not '{other}'"),
+        Ok("postgres" | "citus") => true,
+        Ok(other) => {
+            panic!("WHARFINGER_TEST_STORE is 'embedded', 'postgres' or 'citus', not '{other}'")
+        }
     }
+}
+
+/// Whether the tests run on Citus.
+pub(crate) fn is_on_citus() -> bool {
+    std::env::var("WHARFINGER_TEST_STORE").is_ok_and(|store| store == "citus")
 }
 
 /// False if the tests run on PostgreSQL. A test uses it to skip itself, with the reason.
@@ -312,7 +319,7 @@ impl Drop for Session {
 }
 
 /// Runs blocking work on another thread. The client runs a runtime of its own, which cannot be nested.
-fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| match scope.spawn(work).join() {
         Ok(done) => done,
         Err(panic) => std::panic::resume_unwind(panic),

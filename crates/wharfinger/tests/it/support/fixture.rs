@@ -17,8 +17,9 @@ use wharfinger_core::order::organisation::CatalogueMode;
 use wharfinger_core::order::organisation::{OrgAccess, Organisation, Scope};
 
 use super::case;
+use super::citus::CitusDatabase;
 use super::cluster::OwnDatabase;
-use super::database::{self, is_on_postgres};
+use super::database::{self, is_on_citus, is_on_postgres};
 
 /// The secret of a key in the fixture.
 pub(crate) fn secret_of(key_id: &str) -> String {
@@ -36,6 +37,9 @@ pub(crate) fn basic(key_id: &str) -> String {
 pub(crate) struct DataDirectory {
     directory: TempDir,
     database: Option<OwnDatabase>,
+    /// The database instead, in tests on Citus.
+    #[expect(dead_code, reason = "it is dropped with the directory")]
+    on_citus: Option<CitusDatabase>,
 }
 
 impl DataDirectory {
@@ -47,6 +51,16 @@ impl DataDirectory {
         Self {
             directory,
             database,
+            on_citus: None,
+        }
+    }
+
+    fn on_citus() -> Self {
+        let database = CitusDatabase::empty();
+        let directory = Self::at(&database.url());
+        Self {
+            on_citus: Some(database),
+            ..directory
         }
     }
 
@@ -61,6 +75,7 @@ impl DataDirectory {
         Self {
             directory,
             database: None,
+            on_citus: None,
         }
     }
 
@@ -140,7 +155,7 @@ pub(crate) fn postgres_directory_with_catalogue() -> DataDirectory {
 
 /// A copy of a template, which is created on first use.
 fn copied(template: &OnceLock<DataDirectory>, content: Content) -> DataDirectory {
-    let template = template.get_or_init(|| filled(None, content));
+    let template = template.get_or_init(|| filled(DataDirectory::new(None), content));
     let copy = DataDirectory::new(None);
     copy_files(template.path(), copy.path());
     copy
@@ -157,13 +172,17 @@ pub(crate) fn copy_files(from: &Path, to: &Path) {
 
 /// A copy of a PostgreSQL template.
 fn copied_on_postgres(template: &OnceLock<DataDirectory>, content: Content) -> DataDirectory {
-    let template = template.get_or_init(|| filled(Some(OwnDatabase::empty()), content));
+    if is_on_citus() {
+        // There a copy would cost more than the content.
+        return filled(DataDirectory::on_citus(), content);
+    }
+    let new = || DataDirectory::new(Some(OwnDatabase::empty()));
+    let template = template.get_or_init(|| filled(new(), content));
     let template = template.database.as_ref().expect("it is on PostgreSQL");
     DataDirectory::new(Some(OwnDatabase::copy_of(template)))
 }
 
-fn filled(database: Option<OwnDatabase>, content: Content) -> DataDirectory {
-    let directory = DataDirectory::new(database);
+fn filled(directory: DataDirectory, content: Content) -> DataDirectory {
     let path = directory.path();
     // On another thread, because the calling test may already run on a runtime.
     std::thread::scope(|scope| {

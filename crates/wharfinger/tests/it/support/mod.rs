@@ -4,6 +4,7 @@
 #[path = "../../../../wharfinger-core/tests/support/case.rs"]
 pub(crate) mod case;
 pub(crate) mod changes;
+pub(crate) mod citus;
 pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod database;

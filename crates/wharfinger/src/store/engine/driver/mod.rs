@@ -110,6 +110,11 @@ impl Connection {
         }
     }
 
+    /// PostgreSQL's own connection, if the server is a coordinator of Citus.
+    pub(crate) fn citus(&self) -> Option<&Session> {
+        self.postgres().filter(|session| session.is_citus())
+    }
+
     /// Begins a transaction.
     pub(crate) fn begin(&self, access: Access<'_>) -> Result<Transaction<'_>> {
         self.open(access)?;

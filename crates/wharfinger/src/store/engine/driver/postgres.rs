@@ -47,6 +47,14 @@ const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = 
     set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; \
     set jit = off; set bytea_output = 'hex'; ";
 
+/// Whether the database is a coordinator of Citus.
+const IS_CITUS: &str = "select 'yes' as citus from pg_extension where extname = 'citus'";
+
+/// Settings on Citus. It cannot plan statements about several nodes without the values of their parameters. One connection to
+/// each node is enough for a transaction, and makes what it wrote there visible to its later statements.
+const CITUS_SETTINGS: &str = "set plan_cache_mode = auto; set citus.multi_shard_modify_mode = 'sequential'; \
+    set citus.max_adaptive_executor_pool_size = 1";
+
 /// Time limits. Callers that wait longer for a lock get an error and may retry, as with SQLite. The keepalives end the session
 /// of a Wharfinger server that no longer responds, so that its locks do not block the others.
 const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '15s'; \
@@ -68,6 +76,7 @@ pub(crate) struct Session {
     transaction: RefCell<String>,
     /// The names that the latest write transaction could not claim.
     busy: RefCell<Vec<i64>>,
+    is_citus: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -88,16 +97,28 @@ impl Drop for Session {
 impl Session {
     /// A session on a new connection.
     pub(super) fn start(runtime: Runtime, client: Client) -> Result<Self> {
-        let session = Self {
+        let mut session = Self {
             runtime: Some(runtime),
             client,
             statements: RefCell::default(),
             cursors: Cell::new(0),
             transaction: RefCell::default(),
             busy: RefCell::default(),
+            is_citus: false,
         };
-        session.execute_batch(&[SETTINGS, BOUNDS].concat())?;
+        let start = [SETTINGS, BOUNDS, "; ", IS_CITUS].concat();
+        let answer = session.wait(session.client.simple_query(&start))?;
+        let mut answer = answer.iter();
+        session.is_citus = answer.any(|message| matches!(message, SimpleQueryMessage::Row(_)));
+        if session.is_citus {
+            session.execute_batch(CITUS_SETTINGS)?;
+        }
         Ok(session)
+    }
+
+    /// Whether the server is a coordinator of Citus, which distributes tables over several nodes.
+    pub(crate) fn is_citus(&self) -> bool {
+        self.is_citus
     }
 
     fn wait<T>(

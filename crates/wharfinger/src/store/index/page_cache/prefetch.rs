@@ -1,6 +1,8 @@
 //! On PostgreSQL each statement costs a round trip, so the index pages of many keys of many organisations are fetched in one or
 //! two queries.
 
+use std::sync::LazyLock;
+
 use tokio_postgres::types::ToSql;
 
 use super::{CachedPage, PageCache, Until};
@@ -36,6 +38,15 @@ const EACH: &str = "select leaf.at, leaf.first, leaf.orders, \
         cross join lateral (select first, orders from order_leaves where organisation = wanted.organisation \
             and first <= wanted.key and first >= wanted.begins and sound(order_leaves.intact) order by first desc limit 1) as each \
         order by first) as leaf";
+
+/// The same for one key space on Citus, which asks one node if the organisation is the same value in all conditions.
+static NEIGHBOURS_ON_CITUS: LazyLock<String> =
+    LazyLock::new(|| NEIGHBOURS.replace("space.organisation", FIRST_ORGANISATION));
+static EACH_ON_CITUS: LazyLock<String> = LazyLock::new(|| {
+    let each = EACH.replace("wanted.organisation", FIRST_ORGANISATION);
+    each.replace("leaf.organisation", FIRST_ORGANISATION)
+});
+const FIRST_ORGANISATION: &str = "(?2::bigint[])[1]";
 
 /// The keys of the table that are wanted of a key space, sorted.
 struct Wanted {
@@ -96,12 +107,19 @@ impl PageCache<'_> {
     fn prefetch_together(&mut self, mut wanted: Vec<Wanted>) -> Result<(), Fault> {
         // Each key may need a page of its own, and may split it.
         self.make_room(2 * wanted.iter().map(|of| of.keys.len()).sum::<usize>())?;
-        self.read_neighbours(&wanted)?;
+        let is_citus = self.connection.citus().is_some();
+        let together = if is_citus { 1 } else { wanted.len().max(1) };
+        for wanted in wanted.chunks(together) {
+            self.read_neighbours(wanted)?;
+        }
         for of in &mut wanted {
             of.keys.retain(|key| !self.is_cached(&of.key_space, key));
         }
         wanted.retain(|of| !of.keys.is_empty());
-        self.read_each(&wanted)
+        for wanted in wanted.chunks(together) {
+            self.read_each(wanted)?;
+        }
+        Ok(())
     }
 
     fn read_neighbours(&mut self, wanted: &[Wanted]) -> Result<(), Fault> {
@@ -115,7 +133,7 @@ impl PageCache<'_> {
             &Vec::from_iter(wanted.iter().map(|of| of.keys.last())),
             &Vec::from_iter(wanted.iter().map(pages)),
         ];
-        self.query(NEIGHBOURS, &values, wanted)
+        self.query([NEIGHBOURS, &NEIGHBOURS_ON_CITUS], &values, wanted)
     }
 
     fn read_each(&mut self, wanted: &[Wanted]) -> Result<(), Fault> {
@@ -129,19 +147,20 @@ impl PageCache<'_> {
             &Vec::from_iter(each.iter().map(|(_, of, _)| &of.ends)),
             &Vec::from_iter(each.iter().map(|(_, _, key)| key)),
         ];
-        self.query(EACH, &values, wanted)
+        self.query([EACH, &EACH_ON_CITUS], &values, wanted)
     }
 
-    /// Runs a query for pages of key spaces, and caches them. Skips pages that are cached already, because they may have changed.
+    /// Runs a query for pages of key spaces, or the one for Citus, and caches the pages. Skips pages that are cached already, because they may have changed.
     fn query(
         &mut self,
-        sql: &str,
+        [sql, on_citus]: [&str; 2],
         values: &[&(dyn ToSql + Sync)],
         wanted: &[Wanted],
     ) -> Result<(), Fault> {
         let Some(session) = self.connection.postgres().filter(|_| !wanted.is_empty()) else {
             return Ok(());
         };
+        let sql = if session.is_citus() { on_citus } else { sql };
         for row in session.prepare(sql)?.query_arrays(values)? {
             let row = Row::Postgres(&row);
             let Some(of) = wanted.get(row.get::<u32>(0)? as usize) else {

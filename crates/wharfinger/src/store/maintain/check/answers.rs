@@ -9,7 +9,7 @@ use crate::store::replies::read::stored;
 /// Checks that each saved response can be read unless it was erased, and that the batch that it answers has a receipt.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     let select = "select fingerprint, status, content_type, headers, body, id, \
-                  batch is null or batch in (select id from batches), batch from answers order by id";
+                  batch is null or exists (select 1 from batches where batches.key_id = answers.key_id and batches.id = batch), batch from answers order by id";
     let mut select = check.connection.prepare_cached(select)?;
     let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {

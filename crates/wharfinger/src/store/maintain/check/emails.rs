@@ -37,7 +37,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
             format!("e-mail index of organisation {whose}: runs cover more than its {last} blocks")
         });
     }
-    let select = "select count(*) from email_parts where not exists (select 1 from email_runs where id = run)";
+    let select = "select count(*) from email_parts where not exists (select 1 from email_runs where email_runs.organisation = email_parts.organisation and id = run)";
     let lost: i64 = connection.query_row(select, (), |row| row.get(0))?;
     check.expect(lost == 0, || {
         format!("{lost} parts of e-mail indexes belong to no run")
@@ -95,8 +95,7 @@ fn in_blocks(
     run: &Run,
 ) -> Result<Sum, Fault> {
     let mut sum = Sum::default();
-    let select =
-        "select id, slots, emails from blocks where id >= ?1 and id <= ?2 and emails is not null";
+    let select = "select id, slots, emails from blocks where id >= ?1 and id <= ?2 and of_organisation(?1 >> 32) and emails is not null";
     let mut select = connection.prepare_cached(select)?;
     let block = |number| BlockId::new(organisation, number).0;
     let mut rows = select.query_lazily((block(run.first_block), block(run.last_block)))?;

@@ -165,7 +165,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 self.fault_at(addr, "the previous change is missing");
             }
         }
-        let select = "select place from fulfilments where id = ?1";
+        let select = "select place from fulfilments where id = ?1 and organisation = ?1 >> 42";
         let mut select = self.check.connection.prepare_cached(select)?;
         let kept: Option<i64> = select.query_row([order.0], |row| row.get(0)).optional()?;
         match kept.map(EntryAddr) {

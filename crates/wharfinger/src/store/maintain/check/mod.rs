@@ -266,7 +266,7 @@ impl Check<'_> {
             "there are order counts without orders".into()
         });
         let select = "select count(*) from open_orders \
-                      where not exists (select 1 from blocks where id = block)";
+                      where not exists (select 1 from blocks where blocks.organisation = open_orders.organisation and id = block)";
         let lost: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         self.expect(lost == 0, || {
             format!("{lost} lists of open orders belong to no block")

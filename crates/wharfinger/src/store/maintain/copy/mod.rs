@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use self::rows::{Digest, SliceMax, Walk};
 use self::tables::{Table, quoted};
+pub(super) use self::target::FILLED;
 pub(crate) use self::target::refuse_unfinished;
 use super::check::check;
 use crate::store::api::{CheckReport, StoreError};
@@ -123,7 +124,7 @@ fn prepare(target: &Connection) -> Result<(), Fault> {
 ///
 /// # Errors
 /// [`Fault::Refused`]: another session does not end.
-fn be_alone(connection: &Connection) -> Result<(), Fault> {
+pub(super) fn be_alone(connection: &Connection) -> Result<(), Fault> {
     if connection.engine() == Engine::Sqlite {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use crate::store::engine::fault::Fault;
 use crate::store::engine::location::Location;
 
 /// Tables that have rows in every new store.
-const FILLED: [&str; 2] = ["epochs", "settings"];
+pub(in crate::store::maintain) const FILLED: [&str; 2] = ["epochs", "settings"];
 /// The message for a target that is neither empty nor an unfinished copy.
 const NOT_EMPTY: &str = "the target is not empty";
 

@@ -65,7 +65,7 @@ pub(super) fn find(
     blocks: Range<u32>,
 ) -> Result<(Vec<EntryAddr>, Option<u32>), Fault> {
     let select = "select id, emails from blocks \
-                  where id >= ?1 and id < ?2 and case when sound(blocks.intact) then emails is not null end order by id limit ?3";
+                  where id >= ?1 and id < ?2 and of_organisation(?1 >> 32) and case when sound(blocks.intact) then emails is not null end order by id limit ?3";
     let mut select = connection.prepare_cached(select)?;
     let block = |number| BlockId::new(person.organisation, number).0;
     let mut rows = select.query((block(blocks.start), block(blocks.end), LOOKED_AT))?;
@@ -112,7 +112,7 @@ fn attached(
     customer: u64,
     (person, blocks): (&Person, Range<u32>),
 ) -> Result<Vec<EntryAddr>, Fault> {
-    let select = "select block from admissions where block >= ?1 and block < ?2 order by block";
+    let select = "select block from admissions where block >= ?1 and block < ?2 and organisation = ?1 >> 32 order by block";
     let mut select = connection.prepare_cached(select)?;
     let block = |number| BlockId::new(person.organisation, number).0;
     let mut rows = select.query((block(blocks.start), block(blocks.end)))?;
@@ -170,7 +170,7 @@ pub(super) fn scan(
     from: u32,
 ) -> Result<Scanned, Fault> {
     let select = "select id, batches, slots, emails, texts is not null, indexes from blocks \
-                  where id >= ?1 and id <= ?2 and case when sound(blocks.intact) then batches is not null end \
+                  where id >= ?1 and id <= ?2 and of_organisation(?1 >> 32) and case when sound(blocks.intact) then batches is not null end \
                   order by id limit ?3";
     let mut select = connection.prepare_cached(select)?;
     let block = |number| BlockId::new(person.organisation, number).0;

@@ -366,7 +366,7 @@ impl Erasing<'_> {
         for orders in orders.chunks(SLICE_ORDERS) {
             let orders = orders.to_vec();
             let forget = move |txn: &mut WriteTxn<'_>, _: &Person| {
-                let delete = "delete from erasures where id = ?1";
+                let delete = "delete from erasures where id = ?1 and organisation = ?1 >> 42";
                 let mut delete = txn.connection.prepare_cached(delete)?;
                 for order in &orders {
                     delete.execute([order.0])?;
@@ -388,7 +388,7 @@ impl Person {
 
 /// The orders that are recorded for an organisation.
 fn noted(connection: &Connection, person: &Person) -> Result<HashSet<EntryAddr>, Fault> {
-    let select = "select id from erasures where id between ?1 and ?2 and sound(erasures.intact)";
+    let select = "select id from erasures where id between ?1 and ?2 and organisation = ?1 >> 42 and sound(erasures.intact)";
     let mut select = connection.prepare_cached(select)?;
     let (first, last) = places_of(person.organisation);
     let found = select.query_map((first.0, last.0), |row| row.get(0).map(EntryAddr))?;
