@@ -53,3 +53,4 @@ mod stock;
 mod support;
 mod time_zones;
 mod warnings;
+mod workers;

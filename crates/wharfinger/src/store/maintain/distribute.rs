@@ -57,13 +57,14 @@ const TABLES: [(&str, Place); 26] = [
 const FUNCTIONS: [&str; 2] = ["damaged(boolean)", "sound(boolean)"];
 
 /// Settings of the nodes' sessions. On the coordinator a server sets its own. Plans must not depend on the number of rows at the
-/// time of planning.
-const NODE_SETTINGS: [(&str, &str); 5] = [
+/// time of planning, and waits for locks are bounded.
+const NODE_SETTINGS: [(&str, &str); 6] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("plan_cache_mode", "force_generic_plan"),
     ("jit", "off"),
+    ("lock_timeout", "10000"),
 ];
 
 /// The result of distributing.

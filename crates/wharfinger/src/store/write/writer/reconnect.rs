@@ -83,19 +83,25 @@ impl Thread {
 
     /// Whether a transaction was committed. If it wrote the receipt of a batch, this looks for that receipt. Otherwise it asks
     /// PostgreSQL for the transaction's status. The transaction is no longer running, because the lock that it held is free.
+    ///
+    /// On Citus it asks for both. If the nodes have prepared the transaction, the coordinator has decided, and the receipt appears
+    /// later. If one node had all rows, the coordinator has left the decision to it.
     fn is_committed(&mut self, transaction: &str, batch: Option<BatchId>) -> Result<bool, Fault> {
         self.reconnect()?;
         let looking = self.connection.begin(Access::WRITE)?;
-        let is_committed = match batch {
+        let has_receipt = match batch {
             Some(batch) => looking
                 .prepare_cached("select 1 from batches where id = ?1")?
                 .exists([batch.to_bytes()])?,
-            None => {
+            None => false,
+        };
+        let status_counts = batch.is_none() || looking.citus().is_some();
+        let is_committed = has_receipt
+            || status_counts && {
                 let select = "select coalesce(pg_xact_status(cast(cast(?1 as text) as xid8)), '')";
                 let status: String = looking.query_row(select, [transaction], |row| row.get(0))?;
                 status == "committed"
-            }
-        };
+            };
         if is_committed {
             // The commit is on this server's disk, but a synchronous replica may lack it. A replica that has the following
             // write has this commit too.
