@@ -1,8 +1,8 @@
-//! A worker node of Citus is killed while batches of several organisations are written. Runs with `WHARFINGER_TEST_STORE=citus`, on
+//! Nodes of Citus: distributing tables over them, and a worker that is killed while batches of several organisations are written. Runs with `WHARFINGER_TEST_STORE=citus`, on
 //! a cluster of its own.
 
 use std::net::SocketAddr;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -124,6 +124,68 @@ fn send(client: usize, address: SocketAddr, load: &Load) -> usize {
     batches
 }
 
+/// Drops the tables and functions of a store.
+const DROP_ALL: &str = "do $$ declare name text; begin
+        for name in select tablename from pg_tables where schemaname = 'public' loop
+            execute format('drop table %I', name);
+        end loop;
+        drop function sound(boolean);
+        drop function damaged(boolean);
+    end $$";
+
+fn distribute(url: &str) -> Output {
+    let mut distribute = program();
+    distribute.args(["database", "distribute", "--database", url]);
+    distribute.output().unwrap()
+}
+
+/// The database with the fixture.
+fn filled(url: &str) -> DataDirectory {
+    let data = DataDirectory::at(url);
+    std::thread::scope(|scope| scope.spawn(|| data.fill()).join()).unwrap();
+    data
+}
+
+/// What a server logs at its start.
+fn logged_at_start(data: &DataDirectory) -> String {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let server = Server::start_logging_to(data.path(), log.reopen().unwrap().into());
+    server.terminate();
+    server.wait();
+    std::fs::read_to_string(log.path()).unwrap()
+}
+
+#[test]
+fn tables_with_rows_are_not_distributed_and_distributed_ones_stay_so() {
+    if !is_on_citus() {
+        return;
+    }
+    const WARNING: &str = "its tables are not distributed";
+    let nodes = nodes();
+    let url = nodes[0].url(DATABASE);
+    let data = filled(&url);
+    let log = logged_at_start(&data);
+    assert!(log.contains(WARNING), "{log}");
+    let output = distribute(&url);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("has rows"), "{said}");
+    let is_distributed = "do $$ begin assert not exists (select from pg_dist_partition); end $$";
+    execute(&nodes[0], is_distributed);
+
+    execute(&nodes[0], DROP_ALL);
+    let output = distribute(&url);
+    assert!(output.status.success(), "{output:?}");
+    let data = filled(&url);
+    let log = logged_at_start(&data);
+    assert!(!log.contains(WARNING), "{log}");
+    let output = distribute(&url);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("already"), "{said}");
+    assert_eq!(stored::check(data.path()).faults, Vec::<String>::new());
+}
+
 #[test]
 fn storm_of_kills_of_a_worker_leaves_no_batch_half_stored() {
     if !is_on_citus() {
@@ -131,12 +193,9 @@ fn storm_of_kills_of_a_worker_leaves_no_batch_half_stored() {
     }
     let mut nodes = nodes();
     let url = nodes[0].url(DATABASE);
-    let mut distribute = program();
-    distribute.args(["database", "distribute", "--database", &url]);
-    let output = distribute.output().unwrap();
+    let output = distribute(&url);
     assert!(output.status.success(), "{output:?}");
-    let data = DataDirectory::at(&url);
-    std::thread::scope(|scope| scope.spawn(|| data.fill()).join()).unwrap();
+    let data = filled(&url);
 
     let server = Server::start_logging_to(data.path(), Stdio::null());
     let (load, address) = (Load::default(), server.address);

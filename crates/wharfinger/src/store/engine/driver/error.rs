@@ -143,11 +143,28 @@ fn severity_of_postgres(error: &tokio_postgres::Error) -> Severity {
     // Error classes: connections, conflicts, resources, the operator, the system. `25006`: the server has become a replica.
     let passing = ["08", "25006", "40", "53", "55P03", "57", "58"];
     let code = state.code();
-    if passing.iter().any(|class| code.starts_with(class)) {
+    if passing.iter().any(|class| code.starts_with(class)) || is_lost_node(error) {
         Severity::Transient
     } else {
         Severity::Own
     }
+}
+
+/// Files of Citus that report errors of connections to other nodes.
+const FILES_ABOUT_NODES: [&str; 4] = [
+    "adaptive_executor.c",
+    "connection_management.c",
+    "remote_commands.c",
+    "remote_transaction.c",
+];
+
+/// Whether a coordinator of Citus has lost the connection to a node. Some of these errors have the code of internal errors.
+fn is_lost_node(error: &tokio_postgres::Error) -> bool {
+    let Some(error) = error.as_db_error() else {
+        return false;
+    };
+    let is_about_nodes = |file: &str| FILES_ABOUT_NODES.contains(&file);
+    *error.code() == SqlState::INTERNAL_ERROR && error.file().is_some_and(is_about_nodes)
 }
 
 impl std::fmt::Display for Error {
