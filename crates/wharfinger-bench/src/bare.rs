@@ -10,18 +10,35 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use tempfile::TempDir;
-use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialect::workload::Workload;
 
+use crate::DialectRef;
 use crate::bare_store::{BareStore, Row, Rows};
 use crate::body::{Body, Envelope, Lane, Mix, Shape};
+use crate::identities::{CODE_START, Identities, Spread};
 use crate::measurements::{Round, Usage};
 use crate::process;
 use crate::server_process::{self, DATABASE};
 
-/// Organisation of its orders.
+/// Organisation of its orders, if there is only one.
 const ORGANISATION: &str = "DEMO";
+
+/// What the bare program processes.
+#[derive(Clone, Copy)]
+pub struct BareWork {
+    /// Dialect of the orders.
+    pub dialect: DialectRef,
+    /// Orders in each batch.
+    pub batch: usize,
+    /// Whether a batch is an object with named orders instead of an array.
+    pub is_named: bool,
+    /// Organisations and keys of the orders.
+    pub spread: Spread,
+    /// Batches that it commits together.
+    pub batches_per_commit: usize,
+}
 
 /// The running bare program.
 pub(crate) struct Bare {
@@ -35,21 +52,16 @@ pub(crate) struct Bare {
 
 impl Bare {
     /// Starts it on a new SQLite database.
-    pub(crate) fn start(dialect: &dyn Dialect, batch: usize, envelope: Envelope) -> Result<Self> {
+    pub(crate) fn start(work: &BareWork) -> Result<Self> {
         let data = tempfile::tempdir().context("cannot create a temporary directory")?;
-        let mut command = command(dialect, batch, envelope)?;
+        let mut command = command(work)?;
         command.arg("--data").arg(data.path());
         Self::spawn(command, Some(data))
     }
 
     /// Starts it on an empty PostgreSQL database.
-    pub(crate) fn start_on(
-        url: &str,
-        dialect: &dyn Dialect,
-        batch: usize,
-        envelope: Envelope,
-    ) -> Result<Self> {
-        let mut command = command(dialect, batch, envelope)?;
+    pub(crate) fn start_on(url: &str, work: &BareWork) -> Result<Self> {
+        let mut command = command(work)?;
         // In the environment, because arguments are visible to all users and the URL contains a password.
         command.env(DATABASE, url);
         Self::spawn(command, None)
@@ -79,17 +91,19 @@ impl Bare {
         self.process.id()
     }
 
-    /// Makes it process this many orders, rounded up to whole batches, and measures its CPU time.
+    /// Makes it process this many orders, rounded up to whole commits, and measures its CPU time and writes.
     pub(crate) fn take(&mut self, orders: u64) -> Result<Round> {
         let process = self.process.id();
         let cpu_before = process::cpu(process)?;
+        let written_before = process::written_bytes(process)?;
         let mut round = self.tell(orders)?;
         let cpu = process::when_quiet(|| process::cpu(process))?;
         round.cpu = Some(cpu.saturating_sub(cpu_before));
+        round.written_bytes = Some(process::written_bytes(process)? - written_before);
         Ok(round)
     }
 
-    /// Makes it process this many orders, rounded up to whole batches.
+    /// Makes it process this many orders, rounded up to whole commits.
     pub(crate) fn tell(&mut self, orders: u64) -> Result<Round> {
         let told = self
             .told
@@ -135,13 +149,18 @@ impl Drop for Bare {
     }
 }
 
-fn command(dialect: &dyn Dialect, batch: usize, envelope: Envelope) -> Result<Command> {
+fn command(work: &BareWork) -> Result<Command> {
+    let keys = work.spread.keys.to_possible_value();
+    let keys = keys.context("every variant has a name")?;
     let mut command = server_process::program()?;
     command
-        .args(["bench-part", "bare", "--dialect", dialect.id()])
-        .args(["--batch", &batch.to_string()])
+        .args(["bench-part", "bare", "--dialect", work.dialect.id()])
+        .args(["--batch", &work.batch.to_string()])
+        .args(["--organisations", &work.spread.organisations.to_string()])
+        .args(["--keys", keys.get_name()])
+        .args(["--batches-per-commit", &work.batches_per_commit.to_string()])
         .env_remove(DATABASE);
-    if envelope == Envelope::Named {
+    if work.is_named {
         command.arg("--named");
     }
     Ok(command)
@@ -153,29 +172,19 @@ fn parse_report(line: &str) -> Option<(u64, u64)> {
 }
 
 /// The main function of the bare program.
-pub(crate) fn run(
-    load: &Workload,
-    batch: usize,
-    envelope: Envelope,
-    store: &BareStore,
-    out: &mut dyn Write,
-) -> Result<()> {
+pub(crate) fn run(work: &BareWork, store: &BareStore, out: &mut dyn Write) -> Result<()> {
     let mut rows = Rows::open(store)?;
-    let shape = Shape {
-        orders: batch,
-        envelope,
-        mix: Mix::Fresh,
-    };
-    let lane = Lane::only();
-    let mut body = Body::new(load.order, ORGANISATION, shape, lane, 0);
+    let load = work.dialect.workload();
+    let mut bodies = work.bodies();
+    let orders = (work.batch * work.batches_per_commit) as u64;
     for line in std::io::stdin().lines() {
         let wanted: u64 = line?.trim().parse().context("a number of orders")?;
         let begin = Instant::now();
         let mut taken = 0;
         while taken < wanted {
-            body.restamp();
-            take(&mut rows, load, &body)?;
-            taken += batch as u64;
+            bodies.iter_mut().for_each(Body::restamp);
+            take(&mut rows, load, &bodies)?;
+            taken += orders;
         }
         writeln!(out, "{taken} {}", begin.elapsed().as_nanos())?;
         out.flush()?;
@@ -183,17 +192,40 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn take(rows: &mut Rows, load: &Workload, body: &Body) -> Result<()> {
-    let text = std::str::from_utf8(body.bytes())?;
-    let orders = (load.parse)(text)?;
-    ensure!(orders.len() == body.orders(), "a batch lost orders");
-    let orders = orders.iter().zip(body.order_texts());
-    let batch = orders.map(|(order, text)| Row {
-        organisation: order.organisation.unwrap_or(ORGANISATION),
-        key: order.key,
-        text,
-    });
-    let batch: Vec<_> = batch.collect();
+impl BareWork {
+    /// The bodies of one commit.
+    fn bodies(&self) -> Vec<Body> {
+        let shape = Shape {
+            orders: self.batch,
+            envelope: if self.is_named {
+                Envelope::Named
+            } else {
+                Envelope::Array
+            },
+            mix: Mix::Fresh,
+        };
+        let identities = Identities::spread(ORGANISATION, CODE_START, self.spread);
+        let order = self.dialect.workload().order;
+        let lanes = Lane::each(self.batches_per_commit as u64);
+        let bodies = lanes.map(|lane| Body::new(order, &identities, shape, lane, 0));
+        bodies.collect()
+    }
+}
+
+/// Inserts the orders of these bodies and commits them together.
+fn take(rows: &mut Rows, load: &Workload, bodies: &[Body]) -> Result<()> {
+    let mut batch = Vec::new();
+    for body in bodies {
+        let text = std::str::from_utf8(body.bytes())?;
+        let orders = (load.parse)(text)?;
+        ensure!(orders.len() == body.orders(), "a batch lost orders");
+        let orders = orders.iter().zip(body.order_texts());
+        batch.extend(orders.map(|(order, text)| Row {
+            organisation: order.organisation.unwrap_or(ORGANISATION),
+            key: order.key,
+            text,
+        }));
+    }
     rows.insert(&batch)
 }
 
@@ -203,21 +235,25 @@ mod tests {
 
     use super::*;
     use crate::database::{self, Database};
+    use crate::identities::Keys;
 
-    /// Inserts two batches of ten.
+    /// Inserts two batches of five in each of two commits.
     fn fill(store: &BareStore) {
         let mut rows = Rows::open(store).unwrap();
-        let load = dialects::ALL[0].workload();
-        let shape = Shape {
-            orders: 10,
-            envelope: Envelope::Array,
-            mix: Mix::Fresh,
+        let work = BareWork {
+            dialect: dialects::ALL[0],
+            batch: 5,
+            is_named: false,
+            spread: Spread {
+                organisations: 4,
+                keys: Keys::Scattered,
+            },
+            batches_per_commit: 2,
         };
-        let lane = Lane::only();
-        let mut body = Body::new(load.order, ORGANISATION, shape, lane, 0);
+        let mut bodies = work.bodies();
         for _ in 0..2 {
-            body.restamp();
-            take(&mut rows, load, &body).unwrap();
+            bodies.iter_mut().for_each(Body::restamp);
+            take(&mut rows, work.dialect.workload(), &bodies).unwrap();
         }
     }
 
@@ -227,13 +263,14 @@ mod tests {
         fill(&BareStore::Directory(data.path().into()));
         let store = rusqlite::Connection::open(data.path().join("bare.db")).unwrap();
         let query = "select count(*), count(distinct ref), count(distinct body),
-            count(*) filter (where instr(body, ref)) from orders";
-        let counts: (u32, u32, u32, u32) = store
+            count(*) filter (where instr(body, ref)), count(distinct org) from orders";
+        let counts: (u32, u32, u32, u32, u32) = store
             .query_row(query, (), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                let number = |column| row.get(column);
+                Ok((number(0)?, number(1)?, number(2)?, number(3)?, number(4)?))
             })
             .unwrap();
-        assert_eq!(counts, (20, 20, 20, 20));
+        assert_eq!(counts, (20, 20, 20, 20, 4));
     }
 
     #[test]

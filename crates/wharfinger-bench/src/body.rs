@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wharfinger_core::dialect::Sample;
 
+use crate::identities::Identities;
 use crate::pools;
 use crate::stamps::{self, DIGITS};
 use crate::template::{Part, Template};
+use crate::texts::{Texts, WordLists};
 
 /// The structure around the orders of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +107,9 @@ pub(crate) struct Body {
     orders: Vec<Placed>,
     first_stamp: u64,
     lane: Lane,
+    /// Organisations and keys of the orders.
+    identities: Identities,
+    words: WordLists,
     /// First stamp of the previous request, if there was one.
     before: Option<u64>,
     /// Draws orders that were sent before.
@@ -125,6 +130,9 @@ struct Placed {
     stamps: Vec<usize>,
     customers: Vec<usize>,
     products: Vec<usize>,
+    /// Empty if all orders belong to the same organisation.
+    organisations: Vec<usize>,
+    texts: Texts,
     is_again: bool,
 }
 
@@ -132,7 +140,7 @@ impl Body {
     /// Creates a body. Call [`Self::restamp`] before sending it.
     pub(crate) fn new(
         template: &str,
-        organisation: &str,
+        identities: &Identities,
         shape: Shape,
         lane: Lane,
         first_stamp: u64,
@@ -149,6 +157,8 @@ impl Body {
             bytes: Vec::new(),
             orders: Vec::with_capacity(shape.orders),
             first_stamp,
+            identities: identities.clone(),
+            words: WordLists::default(),
             before: None,
             products: (shape.mix == Mix::AnyProducts).then(|| pools::Random::new(lane.number)),
             drawn,
@@ -174,13 +184,13 @@ impl Body {
                 body.bytes
                     .extend_from_slice(format!("\"order-{slot}\":").as_bytes());
             }
-            body.append_order(&template, organisation, shape.mix, slot);
+            body.append_order(&template, shape.mix, slot);
         }
         body.bytes.extend_from_slice(end.as_bytes());
         body
     }
 
-    fn append_order(&mut self, template: &Template, organisation: &str, mix: Mix, slot: usize) {
+    fn append_order(&mut self, template: &Template, mix: Mix, slot: usize) {
         let is_again = mix == Mix::HalfAgain && slot % 2 == 1;
         let is_changed = is_again && slot % 4 == 3;
         // A resubmitted order has the content of its left neighbour in the previous request.
@@ -188,55 +198,79 @@ impl Body {
         let seed = self.lane.number * 1_000_003 + content as u64;
         let mut random = pools::Random::new(seed);
         let begin = self.bytes.len();
-        let (mut stamps, mut customers, mut products) = (Vec::new(), Vec::new(), Vec::new());
-        for part in template.parts() {
+        let mut placed = Placed {
+            text: begin..begin,
+            stamps: Vec::new(),
+            customers: Vec::new(),
+            products: Vec::new(),
+            organisations: Vec::new(),
+            texts: Texts::default(),
+            is_again,
+        };
+        for (number, part) in template.parts().iter().enumerate() {
+            let at = self.bytes.len();
             match part {
                 Part::Text(text) => self.bytes.extend_from_slice(text.as_bytes()),
-                Part::Organisation => self.bytes.extend_from_slice(organisation.as_bytes()),
-                Part::Pick(pool) => self
-                    .bytes
-                    .extend_from_slice(random.pick(pool.words).as_bytes()),
-                Part::Digits(count) => {
-                    for _ in 0..*count {
-                        self.bytes.push(random.digit());
+                Part::Organisation => {
+                    let code = self.identities.code(0);
+                    self.bytes.extend_from_slice(code.as_bytes());
+                    if self.identities.codes().len() > 1 {
+                        placed.organisations.push(at);
                     }
+                }
+                Part::Pick(pool) => {
+                    let word = random.pick(pool.words);
+                    self.bytes.extend_from_slice(word.as_bytes());
+                    // Products stay few, unless they are to be drawn.
+                    if !template.is_of_product(number) {
+                        placed.texts.add_word(at, pool, word, &mut self.words);
+                    }
+                }
+                Part::Digits(count) => {
+                    self.bytes.resize(at + count, b'0');
+                    placed.texts.add_digits(at, *count);
                 }
                 Part::Change => self.bytes.push(if is_changed { b'2' } else { b'1' }),
                 Part::Stamp => {
-                    stamps.push(self.bytes.len());
+                    placed.stamps.push(at);
                     self.bytes.extend_from_slice(&[b'0'; DIGITS]);
                 }
                 Part::Customer => {
-                    customers.push(self.bytes.len());
+                    placed.customers.push(at);
                     self.bytes.extend_from_slice(&[b'0'; DIGITS]);
                 }
                 Part::Product => {
-                    products.push(self.bytes.len());
+                    placed.products.push(at);
                     for _ in 0..PRODUCT_DIGITS {
                         self.bytes.push(random.digit());
                     }
                 }
             }
         }
-        self.orders.push(Placed {
-            text: begin..self.bytes.len(),
-            stamps,
-            customers,
-            products,
-            is_again,
-        });
+        placed.text.end = self.bytes.len();
+        self.orders.push(placed);
     }
 
-    /// Inserts bytes before the body: the head of its request.
+    /// Inserts bytes before the body: the head of its request. If the path of a single order names its organisation, that is
+    /// stamped too.
     pub(crate) fn prepend(&mut self, head: &[u8]) {
         self.bytes.splice(0..0, head.iter().copied());
         for order in &mut self.orders {
             order.text.start += head.len();
             order.text.end += head.len();
             let places = order.stamps.iter_mut().chain(&mut order.customers);
-            for at in places.chain(&mut order.products) {
+            let places = places.chain(&mut order.products);
+            for at in places.chain(&mut order.organisations) {
                 *at += head.len();
             }
+            order.texts.shift(head.len());
+        }
+        if let ([order], [code, _, ..]) = (&mut self.orders[..], self.identities.codes()) {
+            let line_end = head.iter().position(|byte| *byte == b'\n');
+            let line = &head[..line_end.unwrap_or(head.len())];
+            let mut windows = line.windows(code.len());
+            let place = windows.position(|text| text == code.as_bytes());
+            order.organisations.extend(place);
         }
     }
 
@@ -268,9 +302,14 @@ impl Body {
                     }
                 }
             }
-            let customer = stamps::customer(stamp);
-            for (number, places) in [(stamp, &order.stamps), (customer, &order.customers)] {
-                let digits = stamps::digits(number);
+            let code = self.identities.code(stamp).as_bytes();
+            for at in &order.organisations {
+                self.bytes[*at..*at + code.len()].copy_from_slice(code);
+            }
+            order.texts.redraw(stamp, &self.words, &mut self.bytes);
+            let customer = stamps::digits(stamps::customer(stamp));
+            let key = self.identities.key(stamp);
+            for (digits, places) in [(key, &order.stamps), (customer, &order.customers)] {
                 for at in places {
                     self.bytes[*at..*at + DIGITS].copy_from_slice(&digits);
                 }
@@ -295,124 +334,4 @@ impl Body {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use wharfinger_core::dialects;
-
-    use super::*;
-
-    const LANES: u64 = 3;
-    const ORDER: &str = "{\"key\":\"{{stamp}}\",\n  \"change\":{{change}},\"name\":\"{{pick first}}\",\"again\":\"{{stamp}}\"}";
-
-    fn body(envelope: Envelope, mix: Mix, orders: usize, lane: Lane) -> Body {
-        let shape = Shape {
-            orders,
-            envelope,
-            mix,
-        };
-        Body::new(ORDER, "ORG", shape, lane, 0)
-    }
-
-    fn orders(body: &Body) -> Vec<serde_json::Value> {
-        let texts = body.order_texts();
-        let orders = texts.map(|text| serde_json::from_slice(text).expect("an order is JSON"));
-        orders.collect()
-    }
-
-    #[test]
-    fn no_two_orders_of_a_run_have_the_same_key() {
-        let mut keys = BTreeSet::new();
-        for lane in Lane::each(LANES) {
-            let mut body = body(Envelope::Array, Mix::Fresh, 4, lane);
-            for _ in 0..5 {
-                body.restamp();
-                for order in orders(&body) {
-                    assert_eq!(order["key"], order["again"], "one stamp an order");
-                    keys.insert(order["key"].to_string());
-                }
-            }
-        }
-        assert_eq!(keys.len(), 3 * 5 * 4);
-    }
-
-    #[test]
-    fn every_envelope_is_json_and_stays_as_long_as_it_was() {
-        for envelope in [Envelope::One, Envelope::Array, Envelope::Named] {
-            let count = if envelope == Envelope::One { 1 } else { 3 };
-            let mut body = body(envelope, Mix::Fresh, count, Lane::only());
-            let length = body.bytes().len();
-            body.restamp();
-            assert_eq!(body.bytes().len(), length);
-            serde_json::from_slice::<serde_json::Value>(body.bytes()).expect("a body is JSON");
-        }
-    }
-
-    #[test]
-    fn a_head_moves_the_stamps_along() {
-        let mut plain = body(Envelope::Array, Mix::Fresh, 2, Lane::only());
-        let mut with_head = body(Envelope::Array, Mix::Fresh, 2, Lane::only());
-        with_head.prepend(b"POST / HTTP/1.1\r\n\r\n");
-        plain.restamp();
-        with_head.restamp();
-        assert!(with_head.bytes().ends_with(plain.bytes()));
-        assert_eq!(orders(&with_head), orders(&plain));
-    }
-
-    #[test]
-    fn orders_come_again_unchanged_or_changed() {
-        let mut body = body(Envelope::Array, Mix::HalfAgain, 4, Lane::only());
-        body.restamp();
-        let before = orders(&body);
-        body.restamp();
-        let after = orders(&body);
-        assert_eq!(after[1], before[0]);
-        assert_eq!(after[3]["key"], before[2]["key"]);
-        assert_ne!(after[3], before[2]);
-        assert_ne!(after[0]["key"], before[0]["key"]);
-        assert_ne!(after[2]["key"], before[2]["key"]);
-    }
-
-    #[test]
-    fn what_is_drawn_is_any_of_what_was_sent_and_nothing_else() {
-        let mut body = body(Envelope::One, Mix::Drawn { among: 5 }, 1, Lane::only());
-        body.first_stamp = 70;
-        let mut drawn = BTreeSet::new();
-        for _ in 0..200 {
-            body.restamp();
-            drawn.insert(orders(&body)[0]["key"].as_str().unwrap().to_owned());
-        }
-        let all = (70..75).map(|stamp| format!("{stamp:014}"));
-        assert_eq!(drawn, all.collect());
-    }
-
-    #[test]
-    fn every_load_can_be_parsed_and_gives_its_keys() {
-        for dialect in dialects::ALL {
-            let load = dialect.workload();
-            let envelopes = [Envelope::Array, Envelope::Named];
-            let shape = |envelope| Shape {
-                orders: 3,
-                envelope,
-                mix: Mix::Fresh,
-            };
-            let lane = Lane::only();
-            let made = envelopes.map(|envelope| {
-                let mut body = Body::new(load.order, "ORG", shape(envelope), lane.clone(), 0);
-                body.restamp();
-                body
-            });
-            let texts = made.iter().map(|body| std::str::from_utf8(body.bytes()));
-            let parsed = texts.filter_map(|text| (load.parse)(text.unwrap()).ok());
-            let parsed: Vec<_> = parsed.collect();
-            assert_eq!(
-                parsed.len(),
-                1,
-                "{}: one of the envelopes fits",
-                dialect.id()
-            );
-            let keys: BTreeSet<_> = parsed[0].iter().map(|order| order.key).collect();
-            assert_eq!(keys.len(), 3, "{}", dialect.id());
-        }
-    }
-}
+mod tests;

@@ -6,10 +6,12 @@ use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 
 use crate::body::Mix;
+use crate::measurements::Round;
 use crate::report::grouped;
 use crate::schedule::filling_bar;
 use crate::sender::Sender;
 use crate::served::Served;
+use crate::target::Target;
 use crate::{DialectRef, as_f64};
 
 /// Orders per batch, and connections that send them.
@@ -82,6 +84,15 @@ impl Filled {
         let count = grouped(as_f64(self.orders));
         format!("{count} {} orders", self.dialect.id())
     }
+}
+
+/// Sends this many orders to a server, rounded up to whole batches, as quickly as possible.
+pub(crate) fn send(target: &Target, dialect: DialectRef, orders: u64) -> Result<Round> {
+    let batch = BATCH.min(orders.div_ceil(CONNECTIONS));
+    let batches = orders.div_ceil(batch * CONNECTIONS);
+    let (batch, connections) = (usize::try_from(batch)?, usize::try_from(CONNECTIONS)?);
+    let mut sender = target.batches(dialect, batch, connections, Mix::Fresh);
+    sender.send_requests(batches)
 }
 
 fn ensure_room(directory: &Path, orders: u64) -> Result<()> {

@@ -11,7 +11,7 @@
 //! ```text
 //! works        one file per workload: which sides take turns, and how the result is judged
 //! schedule     rounds in turns
-//! sender       sends bodies on many connections: body, template, stamps, pools, http_client
+//! sender       sends bodies on many connections: body, template, identities, stamps, texts, pools, http_client
 //! served       a server on a data directory; servers, on a database; fill, with a large store
 //! bare, floor  the programs to compare with, and the disk
 //! report       tables and JSON: measurements, verdict; sweep and plot
@@ -24,6 +24,7 @@ mod database;
 mod fill;
 mod floor;
 mod http_client;
+mod identities;
 mod measurements;
 mod plot;
 mod pools;
@@ -38,6 +39,7 @@ mod stamps;
 mod sweep;
 mod target;
 mod template;
+mod texts;
 mod verdict;
 mod works;
 
@@ -46,21 +48,26 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 
-use self::body::Envelope;
 use self::fill::Filled;
+use self::identities::Identities;
 use self::measurements::as_f64;
+use self::report::Finding;
 use self::schedule::Schedule;
 use self::target::Target;
+use self::template::Template;
 use self::works::{
     batches, catalogue, databases, fairness, filled, import, memory, reads, resubmissions, singles,
+    spread,
 };
 
+pub use self::bare::BareWork;
 pub use self::bare_store::BareStore;
+pub use self::identities::{Keys, Spread};
 pub use self::report::Report;
 pub use self::sweep::{Sweep, sweep};
 
@@ -94,6 +101,17 @@ pub enum Work {
     P8,
     /// Rate if every second order is resubmitted
     P9,
+    /// CPU per order over 900 organisations: batches of 1,000, and of 10 on 64 connections; keys in order and in no order
+    P10,
+    /// CPU per order of one organisation's keys in no order, batches of 1,000 and 100, into empty stores and stores of 5,000,000
+    /// orders (see --fill)
+    P11,
+    /// CPU per order of p10, p11 and single orders on PostgreSQL, including the database's; starts its own PostgreSQL
+    P12,
+    /// Bytes written per order, from the same work as p10
+    P13,
+    /// Rate of single orders over 900 organisations, compared with one organisation
+    P14,
     /// Latency of single orders while others send batches of 5,000 and of 50,000
     Fair,
     /// CPU per order of p2 with an enforced catalogue of 1,000,000 products, compared with an open one
@@ -113,6 +131,10 @@ pub struct OwnWork {
     pub batch: usize,
     /// Connections that send batches.
     pub connections: usize,
+    /// Organisations and keys of the orders.
+    pub spread: Spread,
+    /// Whether the started server and the bare program store their orders in PostgreSQL.
+    pub is_on_postgres: bool,
     /// An existing server to measure. Otherwise one is started, and compared with the bare program.
     pub remote: Option<Remote>,
 }
@@ -122,7 +144,7 @@ pub struct OwnWork {
 pub struct Remote {
     /// Where it listens: `http://HOST:PORT`.
     pub url: String,
-    /// Code of the orders' organisation.
+    /// Code of the orders' organisation. The codes of several start with it; five digits follow.
     pub organisation: String,
     /// Id of the API key.
     pub key_id: String,
@@ -139,6 +161,8 @@ pub struct Settings {
     pub length: Duration,
     /// Orders in a filled store.
     pub fill_orders: u64,
+    /// Orders in a store that was filled with keys in no order, which is slower.
+    pub scattered_fill_orders: u64,
     /// Orders in the import of p5.
     pub import_orders: u64,
     /// Bytes of each body that `memory` sends.
@@ -200,11 +224,12 @@ pub fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
     }
     let database_server = settings.database_server.as_deref();
     if has(Work::P8) {
-        findings.push(databases::on_database(&schedule, database_server)?);
+        findings.push(batches::on_database(&schedule, database_server)?);
     }
     if has(Work::P9) {
         findings.push(resubmissions::resubmissions(&schedule)?);
     }
+    findings.extend(measure_spread(works, &schedule, settings)?);
     if has(Work::Fair) {
         findings.push(fairness::fairness(&schedule)?);
     }
@@ -220,24 +245,64 @@ pub fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
     Ok(schedule.report(findings))
 }
 
+/// Measures p10 to p14.
+fn measure_spread(
+    works: &[Work],
+    schedule: &Schedule,
+    settings: &Settings,
+) -> Result<Vec<Finding>> {
+    let has = |work| works.contains(&work);
+    let filled = settings.scattered_fill_orders;
+    let mut findings = Vec::new();
+    if has(Work::P10) || has(Work::P13) {
+        findings.extend(spread::organisations(
+            schedule,
+            has(Work::P10),
+            has(Work::P13),
+        )?);
+    }
+    if has(Work::P11) {
+        findings.extend(spread::scattered(schedule, filled)?);
+    }
+    if has(Work::P12) {
+        let database_server = settings.database_server.as_deref();
+        findings.extend(spread::on_database(schedule, database_server, filled)?);
+    }
+    if has(Work::P14) {
+        findings.push(spread::singles(schedule)?);
+    }
+    Ok(findings)
+}
+
 /// Measures a custom workload.
 ///
 /// # Errors
 ///
-/// A server does not start or cannot be reached, or a response is wrong.
+/// Orders of this dialect cannot be spread over organisations; a server does not start or cannot be reached; or a response is
+/// wrong.
 pub fn measure_own(work: &OwnWork, length: Duration) -> Result<Report> {
+    let template = Template::parse(work.dialect.workload().order);
+    ensure!(
+        work.spread.organisations <= 1 || template.names_organisation(),
+        "orders of the dialect '{}' do not name their organisation, so they cannot be spread over several",
+        work.dialect.id()
+    );
     let schedule = Schedule::new(length);
     let finding = match &work.remote {
-        Some(remote) => batches::remote(&schedule, work, &remote.target()?)?,
+        Some(remote) => {
+            let target = remote.target(work.spread)?;
+            batches::remote(&schedule, work, &target)?
+        }
         None => batches::own(&schedule, work)?,
     };
     Ok(schedule.report(vec![finding]))
 }
 
 impl Remote {
-    fn target(&self) -> Result<Target> {
+    fn target(&self, spread: Spread) -> Result<Target> {
         Ok(Target {
             address: sender::address_of(&self.url)?,
+            identities: Identities::spread(&self.organisation, &self.organisation, spread),
             organisation: self.organisation.clone(),
             key_id: self.key_id.clone(),
             secret: self.secret.clone(),
@@ -252,12 +317,8 @@ impl Remote {
 pub enum Part {
     /// Stores as many orders as each line on stdin says.
     Bare {
-        /// Dialect of the orders.
-        dialect: DialectRef,
-        /// Orders in each batch.
-        batch: usize,
-        /// Whether a batch is an object with named orders instead of an array.
-        is_named: bool,
+        /// The orders.
+        work: BareWork,
         /// Where it stores them.
         store: BareStore,
     },
@@ -273,21 +334,9 @@ impl Part {
     /// Its store or its socket cannot be opened, or fails.
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
         match self {
-            Self::Bare {
-                dialect,
-                batch,
-                is_named,
-                store,
-            } => {
-                let envelope = if is_named {
-                    Envelope::Named
-                } else {
-                    Envelope::Array
-                };
+            Self::Bare { work, store } => {
                 // The PostgreSQL client runs a runtime of its own.
-                tokio::task::block_in_place(|| {
-                    bare::run(dialect.workload(), batch, envelope, &store, out)
-                })
+                tokio::task::block_in_place(|| bare::run(&work, &store, out))
             }
             Self::Http => floor::serve(out).await,
         }

@@ -13,6 +13,8 @@ pub(crate) struct Round {
     pub(crate) cpu: Option<Duration>,
     /// The database's part of it. `None` without a separate database process.
     pub(crate) database_cpu: Option<Duration>,
+    /// Bytes that the measured process wrote. `None` on a database, whose processes are not ours to read.
+    pub(crate) written_bytes: Option<u64>,
     /// Latency of each request.
     pub(crate) latencies: Vec<Duration>,
 }
@@ -44,6 +46,7 @@ pub(crate) struct Measurements {
     /// The database's part of it. `None` without a separate database process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) database_cpu_us_per_order: Option<f64>,
+    pub(crate) written_bytes_per_order: Option<f64>,
     pub(crate) latency_ms: Option<Latency>,
     pub(crate) disk_bytes_per_order: Option<f64>,
     pub(crate) memory_peak_bytes: Option<u64>,
@@ -64,6 +67,7 @@ impl Measurements {
         let mut rates = Vec::new();
         let mut costs = Vec::new();
         let mut database_costs = Vec::new();
+        let mut written = Vec::new();
         let mut latencies = Vec::new();
         for round in rounds.iter().filter(|round| round.orders > 0) {
             let orders = as_f64(round.orders);
@@ -71,6 +75,7 @@ impl Measurements {
             let us_per_order = |cpu: Duration| cpu.as_secs_f64() * 1e6 / orders;
             costs.extend(round.cpu.map(us_per_order));
             database_costs.extend(round.database_cpu.map(us_per_order));
+            written.extend(round.written_bytes.map(|bytes| as_f64(bytes) / orders));
             latencies.extend_from_slice(&round.latencies);
         }
         let disk = usage.and_then(|usage| Some(as_f64(usage.disk_bytes?) / as_f64(usage.orders)));
@@ -79,6 +84,7 @@ impl Measurements {
             orders_per_s: median(&mut rates).unwrap_or_default(),
             cpu_us_per_order: median(&mut costs),
             database_cpu_us_per_order: median(&mut database_costs),
+            written_bytes_per_order: median(&mut written),
             latency_ms: Latency::of(&mut latencies),
             disk_bytes_per_order: disk,
             memory_peak_bytes: usage.map(|usage| usage.memory_peak_bytes),
@@ -155,6 +161,7 @@ mod tests {
             duration: Duration::from_millis(ms),
             cpu: Some(Duration::from_millis(cpu_ms)),
             database_cpu: None,
+            written_bytes: Some(orders * 300),
             latencies: vec![Duration::from_millis(ms)],
         };
         let rounds = [
@@ -171,6 +178,7 @@ mod tests {
         assert_eq!(measurements.orders, 3_000);
         assert!((measurements.orders_per_s - 10_000.0).abs() < 1e-6);
         assert!((measurements.cpu_us_per_order.unwrap() - 4.0).abs() < 1e-9);
+        assert!((measurements.written_bytes_per_order.unwrap() - 300.0).abs() < 1e-9);
         assert!((measurements.disk_bytes_per_order.unwrap() - 2.0).abs() < 1e-9);
         let latency = measurements.latency_ms.unwrap();
         assert!((latency.p50 - 100.0).abs() < 1e-9);

@@ -26,6 +26,15 @@ pub(crate) fn when_quiet(cpu: impl Fn() -> Result<Duration>) -> Result<Duration>
     }
 }
 
+/// Bytes that a process has handed to the system's calls for writing, to files and to some sockets.
+pub(crate) fn written_bytes(process: u32) -> Result<u64> {
+    let io = std::fs::read_to_string(format!("/proc/{process}/io"))
+        .context("the system does not tell what a measured process wrote")?;
+    let line = io.lines().find_map(|line| line.strip_prefix("wchar:"));
+    let bytes = line.and_then(|line| line.trim().parse().ok());
+    bytes.context("the system does not report written bytes")
+}
+
 /// Peak memory of a process, in bytes.
 pub(crate) fn memory_peak(process: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))
@@ -84,6 +93,10 @@ mod tests {
     fn this_process_can_be_read() {
         let process = std::process::id();
         assert!(memory_peak(process).unwrap() > 0);
+        let before = written_bytes(process).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, &[0; 5_000]).unwrap();
+        assert!(written_bytes(process).unwrap() >= before + 5_000);
         assert!(Machine::this().cores > 0);
     }
 

@@ -183,11 +183,12 @@ fn write_row<'c>(
 }
 
 /// Names of figures, with their units.
-const ROWS: [&str; 10] = [
+const ROWS: [&str; 11] = [
     "orders",
     "orders/s",
     "CPU µs per order",
     "of that the database's",
+    "bytes written per order",
     "latency p50, ms",
     "latency p99, ms",
     "latency p99.9, ms",
@@ -207,6 +208,7 @@ fn cells(measurements: &Measurements) -> [String; ROWS.len()] {
         grouped(measurements.orders_per_s),
         two_places(measurements.cpu_us_per_order),
         two_places(measurements.database_cpu_us_per_order),
+        whole(measurements.written_bytes_per_order),
         two_places(latency.map(|l| l.p50)),
         two_places(latency.map(|l| l.p99)),
         two_places(latency.map(|l| l.p99_9)),
@@ -257,6 +259,7 @@ mod tests {
             orders_per_s: 4_000.0,
             cpu_us_per_order,
             database_cpu_us_per_order: None,
+            written_bytes_per_order: None,
             latency_ms: None,
             disk_bytes_per_order: None,
             memory_peak_bytes: None,

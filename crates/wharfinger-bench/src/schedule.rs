@@ -40,6 +40,11 @@ impl Schedule {
         self.progress.finish_and_clear();
     }
 
+    /// Shows what is prepared for the next rounds.
+    pub(crate) fn prepare(&self, what: &str) {
+        self.progress.set_message(what.to_owned());
+    }
+
     /// Measures one side alone, once, for the whole length.
     pub(crate) fn once(
         &self,

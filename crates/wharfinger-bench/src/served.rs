@@ -7,10 +7,11 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::floor;
+use crate::identities::Spread;
 use crate::measurements::{Round, Usage};
 use crate::process;
 use crate::sender;
-use crate::server_process::{self, Server};
+use crate::server_process::{self, FirstKey, Server};
 use crate::target::Target;
 
 /// A server process on its own data directory.
@@ -28,22 +29,31 @@ impl Served {
         Self::start_with(&[])
     }
 
+    /// Starts a server for orders that are spread like this.
+    pub(crate) fn start_spread(spread: Spread) -> Result<Self> {
+        let mut served = if spread.organisations > 1 {
+            let data = temporary_directory()?;
+            let (server, key) = Server::start_for_all(data.path().into())?;
+            Self::new(server, data, key)?
+        } else {
+            Self::start()?
+        };
+        served.target.spread(spread)?;
+        Ok(served)
+    }
+
     /// Starts a server with additional options.
     pub(crate) fn start_with(options: &[&str]) -> Result<Self> {
         let data = temporary_directory()?;
         let (server, key) = Server::start_fresh(data.path().into(), options)?;
-        let target = Target {
-            address: sender::address_of(&server.url)?,
-            organisation: key.organisation,
-            key_id: key.id,
-            secret: key.secret,
-            status_alone: None,
-            next_stamp: Cell::new(0),
-        };
+        Self::new(server, data, key)
+    }
+
+    fn new(server: Server, data: TempDir, key: FirstKey) -> Result<Self> {
         Ok(Self {
+            target: Target::of(&server, key)?,
             server,
             data,
-            target,
             orders: 0,
         })
     }
@@ -56,6 +66,7 @@ impl Served {
         let target = Target {
             address: sender::address_of(&server.url)?,
             organisation: other.target.organisation.clone(),
+            identities: other.target.identities.clone(),
             key_id: other.target.key_id.clone(),
             secret: other.target.secret.clone(),
             status_alone: Some(floor::STATUS),
@@ -87,10 +98,12 @@ impl Served {
     pub(crate) fn measure(&mut self, send: impl FnOnce() -> Result<Round>) -> Result<Round> {
         let process = self.server.process_id();
         let cpu_before = process::cpu(process)?;
+        let written_before = process::written_bytes(process)?;
         let mut round = send()?;
         self.orders += round.orders;
         let cpu = process::when_quiet(|| process::cpu(process))?;
         round.cpu = Some(cpu.saturating_sub(cpu_before));
+        round.written_bytes = Some(process::written_bytes(process)? - written_before);
         Ok(round)
     }
 

@@ -14,6 +14,9 @@ pub const READY: &str = "wharfinger is ready on";
 /// Environment variable with the database URL for a command.
 pub const DATABASE: &str = "WHARFINGER_DATABASE";
 
+/// The organisation that this module creates.
+const ORGANISATION: &str = "DEMO";
+
 /// Where a server stores its orders.
 #[derive(Clone, Copy)]
 pub enum ServerStore<'p> {
@@ -49,24 +52,24 @@ pub struct FirstKey {
 }
 
 impl FirstKey {
-    /// Creates an organisation and a key in a database, as an operator would.
-    fn make(url: &str) -> Result<Self> {
+    /// Creates an organisation and a key in an empty store, as an operator would. `reach` are the options that say for what
+    /// the key is.
+    fn make(store: ServerStore<'_>, reach: &[&str]) -> Result<Self> {
         let run = |arguments: &[&str]| -> Result<Vec<u8>> {
-            let mut command = program_on(ServerStore::Database(url))?;
+            let mut command = program_on(store)?;
             let done = command.args(arguments).stderr(Stdio::inherit()).output()?;
             ensure!(done.status.success(), "{} failed", arguments.join(" "));
             Ok(done.stdout)
         };
-        let organisation = "DEMO";
-        run(&["org", "create", organisation, "--init"])?;
-        let key = run(&["key", "create", "--org", organisation, "--json"])?;
+        run(&["org", "create", ORGANISATION, "--init"])?;
+        let key = run(&[&["key", "create", "--json"], reach].concat())?;
         let key: serde_json::Value = serde_json::from_slice(&key)?;
         let text = |name: &str| {
             let text = key[name].as_str().map(str::to_owned);
             text.with_context(|| format!("the new key has no {name}"))
         };
         Ok(Self {
-            organisation: organisation.into(),
+            organisation: ORGANISATION.into(),
             id: text("id")?,
             secret: text("secret")?,
         })
@@ -104,9 +107,9 @@ impl Server {
     pub fn start_fresh(store: ServerStore<'_>, options: &[&str]) -> Result<(Self, FirstKey)> {
         let mut command = serve(store)?;
         command.args(options);
-        if let ServerStore::Database(url) = store {
+        if let ServerStore::Database(_) = store {
             // In a database, a server creates no key by itself, because other servers may use it.
-            let key = FirstKey::make(url)?;
+            let key = FirstKey::make(store, &["--org", ORGANISATION])?;
             return Ok((Self::start_command(command)?, key));
         }
         let mut server = Self::start_command(command)?;
@@ -117,6 +120,20 @@ impl Server {
             secret: word_behind(greeting, "key secret")?,
         };
         Ok((server, key))
+    }
+
+    /// Starts a server on an empty store. Returns a key that may create organisations and act for all of them.
+    ///
+    /// # Errors
+    ///
+    /// A process does not start, or ends before it is ready.
+    pub fn start_for_all(store: ServerStore<'_>) -> Result<(Self, FirstKey)> {
+        let mut reach = vec!["--all-orgs"];
+        for scope in ["admin", "orders:write", "orders:read"] {
+            reach.extend(["--scope", scope]);
+        }
+        let key = FirstKey::make(store, &reach)?;
+        Ok((Self::start(store)?, key))
     }
 
     /// Starts a server on an existing store.

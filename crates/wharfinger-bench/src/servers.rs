@@ -1,12 +1,12 @@
 //! Server processes on one database, under measurement.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 
 use crate::body::Mix;
 use crate::database::Database;
+use crate::identities::Spread;
 use crate::measurements::{Round, Usage};
 use crate::process;
 use crate::sender::{self, Sender};
@@ -28,17 +28,24 @@ pub(crate) struct Servers {
 impl Servers {
     /// Starts this many servers on an empty database. See [`Database::create`].
     pub(crate) fn start(count: usize, database_server: Option<&str>) -> Result<Self> {
+        Self::start_spread(count, database_server, Spread::default())
+    }
+
+    /// Starts them for orders that are spread like this.
+    pub(crate) fn start_spread(
+        count: usize,
+        database_server: Option<&str>,
+        spread: Spread,
+    ) -> Result<Self> {
         let database = Database::create(database_server)?;
         let store = ServerStore::Database(database.url());
-        let (first, key) = Server::start_fresh(store, &[])?;
-        let target = Target {
-            address: sender::address_of(&first.url)?,
-            organisation: key.organisation,
-            key_id: key.id,
-            secret: key.secret,
-            status_alone: None,
-            next_stamp: Cell::new(0),
+        let (first, key) = if spread.organisations > 1 {
+            Server::start_for_all(store)?
+        } else {
+            Server::start_fresh(store, &[])?
         };
+        let mut target = Target::of(&first, key)?;
+        target.spread(spread)?;
         let mut servers = vec![first];
         for _ in 1..count {
             servers.push(Server::start(store)?);
@@ -71,6 +78,11 @@ impl Servers {
         let round = self.database.measure(&processes, send)?;
         self.orders += round.orders;
         Ok(round)
+    }
+
+    /// Counts orders that were sent without measuring.
+    pub(crate) fn count(&mut self, round: &Round) {
+        self.orders += round.orders;
     }
 
     /// Stops the servers, and reports their memory and the database's size. The memory does not include the database server's.

@@ -28,6 +28,30 @@ pub(crate) fn digits(mut number: u64) -> [u8; DIGITS] {
     digits
 }
 
+/// Half of the digits of a stamp, and how many numbers have so many digits.
+const HALF_DIGITS: u32 = 7;
+const HALF: u64 = 10_u64.pow(HALF_DIGITS);
+
+/// A number in no order with those of other stamps, with as many digits. No other stamp has it.
+///
+/// A Feistel network over the two halves of the digits: each round can be undone, so two stamps never get the same number.
+pub(crate) fn scattered(stamp: u64) -> u64 {
+    let (mut left, mut right) = (stamp / HALF % HALF, stamp % HALF);
+    for round in 0..4 {
+        let mixed = mix(right + round * HALF);
+        (left, right) = (right, (left + mixed % HALF) % HALF);
+    }
+    left * HALF + right
+}
+
+/// The finaliser of SplitMix64, <https://prng.di.unimi.it/splitmix64.c>.
+pub(crate) fn mix(number: u64) -> u64 {
+    let mut mixed = number;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 /// The customer number of the order with this stamp.
 pub(crate) fn customer(stamp: u64) -> u64 {
     if is_of_a_regular(stamp) {
@@ -44,9 +68,20 @@ pub(crate) fn is_of_a_regular(stamp: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+
+    #[test]
+    fn scattered_stamps_are_unique_and_in_no_order() {
+        let first = first_of_run(1_000_000_000_000);
+        let numbers: Vec<_> = (first..first + 10_000).map(scattered).collect();
+        let distinct: BTreeSet<_> = numbers.iter().collect();
+        assert_eq!(distinct.len(), numbers.len());
+        assert!(numbers.iter().all(|number| *number < HALF * HALF));
+        let steps_up = numbers.windows(2).filter(|pair| pair[0] < pair[1]).count();
+        assert!((4_500..5_500).contains(&steps_up), "{steps_up}");
+    }
 
     #[test]
     fn regular_customers_have_one_order_in_so_many_and_others_one() {

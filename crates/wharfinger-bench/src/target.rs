@@ -3,12 +3,16 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 
+use anyhow::{Result, ensure};
 use wharfinger_core::dialect::workload::Read;
 use wharfinger_core::dialect::{Sample, SampleKey};
 
 use crate::DialectRef;
 use crate::body::{Body, Envelope, Lane, Mix, Shape};
-use crate::sender::{Check, Sender};
+use crate::http_client::Connection;
+use crate::identities::{CODE_START, Identities, Spread};
+use crate::sender::{self, Check, Sender};
+use crate::server_process::{FirstKey, Server};
 
 /// Orders that one sender can create before its stamps overlap those of the next.
 const STAMPS_PER_SENDER: u64 = 10_000_000_000;
@@ -16,7 +20,10 @@ const STAMPS_PER_SENDER: u64 = 10_000_000_000;
 /// Address and key for requests.
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
+    /// Organisation of the key.
     pub(crate) organisation: String,
+    /// Organisations and keys of the orders.
+    pub(crate) identities: Identities,
     pub(crate) key_id: String,
     pub(crate) secret: String,
     /// The status to expect from a server that does not know orders.
@@ -26,6 +33,42 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// A started server. Its orders belong to the key's organisation, and their keys count up.
+    pub(crate) fn of(server: &Server, key: FirstKey) -> Result<Self> {
+        Ok(Self {
+            address: sender::address_of(&server.url)?,
+            identities: Identities::of(&key.organisation),
+            organisation: key.organisation,
+            key_id: key.id,
+            secret: key.secret,
+            status_alone: None,
+            next_stamp: Cell::new(0),
+        })
+    }
+
+    /// Spreads the orders. Creates the organisations if there are several; the key must be allowed to.
+    pub(crate) fn spread(&mut self, spread: Spread) -> Result<()> {
+        self.identities = Identities::spread(&self.organisation, CODE_START, spread);
+        if spread.organisations <= 1 {
+            return Ok(());
+        }
+        let mut connection = Connection::open(self.address)?;
+        for code in self.identities.codes() {
+            let body = serde_json::json!({"code": code}).to_string();
+            let request = format!(
+                "POST /v1/organisations HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
+                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                self.address,
+                self.secret,
+                body.len(),
+            );
+            let answer = connection.exchange(request.as_bytes())?;
+            let told = answer.body;
+            ensure!(answer.status == 201, "{code} was not created: {told}");
+        }
+        Ok(())
+    }
+
     /// A sender of batches.
     pub(crate) fn batches(
         &self,
@@ -68,8 +111,8 @@ impl Target {
             mix: Mix::Drawn { among },
         };
         let lane = Lane::only();
-        let organisation = &self.organisation;
-        let mut request = Body::new(read.target, organisation, shape, lane, first_stamp);
+        let identities = &self.identities;
+        let mut request = Body::new(read.target, identities, shape, lane, first_stamp);
         request.prepend(b"GET ");
         request.append(format!(" HTTP/1.1\r\nhost: {}\r\n", self.address).as_bytes());
         for (name, value) in &dialect.samples(&self.sample_key()).one.headers {
@@ -97,7 +140,7 @@ impl Target {
         let first_stamp = self.take_stamps();
         let mut requests = Vec::with_capacity(connections);
         for lane in Lane::each(connections as u64) {
-            let mut body = Body::new(load.order, &self.organisation, shape, lane, first_stamp);
+            let mut body = Body::new(load.order, &self.identities, shape, lane, first_stamp);
             let head = self.head(sample, body.bytes().len());
             body.prepend(head.as_bytes());
             requests.push(body);
@@ -124,7 +167,8 @@ impl Target {
 
     pub(crate) fn sample_key(&self) -> SampleKey<'_> {
         SampleKey {
-            organisation: &self.organisation,
+            // If there are several, the paths of single orders name the first, until they are stamped.
+            organisation: self.identities.code(0),
             id: &self.key_id,
             secret: &self.secret,
         }

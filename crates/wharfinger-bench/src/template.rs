@@ -41,6 +41,17 @@ impl Template {
         &self.parts
     }
 
+    /// Whether an order names its organisation.
+    pub(crate) fn names_organisation(&self) -> bool {
+        self.parts.contains(&Part::Organisation)
+    }
+
+    /// Whether this part is the word of a product: `{{product}}` follows it, after a dash.
+    pub(crate) fn is_of_product(&self, number: usize) -> bool {
+        let behind = self.parts.get(number + 1..);
+        matches!(behind, Some([Part::Text(dash), Part::Product, ..]) if dash == "-")
+    }
+
     /// The text for a stamp. The template may have only placeholders that are derived from the stamp.
     pub(crate) fn stamped(&self, stamp: u64) -> String {
         let mut text = String::new();

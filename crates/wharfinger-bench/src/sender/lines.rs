@@ -185,6 +185,7 @@ mod tests {
 
     use super::super::{Check, Sender};
     use crate::body::{Body, Envelope, Lane, Mix, Shape};
+    use crate::identities::Identities;
 
     /// More than any kernel buffers while nobody reads.
     const LONG_BYTES: usize = 64 << 20;
@@ -199,7 +200,7 @@ mod tests {
             envelope: Envelope::One,
             mix: Mix::Fresh,
         };
-        let mut request = Body::new("{}", "DEMO", shape, Lane::only(), 0);
+        let mut request = Body::new("{}", &Identities::of("DEMO"), shape, Lane::only(), 0);
         request.append(&vec![b' '; LONG_BYTES]);
         let (ended, end) = std::sync::mpsc::channel::<()>();
         let server = std::thread::spawn(move || {

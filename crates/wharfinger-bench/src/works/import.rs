@@ -95,7 +95,7 @@ impl LongRequest {
         let order = first_dialect().workload().order;
         let first_stamp = target.take_stamps();
         let lane = Lane::only();
-        let piece = Body::new(order, &target.organisation, shape, lane, first_stamp);
+        let piece = Body::new(order, &target.identities, shape, lane, first_stamp);
         let body_bytes = piece.bytes().len() * pieces as usize;
         Self {
             head: target.head(&request(target), body_bytes),

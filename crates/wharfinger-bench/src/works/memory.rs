@@ -97,10 +97,9 @@ fn requests(target: &Target, body_bytes: usize) -> Vec<LongRequest> {
     let sample = dialect.samples(&target.sample_key()).batch;
     let first_stamp = target.take_stamps();
     let requests = Lane::each(CONNECTIONS).map(|lane| {
-        let organisation = &target.organisation;
         let piece = Body::new(
             dialect.workload().order,
-            organisation,
+            &target.identities,
             shape,
             lane,
             first_stamp,

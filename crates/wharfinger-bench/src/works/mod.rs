@@ -3,6 +3,7 @@
 mod addresses;
 pub(crate) mod batches;
 pub(crate) mod catalogue;
+mod compare;
 pub(crate) mod databases;
 pub(crate) mod fairness;
 pub(crate) mod filled;
@@ -11,3 +12,4 @@ pub(crate) mod memory;
 pub(crate) mod reads;
 pub(crate) mod resubmissions;
 pub(crate) mod singles;
+pub(crate) mod spread;

@@ -11,11 +11,11 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 pub struct Workload {
     /// A template of a valid order. Line breaks and the white space that follows them are removed.
     ///
-    /// Filled in once, when a batch is built, and then equal in every request: `{{organisation}}`, `{{pick POOL}}` and
-    /// `{{digits COUNT}}`.
-    ///
     /// Filled in for every request:
     ///
+    /// - `{{organisation}}`: the code of the organisation.
+    /// - `{{pick POOL}}` and `{{digits COUNT}}`: a word and digits. Words stay as long as they were first. The word of a product
+    ///   stays the same: it is followed by `-` and `{{product}}`.
     /// - `{{stamp}}`: digits that no other order has.
     /// - `{{customer}}`: as many digits, which identify the customer. They are derived from the stamp. Few customers
     ///   have more than one order.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use wharfinger_bench::server_process::DATABASE;
-use wharfinger_bench::{self as bench, BareStore, OwnWork, Part, Remote, Settings, Work};
+use wharfinger_bench::{
+    self as bench, BareStore, BareWork, Keys, OwnWork, Part, Remote, Settings, Spread, Work,
+};
 
 use super::write_json;
 use crate::clock;
@@ -23,6 +25,10 @@ const CONNECTIONS_DEFAULT: usize = 16;
 /// Default and maximum number of orders in a filled store.
 const FILL_DEFAULT: u64 = 20_000_000;
 const FILL_MAX: u64 = 10_000_000_000;
+/// Default number of orders in a store that is filled with keys in no order.
+const SCATTERED_FILL_DEFAULT: u64 = 5_000_000;
+/// Most organisations: their codes have five digits.
+const ORGANISATIONS_MAX: i64 = 99_999;
 /// Default number of orders in the import of p5.
 const IMPORT_DEFAULT: u64 = 10_000_000;
 /// Default size of the bodies of `memory`, just below the server's limit. Then the smallest and largest allowed size. In bytes.
@@ -36,13 +42,16 @@ const BODY_BYTES_MAX: i64 = 64 << 20;
     after_help = "Starts a server on a temporary directory (in TMPDIR), sends it orders over HTTP, and checks\n\
 every response. It compares the server with a minimal program, the bare program, which parses each\n\
 body, writes each order as a SQLite row, and commits each batch. Both run in turns. Build with\n\
---release, and run nothing else meanwhile. p8 and servers need the programs of PostgreSQL\n\
-(on Debian: apt-get install postgresql).\n\n\
+--release, and run nothing else meanwhile. p8, p12, servers and --postgres need the programs of\n\
+PostgreSQL (on Debian: apt-get install postgresql). p11 and p12 need 5 GB in TMPDIR.\n\n\
 Examples:\n  wharfinger bench\n  wharfinger bench p1 p3 p9 --seconds 20 --json\n  \
 wharfinger bench p4 p7 --fill 1000000\n  \
 wharfinger bench p8 servers --seconds 20\n  \
 wharfinger bench --sweep --fill 1000000 --plot sweep.svg\n  \
+wharfinger bench p10 p13 p14 --seconds 20\n  \
+wharfinger bench p11 p12 --fill 500000 --seconds 20\n  \
 wharfinger bench --batch 500 --connections 16\n  \
+wharfinger bench --batch 1000 --connections 2 --organisations 900 --keys scattered\n  \
 wharfinger bench --url http://10.0.0.7:8080 --org TRK001 --key-id ID --key-file FILE"
 )]
 pub(super) struct Bench {
@@ -54,13 +63,14 @@ pub(super) struct Bench {
     #[arg(long, env = "WHARFINGER_SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Vary the size of the store up to --fill, the size of batches, and the number of connections instead
-    #[arg(long, conflicts_with_all = ["works", "dialect", "batch", "connections", "url"])]
+    #[arg(long, conflicts_with_all = ["works", "dialect", "batch", "connections", "organisations", "keys", "postgres", "url"])]
     sweep: bool,
     /// Write a plot of the sweep to this SVG file
     #[arg(long, env = "WHARFINGER_PLOT", value_name = "FILE", requires = "sweep")]
     plot: Option<PathBuf>,
-    /// Orders in the store before p4 and p7 start; about 250 bytes of disk each [default: 20000000]
-    #[arg(long, env = "WHARFINGER_FILL", value_name = "COUNT", conflicts_with_all = ["dialect", "batch", "connections", "url"], value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
+    /// Orders in the store before p4 and p7 start [default: 20000000], about 250 bytes of disk each; and before p11 and p12
+    /// start [default: 5000000], about 1,000 bytes each, because the bare program stores them too
+    #[arg(long, env = "WHARFINGER_FILL", value_name = "COUNT", conflicts_with_all = ["dialect", "batch", "connections", "organisations", "keys", "postgres", "url"], value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
     fill: Option<u64>,
     /// Orders in the import of p5 [default: 10000000]
     #[arg(long, env = "WHARFINGER_IMPORT_ORDERS", value_name = "COUNT", requires = "works", value_parser = clap::value_parser!(u64).range(1..=FILL_MAX))]
@@ -68,7 +78,7 @@ pub(super) struct Bench {
     /// Bytes of each body that memory sends [default: 67000000]
     #[arg(long, env = "WHARFINGER_BODY_BYTES", value_name = "BYTES", requires = "works", value_parser = clap::value_parser!(u32).range(BODY_BYTES_MIN..=BODY_BYTES_MAX))]
     body_bytes: Option<u32>,
-    /// PostgreSQL server on which p8 and servers create and drop their databases, instead of starting their own. The user
+    /// PostgreSQL server on which p8, p12 and servers create and drop their databases, instead of starting their own. The user
     /// must be allowed to create databases and to run checkpoints. CPU time is counted only if it runs on this machine
     #[arg(
         long,
@@ -90,6 +100,22 @@ pub(super) struct Bench {
     /// Connections that send batches [default: 16]
     #[arg(long, env = "WHARFINGER_CONNECTIONS", value_name = "COUNT", conflicts_with = "works", value_parser = count)]
     connections: Option<usize>,
+    /// Spread the orders over this many organisations, in turns; only in dialects whose orders name their organisation. They are
+    /// created in the started server. With --url they must exist, the key must act for all of them, and their codes are that of
+    /// --org and five digits: TRK00001, TRK00002, … for TRK [default: 1]
+    #[arg(long, env = "WHARFINGER_ORGANISATIONS", value_name = "COUNT", conflicts_with = "works", value_parser = clap::value_parser!(u32).range(1..=ORGANISATIONS_MAX))]
+    organisations: Option<u32>,
+    /// Order keys [default: ordered]
+    #[arg(
+        long,
+        env = "WHARFINGER_KEYS",
+        value_name = "KEYS",
+        conflicts_with = "works"
+    )]
+    keys: Option<Keys>,
+    /// Store the orders in PostgreSQL; the server and the bare program each get a temporary one
+    #[arg(long, conflicts_with_all = ["works", "url"])]
+    postgres: bool,
     /// Send batches to this server. The orders stay in its store!
     #[arg(long, env = "WHARFINGER_URL", conflicts_with = "works", requires_all = ["org", "key_id", "key_file"])]
     url: Option<String>,
@@ -114,6 +140,7 @@ impl Bench {
         let settings = Settings {
             length: Duration::from_secs(self.seconds.into()),
             fill_orders: self.fill.unwrap_or(FILL_DEFAULT),
+            scattered_fill_orders: self.fill.unwrap_or(SCATTERED_FILL_DEFAULT),
             import_orders: self.import_orders.unwrap_or(IMPORT_DEFAULT),
             body_bytes: usize::try_from(self.body_bytes.unwrap_or(BODY_BYTES_DEFAULT))?,
             database_server: self.database_server.clone(),
@@ -155,6 +182,9 @@ impl Bench {
         let is_own = self.dialect.is_some()
             || self.batch.is_some()
             || self.connections.is_some()
+            || self.organisations.is_some()
+            || self.keys.is_some()
+            || self.postgres
             || self.url.is_some();
         if !is_own {
             return Ok(None);
@@ -167,6 +197,11 @@ impl Bench {
             dialect,
             batch: self.batch.unwrap_or(BATCH_DEFAULT),
             connections: self.connections.unwrap_or(CONNECTIONS_DEFAULT),
+            spread: Spread {
+                organisations: self.organisations.unwrap_or(1),
+                keys: self.keys.unwrap_or_default(),
+            },
+            is_on_postgres: self.postgres,
             remote: self.remote()?,
         }))
     }
@@ -216,6 +251,15 @@ enum PartCommand {
         /// Batches are objects with named orders
         #[arg(long)]
         named: bool,
+        /// Organisations of the orders
+        #[arg(long, default_value_t = 1)]
+        organisations: u32,
+        /// Order keys
+        #[arg(long, default_value = "ordered")]
+        keys: Keys,
+        /// Batches that are committed together
+        #[arg(long, default_value_t = 1, value_parser = count)]
+        batches_per_commit: usize,
         /// Directory of its SQLite database
         #[arg(long, required_unless_present = "database")]
         data: Option<PathBuf>,
@@ -234,12 +278,22 @@ impl BenchPart {
                 dialect,
                 batch,
                 named,
+                organisations,
+                keys,
+                batches_per_commit,
                 data,
                 database,
             } => Part::Bare {
-                dialect: bench::find_dialect(&dialect)?,
-                batch,
-                is_named: named,
+                work: BareWork {
+                    dialect: bench::find_dialect(&dialect)?,
+                    batch,
+                    is_named: named,
+                    spread: Spread {
+                        organisations,
+                        keys,
+                    },
+                    batches_per_commit,
+                },
                 store: match database {
                     Some(url) => BareStore::Database(url),
                     None => BareStore::Directory(data.unwrap_or_default()),

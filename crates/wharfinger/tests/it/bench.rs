@@ -49,6 +49,7 @@ fn a_short_run_gives_every_figure_of_both_sides() {
             "orders",
             "orders_per_s",
             "cpu_us_per_order",
+            "written_bytes_per_order",
             "disk_bytes_per_order",
             "memory_peak_bytes",
         ] {
@@ -89,6 +90,89 @@ fn a_full_store_is_written_to_and_read_from() {
     assert!(
         by_address.starts_with("the first page by e-mail address, from "),
         "{by_address}"
+    );
+}
+
+/// Each finding's description and the works of its verdicts, of a run in which both sides took orders. Their CPU time may be
+/// less than the system's unit in so short a run.
+fn judged(report: &Value) -> Vec<(&str, Vec<&str>)> {
+    let findings = report["findings"].as_array().expect("a list");
+    let judged = findings.iter().map(|finding| {
+        assert_eq!(finding["sides"].as_array().map(Vec::len), Some(2));
+        for side in [0, 1] {
+            let figures = &finding["sides"][side]["figures"];
+            assert_is_positive(&figures["orders_per_s"], "rate");
+            assert_is_positive(&figures["written_bytes_per_order"], "bytes");
+        }
+        let verdicts = finding["verdicts"].as_array().expect("a list").iter();
+        let works = verdicts.map(|verdict| verdict["work"].as_str().expect("a name"));
+        (finding["what"].as_str().expect("text"), works.collect())
+    });
+    judged.collect()
+}
+
+#[test]
+fn orders_are_spread_over_many_organisations() {
+    let report = bench(&["p10", "p13", "p14"]);
+    let both = || vec!["p10", "p13"];
+    let expected = [
+        ("1,000 on 2 connections, over 900 organisations", both()),
+        ("10 on 64 connections, over 900 organisations", both()),
+        (
+            "2 connections, over 900 organisations, keys in no order",
+            both(),
+        ),
+        (
+            "64 connections, over 900 organisations, keys in no order",
+            both(),
+        ),
+        ("64 connections, over 900 organisations", vec!["p14"]),
+    ];
+    let judged = judged(&report);
+    assert_eq!(judged.len(), expected.len());
+    for ((what, works), (end, expected_works)) in judged.iter().zip(&expected) {
+        assert!(what.ends_with(end), "{what}");
+        assert_eq!(works, expected_works);
+    }
+}
+
+#[test]
+fn keys_in_no_order_go_into_empty_and_filled_stores() {
+    let report = bench(&["p11", "--fill", "3000"]);
+    let judged = judged(&report);
+    assert_eq!(judged.len(), 4);
+    for (number, (what, works)) in judged.iter().enumerate() {
+        assert!(what.contains("keys in no order"), "{what}");
+        let is_filled = what.ends_with("into stores of 3,000 orders");
+        assert_eq!(is_filled, number % 2 == 1, "{what}");
+        assert_eq!(*works, ["p11"]);
+    }
+}
+
+#[test]
+fn a_work_of_ones_own_is_spread_like_the_others() {
+    let own = ["--batch", "20", "--connections", "2"];
+    let spread = ["--organisations", "12", "--keys", "scattered", "--postgres"];
+    let report = bench(&[&own[..], &spread].concat());
+    let finding = &report["findings"][0];
+    let end = "over 12 organisations, keys in no order, PostgreSQL";
+    let what = finding["what"].as_str().unwrap();
+    assert!(what.ends_with(end), "{what}");
+    for side in [0, 1] {
+        let figures = &finding["sides"][side]["figures"];
+        assert_is_positive(&figures["orders_per_s"], "rate");
+        let database = &figures["database_cpu_us_per_order"];
+        assert!(database.is_number(), "{database}");
+    }
+    let output = program()
+        .args(["bench", "--organisations", "2", "--dialect", "native"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        message.contains("do not name their organisation"),
+        "{message}"
     );
 }
 
@@ -258,6 +342,10 @@ fn works_and_a_work_of_ones_own_do_not_go_together() {
         &["p4", "--fill", "0"],
         &["--batch", "7", "--fill", "1000"],
         &["p1", "--sweep"],
+        &["p1", "--organisations", "9"],
+        &["--organisations", "0"],
+        &["p8", "--postgres"],
+        &["--keys", "hashed"],
         &["memory", "--body-bytes", "100000000"],
         &["--body-bytes", "200000"],
         &["--plot", "sweep.svg"],
