@@ -55,6 +55,12 @@ impl Connection {
             let mut statement = self.prepare_cached(&insert.one_row())?;
             return rows.try_for_each(|row| statement.execute(row).map(drop));
         };
+        let rows = Vec::from_iter(rows);
+        if let &[row] = rows.as_slice() {
+            // Cheaper than arrays of one element.
+            self.prepare_cached(&insert.one_row())?.execute(row)?;
+            return Ok(());
+        }
         let mut columns: [Vec<Value<'v>>; N] = std::array::from_fn(|_| Vec::new());
         for row in rows {
             for (column, value) in columns.iter_mut().zip(row) {
