@@ -14,17 +14,17 @@ use crate::store::format::bitset::Bitset;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 
-const ADD_COUNTS: Insert<4> = Insert {
-    table: "tallies",
-    columns: [
+static ADD_COUNTS: Insert<4> = Insert::new(
+    "tallies",
+    [
         ("organisation", "bigint"),
         ("dialect", "bigint"),
         ("state", "bigint"),
         ("orders", "bigint"),
     ],
-    then: "on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders \
+    "on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders \
            where sound(tallies.intact)",
-};
+);
 
 /// The number of orders in each state, or the change of each number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The index pages of a write transaction: read once, changed in memory, written together.
 //!
 //! A page covers the keys from its first key up to the first key of the next page. The first page of a key space begins with the
-//! prefix of the key space. No other transaction writes at the same time.
+//! prefix of the key space. No other transaction writes to the same organisation at the same time.
 
 mod prefetch;
 

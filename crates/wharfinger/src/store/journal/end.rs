@@ -1,6 +1,7 @@
 //! The end of an organisation's journal: the counters of what comes next.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use wharfinger_core::order::ids::OrganisationId;
 
@@ -66,8 +67,6 @@ impl Counters {
     }
 }
 
-const COUNTERS: &str =
-    "organisation, next_block, next_position, next_number, last_ms, latest_ms, back_block, epoch";
 const COLUMNS: [(&str, &str); 8] = [
     ("organisation", "bigint"),
     ("next_block", "bigint"),
@@ -78,18 +77,29 @@ const COLUMNS: [(&str, &str); 8] = [
     ("back_block", "bigint"),
     ("epoch", "bigint"),
 ];
-const WRITE: Insert<8> = Insert {
-    table: "counters",
-    columns: COLUMNS,
-    then: "on conflict (organisation) do update set next_block = excluded.next_block, \
+/// The counters of one organisation, of several, and of several whose rows are locked.
+static SELECT: LazyLock<String> = LazyLock::new(|| select("organisation = ?1", ""));
+static SELECT_ALL: LazyLock<String> =
+    LazyLock::new(|| select("organisation = any(?1::bigint[])", ""));
+static LOCK_ALL: LazyLock<String> = LazyLock::new(|| {
+    let lock = "order by organisation for update";
+    select("organisation = any(?1::bigint[])", lock)
+});
+
+fn select(condition: &str, then: &str) -> String {
+    let columns = COLUMNS.map(|(name, _)| name).join(", ");
+    format!("select {columns} from counters where {condition} and sound(counters.intact) {then}")
+}
+
+static WRITE: Insert<8> = Insert::new(
+    "counters",
+    COLUMNS,
+    "on conflict (organisation) do update set next_block = excluded.next_block, \
            next_position = excluded.next_position, next_number = excluded.next_number, last_ms = excluded.last_ms, \
            latest_ms = excluded.latest_ms, back_block = excluded.back_block, epoch = excluded.epoch",
-};
-const CREATE: Insert<8> = Insert {
-    table: "counters",
-    columns: COLUMNS,
-    then: "on conflict (organisation) do nothing",
-};
+);
+static CREATE: Insert<8> =
+    Insert::new("counters", COLUMNS, "on conflict (organisation) do nothing");
 
 /// On Citus, a statement cannot lock rows of several nodes in a certain order. The coordinator therefore locks the ids before. The
 /// rows must still be locked, because the crash of a node can leave a transaction prepared that the coordinator has forgotten.
@@ -112,12 +122,9 @@ pub(crate) fn read_all_counters(
 ) -> Result<Vec<(OrganisationId, Counters)>, Fault> {
     let mut found = HashMap::new();
     if let Some(session) = connection.postgres() {
-        select_counters(session, organisations, "", &mut found)?;
+        select_counters(session, organisations, &SELECT_ALL, &mut found)?;
     } else {
-        let select = format!(
-            "select {COUNTERS} from counters where organisation = ?1 and sound(counters.intact)"
-        );
-        let mut select = connection.prepare_cached(&select)?;
+        let mut select = connection.prepare_cached(&SELECT)?;
         for organisation in organisations {
             found.extend(select.query_row([organisation.0], counters_of).optional()?);
         }
@@ -158,23 +165,19 @@ fn lock_rows(
         let ids = ids(organisations);
         session.prepare(LOCK_NAMES)?.query_arrays(&[&ids])?;
         session.prepare(LOCK_ROWS)?.execute_arrays(&[&ids])?;
-        return select_counters(session, organisations, "", found);
+        return select_counters(session, organisations, &SELECT_ALL, found);
     }
-    let lock = "order by organisation for update";
-    select_counters(session, organisations, lock, found)
+    select_counters(session, organisations, &LOCK_ALL, found)
 }
 
 fn select_counters(
     session: &Session,
     organisations: &[OrganisationId],
-    then: &str,
+    select: &str,
     found: &mut HashMap<OrganisationId, Counters>,
 ) -> Result<(), Fault> {
-    let select = format!(
-        "select {COUNTERS} from counters where organisation = any(?1::bigint[]) and sound(counters.intact) {then}"
-    );
     let ids = ids(organisations);
-    for row in session.prepare(&select)?.query_arrays(&[&ids])? {
+    for row in session.prepare(select)?.query_arrays(&[&ids])? {
         let (organisation, counters) = counters_of(&Row::Postgres(&row))?;
         found.insert(organisation, counters);
     }

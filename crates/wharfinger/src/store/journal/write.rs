@@ -49,9 +49,9 @@ pub(crate) enum Origin<'b> {
     },
 }
 
-const INSERT_BLOCKS: Insert<16> = Insert {
-    table: "blocks",
-    columns: [
+static INSERT_BLOCKS: Insert<16> = Insert::new(
+    "blocks",
+    [
         ("id", "bigint"),
         ("first_position", "bigint"),
         ("events", "bigint"),
@@ -69,18 +69,18 @@ const INSERT_BLOCKS: Insert<16> = Insert {
         ("texts", "bytea"),
         ("organisation", "bigint"),
     ],
-    then: "",
-};
-const INSERT_OPEN: Insert<4> = Insert {
-    table: "open_orders",
-    columns: [
+    "",
+);
+static INSERT_OPEN: Insert<4> = Insert::new(
+    "open_orders",
+    [
         ("organisation", "bigint"),
         ("block", "bigint"),
         ("dialect", "bigint"),
         ("ordinals", "bytea"),
     ],
-    then: "",
-};
+    "",
+);
 /// Bytes of pending blocks, at most. More are written at once.
 const PENDING_BYTES_MAX: usize = 4 << 20;
 

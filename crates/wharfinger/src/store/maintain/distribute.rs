@@ -91,15 +91,19 @@ fn statement(table: &str, place: Place) -> String {
 /// The statements that [`distribute`] executes on a database in which no table is distributed.
 pub fn script() -> Vec<String> {
     let tables = TABLES.iter();
-    let mut script = Vec::from_iter(tables.map(|(table, place)| statement(table, *place)));
+    let tables = tables.map(|(table, place)| statement(table, *place));
+    tables.chain(statements_for_nodes()).collect()
+}
+
+/// The statements that follow those of the tables.
+fn statements_for_nodes() -> impl Iterator<Item = String> {
     let functions = FUNCTIONS.iter();
-    script.extend(functions.map(|name| format!("select create_distributed_function('{name}')")));
-    script.extend(NODE_SETTINGS.iter().map(|(name, value)| {
+    let functions = functions.map(|name| format!("select create_distributed_function('{name}')"));
+    functions.chain(NODE_SETTINGS.iter().map(|(name, value)| {
         format!(
             "select run_command_on_workers(format('alter database %I set {name} = {value}', current_database()))"
         )
-    }));
-    script
+    }))
 }
 
 /// Distributes the tables of a database over the nodes of Citus, and creates them if there are none. Blocks.
@@ -185,7 +189,7 @@ fn run(connection: &Connection, missing: &[(&'static str, Place)]) -> Result<(),
             connection.execute_batch(&drop)?;
         }
     }
-    for statement in script().split_off(TABLES.len()) {
+    for statement in statements_for_nodes() {
         connection.execute_batch(&statement)?;
     }
     Ok(())

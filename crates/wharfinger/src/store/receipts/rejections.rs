@@ -23,9 +23,9 @@ const WARNED_CHUNKS_MAX: usize = 16;
 /// Kinds of warnings that a receipt reports, at most.
 const WARNING_KINDS_MAX: usize = 100;
 
-const INSERT: Insert<8> = Insert {
-    table: "rejections",
-    columns: [
+static INSERT: Insert<8> = Insert::new(
+    "rejections",
+    [
         ("batch", "bytea"),
         ("organisation", "bigint"),
         ("part", "bigint"),
@@ -35,8 +35,8 @@ const INSERT: Insert<8> = Insert {
         ("has_texts", "boolean"),
         ("orders", "bytea"),
     ],
-    then: "",
-};
+    "",
+);
 
 /// Writes the chunks of a batch.
 pub(crate) fn write<'p>(

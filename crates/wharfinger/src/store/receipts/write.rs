@@ -27,9 +27,9 @@ pub(crate) struct NewReceipt {
     pub extents: String,
 }
 
-const INSERT: Insert<8> = Insert {
-    table: "batches",
-    columns: [
+static INSERT: Insert<8> = Insert::new(
+    "batches",
+    [
         ("id", "bytea"),
         ("key_id", "text"),
         ("dialect", "bigint"),
@@ -39,8 +39,8 @@ const INSERT: Insert<8> = Insert {
         ("import", "bytea"),
         ("shares", "text"),
     ],
-    then: "",
-};
+    "",
+);
 
 /// Writes receipts.
 pub(crate) fn write(connection: &Connection, receipts: &[NewReceipt]) -> Result<(), Fault> {

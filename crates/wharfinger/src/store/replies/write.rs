@@ -66,9 +66,9 @@ const ARE_KEPT: &str = "select asked.key_id, asked.idempotency_key, kept_until_m
 /// The same on Citus. It may return more names than asked for.
 const ARE_KEPT_ON_CITUS: &str = "select key_id, idempotency_key, kept_until_ms from answers \
     where key_id = any(?1::text[]) and idempotency_key = any(?2::text[]) and sound(answers.intact)";
-const INSERT: Insert<9> = Insert {
-    table: "answers",
-    columns: [
+static INSERT: Insert<9> = Insert::new(
+    "answers",
+    [
         ("key_id", "text"),
         ("idempotency_key", "text"),
         ("fingerprint", "bytea"),
@@ -80,10 +80,10 @@ const INSERT: Insert<9> = Insert {
         ("body", "bytea"),
     ],
     // A previous response under the same name has expired.
-    then: "on conflict (key_id, idempotency_key) do update set fingerprint = excluded.fingerprint, \
+    "on conflict (key_id, idempotency_key) do update set fingerprint = excluded.fingerprint, \
            kept_until_ms = excluded.kept_until_ms, batch = excluded.batch, status = excluded.status, \
            content_type = excluded.content_type, headers = excluded.headers, body = excluded.body",
-};
+);
 
 impl NewAnswers {
     /// Looks up together whether responses are saved. Only for PostgreSQL, where it saves round trips.

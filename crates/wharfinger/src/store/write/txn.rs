@@ -66,7 +66,7 @@ pub(crate) struct WriteTxn<'c> {
 }
 
 impl<'c> WriteTxn<'c> {
-    /// Starts with a connection whose transaction holds the write lock.
+    /// Starts with a connection that is in a write transaction.
     pub(crate) fn new(
         connection: &'c Connection,
         (last_ms, epoch): (i64, Option<i64>),
@@ -164,8 +164,8 @@ impl<'c> WriteTxn<'c> {
 
     /// Reads together what the jobs will need: saved responses, counters, and the index pages of their orders' keys.
     ///
-    /// Locks the organisations, unless the transaction has locked the store. Does nothing on an engine where single reads cost no round trip. A batch of many orders of few organisations prefetches
-    /// its own keys.
+    /// Locks the organisations, unless the transaction has locked the store. Does nothing on an engine where single reads cost no
+    /// round trip. A batch of many orders of few organisations prefetches its own keys.
     pub(crate) fn prefetch(&mut self, jobs: &[Box<dyn Job>], locks: Locks) -> Result<(), Fault> {
         if !self.index.can_prefetch() {
             return Ok(());

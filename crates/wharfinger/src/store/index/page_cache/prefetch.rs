@@ -150,7 +150,8 @@ impl PageCache<'_> {
         self.query([EACH, &EACH_ON_CITUS], &values, wanted)
     }
 
-    /// Runs a query for pages of key spaces, or the one for Citus, and caches the pages. Skips pages that are cached already, because they may have changed.
+    /// Runs a query for pages of key spaces, or the one for Citus, and caches the pages. Skips pages that are cached already,
+    /// because they may have changed.
     fn query(
         &mut self,
         [sql, on_citus]: [&str; 2],
