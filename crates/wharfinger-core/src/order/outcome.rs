@@ -141,11 +141,7 @@ impl Counts {
     /// The status of the batch.
     #[must_use]
     pub fn status(&self) -> BatchStatus {
-        match (self.taken(), self.rejected + self.withheld) {
-            (0, _) => BatchStatus::Rejected,
-            (_, 0) => BatchStatus::Complete,
-            (_, _) => BatchStatus::Partial,
-        }
+        BatchStatus::of(self.taken(), self.rejected + self.withheld)
     }
 
     /// The number of orders accepted, updated or unchanged.
@@ -179,6 +175,16 @@ pub enum BatchStatus {
 impl BatchStatus {
     /// All statuses.
     pub const ALL: [Self; 3] = [Self::Complete, Self::Partial, Self::Rejected];
+
+    /// The status of a batch of which so many orders were taken, and so many were rejected or withheld.
+    #[must_use]
+    pub fn of(taken: u64, not_taken: u64) -> Self {
+        match (taken, not_taken) {
+            (0, _) => Self::Rejected,
+            (_, 0) => Self::Complete,
+            (_, _) => Self::Partial,
+        }
+    }
 
     /// The status's name in requests and responses.
     #[must_use]

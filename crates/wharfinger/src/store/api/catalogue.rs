@@ -98,11 +98,7 @@ impl LoadCounts {
     /// The status of the load as a whole.
     #[must_use]
     pub fn status(&self) -> BatchStatus {
-        match (self.taken(), self.rejected + self.withheld) {
-            (0, _) => BatchStatus::Rejected,
-            (_, 0) => BatchStatus::Complete,
-            (_, _) => BatchStatus::Partial,
-        }
+        BatchStatus::of(self.taken(), self.rejected + self.withheld)
     }
 
     /// The number of accepted lines.
