@@ -20,6 +20,7 @@ use crate::store::engine::home::Home;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::journal::end::JournalEnd;
 use crate::store::journal::entry_outcomes;
+use crate::store::journal::rows::passed_between;
 use crate::store::write::txn::WriteTxn;
 use crate::store::write::writer::Writer;
 
@@ -204,45 +205,34 @@ impl Building<'_> {
     /// Builds a run from blocks, beginning with this one, until the run is large enough.
     fn build(&self, organisation: OrganisationId, first_block: u32) -> Result<(), Stopped> {
         let erased = times_erased(self.connection)?;
-        let select = "select id, first_position, events, slots, emails from blocks \
-                      where id >= ?1 and id <= ?2 and of_organisation(?1 >> 32) and sound(blocks.intact) order by id";
-        let reading = self.connection.begin(Access::Read)?;
-        let mut select = reading.prepare_cached(select)?;
-        let last = BlockId::new(organisation, u32::MAX);
-        let mut rows = select.query_lazily((BlockId::new(organisation, first_block).0, last.0))?;
+        let number = |number| BlockId::new(organisation, number);
         let mut entries = Vec::new();
         let mut begins = None;
         let mut last_block = first_block;
-        while let Some(row) = rows.next()? {
-            let id = BlockId(row.get(0)?);
-            let position: i64 = row.get(1)?;
-            let events: i64 = row.get(2)?;
-            let begins = *begins.get_or_insert(position);
-            if let Some(emails) = row.blob_or_null(4)? {
-                let slots = row.blob(3)?;
-                let entry_outcomes = entry_outcomes::decode(slots).map_err(Fault::from)?;
-                entries.extend(entries_of(id, &entry_outcomes, emails));
+        let reading = self.connection.begin(Access::Read)?;
+        let blocks = number(first_block)..number(u32::MAX).plus(1);
+        passed_between(&reading, blocks, |block| {
+            let begins = *begins.get_or_insert(block.first_position);
+            if let Some(emails) = block.emails {
+                let entry_outcomes = entry_outcomes::decode(block.slots)?;
+                entries.extend(entries_of(block.id, &entry_outcomes, emails));
             }
-            last_block = id.number();
+            last_block = block.id.number();
             let end = JournalEnd {
                 block: last_block + 1,
-                position: (position + events).cast_unsigned(),
+                position: block.first_position + block.events,
             };
             let begun = JournalEnd {
                 block: first_block,
-                position: begins.cast_unsigned(),
+                position: begins,
             };
-            if is_due(end, begun, &self.due.options) {
-                break;
-            }
-        }
+            Ok(!is_due(end, begun, &self.due.options))
+        })?;
         if begins.is_none() {
             // All blocks were purged.
             last_block = journal_end(self.connection, organisation)?.block - 1;
         }
         // The read transaction ends here, so that the log can be checkpointed while the run is written.
-        drop(rows);
-        drop(select);
         drop(reading);
         entries.sort_unstable();
         let mut output = self.output(Target {

@@ -9,6 +9,7 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::journal::end::{JournalEnd, read_counters};
+use crate::store::journal::rows;
 
 /// The end of an organisation's journal.
 pub(super) fn journal_end(
@@ -24,15 +25,8 @@ pub(super) fn end_before(
     organisation: OrganisationId,
     block: u32,
 ) -> Result<JournalEnd, Fault> {
-    let select = "select first_position from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query([BlockId::new(organisation, block).0])?;
-    let position: Option<i64> = match rows.next()? {
-        Some(row) => Some(row.get(0)?),
-        None => None,
-    };
-    let position = match position {
-        Some(position) => position.cast_unsigned(),
+    let position = match rows::begins(connection, BlockId::new(organisation, block))? {
+        Some(begins) => begins.first_position,
         // All blocks are covered, or the block was purged.
         None => read_counters(connection, organisation)?.position,
     };

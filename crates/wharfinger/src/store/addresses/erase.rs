@@ -7,7 +7,8 @@ use super::{Entry, Run, Segment, read_entries, segment_after, segment_up_to, who
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
-use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::format::entry_addr::EntryAddr;
+use crate::store::journal::rows;
 
 /// Stale entries that are removed at a time.
 const SWEPT_MAX: usize = 8_192;
@@ -132,15 +133,8 @@ pub(crate) fn sweep(
 
 /// Whether an entry of a block still has a hash.
 fn has(connection: &Connection, place: EntryAddr, hash: EmailHash) -> Result<bool, Fault> {
-    let BlockId(block) = place.block();
-    let select = "select emails from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query([block])?;
-    let Some(row) = rows.next()? else {
-        return Ok(false);
-    };
-    let emails = row.blob_or_null(0)?.unwrap_or_default();
-    Ok(EmailHash::each(emails).nth(place.ordinal()) == Some(hash))
+    let emails = rows::emails(connection, place.block())?.unwrap_or_default();
+    Ok(EmailHash::each(&emails).nth(place.ordinal()) == Some(hash))
 }
 
 /// The unfinished runs of an organisation. They may contain entries that are no longer in the blocks.

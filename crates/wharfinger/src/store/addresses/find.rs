@@ -11,9 +11,7 @@ use crate::store::format::dialect_id::DialectId;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal;
-
-/// Whether the search continues.
-type GoesOn = bool;
+use crate::store::journal::rows::{GoesOn, emails_between};
 
 /// Called with the address of each entry that is found.
 pub(crate) type Visit<'v> = dyn FnMut(EntryAddr) -> Result<GoesOn, Fault> + 'v;
@@ -147,18 +145,11 @@ impl<'c> Search<'c> {
 
     /// Scans the blocks that no run covers.
     fn tail(&self, visit: &mut Visit<'_>) -> Result<GoesOn, Fault> {
-        let direction = if self.newest_first { "desc" } else { "asc" };
-        let select = format!(
-            "select id, emails from blocks where id >= ?1 and id <= ?2 and of_organisation(?1 >> 32) and case when sound(blocks.intact) then \
-             (cast(?3 as bigint) is null or dialect = ?3) and emails is not null end order by id {direction}"
-        );
-        let mut select = self.connection.prepare_cached(&select)?;
         let tail = BlockId::new(self.organisation(), covered(&self.runs) + 1);
         let first = tail.max(self.within.start().block());
-        let mut rows = select.query_lazily((first.0, self.within.end().block().0, self.dialect))?;
-        while let Some(row) = rows.next()? {
-            let block = BlockId(row.get(0)?);
-            let emails = row.blob(1)?;
+        let blocks = first..self.within.end().block().plus(1);
+        let wanted = (self.dialect, self.newest_first);
+        emails_between(self.connection, blocks, wanted, |block, emails| {
             let hashes = EmailHash::each(emails).enumerate();
             let found = hashes.filter(|(_, hash)| *hash == self.hash);
             let mut places: Vec<_> = found.map(|(ordinal, _)| block.entry(ordinal)).collect();
@@ -170,7 +161,7 @@ impl<'c> Search<'c> {
                     return Ok(false);
                 }
             }
-        }
-        Ok(true)
+            Ok(true)
+        })
     }
 }

@@ -2,6 +2,7 @@
 //! written once.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::outcome::State;
@@ -132,6 +133,24 @@ pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Bitse
     let mut select = connection.prepare_cached(select)?;
     let found = select.query_row([block.0], |row| row.get(0)).optional()?;
     Ok(Bitset(found.unwrap_or_default()))
+}
+
+/// The first block of a dialect that has open orders, or the last one if `newest_first`.
+pub(crate) fn next_open(
+    connection: &Connection,
+    blocks: Range<BlockId>,
+    dialect: DialectId,
+    newest_first: bool,
+) -> Result<Option<BlockId>, Fault> {
+    let direction = if newest_first { "desc" } else { "asc" };
+    let select = format!(
+        "select block from open_orders where block >= ?1 and block < ?2 and of_organisation(?1 >> 32) and dialect = ?3 \
+         order by block {direction} limit 1"
+    );
+    let mut select = connection.prepare_cached(&select)?;
+    let params = (blocks.start.0, blocks.end.0, dialect);
+    let found = select.query_row(params, |row| row.get(0)).optional()?;
+    Ok(found.map(BlockId))
 }
 
 /// The number of orders of a key space in each state.

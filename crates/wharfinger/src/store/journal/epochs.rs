@@ -9,6 +9,7 @@ use wharfinger_core::order::ids::OrganisationId;
 
 use super::end::Counters;
 use super::read::{Order, blocks_up_to};
+use super::rows;
 use super::start::Start;
 use crate::store::api::Epoch;
 use crate::store::engine::driver::{Connection, OptionalExtension, params};
@@ -93,9 +94,8 @@ impl Epochs {
         if block < start.block {
             return Ok(false);
         }
-        let select = "select epoch from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-        let id = BlockId::new(organisation, block).0;
-        let epoch: i64 = connection.query_row(select, [id], |row| row.get(0))?;
-        Ok(epoch <= number)
+        let id = BlockId::new(organisation, block);
+        let head = rows::head(connection, id)?.ok_or_else(|| rows::missing(id))?;
+        Ok(head.written.epoch <= number)
     }
 }

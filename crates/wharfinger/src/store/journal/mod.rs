@@ -24,5 +24,6 @@ pub(super) mod epochs;
 pub(super) mod order_ids;
 pub(super) mod read;
 pub(super) mod rewrite;
+pub(super) mod rows;
 pub(super) mod start;
 pub(super) mod write;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use wharfinger_core::order::ids::OrderId;
 
 use super::batches::Batches;
-use super::block;
+use super::{block, rows};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
@@ -46,15 +46,7 @@ impl OrderIds {
 }
 
 fn read(connection: &Connection, id: BlockId) -> Result<(Batches, Vec<u32>), Fault> {
-    let select = "select batches, indexes from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    let (batches, indexes) = select
-        .query_row([id.0], |row| {
-            let batches: Option<Vec<u8>> = row.get(0)?;
-            let indexes: Vec<u8> = row.get(1)?;
-            Ok((batches, indexes))
-        })
-        .map_err(|_| Fault::Damaged(format!("block {} cannot be read", id.0)))?;
-    let batches = batches.unwrap_or_default();
-    Ok((Batches::decode(&batches)?, block::decode_indexes(&indexes)?))
+    let head = rows::head(connection, id)?.ok_or_else(|| rows::missing(id))?;
+    let batches = Batches::decode(head.batches.as_deref().unwrap_or_default())?;
+    Ok((batches, block::decode_indexes(&head.indexes)?))
 }

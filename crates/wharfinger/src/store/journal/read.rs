@@ -12,7 +12,7 @@ use super::batches::{Batches, OfBatch};
 use super::block::{self, Frame};
 use super::end::read_counters;
 use super::entry_outcomes::{self, EntryOutcome};
-use super::write::Columns;
+use super::rows::{self, last_number};
 use crate::store::engine::columns::time_zone;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
@@ -36,6 +36,8 @@ pub(crate) struct Head {
     pub dialect: DialectId,
     /// The batches of the entries. Empty in a block of transitions.
     pub batches: Batches,
+    /// The API key that requested the transitions. `None` in a block of batches.
+    pub key_id: Option<String>,
     pub entry_outcomes: Vec<EntryOutcome>,
     /// The position of each entry in its batch.
     pub indexes: Vec<u32>,
@@ -195,10 +197,8 @@ impl<'c> Journal<'c> {
 
     /// The hash of an entry's e-mail address.
     pub(crate) fn email(&self, addr: EntryAddr) -> Result<EmailHash, Fault> {
-        let select = "select emails from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-        let mut select = self.connection.prepare_cached(select)?;
-        let emails: Option<Vec<u8>> = select.query_row([addr.block().0], |row| row.get(0))?;
-        let emails = emails.unwrap_or_default();
+        let id = addr.block();
+        let emails = rows::emails(self.connection, id)?.ok_or_else(|| rows::missing(id))?;
         let mut hashes = EmailHash::each(&emails);
         Ok(hashes.nth(addr.ordinal()).unwrap_or(EmailHash::NONE))
     }
@@ -269,10 +269,8 @@ impl<'c> Journal<'c> {
 }
 
 fn read_keys(connection: &Connection, id: BlockId) -> Result<Texts, Fault> {
-    let select = "select keys from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    let keys: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0))?;
-    Ok(block::decode_keys(&keys.unwrap_or_default())?)
+    let keys = rows::keys(connection, id)?.ok_or_else(|| rows::missing(id))?;
+    Ok(block::decode_keys(&keys)?)
 }
 
 fn missing(addr: EntryAddr) -> Fault {
@@ -280,74 +278,28 @@ fn missing(addr: EntryAddr) -> Fault {
 }
 
 fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
-    let select = "select first_position, events, at_ms, batches, slots, indexes, dialect from blocks \
-                  where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query([id.0])?;
-    let Some(row) = rows.next()? else {
-        return Err(Fault::Damaged(format!("there is no block {}", id.0)));
-    };
-    let batches = row.blob_or_null(3)?.unwrap_or_default();
-    let slots = row.blob(4)?;
-    let indexes = row.blob(5)?;
+    let row = rows::head(connection, id)?.ok_or_else(|| rows::missing(id))?;
     Ok(Head {
-        first_position: row.get::<i64>(0)?.cast_unsigned(),
-        events: row.get::<i64>(1)?.cast_unsigned(),
-        at_ms: row.get(2)?,
-        dialect: row.get(6)?,
-        batches: Batches::decode(batches)?,
-        entry_outcomes: entry_outcomes::decode(slots)?,
-        indexes: block::decode_indexes(indexes)?,
+        first_position: row.first_position,
+        events: row.events,
+        at_ms: row.written.at_ms,
+        dialect: row.dialect,
+        batches: Batches::decode(row.batches.as_deref().unwrap_or_default())?,
+        key_id: row.key_id,
+        entry_outcomes: entry_outcomes::decode(&row.slots)?,
+        indexes: block::decode_indexes(&row.indexes)?,
     })
 }
 
 fn read_packed(connection: &Connection, id: BlockId) -> Result<Packed, Fault> {
-    let select = "select checksum, slots, indexes, emails, keys, texts from blocks where id = ?1 and of_organisation(?1 >> 32)";
-    let mut select = connection.prepare_cached(select)?;
-    let found = select
-        .query_row([id.0], |row| {
-            let expected: i64 = row.get(0)?;
-            let keys: Option<Vec<u8>> = row.get(4)?;
-            let texts: Option<Vec<u8>> = row.get(5)?;
-            let columns = Columns {
-                slots: row.blob(1)?,
-                indexes: row.blob(2)?,
-                emails: row.blob_or_null(3)?,
-                keys: keys.as_deref(),
-                texts: texts.as_deref(),
-            };
-            Ok((columns.checksum() == expected, keys, texts))
-        })
-        .optional()?;
-    match found {
-        Some((true, Some(keys), Some(texts))) => Ok(Packed {
-            keys,
-            key_list: Texts::default(),
-            texts,
-            frame: Frame::default(),
-        }),
-        Some((false, ..)) => Err(Fault::Damaged(format!(
-            "the checksum of block {} is wrong",
-            id.0
-        ))),
-        Some((true, ..)) | None => Err(Fault::Damaged(format!("block {} has no texts", id.0))),
-    }
-}
-
-/// The number of an organisation's latest block. 0 if it has none.
-pub(crate) fn last_block(
-    connection: &Connection,
-    organisation: OrganisationId,
-) -> Result<u32, Fault> {
-    let select =
-        "select max(id) from blocks where id between ?1 and ?2 and of_organisation(?1 >> 32)";
-    let bounds = (
-        BlockId::new(organisation, 0).0,
-        BlockId::new(organisation, u32::MAX).0,
-    );
-    let mut select = connection.prepare_cached(select)?;
-    let last: Option<i64> = select.query_row(bounds, |row| row.get(0))?;
-    Ok(last.map_or(0, |id| BlockId(id).number()))
+    let lacks = || Fault::Damaged(format!("block {} has no texts", id.0));
+    let rows::Packed { keys, texts } = rows::packed(connection, id)?.ok_or_else(lacks)?;
+    Ok(Packed {
+        keys,
+        key_list: Texts::default(),
+        texts,
+        frame: Frame::default(),
+    })
 }
 
 /// The value by which [`blocks_up_to`] compares blocks.
@@ -366,18 +318,16 @@ pub(crate) fn blocks_up_to(
     order: Order,
     bound: i64,
 ) -> Result<u32, Fault> {
-    let mut select = connection.prepare_cached(match order {
-        Order::Position => {
-            "select first_position from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)"
-        }
-        Order::LatestTime => "select latest_ms from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)",
-    })?;
     let mut low = journal::start::start(connection, organisation)?.block - 1;
-    let mut high = last_block(connection, organisation)?;
+    let mut high = last_number(connection, organisation)?;
     while low < high {
         let middle = low + (high - low).div_ceil(2);
         let id = BlockId::new(organisation, middle);
-        let begins: i64 = select.query_row([id.0], |row| row.get(0))?;
+        let begins = rows::begins(connection, id)?.ok_or_else(|| rows::missing(id))?;
+        let begins = match order {
+            Order::Position => begins.first_position.cast_signed(),
+            Order::LatestTime => begins.latest_ms,
+        };
         if begins <= bound {
             low = middle;
         } else {

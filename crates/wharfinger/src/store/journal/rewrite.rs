@@ -2,8 +2,8 @@
 
 use super::block::{self, Block, Builder, Frame};
 use super::entry_outcomes::{self, EntryOutcome};
-use super::write::Columns;
-use crate::store::engine::driver::{Connection, params};
+use super::rows::{self, Columns};
+use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::BlockId;
@@ -27,9 +27,10 @@ pub(crate) fn rewrite(
     id: BlockId,
     mut change: impl FnMut(usize, &mut Entry),
 ) -> Result<(), Fault> {
-    let stored = read(connection, id)?;
-    let entry_outcomes = entry_outcomes::decode(&stored.slots)?;
-    let indexes = block::decode_indexes(&stored.indexes)?;
+    // The checksum was checked: a new one would hide damage to the stored data.
+    let stored = rows::whole(connection, id)?.ok_or_else(|| rows::missing(id))?;
+    let entry_outcomes = entry_outcomes::decode(&stored.head.slots)?;
+    let indexes = block::decode_indexes(&stored.head.indexes)?;
     let keys = stored.keys.as_deref().map(block::decode_keys).transpose()?;
     let hashes = stored.emails.as_deref().unwrap_or_default();
     let mut hashes = EmailHash::each(hashes);
@@ -64,71 +65,17 @@ pub(crate) fn rewrite(
             .iter()
             .any(|entry_outcome| *entry_outcome != EntryOutcome::Purged);
     let packed = keeps_texts.then(|| packed.finish());
-    write(connection, id, &written, &stored.indexes, packed.as_ref())
+    let slots = entry_outcomes::encode(&written);
+    let columns = columns(&slots, &stored.head.indexes, packed.as_ref());
+    rows::replace(connection, id, columns)
 }
 
-/// The stored columns of a block.
-struct Stored {
-    slots: Vec<u8>,
-    indexes: Vec<u8>,
-    emails: Option<Vec<u8>>,
-    keys: Option<Vec<u8>>,
-    texts: Option<Vec<u8>>,
-}
-
-fn read(connection: &Connection, id: BlockId) -> Result<Stored, Fault> {
-    let select = "select slots, indexes, emails, keys, texts, checksum from blocks \
-                  where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    let (stored, checksum): (Stored, i64) = select.query_row([id.0], |row| {
-        let stored = Stored {
-            slots: row.get(0)?,
-            indexes: row.get(1)?,
-            emails: row.get(2)?,
-            keys: row.get(3)?,
-            texts: row.get(4)?,
-        };
-        Ok((stored, row.get(5)?))
-    })?;
-    let columns = Columns {
-        slots: &stored.slots,
-        indexes: &stored.indexes,
-        emails: stored.emails.as_deref(),
-        keys: stored.keys.as_deref(),
-        texts: stored.texts.as_deref(),
-    };
-    // A new checksum would hide damage to the stored data.
-    if columns.checksum() != checksum {
-        let why = format!("the checksum of block {} is wrong", id.0);
-        return Err(Fault::Damaged(why));
-    }
-    Ok(stored)
-}
-
-fn write(
-    connection: &Connection,
-    id: BlockId,
-    entry_outcomes: &[EntryOutcome],
-    indexes: &[u8],
-    packed: Option<&Block>,
-) -> Result<(), Fault> {
-    let slots = entry_outcomes::encode(entry_outcomes);
-    let columns = Columns {
-        slots: &slots,
+fn columns<'b>(slots: &'b [u8], indexes: &'b [u8], packed: Option<&'b Block>) -> Columns<'b> {
+    Columns {
+        slots,
         indexes,
         emails: packed.and_then(|packed| packed.emails.as_deref()),
         keys: packed.map(|packed| packed.keys.as_slice()),
         texts: packed.map(|packed| packed.texts.as_slice()),
-    };
-    let update = "update blocks set checksum = ?2, slots = ?3, emails = ?4, keys = ?5, texts = ?6 \
-                  where id = ?1 and of_organisation(?1 >> 32)";
-    connection.prepare_cached(update)?.execute(params![
-        id.0,
-        columns.checksum(),
-        columns.slots,
-        columns.emails,
-        columns.keys,
-        columns.texts,
-    ])?;
-    Ok(())
+    }
 }

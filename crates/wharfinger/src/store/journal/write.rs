@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::batches::Batches;
 use super::block::Block;
 use super::entry_outcomes::{self, EntryOutcome};
+use super::rows::{self, BlockHead, BlockRow, Columns, NewRow, Written};
 use crate::store::engine::driver::{Connection, Insert, ToValue, Value};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
@@ -26,17 +27,6 @@ pub(crate) struct NewBlock<'b> {
     pub packed: Option<&'b Block>,
 }
 
-/// The epoch and times of a block.
-#[derive(Clone, Copy)]
-pub(crate) struct Written {
-    /// The number of the epoch.
-    pub epoch: i64,
-    /// When the block is written, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// The latest time of this block and all blocks before it.
-    pub latest_ms: i64,
-}
-
 /// The source of a block's entries.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin<'b> {
@@ -49,28 +39,6 @@ pub(crate) enum Origin<'b> {
     },
 }
 
-static INSERT_BLOCKS: Insert<16> = Insert::new(
-    "blocks",
-    [
-        ("id", "bigint"),
-        ("first_position", "bigint"),
-        ("events", "bigint"),
-        ("at_ms", "bigint"),
-        ("latest_ms", "bigint"),
-        ("batches", "bytea"),
-        ("dialect", "bigint"),
-        ("key_id", "text"),
-        ("epoch", "bigint"),
-        ("checksum", "bigint"),
-        ("slots", "bytea"),
-        ("indexes", "bytea"),
-        ("emails", "bytea"),
-        ("keys", "bytea"),
-        ("texts", "bytea"),
-        ("organisation", "bigint"),
-    ],
-    "",
-);
 static INSERT_OPEN: Insert<4> = Insert::new(
     "open_orders",
     [
@@ -88,17 +56,17 @@ const PENDING_BYTES_MAX: usize = 4 << 20;
 /// statement costs a round trip.
 #[derive(Default)]
 pub(crate) struct NewBlocks {
-    rows: Vec<BlockRow>,
+    rows: Vec<NewRow>,
     ids: HashSet<BlockId>,
     bytes: usize,
 }
 
 impl NewBlocks {
     /// Adds a block.
-    pub(crate) fn push(&mut self, row: BlockRow) {
-        self.bytes += row.bytes();
-        self.ids.insert(row.id);
-        self.rows.push(row);
+    pub(crate) fn push(&mut self, new: NewRow) {
+        self.bytes += new.row.bytes();
+        self.ids.insert(new.row.head.id);
+        self.rows.push(new);
     }
 
     /// Whether the blocks should be written before more are added.
@@ -116,65 +84,20 @@ impl NewBlocks {
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
         self.ids.clear();
-        connection.insert_all(&INSERT_BLOCKS, rows.iter().map(BlockRow::values))?;
+        rows::insert(connection, rows.iter().map(|new| &new.row))?;
         let with_new = rows.iter().filter(|row| !row.new.0.is_empty());
-        connection.insert_all(&INSERT_OPEN, with_new.map(BlockRow::open))?;
+        connection.insert_all(&INSERT_OPEN, with_new.map(NewRow::open))?;
         Ok(())
     }
 }
 
-/// A block as it is stored.
-pub(crate) struct BlockRow {
-    id: BlockId,
-    first_position: i64,
-    events: i64,
-    written: Written,
-    batches: Option<Vec<u8>>,
-    dialect: DialectId,
-    key_id: Option<String>,
-    checksum: i64,
-    slots: Vec<u8>,
-    indexes: Vec<u8>,
-    emails: Option<Vec<u8>>,
-    keys: Option<Vec<u8>>,
-    texts: Option<Vec<u8>>,
-    /// The new orders. They are open.
-    new: Bitset,
-}
-
-impl BlockRow {
-    fn bytes(&self) -> usize {
-        let optional = [&self.batches, &self.emails, &self.keys, &self.texts];
-        let optional = optional.into_iter().flatten().map(Vec::len);
-        self.slots.len() + self.indexes.len() + optional.sum::<usize>()
-    }
-
-    fn values(&self) -> [Value<'_>; 16] {
-        [
-            self.id.0.to_value(),
-            self.first_position.to_value(),
-            self.events.to_value(),
-            self.written.at_ms.to_value(),
-            self.written.latest_ms.to_value(),
-            self.batches.to_value(),
-            self.dialect.to_value(),
-            self.key_id.to_value(),
-            self.written.epoch.to_value(),
-            self.checksum.to_value(),
-            self.slots.to_value(),
-            self.indexes.to_value(),
-            self.emails.to_value(),
-            self.keys.to_value(),
-            self.texts.to_value(),
-            Value::Integer(self.id.organisation().0.into()),
-        ]
-    }
-
+impl NewRow {
     fn open(&self) -> [Value<'_>; 4] {
+        let head = &self.row.head;
         [
-            Value::Integer(self.id.organisation().0.into()),
-            self.id.0.to_value(),
-            self.dialect.to_value(),
+            Value::Integer(head.id.organisation().0.into()),
+            head.id.0.to_value(),
+            head.dialect.to_value(),
             self.new.0.to_value(),
         ]
     }
@@ -196,7 +119,7 @@ impl NewBlock<'_> {
     }
 
     /// The row of the block. Its first event has the position `first_position`.
-    pub(crate) fn row(&self, (id, first_position): (BlockId, u64), written: Written) -> BlockRow {
+    pub(crate) fn row(&self, (id, first_position): (BlockId, u64), written: Written) -> NewRow {
         let slots = entry_outcomes::encode(self.entry_outcomes);
         let (batches, key_id) = match self.origin {
             Origin::Batches(batches) => (Some(batches.encode()), None),
@@ -214,50 +137,25 @@ impl NewBlock<'_> {
             keys: packed.map(|packed| packed.keys.as_slice()),
             texts: packed.map(|packed| packed.texts.as_slice()),
         };
-        BlockRow {
-            id,
-            first_position: first_position.cast_signed(),
-            events: self.events().cast_signed(),
-            written,
-            batches,
-            dialect: self.dialect,
-            key_id,
+        let row = BlockRow {
             checksum: columns.checksum(),
-            indexes: columns.indexes.to_vec(),
             emails: columns.emails.map(<[u8]>::to_vec),
             keys: columns.keys.map(<[u8]>::to_vec),
             texts: columns.texts.map(<[u8]>::to_vec),
-            slots,
-            new: Bitset::of(self.entry_outcomes, |entry_outcome| {
-                matches!(entry_outcome, EntryOutcome::Accepted { .. })
-            }),
-        }
-    }
-}
-
-/// The columns that the checksum covers.
-#[derive(Clone, Copy)]
-pub(crate) struct Columns<'b> {
-    pub slots: &'b [u8],
-    pub indexes: &'b [u8],
-    pub emails: Option<&'b [u8]>,
-    pub keys: Option<&'b [u8]>,
-    pub texts: Option<&'b [u8]>,
-}
-
-impl Columns<'_> {
-    /// The checksum over all columns, as SQLite's signed integer.
-    pub(crate) fn checksum(&self) -> i64 {
-        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
-        for part in [
-            self.slots,
-            self.indexes,
-            self.emails.unwrap_or_default(),
-            self.keys.unwrap_or_default(),
-            self.texts.unwrap_or_default(),
-        ] {
-            hash.update(part);
-        }
-        hash.digest().cast_signed()
+            head: BlockHead {
+                id,
+                first_position,
+                events: self.events(),
+                written,
+                batches,
+                dialect: self.dialect,
+                key_id,
+                indexes: columns.indexes.to_vec(),
+                slots,
+            },
+        };
+        let is_new = |outcome: &EntryOutcome| matches!(outcome, EntryOutcome::Accepted { .. });
+        let new = Bitset::of(self.entry_outcomes, is_new);
+        NewRow { row, new }
     }
 }

@@ -21,7 +21,7 @@ use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::journal::rewrite::rewrite;
 use crate::store::journal::start::Start;
-use crate::store::journal::{self, admissions};
+use crate::store::journal::{self, admissions, rows};
 use crate::store::read::locate::block_ranges_of;
 use crate::store::read::orders::not_in_index;
 use crate::store::receipts::rejections;
@@ -315,8 +315,7 @@ fn drop_front(txn: &mut WriteTxn<'_>, organisation: OrganisationId) -> Result<bo
             break;
         }
         let position = head.first_position + head.events;
-        let delete = "delete from blocks where id = ?1 and of_organisation(?1 >> 32)";
-        connection.prepare_cached(delete)?.execute([id.0])?;
+        rows::delete(connection, id)?;
         start.block += 1;
         start.position = start.position.max(position);
     }

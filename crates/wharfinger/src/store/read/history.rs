@@ -14,7 +14,8 @@ use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::Lookup;
 use crate::store::journal::entry_outcomes::EntryOutcome;
-use crate::store::journal::read::{Journal, last_block};
+use crate::store::journal::read::Journal;
+use crate::store::journal::rows::last_number;
 
 /// Bytes of text at which a page of a history is full.
 const TEXT_BYTES_MAX: usize = 8 << 20;
@@ -100,7 +101,7 @@ impl Chains<'_> {
         let Some(addr) = cursor.map(EntryAddr) else {
             return Ok(None);
         };
-        let last = last_block(self.connection, self.order.block().organisation())?;
+        let last = last_number(self.connection, self.order.block().organisation())?;
         let whose = self.order.block().organisation();
         let is_there = addr >= self.order && addr.block() <= BlockId::new(whose, last);
         if is_there {
@@ -173,22 +174,16 @@ impl Chains<'_> {
             | EntryOutcome::Purged => return Err(misplaced(addr)),
         };
         self.change = previous;
+        let head = self.journal.head(addr.block())?;
+        let key_id = head.key_id.clone().ok_or_else(|| {
+            let block = addr.block().0;
+            Fault::Damaged(format!("block {block} has state changes without a key"))
+        })?;
         Ok(HistoryEntry {
-            at_ms: self.journal.head(addr.block())?.at_ms,
-            what: HistoryKind::Change {
-                kind,
-                key_id: key_of(self.connection, addr.block())?,
-            },
+            at_ms: head.at_ms,
+            what: HistoryKind::Change { kind, key_id },
         })
     }
-}
-
-/// The API key that requested the transitions of a block.
-fn key_of(connection: &Connection, block: BlockId) -> Result<String, Fault> {
-    let select = "select key_id from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    let key: Option<String> = select.query_row([block.0], |row| row.get(0))?;
-    key.ok_or_else(|| Fault::Damaged(format!("block {} has state changes without a key", block.0)))
 }
 
 fn misplaced(addr: EntryAddr) -> Fault {

@@ -20,7 +20,8 @@ use crate::store::index::order_states::{is_any, read_open};
 use crate::store::index::orders::{Lookup, OrderRow};
 use crate::store::journal::dialects::{dialect_name, find_dialect};
 use crate::store::journal::entry_outcomes::EntryOutcome;
-use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
+use crate::store::journal::read::{Journal, blocks_before, blocks_until};
+use crate::store::journal::rows::{dialects_between, last_number};
 
 /// Journal entries that are read for a page, at most.
 const ENTRIES_PER_PAGE_MAX: usize = 100_000;
@@ -156,7 +157,7 @@ impl Listing<'_> {
         };
         let last = match self.request.created_before_ms {
             Some(before) => blocks_until(self.connection, organisation, before.saturating_sub(1))?,
-            None => last_block(self.connection, organisation)?,
+            None => last_number(self.connection, organisation)?,
         };
         Ok(before_first + 1..=last)
     }
@@ -214,22 +215,10 @@ impl Listing<'_> {
         low: EntryAddr,
     ) -> Result<GoesOn, Fault> {
         let wants_final = self.request.states.iter().any(|state| !state.is_open());
-        let select = if wants_final {
-            "select id, dialect from blocks where id between ?1 and ?2 and of_organisation(?1 >> 32) and sound(blocks.intact) order by id"
-        } else {
-            "select block, dialect from open_orders \
-             where block between ?1 and ?2 and organisation = ?1 >> 32 and sound(open_orders.intact) order by block"
-        };
-        let number = |number: &u32| BlockId::new(organisation, *number);
-        let bounds = (
-            number(blocks.start()).max(low.block()).0,
-            number(blocks.end()).0,
-        );
-        let mut select = self.connection.prepare_cached(select)?;
-        let mut rows = select.query_lazily(bounds)?;
-        while let Some(row) = rows.next()? {
-            let block = BlockId(row.get(0)?);
-            let dialect: DialectId = row.get(1)?;
+        let number = |number: u32| BlockId::new(organisation, number);
+        let blocks = number(*blocks.start()).max(low.block())..number(*blocks.end()).plus(1);
+        let connection = self.connection;
+        let mut visit = |block: BlockId, dialect| {
             let is_wanted = self.dialect.is_none_or(|wanted| wanted == dialect);
             if !self.spend(LOOK_ENTRIES)
                 || is_wanted && !self.along_block(block, wants_final, low)?
@@ -237,6 +226,19 @@ impl Listing<'_> {
                 return Ok(false);
             }
             self.has_seen(block.entry(ENTRIES_MAX - 1), organisation);
+            Ok(true)
+        };
+        if wants_final {
+            return dialects_between(connection, blocks, visit);
+        }
+        let select = "select block, dialect from open_orders \
+                      where block >= ?1 and block < ?2 and organisation = ?1 >> 32 and sound(open_orders.intact) order by block";
+        let mut select = connection.prepare_cached(select)?;
+        let mut rows = select.query_lazily((blocks.start.0, blocks.end.0))?;
+        while let Some(row) = rows.next()? {
+            if !visit(BlockId(row.get(0)?), row.get(1)?)? {
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -273,7 +275,7 @@ impl Listing<'_> {
         let from = self.request.updated_from_ms.unwrap_or_default();
         let before = blocks_before(self.connection, organisation, from)?;
         let first = before.saturating_add(1).max(low.block().number());
-        for number in first..=last_block(self.connection, organisation)? {
+        for number in first..=last_number(self.connection, organisation)? {
             let block = BlockId::new(organisation, number);
             let head = self.journal.head(block)?;
             let is_wanted = self.dialect.is_none_or(|wanted| wanted == head.dialect);

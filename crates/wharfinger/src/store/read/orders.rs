@@ -18,7 +18,8 @@ use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::{Lookup, OrderRow};
 use crate::store::journal::dialects::{dialect_name, find_dialect};
 use crate::store::journal::entry_outcomes::EntryOutcome;
-use crate::store::journal::read::{Journal, blocks_before, blocks_until, last_block};
+use crate::store::journal::read::{Journal, blocks_before, blocks_until};
+use crate::store::journal::rows::last_number;
 use std::sync::Arc;
 
 /// Bytes of text at which a page is full, whatever its limit. A page has at least one order.
@@ -125,7 +126,7 @@ fn created_in(
     };
     let last = match query.created_to_ms {
         Some(to) => blocks_until(connection, organisation, to)?,
-        None => last_block(connection, organisation)?,
+        None => last_number(connection, organisation)?,
     };
     Ok(before_first + 1..last.saturating_add(1))
 }

@@ -8,9 +8,10 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::index::key_space::KeySpace;
-use crate::store::index::order_states::{StateCounts, read_open, read_state_counts};
+use crate::store::index::order_states::{StateCounts, next_open, read_open, read_state_counts};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
+use crate::store::journal::rows::next_of_dialect;
 
 /// A range of an organisation's block numbers.
 pub(crate) type Blocks = std::ops::Range<u32>;
@@ -211,24 +212,18 @@ impl Candidates<'_, '_> {
 
     /// The next block of the dialect. If only open orders are wanted, the next block that has some.
     fn next_block(&mut self) -> Result<Option<BlockId>, Fault> {
-        let (id, table) = if self.wanted.is_final {
-            ("id", "blocks")
+        let number = |number| BlockId::new(self.key_space.organisation, number);
+        let blocks = number(self.blocks.start)..number(self.blocks.end);
+        let dialect = self.key_space.dialect;
+        let next = if self.wanted.is_final {
+            next_of_dialect(self.connection, blocks, dialect, self.newest_first)?
         } else {
-            ("block", "open_orders")
+            next_open(self.connection, blocks, dialect, self.newest_first)?
         };
-        let direction = if self.newest_first { "desc" } else { "asc" };
-        let select = format!(
-            "select {id} from {table} where {id} >= ?1 and {id} < ?2 and of_organisation(?1 >> 32) and dialect = ?3 order by {id} {direction} limit 1"
-        );
-        let number = |number| BlockId::new(self.key_space.organisation, number).0;
-        let (start, end) = (number(self.blocks.start), number(self.blocks.end));
-        let mut select = self.connection.prepare_cached(&select)?;
-        let mut rows = select.query((start, end, self.key_space.dialect))?;
-        let Some(row) = rows.next()? else {
+        let Some(block) = next else {
             self.blocks.end = self.blocks.start;
             return Ok(None);
         };
-        let block = BlockId(row.get(0)?);
         if self.newest_first {
             self.blocks.end = block.number();
         } else {

@@ -22,7 +22,8 @@ use crate::store::journal::end::{
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs;
 use crate::store::journal::order_ids::OrderIds;
-use crate::store::journal::write::{NewBlock, NewBlocks, Origin, Written};
+use crate::store::journal::rows::Written;
+use crate::store::journal::write::{NewBlock, NewBlocks, Origin};
 use crate::store::prepare::Group;
 use crate::store::receipts;
 use crate::store::receipts::write::NewReceipt;

@@ -9,6 +9,7 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::end::read_counters;
+use crate::store::journal::rows::checked_emails_between;
 use crate::store::journal::{self, entry_outcomes};
 
 /// Checks that each run has exactly the entries of its blocks, and that runs cover each block once.
@@ -95,18 +96,15 @@ fn in_blocks(
     run: &Run,
 ) -> Result<Sum, Fault> {
     let mut sum = Sum::default();
-    let select = "select id, slots, emails from blocks where id >= ?1 and id <= ?2 and of_organisation(?1 >> 32) and emails is not null";
-    let mut select = connection.prepare_cached(select)?;
-    let block = |number| BlockId::new(organisation, number).0;
-    let mut rows = select.query_lazily((block(run.first_block), block(run.last_block)))?;
-    while let Some(row) = rows.next()? {
-        let slots = row.blob(1)?;
-        let emails = row.blob(2)?;
+    let block = |number| BlockId::new(organisation, number);
+    let blocks = block(run.first_block)..block(run.last_block).plus(1);
+    checked_emails_between(connection, blocks, |id, slots, emails| {
         let entry_outcomes = entry_outcomes::decode(slots)?;
-        for entry in entries_of(BlockId(row.get(0)?), &entry_outcomes, emails) {
+        for entry in entries_of(id, &entry_outcomes, emails) {
             sum.add(entry);
         }
-    }
+        Ok(true)
+    })?;
     Ok(sum)
 }
 

@@ -2,7 +2,7 @@
 
 use wharfinger_core::json::NameCase;
 
-use super::{Check, StoredBlock, fits_move};
+use super::{Check, fits_move};
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
@@ -14,6 +14,7 @@ use crate::store::index::orders::{Holds, Lookup, OrderRow};
 use crate::store::journal::block::{Frame, decode_keys};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::content_hash;
+use crate::store::journal::rows::BlockRow;
 
 /// The index row of an order, and whether the order still holds its key.
 type Found = (OrderRow, Holds);
@@ -21,7 +22,7 @@ type Found = (OrderRow, Holds);
 /// Checks the entries of one block.
 pub(super) struct Entries<'k, 'c, 'b> {
     check: &'k mut Check<'c>,
-    block: &'b StoredBlock,
+    block: &'b BlockRow,
     entry_outcomes: &'b [EntryOutcome],
     keys: Texts,
     frame: Frame,
@@ -35,7 +36,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     /// Decodes the block.
     pub(super) fn of(
         check: &'k mut Check<'c>,
-        block: &'b StoredBlock,
+        block: &'b BlockRow,
         entry_outcomes: &'b [EntryOutcome],
     ) -> Result<Self, Fault> {
         let connection = check.connection;
@@ -49,9 +50,9 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             entry_outcomes,
             keys,
             frame: Frame::default(),
-            key_space: KeySpace::new(block.id.organisation(), block.dialect),
+            key_space: KeySpace::new(block.head.id.organisation(), block.head.dialect),
             lookup: Lookup::new(connection),
-            open: read_open(connection, block.id)?,
+            open: read_open(connection, block.head.id)?,
         })
     }
 
@@ -73,14 +74,14 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             self.fault("its list of open orders has orders of other blocks");
         }
         for (ordinal, &entry_outcome) in self.entry_outcomes.iter().enumerate() {
-            let addr = self.block.id.entry(ordinal);
+            let addr = self.block.head.id.entry(ordinal);
             self.entry(addr, entry_outcome)?;
         }
         Ok(())
     }
 
     fn fault(&mut self, what: &str) {
-        let id = self.block.id.0;
+        let id = self.block.head.id.0;
         self.check.fault(format!("block {id}: {what}"));
     }
 
@@ -178,7 +179,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
 
     /// The order whose first revision is at `order`. Reports a fault at `addr` if there is none.
     fn order(&mut self, addr: EntryAddr, order: EntryAddr) -> Result<Option<Found>, Fault> {
-        let key = if order.block() == self.block.id {
+        let key = if order.block() == self.block.head.id {
             self.own_key(order)
         } else {
             self.check.journal.key(order).ok()
@@ -253,7 +254,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             let texts = self.block.texts.as_deref().unwrap_or_default();
             self.frame = Frame::read(texts, ordinal)?;
         }
-        let names = self.check.names.get(&self.block.dialect).copied();
+        let names = self.check.names.get(&self.block.head.dialect).copied();
         let text = self.frame.text(ordinal).unwrap_or_default();
         let hash = content_hash(text, names.unwrap_or(NameCase::Exact));
         if hash.is_none() {

@@ -34,7 +34,7 @@ use crate::store::journal::batches::Batches;
 use crate::store::journal::end::read_counters;
 use crate::store::journal::entry_outcomes::{self, EntryOutcome, Transition};
 use crate::store::journal::read::Journal;
-use crate::store::journal::write::Columns;
+use crate::store::journal::rows::{BlockHead, BlockRow, every_block, open_lists_without_block};
 use crate::store::journal::{self, block};
 use crate::store::receipts::extents;
 
@@ -109,23 +109,6 @@ struct Walk {
     settled: u64,
 }
 
-/// A row of the table of blocks.
-struct StoredBlock {
-    id: BlockId,
-    first_position: u64,
-    events: u64,
-    at_ms: i64,
-    latest_ms: i64,
-    batches: Option<Vec<u8>>,
-    dialect: DialectId,
-    checksum: i64,
-    slots: Vec<u8>,
-    indexes: Vec<u8>,
-    emails: Option<Vec<u8>>,
-    keys: Option<Vec<u8>>,
-    texts: Option<Vec<u8>>,
-}
-
 impl Check<'_> {
     fn fault(&mut self, what: String) {
         if self.report.faults.len() < FAULTS_MAX {
@@ -185,28 +168,9 @@ impl Check<'_> {
 
     /// Walks the journal, and the orders with it. Both are sorted by entry address.
     fn blocks(&mut self) -> Result<(), Fault> {
-        let mut select = self.connection.prepare_cached(
-            "select id, first_position, events, at_ms, batches, dialect, checksum, slots, indexes, emails, keys, texts, latest_ms \
-             from blocks order by id",
-        )?;
-        let mut rows = select.query_lazily(())?;
         let mut walk: Option<Walk> = None;
-        while let Some(row) = rows.next()? {
-            let block = StoredBlock {
-                id: BlockId(row.get(0)?),
-                first_position: row.get::<i64>(1)?.cast_unsigned(),
-                events: row.get::<i64>(2)?.cast_unsigned(),
-                at_ms: row.get(3)?,
-                latest_ms: row.get(12)?,
-                batches: row.get(4)?,
-                dialect: row.get(5)?,
-                checksum: row.get(6)?,
-                slots: row.get(7)?,
-                indexes: row.get(8)?,
-                emails: row.get(9)?,
-                keys: row.get(10)?,
-                texts: row.get(11)?,
-            };
+        every_block(self.connection, |row| {
+            let block = &row.head;
             let organisation = block.id.organisation();
             let mut current = match walk.take() {
                 Some(current) if current.organisation == organisation => current,
@@ -222,16 +186,21 @@ impl Check<'_> {
                             block.first_position
                         },
                         feed_start: start.position,
-                        last_ms: if start.block == 1 { 0 } else { block.latest_ms },
+                        last_ms: if start.block == 1 {
+                            0
+                        } else {
+                            block.written.latest_ms
+                        },
                         settled: 0,
                     }
                 }
             };
-            self.sequence(&mut current, &block);
-            let part = self.block(&mut current, &block);
+            self.sequence(&mut current, block);
+            let part = self.block(&mut current, &row);
             self.survive(part, &format!("block {}", block.id.0))?;
             walk = Some(current);
-        }
+            Ok(true)
+        })?;
         self.end_organisation(walk.as_ref())?;
         index::check(self)?;
         let select = "select count(*) from fulfilments";
@@ -265,9 +234,7 @@ impl Check<'_> {
         self.expect(usize::try_from(told) == Ok(known), || {
             "there are order counts without orders".into()
         });
-        let select = "select count(*) from open_orders \
-                      where not exists (select 1 from blocks where blocks.organisation = open_orders.organisation and id = block)";
-        let lost: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
+        let lost = open_lists_without_block(self.connection)?;
         self.expect(lost == 0, || {
             format!("{lost} lists of open orders belong to no block")
         });
@@ -275,7 +242,7 @@ impl Check<'_> {
     }
 
     /// Checks that numbers and positions of blocks have no gap, and that their latest times are right.
-    fn sequence(&mut self, walk: &mut Walk, block: &StoredBlock) {
+    fn sequence(&mut self, walk: &mut Walk, block: &BlockHead) {
         let id = block.id.0;
         let number = block.id.number();
         self.expect(number == walk.block, || {
@@ -288,8 +255,8 @@ impl Check<'_> {
                 walk.position
             )
         });
-        walk.last_ms = walk.last_ms.max(block.at_ms);
-        self.expect(block.latest_ms == walk.last_ms, || {
+        walk.last_ms = walk.last_ms.max(block.written.at_ms);
+        self.expect(block.written.latest_ms == walk.last_ms, || {
             format!("block {id} has a wrong latest time")
         });
         walk.block = number.saturating_add(1);
@@ -317,16 +284,10 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn block(&mut self, walk: &mut Walk, block: &StoredBlock) -> Result<(), Fault> {
+    fn block(&mut self, walk: &mut Walk, row: &BlockRow) -> Result<(), Fault> {
+        let block = &row.head;
         let id = block.id.0;
-        let columns = Columns {
-            slots: &block.slots,
-            indexes: &block.indexes,
-            emails: block.emails.as_deref(),
-            keys: block.keys.as_deref(),
-            texts: block.texts.as_deref(),
-        };
-        self.expect(columns.checksum() == block.checksum, || {
+        self.expect(row.is_whole(), || {
             format!("the checksum of block {id} is wrong")
         });
         let outcomes = entry_outcomes::decode(&block.slots)?;
@@ -349,8 +310,8 @@ impl Check<'_> {
         self.expect(is_of_one_kind, || {
             format!("block {id} has entries of the wrong type")
         });
-        let hashes = block.emails.as_deref().map_or(0, <[u8]>::len);
-        let is_of_all = block.emails.is_none() || hashes == outcomes.len() * HASH_BYTES;
+        let hashes = row.emails.as_deref().map_or(0, <[u8]>::len);
+        let is_of_all = row.emails.is_none() || hashes == outcomes.len() * HASH_BYTES;
         self.expect(is_of_all, || {
             format!("block {id} has a different number of addresses and entries")
         });
@@ -387,7 +348,7 @@ impl Check<'_> {
             let purged = Bitset::of(&outcomes, is_purged);
             self.purged.insert(block.id, purged);
         }
-        Entries::of(self, block, &outcomes)?.check()
+        Entries::of(self, row, &outcomes)?.check()
     }
 
     /// Whether this is the first block of a batch in the organisation, according to its receipt.

@@ -22,6 +22,7 @@ use crate::store::journal::block;
 use crate::store::journal::dialects::dialect_name;
 use crate::store::journal::entry_outcomes::{self, EntryOutcome};
 use crate::store::journal::read::Journal;
+use crate::store::journal::rows::{emails_between, passed_between};
 
 /// Blocks that are read at a time.
 const LOOKED_AT: u32 = 1_024;
@@ -64,17 +65,12 @@ pub(super) fn find(
     person: &Person,
     blocks: Range<u32>,
 ) -> Result<(Vec<EntryAddr>, Option<u32>), Fault> {
-    let select = "select id, emails from blocks \
-                  where id >= ?1 and id < ?2 and of_organisation(?1 >> 32) and case when sound(blocks.intact) then emails is not null end order by id limit ?3";
-    let mut select = connection.prepare_cached(select)?;
-    let block = |number| BlockId::new(person.organisation, number).0;
-    let mut rows = select.query((block(blocks.start), block(blocks.end), LOOKED_AT))?;
+    let block = |number| BlockId::new(person.organisation, number);
+    let within = block(blocks.start)..block(blocks.end);
     let mut journal = Journal::new(connection);
     let mut dialects = Dialects::default();
     let (mut found, mut looked_at, mut next) = (Vec::new(), 0, None);
-    while let Some(row) = rows.next()? {
-        let id = BlockId(row.get(0)?);
-        let emails = row.blob(1)?;
+    emails_between(connection, within, (None, false), |id, emails| {
         for (ordinal, hash) in EmailHash::each(emails).enumerate() {
             if hash != person.hash {
                 continue;
@@ -92,7 +88,8 @@ pub(super) fn find(
         }
         looked_at += 1;
         next = (looked_at == LOOKED_AT).then(|| id.number() + 1);
-    }
+        Ok(next.is_none())
+    })?;
     if let Some(customer) = person.customer {
         let looked_at = blocks.start..next.unwrap_or(blocks.end);
         found.extend(attached(
@@ -169,23 +166,23 @@ pub(super) fn scan(
     orders: &HashSet<EntryAddr>,
     from: u32,
 ) -> Result<Scanned, Fault> {
-    let select = "select id, batches, slots, emails, texts is not null, indexes from blocks \
-                  where id >= ?1 and id <= ?2 and of_organisation(?1 >> 32) and case when sound(blocks.intact) then batches is not null end \
-                  order by id limit ?3";
-    let mut select = connection.prepare_cached(select)?;
-    let block = |number| BlockId::new(person.organisation, number).0;
-    let mut rows = select.query((block(from), block(u32::MAX), LOOKED_AT))?;
+    let block = |number| BlockId::new(person.organisation, number);
+    let within = block(from)..block(u32::MAX).plus(1);
     let mut scanned = Scanned::default();
     let mut looked_at = 0;
-    while let Some(row) = rows.next()? {
-        let id = BlockId(row.get(0)?);
-        let slots = row.blob(2)?;
-        let emails = row.blob_or_null(3)?.unwrap_or_default();
-        let mut hashes = EmailHash::each(emails);
-        let batches = Batches::decode(row.blob(1)?)?;
-        let indexes = block::decode_indexes(row.blob(5)?)?;
+    passed_between(connection, within, |passed| {
+        let id = passed.id;
+        let Some(batches) = passed.batches else {
+            return Ok(true);
+        };
+        let batches = Batches::decode(batches)?;
+        let indexes = block::decode_indexes(passed.indexes)?;
+        let mut hashes = EmailHash::each(passed.emails.unwrap_or_default());
         let mut has_any = false;
-        for (ordinal, entry_outcome) in entry_outcomes::decode(slots)?.into_iter().enumerate() {
+        for (ordinal, entry_outcome) in entry_outcomes::decode(passed.slots)?
+            .into_iter()
+            .enumerate()
+        {
             let has_hash = hashes.next() == Some(person.hash);
             let is_of_person = match entry_outcome.order(id.entry(ordinal)) {
                 Some(order) => orders.contains(&order),
@@ -199,13 +196,14 @@ pub(super) fn scan(
                 }
             }
         }
-        if has_any && row.get(4)? {
+        if has_any && passed.has_texts {
             scanned.blocks.push(id);
         }
         looked_at += 1;
         // Entries may be added while the blocks are rewritten: a processed order can still be amended.
         let goes_on = looked_at == LOOKED_AT || !scanned.blocks.is_empty();
         scanned.next = goes_on.then(|| id.number() + 1);
-    }
+        Ok(looked_at < LOOKED_AT)
+    })?;
     Ok(scanned)
 }

@@ -1,0 +1,183 @@
+//! A block in one piece of bytes.
+
+use super::{BlockHead, BlockRow, NewRow, Written};
+use crate::store::format::bitset::Bitset;
+use crate::store::format::dialect_id::DialectId;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::format::varint::{
+    Damage, read_bytes, read_count, read_number, read_signed, write_number, write_signed,
+};
+
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "used by the log of recent changes, in the next commit"
+    )
+)]
+impl NewRow {
+    /// All columns, each behind the other.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let BlockRow {
+            head,
+            checksum,
+            emails,
+            keys,
+            texts,
+        } = &self.row;
+        let mut out = Vec::with_capacity(self.row.bytes() + self.new.0.len() + 64);
+        write_signed(&mut out, head.id.0);
+        write_number(&mut out, head.first_position);
+        write_number(&mut out, head.events);
+        write_signed(&mut out, head.written.epoch);
+        write_signed(&mut out, head.written.at_ms);
+        // The clock seldom goes back, so this is nearly always 0.
+        let ahead = head.written.latest_ms.wrapping_sub(head.written.at_ms);
+        write_signed(&mut out, ahead);
+        write_signed(&mut out, head.dialect.0);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        for bytes in [&head.slots, &head.indexes, &self.new.0] {
+            write_number(&mut out, bytes.len() as u64);
+            out.extend_from_slice(bytes);
+        }
+        let key_id = head.key_id.as_ref().map(String::as_bytes);
+        let optional = [&head.batches, emails, keys, texts].map(Option::as_deref);
+        for bytes in std::iter::once(key_id).chain(optional) {
+            // 0 stands for null.
+            write_number(&mut out, bytes.map_or(0, |bytes| bytes.len() as u64 + 1));
+            out.extend_from_slice(bytes.unwrap_or_default());
+        }
+        out
+    }
+
+    /// Decodes the result of [`Self::encode`].
+    pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, Damage> {
+        let bytes = &mut bytes;
+        let id = BlockId(read_signed(bytes)?);
+        let first_position = read_number(bytes)?;
+        let events = read_number(bytes)?;
+        let (epoch, at_ms) = (read_signed(bytes)?, read_signed(bytes)?);
+        let latest_ms = at_ms.wrapping_add(read_signed(bytes)?);
+        let dialect = DialectId(read_signed(bytes)?);
+        let checksum = read_bytes(bytes, 8)?;
+        let checksum = checksum.try_into().map_or(0, i64::from_le_bytes);
+        let (slots, indexes) = (field(bytes)?, field(bytes)?);
+        let new = Bitset(field(bytes)?);
+        let key_id = field_or_null(bytes)?.map(String::from_utf8).transpose();
+        let key_id = key_id.map_err(|_| Damage("the key of a block is not valid UTF-8"))?;
+        let batches = field_or_null(bytes)?;
+        let row = BlockRow {
+            head: BlockHead {
+                id,
+                first_position,
+                events,
+                written: Written {
+                    epoch,
+                    at_ms,
+                    latest_ms,
+                },
+                batches,
+                dialect,
+                key_id,
+                slots,
+                indexes,
+            },
+            checksum,
+            emails: field_or_null(bytes)?,
+            keys: field_or_null(bytes)?,
+            texts: field_or_null(bytes)?,
+        };
+        if bytes.is_empty() {
+            Ok(Self { row, new })
+        } else {
+            Err(Damage("something follows behind a block"))
+        }
+    }
+}
+
+fn field(bytes: &mut &[u8]) -> Result<Vec<u8>, Damage> {
+    let length = read_count(bytes)?;
+    Ok(read_bytes(bytes, length)?.to_vec())
+}
+
+fn field_or_null(bytes: &mut &[u8]) -> Result<Option<Vec<u8>>, Damage> {
+    let Some(length) = read_count(bytes)?.checked_sub(1) else {
+        return Ok(None);
+    };
+    Ok(Some(read_bytes(bytes, length)?.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn heads() -> impl Strategy<Value = BlockHead> {
+        let numbers = any::<(i64, u64, u64, i64)>();
+        let written = any::<(i64, i64, i64)>();
+        let bytes = any::<(Option<Vec<u8>>, Vec<u8>, Vec<u8>)>();
+        let key_id = option::of(".{0,30}");
+        (numbers, written, bytes, key_id).prop_map(|(numbers, written, bytes, key_id)| {
+            let (id, first_position, events, dialect) = numbers;
+            let (epoch, at_ms, latest_ms) = written;
+            let (batches, slots, indexes) = bytes;
+            BlockHead {
+                id: BlockId(id),
+                first_position,
+                events,
+                written: Written {
+                    epoch,
+                    at_ms,
+                    latest_ms,
+                },
+                batches,
+                dialect: DialectId(dialect),
+                key_id,
+                slots,
+                indexes,
+            }
+        })
+    }
+
+    fn rows() -> impl Strategy<Value = NewRow> {
+        let columns = any::<(i64, [Option<Vec<u8>>; 3])>();
+        (heads(), columns, any::<Vec<u8>>()).prop_map(|(head, (checksum, columns), new)| {
+            let [emails, keys, texts] = columns;
+            let row = BlockRow {
+                head,
+                checksum,
+                emails,
+                keys,
+                texts,
+            };
+            let new = Bitset(new);
+            NewRow { row, new }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back(row in rows()) {
+            prop_assert_eq!(NewRow::decode(&row.encode()), Ok(row));
+        }
+
+        #[test]
+        fn a_row_that_lacks_bytes_or_has_more_is_damaged(row in rows(), cut: prop::sample::Index) {
+            let mut bytes = row.encode();
+            prop_assert!(NewRow::decode(&bytes[..cut.index(bytes.len())]).is_err());
+            bytes.push(0);
+            prop_assert!(NewRow::decode(&bytes).is_err());
+        }
+
+        #[test]
+        fn damaged_bytes_do_no_harm(bytes: Vec<u8>, row in rows(), at: prop::sample::Index, byte: u8) {
+            let _ = NewRow::decode(&bytes);
+            let mut bytes = row.encode();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = NewRow::decode(&bytes);
+        }
+    }
+}
