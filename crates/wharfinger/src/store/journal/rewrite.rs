@@ -1,6 +1,6 @@
 //! Rewriting a block under the same id, with each entry at the same ordinal, so that every address stays valid.
 
-use super::block::{self, Block, Builder, Frame};
+use super::block::{self, Builder, Frame};
 use super::entry_outcomes::{self, EntryOutcome};
 use super::rows::{self, Columns};
 use crate::store::engine::driver::Connection;
@@ -66,16 +66,6 @@ pub(crate) fn rewrite(
             .any(|entry_outcome| *entry_outcome != EntryOutcome::Purged);
     let packed = keeps_texts.then(|| packed.finish());
     let slots = entry_outcomes::encode(&written);
-    let columns = columns(&slots, &stored.head.indexes, packed.as_ref());
+    let columns = Columns::of(&slots, &stored.head.indexes, packed.as_ref());
     rows::replace(connection, id, columns)
-}
-
-fn columns<'b>(slots: &'b [u8], indexes: &'b [u8], packed: Option<&'b Block>) -> Columns<'b> {
-    Columns {
-        slots,
-        indexes,
-        emails: packed.and_then(|packed| packed.emails.as_deref()),
-        keys: packed.map(|packed| packed.keys.as_slice()),
-        texts: packed.map(|packed| packed.texts.as_slice()),
-    }
 }

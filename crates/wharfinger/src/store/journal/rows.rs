@@ -9,6 +9,7 @@ pub(crate) use self::ranges::{
     GoesOn, checked_emails_between, dialects_between, emails_between, every_block, next_of_dialect,
     open_lists_without_block, passed_between,
 };
+use super::block::Block;
 use super::end::read_counters;
 use crate::store::engine::driver::{
     self, Connection, Insert, OptionalExtension, Row, ToValue, Value, params,
@@ -77,7 +78,18 @@ pub(crate) struct Columns<'b> {
     pub texts: Option<&'b [u8]>,
 }
 
-impl Columns<'_> {
+impl<'b> Columns<'b> {
+    /// The columns of a block with these keys, hashes and texts, if it has any.
+    pub(crate) fn of(slots: &'b [u8], indexes: &'b [u8], packed: Option<&'b Block>) -> Self {
+        Self {
+            slots,
+            indexes,
+            emails: packed.and_then(|packed| packed.emails.as_deref()),
+            keys: packed.map(|packed| packed.keys.as_slice()),
+            texts: packed.map(|packed| packed.texts.as_slice()),
+        }
+    }
+
     /// The checksum over all columns, as SQLite's signed integer.
     pub(crate) fn checksum(&self) -> i64 {
         let mut hash = xxhash_rust::xxh3::Xxh3Default::new();

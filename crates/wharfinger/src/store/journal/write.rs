@@ -130,13 +130,7 @@ impl NewBlock<'_> {
             .iter()
             .any(|entry_outcome| entry_outcome.is_alive());
         let packed = self.packed.filter(|_| has_alive);
-        let columns = Columns {
-            slots: &slots,
-            indexes: self.indexes,
-            emails: packed.and_then(|packed| packed.emails.as_deref()),
-            keys: packed.map(|packed| packed.keys.as_slice()),
-            texts: packed.map(|packed| packed.texts.as_slice()),
-        };
+        let columns = Columns::of(&slots, self.indexes, packed);
         let row = BlockRow {
             checksum: columns.checksum(),
             emails: columns.emails.map(<[u8]>::to_vec),
