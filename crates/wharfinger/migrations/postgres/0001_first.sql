@@ -99,8 +99,11 @@ create table counters (
     back_block bigint not null,
     -- The epoch of the latest block.
     epoch bigint not null,
+    -- How many orders are in each state: for each dialect that has orders, in the order of their numbers, its number and how
+    -- many are draft, pending, processed and cancelled, as varints.
+    states bytea not null default '',
     row_checksum bigint not null generated always as (hash_record_extended(row(organisation, next_block, next_position,
-        next_number, last_ms, latest_ms, back_block, epoch), 0)) stored
+        next_number, last_ms, latest_ms, back_block, epoch, states), 0)) stored
 );
 
 -- The journal: history and feed at once. id = organisation << 32 | number from 1, without gaps.
@@ -216,16 +219,6 @@ create table erasures (
     id bigint not null,
     row_checksum bigint not null generated always as (hash_record_extended(row(organisation, id), 0)) stored,
     primary key (id, organisation)
-);
-
--- How many orders are in each state.
-create table tallies (
-    organisation bigint not null,
-    dialect smallint not null,
-    state smallint not null,
-    orders bigint not null,
-    row_checksum bigint not null generated always as (hash_record_extended(row(organisation, dialect, state, orders), 0)) stored,
-    primary key (organisation, dialect, state)
 );
 
 -- Receipts. shares: JSON, [organisation, number of the first block, how many blocks, [accepted, updated, unchanged,
@@ -416,7 +409,6 @@ alter table answers alter column body set storage external;
 alter table order_leaves set (fillfactor = 85);
 alter table open_orders set (fillfactor = 80);
 alter table counters set (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
-alter table tallies set (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 alter table settings set (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- `where sound(audit.intact)` raises an error where the checksum of a row does not hold. What `intact` stands for is put in by the

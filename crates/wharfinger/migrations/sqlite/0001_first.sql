@@ -101,10 +101,13 @@ create table counters (
     back_block integer not null,
     -- The epoch of the latest block.
     epoch integer not null,
+    -- How many orders are in each state: for each dialect that has orders, in the order of their numbers, its number and how
+    -- many are draft, pending, processed and cancelled, as varints.
+    states blob not null default x'',
     row_checksum integer not null generated always as (checksum_of(organisation, next_block, next_position, next_number,
-        last_ms, latest_ms, back_block, epoch)) stored,
+        last_ms, latest_ms, back_block, epoch, states)) stored,
     intact integer generated always as (row_checksum = checksum_of(organisation, next_block, next_position, next_number,
-        last_ms, latest_ms, back_block, epoch)) virtual
+        last_ms, latest_ms, back_block, epoch, states)) virtual
 ) strict;
 
 -- The journal: history and feed at once. id = organisation << 32 | number from 1, without gaps.
@@ -222,17 +225,6 @@ create table erasures (
     row_checksum integer not null generated always as (checksum_of(organisation, id)) stored,
     intact integer generated always as (row_checksum = checksum_of(organisation, id)) virtual
 ) strict;
-
--- How many orders are in each state.
-create table tallies (
-    organisation integer not null,
-    dialect integer not null,
-    state integer not null,
-    orders integer not null,
-    row_checksum integer not null generated always as (checksum_of(organisation, dialect, state, orders)) stored,
-    intact integer generated always as (row_checksum = checksum_of(organisation, dialect, state, orders)) virtual,
-    primary key (organisation, dialect, state)
-) strict, without rowid;
 
 -- Receipts. shares: JSON, [organisation, number of the first block, how many blocks, [accepted, updated, unchanged,
 -- rejected, withheld, orders with warnings]] each; the last number is absent where it is 0. organisation is 0 for orders of which

@@ -227,10 +227,10 @@ fn a_damaged_row_is_an_error_and_never_served() {
         ("order_leaves", "orders"),
         ("dialects", "name"),
         ("counters", "next_position"),
+        ("counters", "states"),
         ("email_parts", "entries"),
         ("email_runs", "last_block"),
         ("purges", "feed_start"),
-        ("tallies", "orders"),
         ("open_orders", "ordinals"),
     ] {
         let seen = damaged.with(table, column, all);

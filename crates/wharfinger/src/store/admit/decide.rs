@@ -13,9 +13,9 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::index::key_space::KeySpace;
-use crate::store::index::order_states::StateCounts;
 use crate::store::index::orders::{OrderRow, PREFETCHED_MAX};
 use crate::store::journal::entry_outcomes::EntryOutcome;
+use crate::store::journal::state_counts::StateCounts;
 use crate::store::prepare::{Group, GroupIndex, GroupTexts, Row, Submission};
 
 /// The state while one organisation's orders are decided on.

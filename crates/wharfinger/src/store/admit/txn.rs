@@ -12,7 +12,7 @@ use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::{Holds, Lookup, OrderRow};
 use crate::store::journal::admissions;
-use crate::store::journal::end::{Counters, read_counters};
+use crate::store::journal::end::read_counters;
 use crate::store::journal::order_ids::OrderIds;
 use crate::store::prepare::{Group, Submission};
 use crate::store::stock::overlay::CatalogueOverlay;
@@ -37,8 +37,8 @@ pub(crate) trait StoredOrders {
     /// The id of the order at an entry address.
     fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault>;
 
-    /// The counters of an organisation.
-    fn counters(&mut self, organisation: OrganisationId) -> Result<Counters, Fault>;
+    /// The next order number of an organisation, before the batch.
+    fn first_number(&mut self, organisation: OrganisationId) -> Result<u64, Fault>;
 
     /// The address of the first entry that a group gets. What is stored before that address can be read.
     fn first_addr(
@@ -95,8 +95,8 @@ impl StoredOrders for WriteTxn<'_> {
         self.order_id(order)
     }
 
-    fn counters(&mut self, organisation: OrganisationId) -> Result<Counters, Fault> {
-        self.counters(organisation).copied()
+    fn first_number(&mut self, organisation: OrganisationId) -> Result<u64, Fault> {
+        Ok(self.counters(organisation)?.number)
     }
 
     fn first_addr(
@@ -193,8 +193,8 @@ impl StoredOrders for Snapshot<'_> {
         self.order_ids.get(self.connection, order)
     }
 
-    fn counters(&mut self, organisation: OrganisationId) -> Result<Counters, Fault> {
-        read_counters(self.connection, organisation)
+    fn first_number(&mut self, organisation: OrganisationId) -> Result<u64, Fault> {
+        Ok(read_counters(self.connection, organisation)?.number)
     }
 
     fn first_addr(
@@ -203,7 +203,7 @@ impl StoredOrders for Snapshot<'_> {
         _: (&Submission, &Group),
     ) -> Result<EntryAddr, Fault> {
         let organisation = key_space.organisation;
-        let next = self.counters(organisation)?.block;
+        let next = read_counters(self.connection, organisation)?.block;
         Ok(BlockId::new(organisation, next).entry(0))
     }
 }
@@ -262,8 +262,8 @@ impl<S: StoredOrders> StoredOrders for DryRunTxn<'_, S> {
         self.stored.order_id(order)
     }
 
-    fn counters(&mut self, organisation: OrganisationId) -> Result<Counters, Fault> {
-        self.stored.counters(organisation)
+    fn first_number(&mut self, organisation: OrganisationId) -> Result<u64, Fault> {
+        self.stored.first_number(organisation)
     }
 
     fn first_addr(
@@ -297,7 +297,7 @@ impl<S: StoredOrders> DecisionTxn for DryRunTxn<'_, S> {
     fn next_number(&mut self, organisation: OrganisationId) -> Result<&mut u64, Fault> {
         Ok(match self.next_numbers.entry(organisation) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(self.stored.counters(organisation)?.number),
+            Entry::Vacant(unknown) => unknown.insert(self.stored.first_number(organisation)?),
         })
     }
 

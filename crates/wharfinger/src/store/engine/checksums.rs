@@ -133,9 +133,9 @@ mod tests {
     #[test]
     fn on_postgres_a_checksum_is_compared_with_that_of_its_columns() {
         assert_eq!(
-            on_server("select 1 from tallies where sound(tallies.intact) and orders > 0"),
-            "select 1 from tallies where sound((tallies.row_checksum = hash_record_extended(row(tallies.organisation, \
-             tallies.dialect, tallies.state, tallies.orders), 0))) and orders > 0"
+            on_server("select 1 from stock where sound(stock.intact) and pieces > 0"),
+            "select 1 from stock where sound((stock.row_checksum = hash_record_extended(row(stock.organisation, \
+             stock.product, stock.pieces), 0))) and pieces > 0"
         );
         assert_eq!(
             on_server("not \"dialects\".intact"),

@@ -1,5 +1,5 @@
 //! Order states: the number of orders in each state, and the open orders of each block. Changes are collected in a transaction and
-//! written once.
+//! written once. The numbers are among the counters of the organisation.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,46 +8,13 @@ use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::outcome::State;
 
 use super::key_space::KeySpace;
-use super::orders::state_number;
-use crate::store::engine::driver::{Connection, Insert, OptionalExtension, Value, params};
+use crate::store::engine::driver::{Connection, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
-
-static ADD_COUNTS: Insert<4> = Insert::new(
-    "tallies",
-    [
-        ("organisation", "bigint"),
-        ("dialect", "bigint"),
-        ("state", "bigint"),
-        ("orders", "bigint"),
-    ],
-    "on conflict (organisation, dialect, state) do update set orders = tallies.orders + excluded.orders \
-           where sound(tallies.intact)",
-);
-
-/// The number of orders in each state, or the change of each number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct StateCounts([i64; State::ALL.len()]);
-
-impl StateCounts {
-    /// The number of orders in a state.
-    pub(crate) fn of(&mut self, state: State) -> &mut i64 {
-        &mut self.0[usize::from(state_number(state))]
-    }
-
-    /// The number of orders in any of these states.
-    pub(crate) fn sum(&self, states: &[State]) -> i64 {
-        let numbers = states.iter().map(|&state| state_number(state));
-        numbers.map(|number| self.0[usize::from(number)]).sum()
-    }
-
-    /// The numbers that are not zero, each with the number of its state.
-    pub(crate) fn counted(&self) -> impl Iterator<Item = (u8, i64)> {
-        (0..).zip(self.0).filter(|(_, orders)| *orders != 0)
-    }
-}
+use crate::store::journal::end::read_counters;
+use crate::store::journal::state_counts::StateCounts;
 
 /// The changes of order states in a transaction.
 #[derive(Default)]
@@ -59,10 +26,7 @@ pub(crate) struct OrderStates {
 impl OrderStates {
     /// Counts new orders, by state.
     pub(crate) fn created(&mut self, key_space: &KeySpace, created: &StateCounts) {
-        let change = self.change(key_space);
-        for (sum, count) in change.0.iter_mut().zip(created.0) {
-            *sum += count;
-        }
+        self.change(key_space).add(created);
     }
 
     /// Counts an order's change from one state to another.
@@ -86,22 +50,14 @@ impl OrderStates {
         self.changes.entry(of).or_default()
     }
 
-    /// Writes all changes. The blocks of the transaction must be written before.
-    pub(crate) fn write(&self, connection: &Connection) -> Result<(), Fault> {
-        let counted = self
-            .changes
-            .iter()
-            .flat_map(|((organisation, dialect), change)| {
-                change.counted().map(|(state, orders)| {
-                    [
-                        Value::Integer(organisation.0.into()),
-                        Value::Integer(dialect.0),
-                        Value::Integer(state.into()),
-                        Value::Integer(orders),
-                    ]
-                })
-            });
-        connection.insert_all(&ADD_COUNTS, counted)?;
+    /// The changes of counts since the last call. Until all jobs are done, they may not fit the stored counts: a batch can
+    /// change an order that it has created and not counted yet.
+    pub(crate) fn take_changes(&mut self) -> HashMap<(OrganisationId, DialectId), StateCounts> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Writes which orders are closed. The blocks of the transaction must be written before.
+    pub(crate) fn write_closed(&self, connection: &Connection) -> Result<(), Fault> {
         for (&block, ordinals) in &self.closed {
             close(connection, block, ordinals)?;
         }
@@ -158,22 +114,8 @@ pub(crate) fn read_state_counts(
     connection: &Connection,
     key_space: &KeySpace,
 ) -> Result<StateCounts, Fault> {
-    let select = "select state, orders from tallies \
-                  where organisation = ?1 and dialect = ?2 and sound(tallies.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query((key_space.organisation.0, key_space.dialect))?;
-    let mut state_counts = StateCounts::default();
-    while let Some(row) = rows.next()? {
-        let state: u8 = row.get(0)?;
-        let unknown = || {
-            Fault::Damaged(format!(
-                "there is an order count for the unknown state {state}"
-            ))
-        };
-        let of_state = state_counts.0.get_mut(usize::from(state));
-        *of_state.ok_or_else(unknown)? = row.get(1)?;
-    }
-    Ok(state_counts)
+    let counters = read_counters(connection, key_space.organisation)?;
+    Ok(counters.states.of(key_space.dialect))
 }
 
 /// Whether an organisation has an order in any of these states. `None` stands for all dialects.
@@ -183,16 +125,7 @@ pub(crate) fn is_any(
     dialect: Option<DialectId>,
     states: &[State],
 ) -> Result<bool, Fault> {
-    let select = "select state from tallies \
-                  where organisation = ?1 and (cast(?2 as bigint) is null or dialect = ?2) \
-                  and case when sound(tallies.intact) then orders > 0 end";
-    let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query((organisation.0, dialect))?;
-    let wanted: Vec<_> = states.iter().map(|&state| state_number(state)).collect();
-    while let Some(row) = rows.next()? {
-        if wanted.contains(&row.get(0)?) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let counters = read_counters(connection, organisation)?;
+    let mut counted = counters.states.iter();
+    Ok(counted.any(|(id, counts)| dialect.is_none_or(|of| of == *id) && counts.sum(states) > 0))
 }

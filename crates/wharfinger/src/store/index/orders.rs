@@ -1,8 +1,8 @@
 //! The index by order key: a read-only lookup, and the index of a write transaction.
 
 use super::key_space::KeySpace;
+pub(crate) use super::page::OrderRow;
 use super::page::Page;
-pub(crate) use super::page::{OrderRow, state_number};
 use super::page_cache::{PageCache, find_page};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;

@@ -13,6 +13,7 @@ use crate::store::format::entry_addr::EntryAddr;
 use crate::store::format::varint::{
     Damage, read_bytes, read_count, read_number, read_signed, write_number, write_signed,
 };
+use crate::store::journal::state_counts::state_number;
 
 /// Orders in a full page. Larger pages make writes of single orders slower, smaller pages those of batches.
 pub(crate) const ORDERS_MAX: usize = 32;
@@ -69,16 +70,6 @@ impl OrderRow {
     pub(crate) fn last_change(&self) -> EntryAddr {
         self.changed
             .map_or(self.latest, |changed| changed.max(self.latest))
-    }
-}
-
-/// The number that a state is stored as: its position in [`State::ALL`].
-pub(crate) fn state_number(state: State) -> u8 {
-    match state {
-        State::Draft => 0,
-        State::Pending => 1,
-        State::Processed => 2,
-        State::Cancelled => 3,
     }
 }
 

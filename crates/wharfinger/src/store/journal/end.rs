@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 
 use wharfinger_core::order::ids::OrganisationId;
 
-use crate::store::engine::driver::{
-    self, Connection, Insert, OptionalExtension, Row, Session, Value,
-};
+use super::state_counts::StatesByDialect;
+use crate::store::engine::driver::{Connection, Insert, OptionalExtension, Row, Session, Value};
 use crate::store::engine::fault::Fault;
 
 /// How far an organisation's journal extends.
@@ -28,7 +27,7 @@ impl JournalEnd {
 }
 
 /// The counters of an organisation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Counters {
     /// The number of its next block.
     pub block: u32,
@@ -44,6 +43,8 @@ pub(crate) struct Counters {
     pub back_block: u32,
     /// The epoch of the latest block.
     pub epoch: i64,
+    /// How many of its orders are in each state.
+    pub states: StatesByDialect,
 }
 
 impl Counters {
@@ -56,6 +57,7 @@ impl Counters {
         latest_ms: 0,
         back_block: 0,
         epoch: 0,
+        states: StatesByDialect::NONE,
     };
 
     /// How far the journal extends.
@@ -67,7 +69,7 @@ impl Counters {
     }
 }
 
-const COLUMNS: [(&str, &str); 8] = [
+const COLUMNS: [(&str, &str); 9] = [
     ("organisation", "bigint"),
     ("next_block", "bigint"),
     ("next_position", "bigint"),
@@ -76,6 +78,7 @@ const COLUMNS: [(&str, &str); 8] = [
     ("latest_ms", "bigint"),
     ("back_block", "bigint"),
     ("epoch", "bigint"),
+    ("states", "bytea"),
 ];
 /// The counters of one organisation, of several, and of several whose rows are locked.
 static SELECT: LazyLock<String> = LazyLock::new(|| select("organisation = ?1", ""));
@@ -91,14 +94,15 @@ fn select(condition: &str, then: &str) -> String {
     format!("select {columns} from counters where {condition} and sound(counters.intact) {then}")
 }
 
-static WRITE: Insert<8> = Insert::new(
+static WRITE: Insert<9> = Insert::new(
     "counters",
     COLUMNS,
     "on conflict (organisation) do update set next_block = excluded.next_block, \
            next_position = excluded.next_position, next_number = excluded.next_number, last_ms = excluded.last_ms, \
-           latest_ms = excluded.latest_ms, back_block = excluded.back_block, epoch = excluded.epoch",
+           latest_ms = excluded.latest_ms, back_block = excluded.back_block, epoch = excluded.epoch, \
+           states = excluded.states",
 );
-static CREATE: Insert<8> =
+static CREATE: Insert<9> =
     Insert::new("counters", COLUMNS, "on conflict (organisation) do nothing");
 
 /// On Citus, a statement cannot lock rows of several nodes in a certain order. The coordinator therefore locks the ids before. The
@@ -112,7 +116,8 @@ pub(crate) fn read_counters(
     organisation: OrganisationId,
 ) -> Result<Counters, Fault> {
     let found = read_all_counters(connection, &[organisation])?;
-    Ok(found.first().map_or(Counters::START, |(_, of)| *of))
+    let first = found.into_iter().next();
+    Ok(first.map_or(Counters::START, |(_, of)| of))
 }
 
 /// As [`read_counters`], of several organisations in one statement on PostgreSQL.
@@ -126,7 +131,8 @@ pub(crate) fn read_all_counters(
     } else {
         let mut select = connection.prepare_cached(&SELECT)?;
         for organisation in organisations {
-            found.extend(select.query_row([organisation.0], counters_of).optional()?);
+            let row = select.query_row([organisation.0], |row| Ok(counters_of(row)));
+            found.extend(row.optional()?.transpose()?);
         }
     }
     let of = |id: &OrganisationId| (*id, found.remove(id).unwrap_or(Counters::START));
@@ -149,7 +155,7 @@ pub(crate) fn lock_counters(
     let is_missing = |id: &OrganisationId| !found.contains_key(id);
     let missing = Vec::from_iter(organisations.iter().copied().filter(is_missing));
     if !missing.is_empty() {
-        let rows = missing.iter().map(|id| values(*id, &Counters::START));
+        let rows = missing.iter().map(|id| values(*id, &Counters::START, &[]));
         connection.insert_all(&CREATE, rows)?;
         lock_rows(session, &missing, &mut found)?;
     }
@@ -188,7 +194,7 @@ fn ids(organisations: &[OrganisationId]) -> Vec<i64> {
     Vec::from_iter(organisations.iter().map(|id| i64::from(id.0)))
 }
 
-fn counters_of(row: &Row<'_>) -> driver::Result<(OrganisationId, Counters)> {
+fn counters_of(row: &Row<'_>) -> Result<(OrganisationId, Counters), Fault> {
     let counters = Counters {
         block: row.get(1)?,
         position: row.get::<i64>(2)?.cast_unsigned(),
@@ -197,6 +203,7 @@ fn counters_of(row: &Row<'_>) -> driver::Result<(OrganisationId, Counters)> {
         latest_ms: row.get(5)?,
         back_block: row.get(6)?,
         epoch: row.get(7)?,
+        states: StatesByDialect::decode(&row.get::<Vec<u8>>(8)?)?,
     };
     Ok((OrganisationId(row.get(0)?), counters))
 }
@@ -207,11 +214,18 @@ pub(crate) fn write_counters(
     counters: &HashMap<OrganisationId, Counters>,
 ) -> Result<(), Fault> {
     let rows = counters.iter();
-    let rows = rows.map(|(organisation, counters)| values(*organisation, counters));
+    let rows = rows.map(|(organisation, of)| (*organisation, of, of.states.encode()));
+    let rows = Vec::from_iter(rows);
+    let rows = rows.iter();
+    let rows = rows.map(|(organisation, of, states)| values(*organisation, of, states));
     Ok(connection.insert_all(&WRITE, rows)?)
 }
 
-fn values(organisation: OrganisationId, counters: &Counters) -> [Value<'static>; 8] {
+fn values<'v>(
+    organisation: OrganisationId,
+    counters: &Counters,
+    states: &'v [u8],
+) -> [Value<'v>; 9] {
     [
         Value::Integer(organisation.0.into()),
         Value::Integer(counters.block.into()),
@@ -221,5 +235,6 @@ fn values(organisation: OrganisationId, counters: &Counters) -> [Value<'static>;
         Value::Integer(counters.latest_ms),
         Value::Integer(counters.back_block.into()),
         Value::Integer(counters.epoch),
+        Value::Blob(states),
     ]
 }

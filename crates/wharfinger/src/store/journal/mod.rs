@@ -26,4 +26,5 @@ pub(super) mod read;
 pub(super) mod rewrite;
 pub(super) mod rows;
 pub(super) mod start;
+pub(super) mod state_counts;
 pub(super) mod write;

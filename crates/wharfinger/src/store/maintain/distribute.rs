@@ -23,7 +23,7 @@ enum Place {
 }
 
 /// Each table. `schema_versions` and `copying` stay on the coordinator.
-const TABLES: [(&str, Place); 26] = [
+const TABLES: [(&str, Place); 25] = [
     ("counters", Place::Organisation),
     ("blocks", Place::Organisation),
     ("order_leaves", Place::Organisation),
@@ -33,7 +33,6 @@ const TABLES: [(&str, Place); 26] = [
     ("email_parts", Place::Organisation),
     ("purges", Place::Organisation),
     ("erasures", Place::Organisation),
-    ("tallies", Place::Organisation),
     ("rejections", Place::Organisation),
     ("products", Place::Organisation),
     ("stock", Place::Organisation),

@@ -7,7 +7,7 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::batches::OfBatch;
-use crate::store::journal::end::{Counters, read_counters};
+use crate::store::journal::end::{JournalEnd, read_counters};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs::Epochs;
 use crate::store::journal::order_ids::OrderIds;
@@ -107,7 +107,7 @@ pub(crate) fn feed(connection: &Connection, request: &ReadFeed) -> Result<FeedPa
 }
 
 /// The beginning and the end of an organisation's journal.
-type Bounds = (Start, Counters);
+type Bounds = (Start, JournalEnd);
 
 /// The bounds of each requested organisation.
 ///
@@ -133,7 +133,7 @@ fn bounds(
             begins.is_restored |= !is_purged;
             begins.positions.push((organisation, start.position - 1));
         }
-        bounds.push((start, counters));
+        bounds.push((start, counters.end()));
     }
     if begins.positions.is_empty() {
         Ok(bounds)
@@ -162,8 +162,8 @@ impl Reading<'_> {
             return Ok(false);
         }
         self.entries_left = self.entries_left.saturating_sub(LOOK_ENTRIES);
-        let (start, counters) = self.bounds[at];
-        if counters.position <= after.saturating_add(1) {
+        let (start, end) = self.bounds[at];
+        if end.position <= after.saturating_add(1) {
             return Ok(true);
         }
         let after = after.max(start.position - 1);
@@ -172,7 +172,7 @@ impl Reading<'_> {
         // The last block that does not begin after the position contains it.
         let first = blocks_up_to(self.connection, organisation, Order::Position, wanted)?;
         let first = first.max(start.block);
-        for number in first..counters.block {
+        for number in first..end.block {
             if self.entries_left == 0 || !self.of_block(at, BlockId::new(organisation, number))? {
                 return Ok(false);
             }

@@ -8,10 +8,11 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::index::key_space::KeySpace;
-use crate::store::index::order_states::{StateCounts, next_open, read_open, read_state_counts};
+use crate::store::index::order_states::{next_open, read_open, read_state_counts};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::journal::rows::next_of_dialect;
+use crate::store::journal::state_counts::StateCounts;
 
 /// A range of an organisation's block numbers.
 pub(crate) type Blocks = std::ops::Range<u32>;

@@ -39,7 +39,7 @@ pub(crate) struct WriteTxn<'c> {
     pub connection: &'c Connection,
     /// The order index, with its page cache.
     pub index: OrderIndex<'c>,
-    /// The open orders, and the counts of orders by state.
+    /// Changes of orders' states.
     pub order_states: OrderStates,
     /// The stock and customers of enforced catalogues, with this transaction's changes.
     pub overlay: CatalogueOverlay,
@@ -241,10 +241,10 @@ impl<'c> WriteTxn<'c> {
         entry_outcomes: &[EntryOutcome],
     ) -> Result<(), Fault> {
         let organisation = group.organisation;
-        let counters = *self.counters(organisation)?;
+        let end = self.counters(organisation)?.end();
         let begins = || {
-            let id = BlockId::new(organisation, counters.block);
-            OpenBlock::new(id, counters.position, dialect)
+            let id = BlockId::new(organisation, end.block);
+            OpenBlock::new(id, end.position, dialect)
         };
         let open_block = self.open_blocks.entry(organisation).or_insert_with(begins);
         open_block.push(batch, &group.rows, (group.blocks.first(), entry_outcomes))?;
@@ -358,7 +358,11 @@ impl<'c> WriteTxn<'c> {
         self.write_together()?;
         self.write_overlay()?;
         self.index.write()?;
-        self.order_states.write(self.connection)?;
+        self.order_states.write_closed(self.connection)?;
+        for ((organisation, dialect), change) in self.order_states.take_changes() {
+            let counters = self.counters(organisation)?;
+            counters.states.change(dialect, &change)?;
+        }
         write_counters(self.connection, &self.counters)?;
         let grown = self.counters.iter();
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
