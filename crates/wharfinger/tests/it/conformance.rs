@@ -161,6 +161,7 @@ laws![
     reading::orders_are_filtered,
     reading::orders_come_in_pages,
     reading::orders_are_counted_up_to_a_bound,
+    reading::orders_are_counted_by_dialect_and_state,
     reading::orders_are_found_by_time,
     reading::a_condition_on_content_is_kept,
     by_id::an_order_is_found_by_its_id,

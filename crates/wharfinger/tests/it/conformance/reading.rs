@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharfinger::store::Store;
+use wharfinger::store::{ReadOrders, Store};
 use wharfinger_core::decide::admit::{Intent, Move};
 use wharfinger_core::dialect::OrderQuery;
 use wharfinger_core::order::outcome::State;
@@ -91,6 +91,48 @@ pub(super) async fn orders_are_counted_up_to_a_bound(store: Arc<Store>) {
     };
     assert_eq!(read(&store, by_keys).await.total, 2);
     assert_eq!(read(&store, everything()).await.total, 0, "nobody asked");
+}
+
+pub(super) async fn orders_are_counted_by_dialect_and_state(store: Arc<Store>) {
+    // The batch that creates the draft completes it.
+    let draft = order("a", "x").with(Intent::Create { draft: true });
+    let more = order("a", "y").with(Intent::Complete);
+    submit(&store, &[draft, more, order("b", "x"), order("c", "x")]).await;
+    let others = [order("a", "x"), order("b", "x")];
+    admit(&store, submission(&store, batch_id(), "other", &others)).await;
+    move_keys(&store, Move::Process, &["b"]).await;
+    assert_counts(&store, [[0, 2, 1, 0], [0, 2, 0, 0]]).await;
+    move_keys(&store, Move::Cancel { release_key: true }, &["c"]).await;
+    assert_counts(&store, [[0, 1, 1, 1], [0, 2, 0, 0]]).await;
+    store.purge(i64::MAX).await.expect("purged");
+    assert_counts(&store, [[0, 1, 0, 0], [0, 2, 0, 0]]).await;
+    move_keys(&store, Move::Process, &["a"]).await;
+    store.purge(i64::MAX).await.expect("purged");
+    assert_counts(&store, [[0; 4], [0, 2, 0, 0]]).await;
+}
+
+/// Asserts how many orders of [`DIALECT`] and of another dialect are in each state.
+async fn assert_counts(store: &Arc<Store>, expected: [[u64; 4]; 2]) {
+    for (dialect, expected) in [DIALECT, "other"].into_iter().zip(expected) {
+        for (state, expected) in State::ALL.into_iter().zip(expected) {
+            let counted = OrderQuery {
+                states: vec![state],
+                count_max: Some(100),
+                ..everything()
+            };
+            let request = ReadOrders {
+                organisation: HERE,
+                dialect,
+                query: Arc::new(counted),
+                after: None,
+            };
+            let page = store.orders(request).await.expect("orders are read");
+            let found = (page.total, page.orders.len() as u64);
+            assert_eq!(found, (expected, expected), "{dialect}: {state:?}");
+        }
+    }
+    let checked = store.check().await.expect("checked");
+    assert_eq!(checked.faults, Vec::<String>::new());
 }
 
 pub(super) async fn orders_are_found_by_time(store: Arc<Store>) {
