@@ -110,6 +110,17 @@ create table counters (
         last_ms, latest_ms, back_block, epoch, states)) virtual
 ) strict;
 
+-- Changes that are not merged into the tables yet: one row for each commit that has some, in the order of the commits. A number is
+-- never used again, so that a process can tell whether it has read a row. changes = for each, sorted: the kind of what it is about
+-- (b a small block, c counters, i an order of the index, o the open orders of a block) and its key, then its value, or that there
+-- is none.
+create table recent_changes (
+    number integer primary key autoincrement,
+    changes blob not null,
+    row_checksum integer not null generated always as (checksum_of(number, changes)) stored,
+    intact integer generated always as (row_checksum = checksum_of(number, changes)) virtual
+) strict;
+
 -- The journal: history and feed at once. id = organisation << 32 | number from 1, without gaps.
 -- A block of batches holds their orders' texts: a large batch has blocks of its own, small ones of one transaction share one. A block
 -- without batches is of moves. The small columns stand in front, so that they can be read without the large ones. batches =
@@ -139,6 +150,22 @@ create table blocks (
     texts blob,
     organisation integer not null
 ) strict;
+
+-- Small blocks, many to a row: consecutive ones of an organisation, from first to last, in place of rows in `blocks`. blocks, packed,
+-- has each with all its columns, and which of its orders are open. Only the embedded store has them: its recent changes are merged
+-- into the tables many at a time.
+create table block_packs (
+    first integer primary key,
+    last integer not null,
+    organisation integer not null,
+    -- Whether an order of these blocks is open.
+    has_open integer not null,
+    blocks blob not null,
+    row_checksum integer not null generated always as (checksum_of(first, last, organisation, has_open, blocks)) stored,
+    intact integer generated always as (row_checksum = checksum_of(first, last, organisation, has_open, blocks)) virtual
+) strict;
+
+create index block_packs_open on block_packs (first) where has_open;
 
 -- The index: a row for some neighbouring orders, in the order of their keys. first = the key from which on orders lie in it,
 -- up to before that of the next; each organisation and dialect begins with rows of its own. A key is organisation "." dialect

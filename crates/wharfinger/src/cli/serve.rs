@@ -46,6 +46,13 @@ WHARFINGER_QUEUE_MAX=256 wharfinger serve --config wharfinger.toml"
 pub struct Serve {
     #[command(flatten)]
     options: ServeOptions,
+    #[command(flatten)]
+    tuning: Tuning,
+}
+
+/// How the store is run: a way out after damage, and what tests set.
+#[derive(Args, Debug)]
+struct Tuning {
     /// Number of blocks from which the e-mail index is built; low values are for tests
     #[arg(long, hide = true, value_name = "COUNT")]
     email_run_blocks: Option<u32>,
@@ -60,6 +67,29 @@ pub struct Serve {
     /// Number of pages of the write-ahead log from which it is checkpointed; low values are for tests
     #[arg(long, hide = true, value_name = "COUNT")]
     log_pages: Option<i32>,
+    /// Number of recent changes from which they are merged into the tables; low values are for tests
+    #[arg(long, hide = true, value_name = "COUNT")]
+    recent_keys: Option<usize>,
+}
+
+impl Tuning {
+    fn options(&self, config: &Config) -> store::Options {
+        let default = store::Options::default();
+        let email_runs = EmailRuns::default();
+        store::Options {
+            queue_max: config.settings.queue_max,
+            disk_reserve_bytes: config.settings.disk_reserve_bytes,
+            email_runs: Some(EmailRuns {
+                blocks_min: self.email_run_blocks.unwrap_or(email_runs.blocks_min),
+                ..email_runs
+            }),
+            log_pages: self.log_pages.unwrap_or(default.log_pages),
+            recent_keys: self.recent_keys.unwrap_or(default.recent_keys),
+            is_holder: true,
+            lost_frames: self.accept_lost_frames,
+            ..default
+        }
+    }
 }
 
 impl Serve {
@@ -81,8 +111,8 @@ impl Serve {
                  Use --database-password-file or WHARFINGER_DATABASE_PASSWORD instead."
             );
         }
-        let (email_run_blocks, lost_frames) = (self.email_run_blocks, self.accept_lost_frames);
-        let store = open(&config, email_run_blocks, lost_frames, self.log_pages)?;
+        let options = self.tuning.options(&config);
+        let store = super::open_store(&config.location, &options)?;
         let listener = TcpListener::bind(config.settings.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.settings.listen))?;
@@ -214,30 +244,6 @@ async fn keep_house(app: &App) {
         }
         tokio::time::sleep(HOUSEKEEPING_EVERY).await;
     }
-}
-
-fn open(
-    config: &Config,
-    email_run_blocks: Option<u32>,
-    lost_frames: u64,
-    log_pages: Option<i32>,
-) -> Result<Arc<Store>> {
-    let email_runs = EmailRuns::default();
-    let email_runs = EmailRuns {
-        blocks_min: email_run_blocks.unwrap_or(email_runs.blocks_min),
-        ..email_runs
-    };
-    let default = store::Options::default();
-    let options = store::Options {
-        queue_max: config.settings.queue_max,
-        disk_reserve_bytes: config.settings.disk_reserve_bytes,
-        email_runs: Some(email_runs),
-        log_pages: log_pages.unwrap_or(default.log_pages),
-        is_holder: true,
-        lost_frames,
-        ..default
-    };
-    super::open_store(&config.location, &options)
 }
 
 /// Creates a first organisation and key. Only in an empty data directory, and only if other machines cannot reach the server.

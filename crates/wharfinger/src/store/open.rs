@@ -16,11 +16,15 @@ use super::engine::driver::Connection;
 use super::engine::fault::Fault;
 use super::engine::home::Home;
 use super::engine::location::{Database, Location};
+use super::engine::memtable::{self, SharedRuns};
 use super::engine::open::{database_file, open_file, reach, reach_store};
 use super::engine::pool::Readers;
 use super::engine::schema;
+use super::journal::write::unpack_all;
 use super::maintain::copy;
 use super::maintain::distribute::warn_if_undistributed;
+use super::write::merge;
+use super::write::txn::WriteTxn;
 use super::write::writer::{OnGrowth, Writer};
 
 /// How the store is run.
@@ -32,6 +36,8 @@ pub struct Options {
     pub readers: usize,
     /// Length of the write-ahead log, in pages, from which it is checkpointed.
     pub log_pages: i32,
+    /// Keys of recent changes from which they are merged into the tables. Only for SQLite.
+    pub recent_keys: usize,
     /// Bytes to keep free on the disk of the store's files. With less free space no new orders are accepted.
     pub disk_reserve_bytes: u64,
     /// Whether this process holds the data directory, as a server does. While it is held, no other process recovers the store
@@ -51,6 +57,7 @@ impl Default for Options {
             readers: 4,
             // 32 MiB. A page that many commits change is then written to the database file once.
             log_pages: 8_192,
+            recent_keys: memtable::KEYS_MAX,
             disk_reserve_bytes: 0,
             is_holder: false,
             email_runs: None,
@@ -89,10 +96,14 @@ impl Store {
     /// The directory or its database cannot be opened, is an unfinished copy, or was written by a newer version of the program.
     /// Or the write-ahead log is damaged, and [`Options::lost_frames`] is not the number of frames that would be lost.
     pub fn open(directory: &Path, options: &Options) -> Result<Self, StoreError> {
-        let (file, connection) = open_file(directory, options.is_holder, options.lost_frames)?;
+        let (file, connection) = open_file(
+            directory,
+            (options.is_holder, options.lost_frames),
+            SharedRuns::new(options.recent_keys),
+        )?;
         copy::refuse_unfinished(&connection)?;
         let beside = connect(&file, Use::Write)?;
-        let home = Home::File(file);
+        let home = Home::File(file, connection.shared_runs());
         Self::start(home, connection, Some((beside, options.log_pages)), options)
     }
 
@@ -147,12 +158,25 @@ impl Store {
         })
     }
 
-    /// Waits until the e-mail index is built. For tests only.
+    /// Waits until all changes are in the tables and the e-mail index is built. For tests only.
     #[doc(hidden)]
     pub async fn settle(&self) {
+        // A failure is told by whoever writes next.
+        let _ = merge::all(&self.writer).await;
         if let Some(emails) = &self.emails {
             emails.settle().await;
         }
+    }
+
+    /// Moves what only embedded stores have into the tables that all have. For tests only, which look into these tables.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    #[doc(hidden)]
+    pub async fn make_plain(&self) -> Result<(), StoreError> {
+        merge::all(&self.writer).await?;
+        let unpack = |txn: &mut WriteTxn<'_>| unpack_all(txn.connection);
+        self.writer.ask(1, unpack).await
     }
 
     /// Whether the e-mail index is built as far as a process with these options builds it. For benchmarks only.

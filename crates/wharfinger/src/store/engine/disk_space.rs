@@ -28,7 +28,7 @@ impl Disk {
     /// The disk of a store, of which `reserve_bytes` are kept free.
     pub(crate) fn of(home: &Home, reserve_bytes: u64) -> Self {
         let directory = match home {
-            Home::File(file) => file.parent().map(Path::to_owned),
+            Home::File(file, _) => file.parent().map(Path::to_owned),
             Home::Server(_) => None,
         };
         Self {

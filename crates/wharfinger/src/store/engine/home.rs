@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::connection::{Use, connect};
 use super::driver::{Connection, Target};
 use super::fault::Fault;
+use super::memtable::SharedRuns;
 
 /// The home of a store.
 #[derive(Clone, Debug)]
 pub(crate) enum Home {
-    /// A database file.
-    File(PathBuf),
+    /// A database file, and the recent changes that all connections of this process share.
+    File(PathBuf, SharedRuns),
     /// A database on a PostgreSQL server.
     Server(Arc<Target>),
 }
@@ -20,7 +21,9 @@ impl Home {
     /// Opens a connection.
     pub(crate) fn connect(&self, wanted: Use) -> Result<Connection, Fault> {
         match self {
-            Self::File(file) => Ok(Connection::Sqlite(connect(file, wanted)?)),
+            Self::File(file, runs) => {
+                Ok(Connection::embedded(connect(file, wanted)?, runs.clone()))
+            }
             Self::Server(target) => Ok(Connection::Postgres(Box::new(target.connect()?))),
         }
     }

@@ -13,6 +13,7 @@ pub(super) mod fault;
 pub(super) mod files;
 pub(super) mod home;
 pub(super) mod location;
+pub(super) mod memtable;
 pub(super) mod open;
 pub(super) mod pool;
 pub(super) mod schema;

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::files::{self, DATABASE, about};
 use super::home::Home;
 use super::location::{Database, Location};
+use super::memtable::SharedRuns;
 use super::wal::frames::{self, Damage};
 use super::wal::recovery;
 use super::{schema, server};
@@ -57,8 +58,8 @@ fn refuse_damaged_log(file: &Path, accepted: u64) -> Result<Option<Damage>, Stor
 /// it.
 pub(crate) fn open_file(
     directory: &Path,
-    is_holder: bool,
-    lost_frames: u64,
+    (is_holder, lost_frames): (bool, u64),
+    runs: SharedRuns,
 ) -> Result<(PathBuf, Connection), StoreError> {
     if rusqlite::version_number() < SQLITE_VERSION_MIN {
         let found = rusqlite::version();
@@ -85,7 +86,7 @@ pub(crate) fn open_file(
     files::make_private(&file).map_err(|error| about(&file, &error))?;
     // SQLite syncs the directory too, but ignores errors.
     files::sync_directory(directory).map_err(|error| about(directory, &error))?;
-    Ok((file, Connection::Sqlite(connection)))
+    Ok((file, Connection::embedded(connection, runs)))
 }
 
 /// Connects to a PostgreSQL database, and checks that the server keeps what it acknowledges.
@@ -134,7 +135,10 @@ pub(crate) fn reach_store(database: &Database) -> Result<Connection, StoreError>
 /// Opens a database and migrates its schema, whatever it contains. This process must hold the data directory.
 pub(crate) fn open_tables(location: &Location) -> Result<Connection, StoreError> {
     match location {
-        Location::Directory(directory) => Ok(open_file(directory, true, 0)?.1),
+        Location::Directory(directory) => {
+            let opened = open_file(directory, (true, 0), SharedRuns::default());
+            Ok(opened?.1)
+        }
         Location::Database(database) => {
             let (_, connection) = reach(database)?;
             schema::migrate_on_server(&connection)?;

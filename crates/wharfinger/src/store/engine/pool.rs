@@ -94,10 +94,11 @@ impl Readers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::engine::memtable::SharedRuns;
 
     #[tokio::test]
     async fn who_waits_too_long_for_a_connection_is_told_to_come_again() {
-        let readers = Readers::new(Home::File("none".into()), 1);
+        let readers = Readers::new(Home::File("none".into(), SharedRuns::default()), 1);
         let taken = readers.turns.take().await;
         let read = readers.read(|_| Ok(())).await;
         assert_eq!(read, Err(StoreError::Overloaded));

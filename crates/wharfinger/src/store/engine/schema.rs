@@ -117,5 +117,8 @@ fn empty() -> Result<rusqlite::Connection, Fault> {
 /// An empty store in memory, for tests.
 #[cfg(test)]
 pub(crate) fn in_memory() -> Connection {
-    Connection::Sqlite(empty().expect("tables can be made in memory"))
+    Connection::embedded(
+        empty().expect("tables can be made in memory"),
+        super::memtable::SharedRuns::default(),
+    )
 }

@@ -17,6 +17,7 @@ pub(crate) use self::insert::Insert;
 pub(crate) use self::postgres::Session;
 pub(crate) use self::target::Target;
 pub(crate) use self::value::{FromValue, Params, ToValue, Value, params};
+use super::memtable::{Memtable, Recent, SharedRuns};
 
 /// The result of a driver operation.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -31,12 +32,25 @@ pub(crate) enum Engine {
 }
 
 /// A connection to a database.
-#[derive(Debug)]
 pub(crate) enum Connection {
     /// To a SQLite file.
-    Sqlite(rusqlite::Connection),
+    Sqlite(Box<Embedded>),
     /// To a PostgreSQL server.
     Postgres(Box<Session>),
+}
+
+/// A connection to a SQLite file, with the store's recent changes.
+pub(crate) struct Embedded {
+    connection: rusqlite::Connection,
+    memtable: Memtable,
+}
+
+impl std::ops::Deref for Embedded {
+    type Target = rusqlite::Connection;
+
+    fn deref(&self) -> &rusqlite::Connection {
+        &self.connection
+    }
 }
 
 /// The kind of a transaction.
@@ -78,6 +92,31 @@ pub(crate) struct Transaction<'c> {
 }
 
 impl Connection {
+    /// A connection to a SQLite file. `runs` are shared with other connections of this process to the same store.
+    pub(crate) fn embedded(connection: rusqlite::Connection, runs: SharedRuns) -> Self {
+        Self::Sqlite(Box::new(Embedded {
+            connection,
+            memtable: Memtable::new(runs),
+        }))
+    }
+
+    /// The recent changes of an embedded store, and the runs that connections to it share. `None` for PostgreSQL, whose tables have
+    /// everything.
+    pub(crate) fn recent(&self) -> Option<Recent<'_>> {
+        match self {
+            Self::Sqlite(of) => Some(Recent::new(&of.connection, &of.memtable)),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// The runs that connections of this process to the same embedded store share.
+    pub(crate) fn shared_runs(&self) -> SharedRuns {
+        match self {
+            Self::Sqlite(of) => of.memtable.shared(),
+            Self::Postgres(_) => SharedRuns::default(),
+        }
+    }
+
     /// The engine of the connection.
     pub(crate) fn engine(&self) -> Engine {
         match self {
@@ -89,7 +128,7 @@ impl Connection {
     /// Like [`Self::sqlite`], but mutable.
     pub(crate) fn sqlite_mut(&mut self) -> Option<&mut rusqlite::Connection> {
         match self {
-            Self::Sqlite(connection) => Some(connection),
+            Self::Sqlite(of) => Some(&mut of.connection),
             Self::Postgres(_) => None,
         }
     }
@@ -97,7 +136,7 @@ impl Connection {
     /// SQLite's own connection. `None` for PostgreSQL.
     pub(crate) fn sqlite(&self) -> Option<&rusqlite::Connection> {
         match self {
-            Self::Sqlite(connection) => Some(connection),
+            Self::Sqlite(of) => Some(&of.connection),
             Self::Postgres(_) => None,
         }
     }
@@ -123,12 +162,16 @@ impl Connection {
 
     /// Begins a transaction without a guard. The caller gets the guard from [`Self::opened`].
     pub(crate) fn open(&self, access: Access<'_>) -> Result<()> {
-        match (self, access) {
-            (Self::Sqlite(connection), Access::Read) => Ok(connection.execute_batch("begin")?),
-            (Self::Sqlite(connection), Access::Write { .. }) => {
-                Ok(connection.execute_batch("begin immediate")?)
+        match self {
+            Self::Sqlite(of) => {
+                of.memtable.begin();
+                let begin = match access {
+                    Access::Read => "begin",
+                    Access::Write { .. } => "begin immediate",
+                };
+                Ok(of.execute_batch(begin)?)
             }
-            (Self::Postgres(session), access) => session.begin(&access),
+            Self::Postgres(session) => session.begin(&access),
         }
     }
 
@@ -191,16 +234,20 @@ impl Connection {
 impl Transaction<'_> {
     /// Commits the transaction. The changes are on disk when this returns.
     pub(crate) fn commit(mut self) -> Result<()> {
-        // On PostgreSQL the transaction ends even if the commit fails. SQLite leaves it open in that case.
-        let done = match self.connection {
-            Connection::Sqlite(connection) => connection.execute_batch("commit"),
+        match self.connection {
+            Connection::Sqlite(of) => {
+                let committed = of.memtable.write(&of.connection)?;
+                of.execute_batch("commit")?;
+                self.is_open = false;
+                of.memtable.committed(committed);
+                Ok(())
+            }
+            // On PostgreSQL the transaction ends even if the commit fails. SQLite leaves it open in that case.
             Connection::Postgres(session) => {
                 self.is_open = false;
-                return session.execute_batch("commit");
+                session.execute_batch("commit")
             }
-        };
-        self.is_open = done.is_err();
-        Ok(done?)
+        }
     }
 }
 
@@ -217,6 +264,9 @@ impl Drop for Transaction<'_> {
         if self.is_open {
             // If the rollback fails too, the connection is unusable, and the engine has rolled back.
             let _ = self.connection.execute_batch("rollback");
+            if let Connection::Sqlite(of) = self.connection {
+                of.memtable.roll_back();
+            }
         }
     }
 }

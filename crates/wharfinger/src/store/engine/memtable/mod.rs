@@ -1,0 +1,394 @@
+//! Recent changes of the embedded store: in memory for reading, and in a log for durability. They are merged into the tables later.
+//!
+//! ```text
+//!  a commit                                          later, some thousand changes at a time
+//!  ┌─────────────────────────────┐                   ┌───────────────────────────────────────┐
+//!  │ insert into recent_changes  │ one row           │ blocks    order_leaves    counters  … │
+//!  └──────────────┬──────────────┘                   └───────────────────▲───────────────────┘
+//!                 ▼                                                      │ neighbouring changes together
+//!  memory: run ── run ──────── run, sorted by key; two of like length become one
+//! ```
+//!
+//! A B-tree writes a page of 4 KiB for each row that is apart from others. A batch over 900 organisations touches some thousand
+//! such pages, though it changes less than 100 bytes in each. A log needs no place of its own for an organisation; and once many
+//! changes of an organisation have come together, its pages are written once for all of them.
+//!
+//! Each change has a key, and a value that replaces what the tables have: not a difference. Therefore a change may be merged
+//! twice, and a reader may find it both here and in the tables. Who reads asks here first, then the tables.
+//!
+//! A transaction sees the runs as of its beginning ([`Memtable::begin`]), and its own changes. It compares them with the rows of
+//! the log that its snapshot has, because other processes may have added or merged some.
+//!
+//! PostgreSQL has no such log: several servers write there, and its own log has rows, not pages.
+
+mod run;
+mod runs;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::OptionalExtension;
+
+use super::driver;
+use super::fault::Fault;
+use run::Run;
+pub(crate) use run::Value;
+use runs::Runs;
+
+/// What a change is about: the first byte of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Space {
+    /// Small blocks, by id.
+    Blocks = b'b',
+    /// The counters of organisations, by organisation.
+    Counters = b'c',
+    /// Orders of the index, by the keys of the index.
+    Index = b'i',
+    /// The open orders of blocks, by id.
+    Open = b'o',
+}
+
+impl Space {
+    const ALL: [Self; 4] = [Self::Blocks, Self::Counters, Self::Index, Self::Open];
+
+    fn of(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|space| *space as u8 == byte)
+    }
+
+    fn key(self, key: &[u8]) -> Vec<u8> {
+        let mut of_space = Vec::with_capacity(1 + key.len());
+        of_space.push(self as u8);
+        of_space.extend_from_slice(key);
+        of_space
+    }
+}
+
+/// Keys from which recent changes are merged into the tables. More keys make that cheaper, and need more memory: about 300 bytes
+/// each.
+pub(crate) const KEYS_MAX: usize = 128 << 10;
+
+/// The runs as of the latest commit of this process. Its connections to one store share them.
+#[derive(Clone)]
+pub(crate) struct SharedRuns {
+    runs: Arc<Mutex<Arc<Runs>>>,
+    keys_max: usize,
+}
+
+impl Default for SharedRuns {
+    fn default() -> Self {
+        Self::new(KEYS_MAX)
+    }
+}
+
+impl std::fmt::Debug for SharedRuns {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("SharedRuns")
+    }
+}
+
+impl SharedRuns {
+    /// None yet. With this many keys, runs are merged into the tables.
+    pub(crate) fn new(keys_max: usize) -> Self {
+        Self {
+            runs: Arc::default(),
+            keys_max,
+        }
+    }
+
+    fn get(&self) -> Arc<Runs> {
+        // A panic cannot leave the pointer half changed.
+        Arc::clone(&self.runs.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, runs: Arc<Runs>) {
+        *self.runs.lock().unwrap_or_else(PoisonError::into_inner) = runs;
+    }
+}
+
+/// The recent changes as a connection sees them.
+pub(crate) struct Memtable {
+    shared: SharedRuns,
+    runs: RefCell<Arc<Runs>>,
+    /// Whether `runs` was compared with the log in this transaction.
+    is_current: Cell<bool>,
+    /// The changes of this transaction.
+    pending: RefCell<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    /// How far this transaction has merged runs into the tables, if it has.
+    merged: RefCell<Option<Merged>>,
+}
+
+/// How far runs are merged into the tables: up to a key, or to the end.
+type Merged = Option<Vec<u8>>;
+
+/// What a commit must add to the runs.
+pub(crate) struct Committed {
+    run: Option<Run>,
+}
+
+impl Memtable {
+    /// That of a new connection.
+    pub(crate) fn new(shared: SharedRuns) -> Self {
+        Self {
+            runs: RefCell::new(shared.get()),
+            shared,
+            is_current: Cell::new(false),
+            pending: RefCell::default(),
+            merged: RefCell::default(),
+        }
+    }
+
+    /// The runs that this connection shares with others.
+    pub(crate) fn shared(&self) -> SharedRuns {
+        self.shared.clone()
+    }
+
+    /// Begins a transaction. Must come before the database's own beginning: the snapshot then has everything that the runs have.
+    pub(crate) fn begin(&self) {
+        self.runs.replace(self.shared.get());
+        self.roll_back();
+    }
+
+    /// Drops the changes of the transaction.
+    pub(crate) fn roll_back(&self) {
+        self.is_current.set(false);
+        self.pending.borrow_mut().clear();
+        self.merged.take();
+    }
+
+    /// Writes the changes of the transaction to the log, before the commit.
+    pub(crate) fn write(&self, connection: &rusqlite::Connection) -> driver::Result<Committed> {
+        let mut pending = self.pending.borrow_mut();
+        if pending.is_empty() {
+            return Ok(Committed { run: None });
+        }
+        let mut bytes = Vec::new();
+        let entries = pending.iter();
+        let entries = entries.map(|(key, value)| (key.as_slice(), value.as_deref()));
+        run::encode(entries, &mut bytes);
+        pending.clear();
+        let insert = "insert into recent_changes (changes) values (?1)";
+        let mut insert = connection.prepare_cached(insert)?;
+        let number = insert.insert([&bytes])?;
+        let run = Run::of_row(number, bytes.into());
+        let run = run.map_err(|damage| driver::Error::Value(damage.0.into()))?;
+        Ok(Committed { run: Some(run) })
+    }
+
+    /// Publishes the changes of the transaction, after the commit.
+    pub(crate) fn committed(&self, committed: Committed) {
+        let merged = self.merged.take();
+        if committed.run.is_none() && merged.is_none() {
+            return;
+        }
+        let mut runs = Runs::clone(&self.runs.borrow());
+        if let Some(merged) = merged {
+            runs.merged_up_to(merged);
+        }
+        if let Some(run) = committed.run {
+            runs.push(run, self.shared.keys_max);
+        }
+        self.shared.set(Arc::new(runs));
+    }
+
+    /// Compares the runs with the rows of the log, and reads those that are missing.
+    fn make_current(&self, connection: &rusqlite::Connection) -> Result<(), Fault> {
+        if self.is_current.get() {
+            return Ok(());
+        }
+        let mut runs = self.runs.borrow_mut();
+        let found = numbers(connection)?;
+        let known = runs.numbers();
+        if found != known {
+            let mut current = match (found, known) {
+                (Some((first, last)), Some((known_first, known_last)))
+                    if first == known_first && known_last < last =>
+                {
+                    Runs::clone(&runs)
+                }
+                // Another process has merged rows into the tables.
+                _ => Runs::default(),
+            };
+            read(connection, &mut current, self.shared.keys_max)?;
+            *runs = Arc::new(current);
+        }
+        self.is_current.set(true);
+        Ok(())
+    }
+}
+
+/// The numbers of the first and the last row of the log.
+fn numbers(connection: &rusqlite::Connection) -> Result<Option<(i64, i64)>, Fault> {
+    let select = "select (select number from recent_changes order by number limit 1), \
+                  (select number from recent_changes order by number desc limit 1)";
+    let mut select = connection.prepare_cached(select)?;
+    let found: (Option<i64>, Option<i64>) =
+        select.query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.0.zip(found.1))
+}
+
+/// Adds the rows of the log that the runs lack.
+fn read(connection: &rusqlite::Connection, runs: &mut Runs, keys_max: usize) -> Result<(), Fault> {
+    let mut after = runs.numbers().map_or(i64::MIN, |(_, last)| last);
+    let select = "select number, changes from recent_changes where number > ?1 and sound(recent_changes.intact) \
+                  order by number limit 1";
+    let mut select = connection.prepare_cached(select)?;
+    loop {
+        let next = select.query_row([after], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)));
+        let Some((number, bytes)) = next.optional()? else {
+            return Ok(());
+        };
+        runs.push(Run::of_row(number, bytes.into())?, keys_max);
+        after = number;
+    }
+}
+
+/// The recent changes, as a connection to SQLite reads and adds to them.
+#[derive(Clone, Copy)]
+pub(crate) struct Recent<'c> {
+    connection: &'c rusqlite::Connection,
+    memtable: &'c Memtable,
+}
+
+impl<'c> Recent<'c> {
+    /// Those of a connection.
+    pub(crate) fn new(connection: &'c rusqlite::Connection, memtable: &'c Memtable) -> Self {
+        Self {
+            connection,
+            memtable,
+        }
+    }
+
+    /// Reads what was changed under a key. `None` if nothing was: the tables have it.
+    pub(crate) fn get<T>(
+        &self,
+        space: Space,
+        key: &[u8],
+        read: impl FnOnce(Value<'_>) -> T,
+    ) -> Result<Option<T>, Fault> {
+        self.memtable.make_current(self.connection)?;
+        let key = space.key(key);
+        if let Some(value) = self.memtable.pending.borrow().get(&key) {
+            return Ok(Some(read(value.as_deref())));
+        }
+        Ok(self.memtable.runs.borrow().get(&key).map(read))
+    }
+
+    /// Changes what is under a key. `None` removes it.
+    pub(crate) fn put(
+        &self,
+        space: Space,
+        key: &[u8],
+        value: Option<Vec<u8>>,
+    ) -> Result<(), Fault> {
+        self.memtable.make_current(self.connection)?;
+        let mut pending = self.memtable.pending.borrow_mut();
+        pending.insert(space.key(key), value);
+        Ok(())
+    }
+
+    /// Reads the changes whose keys are not before `from` and before `to`, in the order of their keys, until `read` returns false.
+    pub(crate) fn range(
+        &self,
+        space: Space,
+        [from, to]: [&[u8]; 2],
+        mut read: impl FnMut(&[u8], Value<'_>) -> Result<bool, Fault>,
+    ) -> Result<(), Fault> {
+        self.memtable.make_current(self.connection)?;
+        let (from, to) = (space.key(from), space.key(to));
+        let pending = self.memtable.pending.borrow();
+        let own = pending.range::<Vec<u8>, _>(&from..&to);
+        // Few. Not borrowed while the caller reads, who may look something up.
+        let own = Vec::from_iter(own.map(|(key, value)| (key.clone(), value.clone())));
+        drop(pending);
+        let runs = Arc::clone(&self.memtable.runs.borrow());
+        let of_runs = runs.from(&from);
+        let mut of_runs = of_runs
+            .take_while(|(key, _)| *key < to.as_slice())
+            .peekable();
+        for (key, value) in &own {
+            while let Some((earlier, value)) = of_runs.next_if(|(other, _)| *other < key.as_slice())
+            {
+                if !read(&earlier[1..], value)? {
+                    return Ok(());
+                }
+            }
+            of_runs.next_if(|(other, _)| *other == key.as_slice());
+            if !read(&key[1..], value.as_deref())? {
+                return Ok(());
+            }
+        }
+        for (key, value) in of_runs {
+            if !read(&key[1..], value)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// How many keys this transaction has changed.
+    pub(crate) fn changed(&self) -> usize {
+        self.memtable.pending.borrow().len()
+    }
+
+    /// Whether runs are to be merged into the tables.
+    pub(crate) fn is_merging(&self) -> Result<bool, Fault> {
+        self.memtable.make_current(self.connection)?;
+        Ok(self.memtable.runs.borrow().is_merging())
+    }
+
+    /// The number of the first row of the log.
+    pub(crate) fn first(&self) -> Result<Option<i64>, Fault> {
+        self.memtable.make_current(self.connection)?;
+        if let Some(None) = &*self.memtable.merged.borrow() {
+            return Ok(None);
+        }
+        let numbers = self.memtable.runs.borrow().numbers();
+        Ok(numbers.map(|(first, _)| first))
+    }
+
+    /// All changes of earlier transactions are to be merged into the tables. Returns the number of the last row of the log.
+    pub(crate) fn merge_all(&self) -> Result<Option<i64>, Fault> {
+        self.memtable.make_current(self.connection)?;
+        let mut runs = Runs::clone(&self.memtable.runs.borrow());
+        runs.merge_all();
+        let last = runs.last_merging();
+        self.memtable.runs.replace(Arc::new(runs));
+        Ok(last)
+    }
+
+    /// Hands out up to `keys_max` changes that are to be merged into the tables, in the order of their keys. If this transaction
+    /// commits, they are merged.
+    pub(crate) fn merge(
+        &self,
+        keys_max: usize,
+        mut write: impl FnMut(Space, &[u8], Value<'_>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.memtable.make_current(self.connection)?;
+        let runs = Arc::clone(&self.memtable.runs.borrow());
+        let Some(last) = runs.last_merging() else {
+            return Ok(());
+        };
+        let mut ordered = match &*self.memtable.merged.borrow() {
+            None => runs.merging(None),
+            Some(Some(position)) => runs.merging(Some(position)),
+            Some(None) => return Ok(()),
+        };
+        for (key, value) in ordered.by_ref().take(keys_max) {
+            let (&space, key) = key.split_first().unwrap_or((&0, &[]));
+            let unknown = || Fault::Damaged("a recent change is of an unknown kind".into());
+            write(Space::of(space).ok_or_else(unknown)?, key, value)?;
+        }
+        let next = ordered.next().map(|(key, _)| key.to_owned());
+        if next.is_none() {
+            let delete = "delete from recent_changes where number <= ?1";
+            let mut delete = self.connection.prepare_cached(delete)?;
+            delete.execute([last])?;
+        }
+        self.memtable.merged.replace(Some(next));
+        Ok(())
+    }
+}

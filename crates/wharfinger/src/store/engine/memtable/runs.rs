@@ -1,0 +1,131 @@
+//! The runs of a store: all changes that are not merged into the tables yet, as of a commit.
+
+use std::sync::Arc;
+
+use super::run::{self, Run, Value};
+
+/// When a run is at most this many times as long as all later ones, it is merged with them. Few runs make look-ups fast; rare
+/// merges make writes fast.
+const MERGE_TIMES: usize = 3;
+/// Bytes for each key at which the runs are merged into the tables although they have fewer keys than they may.
+const BYTES_A_KEY: usize = 256;
+
+/// The runs, in the order of their rows.
+#[derive(Clone, Default)]
+pub(crate) struct Runs {
+    list: Vec<Arc<Run>>,
+    /// How many of the runs are being merged into the tables. They are not merged with later runs.
+    merging: usize,
+    /// The key from which on they must still be merged into the tables.
+    position: Vec<u8>,
+}
+
+impl Runs {
+    /// Adds the run of a later commit. With `keys_max` keys, or as many bytes as so many keys should have, the runs begin to be
+    /// merged into the tables.
+    pub(super) fn push(&mut self, run: Run, keys_max: usize) {
+        let mut run = Arc::new(run);
+        while self.list.len() > self.merging
+            && let Some(last) = self.list.last()
+            && last.len() <= MERGE_TIMES * run.len()
+        {
+            run = Arc::new(last.merge(&run));
+            self.list.pop();
+        }
+        self.list.push(run);
+        let keys: usize = self.list.iter().map(|run| run.len()).sum();
+        let bytes: usize = self.list.iter().map(|run| run.bytes()).sum();
+        if self.merging == 0 && (keys >= keys_max || bytes >= keys_max * BYTES_A_KEY) {
+            self.merge_all();
+        }
+    }
+
+    /// All runs are to be merged into the tables, also those that are few.
+    pub(super) fn merge_all(&mut self) {
+        self.merging = self.list.len();
+        self.position.clear();
+    }
+
+    /// Whether runs are being merged into the tables.
+    pub(super) fn is_merging(&self) -> bool {
+        self.merging > 0
+    }
+
+    /// The numbers of the first and the last row.
+    pub(super) fn numbers(&self) -> Option<(i64, i64)> {
+        let (first, last) = (self.list.first()?, self.list.last()?);
+        Some((*first.numbers().start(), *last.numbers().end()))
+    }
+
+    /// The number of the last row that is being merged into the tables.
+    pub(super) fn last_merging(&self) -> Option<i64> {
+        let last = self.list.get(self.merging.checked_sub(1)?)?;
+        Some(*last.numbers().end())
+    }
+
+    /// Sets the key from which on runs must still be merged into the tables. `None` if nothing is left: the runs go.
+    pub(super) fn merged_up_to(&mut self, position: Option<Vec<u8>>) {
+        if let Some(position) = position {
+            self.position = position;
+        } else {
+            self.list.drain(..self.merging);
+            self.merging = 0;
+            self.position.clear();
+        }
+    }
+
+    /// What the latest run that knows the key has under it.
+    pub(super) fn get(&self, key: &[u8]) -> Option<Value<'_>> {
+        if self.list.is_empty() {
+            return None;
+        }
+        let hash = run::hash(key);
+        let mut latest_first = self.list.iter().rev();
+        latest_first.find_map(|run| run.get(hash, key))
+    }
+
+    /// The keys from `from` on, in order, each with its latest value.
+    pub(super) fn from<'r>(&'r self, from: &[u8]) -> Ordered<'r> {
+        Ordered::new(&self.list, from)
+    }
+
+    /// As [`Self::from`], of the runs that are being merged into the tables. Without `from`, from the key up to which they are.
+    pub(super) fn merging(&self, from: Option<&[u8]>) -> Ordered<'_> {
+        let from = from.unwrap_or(&self.position);
+        Ordered::new(&self.list[..self.merging], from)
+    }
+}
+
+/// The entries of several runs, in the order of their keys.
+pub(super) struct Ordered<'r> {
+    /// The runs, each with its position.
+    runs: Vec<(&'r Run, usize)>,
+}
+
+impl<'r> Ordered<'r> {
+    fn new(runs: &'r [Arc<Run>], from: &[u8]) -> Self {
+        let runs = runs.iter();
+        let runs = runs.map(|run| (&**run, run.position(from)));
+        Self {
+            runs: runs.collect(),
+        }
+    }
+}
+
+impl<'r> Iterator for Ordered<'r> {
+    type Item = (&'r [u8], Value<'r>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // Of equal keys `min_by_key` takes the first one: that of the latest run.
+        let heads = self.runs.iter().rev();
+        let heads = heads.filter(|(run, at)| *at < run.len());
+        let heads = heads.map(|(run, at)| run.entry(*at));
+        let (key, value) = heads.min_by_key(|(key, _)| *key)?;
+        for (run, at) in &mut self.runs {
+            if *at < run.len() && run.entry(*at).0 == key {
+                *at += 1;
+            }
+        }
+        Some((key, value))
+    }
+}
