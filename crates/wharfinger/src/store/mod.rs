@@ -100,7 +100,7 @@ impl Store {
 
     /// Bytes on disk. `None` if that is unknown.
     pub async fn size_bytes(&self) -> Option<u64> {
-        let Home::File(file) = &self.home else {
+        let Home::File(file, _) = &self.home else {
             let size = |connection: &Connection| {
                 let select = "select pg_database_size(current_database())";
                 Ok(connection.query_row(select, (), |row| row.get::<i64>(0))?)

@@ -67,6 +67,8 @@ fn on_postgres_while_indexing() -> Empty {
 fn while_indexing() -> Options {
     Options {
         email_runs: Some(support::SMALL_RUNS),
+        // Recent changes are merged into the tables all the time.
+        recent_keys: 2,
         ..Options::default()
     }
 }

@@ -46,7 +46,7 @@ fn an_order_out_of_reach_is_not_read_at_all() {
         server.send(&request("GET", &format!("/v1/orders/{id}{path}"), key))
     };
     assert_eq!(ask("other", "").status, 200);
-    let mut database = crate::support::database::Database::of(data.path());
+    let mut database = crate::support::stored::settled(data.path());
     assert_eq!(
         database.execute("update blocks set slots = indexes, checksum = 0"),
         1

@@ -48,9 +48,15 @@ struct Life<'l> {
 impl Life<'_> {
     fn live(&mut self) {
         let log_pages = ["8", "64", "8192"][self.random.below(3)];
-        let server = self
-            .recorded
-            .start(&["--log-pages", log_pages, "--email-run-blocks", "1"]);
+        let recent_keys = ["1", "40", "100000"][self.random.below(3)];
+        let server = self.recorded.start(&[
+            "--log-pages",
+            log_pages,
+            "--recent-keys",
+            recent_keys,
+            "--email-run-blocks",
+            "1",
+        ]);
         let ending = self.random.below(5);
         if ending < 2 {
             let name = ["orders.db-wal", "orders.db-wal", "orders.db", "."][self.random.below(4)];

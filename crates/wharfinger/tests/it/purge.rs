@@ -14,7 +14,7 @@ use crate::support::database::{self, Database};
 use crate::support::fixture;
 use crate::support::server::{Server, run};
 use crate::support::sse::Events;
-use crate::support::stored::{self, check};
+use crate::support::stored::{self, check, settled};
 use crate::support::v1::{batch_id, get, order, request, submit};
 
 /// A date after everything that [`age`] made old, and before everything else.
@@ -24,7 +24,7 @@ const DATE: &str = "2020-01-01";
 fn age(data: &Path) {
     let age = "update blocks set at_ms = 946684800000, latest_ms = 946684800000 where at_ms > 1577836800000; \
                update batches set received_at_ms = 946684800000 where received_at_ms > 1577836800000;";
-    Database::of(data).run(age);
+    settled(data).run(age);
 }
 
 fn purge(data: &Path, date: &str) -> Value {

@@ -18,7 +18,7 @@ use crate::store::engine::driver::{Access, Connection, Engine};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
 use crate::store::format::entry_addr::BlockId;
-use crate::store::journal::end::JournalEnd;
+use crate::store::journal::end::{JournalEnd, organisations};
 use crate::store::journal::entry_outcomes;
 use crate::store::journal::rows::passed_between;
 use crate::store::write::txn::WriteTxn;
@@ -167,20 +167,13 @@ impl Building<'_> {
             Next::All => {
                 // Left by a process that was killed.
                 self.delete_unfinished()?;
-                self.organisations()?
+                organisations(self.connection)?
             }
         };
         for organisation in organisations {
             while self.step(organisation)? {}
         }
         Ok(())
-    }
-
-    fn organisations(&self) -> Result<Vec<OrganisationId>, Stopped> {
-        let select = "select organisation from counters order by organisation";
-        let mut select = self.connection.prepare_cached(select)?;
-        let found = select.query_map((), |row| row.get(0).map(OrganisationId))?;
-        Ok(found)
     }
 
     /// Builds or merges one run of an organisation. Returns whether there may be another.

@@ -97,8 +97,10 @@ impl Admission<'_> {
         let orders = (self.submission, group);
         let first = txn.first_addr(&key_space, orders)?;
         let connection = txn.connection;
+        txn.index.expect(group.rows.len());
         let decide = Decide::new((&mut *txn, connection), &key_space, orders, first);
         let decided = decide.group(&mut self.outcomes)?;
+        txn.index.expect(0);
         let (mut entry_outcomes, sub_orders) = (decided.entry_outcomes, decided.sub_orders);
         admissions::write(connection, &decided.admissions)?;
         txn.order_states.created(&key_space, &decided.created);

@@ -47,6 +47,17 @@ impl KeySpace {
         })
     }
 
+    /// The key space of a key of the table. `None` if it is not such a key.
+    pub(crate) fn of_key(key: &[u8]) -> Option<Self> {
+        let mut parts = key.splitn(3, |byte| *byte == b'.');
+        let mut number =
+            || -> Option<i64> { std::str::from_utf8(parts.next()?).ok()?.parse().ok() };
+        let organisation = OrganisationId(u32::try_from(number()?).ok()?);
+        let dialect = DialectId(number()?);
+        parts.next()?;
+        Some(Self::new(organisation, dialect))
+    }
+
     /// Whether a key of the table is in this key space.
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         key.starts_with(self.prefix.as_bytes())

@@ -12,9 +12,15 @@
 //!  each page once, keeps it in `page_cache`, and writes changed pages once, at its end.
 //! ```
 //!
+//! In the embedded store, orders that were changed recently stand before their pages: see `engine/memtable`. `order_index` decides
+//! which way a change goes.
+//!
 //! May import: `journal`, `engine`, `api`, `format`.
 
+pub(super) mod greatest_keys;
 pub(super) mod key_space;
+pub(super) mod open_orders;
+pub(super) mod order_index;
 pub(super) mod order_states;
 pub(super) mod orders;
 pub(super) mod page;

@@ -2,15 +2,14 @@
 //! written once. The numbers are among the counters of the organisation.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::outcome::State;
 
 use super::key_space::KeySpace;
-use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use super::open_orders;
+use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::bitset::Bitset;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::end::read_counters;
@@ -20,7 +19,7 @@ use crate::store::journal::state_counts::StateCounts;
 #[derive(Default)]
 pub(crate) struct OrderStates {
     changes: HashMap<(OrganisationId, DialectId), StateCounts>,
-    closed: HashMap<BlockId, Vec<usize>>,
+    closed: HashMap<BlockId, (DialectId, Vec<usize>)>,
 }
 
 impl OrderStates {
@@ -35,7 +34,8 @@ impl OrderStates {
         *change.of(from) -= 1;
         *change.of(to) += 1;
         if from.is_open() && !to.is_open() {
-            let closed = self.closed.entry(order.block()).or_default();
+            let of_block = || (key_space.dialect, Vec::new());
+            let (_, closed) = self.closed.entry(order.block()).or_insert_with(of_block);
             closed.push(order.ordinal());
         }
     }
@@ -58,55 +58,11 @@ impl OrderStates {
 
     /// Writes which orders are closed. The blocks of the transaction must be written before.
     pub(crate) fn write_closed(&self, connection: &Connection) -> Result<(), Fault> {
-        for (&block, ordinals) in &self.closed {
-            close(connection, block, ordinals)?;
+        for (&block, (dialect, ordinals)) in &self.closed {
+            open_orders::close(connection, (block, *dialect), ordinals)?;
         }
         Ok(())
     }
-}
-
-fn close(connection: &Connection, block: BlockId, closed: &[usize]) -> Result<(), Fault> {
-    let mut ordinals = read_open(connection, block)?;
-    for &ordinal in closed {
-        ordinals.remove(ordinal);
-    }
-    if ordinals.0.is_empty() {
-        let delete = "delete from open_orders where block = ?1 and organisation = ?1 >> 32";
-        connection.prepare_cached(delete)?.execute([block.0])?;
-    } else {
-        let update =
-            "update open_orders set ordinals = ?2 where block = ?1 and organisation = ?1 >> 32";
-        connection
-            .prepare_cached(update)?
-            .execute(params![block.0, ordinals.0])?;
-    }
-    Ok(())
-}
-
-/// The open orders whose first revision is in this block.
-pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Bitset, Fault> {
-    let select = "select ordinals from open_orders where block = ?1 and organisation = ?1 >> 32 and sound(open_orders.intact)";
-    let mut select = connection.prepare_cached(select)?;
-    let found = select.query_row([block.0], |row| row.get(0)).optional()?;
-    Ok(Bitset(found.unwrap_or_default()))
-}
-
-/// The first block of a dialect that has open orders, or the last one if `newest_first`.
-pub(crate) fn next_open(
-    connection: &Connection,
-    blocks: Range<BlockId>,
-    dialect: DialectId,
-    newest_first: bool,
-) -> Result<Option<BlockId>, Fault> {
-    let direction = if newest_first { "desc" } else { "asc" };
-    let select = format!(
-        "select block from open_orders where block >= ?1 and block < ?2 and of_organisation(?1 >> 32) and dialect = ?3 \
-         order by block {direction} limit 1"
-    );
-    let mut select = connection.prepare_cached(&select)?;
-    let params = (blocks.start.0, blocks.end.0, dialect);
-    let found = select.query_row(params, |row| row.get(0)).optional()?;
-    Ok(found.map(BlockId))
 }
 
 /// The number of orders of a key space in each state.

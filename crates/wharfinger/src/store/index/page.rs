@@ -214,6 +214,18 @@ fn shared_bytes(one: &[u8], other: &[u8]) -> usize {
     words + rest.take_while(|(one, other)| one == other).count()
 }
 
+/// The stored form of one order.
+pub(crate) fn encode_alone(order: &OrderRow) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HASH_BYTES + 16);
+    encode_order(&mut out, order, EntryAddr(0));
+    out
+}
+
+/// Decodes the result of [`encode_alone`].
+pub(crate) fn decode_alone(mut bytes: &[u8]) -> Result<OrderRow, Damage> {
+    decode_order(&mut bytes, EntryAddr(0))
+}
+
 fn encode_order(out: &mut Vec<u8>, order: &OrderRow, before: EntryAddr) {
     let later = Some(order.latest).filter(|latest| *latest != order.id);
     let mut head = state_number(order.state);

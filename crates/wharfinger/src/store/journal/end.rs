@@ -8,6 +8,8 @@ use wharfinger_core::order::ids::OrganisationId;
 use super::state_counts::StatesByDialect;
 use crate::store::engine::driver::{Connection, Insert, OptionalExtension, Row, Session, Value};
 use crate::store::engine::fault::Fault;
+use crate::store::engine::memtable::Space;
+use crate::store::format::varint::{Damage, read_number, read_signed, write_number, write_signed};
 
 /// How far an organisation's journal extends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,37 @@ impl Counters {
         epoch: 0,
         states: StatesByDialect::NONE,
     };
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        write_number(&mut out, self.block.into());
+        write_number(&mut out, self.position);
+        write_number(&mut out, self.number);
+        write_signed(&mut out, self.last_ms);
+        write_signed(&mut out, self.latest_ms);
+        write_number(&mut out, self.back_block.into());
+        write_signed(&mut out, self.epoch);
+        out.extend_from_slice(&self.states.encode());
+        out
+    }
+
+    fn decode(mut bytes: &[u8]) -> Result<Self, Damage> {
+        let bytes = &mut bytes;
+        let block = |bytes: &mut &[u8]| {
+            let number = u32::try_from(read_number(bytes)?);
+            number.map_err(|_| Damage("the number of a block is out of range"))
+        };
+        Ok(Self {
+            block: block(bytes)?,
+            position: read_number(bytes)?,
+            number: read_number(bytes)?,
+            last_ms: read_signed(bytes)?,
+            latest_ms: read_signed(bytes)?,
+            back_block: block(bytes)?,
+            epoch: read_signed(bytes)?,
+            states: StatesByDialect::decode(bytes)?,
+        })
+    }
 
     /// How far the journal extends.
     pub(crate) fn end(&self) -> JournalEnd {
@@ -131,6 +164,10 @@ pub(crate) fn read_all_counters(
     } else {
         let mut select = connection.prepare_cached(&SELECT)?;
         for organisation in organisations {
+            if let Some(counters) = recent_counters(connection, *organisation)? {
+                found.insert(*organisation, counters);
+                continue;
+            }
             let row = select.query_row([organisation.0], |row| Ok(counters_of(row)));
             found.extend(row.optional()?.transpose()?);
         }
@@ -213,12 +250,84 @@ pub(crate) fn write_counters(
     connection: &Connection,
     counters: &HashMap<OrganisationId, Counters>,
 ) -> Result<(), Fault> {
-    let rows = counters.iter();
-    let rows = rows.map(|(organisation, of)| (*organisation, of, of.states.encode()));
-    let rows = Vec::from_iter(rows);
+    let Some(recent) = connection.recent() else {
+        return write_to_table(connection, counters.iter().map(|(id, of)| (*id, of)));
+    };
+    for (organisation, of) in counters {
+        let key = organisation.0.to_be_bytes();
+        recent.put(Space::Counters, &key, Some(of.encode()))?;
+    }
+    Ok(())
+}
+
+fn write_to_table<'c>(
+    connection: &Connection,
+    counters: impl Iterator<Item = (OrganisationId, &'c Counters)>,
+) -> Result<(), Fault> {
+    let rows = Vec::from_iter(counters.map(|(id, of)| (id, of, of.states.encode())));
     let rows = rows.iter();
     let rows = rows.map(|(organisation, of, states)| values(*organisation, of, states));
     Ok(connection.insert_all(&WRITE, rows)?)
+}
+
+/// The recently changed counters of an organisation of the embedded store. `None` if the table has them.
+fn recent_counters(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<Option<Counters>, Fault> {
+    let Some(recent) = connection.recent() else {
+        return Ok(None);
+    };
+    let key = organisation.0.to_be_bytes();
+    let found = recent.get(Space::Counters, &key, |value| {
+        Counters::decode(value.unwrap_or_default())
+    })?;
+    Ok(found.transpose()?)
+}
+
+/// Calls `read` with all recently changed counters of the embedded store.
+pub(crate) fn each_recent(
+    connection: &Connection,
+    mut read: impl FnMut(OrganisationId, Counters) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let Some(recent) = connection.recent() else {
+        return Ok(());
+    };
+    let everything: [&[u8]; 2] = [&[], &[u8::MAX; 5]];
+    recent.range(Space::Counters, everything, |key, value| {
+        let counters = Counters::decode(value.unwrap_or_default())?;
+        read(organisation_of(key)?, counters)?;
+        Ok(true)
+    })
+}
+
+fn organisation_of(key: &[u8]) -> Result<OrganisationId, Damage> {
+    let id = key.try_into().map(u32::from_be_bytes);
+    id.map(OrganisationId)
+        .map_err(|_| Damage("recent counters are of no organisation"))
+}
+
+/// Merges recently changed counters into the table, each under the key of its organisation.
+pub(crate) fn merge(connection: &Connection, changed: &[(Vec<u8>, Vec<u8>)]) -> Result<(), Fault> {
+    let mut counters = Vec::with_capacity(changed.len());
+    for (key, value) in changed {
+        counters.push((organisation_of(key)?, Counters::decode(value)?));
+    }
+    write_to_table(connection, counters.iter().map(|(id, of)| (*id, of)))
+}
+
+/// Organisations that have a journal, in order.
+pub(crate) fn organisations(connection: &Connection) -> Result<Vec<OrganisationId>, Fault> {
+    let mut select =
+        connection.prepare_cached("select organisation from counters order by organisation")?;
+    let mut found = select.query_map((), |row| row.get(0).map(OrganisationId))?;
+    each_recent(connection, |organisation, _| {
+        found.push(organisation);
+        Ok(())
+    })?;
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
 }
 
 fn values<'v>(

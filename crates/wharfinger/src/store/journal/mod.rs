@@ -12,6 +12,9 @@
 //!  emails (hashes), keys, texts (compressed frames of 64)
 //! ```
 //!
+//! `rows` finds a block where it is: in the table of blocks, in a pack of small blocks, or among the recent changes of the embedded
+//! store.
+//!
 //! May import: `engine`, `api`, `format`.
 
 pub(super) mod admissions;

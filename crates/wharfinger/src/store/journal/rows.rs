@@ -1,14 +1,18 @@
 //! The rows of the table `blocks`. Everything that reads or changes blocks goes through this module.
 
 mod encoding;
+pub(crate) mod packs;
 mod ranges;
+mod recent;
+mod small;
 
 use wharfinger_core::order::ids::OrganisationId;
 
 pub(crate) use self::ranges::{
-    GoesOn, checked_emails_between, dialects_between, emails_between, every_block, next_of_dialect,
-    open_lists_without_block, passed_between,
+    GoesOn, checked_emails_between, dialects_between, each_open, emails_between, every_block,
+    next_of_dialect, open_lists_without_block, passed_between,
 };
+pub(crate) use self::recent::{block as recent_block, merge, put_recent};
 use super::block::Block;
 use super::end::read_counters;
 use crate::store::engine::driver::{
@@ -149,6 +153,15 @@ impl BlockRow {
         columns.checksum() == self.checksum
     }
 
+    /// Replaces columns, and the checksum.
+    fn replace(&mut self, columns: Columns<'_>) {
+        self.checksum = columns.checksum();
+        self.head.slots = columns.slots.to_vec();
+        self.emails = columns.emails.map(<[u8]>::to_vec);
+        self.keys = columns.keys.map(<[u8]>::to_vec);
+        self.texts = columns.texts.map(<[u8]>::to_vec);
+    }
+
     fn values(&self) -> [Value<'_>; 16] {
         let head = &self.head;
         [
@@ -229,7 +242,7 @@ pub(crate) fn head(connection: &Connection, id: BlockId) -> Result<Option<BlockH
         head_columns!(),
         " from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)"
     );
-    of_block(connection, select, id, head_of)
+    of_block(connection, (select, id), head_of, |new| new.row.head)
 }
 
 /// The position at which a block begins.
@@ -245,25 +258,31 @@ pub(crate) struct Begins {
 pub(crate) fn begins(connection: &Connection, id: BlockId) -> Result<Option<Begins>, Fault> {
     let select = "select first_position, latest_ms from blocks \
                   where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    of_block(connection, select, id, |row| {
+    let of_row = |row: &Row<'_>| {
         Ok(Begins {
             first_position: row.get::<i64>(0)?.cast_unsigned(),
             latest_ms: row.get(1)?,
         })
+    };
+    of_block(connection, (select, id), of_row, |new| Begins {
+        first_position: new.row.head.first_position,
+        latest_ms: new.row.head.written.latest_ms,
     })
 }
 
 /// The hashes of the e-mail addresses. Empty if no entry has one. `None` if there is no such block.
 pub(crate) fn emails(connection: &Connection, id: BlockId) -> Result<Option<Vec<u8>>, Fault> {
     let select = "select emails from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    let emails = of_block(connection, select, id, |row| row.get::<Option<_>>(0))?;
+    let of_row = |row: &Row<'_>| row.get::<Option<_>>(0);
+    let emails = of_block(connection, (select, id), of_row, |new| new.row.emails)?;
     Ok(emails.map(Option::unwrap_or_default))
 }
 
 /// The keys. Empty if the block has none. `None` if there is no such block.
 pub(crate) fn keys(connection: &Connection, id: BlockId) -> Result<Option<Vec<u8>>, Fault> {
     let select = "select keys from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
-    let keys = of_block(connection, select, id, |row| row.get::<Option<_>>(0))?;
+    let of_row = |row: &Row<'_>| row.get::<Option<_>>(0);
+    let keys = of_block(connection, (select, id), of_row, |new| new.row.keys)?;
     Ok(keys.map(Option::unwrap_or_default))
 }
 
@@ -276,7 +295,7 @@ pub(crate) struct Packed {
 /// The large columns, checked against the block's checksum. `None` if there is no such block or it has no texts.
 pub(crate) fn packed(connection: &Connection, id: BlockId) -> Result<Option<Packed>, Fault> {
     let select = "select checksum, slots, indexes, emails, keys, texts from blocks where id = ?1 and of_organisation(?1 >> 32)";
-    let found = of_block(connection, select, id, |row| {
+    let of_row = |row: &Row<'_>| {
         let expected: i64 = row.get(0)?;
         let keys: Option<Vec<u8>> = row.get(4)?;
         let texts: Option<Vec<u8>> = row.get(5)?;
@@ -290,7 +309,17 @@ pub(crate) fn packed(connection: &Connection, id: BlockId) -> Result<Option<Pack
         let is_whole = columns.checksum() == expected;
         let packed = keys.zip(texts).map(|(keys, texts)| Packed { keys, texts });
         Ok((is_whole, packed))
-    })?;
+    };
+    let found = of_block(
+        connection,
+        (select, id),
+        of_row,
+        |NewRow { row, .. }| {
+            let is_whole = row.is_whole();
+            let packed = row.keys.zip(row.texts);
+            (is_whole, packed.map(|(keys, texts)| Packed { keys, texts }))
+        },
+    )?;
     match found {
         Some((true, packed)) => Ok(packed),
         Some((false, _)) => Err(not_whole(id)),
@@ -305,20 +334,27 @@ pub(crate) fn whole(connection: &Connection, id: BlockId) -> Result<Option<Block
         whole_columns!(),
         " from blocks where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)"
     );
-    match of_block(connection, select, id, row_of)? {
+    match of_block(connection, (select, id), row_of, |new| new.row)? {
         Some(row) if !row.is_whole() => Err(not_whole(id)),
         found => Ok(found),
     }
 }
 
+/// Reads a block: a recent one, a row of the table, or one of a pack.
 fn of_block<T>(
     connection: &Connection,
-    select: &str,
-    id: BlockId,
-    read: impl FnOnce(&Row<'_>) -> driver::Result<T>,
+    (select, id): (&str, BlockId),
+    of_row: impl FnOnce(&Row<'_>) -> driver::Result<T>,
+    of_small: impl FnOnce(NewRow) -> T,
 ) -> Result<Option<T>, Fault> {
+    if let Some(new) = recent::block(connection, id)? {
+        return Ok(Some(of_small(new)));
+    }
     let mut select = connection.prepare_cached(select)?;
-    Ok(select.query_row([id.0], read).optional()?)
+    if let Some(found) = select.query_row([id.0], of_row).optional()? {
+        return Ok(Some(found));
+    }
+    Ok(packs::block(connection, id)?.map(of_small))
 }
 
 /// The number of an organisation's latest block. 0 if it never had one.
@@ -346,7 +382,7 @@ pub(crate) fn replace(
 ) -> Result<(), Fault> {
     let update = "update blocks set checksum = ?2, slots = ?3, emails = ?4, keys = ?5, texts = ?6 \
                   where id = ?1 and of_organisation(?1 >> 32)";
-    connection.prepare_cached(update)?.execute(params![
+    let rows = connection.prepare_cached(update)?.execute(params![
         id.0,
         columns.checksum(),
         columns.slots,
@@ -354,12 +390,19 @@ pub(crate) fn replace(
         columns.keys,
         columns.texts,
     ])?;
+    if rows == 0 {
+        let mut editor = packs::Editor::default();
+        editor.change(connection, id, |new| new.row.replace(columns))?;
+        editor.write(connection)?;
+    }
     Ok(())
 }
 
 /// Deletes a block.
 pub(crate) fn delete(connection: &Connection, id: BlockId) -> Result<(), Fault> {
     let delete = "delete from blocks where id = ?1 and of_organisation(?1 >> 32)";
-    connection.prepare_cached(delete)?.execute([id.0])?;
+    if connection.prepare_cached(delete)?.execute([id.0])? == 0 {
+        packs::delete(connection, id)?;
+    }
     Ok(())
 }

@@ -91,6 +91,21 @@ impl NewBlocks {
     }
 }
 
+/// Moves the blocks of all packs into the table of blocks, and their open orders into that of open orders.
+/// Only embedded stores have packs.
+pub(crate) fn unpack_all(connection: &Connection) -> Result<(), Fault> {
+    if connection.recent().is_none() {
+        return Ok(());
+    }
+    rows::packs::unpack_all(connection, |blocks| {
+        let mut new = NewBlocks::default();
+        for block in blocks {
+            new.push(block);
+        }
+        new.write(connection)
+    })
+}
+
 impl NewRow {
     fn open(&self) -> [Value<'_>; 4] {
         let head = &self.row.head;

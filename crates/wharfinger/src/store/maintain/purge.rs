@@ -26,6 +26,7 @@ use crate::store::read::locate::block_ranges_of;
 use crate::store::read::orders::not_in_index;
 use crate::store::receipts::rejections;
 use crate::store::write::audit::write_audit;
+use crate::store::write::merge;
 use crate::store::write::txn::WriteTxn;
 
 /// Blocks that a slice reads, at most.
@@ -39,6 +40,7 @@ impl Store {
     /// Deletes final orders whose last change was before a time (milliseconds since 1970), with their history. An interrupted
     /// purge is resumed.
     pub async fn purge(&self, before_ms: i64) -> Result<PurgeReport, StoreError> {
+        merge::all(&self.writer).await?;
         let begin = move |txn: &mut WriteTxn<'_>| begin(txn, before_ms);
         let organisations = self.writer.ask(1, begin).await?;
         let mut report = PurgeReport::default();

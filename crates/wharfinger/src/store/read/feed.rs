@@ -7,7 +7,7 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal::batches::OfBatch;
-use crate::store::journal::end::{JournalEnd, read_counters};
+use crate::store::journal::end::{JournalEnd, each_recent, read_counters};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs::Epochs;
 use crate::store::journal::order_ids::OrderIds;
@@ -274,5 +274,9 @@ pub(crate) fn positions(connection: &Connection) -> Result<Growth, Fault> {
         let next = row.get::<i64>(1)?.cast_unsigned();
         positions.insert(OrganisationId(row.get(0)?), next.saturating_sub(1));
     }
+    each_recent(connection, |organisation, counters| {
+        positions.insert(organisation, counters.position.saturating_sub(1));
+        Ok(())
+    })?;
     Ok(positions)
 }

@@ -16,7 +16,8 @@ use crate::store::format::dialect_id::DialectId;
 use crate::store::format::email_hash::EmailKey;
 use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::index::key_space::KeySpace;
-use crate::store::index::order_states::{is_any, read_open};
+use crate::store::index::open_orders::{open_between, read_open};
+use crate::store::index::order_states::is_any;
 use crate::store::index::orders::{Lookup, OrderRow};
 use crate::store::journal::dialects::{dialect_name, find_dialect};
 use crate::store::journal::entry_outcomes::EntryOutcome;
@@ -218,7 +219,7 @@ impl Listing<'_> {
         let number = |number: u32| BlockId::new(organisation, number);
         let blocks = number(*blocks.start()).max(low.block())..number(*blocks.end()).plus(1);
         let connection = self.connection;
-        let mut visit = |block: BlockId, dialect| {
+        let visit = |block: BlockId, dialect| {
             let is_wanted = self.dialect.is_none_or(|wanted| wanted == dialect);
             if !self.spend(LOOK_ENTRIES)
                 || is_wanted && !self.along_block(block, wants_final, low)?
@@ -231,16 +232,7 @@ impl Listing<'_> {
         if wants_final {
             return dialects_between(connection, blocks, visit);
         }
-        let select = "select block, dialect from open_orders \
-                      where block >= ?1 and block < ?2 and organisation = ?1 >> 32 and sound(open_orders.intact) order by block";
-        let mut select = connection.prepare_cached(select)?;
-        let mut rows = select.query_lazily((blocks.start.0, blocks.end.0))?;
-        while let Some(row) = rows.next()? {
-            if !visit(BlockId(row.get(0)?), row.get(1)?)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        open_between(connection, (blocks, false), visit)
     }
 
     fn along_block(

@@ -11,12 +11,16 @@
 //!
 //! A job that fails for a reason of its own rolls the transaction back. Each job is then run by itself.
 //!
+//! On SQLite, `finish` also merges some recent changes into the tables (`merge`), and the commit writes those of the transaction to
+//! the log.
+//!
 //! May import: `stock` and the rooms below it.
 
 pub(super) mod audit;
 pub(super) mod checkpoints;
 pub(super) mod idempotent;
 pub(super) mod job;
+pub(super) mod merge;
 pub(super) mod open_block;
 pub(super) mod queue;
 pub(super) mod txn;

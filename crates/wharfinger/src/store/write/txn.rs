@@ -6,6 +6,7 @@ use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
 use super::job::Job;
+use super::merge;
 use super::open_block::OpenBlock;
 use crate::clock;
 use crate::store::engine::driver::{Connection, Locks};
@@ -13,8 +14,8 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr, ORGANISATIONS_MAX};
 use crate::store::index::key_space::KeySpace;
+use crate::store::index::order_index::OrderIndex;
 use crate::store::index::order_states::OrderStates;
-use crate::store::index::orders::OrderIndex;
 use crate::store::journal::dialects::find_dialect;
 use crate::store::journal::end::{
     Counters, JournalEnd, lock_counters, read_all_counters, write_counters,
@@ -22,7 +23,7 @@ use crate::store::journal::end::{
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs;
 use crate::store::journal::order_ids::OrderIds;
-use crate::store::journal::rows::Written;
+use crate::store::journal::rows::{self, Written};
 use crate::store::journal::write::{NewBlock, NewBlocks, Origin};
 use crate::store::prepare::Group;
 use crate::store::receipts;
@@ -76,7 +77,7 @@ impl<'c> WriteTxn<'c> {
         let began_ms = clock::now_ms();
         Ok(Self {
             connection,
-            index: OrderIndex::new(connection),
+            index: OrderIndex::new(connection, std::mem::take(&mut kept.greatest_keys)),
             order_states: OrderStates::default(),
             dialects: std::mem::take(&mut kept.dialects),
             overlay: CatalogueOverlay::new(kept),
@@ -308,7 +309,10 @@ impl<'c> WriteTxn<'c> {
             at_ms: now_ms,
             latest_ms: counters.latest_ms,
         };
-        self.blocks.push(block.row((id, first_position), written));
+        let row = block.row((id, first_position), written);
+        if !rows::put_recent(self.connection, &row)? {
+            self.blocks.push(row);
+        }
         if self.blocks.is_full() {
             self.blocks.write(self.connection)?;
         }
@@ -357,6 +361,7 @@ impl<'c> WriteTxn<'c> {
     pub(crate) fn finish(mut self) -> Result<Finished, Fault> {
         self.write_together()?;
         self.write_overlay()?;
+        merge::some(&mut self)?;
         self.index.write()?;
         self.order_states.write_closed(self.connection)?;
         for ((organisation, dialect), change) in self.order_states.take_changes() {
@@ -368,6 +373,7 @@ impl<'c> WriteTxn<'c> {
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
         let mut kept = self.overlay.into_kept();
         kept.dialects = self.dialects;
+        kept.greatest_keys = self.index.into_kept();
         Ok(Finished {
             now_ms: self.now_ms,
             back_from_ms: self.back_from_ms,

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::checkpoints::Checkpoints;
 use super::job::{Asked, Job, Task};
+use super::merge;
 use super::queue::Waiting;
 use super::txn::WriteTxn;
 use wharfinger_core::order::ids::OrganisationId;
@@ -94,6 +95,7 @@ impl Writer {
             on_growth,
             growth,
             closing: Vec::new(),
+            has_changed: false,
         };
         std::thread::Builder::new()
             .name("store-writer".into())
@@ -216,6 +218,8 @@ struct Thread {
     /// Wakes readers that wait for events.
     growth: Arc<watch::Sender<Growth>>,
     closing: Vec<oneshot::Sender<()>>,
+    /// Whether it has added recent changes to the log of the embedded store.
+    has_changed: bool,
 }
 
 impl Thread {
@@ -229,6 +233,14 @@ impl Thread {
                 self.write_back(|connection| checkpoints.catch_up(connection));
             }
         }
+        let has_failed = self.failed.borrow().is_some();
+        if self.has_changed
+            && !has_failed
+            && let Err(fault) = merge::all_alone(&self.connection)
+        {
+            // They stay in the log, and the next process reads them there.
+            tracing::warn!(%fault, "Recent changes could not be merged into the tables.");
+        }
         if let Some(checkpoints) = self.checkpoints.take()
             && let Some(connection) = self.connection.sqlite_mut()
         {
@@ -236,7 +248,6 @@ impl Thread {
         }
         // SQLite checkpoints the log when the last connection of all processes closes. An explicit checkpoint here would delay
         // another process that is writing. After a failure the log stays, for the next start to recover.
-        let has_failed = self.failed.borrow().is_some();
         if has_failed && let Err(error) = self.connection.keep_log() {
             tracing::warn!(%error, "The write-ahead log may be checkpointed although the store failed.");
         }
@@ -298,7 +309,7 @@ impl Thread {
 
     fn told_apart(&self, fault: Fault) -> Fault {
         let directory = match &self.home {
-            Home::File(file) => file.parent(),
+            Home::File(file, _) => file.parent(),
             Home::Server(_) => None,
         };
         fault.told_apart(|| directory.is_some_and(disk_space::is_full))
@@ -400,6 +411,9 @@ impl Thread {
             job.run(&mut txn)?;
         }
         let finished = txn.finish()?;
+        self.has_changed |= transaction
+            .recent()
+            .is_some_and(|recent| recent.changed() > 0);
         match transaction.commit() {
             Ok(()) => self.epoch = finished.epoch,
             Err(error) if error.is_conflict() => return Err(Fault::Commit(error)),
@@ -444,11 +458,12 @@ fn answer_all(jobs: Vec<Box<dyn Job>>, done: &Result<(), StoreError>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::engine::memtable::SharedRuns;
     use crate::store::engine::schema;
 
     #[tokio::test]
     async fn a_job_that_panics_ends_the_writer_and_that_is_told() {
-        let home = Home::File(std::path::PathBuf::new());
+        let home = Home::File(std::path::PathBuf::new(), SharedRuns::default());
         let writer = Writer::start(home, schema::in_memory(), None, 1, None, Arc::default())
             .expect("a thread can be started");
         let asked = writer.ask(1, |_| -> Result<(), Fault> { panic!("a fault of our own") });

@@ -12,6 +12,7 @@ use super::support::*;
 use crate::support::database::{Database, open_store};
 use crate::support::fixture::empty_directory;
 use crate::support::seed::{Random, storm};
+use crate::support::stored::settled;
 
 /// A store that builds the index, as its concrete type and as a trait object.
 fn open(directory: &Path, runs: EmailRuns) -> (Arc<Store>, Arc<Store>) {
@@ -222,7 +223,7 @@ async fn a_check_sees_every_kind_of_damage_to_the_index_of_addresses() {
         assert_eq!(tiers(directory.path()), [1, 0]);
         assert_sound(&store).await;
         store.close().await;
-        let changed = Database::of(directory.path()).execute(damage);
+        let changed = settled(directory.path()).execute(damage);
         assert!(changed > 0, "{damage} changes nothing");
         let store = open_store(directory.path(), &Options::default());
         let report = store.check().await.expect("checked");

@@ -14,6 +14,7 @@ use super::{answers, fulfilments};
 use crate::support::database::{self, Database, on_embedded, open_store, try_open_store};
 use crate::support::fixture::empty_directory;
 use crate::support::index;
+use crate::support::stored::settled;
 
 /// Opens the store of a directory.
 pub(super) fn open(directory: &Path) -> Arc<Store> {
@@ -21,7 +22,7 @@ pub(super) fn open(directory: &Path) -> Arc<Store> {
 }
 
 fn run_sql(directory: &Path, sql: &str) {
-    let changed = Database::of(directory).execute(sql);
+    let changed = settled(directory).execute(sql);
     assert!(changed > 0, "{sql} changes nothing");
 }
 

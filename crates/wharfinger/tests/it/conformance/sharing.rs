@@ -147,6 +147,7 @@ async fn send_together() -> Sent {
     assert_eq!(outcomes, expected);
     // Two on their own, then the shared ones, the other dialect's, shared ones again, the large one, another one, and the
     // refused one.
+    store.make_plain().await.expect("made plain");
     let blocks = [1, 2].map(|organisation| blocks(directory.path(), organisation));
     assert_eq!(blocks, [8, 1]);
     Sent {
@@ -343,6 +344,7 @@ async fn a_person_and_an_old_batch_go_from_a_shared_block_alone() {
     });
     let outcomes = in_one_transaction((directory.path(), &store), ready.collect()).await;
     assert_eq!(outcomes, [["accepted"]; 2]);
+    store.make_plain().await.expect("made plain");
     assert_eq!(blocks(directory.path(), 1), 2);
     let erase = EraseCustomer {
         organisation: HERE,

@@ -73,6 +73,7 @@ fn an_erasure_that_is_broken_off_is_finished_by_the_next() {
     let server = Server::start(data.path());
     let ids = fill(&server);
     build_runs(data.path());
+    drop(stored::settled(data.path()));
     let all = blocks_left(data.path());
     assert_eq!(all, BLOCKS);
     let stop_at = |left: usize| {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::database::{Cell, Database};
+use super::database::Cell;
+use super::stored::settled;
 
 /// An order in the index.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub(crate) struct Row {
 
 /// Changes the orders of the index and repacks them into valid pages.
 pub(crate) fn change(data: &Path, change: impl FnOnce(&mut Vec<Row>)) {
-    let mut database = Database::of(data);
+    let mut database = settled(data);
     let mut rows = Vec::new();
     for leaf in database.rows("select orders from order_leaves order by first") {
         let Cell::Blob(packed) = &leaf[0] else {

@@ -52,6 +52,8 @@ impl Server {
     pub(crate) fn start_with(data: &Path, options: &[&str]) -> Self {
         let mut command = program();
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
+        // So few that they are merged into the tables all the time.
+        command.args(["--recent-keys", "40"]);
         database::aim(&mut command, data);
         command.args(options);
         Self::spawn(command)

@@ -22,6 +22,16 @@ pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&Store) -> T) -> T {
     })
 }
 
+/// The database of a data directory, with everything in the tables that all stores have: no change is left in the log of recent
+/// changes, and no block in a pack.
+pub(crate) fn settled(data: &Path) -> Database {
+    // On a thread of its own, because the caller's may be one of a runtime.
+    let make_plain = || look(data, async |store| store.make_plain().await);
+    let made = std::thread::scope(|scope| scope.spawn(make_plain).join());
+    made.unwrap().expect("recent changes can be merged");
+    Database::of(data)
+}
+
 /// Builds the e-mail index of everything stored so far.
 pub(crate) fn build_runs(data: &Path, email_runs: EmailRuns) {
     let options = Options {

@@ -8,13 +8,6 @@ use crate::store::format::varint::{
     Damage, read_bytes, read_count, read_number, read_signed, write_number, write_signed,
 };
 
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "used by the log of recent changes, in the next commit"
-    )
-)]
 impl NewRow {
     /// All columns, each behind the other.
     pub(crate) fn encode(&self) -> Vec<u8> {

@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use super::{BlockRow, head_columns, row_of, whole_columns};
+use super::small::SmallBlocks;
+use super::{BlockRow, NewRow, head_columns, row_of, whole_columns};
 use crate::store::engine::driver::{Connection, OptionalExtension, Params, Row};
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
@@ -22,9 +23,15 @@ pub(crate) fn dialects_between(
     let select = "select id, dialect from blocks \
                   where id >= ?1 and id < ?2 and of_organisation(?1 >> 32) and sound(blocks.intact) order by id";
     let bounds = (blocks.start.0, blocks.end.0);
-    each(connection, select, bounds, |row| {
-        visit(BlockId(row.get(0)?), row.get(1)?)
-    })
+    each(
+        connection,
+        (select, bounds),
+        (blocks, false),
+        |found| match found {
+            Found::Row(row) => visit(BlockId(row.get(0)?), row.get(1)?),
+            Found::Small(new) => visit(new.row.head.id, new.row.head.dialect),
+        },
+    )
 }
 
 /// The first block of a dialect, or the last one if `newest_first`.
@@ -42,7 +49,19 @@ pub(crate) fn next_of_dialect(
     let mut select = connection.prepare_cached(&select)?;
     let params = (blocks.start.0, blocks.end.0, dialect);
     let found = select.query_row(params, |row| row.get(0)).optional()?;
-    Ok(found.map(BlockId))
+    let next = found.map(BlockId);
+    let is_nearer = |id: BlockId| next.is_none_or(|next| (id < next) != newest_first);
+    let mut small = SmallBlocks::new(connection, blocks, (newest_first, false))?;
+    while let Some(new) = small.next()? {
+        let head = &new.row.head;
+        if !is_nearer(head.id) {
+            break;
+        }
+        if head.dialect == dialect {
+            return Ok(Some(head.id));
+        }
+    }
+    Ok(next)
 }
 
 /// The hashes of e-mail addresses of blocks that have some: those of a dialect, or of all; from the last block on if
@@ -59,9 +78,20 @@ pub(crate) fn emails_between(
          (cast(?3 as bigint) is null or dialect = ?3) and emails is not null end order by id {direction}"
     );
     let params = (blocks.start.0, blocks.end.0, dialect);
-    each(connection, &select, params, |row| {
-        visit(BlockId(row.get(0)?), row.blob(1)?)
-    })
+    each(
+        connection,
+        (&select, params),
+        (blocks, newest_first),
+        |found| match found {
+            Found::Row(row) => visit(BlockId(row.get(0)?), row.blob(1)?),
+            Found::Small(new) => match &new.row.emails {
+                Some(emails) if dialect.is_none_or(|of| of == new.row.head.dialect) => {
+                    visit(new.row.head.id, emails)
+                }
+                Some(_) | None => Ok(true),
+            },
+        },
+    )
 }
 
 /// The outcomes and the hashes of e-mail addresses of blocks that have some. For rows whose checksums were checked before.
@@ -73,9 +103,18 @@ pub(crate) fn checked_emails_between(
     let select = "select id, slots, emails from blocks \
                   where id >= ?1 and id < ?2 and of_organisation(?1 >> 32) and emails is not null order by id";
     let bounds = (blocks.start.0, blocks.end.0);
-    each(connection, select, bounds, |row| {
-        visit(BlockId(row.get(0)?), row.blob(1)?, row.blob(2)?)
-    })
+    each(
+        connection,
+        (select, bounds),
+        (blocks, false),
+        |found| match found {
+            Found::Row(row) => visit(BlockId(row.get(0)?), row.blob(1)?, row.blob(2)?),
+            Found::Small(new) => match &new.row.emails {
+                Some(emails) => visit(new.row.head.id, &new.row.head.slots, emails),
+                None => Ok(true),
+            },
+        },
+    )
 }
 
 /// A block that [`passed_between`] passes, without keys and texts.
@@ -102,18 +141,33 @@ pub(crate) fn passed_between(
     let select = "select id, first_position, events, batches, slots, indexes, emails, texts is not null from blocks \
                   where id >= ?1 and id < ?2 and of_organisation(?1 >> 32) and sound(blocks.intact) order by id";
     let bounds = (blocks.start.0, blocks.end.0);
-    each(connection, select, bounds, |row| {
-        visit(Passed {
-            id: BlockId(row.get(0)?),
-            first_position: row.get::<i64>(1)?.cast_unsigned(),
-            events: row.get::<i64>(2)?.cast_unsigned(),
-            batches: row.blob_or_null(3)?,
-            slots: row.blob(4)?,
-            indexes: row.blob(5)?,
-            emails: row.blob_or_null(6)?,
-            has_texts: row.get(7)?,
-        })
-    })
+    each(
+        connection,
+        (select, bounds),
+        (blocks, false),
+        |found| match found {
+            Found::Row(row) => visit(Passed {
+                id: BlockId(row.get(0)?),
+                first_position: row.get::<i64>(1)?.cast_unsigned(),
+                events: row.get::<i64>(2)?.cast_unsigned(),
+                batches: row.blob_or_null(3)?,
+                slots: row.blob(4)?,
+                indexes: row.blob(5)?,
+                emails: row.blob_or_null(6)?,
+                has_texts: row.get(7)?,
+            }),
+            Found::Small(new) => visit(Passed {
+                id: new.row.head.id,
+                first_position: new.row.head.first_position,
+                events: new.row.head.events,
+                batches: new.row.head.batches.as_deref(),
+                slots: &new.row.head.slots,
+                indexes: &new.row.head.indexes,
+                emails: new.row.emails.as_deref(),
+                has_texts: new.row.texts.is_some(),
+            }),
+        },
+    )
 }
 
 /// Every block of the store, with all its columns. No checksum is checked.
@@ -122,7 +176,16 @@ pub(crate) fn every_block(
     mut visit: impl FnMut(BlockRow) -> Result<GoesOn, Fault>,
 ) -> Result<GoesOn, Fault> {
     let select = concat!("select ", whole_columns!(), " from blocks order by id");
-    each(connection, select, (), |row| visit(row_of(row)?))
+    let blocks = BlockId(0)..BlockId(i64::MAX);
+    each(
+        connection,
+        (select, ()),
+        (blocks, false),
+        |found| match found {
+            Found::Row(row) => visit(row_of(row)?),
+            Found::Small(new) => visit(new.row.clone()),
+        },
+    )
 }
 
 /// How many lists of open orders belong to no block.
@@ -132,18 +195,75 @@ pub(crate) fn open_lists_without_block(connection: &Connection) -> Result<i64, F
     Ok(connection.query_row(select, (), |row| row.get(0))?)
 }
 
+/// Blocks with open orders: rows of a query of id and dialect, and small blocks with new orders, whatever was changed recently.
+pub(crate) fn each_open(
+    connection: &Connection,
+    query: (&str, impl Params),
+    (blocks, newest_first): (Range<BlockId>, bool),
+    mut visit: impl FnMut(BlockId, DialectId) -> Result<GoesOn, Fault>,
+) -> Result<GoesOn, Fault> {
+    let small = SmallBlocks::new(connection, blocks, (newest_first, true))?;
+    merge(
+        connection,
+        query,
+        (small, newest_first),
+        |found| match found {
+            Found::Row(row) => visit(BlockId(row.get(0)?), row.get(1)?),
+            Found::Small(new) if new.new.0.is_empty() => Ok(true),
+            Found::Small(new) => visit(new.row.head.id, new.row.head.dialect),
+        },
+    )
+}
+
+/// A block that [`each`] found: a row of the table, or a small one.
+enum Found<'r> {
+    Row(&'r Row<'r>),
+    Small(&'r NewRow),
+}
+
+/// Visits the rows of a query, whose first column is the id, and the small blocks of the range. Both are in the order of ids, or in
+/// the opposite order if `newest_first`. A block that is both is visited once.
 fn each(
     connection: &Connection,
-    select: &str,
-    params: impl Params,
-    mut visit: impl FnMut(&Row<'_>) -> Result<GoesOn, Fault>,
+    (select, params): (&str, impl Params),
+    (blocks, newest_first): (Range<BlockId>, bool),
+    visit: impl FnMut(Found<'_>) -> Result<GoesOn, Fault>,
 ) -> Result<GoesOn, Fault> {
+    let small = SmallBlocks::new(connection, blocks, (newest_first, false))?;
+    merge(connection, (select, params), (small, newest_first), visit)
+}
+
+fn merge(
+    connection: &Connection,
+    (select, params): (&str, impl Params),
+    (mut small, newest_first): (SmallBlocks<'_>, bool),
+    mut visit: impl FnMut(Found<'_>) -> Result<GoesOn, Fault>,
+) -> Result<GoesOn, Fault> {
+    let mut next = small.next()?;
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query_lazily(params)?;
     while let Some(row) = rows.next()? {
-        if !visit(&row)? {
+        let id = BlockId(row.get(0)?);
+        while let Some(new) = &next {
+            let small_id = new.row.head.id;
+            let is_before = (small_id < id) != newest_first;
+            if small_id != id && !is_before {
+                break;
+            }
+            if small_id != id && !visit(Found::Small(new))? {
+                return Ok(false);
+            }
+            next = small.next()?;
+        }
+        if !visit(Found::Row(&row))? {
             return Ok(false);
         }
+    }
+    while let Some(new) = &next {
+        if !visit(Found::Small(new))? {
+            return Ok(false);
+        }
+        next = small.next()?;
     }
     Ok(true)
 }

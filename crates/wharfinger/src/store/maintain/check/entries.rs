@@ -9,7 +9,7 @@ use crate::store::format::bitset::Bitset;
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::format::varint::Texts;
 use crate::store::index::key_space::KeySpace;
-use crate::store::index::order_states::read_open;
+use crate::store::index::open_orders::read_open;
 use crate::store::index::orders::{Holds, Lookup, OrderRow};
 use crate::store::journal::block::{Frame, decode_keys};
 use crate::store::journal::entry_outcomes::EntryOutcome;

@@ -2,7 +2,10 @@
 
 use super::Check;
 use crate::store::engine::fault::Fault;
-use crate::store::index::page::Page;
+use crate::store::engine::memtable::Space;
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::orders::recent_order;
+use crate::store::index::page::{Page, decode_alone};
 
 /// Checks all pages, and that they have as many orders as the journal.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
@@ -25,7 +28,9 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
                 continue;
             }
         };
-        stored += page.len() as u64;
+        for (key, _) in page.orders() {
+            stored += u64::from(recent_order(check.connection, key)?.is_none());
+        }
         let ends = page.first_key().zip(page.last_key());
         let is_between = ends.is_some_and(|(begins, _)| last < first && first.as_slice() <= begins);
         let is_own = page.orders().all(|(key, order)| {
@@ -41,6 +46,18 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         if let Some((_, ends)) = ends {
             last = ends.to_owned();
         }
+    }
+    if let Some(recent) = check.connection.recent() {
+        let everything: [&[u8]; 2] = [&[], &[u8::MAX]];
+        recent.range(Space::Index, everything, |key, value| {
+            let order = value.map(decode_alone).transpose();
+            stored += u64::from(matches!(order, Ok(Some(_))));
+            check.expect(order.is_ok() && KeySpace::of_key(key).is_some(), || {
+                let name = String::from_utf8_lossy(key);
+                format!("the recent change of the order {name:?} cannot be read")
+            });
+            Ok(true)
+        })?;
     }
     let seen = check.report.orders;
     check.expect(stored == seen, || {

@@ -10,7 +10,7 @@ mod rows;
 mod stock;
 mod store;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
@@ -31,9 +31,10 @@ use crate::store::format::varint::Damage;
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::Holds;
 use crate::store::journal::batches::Batches;
-use crate::store::journal::end::read_counters;
+use crate::store::journal::end::{self, read_counters};
 use crate::store::journal::entry_outcomes::{self, EntryOutcome, Transition};
 use crate::store::journal::read::Journal;
+use crate::store::journal::rows::packs;
 use crate::store::journal::rows::{BlockHead, BlockRow, every_block, open_lists_without_block};
 use crate::store::journal::state_counts::{StateCounts, StatesByDialect};
 use crate::store::journal::{self, block};
@@ -207,6 +208,9 @@ impl Check<'_> {
         })?;
         self.end_organisation(walk.as_ref())?;
         index::check(self)?;
+        let mut faults = Vec::new();
+        packs::check(self.connection, |fault| faults.push(fault))?;
+        faults.into_iter().for_each(|fault| self.fault(fault));
         let select = "select count(*) from fulfilments";
         let kept: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
         let seen = self.reports;
@@ -225,11 +229,21 @@ impl Check<'_> {
     /// The counts of orders that are stored. Reports those that cannot be decoded.
     fn told_state_counts(&mut self) -> Result<AllStateCounts, Fault> {
         let mut told = AllStateCounts::new();
+        let mut recent = HashSet::new();
+        end::each_recent(self.connection, |organisation, counters| {
+            let counts = counters.states.iter();
+            told.extend(counts.map(|(dialect, of)| ((organisation, *dialect), *of)));
+            recent.insert(organisation);
+            Ok(())
+        })?;
         let select = "select organisation, states from counters";
         let mut select = self.connection.prepare_cached(select)?;
         let mut rows = select.query(())?;
         while let Some(row) = rows.next()? {
             let organisation = OrganisationId(row.get(0)?);
+            if recent.contains(&organisation) {
+                continue;
+            }
             let states: Vec<u8> = row.get(1)?;
             match StatesByDialect::decode(&states) {
                 Ok(states) => {

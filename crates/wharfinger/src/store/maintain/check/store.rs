@@ -12,6 +12,7 @@ use crate::store::engine::driver::{Access, Connection};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
 use crate::store::engine::location::Location;
+use crate::store::engine::memtable::SharedRuns;
 use crate::store::engine::open::{database_file, reach_store};
 use crate::store::engine::wal::frames;
 use crate::store::engine::{checksums, schema};
@@ -27,7 +28,10 @@ impl Store {
             Location::Directory(directory) => {
                 let file = database_file(directory)?;
                 let damage = damage_of_log(&file)?;
-                (Connection::Sqlite(connect_read_only(&file)?), damage)
+                (
+                    Connection::embedded(connect_read_only(&file)?, SharedRuns::default()),
+                    damage,
+                )
             }
             Location::Database(database) => (reach_store(database)?, None),
         };
@@ -37,7 +41,7 @@ impl Store {
     /// Verifies the whole store. Each fault is one sentence. No faults mean that the store is intact.
     pub async fn check(&self) -> Result<CheckReport, StoreError> {
         let file = match &self.home {
-            Home::File(file) => Some(file.clone()),
+            Home::File(file, _) => Some(file.clone()),
             Home::Server(_) => None,
         };
         let read = move |connection: &Connection| {

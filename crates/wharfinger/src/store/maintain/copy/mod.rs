@@ -22,6 +22,8 @@ use crate::store::engine::driver::{Access, Connection, Engine};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::location::Location;
 use crate::store::engine::open::{open_tables, open_tables_of_store};
+use crate::store::journal::write::unpack_all;
+use crate::store::write::merge;
 
 /// The size of a slice. A slice is one transaction, and must fit into memory on both sides.
 const SLICE_MAX: SliceMax = SliceMax {
@@ -73,6 +75,7 @@ pub fn copy(
     tell: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Copied, StoreError> {
     let source = open_tables_of_store(from).map_err(at(from))?;
+    make_plain(&source).map_err(at(from))?;
     let reading = hold(&source).map_err(at(from))?;
     let target = open_tables(to).map_err(at(to))?;
     prepare(&target).map_err(at(to))?;
@@ -110,6 +113,18 @@ fn hold(source: &Connection) -> Result<crate::store::engine::driver::Transaction
     // Counting rows can take long. The connection is also idle while the target is slow or is checked.
     reading.lift_bounds()?;
     Ok(reading)
+}
+
+/// Moves what only embedded stores have into the tables that all have: recent changes, and packs of small blocks.
+fn make_plain(source: &Connection) -> Result<(), Fault> {
+    if source.engine() == Engine::Postgres {
+        return Ok(());
+    }
+    merge::all_alone(source)?;
+    let transaction = source.begin(Access::WRITE)?;
+    unpack_all(&transaction)?;
+    transaction.commit()?;
+    Ok(())
 }
 
 fn prepare(target: &Connection) -> Result<(), Fault> {

@@ -10,6 +10,8 @@ const CHECKSUMS: [&str; 4] = ["row_checksum", "intact", "head_checksum", "head_i
 
 /// Tables that are not copied, because they describe the store itself.
 const OWN: [&str; 2] = ["copying", "schema_versions"];
+/// Tables that only embedded stores have. Before a copy, what they hold is moved into the others.
+const OF_EMBEDDED: [&str; 2] = ["block_packs", "recent_changes"];
 
 /// Lists each column of each table: its type, its position in the primary key (from 1, or 0 if it is not part of it), and whether
 /// it is generated.
@@ -85,6 +87,13 @@ pub(crate) fn quoted(name: &str) -> String {
 
 /// All tables to copy, sorted by name.
 pub(crate) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
+    let mut tables = list_all(connection)?;
+    tables.retain(|table| !OF_EMBEDDED.contains(&table.name.as_str()));
+    Ok(tables)
+}
+
+/// All tables of the store, sorted by name.
+pub(crate) fn list_all(connection: &Connection) -> Result<Vec<Table>, Fault> {
     let list = match connection.engine() {
         Engine::Sqlite => LIST_EMBEDDED,
         Engine::Postgres => LIST_ON_SERVER,

@@ -41,6 +41,7 @@ use crate::store::receipts::rejections;
 use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
 use crate::store::write::audit::write_audit;
+use crate::store::write::merge;
 use crate::store::write::txn::WriteTxn;
 use crate::store::{Store, journal, replies};
 
@@ -112,6 +113,8 @@ impl Store {
         // A draft may have been placed in the meantime, and its sub-orders are in later blocks. No draft is left now.
         erasing.find_orders(end).await?;
         let orders = erasing.cancel().await?;
+        // Blocks are rewritten only in their table.
+        merge::all(&self.writer).await?;
         erasing.note(&orders).await?;
         erasing.customer().await?;
         erasing.texts(&orders).await?;
@@ -326,7 +329,7 @@ impl Erasing<'_> {
     async fn compact(&mut self, is_asked_for: bool) -> Result<(), StoreError> {
         let home = self.store.home.clone();
         let compacting = tokio::task::spawn_blocking(move || match &home {
-            Home::File(file) => {
+            Home::File(file, _) => {
                 let is_small =
                     std::fs::metadata(file).is_ok_and(|file| file.len() <= COMPACTED_BYTES_MAX);
                 if is_small || is_asked_for {
@@ -345,7 +348,7 @@ impl Erasing<'_> {
 
     /// Empties the write-ahead log, which still has the pages as they were.
     async fn empty_log(&self) -> Result<(), StoreError> {
-        let Home::File(file) = self.store.home.clone() else {
+        let Home::File(file, _) = self.store.home.clone() else {
             return Ok(());
         };
         let emptied = tokio::task::spawn_blocking(move || empty_log(&file)).await;

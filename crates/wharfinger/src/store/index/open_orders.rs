@@ -1,0 +1,205 @@
+//! The open orders of each block: those whose first revision is in it and whose state is not final. A block without open orders has
+//! no row.
+//!
+//! In the embedded store, what was recently changed stands before the table: a block's open orders as they are now, or a recent
+//! block, whose new orders are all open.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::store::engine::driver::{Connection, Insert, OptionalExtension, ToValue, Value, params};
+use crate::store::engine::fault::Fault;
+use crate::store::engine::memtable::Space;
+use crate::store::format::bitset::Bitset;
+use crate::store::format::dialect_id::DialectId;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::format::varint::{Damage, read_signed, write_signed};
+use crate::store::journal::rows::{self, GoesOn, packs};
+
+static WRITE: Insert<4> = Insert::new(
+    "open_orders",
+    [
+        ("organisation", "bigint"),
+        ("block", "bigint"),
+        ("dialect", "bigint"),
+        ("ordinals", "bytea"),
+    ],
+    "on conflict (block) do update set ordinals = excluded.ordinals",
+);
+
+/// The dialect of a block, and its open orders.
+type OfBlock = (DialectId, Bitset);
+
+fn key(block: BlockId) -> [u8; 8] {
+    block.0.to_be_bytes()
+}
+
+fn encode((dialect, open): &OfBlock) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2 + open.0.len());
+    write_signed(&mut out, dialect.0);
+    out.extend_from_slice(&open.0);
+    out
+}
+
+fn decode(mut bytes: &[u8]) -> Result<OfBlock, Damage> {
+    let dialect = DialectId(read_signed(&mut bytes)?);
+    Ok((dialect, Bitset(bytes.to_vec())))
+}
+
+/// What was recently changed about the open orders of a block. `None` if nothing was, and the block is not recent: the table has
+/// them.
+fn recent(connection: &Connection, block: BlockId) -> Result<Option<Bitset>, Fault> {
+    let Some(recent) = connection.recent() else {
+        return Ok(None);
+    };
+    let changed = recent.get(Space::Open, &key(block), |value| {
+        value.map_or_else(|| Ok(Bitset::default()), |value| Ok(decode(value)?.1))
+    });
+    let changed: Option<Result<Bitset, Damage>> = changed?;
+    match changed.transpose()? {
+        Some(open) => Ok(Some(open)),
+        None => Ok(rows::recent_block(connection, block)?.map(|new| new.new)),
+    }
+}
+
+/// The open orders whose first revision is in this block.
+pub(crate) fn read_open(connection: &Connection, block: BlockId) -> Result<Bitset, Fault> {
+    if let Some(open) = recent(connection, block)? {
+        return Ok(open);
+    }
+    let select = "select ordinals from open_orders where block = ?1 and organisation = ?1 >> 32 and sound(open_orders.intact)";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_row([block.0], |row| row.get(0)).optional()?;
+    if let Some(open) = found {
+        return Ok(Bitset(open));
+    }
+    let packed = packs::block(connection, block)?;
+    Ok(packed.map(|new| new.new).unwrap_or_default())
+}
+
+/// Writes that orders of a block are no longer open.
+pub(super) fn close(
+    connection: &Connection,
+    (block, dialect): (BlockId, DialectId),
+    closed: &[usize],
+) -> Result<(), Fault> {
+    let mut open = read_open(connection, block)?;
+    for &ordinal in closed {
+        open.remove(ordinal);
+    }
+    if let Some(recent) = connection.recent() {
+        let value = (!open.0.is_empty()).then(|| encode(&(dialect, open)));
+        return recent.put(Space::Open, &key(block), value);
+    }
+    if open.0.is_empty() {
+        return delete(connection, block);
+    }
+    let update =
+        "update open_orders set ordinals = ?2 where block = ?1 and organisation = ?1 >> 32";
+    let mut update = connection.prepare_cached(update)?;
+    update.execute(params![block.0, open.0])?;
+    Ok(())
+}
+
+fn delete(connection: &Connection, block: BlockId) -> Result<(), Fault> {
+    let delete = "delete from open_orders where block = ?1 and organisation = ?1 >> 32";
+    connection.prepare_cached(delete)?.execute([block.0])?;
+    Ok(())
+}
+
+/// What was recently changed about the open orders of a block, to be merged: its key, and its value.
+pub(crate) type Changed = (Vec<u8>, Option<Vec<u8>>);
+
+/// Merges what was recently changed about the open orders of blocks, which must be in order: into the packs of small blocks, and
+/// into the table for others. The blocks must be merged before.
+pub(crate) fn merge(connection: &Connection, changed: &[Changed]) -> Result<(), Fault> {
+    let mut packs = packs::Editor::default();
+    for (key, value) in changed {
+        let block = key.as_slice().try_into().map(i64::from_be_bytes);
+        let unknown = |_| Fault::Damaged("recently changed open orders are of no block".into());
+        let block = BlockId(block.map_err(unknown)?);
+        let of_block = value.as_deref().map(decode).transpose()?;
+        let open = of_block.as_ref().map(|(_, open)| open.clone());
+        if packs.set_open(connection, block, open.unwrap_or_default())? {
+            continue;
+        }
+        match of_block {
+            None => delete(connection, block)?,
+            Some(of_block) => write(connection, &[(block, of_block)])?,
+        }
+    }
+    packs.write(connection)
+}
+
+fn write(connection: &Connection, open: &[(BlockId, OfBlock)]) -> Result<(), Fault> {
+    let rows = open.iter().map(|(block, (dialect, open))| {
+        [
+            Value::Integer(block.organisation().0.into()),
+            block.0.to_value(),
+            dialect.to_value(),
+            open.0.to_value(),
+        ]
+    });
+    Ok(connection.insert_all(&WRITE, rows)?)
+}
+
+/// Small blocks and their dialects, and blocks whose open orders were recently changed: with `None` if no order is open.
+type Changes = BTreeMap<BlockId, Option<DialectId>>;
+
+/// Blocks whose open orders were recently changed, in order.
+fn recently_changed(connection: &Connection, blocks: &Range<BlockId>) -> Result<Changes, Fault> {
+    let mut found = Changes::new();
+    let Some(recent) = connection.recent() else {
+        return Ok(found);
+    };
+    let bounds: [&[u8]; 2] = [&key(blocks.start), &key(blocks.end)];
+    recent.range(Space::Open, bounds, |key, value| {
+        if let Ok(key) = key.try_into() {
+            let of_block = value.map(decode).transpose()?;
+            let dialect = of_block.map(|(dialect, _)| dialect);
+            found.insert(BlockId(i64::from_be_bytes(key)), dialect);
+        }
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+/// Walks over the blocks that have open orders, in order, or in the opposite order if `newest_first`; each with its dialect. Ends
+/// early when `visit` returns false.
+pub(crate) fn open_between(
+    connection: &Connection,
+    (blocks, newest_first): (Range<BlockId>, bool),
+    mut visit: impl FnMut(BlockId, DialectId) -> Result<GoesOn, Fault>,
+) -> Result<GoesOn, Fault> {
+    let changed = recently_changed(connection, &blocks)?;
+    let direction = if newest_first { "desc" } else { "asc" };
+    let select = format!(
+        "select block, dialect from open_orders \
+         where block >= ?1 and block < ?2 and organisation = ?1 >> 32 and sound(open_orders.intact) order by block {direction}"
+    );
+    let params = (blocks.start.0, blocks.end.0);
+    rows::each_open(
+        connection,
+        (&select, params),
+        (blocks, newest_first),
+        |block, dialect| match changed.get(&block) {
+            Some(None) => Ok(true),
+            Some(Some(_)) | None => visit(block, dialect),
+        },
+    )
+}
+
+/// The first block of a dialect that has open orders, or the last one if `newest_first`.
+pub(crate) fn next_open(
+    connection: &Connection,
+    blocks: Range<BlockId>,
+    dialect: DialectId,
+    newest_first: bool,
+) -> Result<Option<BlockId>, Fault> {
+    let mut next = None;
+    open_between(connection, (blocks, newest_first), |block, of| {
+        next = Some(block).filter(|_| of == dialect);
+        Ok(next.is_none())
+    })?;
+    Ok(next)
+}

@@ -1,0 +1,239 @@
+//! The index of a write transaction.
+//!
+//! On PostgreSQL it changes pages. On SQLite it adds recent changes, which are merged into the pages later: a page of 32 orders is
+//! not written for each of them. Orders of a large batch behind the last key of all go into pages at once, because a page is
+//! then written for 32 of them.
+
+use super::greatest_keys::GreatestKeys;
+use super::key_space::KeySpace;
+use super::orders::{Holds, Lookup, OrderRow, lost, recent_order};
+use super::page;
+use super::page_cache::PageCache;
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::engine::memtable::{Space, Value};
+use crate::store::format::entry_addr::EntryAddr;
+
+/// Orders of an organisation and a batch from which they are a large batch.
+const LARGE_BATCH: usize = 64;
+
+/// The index of a write transaction.
+pub(crate) struct OrderIndex<'c> {
+    connection: &'c Connection,
+    pages: PageCache<'c>,
+    /// The greatest key of the pages of key spaces. Most new orders are behind it, and need no look-up.
+    greatest: GreatestKeys,
+    /// Whether the orders that are inserted are of a large batch.
+    is_large: bool,
+    /// The key of the table for the current operation.
+    key: String,
+}
+
+impl<'c> OrderIndex<'c> {
+    /// An index with no pages read.
+    pub(crate) fn new(connection: &'c Connection, mut greatest: GreatestKeys) -> Self {
+        greatest.begin();
+        Self {
+            connection,
+            pages: PageCache::new(connection),
+            greatest,
+            is_large: false,
+            key: String::new(),
+        }
+    }
+
+    /// What is to be kept for the next transaction.
+    pub(crate) fn into_kept(self) -> GreatestKeys {
+        self.greatest
+    }
+
+    /// Orders of a batch and an organisation follow, this many; with 0, no such orders.
+    pub(crate) fn expect(&mut self, orders: usize) {
+        self.is_large = orders >= LARGE_BATCH;
+    }
+
+    /// Stores a new order, unless its key is taken. Returns whether the order was stored.
+    pub(crate) fn insert(
+        &mut self,
+        key_space: &KeySpace,
+        key: &str,
+        order: OrderRow,
+    ) -> Result<bool, Fault> {
+        key_space.write_key(key, &mut self.key);
+        self.insert_new(key_space, order)
+    }
+
+    /// Stores an order under the key of the table in `self.key`, unless that is taken.
+    fn insert_new(&mut self, key_space: &KeySpace, order: OrderRow) -> Result<bool, Fault> {
+        let key = self.key.as_bytes();
+        let Some(recent) = self.connection.recent() else {
+            return self.pages.insert(key_space, key, order);
+        };
+        match recent_order(self.connection, key)? {
+            Some(Some(_)) => return Ok(false),
+            Some(None) => {}
+            None if self.greatest.is_behind(self.connection, key_space, key)? => {
+                if self.is_large {
+                    self.greatest.grow(key_space, key);
+                    return self.pages.insert(key_space, key, order);
+                }
+            }
+            None => {
+                if self.pages.get(key_space, key)?.is_some() {
+                    return Ok(false);
+                }
+            }
+        }
+        recent.put(Space::Index, key, Some(page::encode_alone(&order)))?;
+        Ok(true)
+    }
+
+    /// The order with the key of the table in `self.key`.
+    fn get(&mut self, key_space: &KeySpace) -> Result<Option<OrderRow>, Fault> {
+        let key = self.key.as_bytes();
+        if let Some(changed) = recent_order(self.connection, key)? {
+            return Ok(changed);
+        }
+        self.pages.get(key_space, key)
+    }
+
+    /// Merges a recent change of the order with a key of the table into its page.
+    pub(crate) fn merge(&mut self, key: &[u8], value: Value<'_>) -> Result<(), Fault> {
+        let unknown = || Fault::Damaged("a recent change has an unknown key".into());
+        let key_space = KeySpace::of_key(key).ok_or_else(unknown)?;
+        let Some(value) = value else {
+            self.pages.remove(&key_space, key)?;
+            return Ok(());
+        };
+        let order = page::decode_alone(value)?;
+        if !self
+            .pages
+            .change(&key_space, key, |stored| *stored = order)?
+        {
+            self.greatest.grow(&key_space, key);
+            self.pages.insert(&key_space, key, order)?;
+        }
+        Ok(())
+    }
+
+    /// Whether [`Self::prefetch`] has an effect.
+    pub(crate) fn can_prefetch(&self) -> bool {
+        self.pages.can_prefetch()
+    }
+
+    /// Prefetches the index pages of orders that will be requested, given by key space. On PostgreSQL this saves round trips.
+    pub(crate) fn prefetch<'k>(
+        &mut self,
+        keys: impl IntoIterator<Item = (KeySpace, Vec<&'k str>)>,
+    ) -> Result<(), Fault> {
+        self.pages.prefetch(keys)
+    }
+
+    /// Writes all changed pages: at the end of the transaction, or before other code reads the index from the store.
+    pub(crate) fn write(&mut self) -> Result<(), Fault> {
+        self.pages.write()
+    }
+
+    /// The order that holds a key.
+    pub(crate) fn by_key(
+        &mut self,
+        key_space: &KeySpace,
+        key: &str,
+    ) -> Result<Option<OrderRow>, Fault> {
+        key_space.write_key(key, &mut self.key);
+        self.get(key_space)
+    }
+
+    /// Whether any order has released this key.
+    pub(crate) fn was_released(&mut self, key_space: &KeySpace, key: &str) -> Result<bool, Fault> {
+        if self.connection.recent().is_some() {
+            let lookup = Lookup::new(self.connection);
+            return Ok(!lookup.released(key_space, key, 1)?.is_empty());
+        }
+        let [from, to] = key_space.released_bounds(key);
+        self.pages
+            .has_between(key_space, [from.as_bytes(), to.as_bytes()])
+    }
+
+    /// Finds the order by key and first-revision address, including orders that have released the key. Also returns whether it
+    /// has.
+    pub(crate) fn at(
+        &mut self,
+        key_space: &KeySpace,
+        key: &str,
+        id: EntryAddr,
+    ) -> Result<Option<(OrderRow, Holds)>, Fault> {
+        if let Some(row) = self.by_key(key_space, key)?
+            && row.id == id
+        {
+            return Ok(Some((row, Holds::Key)));
+        }
+        self.key = key_space.released_key(key, id);
+        let found = self.get(key_space)?;
+        Ok(found.map(|row| (row, Holds::Nothing)))
+    }
+
+    /// Changes an order that holds its key or has released it.
+    pub(crate) fn change(
+        &mut self,
+        key_space: &KeySpace,
+        key: &str,
+        (id, holds): (EntryAddr, Holds),
+        change: impl FnOnce(&mut OrderRow),
+    ) -> Result<(), Fault> {
+        self.write_key(key_space, key, (id, holds));
+        let key = self.key.as_bytes();
+        let Some(recent) = self.connection.recent() else {
+            return match self.pages.change(key_space, key, change)? {
+                true => Ok(()),
+                false => Err(lost(id)),
+            };
+        };
+        let mut order = self.get(key_space)?.ok_or_else(|| lost(id))?;
+        change(&mut order);
+        let changed = Some(page::encode_alone(&order));
+        recent.put(Space::Index, self.key.as_bytes(), changed)
+    }
+
+    /// Removes and returns an order that holds its key or has released it.
+    pub(crate) fn remove(
+        &mut self,
+        key_space: &KeySpace,
+        key: &str,
+        (id, holds): (EntryAddr, Holds),
+    ) -> Result<OrderRow, Fault> {
+        self.write_key(key_space, key, (id, holds));
+        let removed = match self.connection.recent() {
+            None => self.pages.remove(key_space, self.key.as_bytes())?,
+            Some(recent) => {
+                let found = self.get(key_space)?;
+                recent.put(Space::Index, self.key.as_bytes(), None)?;
+                found
+            }
+        };
+        removed.ok_or_else(|| lost(id))
+    }
+
+    /// Releases the key of an order.
+    pub(crate) fn release(
+        &mut self,
+        key_space: &KeySpace,
+        key: &str,
+        id: EntryAddr,
+    ) -> Result<(), Fault> {
+        let order = self.remove(key_space, key, (id, Holds::Key))?;
+        self.key = key_space.released_key(key, id);
+        match self.insert_new(key_space, order)? {
+            true => Ok(()),
+            false => Err(lost(id)),
+        }
+    }
+
+    /// Sets `self.key` to the key of the table for an order.
+    fn write_key(&mut self, key_space: &KeySpace, key: &str, (id, holds): (EntryAddr, Holds)) {
+        match holds {
+            Holds::Key => key_space.write_key(key, &mut self.key),
+            Holds::Nothing => self.key = key_space.released_key(key, id),
+        }
+    }
+}

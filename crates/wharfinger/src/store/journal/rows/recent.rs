@@ -1,0 +1,66 @@
+//! Small blocks of the embedded store among its recent changes, before they are in the table.
+
+use std::ops::Range;
+
+use super::{NewRow, packs};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::engine::memtable::Space;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::format::varint::Damage;
+
+/// Blocks with fewer bytes are small. A larger one has pages of its own in the table, which would not be saved by writing it later.
+const SMALL_BYTES: usize = 4 << 10;
+
+fn key(id: BlockId) -> [u8; 8] {
+    id.0.to_be_bytes()
+}
+
+/// Adds a block to the recent changes, if it is small and the store has such. Returns whether it did.
+pub(crate) fn put_recent(connection: &Connection, new: &NewRow) -> Result<bool, Fault> {
+    let Some(recent) = connection.recent() else {
+        return Ok(false);
+    };
+    if new.row.bytes() >= SMALL_BYTES {
+        return Ok(false);
+    }
+    recent.put(Space::Blocks, &key(new.row.head.id), Some(new.encode()))?;
+    Ok(true)
+}
+
+/// A recent block.
+pub(crate) fn block(connection: &Connection, id: BlockId) -> Result<Option<NewRow>, Fault> {
+    let Some(recent) = connection.recent() else {
+        return Ok(None);
+    };
+    let found = recent.get(Space::Blocks, &key(id), decode)?;
+    Ok(found.transpose()?)
+}
+
+/// Blocks are never removed from the recent changes, only merged.
+fn decode(value: Option<&[u8]>) -> Result<NewRow, Damage> {
+    NewRow::decode(value.unwrap_or_default())
+}
+
+/// The ids of recent blocks, in order.
+pub(crate) fn between(
+    connection: &Connection,
+    blocks: &Range<BlockId>,
+) -> Result<Vec<BlockId>, Fault> {
+    let mut ids = Vec::new();
+    if let Some(recent) = connection.recent() {
+        let bounds: [&[u8]; 2] = [&key(blocks.start), &key(blocks.end)];
+        recent.range(Space::Blocks, bounds, |key, _| {
+            let id = key.try_into().map(i64::from_be_bytes);
+            ids.extend(id.map(BlockId));
+            Ok(true)
+        })?;
+    }
+    Ok(ids)
+}
+
+/// Merges recent blocks into packs. They must be in the order of their ids.
+pub(crate) fn merge(connection: &Connection, encoded: &[Vec<u8>]) -> Result<(), Fault> {
+    let blocks = encoded.iter().map(|bytes| NewRow::decode(bytes));
+    packs::add(connection, blocks.collect::<Result<_, _>>()?)
+}
