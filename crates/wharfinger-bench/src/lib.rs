@@ -114,6 +114,8 @@ pub enum Work {
     P14,
     /// Latency of single orders while others send batches of 5,000 and of 50,000
     Fair,
+    /// Latency of single orders over 900 organisations on 64 connections, while others send batches of 5,000 over them
+    Crowd,
     /// CPU per order of p2 with an enforced catalogue of 1,000,000 products, compared with an open one
     Catalogue,
     /// Peak memory under the largest bodies on 64 connections, and whether it grows
@@ -232,6 +234,10 @@ pub fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
     findings.extend(measure_spread(works, &schedule, settings)?);
     if has(Work::Fair) {
         findings.push(fairness::fairness(&schedule)?);
+    }
+    if has(Work::Crowd) {
+        let spread = spread::over_all(Keys::Ordered);
+        findings.push(fairness::fairness_of_many(&schedule, spread)?);
     }
     if has(Work::Catalogue) {
         findings.extend(catalogue::catalogue(&schedule)?);

@@ -1,8 +1,9 @@
-//! fair: the latency of single orders while others send large batches.
+//! fair and crowd: the latency of single orders while others send large batches.
 
 use anyhow::Result;
 
 use crate::body::Mix;
+use crate::identities::Spread;
 use crate::measurements::Measurements;
 use crate::report::{self, Finding};
 use crate::schedule::Schedule;
@@ -13,6 +14,9 @@ use crate::{BATCH_CONNECTIONS, first_dialect};
 
 /// Connections that send single orders.
 const SINGLE_CONNECTIONS: usize = 8;
+
+/// Connections that send single orders of many organisations.
+const CROWD_CONNECTIONS: usize = 64;
 
 /// Measures single orders alone, alongside batches of 5,000, and alongside batches of 50,000.
 pub(crate) fn fairness(schedule: &Schedule) -> Result<Finding> {
@@ -43,4 +47,40 @@ pub(crate) fn fairness(schedule: &Schedule) -> Result<Finding> {
         .side("beside 5,000", beside_large)
         .side("beside 50,000", beside_huge)
         .verdicts(of_large.into_iter().chain(of_huge)))
+}
+
+/// Measures single orders of many organisations alone, and alongside batches of 5,000 over them.
+pub(crate) fn fairness_of_many(schedule: &Schedule, spread: Spread) -> Result<Finding> {
+    let dialect = first_dialect();
+    let served = Served::start_spread(spread)?;
+    let target = &served.target;
+    let mut singles = target.singles(dialect, CROWD_CONNECTIONS);
+    let mut large = target.batches(dialect, 5_000, BATCH_CONNECTIONS, Mix::Fresh);
+    let what = format!(
+        "{}, beside batches on {BATCH_CONNECTIONS}, over {} organisations",
+        report::singles(dialect.id(), CROWD_CONNECTIONS),
+        spread.organisations
+    );
+    schedule.warm_up(|length| singles.send_for(length))?;
+    let alone = schedule.once(&what, |length| singles.send_for(length))?;
+    let beside = schedule.once(&what, |length| {
+        let (beside, _) = large.send_during(|| singles.send_for(length))?;
+        Ok(beside)
+    })?;
+    let [alone, beside] = [alone, beside].map(|round| Measurements::of(&[round], None));
+    let p99 = Verdict::p99("crowd", "p99 beside 5,000", &beside, 25.0, None);
+    let longest = beside.latency_ms.map(|latency| latency.max);
+    let longest = longest.map(|longest| {
+        Verdict::at_most(
+            "crowd",
+            "longest beside 5,000",
+            (longest, "ms"),
+            150.0,
+            None,
+        )
+    });
+    Ok(Finding::new("crowd", what)
+        .side("alone", alone)
+        .side("beside 5,000", beside)
+        .verdicts(p99.into_iter().chain(longest)))
 }

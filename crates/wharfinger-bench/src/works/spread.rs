@@ -170,7 +170,8 @@ fn spread(keys: Keys, store: Store<'_>, batches_per_commit: usize) -> Case<'_> {
     }
 }
 
-fn over_all(keys: Keys) -> Spread {
+/// Spreads orders over many organisations.
+pub(crate) fn over_all(keys: Keys) -> Spread {
     Spread {
         organisations: ORGANISATIONS,
         keys,

@@ -173,7 +173,7 @@ impl Memtable {
         let insert = "insert into recent_changes (changes) values (?1)";
         let mut insert = connection.prepare_cached(insert)?;
         let number = insert.insert([&bytes])?;
-        let run = Run::of_row(number, bytes.into());
+        let run = Run::of_row(number, bytes);
         let run = run.map_err(|damage| driver::Error::Value(damage.0.into()))?;
         Ok(Committed { run: Some(run) })
     }
@@ -241,7 +241,7 @@ fn read(connection: &rusqlite::Connection, runs: &mut Runs, keys_max: usize) -> 
         let Some((number, bytes)) = next.optional()? else {
             return Ok(());
         };
-        runs.push(Run::of_row(number, bytes.into())?, keys_max);
+        runs.push(Run::of_row(number, bytes)?, keys_max);
         after = number;
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Run {
     /// The numbers of the rows of the log that it has.
     numbers: RangeInclusive<i64>,
     /// The bytes of these rows.
-    rows: Vec<Arc<[u8]>>,
+    rows: Vec<Arc<Vec<u8>>>,
     /// The latest entry of each key, sorted by key.
     entries: Vec<Entry>,
     /// A hash table: the number of an entry plus one, or 0. The number of places is a power of two.
@@ -67,7 +67,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// The run of one row of the log.
-    pub(super) fn of_row(number: i64, bytes: Arc<[u8]>) -> Result<Self, Damage> {
+    pub(super) fn of_row(number: i64, bytes: Vec<u8>) -> Result<Self, Damage> {
         if u32::try_from(bytes.len()).is_err() {
             return Err(Damage("a row of recent changes is too long"));
         }
@@ -87,10 +87,10 @@ impl Run {
                 at: at as u32,
             });
         }
-        Ok(Self::of(number..=number, vec![bytes], entries))
+        Ok(Self::of(number..=number, vec![Arc::new(bytes)], entries))
     }
 
-    fn of(numbers: RangeInclusive<i64>, rows: Vec<Arc<[u8]>>, entries: Vec<Entry>) -> Self {
+    fn of(numbers: RangeInclusive<i64>, rows: Vec<Arc<Vec<u8>>>, entries: Vec<Entry>) -> Self {
         let mut places = vec![0; (2 * entries.len()).next_power_of_two()];
         let mask = places.len() - 1;
         for (number, entry) in (1..).zip(&entries) {

@@ -128,6 +128,6 @@ proptest! {
 #[test]
 fn a_damaged_row_is_told() {
     for damaged in [&b"\x05abc"[..], b"\x01b\x00\x01a\x00", b"\x01a\x05xx"] {
-        assert!(run::Run::of_row(1, damaged.into()).is_err());
+        assert!(run::Run::of_row(1, damaged.to_vec()).is_err());
     }
 }
