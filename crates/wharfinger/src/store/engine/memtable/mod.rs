@@ -148,13 +148,14 @@ impl Memtable {
 
     /// Begins a transaction. Must come before the database's own beginning: the snapshot then has everything that the runs have.
     pub(crate) fn begin(&self) {
-        self.runs.replace(self.shared.get());
         self.roll_back();
+        self.runs.replace(self.shared.get());
     }
 
-    /// Drops the changes of the transaction.
+    /// Drops the changes of the transaction, and the runs: an idle connection must not hold old ones.
     pub(crate) fn roll_back(&self) {
         self.is_current.set(false);
+        self.runs.take();
         self.pending.borrow_mut().clear();
         self.merged.take();
     }
@@ -191,12 +192,17 @@ impl Memtable {
         if let Some(run) = committed.run {
             runs.push(run, self.shared.keys_max);
         }
-        self.shared.set(Arc::new(runs));
+        let runs = Arc::new(runs);
+        self.runs.replace(Arc::clone(&runs));
+        self.shared.set(runs);
     }
 
     /// Compares the runs with the rows of the log, and reads those that are missing.
     fn make_current(&self, connection: &rusqlite::Connection) -> Result<(), Fault> {
-        if self.is_current.get() {
+        if connection.is_autocommit() {
+            // Each statement is a transaction of its own.
+            self.runs.replace(self.shared.get());
+        } else if self.is_current.get() {
             return Ok(());
         }
         let mut runs = self.runs.borrow_mut();

@@ -72,6 +72,8 @@ proptest! {
         let mut shared = SharedRuns::default();
         let open = |shared: &SharedRuns, wanted| Connection::embedded(connect(&file, wanted).expect("a connection"), shared.clone());
         let mut writer = open(&shared, Use::Write);
+        // Reads without a transaction, as the thread does that builds the index of addresses.
+        let lasting = open(&shared, Use::Read);
         let mut model = Model::new();
         // Stands for the tables that changes are merged into.
         let mut tables = Model::new();
@@ -116,6 +118,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(all(&reading, &tables_before), before);
+            prop_assert_eq!(all(&lasting, &tables), model.clone());
             for shared in [&shared, &SharedRuns::default()] {
                 let reader = open(shared, Use::Read);
                 let reading = reader.begin(Access::Read).expect("it begins");
