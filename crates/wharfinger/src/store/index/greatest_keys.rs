@@ -1,4 +1,5 @@
-//! The greatest key of each key space in the pages of the index, kept from one transaction to the next.
+//! The greatest key of each key space of the index, kept from one transaction to the next. Most new orders are behind it, and need no
+//! look-up.
 
 use std::collections::HashMap;
 
@@ -8,6 +9,7 @@ use super::key_space::KeySpace;
 use super::page::Page;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
+use crate::store::engine::memtable::Space;
 use crate::store::format::dialect_id::DialectId;
 
 /// Key spaces whose greatest key is kept, at most. More are forgotten and looked up again.
@@ -25,7 +27,7 @@ pub(crate) struct GreatestKeys {
 }
 
 impl GreatestKeys {
-    /// Whether a key of the table is greater than all that the pages have.
+    /// Whether a key of the table is greater than all others of its key space, which then no order has. It is noted as the greatest.
     pub(super) fn is_behind(
         &mut self,
         connection: &Connection,
@@ -34,32 +36,19 @@ impl GreatestKeys {
     ) -> Result<bool, Fault> {
         self.compare(connection)?;
         let of = (key_space.organisation, key_space.dialect);
-        if let Some(greatest) = self.keys.get(&of) {
-            return Ok(greatest.as_slice() < key);
+        if !self.keys.contains_key(&of) {
+            if self.keys.len() >= KEPT_MAX {
+                self.keys.clear();
+            }
+            self.keys.insert(of, find(connection, key_space)?);
         }
-        if self.keys.len() >= KEPT_MAX {
-            self.keys.clear();
-        }
-        let end = key_space.end();
-        let bounds = (key_space.prefix().as_bytes(), end.as_bytes());
-        let mut last = connection.prepare_cached(LAST)?;
-        let packed: Option<Vec<u8>> = last.query_row(bounds, |row| row.get(0)).optional()?;
-        let page = packed.map(|packed| Page::decode(&packed)).transpose()?;
-        let greatest = page.as_ref().and_then(Page::last_key).unwrap_or_default();
-        let is_behind = greatest < key;
-        self.keys.insert(of, greatest.to_owned());
-        Ok(is_behind)
-    }
-
-    /// Notes that a key of the table is inserted into the pages.
-    pub(super) fn grow(&mut self, key_space: &KeySpace, key: &[u8]) {
-        let of = (key_space.organisation, key_space.dialect);
-        if let Some(greatest) = self.keys.get_mut(&of)
-            && greatest.as_slice() < key
-        {
+        let greatest = self.keys.entry(of).or_default();
+        let is_behind = greatest.as_slice() < key;
+        if is_behind {
             greatest.clear();
             greatest.extend_from_slice(key);
         }
+        Ok(is_behind)
     }
 
     /// Begins another transaction.
@@ -80,4 +69,20 @@ impl GreatestKeys {
         self.is_compared = true;
         Ok(())
     }
+}
+
+/// The greatest key of a key space, in its pages and among recent changes. Empty if it has none.
+fn find(connection: &Connection, key_space: &KeySpace) -> Result<Vec<u8>, Fault> {
+    let end = key_space.end();
+    let bounds = [key_space.prefix().as_bytes(), end.as_bytes()];
+    let mut last = connection.prepare_cached(LAST)?;
+    let packed = last.query_row((bounds[0], bounds[1]), |row| row.get::<Vec<u8>>(0));
+    let page = packed.optional()?.map(|packed| Page::decode(&packed));
+    let page = page.transpose()?;
+    let of_pages = page.as_ref().and_then(Page::last_key).map(<[u8]>::to_vec);
+    let of_recent = match connection.recent() {
+        Some(recent) => recent.last_key(Space::Index, bounds)?,
+        None => None,
+    };
+    Ok(of_pages.max(of_recent).unwrap_or_default())
 }

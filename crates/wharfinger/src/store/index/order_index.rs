@@ -21,7 +21,6 @@ const LARGE_BATCH: usize = 64;
 pub(crate) struct OrderIndex<'c> {
     connection: &'c Connection,
     pages: PageCache<'c>,
-    /// The greatest key of the pages of key spaces. Most new orders are behind it, and need no look-up.
     greatest: GreatestKeys,
     /// Whether the orders that are inserted are of a large batch.
     is_large: bool,
@@ -69,21 +68,14 @@ impl<'c> OrderIndex<'c> {
         let Some(recent) = self.connection.recent() else {
             return self.pages.insert(key_space, key, order);
         };
-        match recent_order(self.connection, key)? {
-            Some(Some(_)) => return Ok(false),
-            Some(None) => {}
-            None if self.greatest.is_behind(self.connection, key_space, key)? => {
-                if self.is_large {
-                    self.greatest.grow(key_space, key);
-                    return self.pages.insert(key_space, key, order);
-                }
+        if self.greatest.is_behind(self.connection, key_space, key)? {
+            if self.is_large {
+                return self.pages.insert(key_space, key, order);
             }
-            None => {
-                if self.pages.get(key_space, key)?.is_some() {
-                    return Ok(false);
-                }
-            }
+        } else if self.get(key_space)?.is_some() {
+            return Ok(false);
         }
+        let key = self.key.as_bytes();
         recent.put(Space::Index, key, Some(page::encode_alone(&order)))?;
         Ok(true)
     }
@@ -110,7 +102,6 @@ impl<'c> OrderIndex<'c> {
             .pages
             .change(&key_space, key, |stored| *stored = order)?
         {
-            self.greatest.grow(&key_space, key);
             self.pages.insert(&key_space, key, order)?;
         }
         Ok(())

@@ -335,6 +335,22 @@ impl<'c> Recent<'c> {
         Ok(())
     }
 
+    /// The greatest key from `from` on and before `to`, whatever was changed about it.
+    pub(crate) fn last_key(
+        &self,
+        space: Space,
+        [from, to]: [&[u8]; 2],
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        self.memtable.make_current(self.connection)?;
+        let (from, to) = (space.key(from), space.key(to));
+        let pending = self.memtable.pending.borrow();
+        let own = pending.range::<Vec<u8>, _>(&from..&to).next_back();
+        let own = own.map(|(key, _)| key.as_slice());
+        let runs = self.memtable.runs.borrow();
+        let of_runs = runs.last_before(&to).filter(|key| *key >= from.as_slice());
+        Ok(own.max(of_runs).map(|key| key[1..].to_vec()))
+    }
+
     /// How many keys this transaction has changed.
     pub(crate) fn changed(&self) -> usize {
         self.memtable.pending.borrow().len()

@@ -89,6 +89,14 @@ impl Runs {
         Ordered::new(&self.list, from)
     }
 
+    /// The greatest key before `to`.
+    pub(super) fn last_before(&self, to: &[u8]) -> Option<&[u8]> {
+        let runs = self.list.iter();
+        let last = |run: &'_ Arc<Run>| run.position(to).checked_sub(1);
+        let keys = runs.filter_map(|run| last(run).map(|at| run.entry(at).0));
+        keys.max()
+    }
+
     /// As [`Self::from`], of the runs that are being merged into the tables. Without `from`, from the key up to which they are.
     pub(super) fn merging(&self, from: Option<&[u8]>) -> Ordered<'_> {
         let from = from.unwrap_or(&self.position);

@@ -59,6 +59,10 @@ fn all(connection: &Connection, tables: &Model) -> Model {
             Ok(true)
         })
         .expect("it can be read");
+    let greatest = recent
+        .last_key(Space::Index, everything)
+        .expect("it can be read");
+    assert_eq!(greatest, last);
     found
 }
 
