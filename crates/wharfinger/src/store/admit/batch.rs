@@ -26,6 +26,7 @@ use crate::store::receipts::encoding::{Builder, Chunk, Kind, ListedOrder};
 use crate::store::receipts::extents::{self, BatchExtent};
 use crate::store::receipts::rejections;
 use crate::store::receipts::write::NewReceipt;
+use crate::store::write::job::Task;
 use crate::store::write::open_block::may_share;
 use crate::store::write::txn::WriteTxn;
 use std::sync::Arc;
@@ -36,15 +37,12 @@ impl Store {
     pub async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
         self.disk.check()?;
         let save_reply = submission.save_reply.take();
-        let weight = submission.weight();
         let submission = Arc::new(submission);
-        let batch = Arc::clone(&submission);
+        let task = Task::admitting(&submission);
         let admit = move |txn: &mut WriteTxn<'_>| admit(txn, &submission);
         // A batch always leaves its receipt.
         let always = |_: &[Outcome]| true;
-        let done = self
-            .change(weight, save_reply, Some(batch), always, admit)
-            .await;
+        let done = self.change(task, save_reply, always, admit).await;
         done.map(|(outcomes, reply)| Admitted { outcomes, reply })
     }
 }

@@ -8,6 +8,7 @@ use crate::store::Store;
 use crate::store::api::{Import, ImportEnd, ImportState, ImportStep, NewImport, StoreError};
 use crate::store::engine::driver::{Connection, OptionalExtension, Row, params};
 use crate::store::engine::fault::Fault;
+use crate::store::write::job::Task;
 use crate::store::write::txn::WriteTxn;
 
 const OPEN: i64 = 0;
@@ -24,8 +25,10 @@ impl Store {
 
     /// Begins an import, unless it exists. Returns its state.
     pub async fn begin_import(&self, new: NewImport) -> Result<Import, StoreError> {
+        let mut task = Task::on_import(&new.key_id, new.id);
+        task.writes.dialect = Some(new.dialect);
         let begin = move |txn: &mut WriteTxn<'_>| begin(txn, &new);
-        self.writer.ask(1, begin).await
+        self.writer.ask_for(task, begin).await
     }
 
     /// Ends an open import. Returns its state.
@@ -35,9 +38,10 @@ impl Store {
         id: Uuid,
         end: ImportEnd,
     ) -> Result<Import, StoreError> {
+        let task = Task::on_import(key_id, id);
         let key_id = key_id.to_owned();
         let run = move |txn: &mut WriteTxn<'_>| super::import_progress::end(txn, &key_id, id, end);
-        self.writer.ask(1, run).await
+        self.writer.ask_for(task, run).await
     }
 }
 

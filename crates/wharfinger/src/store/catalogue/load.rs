@@ -10,6 +10,7 @@ use crate::store::api::{LineOutcome, Load, LoadCounts, Loaded, LoadedLines, Stor
 use crate::store::engine::driver::OptionalExtension;
 use crate::store::engine::fault::Fault;
 use crate::store::write::audit::write_audit;
+use crate::store::write::job::Task;
 use crate::store::write::txn::WriteTxn;
 
 /// Loads lines of one kind in a transaction.
@@ -34,11 +35,11 @@ impl Store {
         L: Send + 'static,
         B: Fn(&mut WriteTxn<'_>, &Load<L>) -> Result<LoadedLines, Fault> + Send + 'static,
     {
-        let weight = load.lines.len();
+        let task = Task::of(load.lines.len());
         let save_reply = load.save_reply.take();
         let run = move |txn: &mut WriteTxn<'_>| run(txn, &load);
         let is_change = |lines: &LoadedLines| lines.entry.is_some();
-        let done = self.change(weight, save_reply, None, is_change, run).await;
+        let done = self.change(task, save_reply, is_change, run).await;
         match done {
             Ok((lines, reply)) => Ok(Loaded { lines, reply }),
             Err(StoreError::NotLoaded(outcomes)) => Ok(Loaded {

@@ -18,6 +18,7 @@ use crate::store::engine::driver::{Connection, OptionalExtension, Row, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::ORGANISATIONS_MAX;
 use crate::store::write::audit::write_audit;
+use crate::store::write::job::Task;
 use crate::store::write::txn::WriteTxn;
 use wharfinger_core::dialect::Reply;
 
@@ -46,7 +47,7 @@ impl Store {
         let who = who.to_owned();
         let administer = move |txn: &mut WriteTxn<'_>| administer(txn, &who, &change);
         let done = self
-            .change(1, save_reply, None, |()| true, administer)
+            .change(Task::of(1), save_reply, |()| true, administer)
             .await;
         done.map(|((), reply)| reply)
     }

@@ -56,6 +56,11 @@ impl Fault {
 }
 
 impl Fault {
+    /// Whether a wait took too long. The connection is still usable.
+    pub(crate) fn is_of_patience(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.is_of_patience())
+    }
+
     /// Converts the fault to [`Self::DiskFull`] if the disk is full. `is_full` checks the disk; it is called only if the engine
     /// reports a failed write without a reason.
     pub(crate) fn told_apart(self, is_full: impl Fn() -> bool) -> Self {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use wharfinger_core::order::ids::OrganisationId;
 
@@ -113,12 +114,17 @@ const COLUMNS: [(&str, &str); 9] = [
     ("epoch", "bigint"),
     ("states", "bytea"),
 ];
-/// The counters of one organisation, of several, and of several whose rows are locked.
+/// The counters of one organisation, of several, and of several whose rows are locked: all, or those that nobody else has locked.
 static SELECT: LazyLock<String> = LazyLock::new(|| select("organisation = ?1", ""));
 static SELECT_ALL: LazyLock<String> =
     LazyLock::new(|| select("organisation = any(?1::bigint[])", ""));
 static LOCK_ALL: LazyLock<String> = LazyLock::new(|| {
     let lock = "order by organisation for update";
+    select("organisation = any(?1::bigint[])", lock)
+});
+
+static LOCK_FREE: LazyLock<String> = LazyLock::new(|| {
+    let lock = "order by organisation for update skip locked";
     select("organisation = any(?1::bigint[])", lock)
 });
 
@@ -176,11 +182,14 @@ pub(crate) fn read_all_counters(
     Ok(organisations.iter().map(of).collect())
 }
 
-/// As [`read_all_counters`], and locks the rows until the end of the transaction. On SQLite, where a transaction locks the store,
-/// that is nothing more.
+/// As [`read_all_counters`], and locks the rows until the end of the transaction. Leaves out the organisations whose rows others
+/// have locked. On SQLite, where a transaction locks the store, that is nothing more.
 ///
-/// Organisations must be sorted: all transactions lock rows in the same order, so that none waits for one that waits for it.
-pub(crate) fn lock_counters(
+/// Organisations must be sorted. This waits for nobody, except at the first use of an organisation, when another transaction has
+/// just created its row. Of those rows too, all transactions wait in the same order, after all others, so there are no deadlocks.
+///
+/// On Citus it waits for the rows. `skip locked` is not possible there.
+pub(crate) fn lock_free_counters(
     connection: &Connection,
     organisations: &[OrganisationId],
 ) -> Result<Vec<(OrganisationId, Counters)>, Fault> {
@@ -188,15 +197,40 @@ pub(crate) fn lock_counters(
         return read_all_counters(connection, organisations);
     };
     let mut found = HashMap::new();
+    if organisations.is_empty() {
+        return Ok(Vec::new());
+    }
     lock_rows(session, organisations, &mut found)?;
-    let is_missing = |id: &OrganisationId| !found.contains_key(id);
-    let missing = Vec::from_iter(organisations.iter().copied().filter(is_missing));
-    if !missing.is_empty() {
-        let rows = missing.iter().map(|id| values(*id, &Counters::START, &[]));
-        connection.insert_all(&CREATE, rows)?;
-        lock_rows(session, &missing, &mut found)?;
+    if found.len() < organisations.len() {
+        let mut others = HashMap::new();
+        let is_left = |id: &OrganisationId| !found.contains_key(id);
+        let left = Vec::from_iter(organisations.iter().copied().filter(is_left));
+        select_counters(session, &left, &SELECT_ALL, &mut others)?;
+        let is_missing = |id: &OrganisationId| !others.contains_key(id);
+        let missing = Vec::from_iter(left.into_iter().filter(is_missing));
+        if !missing.is_empty() {
+            let rows = missing.iter().map(|id| values(*id, &Counters::START, &[]));
+            connection.insert_all(&CREATE, rows)?;
+            lock_rows(session, &missing, &mut found)?;
+        }
     }
     Ok(Vec::from_iter(found))
+}
+
+/// Waits until nobody else has locked the rows of these organisations, and locks them. If that takes longer than `at_most`, the
+/// transaction has failed. A transaction must do this before it locks anything else that others wait for.
+///
+/// Organisations must be sorted: all transactions wait for rows in the same order, so that none waits for one that waits for it.
+pub(crate) fn await_counters(
+    session: &Session,
+    organisations: &[OrganisationId],
+    at_most: Duration,
+) -> Result<(), Fault> {
+    let ids = Vec::from_iter(ids(organisations).iter().map(i64::to_string)).join(",");
+    let lock = format!(
+        "select 1 from counters where organisation = any('{{{ids}}}'::bigint[]) order by organisation for update"
+    );
+    Ok(session.run_within(at_most, &lock)?)
 }
 
 fn lock_rows(
@@ -204,13 +238,16 @@ fn lock_rows(
     organisations: &[OrganisationId],
     found: &mut HashMap<OrganisationId, Counters>,
 ) -> Result<(), Fault> {
-    if session.is_citus() && organisations.len() != 1 {
-        let ids = ids(organisations);
-        session.prepare(LOCK_NAMES)?.query_arrays(&[&ids])?;
-        session.prepare(LOCK_ROWS)?.execute_arrays(&[&ids])?;
-        return select_counters(session, organisations, &SELECT_ALL, found);
+    if !session.is_citus() {
+        return select_counters(session, organisations, &LOCK_FREE, found);
     }
-    select_counters(session, organisations, &LOCK_ALL, found)
+    if organisations.len() == 1 {
+        return select_counters(session, organisations, &LOCK_ALL, found);
+    }
+    let ids = ids(organisations);
+    session.prepare(LOCK_NAMES)?.query_arrays(&[&ids])?;
+    session.prepare(LOCK_ROWS)?.execute_arrays(&[&ids])?;
+    select_counters(session, organisations, &SELECT_ALL, found)
 }
 
 fn select_counters(

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use wharfinger_core::decide::catalogue::ProductNumber;
 use wharfinger_core::order::ids::OrganisationId;
 
-use crate::store::engine::driver::{Connection, OptionalExtension, Statement, params};
+use crate::store::engine::driver::{Connection, Engine, OptionalExtension, Statement, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::format::varint::{Damage, read_number, read_signed, write_number, write_signed};
@@ -127,6 +127,19 @@ impl Stock {
         self.folded = self.read;
         set_folded(connection, self.folded)
     }
+}
+
+/// Locks the stock of all organisations until the end of the transaction, and waits for others that have.
+///
+/// Entries of the ledger are numbered over all organisations, and readers continue after the last number that they saw. So entries
+/// must be written in the order of commits. Orders that take stock lock the store for that. Orders that give it back lock only
+/// their organisation, and this: whoever cancels does not know before whether the order had taken any. It is the last lock that a
+/// transaction takes, so nobody who has it waits for another. The number is "stock" in ASCII.
+pub(crate) fn lock_stock(connection: &Connection) -> Result<(), Fault> {
+    if connection.engine() == Engine::Postgres {
+        connection.execute_batch("select pg_advisory_xact_lock(x'73746f636b'::bigint)")?;
+    }
+    Ok(())
 }
 
 /// The setting with the id of the last ledger entry in the snapshot.

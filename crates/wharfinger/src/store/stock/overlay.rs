@@ -10,7 +10,7 @@ use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::problem::Problem;
 
 use super::customer_numbers;
-use super::ledger::{Cause, Ledger, Stock};
+use super::ledger::{Cause, Ledger, Stock, lock_stock};
 use super::product_cache::ProductCache;
 use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
@@ -25,6 +25,8 @@ pub(crate) struct CatalogueOverlay {
     kept: Kept,
     /// Whether `kept` was brought up to date in this transaction.
     is_up_to_date: bool,
+    /// Whether to lock the stock before it is changed. Not in a dry run, and not again.
+    locks_stock: bool,
     /// The change of each product's quantity.
     changed: HashMap<ProductNumber, i64>,
     ledger: HashMap<(OrganisationId, Cause), Noted>,
@@ -71,6 +73,7 @@ impl CatalogueOverlay {
     pub(crate) fn new(kept: Kept) -> Self {
         Self {
             kept,
+            locks_stock: true,
             ..Self::default()
         }
     }
@@ -228,6 +231,9 @@ impl CatalogueOverlay {
         order: EntryAddr,
         lines: &[AdmittedLine],
     ) -> Result<(), Fault> {
+        if std::mem::take(&mut self.locks_stock) {
+            lock_stock(connection)?;
+        }
         self.catch_up(connection)?;
         for line in lines {
             if let Some(product) = line.product {

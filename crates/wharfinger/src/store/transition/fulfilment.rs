@@ -18,6 +18,7 @@ use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::read::fulfilment::find;
 use crate::store::read::locate::{Located, Locator};
+use crate::store::write::job::Task;
 use crate::store::write::txn::WriteTxn;
 
 impl Store {
@@ -27,9 +28,10 @@ impl Store {
         let (id, reach) = (request.id, request.reach.clone());
         let locate = move |connection: &Connection| locate(connection, id, &reach);
         let located = self.readers.read(locate).await?;
+        let task = Task::on(1, located.as_ref().map(Located::organisation));
         let fulfil = move |txn: &mut WriteTxn<'_>| fulfil(txn, &request, located.as_ref());
         let done = self
-            .change(1, save_reply, None, FulfilledOrder::is_ok, fulfil)
+            .change(task, save_reply, FulfilledOrder::is_ok, fulfil)
             .await;
         done.map(|(result, reply)| Fulfilled { result, reply })
     }

@@ -23,6 +23,7 @@ use crate::store::journal::entry_outcomes::{EntryOutcome, Transition};
 use crate::store::journal::read::Journal;
 use crate::store::journal::write::{NewBlock, Origin};
 use crate::store::read::locate::{Located, Locator};
+use crate::store::write::job::Task;
 use crate::store::write::txn::WriteTxn;
 
 /// Whether any order changed state. Only then is the response saved.
@@ -36,11 +37,11 @@ impl Store {
         &self,
         mut request: TransitionByKey,
     ) -> Result<TransitionedByKey, StoreError> {
-        let weight = request.keys.len();
+        let task = Task::on(request.keys.len(), [request.organisation]);
         let save_reply = request.save_reply.take();
         let transition_by_key = move |txn: &mut WriteTxn<'_>| transition_by_key(txn, &request);
         let done = self
-            .change(weight, save_reply, None, is_any_moved, transition_by_key)
+            .change(task, save_reply, is_any_moved, transition_by_key)
             .await;
         done.map(|(results, reply)| TransitionedByKey { results, reply })
     }
@@ -50,14 +51,15 @@ impl Store {
         &self,
         mut request: TransitionById,
     ) -> Result<TransitionedById, StoreError> {
-        let weight = request.ids.len();
         let save_reply = request.save_reply.take();
         let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
         let locate = move |connection: &Connection| locate(connection, &ids, &reach);
         let located = self.readers.read(locate).await?;
+        let organisations = located.iter().flatten().map(Located::organisation);
+        let task = Task::on(located.len(), organisations);
         let move_located = move |txn: &mut WriteTxn<'_>| move_located(txn, &request, &located);
         let done = self
-            .change(weight, save_reply, None, is_any_moved, move_located)
+            .change(task, save_reply, is_any_moved, move_located)
             .await;
         done.map(|(results, reply)| TransitionedById { results, reply })
     }
@@ -68,7 +70,9 @@ pub(crate) fn transition_by_key(
     txn: &mut WriteTxn<'_>,
     request: &TransitionByKey,
 ) -> Result<Vec<Result<(), Code>>, Fault> {
-    let dialect = txn.dialect(request.dialect)?;
+    let Some(dialect) = txn.known_dialect(request.dialect)? else {
+        return Ok(vec![Err(Code::UnknownOrder); request.keys.len()]);
+    };
     let key_space = KeySpace::new(request.organisation, dialect);
     let mut transitions = Transitions::new(txn, &key_space, &request.key_id);
     let keys = request.keys.iter().map(String::as_str).collect();

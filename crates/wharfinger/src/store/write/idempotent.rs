@@ -1,7 +1,6 @@
 //! Changes that are made once: the response is saved in the transaction of the change.
 
 use std::borrow::Borrow;
-use std::sync::Arc;
 
 use wharfinger_core::dialect::Reply;
 
@@ -13,7 +12,6 @@ use crate::store::api::SavedReply;
 use crate::store::api::{SaveReply, StoreError};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::prepare::Submission;
 use crate::store::replies;
 use crate::store::replies::write::Name;
 
@@ -39,9 +37,8 @@ impl Store {
     /// [`StoreError::ReplySaved`] if a response is already saved. Nothing is done then.
     pub(crate) async fn change<M, T>(
         &self,
-        weight: usize,
+        mut task: Task,
         save_reply: Option<SaveReply<T>>,
-        batch: Option<Arc<Submission>>,
         is_change: fn(&T) -> bool,
         mut change: impl FnMut(&mut WriteTxn<'_>) -> Result<M, Fault> + Send + 'static,
     ) -> Result<(M, Option<Reply>), StoreError>
@@ -49,9 +46,9 @@ impl Store {
         M: Borrow<T> + Send + 'static,
         T: ?Sized + 'static,
     {
-        let name = save_reply.as_ref().map(Name::of);
-        let asked = name.clone();
-        let id = batch.as_ref().map(|submission| submission.batch);
+        task.name = save_reply.as_ref().map(Name::of);
+        let asked = task.name.clone();
+        let id = task.batch.as_ref().map(|submission| submission.batch);
         let run = move |txn: &mut WriteTxn<'_>| {
             let (Some(save_reply), Some(name)) = (&save_reply, &asked) else {
                 return Ok(Some((change(txn)?, None)));
@@ -67,11 +64,6 @@ impl Store {
                 txn.answers.keep(save_reply, id, &reply);
             }
             Ok(Some((made, Some(reply))))
-        };
-        let task = Task {
-            weight,
-            name,
-            batch,
         };
         let done = self.writer.ask_for(task, run).await?;
         done.ok_or(StoreError::ReplySaved)

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use uuid::Uuid;
+use wharfinger_core::order::ids::OrganisationId;
 
 use super::txn::WriteTxn;
 use crate::store::api::StoreError;
@@ -18,10 +20,25 @@ pub(crate) trait Job: Send {
     fn name(&self) -> Option<&Name>;
     /// The batch that it admits, if it is a batch.
     fn batch(&self) -> Option<&Submission>;
+    /// What it writes to.
+    fn writes(&self) -> &Writes;
     /// Runs the job in a transaction that may still fail.
     fn run(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault>;
     /// Sends the answer. On `Ok(())` that is the result of [`Self::run`], which is then on disk.
     fn answer(self: Box<Self>, done: Result<(), StoreError>);
+}
+
+/// What a job writes to, and so what its transaction must lock.
+#[derive(Debug, Default)]
+pub(crate) struct Writes {
+    /// Whether it may also write to what no organisation owns. The transaction then locks the store.
+    pub anything: bool,
+    /// The organisations that it writes to, as far as they are known. Sorted.
+    pub organisations: Vec<OrganisationId>,
+    /// A dialect that it assigns a number to, unless it has one. Assigning a number needs the store.
+    pub dialect: Option<&'static str>,
+    /// A number for the import that it advances.
+    pub import: Option<i64>,
 }
 
 /// What the writer must know about a job.
@@ -32,17 +49,67 @@ pub(crate) struct Task {
     pub name: Option<Name>,
     /// The batch that it admits, if it is a batch. Before any other job, pending rows are written, because it may read them.
     pub batch: Option<Arc<Submission>>,
+    /// What it writes to.
+    pub writes: Writes,
 }
 
 impl Task {
-    /// A task that may read everything that the transaction has written.
+    /// A task that may read everything that the transaction has written, and writes to anything.
     pub(crate) fn of(weight: usize) -> Self {
+        let writes = Writes {
+            anything: true,
+            ..Writes::default()
+        };
+        Self {
+            writes,
+            ..Self::on(weight, [])
+        }
+    }
+
+    /// A task that may read everything that the transaction has written, and writes only to these organisations.
+    pub(crate) fn on(
+        weight: usize,
+        organisations: impl IntoIterator<Item = OrganisationId>,
+    ) -> Self {
+        let mut organisations = Vec::from_iter(organisations);
+        organisations.sort_unstable();
+        organisations.dedup();
         Self {
             weight,
             name: None,
             batch: None,
+            writes: Writes {
+                organisations,
+                ..Writes::default()
+            },
         }
     }
+
+    /// A task that writes to an import of an API key, and to nothing else.
+    pub(crate) fn on_import(key_id: &str, id: Uuid) -> Self {
+        let mut task = Self::on(1, []);
+        task.writes.import = Some(import_number(key_id, id));
+        task
+    }
+
+    /// The task to admit a batch. It writes to the organisations of its orders, and to anything if they are decided against
+    /// catalogues.
+    pub(crate) fn admitting(batch: &Arc<Submission>) -> Self {
+        let organisations = batch.groups.iter().map(|group| group.organisation);
+        let mut task = Self::on(batch.weight(), organisations);
+        task.writes.anything = batch.has_demands();
+        task.writes.dialect = Some(batch.dialect);
+        let step = batch.import.as_ref();
+        task.writes.import = step.map(|step| import_number(&batch.key_id, step.id));
+        task.batch = Some(Arc::clone(batch));
+        task
+    }
+}
+
+/// A hash of an import, for locks.
+fn import_number(key_id: &str, id: Uuid) -> i64 {
+    let name = format!("import\0{key_id}\0{id}");
+    xxhash_rust::xxh3::xxh3_64(name.as_bytes()).cast_signed()
 }
 
 /// A job made from a closure.
@@ -68,6 +135,10 @@ where
 
     fn batch(&self) -> Option<&Submission> {
         self.task.batch.as_deref()
+    }
+
+    fn writes(&self) -> &Writes {
+        &self.task.writes
     }
 
     fn run(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! A write transaction: the counters, caches and pending rows that its jobs share.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
@@ -9,7 +9,7 @@ use super::job::Job;
 use super::merge;
 use super::open_block::OpenBlock;
 use crate::clock;
-use crate::store::engine::driver::{Connection, Locks};
+use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr, ORGANISATIONS_MAX};
@@ -17,9 +17,7 @@ use crate::store::index::key_space::KeySpace;
 use crate::store::index::order_index::OrderIndex;
 use crate::store::index::order_states::OrderStates;
 use crate::store::journal::dialects::find_dialect;
-use crate::store::journal::end::{
-    Counters, JournalEnd, lock_counters, read_all_counters, write_counters,
-};
+use crate::store::journal::end::{Counters, JournalEnd, read_counters, write_counters};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs;
 use crate::store::journal::order_ids::OrderIds;
@@ -54,6 +52,8 @@ pub(crate) struct WriteTxn<'c> {
     /// The epoch of this process. `None` if it has not written to the journal yet.
     epoch: Option<i64>,
     counters: HashMap<OrganisationId, Counters>,
+    /// Counters that were read when their rows were locked, and that no job has asked for yet.
+    locked: HashMap<OrganisationId, Counters>,
     order_ids: OrderIds,
     /// Blocks that small batches share and that are not written yet. Each is the last block of its organisation.
     open_blocks: BTreeMap<OrganisationId, OpenBlock>,
@@ -86,6 +86,7 @@ impl<'c> WriteTxn<'c> {
             back_from_ms: clock::has_gone_back(last_ms, began_ms).then_some(last_ms),
             epoch,
             counters: HashMap::new(),
+            locked: HashMap::new(),
             order_ids: OrderIds::default(),
             open_blocks: BTreeMap::new(),
             blocks: NewBlocks::default(),
@@ -106,75 +107,73 @@ impl<'c> WriteTxn<'c> {
         organisation: OrganisationId,
     ) -> Result<&mut Counters, Fault> {
         if !self.counters.contains_key(&organisation) {
-            let counters = read_all_counters(self.connection, &[organisation])?;
-            self.learn(counters)?;
+            let counters = match self.locked.remove(&organisation) {
+                Some(locked) => locked,
+                None => read_counters(self.connection, organisation)?,
+            };
+            self.learn(organisation, counters)?;
         }
         let lost = || Fault::Damaged("the counters of an organisation are missing".into());
         self.counters.get_mut(&organisation).ok_or_else(lost)
     }
 
-    /// Reads the counters of these organisations together. Everything else is read after their rows are locked.
-    fn prefetch_counters(
-        &mut self,
-        organisations: impl Iterator<Item = OrganisationId>,
-        locks: Locks,
-    ) -> Result<(), Fault> {
-        let unknown = organisations.filter(|id| !self.counters.contains_key(id));
-        let unknown = Vec::from_iter(unknown.collect::<BTreeSet<_>>());
-        let counters = match locks {
-            Locks::Store => read_all_counters(self.connection, &unknown)?,
-            Locks::Organisations => lock_counters(self.connection, &unknown)?,
-        };
-        self.learn(counters)
-    }
-
-    fn learn(&mut self, read: Vec<(OrganisationId, Counters)>) -> Result<(), Fault> {
-        for (organisation, counters) in read {
-            if organisation.0 >= ORGANISATIONS_MAX {
-                return Err(Fault::Damaged(
-                    "an organisation's id is out of range".into(),
-                ));
-            }
-            // Time does not go back in any feed, even if the clock of another process is slightly ahead.
-            let last_ms = counters.last_ms;
-            let following_ms = clock::following(last_ms, self.began_ms);
-            self.now_ms = self.now_ms.max(following_ms);
-            if clock::has_gone_back(last_ms, self.began_ms) {
-                self.back_from_ms = Some(last_ms);
-            }
-            self.counters.insert(organisation, counters);
+    fn learn(&mut self, organisation: OrganisationId, counters: Counters) -> Result<(), Fault> {
+        if organisation.0 >= ORGANISATIONS_MAX {
+            return Err(Fault::Damaged(
+                "an organisation's id is out of range".into(),
+            ));
         }
+        // Time does not go back in any feed, even if the clock of another process is slightly ahead.
+        let last_ms = counters.last_ms;
+        let following_ms = clock::following(last_ms, self.began_ms);
+        self.now_ms = self.now_ms.max(following_ms);
+        if clock::has_gone_back(last_ms, self.began_ms) {
+            self.back_from_ms = Some(last_ms);
+        }
+        self.counters.insert(organisation, counters);
         Ok(())
     }
 
-    /// The number of a dialect. It is assigned at first use.
+    /// The number of a dialect. It is assigned at first use, for which the transaction must have locked the store.
     pub(crate) fn dialect(&mut self, name: &'static str) -> Result<DialectId, Fault> {
-        if let Some(&known) = self.dialects.get(name) {
+        if let Some(known) = self.known_dialect(name)? {
             return Ok(known);
         }
-        let id = match find_dialect(self.connection, name)? {
-            Some(id) => id,
-            None => {
-                let insert = "insert into dialects (name) values (?1) returning id";
-                self.connection
-                    .query_row(insert, [name], |row| row.get(0))?
-            }
-        };
+        let insert = "insert into dialects (name) values (?1) returning id";
+        let id = self
+            .connection
+            .query_row(insert, [name], |row| row.get(0))?;
         self.dialects.insert(name, id);
         Ok(id)
     }
 
-    /// Reads together what the jobs will need: saved responses, counters, and the index pages of their orders' keys.
+    /// The number of a dialect. `None` if it has not been used yet.
+    pub(crate) fn known_dialect(&mut self, name: &'static str) -> Result<Option<DialectId>, Fault> {
+        if let Some(&known) = self.dialects.get(name) {
+            return Ok(Some(known));
+        }
+        let found = find_dialect(self.connection, name)?;
+        if let Some(id) = found {
+            self.dialects.insert(name, id);
+        }
+        Ok(found)
+    }
+
+    /// Reads together what the jobs will need: saved responses, and the index pages of their orders' keys. `counters` are those of
+    /// their organisations, whose rows are locked; everything else is read afterwards.
     ///
-    /// Locks the organisations, unless the transaction has locked the store. Does nothing on an engine where single reads cost no
-    /// round trip. A batch of many orders of few organisations prefetches its own keys.
-    pub(crate) fn prefetch(&mut self, jobs: &[Box<dyn Job>], locks: Locks) -> Result<(), Fault> {
+    /// Does nothing on an engine where single reads cost no round trip. A batch of many orders of few organisations prefetches its
+    /// own keys.
+    pub(crate) fn prefetch(
+        &mut self,
+        jobs: &[&dyn Job],
+        counters: HashMap<OrganisationId, Counters>,
+    ) -> Result<(), Fault> {
         if !self.index.can_prefetch() {
             return Ok(());
         }
-        let batches = Vec::from_iter(jobs.iter().filter_map(|job| job.batch()));
-        let groups = batches.iter().flat_map(|batch| &batch.groups);
-        self.prefetch_counters(groups.map(|group| group.organisation), locks)?;
+        self.locked = counters;
+        let batches = jobs.iter().filter_map(|job| job.batch());
         let names = jobs.iter().filter_map(|job| job.name());
         self.answers
             .prefetch(self.connection, names, clock::now_ms())?;

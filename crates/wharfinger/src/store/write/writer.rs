@@ -1,31 +1,33 @@
-//! The writer thread: it takes all waiting jobs, runs them in one transaction, and answers them after the commit.
+//! The writer thread: it takes all waiting jobs, runs them in one transaction, and answers them after the commit. Jobs of
+//! organisations that another server has locked are put back meanwhile.
 
+mod failures;
+mod locking;
 mod reconnect;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use self::locking::{Locked, Waits};
 use super::checkpoints::Checkpoints;
-use super::job::{Asked, Job, Task};
+use super::job::{Asked, Task};
 use super::merge;
-use super::queue::Waiting;
-use super::txn::WriteTxn;
+use super::queue::{QueuedJob, Waiting};
+use super::txn::{Finished, WriteTxn};
 use wharfinger_core::order::ids::OrganisationId;
 
 use crate::clock;
 use crate::runtime::metrics::METRICS;
 use crate::store::api::{Growth, StoreError};
 use crate::store::engine::disk_space;
-use crate::store::engine::driver::{Connection, Locks};
+use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::{Fault, Severity};
 use crate::store::engine::files::Places;
 use crate::store::engine::home::Home;
 use crate::store::engine::wal::write_back::checkpoint;
 use crate::store::journal::end::JournalEnd;
-use crate::store::prepare::Submission;
-use crate::store::replies::write::Name;
 use crate::store::stock::overlay::Kept;
 
 /// How often a transaction is retried after PostgreSQL aborted it in favour of another.
@@ -39,8 +41,8 @@ pub(crate) type OnGrowth = dyn Fn(OrganisationId, JournalEnd) + Send;
 
 /// A message to the writer.
 pub(crate) enum Message {
-    /// A job, and its permit of the bounded queue.
-    Job(Box<dyn Job>, OwnedSemaphorePermit),
+    /// A job of the bounded queue.
+    Job(QueuedJob),
     /// The checkpoint thread has copied most of the log, or failed to.
     LogWritten(Result<(), Fault>),
     /// Finish pending jobs and close the connection.
@@ -88,6 +90,8 @@ impl Writer {
             checkpoints,
             messages,
             waiting: Waiting::default(),
+            put_back_max: queue_max.div_ceil(2),
+            waits: Waits::default(),
             failed,
             last_ms: 0,
             epoch: None,
@@ -155,7 +159,7 @@ impl Writer {
         };
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_| StoreError::Overloaded)?;
-        let message = Message::Job(Box::new(job), place);
+        let message = Message::Job(QueuedJob::new(Box::new(job), place));
         self.queue.send(message).map_err(|_| closed())?;
         Ok(answer)
     }
@@ -206,6 +210,9 @@ struct Thread {
     checkpoints: Option<Checkpoints>,
     messages: mpsc::UnboundedReceiver<Message>,
     waiting: Waiting,
+    /// How many jobs may be put back. A part of the queue stays free for other organisations.
+    put_back_max: usize,
+    waits: Waits,
     failed: watch::Sender<Option<String>>,
     last_ms: i64,
     /// The epoch of this process, once it has written to the journal. A new connection begins a new epoch: the server may have
@@ -274,7 +281,7 @@ impl Thread {
 
     fn take_in(&mut self, message: Message) {
         match message {
-            Message::Job(job, place) => self.waiting.push(job, place),
+            Message::Job(queued) => self.waiting.push(queued),
             // Few pages are left. They are copied here, between two commits.
             Message::LogWritten(Ok(())) => self.write_back(checkpoint),
             Message::LogWritten(Err(fault)) => self.not_written_back(fault),
@@ -315,37 +322,9 @@ impl Thread {
         fault.told_apart(|| directory.is_some_and(disk_space::is_full))
     }
 
-    /// Records the failure. Nothing is written from now on.
-    fn fail(&self, fault: &Fault) {
-        tracing::error!(%fault, "The store failed and no longer accepts writes.");
-        self.failed.send_replace(Some(fault.to_string()));
-    }
-
-    /// Copies a log file that was deleted to the database while this process still has it open. All acknowledged data is in it.
-    fn save_removed_log(&self, fault: &Fault) {
-        let is_removed = matches!(fault, Fault::Gone(_))
-            && self.places.as_ref().is_some_and(Places::lacks_log_alone);
-        let (Some(checkpoints), Some(connection)) = (&self.checkpoints, self.connection.sqlite())
-        else {
-            return;
-        };
-        if !is_removed {
-            return;
-        }
-        match checkpoints.catch_up(connection) {
-            Ok(0) => tracing::error!(
-                "All acknowledged data was saved from the removed log to the database file."
-            ),
-            Ok(pages) => tracing::error!(
-                pages,
-                "Could not save all of the removed log because of a reader."
-            ),
-            Err(fault) => tracing::error!(%fault, "Could not save the removed log."),
-        }
-    }
-
-    /// Runs the jobs in one transaction. If one fails for a reason of its own, runs each job alone.
-    fn serve(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+    /// Runs in one transaction the jobs whose organisations it can lock, and puts the others back. If one fails for a reason of
+    /// its own, runs each job alone.
+    fn serve(&mut self, mut jobs: Vec<QueuedJob>) {
         if jobs.is_empty() {
             return;
         }
@@ -353,62 +332,54 @@ impl Thread {
         if let Some(reason) = failure {
             return answer_all(jobs, &Err(StoreError::Unavailable(reason)));
         }
-        let mut done = self.commit(&mut jobs);
+        // Those that are left at a repetition have come before those that were left before.
+        let mut left = Vec::new();
+        let mut done = self.commit(&mut jobs, &mut left);
         for _ in 0..CONFLICTS_MAX {
             if !matches!(&done, Err(Fault::Sql(error) | Fault::Commit(error)) if error.is_conflict())
             {
                 break;
             }
-            done = self.commit(&mut jobs);
+            let mut left_now = Vec::new();
+            done = self.commit(&mut jobs, &mut left_now);
+            left.splice(0..0, left_now);
         }
-        let Err(fault) = done else {
-            return answer_all(jobs, &Ok(()));
-        };
-        let fault = self.told_apart(fault);
-        if fault.severity() != Severity::Own {
-            METRICS.count_failed_commit();
+        match done {
+            Ok(()) => answer_all(jobs, &Ok(())),
+            Err(fault) => self.serve_failed(jobs, fault),
         }
-        if fault.severity() == Severity::Own && jobs.len() > 1 {
-            for job in jobs {
-                self.serve(vec![job]);
-            }
-            return;
-        }
-        if fault.severity() == Severity::Fatal {
-            self.fail(&fault);
-            self.save_removed_log(&fault);
-        }
-        answer_all(jobs, &Err(StoreError::from(fault)));
+        self.put_back(left);
     }
 
-    /// What the transaction of these jobs locks. Batches of orders lock the organisations that they name. Everything else locks
-    /// the store: work on catalogues, and what a process writes only once (its epoch, the number of a dialect).
-    fn locks(&self, jobs: &[Box<dyn Job>]) -> Locks {
-        let is_of_organisations = |batch: &Submission| {
-            !batch.has_demands() && self.catalogues.dialects.contains_key(batch.dialect)
-        };
-        let mut batches = jobs.iter().map(|job| job.batch());
-        if self.epoch.is_some() && batches.all(|batch| batch.is_some_and(is_of_organisations)) {
-            Locks::Organisations
-        } else {
-            Locks::Store
-        }
-    }
-
-    fn commit(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), Fault> {
+    /// Commits the jobs that can run. The others are moved to `left`.
+    fn commit(
+        &mut self,
+        jobs: &mut Vec<QueuedJob>,
+        left: &mut Vec<QueuedJob>,
+    ) -> Result<(), Fault> {
         let began = Instant::now();
-        let names = jobs.iter().filter_map(|job| job.name());
-        let names: Vec<i64> = names.map(Name::number).collect();
-        let locks = self.begin(&names, self.locks(jobs))?;
-        self.turn_away_busy(jobs);
-        let requests = jobs.len();
+        let locks = self.begin(jobs, self.locks(jobs))?;
+        let wait = self.next_wait(jobs);
         let transaction = self.connection.opened();
+        let locked = locking::lock(&transaction, jobs, (locks, wait))?;
+        let runnable = locked.take_runnable(jobs, self.waiting.organisations_put_back());
+        left.append(jobs);
+        *jobs = runnable;
+        locking::lock_further(&transaction, jobs, locks)?;
+        self.turn_away_busy(jobs);
+        self.turn_away_busy(left);
+        self.waits.none_could_run = jobs.is_empty() && !matches!(locked, Locked::Nothing);
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let requests = jobs.len();
         // A failed transaction leaves the cache empty, and the next one reads it again.
         let kept = std::mem::take(&mut self.catalogues);
         let mut txn = WriteTxn::new(&transaction, (self.last_ms, self.epoch), kept)?;
-        txn.prefetch(jobs, locks)?;
-        for job in jobs.iter_mut() {
-            job.run(&mut txn)?;
+        let running = Vec::from_iter(jobs.iter().map(|queued| &*queued.job));
+        txn.prefetch(&running, locked.counters_for(jobs))?;
+        for queued in jobs.iter_mut() {
+            queued.job.run(&mut txn)?;
         }
         let finished = txn.finish()?;
         self.has_changed |= transaction
@@ -424,6 +395,12 @@ impl Thread {
             places.check()?;
         }
         METRICS.note_commit(requests, began.elapsed());
+        self.note_finished(finished);
+        Ok(())
+    }
+
+    /// Keeps what a transaction that is on disk leaves to the next one, and notifies those who wait for events.
+    fn note_finished(&mut self, finished: Finished) {
         self.catalogues = finished.kept;
         if let Some(from_ms) = finished.back_from_ms {
             METRICS.count_clock_back();
@@ -445,13 +422,12 @@ impl Thread {
                 on_growth(organisation, end);
             }
         }
-        Ok(())
     }
 }
 
-fn answer_all(jobs: Vec<Box<dyn Job>>, done: &Result<(), StoreError>) {
-    for job in jobs {
-        job.answer(done.clone());
+fn answer_all(jobs: Vec<QueuedJob>, done: &Result<(), StoreError>) {
+    for queued in jobs {
+        queued.job.answer(done.clone());
     }
 }
 

@@ -10,6 +10,8 @@ mod target;
 mod tls;
 mod value;
 
+use std::time::Duration;
+
 use rusqlite::config::DbConfig;
 
 pub(crate) use self::error::Error;
@@ -18,6 +20,9 @@ pub(crate) use self::postgres::Session;
 pub(crate) use self::target::Target;
 pub(crate) use self::value::{FromValue, Params, ToValue, Value, params};
 use super::memtable::{Memtable, Recent, SharedRuns};
+
+/// How long a statement waits for a lock on PostgreSQL. Callers that wait longer get an error and may retry, as with SQLite.
+pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The result of a driver operation.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -64,6 +69,8 @@ pub(crate) enum Access<'n> {
         names: &'n [i64],
         /// Which other write transactions it waits for.
         locks: Locks,
+        /// How long it waits for them on PostgreSQL.
+        patience: Duration,
     },
 }
 
@@ -72,8 +79,7 @@ pub(crate) enum Access<'n> {
 pub(crate) enum Locks {
     /// The whole store: it waits until all other write transactions have ended, and sees everything that they wrote.
     Store,
-    /// Organisations, whose rows of counters it locks itself: it waits for transactions that lock the store, and for those that
-    /// lock one of the same organisations.
+    /// Organisations, whose rows of counters it locks itself: it waits for transactions that lock the store.
     Organisations,
 }
 
@@ -82,6 +88,7 @@ impl Access<'_> {
     pub(crate) const WRITE: Self = Self::Write {
         names: &[],
         locks: Locks::Store,
+        patience: LOCK_PATIENCE,
     };
 }
 

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
@@ -11,7 +12,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::error::Error;
 use super::value::{Params, Value};
-use super::{Access, Locks, Result};
+use super::{Access, LOCK_PATIENCE, Locks, Result};
 use crate::store::engine::checksums::on_server;
 
 /// The sizes of the first and the largest chunk of rows that a cursor fetches.
@@ -20,25 +21,58 @@ const CHUNK_MAX: usize = 512;
 
 /// SQL that begins a write transaction. The write lock (its number is "wharf" in ASCII) is taken before everything except the
 /// claims of names. Each later statement therefore sees all earlier writes. Transactions that lock organisations share it.
-fn begin_write(names: &[i64], locks: Locks) -> String {
+fn begin_write(names: &[i64], locks: Locks, patience: Duration) -> String {
     let mut begin =
         "begin isolation level read committed; set local synchronous_commit = on; ".to_owned();
     if !names.is_empty() {
-        let names = Vec::from_iter(names.iter().map(i64::to_string)).join(",");
-        // A constant array, so that each lock is tried only once.
-        begin += &format!(
-            "select name as busy from unnest('{{{names}}}'::bigint[]) as names (name) \
-             where not pg_try_advisory_xact_lock(name); "
-        );
+        begin += &claim(names);
     }
     let lock = match locks {
         Locks::Store => "pg_advisory_xact_lock",
         Locks::Organisations => "pg_advisory_xact_lock_shared",
     };
-    begin
-        + &format!(
-            "select {lock}(x'7768617266'::bigint); select pg_current_xact_id()::text as number"
-        )
+    let lock = format!("select {lock}(x'7768617266'::bigint); ");
+    if patience < LOCK_PATIENCE {
+        let (short, long) = (patience.as_millis(), LOCK_PATIENCE.as_millis());
+        begin +=
+            &format!("set local lock_timeout = {short}; {lock}set local lock_timeout = {long}; ");
+    } else {
+        begin += &lock;
+    }
+    begin + "select pg_current_xact_id()::text as number"
+}
+
+/// SQL that claims these names until the end of the transaction, and returns those that another transaction has claimed.
+fn claim(names: &[i64]) -> String {
+    // A constant array, so that each lock is tried only once.
+    format!(
+        "select name as busy from unnest('{{{}}}'::bigint[]) as names (name) \
+         where not pg_try_advisory_xact_lock(name); ",
+        list(names)
+    )
+}
+
+/// Numbers, separated by commas.
+fn list(numbers: &[i64]) -> String {
+    Vec::from_iter(numbers.iter().map(i64::to_string)).join(",")
+}
+
+/// The values of a column of text.
+fn column<'m>(answer: &'m [SimpleQueryMessage], name: &str) -> Vec<&'m str> {
+    let rows = answer.iter().filter_map(|message| {
+        if let SimpleQueryMessage::Row(row) = message {
+            row.try_get(name).ok().flatten()
+        } else {
+            None
+        }
+    });
+    rows.collect()
+}
+
+/// The numbers of the names that a claim found busy.
+fn busy(answer: &[SimpleQueryMessage]) -> impl Iterator<Item = i64> {
+    let busy = column(answer, "busy").into_iter();
+    busy.filter_map(|name| name.parse().ok())
 }
 
 /// Plans must not depend on the number of rows at planning time. A table that was never analysed would be scanned for each
@@ -55,9 +89,18 @@ const IS_CITUS: &str = "select 'yes' as citus from pg_extension where extname = 
 const CITUS_SETTINGS: &str = "set plan_cache_mode = auto; set citus.multi_shard_modify_mode = 'sequential'; \
     set citus.max_adaptive_executor_pool_size = 1";
 
-/// Time limits. Callers that wait longer for a lock get an error and may retry, as with SQLite. The keepalives end the session
-/// of a Wharfinger server that no longer responds, so that its locks do not block the others.
-const BOUNDS: &str = "set lock_timeout = '10s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '15s'; \
+/// How long a statement may take.
+const STATEMENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Time limits. The keepalives end the session of a Wharfinger server that no longer responds, so that its locks do not block the
+/// others.
+fn bounds() -> String {
+    let lock = LOCK_PATIENCE.as_millis();
+    let statement = STATEMENT_PATIENCE.as_millis();
+    format!("set lock_timeout = {lock}; set statement_timeout = {statement}; {KEEPALIVES}")
+}
+
+const KEEPALIVES: &str = "set idle_in_transaction_session_timeout = '15s'; \
     set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'";
 
 /// Lifts the limits that a long transaction would exceed.
@@ -106,7 +149,7 @@ impl Session {
             busy: RefCell::default(),
             is_citus: false,
         };
-        let start = [SETTINGS, BOUNDS, "; ", IS_CITUS].concat();
+        let start = [SETTINGS, &bounds(), "; ", IS_CITUS].concat();
         let answer = session.wait(session.client.simple_query(&start))?;
         let mut answer = answer.iter();
         session.is_citus = answer.any(|message| matches!(message, SimpleQueryMessage::Row(_)));
@@ -134,8 +177,12 @@ impl Session {
     pub(super) fn begin(&self, access: &Access<'_>) -> Result<()> {
         match access {
             Access::Read => self.execute_batch("begin isolation level repeatable read read only"),
-            Access::Write { names, locks } => {
-                let begin = begin_write(names, *locks);
+            Access::Write {
+                names,
+                locks,
+                patience,
+            } => {
+                let begin = begin_write(names, *locks, *patience);
                 let answer = match self.wait(self.client.simple_query(&begin)) {
                     Ok(answer) => answer,
                     Err(error) => {
@@ -144,24 +191,39 @@ impl Session {
                         return Err(error);
                     }
                 };
-                let column = |name| {
-                    let rows = answer.iter().filter_map(|message| {
-                        if let SimpleQueryMessage::Row(row) = message {
-                            row.try_get(name).ok().flatten()
-                        } else {
-                            None
-                        }
-                    });
-                    rows.collect::<Vec<&str>>()
-                };
-                let number = column("number").concat();
-                self.transaction.replace(number);
-                let busy = column("busy").into_iter();
-                let busy = busy.filter_map(|name| name.parse().ok()).collect();
-                self.busy.replace(busy);
+                self.transaction.replace(column(&answer, "number").concat());
+                self.busy.replace(busy(&answer).collect());
                 Ok(())
             }
         }
+    }
+
+    /// Claims further names for the current write transaction. See [`Self::busy`].
+    pub(crate) fn claim(&self, names: &[i64]) -> Result<()> {
+        if !names.is_empty() {
+            let answer = self.wait(self.client.simple_query(&claim(names)))?;
+            self.busy.borrow_mut().extend(busy(&answer));
+        }
+        Ok(())
+    }
+
+    /// Waits in the current transaction for locks with these numbers, and takes them in this order.
+    pub(crate) fn lock_numbers(&self, numbers: &[i64]) -> Result<()> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        self.execute_batch(&format!(
+            "select pg_advisory_xact_lock(number) from unnest('{{{}}}'::bigint[]) as numbers (number)",
+            list(numbers)
+        ))
+    }
+
+    /// Runs a statement that may take at most so long. If it takes longer, the transaction has failed.
+    pub(crate) fn run_within(&self, at_most: Duration, sql: &str) -> Result<()> {
+        let (short, long) = (at_most.as_millis(), STATEMENT_PATIENCE.as_millis());
+        self.execute_batch(&format!(
+            "set local statement_timeout = {short}; {sql}; set local statement_timeout = {long}"
+        ))
     }
 
     /// The names of the latest write transaction that another transaction has claimed.

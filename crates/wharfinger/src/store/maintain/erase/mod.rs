@@ -41,6 +41,7 @@ use crate::store::receipts::rejections;
 use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
 use crate::store::write::audit::write_audit;
+use crate::store::write::job::Task;
 use crate::store::write::merge;
 use crate::store::write::txn::WriteTxn;
 use crate::store::{Store, journal, replies};
@@ -127,7 +128,7 @@ impl Store {
         let erasure = erasing.done;
         let finish = move |_: &mut WriteTxn<'_>| Ok(erasure);
         let finished = self
-            .change(1, request.save_reply, None, |_| true, finish)
+            .change(Task::of(1), request.save_reply, |_| true, finish)
             .await;
         finished.map(|(erasure, reply)| ErasedCustomer { erasure, reply })
     }

@@ -5,22 +5,35 @@ use std::time::{Duration, Instant};
 use wharfinger_core::order::ids::BatchId;
 
 use super::Thread;
+use super::locking::names;
 use crate::store::api::StoreError;
 use crate::store::engine::connection::{Use, touch};
-use crate::store::engine::driver::{self, Access, Engine, Locks};
+use crate::store::engine::driver::{self, Access, Engine, LOCK_PATIENCE, Locks};
 use crate::store::engine::fault::{Fault, Severity};
-use crate::store::write::job::Job;
+use crate::store::write::queue::QueuedJob;
 
 /// How long to try to find out whether a transaction was committed.
 const FINDING_OUT_MAX: Duration = Duration::from_secs(20);
+/// How long a transaction waits for those that lock the store, at least, also if its oldest job has waited for long.
+const PATIENCE_MIN: Duration = Duration::from_secs(1);
 /// The pause between two tries.
 const FINDING_OUT_PAUSE: Duration = Duration::from_millis(200);
 
 impl Thread {
-    /// Begins a write transaction that claims these names. On PostgreSQL it reconnects first if the connection is lost. Returns
-    /// what the transaction locks.
-    pub(super) fn begin(&mut self, names: &[i64], locks: Locks) -> Result<Locks, Fault> {
-        let Err(error) = self.connection.open(Access::Write { names, locks }) else {
+    /// Begins a write transaction that claims the names of these jobs, except of those that were put back: they claim theirs when
+    /// they run, because there may be many, and each claim takes space in the database. On PostgreSQL it reconnects first if the connection
+    /// is lost. Returns what the transaction locks.
+    pub(super) fn begin(&mut self, jobs: &[QueuedJob], locks: Locks) -> Result<Locks, Fault> {
+        let names = &names(jobs.iter().filter(|queued| !queued.was_put_back));
+        let age = jobs.iter().map(QueuedJob::age).max();
+        let patience = LOCK_PATIENCE.saturating_sub(age.unwrap_or_default());
+        let patience = patience.max(PATIENCE_MIN);
+        let access = |locks| Access::Write {
+            names,
+            locks,
+            patience,
+        };
+        let Err(error) = self.connection.open(access(locks)) else {
             return Ok(locks);
         };
         let is_lost = error.severity() == Severity::Transient && !error.is_of_patience();
@@ -29,9 +42,8 @@ impl Thread {
         }
         self.reconnect()?;
         // The transaction may begin an epoch, which needs the whole store.
-        let locks = Locks::Store;
-        self.connection.open(Access::Write { names, locks })?;
-        Ok(locks)
+        self.connection.open(access(Locks::Store))?;
+        Ok(Locks::Store)
     }
 
     fn reconnect(&mut self) -> Result<(), Fault> {
@@ -41,17 +53,17 @@ impl Thread {
     }
 
     /// Rejects the jobs whose idempotency key another process has claimed.
-    pub(super) fn turn_away_busy(&self, jobs: &mut Vec<Box<dyn Job>>) {
+    pub(super) fn turn_away_busy(&self, jobs: &mut Vec<QueuedJob>) {
         let Some(session) = self.connection.postgres() else {
             return;
         };
         let busy = session.busy();
-        let is_busy = |job: &mut Box<dyn Job>| {
-            let name = job.name();
+        let is_busy = |queued: &mut QueuedJob| {
+            let name = queued.job.name();
             name.is_some_and(|name| busy.contains(&name.number()))
         };
-        for job in jobs.extract_if(.., is_busy) {
-            job.answer(Err(StoreError::ReplySaved));
+        for queued in jobs.extract_if(.., is_busy) {
+            queued.job.answer(Err(StoreError::ReplySaved));
         }
     }
 
