@@ -77,15 +77,20 @@ create table dialects (
 
 -- Each process that has written to the journal, in the order of their first commits; the first row is of the store's
 -- beginning. id is random. A cursor of the feed names the latest row that its reader saw: a store that was restored to an
--- earlier moment does not know the rows that were added since.
+-- earlier moment does not know the rows that were added since. after_stamp = the greatest stamp of a block before the epoch.
 create table epochs (
     number bigint primary key,
     id bigint not null,
     began_at_ms bigint not null,
-    row_checksum bigint not null generated always as (hash_record_extended(row(number, id, began_at_ms), 0)) stored
+    after_stamp bigint not null,
+    row_checksum bigint not null generated always as (hash_record_extended(row(number, id, began_at_ms, after_stamp), 0)) stored
 );
 
-insert into epochs (number, id, began_at_ms) values (1, ('x' || substr(md5(gen_random_uuid()::text), 1, 16))::bit(64)::bigint, 0);
+insert into epochs (number, id, began_at_ms, after_stamp) values (1, ('x' || substr(md5(gen_random_uuid()::text), 1, 16))::bit(64)::bigint, 0, 0);
+
+-- Stamps of transactions. The latest one is its last value, 0 if there is none.
+create sequence stamps minvalue 0;
+select setval('stamps', 0);
 
 -- What is next in each organisation. Read once and written once in a transaction.
 create table counters (
@@ -97,13 +102,14 @@ create table counters (
     -- The latest time of any block, and the number of the last block that is of an earlier one: the clock had gone back. Else 0.
     latest_ms bigint not null,
     back_block bigint not null,
-    -- The epoch of the latest block.
+    -- The epoch and the stamp of the latest block.
     epoch bigint not null,
+    stamp bigint not null,
     -- How many orders are in each state: for each dialect that has orders, in the order of their numbers, its number and how
     -- many are draft, pending, processed and cancelled, as varints.
     states bytea not null default '',
     row_checksum bigint not null generated always as (hash_record_extended(row(organisation, next_block, next_position,
-        next_number, last_ms, latest_ms, back_block, epoch, states), 0)) stored
+        next_number, last_ms, latest_ms, back_block, epoch, stamp, states), 0)) stored
 );
 
 -- The journal: history and feed at once. id = organisation << 32 | number from 1, without gaps.
@@ -122,9 +128,11 @@ create table blocks (
     key_id text,
     -- The epoch that it was written in: never lower than that of the block before it.
     epoch bigint not null,
+    -- All blocks of a transaction have its stamp. That of a later transaction of the organisation is greater.
+    stamp bigint not null,
     checksum bigint not null,
     row_checksum bigint not null generated always as (hash_record_extended(row(id, first_position, events, at_ms, latest_ms, batches,
-        dialect, key_id, epoch, checksum, slots, indexes, emails, keys), 0)) stored,
+        dialect, key_id, epoch, stamp, checksum, slots, indexes, emails, keys), 0)) stored,
     slots bytea not null,
     indexes bytea not null,
     -- 8 bytes an entry, the hash of its e-mail address or 0; null where no entry has one.
@@ -203,14 +211,15 @@ create table email_parts (
 );
 
 -- What is gone of organisations' journals: final orders whose latest change was before before_ms, the blocks before
--- first_block, and the events before feed_start.
+-- first_block, the last of which had the stamp gone_stamp, and the events before feed_start.
 create table purges (
     organisation bigint primary key,
     before_ms bigint not null,
     first_block bigint not null,
     feed_start bigint not null,
+    gone_stamp bigint not null,
     row_checksum bigint not null generated always as (hash_record_extended(row(organisation, before_ms, first_block,
-        feed_start), 0)) stored
+        feed_start, gone_stamp), 0)) stored
 );
 
 -- Orders of which a person is being erased, by ids as above: what was begun is finished by the next erasure.

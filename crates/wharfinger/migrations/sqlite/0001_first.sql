@@ -78,16 +78,17 @@ create table dialects (
 
 -- Each process that has written to the journal, in the order of their first commits; the first row is of the store's
 -- beginning. id is random. A cursor of the feed names the latest row that its reader saw: a store that was restored to an
--- earlier moment does not know the rows that were added since.
+-- earlier moment does not know the rows that were added since. after_stamp = the greatest stamp of a block before the epoch.
 create table epochs (
     number integer primary key,
     id integer not null,
     began_at_ms integer not null,
-    row_checksum integer not null generated always as (checksum_of(number, id, began_at_ms)) stored,
-    intact integer generated always as (row_checksum = checksum_of(number, id, began_at_ms)) virtual
+    after_stamp integer not null,
+    row_checksum integer not null generated always as (checksum_of(number, id, began_at_ms, after_stamp)) stored,
+    intact integer generated always as (row_checksum = checksum_of(number, id, began_at_ms, after_stamp)) virtual
 ) strict;
 
-insert into epochs (number, id, began_at_ms) values (1, random(), 0);
+insert into epochs (number, id, began_at_ms, after_stamp) values (1, random(), 0, 0);
 
 -- What is next in each organisation. Read once and written once in a transaction.
 create table counters (
@@ -99,15 +100,16 @@ create table counters (
     -- The latest time of any block, and the number of the last block that is of an earlier one: the clock had gone back. Else 0.
     latest_ms integer not null,
     back_block integer not null,
-    -- The epoch of the latest block.
+    -- The epoch and the stamp of the latest block.
     epoch integer not null,
+    stamp integer not null,
     -- How many orders are in each state: for each dialect that has orders, in the order of their numbers, its number and how
     -- many are draft, pending, processed and cancelled, as varints.
     states blob not null default x'',
     row_checksum integer not null generated always as (checksum_of(organisation, next_block, next_position, next_number,
-        last_ms, latest_ms, back_block, epoch, states)) stored,
+        last_ms, latest_ms, back_block, epoch, stamp, states)) stored,
     intact integer generated always as (row_checksum = checksum_of(organisation, next_block, next_position, next_number,
-        last_ms, latest_ms, back_block, epoch, states)) virtual
+        last_ms, latest_ms, back_block, epoch, stamp, states)) virtual
 ) strict;
 
 -- Changes that are not merged into the tables yet: one row for each commit that has some, in the order of the commits. A number is
@@ -137,11 +139,13 @@ create table blocks (
     key_id text,
     -- The epoch that it was written in: never lower than that of the block before it.
     epoch integer not null,
+    -- All blocks of a transaction have its stamp. That of a later transaction of the organisation is greater.
+    stamp integer not null,
     checksum integer not null,
     row_checksum integer not null generated always as (checksum_of(id, first_position, events, at_ms, latest_ms, batches, dialect, key_id,
-        epoch, checksum, slots, indexes, emails, keys)) stored,
+        epoch, stamp, checksum, slots, indexes, emails, keys)) stored,
     intact integer generated always as (row_checksum = checksum_of(id, first_position, events, at_ms, latest_ms, batches, dialect, key_id,
-        epoch, checksum, slots, indexes, emails, keys)) virtual,
+        epoch, stamp, checksum, slots, indexes, emails, keys)) virtual,
     slots blob not null,
     indexes blob not null,
     -- 8 bytes an entry, the hash of its e-mail address or 0; null where no entry has one.
@@ -235,14 +239,15 @@ create table email_parts (
 ) strict;
 
 -- What is gone of organisations' journals: final orders whose latest change was before before_ms, the blocks before
--- first_block, and the events before feed_start.
+-- first_block, the last of which had the stamp gone_stamp, and the events before feed_start.
 create table purges (
     organisation integer primary key,
     before_ms integer not null,
     first_block integer not null,
     feed_start integer not null,
-    row_checksum integer not null generated always as (checksum_of(organisation, before_ms, first_block, feed_start)) stored,
-    intact integer generated always as (row_checksum = checksum_of(organisation, before_ms, first_block, feed_start)) virtual
+    gone_stamp integer not null,
+    row_checksum integer not null generated always as (checksum_of(organisation, before_ms, first_block, feed_start, gone_stamp)) stored,
+    intact integer generated always as (row_checksum = checksum_of(organisation, before_ms, first_block, feed_start, gone_stamp)) virtual
 ) strict;
 
 -- Orders of which a person is being erased, by ids as above: what was begun is finished by the next erasure.

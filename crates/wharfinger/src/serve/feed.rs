@@ -4,14 +4,13 @@
 //! finds what other processes have written. Concurrent reads of the feed are limited, so that other reads get through however
 //! many readers there are.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use wharfinger_core::order::ids::OrganisationId;
 
-use crate::store::{Epoch, Event, EventKind, Growth, ReadFeed, Store, StoreError};
+use crate::store::{EventKind, FeedCursor, FeedPage, Growth, ReadFeed, Store, StoreError};
 
 /// Pages of events that are read concurrently: half of the store's concurrent reads.
 const READS_MAX: usize = 2;
@@ -65,49 +64,18 @@ impl Feed {
     }
 }
 
-/// How far a reader has read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Position {
-    /// The latest epoch of the store at the last read. `None` before the first read.
-    pub epoch: Option<Epoch>,
-    /// The organisation that the next page starts with. It rotates, so that a busy organisation does not starve the others.
-    pub turn: u32,
-    /// Position of the last event read, by organisation. Organisations without one are absent.
-    pub read: BTreeMap<OrganisationId, u64>,
-}
-
-impl Position {
-    fn of(&self, organisation: OrganisationId) -> u64 {
-        self.read.get(&organisation).copied().unwrap_or_default()
-    }
-
-    /// Records how far an organisation was read; 0 removes the record.
-    pub fn set(&mut self, organisation: OrganisationId, position: u64) {
-        if position > 0 {
-            self.read.insert(organisation, position);
-        } else {
-            self.read.remove(&organisation);
-        }
-    }
-}
-
 /// A reader of the feed.
 pub struct Reader {
-    position: Position,
+    /// How far it has read. `None` before the first read, from the beginning.
+    cursor: Option<FeedCursor>,
     /// Only events of this kind; all if `None`.
     kind: Option<EventKind>,
     limit: usize,
     growth: watch::Receiver<Growth>,
+    /// The number of the last change that is not new to it.
+    passed: u64,
     stopped: watch::Receiver<bool>,
     last_read: Instant,
-}
-
-/// The result of one read.
-pub struct Page {
-    /// The events, each with its organisation.
-    pub events: Vec<(OrganisationId, Event)>,
-    /// Whether more events may be available already.
-    pub is_cut: bool,
 }
 
 /// Why a wait ended.
@@ -122,51 +90,45 @@ pub enum Woken {
 }
 
 impl Reader {
-    /// Starts after a position.
+    /// Starts after a cursor, or at the beginning.
     #[must_use]
     pub fn new(
         feed: &Feed,
         store: &Store,
-        position: Position,
+        cursor: Option<FeedCursor>,
         kind: Option<EventKind>,
         limit: usize,
     ) -> Self {
         Self {
-            position,
+            cursor,
             kind,
             limit,
             growth: store.growth(),
+            passed: 0,
             stopped: feed.stopped.subscribe(),
             last_read: Instant::now(),
         }
     }
 
-    /// How far the reader has read.
+    /// How far the reader has read. `None` before the first read.
     #[must_use]
-    pub fn position(&self) -> &Position {
-        &self.position
+    pub fn cursor(&self) -> Option<&FeedCursor> {
+        self.cursor.as_ref()
     }
 
     /// Reads the next page of `organisations`, which must be in ascending order.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// The store cannot be read, or not from this cursor.
     pub async fn read(
         &mut self,
         feed: &Feed,
         store: &Store,
         organisations: &[OrganisationId],
-    ) -> Result<Page, StoreError> {
-        let turn = OrganisationId(self.position.turn);
-        let (before, from_turn) =
-            organisations.split_at(organisations.partition_point(|known| *known < turn));
-        let rotated = from_turn.iter().chain(before);
-        let is_other = |organisation| organisations.binary_search(organisation).is_err();
-        let others = self.position.read.iter().filter(|(of, _)| is_other(of));
+    ) -> Result<FeedPage, StoreError> {
         let request = ReadFeed {
-            from: rotated.map(|&of| (of, self.position.of(of))).collect(),
-            others: others.map(|(&of, &position)| (of, position)).collect(),
-            epoch: self.position.epoch,
+            after: self.cursor.clone(),
+            organisations: organisations.to_vec(),
             kind: self.kind,
             limit: self.limit,
         };
@@ -174,18 +136,8 @@ impl Reader {
         let _turn = feed.turns.acquire().await;
         let page = store.feed(request).await?;
         self.last_read = Instant::now();
-        self.position.epoch = Some(page.epoch);
-        if let Some(at) = page.cut {
-            let next = (at + 1) % page.positions.len();
-            self.position.turn = page.positions[next].0.0;
-        }
-        for (organisation, position) in page.positions {
-            self.position.set(organisation, position);
-        }
-        Ok(Page {
-            events: page.events,
-            is_cut: page.cut.is_some(),
-        })
+        self.cursor = Some(page.next.clone());
+        Ok(page)
     }
 
     /// Waits until one of the organisations has events that were not read.
@@ -211,12 +163,16 @@ impl Reader {
     }
 
     fn has_news(&mut self, organisations: &[OrganisationId]) -> bool {
+        let read = self.cursor.as_ref().map_or(0, |cursor| cursor.to);
         let growth = self.growth.borrow_and_update();
-        let mut organisations = organisations.iter();
-        organisations.any(|organisation| {
-            let latest = growth.get(organisation).copied().unwrap_or_default();
-            latest > self.position.of(*organisation)
-        })
+        for (number, organisation, stamp) in growth.after(self.passed) {
+            // What is new may not be readable yet. Then it stays new.
+            if stamp > read && organisations.binary_search(&organisation).is_ok() {
+                return true;
+            }
+            self.passed = number;
+        }
+        false
     }
 }
 

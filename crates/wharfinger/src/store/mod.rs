@@ -43,6 +43,7 @@ mod write;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use tokio::sync::watch;
 
@@ -79,6 +80,8 @@ pub struct Store {
     home: Home,
     email_key: EmailKey,
     growth: Arc<watch::Sender<Growth>>,
+    /// A stamp that the store was seen to have.
+    seen_stamp: Arc<AtomicI64>,
     disk: Disk,
 }
 

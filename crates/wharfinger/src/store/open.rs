@@ -155,6 +155,7 @@ impl Store {
             home,
             email_key,
             growth,
+            seen_stamp: Arc::default(),
         })
     }
 

@@ -11,6 +11,7 @@ mod emails;
 mod embedded;
 mod erasing;
 mod feed;
+mod following;
 mod fulfilments;
 mod lists;
 mod numbers;
@@ -134,6 +135,7 @@ laws![
     receipts::an_empty_batch_is_seen_by_whom_it_concerns,
     receipts::results_come_in_pages,
     receipts::a_page_of_long_texts_is_cut,
+    receipt_lists::a_receipt_of_many_organisations_is_short,
     receipt_lists::receipts_come_newest_first_in_pages,
     receipt_lists::receipts_are_filtered,
     receipt_lists::receipts_are_found_by_time,
@@ -160,6 +162,8 @@ laws![
     feed::events_stand_in_the_order_of_commits,
     feed::a_batch_without_a_good_order_is_told_of,
     feed::a_feed_is_read_in_pages,
+    feed::a_cursor_is_short_however_many_organisations_there_are,
+    feed::an_organisation_that_is_added_is_read_from_the_cursor_on,
     reading::orders_are_filtered,
     reading::orders_come_in_pages,
     reading::orders_are_counted_up_to_a_bound,

@@ -324,6 +324,43 @@ fn a_cursor_of_what_was_purged_is_told_where_to_go_on() {
     assert_eq!((of("TRK001"), of("TRK002")), (left.len(), 3));
 }
 
+#[test]
+fn a_reader_who_has_read_everything_misses_nothing_when_whole_journals_are_purged() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let (_, ids) = submit(&server, "TRK001", &[order("A"), order("B")]);
+    submit(&server, "TRK002", &[order("A")]);
+    let middle = get(&server, "/v1/events?limit=5")["next"].clone();
+    for id in ids {
+        let moved = server.send(&request(
+            "POST",
+            &format!("/v1/orders/{id}/process"),
+            "full",
+        ));
+        assert_eq!(moved.status, 200, "{}", moved.text());
+    }
+    let end = get(&server, "/v1/events")["next"].clone();
+    let after = |cursor: &Value| format!("/v1/events?after={}", cursor.as_str().unwrap());
+    age(data.path());
+    purge(data.path(), DATE);
+    let blocks = Database::of(data.path()).count("blocks where id < 2 * 4294967296");
+    assert_eq!(blocks, 0);
+    assert_eq!(get(&server, &after(&end))["data"], json!([]));
+    submit(&server, "TRK001", &[order("C")]);
+    let types = |page: &Value| {
+        let events = page["data"].as_array().unwrap().iter();
+        Vec::from_iter(events.map(|event| event["type"].clone()))
+    };
+    let new = ["batch.received", "order.accepted"];
+    assert_eq!(types(&get(&server, &after(&end))), new);
+    // Who has not read the changes of state is told that they are gone, and then nothing else.
+    let gone = ask(&server, &after(&middle));
+    assert_refused("native", &gone, 410);
+    let first = get(&server, &after(&gone.json()["first"]));
+    assert_eq!(types(&first), new);
+    assert_eq!(get(&server, &after(&first["next"]))["data"], json!([]));
+}
+
 /// Builds the e-mail index of everything stored so far.
 fn build_runs(data: &Path) {
     let email_runs = EmailRuns {

@@ -1,5 +1,7 @@
 //! A store that was restored to an earlier state, and the readers of its feed.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::support::client::Response;
@@ -9,7 +11,7 @@ use crate::support::server::{Server, program};
 use crate::support::v1::{get, order, request, submit};
 
 /// Submits this many orders with their own keys.
-fn take(server: &Server, organisation: &str, prefix: &str, count: usize) -> Vec<String> {
+pub(crate) fn take(server: &Server, organisation: &str, prefix: &str, count: usize) -> Vec<String> {
     let orders = (0..count).map(|at| order(&format!("{prefix}-{at}")));
     submit(server, organisation, &orders.collect::<Vec<_>>()).1
 }
@@ -20,7 +22,7 @@ fn read(server: &Server, filter: &str, cursor: &str) -> Response {
 }
 
 /// The orders in the feed after a cursor, and the cursor at its end.
-fn read_on(server: &Server, cursor: &str) -> (Vec<String>, String) {
+pub(crate) fn read_on(server: &Server, cursor: &str) -> (Vec<String>, String) {
     let target = match cursor {
         "" => "/v1/events?limit=1000".to_owned(),
         cursor => format!("/v1/events?limit=1000&after={cursor}"),
@@ -45,9 +47,9 @@ fn gone(server: &Server, filter: &str, cursor: &str) -> String {
         .to_owned()
 }
 
-/// Asserts that readers miss nothing after a restore, whatever is written later. The restored store has the orders `old`.
-/// `behind` is a cursor from the restored moment, `ahead` one from after it.
-fn is_safe(data: &std::path::Path, old: &[String], (behind, ahead): (&str, &str)) {
+/// Asserts that readers miss nothing after a restore, whatever is written later. A reader with the cursor `ahead`, which is from
+/// after the restored moment, is told the orders `again` once more. `behind` is a cursor from that moment.
+pub(crate) fn is_safe(data: &Path, again: &[String], (behind, ahead): (&str, &str)) {
     let server = Server::start(data);
     // Before anything is written, and when there is more than before.
     gone(&server, "", ahead);
@@ -60,7 +62,7 @@ fn is_safe(data: &std::path::Path, old: &[String], (behind, ahead): (&str, &str)
         .header("last-event-id", ahead);
     assert_eq!(server.send(&stream).status, 410);
     assert_eq!(read_on(&server, behind).0, new);
-    let mut all = old.to_vec();
+    let mut all = again.to_vec();
     all.append(&mut new);
     let (mut told, next) = read_on(&server, &first);
     all.sort();
@@ -128,13 +130,14 @@ fn so_does_one_restored_to_a_moment_within_the_life_of_its_server() {
     }
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let orders = take(&server, "TRK001", "A", 3);
+    take(&server, "TRK001", "A", 3);
     let behind = read_on(&server, "").1;
     let backup = data.duplicate();
     take(&server, "TRK001", "L", 10);
     let ahead = read_on(&server, &behind).1;
     drop(server);
-    is_safe(backup.path(), &orders, (&behind, &ahead));
+    // The store knows the reader's epoch, and with it where their histories part.
+    is_safe(backup.path(), &[], (&behind, &ahead));
 }
 
 #[test]
@@ -160,14 +163,7 @@ fn a_restart_a_kill_and_a_copy_keep_cursors() {
         }
     }
     let target = fixture::empty_directory();
-    let place = |data: &DataDirectory| match database::url(data.path()) {
-        Some(url) => url,
-        None => data.path().to_str().unwrap().to_owned(),
-    };
-    let mut copy = program();
-    copy.args(["copy", "--from", &place(&data), "--to", &place(&target)]);
-    let output = copy.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
+    copy(data.path(), target.path());
     let server = Server::start(target.path());
     let taken = take(&server, "TRK001", "C", 1);
     assert_eq!(read_on(&server, &cursor).0, taken);
@@ -182,12 +178,54 @@ fn a_restart_a_kill_and_a_copy_keep_cursors() {
 fn a_cursor_tells_nothing_of_an_organisation_that_the_key_does_not_reach() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    take(&server, "TRK001", "A", 1);
-    let full = read_on(&server, "").1;
-    // Key `other` can access only TRK002. Checking TRK001's position would reveal that organisation's progress.
-    let restored = fixture::data_directory();
-    let server = Server::start(restored.path());
-    let target = format!("/v1/events?after={full}");
+    take(&server, "TRK001", "A", 3);
+    let there = take(&server, "TRK002", "A", 1);
+    // Key `other` can access only TRK002. The cursor stands in the middle of TRK001.
+    let full = get(&server, "/v1/events?limit=2")["next"].clone();
+    let target = format!("/v1/events?after={}", full.as_str().unwrap());
     let answer = server.send(&request("GET", &target, "other"));
     assert_eq!(answer.status, 200, "{}", answer.text());
+    let events = answer.json()["data"].as_array().unwrap().clone();
+    let orders = events.iter().filter_map(|event| event["order_id"].as_str());
+    assert_eq!(orders.collect::<Vec<_>>(), there);
+}
+
+/// Copies a store with `wharfinger copy`.
+fn copy(from: &Path, to: &Path) {
+    let place = |data: &Path| match database::url(data) {
+        Some(url) => url,
+        None => data.to_str().unwrap().to_owned(),
+    };
+    let mut copy = program();
+    copy.args(["copy", "--from", &place(from), "--to", &place(to)]);
+    let output = copy.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_copy_to_the_other_engine_and_back_keeps_cursors() {
+    let (first, second) = (fixture::postgres_directory(), tempfile::tempdir().unwrap());
+    let third = fixture::empty_postgres_directory();
+    let stores = [first.path(), second.path(), third.path()];
+    let mut cursors: Vec<(String, usize)> = Vec::new();
+    let mut written = Vec::new();
+    for (round, data) in stores.into_iter().enumerate() {
+        if let Some(before) = round.checked_sub(1) {
+            copy(stores[before], data);
+        }
+        let server = Server::start(data);
+        for (cursor, from) in &cursors {
+            // Before and after the first write.
+            assert_eq!(read_on(&server, cursor).0, written[*from..]);
+        }
+        let taken = take(&server, "TRK001", &format!("R{round}"), 3);
+        written.extend(taken);
+        for (cursor, from) in &cursors {
+            assert_eq!(read_on(&server, cursor).0, written[*from..]);
+        }
+        let page = get(&server, "/v1/events?limit=1");
+        let middle = page["next"].as_str().unwrap().to_owned();
+        cursors.push((middle, 0));
+        cursors.push((read_on(&server, "").1, written.len()));
+    }
 }

@@ -110,7 +110,11 @@ struct Receipt {
     #[schemars(extend("format" = "uuid"))]
     id: String,
     dialect: String,
+    /// The organisations of the orders, at most the first 100.
+    #[schemars(length(max = 100))]
     organisations: Vec<String>,
+    /// How many there are.
+    organisations_total: u64,
     /// The API key that sent the batch.
     key_id: String,
     #[schemars(extend("format" = "date-time"))]
@@ -370,6 +374,7 @@ fn view(head: &ReceiptHead, codes: &Codes) -> Receipt {
         organisations: organisations
             .filter_map(|id| codes.get(id).cloned())
             .collect(),
+        organisations_total: head.organisations_total,
         key_id: head.key_id.clone(),
         received_at: time(head.received_at_ms),
         duration_ms: head.duration_ms,

@@ -17,7 +17,7 @@ use wharfinger_core::order::ids::{EventId, OrganisationId};
 use wharfinger_core::order::organisation::{Caller, Organisation, Scope};
 
 use super::answer::{Page, ok, time};
-use super::cursor;
+use super::feed_cursor;
 use super::input::Listing;
 use super::parameters::{AFTER, LIMIT, ORGANISATION, query};
 use super::route::{Kind, Route};
@@ -27,8 +27,8 @@ use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::runtime::metrics::METRICS;
 use crate::runtime::turns;
-use crate::serve::feed::{self, Position, Reader, Woken};
-use crate::store::{Epoch, Event, EventKind, StoreError};
+use crate::serve::feed::{Reader, Woken};
+use crate::store::{Event, EventKind, FeedPage, StoreError};
 
 /// Routes of the event feed.
 pub(super) static ROUTES: &[Route] = &[Route {
@@ -62,8 +62,6 @@ const WAIT_S_MAX: u64 = 60;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events per read of a stream.
 const STREAM_EVENTS: usize = 500;
-/// Longest cursor that fits in a URL.
-const CURSOR_CHARS_MAX: usize = 60_000;
 
 /// Message for a reader whose next events were purged.
 const PURGED: &str = "Events after this cursor were purged; continue from the cursor in first, after which nothing is missing";
@@ -133,8 +131,8 @@ async fn list(
     let query = &listing.query;
     let kind = query.read("type", &types(), EventKind::named)?;
     let wait = query.read("wait", "seconds such as 30s, at most 60s", seconds)?;
-    let named = query.get("organisation");
-    let organisations = reached(call.authenticated.caller(), named);
+    let code = query.get("organisation");
+    let organisations = reached(call.authenticated.caller(), code);
     let organisations = organisations.ok_or(RequestFailure::OrganisationUnknown)?;
     let accept = headers.get(http::header::ACCEPT);
     let accept = accept.and_then(|accept| accept.to_str().ok());
@@ -145,12 +143,9 @@ async fn list(
         .header("last-event-id")
         .filter(|last| !last.is_empty());
     let after = last.filter(|_| is_stream).or(listing.after);
-    let mut position = after.map(read_cursor).transpose()?.unwrap_or_default();
-    // A cursor may contain organisations that this key cannot access. Nothing about them may be revealed.
-    let caller = call.authenticated.caller();
-    position
-        .read
-        .retain(|organisation, _| caller.reaches(*organisation));
+    let named = code.and_then(|_| organisations.first().map(|of| of.id));
+    let cursor = after.map(|after| feed_cursor::read(after, named));
+    let cursor = cursor.transpose()?;
     let limit = if is_stream {
         STREAM_EVENTS
     } else {
@@ -160,16 +155,17 @@ async fn list(
     if is_stream {
         // A stream that has started can no longer report that its cursor is invalid. So check it now.
         let store = app.store.as_ref();
-        let mut probe = Reader::new(&app.feed, store, position.clone(), None, 0);
+        let mut probe = Reader::new(&app.feed, store, cursor.clone(), None, 0);
         let read = probe.read(&app.feed, store, &ids).await;
-        read.map_err(|error| failure(call, &position, error))?;
+        read.map_err(|error| failure(call, named, error))?;
     }
-    let mut reader = Reader::new(&app.feed, app.store.as_ref(), position, kind, limit);
+    let mut reader = Reader::new(&app.feed, app.store.as_ref(), cursor, kind, limit);
     if is_stream {
         return Ok(stream(Streaming {
             app: Arc::clone(app),
             caller: call.authenticated.clone(),
-            named: named.map(str::to_owned),
+            code: code.map(str::to_owned),
+            named,
             reader,
             has_waited: false,
             unsent: VecDeque::new(),
@@ -179,7 +175,7 @@ async fn list(
     let mut has_waited = false;
     let page = loop {
         let page = reader.read(&app.feed, app.store.as_ref(), &ids).await;
-        let page = page.map_err(|error| failure(call, reader.position(), error))?;
+        let page = page.map_err(|error| failure(call, named, error))?;
         let is_end = page.events.is_empty() && !page.is_cut;
         if !is_end || reader.wait(&ids, until).await != Woken::News {
             break page;
@@ -190,10 +186,10 @@ async fn list(
         note_lag(&page);
     }
     let events = page.events.iter();
-    let events = events.map(|(whose, event)| EventView::new(&organisations, *whose, event));
+    let events = events.map(|told| EventView::new(&organisations, told.organisation, &told.event));
     Ok(ok(&Page {
         data: events.collect(),
-        next: Some(write_cursor(reader.position())?),
+        next: Some(feed_cursor::write(&page.next, named)),
     }))
 }
 
@@ -207,22 +203,14 @@ fn types() -> String {
 }
 
 /// Maps an error of the feed. If the feed cannot be read from this cursor, the failure has the cursor to continue from.
-fn failure(call: &Call<'_>, position: &Position, error: StoreError) -> RequestFailure {
+fn failure(call: &Call<'_>, named: Option<OrganisationId>, error: StoreError) -> RequestFailure {
     let StoreError::FeedBegins(begins) = error else {
         return call.failure(error);
     };
-    let mut first = position.clone();
-    first.epoch = Some(begins.epoch);
-    for (organisation, position) in begins.positions {
-        first.set(organisation, position);
-    }
     let what = if begins.is_restored { RESTORED } else { PURGED };
-    match write_cursor(&first) {
-        Ok(first) => RequestFailure::Gone {
-            what: what.into(),
-            first: Some(first),
-        },
-        Err(failure) => failure,
+    RequestFailure::Gone {
+        what: what.into(),
+        first: Some(feed_cursor::write(&begins.first, named)),
     }
 }
 
@@ -241,57 +229,13 @@ fn reached<'c>(caller: Caller<'c>, named: Option<&str>) -> Option<Vec<&'c Organi
     }
 }
 
-/// Encoding of a feed cursor: the epoch, the organisation whose turn it is, then pairs of organisation and position.
-/// Organisations are delta-encoded.
-type Written = (Option<i64>, u32, Vec<u64>);
-
-fn write_cursor(position: &Position) -> Result<String, RequestFailure> {
-    let mut pairs = Vec::with_capacity(2 * position.read.len());
-    let mut last = 0;
-    for (organisation, position) in &position.read {
-        pairs.extend([u64::from(organisation.0 - last), *position]);
-        last = organisation.0;
-    }
-    let written: Written = (position.epoch.map(|epoch| epoch.0), position.turn, pairs);
-    let cursor = cursor::write("events", &written);
-    if cursor.len() > CURSOR_CHARS_MAX {
-        return Err(RequestFailure::BadParameter(
-            "This key reaches more organisations than a cursor can hold; name one with the parameter organisation".into(),
-        ));
-    }
-    Ok(cursor)
-}
-
-fn read_cursor(written: &str) -> Result<Position, RequestFailure> {
-    let (epoch, turn, pairs): Written = cursor::read("events", written)?;
-    let mut position = Position {
-        // A cursor without an epoch is invalid: every page returns one.
-        epoch: Some(Epoch(epoch.ok_or_else(cursor::bad)?)),
-        turn,
-        ..Position::default()
-    };
-    let (pairs, rest) = pairs.as_chunks::<2>();
-    let mut last = 0_u32;
-    for [distance, read] in pairs {
-        let distance = u32::try_from(*distance).ok();
-        last = distance
-            .and_then(|distance| last.checked_add(distance))
-            .ok_or_else(cursor::bad)?;
-        position.set(OrganisationId(last), *read);
-    }
-    if rest.is_empty() {
-        Ok(position)
-    } else {
-        Err(cursor::bad())
-    }
-}
-
 /// State of an event stream.
 struct Streaming {
     app: Arc<App>,
     caller: Authenticated,
-    /// Code of the only organisation to read, if the request named one.
-    named: Option<String>,
+    /// Code and id of the only organisation to read, if the request named one.
+    code: Option<String>,
+    named: Option<OrganisationId>,
     reader: Reader,
     /// Whether the reader has caught up with the feed.
     has_waited: bool,
@@ -327,9 +271,8 @@ impl Streaming {
         if !self.caller.may(Scope::OrdersRead) {
             return None;
         }
-        let organisations = reached(self.caller.caller(), self.named.as_deref())?;
+        let organisations = reached(self.caller.caller(), self.code.as_deref())?;
         let ids: Vec<_> = organisations.iter().map(|of| of.id).collect();
-        let mut sent = self.reader.position().clone();
         let page = self.reader.read(&app.feed, app.store.as_ref(), &ids).await;
         let page = page.map_err(|error| broken_off(&error)).ok()?;
         if page.events.is_empty() && !page.is_cut {
@@ -343,18 +286,16 @@ impl Streaming {
         if self.has_waited {
             note_lag(&page);
         }
-        sent.epoch = self.reader.position().epoch;
         let mut events = page.events.iter().peekable();
-        while let Some((whose, event)) = events.next() {
-            sent.set(*whose, event.position);
-            // The position after the last event also covers entries that were skipped.
-            let position = match events.peek() {
-                Some(_) => &sent,
-                None => self.reader.position(),
+        while let Some(told) = events.next() {
+            // The cursor after the page also covers entries that were skipped.
+            let next = match events.peek() {
+                Some(_) => &told.next,
+                None => &page.next,
             };
-            let view = EventView::new(&organisations, *whose, event);
+            let view = EventView::new(&organisations, told.organisation, &told.event);
             let event = sse::Event::default()
-                .id(write_cursor(position).ok()?)
+                .id(feed_cursor::write(next, self.named))
                 .event(view.r#type)
                 .data(serde_json::to_string(&view).ok()?);
             self.unsent.push_back(event);
@@ -364,9 +305,9 @@ impl Streaming {
 }
 
 /// Records the delay of events for readers that waited for them. The delay of old events would say nothing about the server.
-fn note_lag(page: &feed::Page) {
-    for (_, event) in &page.events {
-        METRICS.note_event(event.at_ms);
+fn note_lag(page: &FeedPage) {
+    for told in &page.events {
+        METRICS.note_event(told.event.at_ms);
     }
 }
 

@@ -7,6 +7,7 @@ mod catalogue;
 mod cursor;
 mod erasure;
 mod events;
+mod feed_cursor;
 mod fulfilment;
 mod imports;
 mod input;

@@ -140,6 +140,7 @@ mod tests {
     use crate::store::format::email_hash::EmailHash;
     use crate::store::format::entry_addr::EntryAddr;
     use crate::store::stock::overlay::Kept;
+    use crate::store::write::txn::Known;
 
     fn empty() -> Connection {
         schema::in_memory()
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn a_run_that_somebody_deleted_is_not_written_on() {
         let connection = empty();
-        let txn = WriteTxn::new(&connection, (0, None), Kept::default()).expect("it begins");
+        let txn = WriteTxn::new(&connection, Known::default(), Kept::default()).expect("it begins");
         let first = target(1, 2, &[]);
         let run = write(&txn, &slice(&first, None, 1, None)).expect("it is written");
         assert!(run.is_some());
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn a_run_that_somebody_made_is_made_once() {
         let connection = empty();
-        let txn = WriteTxn::new(&connection, (0, None), Kept::default()).expect("it begins");
+        let txn = WriteTxn::new(&connection, Known::default(), Kept::default()).expect("it begins");
         let first = target(1, 2, &[]);
         let slow = write(&txn, &slice(&first, None, 1, None)).expect("it is written");
         let fast = write(&txn, &slice(&first, None, 1, Some(1))).expect("it is written");
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn what_was_read_before_an_erasure_is_not_made_into_a_run() {
         let connection = empty();
-        let txn = WriteTxn::new(&connection, (0, None), Kept::default()).expect("it begins");
+        let txn = WriteTxn::new(&connection, Known::default(), Kept::default()).expect("it begins");
         let first = target(1, 2, &[]);
         let run = write(&txn, &slice(&first, None, 1, None)).expect("it is written");
         assert!(run.is_some());

@@ -1,6 +1,6 @@
 //! The event feed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
@@ -9,15 +9,51 @@ use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(pub i64);
 
+/// How many organisations a reader may leave unfinished in a sweep, so that they do not delay those that follow.
+pub const LAGGING_MAX: usize = 4;
+
+/// How far a reader has read the feeds of all its organisations.
+///
+/// Each transaction has a stamp, a number that grows. The reader goes in sweeps. A sweep goes through the organisations, in
+/// ascending order, and reads what transactions with certain stamps have written. Its last stamp is fixed when it begins. What is
+/// committed later is read in the next one, so nothing is missed behind the reader's back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedCursor {
+    /// The latest epoch of the store at the last read.
+    pub epoch: Epoch,
+    /// The stamp up to which everything was read before the sweep, except in `lagging`. 0 if this is the first sweep.
+    pub from: i64,
+    /// The last stamp of the sweep.
+    pub to: i64,
+    /// The organisation at which the sweep continues.
+    pub next: OrganisationId,
+    /// The organisations that are unfinished, in ascending order, each with the position of the last event that was read.
+    pub lagging: Vec<(OrganisationId, u64)>,
+    /// Whether the reader knows that events of this sweep were purged, and does without them.
+    pub skips_purged: bool,
+}
+
+impl FeedCursor {
+    /// A cursor from which everything up to a stamp was read.
+    pub(crate) fn after(epoch: Epoch, stamp: i64) -> Self {
+        Self {
+            epoch,
+            from: stamp,
+            to: stamp,
+            next: OrganisationId(0),
+            lagging: Vec::new(),
+            skips_purged: false,
+        }
+    }
+}
+
 /// Which events to read.
 #[derive(Clone, Debug)]
 pub struct ReadFeed {
-    /// The organisations to read, in this order, each after a position. 0 is the beginning.
-    pub from: Vec<(OrganisationId, u64)>,
-    /// The positions of other organisations. They are not read, but the cursor must be valid for them too.
-    pub others: Vec<(OrganisationId, u64)>,
-    /// The epoch in which these positions were issued. `None` if the caller trusts its positions.
-    pub epoch: Option<Epoch>,
+    /// The cursor to continue from. `None` for the beginning.
+    pub after: Option<FeedCursor>,
+    /// The organisations to read, in ascending order.
+    pub organisations: Vec<OrganisationId>,
     /// Only events of this kind.
     pub kind: Option<EventKind>,
     /// The most events to return.
@@ -27,30 +63,83 @@ pub struct ReadFeed {
 /// A page of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedPage {
-    /// The events, each with its organisation. Within an organisation, they are in commit order.
-    pub events: Vec<(OrganisationId, Event)>,
-    /// The latest epoch of the store.
-    pub epoch: Epoch,
-    /// How far each organisation was read, in the order of the request.
-    pub positions: Vec<(OrganisationId, u64)>,
-    /// The index in `positions` of the organisation where the page ended early. The page is full, or takes too long to fill.
-    /// `None` if everything was read.
-    pub cut: Option<usize>,
+    /// The events. Within an organisation, they are in commit order.
+    pub events: Vec<FeedEvent>,
+    /// The cursor after the page.
+    pub next: FeedCursor,
+    /// Whether the page ended early, because it is full or takes too long to fill.
+    pub is_cut: bool,
 }
 
-/// Why a feed cannot continue from a position, and where it can be read from.
+/// An event of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedEvent {
+    /// The organisation whose feed it is in.
+    pub organisation: OrganisationId,
+    /// The event.
+    pub event: Event,
+    /// The cursor after the event.
+    pub next: FeedCursor,
+}
+
+/// Why a feed cannot continue from a cursor, and where it can be read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedBegins {
     /// Whether the store was restored to an earlier moment than that of the cursor. Otherwise events were purged.
     pub is_restored: bool,
-    /// The latest epoch of the store. The positions belong to it.
-    pub epoch: Epoch,
-    /// The organisations with an invalid position, each with the position after which its feed has all events.
-    pub positions: Vec<(OrganisationId, u64)>,
+    /// The cursor after which the feed has all events.
+    pub first: FeedCursor,
 }
 
-/// The position of the latest event of each organisation, as far as known.
-pub type Growth = HashMap<OrganisationId, u64>;
+/// What was written, as far as known: the stamp of each organisation's latest block, in the order in which it became known.
+#[derive(Debug, Default)]
+pub struct Growth {
+    /// How many changes became known.
+    changes: u64,
+    /// The organisation of each change, by number, if it is the latest one of the organisation.
+    latest: BTreeMap<u64, OrganisationId>,
+    /// The number and the stamp of the latest change of each organisation.
+    of: HashMap<OrganisationId, (u64, i64)>,
+    /// The stamp up to which the writes of other processes are known.
+    pub(crate) looked: i64,
+}
+
+impl Growth {
+    /// Adds what is new. Returns whether anything is.
+    pub(crate) fn add(&mut self, found: impl IntoIterator<Item = (OrganisationId, i64)>) -> bool {
+        let before = self.changes;
+        for (organisation, stamp) in found {
+            let known = self.of.get(&organisation).copied();
+            if known.is_some_and(|(_, known)| known >= stamp) {
+                continue;
+            }
+            self.changes += 1;
+            if let Some((number, _)) = known {
+                self.latest.remove(&number);
+            }
+            self.latest.insert(self.changes, organisation);
+            self.of.insert(organisation, (self.changes, stamp));
+        }
+        self.changes > before
+    }
+
+    /// Forgets all stamps. The store may lack the transactions that had them.
+    pub(crate) fn forget(&mut self) {
+        *self = Self {
+            changes: self.changes,
+            ..Self::default()
+        };
+    }
+
+    /// The changes after the one with this number: the number, the organisation and the stamp of each.
+    pub fn after(&self, number: u64) -> impl Iterator<Item = (u64, OrganisationId, i64)> {
+        let changes = self.latest.range(number.saturating_add(1)..);
+        changes.map(|(&number, &organisation)| {
+            let stamp = self.of.get(&organisation).map_or(0, |(_, stamp)| *stamp);
+            (number, organisation, stamp)
+        })
+    }
+}
 
 /// One entry of an organisation's feed.
 #[derive(Clone, Debug, PartialEq, Eq)]

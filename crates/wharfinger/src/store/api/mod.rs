@@ -23,7 +23,10 @@ pub use self::directory::{
 };
 pub use self::disk::{DISK_RETRY_AFTER, RETRY_AFTER, Room};
 pub use self::error::StoreError;
-pub use self::feed::{Epoch, Event, EventKind, FeedBegins, FeedPage, Growth, ReadFeed};
+pub use self::feed::{
+    Epoch, Event, EventKind, FeedBegins, FeedCursor, FeedEvent, FeedPage, Growth, LAGGING_MAX,
+    ReadFeed,
+};
 pub use self::imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use self::maintenance::{
     CheckReport, EraseCustomer, ErasedCustomer, Erasure, PurgeReport, PurgedOf,
@@ -35,7 +38,7 @@ pub use self::orders::{
     TransitionedById,
 };
 pub use self::receipts::{
-    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage, ReceiptWarning, Recorded,
-    RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
+    OutcomeKind, RECEIPT_ORGANISATIONS_MAX, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage,
+    ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
 };
 pub use self::replies::{Admitted, SaveReply, SavedReply, TransitionedByKey};

@@ -63,6 +63,9 @@ pub struct ReceiptPage {
     pub next: Option<BatchId>,
 }
 
+/// Organisations that a receipt names, at most. A batch may have orders of thousands.
+pub const RECEIPT_ORGANISATIONS_MAX: usize = 100;
+
 /// The receipt of a batch without its orders. Contains only what the caller may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptHead {
@@ -74,8 +77,10 @@ pub struct ReceiptHead {
     pub operation: String,
     /// The import that the batch is a chunk of.
     pub import: Option<Uuid>,
-    /// The organisations that the batch had orders of, or was sent for.
+    /// The first [`RECEIPT_ORGANISATIONS_MAX`] of the organisations that the batch had orders of, or was sent for.
     pub organisations: Vec<OrganisationId>,
+    /// How many there are.
+    pub organisations_total: u64,
     /// The API key that sent the batch.
     pub key_id: String,
     /// When the batch was received, in milliseconds since 1970.

@@ -38,6 +38,23 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
+        self.read_as(Access::Read, read).await
+    }
+
+    /// As [`Self::read`], in a transaction that knows up to which stamp it sees all transactions.
+    pub(crate) async fn follow<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        self.read_as(Access::Follow, read).await
+    }
+
+    async fn read_as<T, F>(&self, access: Access<'static>, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
         let turn = match tokio::time::timeout(WAITING_MAX, self.turns.take()).await {
             Ok(Ok(turn)) => turn,
             Ok(Err(Closed)) => return Err(StoreError::Unavailable("the store is closed".into())),
@@ -45,7 +62,7 @@ impl Readers {
         };
         let pool = self.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let found = pool.read_now(read);
+            let found = pool.read_now(access, read);
             drop(turn);
             found
         });
@@ -55,7 +72,11 @@ impl Readers {
         found.map_err(StoreError::from)
     }
 
-    fn read_now<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn read_now<T>(
+        &self,
+        access: Access<'_>,
+        read: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         loop {
             let idle = self.idle().pop();
             let is_idle = idle.is_some();
@@ -63,7 +84,7 @@ impl Readers {
                 Some(connection) => connection,
                 None => self.home.connect(Use::Read)?,
             };
-            let transaction = match connection.begin(Access::Read) {
+            let transaction = match connection.begin(access) {
                 Ok(transaction) => transaction,
                 // The database server was restarted since the connection was last used.
                 Err(error) if is_idle && error.severity() == Severity::Transient => continue,

@@ -1,11 +1,14 @@
 //! The end of an organisation's journal: the counters of what comes next.
 
+mod written;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use wharfinger_core::order::ids::OrganisationId;
 
+pub(crate) use self::written::{WrittenAfter, latest_stamp, stamps_after, written_after};
 use super::state_counts::StatesByDialect;
 use crate::store::engine::driver::{Connection, Insert, OptionalExtension, Row, Session, Value};
 use crate::store::engine::fault::Fault;
@@ -46,6 +49,8 @@ pub(crate) struct Counters {
     pub back_block: u32,
     /// The epoch of the latest block.
     pub epoch: i64,
+    /// The stamp of the latest block. 0 if there is none.
+    pub stamp: i64,
     /// How many of its orders are in each state.
     pub states: StatesByDialect,
 }
@@ -60,6 +65,7 @@ impl Counters {
         latest_ms: 0,
         back_block: 0,
         epoch: 0,
+        stamp: 0,
         states: StatesByDialect::NONE,
     };
 
@@ -72,6 +78,7 @@ impl Counters {
         write_signed(&mut out, self.latest_ms);
         write_number(&mut out, self.back_block.into());
         write_signed(&mut out, self.epoch);
+        write_signed(&mut out, self.stamp);
         out.extend_from_slice(&self.states.encode());
         out
     }
@@ -90,6 +97,7 @@ impl Counters {
             latest_ms: read_signed(bytes)?,
             back_block: block(bytes)?,
             epoch: read_signed(bytes)?,
+            stamp: read_signed(bytes)?,
             states: StatesByDialect::decode(bytes)?,
         })
     }
@@ -103,7 +111,7 @@ impl Counters {
     }
 }
 
-const COLUMNS: [(&str, &str); 9] = [
+const COLUMNS: [(&str, &str); 10] = [
     ("organisation", "bigint"),
     ("next_block", "bigint"),
     ("next_position", "bigint"),
@@ -112,6 +120,7 @@ const COLUMNS: [(&str, &str); 9] = [
     ("latest_ms", "bigint"),
     ("back_block", "bigint"),
     ("epoch", "bigint"),
+    ("stamp", "bigint"),
     ("states", "bytea"),
 ];
 /// The counters of one organisation, of several, and of several whose rows are locked: all, or those that nobody else has locked.
@@ -133,15 +142,15 @@ fn select(condition: &str, then: &str) -> String {
     format!("select {columns} from counters where {condition} and sound(counters.intact) {then}")
 }
 
-static WRITE: Insert<9> = Insert::new(
+static WRITE: Insert<10> = Insert::new(
     "counters",
     COLUMNS,
     "on conflict (organisation) do update set next_block = excluded.next_block, \
            next_position = excluded.next_position, next_number = excluded.next_number, last_ms = excluded.last_ms, \
            latest_ms = excluded.latest_ms, back_block = excluded.back_block, epoch = excluded.epoch, \
-           states = excluded.states",
+           stamp = excluded.stamp, states = excluded.states",
 );
-static CREATE: Insert<9> =
+static CREATE: Insert<10> =
     Insert::new("counters", COLUMNS, "on conflict (organisation) do nothing");
 
 /// On Citus, a statement cannot lock rows of several nodes in a certain order. The coordinator therefore locks the ids before. The
@@ -277,7 +286,8 @@ fn counters_of(row: &Row<'_>) -> Result<(OrganisationId, Counters), Fault> {
         latest_ms: row.get(5)?,
         back_block: row.get(6)?,
         epoch: row.get(7)?,
-        states: StatesByDialect::decode(&row.get::<Vec<u8>>(8)?)?,
+        stamp: row.get(8)?,
+        states: StatesByDialect::decode(&row.get::<Vec<u8>>(9)?)?,
     };
     Ok((OrganisationId(row.get(0)?), counters))
 }
@@ -325,13 +335,25 @@ fn recent_counters(
 /// Calls `read` with all recently changed counters of the embedded store.
 pub(crate) fn each_recent(
     connection: &Connection,
+    read: impl FnMut(OrganisationId, Counters) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    recent_between(connection, [0, u32::MAX], read)
+}
+
+/// As [`each_recent`], of the organisations from the first to the last.
+fn recent_between(
+    connection: &Connection,
+    [first, last]: [u32; 2],
     mut read: impl FnMut(OrganisationId, Counters) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let Some(recent) = connection.recent() else {
         return Ok(());
     };
-    let everything: [&[u8]; 2] = [&[], &[u8::MAX; 5]];
-    recent.range(Space::Counters, everything, |key, value| {
+    let first = first.to_be_bytes();
+    // The bound is behind the last key.
+    let end = [last.to_be_bytes().as_slice(), &[0]].concat();
+    let bounds: [&[u8]; 2] = [&first, &end];
+    recent.range(Space::Counters, bounds, |key, value| {
         let counters = Counters::decode(value.unwrap_or_default())?;
         read(organisation_of(key)?, counters)?;
         Ok(true)
@@ -371,7 +393,7 @@ fn values<'v>(
     organisation: OrganisationId,
     counters: &Counters,
     states: &'v [u8],
-) -> [Value<'v>; 9] {
+) -> [Value<'v>; 10] {
     [
         Value::Integer(organisation.0.into()),
         Value::Integer(counters.block.into()),
@@ -381,6 +403,7 @@ fn values<'v>(
         Value::Integer(counters.latest_ms),
         Value::Integer(counters.back_block.into()),
         Value::Integer(counters.epoch),
+        Value::Integer(counters.stamp),
         Value::Blob(states),
     ]
 }

@@ -28,6 +28,7 @@ pub(super) mod order_ids;
 pub(super) mod read;
 pub(super) mod rewrite;
 pub(super) mod rows;
+pub(super) mod stamps;
 pub(super) mod start;
 pub(super) mod state_counts;
 pub(super) mod write;

@@ -1,6 +1,7 @@
 //! Reading blocks: by id, by position and by time.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use wharfinger_core::decide::catalogue::Admission;
@@ -32,6 +33,8 @@ pub(crate) struct Head {
     pub first_position: u64,
     pub events: u64,
     pub at_ms: i64,
+    /// The stamp of the transaction that wrote it.
+    pub stamp: i64,
     /// The number of the dialect.
     pub dialect: DialectId,
     /// The batches of the entries. Empty in a block of transitions.
@@ -283,6 +286,7 @@ fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
         first_position: row.first_position,
         events: row.events,
         at_ms: row.written.at_ms,
+        stamp: row.written.stamp,
         dialect: row.dialect,
         batches: Batches::decode(row.batches.as_deref().unwrap_or_default())?,
         key_id: row.key_id,
@@ -335,6 +339,63 @@ pub(crate) fn blocks_up_to(
         }
     }
     Ok(low)
+}
+
+/// The number of the first of an organisation's blocks that has a greater stamp than `stamp`. If there is none, the end of
+/// `blocks`. It is usually one of the last blocks, so the search begins there.
+pub(crate) fn first_written_after(
+    connection: &Connection,
+    organisation: OrganisationId,
+    (blocks, stamp): (Range<u32>, i64),
+) -> Result<u32, Fault> {
+    let (mut low, mut high) = (blocks.start, blocks.end);
+    let mut distance = 1;
+    let mut is_near = true;
+    while low < high {
+        let middle = if is_near {
+            high.saturating_sub(distance).max(low)
+        } else {
+            low + (high - low) / 2
+        };
+        let id = BlockId::new(organisation, middle);
+        let begins = rows::begins(connection, id)?.ok_or_else(|| rows::missing(id))?;
+        if begins.stamp > stamp {
+            high = middle;
+            distance = distance.saturating_mul(2);
+        } else {
+            low = middle + 1;
+            is_near = false;
+        }
+    }
+    Ok(high)
+}
+
+/// The stamp of an organisation's latest block, found without its counters. 0 if it has no blocks.
+pub(crate) fn last_stamp(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> Result<i64, Fault> {
+    let start = journal::start::start(connection, organisation)?;
+    let stamp = |number| {
+        let begins = rows::begins(connection, BlockId::new(organisation, number))?;
+        Ok::<_, Fault>(begins.map(|begins| begins.stamp))
+    };
+    let (mut found, mut latest, mut distance) = (start.block - 1, start.gone_stamp, 1);
+    let mut end = loop {
+        let number = found.saturating_add(distance);
+        match stamp(number)? {
+            Some(stamp) => (found, latest, distance) = (number, stamp, distance * 2),
+            None => break number,
+        }
+    };
+    while end - found > 1 {
+        let middle = found + (end - found) / 2;
+        match stamp(middle)? {
+            Some(stamp) => (found, latest) = (middle, stamp),
+            None => end = middle,
+        }
+    }
+    Ok(latest)
 }
 
 /// The number of the last block that, like all blocks before it, is earlier than `from_ms`. Later blocks hold everything else.

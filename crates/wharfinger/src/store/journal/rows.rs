@@ -23,11 +23,13 @@ use crate::store::format::bitset::Bitset;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
 
-/// The epoch and times of a block.
+/// The epoch, the stamp and the times of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
     /// The number of the epoch.
     pub epoch: i64,
+    /// The stamp of the transaction.
+    pub stamp: i64,
     /// When the block is written, in milliseconds since 1970.
     pub at_ms: i64,
     /// The latest time of this block and all blocks before it.
@@ -110,7 +112,7 @@ impl<'b> Columns<'b> {
     }
 }
 
-static INSERT: Insert<16> = Insert::new(
+static INSERT: Insert<17> = Insert::new(
     "blocks",
     [
         ("id", "bigint"),
@@ -122,6 +124,7 @@ static INSERT: Insert<16> = Insert::new(
         ("dialect", "bigint"),
         ("key_id", "text"),
         ("epoch", "bigint"),
+        ("stamp", "bigint"),
         ("checksum", "bigint"),
         ("slots", "bytea"),
         ("indexes", "bytea"),
@@ -162,7 +165,7 @@ impl BlockRow {
         self.texts = columns.texts.map(<[u8]>::to_vec);
     }
 
-    fn values(&self) -> [Value<'_>; 16] {
+    fn values(&self) -> [Value<'_>; 17] {
         let head = &self.head;
         [
             head.id.0.to_value(),
@@ -174,6 +177,7 @@ impl BlockRow {
             head.dialect.to_value(),
             head.key_id.to_value(),
             head.written.epoch.to_value(),
+            head.written.stamp.to_value(),
             self.checksum.to_value(),
             head.slots.to_value(),
             head.indexes.to_value(),
@@ -188,7 +192,7 @@ impl BlockRow {
 /// The columns that [`head_of`] reads. In [`whole_columns`], those that [`row_of`] reads in addition follow.
 macro_rules! head_columns {
     () => {
-        "id, first_position, events, epoch, at_ms, latest_ms, batches, dialect, key_id, slots, indexes"
+        "id, first_position, events, epoch, at_ms, latest_ms, batches, dialect, key_id, slots, indexes, stamp"
     };
 }
 macro_rules! whole_columns {
@@ -205,6 +209,7 @@ fn head_of(row: &Row<'_>) -> driver::Result<BlockHead> {
         events: row.get::<i64>(2)?.cast_unsigned(),
         written: Written {
             epoch: row.get(3)?,
+            stamp: row.get(11)?,
             at_ms: row.get(4)?,
             latest_ms: row.get(5)?,
         },
@@ -219,10 +224,10 @@ fn head_of(row: &Row<'_>) -> driver::Result<BlockHead> {
 fn row_of(row: &Row<'_>) -> driver::Result<BlockRow> {
     Ok(BlockRow {
         head: head_of(row)?,
-        checksum: row.get(11)?,
-        emails: row.get(12)?,
-        keys: row.get(13)?,
-        texts: row.get(14)?,
+        checksum: row.get(12)?,
+        emails: row.get(13)?,
+        keys: row.get(14)?,
+        texts: row.get(15)?,
     })
 }
 
@@ -245,28 +250,32 @@ pub(crate) fn head(connection: &Connection, id: BlockId) -> Result<Option<BlockH
     of_block(connection, (select, id), head_of, |new| new.row.head)
 }
 
-/// The position at which a block begins.
+/// Where a block is in the sequences of its journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Begins {
     /// The position of its first event.
     pub first_position: u64,
     /// The latest time of the block and all blocks before it.
     pub latest_ms: i64,
+    /// The stamp of its transaction.
+    pub stamp: i64,
 }
 
 /// Where a block begins. `None` if there is no such block.
 pub(crate) fn begins(connection: &Connection, id: BlockId) -> Result<Option<Begins>, Fault> {
-    let select = "select first_position, latest_ms from blocks \
+    let select = "select first_position, latest_ms, stamp from blocks \
                   where id = ?1 and of_organisation(?1 >> 32) and sound(blocks.intact)";
     let of_row = |row: &Row<'_>| {
         Ok(Begins {
             first_position: row.get::<i64>(0)?.cast_unsigned(),
             latest_ms: row.get(1)?,
+            stamp: row.get(2)?,
         })
     };
     of_block(connection, (select, id), of_row, |new| Begins {
         first_position: new.row.head.first_position,
         latest_ms: new.row.head.written.latest_ms,
+        stamp: new.row.head.written.stamp,
     })
 }
 

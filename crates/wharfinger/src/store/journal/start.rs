@@ -12,22 +12,26 @@ pub(crate) struct Start {
     pub block: u32,
     /// The first position from which the feed has all its events.
     pub position: u64,
+    /// The stamp of the last block before the first one. 0 if there is none.
+    pub gone_stamp: i64,
 }
 
 /// Reads where the journal of an organisation begins.
 pub(crate) fn start(connection: &Connection, organisation: OrganisationId) -> Result<Start, Fault> {
-    let select = "select first_block, feed_start from purges where organisation = ?1 and sound(purges.intact)";
+    let select = "select first_block, feed_start, gone_stamp from purges where organisation = ?1 and sound(purges.intact)";
     let mut select = connection.prepare_cached(select)?;
     let start = select.query_row([organisation.0], |row| {
         Ok(Start {
             block: row.get(0)?,
             position: row.get::<i64>(1)?.cast_unsigned(),
+            gone_stamp: row.get(2)?,
         })
     });
     let start = start.optional()?;
     Ok(start.unwrap_or(Start {
         block: 1,
         position: 1,
+        gone_stamp: 0,
     }))
 }
 
@@ -37,12 +41,13 @@ pub(crate) fn set_start(
     organisation: OrganisationId,
     start: Start,
 ) -> Result<(), Fault> {
-    let update = "update purges set first_block = ?2, feed_start = ?3 \
+    let update = "update purges set first_block = ?2, feed_start = ?3, gone_stamp = ?4 \
                   where organisation = ?1 and sound(purges.intact)";
     connection.prepare_cached(update)?.execute((
         organisation.0,
         start.block,
         start.position.cast_signed(),
+        start.gone_stamp,
     ))?;
     Ok(())
 }
@@ -50,8 +55,8 @@ pub(crate) fn set_start(
 /// Records that everything older than `before_ms` is to be purged, in every organisation. An earlier recorded time is replaced;
 /// a later one stays.
 pub(crate) fn begin(connection: &Connection, before_ms: i64) -> Result<(), Fault> {
-    let insert = "insert into purges (organisation, before_ms, first_block, feed_start) \
-                  select organisation, ?1, 1, 1 from counters where true \
+    let insert = "insert into purges (organisation, before_ms, first_block, feed_start, gone_stamp) \
+                  select organisation, ?1, 1, 1, 0 from counters where true \
                   on conflict (organisation) do update set before_ms = excluded.before_ms \
                   where sound(purges.intact) and purges.before_ms < excluded.before_ms";
     connection.execute(insert, [before_ms])?;

@@ -320,6 +320,7 @@ fn drop_front(txn: &mut WriteTxn<'_>, organisation: OrganisationId) -> Result<bo
         rows::delete(connection, id)?;
         start.block += 1;
         start.position = start.position.max(position);
+        start.gone_stamp = head.stamp;
     }
     journal::start::set_start(connection, organisation, start)?;
     Ok(start.block - first == SLICE_BLOCKS)

@@ -7,7 +7,9 @@ use wharfinger_core::order::outcome::Counts;
 use super::extents::{self, BatchExtent};
 use super::rejections;
 use crate::store::Store;
-use crate::store::api::{ReadReceipts, ReceiptHead, ReceiptPage, StoreError, Visible};
+use crate::store::api::{
+    RECEIPT_ORGANISATIONS_MAX, ReadReceipts, ReceiptHead, ReceiptPage, StoreError, Visible,
+};
 use crate::store::engine::driver::{Connection, Row};
 use crate::store::engine::fault::Fault;
 
@@ -73,7 +75,8 @@ fn walk(
         walked += 1;
         let (head, extents) = read(&row)?;
         last = Some(head.id);
-        let found = seen(head, &extents, &request.visible).filter(|head| is_wanted(head, request));
+        let found = seen(head, &extents, &request.visible)
+            .filter(|head| is_wanted(head, &extents, request));
         page.receipts.extend(found);
     }
     Ok(page)
@@ -95,12 +98,18 @@ fn id_bounds(request: &ReadReceipts) -> ([u8; 16], [u8; 16]) {
     (first, end.min(after))
 }
 
-fn is_wanted(head: &ReceiptHead, request: &ReadReceipts) -> bool {
+fn is_wanted(head: &ReceiptHead, extents: &[BatchExtent], request: &ReadReceipts) -> bool {
     let at_ms = head.received_at_ms;
     let organisation = request.organisation;
     let dialect = request.dialect.as_ref();
     let status = request.status;
-    organisation.is_none_or(|organisation| head.organisations.contains(&organisation))
+    let is_of = |organisation| {
+        request.visible.shows(Some(organisation), &head.key_id)
+            && extents
+                .iter()
+                .any(|share| share.organisation == Some(organisation))
+    };
+    organisation.is_none_or(is_of)
         && request.received_from_ms.is_none_or(|from| from <= at_ms)
         && request.received_to_ms.is_none_or(|to| at_ms <= to)
         && request
@@ -148,6 +157,7 @@ fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<BatchExtent>), Fault> {
         duration_ms: row.get::<i64>(5)?.cast_unsigned(),
         import: row.get::<Option<[u8; 16]>>(6)?.map(Uuid::from_bytes),
         organisations: Vec::new(),
+        organisations_total: 0,
         counts: Counts::default(),
         warned: 0,
         warnings: Vec::new(),
@@ -164,7 +174,10 @@ fn seen(mut head: ReceiptHead, extents: &[BatchExtent], visible: &Visible) -> Op
     for share in extents {
         is_empty &= share.counts == Counts::default();
         if visible.shows(share.organisation, &head.key_id) {
-            head.organisations.extend(share.organisation);
+            head.organisations_total += u64::from(share.organisation.is_some());
+            if head.organisations.len() < RECEIPT_ORGANISATIONS_MAX {
+                head.organisations.extend(share.organisation);
+            }
             head.counts += share.counts;
             head.warned += share.warned;
         }

@@ -1,6 +1,6 @@
 //! Merging recent changes into the tables, some in each transaction.
 
-use super::txn::WriteTxn;
+use super::txn::{Known, WriteTxn};
 use super::writer::Writer;
 use crate::store::api::StoreError;
 use crate::store::engine::driver::{Access, Connection};
@@ -42,7 +42,7 @@ pub(crate) async fn all(writer: &Writer) -> Result<(), StoreError> {
 pub(crate) fn all_alone(connection: &Connection) -> Result<(), Fault> {
     let alone = |merge: &dyn Fn(&mut WriteTxn<'_>) -> Result<Option<i64>, Fault>| {
         let transaction = connection.begin(Access::WRITE)?;
-        let mut txn = WriteTxn::new(&transaction, (0, None), Kept::default())?;
+        let mut txn = WriteTxn::new(&transaction, Known::default(), Kept::default())?;
         let left = merge(&mut txn)?;
         txn.finish()?;
         transaction.commit()?;

@@ -22,6 +22,7 @@ use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs;
 use crate::store::journal::order_ids::OrderIds;
 use crate::store::journal::rows::{self, Written};
+use crate::store::journal::stamps::{self, Drawn};
 use crate::store::journal::write::{NewBlock, NewBlocks, Origin};
 use crate::store::prepare::Group;
 use crate::store::receipts;
@@ -31,6 +32,17 @@ use crate::store::stock::overlay::{CatalogueOverlay, Kept};
 
 /// Orders of a batch and an organisation whose keys are prefetched together with others, at most.
 const FEW_ORDERS: usize = 64;
+
+/// What the writer knows before a transaction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// The time of the last commit, in milliseconds.
+    pub last_ms: i64,
+    /// The epoch of this process, if it has begun.
+    pub epoch: Option<i64>,
+    /// The greatest stamp, on SQLite.
+    pub latest: Option<stamps::Latest>,
+}
 
 /// A write transaction.
 pub(crate) struct WriteTxn<'c> {
@@ -51,6 +63,10 @@ pub(crate) struct WriteTxn<'c> {
     back_from_ms: Option<i64>,
     /// The epoch of this process. `None` if it has not written to the journal yet.
     epoch: Option<i64>,
+    /// The greatest stamp before this transaction, as far as the process knows it.
+    latest: Option<stamps::Latest>,
+    /// The stamp of its blocks, once it has drawn one.
+    drawn: Option<Drawn>,
     counters: HashMap<OrganisationId, Counters>,
     /// Counters that were read when their rows were locked, and that no job has asked for yet.
     locked: HashMap<OrganisationId, Counters>,
@@ -71,10 +87,11 @@ impl<'c> WriteTxn<'c> {
     /// Starts with a connection that is in a write transaction.
     pub(crate) fn new(
         connection: &'c Connection,
-        (last_ms, epoch): (i64, Option<i64>),
+        known: Known,
         mut kept: Kept,
     ) -> Result<Self, Fault> {
         let began_ms = clock::now_ms();
+        let last_ms = known.last_ms;
         Ok(Self {
             connection,
             index: OrderIndex::new(connection, std::mem::take(&mut kept.greatest_keys)),
@@ -84,7 +101,9 @@ impl<'c> WriteTxn<'c> {
             began_ms,
             now_ms: clock::following(last_ms, began_ms),
             back_from_ms: clock::has_gone_back(last_ms, began_ms).then_some(last_ms),
-            epoch,
+            epoch: known.epoch,
+            latest: known.latest,
+            drawn: None,
             counters: HashMap::new(),
             locked: HashMap::new(),
             order_ids: OrderIds::default(),
@@ -295,8 +314,10 @@ impl<'c> WriteTxn<'c> {
         block: &NewBlock<'_>,
     ) -> Result<(), Fault> {
         let own = self.epoch()?;
+        let stamp = self.stamp()?;
         let now_ms = self.now_ms;
         let counters = self.counters(id.organisation())?;
+        counters.stamp = stamp;
         counters.last_ms = now_ms;
         counters.latest_ms = counters.latest_ms.max(now_ms);
         if now_ms < counters.latest_ms {
@@ -305,6 +326,7 @@ impl<'c> WriteTxn<'c> {
         counters.epoch = counters.epoch.max(own);
         let written = Written {
             epoch: counters.epoch,
+            stamp,
             at_ms: now_ms,
             latest_ms: counters.latest_ms,
         };
@@ -326,6 +348,16 @@ impl<'c> WriteTxn<'c> {
         let begun = epochs::begin(self.connection, self.now_ms)?;
         self.epoch = Some(begun);
         Ok(begun)
+    }
+
+    /// The stamp of this transaction. Drawn at the first call, when all locks of organisations are held.
+    fn stamp(&mut self) -> Result<i64, Fault> {
+        let drawn = match self.drawn {
+            Some(drawn) => drawn,
+            None => stamps::draw(self.connection, self.latest)?,
+        };
+        self.drawn = Some(drawn);
+        Ok(drawn.stamp)
     }
 
     /// Queues the receipt of a batch, to be written together with others.
@@ -368,7 +400,9 @@ impl<'c> WriteTxn<'c> {
             counters.states.change(dialect, &change)?;
         }
         write_counters(self.connection, &self.counters)?;
+        let stamp = self.drawn.map(|drawn| drawn.stamp);
         let grown = self.counters.iter();
+        let grown = grown.filter(|(_, counters)| Some(counters.stamp) == stamp);
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
         let mut kept = self.overlay.into_kept();
         kept.dialects = self.dialects;
@@ -377,6 +411,7 @@ impl<'c> WriteTxn<'c> {
             now_ms: self.now_ms,
             back_from_ms: self.back_from_ms,
             epoch: self.epoch,
+            drawn: self.drawn,
             batch: self.batch,
             grown: grown.collect(),
             kept,
@@ -392,10 +427,12 @@ pub(crate) struct Finished {
     pub back_from_ms: Option<i64>,
     /// The epoch of this process, if it has begun.
     pub epoch: Option<i64>,
+    /// The stamp of its blocks, if it has drawn one.
+    pub drawn: Option<Drawn>,
     /// A batch whose receipt it wrote, if any.
     pub batch: Option<BatchId>,
     /// Cached catalogue data and dialect numbers, for the next transaction.
     pub kept: Kept,
-    /// The organisations that it wrote for, and the new ends of their journals.
+    /// The organisations to whose journals it appended, and the new ends of their journals.
     pub grown: Vec<(OrganisationId, JournalEnd)>,
 }

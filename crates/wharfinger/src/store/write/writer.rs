@@ -15,7 +15,7 @@ use super::checkpoints::Checkpoints;
 use super::job::{Asked, Task};
 use super::merge;
 use super::queue::{QueuedJob, Waiting};
-use super::txn::{Finished, WriteTxn};
+use super::txn::{Finished, Known, WriteTxn};
 use wharfinger_core::order::ids::OrganisationId;
 
 use crate::clock;
@@ -93,8 +93,7 @@ impl Writer {
             put_back_max: queue_max.div_ceil(2),
             waits: Waits::default(),
             failed,
-            last_ms: 0,
-            epoch: None,
+            known: Known::default(),
             catalogues: Kept::default(),
             on_growth,
             growth,
@@ -214,10 +213,9 @@ struct Thread {
     put_back_max: usize,
     waits: Waits,
     failed: watch::Sender<Option<String>>,
-    last_ms: i64,
-    /// The epoch of this process, once it has written to the journal. A new connection begins a new epoch: the server may have
-    /// been restored from a backup, or replaced by a standby that lacks recent commits.
-    epoch: Option<i64>,
+    /// What it knows before the next transaction. A new connection begins a new epoch: the server may have been restored from a
+    /// backup, or replaced by a standby that lacks recent commits.
+    known: Known,
     /// Cached catalogue data and dialect numbers.
     catalogues: Kept,
     /// Called with the new end of each journal that has grown.
@@ -375,7 +373,7 @@ impl Thread {
         let requests = jobs.len();
         // A failed transaction leaves the cache empty, and the next one reads it again.
         let kept = std::mem::take(&mut self.catalogues);
-        let mut txn = WriteTxn::new(&transaction, (self.last_ms, self.epoch), kept)?;
+        let mut txn = WriteTxn::new(&transaction, self.known, kept)?;
         let running = Vec::from_iter(jobs.iter().map(|queued| &*queued.job));
         txn.prefetch(&running, locked.counters_for(jobs))?;
         for queued in jobs.iter_mut() {
@@ -386,7 +384,7 @@ impl Thread {
             .recent()
             .is_some_and(|recent| recent.changed() > 0);
         match transaction.commit() {
-            Ok(()) => self.epoch = finished.epoch,
+            Ok(()) => self.known.epoch = finished.epoch,
             Err(error) if error.is_conflict() => return Err(Fault::Commit(error)),
             Err(error) => self.find_out(error, finished.batch)?,
         }
@@ -410,12 +408,12 @@ impl Thread {
                 "The clock went back by more than a minute. New orders get the current time; their sequence is not affected."
             );
         }
-        self.last_ms = finished.now_ms;
-        if !finished.grown.is_empty() {
-            let latest = |end: JournalEnd| end.position.saturating_sub(1);
-            let grown = finished.grown.iter();
-            let grown = grown.map(|(organisation, end)| (*organisation, latest(*end)));
-            self.growth.send_modify(|growth| growth.extend(grown));
+        self.known.last_ms = finished.now_ms;
+        if let Some(drawn) = finished.drawn {
+            self.known.latest = drawn.latest;
+            let organisations = finished.grown.iter().map(|(organisation, _)| *organisation);
+            let grown = organisations.map(|organisation| (organisation, drawn.stamp));
+            self.growth.send_if_modified(|growth| growth.add(grown));
         }
         if let Some(on_growth) = &self.on_growth {
             for (organisation, end) in finished.grown {

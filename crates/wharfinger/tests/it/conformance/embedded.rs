@@ -96,8 +96,8 @@ const DAMAGES: &[&str] = &[
     "update counters set states = x'0200030100'",
     "update counters set states = cast(states || x'0200010000' as blob)",
     "update counters set states = x'010003'",
-    "insert into counters values (9, 1, 1, 1, 0, 0, 0, 0, x'0101000000')",
-    "insert into counters values (9, 1, 1, 1, 0, 0, 0, 0, x'01')",
+    "insert into counters values (9, 1, 1, 1, 0, 0, 0, 0, 0, x'0101000000')",
+    "insert into counters values (9, 1, 1, 1, 0, 0, 0, 0, 0, x'01')",
     "update blocks set texts = substr(texts, 1, length(texts) - 1) where id & 4294967295 = 1",
     "update blocks set texts = x'00' where id & 4294967295 = 2",
     "update blocks set slots = x'0002' where id & 4294967295 = 2",
@@ -106,6 +106,8 @@ const DAMAGES: &[&str] = &[
     "update blocks set batches = x'000000000000000000000000000000000200' where id & 4294967295 = 2",
     "update blocks set batches = cast(substr(batches, 1, 17) || x'00' as blob) where id & 4294967295 = 2",
     "update blocks set latest_ms = 0 where id & 4294967295 = 2",
+    "update blocks set stamp = 0 where id & 4294967295 = 2",
+    "update counters set stamp = stamp + 1",
     "delete from blocks where id & 4294967295 = 3",
     "delete from blocks where id & 4294967295 = 4",
     "update counters set next_block = next_block + 1",
@@ -205,22 +207,18 @@ async fn a_page_looks_at_a_bounded_part_of_the_journal() {
     let second = store.list(rest).await.expect("a page");
     let found: Vec<_> = second.orders.iter().map(|found| found.order.id).collect();
     assert_eq!((found, second.next), (vec![ids[2]], None));
-    let cancelled = |from| ReadFeed {
-        from,
-        others: Vec::new(),
-        epoch: None,
+    let cancelled = |after| ReadFeed {
+        after,
+        organisations: vec![HERE],
         kind: Some(EventKind::OrderCancelled),
         limit: 100,
     };
-    let first = store
-        .feed(cancelled(vec![(HERE, 0)]))
-        .await
-        .expect("a page");
-    assert_eq!((first.events.len(), first.cut), (0, Some(0)));
-    let second = store.feed(cancelled(first.positions)).await;
+    let first = store.feed(cancelled(None)).await.expect("a page");
+    assert_eq!((first.events.len(), first.is_cut), (0, true));
+    let second = store.feed(cancelled(Some(first.next))).await;
     let second = second.expect("a page");
-    assert_eq!((second.events.len(), second.cut), (1, None));
-    assert_eq!(second.events[0].1.order, Some(ids[2]));
+    assert_eq!((second.events.len(), second.is_cut), (1, false));
+    assert_eq!(second.events[0].event.order, Some(ids[2]));
     store.close().await;
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharfinger::store::{ReadReceipts, Store, Visible};
-use wharfinger_core::order::ids::BatchId;
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::outcome::BatchStatus;
 
 use super::receipts::visible_to;
@@ -42,6 +42,24 @@ async fn listed(store: &Arc<Store>, mut request: ReadReceipts, limit: usize) -> 
             Some(next) => request.after = Some(next),
             None => return ids,
         }
+    }
+}
+
+pub(super) async fn a_receipt_of_many_organisations_is_short(store: Arc<Store>) {
+    const ORGANISATIONS: u32 = 250;
+    let all_of = (1..=ORGANISATIONS).map(OrganisationId);
+    let orders = all_of.map(|id| order("a", "x").of(id));
+    let (batch, _) = submit(&store, &orders.collect::<Vec<_>>()).await;
+    let head = receipt(&store, batch).await;
+    let first = Vec::from_iter((1..=100).map(OrganisationId));
+    assert_eq!((head.organisations, head.organisations_total), (first, 250));
+    assert_eq!(head.counts.accepted, 250);
+    for (organisation, found) in [(1, vec![batch]), (250, vec![batch]), (251, vec![])] {
+        let of = ReadReceipts {
+            organisation: Some(OrganisationId(organisation)),
+            ..all()
+        };
+        assert_eq!(listed(&store, of, 10).await, found);
     }
 }
 

@@ -144,6 +144,7 @@ fn expected_head(receipt: &Receipt) -> Value {
     head["dialect"] = receipt.dialect.into();
     head["warned"] = 0.into();
     head["organisations"] = json!(receipt.organisations);
+    head["organisations_total"] = json!(receipt.organisations.len());
     head
 }
 

@@ -10,6 +10,7 @@ use pg_cluster::Cluster;
 use postgres::{Client, NoTls};
 
 use super::{own_cluster, until};
+use crate::restore::{is_safe, read_on, take};
 use crate::support::changes::{administrator, assert_refused, changes, one};
 use crate::support::client::{Connection, Request, Response};
 use crate::support::cluster::options;
@@ -302,4 +303,28 @@ fn a_failover_to_a_synchronous_standby_loses_nothing() {
         assert_eq!(status(server, "/readyz"), 200);
     });
     drop(data);
+}
+
+/// A standby that no longer follows is what a backup is that was taken from under a server.
+#[test]
+fn a_database_restored_to_a_moment_within_the_life_of_its_server_turns_later_cursors_away() {
+    let (primary, data) = own_cluster();
+    let server = Server::start(data.path());
+    take(&server, "TRK001", "A", 3);
+    let behind = read_on(&server, "").1;
+    let backup = primary.standby().unwrap();
+    backup.promote().unwrap();
+    // Its commits no longer wait for the standby.
+    for statement in [
+        "alter system reset synchronous_standby_names",
+        "select pg_reload_conf()",
+    ] {
+        let run = |client: &mut Client| client.batch_execute(statement);
+        primary.with_client("postgres", run).unwrap();
+    }
+    take(&server, "TRK001", "L", 10);
+    let ahead = read_on(&server, &behind).1;
+    drop(server);
+    let restored = DataDirectory::at(&backup.url("orders"));
+    is_safe(restored.path(), &[], (&behind, &ahead));
 }

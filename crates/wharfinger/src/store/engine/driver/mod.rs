@@ -63,6 +63,8 @@ impl std::ops::Deref for Embedded {
 pub(crate) enum Access<'n> {
     /// Reads only, and sees the store at one moment.
     Read,
+    /// As [`Self::Read`], and finds out up to which stamp no transaction is still to come. See [`Session::horizon`].
+    Follow,
     /// Writes.
     Write {
         /// The numbers of the names to claim before waiting. See [`Session::busy`].
@@ -173,7 +175,7 @@ impl Connection {
             Self::Sqlite(of) => {
                 of.memtable.begin();
                 let begin = match access {
-                    Access::Read => "begin",
+                    Access::Read | Access::Follow => "begin",
                     Access::Write { .. } => "begin immediate",
                 };
                 Ok(of.execute_batch(begin)?)

@@ -1,5 +1,7 @@
 //! PostgreSQL, with the same blocking interface as SQLite: one statement at a time, on the calling thread.
 
+mod stamps;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -57,23 +59,7 @@ fn list(numbers: &[i64]) -> String {
     Vec::from_iter(numbers.iter().map(i64::to_string)).join(",")
 }
 
-/// The values of a column of text.
-fn column<'m>(answer: &'m [SimpleQueryMessage], name: &str) -> Vec<&'m str> {
-    let rows = answer.iter().filter_map(|message| {
-        if let SimpleQueryMessage::Row(row) = message {
-            row.try_get(name).ok().flatten()
-        } else {
-            None
-        }
-    });
-    rows.collect()
-}
-
-/// The numbers of the names that a claim found busy.
-fn busy(answer: &[SimpleQueryMessage]) -> impl Iterator<Item = i64> {
-    let busy = column(answer, "busy").into_iter();
-    busy.filter_map(|name| name.parse().ok())
-}
+const BEGIN_READ: &str = "begin isolation level repeatable read read only";
 
 /// Plans must not depend on the number of rows at planning time. A table that was never analysed would be scanned for each
 /// order.
@@ -119,6 +105,8 @@ pub(crate) struct Session {
     transaction: RefCell<String>,
     /// The names that the latest write transaction could not claim.
     busy: RefCell<Vec<i64>>,
+    /// The horizon of the latest read transaction that asked for it.
+    horizon: Cell<i64>,
     is_citus: bool,
 }
 
@@ -147,6 +135,7 @@ impl Session {
             cursors: Cell::new(0),
             transaction: RefCell::default(),
             busy: RefCell::default(),
+            horizon: Cell::new(0),
             is_citus: false,
         };
         let start = [SETTINGS, &bounds(), "; ", IS_CITUS].concat();
@@ -176,23 +165,17 @@ impl Session {
 
     pub(super) fn begin(&self, access: &Access<'_>) -> Result<()> {
         match access {
-            Access::Read => self.execute_batch("begin isolation level repeatable read read only"),
+            Access::Read => self.execute_batch(BEGIN_READ),
+            Access::Follow => self.follow(),
             Access::Write {
                 names,
                 locks,
                 patience,
             } => {
                 let begin = begin_write(names, *locks, *patience);
-                let answer = match self.wait(self.client.simple_query(&begin)) {
-                    Ok(answer) => answer,
-                    Err(error) => {
-                        // The transaction has begun but has no lock. If the rollback fails too, the connection is unusable.
-                        let _ = self.execute_batch("rollback");
-                        return Err(error);
-                    }
-                };
+                let answer = self.ask(&begin)?;
                 self.transaction.replace(column(&answer, "number").concat());
-                self.busy.replace(busy(&answer).collect());
+                self.busy.replace(numbers(&answer, "busy"));
                 Ok(())
             }
         }
@@ -202,7 +185,7 @@ impl Session {
     pub(crate) fn claim(&self, names: &[i64]) -> Result<()> {
         if !names.is_empty() {
             let answer = self.wait(self.client.simple_query(&claim(names)))?;
-            self.busy.borrow_mut().extend(busy(&answer));
+            self.busy.borrow_mut().extend(numbers(&answer, "busy"));
         }
         Ok(())
     }
@@ -224,6 +207,16 @@ impl Session {
         self.execute_batch(&format!(
             "set local statement_timeout = {short}; {sql}; set local statement_timeout = {long}"
         ))
+    }
+
+    /// Runs statements of which the first begins a transaction. If one fails, it ends the transaction.
+    fn ask(&self, statements: &str) -> Result<Vec<SimpleQueryMessage>> {
+        let asked = self.wait(self.client.simple_query(statements));
+        if asked.is_err() {
+            // If the rollback fails too, the connection is unusable.
+            let _ = self.execute_batch("rollback");
+        }
+        asked
     }
 
     /// The names of the latest write transaction that another transaction has claimed.
@@ -265,6 +258,23 @@ impl Session {
             sql,
         })
     }
+}
+
+/// The values of a column in the answers to several statements.
+fn column<'m>(answer: &'m [SimpleQueryMessage], name: &str) -> Vec<&'m str> {
+    let values = answer.iter().filter_map(|message| {
+        if let SimpleQueryMessage::Row(row) = message {
+            row.try_get(name).ok().flatten()
+        } else {
+            None
+        }
+    });
+    values.collect()
+}
+
+fn numbers(answer: &[SimpleQueryMessage], name: &str) -> Vec<i64> {
+    let values = column(answer, name).into_iter();
+    values.filter_map(|value| value.parse().ok()).collect()
 }
 
 /// A statement with PostgreSQL's parameters: `$1` for `?1`.

@@ -23,6 +23,7 @@ impl NewRow {
         write_number(&mut out, head.first_position);
         write_number(&mut out, head.events);
         write_signed(&mut out, head.written.epoch);
+        write_signed(&mut out, head.written.stamp);
         write_signed(&mut out, head.written.at_ms);
         // The clock seldom goes back, so this is nearly always 0.
         let ahead = head.written.latest_ms.wrapping_sub(head.written.at_ms);
@@ -49,7 +50,8 @@ impl NewRow {
         let id = BlockId(read_signed(bytes)?);
         let first_position = read_number(bytes)?;
         let events = read_number(bytes)?;
-        let (epoch, at_ms) = (read_signed(bytes)?, read_signed(bytes)?);
+        let (epoch, stamp) = (read_signed(bytes)?, read_signed(bytes)?);
+        let at_ms = read_signed(bytes)?;
         let latest_ms = at_ms.wrapping_add(read_signed(bytes)?);
         let dialect = DialectId(read_signed(bytes)?);
         let checksum = read_bytes(bytes, 8)?;
@@ -66,6 +68,7 @@ impl NewRow {
                 events,
                 written: Written {
                     epoch,
+                    stamp,
                     at_ms,
                     latest_ms,
                 },
@@ -109,12 +112,12 @@ mod tests {
 
     fn heads() -> impl Strategy<Value = BlockHead> {
         let numbers = any::<(i64, u64, u64, i64)>();
-        let written = any::<(i64, i64, i64)>();
+        let written = any::<(i64, i64, i64, i64)>();
         let bytes = any::<(Option<Vec<u8>>, Vec<u8>, Vec<u8>)>();
         let key_id = option::of(".{0,30}");
         (numbers, written, bytes, key_id).prop_map(|(numbers, written, bytes, key_id)| {
             let (id, first_position, events, dialect) = numbers;
-            let (epoch, at_ms, latest_ms) = written;
+            let (epoch, stamp, at_ms, latest_ms) = written;
             let (batches, slots, indexes) = bytes;
             BlockHead {
                 id: BlockId(id),
@@ -122,6 +125,7 @@ mod tests {
                 events,
                 written: Written {
                     epoch,
+                    stamp,
                     at_ms,
                     latest_ms,
                 },

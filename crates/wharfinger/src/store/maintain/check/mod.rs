@@ -108,6 +108,8 @@ struct Walk {
     block: u32,
     position: u64,
     last_ms: i64,
+    /// The stamp of the latest block.
+    stamp: i64,
     /// The position from which nothing was purged.
     feed_start: u64,
     /// Transitions to a final state.
@@ -196,6 +198,7 @@ impl Check<'_> {
                         } else {
                             block.written.latest_ms
                         },
+                        stamp: start.gone_stamp,
                         settled: 0,
                     }
                 }
@@ -296,6 +299,10 @@ impl Check<'_> {
         self.expect(block.written.latest_ms == walk.last_ms, || {
             format!("block {id} has a wrong latest time")
         });
+        self.expect(block.written.stamp >= walk.stamp, || {
+            format!("block {id} has a lower stamp than a block before it")
+        });
+        walk.stamp = walk.stamp.max(block.written.stamp);
         walk.block = number.saturating_add(1);
         walk.position = block.first_position + block.events;
         self.report.events += block.events;
@@ -307,7 +314,8 @@ impl Check<'_> {
         };
         let whose = walk.organisation.0;
         let counters = read_counters(self.connection, walk.organisation)?;
-        let is_equal = (counters.block, counters.position) == (walk.block, walk.position);
+        let end = (counters.block, counters.position, counters.stamp);
+        let is_equal = end == (walk.block, walk.position, walk.stamp);
         self.expect(is_equal, || {
             format!("the counters of organisation {whose} do not match its journal")
         });

@@ -9,6 +9,7 @@ use crate::store::engine::driver::{
 };
 use crate::store::engine::fault::Fault;
 use crate::store::engine::location::Location;
+use crate::store::journal::{end, stamps};
 
 /// Tables that have rows in every new store.
 pub(in crate::store::maintain) const FILLED: [&str; 2] = ["epochs", "settings"];
@@ -119,6 +120,7 @@ pub(super) fn end(connection: &Connection) -> Result<(), Fault> {
     let transaction = connection.begin(Access::WRITE)?;
     if transaction.engine() == Engine::Postgres {
         number_on(&transaction)?;
+        stamps::continue_after(&transaction, end::latest_stamp(&transaction)?)?;
     }
     transaction.execute("delete from copying", ())?;
     commit(transaction)

@@ -71,7 +71,7 @@ impl Thread {
             let is_known = |dialect| self.catalogues.dialects.contains_key(dialect);
             !writes.anything && writes.dialect.is_none_or(is_known)
         };
-        if self.epoch.is_some() && jobs.iter().all(is_of_organisations) {
+        if self.known.epoch.is_some() && jobs.iter().all(is_of_organisations) {
             Locks::Organisations
         } else {
             Locks::Store

@@ -6,7 +6,7 @@ use wharfinger_core::order::ids::BatchId;
 
 use super::Thread;
 use super::locking::names;
-use crate::store::api::StoreError;
+use crate::store::api::{Growth, StoreError};
 use crate::store::engine::connection::{Use, touch};
 use crate::store::engine::driver::{self, Access, Engine, LOCK_PATIENCE, Locks};
 use crate::store::engine::fault::{Fault, Severity};
@@ -48,7 +48,8 @@ impl Thread {
 
     fn reconnect(&mut self) -> Result<(), Fault> {
         self.connection = self.home.connect(Use::Write)?;
-        self.epoch = None;
+        self.known.epoch = None;
+        self.growth.send_modify(Growth::forget);
         Ok(())
     }
 

@@ -27,6 +27,7 @@ fn small(id: BlockId, text: &[u8]) -> NewRow {
             events: 1,
             written: Written {
                 epoch: 1,
+                stamp: 0,
                 at_ms: 2,
                 latest_ms: 3,
             },
