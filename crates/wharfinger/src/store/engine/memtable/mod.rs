@@ -166,8 +166,13 @@ impl Memtable {
         if pending.is_empty() {
             return Ok(Committed { run: None });
         }
-        let mut bytes = Vec::new();
         let entries = pending.iter();
+        let length = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        let lengths = entries
+            .clone()
+            .map(|(key, value)| key.len() + length(value) + 6);
+        // Kept in memory, so no room is left over.
+        let mut bytes = Vec::with_capacity(lengths.sum());
         let entries = entries.map(|(key, value)| (key.as_slice(), value.as_deref()));
         run::encode(entries, &mut bytes);
         pending.clear();
