@@ -29,7 +29,7 @@ pub(crate) struct Waiting {
 /// A job of the queue.
 pub(crate) struct QueuedJob {
     pub job: Box<dyn Job>,
-    /// Its permit of the bounded queue, until it is first taken. The number of jobs that are put back has its own bound.
+    /// Its permit of the bounded queue, until it is started.
     place: Option<OwnedSemaphorePermit>,
     since: Instant,
     /// Whether it was put back.
@@ -48,6 +48,11 @@ impl QueuedJob {
             was_put_back: false,
             waits: 0,
         }
+    }
+
+    /// Gives its place in the queue back.
+    pub(crate) fn start(&mut self) {
+        self.place = None;
     }
 
     /// The organisations that it writes to.
@@ -95,14 +100,6 @@ impl Waiting {
     ///
     /// Small and large jobs take turns. A small job waits for at most one large job, and a large job for one group of small ones.
     pub(crate) fn take_group(&mut self) -> Vec<QueuedJob> {
-        let mut jobs = self.take_jobs();
-        for queued in &mut jobs {
-            queued.place = None;
-        }
-        jobs
-    }
-
-    fn take_jobs(&mut self) -> Vec<QueuedJob> {
         let mut jobs = std::mem::take(&mut self.put_back);
         let is_large = !self.large.is_empty() && (self.large_is_next || self.small.is_empty());
         self.large_is_next = !is_large;
@@ -153,6 +150,7 @@ pub(crate) fn take_runnable(
             room.is_left() && organisations.all(|id| is_locked(*id) && !blocked.contains(id));
         if is_runnable {
             room.take(queued);
+            queued.start();
         } else {
             blocked.extend(queued.organisations());
         }
@@ -264,10 +262,11 @@ mod tests {
 
     #[test]
     fn no_job_overtakes_an_earlier_one_of_its_organisations() {
-        let (_places, mut jobs) = jobs_of(&[&[1], &[2], &[1], &[], &[1, 3], &[3], &[4]]);
+        let (places, mut jobs) = jobs_of(&[&[1], &[2], &[1], &[], &[1, 3], &[3], &[4]]);
         let runnable = take_runnable(&mut jobs, |id| id.0 != 1, HashSet::new());
         assert_eq!(weights_of(&runnable), [2, 4, 7]);
         assert_eq!(weights_of(&jobs), [1, 3, 5, 6]);
+        assert_eq!(places.available_permits(), 3, "who waits keeps its place");
         let runnable = take_runnable(&mut jobs, |_| true, HashSet::from([OrganisationId(3)]));
         assert_eq!(weights_of(&runnable), [1, 3]);
         assert_eq!(weights_of(&jobs), [5, 6]);

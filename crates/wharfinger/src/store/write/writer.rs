@@ -22,7 +22,7 @@ use crate::clock;
 use crate::runtime::metrics::METRICS;
 use crate::store::api::{Growth, StoreError};
 use crate::store::engine::disk_space;
-use crate::store::engine::driver::Connection;
+use crate::store::engine::driver::{Connection, Engine};
 use crate::store::engine::fault::{Fault, Severity};
 use crate::store::engine::files::Places;
 use crate::store::engine::home::Home;
@@ -230,7 +230,11 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         while self.listen() {
-            let jobs = self.waiting.take_group();
+            let mut jobs = self.waiting.take_group();
+            if self.connection.engine() == Engine::Sqlite {
+                // Nothing is put back, so they are started now, although another process may still be writing.
+                jobs.iter_mut().for_each(QueuedJob::start);
+            }
             self.serve(jobs);
             if let Some(checkpoints) = &self.checkpoints
                 && checkpoints.is_behind()
