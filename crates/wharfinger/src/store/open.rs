@@ -130,6 +130,12 @@ impl Store {
         options: &Options,
     ) -> Result<Self, StoreError> {
         let email_key = addresses::key(&connection)?;
+        if let Some(recent) = connection.recent()
+            && let Err(fault) = recent.load()
+        {
+            // Whoever needs a change of the log will be told. What is in the tables can be read.
+            tracing::error!(%fault, "The log of recent changes cannot be read.");
+        }
         let due = options.email_runs.map(Builder::due);
         let growth = Arc::new(watch::Sender::default());
         let on_growth = due.clone().map(|due| {

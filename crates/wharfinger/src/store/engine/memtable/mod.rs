@@ -367,6 +367,14 @@ impl<'c> Recent<'c> {
         Ok(self.memtable.runs.borrow().is_merging())
     }
 
+    /// Reads the log, for all connections that share its runs: once, when the store is opened.
+    pub(crate) fn load(&self) -> Result<(), Fault> {
+        self.memtable.make_current(self.connection)?;
+        let runs = Arc::clone(&self.memtable.runs.borrow());
+        self.memtable.shared.set(runs);
+        Ok(())
+    }
+
     /// The number of the first row of the log.
     pub(crate) fn first(&self) -> Result<Option<i64>, Fault> {
         self.memtable.make_current(self.connection)?;
