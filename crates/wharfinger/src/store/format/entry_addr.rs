@@ -54,6 +54,16 @@ impl BlockId {
         EntryAddr(self.0 << ORDINAL_BITS | ordinal)
     }
 
+    /// The id as bytes, which sort as the ids do.
+    pub(crate) fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    /// The id of the result of [`Self::to_bytes`]. `None` if it is none.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(i64::from_be_bytes).map(Self)
+    }
+
     /// The block that is `count` blocks further on.
     pub(crate) fn plus(self, count: usize) -> Self {
         Self(self.0 + i64::try_from(count).unwrap_or_default())

@@ -2,6 +2,7 @@
 //! look-up.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use wharfinger_core::order::ids::OrganisationId;
 
@@ -36,13 +37,13 @@ impl GreatestKeys {
     ) -> Result<bool, Fault> {
         self.compare(connection)?;
         let of = (key_space.organisation, key_space.dialect);
-        if !self.keys.contains_key(&of) {
-            if self.keys.len() >= KEPT_MAX {
-                self.keys.clear();
-            }
-            self.keys.insert(of, find(connection, key_space)?);
+        if self.keys.len() >= KEPT_MAX && !self.keys.contains_key(&of) {
+            self.keys.clear();
         }
-        let greatest = self.keys.entry(of).or_default();
+        let greatest = match self.keys.entry(of) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(find(connection, key_space)?),
+        };
         let is_behind = greatest.as_slice() < key;
         if is_behind {
             greatest.clear();
@@ -61,7 +62,7 @@ impl GreatestKeys {
         if self.is_compared {
             return Ok(());
         }
-        let version = connection.query_row("pragma data_version", (), |row| row.get(0))?;
+        let version = connection.data_version()?;
         if version != self.version {
             self.keys.clear();
         }

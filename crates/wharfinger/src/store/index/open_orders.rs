@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::store::engine::driver::{Connection, Insert, OptionalExtension, ToValue, Value, params};
+use crate::store::engine::driver::{Connection, Insert, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::memtable::Space;
 use crate::store::format::bitset::Bitset;
@@ -15,24 +15,16 @@ use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::format::varint::{Damage, read_signed, write_signed};
 use crate::store::journal::rows::{self, GoesOn, packs};
+use crate::store::journal::write::{OPEN_COLUMNS, open_values};
 
 static WRITE: Insert<4> = Insert::new(
     "open_orders",
-    [
-        ("organisation", "bigint"),
-        ("block", "bigint"),
-        ("dialect", "bigint"),
-        ("ordinals", "bytea"),
-    ],
+    OPEN_COLUMNS,
     "on conflict (block) do update set ordinals = excluded.ordinals",
 );
 
 /// The dialect of a block, and its open orders.
 type OfBlock = (DialectId, Bitset);
-
-fn key(block: BlockId) -> [u8; 8] {
-    block.0.to_be_bytes()
-}
 
 fn encode((dialect, open): &OfBlock) -> Vec<u8> {
     let mut out = Vec::with_capacity(2 + open.0.len());
@@ -52,7 +44,7 @@ fn recent(connection: &Connection, block: BlockId) -> Result<Option<Bitset>, Fau
     let Some(recent) = connection.recent() else {
         return Ok(None);
     };
-    let changed = recent.get(Space::Open, &key(block), |value| {
+    let changed = recent.get(Space::Open, &block.to_bytes(), |value| {
         value.map_or_else(|| Ok(Bitset::default()), |value| Ok(decode(value)?.1))
     });
     let changed: Option<Result<Bitset, Damage>> = changed?;
@@ -89,7 +81,7 @@ pub(super) fn close(
     }
     if let Some(recent) = connection.recent() {
         let value = (!open.0.is_empty()).then(|| encode(&(dialect, open)));
-        return recent.put(Space::Open, &key(block), value);
+        return recent.put(Space::Open, &block.to_bytes(), value);
     }
     if open.0.is_empty() {
         return delete(connection, block);
@@ -115,9 +107,8 @@ pub(crate) type Changed = (Vec<u8>, Option<Vec<u8>>);
 pub(crate) fn merge(connection: &Connection, changed: &[Changed]) -> Result<(), Fault> {
     let mut packs = packs::Editor::default();
     for (key, value) in changed {
-        let block = key.as_slice().try_into().map(i64::from_be_bytes);
-        let unknown = |_| Fault::Damaged("recently changed open orders are of no block".into());
-        let block = BlockId(block.map_err(unknown)?);
+        let unknown = || Fault::Damaged("recently changed open orders are of no block".into());
+        let block = BlockId::from_bytes(key).ok_or_else(unknown)?;
         let of_block = value.as_deref().map(decode).transpose()?;
         let open = of_block.as_ref().map(|(_, open)| open.clone());
         if packs.set_open(connection, block, open.unwrap_or_default())? {
@@ -132,18 +123,12 @@ pub(crate) fn merge(connection: &Connection, changed: &[Changed]) -> Result<(), 
 }
 
 fn write(connection: &Connection, open: &[(BlockId, OfBlock)]) -> Result<(), Fault> {
-    let rows = open.iter().map(|(block, (dialect, open))| {
-        [
-            Value::Integer(block.organisation().0.into()),
-            block.0.to_value(),
-            dialect.to_value(),
-            open.0.to_value(),
-        ]
-    });
+    let rows = open.iter();
+    let rows = rows.map(|(block, (dialect, open))| open_values(*block, dialect, open));
     Ok(connection.insert_all(&WRITE, rows)?)
 }
 
-/// Small blocks and their dialects, and blocks whose open orders were recently changed: with `None` if no order is open.
+/// Blocks whose open orders were recently changed, each with its dialect: `None` if no order is open.
 type Changes = BTreeMap<BlockId, Option<DialectId>>;
 
 /// Blocks whose open orders were recently changed, in order.
@@ -152,41 +137,32 @@ fn recently_changed(connection: &Connection, blocks: &Range<BlockId>) -> Result<
     let Some(recent) = connection.recent() else {
         return Ok(found);
     };
-    let bounds: [&[u8]; 2] = [&key(blocks.start), &key(blocks.end)];
+    let bounds: [&[u8]; 2] = [&blocks.start.to_bytes(), &blocks.end.to_bytes()];
     recent.range(Space::Open, bounds, |key, value| {
-        if let Ok(key) = key.try_into() {
+        if let Some(block) = BlockId::from_bytes(key) {
             let of_block = value.map(decode).transpose()?;
-            let dialect = of_block.map(|(dialect, _)| dialect);
-            found.insert(BlockId(i64::from_be_bytes(key)), dialect);
+            found.insert(block, of_block.map(|(dialect, _)| dialect));
         }
         Ok(true)
     })?;
     Ok(found)
 }
 
-/// Walks over the blocks that have open orders, in order, or in the opposite order if `newest_first`; each with its dialect. Ends
-/// early when `visit` returns false.
+/// Walks over the blocks that have open orders, in order, each with its dialect. Ends early when `visit` returns false.
 pub(crate) fn open_between(
     connection: &Connection,
-    (blocks, newest_first): (Range<BlockId>, bool),
+    blocks: Range<BlockId>,
     mut visit: impl FnMut(BlockId, DialectId) -> Result<GoesOn, Fault>,
 ) -> Result<GoesOn, Fault> {
     let changed = recently_changed(connection, &blocks)?;
-    let direction = if newest_first { "desc" } else { "asc" };
-    let select = format!(
-        "select block, dialect from open_orders \
-         where block >= ?1 and block < ?2 and organisation = ?1 >> 32 and sound(open_orders.intact) order by block {direction}"
-    );
-    let params = (blocks.start.0, blocks.end.0);
-    rows::each_open(
-        connection,
-        (&select, params),
-        (blocks, newest_first),
-        |block, dialect| match changed.get(&block) {
+    let select = "select block, dialect from open_orders \
+                  where block >= ?1 and block < ?2 and organisation = ?1 >> 32 and sound(open_orders.intact) order by block";
+    rows::each_open(connection, select, blocks, |block, dialect| {
+        match changed.get(&block) {
             Some(None) => Ok(true),
             Some(Some(_)) | None => visit(block, dialect),
-        },
-    )
+        }
+    })
 }
 
 /// The first block of a dialect that has open orders, or the last one if `newest_first`.
@@ -196,10 +172,31 @@ pub(crate) fn next_open(
     dialect: DialectId,
     newest_first: bool,
 ) -> Result<Option<BlockId>, Fault> {
-    let mut next = None;
-    open_between(connection, (blocks, newest_first), |block, of| {
-        next = Some(block).filter(|_| of == dialect);
-        Ok(next.is_none())
-    })?;
-    Ok(next)
+    let changed = recently_changed(connection, &blocks)?;
+    let is_closed = |block: &BlockId| changed.get(block) == Some(&None);
+    let direction = if newest_first { "desc" } else { "asc" };
+    let select = format!(
+        "select block from open_orders where block >= ?1 and block < ?2 and of_organisation(?1 >> 32) \
+         and case when sound(open_orders.intact) then dialect = ?3 end order by block {direction} limit 1"
+    );
+    let mut select = connection.prepare_cached(&select)?;
+    let mut left = blocks.clone();
+    let in_table = loop {
+        let params = (left.start.0, left.end.0, dialect);
+        let found = select.query_row(params, |row| row.get(0)).optional()?;
+        match found.map(BlockId) {
+            Some(closed) if is_closed(&closed) && newest_first => left.end = closed,
+            Some(closed) if is_closed(&closed) => left.start = closed.plus(1),
+            next => break next,
+        }
+    };
+    rows::nearest(
+        connection,
+        (blocks, newest_first),
+        (in_table, true),
+        |new| {
+            let head = &new.row.head;
+            head.dialect == dialect && !new.new.0.is_empty() && !is_closed(&head.id)
+        },
+    )
 }

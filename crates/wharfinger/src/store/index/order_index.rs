@@ -6,7 +6,7 @@
 
 use super::greatest_keys::GreatestKeys;
 use super::key_space::KeySpace;
-use super::orders::{Holds, Lookup, OrderRow, lost, recent_order};
+use super::orders::{Holds, Lookup, OrderRow, lost, order_at, recent_order};
 use super::page;
 use super::page_cache::PageCache;
 use crate::store::engine::driver::Connection;
@@ -154,14 +154,10 @@ impl<'c> OrderIndex<'c> {
         key: &str,
         id: EntryAddr,
     ) -> Result<Option<(OrderRow, Holds)>, Fault> {
-        if let Some(row) = self.by_key(key_space, key)?
-            && row.id == id
-        {
-            return Ok(Some((row, Holds::Key)));
-        }
-        self.key = key_space.released_key(key, id);
-        let found = self.get(key_space)?;
-        Ok(found.map(|row| (row, Holds::Nothing)))
+        order_at(key_space, key, id, |key| {
+            self.key = key;
+            self.get(key_space)
+        })
     }
 
     /// Changes an order that holds its key or has released it.

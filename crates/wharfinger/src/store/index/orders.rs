@@ -77,13 +77,10 @@ impl<'c> Lookup<'c> {
         key: &str,
         id: EntryAddr,
     ) -> Result<Option<(OrderRow, Holds)>, Fault> {
-        if let Some(row) = self.by_key(key_space, key)?
-            && row.id == id
-        {
-            return Ok(Some((row, Holds::Key)));
-        }
-        self.key = key_space.released_key(key, id);
-        Ok(self.find(key_space)?.map(|row| (row, Holds::Nothing)))
+        order_at(key_space, key, id, |key| {
+            self.key = key;
+            self.find(key_space)
+        })
     }
 
     /// Up to `orders_max` of the orders that have released a key.
@@ -129,6 +126,22 @@ pub(super) fn lost(id: EntryAddr) -> Fault {
         "the order in entry {} is missing from the index",
         id.0
     ))
+}
+
+/// Finds an order by key and first-revision address, also if it has released the key. `find` finds by a key of the table.
+pub(super) fn order_at(
+    key_space: &KeySpace,
+    key: &str,
+    id: EntryAddr,
+    mut find: impl FnMut(String) -> Result<Option<OrderRow>, Fault>,
+) -> Result<Option<(OrderRow, Holds)>, Fault> {
+    if let Some(row) = find(key_space.key(key))?
+        && row.id == id
+    {
+        return Ok(Some((row, Holds::Key)));
+    }
+    let released = find(key_space.released_key(key, id))?;
+    Ok(released.map(|row| (row, Holds::Nothing)))
 }
 
 /// What was recently changed about the order with a key of the table. `None` if nothing was: the table has it.

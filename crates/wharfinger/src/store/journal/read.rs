@@ -13,7 +13,7 @@ use super::batches::{Batches, OfBatch};
 use super::block::{self, Frame};
 use super::end::read_counters;
 use super::entry_outcomes::{self, EntryOutcome};
-use super::rows::{self, last_number};
+use super::rows::{self, Begins, last_number};
 use crate::store::engine::columns::time_zone;
 use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
@@ -322,23 +322,36 @@ pub(crate) fn blocks_up_to(
     order: Order,
     bound: i64,
 ) -> Result<u32, Fault> {
-    let mut low = journal::start::start(connection, organisation)?.block - 1;
-    let mut high = last_number(connection, organisation)?;
-    while low < high {
-        let middle = low + (high - low).div_ceil(2);
-        let id = BlockId::new(organisation, middle);
-        let begins = rows::begins(connection, id)?.ok_or_else(|| rows::missing(id))?;
-        let begins = match order {
-            Order::Position => begins.first_position.cast_signed(),
-            Order::LatestTime => begins.latest_ms,
-        };
-        if begins <= bound {
-            low = middle;
+    let first = journal::start::start(connection, organisation)?.block;
+    let end = last_number(connection, organisation)? + 1;
+    let behind = partition(connection, organisation, first..end, |begins| match order {
+        Order::Position => begins.first_position.cast_signed() <= bound,
+        Order::LatestTime => begins.latest_ms <= bound,
+    })?;
+    Ok(behind - 1)
+}
+
+/// The number of the first of an organisation's blocks that does not meet a condition, or the end of `blocks`. Those that meet it
+/// come first.
+fn partition(
+    connection: &Connection,
+    organisation: OrganisationId,
+    mut blocks: Range<u32>,
+    is_met: impl Fn(&Begins) -> bool,
+) -> Result<u32, Fault> {
+    while blocks.start < blocks.end {
+        let middle = blocks.start + (blocks.end - blocks.start) / 2;
+        if is_met(&begins_of(connection, BlockId::new(organisation, middle))?) {
+            blocks.start = middle + 1;
         } else {
-            high = middle - 1;
+            blocks.end = middle;
         }
     }
-    Ok(low)
+    Ok(blocks.end)
+}
+
+fn begins_of(connection: &Connection, id: BlockId) -> Result<Begins, Fault> {
+    rows::begins(connection, id)?.ok_or_else(|| rows::missing(id))
 }
 
 /// The number of the first of an organisation's blocks that has a greater stamp than `stamp`. If there is none, the end of
@@ -346,28 +359,20 @@ pub(crate) fn blocks_up_to(
 pub(crate) fn first_written_after(
     connection: &Connection,
     organisation: OrganisationId,
-    (blocks, stamp): (Range<u32>, i64),
+    (mut blocks, stamp): (Range<u32>, i64),
 ) -> Result<u32, Fault> {
-    let (mut low, mut high) = (blocks.start, blocks.end);
+    let is_met = |begins: &Begins| begins.stamp <= stamp;
     let mut distance = 1;
-    let mut is_near = true;
-    while low < high {
-        let middle = if is_near {
-            high.saturating_sub(distance).max(low)
-        } else {
-            low + (high - low) / 2
-        };
-        let id = BlockId::new(organisation, middle);
-        let begins = rows::begins(connection, id)?.ok_or_else(|| rows::missing(id))?;
-        if begins.stamp > stamp {
-            high = middle;
-            distance = distance.saturating_mul(2);
-        } else {
-            low = middle + 1;
-            is_near = false;
+    while blocks.start < blocks.end {
+        let near = blocks.end.saturating_sub(distance).max(blocks.start);
+        if is_met(&begins_of(connection, BlockId::new(organisation, near))?) {
+            blocks.start = near + 1;
+            break;
         }
+        blocks.end = near;
+        distance = distance.saturating_mul(2);
     }
-    Ok(high)
+    partition(connection, organisation, blocks, is_met)
 }
 
 /// The stamp of an organisation's latest block, found without its counters. 0 if it has no blocks.

@@ -10,7 +10,7 @@ use wharfinger_core::order::ids::OrganisationId;
 
 pub(crate) use self::ranges::{
     GoesOn, checked_emails_between, dialects_between, each_open, emails_between, every_block,
-    next_of_dialect, open_lists_without_block, passed_between,
+    nearest, next_of_dialect, open_lists_without_block, passed_between,
 };
 pub(crate) use self::recent::{block as recent_block, merge, put_recent};
 use super::block::Block;

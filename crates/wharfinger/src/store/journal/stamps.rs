@@ -41,7 +41,7 @@ pub(crate) fn draw(connection: &Connection, known: Option<Latest>) -> Result<Dra
             latest: None,
         });
     }
-    let version = connection.query_row("pragma data_version", (), |row| row.get(0))?;
+    let version = connection.data_version()?;
     let stamp = match known {
         Some(latest) if latest.version == version => latest.stamp,
         Some(_) | None => end::latest_stamp(connection)?,

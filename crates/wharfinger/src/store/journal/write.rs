@@ -39,16 +39,14 @@ pub(crate) enum Origin<'b> {
     },
 }
 
-static INSERT_OPEN: Insert<4> = Insert::new(
-    "open_orders",
-    [
-        ("organisation", "bigint"),
-        ("block", "bigint"),
-        ("dialect", "bigint"),
-        ("ordinals", "bytea"),
-    ],
-    "",
-);
+/// The columns of the table of open orders.
+pub(crate) const OPEN_COLUMNS: [(&str, &str); 4] = [
+    ("organisation", "bigint"),
+    ("block", "bigint"),
+    ("dialect", "bigint"),
+    ("ordinals", "bytea"),
+];
+static INSERT_OPEN: Insert<4> = Insert::new("open_orders", OPEN_COLUMNS, "");
 /// Bytes of pending blocks, at most. More are written at once.
 const PENDING_BYTES_MAX: usize = 4 << 20;
 
@@ -86,7 +84,13 @@ impl NewBlocks {
         self.ids.clear();
         rows::insert(connection, rows.iter().map(|new| &new.row))?;
         let with_new = rows.iter().filter(|row| !row.new.0.is_empty());
-        connection.insert_all(&INSERT_OPEN, with_new.map(NewRow::open))?;
+        connection.insert_all(
+            &INSERT_OPEN,
+            with_new.map(|new| {
+                let head = &new.row.head;
+                open_values(head.id, &head.dialect, &new.new)
+            }),
+        )?;
         Ok(())
     }
 }
@@ -106,16 +110,18 @@ pub(crate) fn unpack_all(connection: &Connection) -> Result<(), Fault> {
     })
 }
 
-impl NewRow {
-    fn open(&self) -> [Value<'_>; 4] {
-        let head = &self.row.head;
-        [
-            Value::Integer(head.id.organisation().0.into()),
-            head.id.0.to_value(),
-            head.dialect.to_value(),
-            self.new.0.to_value(),
-        ]
-    }
+/// The values of [`OPEN_COLUMNS`]: the open orders of a block.
+pub(crate) fn open_values<'v>(
+    block: BlockId,
+    dialect: &'v DialectId,
+    open: &'v Bitset,
+) -> [Value<'v>; 4] {
+    [
+        Value::Integer(block.organisation().0.into()),
+        Value::Integer(block.0),
+        dialect.to_value(),
+        open.0.to_value(),
+    ]
 }
 
 impl NewBlock<'_> {

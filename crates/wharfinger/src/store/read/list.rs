@@ -232,7 +232,7 @@ impl Listing<'_> {
         if wants_final {
             return dialects_between(connection, blocks, visit);
         }
-        open_between(connection, (blocks, false), visit)
+        open_between(connection, blocks, visit)
     }
 
     fn along_block(

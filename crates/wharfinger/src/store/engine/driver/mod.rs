@@ -223,6 +223,11 @@ impl Connection {
         }
     }
 
+    /// SQLite's number for the state of the database as other connections left it.
+    pub(crate) fn data_version(&self) -> Result<i64> {
+        self.query_row("pragma data_version", (), |row| row.get(0))
+    }
+
     /// Removes the time limits from the current transaction. They exist only on PostgreSQL.
     pub(crate) fn lift_bounds(&self) -> Result<()> {
         match self {

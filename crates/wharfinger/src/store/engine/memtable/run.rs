@@ -59,6 +59,8 @@ pub(crate) struct Run {
     numbers: RangeInclusive<i64>,
     /// The bytes of these rows.
     rows: Vec<Arc<Vec<u8>>>,
+    /// How many.
+    bytes: usize,
     /// The latest entry of each key, sorted by key.
     entries: Vec<Entry>,
     /// A hash table: the number of an entry plus one, or 0. The number of places is a power of two.
@@ -87,10 +89,16 @@ impl Run {
                 at: at as u32,
             });
         }
-        Ok(Self::of(number..=number, vec![Arc::new(bytes)], entries))
+        let length = bytes.len();
+        let rows = (vec![Arc::new(bytes)], length);
+        Ok(Self::of(number..=number, rows, entries))
     }
 
-    fn of(numbers: RangeInclusive<i64>, rows: Vec<Arc<Vec<u8>>>, entries: Vec<Entry>) -> Self {
+    fn of(
+        numbers: RangeInclusive<i64>,
+        (rows, bytes): (Vec<Arc<Vec<u8>>>, usize),
+        entries: Vec<Entry>,
+    ) -> Self {
         let mut places = vec![0; (2 * entries.len()).next_power_of_two()];
         let mask = places.len() - 1;
         for (number, entry) in (1..).zip(&entries) {
@@ -103,6 +111,7 @@ impl Run {
         Self {
             numbers,
             rows,
+            bytes,
             entries,
             places,
         }
@@ -129,6 +138,7 @@ impl Run {
             right += 1;
         }
         entries.extend_from_slice(&self.entries[left..]);
+        let rows = (rows, self.bytes + later.bytes);
         Self::of(*self.numbers.start()..=*later.numbers.end(), rows, entries)
     }
 
@@ -144,7 +154,7 @@ impl Run {
 
     /// Bytes of the rows.
     pub(super) fn bytes(&self) -> usize {
-        self.rows.iter().map(|row| row.len()).sum()
+        self.bytes
     }
 
     /// What it has under a key whose hash is known. `None` if it has nothing to say about the key.

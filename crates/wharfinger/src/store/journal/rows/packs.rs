@@ -311,15 +311,11 @@ impl<'c> Packed<'c> {
     /// Reads the next pack that has blocks of the range, and shortens the range by it.
     fn read(&mut self) -> Result<(), Fault> {
         let is_open = if self.only_open { "has_open and" } else { "" };
-        let (bound, order) = if self.newest_first {
-            ("first < ?2", "desc")
-        } else {
-            ("last >= ?1", "asc")
-        };
+        let order = if self.newest_first { "desc" } else { "asc" };
         // Packs do not overlap, so the ends are sorted as the beginnings are. The one before the range may reach into it.
         let from = "coalesce((select max(first) from block_packs where first <= ?1), ?1)";
         let select = format!(
-            "select blocks, first, last from block_packs where {is_open} {bound} and first >= {from} and first < ?2 \
+            "select blocks, first, last from block_packs where {is_open} first >= {from} and first < ?2 \
              and last >= ?1 and sound(block_packs.intact) order by first {order} limit 1"
         );
         let mut select = self.connection.prepare_cached(&select)?;

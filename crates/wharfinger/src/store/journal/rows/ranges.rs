@@ -2,6 +2,7 @@
 //!
 //! A walk reads blocks as they are needed. It ends early when `visit` returns false.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::small::SmallBlocks;
@@ -22,16 +23,10 @@ pub(crate) fn dialects_between(
 ) -> Result<GoesOn, Fault> {
     let select = "select id, dialect from blocks \
                   where id >= ?1 and id < ?2 and of_organisation(?1 >> 32) and sound(blocks.intact) order by id";
-    let bounds = (blocks.start.0, blocks.end.0);
-    each(
-        connection,
-        (select, bounds),
-        (blocks, false),
-        |found| match found {
-            Found::Row(row) => visit(BlockId(row.get(0)?), row.get(1)?),
-            Found::Small(new) => visit(new.row.head.id, new.row.head.dialect),
-        },
-    )
+    each_in_order(connection, select, blocks, |found| match found {
+        Found::Row(row) => visit(BlockId(row.get(0)?), row.get(1)?),
+        Found::Small(new) => visit(new.row.head.id, new.row.head.dialect),
+    })
 }
 
 /// The first block of a dialect, or the last one if `newest_first`.
@@ -49,19 +44,33 @@ pub(crate) fn next_of_dialect(
     let mut select = connection.prepare_cached(&select)?;
     let params = (blocks.start.0, blocks.end.0, dialect);
     let found = select.query_row(params, |row| row.get(0)).optional()?;
-    let next = found.map(BlockId);
-    let is_nearer = |id: BlockId| next.is_none_or(|next| (id < next) != newest_first);
-    let mut small = SmallBlocks::new(connection, blocks, (newest_first, false))?;
-    while let Some(new) = small.next()? {
-        let head = &new.row.head;
-        if !is_nearer(head.id) {
-            break;
-        }
-        if head.dialect == dialect {
-            return Ok(Some(head.id));
+    let in_table = found.map(BlockId);
+    nearest(
+        connection,
+        (blocks, newest_first),
+        (in_table, false),
+        |new| new.row.head.dialect == dialect,
+    )
+}
+
+/// The first of a block of the table, if there is one, and the small blocks that are wanted; the last one if `newest_first`. With
+/// `only_open`, packs without open orders are passed over.
+pub(crate) fn nearest(
+    connection: &Connection,
+    (blocks, newest_first): (Range<BlockId>, bool),
+    (in_table, only_open): (Option<BlockId>, bool),
+    is_wanted: impl Fn(&NewRow) -> bool,
+) -> Result<Option<BlockId>, Fault> {
+    let is_nearer = |id: BlockId| in_table.is_none_or(|other| (id < other) != newest_first);
+    let mut small = SmallBlocks::new(connection, blocks, (newest_first, only_open))?;
+    while let Some(new) = small.next()?
+        && is_nearer(new.row.head.id)
+    {
+        if is_wanted(&new) {
+            return Ok(Some(new.row.head.id));
         }
     }
-    Ok(next)
+    Ok(in_table)
 }
 
 /// The hashes of e-mail addresses of blocks that have some: those of a dialect, or of all; from the last block on if
@@ -102,19 +111,13 @@ pub(crate) fn checked_emails_between(
 ) -> Result<GoesOn, Fault> {
     let select = "select id, slots, emails from blocks \
                   where id >= ?1 and id < ?2 and of_organisation(?1 >> 32) and emails is not null order by id";
-    let bounds = (blocks.start.0, blocks.end.0);
-    each(
-        connection,
-        (select, bounds),
-        (blocks, false),
-        |found| match found {
-            Found::Row(row) => visit(BlockId(row.get(0)?), row.blob(1)?, row.blob(2)?),
-            Found::Small(new) => match &new.row.emails {
-                Some(emails) => visit(new.row.head.id, &new.row.head.slots, emails),
-                None => Ok(true),
-            },
+    each_in_order(connection, select, blocks, |found| match found {
+        Found::Row(row) => visit(BlockId(row.get(0)?), row.blob(1)?, row.blob(2)?),
+        Found::Small(new) => match &new.row.emails {
+            Some(emails) => visit(new.row.head.id, &new.row.head.slots, emails),
+            None => Ok(true),
         },
-    )
+    })
 }
 
 /// A block that [`passed_between`] passes, without keys and texts.
@@ -140,34 +143,28 @@ pub(crate) fn passed_between(
 ) -> Result<GoesOn, Fault> {
     let select = "select id, first_position, events, batches, slots, indexes, emails, texts is not null from blocks \
                   where id >= ?1 and id < ?2 and of_organisation(?1 >> 32) and sound(blocks.intact) order by id";
-    let bounds = (blocks.start.0, blocks.end.0);
-    each(
-        connection,
-        (select, bounds),
-        (blocks, false),
-        |found| match found {
-            Found::Row(row) => visit(Passed {
-                id: BlockId(row.get(0)?),
-                first_position: row.get::<i64>(1)?.cast_unsigned(),
-                events: row.get::<i64>(2)?.cast_unsigned(),
-                batches: row.blob_or_null(3)?,
-                slots: row.blob(4)?,
-                indexes: row.blob(5)?,
-                emails: row.blob_or_null(6)?,
-                has_texts: row.get(7)?,
-            }),
-            Found::Small(new) => visit(Passed {
-                id: new.row.head.id,
-                first_position: new.row.head.first_position,
-                events: new.row.head.events,
-                batches: new.row.head.batches.as_deref(),
-                slots: &new.row.head.slots,
-                indexes: &new.row.head.indexes,
-                emails: new.row.emails.as_deref(),
-                has_texts: new.row.texts.is_some(),
-            }),
-        },
-    )
+    each_in_order(connection, select, blocks, |found| match found {
+        Found::Row(row) => visit(Passed {
+            id: BlockId(row.get(0)?),
+            first_position: row.get::<i64>(1)?.cast_unsigned(),
+            events: row.get::<i64>(2)?.cast_unsigned(),
+            batches: row.blob_or_null(3)?,
+            slots: row.blob(4)?,
+            indexes: row.blob(5)?,
+            emails: row.blob_or_null(6)?,
+            has_texts: row.get(7)?,
+        }),
+        Found::Small(new) => visit(Passed {
+            id: new.row.head.id,
+            first_position: new.row.head.first_position,
+            events: new.row.head.events,
+            batches: new.row.head.batches.as_deref(),
+            slots: &new.row.head.slots,
+            indexes: &new.row.head.indexes,
+            emails: new.row.emails.as_deref(),
+            has_texts: new.row.texts.is_some(),
+        }),
+    })
 }
 
 /// Every block of the store, with all its columns. No checksum is checked.
@@ -198,15 +195,16 @@ pub(crate) fn open_lists_without_block(connection: &Connection) -> Result<i64, F
 /// Blocks with open orders: rows of a query of id and dialect, and small blocks with new orders, whatever was changed recently.
 pub(crate) fn each_open(
     connection: &Connection,
-    query: (&str, impl Params),
-    (blocks, newest_first): (Range<BlockId>, bool),
+    select: &str,
+    blocks: Range<BlockId>,
     mut visit: impl FnMut(BlockId, DialectId) -> Result<GoesOn, Fault>,
 ) -> Result<GoesOn, Fault> {
-    let small = SmallBlocks::new(connection, blocks, (newest_first, true))?;
+    let bounds = (blocks.start.0, blocks.end.0);
+    let small = SmallBlocks::new(connection, blocks, (false, true))?;
     merge(
         connection,
-        query,
-        (small, newest_first),
+        (select, bounds),
+        (small, false),
         |found| match found {
             Found::Row(row) => visit(BlockId(row.get(0)?), row.get(1)?),
             Found::Small(new) if new.new.0.is_empty() => Ok(true),
@@ -221,16 +219,27 @@ enum Found<'r> {
     Small(&'r NewRow),
 }
 
+/// As [`each`], with a query of the blocks from `?1` up to before `?2`, in the order of ids.
+fn each_in_order(
+    connection: &Connection,
+    select: &str,
+    blocks: Range<BlockId>,
+    visit: impl FnMut(Found<'_>) -> Result<GoesOn, Fault>,
+) -> Result<GoesOn, Fault> {
+    let bounds = (blocks.start.0, blocks.end.0);
+    each(connection, (select, bounds), (blocks, false), visit)
+}
+
 /// Visits the rows of a query, whose first column is the id, and the small blocks of the range. Both are in the order of ids, or in
 /// the opposite order if `newest_first`. A block that is both is visited once.
 fn each(
     connection: &Connection,
-    (select, params): (&str, impl Params),
+    query: (&str, impl Params),
     (blocks, newest_first): (Range<BlockId>, bool),
     visit: impl FnMut(Found<'_>) -> Result<GoesOn, Fault>,
 ) -> Result<GoesOn, Fault> {
     let small = SmallBlocks::new(connection, blocks, (newest_first, false))?;
-    merge(connection, (select, params), (small, newest_first), visit)
+    merge(connection, query, (small, newest_first), visit)
 }
 
 fn merge(
@@ -245,12 +254,13 @@ fn merge(
     while let Some(row) = rows.next()? {
         let id = BlockId(row.get(0)?);
         while let Some(new) = &next {
-            let small_id = new.row.head.id;
-            let is_before = (small_id < id) != newest_first;
-            if small_id != id && !is_before {
-                break;
-            }
-            if small_id != id && !visit(Found::Small(new))? {
+            let place = new.row.head.id.cmp(&id);
+            let goes_on = match if newest_first { place.reverse() } else { place } {
+                Ordering::Less => visit(Found::Small(new))?,
+                Ordering::Equal => true,
+                Ordering::Greater => break,
+            };
+            if !goes_on {
                 return Ok(false);
             }
             next = small.next()?;

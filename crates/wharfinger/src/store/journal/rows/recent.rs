@@ -12,10 +12,6 @@ use crate::store::format::varint::Damage;
 /// Blocks with fewer bytes are small. A larger one has pages of its own in the table, which would not be saved by writing it later.
 const SMALL_BYTES: usize = 4 << 10;
 
-fn key(id: BlockId) -> [u8; 8] {
-    id.0.to_be_bytes()
-}
-
 /// Adds a block to the recent changes, if it is small and the store has such. Returns whether it did.
 pub(crate) fn put_recent(connection: &Connection, new: &NewRow) -> Result<bool, Fault> {
     let Some(recent) = connection.recent() else {
@@ -24,7 +20,11 @@ pub(crate) fn put_recent(connection: &Connection, new: &NewRow) -> Result<bool, 
     if new.row.bytes() >= SMALL_BYTES {
         return Ok(false);
     }
-    recent.put(Space::Blocks, &key(new.row.head.id), Some(new.encode()))?;
+    recent.put(
+        Space::Blocks,
+        &new.row.head.id.to_bytes(),
+        Some(new.encode()),
+    )?;
     Ok(true)
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn block(connection: &Connection, id: BlockId) -> Result<Option<NewRo
     let Some(recent) = connection.recent() else {
         return Ok(None);
     };
-    let found = recent.get(Space::Blocks, &key(id), decode)?;
+    let found = recent.get(Space::Blocks, &id.to_bytes(), decode)?;
     Ok(found.transpose()?)
 }
 
@@ -49,10 +49,9 @@ pub(crate) fn between(
 ) -> Result<Vec<BlockId>, Fault> {
     let mut ids = Vec::new();
     if let Some(recent) = connection.recent() {
-        let bounds: [&[u8]; 2] = [&key(blocks.start), &key(blocks.end)];
+        let bounds: [&[u8]; 2] = [&blocks.start.to_bytes(), &blocks.end.to_bytes()];
         recent.range(Space::Blocks, bounds, |key, _| {
-            let id = key.try_into().map(i64::from_be_bytes);
-            ids.extend(id.map(BlockId));
+            ids.extend(BlockId::from_bytes(key));
             Ok(true)
         })?;
     }
