@@ -60,16 +60,26 @@ impl Servers {
 
     /// A sender of the batches of p1, with the connections spread evenly over the servers.
     pub(crate) fn batches(&self, connections: usize) -> Result<Sender> {
-        let addresses = self
-            .servers
-            .iter()
-            .map(|server| sender::address_of(&server.url));
-        let addresses: Vec<SocketAddr> = addresses.collect::<Result<_>>()?;
         let dialect = first_dialect();
         let sender = self
             .target
             .batches(dialect, LARGE_BATCH, connections, Mix::Fresh);
-        Ok(sender.spread_over(addresses))
+        Ok(sender.spread_over(self.addresses()?))
+    }
+
+    /// As [`Self::batches`], but each server gets the orders of one organisation. There must be as many organisations as servers.
+    pub(crate) fn batches_apart(&self, connections: usize) -> Result<Sender> {
+        let sender = self
+            .target
+            .batches_apart(first_dialect(), LARGE_BATCH, connections);
+        Ok(sender.spread_over(self.addresses()?))
+    }
+
+    fn addresses(&self) -> Result<Vec<SocketAddr>> {
+        let servers = self.servers.iter();
+        servers
+            .map(|server| sender::address_of(&server.url))
+            .collect()
     }
 
     /// Measures the servers while `send` runs. See [`Database::measure`].

@@ -77,13 +77,37 @@ impl Target {
         connections: usize,
         mix: Mix,
     ) -> Sender {
+        self.batches_of(dialect, orders, (connections, mix), |_| {
+            self.identities.clone()
+        })
+    }
+
+    /// A sender of batches of new orders. Each connection sends those of one organisation, which the connections have in turns.
+    pub(crate) fn batches_apart(
+        &self,
+        dialect: DialectRef,
+        orders: usize,
+        connections: usize,
+    ) -> Sender {
+        self.batches_of(dialect, orders, (connections, Mix::Fresh), |connection| {
+            Identities::of(self.identities.code(connection))
+        })
+    }
+
+    fn batches_of(
+        &self,
+        dialect: DialectRef,
+        orders: usize,
+        (connections, mix): (usize, Mix),
+        identities: impl Fn(u64) -> Identities,
+    ) -> Sender {
         let sample = dialect.samples(&self.sample_key()).batch;
         let shape = Shape {
             orders,
             envelope: Envelope::of_batch(&sample),
             mix,
         };
-        self.sender(dialect, &sample, shape, connections)
+        self.sender(dialect, &sample, (shape, connections), identities)
     }
 
     /// A sender of single orders.
@@ -94,7 +118,9 @@ impl Target {
             envelope: Envelope::of_one(&sample),
             mix: Mix::Fresh,
         };
-        self.sender(dialect, &sample, shape, connections)
+        self.sender(dialect, &sample, (shape, connections), |_| {
+            self.identities.clone()
+        })
     }
 
     /// A sender that reads orders back. It draws from the `among` orders that start at `first_stamp`.
@@ -129,18 +155,20 @@ impl Target {
         self.next_stamp.get()
     }
 
+    /// A sender whose connections, numbered from 0, send orders of these identities.
     fn sender(
         &self,
         dialect: DialectRef,
         sample: &Sample,
-        shape: Shape,
-        connections: usize,
+        (shape, connections): (Shape, usize),
+        identities: impl Fn(u64) -> Identities,
     ) -> Sender {
         let load = dialect.workload();
         let first_stamp = self.take_stamps();
         let mut requests = Vec::with_capacity(connections);
-        for lane in Lane::each(connections as u64) {
-            let mut body = Body::new(load.order, &self.identities, shape, lane, first_stamp);
+        for (connection, lane) in (0..).zip(Lane::each(connections as u64)) {
+            let identities = identities(connection);
+            let mut body = Body::new(load.order, &identities, shape, lane, first_stamp);
             let head = self.head(sample, body.bytes().len());
             body.prepend(head.as_bytes());
             requests.push(body);

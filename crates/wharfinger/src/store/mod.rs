@@ -66,6 +66,7 @@ pub use self::maintain::copy::{Copied, Stage, copy};
 pub use self::maintain::distribute::{Distributed, distribute, script as distribution_script};
 pub use self::open::Options;
 pub use self::prepare::Submission;
+use self::write::job::Task;
 use self::write::txn::WriteTxn;
 use self::write::writer::Writer;
 
@@ -122,10 +123,10 @@ impl Store {
         self.disk.room()
     }
 
-    /// Whether the store accepts writes: it writes a number and commits.
+    /// Whether the store accepts writes: it writes a number and commits. It waits for nobody who holds a lock.
     pub async fn ready(&self) -> Result<(), StoreError> {
         let write = |txn: &mut WriteTxn<'_>| touch(txn.connection);
-        self.writer.ask(1, write).await
+        self.writer.ask_for(Task::on_nothing(), write).await
     }
 
     /// Waits until the store can write no more, and returns the reason. Nothing is acknowledged from then on.

@@ -21,6 +21,7 @@ use crate::store::format::entry_addr::BlockId;
 use crate::store::journal::end::{JournalEnd, organisations};
 use crate::store::journal::entry_outcomes;
 use crate::store::journal::rows::passed_between;
+use crate::store::write::job::Task;
 use crate::store::write::txn::WriteTxn;
 use crate::store::write::writer::Writer;
 
@@ -288,18 +289,18 @@ impl Building<'_> {
 
     /// Deletes unfinished runs, a slice at a time.
     fn delete_unfinished(&self) -> Result<(), Stopped> {
-        let select = "select id from email_runs where not is_whole";
+        let select = "select organisation, id from email_runs where not is_whole";
         let mut select = self.connection.prepare_cached(select)?;
-        let found = select.query_map((), |row| row.get(0))?;
-        let runs: Vec<i64> = found;
-        for run in runs {
-            while self.ask(move |txn| jobs::delete(txn, run))? == Left::Parts {}
+        let found = select.query_map((), |row| Ok((OrganisationId(row.get(0)?), row.get(1)?)))?;
+        for (organisation, run) in found {
+            let delete = move |txn: &WriteTxn<'_>| jobs::delete(txn, run);
+            while self.ask(organisation, delete)? == Left::Parts {}
         }
         Ok(())
     }
 
-    /// Runs a job when the writer's queue has room. Requests come first.
-    fn ask<T, F>(&self, job: F) -> Result<T, Stopped>
+    /// Runs a job that writes to an organisation, when the writer's queue has room. Requests come first.
+    fn ask<T, F>(&self, organisation: OrganisationId, job: F) -> Result<T, Stopped>
     where
         T: Send + 'static,
         F: Fn(&WriteTxn<'_>) -> Result<T, Fault> + Send + Sync + 'static,
@@ -311,7 +312,8 @@ impl Building<'_> {
             }
             let run = Arc::clone(&job);
             let run = move |txn: &mut WriteTxn<'_>| run(txn);
-            match self.writer.ask_and_block(SLICE_WEIGHT, run) {
+            let task = Task::on(SLICE_WEIGHT, [organisation]);
+            match self.writer.ask_and_block(task, run) {
                 Ok(found) => return Ok(found),
                 Err(StoreError::Overloaded) => self.due.pause(BUSY_PAUSE),
                 Err(
@@ -385,7 +387,8 @@ impl Output<'_> {
             parts: std::mem::take(&mut self.parts),
             ends_with,
         };
-        self.run = self.building.ask(move |txn| jobs::write(txn, &slice))?;
+        let write = move |txn: &WriteTxn<'_>| jobs::write(txn, &slice);
+        self.run = self.building.ask(self.target.organisation, write)?;
         if self.run.is_none() {
             self.is_beaten = true;
             self.building.delete_unfinished()?;

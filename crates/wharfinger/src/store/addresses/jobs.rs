@@ -1,5 +1,5 @@
-//! The builder's jobs for the writer. Each checks again, under the write lock, that its assumptions hold: another process may
-//! have built the same run.
+//! The builder's jobs for the writer. Each checks again, under the lock of its organisation, that its assumptions hold: another
+//! process may have built the same run, and an erasure, which locks the store, may have taken entries out.
 
 use wharfinger_core::order::ids::OrganisationId;
 

@@ -47,7 +47,7 @@ impl Store {
         let who = who.to_owned();
         let administer = move |txn: &mut WriteTxn<'_>| administer(txn, &who, &change);
         let done = self
-            .change(Task::of(1), save_reply, |()| true, administer)
+            .change(Task::on_directory(), save_reply, |()| true, administer)
             .await;
         done.map(|((), reply)| reply)
     }
@@ -55,7 +55,7 @@ impl Store {
     /// Records when keys were last used, by id. This is not audited and does not change the version of the directory.
     pub async fn note_key_use(&self, uses: Vec<(String, i64)>) -> Result<(), StoreError> {
         let note = move |txn: &mut WriteTxn<'_>| note_key_use(txn, &uses);
-        self.writer.ask(1, note).await
+        self.writer.ask_for(Task::on_directory(), note).await
     }
 
     /// Reads the audit log, newest first.

@@ -58,6 +58,12 @@ pub(crate) fn version(connection: &rusqlite::Connection) -> Result<usize, Fault>
 
 /// Migrates a PostgreSQL database to the current schema. Refuses a schema of a later version than this program knows.
 pub(crate) fn migrate_on_server(connection: &Connection) -> Result<(), Fault> {
+    // Nobody waits for a lock if there is nothing to do.
+    let select = "select to_regclass('schema_versions') is not null";
+    let has_versions = connection.query_row(select, (), |row| row.get::<bool>(0))?;
+    if has_versions && version_on_server(connection)? == MIGRATIONS_ON_SERVER.len() {
+        return Ok(());
+    }
     // Servers that start at the same time wait here for each other.
     let transaction = connection.begin(Access::WRITE)?;
     // A migration may take any time.

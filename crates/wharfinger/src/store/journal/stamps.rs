@@ -12,6 +12,11 @@
 //! locked, and (c) begins its snapshot. The horizon is the least of L and these floors. A transaction whose stamp is not greater
 //! than L has locked its floor before (a). At (b) its floor is still locked, and the horizon is lower than its stamp; or it has
 //! ended, and the snapshot has what it committed, because PostgreSQL shows a commit before it releases the locks.
+//!
+//! On Citus, a node can crash after it has prepared a transaction, and before it is told that the coordinator has committed it. Or
+//! the coordinator crashes in between. The locks are then released, and the node shows the rows when the transaction is recovered.
+//! Between (b) and (c), a reader therefore looks for such transactions. While there are any, its horizon is 0. A transaction with a
+//! stamp up to L that has ended at (b) is shown by all nodes, or found by this.
 
 use super::end;
 use crate::store::engine::driver::{Connection, Session};

@@ -5,6 +5,7 @@ use crate::store::Store;
 use crate::store::api::StoreError;
 use crate::store::receipts::rejections;
 use crate::store::replies;
+use crate::store::write::job::Task;
 use crate::store::write::txn::WriteTxn;
 
 impl Store {
@@ -15,7 +16,7 @@ impl Store {
         loop {
             let drop_slice =
                 move |txn: &mut WriteTxn<'_>| replies::read::drop_slice(txn.connection, now_ms);
-            match self.writer.ask(1, drop_slice).await? {
+            match self.writer.ask_for(Task::on_nothing(), drop_slice).await? {
                 0 => return Ok(dropped),
                 slice => dropped += slice,
             }
@@ -29,7 +30,7 @@ impl Store {
             let drop_slice = move |txn: &mut WriteTxn<'_>| {
                 rejections::drop_texts_slice(txn.connection, received_before_ms)
             };
-            if self.writer.ask(1, drop_slice).await? == 0 {
+            if self.writer.ask_for(Task::on_nothing(), drop_slice).await? == 0 {
                 return Ok(());
             }
         }

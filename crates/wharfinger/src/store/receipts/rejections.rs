@@ -60,12 +60,16 @@ pub(crate) fn write<'p>(
     Ok(connection.insert_all(&INSERT, rows)?)
 }
 
-/// Removes the texts from some chunks of batches that were received before a time. Returns the number of chunks. Problems stay.
+/// Removes the texts from some chunks of batches that were received before a time, without waiting for others that do. Returns the
+/// number of chunks. Problems stay.
 pub(crate) fn drop_texts_slice(connection: &Connection, before_ms: i64) -> Result<usize, Fault> {
     let before = BatchId::new(before_ms.clamp(0, ID_TIME_MAX).cast_unsigned(), 0).to_bytes();
-    let select = "select id, orders from rejections where has_texts and batch < ?1 and sound(rejections.intact) \
-         order by batch limit ?2";
-    let mut select = connection.prepare_cached(select)?;
+    let free = connection.lock_free_rows();
+    let select = format!(
+        "select id, orders from rejections where has_texts and batch < ?1 and sound(rejections.intact) \
+         order by batch limit ?2 {free}"
+    );
+    let mut select = connection.prepare_cached(&select)?;
     let chunks = select.query_map((before, SLICE_CHUNKS), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let chunks: Vec<(i64, Vec<u8>)> = chunks;
     let update = "update rejections set orders = ?2, has_texts = false where id = ?1";

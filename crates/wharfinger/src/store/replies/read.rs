@@ -78,11 +78,14 @@ impl StoredAnswer {
     }
 }
 
-/// Deletes some expired responses. Returns how many.
+/// Deletes some expired responses, without waiting for others that replace or delete them. Returns how many.
 pub(crate) fn drop_slice(connection: &Connection, now_ms: i64) -> Result<usize, Fault> {
-    let select = "select id, coalesce(length(body), 0) from answers \
-                  where kept_until_ms <= ?1 and sound(answers.intact) order by kept_until_ms limit ?2";
-    let mut select = connection.prepare_cached(select)?;
+    let free = connection.lock_free_rows();
+    let select = format!(
+        "select id, coalesce(length(body), 0) from answers \
+         where kept_until_ms <= ?1 and sound(answers.intact) order by kept_until_ms limit ?2 {free}"
+    );
+    let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query((now_ms, SLICE_ROWS))?;
     let mut expired: Vec<i64> = Vec::new();
     let mut bytes = 0;

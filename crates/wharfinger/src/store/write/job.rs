@@ -37,8 +37,8 @@ pub(crate) struct Writes {
     pub organisations: Vec<OrganisationId>,
     /// A dialect that it assigns a number to, unless it has one. Assigning a number needs the store.
     pub dialect: Option<&'static str>,
-    /// A number for the import that it advances.
-    pub import: Option<i64>,
+    /// The number of the lock of an import, or of the directory, if it writes to one.
+    pub lock: Option<i64>,
 }
 
 /// What the writer must know about a job.
@@ -85,10 +85,24 @@ impl Task {
         }
     }
 
+    /// A task that writes to no organisation, and to nothing that others wait for.
+    pub(crate) fn on_nothing() -> Self {
+        Self::on(1, [])
+    }
+
+    /// A task that writes to organisations and keys as such, and to their audit log.
+    pub(crate) fn on_directory() -> Self {
+        Self::on_locked(lock_number("directory"))
+    }
+
     /// A task that writes to an import of an API key, and to nothing else.
     pub(crate) fn on_import(key_id: &str, id: Uuid) -> Self {
-        let mut task = Self::on(1, []);
-        task.writes.import = Some(import_number(key_id, id));
+        Self::on_locked(import_number(key_id, id))
+    }
+
+    fn on_locked(number: i64) -> Self {
+        let mut task = Self::on_nothing();
+        task.writes.lock = Some(number);
         task
     }
 
@@ -100,15 +114,19 @@ impl Task {
         task.writes.anything = batch.has_demands();
         task.writes.dialect = Some(batch.dialect);
         let step = batch.import.as_ref();
-        task.writes.import = step.map(|step| import_number(&batch.key_id, step.id));
+        task.writes.lock = step.map(|step| import_number(&batch.key_id, step.id));
         task.batch = Some(Arc::clone(batch));
         task
     }
 }
 
-/// A hash of an import, for locks.
+/// The number of the lock of an import.
 fn import_number(key_id: &str, id: Uuid) -> i64 {
-    let name = format!("import\0{key_id}\0{id}");
+    lock_number(&format!("import\0{key_id}\0{id}"))
+}
+
+/// A hash of the name of a lock.
+fn lock_number(name: &str) -> i64 {
     xxhash_rust::xxh3::xxh3_64(name.as_bytes()).cast_signed()
 }
 

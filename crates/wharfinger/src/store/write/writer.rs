@@ -134,13 +134,13 @@ impl Writer {
         answer.await.map_err(|_| closed())?
     }
 
-    /// As [`Self::ask`], for a thread that may block.
-    pub(crate) fn ask_and_block<T, F>(&self, weight: usize, run: F) -> Result<T, StoreError>
+    /// As [`Self::ask_for`], for a thread that may block.
+    pub(crate) fn ask_and_block<T, F>(&self, task: Task, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnMut(&mut WriteTxn<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let answer = self.send(Task::of(weight), run)?;
+        let answer = self.send(task, run)?;
         answer.blocking_recv().map_err(|_| closed())?
     }
 
@@ -360,7 +360,7 @@ impl Thread {
         left: &mut Vec<QueuedJob>,
     ) -> Result<(), Fault> {
         let began = Instant::now();
-        let locks = self.begin(jobs, self.locks(jobs))?;
+        let locks = self.begin(jobs)?;
         let wait = self.next_wait(jobs);
         let transaction = self.connection.opened();
         let locked = locking::lock(&transaction, jobs, (locks, wait))?;

@@ -5,6 +5,7 @@ mod commits;
 mod distribution;
 mod encryption;
 mod faults;
+mod held;
 mod organisations;
 mod patience;
 mod pgbouncer;

@@ -21,11 +21,11 @@ use crate::support::v1::order_id;
 /// A key that reaches every organisation.
 const KEY: &str = "everywhere";
 /// Sessions that wait for a lock.
-const WAITING: &str =
+pub(super) const WAITING: &str =
     "pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
 
 /// A new data directory with organisations `M00`, `M01` … and [`KEY`].
-fn directory(organisations: usize) -> DataDirectory {
+pub(super) fn directory(organisations: usize) -> DataDirectory {
     let data = fixture::postgres_directory();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -55,11 +55,11 @@ fn directory(organisations: usize) -> DataDirectory {
     data
 }
 
-fn code(at: usize) -> String {
+pub(super) fn code(at: usize) -> String {
     format!("M{at:02}")
 }
 
-fn post(target: &str, body: &Value) -> Request {
+pub(super) fn post(target: &str, body: &Value) -> Request {
     Request::new("POST", target)
         .header("authorization", format!("Bearer {}", secret_of(KEY)))
         .body(body.to_string())
@@ -73,7 +73,7 @@ fn batch_of(sku: &str, key: &str, organisations: impl Iterator<Item = usize>) ->
 }
 
 /// A batch with an order for each of these organisations.
-fn batch(key: &str, organisations: impl Iterator<Item = usize>) -> Request {
+pub(super) fn batch(key: &str, organisations: impl Iterator<Item = usize>) -> Request {
     batch_of("S-1", key, organisations)
 }
 
@@ -88,26 +88,26 @@ fn ids_of(answer: &Response, orders: usize) -> Vec<String> {
 }
 
 /// How many jobs wait in a server.
-fn waiting_in(server: &Server) -> f64 {
+pub(super) fn waiting_in(server: &Server) -> f64 {
     server.metric("wharfinger_store_queue_depth")
 }
 
-fn assert_accepted(answer: &Response, orders: usize) {
+pub(super) fn assert_accepted(answer: &Response, orders: usize) {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["accepted"], orders, "{}", answer.text());
 }
 
 /// The first batch of a process begins its epoch, and waits for all other writes.
-fn warm_up(server: &Server, key: &str, organisation: usize) {
+pub(super) fn warm_up(server: &Server, key: &str, organisation: usize) {
     let answer = server.send(&batch(key, [organisation].into_iter()));
     assert_accepted(&answer, 1);
 }
 
-/// A session that holds an organisation, which has orders.
-fn hold(data: &Path, organisation: usize) -> Database {
+/// A session that holds an organisation, which has orders, as a server does in a transaction.
+pub(super) fn hold(data: &Path, organisation: usize) -> Database {
     let mut holder = Database::of(data);
     holder.run(&format!(
-        "begin; select next_block from counters where organisation = \
+        "begin; select pg_advisory_xact_lock_shared(x'7768617266'::bigint); select next_block from counters where organisation = \
          (select id from organisations where code = '{}') for update",
         code(organisation)
     ));

@@ -108,8 +108,37 @@ impl Server {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Stops the process with SIGSTOP, and waits until all its threads have stopped. This stands for a process that hangs.
+    pub(crate) fn stop(&self) {
+        self.signal("-STOP");
+        let tasks = format!("/proc/{}/task", self.process.id());
+        let is_stopped = || {
+            let mut tasks = std::fs::read_dir(&tasks).expect("the process lives");
+            tasks.all(|task| {
+                let stat = std::fs::read_to_string(task.unwrap().path().join("stat"));
+                // The state follows the name, which is in parentheses.
+                stat.is_ok_and(|stat| {
+                    stat.rsplit_once(')')
+                        .is_some_and(|(_, state)| state.starts_with(" T"))
+                })
+            })
+        };
+        while !is_stopped() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Undoes [`Self::stop`].
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status();
+        let told = Command::new("kill").args([signal, &id]).status();
         assert!(told.unwrap().success());
     }
 

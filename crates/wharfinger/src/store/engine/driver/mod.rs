@@ -163,6 +163,15 @@ impl Connection {
         self.postgres().filter(|session| session.is_citus())
     }
 
+    /// The end of a select that locks its rows and leaves out those that others have locked. Empty on SQLite, where a transaction
+    /// locks the store, and on Citus, which cannot leave rows out.
+    pub(crate) fn lock_free_rows(&self) -> &'static str {
+        match self {
+            Self::Postgres(session) if !session.is_citus() => "for update skip locked",
+            Self::Postgres(_) | Self::Sqlite(_) => "",
+        }
+    }
+
     /// Begins a transaction.
     pub(crate) fn begin(&self, access: Access<'_>) -> Result<Transaction<'_>> {
         self.open(access)?;

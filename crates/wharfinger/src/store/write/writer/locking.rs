@@ -5,7 +5,7 @@
 //! for a job that was put back for long, and then not for long.
 //!
 //! **No deadlocks.** Whoever waits for organisations has locked nothing but lower ones that it has waited for. What is locked
-//! without waiting is locked after that. Imports follow, in the order of their numbers, and the stock.
+//! without waiting is locked after that. Imports and the directory follow, in the order of their numbers, and the stock.
 //!
 //! **No livelock.** Two servers may each lock a part of the same organisations, both put their batches back, and meet again. But a
 //! server that has nothing else to do waits, and so does every server for a job that is [`OVERDUE`]. Whoever waits is in the
@@ -64,14 +64,16 @@ pub(super) enum Wait {
 
 impl Thread {
     /// What the transaction of these jobs locks: the organisations that they write to, or the store if one of them may write to
-    /// more, or if the process writes for the first time and begins an epoch.
+    /// more, or if the process writes to a journal for the first time and begins an epoch.
     pub(super) fn locks(&self, jobs: &[QueuedJob]) -> Locks {
         let is_of_organisations = |queued: &QueuedJob| {
             let writes = queued.job.writes();
             let is_known = |dialect| self.catalogues.dialects.contains_key(dialect);
             !writes.anything && writes.dialect.is_none_or(is_known)
         };
-        if self.known.epoch.is_some() && jobs.iter().all(is_of_organisations) {
+        let has_journal = |queued: &QueuedJob| !queued.organisations().is_empty();
+        let begins_epoch = self.known.epoch.is_none() && jobs.iter().any(has_journal);
+        if !begins_epoch && jobs.iter().all(is_of_organisations) {
             Locks::Organisations
         } else {
             Locks::Store
@@ -224,7 +226,7 @@ fn is_overdue(queued: &QueuedJob) -> bool {
     queued.was_put_back && queued.age() >= OVERDUE
 }
 
-/// Locks what else the jobs need that run: the names of those that were put back, and imports.
+/// Locks what else the jobs need that run: the names of those that were put back, imports, and the directory.
 pub(super) fn lock_further(
     connection: &Connection,
     jobs: &[QueuedJob],
@@ -235,8 +237,8 @@ pub(super) fn lock_further(
     };
     session.claim(&names(jobs.iter().filter(|queued| queued.was_put_back)))?;
     if locks == Locks::Organisations {
-        let imports = jobs.iter().filter_map(|queued| queued.job.writes().import);
-        session.lock_numbers(&Vec::from_iter(imports.collect::<BTreeSet<_>>()))?;
+        let numbers = jobs.iter().filter_map(|queued| queued.job.writes().lock);
+        session.lock_numbers(&Vec::from_iter(numbers.collect::<BTreeSet<_>>()))?;
     }
     Ok(())
 }

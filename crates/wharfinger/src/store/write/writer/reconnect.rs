@@ -23,7 +23,7 @@ impl Thread {
     /// Begins a write transaction that claims the names of these jobs, except of those that were put back: they claim theirs when
     /// they run, because there may be many, and each claim takes space in the database. On PostgreSQL it reconnects first if the connection
     /// is lost. Returns what the transaction locks.
-    pub(super) fn begin(&mut self, jobs: &[QueuedJob], locks: Locks) -> Result<Locks, Fault> {
+    pub(super) fn begin(&mut self, jobs: &[QueuedJob]) -> Result<Locks, Fault> {
         let names = &names(jobs.iter().filter(|queued| !queued.was_put_back));
         let age = jobs.iter().map(QueuedJob::age).max();
         let patience = LOCK_PATIENCE.saturating_sub(age.unwrap_or_default());
@@ -33,6 +33,7 @@ impl Thread {
             locks,
             patience,
         };
+        let locks = self.locks(jobs);
         let Err(error) = self.connection.open(access(locks)) else {
             return Ok(locks);
         };
@@ -41,9 +42,10 @@ impl Thread {
             return Err(error.into());
         }
         self.reconnect()?;
-        // The transaction may begin an epoch, which needs the whole store.
-        self.connection.open(access(Locks::Store))?;
-        Ok(Locks::Store)
+        // The transaction may now begin an epoch.
+        let locks = self.locks(jobs);
+        self.connection.open(access(locks))?;
+        Ok(locks)
     }
 
     fn reconnect(&mut self) -> Result<(), Fault> {

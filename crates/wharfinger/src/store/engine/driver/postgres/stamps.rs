@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::{BEGIN_READ, Error, Result, Session, numbers};
+use super::{BEGIN_READ, Error, Result, Session, column, numbers};
 
 /// The first number of the locks of floors.
 const FLOORS: i32 = 1;
@@ -19,21 +19,48 @@ static DRAW: LazyLock<String> = LazyLock::new(|| {
 
 /// SQL that reads what the horizon follows from, and begins a read transaction after that. Each statement reads what is true when
 /// it runs.
-static FOLLOW: LazyLock<String> = LazyLock::new(|| {
+static FOLLOW: LazyLock<String> = LazyLock::new(|| follow(""));
+static FOLLOW_ON_CITUS: LazyLock<String> = LazyLock::new(|| follow(IN_DOUBT));
+
+fn follow(further: &str) -> String {
     format!(
         "begin; select last_value as latest from stamps; \
          select distinct cast(objid as bigint) as floor from pg_locks where locktype = 'advisory' and objsubid = 2 and \
          classid = {FLOORS} and database = (select oid from pg_database where datname = current_database()); \
-         commit; {BEGIN_READ}"
+         {further}commit; {BEGIN_READ}"
     )
-});
+}
+
+/// SQL that returns a row if a node of Citus may have a transaction in doubt: the coordinator has committed it and released its
+/// locks, and the node has only prepared it.
+///
+/// The coordinator has a row for each node of such a transaction, and for some time after it has ended. Which transactions have
+/// ended is found out before the nodes are asked, so a transaction that is being committed is not taken for one in doubt. The
+/// nodes are not asked if there are none. A node that does not answer may have any of its transactions in doubt.
+const IN_DOUBT: &str = "with ended as materialized ( \
+        select groupid, gid from pg_dist_transaction where (cast(split_part(gid, '_', 3) as integer), \
+            cast(split_part(gid, '_', 4) as bigint)) \
+            not in (select process_id, transaction_number from get_all_active_transactions()) \
+    ), nodes as materialized ( \
+        select groupid, success, string_to_array(result, ',') as prepared from run_command_on_workers( \
+            'select string_agg(gid, '','') from pg_prepared_xacts where database = current_database()') \
+        join pg_dist_node using (nodename, nodeport) where (select count(*) from ended) > 0 \
+    ) select 'yes' as in_doubt from nodes join ended using (groupid) where not success or gid = any (prepared) limit 1; ";
 
 impl Session {
     /// Begins a read transaction that knows its horizon.
     pub(super) fn follow(&self) -> Result<()> {
-        let answer = self.ask(&FOLLOW)?;
+        let follow = if self.is_citus {
+            &FOLLOW_ON_CITUS
+        } else {
+            &FOLLOW
+        };
+        let answer = self.ask(follow)?;
         let (latest, floors) = (numbers(&answer, "latest"), numbers(&answer, "floor"));
-        self.horizon.set(horizon(&latest, &floors)?);
+        let is_in_doubt = !column(&answer, "in_doubt").is_empty();
+        let horizon = horizon(&latest, &floors)?;
+        // Nobody knows the stamps of transactions in doubt, so there is nothing new until they are recovered.
+        self.horizon.set(if is_in_doubt { 0 } else { horizon });
         Ok(())
     }
 
