@@ -107,6 +107,8 @@ pub(crate) struct Session {
     busy: RefCell<Vec<i64>>,
     /// The horizon of the latest read transaction that asked for it.
     horizon: Cell<i64>,
+    /// A snapshot whose transactions are not in doubt, on Citus.
+    settled: RefCell<String>,
     is_citus: bool,
 }
 
@@ -136,6 +138,7 @@ impl Session {
             transaction: RefCell::default(),
             busy: RefCell::default(),
             horizon: Cell::new(0),
+            settled: RefCell::new(stamps::NOTHING.to_owned()),
             is_citus: false,
         };
         let start = [SETTINGS, &bounds(), "; ", IS_CITUS].concat();

@@ -20,7 +20,6 @@ static DRAW: LazyLock<String> = LazyLock::new(|| {
 /// SQL that reads what the horizon follows from, and begins a read transaction after that. Each statement reads what is true when
 /// it runs.
 static FOLLOW: LazyLock<String> = LazyLock::new(|| follow(""));
-static FOLLOW_ON_CITUS: LazyLock<String> = LazyLock::new(|| follow(IN_DOUBT));
 
 fn follow(further: &str) -> String {
     format!(
@@ -31,33 +30,53 @@ fn follow(further: &str) -> String {
     )
 }
 
-/// SQL that returns a row if a node of Citus may have a transaction in doubt: the coordinator has committed it and released its
+/// A snapshot that shows nothing.
+pub(super) const NOTHING: &str = "1:1:";
+
+/// SQL that finds out whether a node of Citus may have a transaction in doubt: the coordinator has committed it and released its
 /// locks, and the node has only prepared it.
 ///
 /// The coordinator has a row for each node of such a transaction, and for some time after it has ended. Which transactions have
-/// ended is found out before the nodes are asked, so a transaction that is being committed is not taken for one in doubt. The
-/// nodes are not asked if there are none. A node that does not answer may have any of its transactions in doubt.
-const IN_DOUBT: &str = "with ended as materialized ( \
-        select groupid, gid from pg_dist_transaction where (cast(split_part(gid, '_', 3) as integer), \
-            cast(split_part(gid, '_', 4) as bigint)) \
-            not in (select process_id, transaction_number from get_all_active_transactions()) \
-    ), nodes as materialized ( \
-        select groupid, success, string_to_array(result, ',') as prepared from run_command_on_workers( \
-            'select string_agg(gid, '','') from pg_prepared_xacts where database = current_database()') \
-        join pg_dist_node using (nodename, nodeport) where (select count(*) from ended) > 0 \
-    ) select 'yes' as in_doubt from nodes join ended using (groupid) where not success or gid = any (prepared) limit 1; ";
+/// ended is found out before the nodes are asked, so a transaction that is being committed is not taken for one in doubt. A node
+/// that does not answer may have any of its transactions in doubt.
+///
+/// To ask the nodes takes new connections, so it is avoided: a transaction that was found not to be in doubt never will be.
+/// `settled` is a snapshot whose transactions are none. The statement returns a later one, if there is one.
+fn find_doubts(settled: &str) -> String {
+    // The row of a transaction has the lower 32 bits of its id.
+    const ID: &str = "cast(cast(latest - (latest - cast(cast(xmin as text) as bigint) & 4294967295) as text) as xid8)";
+    format!(
+        "with decided as materialized ( \
+             select groupid, gid, (cast(split_part(gid, '_', 3) as integer), cast(split_part(gid, '_', 4) as bigint)) in \
+             (select process_id, transaction_number from get_all_active_transactions()) as is_active \
+             from pg_dist_transaction, \
+             cast(cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as bigint) as snapshot (latest) \
+             where not pg_visible_in_snapshot({ID}, '{settled}') \
+         ), nodes as materialized ( \
+             select groupid, success, string_to_array(result, ',') as prepared from run_command_on_workers( \
+             'select string_agg(gid, '','') from pg_prepared_xacts where database = current_database()') \
+             join pg_dist_node using (nodename, nodeport) where (select count(*) from decided where not is_active) > 0 \
+         ), doubts as materialized ( \
+             select from nodes join decided using (groupid) where not is_active and (not success or gid = any (prepared)) limit 1 \
+         ) select case when exists (select from doubts) then 'yes' end as in_doubt, \
+             case when not exists (select from doubts) and not exists (select from decided where is_active) \
+             then cast(pg_current_snapshot() as text) end as settled; "
+    )
+}
 
 impl Session {
     /// Begins a read transaction that knows its horizon.
     pub(super) fn follow(&self) -> Result<()> {
-        let follow = if self.is_citus {
-            &FOLLOW_ON_CITUS
+        let answer = if self.is_citus {
+            self.ask(&follow(&find_doubts(&self.settled.borrow())))?
         } else {
-            &FOLLOW
+            self.ask(&FOLLOW)?
         };
-        let answer = self.ask(follow)?;
         let (latest, floors) = (numbers(&answer, "latest"), numbers(&answer, "floor"));
         let is_in_doubt = !column(&answer, "in_doubt").is_empty();
+        if let [settled] = column(&answer, "settled").as_slice() {
+            self.settled.replace((*settled).to_owned());
+        }
         let horizon = horizon(&latest, &floors)?;
         // Nobody knows the stamps of transactions in doubt, so there is nothing new until they are recovered.
         self.horizon.set(if is_in_doubt { 0 } else { horizon });
