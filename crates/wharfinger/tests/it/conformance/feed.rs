@@ -8,6 +8,7 @@ use wharfinger_core::decide::admit::Move;
 use wharfinger_core::order::ids::OrganisationId;
 
 use super::support::*;
+use crate::support::database::is_on_citus;
 
 pub(super) async fn events_stand_in_the_order_of_commits(store: Arc<Store>) {
     let (first, _) = submit(&store, &[order("b", "x"), order("a", "x")]).await;
@@ -125,8 +126,9 @@ impl Reader {
 }
 
 pub(super) async fn a_cursor_is_short_however_many_organisations_there_are(store: Arc<Store>) {
-    const ORGANISATIONS: u32 = 3_000;
-    let all = Vec::from_iter((1..=ORGANISATIONS).map(OrganisationId));
+    // On Citus some statements are for one organisation each. This many still have to be searched.
+    let count = if is_on_citus() { 300 } else { 3_000 };
+    let all = Vec::from_iter((1..=count).map(OrganisationId));
     let of_all = |content: &str| {
         let of = |id: &OrganisationId| order("a", content).of(*id);
         Vec::from_iter(all.iter().map(of))
@@ -147,12 +149,13 @@ pub(super) async fn a_cursor_is_short_however_many_organisations_there_are(store
         assert_eq!((ends[&HERE], ends[&THERE]), (4 + 1_501, 4));
         assert!(ends.values().skip(1).all(|end| *end == 4));
         assert!(!reader.read(&store, *limit).await);
-        assert_eq!(reader.events.len(), 3_000 * 4 + 1_501);
+        assert_eq!(reader.events.len(), count as usize * 4 + 1_501);
     }
-    submit(&store, &[order("c", "x").of(OrganisationId(2_999))]).await;
+    let last = OrganisationId(count - 1);
+    submit(&store, &[order("c", "x").of(last)]).await;
     for (limit, reader) in &mut readers {
         assert!(!reader.read(&store, *limit).await);
-        assert_eq!(reader.ends()[&OrganisationId(2_999)], 6);
+        assert_eq!(reader.ends()[&last], 6);
     }
 }
 
