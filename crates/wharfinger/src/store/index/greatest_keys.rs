@@ -21,9 +21,6 @@ const LAST: &str = "select orders from order_leaves where first >= ?1 and first 
 /// The greatest key of each key space, or a greater one. Only for SQLite.
 #[derive(Default)]
 pub(crate) struct GreatestKeys {
-    /// SQLite's number for the state of the database as others left it.
-    version: i64,
-    is_compared: bool,
     keys: HashMap<(OrganisationId, DialectId), Vec<u8>>,
 }
 
@@ -35,7 +32,6 @@ impl GreatestKeys {
         key_space: &KeySpace,
         key: &[u8],
     ) -> Result<bool, Fault> {
-        self.compare(connection)?;
         let of = (key_space.organisation, key_space.dialect);
         if self.keys.len() >= KEPT_MAX && !self.keys.contains_key(&of) {
             self.keys.clear();
@@ -52,23 +48,9 @@ impl GreatestKeys {
         Ok(is_behind)
     }
 
-    /// Begins another transaction.
-    pub(crate) fn begin(&mut self) {
-        self.is_compared = false;
-    }
-
-    /// Forgets everything if another process, or another connection of this one, has written since.
-    fn compare(&mut self, connection: &Connection) -> Result<(), Fault> {
-        if self.is_compared {
-            return Ok(());
-        }
-        let version = connection.data_version()?;
-        if version != self.version {
-            self.keys.clear();
-        }
-        self.version = version;
-        self.is_compared = true;
-        Ok(())
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.keys.clear();
     }
 }
 

@@ -58,6 +58,13 @@ impl KeySpace {
         Some(Self::new(organisation, dialect))
     }
 
+    /// A key of the table as the prefix of its key space and the rest.
+    pub(crate) fn split_key(key: &[u8]) -> (&[u8], &[u8]) {
+        let mut dots = memchr::memchr_iter(b'.', key);
+        let end = dots.nth(1).map_or(key.len(), |dot| dot + 1);
+        key.split_at(end)
+    }
+
     /// Whether a key of the table is in this key space.
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         key.starts_with(self.prefix.as_bytes())

@@ -13,11 +13,13 @@
 //! ```
 //!
 //! In the embedded store, orders that were changed recently stand before their pages: see `engine/memtable`. `order_index` decides
-//! which way a change goes.
+//! which way a change goes. What it knows of the index from one transaction to the next is in `kept_index`: the greatest key of each
+//! key space (`greatest_keys`), and which keys pages may have (`page_filters`). With these, nearly no new key needs a page.
 //!
 //! May import: `journal`, `engine`, `api`, `format`.
 
 pub(super) mod greatest_keys;
+pub(super) mod kept_index;
 pub(super) mod key_space;
 pub(super) mod open_orders;
 pub(super) mod order_index;
@@ -25,3 +27,4 @@ pub(super) mod order_states;
 pub(super) mod orders;
 pub(super) mod page;
 pub(super) mod page_cache;
+mod page_filters;

@@ -4,7 +4,7 @@
 //! not written for each of them. Orders of a large batch behind the last key of all go into pages at once, because a page is
 //! then written for 32 of them.
 
-use super::greatest_keys::GreatestKeys;
+use super::kept_index::KeptIndex;
 use super::key_space::KeySpace;
 use super::orders::{Holds, Lookup, OrderRow, lost, order_at, recent_order};
 use super::page;
@@ -21,7 +21,7 @@ const LARGE_BATCH: usize = 64;
 pub(crate) struct OrderIndex<'c> {
     connection: &'c Connection,
     pages: PageCache<'c>,
-    greatest: GreatestKeys,
+    kept: KeptIndex,
     /// Whether the orders that are inserted are of a large batch.
     is_large: bool,
     /// The key of the table for the current operation.
@@ -29,21 +29,24 @@ pub(crate) struct OrderIndex<'c> {
 }
 
 impl<'c> OrderIndex<'c> {
-    /// An index with no pages read.
-    pub(crate) fn new(connection: &'c Connection, mut greatest: GreatestKeys) -> Self {
-        greatest.begin();
-        Self {
+    /// An index with no pages read, and what is known about it from the transaction before.
+    pub(crate) fn new(connection: &'c Connection, mut kept: KeptIndex) -> Result<Self, Fault> {
+        kept.compare(connection)?;
+        let filters = std::mem::take(&mut kept.filters);
+        Ok(Self {
             connection,
-            pages: PageCache::new(connection),
-            greatest,
+            pages: PageCache::new(connection, filters),
+            kept,
             is_large: false,
             key: String::new(),
-        }
+        })
     }
 
     /// What is to be kept for the next transaction.
-    pub(crate) fn into_kept(self) -> GreatestKeys {
-        self.greatest
+    pub(crate) fn into_kept(self) -> KeptIndex {
+        let mut kept = self.kept;
+        kept.filters = self.pages.into_filters();
+        kept
     }
 
     /// Orders of a batch and an organisation follow, this many; with 0, no such orders.
@@ -68,7 +71,8 @@ impl<'c> OrderIndex<'c> {
         let Some(recent) = self.connection.recent() else {
             return self.pages.insert(key_space, key, order);
         };
-        if self.greatest.is_behind(self.connection, key_space, key)? {
+        let greatest = &mut self.kept.greatest;
+        if greatest.is_behind(self.connection, key_space, key)? {
             if self.is_large {
                 return self.pages.insert(key_space, key, order);
             }

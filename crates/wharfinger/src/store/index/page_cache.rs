@@ -12,7 +12,8 @@ use tokio_postgres::types::ToSql;
 
 use super::key_space::KeySpace;
 use super::page::{OrderRow, Page};
-use crate::store::engine::driver::{Connection, OptionalExtension, Session, params};
+use super::page_filters::PageFilters;
+use crate::store::engine::driver::{Connection, Engine, OptionalExtension, Session, params};
 use crate::store::engine::fault::Fault;
 
 /// The most pages in the cache, about 6 kB each. When it is full, all pages are written and dropped.
@@ -43,6 +44,8 @@ struct CachedPage {
     is_stored: bool,
     /// Whether the page must be stored under another first key, because no order has the current one any more.
     is_renamed: bool,
+    /// Whether it has a filter, or had one before it was changed.
+    has_filter: bool,
 }
 
 /// The key at which a page ends.
@@ -63,6 +66,7 @@ impl CachedPage {
             is_changed: false,
             is_stored: true,
             is_renamed: false,
+            has_filter: false,
         }
     }
 
@@ -96,16 +100,24 @@ pub(crate) struct PageCache<'c> {
     kept: BTreeMap<Vec<u8>, CachedPage>,
     /// The page that was used last, with its first key. It is not in `kept`.
     latest: Option<(Vec<u8>, CachedPage)>,
+    /// The filters of pages that are not changed. Always empty on PostgreSQL.
+    filters: PageFilters,
 }
 
 impl<'c> PageCache<'c> {
-    /// An empty cache.
-    pub(crate) fn new(connection: &'c Connection) -> Self {
+    /// An empty cache, and the filters of pages that are known.
+    pub(crate) fn new(connection: &'c Connection, filters: PageFilters) -> Self {
         Self {
             connection,
             kept: BTreeMap::new(),
             latest: None,
+            filters,
         }
+    }
+
+    /// The filters of all pages that are known.
+    pub(crate) fn into_filters(self) -> PageFilters {
+        self.filters
     }
 
     /// The order with this key of the table.
@@ -114,7 +126,28 @@ impl<'c> PageCache<'c> {
         key_space: &KeySpace,
         key: &[u8],
     ) -> Result<Option<OrderRow>, Fault> {
-        Ok(self.seek(key_space, key)?.1.page.get(key).copied())
+        if self.filters.lack(key_space, key) {
+            return Ok(None);
+        }
+        let has_filters = self.connection.engine() == Engine::Sqlite;
+        self.seek(key_space, key)?;
+        let Some((first, kept)) = &mut self.latest else {
+            return Ok(None);
+        };
+        if has_filters && kept.is_stored && !kept.is_changed && !kept.has_filter {
+            self.filters.add(first, &kept.page);
+            kept.has_filter = true;
+        }
+        Ok(kept.page.get(key).copied())
+    }
+
+    /// Notes that the latest page was changed.
+    fn note_changed(&mut self) {
+        if let Some((first, kept)) = &mut self.latest
+            && !std::mem::replace(&mut kept.is_changed, true)
+        {
+            kept.has_filter = self.filters.remove(first);
+        }
     }
 
     /// Changes the order with this key of the table. Returns whether there is one.
@@ -129,7 +162,7 @@ impl<'c> PageCache<'c> {
             return Ok(false);
         };
         change(order);
-        kept.is_changed = true;
+        self.note_changed();
         Ok(true)
     }
 
@@ -141,9 +174,11 @@ impl<'c> PageCache<'c> {
     ) -> Result<Option<OrderRow>, Fault> {
         let (first, kept) = self.seek(key_space, key)?;
         let removed = kept.page.remove(key);
-        kept.is_changed |= removed.is_some();
-        // The key of a removed order must not remain as the first key of its page.
-        kept.is_renamed |= removed.is_some() && first == key;
+        if removed.is_some() {
+            // The key of a removed order must not remain as the first key of its page.
+            kept.is_renamed |= first == key;
+            self.note_changed();
+        }
         Ok(removed)
     }
 
@@ -163,7 +198,7 @@ impl<'c> PageCache<'c> {
         }
         let (_, kept) = self.latest()?;
         kept.page.insert(at, key, order);
-        kept.is_changed = true;
+        self.note_changed();
         Ok(true)
     }
 
@@ -174,12 +209,16 @@ impl<'c> PageCache<'c> {
         // If keys count up, pages stay full.
         let is_last = at == kept.page.len();
         let cut = if is_last { at } else { kept.page.len() / 2 };
+        if !is_last {
+            self.note_changed();
+        }
+        let (_, kept) = self.latest()?;
         let page = kept.page.split_off(cut);
         let begins = page.first_key().unwrap_or(key).to_owned();
         let until = std::mem::replace(&mut kept.until, Until::Before(begins.clone()));
-        kept.is_changed |= page.len() > 0;
         let mut behind = CachedPage::new(page, until);
         behind.is_changed = true;
+        behind.has_filter = kept.has_filter;
         if key < begins.as_slice() {
             self.kept.insert(begins, behind);
             return Ok(at);
@@ -335,6 +374,9 @@ impl<'c> PageCache<'c> {
             if kept.page.len() > 0 {
                 let written = if is_there { &mut changed } else { &mut new };
                 written.push((begins, &kept.page));
+                if kept.has_filter {
+                    self.filters.add(begins, &kept.page);
+                }
             }
         }
         // When a page is deleted, the page before it covers more keys.

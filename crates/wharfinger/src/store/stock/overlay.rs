@@ -16,7 +16,7 @@ use crate::store::engine::driver::{Connection, params};
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::EntryAddr;
-use crate::store::index::greatest_keys::GreatestKeys;
+use crate::store::index::kept_index::KeptIndex;
 
 /// The catalogue and customers as a transaction sees them: the stored state plus the transaction's own changes.
 #[derive(Default)]
@@ -47,8 +47,8 @@ pub(crate) struct Kept {
     stock: Stock,
     /// The numbers of dialects. They never change.
     pub dialects: HashMap<&'static str, DialectId>,
-    /// The greatest keys of the index.
-    pub greatest_keys: GreatestKeys,
+    /// What is known about the index.
+    pub index: KeptIndex,
 }
 
 /// A new customer that is not written yet.

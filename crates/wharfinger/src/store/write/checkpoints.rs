@@ -16,12 +16,12 @@ use tokio::sync::mpsc::WeakUnboundedSender;
 use super::writer::Message;
 use crate::store::engine::fault::Fault;
 use crate::store::engine::wal::length::Log;
-use crate::store::engine::wal::write_back::{checkpoint, checkpoint_all};
+use crate::store::engine::wal::write_back::{checkpoint, checkpoint_all, pages_to_checkpoint};
 
 /// Pages that are left for the writer to copy.
 const LAST_PAGES: i64 = 256;
 /// Passes of the thread at most, to copy what the writer has added in the meantime.
-const PASSES_MAX: usize = 4;
+const PASSES_MAX: usize = 8;
 
 /// The checkpoint thread.
 pub(crate) struct Checkpoints {
@@ -119,7 +119,11 @@ fn run(
 fn write_back(connection: &Connection, turn: &Turn) -> Result<(), Fault> {
     for _ in 0..PASSES_MAX {
         let _turn = turn.take();
-        if checkpoint(connection)? <= LAST_PAGES {
+        let pages = pages_to_checkpoint(connection)?;
+        checkpoint(connection)?;
+        // SQLite syncs the database file only at the end of a pass in which the writer has added nothing, and that is a short one.
+        // Otherwise the writer would sync what all passes have copied.
+        if pages <= LAST_PAGES && pages_to_checkpoint(connection)? <= LAST_PAGES {
             break;
         }
     }

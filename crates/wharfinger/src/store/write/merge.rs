@@ -10,23 +10,38 @@ use crate::store::index::open_orders;
 use crate::store::journal::{end, rows};
 use crate::store::stock::overlay::Kept;
 
-/// Changes that a transaction merges, at least. Otherwise it merges as many as it adds: until all are merged, as many others have
-/// come, which is the most that memory must hold. More would delay the answers of this transaction.
+/// Changes that a transaction merges, at least.
 const KEYS_MIN: usize = 256;
-/// Changes that a transaction merges that does nothing else.
+/// A transaction that adds more changes merges fewer than it adds: it holds the writer for long enough by itself.
+const LARGE_KEYS: usize = 4_096;
+/// Changes that such a transaction merges, and that others merge of what it owes. They take some milliseconds.
+const SLICE_KEYS: usize = 1_024;
+/// Changes that a transaction merges that does nothing else, when others wait for the end of all of it.
 const KEYS_TOGETHER: usize = 8_192;
+/// Changes that transactions may owe, at most. With more, the writer merges before it does anything else.
+pub(super) const OWED_MAX: usize = 32_768;
 
-/// Merges some changes, if there are so many that they are being merged: about as many as this transaction adds, so that the
-/// work is spread evenly.
-pub(super) fn some(txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
+/// Merges some changes, if there are so many that they are being merged. Returns how many changes transactions then owe.
+///
+/// Each transaction owes as many changes as it adds: until all are merged, as many others have come, which is the most that memory
+/// must hold. A large transaction leaves most of that to later ones, so that small jobs do not wait for it. A transaction without
+/// jobs merges only what is owed.
+pub(super) fn some(txn: &mut WriteTxn<'_>) -> Result<usize, Fault> {
+    let owed = txn.owed();
     let Some(recent) = txn.connection.recent() else {
-        return Ok(());
+        return Ok(0);
     };
-    if !recent.is_merging()? {
-        return Ok(());
+    let changed = recent.changed();
+    let keys_max = match changed {
+        0..=LARGE_KEYS => changed.max(KEYS_MIN) + owed.min(SLICE_KEYS),
+        _ => SLICE_KEYS,
+    };
+    let owed = changed.max(KEYS_MIN) + owed;
+    if recent.is_merging()? && merge(txn, keys_max)? {
+        Ok(owed - keys_max)
+    } else {
+        Ok(0)
     }
-    let keys_max = recent.changed().max(KEYS_MIN);
-    merge(txn, keys_max)
 }
 
 /// Merges everything that was changed before. For work that reads or rewrites the tables themselves.
@@ -55,32 +70,37 @@ pub(crate) fn all_alone(connection: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Begins to merge everything. Returns the number of the last row of the log, if it has one.
+/// Begins to merge everything. Returns the number of the last row of the log, if it has one that is not merged.
 fn begin(txn: &mut WriteTxn<'_>) -> Result<Option<i64>, Fault> {
     let Some(recent) = txn.connection.recent() else {
         return Ok(None);
     };
     let last = recent.merge_all()?;
-    merge(txn, KEYS_TOGETHER)?;
+    go_on(txn, last.unwrap_or_default())?;
     Ok(last)
 }
 
-/// Goes on merging. Returns whether there is more, up to a row of the log.
+/// Goes on merging, and deletes what is merged from the log. Returns whether there is more, up to a row of the log.
 fn go_on(txn: &mut WriteTxn<'_>, last: i64) -> Result<bool, Fault> {
-    merge(txn, KEYS_TOGETHER)?;
-    match txn.connection.recent() {
-        Some(recent) => Ok(recent.first()?.is_some_and(|first| first <= last)),
-        None => Ok(false),
+    let Some(recent) = txn.connection.recent() else {
+        return Ok(false);
+    };
+    if !recent.is_merging()? {
+        recent.merge_all()?;
     }
+    if !merge(txn, KEYS_TOGETHER)? {
+        recent.delete_merged()?;
+    }
+    recent.has_up_to(last)
 }
 
-/// Merges up to this many changes of earlier transactions.
-fn merge(txn: &mut WriteTxn<'_>, keys_max: usize) -> Result<(), Fault> {
+/// Merges up to this many changes of earlier transactions. Returns whether more are to be merged.
+fn merge(txn: &mut WriteTxn<'_>, keys_max: usize) -> Result<bool, Fault> {
     let Some(recent) = txn.connection.recent() else {
-        return Ok(());
+        return Ok(false);
     };
     let (mut blocks, mut counters, mut open) = (Vec::new(), Vec::new(), Vec::new());
-    recent.merge(keys_max, |space, key, value| {
+    let is_merging = recent.merge(keys_max, |space, key, value| {
         match (space, value) {
             (Space::Index, value) => txn.index.merge(key, value)?,
             (Space::Open, value) => open.push((key.to_vec(), value.map(<[u8]>::to_vec))),
@@ -94,5 +114,6 @@ fn merge(txn: &mut WriteTxn<'_>, keys_max: usize) -> Result<(), Fault> {
     })?;
     rows::merge(txn.connection, &blocks)?;
     open_orders::merge(txn.connection, &open)?;
-    end::merge(txn.connection, &counters)
+    end::merge(txn.connection, &counters)?;
+    Ok(is_merging)
 }

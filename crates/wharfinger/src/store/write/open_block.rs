@@ -7,7 +7,7 @@ use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::batches::Batches;
-use crate::store::journal::block::{Block, Builder, Frame, decode_keys};
+use crate::store::journal::block::{Block, Builder, Frame, decode_indexes, decode_keys};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::prepare::{Group, Row, Submission};
 
@@ -40,6 +40,8 @@ pub(crate) struct OpenBlock {
     /// The outcomes of its entries.
     pub entry_outcomes: Vec<EntryOutcome>,
     order_ids: Vec<OrderId>,
+    /// The block of the only batch so far, as it was packed before the writer's turn. It is taken apart when another batch comes.
+    only: Option<Block>,
     packed: Builder,
 }
 
@@ -54,6 +56,7 @@ impl OpenBlock {
             batches: Batches::default(),
             entry_outcomes: Vec::new(),
             order_ids: Vec::new(),
+            only: None,
             packed: Builder::default(),
         }
     }
@@ -77,6 +80,7 @@ impl OpenBlock {
         rows: &[Row],
         (block, entry_outcomes): (Option<&Block>, &[EntryOutcome]),
     ) -> Result<(), Damage> {
+        let is_empty = self.entry_outcomes.is_empty();
         self.batches.push(batch, entry_outcomes.len(), true);
         self.entry_outcomes.extend_from_slice(entry_outcomes);
         let events = entry_outcomes
@@ -87,21 +91,33 @@ impl OpenBlock {
         let ids = rows.iter().map(|row| batch.order(row.index));
         self.order_ids.extend(ids);
         let Some(block) = block else { return Ok(()) };
+        if is_empty && entry_outcomes.iter().all(|outcome| outcome.is_alive()) {
+            self.only = Some(block.clone());
+            return Ok(());
+        }
+        if let Some(only) = self.only.take() {
+            self.add(&only, |_| true)?;
+        }
+        let is_alive = |ordinal: usize| entry_outcomes.get(ordinal).is_some_and(|of| of.is_alive());
+        self.add(block, is_alive)
+    }
+
+    /// Adds the entries of a block, without the contents of those that are not alive.
+    fn add(&mut self, block: &Block, is_alive: impl Fn(usize) -> bool) -> Result<(), Damage> {
         let keys = decode_keys(&block.keys)?;
         let frame = Frame::read(&block.texts, 0)?;
         let hashes = block.emails.as_deref().unwrap_or_default();
         let mut hashes = EmailHash::each(hashes);
-        for (row, entry_outcome) in rows.iter().zip(entry_outcomes) {
+        for (ordinal, index) in decode_indexes(&block.indexes)?.into_iter().enumerate() {
             let email = hashes.next().unwrap_or(EmailHash::NONE);
-            let ordinal = row.ordinal as usize;
-            if !entry_outcome.is_alive() {
-                self.packed.push(row.index, "", EmailHash::NONE, "");
+            if !is_alive(ordinal) {
+                self.packed.push(index, "", EmailHash::NONE, "");
                 continue;
             }
             let lacks = Damage("a small block lacks an entry");
             let text = frame.text(ordinal).ok_or(lacks)?;
             let key = keys.get(ordinal).ok_or(lacks)?;
-            self.packed.push(row.index, key, email, text);
+            self.packed.push(index, key, email, text);
         }
         Ok(())
     }
@@ -113,6 +129,7 @@ impl OpenBlock {
 
     /// Packs its entries.
     pub(crate) fn pack(&mut self) -> Block {
-        self.packed.finish()
+        let only = self.only.take();
+        only.unwrap_or_else(|| self.packed.finish())
     }
 }

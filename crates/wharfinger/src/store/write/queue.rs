@@ -14,6 +14,8 @@ const GROUP_JOBS_MAX: usize = 256;
 const GROUP_ORDERS_MAX: usize = 8_192;
 /// A job with more orders is committed alone. Sharing a commit would not help it, and would delay the others.
 const SMALL_ORDERS_MAX: usize = 2_048;
+/// Groups of small jobs that a large job waits for, at most.
+const GROUPS_BEFORE_LARGE_MAX: usize = 32;
 
 /// Waiting jobs.
 #[derive(Default)]
@@ -22,8 +24,8 @@ pub(crate) struct Waiting {
     put_back: Vec<QueuedJob>,
     small: VecDeque<QueuedJob>,
     large: VecDeque<QueuedJob>,
-    /// Whether a large job has already waited for a group of small ones.
-    large_is_next: bool,
+    /// Groups of small jobs that have run since the last large job.
+    groups_before_large: usize,
 }
 
 /// A job of the queue.
@@ -99,14 +101,22 @@ impl Waiting {
     /// The jobs of the next commit: those that were put back, then a group of small ones within the limits, or one large one.
     ///
     /// Small and large jobs take turns. A small job waits for at most one large job, and a large job for one group of small ones.
-    pub(crate) fn take_group(&mut self) -> Vec<QueuedJob> {
+    /// With `large_must_wait`, a large job waits for more of them, and there may be no jobs for the next commit although some wait.
+    pub(crate) fn take_group(&mut self, large_must_wait: bool) -> Vec<QueuedJob> {
         let mut jobs = std::mem::take(&mut self.put_back);
-        let is_large = !self.large.is_empty() && (self.large_is_next || self.small.is_empty());
-        self.large_is_next = !is_large;
-        if is_large {
+        let groups_min = if large_must_wait {
+            GROUPS_BEFORE_LARGE_MAX
+        } else {
+            1
+        };
+        let may_run = self.groups_before_large >= groups_min;
+        let is_alone = self.small.is_empty() && !large_must_wait;
+        if !self.large.is_empty() && (may_run || is_alone) {
+            self.groups_before_large = 0;
             jobs.extend(self.large.pop_front());
             return jobs;
         }
+        self.groups_before_large += 1;
         let mut room = Room::default();
         while room.is_left()
             && let Some(queued) = self.small.pop_front()
@@ -214,7 +224,7 @@ mod tests {
         }
         let mut groups = Vec::new();
         while !waiting.is_empty() {
-            groups.push(weights_of(&waiting.take_group()));
+            groups.push(weights_of(&waiting.take_group(false)));
         }
         assert_eq!(places.available_permits(), weights.len());
         groups
@@ -243,6 +253,29 @@ mod tests {
             vec![1; 88],
         ];
         assert_eq!(groups(&weights), expected);
+    }
+
+    #[test]
+    fn large_jobs_wait_for_what_is_owed_but_not_forever() {
+        let places = Arc::new(Semaphore::new(100));
+        let mut waiting = Waiting::default();
+        let push = |waiting: &mut Waiting, weight| {
+            let place = Arc::clone(&places).try_acquire_owned().expect("a place");
+            let job = Weighing(weight, Writes::default());
+            waiting.push(QueuedJob::new(Box::new(job), place));
+        };
+        push(&mut waiting, 5_000);
+        assert_eq!(weights_of(&waiting.take_group(true)), [0; 0]);
+        for _ in 1..GROUPS_BEFORE_LARGE_MAX {
+            push(&mut waiting, 1);
+            assert_eq!(weights_of(&waiting.take_group(true)), [1]);
+        }
+        push(&mut waiting, 1);
+        push(&mut waiting, 6_000);
+        assert_eq!(weights_of(&waiting.take_group(true)), [5_000]);
+        assert_eq!(weights_of(&waiting.take_group(true)), [1]);
+        assert_eq!(weights_of(&waiting.take_group(true)), [0; 0]);
+        assert_eq!(weights_of(&waiting.take_group(false)), [6_000]);
     }
 
     /// Jobs of these organisations. Each weighs as much as its number, from 1.
@@ -286,7 +319,7 @@ mod tests {
         for queued in jobs {
             waiting.push(queued);
         }
-        let mut group = waiting.take_group();
+        let mut group = waiting.take_group(false);
         let runnable = take_runnable(&mut group, |_| true, HashSet::new());
         assert_eq!(weights_of(&runnable[47..51]), [48, 49, 51, 52]);
         let orders = weights_of(&runnable).iter().sum::<usize>();

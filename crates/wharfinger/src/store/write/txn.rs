@@ -42,6 +42,8 @@ pub(crate) struct Known {
     pub epoch: Option<i64>,
     /// The greatest stamp, on SQLite.
     pub latest: Option<stamps::Latest>,
+    /// How many recent changes transactions should have merged into the tables, and have left to later ones.
+    pub owed: usize,
 }
 
 /// A write transaction.
@@ -67,6 +69,8 @@ pub(crate) struct WriteTxn<'c> {
     latest: Option<stamps::Latest>,
     /// The stamp of its blocks, once it has drawn one.
     drawn: Option<Drawn>,
+    /// How many recent changes earlier transactions have left to be merged.
+    owed: usize,
     counters: HashMap<OrganisationId, Counters>,
     /// Counters that were read when their rows were locked, and that no job has asked for yet.
     locked: HashMap<OrganisationId, Counters>,
@@ -94,7 +98,7 @@ impl<'c> WriteTxn<'c> {
         let last_ms = known.last_ms;
         Ok(Self {
             connection,
-            index: OrderIndex::new(connection, std::mem::take(&mut kept.greatest_keys)),
+            index: OrderIndex::new(connection, std::mem::take(&mut kept.index))?,
             order_states: OrderStates::default(),
             dialects: std::mem::take(&mut kept.dialects),
             overlay: CatalogueOverlay::new(kept),
@@ -104,6 +108,7 @@ impl<'c> WriteTxn<'c> {
             epoch: known.epoch,
             latest: known.latest,
             drawn: None,
+            owed: known.owed,
             counters: HashMap::new(),
             locked: HashMap::new(),
             order_ids: OrderIds::default(),
@@ -214,6 +219,11 @@ impl<'c> WriteTxn<'c> {
                 (KeySpace::new(organisation, dialect), keys)
             }),
         )
+    }
+
+    /// How many recent changes earlier transactions have left to be merged.
+    pub(super) fn owed(&self) -> usize {
+        self.owed
     }
 
     /// The id of the order at an entry address.
@@ -392,7 +402,7 @@ impl<'c> WriteTxn<'c> {
     pub(crate) fn finish(mut self) -> Result<Finished, Fault> {
         self.write_together()?;
         self.write_overlay()?;
-        merge::some(&mut self)?;
+        let owed = merge::some(&mut self)?;
         self.index.write()?;
         self.order_states.write_closed(self.connection)?;
         for ((organisation, dialect), change) in self.order_states.take_changes() {
@@ -406,12 +416,13 @@ impl<'c> WriteTxn<'c> {
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
         let mut kept = self.overlay.into_kept();
         kept.dialects = self.dialects;
-        kept.greatest_keys = self.index.into_kept();
+        kept.index = self.index.into_kept();
         Ok(Finished {
             now_ms: self.now_ms,
             back_from_ms: self.back_from_ms,
             epoch: self.epoch,
             drawn: self.drawn,
+            owed,
             batch: self.batch,
             grown: grown.collect(),
             kept,
@@ -429,6 +440,8 @@ pub(crate) struct Finished {
     pub epoch: Option<i64>,
     /// The stamp of its blocks, if it has drawn one.
     pub drawn: Option<Drawn>,
+    /// How many recent changes it leaves to be merged.
+    pub owed: usize,
     /// A batch whose receipt it wrote, if any.
     pub batch: Option<BatchId>,
     /// Cached catalogue data and dialect numbers, for the next transaction.

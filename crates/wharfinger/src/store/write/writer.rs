@@ -3,6 +3,7 @@
 
 mod failures;
 mod locking;
+mod merging;
 mod reconnect;
 
 use std::sync::Arc;
@@ -230,7 +231,14 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         while self.listen() {
-            let mut jobs = self.waiting.take_group();
+            if self.known.owed > merge::OWED_MAX {
+                self.merge_owed();
+                continue;
+            }
+            let mut jobs = self.waiting.take_group(self.known.owed > 0);
+            if jobs.is_empty() {
+                self.merge_owed();
+            }
             if self.connection.engine() == Engine::Sqlite {
                 // Nothing is put back, so they are started now, although another process may still be writing.
                 jobs.iter_mut().for_each(QueuedJob::start);
@@ -267,9 +275,9 @@ impl Thread {
         }
     }
 
-    /// Receives the waiting messages. Blocks if there is no job to run. Returns false at the end.
+    /// Receives the waiting messages. Blocks if there is nothing to do. Returns false at the end.
     fn listen(&mut self) -> bool {
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.known.owed == 0 {
             match self.messages.blocking_recv() {
                 Some(message) => self.take_in(message),
                 None => return false,
@@ -413,6 +421,7 @@ impl Thread {
             );
         }
         self.known.last_ms = finished.now_ms;
+        self.known.owed = finished.owed;
         if let Some(drawn) = finished.drawn {
             self.known.latest = drawn.latest;
             let organisations = finished.grown.iter().map(|(organisation, _)| *organisation);

@@ -17,10 +17,12 @@
 //! twice, and a reader may find it both here and in the tables. Who reads asks here first, then the tables.
 //!
 //! A transaction sees the runs as of its beginning ([`Memtable::begin`]), and its own changes. It compares them with the rows of
-//! the log that its snapshot has, because other processes may have added or merged some.
+//! the log that its snapshot has, because other processes may have added or merged some. `log` has what the rows cost, and when
+//! they are deleted.
 //!
 //! PostgreSQL has no such log: several servers write there, and its own log has rows, not pages.
 
+mod log;
 mod run;
 mod runs;
 #[cfg(test)]
@@ -30,13 +32,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::OptionalExtension;
-
 use super::driver;
 use super::fault::Fault;
+use log::Log;
 use run::Run;
 pub(crate) use run::Value;
 use runs::Runs;
+
+use crate::store::format::varint::pack;
 
 /// What a change is about: the first byte of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +122,8 @@ pub(crate) struct Memtable {
     pending: RefCell<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
     /// How far this transaction has merged runs into the tables, if it has.
     merged: RefCell<Option<Merged>>,
+    /// Whether it has deleted all merged rows of the log.
+    has_deleted: Cell<bool>,
 }
 
 /// How far runs are merged into the tables: up to a key, or to the end.
@@ -138,6 +143,7 @@ impl Memtable {
             is_current: Cell::new(false),
             pending: RefCell::default(),
             merged: RefCell::default(),
+            has_deleted: Cell::new(false),
         }
     }
 
@@ -158,6 +164,7 @@ impl Memtable {
         self.runs.take();
         self.pending.borrow_mut().clear();
         self.merged.take();
+        self.has_deleted.set(false);
     }
 
     /// Writes the changes of the transaction to the log, before the commit.
@@ -176,30 +183,47 @@ impl Memtable {
         let entries = entries.map(|(key, value)| (key.as_slice(), value.as_deref()));
         run::encode(entries, &mut bytes);
         pending.clear();
-        let insert = "insert into recent_changes (changes) values (?1)";
-        let mut insert = connection.prepare_cached(insert)?;
-        let number = insert.insert([&bytes])?;
-        let run = Run::of_row(number, bytes);
+        let mut packed = Vec::new();
+        pack(&mut packed, &bytes);
+        if let Some(merged) = self.last_merged() {
+            log::delete_some(connection, merged, packed.len() + packed.len() / 4)?;
+        }
+        let run = Run::of_row(log::add(connection, &packed)?, bytes);
         let run = run.map_err(|damage| driver::Error::Value(damage.0.into()))?;
         Ok(Committed { run: Some(run) })
     }
 
     /// Publishes the changes of the transaction, after the commit.
     pub(crate) fn committed(&self, committed: Committed) {
+        let last_merged = self.last_merged();
         let merged = self.merged.take();
-        if committed.run.is_none() && merged.is_none() {
+        let has_deleted = self.has_deleted.take();
+        if committed.run.is_none() && merged.is_none() && !has_deleted {
             return;
         }
         let mut runs = Runs::clone(&self.runs.borrow());
         if let Some(merged) = merged {
             runs.merged_up_to(merged);
         }
+        runs.set_merged(last_merged.unwrap_or_default());
         if let Some(run) = committed.run {
             runs.push(run, self.shared.keys_max);
         }
         let runs = Arc::new(runs);
         self.runs.replace(Arc::clone(&runs));
         self.shared.set(runs);
+    }
+
+    /// The number up to which rows are merged, after this transaction. `None` if all of these are deleted.
+    fn last_merged(&self) -> Option<i64> {
+        if self.has_deleted.get() {
+            return None;
+        }
+        let runs = self.runs.borrow();
+        let ended = matches!(&*self.merged.borrow(), Some(None));
+        let last = runs.last_merging().filter(|_| ended);
+        let last = last.unwrap_or(runs.log().merged);
+        (last > 0).then_some(last)
     }
 
     /// Compares the runs with the rows of the log, and reads those that are missing.
@@ -211,49 +235,26 @@ impl Memtable {
             return Ok(());
         }
         let mut runs = self.runs.borrow_mut();
-        let found = numbers(connection)?;
-        let known = runs.numbers();
+        let (found, known) = (Log::read(connection)?, runs.log());
         if found != known {
-            let mut current = match (found, known) {
-                (Some((first, last)), Some((known_first, known_last)))
-                    if first == known_first && known_last < last =>
-                {
-                    Runs::clone(&runs)
+            let begins_alike = match (found.numbers, known.numbers) {
+                (Some((first, last)), Some((known_first, known_last))) => {
+                    first == known_first && known_last < last
                 }
-                // Another process has merged rows into the tables.
-                _ => Runs::default(),
+                (Some(_) | None, None) => true,
+                (None, Some(_)) => false,
             };
-            read(connection, &mut current, self.shared.keys_max)?;
+            let mut current = if found.merged == known.merged && begins_alike {
+                Runs::clone(&runs)
+            } else {
+                // Another process has merged rows into the tables.
+                Runs::of_merged(found.merged)
+            };
+            log::read_into(connection, &mut current, self.shared.keys_max)?;
             *runs = Arc::new(current);
         }
         self.is_current.set(true);
         Ok(())
-    }
-}
-
-/// The numbers of the first and the last row of the log.
-fn numbers(connection: &rusqlite::Connection) -> Result<Option<(i64, i64)>, Fault> {
-    let select = "select (select number from recent_changes order by number limit 1), \
-                  (select number from recent_changes order by number desc limit 1)";
-    let mut select = connection.prepare_cached(select)?;
-    let found: (Option<i64>, Option<i64>) =
-        select.query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(found.0.zip(found.1))
-}
-
-/// Adds the rows of the log that the runs lack.
-fn read(connection: &rusqlite::Connection, runs: &mut Runs, keys_max: usize) -> Result<(), Fault> {
-    let mut after = runs.numbers().map_or(i64::MIN, |(_, last)| last);
-    let select = "select number, changes from recent_changes where number > ?1 and sound(recent_changes.intact) \
-                  order by number limit 1";
-    let mut select = connection.prepare_cached(select)?;
-    loop {
-        let next = select.query_row([after], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)));
-        let Some((number, bytes)) = next.optional()? else {
-            return Ok(());
-        };
-        runs.push(Run::of_row(number, bytes)?, keys_max);
-        after = number;
     }
 }
 
@@ -375,42 +376,50 @@ impl<'c> Recent<'c> {
         Ok(())
     }
 
-    /// The number of the first row of the log.
-    pub(crate) fn first(&self) -> Result<Option<i64>, Fault> {
-        self.memtable.make_current(self.connection)?;
-        if let Some(None) = &*self.memtable.merged.borrow() {
-            return Ok(None);
-        }
-        let numbers = self.memtable.runs.borrow().numbers();
-        Ok(numbers.map(|(first, _)| first))
+    /// Whether the log has rows up to a number, merged or not.
+    pub(crate) fn has_up_to(&self, number: i64) -> Result<bool, Fault> {
+        log::has_up_to(self.connection, number)
     }
 
-    /// All changes of earlier transactions are to be merged into the tables. Returns the number of the last row of the log.
+    /// Deletes all merged rows of the log.
+    pub(crate) fn delete_merged(&self) -> Result<(), Fault> {
+        self.memtable.make_current(self.connection)?;
+        if let Some(merged) = self.memtable.last_merged() {
+            log::delete_all(self.connection, merged)?;
+            self.memtable.has_deleted.set(true);
+        }
+        Ok(())
+    }
+
+    /// All changes of earlier transactions are to be merged into the tables, unless this transaction has begun to merge fewer of
+    /// them. Returns the number of the last row of the log that is not merged.
     pub(crate) fn merge_all(&self) -> Result<Option<i64>, Fault> {
         self.memtable.make_current(self.connection)?;
         let mut runs = Runs::clone(&self.memtable.runs.borrow());
-        runs.merge_all();
-        let last = runs.last_merging();
-        self.memtable.runs.replace(Arc::new(runs));
+        let last = runs.log().numbers.map(|(_, last)| last);
+        if self.memtable.merged.borrow().is_none() {
+            runs.merge_all();
+            self.memtable.runs.replace(Arc::new(runs));
+        }
         Ok(last)
     }
 
     /// Hands out up to `keys_max` changes that are to be merged into the tables, in the order of their keys. If this transaction
-    /// commits, they are merged.
+    /// commits, they are merged. Returns whether more are to be merged.
     pub(crate) fn merge(
         &self,
         keys_max: usize,
         mut write: impl FnMut(Space, &[u8], Value<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         self.memtable.make_current(self.connection)?;
         let runs = Arc::clone(&self.memtable.runs.borrow());
         let Some(last) = runs.last_merging() else {
-            return Ok(());
+            return Ok(false);
         };
         let mut ordered = match &*self.memtable.merged.borrow() {
             None => runs.merging(None),
             Some(Some(position)) => runs.merging(Some(position)),
-            Some(None) => return Ok(()),
+            Some(None) => return Ok(false),
         };
         for (key, value) in ordered.by_ref().take(keys_max) {
             let (&space, key) = key.split_first().unwrap_or((&0, &[]));
@@ -419,11 +428,10 @@ impl<'c> Recent<'c> {
         }
         let next = ordered.next().map(|(key, _)| key.to_owned());
         if next.is_none() {
-            let delete = "delete from recent_changes where number <= ?1";
-            let mut delete = self.connection.prepare_cached(delete)?;
-            delete.execute([last])?;
+            log::note_merged(self.connection, last)?;
         }
+        let is_merging = next.is_some();
         self.memtable.merged.replace(Some(next));
-        Ok(())
+        Ok(is_merging)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::log::Log;
 use super::run::{self, Run, Value};
 
 /// When a run is at most this many times as long as all later ones, it is merged with them. Few runs make look-ups fast; rare
@@ -18,9 +19,33 @@ pub(crate) struct Runs {
     merging: usize,
     /// The key from which on they must still be merged into the tables.
     position: Vec<u8>,
+    /// Up to this number, rows of the log are merged into the tables, and not in the runs. They may be deleted.
+    merged: i64,
 }
 
 impl Runs {
+    /// None yet. Up to a number, rows of the log are merged.
+    pub(super) fn of_merged(merged: i64) -> Self {
+        Self {
+            merged,
+            ..Self::default()
+        }
+    }
+
+    /// Up to this number, rows of the log are merged.
+    pub(super) fn set_merged(&mut self, merged: i64) {
+        self.merged = merged;
+    }
+
+    /// The rows of the log as of these runs.
+    pub(super) fn log(&self) -> Log {
+        let ends = self.list.first().zip(self.list.last());
+        Log {
+            merged: self.merged,
+            numbers: ends.map(|(first, last)| (*first.numbers().start(), *last.numbers().end())),
+        }
+    }
+
     /// Adds the run of a later commit. With `keys_max` keys, or as many bytes as so many keys should have, the runs begin to be
     /// merged into the tables.
     pub(super) fn push(&mut self, run: Run, keys_max: usize) {
@@ -49,12 +74,6 @@ impl Runs {
     /// Whether runs are being merged into the tables.
     pub(super) fn is_merging(&self) -> bool {
         self.merging > 0
-    }
-
-    /// The numbers of the first and the last row.
-    pub(super) fn numbers(&self) -> Option<(i64, i64)> {
-        let (first, last) = (self.list.first()?, self.list.last()?);
-        Some((*first.numbers().start(), *last.numbers().end()))
     }
 
     /// The number of the last row that is being merged into the tables.

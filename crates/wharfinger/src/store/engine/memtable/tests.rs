@@ -18,6 +18,10 @@ enum Step {
     RollBack(Vec<(u8, Option<u8>)>),
     MergeAll,
     Merge(usize),
+    /// One part of a transaction merges some, another one wants to merge all.
+    MergeSomeThenAll(usize),
+    /// Merges all, and deletes what is merged from the log.
+    Settle,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -28,6 +32,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => changes().prop_map(Step::RollBack),
         1 => Just(Step::MergeAll),
         3 => (1..20_usize).prop_map(Step::Merge),
+        1 => (1..20_usize).prop_map(Step::MergeSomeThenAll),
+        1 => Just(Step::Settle),
     ]
 }
 
@@ -106,18 +112,34 @@ proptest! {
                     transaction.commit().expect("it commits");
                 }
                 Step::RollBack(changes) => put(recent, &changes),
-                Step::MergeAll | Step::Merge(_) => {
-                    if let Step::MergeAll = step {
+                Step::MergeAll | Step::Merge(_) | Step::MergeSomeThenAll(_) | Step::Settle => {
+                    let mut merge = |keys_max| {
+                        let merged = recent.merge(keys_max, |_, key, value| {
+                            match value {
+                                Some(value) => tables.insert(key.to_vec(), value.to_vec()),
+                                None => tables.remove(key),
+                            };
+                            Ok(())
+                        });
+                        merged.expect("it can be merged")
+                    };
+                    if let Step::Merge(keys_max) | Step::MergeSomeThenAll(keys_max) = step {
+                        merge(keys_max);
+                    }
+                    if !matches!(step, Step::Merge(_)) {
                         recent.merge_all().expect("it can be read");
                     }
-                    let keys_max = if let Step::Merge(keys_max) = step { keys_max } else { 3 };
-                    recent.merge(keys_max, |_, key, value| {
-                        match value {
-                            Some(value) => tables.insert(key.to_vec(), value.to_vec()),
-                            None => tables.remove(key),
-                        };
-                        Ok(())
-                    }).expect("it can be merged");
+                    match step {
+                        Step::Settle => {
+                            assert!(!merge(usize::MAX));
+                            recent.delete_merged().expect("it can be deleted");
+                            assert!(!recent.has_up_to(i64::MAX).expect("it can be read"));
+                        }
+                        Step::MergeAll | Step::MergeSomeThenAll(_) => {
+                            merge(3);
+                        }
+                        Step::Merge(_) | Step::Elsewhere | Step::Commit(_) | Step::RollBack(_) => {}
+                    }
                     transaction.commit().expect("it commits");
                 }
             }

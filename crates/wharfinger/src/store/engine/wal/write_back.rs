@@ -13,9 +13,15 @@ const EMPTYING_HOLDS: Duration = Duration::from_millis(200);
 const EMPTYING_PAUSE: Duration = Duration::from_millis(50);
 const EMPTYING_WAITS: Duration = Duration::from_secs(10);
 
-/// Checkpoints as much as possible without blocking anybody. Returns how many pages are left.
+/// Checkpoints as much as possible without blocking anybody. Returns how many pages are left of those that the log had at the
+/// beginning.
 pub(crate) fn checkpoint(connection: &Connection) -> Result<i64, Fault> {
     pages_left(connection, "pragma wal_checkpoint(passive)")
+}
+
+/// How many pages of the log are not checkpointed yet.
+pub(crate) fn pages_to_checkpoint(connection: &Connection) -> Result<i64, Fault> {
+    pages_left(connection, "pragma wal_checkpoint(noop)")
 }
 
 /// Checkpoints the whole log, and waits for readers that still need it. Returns how many pages are left.

@@ -28,7 +28,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u8, u16)>> {
         20 => Just(Step::Insert),
         2 => Just(Step::Change),
         8 => Just(Step::Remove),
-        4 => Just(Step::Get),
+        12 => Just(Step::Get),
         2 => Just(Step::Between),
         1 => Just(Step::Write),
         1 => Just(Step::Reopen),
@@ -59,7 +59,7 @@ fn run(steps: Vec<(Step, u8, u16)>, counts_up: bool) -> Result<(), Fault> {
     let connection = schema::in_memory();
     let organisation = OrganisationId(1);
     let key_spaces = [1, 2].map(|dialect| KeySpace::new(organisation, DialectId(dialect)));
-    let mut pages = PageCache::new(&connection);
+    let mut pages = PageCache::new(&connection, PageFilters::default());
     let mut model = Model::new();
     for (at, (step, key_space, number)) in steps.into_iter().enumerate() {
         let key_space = &key_spaces[usize::from(key_space)];
@@ -92,13 +92,18 @@ fn run(steps: Vec<(Step, u8, u16)>, counts_up: bool) -> Result<(), Fault> {
             Step::Write => pages.write()?,
             Step::Reopen => {
                 pages.write()?;
-                pages = PageCache::new(&connection);
+                pages = PageCache::new(&connection, pages.into_filters());
                 assert_eq!(stored(&connection), model);
             }
         }
     }
     pages.write()?;
     assert_eq!(stored(&connection), model);
+    let filters = pages.into_filters();
+    for key_space in &key_spaces {
+        let mut keys = model.keys().filter(|key| key_space.has(key.as_slice()));
+        assert!(keys.all(|key| !filters.lack(key_space, key)));
+    }
     Ok(())
 }
 
@@ -122,7 +127,7 @@ fn leaves_stay_full_where_keys_count_up() {
         None,
     );
     for transaction in 0..10 {
-        let mut pages = PageCache::new(&connection);
+        let mut pages = PageCache::new(&connection, PageFilters::default());
         for at in 0..100 {
             let key = key_space.key(&format!("{transaction}-{at:03}"));
             assert!(
@@ -139,4 +144,39 @@ fn leaves_stay_full_where_keys_count_up() {
     let counted = connection.query_row(count, (), read).expect("it is read");
     let full = i64::try_from(page::ORDERS_MAX).expect("a small number");
     assert_eq!(counted, (1_000_i64.div_euclid(full) + 1, full));
+}
+
+#[test]
+fn new_keys_between_known_ones_need_no_page() {
+    let connection = schema::in_memory();
+    let key_space = KeySpace::new(OrganisationId(1), DialectId(1));
+    let addr = BlockId::new(OrganisationId(1), 1).entry(0);
+    let order = OrderRow::new(addr, State::Pending, 1, None);
+    let key = |number: u32| key_space.key(&format!("{number:06}")).into_bytes();
+    let mut filters = PageFilters::default();
+    let unknown = |numbers: &mut dyn Iterator<Item = u32>, filters: &mut PageFilters| {
+        let mut pages = PageCache::new(&connection, std::mem::take(filters));
+        let mut unknown = 0;
+        for number in numbers {
+            unknown += usize::from(!pages.filters.lack(&key_space, &key(number)));
+            let found = pages.get(&key_space, &key(number)).expect("it is read");
+            assert_eq!(found.is_some(), number % 10 == 0);
+        }
+        *filters = pages.into_filters();
+        unknown
+    };
+    let mut pages = PageCache::new(&connection, PageFilters::default());
+    for number in (0..20_000).step_by(10) {
+        let is_new = pages.insert(&key_space, &key(number), order);
+        assert!(is_new.expect("it is written"));
+    }
+    pages.write().expect("it is written");
+    drop(pages);
+    // Each page is read once. The keys between two pages are not known.
+    let mut others = (0..20_000).filter(|number| number % 10 == 5);
+    assert!(unknown(&mut others, &mut filters) < 300);
+    let mut others = (0..20_000).filter(|number| number % 10 == 7);
+    assert!(unknown(&mut others, &mut filters) < 150);
+    let mut existing = (0..20_000).step_by(10);
+    assert_eq!(unknown(&mut existing, &mut filters), 2_000);
 }

@@ -1,0 +1,34 @@
+//! What is known about the index from one transaction to the next. Only for SQLite.
+
+use super::greatest_keys::GreatestKeys;
+use super::page_filters::PageFilters;
+use crate::store::engine::driver::{Connection, Engine};
+use crate::store::engine::fault::Fault;
+
+/// What is known about the index, as long as only this connection writes.
+#[derive(Default)]
+pub(crate) struct KeptIndex {
+    /// SQLite's number for the state of the database as others left it.
+    version: i64,
+    /// The greatest key of each key space.
+    pub(super) greatest: GreatestKeys,
+    /// Which keys the pages may have.
+    pub(super) filters: PageFilters,
+}
+
+impl KeptIndex {
+    /// Forgets everything if another process, or another connection of this one, has written since. The connection must be in a
+    /// write transaction.
+    pub(super) fn compare(&mut self, connection: &Connection) -> Result<(), Fault> {
+        if connection.engine() != Engine::Sqlite {
+            return Ok(());
+        }
+        let version = connection.data_version()?;
+        if version != self.version {
+            self.greatest.clear();
+            self.filters.clear();
+        }
+        self.version = version;
+        Ok(())
+    }
+}
