@@ -72,6 +72,42 @@ fn all(connection: &Connection, tables: &Model) -> Model {
     found
 }
 
+/// Merges some changes into the tables, as a step says.
+fn merge(step: &Step, recent: Recent<'_>, tables: &mut Model) {
+    let mut merge = |keys_max| {
+        let merged = recent.merge(keys_max, |_, key, value| {
+            match value {
+                Some(value) => tables.insert(key.to_vec(), value.to_vec()),
+                None => tables.remove(key),
+            };
+            Ok(())
+        });
+        merged.expect("it can be merged")
+    };
+    let merge_all = || recent.merge_all().expect("it can be read");
+    match step {
+        Step::Merge(keys_max) => {
+            merge(*keys_max);
+        }
+        Step::MergeAll => {
+            merge_all();
+            merge(3);
+        }
+        Step::MergeSomeThenAll(keys_max) => {
+            merge(*keys_max);
+            merge_all();
+            merge(3);
+        }
+        Step::Settle => {
+            merge_all();
+            assert!(!merge(usize::MAX));
+            recent.delete_merged().expect("it can be deleted");
+            assert!(!recent.has_up_to(i64::MAX).expect("it can be read"));
+        }
+        Step::Elsewhere | Step::Commit(_) | Step::RollBack(_) => {}
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
@@ -100,9 +136,9 @@ proptest! {
             let recent = transaction.recent().expect("it is embedded");
             match step {
                 Step::Elsewhere => {}
-                Step::Commit(changes) => {
-                    put(recent, &changes);
-                    for (key, value) in changes {
+                Step::Commit(ref changes) => {
+                    put(recent, changes);
+                    for &(key, value) in changes {
                         match value {
                             Some(value) => model.insert(vec![key], vec![value; usize::from(value)]),
                             None => model.remove(&vec![key]),
@@ -111,35 +147,9 @@ proptest! {
                     prop_assert_eq!(all(&transaction, &tables), model.clone());
                     transaction.commit().expect("it commits");
                 }
-                Step::RollBack(changes) => put(recent, &changes),
+                Step::RollBack(ref changes) => put(recent, changes),
                 Step::MergeAll | Step::Merge(_) | Step::MergeSomeThenAll(_) | Step::Settle => {
-                    let mut merge = |keys_max| {
-                        let merged = recent.merge(keys_max, |_, key, value| {
-                            match value {
-                                Some(value) => tables.insert(key.to_vec(), value.to_vec()),
-                                None => tables.remove(key),
-                            };
-                            Ok(())
-                        });
-                        merged.expect("it can be merged")
-                    };
-                    if let Step::Merge(keys_max) | Step::MergeSomeThenAll(keys_max) = step {
-                        merge(keys_max);
-                    }
-                    if !matches!(step, Step::Merge(_)) {
-                        recent.merge_all().expect("it can be read");
-                    }
-                    match step {
-                        Step::Settle => {
-                            assert!(!merge(usize::MAX));
-                            recent.delete_merged().expect("it can be deleted");
-                            assert!(!recent.has_up_to(i64::MAX).expect("it can be read"));
-                        }
-                        Step::MergeAll | Step::MergeSomeThenAll(_) => {
-                            merge(3);
-                        }
-                        Step::Merge(_) | Step::Elsewhere | Step::Commit(_) | Step::RollBack(_) => {}
-                    }
+                    merge(&step, recent, &mut tables);
                     transaction.commit().expect("it commits");
                 }
             }
