@@ -1,13 +1,16 @@
-//! What is known about the index from one transaction to the next. Only for SQLite.
+//! What is known about the index from one transaction to the next.
 
 use super::greatest_keys::GreatestKeys;
+use super::page_cache::KeptPages;
 use super::page_filters::PageFilters;
 use crate::store::engine::driver::{Connection, Engine};
 use crate::store::engine::fault::Fault;
 
-/// What is known about the index, as long as only this connection writes.
+/// What is known about the index. On SQLite it is valid as long as only this connection writes.
 #[derive(Default)]
 pub(crate) struct KeptIndex {
+    /// The pages, on PostgreSQL, each valid while the counters of its organisation are unchanged.
+    pub(super) pages: KeptPages,
     /// SQLite's number for the state of the database as others left it.
     version: i64,
     /// The greatest key of each key space.

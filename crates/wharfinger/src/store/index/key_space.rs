@@ -38,6 +38,12 @@ impl KeySpace {
         format!("{without_dot}/")
     }
 
+    /// Bounds on the keys of the table of all key spaces of an organisation.
+    pub(crate) fn bounds_of(organisation: OrganisationId) -> [String; 2] {
+        // The character behind the dot.
+        ['.', '/'].map(|end| format!("{}{end}", organisation.0))
+    }
+
     /// The organisation of a key of the table.
     pub(crate) fn organisation_of(key: &[u8]) -> i64 {
         let digits = key.iter().take_while(|byte| byte.is_ascii_digit());

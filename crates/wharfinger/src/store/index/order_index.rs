@@ -4,6 +4,10 @@
 //! not written for each of them. Orders of a large batch behind the last key of all go into pages at once, because a page is
 //! then written for 32 of them.
 
+use std::collections::HashMap;
+
+use wharfinger_core::order::ids::OrganisationId;
+
 use super::kept_index::KeptIndex;
 use super::key_space::KeySpace;
 use super::orders::{Holds, Lookup, OrderRow, lost, order_at, recent_order};
@@ -13,6 +17,7 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::engine::memtable::{Space, Value};
 use crate::store::format::entry_addr::EntryAddr;
+use crate::store::journal::end::Counters;
 
 /// Orders of an organisation and a batch from which they are a large batch.
 const LARGE_BATCH: usize = 64;
@@ -29,24 +34,30 @@ pub(crate) struct OrderIndex<'c> {
 }
 
 impl<'c> OrderIndex<'c> {
-    /// An index with no pages read, and what is known about it from the transaction before.
+    /// An index that begins with what is known from the transaction before.
     pub(crate) fn new(connection: &'c Connection, mut kept: KeptIndex) -> Result<Self, Fault> {
         kept.compare(connection)?;
+        let pages = std::mem::take(&mut kept.pages);
         let filters = std::mem::take(&mut kept.filters);
         Ok(Self {
             connection,
-            pages: PageCache::new(connection, filters),
+            pages: PageCache::resume(connection, pages, filters),
             kept,
             is_large: false,
             key: String::new(),
         })
     }
 
-    /// What is to be kept for the next transaction.
-    pub(crate) fn into_kept(self) -> KeptIndex {
+    /// What is to be kept for the next transaction. `written` are the counters that this one has written. Everything is written.
+    pub(crate) fn into_kept(self, written: &HashMap<OrganisationId, Counters>) -> KeptIndex {
         let mut kept = self.kept;
-        kept.filters = self.pages.into_filters();
+        (kept.pages, kept.filters) = self.pages.into_kept(written);
         kept
+    }
+
+    /// Forgets what others have changed since. These are the counters of locked organisations.
+    pub(crate) fn check(&mut self, counters: &HashMap<OrganisationId, Counters>) {
+        self.pages.check(counters);
     }
 
     /// Orders of a batch and an organisation follow, this many; with 0, no such orders.

@@ -1,14 +1,18 @@
-//! The index pages of a write transaction: read once, changed in memory, written together.
+//! The index pages of a write transaction: read once, changed in memory, written together. On PostgreSQL they are kept for the
+//! following transactions.
 //!
 //! A page covers the keys from its first key up to the first key of the next page. The first page of a key space begins with the
 //! prefix of the key space. No other transaction writes to the same organisation at the same time.
 
+mod kept;
 mod prefetch;
 mod table;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+pub(crate) use self::kept::KeptPages;
+use self::kept::Validity;
 pub(crate) use self::table::find_page;
 use self::table::{INSERT_TOGETHER, UPDATE_TOGETHER, delete_leaves, next_first, write_leaves};
 use super::key_space::KeySpace;
@@ -17,8 +21,8 @@ use super::page_filters::PageFilters;
 use crate::store::engine::driver::{Connection, Engine};
 use crate::store::engine::fault::Fault;
 
-/// The most pages in the cache, about 6 kB each. When it is full, all pages are written and dropped.
-const PAGES_MAX: usize = 4_096;
+/// The most pages in the cache, about 5 kB each. If that is not enough for a transaction, all pages are written and dropped.
+const PAGES_MAX: usize = 8_192;
 
 /// A page in the cache.
 struct CachedPage {
@@ -32,6 +36,8 @@ struct CachedPage {
     is_renamed: bool,
     /// Whether it has a filter, or had one before it was changed.
     has_filter: bool,
+    /// The latest transaction that has used the page.
+    used: u64,
 }
 
 /// The key at which a page ends.
@@ -53,6 +59,7 @@ impl CachedPage {
             is_stored: true,
             is_renamed: false,
             has_filter: false,
+            used: 0,
         }
     }
 
@@ -88,6 +95,8 @@ pub(crate) struct PageCache<'c> {
     latest: Option<(Vec<u8>, CachedPage)>,
     /// The filters of pages that are not changed. Always empty on PostgreSQL.
     filters: PageFilters,
+    /// Whether the pages of earlier transactions are still as they are stored.
+    validity: Validity,
 }
 
 impl<'c> PageCache<'c> {
@@ -98,12 +107,8 @@ impl<'c> PageCache<'c> {
             kept: BTreeMap::new(),
             latest: None,
             filters,
+            validity: Validity::default(),
         }
-    }
-
-    /// The filters of all pages that are known.
-    pub(crate) fn into_filters(self) -> PageFilters {
-        self.filters
     }
 
     /// The order with this key of the table.
@@ -241,7 +246,8 @@ impl<'c> PageCache<'c> {
     }
 
     fn park(&mut self) {
-        if let Some((first, kept)) = self.latest.take() {
+        if let Some((first, mut kept)) = self.latest.take() {
+            kept.used = self.validity.transaction;
             self.kept.insert(first, kept);
         }
     }
@@ -254,6 +260,7 @@ impl<'c> PageCache<'c> {
     ) -> Result<&mut (Vec<u8>, CachedPage), Fault> {
         if self.reaches(key_space, key) != Some(true) {
             self.park();
+            self.check_one(key_space.organisation)?;
             self.make_room(1)?;
             self.latest = self.take_nearest(key);
             match self.reaches(key_space, key) {
@@ -296,6 +303,9 @@ impl<'c> PageCache<'c> {
 
     /// Makes room for this many more pages.
     fn make_room(&mut self, pages: usize) -> Result<(), Fault> {
+        if self.kept.len() + pages > PAGES_MAX {
+            self.drop_unused();
+        }
         if self.kept.len() + pages > PAGES_MAX {
             self.write()?;
             self.kept.clear();

@@ -33,7 +33,7 @@ impl JournalEnd {
 }
 
 /// The counters of an organisation.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counters {
     /// The number of its next block.
     pub block: u32,

@@ -196,6 +196,7 @@ impl<'c> WriteTxn<'c> {
         if !self.index.can_prefetch() {
             return Ok(());
         }
+        self.index.check(&counters);
         self.locked = counters;
         let batches = jobs.iter().filter_map(|job| job.batch());
         let names = jobs.iter().filter_map(|job| job.name());
@@ -416,7 +417,7 @@ impl<'c> WriteTxn<'c> {
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
         let mut kept = self.overlay.into_kept();
         kept.dialects = self.dialects;
-        kept.index = self.index.into_kept();
+        kept.index = self.index.into_kept(&self.counters);
         Ok(Finished {
             now_ms: self.now_ms,
             back_from_ms: self.back_from_ms,

@@ -6,6 +6,7 @@ mod distribution;
 mod encryption;
 mod faults;
 mod held;
+mod kept_pages;
 mod organisations;
 mod patience;
 mod pgbouncer;

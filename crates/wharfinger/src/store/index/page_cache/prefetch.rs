@@ -79,6 +79,7 @@ impl PageCache<'_> {
         self.park();
         let (mut together, mut keys) = (Vec::new(), 0);
         for (key_space, order_keys) in wanted {
+            self.check_one(key_space.organisation)?;
             for order_keys in order_keys.chunks(PREFETCHED_MAX) {
                 together.extend(self.wanted(&key_space, order_keys));
                 keys += order_keys.len();
@@ -180,7 +181,8 @@ impl PageCache<'_> {
             } else {
                 CachedPage::new(Page::default(), until)
             };
-            self.kept.insert(first, page);
+            let used = self.validity.transaction;
+            self.kept.insert(first, CachedPage { used, ..page });
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::store::api::{Growth, StoreError};
 use crate::store::engine::connection::{Use, touch};
 use crate::store::engine::driver::{self, Access, Engine, LOCK_PATIENCE, Locks};
 use crate::store::engine::fault::{Fault, Severity};
+use crate::store::index::kept_index::KeptIndex;
 use crate::store::write::queue::QueuedJob;
 
 /// How long to try to find out whether a transaction was committed.
@@ -51,6 +52,8 @@ impl Thread {
     fn reconnect(&mut self) -> Result<(), Fault> {
         self.connection = self.home.connect(Use::Write)?;
         self.known.epoch = None;
+        // The server may be another one, with other data.
+        self.catalogues.index = KeptIndex::default();
         self.growth.send_modify(Growth::forget);
         Ok(())
     }

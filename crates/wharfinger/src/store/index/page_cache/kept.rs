@@ -1,0 +1,150 @@
+//! Index pages that are kept from one transaction to the next. On PostgreSQL reading them again costs more than all decisions.
+//!
+//! Whoever changes an organisation's pages changes its counters in the same transaction: a new order or a change of state appends a
+//! block, and a purge counts orders out. A transaction holds the lock of the counters. So the pages are as they are stored, if
+//! the counters are equal to those with which they were kept.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
+use wharfinger_core::order::ids::OrganisationId;
+
+use super::{CachedPage, PAGES_MAX, PageCache};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::index::key_space::KeySpace;
+use crate::store::index::page_filters::PageFilters;
+use crate::store::journal::end::{Counters, read_counters};
+
+/// If there are too many pages, those go first that were not used in so many transactions.
+const UNUSED_MAX: [u64; 2] = [16, 1];
+
+/// Pages as transactions before have left them.
+#[derive(Default)]
+pub(crate) struct KeptPages {
+    pages: BTreeMap<Vec<u8>, CachedPage>,
+    /// The counters with which the pages of each organisation are valid.
+    counters: HashMap<OrganisationId, Counters>,
+    /// The number of the latest transaction.
+    transaction: u64,
+}
+
+/// What a transaction knows about kept pages.
+#[derive(Default)]
+pub(super) struct Validity {
+    /// The counters with which pages were kept, of the organisations that were not asked for yet.
+    unchecked: HashMap<OrganisationId, Counters>,
+    /// The organisations that were asked for. Of those that had pages, the counters are known.
+    checked: HashMap<OrganisationId, Option<Counters>>,
+    /// The number of this transaction.
+    pub(super) transaction: u64,
+}
+
+impl<'c> PageCache<'c> {
+    /// A cache that begins with the pages of earlier transactions.
+    pub(crate) fn resume(
+        connection: &'c Connection,
+        kept: KeptPages,
+        filters: PageFilters,
+    ) -> Self {
+        Self {
+            kept: kept.pages,
+            validity: Validity {
+                unchecked: kept.counters,
+                checked: HashMap::new(),
+                transaction: kept.transaction + 1,
+            },
+            ..Self::new(connection, filters)
+        }
+    }
+
+    /// Drops the kept pages of organisations that others have changed since. These are the counters of locked organisations.
+    pub(crate) fn check(&mut self, counters: &HashMap<OrganisationId, Counters>) {
+        for (&organisation, counters) in counters {
+            self.compare(organisation, counters.clone());
+        }
+    }
+
+    /// As [`Self::check`], for an organisation that is about to be used.
+    pub(super) fn check_one(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
+        if self.connection.postgres().is_none() || self.validity.checked.contains_key(&organisation)
+        {
+            return Ok(());
+        }
+        if self.validity.unchecked.contains_key(&organisation) {
+            let counters = read_counters(self.connection, organisation)?;
+            self.compare(organisation, counters);
+        } else {
+            self.validity.checked.insert(organisation, None);
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, organisation: OrganisationId, counters: Counters) {
+        let Entry::Vacant(checked) = self.validity.checked.entry(organisation) else {
+            return;
+        };
+        let kept = self.validity.unchecked.remove(&organisation);
+        let is_changed = kept.is_some_and(|kept| kept != counters);
+        checked.insert(Some(counters));
+        if is_changed {
+            drop_pages(&mut self.kept, organisation);
+        }
+    }
+
+    /// Drops pages that this transaction has not used.
+    pub(super) fn drop_unused(&mut self) {
+        let transaction = self.validity.transaction;
+        self.kept.retain(|_, page| page.used == transaction);
+    }
+
+    /// The pages and filters for the next transaction, if this one is committed. `written` are the counters that it has written, and
+    /// all changed pages are written.
+    pub(crate) fn into_kept(
+        mut self,
+        written: &HashMap<OrganisationId, Counters>,
+    ) -> (KeptPages, PageFilters) {
+        if self.connection.postgres().is_none() {
+            return (KeptPages::default(), self.filters);
+        }
+        self.park();
+        let Validity {
+            unchecked: mut counters,
+            checked,
+            transaction,
+        } = self.validity;
+        for (organisation, checked) in checked {
+            match written.get(&organisation).cloned().or(checked) {
+                Some(now) => drop(counters.insert(organisation, now)),
+                // It was locked in some other way, and its counters were not needed.
+                None => drop_pages(&mut self.kept, organisation),
+            }
+        }
+        let mut pages = self.kept;
+        for unused_max in UNUSED_MAX {
+            if pages.len() > PAGES_MAX {
+                pages.retain(|_, page| page.used + unused_max > transaction);
+            }
+        }
+        if pages.len() > PAGES_MAX {
+            pages.clear();
+        }
+        if pages.is_empty() {
+            counters.clear();
+        }
+        let kept = KeptPages {
+            pages,
+            counters,
+            transaction,
+        };
+        (kept, self.filters)
+    }
+}
+
+fn drop_pages(pages: &mut BTreeMap<Vec<u8>, CachedPage>, organisation: OrganisationId) {
+    let [first, end] = KeySpace::bounds_of(organisation).map(String::into_bytes);
+    let outdated = pages.range(first..end).map(|(first, _)| first.clone());
+    for first in Vec::from_iter(outdated) {
+        pages.remove(&first);
+    }
+}
