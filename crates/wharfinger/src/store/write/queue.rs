@@ -74,6 +74,11 @@ impl Waiting {
         self.put_back.is_empty() && self.small.is_empty() && self.large.is_empty()
     }
 
+    /// How many jobs wait.
+    pub(crate) fn len(&self) -> usize {
+        self.put_back.len() + self.small.len() + self.large.len()
+    }
+
     /// Appends a job to the queue for its size.
     pub(crate) fn push(&mut self, queued: QueuedJob) {
         if queued.job.weight() > SMALL_ORDERS_MAX {

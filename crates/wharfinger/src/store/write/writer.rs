@@ -2,6 +2,7 @@
 //! organisations that another server has locked are put back meanwhile.
 
 mod failures;
+mod gather;
 mod locking;
 mod merging;
 mod reconnect;
@@ -11,6 +12,7 @@ use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use self::gather::Gather;
 use self::locking::{Locked, Waits};
 use super::checkpoints::Checkpoints;
 use super::job::{Asked, Task};
@@ -93,6 +95,7 @@ impl Writer {
             waiting: Waiting::default(),
             put_back_max: queue_max.div_ceil(2),
             waits: Waits::default(),
+            gather: Gather::default(),
             failed,
             known: Known::default(),
             catalogues: Kept::default(),
@@ -213,6 +216,7 @@ struct Thread {
     /// How many jobs may be put back. A part of the queue stays free for other organisations.
     put_back_max: usize,
     waits: Waits,
+    gather: Gather,
     failed: watch::Sender<Option<String>>,
     /// What it knows before the next transaction. A new connection begins a new epoch: the server may have been restored from a
     /// backup, or replaced by a standby that lacks recent commits.
@@ -243,7 +247,10 @@ impl Thread {
                 // Nothing is put back, so they are started now, although another process may still be writing.
                 jobs.iter_mut().for_each(QueuedJob::start);
             }
+            let (began, count) = (Instant::now(), jobs.len());
             self.serve(jobs);
+            self.take_in_all();
+            self.gather.note(began, count, self.waiting.len());
             if let Some(checkpoints) = &self.checkpoints
                 && checkpoints.is_behind()
             {
@@ -283,10 +290,15 @@ impl Thread {
                 None => return false,
             }
         }
+        self.take_in_all();
+        self.gather();
+        true
+    }
+
+    fn take_in_all(&mut self) {
         while let Ok(message) = self.messages.try_recv() {
             self.take_in(message);
         }
-        true
     }
 
     fn take_in(&mut self, message: Message) {
