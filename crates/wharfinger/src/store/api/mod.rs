@@ -3,6 +3,7 @@
 //! May import: `format`.
 
 pub(super) mod catalogue;
+pub(super) mod destinations;
 pub(super) mod directory;
 pub(super) mod disk;
 pub(super) mod error;
@@ -16,6 +17,10 @@ pub(super) mod replies;
 pub use self::catalogue::{
     CustomerPage, LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ProductPage, ReadCustomers,
     ReadProducts,
+};
+pub use self::destinations::{
+    Attempt, Delivery, DeliveryOrder, DeliveryPage, Destination, DestinationState, FeedPlace,
+    Lease, Parked, Progress, Report, SigningSecret,
 };
 pub use self::directory::{
     AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, RATE_MAX,
