@@ -3,9 +3,11 @@
 //! The only file that knows the dialect trait, the canonical order and the list of dialects together.
 
 use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::canonical::{Order, Rendered, Written, written};
 use crate::decide::catalogue;
+use crate::decide::fulfilment::Reported;
 use crate::dialect::{Dialect, StoredOrder};
 use crate::dialects;
 use crate::order::amount::Amount;
@@ -98,6 +100,7 @@ impl Serialize for ReadBack<'_> {
             created_at: rfc3339_of_unix_ms(stored.created_at_ms),
             updated_at: rfc3339_of_unix_ms(stored.updated_at_ms),
             admission: stored.admission.as_ref().map(admission),
+            fulfilment: stored.fulfilment.as_ref().map(Report::of),
         };
         known.serialize(serializer)
     }
@@ -118,6 +121,28 @@ struct Known<'s> {
     updated_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     admission: Option<Admission<'s>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fulfilment: Option<Report>,
+}
+
+/// How far the order is fulfilled, in a response.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    said: Map<String, Value>,
+    updated_at: String,
+}
+
+impl Report {
+    /// Creates the response for a report.
+    #[must_use]
+    pub fn of(report: &Reported) -> Self {
+        let said = serde_json::from_str(&report.fulfilment.to_json());
+        Self {
+            said: said.expect("a report is written as a JSON object"),
+            updated_at: rfc3339_of_unix_ms(report.at_ms),
+        }
+    }
 }
 
 /// The catalogue's decision on an order.

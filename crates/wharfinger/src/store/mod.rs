@@ -6,9 +6,10 @@
 //! maintain      purge, erasure of a person, check, copy, distribution over nodes
 //! admit         take in a batch: decide on each order, write it
 //! transition    process, cancel, fulfilment
+//! destinations  leases and progress of destinations, and what is delivered to them
 //! read          orders, lists, history, feed, lookup by order id
 //! addresses     the e-mail index
-//! directory     organisations, API keys, audit log
+//! directory     organisations, API keys, definitions of destinations, audit log
 //! catalogue     products and customers: load and read
 //! write         the writer thread, its queue, the write transaction
 //! stock         the stock ledger and the product cache, as decisions need them
@@ -26,6 +27,7 @@ mod addresses;
 mod admit;
 mod api;
 mod catalogue;
+mod destinations;
 mod directory;
 mod engine;
 mod format;

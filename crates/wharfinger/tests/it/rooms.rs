@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// From top to bottom.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 18] = [
     "maintain",
     "admit",
     "transition",
+    "destinations",
     "read",
     "addresses",
     "directory",

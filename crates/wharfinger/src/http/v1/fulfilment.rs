@@ -4,10 +4,9 @@ use axum::body::Body;
 use axum::response::Response;
 use http::HeaderMap;
 use schemars::SchemaGenerator;
-use serde::Serialize;
 use serde_json::json;
-use serde_json::{Map, Value};
-use wharfinger_core::decide::fulfilment::{ATTRIBUTES, Fulfilment, Reported};
+use wharfinger_core::convert::Report;
+use wharfinger_core::decide::fulfilment::{ATTRIBUTES, Fulfilment};
 use wharfinger_core::decide::fulfilment::{STATUS_CHARS_MAX, TEXT_CHARS_MAX, URL_CHARS_MAX};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
@@ -16,7 +15,6 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Scope;
 
 use super::super::answer::respond_with;
-use super::answer::time;
 use super::route::{Kind, Route};
 use super::transitions::RefusedAt;
 use super::{input, orders};
@@ -38,27 +36,6 @@ pub(super) static ROUTES: &[Route] = &[Route {
     bodies,
     handler: |r| Box::pin(report(r.app, r.call, r.headers, r.body)),
 }];
-
-/// A fulfilment report in a response.
-#[derive(Serialize)]
-pub(super) struct ReportView {
-    #[serde(flatten)]
-    said: Map<String, Value>,
-    updated_at: String,
-}
-
-impl ReportView {
-    pub(super) fn of(report: &Reported) -> Result<Self, RequestFailure> {
-        let said = serde_json::from_str(&report.fulfilment.to_json()).map_err(|error| {
-            tracing::error!(%error, "A stored fulfilment report is not valid JSON.");
-            RequestFailure::Internal
-        })?;
-        Ok(Self {
-            said,
-            updated_at: time(report.at_ms),
-        })
-    }
-}
 
 fn bodies(_: &mut SchemaGenerator) -> Bodies {
     let quantity = json!({"type": ["number", "string"], "minimum": 0, "pattern": r"^[0-9]{1,20}(\.[0-9]{1,10})?$"});
@@ -113,10 +90,7 @@ async fn report(
     })?;
     let refusal = RefusedAt::of(call);
     let encode = move |kept: &FulfilledOrder| match kept {
-        Ok(report) => match ReportView::of(report) {
-            Ok(view) => Reply::json(200, &view),
-            Err(failure) => refusal.failure(&failure),
-        },
+        Ok(report) => Reply::json(200, &Report::of(report)),
         Err(refused) => refusal.conflict(refused.state, refused.code, &id, "fulfilled"),
     };
     let key_id = call.authenticated.key_id().to_owned();

@@ -20,7 +20,6 @@ use wharfinger_core::reading::email;
 
 use super::super::answer::respond;
 use super::answer::{Page, ok, time};
-use super::fulfilment::ReportView;
 use super::input::Listing;
 use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, PAGE, query};
 use super::route::{Kind, Route};
@@ -122,25 +121,9 @@ pub(super) static ROUTES: &[Route] = &[
 ];
 
 /// An order in a response.
-#[derive(Serialize)]
-struct OrderView<'o> {
-    #[serde(flatten)]
-    order: ReadBack<'o>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fulfilment: Option<ReportView>,
-}
-
-fn view(found: &FoundOrder) -> Result<OrderView<'_>, RequestFailure> {
+fn view(found: &FoundOrder) -> Result<ReadBack<'_>, RequestFailure> {
     let dialect = dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?;
-    Ok(OrderView {
-        order: ReadBack::of(&found.order, dialect),
-        fulfilment: found
-            .order
-            .fulfilment
-            .as_ref()
-            .map(ReportView::of)
-            .transpose()?,
-    })
+    Ok(ReadBack::of(&found.order, dialect))
 }
 
 /// Shows an order.

@@ -1,11 +1,16 @@
 //! Destinations: where events are carried to, and how far.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::OrgAccess;
 
 use super::{Event, EventKind, FeedCursor};
+
+/// The form of orders with everything that is known of them, as `GET /v1/orders/{id}` shows them. Only for sinks.
+pub const STORED_FORM: &str = "stored";
 
 /// A destination as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +53,57 @@ pub struct Destination {
     pub begins_ms: Option<i64>,
     /// Increases with every change of the definition, and with every replay.
     pub version: i64,
+    /// Increases with every replay that moves the cursor. What a receiver keeps on its own account of how far it is, is void then.
+    pub replays: i64,
+}
+
+impl Destination {
+    /// Applies a change. Returns the names of what it changes.
+    pub fn change(&mut self, patch: &DestinationPatch) -> Vec<&'static str> {
+        let mut changed = Vec::new();
+        let mut set = |name, is_given: bool| {
+            if is_given {
+                changed.push(name);
+            }
+        };
+        set("organisations", replace(&mut self.reach, &patch.reach));
+        set("events", replace(&mut self.kinds, &patch.kinds));
+        set("form", replace(&mut self.form, &patch.form));
+        set("order", replace(&mut self.order, &patch.order));
+        let batch = replace(&mut self.max_events, &patch.max_events)
+            | replace(&mut self.max_wait_ms, &patch.max_wait_ms);
+        set("batch", batch);
+        set("parallel", replace(&mut self.parallel, &patch.parallel));
+        set("timeout_s", replace(&mut self.timeout_s, &patch.timeout_s));
+        set("settings", replace(&mut self.settings, &patch.settings));
+        changed
+    }
+
+    /// Whether the destination is to get an event, by its place, its kind and its time. `stamp` is that of its transaction.
+    #[must_use]
+    pub fn wants(&self, place: FeedPlace, stamp: i64, kind: EventKind, at_ms: i64) -> bool {
+        let is_of_kind = self
+            .kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(&kind));
+        let has_begun = self.begins_ms.is_none_or(|begins_ms| at_ms >= begins_ms);
+        is_of_kind && has_begun && !self.is_before(place, stamp)
+    }
+
+    /// Whether an event is before the cursor from which on events are of the destination.
+    #[must_use]
+    pub fn is_before(&self, place: FeedPlace, stamp: i64) -> bool {
+        let begins = self.begins.as_ref();
+        begins.is_some_and(|begins| begins.has_passed(place, stamp))
+    }
+}
+
+/// Replaces a value by a new one, if one is given. Returns whether it is.
+fn replace<T: Clone>(value: &mut T, new: &Option<T>) -> bool {
+    if let Some(new) = new {
+        value.clone_from(new);
+    }
+    new.is_some()
 }
 
 /// What follows what.
@@ -59,6 +115,26 @@ pub enum DeliveryOrder {
     All,
 }
 
+impl DeliveryOrder {
+    /// Every order.
+    pub const ALL: [Self; 2] = [Self::Key, Self::All];
+
+    /// The name that clients see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::All => "all",
+        }
+    }
+
+    /// The order of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|order| order.name() == name)
+    }
+}
+
 /// Whether a destination works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DestinationState {
@@ -68,6 +144,27 @@ pub enum DestinationState {
     Paused,
     /// The server has given up. See [`Destination::reason`].
     Disabled,
+}
+
+impl DestinationState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Paused, Self::Disabled];
+
+    /// The name that clients see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The state of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
 }
 
 /// A secret by which deliveries are signed.
@@ -168,13 +265,118 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The destination as it is now.
-    pub destination: Destination,
+    pub destination: Arc<Destination>,
     /// How far it is.
     pub progress: Progress,
     /// All its parked order keys.
     pub parked: Vec<Parked>,
     /// A number that fences the reports of earlier holders.
     pub number: i64,
+}
+
+/// A lease that was renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldLease {
+    /// The destination.
+    pub id: Uuid,
+    /// The number of the lease.
+    pub number: i64,
+    /// Whether the destination is still as it was when it was leased. If it was paused, changed or replayed, its holder stops, and
+    /// releases the lease.
+    pub is_current: bool,
+}
+
+/// How far a destination is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryLag {
+    /// Events of its organisations behind its cursor that were not delivered, of whichever kind.
+    pub events: u64,
+    /// When the oldest of them was committed, in milliseconds since 1970. `None` if there are none.
+    pub oldest_at_ms: Option<i64>,
+}
+
+/// A destination and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationStatus {
+    /// The destination.
+    pub destination: Arc<Destination>,
+    /// How far it is.
+    pub progress: Progress,
+    /// How many order keys are parked.
+    pub parked: u64,
+    /// How many of them only a replay delivers.
+    pub given_up: u64,
+    /// When the next parked order key is tried again, in milliseconds since 1970.
+    pub next_at_ms: Option<i64>,
+    /// Whether a server works on it.
+    pub is_leased: bool,
+}
+
+/// A change of a destination. Each has an entry in the audit log.
+#[derive(Clone, Debug)]
+pub enum DestinationChange {
+    /// Creates a destination, and begins after its cursor `begins`.
+    Create(Box<Destination>),
+    /// Changes what is given.
+    Change(Box<DestinationPatch>),
+    /// Deletes a destination, with all that is known of its deliveries.
+    Delete(Uuid),
+    /// Pauses a destination.
+    Pause(Uuid),
+    /// Goes on with a destination that was paused or disabled.
+    Resume(Uuid),
+    /// Adds a secret. The others remain valid for some time.
+    Rotate {
+        /// The destination.
+        id: Uuid,
+        /// The new secret.
+        secret: String,
+        /// Until when the others are valid, in milliseconds since 1970.
+        others_until_ms: i64,
+    },
+    /// Delivers again.
+    Replay {
+        /// The destination.
+        id: Uuid,
+        /// From where.
+        from: ReplayFrom,
+    },
+}
+
+/// New values of a destination's definition.
+#[derive(Clone, Debug, Default)]
+pub struct DestinationPatch {
+    /// The destination.
+    pub id: Uuid,
+    /// The organisations whose events it gets.
+    pub reach: Option<OrgAccess>,
+    /// The types of events that it gets; `Some(None)` for all.
+    pub kinds: Option<Option<Vec<EventKind>>>,
+    /// The form of the orders; `Some(None)` for none.
+    pub form: Option<Option<String>>,
+    /// What follows what.
+    pub order: Option<DeliveryOrder>,
+    /// Events in one request, at most.
+    pub max_events: Option<u32>,
+    /// How long an incomplete batch waits for more events, in milliseconds.
+    pub max_wait_ms: Option<u32>,
+    /// Requests at the same time, at most.
+    pub parallel: Option<u32>,
+    /// How long a request may take, in seconds.
+    pub timeout_s: Option<u32>,
+    /// The kind and its settings, as JSON.
+    pub settings: Option<String>,
+}
+
+/// From where a destination delivers again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplayFrom {
+    /// From the beginning of the feed.
+    Beginning,
+    /// From a cursor on, and from a time on, in milliseconds since 1970.
+    After(FeedCursor, Option<i64>),
+    /// The order keys that are parked.
+    Failed,
 }
 
 /// An event as a destination gets it.
@@ -195,7 +397,7 @@ pub struct Delivery {
     /// The order at the event's revision in the form of the destination, as JSON. `None` if the destination wants none or the event
     /// has none.
     pub order: Option<String>,
-    /// The cursor after the event.
+    /// The cursor after the event. Of an event that was read by its position, the beginning of the feed.
     pub next: FeedCursor,
 }
 

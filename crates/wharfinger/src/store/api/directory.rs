@@ -8,6 +8,8 @@ use wharfinger_core::order::organisation::{
     ListSort, OrgAccess, Organisation, Organisations, Scope,
 };
 
+use super::DestinationChange;
+
 /// The author in the audit log of changes made by a command on the data directory.
 pub const COMMAND_LINE: &str = "command line";
 
@@ -61,6 +63,8 @@ pub enum Change {
         /// SHA-256 of the new secret.
         secret_sha256: [u8; 32],
     },
+    /// Changes a destination.
+    Destination(DestinationChange),
     /// Revokes a key.
     RevokeKey {
         /// The key.
@@ -116,9 +120,9 @@ pub struct AuditEntry {
     pub at_ms: i64,
     /// Who made it: the id of a key, or [`COMMAND_LINE`].
     pub who: String,
-    /// The action: `organisation` or `key`, a dot, and a verb in the past tense.
+    /// The action: `organisation`, `key` or `destination`, a dot, and a verb in the past tense.
     pub action: String,
-    /// The code of the changed organisation, or the id of the changed key.
+    /// The code of the changed organisation, or the id of the changed key or destination.
     pub subject: String,
     /// Details as a JSON object, if the action alone does not describe the change.
     pub details: Option<String>,
@@ -136,6 +140,12 @@ impl AuditEntry {
     #[must_use]
     pub fn about_organisation(code: &str) -> String {
         Self::about("organisation", code)
+    }
+
+    /// The name of a destination in [`ReadAudit::about`].
+    #[must_use]
+    pub fn about_destination(id: &str) -> String {
+        Self::about("destination", id)
     }
 
     /// The name of a key in [`ReadAudit::about`].

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
+use super::FeedPlace;
+
 /// A period of a store's history, named by a random number. Feed cursors contain the latest epoch that their reader saw. A store
 /// that was restored to an earlier moment therefore detects cursors from after that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,27 @@ impl FeedCursor {
             next: OrganisationId(0),
             lagging: Vec::new(),
             skips_purged: false,
+        }
+    }
+
+    /// Whether a reader with this cursor has read an event. `stamp` is that of its transaction.
+    #[must_use]
+    pub fn has_passed(&self, place: FeedPlace, stamp: i64) -> bool {
+        let unfinished = self.lagging.iter();
+        let mut unfinished = unfinished.filter(|(of, _)| *of == place.organisation);
+        match unfinished.next() {
+            Some((_, position)) => place.position <= *position,
+            None => stamp <= self.passed_stamp(place.organisation),
+        }
+    }
+
+    /// The stamp up to which everything of an organisation was read, unless it is in `lagging`.
+    #[must_use]
+    pub(crate) fn passed_stamp(&self, organisation: OrganisationId) -> i64 {
+        if organisation < self.next {
+            self.to
+        } else {
+            self.from
         }
     }
 }

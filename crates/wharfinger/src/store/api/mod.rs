@@ -19,8 +19,9 @@ pub use self::catalogue::{
     ReadProducts,
 };
 pub use self::destinations::{
-    Attempt, Delivery, DeliveryOrder, DeliveryPage, Destination, DestinationState, FeedPlace,
-    Lease, Parked, Progress, Report, SigningSecret,
+    Attempt, Delivery, DeliveryLag, DeliveryOrder, DeliveryPage, Destination, DestinationChange,
+    DestinationPatch, DestinationState, DestinationStatus, FeedPlace, HeldLease, Lease, Parked,
+    Progress, ReplayFrom, Report, STORED_FORM, SigningSecret,
 };
 pub use self::directory::{
     AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, RATE_MAX,

@@ -8,6 +8,7 @@ use wharfinger_core::order::organisation::{
 };
 use wharfinger_core::order::zone;
 
+use super::destinations;
 use crate::store::Store;
 use crate::store::api::{
     AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, Rates, ReadAudit, SaveReply,
@@ -158,7 +159,7 @@ fn read_key(row: &Row<'_>) -> Result<Key, Fault> {
     })
 }
 
-/// Applies an administrative change and writes its audit entry.
+/// Applies an administrative change and writes its audit entry. Destinations are not in the directory, which keeps its version.
 pub(crate) fn administer(txn: &WriteTxn<'_>, who: &str, change: &Change) -> Result<(), Fault> {
     let noted = match change {
         Change::CreateOrganisation(organisation) => create_organisation(txn, organisation)?,
@@ -169,6 +170,14 @@ pub(crate) fn administer(txn: &WriteTxn<'_>, who: &str, change: &Change) -> Resu
             let update = "update keys set secret_sha256 = ?2 where id = ?1 and sound(keys.intact)";
             txn.connection.execute(update, params![id, secret_sha256])?;
             Noted::new("key.rotated", id)
+        }
+        Change::Destination(change) => {
+            let Some(noted) = destinations::change::apply(txn, change)? else {
+                return Ok(());
+            };
+            let subject = noted.id.to_string();
+            let details = noted.details.as_ref();
+            return write_audit(txn, who, noted.action, &subject, details).map(drop);
         }
         Change::RevokeKey { id, at_ms } => {
             check_in_force(txn, id)?;

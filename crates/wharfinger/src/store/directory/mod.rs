@@ -1,5 +1,6 @@
-//! Organisations, API keys, and the audit log of who changed them.
+//! Organisations, API keys, definitions of destinations, and the audit log of who changed them.
 //!
 //! May import: `write` and the rooms below it.
 
 pub(super) mod change;
+pub(super) mod destinations;

@@ -7,10 +7,15 @@ use super::driver::{Access, Connection, OptionalExtension};
 use super::fault::Fault;
 
 /// The migrations of a file, from empty to the current schema. `user_version` is the number of applied ones.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/sqlite/0001_first.sql"),
+    include_str!("../../../migrations/sqlite/0002_destinations.sql"),
+];
 /// The migrations on PostgreSQL. The table `schema_versions` lists the applied ones.
-pub(crate) const MIGRATIONS_ON_SERVER: &[&str] =
-    &[include_str!("../../../migrations/postgres/0001_first.sql")];
+pub(crate) const MIGRATIONS_ON_SERVER: &[&str] = &[
+    include_str!("../../../migrations/postgres/0001_first.sql"),
+    include_str!("../../../migrations/postgres/0002_destinations.sql"),
+];
 
 /// Migrates a file to the current schema. Refuses a schema of a later version than this program knows.
 pub(crate) fn migrate(connection: &mut rusqlite::Connection) -> Result<(), Fault> {

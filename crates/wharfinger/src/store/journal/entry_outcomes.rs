@@ -40,6 +40,8 @@ pub(crate) enum EntryOutcome {
     Transition {
         /// The order.
         order: EntryAddr,
+        /// The previous change that is not a revision. If there was none, the order itself.
+        previous: EntryAddr,
         /// The transition.
         to: Transition,
     },
@@ -161,10 +163,12 @@ pub(crate) fn encode(entry_outcomes: &[EntryOutcome]) -> Vec<u8> {
                     write_order(&mut out, order, &mut last);
                     write_number(&mut out, u64::from(revision));
                 }
-                EntryOutcome::Transition { order, to: _ } => {
-                    write_order(&mut out, order, &mut last);
+                EntryOutcome::Transition {
+                    order,
+                    previous,
+                    to: _,
                 }
-                EntryOutcome::Fulfilled { order, previous } => {
+                | EntryOutcome::Fulfilled { order, previous } => {
                     write_order(&mut out, order, &mut last);
                     write_signed(&mut out, previous.0 - order.0);
                 }
@@ -231,7 +235,13 @@ fn read_entry_outcome(
     bytes: &mut &[u8],
     before: &mut Before,
 ) -> Result<EntryOutcome, Damage> {
-    let moved = |order, to| Ok(EntryOutcome::Transition { order, to });
+    let moved = |(order, previous), to| {
+        Ok(EntryOutcome::Transition {
+            order,
+            previous,
+            to,
+        })
+    };
     match kind {
         ACCEPTED => Ok(EntryOutcome::Accepted { number: None }),
         NUMBERED => {
@@ -244,8 +254,7 @@ fn read_entry_outcome(
         REFUSED => Ok(EntryOutcome::Refused),
         PURGED => Ok(EntryOutcome::Purged),
         UPDATED | AMENDED => {
-            let order = read_order(bytes, before)?;
-            let previous = EntryAddr(order.0.wrapping_add(read_signed(bytes)?));
+            let (order, previous) = read_change(bytes, before)?;
             Ok(EntryOutcome::Updated {
                 order,
                 previous,
@@ -257,12 +266,11 @@ fn read_entry_outcome(
             order: read_order(bytes, before)?,
             revision: read_revision(bytes)?,
         }),
-        PROCESSED => moved(read_order(bytes, before)?, Transition::Processed),
-        CANCELLED => moved(read_order(bytes, before)?, Transition::Cancelled),
-        RELEASED => moved(read_order(bytes, before)?, Transition::Released),
+        PROCESSED => moved(read_change(bytes, before)?, Transition::Processed),
+        CANCELLED => moved(read_change(bytes, before)?, Transition::Cancelled),
+        RELEASED => moved(read_change(bytes, before)?, Transition::Released),
         FULFILLED => {
-            let order = read_order(bytes, before)?;
-            let previous = EntryAddr(order.0.wrapping_add(read_signed(bytes)?));
+            let (order, previous) = read_change(bytes, before)?;
             Ok(EntryOutcome::Fulfilled { order, previous })
         }
         _ => Err(Damage("a block entry has an unknown type")),
@@ -272,6 +280,13 @@ fn read_entry_outcome(
 fn read_order(bytes: &mut &[u8], before: &mut Before) -> Result<EntryAddr, Damage> {
     before.order = before.order.wrapping_add(read_signed(bytes)?);
     Ok(EntryAddr(before.order))
+}
+
+/// An order, and the entry before in one of its chains.
+fn read_change(bytes: &mut &[u8], before: &mut Before) -> Result<(EntryAddr, EntryAddr), Damage> {
+    let order = read_order(bytes, before)?;
+    let previous = EntryAddr(order.0.wrapping_add(read_signed(bytes)?));
+    Ok((order, previous))
 }
 
 fn read_revision(bytes: &mut &[u8]) -> Result<u32, Damage> {
@@ -302,13 +317,18 @@ mod tests {
                 .prop_map(|(order, revision)| EntryOutcome::Unchanged { order, revision }),
             (
                 addr(),
+                addr(),
                 prop_oneof![
                     Just(Transition::Processed),
                     Just(Transition::Cancelled),
                     Just(Transition::Released)
                 ]
             )
-                .prop_map(|(order, to)| EntryOutcome::Transition { order, to }),
+                .prop_map(|(order, previous, to)| EntryOutcome::Transition {
+                    order,
+                    previous,
+                    to,
+                }),
             (addr(), addr())
                 .prop_map(|(order, previous)| EntryOutcome::Fulfilled { order, previous }),
         ]

@@ -1,29 +1,46 @@
 //! The event feed, read from the entry outcomes of the journal's blocks.
 
 mod cursor;
-mod reading;
+pub(crate) mod reading;
+pub(crate) mod told;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::ids::OrganisationId;
 
-use self::reading::{ENTRIES_PER_PAGE_MAX, feed};
+use self::reading::{ENTRIES_PER_PAGE_MAX, Feeds, How, Page, Seen, read};
 use crate::store::Store;
-use crate::store::api::{Event, EventKind, FeedPage, Growth, ReadFeed, StoreError};
+use crate::store::api::{Event, FeedEvent, FeedPage, Growth, ReadFeed, StoreError};
 use crate::store::engine::driver::Connection;
-use crate::store::format::entry_addr::{BlockId, EntryAddr};
-use crate::store::journal::batches::OfBatch;
+use crate::store::engine::fault::Fault;
 use crate::store::journal::end::stamps_after;
-use crate::store::journal::entry_outcomes::EntryOutcome;
-use crate::store::journal::read::Head;
+use crate::store::journal::order_ids::OrderIds;
+use crate::store::journal::read::Journal;
 use crate::store::journal::stamps;
 
 impl Store {
     /// Reads the event feeds of organisations.
     pub async fn feed(&self, request: ReadFeed) -> Result<FeedPage, StoreError> {
         let seen = Arc::clone(&self.seen_stamp);
-        let read = move |connection: &Connection| feed(connection, &request, &seen);
+        let read = move |connection: &Connection| {
+            let how = How {
+                after: request.after.as_ref(),
+                feeds: Feeds::Of(&request.organisations),
+                skips_purged: false,
+            };
+            let mut page = Events {
+                request: &request,
+                order_ids: OrderIds::default(),
+                events: Vec::new(),
+            };
+            let (next, is_cut) = read(connection, how, &seen, &mut page)?;
+            Ok(FeedPage {
+                events: page.events,
+                next,
+                is_cut,
+            })
+        };
         self.readers.follow(read).await
     }
 
@@ -83,40 +100,35 @@ impl Store {
     }
 }
 
-/// An event: its batch, its kind, and its order.
-type Told = (Option<BatchId>, EventKind, Option<EntryAddr>);
+/// A page of events.
+struct Events<'r> {
+    request: &'r ReadFeed,
+    order_ids: OrderIds,
+    events: Vec<FeedEvent>,
+}
 
-/// The events of a block, in feed order: for each batch its receipt, then the events of its entries.
-fn told(id: BlockId, head: &Head) -> Vec<Told> {
-    let mut told = Vec::new();
-    let mut batches = head.batches.iter().peekable();
-    for (ordinal, &entry_outcome) in head.entry_outcomes.iter().enumerate() {
-        while let Some(of) = batches.next_if(|of| of.start <= ordinal) {
-            told.extend(received(of));
-        }
-        if let Some((kind, order)) = told_of(entry_outcome, id.entry(ordinal)) {
-            told.push((head.batches.of(ordinal), kind, order));
-        }
+impl<'c> Page<'c> for Events<'_> {
+    fn has_room(&self) -> bool {
+        self.events.len() < self.request.limit
     }
-    told.extend(batches.filter_map(received));
-    told
-}
 
-fn received(of: &OfBatch) -> Option<Told> {
-    of.is_first
-        .then_some((Some(of.id), EventKind::BatchReceived, None))
-}
+    fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
 
-/// The event of an entry: its kind and its order. `None` if the entry is no event.
-fn told_of(entry_outcome: EntryOutcome, addr: EntryAddr) -> Option<(EventKind, Option<EntryAddr>)> {
-    let kind = match entry_outcome {
-        EntryOutcome::Accepted { .. } => EventKind::OrderAccepted,
-        EntryOutcome::Updated { .. } => EventKind::OrderUpdated,
-        EntryOutcome::Transition { to, .. } => to.event_kind(),
-        EntryOutcome::Fulfilled { .. } => EventKind::OrderFulfilment,
-        EntryOutcome::Unchanged { .. } | EntryOutcome::Refused | EntryOutcome::Purged => {
-            return None;
-        }
-    };
-    Some((kind, entry_outcome.order(addr)))
+    fn wants(&self, event: &Seen<'_>) -> bool {
+        let kind = event.told.kind;
+        self.request.kind.is_none_or(|wanted| wanted == kind)
+    }
+
+    fn take(&mut self, journal: &mut Journal<'c>, event: Seen<'_>) -> Result<(), Fault> {
+        let at = (event.head, event.position);
+        let told = told::event(journal, &mut self.order_ids, at, &event.told)?;
+        self.events.push(FeedEvent {
+            organisation: event.block.organisation(),
+            event: told,
+            next: event.next(),
+        });
+        Ok(())
+    }
 }

@@ -160,12 +160,14 @@ impl Chains<'_> {
     }
 
     fn next_change(&mut self, addr: EntryAddr) -> Result<HistoryEntry, Fault> {
-        let (kind, previous) = match self.journal.entry_outcome(addr)? {
-            // Reports before a transition are only in the feed.
-            EntryOutcome::Transition { to, .. } => (to.event_kind(), None),
+        let (kind, order, previous) = match self.journal.entry_outcome(addr)? {
+            EntryOutcome::Transition {
+                order,
+                previous,
+                to,
+            } => (to.event_kind(), order, previous),
             EntryOutcome::Fulfilled { order, previous } => {
-                let previous = (order < previous && previous < addr).then_some(previous);
-                (EventKind::OrderFulfilment, previous)
+                (EventKind::OrderFulfilment, order, previous)
             }
             EntryOutcome::Accepted { .. }
             | EntryOutcome::Updated { .. }
@@ -173,7 +175,7 @@ impl Chains<'_> {
             | EntryOutcome::Refused
             | EntryOutcome::Purged => return Err(misplaced(addr)),
         };
-        self.change = previous;
+        self.change = (order < previous && previous < addr).then_some(previous);
         let head = self.journal.head(addr.block())?;
         let key_id = head.key_id.clone().ok_or_else(|| {
             let block = addr.block().0;

@@ -192,6 +192,7 @@ impl<'m, 'w> Transitions<'m, 'w> {
         let to = moved(state, wanted);
         let at = self.push(EntryOutcome::Transition {
             order: order.id,
+            previous: order.changed.unwrap_or(order.id),
             to,
         })?;
         let txn = &mut *self.txn;

@@ -79,6 +79,7 @@ pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<Sto
         "OrderFulfilment key-3",
         "OrderFulfilment key-3",
         "OrderProcessed key-1",
+        "OrderFulfilment key-3",
         "1",
     ];
     assert_eq!(told, expected);

@@ -135,7 +135,11 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                     self.fault_at(addr, "the order has lost a revision");
                 }
             }
-            EntryOutcome::Transition { order, to } => {
+            EntryOutcome::Transition {
+                order,
+                previous,
+                to,
+            } => {
                 let found = self.order(addr, order)?;
                 if let Some((row, holds)) = found
                     && !fits_move(to, row.state, holds)
@@ -143,18 +147,20 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                     self.fault_at(addr, "the order does not have the state of this change");
                 }
                 self.change_is_kept(addr, found.as_ref());
+                self.previous_change(addr, order, previous)?;
             }
             EntryOutcome::Fulfilled { order, previous } => {
                 let found = self.order(addr, order)?;
                 self.change_is_kept(addr, found.as_ref());
-                self.report(addr, order, previous)?;
+                self.previous_change(addr, order, previous)?;
+                self.report(addr, order)?;
             }
         }
         Ok(())
     }
 
-    /// Checks that the latest report of an order is stored, and that a report refers to the change before it.
-    fn report(
+    /// Checks that a change refers to the change before it.
+    fn previous_change(
         &mut self,
         addr: EntryAddr,
         order: EntryAddr,
@@ -166,6 +172,11 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 self.fault_at(addr, "the previous change is missing");
             }
         }
+        Ok(())
+    }
+
+    /// Checks that the latest report of an order is stored.
+    fn report(&mut self, addr: EntryAddr, order: EntryAddr) -> Result<(), Fault> {
         let select = "select place from fulfilments where id = ?1 and organisation = ?1 >> 42";
         let mut select = self.check.connection.prepare_cached(select)?;
         let kept: Option<i64> = select.query_row([order.0], |row| row.get(0)).optional()?;

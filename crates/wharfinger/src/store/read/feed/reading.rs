@@ -2,22 +2,19 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use wharfinger_core::order::ids::{OrderId, OrganisationId, is_sub_order};
+use wharfinger_core::order::ids::OrganisationId;
 
-use super::told;
-use crate::store::api::{
-    Event, FeedBegins, FeedCursor, FeedEvent, FeedPage, LAGGING_MAX, ReadFeed, StoreError,
-};
+use super::told::{Told, told};
+use crate::store::api::{FeedBegins, FeedCursor, LAGGING_MAX, StoreError};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::format::entry_addr::BlockId;
 use crate::store::journal;
 use crate::store::journal::end::{
     Counters, WrittenAfter, latest_stamp, read_all_counters, written_after,
 };
 use crate::store::journal::epochs::{self, Shared};
-use crate::store::journal::order_ids::OrderIds;
-use crate::store::journal::read::{Journal, Order, blocks_up_to, first_written_after};
+use crate::store::journal::read::{Head, Journal, Order, blocks_up_to, first_written_after};
 use crate::store::journal::start::Start;
 use crate::store::journal::{rows, stamps};
 
@@ -33,65 +30,127 @@ const SEARCHED_MAX: usize = 1_024;
 /// Whether the page has room for more.
 type GoesOn = bool;
 
-/// Reads a page of the feeds of some organisations, one after another. `seen` is a stamp that the store was seen to have.
+/// The organisations whose feeds are read.
+#[derive(Clone, Copy)]
+pub(crate) enum Feeds<'r> {
+    /// Those of all organisations.
+    All,
+    /// Those of these, in ascending order.
+    Of(&'r [OrganisationId]),
+}
+
+impl Feeds<'_> {
+    fn has(self, organisation: OrganisationId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(organisations) => organisations.binary_search(&organisation).is_ok(),
+        }
+    }
+}
+
+/// Takes the events of a page, one after the other.
+pub(crate) trait Page<'c> {
+    /// Whether the page has room for another event.
+    fn has_room(&self) -> bool;
+    /// Whether the page has no events.
+    fn is_empty(&self) -> bool;
+    /// Whether an event belongs on the page.
+    fn wants(&self, event: &Seen<'_>) -> bool;
+    /// Adds an event. The journal reads the same snapshot.
+    fn take(&mut self, journal: &mut Journal<'c>, event: Seen<'_>) -> Result<(), Fault>;
+}
+
+/// An event that a page takes.
+pub(crate) struct Seen<'r> {
+    /// The block that it is in.
+    pub block: BlockId,
+    /// The head of that block.
+    pub head: &'r Head,
+    /// The event.
+    pub told: Told,
+    /// Its position in the feed of its organisation.
+    pub position: u64,
+    /// The cursor before it.
+    pub before: &'r FeedCursor,
+}
+
+impl Seen<'_> {
+    /// The cursor after the event.
+    pub(crate) fn next(&self) -> FeedCursor {
+        let mut next = self.before.clone();
+        next.lagging
+            .push((self.block.organisation(), self.position));
+        next.lagging.sort_unstable();
+        next
+    }
+}
+
+/// How to read.
+#[derive(Clone, Copy)]
+pub(crate) struct How<'r> {
+    /// The cursor to continue from. `None` for the beginning.
+    pub after: Option<&'r FeedCursor>,
+    /// The organisations to read.
+    pub feeds: Feeds<'r>,
+    /// Whether the reader does without events that were purged.
+    pub skips_purged: bool,
+}
+
+/// Fills a page with the feeds of some organisations, one after another. Returns the cursor after the page, and whether the page
+/// ended early. `seen` is a stamp that the store was seen to have.
 ///
 /// # Errors
 /// [`StoreError::FeedBegins`]: the events after the cursor were purged, or the store was restored since the cursor was returned.
-pub(super) fn feed(
-    connection: &Connection,
-    request: &ReadFeed,
+pub(crate) fn read<'c>(
+    connection: &'c Connection,
+    how: How<'_>,
     seen: &AtomicI64,
-) -> Result<FeedPage, Fault> {
-    let reached = &request.organisations;
-    let few = if reached.len() <= LOOKED_UP_MAX {
-        Some(read_all_counters(connection, reached)?)
-    } else {
-        None
+    page: &mut impl Page<'c>,
+) -> Result<(FeedCursor, bool), Fault> {
+    let few = match how.feeds {
+        Feeds::Of(organisations) if organisations.len() <= LOOKED_UP_MAX => {
+            Some(read_all_counters(connection, organisations)?)
+        }
+        Feeds::Of(_) | Feeds::All => None,
     };
     let epoch = epochs::latest(connection)?;
     let mut reading = Reading {
         connection,
-        request,
+        how,
         seen,
         horizon: stamps::horizon(connection),
         journal: Journal::new(connection),
-        order_ids: OrderIds::default(),
         entries_left: ENTRIES_PER_PAGE_MAX,
-        events: Vec::new(),
+        page,
         cursor: FeedCursor::after(epoch, 0),
     };
     if let Some(few) = &few {
         let stamps = few.iter().map(|(_, counters)| counters.stamp);
         reading.note_seen(stamps.max().unwrap_or_default());
     }
-    if let Some(after) = &request.after {
+    if let Some(after) = how.after {
         reading.begin(after)?;
     }
     let is_cut = !reading.all(few.as_deref())?;
-    Ok(FeedPage {
-        events: reading.events,
-        next: reading.cursor,
-        is_cut,
-    })
+    Ok((reading.cursor, is_cut))
 }
 
 /// A page that is being filled.
-struct Reading<'c> {
+struct Reading<'r, 'c, P> {
     connection: &'c Connection,
-    request: &'c ReadFeed,
+    how: How<'r>,
     /// A stamp that the store was seen to have. One of its transactions may be lost, with all later ones, if a PostgreSQL server
     /// was replaced meanwhile. The epoch in which the next transaction writes then shows it.
-    seen: &'c AtomicI64,
+    seen: &'r AtomicI64,
     horizon: i64,
     journal: Journal<'c>,
-    order_ids: OrderIds,
     entries_left: usize,
-    events: Vec<FeedEvent>,
+    page: &'r mut P,
     /// How far the page has come.
     cursor: FeedCursor,
 }
 
-impl Reading<'_> {
+impl<'c, P: Page<'c>> Reading<'_, 'c, P> {
     fn note_seen(&self, stamp: i64) {
         self.seen.fetch_max(stamp, Ordering::Relaxed);
     }
@@ -104,8 +163,8 @@ impl Reading<'_> {
             self.note_seen(seen);
         }
         let epoch = self.cursor.epoch;
-        let is_reached = |of: &OrganisationId| self.request.organisations.binary_search(of).is_ok();
-        let lagging = after.lagging.iter().filter(|(of, _)| is_reached(of));
+        let feeds = self.how.feeds;
+        let lagging = after.lagging.iter().filter(|(of, _)| feeds.has(*of));
         let lagging = lagging.copied();
         match epochs::shared(self.connection, (after.epoch, after.to), seen)? {
             Shared::All => {
@@ -221,7 +280,7 @@ impl Reading<'_> {
         } else {
             (Vec::new(), None)
         };
-        found.retain(|(of, _)| self.request.organisations.binary_search(of).is_ok());
+        found.retain(|(of, _)| self.how.feeds.has(*of));
         let lagging = self.cursor.lagging.iter().map(|(of, _)| *of);
         let lagging = lagging.filter(|of| *of >= next && last.is_none_or(|last| *of <= last));
         let is_missing = |of: &OrganisationId| !found.iter().any(|(found, _)| found == of);
@@ -229,6 +288,10 @@ impl Reading<'_> {
         found.extend(read_all_counters(self.connection, &missing)?);
         found.sort_by_key(|(organisation, _)| *organisation);
         Ok(WrittenAfter { found, last })
+    }
+
+    fn skips_purged(&self) -> bool {
+        self.how.skips_purged || self.cursor.skips_purged
     }
 
     fn lagging(&self, organisation: OrganisationId) -> Option<usize> {
@@ -291,7 +354,7 @@ impl Reading<'_> {
             if !self.is_shared((organisation, read), (counters.position, to))? {
                 return Err(restored(FeedCursor::after(self.cursor.epoch, 0)));
             }
-            if read < begin && !self.cursor.skips_purged {
+            if read < begin && !self.skips_purged() {
                 return Ok(None);
             }
             let after = read.max(begin);
@@ -311,7 +374,7 @@ impl Reading<'_> {
             None => counters.position - 1,
         };
         let is_purged = read < begin || first == start.block && start.gone_stamp > from;
-        let goes_on = !is_purged || self.cursor.skips_purged;
+        let goes_on = !is_purged || self.skips_purged();
         Ok(goes_on.then_some((first, read.max(begin))))
     }
 
@@ -320,7 +383,7 @@ impl Reading<'_> {
     /// # Errors
     /// [`StoreError::FeedBegins`], if the page has no events yet.
     fn purged(&self) -> Result<GoesOn, Fault> {
-        if !self.events.is_empty() {
+        if !self.page.is_empty() {
             return Ok(false);
         }
         let first = FeedCursor {
@@ -354,53 +417,26 @@ impl Reading<'_> {
         }
         let entries = head.entry_outcomes.len() + LOOK_ENTRIES;
         self.entries_left = self.entries_left.saturating_sub(entries);
-        for (position, (batch, kind, order)) in (head.first_position..).zip(told(id, &head)) {
+        for (position, told) in (head.first_position..).zip(told(id, &head)) {
             if position <= *read {
                 continue;
             }
-            if self.request.kind.is_none_or(|wanted| wanted == kind) {
-                if self.events.len() >= self.request.limit {
+            let event = Seen {
+                block: id,
+                head: &head,
+                told,
+                position,
+                before: &self.cursor,
+            };
+            if self.page.wants(&event) {
+                if !self.page.has_room() {
                     return Ok(Read::Cut);
                 }
-                let (order, origin) = match order {
-                    Some(order) => self.order(order)?,
-                    None => (None, None),
-                };
-                let event = Event {
-                    position,
-                    at_ms: head.at_ms,
-                    kind,
-                    batch,
-                    order,
-                    origin,
-                };
-                self.add(id.organisation(), event);
+                self.page.take(&mut self.journal, event)?;
             }
             *read = position;
         }
         Ok(Read::Whole)
-    }
-
-    fn add(&mut self, organisation: OrganisationId, event: Event) {
-        let mut next = self.cursor.clone();
-        next.lagging.push((organisation, event.position));
-        next.lagging.sort_unstable();
-        self.events.push(FeedEvent {
-            organisation,
-            event,
-            next,
-        });
-    }
-
-    /// The id of an order. If it is a sub-order, also the id of the order that was split.
-    fn order(&mut self, order: EntryAddr) -> Result<(Option<OrderId>, Option<OrderId>), Fault> {
-        let id = self.order_ids.get(self.connection, order)?;
-        if !id.index().is_some_and(is_sub_order) {
-            return Ok((Some(id), None));
-        }
-        let admission = self.journal.admission(order)?;
-        let split = admission.and_then(|admission| admission.split);
-        Ok((Some(id), split.map(|split| split.origin)))
     }
 }
 

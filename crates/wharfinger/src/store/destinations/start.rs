@@ -1,0 +1,68 @@
+//! Where a destination begins.
+
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::organisation::OrgAccess;
+
+use crate::store::Store;
+use crate::store::api::{FeedCursor, StoreError};
+use crate::store::engine::driver::Connection;
+use crate::store::engine::fault::Fault;
+use crate::store::format::entry_addr::BlockId;
+use crate::store::journal::end::{latest_stamp, organisations, read_counters};
+use crate::store::journal::read::blocks_before;
+use crate::store::journal::{epochs, rows, stamps};
+
+impl Store {
+    /// The cursor after all events that there are.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn cursor_of_now(&self) -> Result<FeedCursor, StoreError> {
+        let read = |connection: &Connection| {
+            let latest = latest_stamp(connection)?.min(stamps::horizon(connection));
+            Ok(FeedCursor::after(epochs::latest(connection)?, latest))
+        };
+        self.readers.follow(read).await
+    }
+
+    /// A cursor before the first event that was committed at a time (milliseconds since 1970) or later. It may also be before a few
+    /// older events.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn cursor_of_time(
+        &self,
+        reach: &OrgAccess,
+        from_ms: i64,
+    ) -> Result<FeedCursor, StoreError> {
+        let reach = reach.clone();
+        let read = move |connection: &Connection| {
+            let mut first = latest_stamp(connection)?.min(stamps::horizon(connection)) + 1;
+            let ids = match reach {
+                OrgAccess::All => organisations(connection)?,
+                OrgAccess::Only(ids) => ids,
+            };
+            for organisation in ids {
+                let found = first_stamp(connection, organisation, from_ms)?;
+                first = found.map_or(first, |found| first.min(found));
+            }
+            Ok(FeedCursor::after(epochs::latest(connection)?, first - 1))
+        };
+        self.readers.follow(read).await
+    }
+}
+
+/// The stamp of the first block of an organisation that is not older than a time.
+fn first_stamp(
+    connection: &Connection,
+    organisation: OrganisationId,
+    from_ms: i64,
+) -> Result<Option<i64>, Fault> {
+    if read_counters(connection, organisation)?.latest_ms < from_ms {
+        return Ok(None);
+    }
+    let before = blocks_before(connection, organisation, from_ms)?;
+    let first = BlockId::new(organisation, before + 1);
+    let begins = rows::begins(connection, first)?;
+    Ok(begins.map(|begins| begins.stamp))
+}

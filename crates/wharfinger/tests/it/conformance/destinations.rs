@@ -1,0 +1,593 @@
+//! Destinations: what is delivered, by whom, and how far it is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+use wharfinger::store::{
+    Attempt, Change, Delivery, DeliveryOrder, Destination, DestinationChange, DestinationPatch,
+    DestinationState, DestinationStatus, Event, EventKind, FeedCursor, FeedPlace, HeldLease, Lease,
+    Parked, Progress, ReadAudit, ReplayFrom, Report, SigningSecret, Store,
+};
+use wharfinger_core::decide::admit::Move;
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::organisation::OrgAccess;
+
+use super::fulfilments::report as report_fulfilment;
+use super::support::*;
+
+/// A destination of all events.
+pub(super) fn destination() -> Destination {
+    Destination {
+        id: Uuid::from_bytes([7; 16]),
+        created_by: KEY.into(),
+        created_at_ms: 1,
+        reach: OrgAccess::All,
+        kinds: None,
+        form: None,
+        order: DeliveryOrder::Key,
+        max_events: 1,
+        max_wait_ms: 0,
+        parallel: 16,
+        timeout_s: 15,
+        settings: "{\"kind\":\"webhook\"}".into(),
+        secrets: vec![SigningSecret {
+            secret: "whsec_1".into(),
+            until_ms: None,
+        }],
+        state: DestinationState::Active,
+        state_since_ms: 1,
+        reason: None,
+        begins: None,
+        begins_ms: None,
+        version: 1,
+        replays: 0,
+    }
+}
+
+async fn change(store: &Store, change: DestinationChange) {
+    let change = Change::Destination(change);
+    let changed = store.administer("me", change, None).await;
+    assert_eq!(changed, Ok(None));
+}
+
+async fn create(store: &Store, destination: &Destination) {
+    let create = DestinationChange::Create(Box::new(destination.clone()));
+    change(store, create).await;
+}
+
+async fn status(store: &Store, destination: &Destination) -> DestinationStatus {
+    let found = store.destination(destination.id).await.expect("read");
+    found.expect("there is one")
+}
+
+/// Takes the only lease.
+async fn lease(store: &Store, owner: &str) -> Lease {
+    let mut leases = store.lease(owner, false).await.expect("leased");
+    assert_eq!(leases.len(), 1);
+    leases.remove(0)
+}
+
+/// All deliveries, in pages of this size.
+async fn delivered(store: &Store, destination: &Destination, limit: usize) -> Vec<Delivery> {
+    let destination = Arc::new(destination.clone());
+    let mut after = destination.begins.clone();
+    let mut found = Vec::new();
+    loop {
+        let page = store.deliveries(&destination, after, limit).await;
+        let page = page.expect("a page");
+        assert!(page.deliveries.len() <= limit);
+        found.extend(page.deliveries);
+        if !page.is_cut {
+            return found;
+        }
+        after = Some(page.next);
+    }
+}
+
+/// Orders in two organisations that are changed in every way.
+async fn fill(store: &Arc<Store>) {
+    let (first, _) = submit(store, &[order("a", "1"), order("b", "1"), order("c", "1")]).await;
+    submit(store, &[order("a", "2"), order("d", "1"), faulty("e")]).await;
+    report_fulfilment(store, first.order(0), "PACKED")
+        .await
+        .expect("kept");
+    submit(store, &[order("a", "3"), order("a", "1").of(THERE)]).await;
+    move_keys(store, Move::Process, &["a", "b"]).await;
+    report_fulfilment(store, first.order(0), "SENT")
+        .await
+        .expect("kept");
+    move_keys(store, Move::Cancel { release_key: true }, &["c"]).await;
+    submit(store, &[order("c", "1"), order("d", "2")]).await;
+    move_keys(store, Move::Cancel { release_key: false }, &["d"]).await;
+}
+
+/// What a delivery is expected to be, from the whole feed of its organisation.
+fn expected(
+    events: &[Event],
+    wants: impl Fn(&Event) -> bool,
+) -> Vec<(Event, Option<u64>, Option<u64>)> {
+    let mut previous = None;
+    let mut of_orders = HashMap::new();
+    let mut expected = Vec::new();
+    for event in events.iter().filter(|event| wants(event)) {
+        let of_order = event
+            .order
+            .and_then(|order| of_orders.insert(order, event.position));
+        expected.push((event.clone(), previous, of_order));
+        previous = Some(event.position);
+    }
+    expected
+}
+
+async fn events(store: &Store, organisation: OrganisationId) -> Vec<Event> {
+    store.events(organisation, 0, 1_000).await.expect("events")
+}
+
+fn of(
+    deliveries: &[Delivery],
+    organisation: OrganisationId,
+) -> Vec<(Event, Option<u64>, Option<u64>)> {
+    let of = deliveries
+        .iter()
+        .filter(|delivery| delivery.organisation == organisation);
+    let of = of.map(|delivery| {
+        (
+            delivery.event.clone(),
+            delivery.previous,
+            delivery.previous_of_order,
+        )
+    });
+    of.collect()
+}
+
+pub(super) async fn a_destination_gets_each_event_once_with_those_before_it(store: Arc<Store>) {
+    fill(&store).await;
+    let kinds = vec![
+        EventKind::OrderFulfilment,
+        EventKind::OrderUpdated,
+        EventKind::OrderCancelled,
+    ];
+    let middle = {
+        let begin = Arc::new(destination());
+        let page = store.deliveries(&begin, None, 5).await.expect("a page");
+        page.next
+    };
+    for organisation in [HERE, THERE] {
+        let all = events(&store, organisation).await;
+        for limit in [1, 3, 100] {
+            let found = delivered(&store, &destination(), limit).await;
+            assert_eq!(
+                of(&found, organisation),
+                expected(&all, |_| true),
+                "{limit}"
+            );
+
+            let filtered = Destination {
+                kinds: Some(kinds.clone()),
+                ..destination()
+            };
+            let found = delivered(&store, &filtered, limit).await;
+            let is_wanted = |event: &Event| kinds.contains(&event.kind);
+            assert_eq!(
+                of(&found, organisation),
+                expected(&all, is_wanted),
+                "{limit}"
+            );
+
+            let later = Destination {
+                begins: Some(middle.clone()),
+                ..destination()
+            };
+            let found = delivered(&store, &later, limit).await;
+            let is_later = |event: &Event| organisation == THERE || event.position > 5;
+            assert_eq!(
+                of(&found, organisation),
+                expected(&all, is_later),
+                "{limit}"
+            );
+
+            let one = Destination {
+                reach: OrgAccess::Only(vec![organisation]),
+                ..destination()
+            };
+            let found = delivered(&store, &one, limit).await;
+            assert_eq!(found.len(), all.len());
+        }
+    }
+}
+
+pub(super) async fn events_are_read_again_by_their_positions(store: Arc<Store>) {
+    fill(&store).await;
+    let destination = destination();
+    let all = delivered(&store, &destination, 100).await;
+    let again = |positions: Vec<u64>| {
+        let destination = Arc::new(destination.clone());
+        let store = Arc::clone(&store);
+        async move { store.deliveries_at(&destination, HERE, positions).await }
+    };
+    let here = all.iter().filter(|delivery| delivery.organisation == HERE);
+    let without_cursors = |deliveries: &[Delivery]| {
+        let of = deliveries.iter().map(|of| {
+            (
+                of.event.clone(),
+                of.previous,
+                of.previous_of_order,
+                of.lane_key,
+                of.label.clone(),
+            )
+        });
+        Vec::from_iter(of)
+    };
+    let here = Vec::from_iter(here.cloned());
+    let positions = Vec::from_iter(here.iter().map(|delivery| delivery.event.position));
+    let found = again(positions).await.expect("read");
+    assert_eq!(without_cursors(&found), without_cursors(&here));
+    let some = again(vec![0, 7, 3, 10_000]).await.expect("read");
+    assert_eq!(
+        without_cursors(&some),
+        without_cursors(&[here[6].clone(), here[2].clone()])
+    );
+}
+
+pub(super) async fn events_of_an_order_key_take_one_lane(store: Arc<Store>) {
+    fill(&store).await;
+    let all = delivered(&store, &destination(), 100).await;
+    let mut lanes = HashMap::new();
+    for delivery in &all {
+        let label = (delivery.organisation, delivery.label.clone());
+        let known = *lanes.entry(label).or_insert(delivery.lane_key);
+        assert_eq!(known, delivery.lane_key);
+    }
+    let mut keys = Vec::from_iter(lanes.values());
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), lanes.len(), "each label has a lane of its own");
+    // The key of a cancelled order that was released is that of the next one.
+    let of_c = all
+        .iter()
+        .filter(|delivery| delivery.organisation == HERE && delivery.label == "c");
+    assert_eq!(of_c.count(), 3);
+}
+
+pub(super) async fn one_server_holds_a_lease_until_it_is_over(store: Arc<Store>) {
+    assert_eq!(store.lease("one", true).await, Ok(Vec::new()));
+    let destination = destination();
+    create(&store, &destination).await;
+    let first = lease(&store, "one").await;
+    assert_eq!(*first.destination, destination);
+    assert_eq!(first.progress, Progress::default());
+    assert_eq!(store.lease("two", false).await, Ok(Vec::new()));
+    let held = HeldLease {
+        id: destination.id,
+        number: first.number,
+        is_current: true,
+    };
+    assert_eq!(store.renew_leases("one").await, Ok(vec![held]));
+    assert_eq!(store.renew_leases("two").await, Ok(Vec::new()));
+    assert!(status(&store, &destination).await.is_leased);
+    // A server that is alone knows that the others are gone.
+    let taken = store.lease("two", true).await.expect("leased");
+    assert_eq!(taken.len(), 1);
+    assert!(taken[0].number > first.number);
+    assert_eq!(store.renew_leases("one").await, Ok(Vec::new()));
+    let report = || Report {
+        progress: Progress {
+            delivered: 9,
+            ..Progress::default()
+        },
+        ..Report::default()
+    };
+    let id = destination.id;
+    assert_eq!(store.report(id, first.number, report()).await, Ok(false));
+    assert_eq!(status(&store, &destination).await.progress.delivered, 0);
+    assert_eq!(store.report(id, taken[0].number, report()).await, Ok(true));
+    assert_eq!(status(&store, &destination).await.progress.delivered, 9);
+    store
+        .release_lease(id, first.number)
+        .await
+        .expect("nothing is done");
+    assert_eq!(store.lease("one", false).await, Ok(Vec::new()));
+    store
+        .release_lease(id, taken[0].number)
+        .await
+        .expect("released");
+    assert_eq!(lease(&store, "one").await.progress.delivered, 9);
+}
+
+fn parked(lane_key: u64, positions: &[u64], next_at_ms: Option<i64>) -> Parked {
+    Parked {
+        organisation: HERE,
+        lane_key,
+        label: format!("key {lane_key}"),
+        positions: positions.to_vec(),
+        attempts: 3,
+        next_at_ms,
+        last_error: "500".into(),
+    }
+}
+
+pub(super) async fn what_was_reported_is_found_by_the_next_server(store: Arc<Store>) {
+    fill(&store).await;
+    let destination = destination();
+    let id = destination.id;
+    create(&store, &destination).await;
+    let first = lease(&store, "one").await;
+    let page = store.deliveries(&first.destination, None, 4).await;
+    let page = page.expect("a page");
+    let place = |position| FeedPlace {
+        organisation: HERE,
+        position,
+    };
+    let progress = Progress {
+        cursor: Some(page.next),
+        done: vec![place(6), place(7), place(9)],
+        delivered: 7,
+        delivered_at_ms: Some(11),
+        failing_since_ms: Some(12),
+    };
+    let report = Report {
+        progress: progress.clone(),
+        parked: vec![
+            parked(u64::MAX, &[2, 8], None),
+            parked(5, &[1], Some(50)),
+            parked(6, &[4], Some(40)),
+        ],
+        ..Report::default()
+    };
+    assert_eq!(store.report(id, first.number, report).await, Ok(true));
+    let report = Report {
+        progress: progress.clone(),
+        parked: vec![parked(5, &[1, 3], Some(30))],
+        released: vec![(HERE, 6), (THERE, 5)],
+        ..Report::default()
+    };
+    assert_eq!(store.report(id, first.number, report).await, Ok(true));
+    let second = store.lease("two", true).await.expect("leased").remove(0);
+    assert_eq!(second.progress, progress);
+    let waiting = [
+        parked(5, &[1, 3], Some(30)),
+        parked(u64::MAX, &[2, 8], None),
+    ];
+    assert_eq!(second.parked, waiting);
+    let shown = status(&store, &destination).await;
+    assert_eq!(
+        (shown.parked, shown.given_up, shown.next_at_ms),
+        (2, 1, Some(30))
+    );
+    let ends = events(&store, HERE).await.len() + events(&store, THERE).await.len();
+    let lag = store
+        .delivery_lag(&shown.destination, &progress)
+        .await
+        .expect("read");
+    assert_eq!(lag.events, ends as u64 - 4 - 3);
+    assert!(lag.oldest_at_ms.is_some());
+}
+
+pub(super) async fn a_server_stops_when_its_destination_was_changed(store: Arc<Store>) {
+    let destination = destination();
+    let id = destination.id;
+    create(&store, &destination).await;
+    let delivered = |delivered| Report {
+        progress: Progress {
+            delivered,
+            ..Progress::default()
+        },
+        ..Report::default()
+    };
+    let mut expected = 0;
+    let patch = DestinationPatch {
+        id,
+        parallel: Some(1),
+        ..DestinationPatch::default()
+    };
+    let rotate = DestinationChange::Rotate {
+        id,
+        secret: "whsec_2".into(),
+        others_until_ms: i64::MAX,
+    };
+    for made in [
+        DestinationChange::Change(Box::new(patch)),
+        rotate,
+        DestinationChange::Pause(id),
+    ] {
+        let held = lease(&store, "one").await;
+        change(&store, made).await;
+        let renewed = store.renew_leases("one").await.expect("renewed");
+        assert!(!renewed[0].is_current);
+        // What was delivered meanwhile is not forgotten.
+        expected += 1;
+        assert_eq!(
+            store.report(id, held.number, delivered(expected)).await,
+            Ok(false)
+        );
+        assert_eq!(
+            status(&store, &destination).await.progress.delivered,
+            expected
+        );
+        store
+            .release_lease(id, held.number)
+            .await
+            .expect("released");
+    }
+    assert_eq!(
+        store.lease("one", true).await,
+        Ok(Vec::new()),
+        "it is paused"
+    );
+    change(&store, DestinationChange::Pause(id)).await;
+    change(&store, DestinationChange::Resume(id)).await;
+    let held = lease(&store, "one").await;
+    let found = &held.destination;
+    assert_eq!((found.parallel, found.version), (1, 5));
+    let secrets = found.secrets.iter().map(|secret| secret.secret.as_str());
+    assert_eq!(Vec::from_iter(secrets), ["whsec_2", "whsec_1"]);
+    let disable = Report {
+        disable: Some("410".into()),
+        ..delivered(9)
+    };
+    assert_eq!(store.report(id, held.number, disable).await, Ok(false));
+    let shown = status(&store, &destination).await;
+    assert_eq!(shown.destination.state, DestinationState::Disabled);
+    assert_eq!(shown.destination.reason.as_deref(), Some("410"));
+    change(&store, DestinationChange::Delete(id)).await;
+    assert_eq!(
+        store.report(id, held.number, delivered(10)).await,
+        Ok(false)
+    );
+    assert_eq!(store.destinations().await, Ok(Vec::new()));
+    let audit = ReadAudit {
+        before: None,
+        limit: 100,
+        about: None,
+    };
+    let entries = store.audit(audit).await.expect("read").entries;
+    let actions = entries
+        .iter()
+        .map(|entry| entry.action.trim_start_matches("destination."));
+    let told = [
+        "deleted", "disabled", "resumed", "paused", "rotated", "changed", "created",
+    ];
+    assert_eq!(Vec::from_iter(actions), told);
+    assert_eq!(entries[1].who, "server");
+}
+
+pub(super) async fn a_replay_begins_where_it_is_told(store: Arc<Store>) {
+    fill(&store).await;
+    let now = store.cursor_of_now().await.expect("read");
+    let destination = Destination {
+        begins: Some(now.clone()),
+        ..destination()
+    };
+    let id = destination.id;
+    create(&store, &destination).await;
+    let held = lease(&store, "one").await;
+    assert_eq!(held.progress.cursor, Some(now.clone()));
+    let report = Report {
+        progress: held.progress.clone(),
+        parked: vec![parked(1, &[2, 8], None), parked(2, &[9], Some(30))],
+        ..Report::default()
+    };
+    assert_eq!(
+        store.report(id, held.number, report.clone()).await,
+        Ok(true)
+    );
+    let replay = |from| DestinationChange::Replay { id, from };
+    change(&store, replay(ReplayFrom::Failed)).await;
+    // A report of a server that does not know of it must not undo it.
+    assert_eq!(store.report(id, held.number, report).await, Ok(false));
+    let held = lease(&store, "one").await;
+    assert!(
+        held.parked
+            .iter()
+            .all(|parked| parked.attempts == 0 && parked.next_at_ms > Some(30))
+    );
+    assert_eq!(held.destination.begins, Some(now));
+
+    let all = Arc::new(self::destination());
+    let page = store.deliveries(&all, None, 5).await.expect("a page");
+    change(&store, replay(ReplayFrom::After(page.next.clone(), None))).await;
+    let held = lease(&store, "one").await;
+    assert_eq!(held.progress.cursor.as_ref(), Some(&page.next));
+    assert_eq!(held.destination.begins.as_ref(), Some(&page.next));
+    let left = held.parked.iter().map(|parked| parked.positions.as_slice());
+    assert_eq!(Vec::from_iter(left), [[2]], "the others come again");
+    let again = delivered(&store, &held.destination, 100).await;
+    assert_eq!((again[0].event.position, again[0].previous), (6, None));
+
+    change(&store, replay(ReplayFrom::Beginning)).await;
+    let held = lease(&store, "one").await;
+    assert_eq!((&held.progress.cursor, held.parked.len()), (&None, 0));
+    assert_eq!(
+        (&held.destination.begins, held.destination.replays),
+        (&None, 2)
+    );
+}
+
+pub(super) async fn a_destination_begins_at_a_time(store: Arc<Store>) {
+    submit(&store, &[order("a", "1")]).await;
+    let_time_pass().await;
+    submit(&store, &[order("b", "1"), order("a", "1").of(THERE)]).await;
+    let from_ms = events(&store, HERE).await[2].at_ms;
+    for reach in [OrgAccess::All, OrgAccess::Only(vec![THERE, HERE])] {
+        let begins = store.cursor_of_time(&reach, from_ms).await.expect("read");
+        let destination = Destination {
+            reach: reach.clone(),
+            begins: Some(begins),
+            begins_ms: Some(from_ms),
+            ..destination()
+        };
+        let found = delivered(&store, &destination, 100).await;
+        let positions = found
+            .iter()
+            .map(|of| (of.organisation, of.event.position, of.previous));
+        let expected = [
+            (HERE, 3, None),
+            (HERE, 4, Some(3)),
+            (THERE, 1, None),
+            (THERE, 2, Some(1)),
+        ];
+        assert_eq!(Vec::from_iter(positions), expected);
+        let late = store.cursor_of_time(&reach, i64::MAX).await.expect("read");
+        assert_eq!(late, store.cursor_of_now().await.expect("read"));
+    }
+}
+
+pub(super) async fn the_latest_attempts_are_kept(store: Arc<Store>) {
+    let destination = destination();
+    let id = destination.id;
+    create(&store, &destination).await;
+    let held = lease(&store, "one").await;
+    let attempt = |at_ms: i64, result: &str| Attempt {
+        at_ms,
+        webhook_id: format!("id-{at_ms}"),
+        organisation: 1,
+        position: 3,
+        events: 2,
+        attempt: 1,
+        result: result.into(),
+        status: (result == "refused").then_some(500),
+        took_ms: 4,
+        answer: "no".into(),
+    };
+    for first in [0, 600] {
+        let failed = (first..first + 600).map(|at| attempt(at, "refused"));
+        let report = Report {
+            failed: failed.collect(),
+            succeeded: Some(vec![attempt(first + 300, "delivered")]),
+            ..Report::default()
+        };
+        assert_eq!(store.report(id, held.number, report).await, Ok(true));
+    }
+    let found = store.delivery_attempts(id).await.expect("read");
+    assert_eq!(found.len(), 1_000);
+    assert_eq!(found[0], attempt(1_199, "refused"));
+    assert!(found.is_sorted_by_key(|attempt| -attempt.at_ms));
+    let delivered = found.iter().filter(|attempt| attempt.result == "delivered");
+    assert_eq!(Vec::from_iter(delivered), [&attempt(900, "delivered")]);
+}
+
+pub(super) async fn a_cursor_has_passed_what_was_read(store: Arc<Store>) {
+    fill(&store).await;
+    let all = Arc::new(destination());
+    let mut read = Vec::new();
+    let mut after: Option<FeedCursor> = None;
+    let whole = delivered(&store, &all, 100).await;
+    while read.len() < whole.len() {
+        let page = store.deliveries(&all, after, 1).await.expect("a page");
+        read.extend(page.deliveries);
+        let later = Destination {
+            begins: Some(page.next.clone()),
+            ..destination()
+        };
+        let left = delivered(&store, &later, 100).await;
+        assert_eq!(left.len(), whole.len() - read.len());
+        let progress = Progress {
+            cursor: Some(page.next.clone()),
+            ..Progress::default()
+        };
+        let lag = store.delivery_lag(&all, &progress).await.expect("read");
+        assert_eq!(lag.events, left.len() as u64);
+        after = Some(page.next);
+    }
+}
