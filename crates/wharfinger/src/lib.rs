@@ -10,6 +10,7 @@
 //! intake     a body becomes outcomes; idempotency; reading orders back; the state that requests share
 //! access     who calls: keys, secrets, rates, the rules for changing them
 //! catalogue  products and customers as they are shown
+//! onward     carries events to destinations
 //! logging    log lines
 //! serve      settings, limits of the transfer, the event feed, readiness
 //! store      keeps what was admitted
@@ -25,6 +26,7 @@ pub mod http;
 pub mod imports;
 pub mod intake;
 mod logging;
+pub mod onward;
 pub mod runtime;
 pub mod serve;
 pub mod store;
